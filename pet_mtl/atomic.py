@@ -1,0 +1,94 @@
+"""Files and folders that are either wholly written or not at all."""
+
+import contextlib
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from pet_mtl.errors import PetMtlError, RunError
+
+
+@contextlib.contextmanager
+def write_errors(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to write into an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise _write_error(path, error) from error
+    except Exception as error:
+        # safetensors reports the system's errors as text: `I/O error: No space left on device (os error 28)`
+        if type(error).__name__ == "SafetensorError" and "os error" in str(error):
+            full = "os error 28" in str(error) or "os error 122" in str(error)
+            code = errno.ENOSPC if full else errno.EIO
+            raise _write_error(path, OSError(code, str(error))) from error
+        raise
+
+
+def _write_error(path: Path, error: OSError) -> PetMtlError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return RunError("the disk is full", where=str(path), hint="free some space; what was saved before is unharmed")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOENT):
+        return PetMtlError(
+            f"cannot write here: {error.strerror}", where=str(path), hint="choose another folder with `--out DIR`"
+        )
+    return RunError(f"cannot write: {error.strerror or error}", where=str(path))
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Fill a folder that appears at `path` only when all is written, in place of what was there.
+
+    Raises:
+        RunError: the disk is full; `path` is as before.
+    """
+    with write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        try:
+            yield temporary
+            temporary.chmod(0o777 & ~_umask())  # mkdtemp keeps others out
+            for file in temporary.rglob("*"):
+                if file.is_file():
+                    _sync(file)
+            old = path.with_name(f".{path.name}.old")
+            shutil.rmtree(old, ignore_errors=True)
+            if path.exists():
+                path.rename(old)
+            temporary.rename(path)
+            shutil.rmtree(old, ignore_errors=True)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def recover_folder(path: Path) -> None:
+    """Put back the folder that `new_folder` had set aside when the process was killed between its two renames."""
+    old = path.with_name(f".{path.name}.old")
+    if not path.exists() and old.is_dir():
+        old.rename(path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file at once: under a temporary name, then renamed."""
+    with write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            temporary.write_text(text, encoding="utf-8", newline="")
+            _sync(temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _sync(file: Path) -> None:
+    with file.open("rb") as handle:
+        os.fsync(handle.fileno())
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,8 @@
+"""From rows to token ids: patterns become prompts, label words become pieces, prompts become batches.
+
+- `tokenizer`    one way to turn text into pieces, whatever the tokenizer family; special tokens in text stay text
+- `label_words`  the pieces of a verbalizer's label words, grouped by length
+- `encode`       every row tokenised once into a compact store of prompts (without their masks)
+- `batch`        prompts cut into batches by a token budget over length buckets
+- `collate`      one batch as tensors, masks put in
+"""

@@ -1,0 +1,54 @@
+"""Prompts cut into batches by a token budget, similar lengths together, in few distinct shapes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pet_mtl.cloze.encode import Prompts
+
+LENGTH_STEP = 8  # every new tensor shape costs the CPU kernels a new plan, so lengths come in steps
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """Which prompts go into one batch, and its shape.
+
+    Attributes:
+        items: indices into the prompt store; a row with label words of several lengths is one item.
+        length: `L`, the padded length.
+        rows: prompts that the token budget allows at this length; a full batch is padded up to it.
+    """
+
+    items: npt.NDArray[np.int64]
+    length: int
+    rows: int
+
+
+def cut_batches(prompts: Prompts, items: npt.NDArray[np.int64], batch_tokens: int) -> Iterator[BatchPlan]:
+    """Cut items into batches of at most `batch_tokens` tokens, padding counted, longest first.
+
+    Every item is in exactly one batch; an item longer than the budget is a batch of its own. All batches of one
+    length have the same number of prompts, but for the last.
+    """
+    lengths = prompts.lengths[items]
+    order = np.argsort(-lengths, kind="stable")
+    items, lengths = items[order], lengths[order]
+    prompts_before = np.concatenate([[0], np.cumsum(prompts.variants[items])])
+    start = 0
+    while start < len(items):
+        length = round_up(int(lengths[start]))
+        rows = max(batch_tokens // length, int(prompts.variants[items[start]]))
+        end = int(np.searchsorted(prompts_before, prompts_before[start] + rows, side="right")) - 1
+        yield BatchPlan(items[start:end], length, rows)
+        start = end
+
+
+def round_up(length: int) -> int:
+    """Return `length` rounded up to the next step.
+
+    >>> round_up(33)
+    40
+    """
+    return -(-length // LENGTH_STEP) * LENGTH_STEP

@@ -1,0 +1,117 @@
+"""One batch as tensors: masks put in, prompts padded, slots remembered by where they were put."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from pet_mtl.cloze.batch import LENGTH_STEP, BatchPlan
+from pet_mtl.cloze.encode import Prompts, ragged_arange
+
+
+@dataclass(frozen=True)
+class FormGroup:
+    """The items of a batch that share a task and pattern.
+
+    Attributes:
+        form: index into `Prompts.forms`.
+        items: `b` positions within the batch's items.
+        prompts: for each label-word length of the form, `b` row numbers of the batch's tensors.
+        labels: `b` label indices, -1 where unknown.
+    """
+
+    form: int
+    items: Tensor
+    prompts: dict[int, Tensor]
+    labels: Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Prompts of several tasks as tensors.
+
+    Attributes:
+        input_ids: `[N, L]` token ids; `N` is at least the number of prompts (blank rows keep the shape).
+        attention_mask: `[N, L]` 1 for tokens, 0 for padding.
+        slots: `[N, M]` positions of the slots; a prompt with fewer than `M` slots repeats its last one.
+        groups: the items by task and pattern.
+        items: `B` indices into the prompt store.
+        tokens: number of real tokens.
+    """
+
+    input_ids: Tensor
+    attention_mask: Tensor
+    slots: Tensor
+    groups: tuple[FormGroup, ...]
+    items: npt.NDArray[np.int64]
+    tokens: int
+
+    def to(self, device: torch.device) -> "Batch":
+        """Return the batch on another device."""
+        if device.type == "cpu":
+            return self
+        return replace(
+            self,
+            input_ids=self.input_ids.to(device, non_blocking=True),
+            attention_mask=self.attention_mask.to(device, non_blocking=True),
+            slots=self.slots.to(device, non_blocking=True),
+            groups=tuple(
+                replace(
+                    group,
+                    items=group.items.to(device),
+                    prompts={length: rows.to(device) for length, rows in group.prompts.items()},
+                    labels=group.labels.to(device),
+                )
+                for group in self.groups
+            ),
+        )
+
+
+def collate(prompts: Prompts, plan: BatchPlan, *, mask_id: int, pad_id: int) -> Batch:
+    """Build the tensors of one batch; no Python loop over rows.
+
+    An item becomes one prompt for each distinct length of its label words, with that many masks.
+    """
+    items = plan.items
+    form_of_item = prompts.form[items]
+    prompt_item: list[npt.NDArray[np.int64]] = []  # for each block of prompts: positions within `items`
+    prompt_masks: list[npt.NDArray[np.int64]] = []
+    groups = []
+    total = 0
+    for form in np.unique(form_of_item):
+        members = np.flatnonzero(form_of_item == form)
+        rows = {}
+        for length in prompts.forms[form].words.lengths:
+            rows[length] = torch.arange(total, total + len(members))
+            prompt_item.append(members)
+            prompt_masks.append(np.full(len(members), length, dtype=np.int64))
+            total += len(members)
+        labels = torch.from_numpy(prompts.label[items[members]].astype(np.int64))
+        groups.append(FormGroup(int(form), torch.from_numpy(members), rows, labels))
+
+    item_of_prompt, masks = items[np.concatenate(prompt_item)], np.concatenate(prompt_masks)
+    starts, slot_at = prompts.starts[item_of_prompt], prompts.slot_at[item_of_prompt].astype(np.int64)
+    lengths = prompts.starts[item_of_prompt + 1] - starts
+    height = min(plan.rows, -(-total // LENGTH_STEP) * LENGTH_STEP) if total < plan.rows else total
+    ids = np.full((height, plan.length), pad_id, dtype=np.int64)
+    number = np.repeat(np.arange(total), lengths)
+    within = ragged_arange(lengths)
+    column = within + np.repeat(masks, lengths) * (within >= np.repeat(slot_at, lengths))
+    ids[number, column] = prompts.ids[np.repeat(starts, lengths) + within]
+    most = int(masks.max())
+    slots = np.zeros((height, most), dtype=np.int64)
+    slots[:total] = slot_at[:, None] + np.minimum(np.arange(most), masks[:, None] - 1)
+    ids[np.arange(total)[:, None], slots[:total]] = mask_id
+    width = np.ones(height, dtype=np.int64)  # a blank row attends to its first token: no row is all masked out
+    width[:total] = lengths + masks
+    attention_mask = (np.arange(plan.length) < width[:, None]).astype(np.int64)
+    return Batch(
+        torch.from_numpy(ids),
+        torch.from_numpy(attention_mask),
+        torch.from_numpy(slots),
+        tuple(groups),
+        items,
+        int(width[:total].sum()),
+    )

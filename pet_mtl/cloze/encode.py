@@ -1,0 +1,269 @@
+"""Rows to prompts: each row is tokenised once; masks are put in when a batch is made."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from pet_mtl.cloze.label_words import LabelWords, tokenize_label_words
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.data.rows import Rows
+from pet_mtl.errors import PetMtlError
+from pet_mtl.spec.pattern import Field, Literal, Mask, parse_pattern
+from pet_mtl.spec.task import TaskSpec
+
+IntArray = npt.NDArray[np.integer]
+_CHUNK = 8192  # rows tokenised at a time: enough for all cores, few enough to keep Python lists short
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One piece of a compiled pattern: constant ids, a field, or (neither) the slots."""
+
+    ids: tuple[int, ...] = ()
+    field: str | None = None
+    space_before: bool = False
+    is_slot: bool = False
+    kind: str = "pattern"
+
+
+@dataclass(frozen=True)
+class Form:
+    """One pattern of one task, compiled for a tokenizer.
+
+    Attributes:
+        task: the task's name.
+        pattern: which of the task's patterns, from 0.
+        words: the label words as they are written at this pattern's slot.
+    """
+
+    task: str
+    pattern: int
+    words: LabelWords
+    parts: tuple[_Part, ...]
+
+    @property
+    def constant_length(self) -> int:
+        """Tokens of a prompt that are neither fields nor slots."""
+        return sum(len(part.ids) for part in self.parts)
+
+
+def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) -> list[Form]:
+    """Compile the patterns of a task: their constant parts are tokenised here, once.
+
+    Raises:
+        PetMtlError: label words the tokenizer cannot write; a pattern that leaves its fields no room in `max_length`.
+    """
+    forms = []
+    for index, source in enumerate(task.patterns):
+        parts = [_Part(ids=tuple(tokenizer.start_ids), kind="special")]
+        if task.prefix:
+            parts.append(_Part(ids=tuple(tokenizer.encode([task.prefix])[0]), kind="prefix"))
+        pattern, space = parse_pattern(source), task.prefix.endswith(" ")
+        space_at_slot = False
+        for part in pattern.parts:
+            match part:
+                case Literal(text=text):
+                    # A space before a field or slot belongs to what follows it, as byte-level pieces have it.
+                    shown = text.rstrip(" ") if tokenizer.space_matters else text
+                    if shown:
+                        ids = tokenizer.encode([shown.removeprefix(" ")], space_before=space or shown.startswith(" "))
+                        parts.append(_Part(ids=tuple(ids[0])))
+                    space = text.endswith(" ")
+                case Field(name=name):
+                    parts.append(_Part(field=name, space_before=space, kind="field"))
+                    space = False
+                case Mask():
+                    parts.append(_Part(is_slot=True, kind="slot"))
+                    space_at_slot, space = space, False
+        parts.append(_Part(ids=tuple(tokenizer.end_ids), kind="special"))
+        words = tokenize_label_words(task.verbalizer, tokenizer, space_before=space_at_slot, slots=task.slots)
+        form = Form(task.name, index, words, tuple(parts))
+        room = max_length - form.constant_length - words.lengths[-1]
+        if room < len(pattern.fields):
+            raise PetMtlError(
+                f"task `{task.name}`: pattern {index + 1} and its slots take {max_length - room} of "
+                f"{max_length} tokens, which leaves no room for the text",
+                hint="raise `train.max_length` or shorten the prefix and the pattern",
+            )
+        forms.append(form)
+    return forms
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """All prompts of a run, without their masks, in one ragged array.
+
+    Attributes:
+        ids: token ids of all prompts, one after the other; uint16 where the vocabulary allows it.
+        starts: `n + 1` offsets into `ids`.
+        slot_at: `n` positions where the masks go.
+        form: `n` indices into `forms`.
+        row: `n` row numbers within the task's rows.
+        label: `n` label indices, -1 where unknown.
+        forms: the compiled patterns.
+    """
+
+    ids: IntArray
+    starts: npt.NDArray[np.int64]
+    slot_at: npt.NDArray[np.int32]
+    form: npt.NDArray[np.int32]
+    row: npt.NDArray[np.int32]
+    label: npt.NDArray[np.int32]
+    forms: tuple[Form, ...]
+
+    def __len__(self) -> int:
+        return len(self.slot_at)
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """`n` prompt lengths in tokens, with the masks of the longest label word."""
+        longest = np.array([form.words.lengths[-1] for form in self.forms], dtype=np.int64)
+        return np.diff(self.starts) + longest[self.form]
+
+    @property
+    def variants(self) -> npt.NDArray[np.int64]:
+        """`n` numbers of prompts that a row needs: one for each distinct label-word length."""
+        counts = np.array([len(form.words.lengths) for form in self.forms], dtype=np.int64)
+        return counts[self.form]
+
+
+@dataclass(frozen=True)
+class _Ragged:
+    ids: IntArray
+    starts: npt.NDArray[np.int64]
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        return np.diff(self.starts)
+
+
+def encode_suite(
+    tasks: Mapping[str, TaskSpec], rows: Mapping[str, Rows], tokenizer: PieceTokenizer, max_length: int
+) -> Prompts:
+    """Encode the rows of several tasks into one store of prompts.
+
+    The prompts of a task follow one another, pattern by pattern, each in the order of the rows.
+
+    Args:
+        tasks: the suite's tasks; those without `rows` are compiled all the same, so that form numbers never change.
+        rows: rows of each task.
+        tokenizer: the backbone's tokenizer.
+        max_length: the longest prompt, in tokens; only fields are shortened, the longest first.
+
+    Raises:
+        PetMtlError: see `compile_forms`.
+    """
+    dtype = np.uint16 if tokenizer.vocab_size <= np.iinfo(np.uint16).max else np.int32
+    forms = [form for task in tasks.values() for form in compile_forms(task, tokenizer, max_length)]
+    blocks: list[tuple[int, Rows, IntArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
+    for number, form in enumerate(forms):
+        if form.task not in rows or not len(rows[form.task]):
+            continue
+        of_task = rows[form.task]
+        needed = {(part.field, part.space_before) for part in form.parts if part.field is not None}
+        fields = {
+            (name, space): _tokenize_column(of_task, name, tokenizer, space, max_length, dtype)
+            for name, space in needed
+        }
+        blocks.append((number, of_task, *_assemble(form, fields, len(of_task), max_length, dtype)))
+    if not blocks:
+        raise PetMtlError("there are no rows to encode")
+    lengths = np.concatenate([np.diff(starts) for _, _, _, starts, _ in blocks])
+    return Prompts(
+        ids=np.concatenate([ids for _, _, ids, _, _ in blocks]),
+        starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        slot_at=np.concatenate([slot_at for *_, slot_at in blocks]).astype(np.int32),
+        form=np.concatenate([np.full(len(r), number, np.int32) for number, r, *_ in blocks]),
+        row=np.concatenate([np.arange(len(r), dtype=np.int32) for _, r, *_ in blocks]),
+        label=np.concatenate([r.labels for _, r, *_ in blocks]).astype(np.int32),
+        forms=tuple(forms),
+    )
+
+
+def _tokenize_column(
+    rows: Rows, field: str, tokenizer: PieceTokenizer, space_before: bool, max_length: int, dtype: type
+) -> _Ragged:
+    ids: list[IntArray] = []
+    lengths: list[int] = []
+    for texts in _chunks(rows, field):
+        encoded = [pieces[:max_length] for pieces in tokenizer.encode(texts, space_before=space_before)]
+        lengths.extend(map(len, encoded))
+        ids.append(np.fromiter((i for pieces in encoded for i in pieces), dtype=dtype))
+    starts = np.concatenate([[0], np.cumsum(np.array(lengths, dtype=np.int64))])
+    return _Ragged(np.concatenate(ids), starts)
+
+
+def _chunks(rows: Rows, field: str) -> Iterator[Sequence[str]]:
+    column = rows.fields[field]
+    for start in range(0, len(column), _CHUNK):
+        yield column.slice(start, _CHUNK).to_pylist()
+
+
+def _assemble(
+    form: Form, fields: Mapping[tuple[str, bool], _Ragged], count: int, max_length: int, dtype: type
+) -> tuple[IntArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Put constant parts and shortened fields together: ids, starts, slot positions."""
+    field_parts = [part for part in form.parts if part.field is not None]
+    sources = [fields[part.field, part.space_before] for part in field_parts if part.field is not None]
+    room = max_length - form.constant_length - form.words.lengths[-1]
+    kept = shorten([source.lengths for source in sources], room) if sources else []
+    widths, field_number = [], 0
+    for part in form.parts:
+        if part.field is None:
+            widths.append(np.full(count, len(part.ids), dtype=np.int64))
+        else:
+            widths.append(kept[field_number])
+            field_number += 1
+    edges = np.cumsum([np.zeros(count, dtype=np.int64), *widths], axis=0)  # [parts + 1, n]
+    starts = np.concatenate([[0], np.cumsum(edges[-1])])
+    out = np.empty(starts[-1], dtype=dtype)
+    slot_at = np.zeros(count, dtype=np.int64)
+    field_number = 0
+    for part, (edge, _) in zip(form.parts, pairwise(edges), strict=True):
+        at = starts[:-1] + edge
+        if part.is_slot:
+            slot_at = edge
+        elif part.field is None:
+            if part.ids:
+                out[at[:, None] + np.arange(len(part.ids))] = np.array(part.ids, dtype=dtype)
+        else:
+            source, keep = sources[field_number], kept[field_number]
+            within = ragged_arange(keep)
+            out[np.repeat(at, keep) + within] = source.ids[np.repeat(source.starts[:-1], keep) + within]
+            field_number += 1
+    return out, starts, slot_at
+
+
+def shorten(lengths: Sequence[npt.NDArray[np.int64]], room: int) -> list[npt.NDArray[np.int64]]:
+    """Return how many tokens of each field stay so that together they fit into `room`, the longest cut first.
+
+    Args:
+        lengths: for each field, `n` lengths.
+        room: tokens that the fields may take together.
+
+    >>> [kept.tolist() for kept in shorten([np.array([10, 3]), np.array([4, 4])], room=9)]
+    [[5, 3], [4, 4]]
+    """
+    stacked = np.stack(lengths)  # [fields, n]
+    order = np.argsort(stacked, axis=0, kind="stable")
+    kept = np.empty_like(stacked)
+    left = np.full(stacked.shape[1], room, dtype=np.int64)
+    columns = np.arange(stacked.shape[1])
+    for rank, fields in enumerate(order):  # the shortest first: it gets at most an equal share of what is left
+        share = np.minimum(stacked[fields, columns], left // (len(order) - rank))
+        kept[fields, columns] = share
+        left -= share
+    return list(kept)
+
+
+def ragged_arange(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return `0 … length - 1` for each length, one after the other.
+
+    >>> ragged_arange(np.array([2, 0, 3])).tolist()
+    [0, 1, 0, 1, 2]
+    """
+    ends = np.cumsum(lengths)
+    return np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - lengths, lengths)

@@ -1,0 +1,91 @@
+"""Text to pieces, the same for every tokenizer family, with no special token ever read out of text."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from pet_mtl.errors import PetMtlError
+
+
+class PieceTokenizer:
+    """Tokenise the parts of a prompt one by one.
+
+    A prompt is put together from parts (prefix, pattern text, fields, label words), so a part must not know where a
+    sentence starts: byte-level tokenizers get the space that stands before a part, SentencePiece ones lose the
+    word-start mark that they put before a part that follows without a space.
+
+    Raises:
+        PetMtlError: the tokenizer has no mask or padding token.
+    """
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        for name in ("mask", "pad"):
+            if getattr(tokenizer, f"{name}_token_id") is None:
+                raise PetMtlError(
+                    f"the tokenizer of `{tokenizer.name_or_path}` has no {name} token",
+                    hint="choose a masked language model (BERT, RoBERTa, ModernBERT, …)",
+                )
+        self.mask_id: int = tokenizer.mask_token_id
+        self.pad_id: int = tokenizer.pad_token_id
+        self.unk_id: int | None = tokenizer.unk_token_id
+        self.vocab_size: int = len(tokenizer)
+        self._special_ids = np.array(sorted(set(tokenizer.all_special_ids) - {self.unk_id}), dtype=np.int64)
+        self._backend = getattr(tokenizer, "backend_tokenizer", None)
+        if self._backend is not None:
+            self._backend.encode_special_tokens = True  # "[MASK]" in text stays text
+            self._backend.no_truncation()
+            self._backend.no_padding()
+        letter, after_space = self._encode(["a"])[0], self._encode([" a"])[0]
+        first_piece = tokenizer.convert_ids_to_tokens(letter[0]) if letter else ""
+        self._metaspace = first_piece.startswith("▁")
+        self.space_matters: bool = self._metaspace or letter != after_space
+        self.start_ids, self.end_ids = self._frame()
+
+    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
+        if self._backend is not None:
+            encodings = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
+            return [encoding.ids for encoding in encodings]
+        output = self.tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True)
+        ids: list[list[int]] = output["input_ids"]
+        return ids
+
+    def _frame(self) -> tuple[list[int], list[int]]:
+        """Return the special ids before and after a sentence, `[CLS]` and `[SEP]` for BERT."""
+        bare = self._encode(["a"])[0]
+        framed: list[int] = self.tokenizer("a")["input_ids"]
+        for start in range(len(framed) - len(bare) + 1):
+            if framed[start : start + len(bare)] == bare:
+                return framed[:start], framed[start + len(bare) :]
+        return [], []
+
+    def encode(self, texts: Sequence[str], *, space_before: bool = False) -> list[list[int]]:
+        """Return the pieces of each text, special ids in it replaced by the unknown piece.
+
+        Args:
+            texts: parts of prompts.
+            space_before: a space stands between the part before and this one.
+        """
+        if self.space_matters and not self._metaspace and space_before:
+            texts = [f" {text}" for text in texts]
+        encoded = self._encode(texts)
+        if self._metaspace and not space_before:
+            mark = self.tokenizer.convert_tokens_to_ids("▁")
+            encoded = [ids[1:] if ids and ids[0] == mark else ids for ids in encoded]
+        special = set(self._special_ids.tolist())
+        return [
+            ids if special.isdisjoint(ids) else [self._harmless(i) if i in special else i for i in ids]
+            for ids in encoded
+        ]
+
+    def _harmless(self, special_id: int) -> int:
+        """Return what stands in for a special id that a tokenizer model read out of user text."""
+        return self.unk_id if self.unk_id is not None else self.pad_id
+
+    def piece_texts(self, ids: Sequence[int]) -> list[str]:
+        """Return how pieces read, without the marks of their tokenizer family."""
+        pieces = [self.tokenizer.convert_ids_to_tokens(int(i)) for i in ids]
+        if self.space_matters and not self._metaspace:
+            return [self.tokenizer.convert_tokens_to_string([piece]).strip() or "␣" for piece in pieces]
+        return [piece.removeprefix("##").removeprefix("▁") or "␣" for piece in pieces]

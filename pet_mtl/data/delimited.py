@@ -1,0 +1,214 @@
+"""Read tab-separated files (quotes are text) and comma-separated ones (quoted as in RFC 4180)."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pet_mtl.data.files import BYTE_ORDER_MARK, first_line, open_bytes
+from pet_mtl.data.table import (
+    CHUNK_BYTES,
+    CHUNK_ROWS,
+    BadRows,
+    Chunk,
+    Request,
+    checked_strings,
+    encoding_problem,
+    locate,
+    usual_width,
+    width_message,
+)
+from pet_mtl.errors import PetMtlError
+
+COMMA_HINT = 'a text that holds `,` or `"` stands in quotes, and each quote in it is doubled'
+
+
+def read_delimited(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterator[Chunk]:
+    """Yield the good rows of a delimited file in chunks and note the bad ones; blank lines are no rows.
+
+    The separator is a tab if the first line holds one or the file is `.tsv`, else a comma. Without a header, only
+    `.csv` files are split at commas: Tianchi's `.csv` files hold tabs, and their texts hold commas.
+    """
+    with_tabs = b"\t" in first_line(path) or suffix == ".tsv" or (request.by_position and suffix != ".csv")
+    with open_bytes(path) as stream:
+        yield from (_read_tabs if with_tabs else _read_commas)(stream, request, bad)
+
+
+def _blocks(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield the bytes of a file in blocks of whole lines, each without its last line end."""
+    rest = stream.read(CHUNK_BYTES).removeprefix(BYTE_ORDER_MARK)
+    while True:
+        more = stream.read(CHUNK_BYTES)
+        if not more:
+            break
+        cut = rest.rfind(b"\n")
+        if cut < 0:
+            rest += more
+            continue
+        yield rest[:cut]
+        rest = rest[cut + 1 :] + more
+    yield rest.removesuffix(b"\n")
+
+
+def _read_tabs(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[Chunk]:
+    places: dict[str, int] | None = None
+    width = line = row = 0
+    for block in _blocks(stream):
+        # Arrow's own CSV reader takes a lone carriage return for a line end and stops at stray bytes without saying
+        # on which line; splitting whole blocks is as fast, and exact.
+        lines = pc.split_pattern(pa.array([block], pa.binary()), pattern="\n").flatten()
+        lines = pc.if_else(pc.ends_with(lines, "\r"), pc.binary_slice(lines, 0, -1), lines)
+        numbers = line + 1 + np.arange(len(lines), dtype=np.int64)
+        line += len(lines)
+        filled = pc.binary_length(lines).to_numpy() > 0
+        if not filled.all():
+            lines, numbers = lines.filter(pa.array(filled)), numbers[filled]
+        if places is None and len(lines) and not request.by_position:
+            header = _header(lines[0].as_py(), bad.path, int(numbers[0])).split("\t")
+            width = len(header)
+            places = locate(request, bad.path, header=[name.strip() for name in header], width=width)
+            lines, numbers = lines[1:], numbers[1:]
+        if not len(lines):
+            continue
+        cells = pc.split_pattern(lines, pattern="\t")
+        widths = pc.list_value_length(cells).to_numpy()
+        if places is None:
+            width = usual_width(widths)
+            places = locate(request, bad.path, header=None, width=width)
+        good = widths == width
+        rows = row + np.arange(len(lines), dtype=np.int64)
+        row += len(lines)
+        if not good.all():
+            for index in np.flatnonzero(~good):
+                bad.add(int(numbers[index]), width_message(int(widths[index]), width))
+            kept = pa.array(good)
+            lines, cells, numbers, rows = lines.filter(kept), cells.filter(kept), numbers[good], rows[good]
+        flat = cells.flatten()
+        binary = {name: flat.take(pa.array(np.arange(place, len(flat), width))) for name, place in places.items()}
+        yield _decoded(binary, lines, Chunk({}, numbers, rows), bad)
+
+
+def _header(line: bytes, path: str, number: int) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        message, hint = encoding_problem(line, path)
+        raise PetMtlError(message, where=f"{path}:{number}", hint=hint) from error
+
+
+def _decoded(binary: dict[str, pa.Array], lines: pa.Array, chunk: Chunk, bad: BadRows) -> Chunk:
+    """Return the chunk with its columns as strings, without the rows that are not UTF-8."""
+    columns = {}
+    damaged: set[int] = set()
+    for name, values in binary.items():
+        columns[name], wrong = checked_strings(values)
+        damaged.update(wrong.tolist())
+    if not damaged:
+        return Chunk(columns, chunk.lines, chunk.numbers)
+    for index in sorted(damaged):
+        message, hint = encoding_problem(lines[index].as_py(), bad.path)
+        bad.add(int(chunk.lines[index]), message, hint=hint)
+    good = np.ones(len(lines), bool)
+    good[list(damaged)] = False
+    kept = pa.array(good)
+    return Chunk({name: c.filter(kept) for name, c in columns.items()}, chunk.lines[good], chunk.numbers[good])
+
+
+def _read_commas(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[Chunk]:
+    places: dict[str, int] | None = None
+    width = row = 0
+    for rows, lines, failures in _comma_rows(stream, bad.path):
+        first = 0
+        if places is None and not request.by_position:
+            if 0 in failures:
+                raise PetMtlError(failures[0], where=f"{bad.path}:{lines[0]}", hint=COMMA_HINT)
+            _header(",".join(rows[0]).encode("utf-8", "surrogateescape"), bad.path, lines[0])
+            width = len(rows[0])
+            places = locate(request, bad.path, header=[name.strip() for name in rows[0]], width=width)
+            first = 1
+        if places is None:
+            widths = [len(cells) for index, cells in enumerate(rows) if index not in failures]
+            width = usual_width(np.array(widths or [0]))
+            places = locate(request, bad.path, header=None, width=width)
+        good = []
+        for index in range(first, len(rows)):
+            if index in failures:
+                bad.add(lines[index], failures[index], hint=COMMA_HINT)
+            elif len(rows[index]) != width:
+                bad.add(lines[index], width_message(len(rows[index]), width))
+            else:
+                good.append(index)
+        try:
+            columns = _strings([rows[index] for index in good], places)
+        except UnicodeEncodeError:
+            good = [index for index in good if not _note_damaged(rows[index], places, lines[index], bad)]
+            columns = _strings([rows[index] for index in good], places)
+        chosen = np.array(good, np.int64)
+        yield Chunk(columns, np.array(lines, np.int64)[chosen], row - first + chosen)
+        row += len(rows) - first
+
+
+def _strings(rows: list[list[str]], places: dict[str, int]) -> dict[str, pa.Array]:
+    return {name: pa.array([cells[place] for cells in rows], pa.string()) for name, place in places.items()}
+
+
+def _note_damaged(cells: list[str], places: dict[str, int], line: int, bad: BadRows) -> bool:
+    """Say whether a wanted cell holds bytes that are not UTF-8 (lone surrogates by now), and note the row if so."""
+    try:
+        "".join(cells[place] for place in places.values()).encode("utf-8")
+    except UnicodeEncodeError:
+        message, hint = encoding_problem(",".join(cells).encode("utf-8", "surrogateescape"), bad.path)
+        bad.add(line, message, hint=hint)
+        return True
+    return False
+
+
+def _comma_rows(stream: BinaryIO, path: str) -> Iterator[tuple[list[list[str]], list[int], dict[int, str]]]:
+    """Yield rows, the physical lines they start on, and what is wrong with the rows (by index) that cannot be parsed.
+
+    Bytes that are not UTF-8 become lone surrogates.
+
+    Raises:
+        PetMtlError: a quote is never closed.
+    """
+    size = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal size
+        for number, raw in enumerate(stream):
+            size += len(raw)
+            line = raw if number else raw.removeprefix(BYTE_ORDER_MARK)
+            yield line.decode("utf-8", "surrogateescape")
+
+    limit = csv.field_size_limit(2**31 - 1)  # process-wide, hence given back; the default refuses long texts
+    try:
+        reader = csv.reader(lines(), strict=True)
+        rows: list[list[str]] = []
+        starts: list[int] = []
+        failures: dict[int, str] = {}
+        while True:
+            start = reader.line_num + 1
+            try:
+                cells = next(reader)
+            except StopIteration:
+                break
+            except csv.Error as error:
+                if str(error) == "unexpected end of data":
+                    # Not a bad row to skip: it swallowed all lines that follow.
+                    raise PetMtlError("a quote opens here and is never closed", where=f"{path}:{start}") from error
+                cells = ["?"]
+                failures[len(rows)] = f"not comma-separated values: {error}"
+            if cells:
+                rows.append(cells)
+                starts.append(start)
+            if rows and (len(rows) >= CHUNK_ROWS or size >= CHUNK_BYTES):
+                yield rows, starts, failures
+                rows, starts, failures, size = [], [], {}, 0
+        if rows:
+            yield rows, starts, failures
+    finally:
+        csv.field_size_limit(limit)

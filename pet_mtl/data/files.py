@@ -1,0 +1,84 @@
+"""Data files by suffix: which format they hold, and their bytes without the compression."""
+
+import bz2
+import gzip
+import io
+import lzma
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from pet_mtl.errors import PetMtlError
+
+FORMATS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet")
+COMPRESSIONS = (".gz", ".xz", ".bz2", ".zst")
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def data_format(path: Path) -> str:
+    """Return the format's suffix, whatever the compression.
+
+    >>> data_format(Path("train.JSON.gz"))
+    '.json'
+
+    Raises:
+        PetMtlError: the suffix is none that the readers know.
+    """
+    inner = path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
+    suffix = inner.suffix.lower()
+    if suffix not in FORMATS:
+        hint = f"known are {', '.join(FORMATS)}, each also with {', '.join(COMPRESSIONS)}"
+        raise PetMtlError(f"unknown data format `{suffix or path.name}`", where=str(path), hint=hint)
+    return suffix
+
+
+@contextmanager
+def open_bytes(path: Path) -> Iterator[BinaryIO]:
+    """Open a data file for reading, decompressed by its suffix.
+
+    Raises:
+        PetMtlError: the file cannot be read or is not what its suffix says (also while reading inside the context).
+    """
+    try:
+        with _open(path) as stream:
+            yield stream
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        suffix = path.suffix.lower()
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        hint = f"is the `{suffix}` file complete?" if suffix in COMPRESSIONS else None
+        raise PetMtlError(f"cannot read the file: {reason}", where=str(path), hint=hint) from error
+
+
+def _open(path: Path) -> BinaryIO:
+    match path.suffix.lower():
+        case ".gz":
+            return cast(BinaryIO, gzip.open(path, "rb"))
+        case ".bz2":
+            return cast(BinaryIO, bz2.open(path, "rb"))
+        case ".xz":
+            return cast(BinaryIO, lzma.open(path, "rb"))
+        case ".zst":
+            import pyarrow as pa
+
+            return io.BufferedReader(pa.input_stream(str(path), compression="zstd"))
+        case _:
+            return path.open("rb")
+
+
+def first_line(path: Path) -> bytes:
+    """Return the first line that is not empty, without byte order mark and line end (the first MiB of a longer one).
+
+    Raises:
+        PetMtlError: the file cannot be read, or is UTF-16.
+    """
+    with open_bytes(path) as stream:
+        line = stream.readline(1 << 20)
+        if line.startswith((b"\xff\xfe", b"\xfe\xff")):
+            hint = f"convert it: `iconv -f utf-16 -t utf-8 {path} > {path.stem}.utf8{path.suffix}`"
+            raise PetMtlError("the file is UTF-16, data files must be UTF-8", where=str(path), hint=hint)
+        line = line.removeprefix(BYTE_ORDER_MARK)
+        while line and not line.strip(b"\r\n"):
+            line = stream.readline(1 << 20)
+    return line.removesuffix(b"\n").removesuffix(b"\r")

@@ -1,0 +1,132 @@
+"""Read JSON lines (CLUE, FewCLUE) and files that hold one JSON array of objects."""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+
+from pet_mtl.data.files import BYTE_ORDER_MARK, first_line, open_bytes
+from pet_mtl.data.table import CHUNK_BYTES, CHUNK_ROWS, BadRows, Chunk, Request, encoding_problem
+from pet_mtl.errors import PetMtlError
+
+KINDS = {type(None): "null", bool: "true or false", list: "a list", dict: "an object"}
+
+
+def read_json(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterator[Chunk]:
+    """Yield the good rows of a JSON file in chunks and note the bad ones.
+
+    Numbers become text as Python writes them (`103`, `0.5`). An array is read into memory whole, lines are not.
+
+    Raises:
+        PetMtlError: the columns are positions, or an array is not valid JSON.
+    """
+    if request.by_position:
+        hint = "write `columns: {title: sentence, label: label_desc}`: each field and its JSON key"
+        raise PetMtlError("`columns` holds positions, but JSON values have names", where=str(path), hint=hint)
+    is_array = first_line(path).lstrip().startswith(b"[")
+    if is_array:
+        bad.unit = "item"
+    with open_bytes(path) as stream:
+        yield from _chunks(_array_items(stream, path) if is_array else _line_objects(stream, bad), request, bad)
+
+
+def _line_objects(stream: BinaryIO, bad: BadRows) -> Iterator[tuple[int, Any, int]]:
+    """Yield line number, parsed value (an exception where it is none) and size of each line that is not blank."""
+    for number, raw in enumerate(stream, start=1):
+        line = raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw
+        if not line.strip():
+            continue
+        value: Any
+        try:
+            value = json.loads(line.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            value = error
+        except (ValueError, RecursionError) as error:
+            value = error
+        yield number, value, len(line)
+
+
+def _array_items(stream: BinaryIO, path: Path) -> Iterator[tuple[int, Any, int]]:
+    raw = stream.read().removeprefix(BYTE_ORDER_MARK)
+    try:
+        items = json.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start)
+        message, hint = encoding_problem(raw.split(b"\n")[line], str(path))
+        raise PetMtlError(message, where=f"{path}:{line + 1}", hint=hint) from error
+    except json.JSONDecodeError as error:
+        raise PetMtlError(f"invalid JSON: {error.msg}", where=f"{path}:{error.lineno}") from error
+    except (ValueError, RecursionError) as error:
+        raise PetMtlError(f"invalid JSON: {error}", where=str(path)) from error
+    yield from ((number, item, 0) for number, item in enumerate(items, start=1))
+
+
+def _chunks(values: Iterable[tuple[int, Any, int]], request: Request, bad: BadRows) -> Iterator[Chunk]:
+    optional = set() if request.labelled else {"label"}
+    keys = [(name, str(column)) for name, column in request.columns.items()]
+    cells: dict[str, list[str]] = {name: [] for name, _ in keys}
+    lines: list[int] = []
+    rows: list[int] = []
+    filled = 0
+    for row, (number, value, size) in enumerate(values):
+        texts = _row_texts(value, keys, optional)
+        if isinstance(texts, str):
+            hint = None
+            if isinstance(value, UnicodeDecodeError):
+                texts, hint = encoding_problem(value.object, bad.path)
+            elif isinstance(value, Exception):
+                hint = "the file must hold one JSON object per line, or one array of objects"
+            bad.add(number, texts, hint=hint)
+            continue
+        for (name, _), text in zip(keys, texts, strict=True):
+            cells[name].append(text)
+        lines.append(number)
+        rows.append(row)
+        filled += size
+        if len(lines) >= CHUNK_ROWS or filled >= CHUNK_BYTES:
+            yield _chunk(cells, lines, rows)
+            cells, lines, rows, filled = {name: [] for name, _ in keys}, [], [], 0
+    if lines:
+        yield _chunk(cells, lines, rows)
+
+
+def _chunk(cells: dict[str, list[str]], lines: list[int], rows: list[int]) -> Chunk:
+    columns = {name: pa.array(values, pa.string()) for name, values in cells.items()}
+    return Chunk(columns, np.array(lines, np.int64), np.array(rows, np.int64))
+
+
+def _row_texts(value: Any, keys: list[tuple[str, str]], optional: set[str]) -> list[str] | str:
+    """Return the wanted values of one row as text, or what is wrong with it."""
+    if isinstance(value, Exception):
+        return f"invalid JSON: {getattr(value, 'msg', value)}"
+    if not isinstance(value, dict):
+        return f"expected an object, found {KINDS.get(type(value), 'a number or text')}"
+    texts = []
+    for name, key in keys:
+        found = value.get(key, "" if name in optional else None)
+        if type(found) is not str:
+            if key not in value:
+                near = ", ".join(f"`{other[:40]}`" for other in list(value)[:20])
+                near = near.encode("utf-8", "replace").decode("utf-8")
+                return f"no key `{key}` (wanted by `columns.{name}`), found {near or 'an empty object'}"
+            if name in optional and found is None:
+                found = ""
+            elif type(found) not in (int, float):
+                return f"the value of `{key}` is {KINDS[type(found)]}, expected text or a number"
+            else:
+                found = str(found)
+        elif not found.isascii() and not _encodable(found):
+            return f"the value of `{key}` holds half a surrogate pair, which is no character"
+        texts.append(found)
+    return texts
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

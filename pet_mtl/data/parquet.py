@@ -1,0 +1,104 @@
+"""Read Arrow tables: parquet files, and what the hub's data sets turn into."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pet_mtl.data.files import open_bytes
+from pet_mtl.data.table import CHUNK_ROWS, BadRows, Chunk, Request, checked_strings, locate
+from pet_mtl.errors import PetMtlError
+
+
+def read_parquet(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterator[Chunk]:
+    """Yield the good rows of a parquet file in chunks and note the bad ones; rows are counted from 1.
+
+    Raises:
+        PetMtlError: the file is damaged, or lacks a wanted column of text or numbers.
+    """
+    import pyarrow.parquet as pq
+
+    bad.unit = "row"
+    # A compressed parquet file has to be unpacked first: its index stands at its end.
+    with open_bytes(path) as stream:
+        source = path if path.suffix.lower() == suffix else pa.BufferReader(stream.read())
+    try:
+        with pq.ParquetFile(source) as file:
+            places = table_columns(file.schema_arrow, request, str(path))
+            batches = file.iter_batches(batch_size=CHUNK_ROWS, columns=sorted(set(places.values())))
+            names = class_names(file.schema_arrow.metadata)
+            yield from table_chunks(batches, places, names, request, bad)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
+
+
+def table_columns(schema: pa.Schema, request: Request, path: str) -> dict[str, str]:
+    """Return the table's column name of each wanted column.
+
+    Raises:
+        PetMtlError: the columns are positions, a column is missing, or holds neither text nor numbers.
+    """
+    if request.by_position:
+        hint = f"write names in `columns`; the file has {', '.join(f'`{name}`' for name in schema.names)}"
+        raise PetMtlError("`columns` holds positions, but this data has named columns", where=path, hint=hint)
+    places = locate(request, path, header=schema.names, width=len(schema.names))
+    for name, place in places.items():
+        kind = schema.field(place).type
+        if pa.types.is_nested(kind) or pa.types.is_boolean(kind):
+            message = f"column `{schema.names[place]}` (wanted by `columns.{name}`) holds `{kind}`"
+            raise PetMtlError(message, where=path, hint="columns must hold text or numbers")
+    return {name: schema.names[place] for name, place in places.items()}
+
+
+def class_names(metadata: Mapping[bytes, bytes] | None) -> dict[str, list[str]]:
+    """Return the label names that `datasets` notes in a parquet file for columns of label numbers."""
+    try:
+        features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
+        return {name: list(feature["names"]) for name, feature in features.items() if "names" in feature}
+    except (KeyError, TypeError, ValueError):
+        return {}
+
+
+def table_chunks(
+    batches: Iterable[Any],
+    places: Mapping[str, str],
+    names: Mapping[str, list[str]],
+    request: Request,
+    bad: BadRows,
+) -> Iterator[Chunk]:
+    """Yield record batches as chunks of string columns; label numbers that have `names` become these."""
+    row = 0
+    for batch in batches:
+        good = np.ones(batch.num_rows, bool)
+        columns = {}
+        for name, place in places.items():
+            column = batch.column(place)
+            # A null label outside training is "no label", as an empty text is.
+            empty = pc.is_null(column).to_numpy(zero_copy_only=False) & (name != "label" or request.labelled)
+            columns[name], damaged = checked_strings(_as_bytes(column, names.get(place)))
+            for wrong, message in ((np.flatnonzero(empty), "holds no value"), (damaged, "is not UTF-8")):
+                for index in wrong[good[wrong]]:
+                    bad.add(row + int(index) + 1, f"column `{place}` {message}")
+                good[wrong] = False
+        kept = pa.array(good)
+        rows = row + np.flatnonzero(good).astype(np.int64)
+        yield Chunk({name: column.filter(kept) for name, column in columns.items()}, rows + 1, rows)
+        row += batch.num_rows
+
+
+def _as_bytes(column: pa.Array, names: list[str] | None) -> pa.Array:
+    """Return a column's text as bytes, empty where it is null."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if names and pa.types.is_integer(column.type):
+        # -1 stands for "no label" in the hub's test splits; anything else out of range stays the number it is.
+        known = pc.and_(pc.greater_equal(column, 0), pc.less(column, len(names)))
+        position = pc.if_else(known, column, pa.scalar(0, column.type))
+        column = pc.if_else(known, pa.array(names, pa.string()).take(position), column.cast(pa.string()))
+    is_text = pa.types.is_string(column.type) or pa.types.is_binary(column.type)
+    is_text = is_text or pa.types.is_large_string(column.type) or pa.types.is_large_binary(column.type)
+    return pc.fill_null((column if is_text else column.cast(pa.string())).cast(pa.binary()), b"")

@@ -1,0 +1,97 @@
+"""Which rows each training step sees: a pure function of the seed, so that any step can be gone back to."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from pet_mtl.cloze.batch import BatchPlan, cut_batches
+from pet_mtl.cloze.encode import Prompts
+
+_POOL_STEPS = 64  # steps whose rows are sorted by length together: enough for tight buckets, few enough to stay mixed
+
+
+class Schedule:
+    """Draw tasks with p ∝ n^temperature and cut the draws into steps.
+
+    An epoch draws as many rows as all tasks have together. Each task gives its rows without replacement, in a new
+    order on each pass, and goes on in the next epoch where it stopped. A task with several patterns shows a row in
+    another pattern on each pass. (Temperature sampling as in BAM, Clark et al. 2019.)
+
+    Args:
+        prompts: the training prompts of all tasks, in the order that `encode_suite` gives.
+        temperature: 1 draws in proportion to the rows, 0 all tasks alike.
+        batch_tokens: token budget of a step.
+        seed: seed of everything drawn.
+    """
+
+    def __init__(self, prompts: Prompts, *, temperature: float, batch_tokens: int, seed: int) -> None:
+        self.prompts = prompts
+        self.batch_tokens = batch_tokens
+        self.seed = seed
+        self._items: dict[str, npt.NDArray[np.int64]] = {}  # task -> [patterns, rows]
+        for task in dict.fromkeys(form.task for form in prompts.forms):
+            forms = [number for number, form in enumerate(prompts.forms) if form.task == task]
+            items = np.flatnonzero(np.isin(prompts.form, forms))
+            if len(items):
+                self._items[task] = items.reshape(len(forms), -1)
+        sizes = np.array([items.shape[1] for items in self._items.values()], dtype=np.float64)
+        share = sizes**temperature / (sizes**temperature).sum()
+        draws = np.maximum(np.rint(sizes.sum() * share).astype(int), 1)
+        self.draws: dict[str, int] = dict(zip(self._items, draws.tolist(), strict=True))
+
+    def epoch(self, number: int) -> list[BatchPlan]:
+        """Return the steps of an epoch, counted from 0, tasks mixed and lengths together, in random order."""
+        items = np.concatenate([self._draw(index, task, number) for index, task in enumerate(self._items)])
+        generator = np.random.default_rng([self.seed, 1, number])
+        generator.shuffle(items)
+        tokens = np.cumsum(self.prompts.lengths[items] * self.prompts.variants[items])
+        pools = np.split(items, np.searchsorted(tokens, np.arange(1, tokens[-1] // self._pool + 1) * self._pool))
+        steps = [plan for pool in pools if len(pool) for plan in cut_batches(self.prompts, pool, self.batch_tokens)]
+        generator.shuffle(steps)  # type: ignore[arg-type]  # a list is shuffled in place
+        return steps
+
+    @property
+    def _pool(self) -> int:
+        return _POOL_STEPS * self.batch_tokens
+
+    def _draw(self, index: int, task: str, epoch: int) -> npt.NDArray[np.int64]:
+        """Return the prompts that a task gives in an epoch."""
+        items, count = self._items[task], self.draws[task]
+        patterns, rows = items.shape
+        position, end = epoch * count, (epoch + 1) * count
+        drawn = []
+        while position < end:
+            turn, start = divmod(position, rows)
+            order = np.random.default_rng([self.seed, 2, index, turn]).permutation(rows)[start : start + end - position]
+            drawn.append(items[(turn + order) % patterns, order])
+            position += len(order)
+        return np.concatenate(drawn)
+
+    def steps(self, epochs: float) -> int:
+        """Return the number of steps of `epochs` passes; a broken epoch counts its share."""
+        whole, rest = divmod(epochs, 1)
+        total = sum(len(self.epoch(number)) for number in range(int(whole)))
+        return total + (max(1, round(rest * len(self.epoch(int(whole))))) if rest else 0)
+
+    def from_step(self, step: int) -> Iterator[tuple[int, BatchPlan]]:
+        """Yield `(epoch, step plan)` without end, the first `step` steps left out."""
+        epoch = 0
+        while True:
+            plans = self.epoch(epoch)
+            for plan in plans[step:]:
+                yield epoch, plan
+            step = max(0, step - len(plans))
+            epoch += 1
+
+
+def split_step(plan: BatchPlan, parts: int) -> list[BatchPlan]:
+    """Cut a step into at most `parts` pieces of equal shape, for accumulation or several processes.
+
+    Together the pieces hold the step's items, each once; a step of fewer items than parts gives fewer pieces.
+    """
+    if parts == 1:
+        return [plan]
+    rows = -(-plan.rows // parts)
+    return [replace(plan, items=plan.items[part::parts], rows=rows) for part in range(min(parts, len(plan.items)))]

@@ -1,0 +1,59 @@
+"""Find the files that a source names: `sample:tnews/train`, a path, a glob."""
+
+from difflib import get_close_matches
+from glob import glob
+from pathlib import Path
+
+from pet_mtl.errors import PetMtlError
+from pet_mtl.resources import resource_root, sample_file
+
+WILDCARDS = "*?["
+
+
+def find_files(source: str, base: Path) -> list[Path]:
+    """Return the files of a source in sorted order; relative paths start from `base`.
+
+    Raises:
+        PetMtlError: nothing is there.
+    """
+    if source.startswith("sample:"):
+        return [_sample(source)]
+    path = base / Path(source).expanduser()
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        hint = f"name a file or write a glob such as `{source.rstrip('/')}/*.csv`"
+        raise PetMtlError(f"`{source}` is a folder", where=str(path), hint=hint)
+    if any(character in source for character in WILDCARDS):
+        # `Path.glob` takes no absolute pattern, and the base folder's own name may hold a bracket.
+        matches = glob(str(Path(source).expanduser()), root_dir=base, recursive=True)  # noqa: PTH207
+        found = sorted(base / match for match in matches if (base / match).is_file())
+        if found:
+            return found
+    raise PetMtlError(f"no such data file: `{source}`", where=str(path), hint=_missing_hint(source, path))
+
+
+def _sample(source: str) -> Path:
+    name = source.removeprefix("sample:")
+    path = sample_file(name)
+    if path.is_file():
+        return path
+    folder = resource_root() / "assets" / "samples"
+    known = sorted(file.relative_to(folder).with_suffix("").as_posix() for file in folder.rglob("*.tsv"))
+    names = ", ".join(f"`sample:{name}`" for name in known) or "none"
+    raise PetMtlError(f"no sample data `{name}`", where=source, hint=f"the package holds {names}")
+
+
+def _missing_hint(source: str, path: Path) -> str:
+    hints = []
+    folder = path.parent
+    if folder.is_dir():
+        names = sorted(entry.name for entry in folder.iterdir())
+        near = get_close_matches(path.name, names, n=3) or names[:5]
+        if near:
+            hints.append(f"`{folder}` holds {', '.join(f'`{name}`' for name in near)}")
+    else:
+        hints.append(f"there is no folder `{folder}`")
+    if not Path(source).expanduser().is_absolute():
+        hints.append("`--data-root DIR` says where relative data paths start")
+    return "; ".join(hints)

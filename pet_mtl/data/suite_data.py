@@ -1,0 +1,122 @@
+"""Load the rows of all tasks of a suite, and say what looks wrong with them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pet_mtl.data.duplicates import find_conflicts
+from pet_mtl.data.keys import row_keys
+from pet_mtl.data.readers import read_rows
+from pet_mtl.data.rows import Rows
+from pet_mtl.data.split import split_by_text
+from pet_mtl.errors import PetMtlError, Problem, ProblemList
+from pet_mtl.spec.label_lines import quoted
+from pet_mtl.spec.suite import Suite
+from pet_mtl.spec.task import SplitSpec, TaskSpec
+
+
+@dataclass
+class TaskData:
+    """The rows of one task; `notes` are warnings for the log, one line each."""
+
+    train: Rows
+    dev: Rows | None = None
+    test: Rows | None = None
+    unlabelled: Rows | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def load_suite_data(suite: Suite, *, skip_bad_rows: int = 0) -> dict[str, TaskData]:
+    """Load every task of a suite.
+
+    Raises:
+        PetMtlError: with the problems of all tasks.
+    """
+    problems = ProblemList()
+    loaded = {}
+    for name, task in suite.tasks.items():
+        try:
+            loaded[name] = load_task(task, Path(suite.base), suite.train.seed, skip_bad_rows=skip_bad_rows)
+        except PetMtlError as error:
+            problems.extend(error)
+    problems.raise_if_any()
+    return loaded
+
+
+def load_task(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int = 0) -> TaskData:
+    """Load the rows of one task; relative paths start from `base`, and up to `skip_bad_rows` of a source may be bad.
+
+    Raises:
+        PetMtlError: with the problems of all its sources; or all training rows have one label.
+    """
+    problems = ProblemList()
+    notes: list[str] = []
+
+    def load(sources: Sequence[str], labelled: bool = True) -> Rows | None:
+        parts = []
+        for source in sources:
+            try:
+                rows, skipped = read_rows(source, task, base=Path(base), labelled=labelled, skip_bad_rows=skip_bad_rows)
+            except PetMtlError as error:
+                problems.extend(error)
+                continue
+            parts.append(rows)
+            notes.extend(_skipped_notes(skipped))
+        return Rows.concat(parts) if parts else None
+
+    dev_spec = task.data.dev
+    train = load(task.data.train)
+    dev = None if dev_spec is None or isinstance(dev_spec, SplitSpec) else load(dev_spec)
+    test = load(task.data.test)
+    unlabelled = load(task.data.unlabelled, labelled=False)
+    if train is not None and len(np.unique(train.labels)) < 2:
+        label = quoted(task.verbalizer.labels[train.labels[0]])
+        hint = "a task needs rows of two labels or more; is the right file and label column named?"
+        problems.add(
+            f"all {len(train)} training rows of `{task.name}` have the label {label}", where=train.where(0), hint=hint
+        )
+    problems.raise_if_any()
+    assert train is not None
+    keys = row_keys(train)
+    notes.extend(_label_notes(train, task))
+    if conflicts := find_conflicts(train, keys=keys).summary(train, task.verbalizer.labels):
+        notes.append(conflicts)
+    if isinstance(dev_spec, SplitSpec):
+        train_rows, dev_rows = split_by_text(train, dev_spec.split, seed, keys=keys)
+        if not len(dev_rows):
+            message = (
+                f"`dev: {{split: {dev_spec.split}}}` of `{task.name}` leaves no row: every label has one text only"
+            )
+            raise PetMtlError(message, where=train.where(0))
+        train, dev = train.take(train_rows), train.take(dev_rows)
+    else:
+        notes.extend(_overlap_notes("dev", dev, keys))
+    notes.extend(_overlap_notes("test", test, keys))
+    return TaskData(train, dev, test, unlabelled, notes)
+
+
+def _skipped_notes(skipped: Sequence[Problem]) -> list[str]:
+    if not skipped:
+        return []
+    shown = "; ".join(f"{problem.where}: {problem.message}" for problem in skipped[:3])
+    rows = "1 bad row" if len(skipped) == 1 else f"{len(skipped)} bad rows"
+    return [f"skipped {rows} ({shown}{'; …' if len(skipped) > 3 else ''})"]
+
+
+def _label_notes(train: Rows, task: TaskSpec) -> list[str]:
+    counts = np.bincount(train.labels[train.labels >= 0], minlength=len(task.verbalizer.labels))
+    absent = ", ".join(quoted(task.verbalizer.labels[number]) for number in np.flatnonzero(counts == 0))
+    return [f"no training row has the label {absent} of {task.verbalizer.source}"] if absent else []
+
+
+def _overlap_notes(part: str, rows: Rows | None, train_keys: NDArray[np.uint64]) -> list[str]:
+    """Say how many rows the model will have seen in training: scores on them flatter it."""
+    if rows is None:
+        return []
+    seen = np.flatnonzero(np.isin(row_keys(rows), train_keys))
+    if not len(seen):
+        return []
+    return [f"{len(seen)} of {len(rows)} {part} rows occur in the training data too ({rows.where(int(seen[0]))}, …)"]

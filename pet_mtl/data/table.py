@@ -1,0 +1,176 @@
+"""What the readers of all formats share: the chunk they hand over, the bad rows they collect, the columns they need."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pet_mtl.errors import PetMtlError, Problem
+
+SHOWN = 20
+CHUNK_BYTES = 8 << 20
+CHUNK_ROWS = 65_536
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to read from a file: `columns` (field name to position or name), and whether the label must be there."""
+
+    columns: Mapping[str, int | str]
+    labelled: bool = True
+
+    @property
+    def by_position(self) -> bool:
+        """Say whether the file has no header."""
+        return any(isinstance(column, int) for column in self.columns.values())
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some good rows: string columns by field name, physical lines (from 1), row numbers (from 0, bad rows counted)."""
+
+    columns: dict[str, pa.Array]
+    lines: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+
+
+@dataclass
+class BadRows:
+    """The bad rows of one file: the first ones as problems, all of them counted."""
+
+    path: str
+    keep: int = SHOWN
+    unit: str = "line"
+    count: int = 0
+    problems: list[tuple[int, Problem]] = field(default_factory=list)
+
+    def add(self, line: int, message: str, *, hint: str | None = None) -> None:
+        """Note a bad row; beyond `keep` only the count grows, so that a wrong gigabyte file cannot fill the memory."""
+        self.count += 1
+        if len(self.problems) < self.keep:
+            place = f"{self.path}:{line}" if self.unit == "line" else f"{self.path}: {self.unit} {line}"
+            self.problems.append((line, Problem(message, place, hint)))
+
+    def ordered(self) -> list[Problem]:
+        """Return the problems in the order of the file, each hint once."""
+        seen: set[str | None] = set()
+        result = []
+        for _, problem in sorted(self.problems, key=lambda pair: pair[0]):
+            result.append(Problem(problem.message, problem.where, None if problem.hint in seen else problem.hint))
+            seen.add(problem.hint)
+        return result
+
+    def shown(self) -> list[Problem]:
+        """Return the problems of the first bad rows, and one that counts the others."""
+        shown = self.ordered()[:SHOWN]
+        if self.count > len(shown):
+            shown.append(Problem(f"and {self.count - len(shown)} more bad rows", self.path))
+        return shown
+
+
+def locate(request: Request, path: str, *, header: Sequence[str] | None, width: int) -> dict[str, int]:
+    """Return the position of each wanted column in a file of `width` columns.
+
+    Raises:
+        PetMtlError: a wanted column is not there (a label only where the request is `labelled`).
+    """
+    if header is not None:
+        return _locate_names(request, path, header)
+    columns = {name: int(position) for name, position in request.columns.items()}
+    last = max(columns.values(), default=0)
+    label = columns.get("label")
+    if not request.labelled and label is not None and (last == width or label >= width):
+        del columns["label"]
+        if last == width:  # one column fewer than the training file: what stood behind the label moved up
+            columns = {name: position - (position > label) for name, position in columns.items()}
+    missing = {name: position for name, position in columns.items() if position >= width}
+    if missing:
+        names = ", ".join(f"`{name}: {position}`" for name, position in missing.items())
+        hint = "positions count from 0; the columns are separated by tabs, or by commas in a `.csv` file"
+        if list(missing) == ["label"] and last == width:
+            hint = "a file without labels can be predicted or listed under `unlabelled`, not trained on or scored"
+        raise PetMtlError(f"rows have {_count(width, 'column')}, but `columns` wants {names}", where=path, hint=hint)
+    return columns
+
+
+def _locate_names(request: Request, path: str, header: Sequence[str]) -> dict[str, int]:
+    places: dict[str, int] = {}
+    problems = []
+    for name, column in request.columns.items():
+        if column in header:
+            places[name] = header.index(str(column))
+        elif name != "label" or request.labelled:
+            near = get_close_matches(str(column), header, n=1)
+            found = ", ".join(f"`{title[:40]}`" for title in header[:20])
+            hint = f"is it `{near[0]}`? " if near else ""
+            message = f"no column `{column}` (wanted by `columns.{name}`)"
+            problems.append(Problem(message, path, f"{hint}the file has {found}"))
+    if problems:
+        raise PetMtlError(problems)
+    return places
+
+
+def width_message(found: int, expected: int) -> str:
+    """Say that a row has the wrong number of columns.
+
+    >>> width_message(1, 3)
+    'row has 1 column, expected 3'
+    """
+    return f"row has {_count(found, 'column')}, expected {expected}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def usual_width(widths: NDArray[np.integer]) -> int:
+    """Return the most frequent number of columns, the first row's among equals."""
+    counts = np.bincount(widths)
+    first = int(widths[0])
+    return first if counts[first] == counts.max() else int(counts.argmax())
+
+
+def checked_strings(values: pa.Array) -> tuple[pa.Array, NDArray[np.int64]]:
+    """Return binary `values` as strings, and the rows that are not UTF-8 (empty strings there)."""
+    try:
+        return values.cast(pa.string()), np.empty(0, np.int64)
+    except pa.ArrowInvalid:
+        bad = [row for row, value in enumerate(values.to_pylist()) if not _is_utf8(value)]
+        mask = np.zeros(len(values), bool)
+        mask[bad] = True
+        return pc.if_else(pa.array(mask), b"", values).cast(pa.string()), np.array(bad, np.int64)
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def encoding_problem(line: bytes, path: str) -> tuple[str, str]:
+    """Return message and hint for a line that is not UTF-8.
+
+    >>> message, hint = encoding_problem("新闻".encode("gb18030"), "a.csv")
+    >>> print(message, hint, sep=chr(10))
+    not UTF-8: byte 0xD0 at position 1 of the line
+    this looks like GB18030; convert it: `iconv -f gb18030 -t utf-8 a.csv > a.utf8.csv`
+    """
+    position = 0
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        position = error.start
+    message = f"not UTF-8: byte 0x{line[position]:02X} at position {position + 1} of the line"
+    stem, dot, suffix = path.rpartition(".")
+    target = f"{stem}.utf8.{suffix}" if dot else f"{path}.utf8"
+    try:
+        line.decode("gb18030")
+    except UnicodeDecodeError:
+        return message, "the line is damaged or in another encoding; data files must be UTF-8"
+    return message, f"this looks like GB18030; convert it: `iconv -f gb18030 -t utf-8 {path} > {target}`"

@@ -1,0 +1,56 @@
+"""Errors that a user can mend: where, which rule, what was found, and what to do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with the user's input.
+
+    >>> print(Problem('label "101" has no label word', where="verbalizers/tnews.txt:14", hint="add a line: 101  文化"))
+    verbalizers/tnews.txt:14: label "101" has no label word
+      hint: add a line: 101  文化
+    """
+
+    message: str
+    where: str | None = None
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        place = f"{self.where}: " if self.where else ""
+        hint = f"\n  hint: {self.hint}" if self.hint else ""
+        return f"{place}{self.message}{hint}"
+
+
+class PetMtlError(Exception):
+    """Wrong usage or input (exit code 2): one or several problems, shown without a stack trace."""
+
+    exit_code = 2
+
+    def __init__(self, problem: str | Sequence[Problem], *, where: str | None = None, hint: str | None = None) -> None:
+        self.problems = (Problem(problem, where, hint),) if isinstance(problem, str) else tuple(problem)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class RunError(PetMtlError):
+    """The input was right but the run failed (exit code 1): a full disk, a loss that is not a number."""
+
+    exit_code = 1
+
+
+class ProblemList:
+    """Collect all problems of a file before saying them at once."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    def add(self, message: str, *, where: str | None = None, hint: str | None = None) -> None:
+        self.problems.append(Problem(message, where, hint))
+
+    def extend(self, error: PetMtlError) -> None:
+        self.problems.extend(error.problems)
+
+    def raise_if_any(self) -> None:
+        if self.problems:
+            raise PetMtlError(self.problems)

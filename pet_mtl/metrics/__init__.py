@@ -1,0 +1,4 @@
+"""How good predictions are.
+
+- `classification`: accuracy, macro-F1 with its bootstrap interval, per-label scores, the confusion matrix
+"""

@@ -1,0 +1,186 @@
+"""A masked language model, loaded safely and read at its slots."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pet_mtl.errors import PetMtlError
+from pet_mtl.model.mlm_head import MlmHead, WholeHead, split_head
+from pet_mtl.model.slot_encoder import SlotEncoder, fits_slot_encoder
+from pet_mtl.resources import bundled_backbone, bundled_backbones
+
+
+class Backbone(nn.Module):
+    """A masked language model of any family.
+
+    Attributes:
+        mlm: the transformers model; its parameters are the only ones.
+        head: its MLM head, split where the family is known.
+    """
+
+    def __init__(self, mlm: Any, attention: str = "eager") -> None:
+        super().__init__()
+        self.mlm = mlm
+        split = split_head(mlm)
+        self.head: MlmHead = split or WholeHead(_whole_head(mlm))
+        self.encode = SlotEncoder(mlm.base_model, attention) if split and fits_slot_encoder(mlm) else self._encode
+
+    def _encode(self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor) -> Tensor:
+        hidden = self.mlm.base_model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return hidden.gather(1, slots[..., None].expand(-1, -1, hidden.shape[-1]))
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor) -> Tensor:
+        """Return what the head reads at the slots.
+
+        Args:
+            input_ids: `[N, L]`.
+            attention_mask: `[N, L]`.
+            slots: `[N, M]` positions.
+
+        Returns:
+            `[N, M, E]`, to be given to `head.piece_logits` and `head.log_normalizer`.
+        """
+        return self.head.states(self.encode(input_ids, attention_mask, slots))
+
+
+def _whole_head(mlm: Any) -> Any:
+    """Return the module that follows the base model of an unknown family."""
+    others = [module for module in mlm.children() if module is not mlm.base_model]
+    if len(others) != 1:
+        raise PetMtlError(
+            f"the head of `{type(mlm).__name__}` is not one module after the encoder",
+            hint="choose a backbone of a known family (BERT, RoBERTa, ModernBERT, ALBERT, ELECTRA, DistilBERT, ERNIE, DeBERTa-v2)",
+        )
+    return others[0]
+
+
+def resolve_model(name: str, base: Path | None = None) -> str:
+    """Return the folder of a backbone, or `name` itself where it can only be a hub name.
+
+    Args:
+        name: an embedded backbone's name, a folder (relative to `base` or the working directory), or a hub name.
+
+    Raises:
+        PetMtlError: neither an embedded backbone nor a folder, and no hub name by its form.
+    """
+    if folder := bundled_backbone(name):
+        return str(folder)
+    for candidate in (*((base / name,) if base else ()), Path(name)):
+        if candidate.is_dir():
+            return str(candidate)
+    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+        return name
+    raise PetMtlError(
+        f"there is no model `{name}`",
+        hint=f"give a folder, a hub name such as `hfl/chinese-roberta-wwm-ext`, or {_embedded()}",
+    )
+
+
+def _embedded() -> str:
+    return "the embedded " + ", ".join(f"`{name}`" for name in bundled_backbones())
+
+
+def load_tokenizer(folder: str) -> Any:
+    """Load the tokenizer of a backbone.
+
+    Raises:
+        PetMtlError: the folder holds none, or a damaged one.
+    """
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise PetMtlError(f"no tokenizer could be loaded: {_first_line(error)}", where=folder) from error
+
+
+def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | None = None) -> Any:
+    """Load a masked language model in fp32 from safetensors.
+
+    Args:
+        folder: a folder or a hub name.
+        attention: transformers' `attn_implementation`.
+        dropout: sets every dropout rate of the backbone; None keeps its own.
+
+    Raises:
+        PetMtlError: not a masked language model, weights missing, damaged, or not in safetensors form.
+    """
+    from safetensors import SafetensorError
+    from transformers import AutoConfig, AutoModelForMaskedLM
+
+    _refuse_pickle(folder)
+    try:
+        config = AutoConfig.from_pretrained(folder)
+    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+        raise PetMtlError(
+            f"this is no model that transformers can load: {_first_line(error)}",
+            where=folder,
+            hint=f"give a folder with `config.json` and `model.safetensors`, a hub name, or {_embedded()}",
+        ) from error
+    if dropout is not None:
+        for key in config.to_dict():
+            if key.endswith(("dropout", "dropout_prob")) and key != "classifier_dropout":
+                setattr(config, key, dropout)
+    try:
+        with quiet_transformers():
+            model, info = AutoModelForMaskedLM.from_pretrained(
+                folder,
+                config=config,
+                dtype=torch.float32,
+                attn_implementation=attention,
+                use_safetensors=True,
+                output_loading_info=True,
+            )
+    except SafetensorError as error:
+        raise PetMtlError(
+            f"the weights are damaged or cut short: {error}", where=folder, hint="copy the model folder again"
+        ) from error
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise PetMtlError(
+            f"this model has no masked-language-model form: {_first_line(error)}",
+            where=folder,
+            hint=f"choose a masked language model such as `hfl/chinese-roberta-wwm-ext` or {_embedded()}",
+        ) from error
+    if missing := sorted(info["missing_keys"]):
+        raise PetMtlError(
+            f"the checkpoint lacks weights of the masked-language-model head: {', '.join(missing[:4])}"
+            + (f" and {len(missing) - 4} more" if len(missing) > 4 else ""),
+            where=folder,
+            hint="it was saved as another kind of model (a classifier, a bare encoder); use the original checkpoint",
+        )
+    return model
+
+
+def _refuse_pickle(folder: str) -> None:
+    path = Path(folder)
+    if path.is_dir() and not any(path.glob("*.safetensors")) and any(path.glob("*.bin")):
+        raise PetMtlError(
+            "the weights are a pickle file, which can run code when loaded",
+            where=folder,
+            hint="convert them: load the model with transformers where you trust it, then `save_pretrained(folder)`",
+        )
+
+
+@contextlib.contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Keep transformers' bars and its table of unused keys off the terminal: the keys are checked here."""
+    from transformers.utils import logging
+
+    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bar:
+            logging.enable_progress_bar()
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,113 @@
+"""States at the slots to label scores: the scoring rule, the same for training and scoring.
+
+The score of a word is the mean over its pieces of log p(piece at its slot), read in a prompt with as many masks as the
+word has pieces; the score of a label aggregates its words. Where all words of a task have one length, the softmax
+denominator is the same for all of them and is left out; otherwise it is computed, at the slots only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from pet_mtl.cloze.collate import Batch, FormGroup
+from pet_mtl.cloze.label_words import LabelWords
+from pet_mtl.model.backbone import Backbone
+
+Aggregation = Literal["mean", "max", "logsumexp"]
+
+
+@dataclass(frozen=True)
+class _WordTable:
+    """A form's label words as indices.
+
+    Attributes:
+        pieces: for each length `P`, `[W_P, P]` columns of the piece logits.
+        words_of_label: `[K, W]` positions among the words, lengths ascending; short rows repeat the first word.
+        is_word: `[K, W]` False where a row repeats.
+    """
+
+    pieces: dict[int, Tensor]
+    words_of_label: Tensor
+    is_word: Tensor
+
+
+class ClozeModel(nn.Module):
+    """Score the labels of mixed-task batches with one masked language model.
+
+    Args:
+        backbone: the masked language model.
+        words: the label words of each form, in the order of `Prompts.forms`.
+        aggregations: how each form's word scores become label scores.
+    """
+
+    def __init__(self, backbone: Backbone, words: Sequence[LabelWords], aggregations: Sequence[Aggregation]) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.aggregations = tuple(aggregations)
+        used = sorted({piece for form in words for word in form.pieces for piece in word})
+        self.register_buffer("piece_ids", torch.tensor(used), persistent=False)
+        self.piece_ids: Tensor
+        column = {piece: index for index, piece in enumerate(used)}
+        self._tables = [_word_table(form, column) for form in words]
+
+    def _apply(self, fn, recurse=True):  # type: ignore[no-untyped-def]  # nn.Module's own signature
+        """Move the word tables along with the parameters."""
+        super()._apply(fn, recurse)
+        device = self.piece_ids.device
+        self._tables = [
+            _WordTable(
+                {length: ids.to(device) for length, ids in table.pieces.items()},
+                table.words_of_label.to(device),
+                table.is_word.to(device),
+            )
+            for table in self._tables
+        ]
+        return self
+
+    def forward(self, batch: Batch) -> list[Tensor]:
+        """Return label scores `[b, K]` (fp32, softmax over `K` gives probabilities) for each of `batch.groups`."""
+        states = self.backbone(batch.input_ids, batch.attention_mask, batch.slots)
+        logits = self.backbone.head.piece_logits(states, self.piece_ids)  # [N, M, U]
+        return [self._label_scores(group, states, logits) for group in batch.groups]
+
+    def _label_scores(self, group: FormGroup, states: Tensor, logits: Tensor) -> Tensor:
+        table = self._tables[group.form]
+        scores = []
+        for length, pieces in table.pieces.items():
+            prompts = group.prompts[length]
+            at_slots = logits[prompts, :length]  # [b, P, U]
+            word_scores = at_slots[:, torch.arange(length, device=pieces.device), pieces].mean(-1)  # [b, W_P]
+            if len(table.pieces) > 1:
+                normalizer = self.backbone.head.log_normalizer(states[prompts, :length])  # [b, P]
+                word_scores = word_scores - normalizer.mean(-1, keepdim=True)
+            scores.append(word_scores)
+        return aggregate(torch.cat(scores, -1), table.words_of_label, table.is_word, self.aggregations[group.form])
+
+
+def aggregate(scores: Tensor, words_of_label: Tensor, is_word: Tensor, how: Aggregation) -> Tensor:
+    """Aggregate word scores `[b, words]` into label scores `[b, K]`; see `_WordTable` for the indices `[K, W]`."""
+    of_label = scores[:, words_of_label]  # [b, K, W]
+    if how == "mean":
+        return (of_label * is_word).sum(-1) / is_word.sum(-1)
+    of_label = of_label.masked_fill(~is_word, float("-inf"))
+    return of_label.amax(-1) if how == "max" else of_label.logsumexp(-1)
+
+
+def _word_table(words: LabelWords, column: dict[int, int]) -> _WordTable:
+    by_length: dict[int, list[int]] = {length: [] for length in words.lengths}
+    for index, word in enumerate(words.pieces):
+        by_length[len(word)].append(index)
+    position = {word: place for place, word in enumerate(w for group in by_length.values() for w in group)}
+    of_label = [[position[w] for w, owner in enumerate(words.labels) if owner == k] for k in range(words.num_labels)]
+    most = max(map(len, of_label))
+    return _WordTable(
+        pieces={
+            length: torch.tensor([[column[piece] for piece in words.pieces[w]] for w in group])
+            for length, group in by_length.items()
+        },
+        words_of_label=torch.tensor([own + own[:1] * (most - len(own)) for own in of_label]),
+        is_word=torch.tensor([[True] * len(own) + [False] * (most - len(own)) for own in of_label]),
+    )

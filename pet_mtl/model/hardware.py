@@ -1,0 +1,97 @@
+"""What the machine decides: device, precision, attention implementation, memory behaviour; each with its reason."""
+
+import ctypes
+import os
+import sys
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An automatic choice and why it was made."""
+
+    value: str
+    reason: str
+
+
+def choose_precision(wanted: str, device: torch.device) -> Choice:
+    """Choose `bf16` (autocast over fp32 weights) or `fp32`."""
+    if wanted != "auto":
+        return Choice(wanted, "as set")
+    if device.type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+        return Choice("bf16", "the GPU has it") if fast else Choice("fp32", "the GPU has no bf16")
+    if device.type == "cpu":
+        if torch.cpu._is_amx_tile_supported():
+            return Choice("bf16", "the CPU has AMX")
+        if torch.cpu._is_avx512_bf16_supported():
+            return Choice("bf16", "the CPU has AVX-512 BF16")
+        return Choice("fp32", "the CPU has no bf16 matrix unit")
+    return Choice("fp32", f"not tried on {device.type}")
+
+
+def choose_attention(wanted: str, device: torch.device) -> Choice:
+    """Choose transformers' `eager` or `sdpa` attention."""
+    if wanted != "auto":
+        return Choice(wanted, "as set")
+    if device.type == "cpu":
+        return Choice("eager", "sdpa's backward is slower on short rows on a CPU")
+    return Choice("sdpa", "fused kernels on the GPU")
+
+
+def keep_freed_memory() -> None:
+    """Let the C allocator keep what a training step frees, and use huge pages for it.
+
+    Each step frees and takes the same hundreds of megabytes; by default glibc hands them back to the system, and every
+    step pays for the page faults again. Must run before torch's first large allocation. Does nothing outside Linux.
+    """
+    if sys.platform != "linux":
+        return
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch: madvise(MADV_HUGEPAGE) for large tensors
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+    if mallopt:
+        m_trim_threshold, m_mmap_threshold = -1, -3
+        mallopt(m_trim_threshold, 512 << 20)
+        mallopt(m_mmap_threshold, 32 << 20)  # glibc's upper limit
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where and how a model runs.
+
+    Attributes:
+        device: of the parameters and batches.
+        precision: `bf16` or `fp32`, with its reason.
+        attention: `eager` or `sdpa`, with its reason.
+    """
+
+    device: torch.device
+    precision: Choice
+    attention: Choice
+
+    @classmethod
+    def choose(cls, precision: str = "auto", attention: str = "auto", device: torch.device | None = None) -> "Machine":
+        """Choose what is not set; the device is the GPU where there is one."""
+        device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return cls(device, choose_precision(precision, device), choose_attention(attention, device))
+
+    def autocast(self) -> torch.autocast:
+        """Return the context that a forward pass runs in."""
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision.value == "bf16")
+
+    def __str__(self) -> str:
+        return (
+            f"{self.device.type}, {self.precision.value} ({self.precision.reason}), "
+            f"{self.attention.value} attention ({self.attention.reason})"
+        )
+
+    def peak_memory_gb(self) -> float:
+        """Return the most memory that was in use: of the GPU, or of the process."""
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device) / 1e9
+        import resource  # not on Windows
+
+        scale = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale / 1e9

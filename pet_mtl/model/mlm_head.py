@@ -1,0 +1,133 @@
+"""MLM heads, split so that the decoder runs only over the vocabulary rows that are asked for.
+
+Every known family's head is `decoder(transform(states))` with the decoder tied to the word embeddings. Taking rows of
+the decoder by index keeps the tie: the gradient reaches the embeddings.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+class MlmHead(Protocol):
+    """What scores pieces at slots."""
+
+    def states(self, hidden: Tensor) -> Tensor:
+        """Turn encoder outputs at slots `[..., H]` into what the other methods read `[..., E]`."""
+
+    def piece_logits(self, states: Tensor, ids: Tensor) -> Tensor:
+        """Return the fp32 logits `[..., U]` of the `U` pieces `ids`."""
+
+    def log_normalizer(self, states: Tensor) -> Tensor:
+        """Return the fp32 log of the softmax denominator over the whole vocabulary, `[...]`."""
+
+
+@dataclass(frozen=True)
+class SplitHead:
+    """A head whose decoder is a matrix product.
+
+    Attributes:
+        transform: `[..., H]` to `[..., E]`.
+        decoder: returns weight `[V, E]` and bias `[V]` or None.
+    """
+
+    transform: Callable[[Tensor], Tensor]
+    decoder: Callable[[], tuple[Tensor, Tensor | None]]
+
+    def states(self, hidden: Tensor) -> Tensor:
+        return self.transform(hidden)
+
+    def piece_logits(self, states: Tensor, ids: Tensor) -> Tensor:
+        weight, bias = self.decoder()
+        with torch.autocast(states.device.type, enabled=False):  # few rows: full precision costs nothing
+            return F.linear(states.float(), weight[ids].float(), None if bias is None else bias[ids].float())
+
+    def log_normalizer(self, states: Tensor) -> Tensor:
+        weight, bias = self.decoder()
+        return F.linear(states, weight, bias).float().logsumexp(-1)
+
+
+@dataclass(frozen=True)
+class WholeHead:
+    """Any other head: all logits at the slots, then the ones that are asked for. Correct, slower."""
+
+    head: Callable[[Tensor], Tensor]
+
+    def states(self, hidden: Tensor) -> Tensor:
+        return self.head(hidden)
+
+    def piece_logits(self, states: Tensor, ids: Tensor) -> Tensor:
+        return states[..., ids].float()
+
+    def log_normalizer(self, states: Tensor) -> Tensor:
+        return states.float().logsumexp(-1)
+
+
+def split_head(model: Any) -> SplitHead | None:
+    """Return the split head of a masked language model, or None where its family is not known."""
+    build = _SPLITS.get(model.config.model_type)
+    return build(model) if build else None
+
+
+def _linear(layer: torch.nn.Linear) -> Callable[[], tuple[Tensor, Tensor | None]]:
+    return lambda: (layer.weight, layer.bias)
+
+
+def _bert(model: Any) -> SplitHead:
+    predictions = model.cls.predictions
+    return SplitHead(predictions.transform, _linear(predictions.decoder))
+
+
+def _roberta(model: Any) -> SplitHead:
+    head = model.lm_head
+    return SplitHead(lambda hidden: head.layer_norm(F.gelu(head.dense(hidden))), _linear(head.decoder))
+
+
+def _modernbert(model: Any) -> SplitHead:
+    return SplitHead(model.head, _linear(model.decoder))
+
+
+def _albert(model: Any) -> SplitHead:
+    head = model.predictions
+    return SplitHead(lambda hidden: head.LayerNorm(head.activation(head.dense(hidden))), _linear(head.decoder))
+
+
+def _electra(model: Any) -> SplitHead:
+    return SplitHead(model.generator_predictions, _linear(model.generator_lm_head))
+
+
+def _distilbert(model: Any) -> SplitHead:
+    def transform(hidden: Tensor) -> Tensor:
+        output: Tensor = model.vocab_layer_norm(model.activation(model.vocab_transform(hidden)))
+        return output
+
+    return SplitHead(transform, _linear(model.vocab_projector))
+
+
+def _deberta_v2(model: Any) -> SplitHead:
+    if model.config.legacy:
+        return _bert(model)
+    # `get_output_embeddings()` names the wrong layer here: the decoder is the embedding matrix itself.
+    head, embeddings = model.lm_predictions.lm_head, model.deberta.embeddings.word_embeddings
+    return SplitHead(
+        lambda hidden: head.LayerNorm(head.transform_act_fn(head.dense(hidden))),
+        lambda: (embeddings.weight, head.bias),
+    )
+
+
+_SPLITS: dict[str, Callable[[Any], SplitHead]] = {
+    "bert": _bert,
+    "ernie": _bert,
+    "roberta": _roberta,
+    "xlm-roberta": _roberta,
+    "camembert": _roberta,
+    "modernbert": _modernbert,
+    "albert": _albert,
+    "electra": _electra,
+    "distilbert": _distilbert,
+    "deberta-v2": _deberta_v2,
+}

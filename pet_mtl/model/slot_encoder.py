@@ -1,0 +1,100 @@
+"""BERT-like encoders run for cloze work: the last layer computes queries and feed-forward only at the slots.
+
+Nothing reads the last layer's output anywhere else, and keys and values of the other tokens come from the layer
+before, so the result at the slots is the same; a sixth or more of the work is gone for a small backbone. Linear layers
+run over `[N * L, H]`, queries, keys and values in one product. Checked against transformers' own forward in the tests.
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+BERT_LIKE = frozenset({"bert", "ernie", "roberta", "xlm-roberta", "camembert", "electra"})
+
+
+class SlotEncoder:
+    """Read a BERT-like encoder (not a copy: the model keeps its parameters) at given positions.
+
+    Args:
+        encoder: the model's `base_model`, of a family in `BERT_LIKE`.
+        attention: `eager` or `sdpa`.
+    """
+
+    def __init__(self, encoder: Any, attention: str) -> None:
+        self.encoder = encoder
+        self.attention = attention
+        first = encoder.encoder.layer[0].attention.self
+        self.heads: int = first.num_attention_heads
+        self.head_size: int = first.attention_head_size
+
+    def __call__(self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor) -> Tensor:
+        """Return the last layer's output at the slots.
+
+        Args:
+            input_ids: `[N, L]`.
+            attention_mask: `[N, L]`, 1 for tokens and 0 for padding.
+            slots: `[N, M]` positions.
+
+        Returns:
+            `[N, M, H]`.
+        """
+        count, length = input_ids.shape
+        hidden = self.encoder.embeddings(input_ids=input_ids)
+        if hasattr(self.encoder, "embeddings_project"):  # ELECTRA generators: narrow embeddings
+            hidden = self.encoder.embeddings_project(hidden)
+        device = input_ids.device.type
+        if torch.is_autocast_enabled(device):
+            hidden = hidden.to(torch.get_autocast_dtype(device))
+        bias = torch.zeros(attention_mask.shape, dtype=hidden.dtype, device=hidden.device)
+        bias = bias.masked_fill(attention_mask == 0, torch.finfo(hidden.dtype).min)[:, None, None, :]  # [N, 1, 1, L]
+        hidden = hidden.reshape(count * length, -1)
+        layers = self.encoder.encoder.layer
+        for layer in layers[:-1]:
+            hidden = self._layer(layer, hidden, hidden, bias, count)
+        at = (torch.arange(count, device=slots.device)[:, None] * length + slots).flatten()
+        hidden = self._layer(layers[-1], hidden[at], hidden, bias, count)
+        return hidden.view(count, slots.shape[1], -1)
+
+    def _layer(self, layer: Any, queries: Tensor, hidden: Tensor, bias: Tensor, count: int) -> Tensor:
+        """Run one layer for `queries` `[N * Q, H]` that attend to `hidden` `[N * L, H]`."""
+        own = layer.attention.self
+        if queries is hidden:
+            q, k, v = self._project(hidden, count, own.query, own.key, own.value)
+        else:
+            (q,) = self._project(queries, count, own.query)
+            k, v = self._project(hidden, count, own.key, own.value)
+        dropout = own.dropout.p if own.training else 0.0
+        if self.attention == "sdpa":
+            context = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
+        else:
+            weights = F.softmax(torch.matmul(q, k.transpose(2, 3)) * self.head_size**-0.5 + bias, dim=-1)
+            context = torch.matmul(F.dropout(weights, dropout, training=dropout > 0), v)
+        context = context.transpose(1, 2).reshape(queries.shape)
+        out: Any = layer.attention.output
+        queries = out.LayerNorm(out.dropout(out.dense(context)) + queries)
+        out = layer.output
+        inner = layer.intermediate.intermediate_act_fn(layer.intermediate.dense(queries))
+        result: Tensor = out.LayerNorm(out.dropout(out.dense(inner)) + queries)
+        return result
+
+    def _project(self, hidden: Tensor, count: int, *projections: nn.Linear) -> tuple[Tensor, ...]:
+        """Return `hidden` `[N * X, H]` under each projection as `[N, heads, X, head_size]`, in one matrix product."""
+        if len(projections) == 1:
+            joint = projections[0](hidden)
+        else:
+            weight = torch.cat([projection.weight for projection in projections])
+            joint = F.linear(hidden, weight, torch.cat([projection.bias for projection in projections]))
+        joint = joint.view(count, -1, len(projections), self.heads, self.head_size)
+        return joint.permute(2, 0, 3, 1, 4).unbind(0)
+
+
+def fits_slot_encoder(model: Any) -> bool:
+    """Return whether `SlotEncoder` computes what this masked language model computes."""
+    config = model.config
+    return (
+        config.model_type in BERT_LIKE
+        and not getattr(config, "is_decoder", False)
+        and getattr(config, "position_embedding_type", None) in (None, "absolute")
+    )

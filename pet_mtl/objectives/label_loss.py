@@ -1,0 +1,19 @@
+"""Cross-entropy over the labels of a task."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def label_loss(scores: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Return the summed cross-entropy of label scores; the caller divides by the rows of the whole step.
+
+    Args:
+        scores: `[b, K]` label scores.
+        labels: `[b]` label indices.
+        smoothing: share of the target that all `K` labels get alike (Szegedy et al. 2016).
+
+    >>> import torch
+    >>> label_loss(torch.zeros(2, 4), torch.tensor([0, 3])) / 2  # log 4
+    tensor(1.3863)
+    """
+    return F.cross_entropy(scores, labels, reduction="sum", label_smoothing=smoothing)

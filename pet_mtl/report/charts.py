@@ -1,0 +1,155 @@
+"""Line charts as inline SVG."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate, groupby, pairwise
+
+from pet_mtl.report.data import CurvePoint
+from pet_mtl.report.markup import Html, element
+
+WIDTH, HEIGHT = 540, 290
+LEFT, RIGHT, TOP, BOTTOM = 46, 14, 10, 46
+MOST_POINTS = 300  # a line of some 500 pixels shows no more
+SMOOTH_FROM = 24
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a chart; `css` are the classes that colour it, `markers` shows each point."""
+
+    name: str
+    points: Sequence[CurvePoint]
+    css: str
+    markers: bool = False
+
+
+def line_chart(title: str, lines: Sequence[Line], *, from_zero: bool, note: str = "") -> Html:
+    """Return a figure with axes, lines and a legend that gives each line's last value.
+
+    Lines of many points without markers are drawn thin, under their moving average.
+    """
+    finite = [point for line in lines for point in line.points if math.isfinite(point.value)]
+    if not finite:
+        return element("figure", element("h3", title), element("p", "No finite values", class_="none"), class_="chart")
+    values = [point.value for point in finite]
+    y_ticks = nice_ticks(min(0.0, *values) if from_zero else min(values), max(values))
+    steps = [point.step for point in finite]
+    x_low, x_high = min(0, *steps), max(1, *steps)
+    x_ticks = [tick for tick in nice_ticks(x_low, x_high, whole=True) if tick <= x_high]
+    y_low, y_high = y_ticks[0], y_ticks[-1]
+
+    def x_at(step: float) -> float:
+        return LEFT + (step - x_low) / (x_high - x_low) * (WIDTH - LEFT - RIGHT)
+
+    def y_at(value: float) -> float:
+        return HEIGHT - BOTTOM - (value - y_low) / (y_high - y_low) * (HEIGHT - TOP - BOTTOM)
+
+    decimals = _decimals(y_ticks)
+    drawn = [
+        [
+            element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y_at(tick), y2=y_at(tick), class_="grid"),
+            element("text", f"{tick:.{decimals}f}", x=LEFT - 8, y=y_at(tick) + 4, text_anchor="end"),
+        ]
+        for tick in y_ticks
+    ]
+    drawn += [
+        [
+            element("line", x1=x_at(tick), x2=x_at(tick), y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM + 4, class_="axis"),
+            element("text", f"{tick:,.0f}", x=x_at(tick), y=HEIGHT - BOTTOM + 18, text_anchor="middle"),
+        ]
+        for tick in x_ticks
+    ]
+    drawn.append([element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM, class_="axis")])
+    drawn.append([element("text", "step", x=WIDTH - RIGHT, y=HEIGHT - 6, text_anchor="end", class_="title")])
+    for line in lines:
+        strokes = [(line.points, "stroke")]
+        if not line.markers and len(line.points) >= SMOOTH_FROM:
+            strokes = [(line.points, "stroke raw"), (moving_average(line.points), "stroke")]
+        for points, css in strokes:
+            for segment in segments(thin(points)):
+                path = " ".join(f"{x_at(point.step):.1f},{y_at(point.value):.1f}" for point in segment)
+                drawn.append([element("polyline", points=path, class_=f"{css} {line.css}")])
+        if line.markers or len(line.points) == 1:
+            drawn.append([_marker(line, point, x_at(point.step), y_at(point.value)) for point in line.points])
+    svg = element("svg", drawn, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=title)
+    heading = [element("h3", title), *([element("p", note, class_="note")] if note else [])]
+    return element("figure", heading, svg, _legend(lines), class_="chart")
+
+
+def _marker(line: Line, point: CurvePoint, x: float, y: float) -> Html:
+    if not math.isfinite(point.value):
+        return Html()
+    tip = element("title", f"{line.name}, step {point.step:,}: {point.value:.4f}")
+    return element("circle", tip, cx=x, cy=y, r=3.0, class_=f"dot {line.css}")
+
+
+def _legend(lines: Sequence[Line]) -> Html:
+    entries = []
+    for line in lines:
+        shown = moving_average(line.points) if not line.markers and len(line.points) >= SMOOTH_FROM else line.points
+        last = f"{shown[-1].value:.3f}" if shown else "–"
+        swatch = element("span", class_=f"swatch {line.css}")
+        entries.append(element("li", swatch, line.name, " ", element("b", last)))
+    return element("ul", entries, class_="legend")
+
+
+def nice_ticks(low: float, high: float, *, count: int = 5, whole: bool = False) -> list[float]:
+    """Return about `count` round numbers, evenly spaced, from at most `low` to at least `high`.
+
+    >>> nice_ticks(0.13, 0.58)
+    [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+    """
+    if high - low < 1e-9:
+        low, high = low - max(abs(low) * 0.1, 1e-3), high + max(abs(high) * 0.1, 1e-3)
+    rough = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
+    if whole:
+        step = max(1.0, round(step))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(k * step, 12) for k in range(first, last + 1)]
+
+
+def moving_average(points: Sequence[CurvePoint]) -> list[CurvePoint]:
+    """Return the mean over a window around each point; values that are not finite are left out.
+
+    The window is centred: a mean over the past alone would draw a falling loss too high.
+    """
+    finite = [point for point in points if math.isfinite(point.value)]
+    sums = [0.0, *accumulate(point.value for point in finite)]
+    half = max(1, len(finite) // 24)
+    smooth = []
+    for position, point in enumerate(finite):
+        start, stop = max(0, position - half), min(len(finite), position + half + 1)
+        smooth.append(CurvePoint(point.step, (sums[stop] - sums[start]) / (stop - start)))
+    return smooth
+
+
+def thin(points: Sequence[CurvePoint]) -> list[CurvePoint]:
+    """Return at most `MOST_POINTS` points: neighbours averaged, the first and the last kept."""
+    if len(points) <= MOST_POINTS:
+        return list(points)
+    bounds = [round(k * len(points) / (MOST_POINTS - 2)) for k in range(MOST_POINTS - 1)]
+    middle = []
+    for start, stop in pairwise(bounds):
+        group = points[start:stop]
+        middle.append(CurvePoint(group[len(group) // 2].step, sum(point.value for point in group) / len(group)))
+    return [points[0], *middle, points[-1]]
+
+
+def segments(points: Sequence[CurvePoint]) -> list[list[CurvePoint]]:
+    """Split where a value is not finite, so that the line shows a gap."""
+    runs = groupby(points, key=lambda point: math.isfinite(point.value))
+    return [list(run) for finite, run in runs if finite]
+
+
+def mean_curve(curves: Sequence[Sequence[CurvePoint]]) -> list[CurvePoint]:
+    """Return the mean over the curves at the steps that all of them have."""
+    values = [{point.step: point.value for point in curve} for curve in curves]
+    shared = sorted(set.intersection(*map(set, values))) if values else []
+    return [CurvePoint(step, sum(each[step] for each in values) / len(values)) for step in shared]
+
+
+def _decimals(ticks: Sequence[float]) -> int:
+    return max(0, -math.floor(math.log10(ticks[1] - ticks[0]) + 1e-9))

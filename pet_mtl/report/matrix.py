@@ -1,0 +1,139 @@
+"""The confusion matrix as inline SVG: rows are gold labels, columns are predictions."""
+
+import math
+from collections.abc import Sequence
+from unicodedata import east_asian_width
+
+from pet_mtl.report.markup import Html, element, percent
+
+SMALLEST_CELL, LARGEST_CELL = 18.0, 60.0
+TARGET_WIDTH = 495.0  # of the cells together, while they are neither too small nor too large
+LONGEST_LABEL = 11.0  # em
+STRONG = 0.5  # from this share of the row on, the count is written in the colour that reads on dark cells
+
+
+def confusion_svg(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> Html:
+    """Return the matrix, each cell shaded by its share of the gold row and showing its count."""
+    size = len(names)
+    cell = min(LARGEST_CELL, max(SMALLEST_CELL, TARGET_WIDTH / max(size, 1)))
+    font = min(13.0, max(10.0, cell * 0.4))
+    short = [shorten(name, LONGEST_LABEL) for name in names]
+    label_width = max(em_width(name) for name in short) * font
+    left = math.ceil(max(label_width, font * 5) + 12)
+    slant = math.ceil(label_width * math.sqrt(0.5) + font)  # column labels are turned by 45 degrees
+    top, right = max(slant, 34), max(slant - cell / 2, 4)
+    width, height = left + size * cell + right, top + size * cell + 4
+    drawn = [
+        element("text", "gold ↓", x=left - 8, y=top - 8, text_anchor="end", class_="title"),
+        element("rect", x=left, y=top, width=size * cell, height=size * cell, class_="ground"),
+    ]
+    for k, (name, full) in enumerate(zip(short, names, strict=True)):
+        middle = top + (k + 0.5) * cell + font * 0.36
+        cut = [element("title", full)] if name != full else []
+        drawn.append(element("text", cut, name, x=left - 8, y=middle, text_anchor="end", class_="label"))
+        x, y = left + (k + 0.5) * cell + font * 0.3, top - 7
+        turn = f"translate({x:.1f} {y}) rotate(-45)"
+        drawn.append(element("text", cut, name, transform=turn, class_="label"))
+    for row, counts in enumerate(confusion):
+        total = sum(counts)
+        for column, count in enumerate(counts):
+            if count:
+                at = (left + column * cell, top + row * cell)
+                tip = f"{names[row]} → {names[column]}: {count:,} of {total:,} rows ({percent(count / total)})"
+                drawn.append(_cell(at, cell, count, count / total, tip, right=row == column))
+    for row, counts in enumerate(confusion):
+        if not any(counts):
+            middle = top + (row + 0.5) * cell
+            ends = {"x1": left + 4, "x2": left + size * cell - 4}
+            drawn.append(element("line", **ends, y1=middle, y2=middle, class_="empty"))
+    svg = element(
+        "svg",
+        drawn,
+        width=f"{width:.0f}",
+        height=f"{height:.0f}",
+        viewBox=f"0 0 {width:.0f} {height:.0f}",
+        role="img",
+        aria_label="confusion matrix",
+        style=f"--label:{font:.1f}px",
+    )
+    return element("div", svg, class_="matrix", tabindex="0")
+
+
+def _cell(at: tuple[float, float], size: float, count: int, share: float, tip: str, *, right: bool) -> Html:
+    written = compact(count)
+    font = min(13.0, (size - 2.5) / max(1.75, em_width(written)))
+    strong = share >= STRONG
+    css = ("hit" if right else "miss") + (" strong" if strong else "")
+    gap = 0.5 if size < 24 else 1.0
+    return element(
+        "g",
+        element("title", tip),
+        element(
+            "rect",
+            x=at[0] + gap,
+            y=at[1] + gap,
+            width=size - 2 * gap,
+            height=size - 2 * gap,
+            rx=min(4.0, size / 9),
+            fill_opacity=shade(share),
+        ),
+        element(
+            "text",
+            written,
+            x=at[0] + size / 2,
+            y=at[1] + size / 2 + font * 0.36,
+            text_anchor="middle",
+            font_size=font,
+        ),
+        class_=css,
+    )
+
+
+def matrix_key() -> Html:
+    """Return the key to the shading."""
+    steps = (0.05, 0.25, 0.5, 0.75, 1.0)
+    swatches = {
+        kind: [element("i", class_=kind, style=f"opacity:{shade(share):.2f}") for share in steps]
+        for kind in ("hit", "miss")
+    }
+    return element(
+        "p",
+        element("span", swatches["hit"], " right"),
+        element("span", swatches["miss"], " wrong"),
+        element("span", "shade: share of the gold row, 5 % to 100 %; columns: predicted"),
+        class_="key",
+    )
+
+
+def shade(share: float) -> float:
+    """Return the opacity for a share of the row: small shares must still show, so it rises fast at first."""
+    return 0.07 + 0.93 * float(share**0.7)
+
+
+def compact(count: int) -> str:
+    """Write a count in at most four characters.
+
+    >>> compact(940), compact(9_400), compact(94_000), compact(9_400_000)
+    ('940', '9.4k', '94k', '9.4M')
+    """
+    for unit, name in ((1_000_000, "M"), (1_000, "k")):
+        if count >= unit:
+            return f"{count / unit:.1f}{name}" if count < 9.95 * unit else f"{count / unit:.0f}{name}"
+    return str(count)
+
+
+def em_width(text: str) -> float:
+    """Return the width of text in em, as far as it can be known without the font."""
+    return sum(1.0 if east_asian_width(character) in "WF" else 0.58 for character in text)
+
+
+def shorten(text: str, most: float) -> str:
+    """Cut text to at most `most` em, marked with an ellipsis."""
+    if em_width(text) <= most:
+        return text
+    kept = ""
+    for character in text:
+        if em_width(kept + character) > most - 1:
+            break
+        kept += character
+    return kept.rstrip() + "…"

@@ -1,0 +1,129 @@
+"""The parts of the report about the whole run: header, settings, learning curves."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pet_mtl.report.charts import Line, line_chart, mean_curve
+from pet_mtl.report.data import ReportData, TaskReport
+from pet_mtl.report.markup import Html, element, join
+
+COLOURS = 8
+
+
+def colour_of(position: int) -> str:
+    """Return the classes that colour a task; from the ninth task on, colours repeat with dashed lines."""
+    return f"c{position % COLOURS}" + (" dashed" if position >= COLOURS else "")
+
+
+def header_section(data: ReportData) -> Html:
+    """Return title, mean macro-F1, each task's macro-F1 with its interval, and the facts of the run."""
+    several = len(data.tasks) > 1
+    over = f"mean macro-F1 over {len(data.tasks)} tasks" if several else "macro-F1"
+    figure = element("div", element("strong", f"{data.mean_macro_f1:.3f}"), element("span", over), class_="figure")
+    tasks = element("ol", [_task_line(task, position) for position, task in enumerate(data.tasks)], class_="tasks")
+    scale = element("div", [element("span", tick) for tick in ("0", "0.25", "0.5", "0.75", "1")], class_="scale")
+    caption = element("p", "whisker: 95 % interval, bootstrap over rows", class_="note")
+    facts = [element("div", element("dt", name), element("dd", value)) for name, value in data.facts]
+    return element(
+        "header",
+        element("p", "pet_mtl report", class_="overline"),
+        element("h1", data.title),
+        element("p", element("span", data.model), element("span", data.created), class_="meta"),
+        element("div", figure, element("div", tasks, scale, caption), class_="hero"),
+        *([element("dl", facts, class_="facts")] if facts else []),
+    )
+
+
+def _task_line(task: TaskReport, position: int) -> Html:
+    low, high = task.score.macro_f1_ci95
+    return element(
+        "li",
+        element("a", task.name, href=f"#task-{position}"),
+        whisker(task.score.macro_f1, low, high),
+        element("b", f"{task.score.macro_f1:.3f}"),
+        element("small", f"{low:.3f} – {high:.3f}"),
+        class_=colour_of(position),
+    )
+
+
+def whisker(value: float, low: float, high: float) -> Html:
+    """Return a bar from 0 to `value` on a scale from 0 to 1, with the interval as a whisker."""
+    bar = element("i", class_="bar", style=f"width:{value:.2%}")
+    interval = element("i", class_="interval", style=f"left:{low:.2%};width:{max(0.0, high - low):.2%}")
+    return element("span", bar, interval, class_="whisker", title=f"{value:.4f}, 95 % interval {low:.4f} to {high:.4f}")
+
+
+def settings_section(settings: Mapping[str, Any]) -> Html:
+    """Return all settings, folded, one table for each group; nested keys are joined by dots."""
+    if not settings:
+        return Html()
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            groups[key] = list(_flat(value))
+        else:
+            groups.setdefault("", []).append((key, _written(value)))
+    tables = [
+        element(
+            "section",
+            *([element("h3", name)] if name else []),
+            element("dl", [[element("dt", key), element("dd", value)] for key, value in entries]),
+        )
+        for name, entries in sorted(groups.items(), key=lambda group: group[0] != "")
+        if entries
+    ]
+    return element(
+        "details", element("summary", "Settings"), element("div", tables, class_="groups"), class_="settings"
+    )
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", _written(value)
+
+
+def _written(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "{}"
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return "\n".join(map(_written, value)) or "–"
+    return str(value)
+
+
+def curves_section(tasks: Sequence[TaskReport]) -> Html:
+    """Return the charts of training loss and dev macro-F1, or nothing where neither was recorded."""
+    losses = [
+        Line(task.name, task.curves.train_loss, colour_of(k)) for k, task in enumerate(tasks) if task.curves.train_loss
+    ]
+    scores = [
+        Line(task.name, task.curves.dev_macro_f1, colour_of(k), markers=True)
+        for k, task in enumerate(tasks)
+        if task.curves.dev_macro_f1
+    ]
+    charts = []
+    if losses:
+        note = "per task; thin: as measured, thick: moving average"
+        charts.append(line_chart("Training loss", losses, from_zero=True, note=note))
+    if scores:
+        note = "per task, at each evaluation"
+        mean = mean_curve([line.points for line in scores]) if len(scores) > 1 else []
+        judged = [point for point in mean or scores[0].points if math.isfinite(point.value)]
+        if judged and (mean or len(scores) == 1):
+            best = max(judged, key=lambda point: point.value)
+            note += f"; highest{' mean' if mean else ''} {best.value:.3f} at step {best.step:,}"
+        if mean:
+            scores.append(Line("mean", mean, "mean", markers=True))
+        charts.append(line_chart("Dev macro-F1", scores, from_zero=False, note=note))
+    if not charts:
+        return Html()
+    return join(
+        element("section", element("h2", "Learning curves"), element("div", charts, class_="charts"), class_="card")
+    )

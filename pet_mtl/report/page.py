@@ -1,0 +1,62 @@
+"""The report page: one HTML file that needs nothing else, no network and no script."""
+
+import os
+from contextlib import suppress
+from importlib.resources import files
+from pathlib import Path
+
+from pet_mtl.errors import RunError
+from pet_mtl.report.data import ReportData
+from pet_mtl.report.markup import Html, element, join
+from pet_mtl.report.overview import curves_section, header_section, settings_section
+from pet_mtl.report.task_section import task_section
+
+# The browser itself refuses to load or run anything, whatever text found its way into the page.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def write_report(path: Path, data: ReportData) -> None:
+    """Write the report under a temporary name, then rename it, so that readers never meet half a file.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Broken text (lone surrogates) must not cost the report of a whole run.
+        temporary.write_text(report_page(data), encoding="utf-8", errors="replace")
+        temporary.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise RunError(f"cannot write the report: {error.strerror or error}", where=str(path)) from error
+
+
+def report_page(data: ReportData) -> Html:
+    """Return the whole page."""
+    title = f"{data.title} · {data.mean_macro_f1:.3f} · pet_mtl"
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", title),
+        element("style", Html(stylesheet())),
+    )
+    sections = [
+        header_section(data),
+        settings_section(data.settings),
+        curves_section(data.tasks),
+        *(task_section(task, position) for position, task in enumerate(data.tasks)),
+    ]
+    footer = element("footer", "Written by pet_mtl, ", data.created)
+    return join(
+        Html("<!doctype html>\n"), element("html", head, element("body", element("main", sections, footer)), lang="en")
+    )
+
+
+def stylesheet() -> str:
+    """Return the style sheet that ships with the package."""
+    return files("pet_mtl.report").joinpath("report.css").read_text(encoding="utf-8")

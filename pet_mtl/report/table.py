@@ -1,0 +1,83 @@
+"""Scores as tables for the terminal, readable without colour."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pet_mtl.metrics.classification import TaskScore, mean_macro_f1
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def score_table(checkpoints: Sequence[tuple[str, Mapping[str, TaskScore]]]) -> "Table":
+    """Lay out macro-F1 with its interval and accuracy, tasks in rows and checkpoints side by side.
+
+    From the second checkpoint on, the difference to the first one stands in brackets. The last row is the mean over
+    the tasks that a checkpoint has; its difference is given only where both have the same tasks.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    several = len(checkpoints) > 1
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table.add_column("task", overflow="fold")
+    for name, _ in checkpoints:
+        # `Text`, because square brackets in a path or a task name are no markup.
+        title = Text(f"{name}\n" if several else "", overflow="fold")
+        table.add_column(title + Text("macro-F1 [95 %]"), overflow="fold", min_width=16)
+        table.add_column("accuracy", justify="right", no_wrap=True)
+    first = checkpoints[0][1] if checkpoints else {}
+    tasks = list(dict.fromkeys(task for _, scores in checkpoints for task in scores))
+    for task in tasks:
+        cells = [Text(task)]
+        for position, (_, scores) in enumerate(checkpoints):
+            score, base = scores.get(task), first.get(task) if position else None
+            cells += [Text(_score_cell(score, base, several=several)), Text(f"{score.accuracy:.4f}" if score else "–")]
+        table.add_row(*cells, end_section=task == tasks[-1])
+    last = [Text("mean macro-F1")]
+    for position, (_, scores) in enumerate(checkpoints):
+        written = f"{mean_macro_f1(scores.values()):.4f}" if scores else "–"
+        if position and scores and set(scores) == set(first):
+            written += f" ({mean_macro_f1(scores.values()) - mean_macro_f1(first.values()):+.4f})"
+        last += [Text(written), Text()]
+    table.add_row(*last, style="bold")
+    return table
+
+
+def per_label_table(task: str, score: TaskScore, main_words: Sequence[str]) -> "Table":
+    """Lay out precision, recall, F1 and support of each label; `main_words` go with the labels in their order."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    title = Text(f"{task}: macro-F1 {_with_interval(score)}")
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("label", overflow="fold")
+    table.add_column("word", overflow="fold")
+    for name in ("precision", "recall", "F1", "support"):
+        table.add_column(name, justify="right")
+    for (label, each), word in zip(score.per_label.items(), main_words, strict=True):
+        table.add_row(
+            Text(label),
+            Text(word),
+            f"{each.precision:.4f}",
+            f"{each.recall:.4f}",
+            f"{each.f1:.4f}",
+            f"{each.support:,}",
+        )
+    return table
+
+
+def _with_interval(score: TaskScore, *, between: str = " ") -> str:
+    low, high = score.macro_f1_ci95
+    return f"{score.macro_f1:.4f}{between}[{low:.4f}, {high:.4f}]"
+
+
+def _score_cell(score: TaskScore | None, base: TaskScore | None, *, several: bool) -> str:
+    if score is None:
+        return "–"
+    if not several:
+        return _with_interval(score)
+    # On two lines, so that three checkpoints fit into 100 columns.
+    return _with_interval(score, between=f" ({score.macro_f1 - base.macro_f1:+.4f})\n" if base else "\n")

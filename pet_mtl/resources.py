@@ -1,0 +1,32 @@
+"""Files that come with the package: patterns, verbalizers, the embedded backbone, the sample data."""
+
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def resource_root() -> Path:
+    """Return the folder that holds `patterns/`, `verbalizers/` and `assets/`: in the wheel, or the checkout's top."""
+    bundled = Path(__file__).parent / "bundled"
+    return bundled if bundled.is_dir() else Path(__file__).parent.parent
+
+
+def bundled_pattern_file(name: str) -> Path:
+    """Return the pattern file that ships under `name` (`default`, `tianchi`)."""
+    return resource_root() / "patterns" / f"{name}.yaml"
+
+
+def bundled_backbones() -> list[str]:
+    """Return the names of the embedded backbones."""
+    return sorted(path.parent.name for path in (resource_root() / "assets").glob("*/config.json"))
+
+
+def bundled_backbone(name: str) -> Path | None:
+    """Return the folder of an embedded backbone, or None where `name` is none."""
+    folder = resource_root() / "assets" / name
+    return folder if name in bundled_backbones() else None
+
+
+def sample_file(name: str) -> Path:
+    """Return the sample data file for `tnews/train` (written `sample:tnews/train` in a pattern file)."""
+    return resource_root() / "assets" / "samples" / f"{name}.tsv"

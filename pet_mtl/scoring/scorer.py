@@ -1,0 +1,110 @@
+"""Prompts to label log-probabilities."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pet_mtl.cloze.batch import BatchPlan, cut_batches
+from pet_mtl.cloze.collate import collate
+from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.model.cloze_model import ClozeModel
+from pet_mtl.model.hardware import Machine
+
+FloatArray = npt.NDArray[np.float32]
+SCORE_TOKENS = 4096  # no gradients to keep, but the caches are no larger than in training
+
+
+@dataclass
+class Throughput:
+    """What was scored in how long, the first batch left out: it pays for start-up.
+
+    Attributes:
+        rows: rows scored in `seconds`.
+        tokens: real tokens among them.
+        seconds: wall time.
+    """
+
+    rows: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, float]:
+        seconds = max(self.seconds, 1e-9)
+        return {
+            "samples_per_second": round(self.rows / seconds, 1),
+            "tokens_per_second": round(self.tokens / seconds, 1),
+        }
+
+
+@torch.inference_mode()
+def score_items(
+    model: ClozeModel,
+    prompts: Prompts,
+    plans: Sequence[BatchPlan],
+    machine: Machine,
+    tokenizer: PieceTokenizer,
+    *,
+    throughput: Throughput | None = None,
+    on_batch: Callable[[int], None] = lambda rows: None,
+) -> FloatArray:
+    """Score batches of prompts.
+
+    Args:
+        plans: batches, as `cut_batches` gives them; items in none of them keep a score of NaN.
+        throughput: filled as batches are scored.
+        on_batch: called with the number of rows after each batch.
+
+    Returns:
+        `[n, K]` log-probabilities of the labels for each item of the store; `K` is the most labels of any task, and
+        the columns beyond a task's own labels are NaN.
+    """
+    was_training = model.training
+    model.eval()
+    most = max(form.words.num_labels for form in prompts.forms)
+    out = np.full((len(prompts), most), np.nan, dtype=np.float32)
+    for number, plan in enumerate(plans):
+        start = time.perf_counter()
+        batch = collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id).to(machine.device)
+        with machine.autocast():
+            scores = model(batch)
+        for group, of_group in zip(batch.groups, scores, strict=True):
+            rows = batch.items[group.items.cpu().numpy()]
+            out[rows, : of_group.shape[-1]] = of_group.log_softmax(-1).cpu().numpy()
+        if throughput is not None and number:
+            throughput.rows += len(plan.items)
+            throughput.tokens += batch.tokens
+            throughput.seconds += time.perf_counter() - start
+        on_batch(len(plan.items))
+    model.train(was_training)
+    return out
+
+
+def score_plans(prompts: Prompts) -> list[BatchPlan]:
+    """Return batches that hold every prompt once, the longest first."""
+    return list(cut_batches(prompts, np.arange(len(prompts)), SCORE_TOKENS))
+
+
+def task_log_probs(prompts: Prompts, item_scores: FloatArray) -> dict[str, FloatArray]:
+    """Average the patterns of each task.
+
+    Args:
+        item_scores: as `score_items` returns them, no item of any task left out.
+
+    Returns:
+        For each task with rows, `[rows, K]` log-probabilities, in the order of the rows.
+    """
+    out = {}
+    for task in dict.fromkeys(form.task for form in prompts.forms):
+        forms = [number for number, form in enumerate(prompts.forms) if form.task == task]
+        items = np.flatnonzero(np.isin(prompts.form, forms))
+        if not len(items):
+            continue
+        labels = prompts.forms[forms[0]].words.num_labels
+        mean = item_scores[items, :labels].reshape(len(forms), -1, labels).mean(0)
+        out[task] = mean - np.logaddexp.reduce(mean, axis=-1, keepdims=True)
+    return out

@@ -1,0 +1,53 @@
+"""Settings of a run: what the `train:` and `sampling:` sections of a pattern file may say."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Settings(BaseModel):
+    # `default=` by name: type checkers do not see a positional one.
+    # strict: `"3"` and `true` are no numbers; a whole number still passes for a float
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class TrainSettings(_Settings):
+    """How the model is trained.
+
+    >>> TrainSettings(epochs=2).learning_rate
+    3e-05
+    """
+
+    epochs: float = Field(default=3.0, gt=0, description="passes over the training rows")
+    max_steps: int | None = Field(default=None, ge=1, description="stop after this many steps, whatever `epochs` says")
+    learning_rate: float = Field(default=3e-5, gt=0, le=1, description="peak learning rate")
+    batch_tokens: int = Field(default=4096, ge=1, description="tokens of one optimizer step, all processes together")
+    max_length: int = Field(default=128, ge=8, description="longest prompt in tokens; longer texts are cut")
+    warmup: float = Field(default=0.1, ge=0, description="below 1: share of the steps; from 1: number of steps")
+    weight_decay: float = Field(default=0.01, ge=0, description="decoupled weight decay of the matrices")
+    layer_decay: float = Field(
+        default=1.0, gt=0, le=1, description="each layer below the top learns at this factor of the one above"
+    )
+    accumulate: int = Field(default=1, ge=1, description="compute a step in this many pieces: same result, less memory")
+    evaluate_every: int | None = Field(
+        default=None, ge=1, description="steps between two evaluations; null: once an epoch"
+    )
+    early_stop: int | None = Field(
+        default=None, ge=1, description="stop after this many evaluations without a better dev score"
+    )
+    seed: int = Field(default=42, ge=0, lt=2**32, description="seed of everything random")
+    precision: Literal["auto", "bf16", "fp32"] = Field(
+        default="auto", description="number format of the matrix products"
+    )
+    attention: Literal["auto", "eager", "sdpa"] = Field(default="auto", description="attention implementation")
+    dropout: float | None = Field(default=None, ge=0, lt=1, description="dropout everywhere; null: the backbone's own")
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="share of the target given to all labels alike")
+    clip_norm: float | None = Field(default=1.0, gt=0, description="largest norm of a step's gradient; null: no limit")
+
+
+class SamplingSettings(_Settings):
+    """How often each task is drawn."""
+
+    temperature: float = Field(
+        default=0.75, ge=0, le=1, description="p ∝ n^temperature; 1: proportional to the task's size, 0: uniform"
+    )

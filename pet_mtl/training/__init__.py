@@ -1,0 +1,9 @@
+"""Training: from a suite to a checkpoint.
+
+- `run`         the whole procedure: data, model, loop, checkpoint, report
+- `loop`        the optimizer steps: exact under accumulation, several processes, and resume
+- `optim`       AdamW with layer-wise rates, warm-up and linear decay
+- `checkpoint`  the self-contained checkpoint folder, written whole or not at all
+- `state`       what `--resume` needs beside the weights
+- `outputs`     the run's folder: lock, `metrics.jsonl`
+"""

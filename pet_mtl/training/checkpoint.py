@@ -1,0 +1,115 @@
+"""The checkpoint folder: an ordinary transformers folder plus `pet_mtl.json`, self-contained and checked when read."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pet_mtl.atomic import new_folder, recover_folder
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.errors import PetMtlError
+from pet_mtl.model.backbone import quiet_transformers
+from pet_mtl.spec.suite import Suite
+from pet_mtl.spec.verbalizer import format_verbalizer
+
+FORMAT_VERSION = 1
+MANIFEST = "pet_mtl.json"
+_REMAKE = "train again, or copy the folder again from where it is whole"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint folder that was read and found whole.
+
+    Attributes:
+        folder: where it is; transformers loads the backbone from it.
+        suite: the tasks and settings of the run that made it.
+        metrics: dev scores at the time of saving, by task, and `step`.
+        versions: of pet_mtl and the libraries that wrote it.
+    """
+
+    folder: Path
+    suite: Suite
+    metrics: dict[str, Any]
+    versions: dict[str, str]
+
+
+def write_checkpoint(folder: Path, mlm: Any, tokenizer: PieceTokenizer, suite: Suite, metrics: dict[str, Any]) -> None:
+    """Write a checkpoint, in place of one that is there; a failed write leaves the old one.
+
+    Raises:
+        PetMtlError, RunError: the folder cannot be written; the disk is full.
+    """
+    with new_folder(folder) as temporary:
+        fill_checkpoint(temporary, mlm, tokenizer, suite, metrics)
+
+
+def fill_checkpoint(folder: Path, mlm: Any, tokenizer: PieceTokenizer, suite: Suite, metrics: dict[str, Any]) -> None:
+    """Write the files of a checkpoint into an empty folder."""
+    with quiet_transformers():
+        mlm.save_pretrained(folder)
+    tokenizer.tokenizer.save_pretrained(folder)
+    for name, task in suite.tasks.items():  # for people; scoring reads the suite in the manifest
+        target = folder / "verbalizers" / f"{name}.txt"
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(format_verbalizer(task.verbalizer), encoding="utf-8")
+    libraries = ("pet-mtl", "torch", "transformers")
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "versions": {name: version(name) for name in libraries},
+        "metrics": metrics,
+        "suite": suite.model_dump(mode="json"),
+        "sha256": {file.name: _digest(file) for file in sorted(folder.iterdir()) if file.is_file()},
+    }
+    text = json.dumps(manifest, ensure_ascii=False, indent=1)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Read and check a checkpoint folder.
+
+    Raises:
+        PetMtlError: no checkpoint, one of a newer format, or a damaged one.
+    """
+    recover_folder(folder)
+    manifest_file = folder / MANIFEST
+    if not folder.is_dir() or not manifest_file.is_file():
+        inner = folder / "checkpoint"
+        found = (inner / MANIFEST).is_file()
+        raise PetMtlError(
+            "this is no pet-mtl checkpoint" if folder.exists() else "there is no such folder",
+            where=str(folder),
+            hint=f"did you mean `{inner}`?" if found else "give a folder that `pet-mtl train` wrote: OUT/checkpoint",
+        )
+    try:
+        manifest = json.loads(manifest_file.read_text(encoding="utf-8"))
+        format_version = manifest["format_version"]
+        if format_version > FORMAT_VERSION:
+            raise PetMtlError(
+                f"the checkpoint has format version {format_version}, this pet-mtl reads up to {FORMAT_VERSION}",
+                where=str(manifest_file),
+                hint="update pet-mtl",
+            )
+        _check_files(folder, manifest["sha256"])
+        suite = Suite.model_validate_json(json.dumps(manifest["suite"]))
+        return Checkpoint(folder, suite, manifest["metrics"], manifest["versions"])
+    except (ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PetMtlError("the checkpoint's manifest is damaged", where=str(manifest_file), hint=_REMAKE) from error
+
+
+def _check_files(folder: Path, digests: dict[str, str]) -> None:
+    for name, digest in digests.items():
+        file = folder / name
+        if not file.is_file():
+            raise PetMtlError(f"the checkpoint lacks `{name}`", where=str(folder), hint=_REMAKE)
+        if _digest(file) != digest:
+            raise PetMtlError("the file is damaged or cut short", where=str(file), hint=_REMAKE)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,39 @@
+"""Ctrl-C and SIGTERM as a wish to stop after the step in hand."""
+
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+from pet_mtl.errors import PetMtlError
+
+
+class Interrupted(PetMtlError):
+    """The user stopped the run; what was done is saved (exit code 130, as shells have it)."""
+
+    exit_code = 130
+
+
+class StopSignals:
+    """While entered, the first Ctrl-C or SIGTERM sets `wanted`; the second stops at once."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> "StopSignals":
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.wanted:
+            raise KeyboardInterrupt
+        self.wanted = True

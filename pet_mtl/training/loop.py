@@ -1,0 +1,206 @@
+"""The optimizer steps.
+
+A step's loss is the mean over its rows, whatever their tasks: rows of different tasks share each batch, and the
+schedule decides how often a task is drawn. Accumulation and several processes only cut the step into pieces whose
+losses are divided by the rows of the whole step, so they change nothing but memory and time.
+"""
+
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pet_mtl.cloze.collate import Batch, collate
+from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.console import bar
+from pet_mtl.data.sampling import Schedule, split_step
+from pet_mtl.errors import RunError
+from pet_mtl.model.cloze_model import ClozeModel
+from pet_mtl.model.hardware import Machine
+from pet_mtl.objectives.label_loss import label_loss
+from pet_mtl.scoring.scorer import Throughput
+from pet_mtl.spec.settings import TrainSettings
+from pet_mtl.training.interrupt import Interrupted, StopSignals
+from pet_mtl.training.optim import build_optimizer, rate_factor, set_rates
+from pet_mtl.training.state import Progress
+
+LOG_EVERY = 10  # steps
+SAVE_EVERY = 300.0  # seconds: what a killed run loses at most
+
+
+@dataclass
+class _Window:
+    """Sums since the last log line."""
+
+    loss: dict[str, Tensor] = field(default_factory=dict)
+    rows: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+
+class Loop:
+    """Train a cloze model over a schedule.
+
+    Args:
+        model: the model; wrapped for several processes here.
+        prompts: training prompts.
+        schedule: the steps over them.
+        settings: the `train:` section.
+        machine: where it runs.
+        accelerator: accelerate's, for several processes.
+        tokenizer: for mask and padding ids.
+        progress: where to go on.
+    """
+
+    def __init__(
+        self,
+        model: ClozeModel,
+        prompts: Prompts,
+        schedule: Schedule,
+        settings: TrainSettings,
+        machine: Machine,
+        accelerator: Any,
+        tokenizer: PieceTokenizer,
+        progress: Progress,
+    ) -> None:
+        self.model, self.prompts, self.schedule, self.settings = model, prompts, schedule, settings
+        self.machine, self.accelerator, self.tokenizer, self.progress = machine, accelerator, tokenizer, progress
+        self.wrapped = accelerator.prepare(model)
+        self.optimizer = build_optimizer(settings, model)
+        self.throughput = Throughput()
+        epochs = [len(schedule.epoch(number)) for number in range(int(settings.epochs))]
+        self.total = schedule.steps(settings.epochs)
+        self.evaluation_steps = {sum(epochs[: number + 1]) for number in range(len(epochs))}
+        if settings.evaluate_every:
+            self.evaluation_steps = set(range(0, self.total, settings.evaluate_every))
+        self.total = min(self.total, settings.max_steps or self.total)
+        self.evaluation_steps.add(self.total)
+
+    def run(
+        self,
+        *,
+        evaluate: Callable[[], bool],
+        save: Callable[[], None],
+        log: Callable[[dict[str, Any]], None],
+    ) -> None:
+        """Do the steps that are left.
+
+        Args:
+            evaluate: called at the evaluation steps; returns whether to stop early.
+            save: writes the state to go on from; called after evaluations, every few minutes and before stopping.
+            log: takes a record for `metrics.jsonl` every few steps.
+
+        Raises:
+            Interrupted: Ctrl-C or SIGTERM came; the state was saved.
+            RunError: the loss is not a number; the state was not saved.
+        """
+        saved, window, progress = time.monotonic(), _Window(), self.progress
+        warm, note = False, ""
+        plans = self.schedule.from_step(progress.step)
+        with StopSignals() as signals, bar("training", self.total, progress.step) as shown:
+            while progress.step < self.total:
+                start, tokens = time.perf_counter(), progress.tokens
+                epoch, plan = next(plans)
+                rate = self._step(plan, window)
+                progress.step += 1
+                progress.rows += len(plan.items)
+                seconds = time.perf_counter() - start
+                progress.seconds += seconds
+                if warm:  # the first step pays for start-up
+                    self.throughput.rows += len(plan.items)
+                    self.throughput.tokens += progress.tokens - tokens
+                    self.throughput.seconds += seconds
+                warm = True
+                evaluates = progress.step in self.evaluation_steps
+                stops = self._anyone(signals.wanted)
+                saves = evaluates or stops or self._anyone(time.monotonic() - saved > SAVE_EVERY)
+                if saves or progress.step % LOG_EVERY == 0:
+                    record = self._record(epoch, rate, window)  # raises before a state that is no number is saved
+                    log(record)
+                    window = _Window()
+                    mean = sum(record["loss"].values()) / len(record["loss"])
+                    note = f"loss {mean:.3f}  {self.throughput.to_json()['samples_per_second']:.0f} rows/s"
+                shown.advance(1, note)
+                if evaluates:
+                    progress.finished = evaluate() or progress.step == self.total
+                if saves:
+                    save()
+                    saved = time.monotonic()
+                if progress.finished:
+                    return
+                if stops:
+                    raise Interrupted(f"stopped after step {progress.step} of {self.total}; the state is saved")
+
+    def _step(self, plan: Any, window: _Window) -> float:
+        """Do one optimizer step and return the learning rate's factor."""
+        settings, accelerator = self.settings, self.accelerator
+        world, rank = accelerator.num_processes, accelerator.process_index
+        # Dropout becomes a function of the step, so a resumed run needs no random state.
+        torch.manual_seed((settings.seed * 1_000_003 + self.progress.step) * 1_000 + rank)
+        factor = rate_factor(self.progress.step, self.total, settings.warmup)
+        set_rates(self.optimizer, factor)
+        pieces = split_step(plan, settings.accumulate * world)
+        own = pieces[rank::world]
+        # Every process must take part in every exchange: one without a piece computes the first with weight 0.
+        most = -(-len(pieces) // world)
+        weights = [1.0] * len(own) + [0.0] * (most - len(own))
+        own = own + pieces[:1] * (most - len(own))
+        self.model.train()
+        for number, (piece, weight) in enumerate(zip(own, weights, strict=True)):
+            batch = collate(self.prompts, piece, mask_id=self.tokenizer.mask_id, pad_id=self.tokenizer.pad_id)
+            batch = batch.to(self.machine.device)
+            with accelerator.no_sync(self.wrapped) if number + 1 < most else contextlib.nullcontext():
+                loss = self._loss(batch, weight, window) * (world / len(plan.items))
+                accelerator.backward(loss)
+            if weight:
+                self.progress.tokens += batch.tokens
+        if settings.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return factor
+
+    def _loss(self, batch: Batch, weight: float, window: _Window) -> Tensor:
+        with self.machine.autocast():
+            scores = self.wrapped(batch)
+        total = torch.zeros((), device=self.machine.device)
+        for group, of_group in zip(batch.groups, scores, strict=True):
+            loss = label_loss(of_group, group.labels, self.settings.label_smoothing)
+            total = total + weight * loss
+            if weight:
+                task = self.prompts.forms[group.form].task
+                window.loss[task] = window.loss.get(task, torch.zeros_like(loss.detach())) + loss.detach()
+                window.rows[task] += len(group.labels)
+        return total
+
+    def _record(self, epoch: int, factor: float, window: _Window) -> dict[str, Any]:
+        """Return a log line, the losses averaged over all processes' rows."""
+        tasks = list(self.schedule.draws)
+        sums = torch.stack([window.loss.get(t, torch.zeros((), device=self.machine.device)).double() for t in tasks])
+        rows = torch.tensor([window.rows[t] for t in tasks], dtype=torch.float64, device=self.machine.device)
+        if self.accelerator.num_processes > 1:
+            sums, rows = self.accelerator.reduce(sums), self.accelerator.reduce(rows)
+        if not bool(sums.isfinite().all()):
+            raise RunError(
+                f"the loss is not a number any more (step {self.progress.step})",
+                hint="lower `train.learning_rate` or set `train.precision: fp32`; the last saved state is unharmed",
+            )
+        return {
+            "step": self.progress.step,
+            "epoch": epoch,
+            "loss": {t: round(float(s / n), 5) for t, s, n in zip(tasks, sums, rows, strict=True) if n},
+            "learning_rate": self.settings.learning_rate * factor,
+            "rows": self.progress.rows,
+            "seconds": round(self.progress.seconds, 3),
+        }
+
+    def _anyone(self, flag: bool) -> bool:
+        """Return whether any process says yes, so that all do the same."""
+        if self.accelerator.num_processes == 1:
+            return flag
+        return bool(self.accelerator.reduce(torch.tensor(float(flag), device=self.machine.device)) > 0)
+

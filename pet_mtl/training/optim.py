@@ -1,0 +1,76 @@
+"""AdamW with no-decay groups and layer-wise learning rates; warm-up, then linear decay."""
+
+import re
+from collections import defaultdict
+from typing import Any
+
+import torch
+from torch import nn
+
+from pet_mtl.spec.settings import TrainSettings
+
+_LAYER = re.compile(r"\.layers?\.(\d+)\.")
+
+
+def build_optimizer(settings: TrainSettings, model: nn.Module) -> torch.optim.AdamW:
+    """Group the parameters by layer and decay, and return AdamW over them.
+
+    The rate of depth `d` is `learning_rate * layer_decay ** (top - d)`: embeddings have depth 0, layers 1 to `n`, the
+    head `n + 1` (BAM, Clark et al. 2019). Biases and norms get no weight decay. Each group keeps its own peak rate in
+    `peak`.
+    """
+    parameters = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    layers = [int(found[1]) for name, _ in parameters if (found := _LAYER.search(name))]
+    top = max(layers, default=-1) + 2
+    groups: dict[tuple[int, bool], list[nn.Parameter]] = defaultdict(list)
+    for name, parameter in parameters:
+        groups[parameter_depth(name, top), parameter.ndim > 1].append(parameter)
+    return torch.optim.AdamW(
+        [
+            {
+                "params": members,
+                "peak": settings.learning_rate * settings.layer_decay ** (top - depth),
+                "weight_decay": settings.weight_decay if decays else 0.0,
+            }
+            for (depth, decays), members in groups.items()
+        ],
+        lr=settings.learning_rate,
+        betas=(0.9, 0.98),
+        eps=1e-6,
+        fused=True,
+    )
+
+
+def parameter_depth(name: str, top: int) -> int:
+    """Return how deep a parameter sits: embeddings 0, encoder layer `i` at `i + 1`, everything after them `top`.
+
+    >>> [parameter_depth(f"mlm.bert.{n}", 5) for n in ("embeddings.LayerNorm.bias", "encoder.layer.3.output.dense.bias")]
+    [0, 4]
+    >>> parameter_depth("mlm.cls.predictions.bias", 5)
+    5
+    """
+    if found := _LAYER.search(name):
+        return int(found[1]) + 1
+    return 0 if "embeddings" in name else top
+
+
+def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    """Set every group's learning rate to `factor` of its peak."""
+    group: dict[str, Any]
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak"] * factor
+
+
+def rate_factor(step: int, total: int, warmup: float) -> float:
+    """Return the learning rate of a step (from 0) as a factor of its peak: linear up, linear down to 0 after the last.
+
+    Args:
+        warmup: below 1 a share of `total`, from 1 a number of steps.
+
+    >>> [rate_factor(step, total=4, warmup=2) for step in range(4)]
+    [0.5, 1.0, 1.0, 0.5]
+    """
+    rise = warmup if warmup >= 1 else warmup * total
+    if step + 1 <= rise:
+        return (step + 1) / rise
+    return max(0.0, (total - step) / max(1.0, total - rise))

@@ -1,0 +1,102 @@
+"""The folder of a run: one run at a time, a log that grows line by line."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, TextIO
+
+from pet_mtl.atomic import write_errors, write_text
+from pet_mtl.errors import PetMtlError
+
+
+class RunFolder:
+    """The output folder of a training run, locked while the run lives.
+
+    Layout: `checkpoint/` (the best), `last/` (for `--resume`), `metrics.jsonl`, `report.html`.
+
+    Args:
+        path: made where it is missing.
+        resume: go on with the run that is there.
+
+    Raises:
+        PetMtlError: another run holds the folder; it already holds a run and `resume` is off, or none and it is on;
+            it cannot be written.
+    """
+
+    def __init__(self, path: Path, *, resume: bool) -> None:
+        self.path = path
+        self.checkpoint = path / "checkpoint"
+        self.last = path / "last"
+        self.metrics = path / "metrics.jsonl"
+        self.report = path / "report.html"
+        if resume and not path.is_dir():
+            raise PetMtlError("there is no run to resume", where=str(path), hint="leave `--resume` out")
+        self._made = not path.exists()
+        with write_errors(path):
+            path.mkdir(parents=True, exist_ok=True)
+            self._lock: TextIO | None = (path / ".lock").open("w")
+        try:
+            _lock(self._lock, path)
+            if not resume and (self.checkpoint.exists() or self.last.exists()):
+                raise PetMtlError(
+                    "the folder already holds a run",
+                    where=str(path),
+                    hint="go on with it with `--resume`, or choose another folder with `--out DIR`",
+                )
+        except PetMtlError:
+            self._lock.close()
+            self._lock = None
+            raise
+
+    def log(self, record: dict[str, Any]) -> None:
+        """Append one line to `metrics.jsonl`."""
+        with write_errors(self.metrics), self.metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the lines of `metrics.jsonl`; a line that a killed run left unfinished is dropped."""
+        records = []
+        if self.metrics.is_file():
+            for line in self.metrics.read_text(encoding="utf-8", errors="replace").splitlines():
+                try:
+                    records.append(json.loads(line))
+                except ValueError:
+                    continue
+        return records
+
+    def forget_after(self, step: int) -> None:
+        """Drop the log lines of steps that a resumed run will do again."""
+        kept = [record for record in self.records() if record.get("step", 0) <= step]
+        write_text(self.metrics, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept))
+
+    def close(self) -> None:
+        """Give the folder back; one that this run made and left empty goes away."""
+        if self._lock is not None:
+            self._lock.close()
+            (self.path / ".lock").unlink(missing_ok=True)
+            self._lock = None
+        if self._made and self.path.is_dir() and not any(self.path.iterdir()):
+            self.path.rmdir()
+
+
+def _lock(file: TextIO, path: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows: no lock, the rest works
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise PetMtlError(
+            "another run is using the folder", where=str(path), hint="wait for it, or choose another with `--out DIR`"
+        ) from error
+    file.write(str(os.getpid()))
+    file.flush()
+
+
+def next_run_folder(name: str) -> Path:
+    """Return the first of `runs/NAME-1`, `runs/NAME-2`, … that does not exist."""
+    number = 1
+    while (path := Path("runs") / f"{name}-{number}").exists():
+        number += 1
+    return path

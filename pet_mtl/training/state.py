@@ -1,0 +1,105 @@
+"""What `--resume` needs beside the weights: optimizer moments, counters, and proof that the run is the same one.
+
+No random state is stored: the schedule and dropout are functions of the seed and the step.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from pet_mtl.cloze.encode import Prompts
+from pet_mtl.errors import PetMtlError
+
+_MOMENTS = "optimizer.safetensors"
+_COUNTERS = "training.json"
+
+
+@dataclass
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        step: optimizer steps done.
+        best_score: best dev mean macro-F1 so far; None before the first evaluation.
+        best_step: the step it was reached at.
+        stale: evaluations since then.
+        finished: no more steps are to come.
+        rows: rows trained on.
+        tokens: tokens trained on.
+        seconds: time spent in steps, evaluation left out.
+        fingerprint: of the training prompts.
+    """
+
+    step: int = 0
+    best_score: float | None = None
+    best_step: int = 0
+    stale: int = 0
+    finished: bool = False
+    rows: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    fingerprint: str = field(default="")
+
+
+def write_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+    """Write the training state into the folder of a checkpoint."""
+    moments = {}
+    for name, parameter in model.named_parameters():
+        for key, value in optimizer.state.get(parameter, {}).items():
+            moments[f"{name}:{key}"] = value.detach().cpu().contiguous()
+    save_file(moments, folder / _MOMENTS)
+    (folder / _COUNTERS).write_text(json.dumps(asdict(progress), indent=1) + "\n", encoding="utf-8")
+
+
+def read_progress(folder: Path) -> Progress:
+    """Read where a run stands.
+
+    Raises:
+        PetMtlError: the file is missing or damaged.
+    """
+    try:
+        return Progress(**json.loads((folder / _COUNTERS).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise PetMtlError(
+            "the training state is missing or damaged", where=str(folder / _COUNTERS), hint="train without `--resume`"
+        ) from error
+
+
+def read_moments(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Load the optimizer's moments.
+
+    Raises:
+        PetMtlError: the file is missing, damaged or of another model.
+    """
+    try:
+        moments = load_file(folder / _MOMENTS)
+        for name, parameter in model.named_parameters():
+            state: dict[str, Any] = {}
+            for key in ("step", "exp_avg", "exp_avg_sq"):
+                value = moments.get(f"{name}:{key}")
+                if value is not None:
+                    state[key] = value.to(parameter.device)
+            if state:
+                optimizer.state[parameter] = state
+    except Exception as error:
+        if type(error).__name__ not in ("SafetensorError", "FileNotFoundError", "OSError"):
+            raise
+        raise PetMtlError(
+            "the optimizer state is missing or damaged", where=str(folder / _MOMENTS), hint="train without `--resume`"
+        ) from error
+
+
+def fingerprint(prompts: Prompts) -> str:
+    """Return a digest of everything that training reads from the data and patterns."""
+    digest = hashlib.sha256()
+    for array in (prompts.ids, prompts.starts, prompts.slot_at, prompts.form, prompts.label):
+        digest.update(np.ascontiguousarray(array).view(np.uint8))
+    digest.update(repr([form.words for form in prompts.forms]).encode())
+    return digest.hexdigest()

@@ -1,0 +1,118 @@
+"""JSON lines and JSON arrays."""
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pet_mtl.data.readers import read_rows
+from pet_mtl.errors import PetMtlError
+
+COLUMNS = {"title": "sentence", "label": "label_desc"}
+
+
+def read(path, task, **options):
+    return read_rows(path.name, task, base=path.parent, **options)
+
+
+@pytest.mark.parametrize("name", ["t.json", "t.jsonl"])
+def test_fewclue_lines(make_task, write, name: str) -> None:
+    lines = (
+        '{"label": 1, "label_desc": "news_a", "sentence": "股市", "id": 7}\n\n{"sentence": "球", "label_desc": " 3 "}'
+    )
+    path = write(name, "\ufeff" + lines)
+    rows, _ = read(path, make_task(COLUMNS, labels=("3", "news_a")))
+    assert rows.fields["title"].to_pylist() == ["股市", "球"]
+    assert rows.labels.tolist() == [1, 0]
+    assert [rows.where(0), rows.where(1)] == [f"{path}:1", f"{path}:3"]
+
+
+def test_an_array_of_objects(make_task, write) -> None:
+    path = write("t.json", '\n [{"sentence": "a",\n "label_desc": 0}, {"sentence": 5, "label_desc": 1}]')
+    rows, _ = read(path, make_task(COLUMNS))
+    assert rows.fields["title"].to_pylist() == ["a", "5"]
+    assert rows.where(1) == f"{path}: item 2"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"sentence": "b"}', "no key `label_desc` (wanted by `columns.label`), found `sentence`"),
+        ("{}", "no key `sentence` (wanted by `columns.title`), found an empty object"),
+        ('{"\\ud800": 1}', "no key `sentence` (wanted by `columns.title`), found `?`"),
+        ('{"sentence": null, "label_desc": 0}', "the value of `sentence` is null, expected text or a number"),
+        ('{"sentence": ["b"], "label_desc": 0}', "the value of `sentence` is a list, expected text or a number"),
+        ('{"sentence": true, "label_desc": 0}', "the value of `sentence` is true or false, expected text or a number"),
+        ('{"sentence": "b", "label_desc": {}}', "the value of `label_desc` is an object, expected text or a number"),
+        ('{"sentence": "\\ud83d", "label_desc": 0}', "the value of `sentence` holds half a surrogate pair"),
+        ('{"sentence": "b", "label_desc": 2}', 'label "2" is not in verbalizers/toy.txt'),
+        ('{"sentence": "b"', "invalid JSON: Expecting ',' delimiter"),
+        ("[1]", "expected an object, found a list"),
+        ("5", "expected an object, found a number or text"),
+        ("[" * 100_000, "invalid JSON"),
+    ],
+)
+def test_bad_rows_are_named_and_can_be_skipped(make_task, write, line: str, message: str) -> None:
+    good = '{"sentence": "a", "label_desc": "0"}\n'
+    path = write("t.json", good + line + "\n" + good)
+    with pytest.raises(PetMtlError) as caught:
+        read(path, make_task(COLUMNS))
+    (problem,) = caught.value.problems
+    assert problem.where == f"{path}:2"
+    assert problem.message.startswith(message)
+    rows, skipped = read(path, make_task(COLUMNS), skip_bad_rows=1)
+    assert rows.ids.to_pylist() == ["0", "2"]
+    assert skipped == [problem]
+
+
+def test_bytes_that_are_not_utf_8(make_task, write) -> None:
+    path = write("t.json", '{"sentence": "新闻"}\n'.encode("gb18030"))
+    with pytest.raises(PetMtlError, match="not UTF-8: byte 0xD0 at position 15") as caught:
+        read(path, make_task(COLUMNS))
+    assert "iconv -f gb18030" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "where", "message"),
+    [
+        ('[{"sentence": 1},\n{"x" 2}]', ":2", "invalid JSON: Expecting ':' delimiter"),
+        (b'[{"sentence": 1},\n{"\xff": 2}]', ":2", "not UTF-8: byte 0xFF at position 3 of the line"),
+        ("[" * 100_000, "", "invalid JSON"),
+    ],
+)
+def test_broken_arrays(make_task, write, content, where: str, message: str) -> None:
+    path = write("t.json", content)
+    with pytest.raises(PetMtlError) as caught:
+        read(path, make_task(COLUMNS))
+    (problem,) = caught.value.problems
+    assert problem.where == f"{path}{where}"
+    assert problem.message.startswith(message)
+
+
+def test_a_pretty_printed_object_gets_a_hint(make_task, write) -> None:
+    with pytest.raises(PetMtlError, match="one JSON object per line, or one array"):
+        read(write("t.json", '{\n"data": []\n}'), make_task(COLUMNS))
+
+
+def test_positions_do_not_fit(make_task, write) -> None:
+    with pytest.raises(PetMtlError, match="`columns` holds positions"):
+        read(write("t.json", "{}"), make_task({"title": 0, "label": 1}))
+
+
+def test_rows_without_labels(make_task, write) -> None:
+    path = write(
+        "t.json", '{"sentence": "a"}\n{"sentence": "b", "label_desc": null}\n{"sentence": "c", "label_desc": 1}'
+    )
+    rows, _ = read(path, make_task(COLUMNS), labelled=False)
+    assert rows.labels.tolist() == [-1, -1, 1]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1), escaped=st.booleans())
+def test_any_text_survives(make_task, tmp_path, texts: list[str], escaped: bool) -> None:
+    path = tmp_path / "t.jsonl"
+    rows_out = [json.dumps({"sentence": text, "label_desc": 1}, ensure_ascii=escaped) for text in texts]
+    path.write_bytes("\n".join(rows_out).encode("utf-8"))
+    rows, _ = read(path, make_task(COLUMNS))
+    assert rows.fields["title"].to_pylist() == texts

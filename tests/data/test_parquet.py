@@ -1,0 +1,94 @@
+"""Parquet files."""
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pet_mtl.data.readers import read_rows
+from pet_mtl.errors import PetMtlError
+
+COLUMNS = {"title": "sentence", "label": "label"}
+TEXT = "[MASK] \x00 \x07 \r\n\t 👩‍👩‍👧 " + "长" * 100_000
+
+
+@pytest.fixture
+def write_table(tmp_path):
+    def write(columns: dict[str, object], name: str = "t.parquet", metadata: dict[str, str] | None = None):
+        path = tmp_path / name
+        pq.write_table(pa.table(columns).replace_schema_metadata(metadata), path)
+        return path
+
+    return write
+
+
+def read(path, task, **options):
+    return read_rows(path.name, task, base=path.parent, **options)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pa.array(["1", " 0"]),
+        pa.array([1, 0]),
+        pa.array([1, 0], pa.int8()),
+        pa.array([1.0, 0.0]),
+        pa.array(["1", "0"]).dictionary_encode(),
+        pa.array(["1", "0"], pa.large_string()),
+        pa.array([b"1", b"0"]),
+    ],
+    ids=lambda array: str(array.type),
+)
+def test_texts_and_labels_of_many_types(make_task, write_table, labels: pa.Array) -> None:
+    path = write_table({"other": [[1], [2]], "label": labels, "sentence": [TEXT, ""]})
+    rows, _ = read(path, make_task(COLUMNS))
+    assert rows.fields["title"].to_pylist() == [TEXT, ""]
+    assert rows.labels.tolist() == [1, 0]
+    assert rows.where(1) == f"{path}: row 2"
+
+
+def test_bad_rows(make_task, write_table) -> None:
+    texts = pa.array([b"a", None, b"\xff", b"b", b"c"])
+    path = write_table({"sentence": texts, "label": ["0", "0", "0", None, "1"]})
+    with pytest.raises(PetMtlError) as caught:
+        read(path, make_task(COLUMNS))
+    assert [(problem.where, problem.message) for problem in caught.value.problems] == [
+        (f"{path}: row 2", "column `sentence` holds no value"),
+        (f"{path}: row 3", "column `sentence` is not UTF-8"),
+        (f"{path}: row 4", "column `label` holds no value"),
+    ]
+    rows, skipped = read(path, make_task(COLUMNS), skip_bad_rows=3)
+    assert (rows.ids.to_pylist(), rows.where(1), len(skipped)) == (["0", "4"], f"{path}: row 5", 3)
+
+
+def test_rows_without_labels(make_task, write_table) -> None:
+    labelled = write_table({"sentence": ["a", "b"], "label": [None, 1]})
+    assert read(labelled, make_task(COLUMNS), labelled=False)[0].labels.tolist() == [-1, 1]
+    unlabelled = write_table({"sentence": ["a", "b"]}, "u.parquet")
+    assert read(unlabelled, make_task(COLUMNS), labelled=False)[0].labels.tolist() == [-1, -1]
+
+
+def test_label_numbers_become_the_names_that_datasets_notes(make_task, write_table) -> None:
+    note = '{"info": {"features": {"label": {"names": ["neutral", "entailment"], "_type": "ClassLabel"}}}}'
+    path = write_table({"sentence": ["a", "b"], "label": [0, 1]}, metadata={"huggingface": note})
+    rows, _ = read(path, make_task(COLUMNS, labels=("entailment", "neutral")))
+    assert rows.labels.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("columns", "spec", "message"),
+    [
+        ({"sentense": ["a"], "label": [1]}, COLUMNS, "no column `sentence` .*\n  hint: is it `sentense`"),
+        ({"sentence": [["a"]], "label": [1]}, COLUMNS, r"column `sentence` .* holds `list<"),
+        ({"sentence": ["a"], "label": [True]}, COLUMNS, r"column `label` .* holds `bool`"),
+        ({"sentence": ["a"], "label": [1]}, {"title": 0, "label": 1}, "`columns` holds positions"),
+        ({"sentence": pa.array([], pa.string()), "label": pa.array([], pa.string())}, COLUMNS, "holds no rows"),
+    ],
+)
+def test_files_that_do_not_fit(make_task, write_table, columns, spec, message: str) -> None:
+    with pytest.raises(PetMtlError, match=message):
+        read(write_table(columns), make_task(spec))
+
+
+def test_not_a_parquet_file(make_task, write) -> None:
+    with pytest.raises(PetMtlError, match="cannot read the parquet file"):
+        read(write("t.parquet", "no"), make_task(COLUMNS))

@@ -1,0 +1,74 @@
+import io
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from pet_mtl.metrics.classification import LabelScore, TaskScore
+from pet_mtl.report.table import per_label_table, score_table
+
+
+def score(macro_f1: float, accuracy: float = 0.5) -> TaskScore:
+    labels = {"109": LabelScore(0.5, 0.25, 1 / 3, 1234), "[b]": LabelScore(0.0, 0.0, 0.0, 0)}
+    return TaskScore(accuracy, macro_f1, (macro_f1 - 0.02, macro_f1 + 0.02), 1234, labels, [[1, 0], [0, 0]])
+
+
+def rendered(table: Table, width: int = 100) -> list[str]:
+    console = Console(record=True, width=width, no_color=True, color_system=None, file=io.StringIO())
+    console.print(table)
+    return [line.rstrip() for line in console.export_text(styles=False).splitlines() if line.strip()]
+
+
+def test_one_checkpoint() -> None:
+    lines = rendered(score_table([("out/checkpoint", {"tnews": score(0.52, 0.55), "ocnli": score(0.58)})]))
+    assert lines[0].split() == ["task", "macro-F1", "[95", "%]", "accuracy"]
+    assert lines[2].split() == ["tnews", "0.5200", "[0.5000,", "0.5400]", "0.5500"]
+    assert lines[-1].split() == ["mean", "macro-F1", "0.5500"]
+
+
+def test_several_checkpoints_show_the_difference_to_the_first() -> None:
+    first = {"tnews": score(0.52), "ocnli": score(0.58)}
+    second = {"tnews": score(0.53), "ocnli": score(0.55)}
+    text = "\n".join(rendered(score_table([("a", first), ("b", second), ("c", first)])))
+    assert text.count("(+0.0100)") == 1
+    assert text.count("(-0.0300)") == 1
+    assert text.count("(-0.0100)") == 1  # of the means
+    assert text.count("(+0.0000)") == 3
+    assert text.count("[0.5000, 0.5400]") == 2
+
+
+def test_three_checkpoints_fit_into_100_columns() -> None:
+    scores = {"ocemotion": score(0.52)}
+    lines = rendered(score_table([(name, scores) for name in ("a" * 40, "runs/b[1]/checkpoint", "c")]))
+    assert max(map(len, lines)) <= 100
+    assert "…" not in "".join(lines)
+    assert sum(line.count("accuracy") for line in lines) == 3
+    assert "ocemotion" in "".join(lines)
+
+
+def test_missing_task_has_a_dash_and_no_difference_of_means() -> None:
+    first, second = {"tnews": score(0.5), "ocnli": score(0.6)}, {"tnews": score(0.5), "other": score(0.7)}
+    lines = rendered(score_table([("a", first), ("b", second)]))
+    by_task = {line.split()[0]: line.split() for line in lines}
+    assert by_task["ocnli"][-2:] == ["–", "–"]
+    assert by_task["other"] == ["other", "–", "–", "0.7000", "0.5000"]
+    assert by_task["mean"] == ["mean", "macro-F1", "0.5500", "0.6000"]
+
+
+@pytest.mark.parametrize("checkpoints", [[], [("a", {})], [("a", {}), ("b", {"tnews": score(0.5)})]])
+def test_nothing_to_show_is_still_a_table(checkpoints: list[tuple[str, dict[str, TaskScore]]]) -> None:
+    assert rendered(score_table(checkpoints))[-1].startswith("mean macro-F1")
+
+
+def test_square_brackets_are_text() -> None:
+    assert any("[b]x[/b]" in line for line in rendered(score_table([("p", {"[b]x[/b]": score(0.5)})])))
+
+
+def test_per_label_table() -> None:
+    lines = rendered(per_label_table("tnews", score(0.52), ["科技", "粗体"]))
+    assert lines[0] == "tnews: macro-F1 0.5200 [0.5000, 0.5400]"
+    assert lines[1].split() == ["label", "word", "precision", "recall", "F1", "support"]
+    assert lines[3].split() == ["109", "科技", "0.5000", "0.2500", "0.3333", "1,234"]
+    assert lines[4].split() == ["[b]", "粗体", "0.0000", "0.0000", "0.0000", "0"]
+    with pytest.raises(ValueError, match="shorter"):
+        per_label_table("tnews", score(0.52), ["科技"])
