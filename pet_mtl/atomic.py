@@ -72,11 +72,20 @@ def recover_folder(path: Path) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file at once: under a temporary name, then renamed."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file at once: under a temporary name, then renamed.
+
+    Raises:
+        PetMtlError, RunError: it cannot be written; the disk is full. What was at `path` is as before.
+    """
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            temporary.write_text(text, encoding="utf-8", newline="")
+            temporary.write_bytes(content)
             _sync(temporary)
             temporary.replace(path)
         finally:

@@ -237,6 +237,30 @@ def _assemble(
     return out, starts, slot_at
 
 
+def show_prompt(
+    form: Form, text: Mapping[str, str], tokenizer: PieceTokenizer, max_length: int, masks: int
+) -> list[tuple[int, str]]:
+    """Return one row's prompt as `(token id, kind)`; kinds are special, prefix, pattern, field, slot."""
+    fields = {
+        (part.field, part.space_before): tokenizer.encode([text[part.field]], space_before=part.space_before)[0]
+        for part in form.parts
+        if part.field is not None
+    }
+    room = max_length - form.constant_length - form.words.lengths[-1]
+    parts = [part for part in form.parts if part.field is not None]
+    lengths = [np.array([min(len(fields[part.field, part.space_before]), max_length)]) for part in parts]  # type: ignore[index]
+    kept = {id(part): int(keep[0]) for part, keep in zip(parts, shorten(lengths, room), strict=True)}
+    shown: list[tuple[int, str]] = []
+    for part in form.parts:
+        if part.is_slot:
+            shown += [(tokenizer.mask_id, "slot")] * masks
+        elif part.field is None:
+            shown += [(i, part.kind) for i in part.ids]
+        else:
+            shown += [(i, "field") for i in fields[part.field, part.space_before][: kept[id(part)]]]
+    return shown
+
+
 def shorten(lengths: Sequence[npt.NDArray[np.int64]], room: int) -> list[npt.NDArray[np.int64]]:
     """Return how many tokens of each field stay so that together they fit into `room`, the longest cut first.
 

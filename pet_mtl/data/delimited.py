@@ -77,7 +77,7 @@ def _read_tabs(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[Chu
         cells = pc.split_pattern(lines, pattern="\t")
         widths = pc.list_value_length(cells).to_numpy()
         if places is None:
-            width = usual_width(widths)
+            width = usual_width(widths, request)
             places = locate(request, bad.path, header=None, width=width)
         good = widths == width
         rows = row + np.arange(len(lines), dtype=np.int64)
@@ -132,7 +132,7 @@ def _read_commas(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[C
             first = 1
         if places is None:
             widths = [len(cells) for index, cells in enumerate(rows) if index not in failures]
-            width = usual_width(np.array(widths or [0]))
+            width = usual_width(np.array(widths or [0]), request)
             places = locate(request, bad.path, header=None, width=width)
         good = []
         for index in range(first, len(rows)):

@@ -28,12 +28,16 @@ class Conflicts:
             return None
         places = []
         for group in self.groups[:SHOWN]:
-            names = ", ".join(f'{rows.where(int(row))} "{labels[rows.labels[row]]}"' for row in group[:SHOWN])
-            places.append(f"{names}, …" if len(group) > SHOWN else names)
+            found = rows.labels[group]
+            other = int(np.flatnonzero(found != found[0])[0])  # the rows that contradict, not mere repetitions
+            pair = (int(group[0]), int(group[other]))
+            places.append(" and ".join(f'{rows.where(row)} "{labels[rows.labels[row]]}"' for row in pair))
         more = "; …" if len(self.groups) > SHOWN else ""
         count = len(self.groups)
-        texts = "1 text occurs" if count == 1 else f"{count} texts occur"
-        return f"{texts} with different labels ({'; '.join(places)}{more})"
+        texts = "1 text has" if count == 1 else f"{count} texts have"
+        return (
+            f"{self.duplicates} of {self.rows} rows repeat a text, {texts} different labels ({'; '.join(places)}{more})"
+        )
 
 
 def find_conflicts(rows: Rows, *, keys: NDArray[np.uint64] | None = None) -> Conflicts:
@@ -44,7 +48,7 @@ def find_conflicts(rows: Rows, *, keys: NDArray[np.uint64] | None = None) -> Con
     >>> rows = Rows.of({"title": ["新车上市", "新车 上市", "利率上调"]}, labels=[0, 1, 1])
     >>> conflicts = find_conflicts(rows)
     >>> print(conflicts.summary(rows, ("汽车", "财经")))
-    1 text occurs with different labels (memory: row 1 "汽车", memory: row 2 "财经")
+    1 of 3 rows repeat a text, 1 text has different labels (memory: row 1 "汽车" and memory: row 2 "财经")
     """
     labelled = np.flatnonzero(rows.labels >= 0)
     found = (row_keys(rows) if keys is None else keys)[labelled]

@@ -127,10 +127,19 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def usual_width(widths: NDArray[np.integer]) -> int:
-    """Return the most frequent number of columns, the first row's among equals."""
-    counts = np.bincount(widths)
-    first = int(widths[0])
+def usual_width(widths: NDArray[np.integer], request: Request) -> int:
+    """Return the most frequent number of columns that is enough for the request, the first row's among equals.
+
+    Not simply the first row's: if that is the broken one, all others would be called broken.
+    """
+    label = request.columns.get("label")
+    last = max(int(position) for name, position in request.columns.items() if request.labelled or name != "label")
+    moved_up = not request.labelled and label is not None and int(label) < last
+    enough = widths[widths > last - moved_up]
+    if not len(enough):
+        enough = widths
+    counts = np.bincount(enough)
+    first = int(enough[0])
     return first if counts[first] == counts.max() else int(counts.argmax())
 
 

@@ -11,14 +11,16 @@ import numpy as np
 from pet_mtl.cloze.encode import Prompts, encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import bar, say
-from pet_mtl.data.rows import Rows
 from pet_mtl.data.sampling import Schedule
 from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.errors import PetMtlError
-from pet_mtl.metrics.classification import TaskScore, mean_macro_f1, score_predictions
-from pet_mtl.model.backbone import Backbone, load_masked_lm, load_tokenizer, resolve_model
-from pet_mtl.model.cloze_model import ClozeModel
+from pet_mtl.metrics.classification import TaskScore, mean_macro_f1
+from pet_mtl.model.backbone import load_masked_lm, load_tokenizer, resolve_model
 from pet_mtl.model.hardware import Machine
+from pet_mtl.report.build import report_data
+from pet_mtl.report.page import write_report
+from pet_mtl.scoring.loaded import build_model
+from pet_mtl.scoring.score import score_rows
 from pet_mtl.scoring.scorer import FloatArray, score_items, score_plans, task_log_probs
 from pet_mtl.spec.suite import Suite
 from pet_mtl.training.checkpoint import fill_checkpoint, read_checkpoint, write_checkpoint
@@ -117,23 +119,6 @@ def check_length(mlm: Any, max_length: int) -> None:
         )
 
 
-def build_model(mlm: Any, prompts: Prompts, suite: Suite, machine: Machine) -> ClozeModel:
-    """Put the label words of a suite on a masked language model."""
-    words = [form.words for form in prompts.forms]
-    model = ClozeModel(
-        Backbone(mlm, machine.attention.value), words, [suite.tasks[form.task].aggregation for form in prompts.forms]
-    )
-    return model.to(machine.device)
-
-
-def score_rows(suite: Suite, rows: Mapping[str, Rows], log_probs: Mapping[str, FloatArray]) -> dict[str, TaskScore]:
-    """Score label log-probabilities `[rows, K]` against the rows' labels."""
-    return {
-        name: score_predictions(of_task.labels, log_probs[name].argmax(-1), suite.tasks[name].verbalizer.labels)
-        for name, of_task in rows.items()
-    }
-
-
 def _describe(data: Mapping[str, TaskData]) -> None:
     for name, task in data.items():
         dev = f", {len(task.dev):,} dev" if task.dev is not None else ", no dev rows"
@@ -209,13 +194,33 @@ class _Training:
             self.machine.peak_memory_gb(),
             time.monotonic() - started,
         )
-        if self.folder is not None:
-            return result
-            from pet_mtl.report.build import build_report
-
-            build_report(self.folder, self.suite, self.model, self.tokenizer, self.dev, self.dev_rows, log_probs, result)
+        if self.folder is not None and self.dev is not None:
+            self._report(self.folder, self.dev, log_probs, result)
         self.accelerator.wait_for_everyone()
         return result
+
+    def _report(self, folder: RunFolder, dev: Prompts, log_probs: dict[str, FloatArray], result: TrainResult) -> None:
+        rows = f"{self.progress.rows:,} rows, {self.progress.tokens:,} tokens in {self.progress.seconds:,.0f} s"
+        facts = [
+            ("training", f"{self.progress.step} steps, {rows}"),
+            ("best", f"step {result.best_step}"),
+            ("speed", f"{result.samples_per_second:,.0f} rows/s, {result.tokens_per_second:,.0f} tokens/s"),
+            ("memory", f"{result.peak_memory_gb:.2f} GB at the most"),
+            ("machine", str(self.machine)),
+        ]
+        data = report_data(
+            self.suite,
+            self.model,
+            self.tokenizer,
+            self.machine,
+            dev,
+            self.dev_rows,
+            log_probs,
+            result.scores,
+            folder.records(),
+            facts,
+        )
+        write_report(folder.report, data)
 
     def _restore_weights(self, last: Path) -> None:
         """Load the state of a run that was stopped, after checking that it is the same run."""

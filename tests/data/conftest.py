@@ -18,15 +18,12 @@ def make_task() -> MakeTask:
         columns: dict[str, int | str] | None = None, labels: tuple[str, ...] = ("0", "1"), **data: object
     ) -> TaskSpec:
         columns = columns or {"title": 0, "label": 1}
+        words = tuple((f"w{number}",) for number in range(len(labels)))
         fields = [name for name in columns if name not in ("label", "id")]
         return TaskSpec(
             name="toy",
             patterns=("{mask}" + "".join(f"{{{name}}}" for name in fields),),
-            verbalizer=Verbalizer(
-                labels=labels,
-                words=tuple((f"w{number}",) for number in range(len(labels))),
-                source="verbalizers/toy.txt",
-            ),
+            verbalizer=Verbalizer(labels=labels, words=words, source="verbalizers/toy.txt"),
             columns=columns,
             data=DataSpec.model_validate({"train": "train.tsv", **data}),
         )

@@ -1,0 +1,52 @@
+"""`pet-mtl`: the commands, and how errors reach the user."""
+
+import os
+import sys
+
+import typer
+
+from pet_mtl.cli import predict, score, train
+from pet_mtl.errors import PetMtlError
+
+app = typer.Typer(
+    name="pet-mtl",
+    help="One masked language model for many classification tasks: cloze patterns, label words, one MLM head.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("train")(train.train)
+app.command("score")(score.score)
+app.command("predict")(predict.predict)
+
+
+@app.callback(invoke_without_command=True)
+def version(show: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
+    if show:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"pet-mtl {installed('pet-mtl')}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line: exit 0, 1 for a failed run, 2 for wrong usage or input, 130 when stopped."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # threads, never forked: the warning does not apply
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    try:
+        app()
+    except PetMtlError as error:
+        for problem in error.problems:
+            typer.echo(f"error: {problem}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of stdout has gone, as in `pet-mtl score … | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

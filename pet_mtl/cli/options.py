@@ -1,0 +1,48 @@
+"""Options that several commands have."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pet_mtl.errors import PetMtlError
+from pet_mtl.resources import bundled_pattern_file
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+DataRoot = Annotated[Path | None, typer.Option("--data-root", metavar="DIR", help="Where relative data paths start.")]
+Verbalizers = Annotated[
+    list[str] | None, typer.Option("--verbalizer", metavar="TASK=FILE", help="Other label words for a task.")
+]
+SkipBadRows = Annotated[int, typer.Option(min=0, metavar="N", help="Skip up to N bad rows of each file and list them.")]
+
+
+def by_task(option: str, values: Sequence[str] | None) -> dict[str, str]:
+    """Read `TASK=FILE` values.
+
+    >>> by_task("--data", ["tnews=a.csv"])
+    {'tnews': 'a.csv'}
+
+    Raises:
+        PetMtlError: a value of another form, or a task named twice.
+    """
+    found: dict[str, str] = {}
+    for value in values or ():
+        task, equals, file = value.partition("=")
+        if not (task and equals and file):
+            raise PetMtlError("must have the form TASK=FILE", where=f"{option} {value}", hint=f"{option} tnews=my.csv")
+        if task in found:
+            raise PetMtlError(f"task `{task}` is named twice", where=f"{option} {value}")
+        found[task] = file
+    return found
+
+
+def files_by_task(option: str, values: Sequence[str] | None) -> dict[str, Path]:
+    """Read `TASK=FILE` values as paths."""
+    return {task: Path(file) for task, file in by_task(option, values).items()}
+
+
+def pattern_file(name: str) -> Path:
+    """Return the pattern file of a path, or of the bare name of one that ships with the package."""
+    bundled = bundled_pattern_file(name)
+    return bundled if "/" not in name and "." not in name and bundled.is_file() else Path(name)

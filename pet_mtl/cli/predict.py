@@ -1,0 +1,37 @@
+"""`pet-mtl predict`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pet_mtl.cli.options import Verbalizers, by_task, files_by_task
+from pet_mtl.errors import PetMtlError
+
+
+def predict(
+    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder.")],
+    data: Annotated[list[str], typer.Option(metavar="TASK=FILE", help="Rows to predict; labels are not needed.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the predictions go.")],
+    output: Annotated[str, typer.Option("--format", help="jsonl, csv, or tianchi (the contest's files, zipped)")] = "jsonl",
+    verbalizer: Verbalizers = None,
+) -> None:
+    """Predict the labels of whole files, one output file a task, rows in their order."""
+    from typing import cast, get_args
+
+    from pet_mtl.model.hardware import keep_freed_memory
+
+    keep_freed_memory()
+    from pet_mtl.scoring.predict import Format, predict_files
+
+    if output not in get_args(Format):
+        raise PetMtlError(f"unknown format `{output}`", where="--format", hint=f"one of {', '.join(get_args(Format))}")
+    written = predict_files(
+        checkpoint,
+        by_task("--data", data),
+        out,
+        output=cast(Format, output),
+        verbalizers=files_by_task("--verbalizer", verbalizer),
+    )
+    for file in written:
+        typer.echo(str(file))

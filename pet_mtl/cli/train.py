@@ -1,0 +1,80 @@
+"""`pet-mtl train`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pet_mtl.cli.options import DataRoot, Json, SkipBadRows, Verbalizers, files_by_task, pattern_file
+from pet_mtl.errors import PetMtlError
+
+
+def train(
+    patterns: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Pattern file, or the name of a bundled one: default, tianchi. [default: default]"),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="M", help="Embedded backbone, folder or hub name, instead of the file's.")
+    ] = None,
+    data_root: DataRoot = None,
+    verbalizer: Verbalizers = None,
+    override: Annotated[
+        list[str] | None, typer.Option("-s", "--set", metavar="KEY=VALUE", help="Set any key: -s train.epochs=5")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Output folder. [default: runs/NAME-1, runs/NAME-2, …]")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in `--out`.")] = False,
+    skip_bad_rows: SkipBadRows = 0,
+    json_: Json = False,
+) -> None:
+    """Train one model on all tasks of a pattern file; write checkpoint, metrics and report."""
+    from pet_mtl.model.hardware import keep_freed_memory
+
+    keep_freed_memory()
+    from pet_mtl.console import say
+    from pet_mtl.spec.suite import load_suite
+    from pet_mtl.training import run
+    from pet_mtl.training.checkpoint import read_checkpoint
+    from pet_mtl.training.interrupt import Interrupted
+    from pet_mtl.training.outputs import next_run_folder
+
+    if resume and out is None:
+        raise PetMtlError("`--resume` needs the folder of the run", hint="add `--out DIR`")
+    if resume and out is not None and patterns is None:
+        if model or data_root or verbalizer or override:
+            raise PetMtlError(
+                "`--resume` without `--patterns` goes on with the stored settings", hint="leave the other options out"
+            )
+        suite = read_checkpoint(out / "last").suite
+    else:
+        suite = load_suite(
+            pattern_file(patterns or "default"),
+            overrides=override or (),
+            data_root=data_root,
+            model=model,
+            verbalizers=files_by_task("--verbalizer", verbalizer),
+        )
+    folder = out or next_run_folder(suite.name)
+    try:
+        result = run.train(suite, folder, resume=resume, skip_bad_rows=skip_bad_rows)
+    except Interrupted as stopped:
+        raise Interrupted(str(stopped), hint=f"go on with: pet-mtl train --resume --out {folder}") from None
+    if json_:
+        typer.echo(json.dumps(result.to_json(), ensure_ascii=False))
+    else:
+        from rich.console import Console
+
+        from pet_mtl.report.table import score_table
+
+        if result.scores:
+            Console().print(score_table([(str(folder / "checkpoint"), result.scores)]))
+    say(
+        f"trained {result.steps} steps in {result.seconds:.0f} s "
+        f"({result.samples_per_second:.0f} rows/s, {result.peak_memory_gb:.2f} GB)"
+    )
+    say(f"checkpoint: {folder / 'checkpoint'}")
+    if result.scores:
+        say(f"report: {folder / 'report.html'}")

@@ -1,0 +1,129 @@
+"""From a finished run to its report."""
+
+import datetime
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from pet_mtl.cloze.encode import Prompts, show_prompt
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.data.rows import Rows
+from pet_mtl.metrics.classification import TaskScore, mean_macro_f1
+from pet_mtl.model.cloze_model import ClozeModel
+from pet_mtl.model.hardware import Machine
+from pet_mtl.report.data import CurvePoint, ModelView, ReportData, TaskCurves, TaskReport, Token, worst_confusions
+from pet_mtl.scoring.loaded import top_pieces
+from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.spec.suite import Suite
+from pet_mtl.spec.task import TaskSpec
+
+_TOP = 6  # words shown at a slot
+
+
+def report_data(
+    suite: Suite,
+    model: ClozeModel,
+    tokenizer: PieceTokenizer,
+    machine: Machine,
+    prompts: Prompts,
+    rows: Mapping[str, Rows],
+    log_probs: Mapping[str, FloatArray],
+    scores: Mapping[str, TaskScore],
+    records: list[dict[str, Any]],
+    facts: list[tuple[str, str]],
+) -> ReportData:
+    """Gather what the report shows.
+
+    Args:
+        model: with the weights of the best checkpoint.
+        prompts: of the dev rows.
+        rows: the dev rows, by task.
+        log_probs: `[rows, K]` for each task.
+        scores: of these predictions.
+        records: the lines of `metrics.jsonl`.
+        facts: shown beside the scores, such as ("training", "43 s").
+    """
+    tasks = []
+    for name, of_task in rows.items():
+        task, probabilities = suite.tasks[name], np.exp(log_probs[name])
+        labels = list(task.verbalizer.labels)
+        confusions = worst_confusions(
+            of_task.labels,
+            probabilities.argmax(-1),
+            probabilities,
+            lambda row, r=of_task: "  ｜  ".join(r.text(row).values()),  # type: ignore[misc]
+            labels,
+            where=of_task.where,
+        )
+        view = _view(task, model, tokenizer, machine, prompts, of_task, probabilities, suite.train.max_length)
+        main_words = [words[0] for words in task.verbalizer.words]
+        curves = _curves(name, records)
+        tasks.append(TaskReport(name, task.description, labels, main_words, scores[name], curves, confusions, view))
+    return ReportData(
+        title=suite.name,
+        model=suite.model,
+        created=datetime.datetime.now().strftime("%Y-%m-%d %H:%M"),
+        settings={"train": suite.train.model_dump(), "sampling": suite.sampling.model_dump(), **_task_settings(suite)},
+        tasks=tasks,
+        mean_macro_f1=mean_macro_f1(scores.values()),
+        facts=facts,
+    )
+
+
+def _task_settings(suite: Suite) -> dict[str, Any]:
+    return {
+        name: {
+            "prefix": task.prefix,
+            "patterns": list(task.patterns),
+            "slots": task.slots,
+            "aggregation": task.aggregation,
+            "label words": [
+                f"{label}: {' '.join(words)}"
+                for label, words in zip(task.verbalizer.labels, task.verbalizer.words, strict=True)
+            ],
+        }
+        for name, task in suite.tasks.items()
+    }
+
+
+def _curves(task: str, records: list[dict[str, Any]]) -> TaskCurves:
+    return TaskCurves(
+        [CurvePoint(r["step"], r["loss"][task]) for r in records if task in r.get("loss", {})],
+        [CurvePoint(r["step"], r["dev"][task]["macro_f1"]) for r in records if task in r.get("dev", {})],
+    )
+
+
+def _view(
+    task: TaskSpec,
+    model: ClozeModel,
+    tokenizer: PieceTokenizer,
+    machine: Machine,
+    prompts: Prompts,
+    rows: Rows,
+    probabilities: FloatArray,
+    max_length: int,
+) -> ModelView:
+    """Show one row of middling length, in the prompt that scores its predicted label's main word."""
+    form_number = next(number for number, form in enumerate(prompts.forms) if form.task == task.name)
+    items = np.flatnonzero(prompts.form == form_number)
+    item = int(items[np.argsort(prompts.lengths[items], kind="stable")[len(items) // 2]])
+    row, form = int(prompts.row[item]), prompts.forms[prompts.form[item]]
+    predicted = int(probabilities[row].argmax())
+    length = len(form.words.pieces[form.words.labels.index(predicted)])
+    tokens = [
+        Token(tokenizer.piece_texts([token_id])[0], kind)
+        for token_id, kind in show_prompt(form, rows.text(row), tokenizer, max_length, length)
+    ]
+    names = [
+        f"{label} {words[0]}" for label, words in zip(task.verbalizer.labels, task.verbalizer.words, strict=True)
+    ]
+    others = ", ".join(str(n) for n in form.words.lengths if n != length)
+    note = f"{rows.where(row)}; the prompt for label words of {length} pieces" if others else rows.where(row)
+    return ModelView(
+        tokens=tokens,
+        slots=top_pieces(model, prompts, item, length, machine, tokenizer, _TOP),
+        gold=names[int(rows.labels[row])],
+        label_scores=sorted(zip(names, probabilities[row].tolist(), strict=True), key=lambda pair: -pair[1]),
+        note=f"{note} (others: {others})" if others else note,
+    )

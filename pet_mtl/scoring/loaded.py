@@ -1,0 +1,129 @@
+"""A checkpoint in memory, ready to score rows."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pet_mtl.cloze.collate import collate
+from pet_mtl.cloze.encode import Prompts, encode_suite
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.console import bar
+from pet_mtl.data.rows import Rows
+from pet_mtl.errors import PetMtlError
+from pet_mtl.model.backbone import Backbone, load_masked_lm, load_tokenizer
+from pet_mtl.model.cloze_model import ClozeModel
+from pet_mtl.model.hardware import Machine
+from pet_mtl.scoring.scorer import FloatArray, Throughput, score_items, score_plans, task_log_probs
+from pet_mtl.spec.suite import Suite
+from pet_mtl.spec.task import TaskSpec
+from pet_mtl.spec.verbalizer import Verbalizer, read_verbalizer
+from pet_mtl.training.checkpoint import read_checkpoint
+
+
+def build_model(mlm: object, prompts: Prompts, suite: Suite, machine: Machine) -> ClozeModel:
+    """Put the label words of a suite on a masked language model."""
+    words = [form.words for form in prompts.forms]
+    aggregations = [suite.tasks[form.task].aggregation for form in prompts.forms]
+    return ClozeModel(Backbone(mlm, machine.attention.value), words, aggregations).to(machine.device)
+
+
+class LoadedCheckpoint:
+    """A checkpoint's model, tokenizer and suite.
+
+    Args:
+        folder: the checkpoint.
+        verbalizers: other label words for some tasks, by task.
+
+    Raises:
+        PetMtlError: see `read_checkpoint`; a verbalizer for an unknown task or with other labels than the task's.
+    """
+
+    def __init__(self, folder: Path, verbalizers: Mapping[str, Path] = {}) -> None:
+        self.folder = folder
+        self.checkpoint = read_checkpoint(folder)
+        self.suite = with_verbalizers(self.checkpoint.suite, verbalizers)
+        settings = self.suite.train
+        self.machine = Machine.choose(settings.precision, settings.attention)
+        self.tokenizer = PieceTokenizer(load_tokenizer(str(folder)))
+        self.mlm = load_masked_lm(str(folder), attention=self.machine.attention.value)
+
+    def log_probs(
+        self, rows: Mapping[str, Rows], *, throughput: Throughput | None = None, title: str = "scoring"
+    ) -> dict[str, FloatArray]:
+        """Return the label log-probabilities `[rows, K]` of each task's rows, in their order."""
+        prompts = encode_suite(self.suite.tasks, rows, self.tokenizer, self.suite.train.max_length)
+        model = build_model(self.mlm, prompts, self.suite, self.machine)
+        with bar(title, len(prompts)) as shown:
+            plans = score_plans(prompts)
+            scores = score_items(
+                model, prompts, plans, self.machine, self.tokenizer, throughput=throughput, on_batch=shown.advance
+            )
+        return task_log_probs(prompts, scores)
+
+
+def with_verbalizers(suite: Suite, files: Mapping[str, Path]) -> Suite:
+    """Return the suite with other label words for some tasks; the order of the labels stays.
+
+    Raises:
+        PetMtlError: an unknown task, or labels that are not the task's.
+    """
+    tasks = dict(suite.tasks)
+    for name, file in files.items():
+        task = require_task(suite, name, f"--verbalizer {name}={file}")
+        new = read_verbalizer(file)
+        order = {label: index for index, label in enumerate(new.labels)}
+        if set(order) != set(task.verbalizer.labels):
+            missing = sorted(set(task.verbalizer.labels) - set(order))
+            unknown = sorted(set(order) - set(task.verbalizer.labels))
+            raise PetMtlError(
+                f"the labels are not those of task `{name}`: "
+                + "; ".join(
+                    f"{what} {', '.join(labels)}" for what, labels in (("lacks", missing), ("adds", unknown)) if labels
+                ),
+                where=str(file),
+                hint=f"the labels are {', '.join(task.verbalizer.labels)}",
+            )
+        chosen = [order[label] for label in task.verbalizer.labels]
+        verbalizer = Verbalizer(
+            labels=task.verbalizer.labels,
+            words=tuple(new.words[index] for index in chosen),
+            source=new.source,
+            lines=tuple(new.lines[index] for index in chosen),
+        )
+        tasks[name] = task.model_copy(update={"verbalizer": verbalizer})
+    return suite.model_copy(update={"tasks": tasks})
+
+
+def require_task(suite: Suite, name: str, where: str) -> TaskSpec:
+    """Return a task of a suite.
+
+    Raises:
+        PetMtlError: the suite has no such task.
+    """
+    if name not in suite.tasks:
+        raise PetMtlError(f"no task `{name}`", where=where, hint=f"the tasks are {', '.join(suite.tasks)}")
+    return suite.tasks[name]
+
+
+def top_pieces(
+    model: ClozeModel, prompts: Prompts, item: int, length: int, machine: Machine, tokenizer: PieceTokenizer, most: int
+) -> list[list[tuple[str, float]]]:
+    """Return, for each slot of a prompt with `length` masks, the likeliest pieces and their probabilities."""
+    from pet_mtl.cloze.batch import BatchPlan, round_up
+
+    variants = prompts.forms[prompts.form[item]].words.lengths
+    plan = BatchPlan(np.array([item]), round_up(int(prompts.lengths[item])), len(variants))
+    batch = collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id).to(machine.device)
+    row = batch.groups[0].prompts[length]
+    model.eval()
+    with torch.inference_mode(), machine.autocast():
+        head = model.backbone.head
+        states = model.backbone(batch.input_ids, batch.attention_mask, batch.slots)[row, :length]
+        logits = head.piece_logits(states, torch.arange(tokenizer.vocab_size, device=machine.device))[0]
+    best = logits.softmax(-1).topk(most)
+    return [
+        list(zip(tokenizer.piece_texts(ids), values, strict=True))
+        for ids, values in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+    ]

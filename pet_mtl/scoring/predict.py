@@ -1,0 +1,96 @@
+"""What `pet-mtl predict` does: predictions of whole files, for machines, people and the contest."""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from pet_mtl.atomic import write_bytes, write_text
+from pet_mtl.data.rows import Rows
+from pet_mtl.errors import PetMtlError
+from pet_mtl.scoring.loaded import LoadedCheckpoint
+from pet_mtl.scoring.score import unlabelled_rows
+from pet_mtl.scoring.scorer import FloatArray
+
+Format = Literal["jsonl", "csv", "tianchi"]
+SUBMISSION = "submission.zip"
+
+
+def predict_files(
+    folder: Path, data: Mapping[str, str], out: Path, *, output: Format = "jsonl", verbalizers: Mapping[str, Path] = {}
+) -> list[Path]:
+    """Predict the label of every row of some files and write one file a task.
+
+    `jsonl` and `csv` hold id, label and its probability; `tianchi` writes `TASK_predict.json` with `{"id", "label"}`
+    a line and zips these files flat. Labels are the raw ones, rows keep their order.
+
+    Args:
+        folder: the checkpoint.
+        data: the rows, by task; a label column may be there or not.
+        out: made where it is missing.
+
+    Returns:
+        The files written.
+
+    Raises:
+        PetMtlError: the checkpoint or a file is not right; nothing is written then.
+    """
+    loaded = LoadedCheckpoint(folder, verbalizers)
+    rows = unlabelled_rows(loaded.suite, data)
+    log_probs = loaded.log_probs(rows, title="predicting")
+    texts = {}
+    for name, of_task in rows.items():
+        labels = loaded.suite.tasks[name].verbalizer.labels
+        file = f"{name}_predict.json" if output == "tianchi" else f"{name}.{output}"
+        texts[file] = _WRITERS[output](of_task, log_probs[name], labels)
+    if out.exists() and not out.is_dir():
+        raise PetMtlError("this is a file, not a folder", where=str(out), hint="choose another `--out DIR`")
+    for file, text in texts.items():
+        write_text(out / file, text)
+    written = [out / file for file in texts]
+    if output == "tianchi":
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file, text in texts.items():
+                archive.writestr(file, text)
+        write_bytes(out / SUBMISSION, packed.getvalue())
+        written.append(out / SUBMISSION)
+    return written
+
+
+def _predictions(rows: Rows, log_probs: FloatArray, labels: tuple[str, ...]) -> Iterator[tuple[str, str, float]]:
+    best = log_probs.argmax(-1)
+    probability = np.exp(log_probs[np.arange(len(best)), best])
+    ids = rows.ids.to_pylist()
+    for row, (label, p) in enumerate(zip(best.tolist(), probability.tolist(), strict=True)):
+        yield ids[row], labels[label], p
+
+
+def _jsonl(rows: Rows, log_probs: FloatArray, labels: tuple[str, ...]) -> str:
+    return "".join(
+        json.dumps({"id": i, "label": label, "probability": round(p, 6)}, ensure_ascii=False) + "\n"
+        for i, label, p in _predictions(rows, log_probs, labels)
+    )
+
+
+def _csv(rows: Rows, log_probs: FloatArray, labels: tuple[str, ...]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["id", "label", "probability"])
+    writer.writerows([i, label, f"{p:.6f}"] for i, label, p in _predictions(rows, log_probs, labels))
+    return out.getvalue()
+
+
+def _tianchi(rows: Rows, log_probs: FloatArray, labels: tuple[str, ...]) -> str:
+    return "".join(
+        json.dumps({"id": i, "label": label}, ensure_ascii=False) + "\n"
+        for i, label, _ in _predictions(rows, log_probs, labels)
+    )
+
+
+_WRITERS = {"jsonl": _jsonl, "csv": _csv, "tianchi": _tianchi}

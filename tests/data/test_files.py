@@ -1,0 +1,78 @@
+"""Formats by suffix, and compressed files."""
+
+import bz2
+import gzip
+import lzma
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from pet_mtl.data.files import data_format, first_line
+from pet_mtl.data.readers import read_rows
+from pet_mtl.errors import PetMtlError
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix"),
+    [
+        ("a.csv", ".csv"),
+        ("a.b.JSON", ".json"),
+        ("a.jsonl.zst", ".jsonl"),
+        ("a.TSV.GZ", ".tsv"),
+        ("a.parquet", ".parquet"),
+    ],
+)
+def test_formats(name: str, suffix: str) -> None:
+    assert data_format(Path(name)) == suffix
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a", "a.gz", "a.zip", "a.csv.zip"])
+def test_unknown_formats(name: str) -> None:
+    with pytest.raises(PetMtlError, match=r"unknown data format .*\n  hint: known are \.csv"):
+        data_format(Path(name))
+
+
+def compress(suffix: str, data: bytes) -> bytes:
+    if suffix == ".zst":
+        return pa.compress(data, codec="zstd", asbytes=True)
+    return {".gz": gzip, ".bz2": bz2, ".xz": lzma}[suffix].compress(data)
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".zst"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("t.csv", "a\t0\nb\t1\n"), ("t.csv", "a,0\nb,1\n")],
+)
+def test_compressed_delimited_files(make_task, write, suffix: str, name: str, content: str) -> None:
+    path = write(name + suffix, compress(suffix, content.encode()))
+    rows, _ = read_rows(path.name, make_task(), base=path.parent)
+    assert rows.fields["title"].to_pylist() == ["a", "b"]
+    assert rows.where(1) == f"{path}:2"
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".zst"])
+def test_compressed_json_and_parquet(make_task, write, tmp_path: Path, suffix: str) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"title": ["a"], "label": [1]}), tmp_path / "plain.parquet")
+    contents = {"t.json": b'[{"title": "a", "label": 1}]', "t.parquet": (tmp_path / "plain.parquet").read_bytes()}
+    for name, content in contents.items():
+        path = write(name + suffix, compress(suffix, content))
+        rows, _ = read_rows(path.name, make_task({"title": "title", "label": "label"}), base=path.parent)
+        assert (rows.text(0), rows.labels.tolist()) == ({"title": "a"}, [1])
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz", ".zst"])
+@pytest.mark.parametrize("content", ["plain", "cut"])
+def test_damaged_files(make_task, write, suffix: str, content: str) -> None:
+    data = b"a\t0\n" if content == "plain" else compress(suffix, b"a\t0\nb\t1\n" * 1000)[:-9]
+    path = write("t.tsv" + suffix, data)
+    with pytest.raises(PetMtlError, match="cannot read the file") as caught:
+        read_rows(path.name, make_task(), base=path.parent)
+    assert caught.value.problems[0].where == str(path)
+
+
+def test_first_line_skips_mark_and_blank_lines(write) -> None:
+    assert first_line(write("t", "\ufeff\r\n\n a \r\nb\n")) == b" a "
+    assert first_line(write("e", "\n\n")) == b""

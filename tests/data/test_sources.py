@@ -1,0 +1,79 @@
+"""Finding the files that a source names."""
+
+from pathlib import Path
+
+import pytest
+
+from pet_mtl.data import sources
+from pet_mtl.data.sources import find_files
+from pet_mtl.errors import PetMtlError
+
+
+def test_paths_relative_and_absolute(write, tmp_path: Path) -> None:
+    path = write("data/a.csv", "")
+    assert find_files("data/a.csv", tmp_path) == [path]
+    assert find_files(str(path), Path("elsewhere")) == [path]
+    assert [found.resolve() for found in find_files("../data/a.csv", tmp_path / "data")] == [path]
+
+
+def test_globs_are_sorted_and_skip_folders(write, tmp_path: Path) -> None:
+    paths = [write(f"[base]/{name}", "") for name in ("b.csv", "a.csv", "deep/c.csv")]
+    (tmp_path / "[base]" / "d.csv").mkdir()
+    base = tmp_path / "[base]"
+    assert find_files("*.csv", base) == [paths[1], paths[0]]
+    assert find_files("**/*.csv", base) == [paths[1], paths[0], paths[2]]
+    assert find_files("../[[]base]/b.csv", base)[0].samefile(paths[0])
+    assert find_files(str(tmp_path / "*" / "a.csv"), Path("elsewhere")) == [paths[1]]
+
+
+def test_a_name_with_brackets_is_a_name_first(write, tmp_path: Path) -> None:
+    path = write("a[1].csv", "")
+    assert find_files("a[1].csv", tmp_path) == [path]
+
+
+@pytest.mark.parametrize(
+    ("source", "hint"),
+    [
+        ("data/trian.csv", "`train.csv`"),
+        ("data/trian.csv", "`--data-root DIR` says where relative data paths start"),
+        ("data/*.json", "holds"),
+        ("nowhere/a.csv", "there is no folder"),
+    ],
+)
+def test_missing_files(write, tmp_path: Path, source: str, hint: str) -> None:
+    write("data/train.csv", "")
+    with pytest.raises(PetMtlError) as caught:
+        find_files(source, tmp_path)
+    (problem,) = caught.value.problems
+    assert problem.message == f"no such data file: `{source}`"
+    assert problem.where == str(tmp_path / source)
+    assert hint in str(problem.hint)
+
+
+def test_missing_absolute_files_need_no_data_root(tmp_path: Path) -> None:
+    with pytest.raises(PetMtlError) as caught:
+        find_files(str(tmp_path / "a.csv"), tmp_path)
+    assert "--data-root" not in str(caught.value)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    with pytest.raises(PetMtlError, match=r"`data/` is a folder\n  hint: .*`data/\*\.csv`"):
+        find_files("data/", tmp_path)
+
+
+@pytest.fixture
+def samples(write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "assets" / "samples"
+    monkeypatch.setattr(sources, "resource_root", lambda: tmp_path)
+    monkeypatch.setattr(sources, "sample_file", lambda name: folder / f"{name}.tsv")
+    return write("assets/samples/tnews/train.tsv", "")
+
+
+def test_samples(samples: Path) -> None:
+    assert find_files("sample:tnews/train", Path("elsewhere")) == [samples]
+
+
+def test_unknown_samples(samples: Path) -> None:
+    with pytest.raises(PetMtlError, match=r"no sample data `tnews/test`\n  hint: .*`sample:tnews/train`"):
+        find_files("sample:tnews/test", Path())
