@@ -3,12 +3,24 @@
 import contextlib
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from pet_mtl.errors import PetMtlError, RunError
+
+_USERS_TO_MEND = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENOENT,
+    errno.ENAMETOOLONG,
+)
 
 
 @contextlib.contextmanager
@@ -18,19 +30,21 @@ def write_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise _write_error(path, error) from error
-    except Exception as error:
-        # safetensors reports the system's errors as text: `I/O error: No space left on device (os error 28)`
-        if type(error).__name__ == "SafetensorError" and "os error" in str(error):
-            full = "os error 28" in str(error) or "os error 122" in str(error)
-            code = errno.ENOSPC if full else errno.EIO
-            raise _write_error(path, OSError(code, str(error))) from error
+    except PetMtlError:
         raise
+    except Exception as error:
+        # safetensors and tokenizers keep only the text: `I/O error: No space left on device (os error 28)`
+        found = re.search(r"\(os error (\d+)\)", str(error))
+        if not found:
+            raise
+        code = int(found[1])
+        raise _write_error(path, OSError(code, os.strerror(code))) from error
 
 
 def _write_error(path: Path, error: OSError) -> PetMtlError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return RunError("the disk is full", where=str(path), hint="free some space; what was saved before is unharmed")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENOENT):
+    if error.errno in _USERS_TO_MEND:
         return PetMtlError(
             f"cannot write here: {error.strerror}", where=str(path), hint="choose another folder with `--out DIR`"
         )
@@ -53,11 +67,16 @@ def new_folder(path: Path) -> Iterator[Path]:
             for file in temporary.rglob("*"):
                 if file.is_file():
                     _sync(file)
+            recover_folder(path)
             old = path.with_name(f".{path.name}.old")
             shutil.rmtree(old, ignore_errors=True)
             if path.exists():
                 path.rename(old)
-            temporary.rename(path)
+            try:
+                temporary.rename(path)
+            except BaseException:
+                recover_folder(path)
+                raise
             shutil.rmtree(old, ignore_errors=True)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -65,9 +84,18 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 def recover_folder(path: Path) -> None:
     """Put back the folder that `new_folder` had set aside when the process was killed between its two renames."""
+    if path.exists():  # `.` and `/` among them, which have no name to look beside
+        return
     old = path.with_name(f".{path.name}.old")
-    if not path.exists() and old.is_dir():
+    if old.is_dir():
         old.rename(path)
+
+
+def sweep_folder(path: Path) -> None:
+    """Recover a folder and remove what killed writers left beside it; nobody may be writing it now."""
+    recover_folder(path)
+    for left in path.parent.glob(f".{path.name}.*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:

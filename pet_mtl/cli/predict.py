@@ -13,7 +13,9 @@ def predict(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder.")],
     data: Annotated[list[str], typer.Option(metavar="TASK=FILE", help="Rows to predict; labels are not needed.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the predictions go.")],
-    output: Annotated[str, typer.Option("--format", help="jsonl, csv, or tianchi (the contest's files, zipped)")] = "jsonl",
+    output: Annotated[
+        str, typer.Option("--format", help="jsonl, csv, or tianchi (the contest's files, zipped)")
+    ] = "jsonl",
     verbalizer: Verbalizers = None,
 ) -> None:
     """Predict the labels of whole files, one output file a task, rows in their order."""

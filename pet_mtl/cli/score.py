@@ -49,4 +49,6 @@ def score(
     if labels:
         for one in scores:
             for name, task in one.tasks.items():
-                console.print(per_label_table(f"{name}  {one.path}" if len(scores) > 1 else name, task, one.main_words[name]))
+                console.print(
+                    per_label_table(f"{name}  {one.path}" if len(scores) > 1 else name, task, one.main_words[name])
+                )

@@ -13,7 +13,9 @@ from pet_mtl.errors import PetMtlError
 def train(
     patterns: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Pattern file, or the name of a bundled one: default, tianchi. [default: default]"),
+        typer.Option(
+            metavar="FILE", help="Pattern file, or the name of a bundled one: default, tianchi. [default: default]"
+        ),
     ] = None,
     model: Annotated[
         str | None, typer.Option(metavar="M", help="Embedded backbone, folder or hub name, instead of the file's.")

@@ -11,11 +11,11 @@ from pet_mtl.cloze.label_words import LabelWords, tokenize_label_words
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.spec.pattern import Field, Literal, Mask, parse_pattern
+from pet_mtl.spec.pattern import Field, Literal, Mask, Part, parse_pattern
 from pet_mtl.spec.task import TaskSpec
 
 IntArray = npt.NDArray[np.integer]
-_CHUNK = 8192  # rows tokenised at a time: enough for all cores, few enough to keep Python lists short
+_CHUNK = 2048  # rows tokenised at a time: enough for all cores, little memory
 
 
 @dataclass(frozen=True)
@@ -59,18 +59,18 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
     forms = []
     for index, source in enumerate(task.patterns):
         parts = [_Part(ids=tuple(tokenizer.start_ids), kind="special")]
-        if task.prefix:
-            parts.append(_Part(ids=tuple(tokenizer.encode([task.prefix])[0]), kind="prefix"))
-        pattern, space = parse_pattern(source), task.prefix.endswith(" ")
-        space_at_slot = False
-        for part in pattern.parts:
+        pattern = parse_pattern(source)
+        prefix: tuple[Part, ...] = (Literal(task.prefix),) if task.prefix else ()
+        space = space_at_slot = False
+        for number, part in enumerate((*prefix, *pattern.parts)):
             match part:
                 case Literal(text=text):
-                    # A space before a field or slot belongs to what follows it, as byte-level pieces have it.
-                    shown = text.rstrip(" ") if tokenizer.space_matters else text
+                    # A space at the end belongs to what follows, as byte-level and SentencePiece pieces have it.
+                    text = f" {text}" if space else text
+                    shown = text.removesuffix(" ")
                     if shown:
-                        ids = tokenizer.encode([shown.removeprefix(" ")], space_before=space or shown.startswith(" "))
-                        parts.append(_Part(ids=tuple(ids[0])))
+                        ids = tokenizer.encode([shown.removeprefix(" ")], space_before=shown.startswith(" "))
+                        parts.append(_Part(ids=tuple(ids[0]), kind="prefix" if number < len(prefix) else "pattern"))
                     space = text.endswith(" ")
                 case Field(name=name):
                     parts.append(_Part(field=name, space_before=space, kind="field"))

@@ -50,7 +50,7 @@ def tokenize_label_words(
     pieces: list[tuple[int, ...]] = []
     labels: list[int] = []
     for index, words in enumerate(verbalizer.words):
-        where = f"{verbalizer.source}:{verbalizer.lines[index]}"
+        where = verbalizer.where(index)
         for word, ids in zip(words, tokenizer.encode(words, space_before=space_before), strict=True):
             if not ids or tokenizer.unk_id in ids:
                 problems.add(
@@ -77,7 +77,7 @@ def _refuse_equal_labels(verbalizer: Verbalizer, pieces: list[tuple[int, ...]], 
         if key in seen:
             problems.add(
                 f'labels "{verbalizer.labels[seen[key]]}" and "{label}" have the same label words for this model',
-                where=f"{verbalizer.source}:{verbalizer.lines[index]}",
+                where=verbalizer.where(index),
                 hint="give one of them a word of its own (the tokenizer may drop case and accents)",
             )
         seen.setdefault(key, index)

@@ -34,7 +34,6 @@ class PieceTokenizer:
         self._special_ids = np.array(sorted(set(tokenizer.all_special_ids) - {self.unk_id}), dtype=np.int64)
         self._backend = getattr(tokenizer, "backend_tokenizer", None)
         if self._backend is not None:
-            self._backend.encode_special_tokens = True  # "[MASK]" in text stays text
             self._backend.no_truncation()
             self._backend.no_padding()
         letter, after_space = self._encode(["a"])[0], self._encode([" a"])[0]
@@ -45,6 +44,7 @@ class PieceTokenizer:
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
         if self._backend is not None:
+            self._backend.encode_special_tokens = True  # "[MASK]" in text stays text; any call of `tokenizer` resets it
             encodings = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
             return [encoding.ids for encoding in encodings]
         output = self.tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True)

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,19 @@ class Backbone(nn.Module):
         super().__init__()
         self.mlm = mlm
         split = split_head(mlm)
-        self.head: MlmHead = split or WholeHead(_whole_head(mlm))
-        self.encode = SlotEncoder(mlm.base_model, attention) if split and fits_slot_encoder(mlm) else self._encode
+        lone = None if split else _lone_head(mlm)
+        self.head: MlmHead = split or WholeHead(lone or nn.Identity())
+        if split and fits_slot_encoder(mlm):
+            self.encode: Callable[[Tensor, Tensor, Tensor], Tensor] = SlotEncoder(mlm.base_model, attention)
+        else:
+            self.encode = self._encode if split or lone else self._logits
 
     def _encode(self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor) -> Tensor:
         hidden = self.mlm.base_model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        return hidden.gather(1, slots[..., None].expand(-1, -1, hidden.shape[-1]))
+        return _at_slots(hidden, slots)
+
+    def _logits(self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor) -> Tensor:
+        return _at_slots(self.mlm(input_ids=input_ids, attention_mask=attention_mask).logits, slots)
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor) -> Tensor:
         """Return what the head reads at the slots.
@@ -48,15 +55,15 @@ class Backbone(nn.Module):
         return self.head.states(self.encode(input_ids, attention_mask, slots))
 
 
-def _whole_head(mlm: Any) -> Any:
-    """Return the module that follows the base model of an unknown family."""
+def _at_slots(states: Tensor, slots: Tensor) -> Tensor:
+    return states.gather(1, slots[..., None].expand(-1, -1, states.shape[-1]))
+
+
+def _lone_head(mlm: Any) -> Any:
+    """Return the one module that follows the base model of an unknown family, None where that is not all there is."""
     others = [module for module in mlm.children() if module is not mlm.base_model]
-    if len(others) != 1:
-        raise PetMtlError(
-            f"the head of `{type(mlm).__name__}` is not one module after the encoder",
-            hint="choose a backbone of a known family (BERT, RoBERTa, ModernBERT, ALBERT, ELECTRA, DistilBERT, ERNIE, DeBERTa-v2)",
-        )
-    return others[0]
+    # decoders add a bias of their own to the logits (BART)
+    return others[0] if len(others) == 1 and not mlm.config.is_encoder_decoder else None
 
 
 def resolve_model(name: str, base: Path | None = None) -> str:

@@ -55,10 +55,11 @@ class SplitHead:
 class WholeHead:
     """Any other head: all logits at the slots, then the ones that are asked for. Correct, slower."""
 
-    head: Callable[[Tensor], Tensor]
+    head: Callable[[Tensor], Tensor | tuple[Tensor, ...]]
 
     def states(self, hidden: Tensor) -> Tensor:
-        return self.head(hidden)
+        logits = self.head(hidden)
+        return logits[0] if isinstance(logits, tuple) else logits  # XLM's head returns a tuple
 
     def piece_logits(self, states: Tensor, ids: Tensor) -> Tensor:
         return states[..., ids].float()

@@ -11,6 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+# Every new shape costs the CPU kernels a new plan, in time and memory: all batches of one token budget get the same
+# number of rows, whatever their length.
+_TOKEN_STEP = 256
+_SLOT_STEP = 64
+
 BERT_LIKE = frozenset({"bert", "ernie", "roberta", "xlm-roberta", "camembert", "electra"})
 
 
@@ -49,29 +54,31 @@ class SlotEncoder:
             hidden = hidden.to(torch.get_autocast_dtype(device))
         bias = torch.zeros(attention_mask.shape, dtype=hidden.dtype, device=hidden.device)
         bias = bias.masked_fill(attention_mask == 0, torch.finfo(hidden.dtype).min)[:, None, None, :]  # [N, 1, 1, L]
-        hidden = hidden.reshape(count * length, -1)
+        hidden = _pad_rows(hidden.reshape(count * length, -1), _TOKEN_STEP)
         layers = self.encoder.encoder.layer
         for layer in layers[:-1]:
-            hidden = self._layer(layer, hidden, hidden, bias, count)
+            hidden = self._layer(layer, hidden, hidden, bias, length)
         at = (torch.arange(count, device=slots.device)[:, None] * length + slots).flatten()
-        hidden = self._layer(layers[-1], hidden[at], hidden, bias, count)
-        return hidden.view(count, slots.shape[1], -1)
+        wide = slots.shape[1]
+        queries = self._layer(layers[-1], _pad_rows(hidden[at], _SLOT_STEP), hidden, bias, wide)
+        return queries[: slots.numel()].view(count, wide, -1)
 
-    def _layer(self, layer: Any, queries: Tensor, hidden: Tensor, bias: Tensor, count: int) -> Tensor:
-        """Run one layer for `queries` `[N * Q, H]` that attend to `hidden` `[N * L, H]`."""
-        own = layer.attention.self
+    def _layer(self, layer: Any, queries: Tensor, hidden: Tensor, bias: Tensor, wide: int) -> Tensor:
+        """Run one layer for `queries` `[≥ N * wide, H]` that attend to `hidden` `[≥ N * L, H]`; returns the former's shape."""
+        own, count, length = layer.attention.self, bias.shape[0], bias.shape[-1]
         if queries is hidden:
-            q, k, v = self._project(hidden, count, own.query, own.key, own.value)
+            q, k, v = self._project(hidden, count, length, own.query, own.key, own.value)
         else:
-            (q,) = self._project(queries, count, own.query)
-            k, v = self._project(hidden, count, own.key, own.value)
+            (q,) = self._project(queries, count, wide, own.query)
+            k, v = self._project(hidden, count, length, own.key, own.value)
         dropout = own.dropout.p if own.training else 0.0
         if self.attention == "sdpa":
             context = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
         else:
             weights = F.softmax(torch.matmul(q, k.transpose(2, 3)) * self.head_size**-0.5 + bias, dim=-1)
             context = torch.matmul(F.dropout(weights, dropout, training=dropout > 0), v)
-        context = context.transpose(1, 2).reshape(queries.shape)
+        context = context.transpose(1, 2).reshape(count * wide, -1)
+        context = F.pad(context, (0, 0, 0, len(queries) - len(context)))
         out: Any = layer.attention.output
         queries = out.LayerNorm(out.dropout(out.dense(context)) + queries)
         out = layer.output
@@ -79,15 +86,20 @@ class SlotEncoder:
         result: Tensor = out.LayerNorm(out.dropout(out.dense(inner)) + queries)
         return result
 
-    def _project(self, hidden: Tensor, count: int, *projections: nn.Linear) -> tuple[Tensor, ...]:
-        """Return `hidden` `[N * X, H]` under each projection as `[N, heads, X, head_size]`, in one matrix product."""
+    def _project(self, hidden: Tensor, count: int, length: int, *projections: nn.Linear) -> tuple[Tensor, ...]:
+        """Return `hidden` under each projection as `[N, heads, length, head_size]`, in one matrix product."""
         if len(projections) == 1:
             joint = projections[0](hidden)
         else:
             weight = torch.cat([projection.weight for projection in projections])
             joint = F.linear(hidden, weight, torch.cat([projection.bias for projection in projections]))
-        joint = joint.view(count, -1, len(projections), self.heads, self.head_size)
+        joint = joint[: count * length].view(count, length, len(projections), self.heads, self.head_size)
         return joint.permute(2, 0, 3, 1, 4).unbind(0)
+
+
+def _pad_rows(rows: Tensor, step: int) -> Tensor:
+    """Add zero rows up to the next multiple of `step`."""
+    return F.pad(rows, (0, 0, 0, -len(rows) % step))
 
 
 def fits_slot_encoder(model: Any) -> bool:

@@ -115,9 +115,7 @@ def _view(
         Token(tokenizer.piece_texts([token_id])[0], kind)
         for token_id, kind in show_prompt(form, rows.text(row), tokenizer, max_length, length)
     ]
-    names = [
-        f"{label} {words[0]}" for label, words in zip(task.verbalizer.labels, task.verbalizer.words, strict=True)
-    ]
+    names = [f"{label} {words[0]}" for label, words in zip(task.verbalizer.labels, task.verbalizer.words, strict=True)]
     others = ", ".join(str(n) for n in form.words.lengths if n != length)
     note = f"{rows.where(row)}; the prompt for label words of {length} pieces" if others else rows.where(row)
     return ModelView(

@@ -119,7 +119,9 @@ class Loop:
                 stops = self._anyone(signals.wanted)
                 saves = evaluates or stops or self._anyone(time.monotonic() - saved > SAVE_EVERY)
                 if saves or progress.step % LOG_EVERY == 0:
-                    record = self._record(epoch, rate, window)  # raises before a state that is no number is saved
+                    record = self._record(epoch, rate, window)
+                    if saves:
+                        self._require_numbers(torch.nn.utils.get_total_norm(self.model.parameters()))
                     log(record)
                     window = _Window()
                     mean = sum(record["loss"].values()) / len(record["loss"])
@@ -184,11 +186,7 @@ class Loop:
         rows = torch.tensor([window.rows[t] for t in tasks], dtype=torch.float64, device=self.machine.device)
         if self.accelerator.num_processes > 1:
             sums, rows = self.accelerator.reduce(sums), self.accelerator.reduce(rows)
-        if not bool(sums.isfinite().all()):
-            raise RunError(
-                f"the loss is not a number any more (step {self.progress.step})",
-                hint="lower `train.learning_rate` or set `train.precision: fp32`; the last saved state is unharmed",
-            )
+        self._require_numbers(sums)
         return {
             "step": self.progress.step,
             "epoch": epoch,
@@ -198,9 +196,16 @@ class Loop:
             "seconds": round(self.progress.seconds, 3),
         }
 
+    def _require_numbers(self, values: Tensor) -> None:
+        """Stop before a state that is no number is evaluated and saved."""
+        if not bool(values.isfinite().all()):
+            raise RunError(
+                f"the loss is not a number any more (step {self.progress.step})",
+                hint="lower `train.learning_rate` or set `train.precision: fp32`; the last saved state is unharmed",
+            )
+
     def _anyone(self, flag: bool) -> bool:
         """Return whether any process says yes, so that all do the same."""
         if self.accelerator.num_processes == 1:
             return flag
         return bool(self.accelerator.reduce(torch.tensor(float(flag), device=self.machine.device)) > 0)
-

@@ -73,4 +73,4 @@ def rate_factor(step: int, total: int, warmup: float) -> float:
     rise = warmup if warmup >= 1 else warmup * total
     if step + 1 <= rise:
         return (step + 1) / rise
-    return max(0.0, (total - step) / max(1.0, total - rise))
+    return min(1.0, max(0.0, (total - step) / max(1.0, total - rise)))  # `rise` may be broken, `step` is not

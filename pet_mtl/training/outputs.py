@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any, TextIO
 
-from pet_mtl.atomic import write_errors, write_text
+from pet_mtl.atomic import sweep_folder, write_errors, write_text
 from pet_mtl.errors import PetMtlError
 
 
@@ -29,24 +29,46 @@ class RunFolder:
         self.last = path / "last"
         self.metrics = path / "metrics.jsonl"
         self.report = path / "report.html"
-        if resume and not path.is_dir():
-            raise PetMtlError("there is no run to resume", where=str(path), hint="leave `--resume` out")
-        self._made = not path.exists()
         with write_errors(path):
+            if resume and not path.is_dir():
+                raise PetMtlError("there is no run to resume", where=str(path), hint="leave `--resume` out")
+            self._made = not path.exists()
             path.mkdir(parents=True, exist_ok=True)
             self._lock: TextIO | None = (path / ".lock").open("w")
         try:
             _lock(self._lock, path)
-            if not resume and (self.checkpoint.exists() or self.last.exists()):
-                raise PetMtlError(
-                    "the folder already holds a run",
-                    where=str(path),
-                    hint="go on with it with `--resume`, or choose another folder with `--out DIR`",
-                )
         except PetMtlError:
             self._lock.close()
             self._lock = None
             raise
+        try:
+            self._prepare(resume)
+        except PetMtlError:
+            self.close()
+            raise
+
+    def _prepare(self, resume: bool) -> None:
+        """Check what the folder holds, and clear away what a killed run left half done."""
+        for folder in (self.checkpoint, self.last):
+            sweep_folder(folder)
+        if resume and not self.last.exists():
+            held = self.checkpoint.exists()
+            raise PetMtlError(
+                "the run that is here was stopped before it saved its state: no saved state to go on from"
+                if held
+                else "there is no run to resume",
+                where=str(self.path),
+                hint="train again in another folder with `--out DIR`" if held else "leave `--resume` out",
+            )
+        if not resume and (self.checkpoint.exists() or self.last.exists()):
+            raise PetMtlError(
+                "the folder already holds a run",
+                where=str(self.path),
+                hint="go on with it with `--resume`, or choose another folder with `--out DIR`",
+            )
+        if not resume:  # a run that failed before it saved anything leaves its log
+            with write_errors(self.metrics):
+                self.metrics.unlink(missing_ok=True)
 
     def log(self, record: dict[str, Any]) -> None:
         """Append one line to `metrics.jsonl`."""

@@ -146,7 +146,7 @@ class _Training:
         self.suite, self.out, self.folder, self.accelerator, self.machine = suite, out, run, accelerator, machine
         self.tokenizer, self.mlm, self.dev = tokenizer, mlm, dev
         self.dev_rows = {name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)}
-        self.progress = Progress(fingerprint=fingerprint(prompts))
+        self.progress = Progress(fingerprint=fingerprint(prompts, dev))
         self.best: tuple[int, dict[str, FloatArray]] | None = None
         self.scores: dict[str, TaskScore] = {}
         self.model = build_model(mlm, prompts, suite, machine)
@@ -224,24 +224,35 @@ class _Training:
 
     def _restore_weights(self, last: Path) -> None:
         """Load the state of a run that was stopped, after checking that it is the same run."""
-        stored = read_checkpoint(last)
-        now, then = self.suite.model_dump(mode="json"), stored.suite.model_dump(mode="json")
-        changed = [key for key in ("model", "tasks", "train", "sampling") if now[key] != then[key]]
-        progress = read_progress(last)
+        stored, progress = read_checkpoint(last), read_progress(last)
+        changed = _differences(_comparable(self.suite), _comparable(stored.suite))
         if not changed and progress.fingerprint != self.progress.fingerprint:
             changed = ["data"]
         if changed:
-            details = ", ".join(f"`{key}`" for key in _differences(now, then) or changed)
             raise PetMtlError(
-                f"this is not the run that is in the folder: {details} changed",
+                f"this is not the run that is in the folder: {', '.join(f'`{key}`' for key in changed)} changed",
                 where=str(last),
                 hint="`pet-mtl train --resume --out DIR` alone goes on with the stored settings; "
                 "for new settings choose a new folder",
             )
+        if progress.best_step:
+            read_checkpoint(self.out / "checkpoint")  # better to learn of damage now than after the last step
         self.progress = progress
+        self._load_weights(last)
+
+    def _load_weights(self, folder: Path) -> None:
         from safetensors.torch import load_file
 
-        self.mlm.load_state_dict(load_file(last / "model.safetensors"), strict=False)
+        try:
+            unknown = self.mlm.load_state_dict(load_file(folder / "model.safetensors"), strict=False).unexpected_keys
+        except RuntimeError as error:  # other shapes
+            unknown = [str(error)]
+        if unknown:
+            raise PetMtlError(
+                f"the saved weights do not fit the model `{self.suite.model}`",
+                where=str(folder),
+                hint="was the backbone replaced by another one? put it back, or train in a new folder",
+            )
 
     def _evaluate(self) -> bool:
         """Score the dev rows, keep the best checkpoint; return whether to stop early."""
@@ -290,10 +301,8 @@ class _Training:
             self._write_best({})
             return {}
         if self.progress.step != self.progress.best_step:
-            from safetensors.torch import load_file
-
             self.accelerator.wait_for_everyone()
-            self.mlm.load_state_dict(load_file(self.out / "checkpoint" / "model.safetensors"), strict=False)
+            self._load_weights(self.out / "checkpoint")
         if self.best is not None and self.best[0] == self.progress.best_step:
             return self.best[1]
         return self._score_dev()
@@ -318,9 +327,15 @@ class _Training:
             self.folder.log(record)
 
 
+def _comparable(suite: Suite) -> dict[str, Any]:
+    """Return what makes a run: all but the names and places of files."""
+    places = {"tasks": {"__all__": {"verbalizer": {"source", "lines"}}}}
+    return suite.model_dump(mode="json", include={"model", "tasks", "train", "sampling"}, exclude=places)
+
+
 def _differences(now: Any, then: Any, path: str = "") -> list[str]:
-    """Return the dotted paths at which two JSON trees differ, places of files left out."""
+    """Return the dotted paths at which two JSON trees differ."""
     if isinstance(now, dict) and isinstance(then, dict):
-        keys = [key for key in {**now, **then} if key not in ("source", "base", "name", "lines")]
+        keys = {**now, **then}
         return [found for key in keys for found in _differences(now.get(key), then.get(key), f"{path}.{key}")]
     return [] if now == then else [path.removeprefix(".")]

@@ -34,7 +34,7 @@ class Progress:
         rows: rows trained on.
         tokens: tokens trained on.
         seconds: time spent in steps, evaluation left out.
-        fingerprint: of the training prompts.
+        fingerprint: of the training and dev prompts.
     """
 
     step: int = 0
@@ -96,10 +96,14 @@ def read_moments(folder: Path, model: nn.Module, optimizer: torch.optim.Optimize
         ) from error
 
 
-def fingerprint(prompts: Prompts) -> str:
-    """Return a digest of everything that training reads from the data and patterns."""
+def fingerprint(*stores: Prompts | None) -> str:
+    """Return a digest of everything that training and evaluation read from the data and patterns."""
     digest = hashlib.sha256()
-    for array in (prompts.ids, prompts.starts, prompts.slot_at, prompts.form, prompts.label):
-        digest.update(np.ascontiguousarray(array).view(np.uint8))
-    digest.update(repr([form.words for form in prompts.forms]).encode())
+    for prompts in stores:
+        if prompts is None:
+            digest.update(b"none")
+            continue
+        for array in (prompts.ids, prompts.starts, prompts.slot_at, prompts.form, prompts.label):
+            digest.update(np.ascontiguousarray(array).view(np.uint8))
+        digest.update(repr([form.words for form in prompts.forms]).encode())
     return digest.hexdigest()
