@@ -1,5 +1,6 @@
 """Rows to prompts: each row is tokenised once; masks are put in when a batch is made."""
 
+import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +15,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.spec.pattern import Field, Literal, Mask, Part, parse_pattern
 from pet_mtl.spec.task import TaskSpec
 
+Kind = typing.Literal["special", "prefix", "pattern", "field", "slot"]
 IntArray = npt.NDArray[np.integer]
 _CHUNK = 2048  # rows tokenised at a time: enough for all cores, little memory
 
@@ -26,7 +28,7 @@ class _Part:
     field: str | None = None
     space_before: bool = False
     is_slot: bool = False
-    kind: str = "pattern"
+    kind: Kind = "pattern"
 
 
 @dataclass(frozen=True)
@@ -239,7 +241,7 @@ def _assemble(
 
 def show_prompt(
     form: Form, text: Mapping[str, str], tokenizer: PieceTokenizer, max_length: int, masks: int
-) -> list[tuple[int, str]]:
+) -> list[tuple[int, Kind]]:
     """Return one row's prompt as `(token id, kind)`; kinds are special, prefix, pattern, field, slot."""
     fields = {
         (part.field, part.space_before): tokenizer.encode([text[part.field]], space_before=part.space_before)[0]
@@ -250,7 +252,7 @@ def show_prompt(
     parts = [part for part in form.parts if part.field is not None]
     lengths = [np.array([min(len(fields[part.field, part.space_before]), max_length)]) for part in parts]  # type: ignore[index]
     kept = {id(part): int(keep[0]) for part, keep in zip(parts, shorten(lengths, room), strict=True)}
-    shown: list[tuple[int, str]] = []
+    shown: list[tuple[int, Kind]] = []
     for part in form.parts:
         if part.is_slot:
             shown += [(tokenizer.mask_id, "slot")] * masks

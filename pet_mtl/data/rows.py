@@ -1,7 +1,7 @@
 """Rows of one task in memory: Arrow columns, label numbers, and where each row came from."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,7 +89,7 @@ class Rows:
         return len(self.labels)
 
     @staticmethod
-    def of(fields: dict[str, Sequence[str]], *, labels: Sequence[int] | None = None, path: str = "memory") -> "Rows":
+    def of(fields: Mapping[str, Sequence[str]], *, labels: Sequence[int] | None = None, path: str = "memory") -> "Rows":
         """Make rows of plain lists, without labels where `labels` is None."""
         length = len(next(iter(fields.values())))
         return Rows(

@@ -49,7 +49,7 @@ class Schedule:
         tokens = np.cumsum(self.prompts.lengths[items] * self.prompts.variants[items])
         pools = np.split(items, np.searchsorted(tokens, np.arange(1, tokens[-1] // self._pool + 1) * self._pool))
         steps = [plan for pool in pools if len(pool) for plan in cut_batches(self.prompts, pool, self.batch_tokens)]
-        generator.shuffle(steps)  # type: ignore[arg-type]  # a list is shuffled in place
+        generator.shuffle(steps)
         return steps
 
     @property

@@ -54,7 +54,7 @@ def score_predictions(
     >>> score.accuracy, round(score.macro_f1, 4), score.confusion
     (0.75, 0.7778, [[1, 1, 0], [0, 1, 0], [0, 0, 1]])
     """
-    from sklearn.metrics import precision_recall_fscore_support  # type: ignore[import-untyped]
+    from sklearn.metrics import precision_recall_fscore_support
 
     confusion = confusion_matrix(gold, predicted, len(labels))
     precision, recall, f1, support = precision_recall_fscore_support(

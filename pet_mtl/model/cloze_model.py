@@ -55,7 +55,7 @@ class ClozeModel(nn.Module):
 
     def _apply(self, fn, recurse=True):  # type: ignore[no-untyped-def]  # nn.Module's own signature
         """Move the word tables along with the parameters."""
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         device = self.piece_ids.device
         self._tables = [
             _WordTable(

@@ -64,7 +64,7 @@ class SlotEncoder:
         return queries[: slots.numel()].view(count, wide, -1)
 
     def _layer(self, layer: Any, queries: Tensor, hidden: Tensor, bias: Tensor, wide: int) -> Tensor:
-        """Run one layer for `queries` `[≥ N * wide, H]` that attend to `hidden` `[≥ N * L, H]`; returns the former's shape."""
+        """Run one layer for `queries` `[≥ N * wide, H]`, which attend to `hidden` `[≥ N * L, H]`."""
         own, count, length = layer.attention.self, bias.shape[0], bias.shape[-1]
         if queries is hidden:
             q, k, v = self._project(hidden, count, length, own.query, own.key, own.value)
@@ -94,7 +94,8 @@ class SlotEncoder:
             weight = torch.cat([projection.weight for projection in projections])
             joint = F.linear(hidden, weight, torch.cat([projection.bias for projection in projections]))
         joint = joint[: count * length].view(count, length, len(projections), self.heads, self.head_size)
-        return joint.permute(2, 0, 3, 1, 4).unbind(0)
+        parts: tuple[Tensor, ...] = joint.permute(2, 0, 3, 1, 4).unbind(0)
+        return parts
 
 
 def _pad_rows(rows: Tensor, step: int) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 from pet_mtl.errors import PetMtlError
 
 
-class Interrupted(PetMtlError):
+class Interrupted(PetMtlError):  # noqa: N818  # nothing went wrong
     """The user stopped the run; what was done is saved (exit code 130, as shells have it)."""
 
     exit_code = 130

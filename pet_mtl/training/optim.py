@@ -44,9 +44,11 @@ def build_optimizer(settings: TrainSettings, model: nn.Module) -> torch.optim.Ad
 def parameter_depth(name: str, top: int) -> int:
     """Return how deep a parameter sits: embeddings 0, encoder layer `i` at `i + 1`, everything after them `top`.
 
-    >>> [parameter_depth(f"mlm.bert.{n}", 5) for n in ("embeddings.LayerNorm.bias", "encoder.layer.3.output.dense.bias")]
-    [0, 4]
-    >>> parameter_depth("mlm.cls.predictions.bias", 5)
+    >>> parameter_depth("mlm.bert.embeddings.LayerNorm.bias", top=5)
+    0
+    >>> parameter_depth("mlm.bert.encoder.layer.3.output.dense.bias", top=5)
+    4
+    >>> parameter_depth("mlm.cls.predictions.bias", top=5)
     5
     """
     if found := _LAYER.search(name):

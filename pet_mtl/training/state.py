@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -104,6 +103,6 @@ def fingerprint(*stores: Prompts | None) -> str:
             digest.update(b"none")
             continue
         for array in (prompts.ids, prompts.starts, prompts.slot_at, prompts.form, prompts.label):
-            digest.update(np.ascontiguousarray(array).view(np.uint8))
+            digest.update(array.tobytes())
         digest.update(repr([form.words for form in prompts.forms]).encode())
     return digest.hexdigest()
