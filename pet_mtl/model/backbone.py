@@ -1,7 +1,6 @@
 """A masked language model, loaded safely and read at its slots."""
 
 import contextlib
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -78,7 +77,7 @@ def resolve_model(name: str, base: Path | None = None) -> str:
     if folder := bundled_backbone(name):
         return str(folder)
     for candidate in (*((base / name,) if base else ()), Path(name)):
-        if candidate.is_dir():
+        if name and candidate.is_dir():
             return str(candidate)
     if name.count("/") == 1 and not name.startswith((".", "/", "~")):
         return name
@@ -101,7 +100,7 @@ def load_tokenizer(folder: str) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(folder)
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise PetMtlError(f"no tokenizer could be loaded: {_first_line(error)}", where=folder) from error
 
@@ -122,8 +121,8 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
 
     _refuse_pickle(folder)
     try:
-        config = AutoConfig.from_pretrained(folder)
-    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PetMtlError(
             f"this is no model that transformers can load: {_first_line(error)}",
             where=folder,
@@ -141,6 +140,7 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
                 dtype=torch.float32,
                 attn_implementation=attention,
                 use_safetensors=True,
+                trust_remote_code=False,
                 output_loading_info=True,
             )
     except SafetensorError as error:
@@ -161,6 +161,21 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
             hint="it was saved as another kind of model (a classifier, a bare encoder); use the original checkpoint",
         )
     return model
+
+
+def check_length(mlm: Any, max_length: int) -> None:
+    """Refuse prompts that are longer than the backbone's positions.
+
+    Raises:
+        PetMtlError: `max_length` is too large.
+    """
+    positions = getattr(mlm.config, "max_position_embeddings", None)
+    offset = 2 if mlm.config.model_type in ("roberta", "xlm-roberta", "camembert") else 0  # they start at padding + 1
+    if positions and max_length > positions - offset:
+        raise PetMtlError(
+            f"`train.max_length` is {max_length}, but the model has only {positions - offset} positions",
+            hint=f"set `-s train.max_length={positions - offset}`",
+        )
 
 
 def _refuse_pickle(folder: str) -> None:

@@ -1,6 +1,7 @@
 """Training: from a suite to a checkpoint.
 
-- `run`         the whole procedure: data, model, loop, checkpoint, report
+- `run`         the whole procedure, from the suite to the report
+- `trainer`     one run: evaluations, saving, resuming
 - `loop`        the optimizer steps: exact under accumulation, several processes, and resume
 - `optim`       AdamW with layer-wise rates, warm-up and linear decay
 - `checkpoint`  the self-contained checkpoint folder, written whole or not at all

@@ -7,6 +7,7 @@ from typing import Any, TextIO
 
 from pet_mtl.atomic import sweep_folder, write_errors, write_text
 from pet_mtl.errors import PetMtlError
+from pet_mtl.training.tensorboard import TensorBoard
 
 
 class RunFolder:
@@ -29,12 +30,13 @@ class RunFolder:
         self.last = path / "last"
         self.metrics = path / "metrics.jsonl"
         self.report = path / "report.html"
+        self._board = TensorBoard(path)
         with write_errors(path):
             if resume and not path.is_dir():
                 raise PetMtlError("there is no run to resume", where=str(path), hint="leave `--resume` out")
             self._made = not path.exists()
             path.mkdir(parents=True, exist_ok=True)
-            self._lock: TextIO | None = (path / ".lock").open("w")
+            self._lock: TextIO | None = (path / ".lock").open("a")  # not "w": another run's number may stand in it
         try:
             _lock(self._lock, path)
         except PetMtlError:
@@ -54,7 +56,7 @@ class RunFolder:
         if resume and not self.last.exists():
             held = self.checkpoint.exists()
             raise PetMtlError(
-                "the run that is here was stopped before it saved its state: no saved state to go on from"
+                "there is no saved state to go on from: the run was stopped too early"
                 if held
                 else "there is no run to resume",
                 where=str(self.path),
@@ -71,9 +73,10 @@ class RunFolder:
                 self.metrics.unlink(missing_ok=True)
 
     def log(self, record: dict[str, Any]) -> None:
-        """Append one line to `metrics.jsonl`."""
+        """Append one line to `metrics.jsonl`, and to TensorBoard's files."""
         with write_errors(self.metrics), self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
+        self._board.write(record)
 
     def records(self) -> list[dict[str, Any]]:
         """Return the lines of `metrics.jsonl`; a line that a killed run left unfinished is dropped."""
@@ -93,6 +96,7 @@ class RunFolder:
 
     def close(self) -> None:
         """Give the folder back; one that this run made and left empty goes away."""
+        self._board.close()
         if self._lock is not None:
             self._lock.close()
             (self.path / ".lock").unlink(missing_ok=True)
@@ -112,6 +116,7 @@ def _lock(file: TextIO, path: Path) -> None:
         raise PetMtlError(
             "another run is using the folder", where=str(path), hint="wait for it, or choose another with `--out DIR`"
         ) from error
+    file.truncate(0)
     file.write(str(os.getpid()))
     file.flush()
 

@@ -1,0 +1,207 @@
+"""One training run: its steps, its evaluations, what it saves and how it goes on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pet_mtl.atomic import new_folder
+from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.console import bar, say
+from pet_mtl.data.rows import Rows
+from pet_mtl.data.sampling import Schedule
+from pet_mtl.errors import PetMtlError
+from pet_mtl.metrics.classification import mean_macro_f1
+from pet_mtl.model.hardware import Machine
+from pet_mtl.scoring.loaded import build_model
+from pet_mtl.scoring.score import score_rows
+from pet_mtl.scoring.scorer import FloatArray, score_items, score_plans, task_log_probs
+from pet_mtl.spec.suite import Suite
+from pet_mtl.training.checkpoint import fill_checkpoint, read_checkpoint, write_checkpoint
+from pet_mtl.training.loop import Loop
+from pet_mtl.training.outputs import RunFolder
+from pet_mtl.training.state import Progress, fingerprint, read_moments, read_progress, write_state
+
+
+class Trainer:
+    """The objects of one run, and what the loop calls back for.
+
+    Attributes:
+        progress: where the run stands.
+        loop: its steps.
+    """
+
+    def __init__(
+        self,
+        suite: Suite,
+        out: Path,
+        run: RunFolder | None,
+        accelerator: Any,
+        machine: Machine,
+        tokenizer: PieceTokenizer,
+        mlm: Any,
+        prompts: Prompts,
+        dev: Prompts | None,
+        dev_rows: Mapping[str, Rows],
+    ) -> None:
+        self.suite, self.out, self.folder, self.accelerator, self.machine = suite, out, run, accelerator, machine
+        self.tokenizer, self.mlm, self.dev = tokenizer, mlm, dev
+        self.dev_rows = dev_rows
+        self.progress = Progress(fingerprint=fingerprint(prompts, dev))
+        self.best: tuple[int, dict[str, FloatArray]] | None = None
+        self.model = build_model(mlm, prompts, suite, machine)
+        self.schedule = Schedule(
+            prompts,
+            temperature=suite.sampling.temperature,
+            batch_tokens=suite.train.batch_tokens,
+            seed=suite.train.seed,
+        )
+        self.prompts = prompts
+
+    def run(self, resume: bool) -> dict[str, FloatArray]:
+        """Do the steps that are left.
+
+        Returns:
+            The dev log-probabilities `[rows, K]` of the best checkpoint by task, whose weights the model then has.
+
+        Raises:
+            PetMtlError: `resume`, and the stored run is another one or damaged.
+        """
+        last = self.out / "last"
+        if resume:
+            self._restore_weights(last)
+        self.loop = Loop(
+            self.model,
+            self.prompts,
+            self.schedule,
+            self.suite.train,
+            self.machine,
+            self.accelerator,
+            self.tokenizer,
+            self.progress,
+        )
+        if resume:
+            read_moments(last, self.model, self.loop.optimizer)
+            say(f"resuming after step {self.progress.step} of {self.loop.total}")
+            if self.folder is not None:
+                self.folder.forget_after(self.progress.step)
+        if not self.progress.finished:
+            say(f"training: {self.loop.total} steps of up to {self.suite.train.batch_tokens:,} tokens")
+            self.loop.run(evaluate=self._evaluate, save=self._save, log=self._log)
+        return self._best_log_probs()
+
+    def _restore_weights(self, last: Path) -> None:
+        """Load the state of a run that was stopped, after checking that it is the same run."""
+        stored, progress = read_checkpoint(last), read_progress(last)
+        changed = _differences(_comparable(self.suite), _comparable(stored.suite))
+        if not changed and progress.fingerprint != self.progress.fingerprint:
+            changed = ["data"]
+        if changed:
+            raise PetMtlError(
+                f"this is not the run that is in the folder: {', '.join(f'`{key}`' for key in changed)} changed",
+                where=str(last),
+                hint="`pet-mtl train --resume --out DIR` alone goes on with the stored settings; "
+                "for new settings choose a new folder",
+            )
+        if progress.best_step:
+            read_checkpoint(self.out / "checkpoint")  # better to learn of damage now than after the last step
+        self.progress = progress
+        self._load_weights(last)
+
+    def _load_weights(self, folder: Path) -> None:
+        from safetensors.torch import load_file
+
+        try:
+            unknown = self.mlm.load_state_dict(load_file(folder / "model.safetensors"), strict=False).unexpected_keys
+        except RuntimeError as error:  # other shapes
+            unknown = [str(error)]
+        if unknown:
+            raise PetMtlError(
+                f"the saved weights do not fit the model `{self.suite.model}`",
+                where=str(folder),
+                hint="was the backbone replaced by another one? put it back, or train in a new folder",
+            )
+
+    def _evaluate(self) -> bool:
+        """Score the dev rows, keep the best checkpoint; return whether to stop early."""
+        if self.dev is None:
+            return False
+        log_probs = self._score_dev()
+        scores = score_rows(self.suite, self.dev_rows, log_probs)
+        wanted = np.mean([getattr(score, self.suite.tasks[name].metric) for name, score in scores.items()])
+        mean, progress = float(wanted), self.progress
+        summary = {n: {"macro_f1": s.macro_f1, "accuracy": s.accuracy} for n, s in scores.items()}
+        self._log({"step": progress.step, "dev": summary, "mean_macro_f1": mean_macro_f1(scores.values())})
+        better = progress.best_score is None or mean > progress.best_score
+        figures = "  ".join(f"{name} {score.macro_f1:.4f}" for name, score in scores.items())
+        say(f"step {progress.step}: dev macro-F1 {figures}  mean {mean:.4f}{'  (best so far)' if better else ''}")
+        if better:
+            progress.best_score, progress.best_step, progress.stale = mean, progress.step, 0
+            self.best = (progress.step, log_probs)
+            self._write_best(summary)
+        else:
+            progress.stale += 1
+        stop = self.suite.train.early_stop
+        if stop is not None and progress.stale >= stop:
+            say(f"stopping early: {progress.stale} evaluations without a better dev score")
+            return True
+        return False
+
+    def _score_dev(self) -> dict[str, FloatArray]:
+        assert self.dev is not None
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+        plans = score_plans(self.dev)[rank::world]
+        with bar("scoring", sum(len(plan.items) for plan in plans)) as shown:
+            scores = score_items(self.model, self.dev, plans, self.machine, self.tokenizer, on_batch=shown.advance)
+        if world > 1:
+            from accelerate.utils import gather_object
+
+            parts = np.stack(gather_object([scores]))
+            scores = np.nanmax(np.nan_to_num(parts, nan=-np.inf), axis=0)
+            scores[np.isneginf(scores)] = np.nan
+        return task_log_probs(self.dev, scores)
+
+    def _best_log_probs(self) -> dict[str, FloatArray]:
+        """Return the dev predictions of the best checkpoint, whose weights the model has afterwards."""
+        if self.dev is None:
+            self._write_best({})
+            return {}
+        if self.progress.step != self.progress.best_step:
+            self.accelerator.wait_for_everyone()
+            self._load_weights(self.out / "checkpoint")
+        if self.best is not None and self.best[0] == self.progress.best_step:
+            return self.best[1]
+        return self._score_dev()
+
+    def _write_best(self, summary: dict[str, Any]) -> None:
+        if self.folder is not None:
+            metrics = {"step": self.progress.step, "tasks": summary}
+            write_checkpoint(self.folder.checkpoint, self.mlm, self.tokenizer, self.suite, metrics)
+        self.accelerator.wait_for_everyone()
+
+    def _save(self) -> None:
+        if self.folder is not None:
+            with new_folder(self.folder.last) as temporary:
+                write_state(temporary, self.model, self.loop.optimizer, self.progress)
+                fill_checkpoint(temporary, self.mlm, self.tokenizer, self.suite, {"step": self.progress.step})
+        self.accelerator.wait_for_everyone()
+
+    def _log(self, record: dict[str, Any]) -> None:
+        if self.folder is not None:
+            self.folder.log(record)
+
+
+def _comparable(suite: Suite) -> dict[str, Any]:
+    """Return what makes a run: all but the names and places of files."""
+    places = {"tasks": {"__all__": {"verbalizer": {"source", "lines"}}}}
+    return suite.model_dump(mode="json", include={"model", "tasks", "train", "sampling"}, exclude=places)
+
+
+def _differences(now: Any, then: Any, path: str = "") -> list[str]:
+    """Return the dotted paths at which two JSON trees differ."""
+    if isinstance(now, dict) and isinstance(then, dict):
+        keys = {**now, **then}
+        return [found for key in keys for found in _differences(now.get(key), then.get(key), f"{path}.{key}")]
+    return [] if now == then else [path.removeprefix(".")]
