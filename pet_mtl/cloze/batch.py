@@ -29,8 +29,8 @@ class BatchPlan:
 def cut_batches(prompts: Prompts, items: npt.NDArray[np.int64], batch_tokens: int) -> Iterator[BatchPlan]:
     """Cut items into batches of at most `batch_tokens` tokens, padding counted, longest first.
 
-    Every item is in exactly one batch; an item longer than the budget is a batch of its own. All batches of one
-    length have the same number of prompts, but for the last.
+    Every item is in exactly one batch; an item longer than the budget is a batch of its own. Full batches of one
+    length have one shape.
     """
     lengths = prompts.lengths[items]
     order = np.argsort(-lengths, kind="stable")

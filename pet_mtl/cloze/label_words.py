@@ -59,8 +59,9 @@ def tokenize_label_words(
                     where=where,
                     hint="choose a word of characters that the model's vocabulary holds",
                 )
-            pieces.append(tuple(ids))
-            labels.append(index)
+            if (tuple(ids), index) not in zip(pieces, labels, strict=True):  # "Sport sport": one word to the tokenizer
+                pieces.append(tuple(ids))
+                labels.append(index)
     problems.raise_if_any()
     _refuse_equal_labels(verbalizer, pieces, labels)
     if slots == "shared":

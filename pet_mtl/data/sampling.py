@@ -87,7 +87,7 @@ class Schedule:
 
 
 def split_step(plan: BatchPlan, parts: int) -> list[BatchPlan]:
-    """Cut a step into at most `parts` pieces of equal shape, for accumulation or several processes.
+    """Cut a step into at most `parts` pieces of about equal size, for accumulation or several processes.
 
     Together the pieces hold the step's items, each once; a step of fewer items than parts gives fewer pieces.
     """

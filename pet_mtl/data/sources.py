@@ -54,6 +54,6 @@ def _missing_hint(source: str, path: Path) -> str:
             hints.append(f"`{folder}` holds {', '.join(f'`{name}`' for name in near)}")
     else:
         hints.append(f"there is no folder `{folder}`")
-    if not Path(source).expanduser().is_absolute():
+    if Path(source).expanduser() != path:  # files of `--data` are relative to the working directory
         hints.append("`--data-root DIR` says where relative data paths start")
     return "; ".join(hints)

@@ -8,10 +8,29 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pet_mtl.cloze.batch import LENGTH_STEP
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.mlm_head import MlmHead, WholeHead, split_head
 from pet_mtl.model.slot_encoder import SlotEncoder, fits_slot_encoder
 from pet_mtl.resources import bundled_backbone, bundled_backbones
+
+# These families count positions from `padding_idx + 1`, so two fewer can be used.
+_POSITIONS_FROM_2 = frozenset(
+    [
+        "camembert",
+        "data2vec-text",
+        "esm",
+        "ibert",
+        "longformer",
+        "luke",
+        "mpnet",
+        "roberta",
+        "roberta-prelayernorm",
+        "xlm-roberta",
+        "xlm-roberta-xl",
+        "xmod",
+    ]
+)
 
 
 class Backbone(nn.Module):
@@ -170,11 +189,14 @@ def check_length(mlm: Any, max_length: int) -> None:
         PetMtlError: `max_length` is too large.
     """
     positions = getattr(mlm.config, "max_position_embeddings", None)
-    offset = 2 if mlm.config.model_type in ("roberta", "xlm-roberta", "camembert") else 0  # they start at padding + 1
-    if positions and max_length > positions - offset:
+    if not positions or positions < 0:
+        return
+    usable = positions - (2 if mlm.config.model_type in _POSITIONS_FROM_2 else 0)
+    usable -= usable % LENGTH_STEP  # batches are padded to a multiple of it
+    if max_length > usable:
         raise PetMtlError(
-            f"`train.max_length` is {max_length}, but the model has only {positions - offset} positions",
-            hint=f"set `-s train.max_length={positions - offset}`",
+            f"`train.max_length` is {max_length}, but the model has positions for {usable} tokens",
+            hint=f"set `-s train.max_length={usable}`",
         )
 
 

@@ -22,6 +22,9 @@ class MlmHead(Protocol):
     def piece_logits(self, states: Tensor, ids: Tensor) -> Tensor:
         """Return the fp32 logits `[..., U]` of the `U` pieces `ids`."""
 
+    def logits(self, states: Tensor) -> Tensor:
+        """Return the logits of the whole vocabulary, `[..., V]`."""
+
     def log_normalizer(self, states: Tensor) -> Tensor:
         """Return the fp32 log of the softmax denominator over the whole vocabulary, `[...]`."""
 
@@ -46,9 +49,12 @@ class SplitHead:
         with torch.autocast(states.device.type, enabled=False):  # few rows: full precision costs nothing
             return F.linear(states.float(), weight[ids].float(), None if bias is None else bias[ids].float())
 
-    def log_normalizer(self, states: Tensor) -> Tensor:
+    def logits(self, states: Tensor) -> Tensor:
         weight, bias = self.decoder()
-        return F.linear(states, weight, bias).float().logsumexp(-1)
+        return F.linear(states, weight, bias)
+
+    def log_normalizer(self, states: Tensor) -> Tensor:
+        return self.logits(states).float().logsumexp(-1)
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,9 @@ class WholeHead:
 
     def piece_logits(self, states: Tensor, ids: Tensor) -> Tensor:
         return states[..., ids].float()
+
+    def logits(self, states: Tensor) -> Tensor:
+        return states
 
     def log_normalizer(self, states: Tensor) -> Tensor:
         return states.float().logsumexp(-1)

@@ -152,6 +152,7 @@ class Loop:
         weights = [1.0] * len(own) + [0.0] * (most - len(own))
         own = own + pieces[:1] * (most - len(own))
         self.model.train()
+        tokens = 0
         for number, (piece, weight) in enumerate(zip(own, weights, strict=True)):
             batch = collate(self.prompts, piece, mask_id=self.tokenizer.mask_id, pad_id=self.tokenizer.pad_id)
             batch = batch.to(self.machine.device)
@@ -159,7 +160,10 @@ class Loop:
                 loss = self._loss(batch, weight, window) * (world / len(plan.items))
                 accelerator.backward(loss)
             if weight:
-                self.progress.tokens += batch.tokens
+                tokens += batch.tokens
+        if world > 1:
+            tokens = int(accelerator.reduce(torch.tensor(tokens, device=self.machine.device)))
+        self.progress.tokens += tokens
         if settings.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm)
         self.optimizer.step()

@@ -25,7 +25,7 @@ class TensorBoard:
             from torch.utils.tensorboard import SummaryWriter
 
             # A resumed run repeats steps: what was written beyond its first one is hidden.
-            self._writer = SummaryWriter(str(self.path), purge_step=record["step"])  # type: ignore[no-untyped-call]
+            self._writer = SummaryWriter(str(self.path), purge_step=record["step"])
         for name, value in scalars(record).items():
             self._writer.add_scalar(name, value, record["step"])
 

@@ -1,0 +1,112 @@
+import pytest
+import toys
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.errors import PetMtlError
+
+KINDS = list(toys.MAKERS)
+BAD = "[MASK] [SEP]x[CLS][PAD] <mask> a<s></s> <pad>[mask] ｛mask｝"
+
+
+def texts() -> st.SearchStrategy[str]:
+    special = st.sampled_from([*toys.BERT_SPECIALS, *toys.ROBERTA_SPECIALS, " ", "▁", "Ġ", "\0", "👩‍🚀", "##", "体育"])
+    return st.lists(special | st.text(max_size=8), max_size=8).map("".join)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(text=texts(), space=st.booleans())
+@example(text=BAD, space=False)
+@example(text=BAD, space=True)
+@example(text="<mask>", space=False)
+@example(text=" <mask>", space=True)
+@settings(deadline=None, max_examples=40)
+def test_no_special_id_is_read_out_of_text(kind: str, text: str, space: bool) -> None:
+    tokenizer = toys.piece_tokenizer(kind)
+    (ids,) = tokenizer.encode([text], space_before=space)
+    special = set(tokenizer.tokenizer.all_special_ids) - {tokenizer.unk_id}
+    assert special.isdisjoint(ids)
+    assert all(0 <= i < tokenizer.vocab_size for i in ids)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(batch=st.lists(texts(), min_size=1, max_size=5), space=st.booleans())
+@settings(deadline=None, max_examples=20)
+def test_a_text_gets_the_same_pieces_whatever_stands_beside_it(kind: str, batch: list[str], space: bool) -> None:
+    tokenizer = toys.piece_tokenizer(kind)
+    together = tokenizer.encode(batch, space_before=space)
+    assert together == [tokenizer.encode([text], space_before=space)[0] for text in batch]
+
+
+@pytest.mark.parametrize(
+    ("kind", "start", "end"),
+    [
+        ("wordpiece", ["[CLS]"], ["[SEP]"]),
+        ("byte_level", ["<s>"], ["</s>"]),
+        ("metaspace", ["<s>"], ["</s>"]),
+        ("python", ["[CLS]"], ["[SEP]"]),
+    ],
+)
+def test_the_frame_of_a_sentence(kind: str, start: list[str], end: list[str]) -> None:
+    tokenizer = toys.piece_tokenizer(kind)
+    assert tokenizer.tokenizer.convert_ids_to_tokens(tokenizer.start_ids) == start
+    assert tokenizer.tokenizer.convert_ids_to_tokens(tokenizer.end_ids) == end
+    assert tokenizer.mask_id == tokenizer.tokenizer.mask_token_id
+    assert tokenizer.pad_id == tokenizer.tokenizer.pad_token_id
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "space", "pieces"),
+    [
+        ("wordpiece", "Good 中国", False, ["good", "中", "国"]),
+        ("wordpiece", "good", True, ["good"]),
+        ("wordpiece", "[MASK]", False, ["[", "m", "##a", "##s", "##k", "]"]),
+        ("byte_level", "good", False, ["good"]),
+        ("byte_level", "good", True, ["Ġgood"]),
+        ("metaspace", "good", True, ["▁good"]),
+        ("metaspace", "中国", False, ["中", "国"]),
+        ("metaspace", "中国", True, ["▁", "中", "国"]),
+        ("metaspace", "体育", False, ["体育"]),
+        ("metaspace", "", False, []),
+        ("python", "[MASK]a", False, [*"[mask]a"]),
+    ],
+)
+def test_pieces(kind: str, text: str, space: bool, pieces: list[str]) -> None:
+    tokenizer = toys.piece_tokenizer(kind)
+    (ids,) = tokenizer.encode([text], space_before=space)
+    assert tokenizer.tokenizer.convert_ids_to_tokens(ids) == pieces
+
+
+@pytest.mark.parametrize(("kind", "matters"), [("wordpiece", False), ("byte_level", True), ("metaspace", True)])
+def test_whether_a_space_matters(kind: str, matters: bool) -> None:
+    assert toys.piece_tokenizer(kind).space_matters is matters
+
+
+@pytest.mark.parametrize("name", ["mask", "pad"])
+def test_a_tokenizer_without_mask_or_padding_is_refused(name: str) -> None:
+    tokenizer = toys.word_piece_tokenizer()
+    setattr(tokenizer, f"{name}_token", None)
+    with pytest.raises(PetMtlError, match=f"has no {name} token"):
+        PieceTokenizer(tokenizer)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "shown"),
+    [
+        ("wordpiece", "playing", ["p", "l", "a", "y", "ing"]),
+        ("byte_level", " good news", ["good", "news"]),
+        ("metaspace", "中国", ["中", "国"]),
+    ],
+)
+def test_how_pieces_read(kind: str, text: str, shown: list[str]) -> None:
+    tokenizer = toys.piece_tokenizer(kind)
+    assert tokenizer.piece_texts(tokenizer.encode([text])[0]) == shown
+
+
+def test_truncation_and_padding_left_on_by_the_checkpoint_are_switched_off() -> None:
+    wrapped = toys.word_piece_tokenizer()
+    wrapped.backend_tokenizer.enable_truncation(4)
+    wrapped.backend_tokenizer.enable_padding(length=16)
+    tokenizer = PieceTokenizer(wrapped)
+    assert [len(ids) for ids in tokenizer.encode(["中" * 50, "国"])] == [50, 1]

@@ -1,0 +1,194 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import toys
+
+from pet_mtl.errors import PetMtlError
+from pet_mtl.model.backbone import load_masked_lm, load_tokenizer, resolve_model
+
+
+@pytest.fixture(autouse=True)
+def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    toys.build_mlm("bert").save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def copy(saved: Path, tmp_path: Path) -> Path:
+    for file in saved.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    return tmp_path
+
+
+def refused(folder: Path | str) -> str:
+    """Return the message of the refusal, which names the folder and what to do."""
+    with pytest.raises(PetMtlError) as caught:
+        load_masked_lm(str(folder))
+    (problem,) = caught.value.problems
+    assert problem.where == str(folder)
+    assert problem.hint
+    return problem.message
+
+
+def test_a_saved_model_comes_back(saved: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    model = load_masked_lm(str(saved))
+    wanted = toys.build_mlm("bert").state_dict()
+    assert model.state_dict().keys() == wanted.keys()
+    assert all(torch.equal(value, wanted[name]) for name, value in model.state_dict().items())
+    assert not model.training
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_checkpoints_load_as_fp32(tmp_path: Path, dtype: torch.dtype) -> None:
+    toys.build_mlm("bert").to(dtype).save_pretrained(tmp_path)
+    assert json.loads((tmp_path / "config.json").read_text())["dtype"] == str(dtype).removeprefix("torch.")
+    assert {p.dtype for p in load_masked_lm(str(tmp_path)).parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+def test_the_attention_implementation_is_handed_on(saved: Path, attention: str) -> None:
+    assert load_masked_lm(str(saved), attention=attention).config._attn_implementation == attention
+
+
+@pytest.mark.parametrize("family", list(toys.FAMILIES))
+def test_dropout_sets_every_rate(tmp_path: Path, family: str) -> None:
+    toys.build_mlm(family, dropout=0.2).save_pretrained(tmp_path)
+
+    def rates(model: torch.nn.Module) -> set[float]:
+        modules = {m.p for m in model.modules() if isinstance(m, torch.nn.Dropout)}
+        return modules | {
+            m.attention_dropout for m in model.modules() if isinstance(getattr(m, "attention_dropout", None), float)
+        }
+
+    assert rates(load_masked_lm(str(tmp_path))) - {0.0} == {0.2}
+    assert rates(load_masked_lm(str(tmp_path), dropout=0.0)) == {0.0}
+    assert rates(load_masked_lm(str(tmp_path), dropout=0.35)) - {0.0} == {0.35}
+
+
+@pytest.mark.parametrize("kind", ["BertModel", "BertForSequenceClassification", "BertForTokenClassification"])
+def test_a_checkpoint_without_the_head_is_refused(tmp_path: Path, kind: str) -> None:
+    import transformers
+
+    config = transformers.BertConfig(vocab_size=60, **toys.SIZE)
+    getattr(transformers, kind)(config).save_pretrained(tmp_path)
+    message = refused(tmp_path)
+    assert "lacks weights of the masked-language-model head: cls.predictions" in message
+
+
+def test_pickled_weights_are_refused_unread(copy: Path) -> None:
+    (copy / "model.safetensors").unlink()
+    (copy / "pytorch_model.bin").write_bytes(b"cos\nsystem\n(S'exit 1'\ntR.")
+    assert "pickle" in refused(copy)
+
+
+@pytest.mark.parametrize("keep", [0, 4, 100, 5000, -1])
+def test_weights_cut_short_are_refused(copy: Path, keep: int) -> None:
+    weights = copy / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:keep])
+    assert "damaged or cut short" in refused(copy)
+
+
+def test_missing_weights_are_refused(copy: Path) -> None:
+    (copy / "model.safetensors").unlink()
+    refused(copy)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        '{"model_type": "no-such-family"}',
+        '{"model_type": 3}',
+        '{"model_type": "gpt2"}',
+        "\x00\xff",
+    ],
+)
+def test_configurations_that_are_none(copy: Path, config: str) -> None:
+    (copy / "config.json").write_text(config, encoding="latin-1")
+    refused(copy)
+
+
+def test_weights_of_another_size_are_refused(copy: Path) -> None:
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"hidden_size": 64}))
+    refused(copy)
+
+
+def test_a_causal_model_is_refused(tmp_path: Path) -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    GPT2LMHeadModel(
+        GPT2Config(vocab_size=60, n_embd=32, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0)
+    ).save_pretrained(tmp_path)
+    assert "no masked-language-model form" in refused(tmp_path)
+
+
+def test_an_empty_folder_and_an_unknown_hub_name(tmp_path: Path) -> None:
+    assert "no model that transformers can load" in refused(tmp_path)
+    assert "no model that transformers can load" in refused("nobody-here/no-such-model")
+
+
+def test_code_in_a_model_folder_is_not_run(copy: Path) -> None:
+    trap = copy / "trap"
+    config = {"model_type": "own", "auto_map": {"AutoConfig": "own.Own", "AutoModelForMaskedLM": "own.Own"}}
+    (copy / "config.json").write_text(json.dumps(config))
+    (copy / "own.py").write_text(f"open({str(trap)!r}, 'w')\nclass Own: pass\n")
+    refused(copy)
+    assert not trap.exists()
+
+
+def test_names_of_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "here").mkdir()
+    (tmp_path / "base" / "near").mkdir(parents=True)
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    assert Path(resolve_model("zh-mini")).is_dir()
+    assert resolve_model("here") == "here"
+    assert resolve_model("near", tmp_path / "base") == str(tmp_path / "base" / "near")
+    assert resolve_model("a/b") == "a/b"
+    assert resolve_model("hfl/chinese-roberta-wwm-ext", tmp_path) == "hfl/chinese-roberta-wwm-ext"
+
+
+@pytest.mark.parametrize("name", ["no-such", "./no/such", "/no/such", "a/b/c", "", "~/model", "../x"])
+def test_names_that_are_no_model(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PetMtlError, match=r"(?s)there is no model .*`zh-mini`"):
+        resolve_model(name)
+
+
+def save_tokenizer(folder: Path) -> Any:
+    toys.word_piece_tokenizer().save_pretrained(folder)
+
+
+def test_tokenizers(tmp_path: Path) -> None:
+    save_tokenizer(tmp_path)
+    assert load_tokenizer(str(tmp_path)).mask_token == "[MASK]"
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"version": "1.0"}'])
+def test_damaged_tokenizers_are_refused(tmp_path: Path, content: str) -> None:
+    save_tokenizer(tmp_path)
+    (tmp_path / "tokenizer.json").write_text(content)
+    with pytest.raises(PetMtlError, match="no tokenizer could be loaded"):
+        load_tokenizer(str(tmp_path))
+
+
+def test_a_folder_without_tokenizer_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PetMtlError, match="no tokenizer could be loaded"):
+        load_tokenizer(str(tmp_path))

@@ -1,0 +1,153 @@
+"""The rules that keep the package in order: floors, light imports, short files, no code read from data."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pet_mtl
+
+PACKAGE = Path(pet_mtl.__file__).parent
+FLOORS = {
+    0: {"errors", "text", "resources", "atomic", "console", "spec"},
+    1: {"data", "cloze"},
+    2: {"model", "objectives", "metrics"},
+    3: {"training", "pretraining", "scoring", "report"},
+    4: {"cli", "__init__"},
+}
+FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
+HEAVY = {"torch", "transformers", "numpy", "datasets", "sklearn", "pyarrow", "accelerate", "safetensors", "jieba"}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+MOST_LINES = 350
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
+
+
+def imports(tree: ast.AST, module: str) -> Iterator[str]:
+    """Yield the full names of all imported modules; `from pet_mtl import x` gives `pet_mtl.x`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import"
+            assert node.module
+            if node.module == "pet_mtl":
+                yield from (f"pet_mtl.{alias.name}" for alias in node.names)
+            else:
+                yield node.module
+
+
+def at_import_time(tree: ast.AST) -> ast.Module:
+    """Return the statements that run when a module is imported: not those of functions or of `TYPE_CHECKING`."""
+    found: list[ast.stmt] = []
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                continue
+            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
+                continue
+            if isinstance(child, ast.Import | ast.ImportFrom):
+                found.append(child)
+            waiting.append(child)
+    return ast.Module(found, [])
+
+
+@pytest.fixture(scope="module")
+def trees() -> dict[str, ast.Module]:
+    return {name_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
+
+
+def test_every_module_has_a_floor(trees: dict[str, ast.Module]) -> None:
+    assert {name.split(".")[0] for name in trees} - {"__main__", "bundled"} <= FLOOR_OF.keys()
+
+
+def test_modules_import_from_their_floor_or_below(trees: dict[str, ast.Module]) -> None:
+    wrong = [
+        f"{name} (floor {FLOOR_OF[name.split('.')[0]]}) imports {imported}"
+        for name, tree in trees.items()
+        for imported in imports(tree, name)
+        if imported.startswith("pet_mtl.") and FLOOR_OF[imported.split(".")[1]] > FLOOR_OF.get(name.split(".")[0], 4)
+    ]
+    assert wrong == []
+
+
+def test_floor_0_imports_nothing_heavy(trees: dict[str, ast.Module]) -> None:
+    light = {
+        name: tree for name, tree in trees.items() if FLOOR_OF.get(name.split(".")[0], 4) == 0 or name == "__init__"
+    }
+    wrong = [
+        f"{name} imports {imported}"
+        for name, tree in light.items()
+        for imported in imports(at_import_time(tree), name)
+        if imported.split(".")[0] in HEAVY
+    ]
+    assert wrong == []
+
+
+def test_floor_1_needs_torch_for_tensors_only(trees: dict[str, ast.Module]) -> None:
+    """`collate` makes the tensors; everything else of floor 1 is numpy and Arrow."""
+    wrong = [
+        f"{name} imports {imported}"
+        for name, tree in trees.items()
+        if FLOOR_OF.get(name.split(".")[0]) == 1 and name != "cloze.collate"
+        for imported in imports(at_import_time(tree), name)
+        if imported.split(".")[0] in {"torch", "transformers", "datasets", "sklearn", "jieba"}
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("module", ["pet_mtl", "pet_mtl.spec.suite", "pet_mtl.cli.main", "pet_mtl.resources"])
+def test_importing_the_light_parts_is_light(module: str) -> None:
+    heavy = sorted({"torch", "transformers", "datasets", "sklearn"})
+    code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("folder", [PACKAGE, Path(__file__).parent], ids=["package", "tests"])
+def test_files_are_short(folder: Path) -> None:
+    lengths = {
+        str(path.relative_to(folder)): len(path.read_text("utf-8").splitlines()) for path in folder.rglob("*.py")
+    }
+    assert {name: length for name, length in lengths.items() if length > MOST_LINES} == {}
+
+
+def test_nothing_runs_code_from_data(trees: dict[str, ast.Module]) -> None:
+    """No `eval`, `exec`, `compile`, pickle or `torch.load`: a checkpoint is safetensors and JSON."""
+    wrong = []
+    for name, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                called = ast.unparse(node.func)
+                by_name = called in {"eval", "exec", "compile", "__import__"}
+                if by_name or called.endswith(("torch.load", "yaml.load", "pickle.load", "pickle.loads")):
+                    wrong.append(f"{name}:{node.lineno} calls {called}")
+                wrong += [
+                    f"{name}:{node.lineno} sets {keyword.arg}"
+                    for keyword in node.keywords
+                    if keyword.arg in {"trust_remote_code", "allow_pickle"} and ast.unparse(keyword.value) != "False"
+                ]
+        wrong += [
+            f"{name} imports {imported}"
+            for imported in imports(tree, name)
+            if imported.split(".")[0] in {"pickle", "dill", "joblib", "marshal", "shelve", "yaml", "cloudpickle"}
+        ]
+    assert wrong == []
+
+
+def test_no_star_imports_and_no_bare_except(trees: dict[str, ast.Module]) -> None:
+    wrong = []
+    for name, tree in trees.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+                wrong.append(f"{name}:{node.lineno} imports *")
+            if isinstance(node, ast.ExceptHandler) and node.type is None:
+                wrong.append(f"{name}:{node.lineno} has a bare except")
+    assert wrong == []
