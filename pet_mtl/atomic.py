@@ -82,6 +82,25 @@ def new_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def require_folder(path: Path) -> None:
+    """Refuse an output folder that could not be written later; nothing is made or changed.
+
+    Raises:
+        PetMtlError: `path` or a folder above it is a file, or it cannot be written; see `write_errors`.
+    """
+    with write_errors(path):
+        nearest = path.absolute()
+        while not nearest.exists():
+            nearest = nearest.parent
+        if not nearest.is_dir():
+            shown = path if nearest == path.absolute() else nearest
+            raise PetMtlError(
+                "this is a file, not a folder", where=str(shown), hint="choose another folder with `--out DIR`"
+            )
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+
+
 def recover_folder(path: Path) -> None:
     """Put back the folder that `new_folder` had set aside when the process was killed between its two renames."""
     if path.exists():  # `.` and `/` among them, which have no name to look beside

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from pet_mtl.cli import predict, score, train
+from pet_mtl.cli import predict, pretrain, score, train
 from pet_mtl.errors import PetMtlError
 
 app = typer.Typer(
@@ -17,6 +17,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("train")(train.train)
+app.command("pretrain")(pretrain.pretrain)
 app.command("score")(score.score)
 app.command("predict")(predict.predict)
 
@@ -35,16 +36,22 @@ def main() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # threads, never forked: the warning does not apply
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     try:
-        app()
+        app(prog_name="pet-mtl")
     except PetMtlError as error:
         for problem in error.problems:
             typer.echo(f"error: {problem}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("stopped", err=True)
-        sys.exit(130)
+    except SystemExit as ended:
+        if ended.code == 130:  # typer's answer to Ctrl-C
+            typer.echo("stopped", err=True)
+        raise
     except BrokenPipeError:  # the reader of stdout has gone, as in `pet-mtl score … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        typer.echo(f"error: {error.filename}: {error.strerror}", err=True)
         sys.exit(1)
 
 

@@ -43,6 +43,19 @@ def files_by_task(option: str, values: Sequence[str] | None) -> dict[str, Path]:
 
 
 def pattern_file(name: str) -> Path:
-    """Return the pattern file of a path, or of the bare name of one that ships with the package."""
+    """Return the pattern file of a path, or of the bare name of one that ships with the package.
+
+    Raises:
+        PetMtlError: a bare name that is neither.
+    """
+    if "/" in name or "." in name:
+        return Path(name)
     bundled = bundled_pattern_file(name)
-    return bundled if "/" not in name and "." not in name and bundled.is_file() else Path(name)
+    if bundled.is_file():
+        return bundled
+    if not Path(name).is_file():
+        known = ", ".join(f"`{file.stem}`" for file in sorted(bundled.parent.glob("*.yaml")))
+        raise PetMtlError(
+            f"no pattern file `{name}`", where="--patterns", hint=f"give a file, or one that is bundled: {known}"
+        )
+    return Path(name)

@@ -25,30 +25,24 @@ def score(
     from pet_mtl.model.hardware import keep_freed_memory
 
     keep_freed_memory()
-    from pet_mtl.scoring.score import score_checkpoint
+    from pet_mtl.scoring.score import score_checkpoints
 
-    scores = [
-        score_checkpoint(
-            checkpoint,
-            data=by_task("--data", data),
-            verbalizers=files_by_task("--verbalizer", verbalizer),
-            data_root=data_root,
-            skip_bad_rows=skip_bad_rows,
-        )
-        for checkpoint in checkpoints
-    ]
+    scores = score_checkpoints(
+        checkpoints,
+        data=by_task("--data", data),
+        verbalizers=files_by_task("--verbalizer", verbalizer),
+        data_root=data_root,
+        skip_bad_rows=skip_bad_rows,
+    )
     if json_:
         typer.echo(json.dumps({"checkpoints": [one.to_json() for one in scores]}, ensure_ascii=False))
         return
-    from rich.console import Console
+    from pet_mtl.report.table import per_label_table, print_table, score_table
 
-    from pet_mtl.report.table import per_label_table, score_table
-
-    console = Console()
-    console.print(score_table([(one.path, one.tasks) for one in scores]))
+    print_table(score_table([(one.path, one.tasks) for one in scores]))
     if labels:
         for one in scores:
             for name, task in one.tasks.items():
-                console.print(
+                print_table(
                     per_label_table(f"{name}  {one.path}" if len(scores) > 1 else name, task, one.main_words[name])
                 )

@@ -36,12 +36,12 @@ def train(
     from pet_mtl.model.hardware import keep_freed_memory
 
     keep_freed_memory()
+    from pet_mtl.atomic import require_folder
     from pet_mtl.console import say
     from pet_mtl.spec.suite import load_suite
     from pet_mtl.training import run
-    from pet_mtl.training.checkpoint import read_checkpoint
     from pet_mtl.training.interrupt import Interrupted
-    from pet_mtl.training.outputs import next_run_folder
+    from pet_mtl.training.outputs import next_run_folder, stored_suite
 
     if resume and out is None:
         raise PetMtlError("`--resume` needs the folder of the run", hint="add `--out DIR`")
@@ -50,7 +50,7 @@ def train(
             raise PetMtlError(
                 "`--resume` without `--patterns` goes on with the stored settings", hint="leave the other options out"
             )
-        suite = read_checkpoint(out / "last").suite
+        suite = stored_suite(out)
     else:
         suite = load_suite(
             pattern_file(patterns or "default"),
@@ -60,6 +60,7 @@ def train(
             verbalizers=files_by_task("--verbalizer", verbalizer),
         )
     folder = out or next_run_folder(suite.name)
+    require_folder(folder)
     try:
         result = run.train(suite, folder, resume=resume, skip_bad_rows=skip_bad_rows)
     except Interrupted as stopped:
@@ -67,12 +68,10 @@ def train(
     if json_:
         typer.echo(json.dumps(result.to_json(), ensure_ascii=False))
     else:
-        from rich.console import Console
-
-        from pet_mtl.report.table import score_table
+        from pet_mtl.report.table import print_table, score_table
 
         if result.scores:
-            Console().print(score_table([(str(folder / "checkpoint"), result.scores)]))
+            print_table(score_table([(str(folder / "checkpoint"), result.scores)]))
     say(
         f"trained {result.steps} steps in {result.seconds:.0f} s "
         f"({result.samples_per_second:.0f} rows/s, {result.peak_memory_gb:.2f} GB)"

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from pet_mtl.cloze.encode import Prompts
 
-LENGTH_STEP = 8  # every new tensor shape costs the CPU kernels a new plan, so lengths come in steps
+LENGTH_STEP = 4  # every new tensor shape costs the CPU kernels a new plan, so lengths come in steps
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,6 @@ def round_up(length: int) -> int:
     """Return `length` rounded up to the next step.
 
     >>> round_up(33)
-    40
+    36
     """
     return -(-length // LENGTH_STEP) * LENGTH_STEP

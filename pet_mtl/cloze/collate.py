@@ -7,8 +7,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from pet_mtl.cloze.batch import LENGTH_STEP, BatchPlan
+from pet_mtl.cloze.batch import BatchPlan
 from pet_mtl.cloze.encode import Prompts, ragged_arange
+
+_ROW_STEP = 8  # heights of batches that are not full come in steps too
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def collate(prompts: Prompts, plan: BatchPlan, *, mask_id: int, pad_id: int) -> 
     item_of_prompt, masks = items[np.concatenate(prompt_item)], np.concatenate(prompt_masks)
     starts, slot_at = prompts.starts[item_of_prompt], prompts.slot_at[item_of_prompt].astype(np.int64)
     lengths = prompts.starts[item_of_prompt + 1] - starts
-    height = min(plan.rows, -(-total // LENGTH_STEP) * LENGTH_STEP) if total < plan.rows else total
+    height = min(plan.rows, -(-total // _ROW_STEP) * _ROW_STEP) if total < plan.rows else total
     ids = np.full((height, plan.length), pad_id, dtype=np.int64)
     number = np.repeat(np.arange(total), lengths)
     within = ragged_arange(lengths)

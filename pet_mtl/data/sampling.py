@@ -69,11 +69,17 @@ class Schedule:
             position += len(order)
         return np.concatenate(drawn)
 
-    def steps(self, epochs: float) -> int:
-        """Return the number of steps of `epochs` passes; a broken epoch counts its share."""
+    def ends(self, epochs: float, most: int | None = None) -> list[int]:
+        """Return the steps done after each epoch, up to `epochs` (a broken one counts its share) or `most` steps."""
         whole, rest = divmod(epochs, 1)
-        total = sum(len(self.epoch(number)) for number in range(int(whole)))
-        return total + (max(1, round(rest * len(self.epoch(int(whole))))) if rest else 0)
+        ends: list[int] = []
+        for number in range(int(whole) + bool(rest)):
+            if most is not None and ends and ends[-1] >= most:
+                break
+            steps = len(self.epoch(number))
+            steps = steps if number < whole else max(1, round(rest * steps))
+            ends.append((ends[-1] if ends else 0) + steps)
+        return [end if most is None else min(end, most) for end in ends]
 
     def from_step(self, step: int) -> Iterator[tuple[int, BatchPlan]]:
         """Yield `(epoch, step plan)` without end, the first `step` steps left out."""

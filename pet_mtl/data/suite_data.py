@@ -12,6 +12,7 @@ from pet_mtl.data.keys import row_keys
 from pet_mtl.data.readers import read_rows
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.split import split_by_text
+from pet_mtl.data.table import SHOWN
 from pet_mtl.errors import PetMtlError, Problem, ProblemList
 from pet_mtl.spec.label_lines import quoted
 from pet_mtl.spec.suite import Suite
@@ -56,16 +57,7 @@ def load_task(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int
     notes: list[str] = []
 
     def load(sources: Sequence[str], labelled: bool = True) -> Rows | None:
-        parts = []
-        for source in sources:
-            try:
-                rows, skipped = read_rows(source, task, base=Path(base), labelled=labelled, skip_bad_rows=skip_bad_rows)
-            except PetMtlError as error:
-                problems.extend(error)
-                continue
-            parts.append(rows)
-            notes.extend(_skipped_notes(skipped))
-        return Rows.concat(parts) if parts else None
+        return _load(sources, task, Path(base), labelled, skip_bad_rows, problems, notes)
 
     dev_spec = task.data.dev
     train = load(task.data.train)
@@ -85,25 +77,69 @@ def load_task(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int
     if conflicts := find_conflicts(train, keys=keys).summary(train, task.verbalizer.labels):
         notes.append(conflicts)
     if isinstance(dev_spec, SplitSpec):
-        train_rows, dev_rows = split_by_text(train, dev_spec.split, seed, keys=keys)
-        if not len(dev_rows):
-            message = (
-                f"`dev: {{split: {dev_spec.split}}}` of `{task.name}` leaves no row: every label has one text only"
-            )
-            raise PetMtlError(message, where=train.where(0))
-        train, dev = train.take(train_rows), train.take(dev_rows)
+        train, dev = _split(train, dev_spec, task.name, seed, keys)
     else:
         notes.extend(_overlap_notes("dev", dev, keys))
     notes.extend(_overlap_notes("test", test, keys))
     return TaskData(train, dev, test, unlabelled, notes)
 
 
-def _skipped_notes(skipped: Sequence[Problem]) -> list[str]:
+def load_dev(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int = 0) -> tuple[Rows | None, list[str]]:
+    """Load the dev rows that `load_task` gives, and notes; other files are read only where dev is a share of them.
+
+    Raises:
+        PetMtlError: with the problems of the sources.
+    """
+    problems = ProblemList()
+    notes: list[str] = []
+    dev_spec = task.data.dev
+    if dev_spec is None:
+        return None, notes
+    sources = task.data.train if isinstance(dev_spec, SplitSpec) else dev_spec
+    rows = _load(sources, task, Path(base), True, skip_bad_rows, problems, notes)
+    problems.raise_if_any()
+    assert rows is not None
+    if isinstance(dev_spec, SplitSpec):
+        rows = _split(rows, dev_spec, task.name, seed, row_keys(rows))[1]
+    return rows, notes
+
+
+def _load(
+    sources: Sequence[str],
+    task: TaskSpec,
+    base: Path,
+    labelled: bool,
+    skip_bad_rows: int,
+    problems: ProblemList,
+    notes: list[str],
+) -> Rows | None:
+    parts = []
+    for source in sources:
+        try:
+            rows, skipped = read_rows(source, task, base=base, labelled=labelled, skip_bad_rows=skip_bad_rows)
+        except PetMtlError as error:
+            problems.extend(error)
+            continue
+        parts.append(rows)
+        notes.extend(skipped_notes(skipped))
+    return Rows.concat(parts) if parts else None
+
+
+def _split(train: Rows, spec: SplitSpec, task: str, seed: int, keys: NDArray[np.uint64]) -> tuple[Rows, Rows]:
+    train_rows, dev_rows = split_by_text(train, spec.split, seed, keys=keys)
+    if not len(dev_rows):
+        message = f"`dev: {{split: {spec.split}}}` of `{task}` leaves no row: every label has one text only"
+        raise PetMtlError(message, where=train.where(0))
+    return train.take(train_rows), train.take(dev_rows)
+
+
+def skipped_notes(skipped: Sequence[Problem]) -> list[str]:
+    """Say which bad rows were skipped."""
     if not skipped:
         return []
-    shown = "; ".join(f"{problem.where}: {problem.message}" for problem in skipped[:3])
+    shown = "; ".join(f"{problem.where}: {problem.message}" for problem in skipped[:SHOWN])
     rows = "1 bad row" if len(skipped) == 1 else f"{len(skipped)} bad rows"
-    return [f"skipped {rows} ({shown}{'; …' if len(skipped) > 3 else ''})"]
+    return [f"skipped {rows} ({shown}{'; …' if len(skipped) > SHOWN else ''})"]
 
 
 def _label_notes(train: Rows, task: TaskSpec) -> list[str]:

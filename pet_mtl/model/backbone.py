@@ -121,7 +121,13 @@ def load_tokenizer(folder: str) -> Any:
     try:
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise PetMtlError(f"no tokenizer could be loaded: {_first_line(error)}", where=folder) from error
+        bare = Path(folder).is_dir() and not (Path(folder) / "config.json").is_file()
+        reason = "the folder holds no model (no `config.json`)" if bare else _first_line(error)
+        raise PetMtlError(
+            f"no tokenizer could be loaded: {reason}",
+            where=folder,
+            hint=f"give a folder that transformers wrote, a hub name, or {_embedded()}",
+        ) from error
 
 
 def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | None = None) -> Any:

@@ -53,7 +53,8 @@ class SlotEncoder:
         if torch.is_autocast_enabled(device):
             hidden = hidden.to(torch.get_autocast_dtype(device))
         bias = torch.zeros(attention_mask.shape, dtype=hidden.dtype, device=hidden.device)
-        bias = bias.masked_fill(attention_mask == 0, torch.finfo(hidden.dtype).min)[:, None, None, :]  # [N, 1, 1, L]
+        bias = bias.masked_fill(attention_mask == 0, torch.finfo(hidden.dtype).min)
+        bias = bias.repeat_interleave(self.heads, 0)[:, None, :]  # [N * heads, 1, L]
         hidden = _pad_rows(hidden.reshape(count * length, -1), _TOKEN_STEP)
         layers = self.encoder.encoder.layer
         for layer in layers[:-1]:
@@ -65,7 +66,7 @@ class SlotEncoder:
 
     def _layer(self, layer: Any, queries: Tensor, hidden: Tensor, bias: Tensor, wide: int) -> Tensor:
         """Run one layer for `queries` `[≥ N * wide, H]`, which attend to `hidden` `[≥ N * L, H]`."""
-        own, count, length = layer.attention.self, bias.shape[0], bias.shape[-1]
+        own, count, length = layer.attention.self, bias.shape[0] // self.heads, bias.shape[-1]
         if queries is hidden:
             q, k, v = self._project(hidden, count, length, own.query, own.key, own.value)
         else:
@@ -75,32 +76,38 @@ class SlotEncoder:
         if self.attention == "sdpa":
             context = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
         else:
-            weights = F.softmax(torch.matmul(q, k.transpose(2, 3)) * self.head_size**-0.5 + bias, dim=-1)
-            context = torch.matmul(F.dropout(weights, dropout, training=dropout > 0), v)
-        context = context.transpose(1, 2).reshape(count * wide, -1)
-        context = F.pad(context, (0, 0, 0, len(queries) - len(context)))
+            scores = torch.baddbmm(bias, q, k.transpose(1, 2), alpha=self.head_size**-0.5)
+            context = torch.bmm(F.dropout(F.softmax(scores, dim=-1), dropout, training=dropout > 0), v)
+        context = context.view(count, self.heads, wide, -1).transpose(1, 2).reshape(count * wide, -1)
         out: Any = layer.attention.output
-        queries = out.LayerNorm(out.dropout(out.dense(context)) + queries)
+        queries = out.LayerNorm(out.dropout(out.dense(_pad_to(context, len(queries)))) + queries)
         out = layer.output
         inner = layer.intermediate.intermediate_act_fn(layer.intermediate.dense(queries))
         result: Tensor = out.LayerNorm(out.dropout(out.dense(inner)) + queries)
         return result
 
     def _project(self, hidden: Tensor, count: int, length: int, *projections: nn.Linear) -> tuple[Tensor, ...]:
-        """Return `hidden` under each projection as `[N, heads, length, head_size]`, in one matrix product."""
+        """Return `hidden` under each projection as `[N * heads, length, head_size]`, in one matrix product."""
         if len(projections) == 1:
             joint = projections[0](hidden)
         else:
             weight = torch.cat([projection.weight for projection in projections])
             joint = F.linear(hidden, weight, torch.cat([projection.bias for projection in projections]))
         joint = joint[: count * length].view(count, length, len(projections), self.heads, self.head_size)
-        parts: tuple[Tensor, ...] = joint.permute(2, 0, 3, 1, 4).unbind(0)
+        parts: tuple[Tensor, ...] = (
+            joint.permute(2, 0, 3, 1, 4).reshape(len(projections), -1, length, self.head_size).unbind(0)
+        )
         return parts
 
 
 def _pad_rows(rows: Tensor, step: int) -> Tensor:
     """Add zero rows up to the next multiple of `step`."""
-    return F.pad(rows, (0, 0, 0, -len(rows) % step))
+    return _pad_to(rows, len(rows) + -len(rows) % step)
+
+
+def _pad_to(rows: Tensor, count: int) -> Tensor:
+    """Add zero rows up to `count`."""
+    return F.pad(rows, (0, 0, 0, count - len(rows))) if count > len(rows) else rows
 
 
 def fits_slot_encoder(model: Any) -> bool:

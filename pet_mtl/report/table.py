@@ -8,6 +8,8 @@ from pet_mtl.metrics.classification import TaskScore, mean_macro_f1
 if TYPE_CHECKING:
     from rich.table import Table
 
+_ENDLESS = 10_000  # columns; a table takes what it needs
+
 
 def score_table(checkpoints: Sequence[tuple[str, Mapping[str, TaskScore]]]) -> "Table":
     """Lay out macro-F1 with its interval and accuracy, tasks in rows and checkpoints side by side.
@@ -67,6 +69,16 @@ def per_label_table(task: str, score: TaskScore, main_words: Sequence[str]) -> "
             f"{each.support:,}",
         )
     return table
+
+
+def print_table(table: "Table") -> None:
+    """Print a table on stdout, whole: only a terminal has a width to fit into."""
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_ENDLESS)
+    console.print(table)
 
 
 def _with_interval(score: TaskScore, *, between: str = " ") -> str:

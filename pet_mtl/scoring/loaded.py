@@ -16,6 +16,7 @@ from pet_mtl.model.backbone import Backbone, load_masked_lm, load_tokenizer
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.scorer import FloatArray, Throughput, score_items, score_plans, task_log_probs
+from pet_mtl.spec.label_lines import quoted
 from pet_mtl.spec.suite import Suite
 from pet_mtl.spec.task import TaskSpec
 from pet_mtl.spec.verbalizer import Verbalizer, read_verbalizer
@@ -80,10 +81,12 @@ def with_verbalizers(suite: Suite, files: Mapping[str, Path]) -> Suite:
             raise PetMtlError(
                 f"the labels are not those of task `{name}`: "
                 + "; ".join(
-                    f"{what} {', '.join(labels)}" for what, labels in (("lacks", missing), ("adds", unknown)) if labels
+                    f"{what} {', '.join(map(quoted, labels))}"
+                    for what, labels in (("lacks", missing), ("adds", unknown))
+                    if labels
                 ),
                 where=str(file),
-                hint=f"the labels are {', '.join(task.verbalizer.labels)}",
+                hint=f"the labels are {', '.join(map(quoted, task.verbalizer.labels))}",
             )
         chosen = [order[label] for label in task.verbalizer.labels]
         verbalizer = Verbalizer(

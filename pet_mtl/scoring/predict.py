@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from pet_mtl.atomic import write_bytes, write_text
+from pet_mtl.atomic import require_folder, write_bytes, write_text
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.loaded import LoadedCheckpoint
@@ -42,14 +42,15 @@ def predict_files(
     """
     loaded = LoadedCheckpoint(folder, verbalizers)
     rows = unlabelled_rows(loaded.suite, data)
+    require_folder(out)
+    files = {name: f"{name}_predict.json" if output == "tianchi" else f"{name}.{output}" for name in rows}
+    for name, file in files.items():
+        _keep_inputs(rows[name], out / file)
     log_probs = loaded.log_probs(rows, title="predicting")
     texts = {}
     for name, of_task in rows.items():
         labels = loaded.suite.tasks[name].verbalizer.labels
-        file = f"{name}_predict.json" if output == "tianchi" else f"{name}.{output}"
-        texts[file] = _WRITERS[output](of_task, log_probs[name], labels)
-    if out.exists() and not out.is_dir():
-        raise PetMtlError("this is a file, not a folder", where=str(out), hint="choose another `--out DIR`")
+        texts[files[name]] = _WRITERS[output](of_task, log_probs[name], labels)
     for file, text in texts.items():
         write_text(out / file, text)
     written = [out / file for file in texts]
@@ -61,6 +62,21 @@ def predict_files(
         write_bytes(out / SUBMISSION, packed.getvalue())
         written.append(out / SUBMISSION)
     return written
+
+
+def _keep_inputs(rows: Rows, output: Path) -> None:
+    """Refuse to replace a file that is being predicted: its texts and labels would be lost.
+
+    Raises:
+        PetMtlError: the output file is an input file.
+    """
+    for path in {segment.path for segment in rows.sources.segments}:
+        if output.exists() and Path(path).exists() and output.samefile(path):
+            raise PetMtlError(
+                "the predictions would replace this input file",
+                where=path,
+                hint="choose another folder with `--out DIR`",
+            )
 
 
 def _predictions(rows: Rows, log_probs: FloatArray, labels: tuple[str, ...]) -> Iterator[tuple[str, str, float]]:

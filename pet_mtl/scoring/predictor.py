@@ -60,6 +60,11 @@ class Predictor:
         Raises:
             PetMtlError: an unknown task, rows that lack a field, or a task that cannot be told from the rows.
         """
+        if isinstance(rows, str | Mapping):  # a text is a sequence of texts, too
+            raise PetMtlError(
+                f"`rows` is one {'text' if isinstance(rows, str) else 'row'}, not a list of rows",
+                hint="put it in a list: `predict([row])`",
+            )
         if not rows:
             return []
         spec = self._spec(rows[0], task)
@@ -90,7 +95,11 @@ class Predictor:
         fitting = [
             spec
             for spec in suite.tasks.values()
-            if (len(spec.fields) == 1 if isinstance(row, str) else set(spec.fields) <= set(row))
+            if (
+                len(spec.fields) == 1
+                if isinstance(row, str)
+                else isinstance(row, Mapping) and set(spec.fields) <= set(row)
+            )
         ]
         if len(fitting) == 1:
             return fitting[0]

@@ -1,18 +1,20 @@
 """What `pet-mtl score` does: checkpoints scored on dev rows or on given files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pet_mtl.console import say
 from pet_mtl.data.readers import read_rows
 from pet_mtl.data.rows import Rows
-from pet_mtl.data.suite_data import load_task
-from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.data.suite_data import load_dev, skipped_notes
+from pet_mtl.errors import PetMtlError, Problem, ProblemList
 from pet_mtl.metrics.classification import TaskScore, mean_macro_f1, score_predictions
-from pet_mtl.scoring.loaded import LoadedCheckpoint, require_task
+from pet_mtl.scoring.loaded import LoadedCheckpoint, require_task, with_verbalizers
 from pet_mtl.scoring.scorer import FloatArray, Throughput
 from pet_mtl.spec.suite import Suite
+from pet_mtl.training.checkpoint import read_checkpoint
 
 
 @dataclass(frozen=True)
@@ -43,15 +45,15 @@ class CheckpointScore:
         }
 
 
-def score_checkpoint(
-    folder: Path,
+def score_checkpoints(
+    folders: Sequence[Path],
     *,
     data: Mapping[str, str] = {},
     verbalizers: Mapping[str, Path] = {},
     data_root: Path | None = None,
     skip_bad_rows: int = 0,
-) -> CheckpointScore:
-    """Score a checkpoint.
+) -> list[CheckpointScore]:
+    """Score checkpoints on the same rows; all of them and their rows are checked before the first is scored.
 
     Args:
         data: rows to score, by task, instead of all tasks' dev rows.
@@ -60,11 +62,25 @@ def score_checkpoint(
         skip_bad_rows: bad rows that each source may have.
 
     Raises:
-        PetMtlError: the checkpoint, a file or a row is not right.
+        PetMtlError: a checkpoint, a file or a row is not right; with the problems of all checkpoints, each once.
     """
-    loaded = LoadedCheckpoint(folder, verbalizers)
-    suite = loaded.suite if data_root is None else loaded.suite.model_copy(update={"base": str(data_root.resolve())})
-    rows = labelled_rows(suite, data, skip_bad_rows) if data else dev_rows(suite, skip_bad_rows)
+    problems: dict[Problem, None] = {}
+    rows = {}
+    for folder in dict.fromkeys(folders):
+        try:
+            suite = with_verbalizers(read_checkpoint(folder).suite, verbalizers)
+            if data_root is not None:
+                suite = suite.model_copy(update={"base": str(data_root.resolve())})
+            rows[folder] = labelled_rows(suite, data, skip_bad_rows) if data else dev_rows(suite, skip_bad_rows)
+        except PetMtlError as error:
+            problems |= dict.fromkeys(error.problems)
+    if problems:
+        raise PetMtlError(list(problems))
+    return [_score(LoadedCheckpoint(folder, verbalizers), rows[folder]) for folder in folders]
+
+
+def _score(loaded: LoadedCheckpoint, rows: Mapping[str, Rows]) -> CheckpointScore:
+    folder, suite = loaded.folder, loaded.suite
     throughput = Throughput()
     log_probs = loaded.log_probs(rows, throughput=throughput, title=f"scoring {folder}")
     return CheckpointScore(
@@ -95,10 +111,12 @@ def dev_rows(suite: Suite, skip_bad_rows: int = 0) -> dict[str, Rows]:
         if task.data.dev is None:
             continue
         try:
-            dev = load_task(task, Path(suite.base), suite.train.seed, skip_bad_rows=skip_bad_rows).dev
+            dev, notes = load_dev(task, Path(suite.base), suite.train.seed, skip_bad_rows=skip_bad_rows)
         except PetMtlError as error:
             problems.extend(error)
             continue
+        for note in notes:
+            say(f"warning: {name}: {note}")
         if dev is not None and len(dev):
             rows[name] = dev
     problems.raise_if_any()
@@ -122,7 +140,9 @@ def _read(suite: Suite, data: Mapping[str, str], skip_bad_rows: int, *, labelled
     for name, source in data.items():
         try:
             task = require_task(suite, name, f"--data {name}={source}")
-            rows[name], _ = read_rows(source, task, base=Path(), labelled=labelled, skip_bad_rows=skip_bad_rows)
+            rows[name], skipped = read_rows(source, task, base=Path(), labelled=labelled, skip_bad_rows=skip_bad_rows)
+            for note in skipped_notes(skipped):
+                say(f"warning: {name}: {note}")
         except PetMtlError as error:
             problems.extend(error)
     problems.raise_if_any()

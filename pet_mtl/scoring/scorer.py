@@ -21,7 +21,7 @@ SCORE_TOKENS = 4096  # no gradients to keep, but the caches are no larger than i
 
 @dataclass
 class Throughput:
-    """What was scored in how long, the first batch left out: it pays for start-up.
+    """What was scored in how long, the first batch of several left out: it pays for start-up.
 
     Attributes:
         rows: rows scored in `seconds`.
@@ -75,7 +75,7 @@ def score_items(
         for group, of_group in zip(batch.groups, scores, strict=True):
             rows = batch.items[group.items.cpu().numpy()]
             out[rows, : of_group.shape[-1]] = of_group.log_softmax(-1).cpu().numpy()
-        if throughput is not None and number:
+        if throughput is not None and (number or len(plans) == 1):
             throughput.rows += len(plan.items)
             throughput.tokens += batch.tokens
             throughput.seconds += time.perf_counter() - start

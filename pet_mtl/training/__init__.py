@@ -2,6 +2,7 @@
 
 - `run`         the whole procedure, from the suite to the report
 - `trainer`     one run: evaluations, saving, resuming
+- `steps`       what every procedure does around its steps: count, log, evaluate, save, stop
 - `loop`        the optimizer steps: exact under accumulation, several processes, and resume
 - `optim`       AdamW with layer-wise rates, warm-up and linear decay
 - `checkpoint`  the self-contained checkpoint folder, written whole or not at all

@@ -73,8 +73,15 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     """Read and check a checkpoint folder.
 
     Raises:
-        PetMtlError: no checkpoint, one of a newer format, or a damaged one.
+        PetMtlError: no checkpoint, one of a newer format, or a damaged one; it may not be read.
     """
+    try:
+        return _read_checkpoint(folder)
+    except OSError as error:
+        raise PetMtlError(f"cannot be read: {error.strerror or error}", where=str(error.filename or folder)) from error
+
+
+def _read_checkpoint(folder: Path) -> Checkpoint:
     recover_folder(folder)
     manifest_file = folder / MANIFEST
     if not folder.is_dir() or not manifest_file.is_file():

@@ -6,7 +6,6 @@ losses are divided by the rows of the whole step, so they change nothing but mem
 """
 
 import contextlib
-import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +17,6 @@ from torch import Tensor
 from pet_mtl.cloze.collate import Batch, collate
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.console import bar
 from pet_mtl.data.sampling import Schedule, split_step
 from pet_mtl.errors import RunError
 from pet_mtl.model.cloze_model import ClozeModel
@@ -26,9 +24,9 @@ from pet_mtl.model.hardware import Machine
 from pet_mtl.objectives.label_loss import label_loss
 from pet_mtl.scoring.scorer import Throughput
 from pet_mtl.spec.settings import TrainSettings
-from pet_mtl.training.interrupt import Interrupted, StopSignals
 from pet_mtl.training.optim import build_optimizer, rate_factor, set_rates
 from pet_mtl.training.state import Progress
+from pet_mtl.training.steps import run_steps
 
 LOG_EVERY = 10  # steps
 SAVE_EVERY = 300.0  # seconds: what a killed run loses at most
@@ -72,13 +70,12 @@ class Loop:
         self.wrapped = accelerator.prepare(model)
         self.optimizer = build_optimizer(settings, model)
         self.throughput = Throughput()
-        epochs = [len(schedule.epoch(number)) for number in range(int(settings.epochs))]
-        self.total = schedule.steps(settings.epochs)
-        self.evaluation_steps = {sum(epochs[: number + 1]) for number in range(len(epochs))}
-        if settings.evaluate_every:
-            self.evaluation_steps = set(range(0, self.total, settings.evaluate_every))
-        self.total = min(self.total, settings.max_steps or self.total)
-        self.evaluation_steps.add(self.total)
+        ends = schedule.ends(settings.epochs, settings.max_steps)
+        self.total = ends[-1]
+        every = settings.evaluate_every
+        self.evaluation_steps = {*(range(0, self.total, every) if every else ends), self.total}
+        self._plans = schedule.from_step(progress.step)
+        self._window, self._epoch, self._factor = _Window(), 0, 0.0
 
     def run(
         self,
@@ -98,44 +95,23 @@ class Loop:
             Interrupted: Ctrl-C or SIGTERM came; the state was saved.
             RunError: the loss is not a number; the state was not saved.
         """
-        saved, window, progress = time.monotonic(), _Window(), self.progress
-        warm, note = False, ""
-        plans = self.schedule.from_step(progress.step)
-        with StopSignals() as signals, bar("training", self.total, progress.step) as shown:
-            while progress.step < self.total:
-                start, tokens = time.perf_counter(), progress.tokens
-                epoch, plan = next(plans)
-                rate = self._step(plan, window)
-                progress.step += 1
-                progress.rows += len(plan.items)
-                seconds = time.perf_counter() - start
-                progress.seconds += seconds
-                if warm:  # the first step pays for start-up
-                    self.throughput.rows += len(plan.items)
-                    self.throughput.tokens += progress.tokens - tokens
-                    self.throughput.seconds += seconds
-                warm = True
-                evaluates = progress.step in self.evaluation_steps
-                stops = self._anyone(signals.wanted)
-                saves = evaluates or stops or self._anyone(time.monotonic() - saved > SAVE_EVERY)
-                if saves or progress.step % LOG_EVERY == 0:
-                    record = self._record(epoch, rate, window)
-                    if saves:
-                        self._require_numbers(torch.nn.utils.get_total_norm(self.model.parameters()))
-                    log(record)
-                    window = _Window()
-                    mean = sum(record["loss"].values()) / len(record["loss"])
-                    note = f"loss {mean:.3f}  {self.throughput.to_json()['samples_per_second']:.0f} rows/s"
-                shown.advance(1, note)
-                if evaluates:
-                    progress.finished = evaluate() or progress.step == self.total
-                if saves:
-                    save()
-                    saved = time.monotonic()
-                if progress.finished:
-                    return
-                if stops:
-                    raise Interrupted(f"stopped after step {progress.step} of {self.total}; the state is saved")
+        run_steps(self, evaluate=evaluate, save=save, log=log, log_every=LOG_EVERY, save_every=SAVE_EVERY)
+
+    def step(self) -> int:
+        """Do one optimizer step and return its rows."""
+        self._epoch, plan = next(self._plans)
+        self._factor = self._step(plan, self._window)
+        return len(plan.items)
+
+    def evaluates(self) -> bool:
+        return self.progress.step in self.evaluation_steps
+
+    def over(self) -> bool:
+        return False
+
+    def note(self, record: dict[str, Any]) -> str:
+        mean = sum(record["loss"].values()) / len(record["loss"])
+        return f"loss {mean:.3f}  {self.throughput.to_json()['samples_per_second']:.0f} rows/s"
 
     def _step(self, plan: Any, window: _Window) -> float:
         """Do one optimizer step and return the learning rate's factor."""
@@ -183,19 +159,22 @@ class Loop:
                 window.rows[task] += len(group.labels)
         return total
 
-    def _record(self, epoch: int, factor: float, window: _Window) -> dict[str, Any]:
-        """Return a log line, the losses averaged over all processes' rows."""
+    def record(self, *, whole: bool) -> dict[str, Any]:
+        """Return a log line over the steps since the last one, the losses averaged over all processes' rows."""
+        window, self._window = self._window, _Window()
         tasks = list(self.schedule.draws)
         sums = torch.stack([window.loss.get(t, torch.zeros((), device=self.machine.device)).double() for t in tasks])
         rows = torch.tensor([window.rows[t] for t in tasks], dtype=torch.float64, device=self.machine.device)
         if self.accelerator.num_processes > 1:
             sums, rows = self.accelerator.reduce(sums), self.accelerator.reduce(rows)
         self._require_numbers(sums)
+        if whole:
+            self._require_numbers(torch.nn.utils.get_total_norm(self.model.parameters()))
         return {
             "step": self.progress.step,
-            "epoch": epoch,
+            "epoch": self._epoch,
             "loss": {t: round(float(s / n), 5) for t, s, n in zip(tasks, sums, rows, strict=True) if n},
-            "learning_rate": self.settings.learning_rate * factor,
+            "learning_rate": self.settings.learning_rate * self._factor,
             "rows": self.progress.rows,
             "seconds": round(self.progress.seconds, 3),
         }
@@ -208,7 +187,7 @@ class Loop:
                 hint="lower `train.learning_rate` or set `train.precision: fp32`; the last saved state is unharmed",
             )
 
-    def _anyone(self, flag: bool) -> bool:
+    def anyone(self, flag: bool) -> bool:
         """Return whether any process says yes, so that all do the same."""
         if self.accelerator.num_processes == 1:
             return flag

@@ -1,18 +1,28 @@
 """AdamW with no-decay groups and layer-wise learning rates; warm-up, then linear decay."""
 
+import math
 import re
 from collections import defaultdict
-from typing import Any
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import nn
 
-from pet_mtl.spec.settings import TrainSettings
-
 _LAYER = re.compile(r"\.layers?\.(\d+)\.")
 
 
-def build_optimizer(settings: TrainSettings, model: nn.Module) -> torch.optim.AdamW:
+class RateSettings(Protocol):
+    """The settings that an optimizer is built from."""
+
+    @property
+    def learning_rate(self) -> float: ...
+    @property
+    def layer_decay(self) -> float: ...
+    @property
+    def weight_decay(self) -> float: ...
+
+
+def build_optimizer(settings: RateSettings, model: nn.Module) -> torch.optim.AdamW:
     """Group the parameters by layer and decay, and return AdamW over them.
 
     The rate of depth `d` is `learning_rate * layer_decay ** (top - d)`: embeddings have depth 0, layers 1 to `n`, the
@@ -63,16 +73,20 @@ def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
         group["lr"] = group["peak"] * factor
 
 
-def rate_factor(step: int, total: int, warmup: float) -> float:
-    """Return the learning rate of a step (from 0) as a factor of its peak: linear up, linear down to 0 after the last.
+def rate_factor(step: float, total: int, warmup: float, schedule: Literal["linear", "cosine"] = "linear") -> float:
+    """Return the learning rate of a step (from 0) as a factor of its peak: linear up, then down to 0 after the last.
 
     Args:
         warmup: below 1 a share of `total`, from 1 a number of steps.
+        schedule: how it falls.
 
     >>> [rate_factor(step, total=4, warmup=2) for step in range(4)]
     [0.5, 1.0, 1.0, 0.5]
+    >>> [round(rate_factor(step, total=5, warmup=1, schedule="cosine"), 2) for step in range(5)]
+    [1.0, 1.0, 0.85, 0.5, 0.15]
     """
     rise = warmup if warmup >= 1 else warmup * total
     if step + 1 <= rise:
         return (step + 1) / rise
-    return min(1.0, max(0.0, (total - step) / max(1.0, total - rise)))  # `rise` may be broken, `step` is not
+    left = min(1.0, max(0.0, (total - step) / max(1.0, total - rise)))  # `rise` may be broken, `step` is not
+    return left if schedule == "linear" else (1 - math.cos(math.pi * left)) / 2

@@ -5,28 +5,31 @@ import os
 from pathlib import Path
 from typing import Any, TextIO
 
-from pet_mtl.atomic import sweep_folder, write_errors, write_text
+from pet_mtl.atomic import recover_folder, sweep_folder, write_errors, write_text
 from pet_mtl.errors import PetMtlError
+from pet_mtl.spec.suite import Suite
+from pet_mtl.training.checkpoint import read_checkpoint
 from pet_mtl.training.tensorboard import TensorBoard
 
 
 class RunFolder:
     """The output folder of a training run, locked while the run lives.
 
-    Layout: `checkpoint/` (the best), `last/` (for `--resume`), `metrics.jsonl`, `report.html`.
+    Layout: `checkpoint/` (the best) or what `kept` names, `last/` (for `--resume`), `metrics.jsonl`, `report.html`.
 
     Args:
         path: made where it is missing.
         resume: go on with the run that is there.
+        kept: name of the folder that the run is for.
 
     Raises:
         PetMtlError: another run holds the folder; it already holds a run and `resume` is off, or none and it is on;
             it cannot be written.
     """
 
-    def __init__(self, path: Path, *, resume: bool) -> None:
+    def __init__(self, path: Path, *, resume: bool, kept: str = "checkpoint") -> None:
         self.path = path
-        self.checkpoint = path / "checkpoint"
+        self.checkpoint = path / kept
         self.last = path / "last"
         self.metrics = path / "metrics.jsonl"
         self.report = path / "report.html"
@@ -34,7 +37,7 @@ class RunFolder:
         with write_errors(path):
             if resume and not path.is_dir():
                 raise PetMtlError("there is no run to resume", where=str(path), hint="leave `--resume` out")
-            self._made = not path.exists()
+            self._made = [folder for folder in (path, *path.parents) if not folder.exists()]
             path.mkdir(parents=True, exist_ok=True)
             self._lock: TextIO | None = (path / ".lock").open("a")  # not "w": another run's number may stand in it
         try:
@@ -54,14 +57,7 @@ class RunFolder:
         for folder in (self.checkpoint, self.last):
             sweep_folder(folder)
         if resume and not self.last.exists():
-            held = self.checkpoint.exists()
-            raise PetMtlError(
-                "there is no saved state to go on from: the run was stopped too early"
-                if held
-                else "there is no run to resume",
-                where=str(self.path),
-                hint="train again in another folder with `--out DIR`" if held else "leave `--resume` out",
-            )
+            raise _nothing_to_resume(self.path)
         if not resume and (self.checkpoint.exists() or self.last.exists()):
             raise PetMtlError(
                 "the folder already holds a run",
@@ -95,14 +91,37 @@ class RunFolder:
         write_text(self.metrics, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept))
 
     def close(self) -> None:
-        """Give the folder back; one that this run made and left empty goes away."""
+        """Give the folder back; folders that this run made and left empty go away."""
         self._board.close()
         if self._lock is not None:
             self._lock.close()
             (self.path / ".lock").unlink(missing_ok=True)
             self._lock = None
-        if self._made and self.path.is_dir() and not any(self.path.iterdir()):
-            self.path.rmdir()
+        for folder in self._made:
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
+
+def _nothing_to_resume(path: Path) -> PetMtlError:
+    held = (path / "checkpoint").exists()
+    return PetMtlError(
+        "there is no saved state to go on from: the run was stopped too early" if held else "there is no run to resume",
+        where=str(path),
+        hint="train again in another folder with `--out DIR`" if held else "leave `--resume` out",
+    )
+
+
+def stored_suite(path: Path) -> Suite:
+    """Return the suite of the run in a folder.
+
+    Raises:
+        PetMtlError: there is no run to go on with, or its state is damaged.
+    """
+    with write_errors(path):
+        recover_folder(path / "last")
+        if not (path / "last").exists():
+            raise _nothing_to_resume(path)
+    return read_checkpoint(path / "last").suite
 
 
 def _lock(file: TextIO, path: Path) -> None:

@@ -15,6 +15,7 @@ from pet_mtl.model.backbone import check_length, load_masked_lm, load_tokenizer,
 from pet_mtl.model.hardware import Machine
 from pet_mtl.report.build import report_data
 from pet_mtl.report.page import write_report
+from pet_mtl.resources import bundled_backbone
 from pet_mtl.scoring.score import score_rows
 from pet_mtl.spec.suite import Suite
 from pet_mtl.training.outputs import RunFolder
@@ -80,17 +81,17 @@ def train(suite: Suite, out: Path, *, resume: bool = False, skip_bad_rows: int =
     settings = suite.train
     machine = Machine.choose(settings.precision, settings.attention, accelerator.device)
     say(f"machine: {machine}")
-    data = load_suite_data(suite, skip_bad_rows=skip_bad_rows)
-    _describe(data)
-    folder = resolve_model(suite.model, Path(suite.source).parent)
-    tokenizer = PieceTokenizer(load_tokenizer(folder))
-    mlm = load_masked_lm(folder, attention=machine.attention.value, dropout=settings.dropout)
-    check_length(mlm, settings.max_length)
-    prompts = encode_suite(suite.tasks, {n: d.train for n, d in data.items()}, tokenizer, settings.max_length)
-    dev_rows = {name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)}
-    dev = encode_suite(suite.tasks, dev_rows, tokenizer, settings.max_length) if dev_rows else None
+    suite = with_absolute_model(suite)
     run = RunFolder(out, resume=resume) if accelerator.is_main_process else None
     try:
+        tokenizer, mlm = _load(suite, machine)
+        data = load_suite_data(suite, skip_bad_rows=skip_bad_rows)
+        _describe(data)
+        prompts = encode_suite(suite.tasks, {n: d.train for n, d in data.items()}, tokenizer, settings.max_length)
+        dev_rows = {name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)}
+        dev = encode_suite(suite.tasks, dev_rows, tokenizer, settings.max_length) if dev_rows else None
+        if dev is None and settings.early_stop:
+            say("warning: `train.early_stop` does nothing without dev rows")
         trainer = Trainer(suite, out, run, accelerator, machine, tokenizer, mlm, prompts, dev, dev_rows)
         log_probs = trainer.run(resume)
         rates = trainer.loop.throughput.to_json()
@@ -123,6 +124,26 @@ def train(suite: Suite, out: Path, *, resume: bool = False, skip_bad_rows: int =
     finally:
         if run is not None:
             run.close()
+
+
+def with_absolute_model(suite: Suite) -> Suite:
+    """Return the suite with a model folder named from the root, so that a run can go on from any working directory.
+
+    Raises:
+        PetMtlError: there is no such model.
+    """
+    folder = resolve_model(suite.model, Path(suite.source).parent)
+    if bundled_backbone(suite.model) or not Path(folder).is_dir():
+        return suite
+    return suite.model_copy(update={"model": str(Path(folder).resolve())})
+
+
+def _load(suite: Suite, machine: Machine) -> tuple[PieceTokenizer, Any]:
+    folder = resolve_model(suite.model)
+    tokenizer = PieceTokenizer(load_tokenizer(folder))
+    mlm = load_masked_lm(folder, attention=machine.attention.value, dropout=suite.train.dropout)
+    check_length(mlm, suite.train.max_length)
+    return tokenizer, mlm
 
 
 def _facts(result: TrainResult, progress: Progress, machine: Machine) -> list[tuple[str, str]]:

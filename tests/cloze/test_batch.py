@@ -61,7 +61,7 @@ def test_no_items() -> None:
     assert list(cut_batches(prompts, np.array([], dtype=np.int64), 64)) == []
 
 
-@pytest.mark.parametrize(("length", "rounded"), [(1, 8), (8, 8), (9, 16), (128, 128)])
+@pytest.mark.parametrize(("length", "rounded"), [(0, 0), (1, 4), (4, 4), (8, 8), (9, 12), (128, 128)])
 def test_round_up(length: int, rounded: int) -> None:
     assert round_up(length) == rounded
 
@@ -70,5 +70,5 @@ def test_the_masks_of_the_longest_word_count() -> None:
     prompts = make_prompts([4, 4], [0, 1], [(1, 1), (1, 6)])
     assert prompts.lengths.tolist() == [5, 10]
     (plan, other) = cut_batches(prompts, np.arange(2), 16)
-    assert (plan.items.tolist(), plan.length, plan.rows) == ([1], 16, 2)
+    assert (plan.items.tolist(), plan.length, plan.rows) == ([1], 12, 2)
     assert (other.items.tolist(), other.length) == ([0], 8)

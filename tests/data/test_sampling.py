@@ -152,9 +152,9 @@ def test_number_of_steps(epochs: float) -> None:
     sizes = [len(of.epoch(number)) for number in range(4)]
     whole = int(epochs)
     rest = epochs - whole
-    assert of.steps(epochs) == sum(sizes[:whole]) + (max(1, round(rest * sizes[whole])) if rest else 0)
+    assert of.ends(epochs)[-1] == sum(sizes[:whole]) + (max(1, round(rest * sizes[whole])) if rest else 0)
     if not rest:
-        assert [epoch for epoch, _ in islice(of.from_step(0), of.steps(epochs) + 1)][-2:] == [whole - 1, whole]
+        assert [epoch for epoch, _ in islice(of.from_step(0), of.ends(epochs)[-1] + 1)][-2:] == [whole - 1, whole]
 
 
 @given(count=st.integers(1, 40), parts=st.integers(1, 12), spare=st.integers(0, 8))

@@ -1,0 +1,107 @@
+"""`pet-mtl pretrain`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pet_mtl.cli.options import DataRoot, Json, pattern_file
+from pet_mtl.errors import PetMtlError
+
+
+def pretrain(
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILES]...", help="More corpus files, as the shell expands them.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="M", help="Masked language model to go on from: name, folder, hub name.")
+    ] = None,
+    from_scratch: Annotated[
+        Path | None, typer.Option(metavar="RECIPE", help="Begin a new model, and its vocabulary, by a YAML recipe.")
+    ] = None,
+    corpus: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILES", help="Text files and globs: txt, jsonl, parquet; also gz, xz, zst, bz2."),
+    ] = None,
+    text_key: Annotated[str, typer.Option(metavar="KEY", help="Where json lines and parquet hold the text.")] = "text",
+    patterns: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Pattern file, for --task-text and --masking pattern.")
+    ] = None,
+    task_text: Annotated[
+        bool, typer.Option("--task-text", help="Train on the suite's training and unlabelled texts.")
+    ] = False,
+    data_root: DataRoot = None,
+    masking: Annotated[str, typer.Option(help="random, whole-word, selective or pattern.")] = "random",
+    scorer: Annotated[
+        Path | None, typer.Option(metavar="CHECKPOINT", help="Says which pieces matter, for --masking selective.")
+    ] = None,
+    override: Annotated[
+        list[str] | None, typer.Option("-s", "--set", metavar="KEY=VALUE", help="Set a key: -s max_minutes=30")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Output folder. [default: runs/pretrain-1, …]")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where tokenised corpora are kept. [default: OUT/cache]")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in `--out`.")] = False,
+    json_: Json = False,
+) -> None:
+    """Train a masked language model on text: take one further, or begin a new one."""
+    from pet_mtl.model.hardware import keep_freed_memory
+
+    keep_freed_memory()
+    from typing import cast, get_args
+
+    from pet_mtl.console import say
+    from pet_mtl.pretraining.folders import read_last
+    from pet_mtl.pretraining.recipe import load_recipe
+    from pet_mtl.pretraining.request import PretrainRequest
+    from pet_mtl.pretraining.run import pretrain as run
+    from pet_mtl.pretraining.settings import Masking, settings_from
+    from pet_mtl.training.interrupt import Interrupted
+    from pet_mtl.training.outputs import next_run_folder
+
+    sources = (*(corpus or ()), *(files or ()))
+    if masking not in get_args(Masking):
+        raise PetMtlError(
+            f"unknown masking `{masking}`", where="--masking", hint=f"one of {', '.join(get_args(Masking))}"
+        )
+    if resume and out is None:
+        raise PetMtlError("`--resume` needs the folder of the run", hint="add `--out DIR`")
+    if resume and out is not None and not (model or from_scratch or sources or patterns):
+        if override or scorer or task_text:
+            raise PetMtlError(
+                "`--resume` alone goes on with the stored options", hint="leave the others out, or give all of them"
+            )
+        request = read_last(out / "last").request
+    else:
+        recipe = load_recipe(from_scratch, override or ()) if from_scratch else None
+        request = PretrainRequest(
+            model=model,
+            recipe=recipe,
+            corpus=sources,
+            text_key=text_key,
+            patterns=None if patterns is None else pattern_file(patterns),
+            data_root=data_root,
+            task_text=task_text,
+            masking=cast(Masking, masking),
+            scorer=scorer,
+            settings=recipe.train if recipe else settings_from(override or ()),
+            cache=cache,
+        )
+    folder = out or next_run_folder("pretrain")
+    try:
+        result = run(request, folder, resume=resume)
+    except Interrupted as stopped:
+        raise Interrupted(str(stopped), hint=f"go on with: pet-mtl pretrain --resume --out {folder}") from None
+    if json_:
+        typer.echo(json.dumps(result.to_json(), ensure_ascii=False))
+    if result.held_out is not None:
+        say(f"held-out loss {result.held_out.loss:.4f}, accuracy {result.held_out.accuracy:.2%}")
+    say(
+        f"trained {result.steps} steps, {result.tokens:,} tokens in {result.seconds:.0f} s "
+        f"({result.tokens_per_second:,.0f} tokens/s, {result.peak_memory_gb:.2f} GB)"
+    )
+    say(f"model: {folder / 'model'}")

@@ -1,0 +1,116 @@
+"""The folders that a pre-training run writes: the model, and the state that `--resume` goes on from."""
+
+import copy
+import json
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+
+from pet_mtl.atomic import new_folder, recover_folder
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.errors import PetMtlError
+from pet_mtl.model.backbone import quiet_transformers
+from pet_mtl.pretraining.request import PretrainRequest
+from pet_mtl.training.state import Progress, read_progress, write_state
+
+_REQUEST = "pretrain.json"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A run that can be gone on with."""
+
+    request: PretrainRequest
+    progress: Progress
+
+
+def write_model(folder: Path, mlm: Any, tokenizer: PieceTokenizer, *, half: bool, facts: dict[str, Any]) -> None:
+    """Write an ordinary transformers folder, in place of one that is there.
+
+    Args:
+        half: store fp16 weights.
+        facts: how it was made, for people and model cards: `pretraining.json`.
+    """
+    with new_folder(folder) as temporary:
+        _fill(temporary, copy.deepcopy(mlm).half() if half else mlm, tokenizer)
+        libraries = ("pet-mtl", "torch", "transformers")
+        text = json.dumps(facts | {"versions": {name: version(name) for name in libraries}}, indent=1)
+        (temporary / "pretraining.json").write_text(text + "\n", encoding="utf-8")
+
+
+def write_last(
+    folder: Path,
+    mlm: Any,
+    tokenizer: PieceTokenizer,
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    stored: Stored,
+) -> None:
+    """Write the state of a run, itself a transformers folder."""
+    with new_folder(folder) as temporary:
+        write_state(temporary, model, optimizer, stored.progress)
+        _fill(temporary, mlm, tokenizer)
+        text = stored.request.model_dump_json(indent=1)
+        (temporary / _REQUEST).write_text(text + "\n", encoding="utf-8")
+
+
+def read_last(folder: Path) -> Stored:
+    """Read the request and the counters of a stored run.
+
+    Raises:
+        PetMtlError: there is none, or it is damaged.
+    """
+    recover_folder(folder)
+    file = folder / _REQUEST
+    if not file.is_file():
+        raise PetMtlError("there is no pre-training run to resume", where=str(folder), hint="leave `--resume` out")
+    try:
+        request = PretrainRequest.model_validate_json(file.read_text(encoding="utf-8"))
+    except (ValidationError, ValueError, OSError) as error:
+        raise PetMtlError("the stored options are damaged", where=str(file), hint="train without `--resume`") from error
+    return Stored(request, read_progress(folder))
+
+
+def load_weights(folder: Path, mlm: Any) -> None:
+    """Load the weights of a stored run.
+
+    Raises:
+        PetMtlError: they are missing, damaged or of another model.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    file = folder / "model.safetensors"
+    try:
+        found = mlm.load_state_dict(load_file(file), strict=False)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise PetMtlError("the saved weights are damaged or of another model", where=str(file)) from error
+    if found.unexpected_keys:
+        raise PetMtlError("the saved weights are of another model", where=str(file))
+
+
+def differences(now: PretrainRequest, then: PretrainRequest) -> list[str]:
+    """Return the options that make it another run; files may have moved, their content is compared elsewhere."""
+    settings = now.settings.model_dump(), then.settings.model_dump()
+    changed = [key for key, value in settings[0].items() if value != settings[1][key]]
+    for key in ("masking", "text_key", "task_text"):
+        if getattr(now, key) != getattr(then, key):
+            changed.append(key)
+    shapes = [
+        None if request.recipe is None else request.recipe.model_dump(include={"model", "vocabulary"})
+        for request in (now, then)
+    ]
+    return changed + (["recipe"] if shapes[0] != shapes[1] else [])
+
+
+def _fill(folder: Path, mlm: Any, tokenizer: PieceTokenizer) -> None:
+    with quiet_transformers():
+        mlm.save_pretrained(folder)
+    tokenizer.tokenizer.save_pretrained(folder)
+    backend = getattr(tokenizer.tokenizer, "backend_tokenizer", None)
+    if backend is not None and type(backend.model).__name__ == "WordPiece":
+        backend.model.save(str(folder))  # vocab.txt, which tools other than transformers 5 look for

@@ -1,0 +1,234 @@
+"""The optimizer steps of pre-training, and the held-out figures.
+
+A step's loss is the mean over its masked pieces. Masks, order and dropout are functions of the seed and the step, so a
+stopped run that is gone on with ends where an unbroken one ends.
+"""
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from pet_mtl.cloze.batch import BatchPlan
+from pet_mtl.console import bar
+from pet_mtl.data.sampling import split_step
+from pet_mtl.errors import RunError
+from pet_mtl.model.hardware import Machine
+from pet_mtl.pretraining.draws import Draws
+from pet_mtl.pretraining.masking.corrupt import corrupt
+from pet_mtl.pretraining.masking.take import BoolArray
+from pet_mtl.pretraining.mlm_model import MlmBatch, MlmModel, mlm_batch
+from pet_mtl.pretraining.rows import LABEL_WORD, PieceRows, RowBatch
+from pet_mtl.pretraining.schedule import RowSchedule, cut_rows
+from pet_mtl.pretraining.settings import PretrainSettings
+from pet_mtl.scoring.scorer import Throughput
+from pet_mtl.training.optim import build_optimizer, rate_factor, set_rates
+from pet_mtl.training.state import Progress
+
+Strategy = Callable[[RowBatch, Draws, float], BoolArray]
+LOG_EVERY = 10  # steps
+HELD_OUT_SEED = 20_190_524  # of no run: the held-out masks are always the same
+
+
+@dataclass(frozen=True)
+class Masker:
+    """How rows become masked batches.
+
+    Attributes:
+        strategy: which pieces are predicted.
+        rate: what share.
+        mask_id: id of the mask.
+        replacements: ids that a piece may be replaced by.
+    """
+
+    strategy: Strategy
+    rate: float
+    mask_id: int
+    replacements: npt.NDArray[np.int64]
+
+    def __call__(self, rows: PieceRows, plan: BatchPlan, seed: int, epoch: int) -> MlmBatch:
+        """Return a masked batch, a function of its arguments; a row's masks do not depend on its batch."""
+        batch = rows.batch(plan.items, plan.length, plan.rows)
+        draws = Draws(seed, epoch, batch.numbers)
+        chosen = self.strategy(batch, draws, self.rate)
+        always = None if batch.marks is None else batch.marks == LABEL_WORD
+        corrupted = corrupt(
+            batch.ids, chosen, draws, mask_id=self.mask_id, replacements=self.replacements, always_mask=always
+        )
+        return mlm_batch(batch, corrupted, chosen)
+
+
+class PretrainLoop:
+    """Train a masked language model over rows.
+
+    Args:
+        model: the model; wrapped for several processes here.
+        rows: training rows.
+        masker: the run's masking.
+        settings: of the run.
+        machine: where it runs.
+        accelerator: accelerate's, for several processes.
+        progress: where to go on.
+    """
+
+    def __init__(
+        self,
+        model: MlmModel,
+        rows: PieceRows,
+        masker: Masker,
+        settings: PretrainSettings,
+        machine: Machine,
+        accelerator: Any,
+        progress: Progress,
+    ) -> None:
+        self.model, self.rows, self.masker, self.settings = model, rows, masker, settings
+        self.machine, self.accelerator, self.progress = machine, accelerator, progress
+        self.wrapped = accelerator.prepare(model)
+        self.optimizer = build_optimizer(settings, model)
+        self.throughput = Throughput()
+        self.schedule = RowSchedule(rows.lengths, batch_tokens=settings.batch_tokens, seed=settings.seed)
+        self.total = self.schedule.steps(settings.epochs, settings.max_steps)
+        self._steps: Iterator[tuple[int, BatchPlan, bool, list[MlmBatch]]] | None = None
+        self._sums = torch.zeros(3, dtype=torch.float64, device=machine.device)  # loss, right, masked
+        self._epoch, self._factor, self._epoch_ends = 0, 0.0, False
+
+    def step(self) -> int:
+        """Do one optimizer step and return its rows."""
+        settings, accelerator, progress = self.settings, self.accelerator, self.progress
+        world, rank = accelerator.num_processes, accelerator.process_index
+        if self._steps is None:
+            self._steps = self._prepared(progress.step)
+        self._epoch, plan, self._epoch_ends, pieces = next(self._steps)
+        # Dropout becomes a function of the step, so a resumed run needs no random state.
+        torch.manual_seed((settings.seed * 1_000_003 + progress.step) * 1_000 + rank)
+        self._factor = rate_factor(self.position, self.total, settings.warmup, settings.schedule)
+        set_rates(self.optimizer, self._factor)
+        masked = self._everyone(sum(piece.masked for piece in pieces))
+        self.model.train()
+        for number, piece in enumerate(pieces):
+            batch = piece.to(self.machine.device)
+            with accelerator.no_sync(self.wrapped) if number + 1 < len(pieces) else contextlib.nullcontext():
+                with self.machine.autocast():
+                    loss, right = self.wrapped(batch)
+                accelerator.backward(loss * (world / max(1.0, masked)))
+            self._sums += torch.stack([loss.detach().double(), right.double(), right.new_tensor(batch.masked).double()])
+        progress.tokens += int(self._everyone(sum(piece.tokens for piece in pieces)))
+        if settings.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return len(plan.items)
+
+    @property
+    def position(self) -> float:
+        """Where the run stands on the way from 0 to `total`: by steps, or by time where that runs out first."""
+        limit = self.settings.max_minutes
+        by_time = 0.0 if limit is None else self.progress.seconds / (limit * 60) * self.total
+        return max(float(self.progress.step), by_time)
+
+    def _prepared(self, step: int) -> Iterator[tuple[int, BatchPlan, bool, list[MlmBatch]]]:
+        """Yield each step with this process's batches; beside a GPU they are made ahead of time."""
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+
+        def build(epoch: int, plan: BatchPlan) -> list[MlmBatch]:
+            pieces = split_step(plan, self.settings.accumulate * world)
+            own = [self.masker(self.rows, piece, self.settings.seed, epoch) for piece in pieces[rank::world]]
+            # every process must take part in every exchange: one without a piece gets one that counts nothing
+            return own or [self.masker(self.rows, pieces[0], self.settings.seed, epoch).without_targets()]
+
+        steps = self.schedule.from_step(step)
+        if self.machine.device.type != "cuda":
+            for epoch, plan, last in steps:
+                yield epoch, plan, last, build(epoch, plan)
+        waiting: deque[tuple[int, BatchPlan, bool, Future[list[MlmBatch]]]] = deque()
+        with ThreadPoolExecutor(4) as pool:
+            for epoch, plan, last in steps:
+                waiting.append((epoch, plan, last, pool.submit(build, epoch, plan)))
+                if len(waiting) >= 8:
+                    first = waiting.popleft()
+                    yield *first[:3], first[3].result()
+
+    def record(self, *, whole: bool) -> dict[str, Any]:
+        """Return a log line over the steps since the last one."""
+        sums = self.accelerator.reduce(self._sums) if self.accelerator.num_processes > 1 else self._sums
+        values = torch.cat([sums, torch.nn.utils.get_total_norm(self.model.parameters())[None]]) if whole else sums
+        if not bool(values.isfinite().all()):
+            raise RunError(
+                f"the loss is not a number any more (step {self.progress.step})",
+                hint="lower `learning_rate` or set `precision=fp32`; the last saved state is unharmed",
+            )
+        loss, right, masked = sums.tolist()
+        self._sums = torch.zeros_like(self._sums)
+        return {
+            "step": self.progress.step,
+            "epoch": self._epoch,
+            "loss": round(loss / max(1.0, masked), 5),
+            "accuracy": round(right / max(1.0, masked), 5),
+            "learning_rate": self.settings.learning_rate * self._factor,
+            "rows": self.progress.rows,
+            "tokens": self.progress.tokens,
+            "seconds": round(self.progress.seconds, 3),
+        }
+
+    def note(self, record: dict[str, Any]) -> str:
+        rate = self.throughput.to_json()["tokens_per_second"]
+        return f"loss {record['loss']:.3f}  accuracy {record['accuracy']:.1%}  {rate:,.0f} tokens/s"
+
+    def evaluates(self) -> bool:
+        every = self.settings.evaluate_every
+        return self._epoch_ends if every is None else self.progress.step % every == 0
+
+    def over(self) -> bool:
+        limit = self.settings.max_minutes
+        return limit is not None and self.anyone(self.progress.seconds >= limit * 60)
+
+    def anyone(self, flag: bool) -> bool:
+        return self._everyone(float(flag)) > 0
+
+    def _everyone(self, number: float) -> float:
+        """Return the sum over all processes."""
+        if self.accelerator.num_processes == 1:
+            return number
+        # fp64: token counts beyond 2^24 must stay exact
+        return float(self.accelerator.reduce(torch.tensor(number, dtype=torch.float64, device=self.machine.device)))
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Figures of text that was never trained on: mean loss and accuracy at the masked pieces."""
+
+    loss: float
+    accuracy: float
+    masked: int
+
+    def to_json(self) -> dict[str, float | int]:
+        return {"loss": round(self.loss, 5), "accuracy": round(self.accuracy, 5), "masked": self.masked}
+
+
+@torch.inference_mode()
+def measure(model: MlmModel, rows: PieceRows, masker: Masker, machine: Machine, accelerator: Any) -> HeldOut:
+    """Measure a model on held-out rows, whose masks are the same in every run."""
+    was_training = model.training
+    model.eval()
+    plans = list(cut_rows(rows.lengths, np.arange(len(rows)), 4096))
+    own = plans[accelerator.process_index :: accelerator.num_processes]
+    sums: Tensor = torch.zeros(3, dtype=torch.float64, device=machine.device)
+    with bar("held-out text", len(own)) as shown:
+        for plan in own:
+            batch = masker(rows, plan, HELD_OUT_SEED, 0).to(machine.device)
+            with machine.autocast():
+                loss, right = model(batch)
+            sums += torch.stack([loss.double(), right.double(), right.new_tensor(batch.masked).double()])
+            shown.advance(1)
+    if accelerator.num_processes > 1:
+        sums = accelerator.reduce(sums)
+    model.train(was_training)
+    loss_sum, right_sum, masked = sums.tolist()
+    return HeldOut(loss_sum / max(1.0, masked), right_sum / max(1.0, masked), int(masked))

@@ -1,0 +1,220 @@
+"""What a run trains on: the model with its tokenizer, and the rows, held-out ones apart."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.console import say
+from pet_mtl.data.rows import Rows
+from pet_mtl.data.suite_data import load_suite_data
+from pet_mtl.errors import PetMtlError
+from pet_mtl.model.backbone import check_length, load_masked_lm, load_tokenizer, resolve_model
+from pet_mtl.model.hardware import Machine
+from pet_mtl.pretraining.cache import Cache, open_or_build
+from pet_mtl.pretraining.corpus import Corpus, find_corpus
+from pet_mtl.pretraining.importance import mark_important
+from pet_mtl.pretraining.marker import mark_rows, store_marks, stored_marks, train_marker
+from pet_mtl.pretraining.pattern_rows import pattern_rows
+from pet_mtl.pretraining.pieces import tokenizer_digest
+from pet_mtl.pretraining.recipe import build_mlm
+from pet_mtl.pretraining.request import PretrainRequest
+from pet_mtl.pretraining.rows import PieceRows, pack_rows
+from pet_mtl.pretraining.task_text import TaskText, training_rows
+from pet_mtl.pretraining.vocabulary import check_vocabulary, vocabulary_folder
+from pet_mtl.scoring.loaded import LoadedCheckpoint
+from pet_mtl.spec.suite import Suite, load_suite
+
+
+@dataclass(frozen=True)
+class Text:
+    """Where the text of a run comes from.
+
+    Attributes:
+        suite: of the pattern file, if one is given.
+        rows: the suite's rows that may be trained on, by task.
+        corpus: documents to tokenise; None for pattern-aware masking, whose text are the suite's prompts.
+        scorer: for selective masking.
+    """
+
+    suite: Suite | None
+    rows: Mapping[str, Sequence[Rows]]
+    corpus: Corpus | None
+    scorer: LoadedCheckpoint | None
+
+
+def find_text(request: PretrainRequest) -> Text:
+    """Find and check everything that is read, before anything is written.
+
+    Raises:
+        PetMtlError: a file is missing or wrong.
+    """
+    suite = None if request.patterns is None else load_suite(request.patterns, data_root=request.data_root)
+    rows: dict[str, list[Rows]] = {}
+    if suite is not None:
+        rows, left_out = training_rows(load_suite_data(suite), unlabelled=request.masking != "pattern")
+        if left_out:
+            say(f"{left_out} training rows with the text of a dev or test row are left out")
+    corpus: Corpus | None = find_corpus(request.corpus, request.text_key) if request.corpus else None
+    if request.task_text:
+        corpus = TaskText(tuple(part for parts in rows.values() for part in parts))
+    scorer = None if request.scorer is None else LoadedCheckpoint(request.scorer)
+    return Text(suite, rows, corpus, scorer)
+
+
+def load_model(request: PretrainRequest, text: Text, machine: Machine, place: Path) -> tuple[PieceTokenizer, Any]:
+    """Return the tokenizer and the model that training starts from.
+
+    Args:
+        place: the folder that caches are kept in; a new vocabulary goes there.
+
+    Raises:
+        PetMtlError: the model cannot be loaded; its vocabulary does not fit; the rows are too long for it.
+    """
+    settings, recipe = request.settings, request.recipe
+    if recipe is None:
+        name = request.model or (text.suite.model if text.suite else "")
+        base = Path(text.suite.source).parent if request.model is None and text.suite else None
+        folder = resolve_model(name, base)
+        tokenizer = PieceTokenizer(load_tokenizer(folder))
+        mlm = load_masked_lm(folder, attention=machine.attention.value, dropout=settings.dropout)
+        check_vocabulary(tokenizer.tokenizer, mlm, folder)
+        check_length(mlm, settings.max_length)
+        return tokenizer, mlm
+    spec, shape = recipe.vocabulary, recipe.model
+    if spec.tokenizer is not None:
+        folder = resolve_model(spec.tokenizer, Path(recipe.base))
+    elif text.corpus is None:
+        raise PetMtlError(
+            "there is no corpus to build a vocabulary from",
+            hint="set `vocabulary.tokenizer` to a tokenizer's folder, or give `--corpus FILES`",
+        )
+    else:
+        folder = str(vocabulary_folder(text.corpus, spec, shape.positions, place))
+    tokenizer = PieceTokenizer(load_tokenizer(folder))
+    return tokenizer, build_mlm(
+        shape,
+        tokenizer.vocab_size,
+        tokenizer.pad_id,
+        seed=settings.seed,
+        attention=machine.attention.value,
+        dropout=settings.dropout,
+    )
+
+
+@dataclass(frozen=True)
+class Material:
+    """The rows of a run.
+
+    Attributes:
+        train: rows to train on.
+        held_out: rows to measure on; may be none.
+        fingerprint: digest of both.
+    """
+
+    train: PieceRows
+    held_out: PieceRows
+    fingerprint: str
+
+
+def load_material(request: PretrainRequest, text: Text, tokenizer: PieceTokenizer, place: Path) -> Material:
+    """Return the rows, tokenising what is in no cache yet.
+
+    Raises:
+        PetMtlError: there is no usable text.
+    """
+    settings = request.settings
+    maskable = np.ones(tokenizer.vocab_size, bool)
+    maskable[tokenizer.tokenizer.all_special_ids] = False  # the unknown piece among them: nothing to learn
+    if request.masking == "pattern":
+        assert text.suite is not None
+        rows = pattern_rows(text.suite.tasks, text.rows, tokenizer, settings.max_length, maskable)
+        hashes = _hashes(rows)
+        kept = "pattern"
+    else:
+        assert text.corpus is not None
+        words = request.masking == "whole-word"
+        cache = open_or_build(text.corpus, tokenizer, place, words=words)
+        rows, hashes = _cached_rows(cache, tokenizer, settings.max_length, maskable, words=words)
+        kept = str(cache.key["corpus"])
+    if request.masking == "selective":
+        rows = _with_marks(request, text, rows, tokenizer, kept, place)
+    held = hashes < settings.held_out * 2**32
+    if held.all():
+        raise PetMtlError(
+            "the corpus is too small to hold a document out", hint="set `-s held_out=0`, or give more text"
+        )
+    digest = hashlib.sha256(f"{kept} {tokenizer_digest(tokenizer)} {len(rows)}".encode())
+    digest.update(rows.starts[:: max(1, len(rows) // 1000)].tobytes())
+    if kept == "pattern":
+        digest.update(np.ascontiguousarray(rows.pieces).tobytes())
+    return Material(_pick(rows, ~held), _pick(rows, held), digest.hexdigest())
+
+
+def _pick(rows: PieceRows, mask: npt.NDArray[np.bool_]) -> PieceRows:
+    return replace(rows, starts=rows.starts[mask], ends=rows.ends[mask])
+
+
+def _cached_rows(
+    cache: Cache, tokenizer: PieceTokenizer, max_length: int, maskable: npt.NDArray[np.bool_], *, words: bool
+) -> tuple[PieceRows, npt.NDArray[np.uint32]]:
+    room = max_length - len(tokenizer.start_ids) - len(tokenizer.end_ids)
+    starts, ends, document = pack_rows(np.asarray(cache.paragraphs), np.asarray(cache.documents), room)
+    rows = PieceRows(
+        pieces=cache.pieces,
+        starts=starts,
+        ends=ends,
+        before=tuple(tokenizer.start_ids),
+        after=tuple(tokenizer.end_ids),
+        maskable=maskable,
+        pad_id=tokenizer.pad_id,
+        words=cache.words if words else None,
+    )
+    return rows, np.asarray(cache.hashes)[document]
+
+
+def _hashes(rows: PieceRows) -> npt.NDArray[np.uint32]:
+    """Return a hash of each row's text, so that a row's patterns and repeats are held out together."""
+    texts = (
+        rows.pieces[start:end][rows.marks[start:end] == 1] if rows.marks is not None else rows.pieces[start:end]
+        for start, end in zip(rows.starts, rows.ends, strict=True)
+    )
+    digests = b"".join(hashlib.blake2b(text.tobytes(), digest_size=4).digest() for text in texts)
+    return np.frombuffer(digests, dtype="<u4")
+
+
+def _with_marks(
+    request: PretrainRequest, text: Text, rows: PieceRows, tokenizer: PieceTokenizer, corpus: str, place: Path
+) -> PieceRows:
+    scorer = text.scorer
+    assert scorer is not None
+    if tokenizer_digest(scorer.tokenizer) != tokenizer_digest(tokenizer):
+        raise PetMtlError(
+            "the scorer has another vocabulary than the model",
+            where=f"--scorer {request.scorer}",
+            hint="train the scorer from the model that is to be pre-trained",
+        )
+    weights = hashlib.sha256((scorer.folder / "model.safetensors").read_bytes()).hexdigest()
+    made_of = {
+        "corpus": corpus,
+        "tokenizer": tokenizer_digest(tokenizer),
+        "scorer": weights,
+        "max_length": request.settings.max_length,
+        "seed": request.settings.seed,
+    }
+    marks = stored_marks(place, made_of, len(rows.pieces))
+    if marks is None:
+        task_rows = text.rows or training_rows(load_suite_data(scorer.suite), unlabelled=False)[0]
+        texts = mark_important(scorer, dict(task_rows), seed=request.settings.seed)
+        marker = train_marker(scorer.mlm, texts, rows, scorer.machine, request.settings.seed)
+        marks = mark_rows(marker, rows, scorer.machine)
+        store_marks(place, made_of, marks)
+        marks = stored_marks(place, made_of, len(rows.pieces))
+    assert marks is not None
+    say(f"marks: {float(np.mean(marks)):.1%} of the pieces are important")
+    return replace(rows, marks=marks)

@@ -1,0 +1,109 @@
+"""A masked language model and its loss: the decoder runs at the masked positions only."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pet_mtl.model.backbone import Backbone
+from pet_mtl.pretraining.masking.take import BoolArray
+from pet_mtl.pretraining.rows import RowBatch
+
+_SLOT_STEP = 4  # every new shape costs the CPU kernels a new plan
+_TARGET_STEP = 64
+_IGNORED = -100
+
+
+@dataclass(frozen=True)
+class MlmBatch:
+    """Masked rows as tensors.
+
+    Attributes:
+        input_ids: `[N, L]`, corrupted.
+        attention_mask: `[N, L]` 1 for tokens, 0 for padding.
+        slots: `[N, M]` masked positions; a row with fewer than `M` repeats position 0.
+        at: `[K]` which of the `N * M` slots are real, filled up with repeats.
+        targets: `[K]` ids to predict, -100 for the repeats.
+        masked: number of real targets.
+        tokens: number of real tokens.
+    """
+
+    input_ids: Tensor
+    attention_mask: Tensor
+    slots: Tensor
+    at: Tensor
+    targets: Tensor
+    masked: int
+    tokens: int
+
+    def without_targets(self) -> "MlmBatch":
+        """Return a batch of the same shape that counts nothing."""
+        return replace(self, targets=torch.full_like(self.targets, _IGNORED), masked=0, tokens=0)
+
+    def to(self, device: torch.device) -> "MlmBatch":
+        """Return the batch on another device."""
+        if device.type == "cpu":
+            return self
+
+        def move(tensor: Tensor) -> Tensor:
+            return tensor.pin_memory().to(device, non_blocking=True)
+
+        return replace(
+            self,
+            input_ids=move(self.input_ids),
+            attention_mask=move(self.attention_mask),
+            slots=move(self.slots),
+            at=move(self.at),
+            targets=move(self.targets),
+        )
+
+
+def mlm_batch(batch: RowBatch, corrupted: npt.NDArray[np.int64], chosen: BoolArray) -> MlmBatch:
+    """Build the tensors of a batch.
+
+    Args:
+        batch: the rows.
+        corrupted: `[N, L]` what the model reads.
+        chosen: `[N, L]` what it predicts.
+    """
+    height, length = batch.ids.shape
+    row, column = np.nonzero(chosen)
+    counts = np.bincount(row, minlength=height)
+    wide = min(length, -(-max(1, int(counts.max(initial=0))) // _SLOT_STEP) * _SLOT_STEP)
+    place = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+    slots = np.zeros((height, wide), np.int64)
+    slots[row, place] = column
+    padded = -(-max(1, len(row)) // _TARGET_STEP) * _TARGET_STEP
+    at = np.zeros(padded, np.int64)
+    at[: len(row)] = row * wide + place
+    targets = np.full(padded, _IGNORED, np.int64)
+    targets[: len(row)] = batch.ids[row, column]
+    attention_mask = (np.arange(length) < batch.lengths[:, None]).astype(np.int64)
+    return MlmBatch(
+        torch.from_numpy(corrupted),
+        torch.from_numpy(attention_mask),
+        torch.from_numpy(slots),
+        torch.from_numpy(at),
+        torch.from_numpy(targets),
+        len(row),
+        batch.tokens,
+    )
+
+
+class MlmModel(nn.Module):
+    """The masked-language-model loss of a backbone."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.backbone = backbone
+
+    def forward(self, batch: MlmBatch) -> tuple[Tensor, Tensor]:
+        """Return the sum of the targets' cross-entropies (fp32) and how many targets the model ranks first."""
+        hidden = self.backbone.encode(batch.input_ids, batch.attention_mask, batch.slots)  # [N, M, H]
+        states = self.backbone.head.states(hidden.flatten(0, 1)[batch.at])
+        logits = self.backbone.head.logits(states)  # [K, V]
+        loss = F.cross_entropy(logits.float(), batch.targets, ignore_index=_IGNORED, reduction="sum")
+        return loss, (logits.detach().argmax(-1) == batch.targets).sum()

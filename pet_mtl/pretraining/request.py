@@ -1,0 +1,86 @@
+"""What a pre-training run is asked for, in a form that is stored with it."""
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from pet_mtl.errors import ProblemList
+from pet_mtl.pretraining.recipe import Recipe
+from pet_mtl.pretraining.settings import Masking, PretrainSettings
+
+
+class PretrainRequest(BaseModel):
+    """The options of `pet-mtl pretrain`.
+
+    Attributes:
+        model: the model to go on from; None with a recipe, or for the pattern file's own.
+        recipe: the new model to begin; None with a model.
+        corpus: files and globs.
+        text_key: where json lines and parquet hold their text.
+        patterns: pattern file of the suite whose text or prompts are used.
+        data_root: where the suite's relative data paths start.
+        task_text: train on the suite's own texts.
+        masking: the strategy.
+        scorer: checkpoint that says which pieces matter, for selective masking.
+        settings: of the training.
+        cache: folder for tokenised corpora; None: `OUT/cache`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str | None = None
+    recipe: Recipe | None = None
+    corpus: tuple[str, ...] = ()
+    text_key: str = "text"
+    patterns: Path | None = None
+    data_root: Path | None = None
+    task_text: bool = False
+    masking: Masking = "random"
+    scorer: Path | None = None
+    settings: PretrainSettings = PretrainSettings()
+    cache: Path | None = None
+
+    def check(self) -> None:
+        """Refuse options that do not go together.
+
+        Raises:
+            PetMtlError: with every problem.
+        """
+        problems = ProblemList()
+        needs_suite = self.task_text or self.masking == "pattern"
+        if self.model is not None and self.recipe is not None:
+            problems.add("a model to go on from and a recipe for a new one", where="--model, --from-scratch")
+        if self.model is None and self.recipe is None and self.patterns is None:
+            problems.add("there is no model", hint="give `--model M` to go on from, or `--from-scratch RECIPE.yaml`")
+        if needs_suite and self.patterns is None:
+            option = "--task-text" if self.task_text else "--masking pattern"
+            problems.add("needs a suite", where=option, hint="add `--patterns FILE`")
+        if self.patterns is not None and not needs_suite:
+            problems.add(
+                "a pattern file is given, but nothing is taken from it",
+                where=f"--patterns {self.patterns}",
+                hint="add `--task-text` or `--masking pattern`",
+            )
+        if self.masking == "pattern" and (self.corpus or self.task_text):
+            problems.add(
+                "takes the suite's prompts as its text, and no other",
+                where="--masking pattern",
+                hint="leave `--corpus` and `--task-text` out, or pre-train twice",
+            )
+        if self.corpus and self.task_text:
+            problems.add(
+                "give one of the two", where="--corpus, --task-text", hint="or pre-train twice: first on FILES"
+            )
+        if not self.corpus and not needs_suite:
+            problems.add("there is no text to train on", hint="give `--corpus FILES`, or `--patterns FILE --task-text`")
+        if self.masking == "selective" and self.scorer is None:
+            problems.add(
+                "needs a scorer that says which pieces matter",
+                where="--masking selective",
+                hint="train one with `pet-mtl train` and add `--scorer OUT/checkpoint`",
+            )
+        if self.scorer is not None and self.masking != "selective":
+            problems.add("only selective masking has a scorer", where=f"--scorer {self.scorer}")
+        if self.settings.masking_rate == 0 and self.masking != "pattern":
+            problems.add("`masking_rate` 0 leaves nothing to learn", hint="only `--masking pattern` can do with 0")
+        problems.raise_if_any()

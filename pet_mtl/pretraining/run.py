@@ -1,0 +1,220 @@
+"""The whole of `pet-mtl pretrain`: text, rows, model, steps, the model's folder."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.console import say
+from pet_mtl.errors import PetMtlError
+from pet_mtl.model.backbone import Backbone
+from pet_mtl.model.hardware import Machine
+from pet_mtl.pretraining.folders import Stored, differences, load_weights, read_last, write_last, write_model
+from pet_mtl.pretraining.loop import LOG_EVERY, HeldOut, Masker, PretrainLoop, Strategy, measure
+from pet_mtl.pretraining.masking.corrupt import replacement_ids
+from pet_mtl.pretraining.masking.pattern_aware import pattern_aware
+from pet_mtl.pretraining.masking.random_pieces import random_pieces
+from pet_mtl.pretraining.masking.selective import selective
+from pet_mtl.pretraining.masking.whole_word import whole_word
+from pet_mtl.pretraining.materials import Material, find_text, load_material, load_model
+from pet_mtl.pretraining.mlm_model import MlmModel
+from pet_mtl.pretraining.request import PretrainRequest
+from pet_mtl.pretraining.settings import Masking
+from pet_mtl.training.outputs import RunFolder
+from pet_mtl.training.state import Progress, read_moments
+from pet_mtl.training.steps import run_steps
+
+STRATEGIES: dict[Masking, Strategy] = {
+    "random": random_pieces,
+    "whole-word": whole_word,
+    "selective": selective,
+    "pattern": pattern_aware,
+}
+HELD_OUT_RATE = 0.15
+
+
+@dataclass(frozen=True)
+class PretrainResult:
+    """What a finished run gives.
+
+    Attributes:
+        out: the run's folder.
+        held_out: figures at the end; None without held-out text.
+        steps: steps done.
+        tokens: tokens trained on.
+        tokens_per_second: real tokens a second, start-up and measuring left out.
+        peak_memory_gb: the most memory that was in use.
+        seconds: wall time of the whole command.
+    """
+
+    out: Path
+    held_out: HeldOut | None
+    steps: int
+    tokens: int
+    tokens_per_second: float
+    peak_memory_gb: float
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "out": str(self.out),
+            "model": str(self.out / "model"),
+            "held_out": None if self.held_out is None else self.held_out.to_json(),
+            "steps": self.steps,
+            "tokens": self.tokens,
+            "tokens_per_second": self.tokens_per_second,
+            "peak_memory_gb": round(self.peak_memory_gb, 3),
+            "seconds": round(self.seconds, 1),
+        }
+
+
+def pretrain(request: PretrainRequest, out: Path, *, resume: bool = False) -> PretrainResult:
+    """Pre-train a masked language model.
+
+    Args:
+        out: the run's folder: `model/`, `last/`, `metrics.jsonl`, and `cache/` where no other is given.
+        resume: go on with the run that is there.
+
+    Raises:
+        PetMtlError: see the parts.
+    """
+    from accelerate import Accelerator
+    from accelerate.utils import DistributedDataParallelKwargs
+
+    started = time.monotonic()
+    request.check()
+    accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+    settings = request.settings
+    machine = Machine.choose(settings.precision, settings.attention, accelerator.device)
+    say(f"machine: {machine}")
+    text = find_text(request)
+    folder = RunFolder(out, resume=resume, kept="model") if accelerator.is_main_process else None
+    place = request.cache or out / "cache"
+    try:
+        with accelerator.main_process_first():  # the others find the caches made
+            tokenizer, mlm = load_model(request, text, machine, place)
+            material = load_material(request, text, tokenizer, place)
+        run = _Pretraining(request, out, folder, accelerator, machine, tokenizer, mlm, material)
+        return run.run(resume, started)
+    finally:
+        if place.is_dir() and not any(place.iterdir()):
+            place.rmdir()
+        if folder is not None:
+            folder.close()
+
+
+class _Pretraining:
+    """The objects of one run and what the steps call back for."""
+
+    def __init__(
+        self,
+        request: PretrainRequest,
+        out: Path,
+        folder: RunFolder | None,
+        accelerator: Any,
+        machine: Machine,
+        tokenizer: PieceTokenizer,
+        mlm: Any,
+        material: Material,
+    ) -> None:
+        self.request, self.out, self.folder, self.accelerator = request, out, folder, accelerator
+        self.machine, self.tokenizer, self.mlm, self.material = machine, tokenizer, mlm, material
+        self.model = MlmModel(Backbone(mlm, machine.attention.value)).to(machine.device)
+        self.progress = Progress(fingerprint=material.fingerprint)
+        self.held_out: tuple[int, HeldOut] | None = None
+        strategy = STRATEGIES[request.masking]
+        replacements = replacement_ids(tokenizer.tokenizer)
+        self.masker = Masker(strategy, request.settings.masking_rate, tokenizer.mask_id, replacements)
+        # held-out figures of all strategies can be compared: the same random pieces, but for prompts
+        measured = pattern_aware if request.masking == "pattern" else random_pieces
+        self.measurer = Masker(measured, HELD_OUT_RATE, tokenizer.mask_id, replacements)
+
+    def run(self, resume: bool, started: float) -> PretrainResult:
+        last = self.out / "last"
+        if resume:
+            self._restore(last)
+        settings, train = self.request.settings, self.material.train
+        loop = PretrainLoop(self.model, train, self.masker, settings, self.machine, self.accelerator, self.progress)
+        self.loop = loop
+        say(
+            f"rows: {len(train):,} of up to {settings.max_length} tokens, {int(train.lengths.sum()):,} tokens; "
+            f"{len(self.material.held_out):,} held out"
+        )
+        if resume:
+            read_moments(last, self.model, loop.optimizer)
+            say(f"resuming after step {self.progress.step} of {loop.total}")
+            if self.folder is not None:
+                self.folder.forget_after(self.progress.step)
+        if not self.progress.finished:
+            say(f"training: {loop.total} steps of up to {settings.batch_tokens:,} tokens, {self.request.masking} masks")
+            run_steps(
+                loop,
+                evaluate=self._evaluate,
+                save=self._save,
+                log=self._log,
+                log_every=LOG_EVERY,
+                save_every=settings.save_every,
+            )
+        if self.held_out is None or self.held_out[0] != self.progress.step:
+            self._evaluate()
+        result = PretrainResult(
+            self.out,
+            self.held_out[1] if self.held_out else None,
+            self.progress.step,
+            self.progress.tokens,
+            loop.throughput.to_json()["tokens_per_second"],
+            self.machine.peak_memory_gb(),
+            time.monotonic() - started,
+        )
+        self._write_model(result)
+        return result
+
+    def _restore(self, last: Path) -> None:
+        """Load the state of a run that was stopped, after checking that it is the same run."""
+        stored = read_last(last)
+        changed = differences(self.request, stored.request)
+        if not changed and stored.progress.fingerprint != self.progress.fingerprint:
+            changed = ["the text or the vocabulary"]
+        if changed:
+            raise PetMtlError(
+                f"this is not the run that is in the folder: {', '.join(f'`{key}`' for key in changed)} changed",
+                where=str(last),
+                hint="`pet-mtl pretrain --resume --out DIR` alone goes on with the stored options; "
+                "for new ones choose a new folder",
+            )
+        self.progress = stored.progress
+        load_weights(last, self.mlm)
+
+    def _evaluate(self) -> bool:
+        if len(self.material.held_out):
+            found = measure(self.model, self.material.held_out, self.measurer, self.machine, self.accelerator)
+            self.held_out = self.progress.step, found
+            self._log({"step": self.progress.step, "held_out": found.to_json()})
+            say(f"step {self.progress.step}: held-out loss {found.loss:.4f}, accuracy {found.accuracy:.2%}")
+        return False
+
+    def _save(self) -> None:
+        if self.folder is not None:
+            stored = Stored(self.request, self.progress)
+            write_last(self.folder.last, self.mlm, self.tokenizer, self.model, self.loop.optimizer, stored)
+        self.accelerator.wait_for_everyone()
+
+    def _write_model(self, result: PretrainResult) -> None:
+        if self.folder is not None:
+            figures = result.to_json()
+            facts = {
+                "masking": self.request.masking,
+                "settings": self.request.settings.model_dump(),
+                "parameters": sum(parameter.numel() for parameter in self.mlm.parameters()),
+                **{key: figures[key] for key in ("steps", "tokens", "held_out")},
+                "training_seconds": round(self.progress.seconds, 1),
+                "machine": str(self.machine),
+            }
+            half = self.request.settings.weights == "fp16"
+            write_model(self.folder.checkpoint, self.mlm, self.tokenizer, half=half, facts=facts)
+        self.accelerator.wait_for_everyone()
+
+    def _log(self, record: dict[str, Any]) -> None:
+        if self.folder is not None:
+            self.folder.log(record)

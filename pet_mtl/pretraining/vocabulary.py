@@ -1,0 +1,131 @@
+"""A vocabulary counted from a corpus: every Chinese character one piece, Latin letters in lower-cased word pieces."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from pet_mtl.atomic import new_folder
+from pet_mtl.console import say
+from pet_mtl.errors import PetMtlError
+from pet_mtl.pretraining.corpus import Corpus, Document
+from pet_mtl.pretraining.recipe import VocabularySpec
+
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+FORMAT_VERSION = 1
+_WORD = re.compile(r"[a-z0-9]+")
+_MOST_WORDS = 200_000  # rarer words decide nothing, and a crawl has no end of them
+_MOST_COPIES = 1_000  # the trainer counts copies: a word this frequent is a piece anyway
+
+
+def build_vocabulary(documents: Iterable[Document], spec: VocabularySpec) -> list[str]:
+    """Return the pieces, most frequent characters first behind the special tokens.
+
+    Half of the rule is a frequency cut: a character or a word piece that occurs less than `min_frequency` times is
+    none. If more are left than fit, Latin pieces have at most `latin` places, characters the others.
+
+    Raises:
+        PetMtlError: the corpus holds no character often enough.
+    """
+    characters: Counter[str] = Counter()
+    words: Counter[str] = Counter()
+    for document in documents:
+        text = "\n".join(document).lower()
+        characters.update(text)
+        words.update(_WORD.findall(text))
+        if len(words) > 4 * _MOST_WORDS:
+            words = Counter(dict(words.most_common(_MOST_WORDS)))
+    latin = _word_pieces(words, spec.min_frequency, spec.latin)
+    room = spec.size - len(SPECIAL) - len(latin)
+    found = sorted(characters.items(), key=lambda item: (-item[1], item[0]))
+    kept = [c for c, n in found if n >= spec.min_frequency and _is_piece(c) and c not in latin][: max(0, room)]
+    if not kept:
+        raise PetMtlError(
+            "no character of the corpus is frequent enough for the vocabulary",
+            hint="set `vocabulary.min_frequency` lower, or give more text",
+        )
+    return [*SPECIAL, *kept, *latin]
+
+
+def _is_piece(character: str) -> bool:
+    return character.isprintable() and not character.isspace() and character != "\ufffd"
+
+
+def _word_pieces(words: Counter[str], least: int, most: int) -> list[str]:
+    """Return letters, digits and word pieces of Latin words; `##` marks those that go on a word."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+    frequent = [(word, count) for word, count in words.most_common(_MOST_WORDS) if count >= least]
+    if not most or not frequent:
+        return []
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    trainer = trainers.WordPieceTrainer(
+        vocab_size=most, min_frequency=least, show_progress=False, special_tokens=[], continuing_subword_prefix="##"
+    )
+    lines = (" ".join([word] * min(count, _MOST_COPIES)) for word, count in frequent)
+    tokenizer.train_from_iterator(lines, trainer)
+    vocabulary = tokenizer.get_vocab()
+    return sorted(vocabulary, key=vocabulary.__getitem__)[:most]
+
+
+def save_tokenizer(pieces: list[str], folder: Path, positions: int) -> None:
+    """Write a `BertTokenizer` folder that transformers loads."""
+    from transformers import BertTokenizer
+
+    with new_folder(folder) as temporary:
+        tokenizer = BertTokenizer(
+            vocab={piece: number for number, piece in enumerate(pieces)},
+            do_lower_case=True,
+            strip_accents=False,
+            tokenize_chinese_chars=True,
+            model_max_length=positions,
+        )
+        tokenizer.save_pretrained(temporary)
+        (temporary / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces), encoding="utf-8")
+
+
+def vocabulary_folder(corpus: Corpus, spec: VocabularySpec, positions: int, place: Path) -> Path:
+    """Return the tokenizer folder of a corpus and a recipe, building it where it is missing.
+
+    Args:
+        positions: longest input of the model.
+        place: the folder that caches are kept in.
+    """
+    made_of = json.dumps([FORMAT_VERSION, corpus.digest, spec.model_dump(mode="json"), positions])
+    from hashlib import sha256
+
+    folder = place / f"vocabulary-{sha256(made_of.encode()).hexdigest()[:16]}"
+    if not (folder / "tokenizer.json").is_file():
+        say("counting the vocabulary")
+        pieces = build_vocabulary(_watched(corpus.documents()), spec)
+        save_tokenizer(pieces, folder, positions)
+        say(f"vocabulary: {len(pieces):,} pieces in {folder}")
+    return folder
+
+
+def _watched(documents: Iterator[Document]) -> Iterator[Document]:
+    import time
+
+    said = time.monotonic()
+    for number, document in enumerate(documents, start=1):
+        yield document
+        if time.monotonic() - said > 15.0:
+            said = time.monotonic()
+            say(f"counting: {number:,} documents")
+
+
+def check_vocabulary(tokenizer: Any, mlm: Any, where: str) -> None:
+    """Refuse a tokenizer with more pieces than the model has.
+
+    Raises:
+        PetMtlError: the vocabulary does not fit the model.
+    """
+    if len(tokenizer) > mlm.config.vocab_size:
+        raise PetMtlError(
+            f"the vocabulary has {len(tokenizer):,} pieces, but the model only {mlm.config.vocab_size:,}",
+            where=where,
+            hint="the tokenizer belongs to another model; put the model's own files into the folder",
+        )

@@ -1,0 +1,195 @@
+import errno
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from toy_texts import SPECIAL, documents
+
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.errors import PetMtlError, RunError
+from pet_mtl.pretraining import cache as cache_module
+from pet_mtl.pretraining.cache import Cache, open_or_build
+from pet_mtl.pretraining.corpus import Document, FileCorpus, find_corpus
+
+
+@pytest.fixture
+def corpus(corpus_file: Path) -> FileCorpus:
+    return find_corpus([str(corpus_file)])
+
+
+def texts_of(cache: Cache, tokenizer: PieceTokenizer) -> list[Document]:
+    """Return the documents that the cache holds, as text."""
+    out: list[Document] = []
+    start = paragraph = 0
+    for end_paragraph in cache.documents.tolist():
+        document = []
+        for end in cache.paragraphs[paragraph:end_paragraph].tolist():
+            assert cache.pieces[end - 1] == tokenizer.end_ids[-1]
+            document.append("".join(tokenizer.piece_texts(cache.pieces[start : end - 1].tolist())))
+            start = end
+        out.append(document)
+        paragraph = end_paragraph
+    assert start == len(cache.pieces)
+    return out
+
+
+@pytest.mark.parametrize("words", [False, True])
+def test_the_cache_holds_the_corpus(
+    corpus: FileCorpus, toy_tokenizer: PieceTokenizer, tmp_path: Path, words: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_module, "_CHUNK", 300)  # several chunks
+    cache = open_or_build(corpus, toy_tokenizer, tmp_path, words=words)
+    assert texts_of(cache, toy_tokenizer) == documents(60)
+    assert len(cache.hashes) == 60
+    assert isinstance(cache.pieces, np.memmap)
+    assert cache.pieces.dtype == np.uint16
+    assert (cache.words is not None) == words
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_words(toy_tokenizer: PieceTokenizer, tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("中国人民喜中abc de。[MASK]\n类同\n", encoding="utf-8")
+    cache = open_or_build(find_corpus([str(file)]), toy_tokenizer, tmp_path / "cache", words=True)
+    assert cache.words is not None
+    pieces = toy_tokenizer.tokenizer.convert_ids_to_tokens(cache.pieces.tolist())
+    begins = [piece for piece, begin in zip(pieces, cache.words, strict=True) if begin]
+    assert pieces[:6] == list("中国人民喜中")
+    assert begins[:6] == ["中", "人", "喜", "中", "a", "d"]
+    assert "[MASK]" not in pieces  # special tokens in text are text
+    assert begins[-1] == "[SEP]"
+
+
+def test_it_is_reused_and_needs_no_corpus_twice(
+    corpus: FileCorpus, toy_tokenizer: PieceTokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = open_or_build(corpus, toy_tokenizer, tmp_path, words=True)
+    monkeypatch.setattr(FileCorpus, "documents", lambda self: pytest.fail("read again"))
+    for words in (True, False):  # one with words serves those who need none
+        again = open_or_build(corpus, toy_tokenizer, tmp_path, words=words)
+        assert (again.pieces == first.pieces).all()
+
+
+def test_a_cache_without_words_is_built_anew(
+    corpus: FileCorpus, toy_tokenizer: PieceTokenizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    open_or_build(corpus, toy_tokenizer, tmp_path, words=False)
+    assert open_or_build(corpus, toy_tokenizer, tmp_path, words=True).words is not None
+    assert "has no words: building it anew" in capsys.readouterr().err
+
+
+def other_tokenizer() -> PieceTokenizer:
+    from transformers import BertTokenizer
+
+    pieces = [*SPECIAL, *"乙甲丙丁戊己庚辛壬山水火土木金日月天地红"]
+    return PieceTokenizer(BertTokenizer(vocab={piece: number for number, piece in enumerate(pieces)}))
+
+
+def test_a_cache_of_another_tokenizer_is_built_anew_and_said(
+    corpus: FileCorpus, toy_tokenizer: PieceTokenizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    open_or_build(corpus, toy_tokenizer, tmp_path, words=False)
+    cache = open_or_build(corpus, other_tokenizer(), tmp_path, words=False)
+    assert "is of another tokenizer: building it anew" in capsys.readouterr().err
+    assert texts_of(cache, other_tokenizer()) == documents(60)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("file", ["pieces.bin", "hashes.bin", "cache.json"])
+@pytest.mark.parametrize("how", ["cut", "missing"])
+def test_a_damaged_cache_is_built_anew(
+    corpus: FileCorpus, toy_tokenizer: PieceTokenizer, tmp_path: Path, file: str, how: str
+) -> None:
+    place = open_or_build(corpus, toy_tokenizer, tmp_path, words=False).folder / file
+    if how == "cut":
+        place.write_bytes(place.read_bytes()[:-3])
+    else:
+        place.unlink()
+    assert texts_of(open_or_build(corpus, toy_tokenizer, tmp_path, words=False), toy_tokenizer) == documents(60)
+
+
+def test_what_is_held_out_does_not_depend_on_the_tokenizer(
+    corpus: FileCorpus, toy_tokenizer: PieceTokenizer, tmp_path: Path
+) -> None:
+    one = open_or_build(corpus, toy_tokenizer, tmp_path / "one", words=False)
+    two = open_or_build(corpus, other_tokenizer(), tmp_path / "two", words=False)
+    assert (one.hashes == two.hashes).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "no usable text"),
+        ("\n \n\t\n", "no usable text"),
+        ("привет мир\n", "has no piece of the corpus"),
+    ],
+)
+def test_no_usable_text(toy_tokenizer: PieceTokenizer, tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(PetMtlError, match=words):
+        open_or_build(find_corpus([str(file)]), toy_tokenizer, tmp_path / "cache", words=False)
+    assert not any((tmp_path / "cache").iterdir())
+
+
+def test_many_unknown_pieces_are_told(
+    toy_tokenizer: PieceTokenizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a.txt"
+    file.write_text("甲乙丙x\n", encoding="utf-8")
+    open_or_build(find_corpus([str(file)]), toy_tokenizer, tmp_path / "cache", words=False)
+    assert "25.0% of the pieces are unknown" in capsys.readouterr().err
+
+
+def test_a_full_disk_leaves_nothing_behind(
+    corpus: FileCorpus, toy_tokenizer: PieceTokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_path = Path.open
+
+    class Full:
+        def __init__(self, file: Any) -> None:
+            self.file = file
+
+        def write(self, data: bytes) -> int:
+            self.file.write(data[:10])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        def close(self) -> None:
+            self.file.close()
+
+    def opened(self: Path, mode: str = "r", **more: Any) -> Any:
+        file = open_path(self, mode, **more)
+        return Full(file) if self.name == "pieces.bin" and mode == "wb" else file
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", opened)
+        with pytest.raises(RunError, match="the disk is full") as caught:
+            open_or_build(corpus, toy_tokenizer, tmp_path, words=False)
+    assert caught.value.exit_code == 1
+    assert not any(tmp_path.iterdir())
+    open_or_build(corpus, toy_tokenizer, tmp_path, words=False)
+
+
+def test_ctrl_c_while_caching_leaves_nothing_behind(
+    corpus: FileCorpus, toy_tokenizer: PieceTokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stops(chunk: object, encoder: object, separator: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cache_module._Part, "of", stops)
+    with pytest.raises(KeyboardInterrupt):
+        open_or_build(corpus, toy_tokenizer, tmp_path, words=False)
+    assert not any(tmp_path.iterdir())
+
+
+def test_the_manifest_says_what_it_was_made_of(
+    corpus: FileCorpus, toy_tokenizer: PieceTokenizer, tmp_path: Path
+) -> None:
+    folder = open_or_build(corpus, toy_tokenizer, tmp_path, words=True).folder
+    made_of = json.loads((folder / "cache.json").read_text(encoding="utf-8"))
+    assert made_of["corpus"] == corpus.digest
+    assert made_of["words"].startswith("jieba ")
+    assert made_of["counts"]["documents"] == 60

@@ -1,0 +1,96 @@
+import bz2
+import gzip
+import json
+import lzma
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pet_mtl.errors import PetMtlError
+from pet_mtl.pretraining.corpus import MOST_PARAGRAPHS, find_corpus
+
+DOCUMENTS = [["第一段", "第二段"], ["另一篇"]]
+TEXT = "\n第一段 \n第二段\n\n\n  \n另一篇"
+LINES = "".join(json.dumps({"text": "\n".join(d), "n": 1}, ensure_ascii=False) + "\n" for d in DOCUMENTS)
+
+
+def read(*files: Path, text_key: str = "text") -> list[list[str]]:
+    return list(find_corpus([str(file) for file in files], text_key).documents())
+
+
+@pytest.mark.parametrize("content", [TEXT, TEXT.replace("\n", "\r\n"), "\ufeff" + TEXT])
+def test_txt(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "a.txt"
+    file.write_bytes(content.encode())
+    assert read(file) == DOCUMENTS
+
+
+@pytest.mark.parametrize(("suffix", "name"), [(TEXT, "a.txt"), (LINES, "a.jsonl"), (LINES, "a.json")])
+def test_compressed(tmp_path: Path, suffix: str, name: str) -> None:
+    raw = suffix.encode()
+    zst = tmp_path / f"{name}.zst"
+    with pa.output_stream(str(zst), compression="zstd") as stream:
+        stream.write(raw)
+    for end, pack in ((".gz", gzip.compress), (".xz", lzma.compress), (".bz2", bz2.compress), ("", bytes)):
+        (tmp_path / f"{name}{end}").write_bytes(pack(raw))
+        assert read(tmp_path / f"{name}{end}") == DOCUMENTS
+    assert read(zst) == DOCUMENTS
+
+
+def test_parquet(tmp_path: Path) -> None:
+    table = pa.table({"content": ["\n".join(document) for document in DOCUMENTS], "n": [1, 2]})
+    pq.write_table(table, tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet", text_key="content") == DOCUMENTS
+    with pytest.raises(PetMtlError, match="no column `text`"):
+        read(tmp_path / "a.parquet")
+
+
+def test_files_follow_one_another_and_globs_are_sorted(tmp_path: Path) -> None:
+    for name in "cab":
+        (tmp_path / f"{name}.txt").write_text(name, encoding="utf-8")
+    assert read(tmp_path / "*.txt") == [["a"], ["b"], ["c"]]
+    assert read(tmp_path / "c.txt", tmp_path / "a.txt") == [["c"], ["a"]]
+
+
+def test_a_file_of_lines_without_a_blank_one_is_no_single_document(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("行\n" * (MOST_PARAGRAPHS + 3), encoding="utf-8")
+    (tmp_path / "b.jsonl").write_text(json.dumps({"text": "行\n" * (MOST_PARAGRAPHS + 3)}), encoding="utf-8")
+    for name in ("a.txt", "b.jsonl"):
+        assert [len(document) for document in read(tmp_path / name)] == [MOST_PARAGRAPHS, 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words", "where"),
+    [
+        ("a.txt", "好\n坏\n".encode() + "新闻".encode("gb18030") + b"\n", "not UTF-8", "a.txt:3"),
+        ("a.txt", "好".encode("utf-16"), "UTF-16", "a.txt"),
+        ("a.jsonl", b'{"text": "a"}\n{"body": "b"}\n', "no key `text`", "a.jsonl:2"),
+        ("a.jsonl", b'{"text": "a"}\n{"text": \n', "invalid JSON", "a.jsonl:2"),
+        ("a.csv", b"a,b\n", "holds a table", "a.csv"),
+        ("a.pdf", b"x", "unknown data format", "a.pdf"),
+        ("a.txt.gz", b"no gzip", "cannot read the file", "a.txt.gz"),
+        ("a.txt.xz", lzma.compress("好\n".encode() * 9999)[:-20], "cannot read the file", "a.txt.xz"),
+        ("a.parquet", b"PAR1", "cannot read the parquet file", "a.parquet"),
+    ],
+)
+def test_wrong_files(tmp_path: Path, name: str, content: bytes, words: str, where: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(PetMtlError, match=words) as caught:
+        read(tmp_path / name)
+    assert where in str(caught.value)
+
+
+def test_all_missing_files_are_named_at_once(tmp_path: Path) -> None:
+    with pytest.raises(PetMtlError) as caught:
+        find_corpus([str(tmp_path / "x.txt"), str(tmp_path / "y.txt"), str(tmp_path)])
+    assert len(caught.value.problems) == 3
+
+
+def test_the_digest_is_of_the_content(tmp_path: Path) -> None:
+    for name, text in (("a.txt", "好"), ("b.txt", "好"), ("c.txt", "坏")):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    a, b, c = (find_corpus([str(tmp_path / f"{name}.txt")]).digest for name in "abc")
+    assert a == b != c
+    assert find_corpus([str(tmp_path / "a.txt")], "body").digest != a

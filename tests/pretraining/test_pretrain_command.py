@@ -1,0 +1,69 @@
+import json
+from pathlib import Path
+
+import pytest
+from toy_texts import SETTINGS
+
+from pet_mtl.cli.main import main
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr("sys.argv", ["pet-mtl", "pretrain", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    return int(caught.value.code or 0)
+
+
+SET = [text for key, value in SETTINGS.items() for text in ("-s", f"{key}={value}")]
+
+
+def test_json_and_resume(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    toy_model: Path,
+    corpus_file: Path,
+    tmp_path: Path,
+) -> None:
+    files = [tmp_path / f"{name}.txt" for name in "ab"]
+    half = corpus_file.read_text(encoding="utf-8").split("\n\n")
+    for number, file in enumerate(files):
+        file.write_text("\n\n".join(half[number::2]), encoding="utf-8")
+    out = tmp_path / "run"
+    arguments = ["--model", str(toy_model), "--corpus", *map(str, files), "--out", str(out), *SET, "--json"]
+    assert run(monkeypatch, *arguments) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["model"] == str(out / "model")
+    assert found["held_out"]["accuracy"] >= 0
+    assert run(monkeypatch, "--resume", "--out", str(out), "--json") == 0
+    again = json.loads(capsys.readouterr().out)
+    assert (again["steps"], again["held_out"]) == (found["steps"], found["held_out"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "there is no model"),
+        (["--masking", "some"], "unknown masking `some`"),
+        (["--resume"], "`--resume` needs the folder"),
+        (["--resume", "--out", "nowhere"], "no pre-training run to resume"),
+        (["--resume", "--out", "nowhere", "-s", "seed=1"], "goes on with the stored options"),
+        (["--model", "zh-mini", "--corpus", "x.txt", "-s", "epoch=1"], "did you mean `epochs`"),
+        (["--from-scratch", "x.yaml", "--corpus", "x.txt"], "file not found"),
+        (["--model", "zh-mini", "--corpus", "x.txt", "--out", "o"], "no such data file"),
+        (["--model", "zh-mini", "--corpus", "x.txt", "--masking", "selective", "--out", "o"], "needs a scorer"),
+    ],
+)
+def test_wrong_usage(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    arguments: list[str],
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, *arguments) == 2
+    messages = capsys.readouterr()
+    assert words in messages.err
+    assert "Traceback" not in messages.err
+    assert messages.out == ""
+    assert not list(tmp_path.iterdir())

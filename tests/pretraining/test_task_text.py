@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+from toy_texts import write_suite
+
+from pet_mtl.data.suite_data import load_suite_data
+from pet_mtl.pretraining.task_text import TaskText, training_rows
+from pet_mtl.spec.suite import load_suite
+
+
+def texts(folder: Path, name: str) -> set[str]:
+    return {line.split("\t")[0] for line in (folder / f"{name}.tsv").read_text(encoding="utf-8").splitlines()}
+
+
+def documents_of(file: Path) -> tuple[set[str], int]:
+    rows, left_out = training_rows(load_suite_data(load_suite(file)))
+    corpus = TaskText(tuple(part for parts in rows.values() for part in parts))
+    return {text for document in corpus.documents() for text in document}, left_out
+
+
+def test_training_and_unlabelled_text_only(suite_file: Path) -> None:
+    found, left_out = documents_of(suite_file)
+    assert found == texts(suite_file.parent, "train") | texts(suite_file.parent, "more")
+    assert left_out == 0
+
+
+def test_dev_text_is_left_out_wherever_it_stands(tmp_path: Path, toy_model: Path) -> None:
+    write_suite(tmp_path, toy_model)
+    leak = (tmp_path / "dev.tsv").read_text(encoding="utf-8").splitlines()[0]
+    for name in ("train", "more"):
+        with (tmp_path / f"{name}.tsv").open("a", encoding="utf-8") as file:
+            file.write(leak + "\n")
+    found, left_out = documents_of(tmp_path / "toy.yaml")
+    assert left_out == 2
+    assert not found & texts(tmp_path, "dev")
+
+
+def test_a_dev_set_that_is_split_out_of_the_training_rows(tmp_path: Path, toy_model: Path) -> None:
+    write_suite(tmp_path, toy_model, dev="{split: 0.25}")
+    suite = load_suite(tmp_path / "toy.yaml")
+    dev = load_suite_data(suite)["colour"].dev
+    assert dev is not None
+    held = set(dev.fields["text"].to_pylist())
+    assert len(held) > 10
+    found, _ = documents_of(tmp_path / "toy.yaml")
+    assert not found & held
+    assert found | held == texts(tmp_path, "train") | texts(tmp_path, "more")
+
+
+@pytest.mark.parametrize("unlabelled", [True, False])
+def test_unlabelled_rows_can_be_left_out(suite_file: Path, unlabelled: bool) -> None:
+    rows, _ = training_rows(load_suite_data(load_suite(suite_file)), unlabelled=unlabelled)
+    assert len(rows["colour"]) == 1 + unlabelled

@@ -1,0 +1,78 @@
+import pytest
+
+from pet_mtl import console
+from pet_mtl.console import Bar, bar, say, speaks
+
+
+def test_messages_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    say("新 message")
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "新 message\n")
+
+
+@pytest.mark.parametrize(("rank", "talks"), [(None, True), ("0", True), ("1", False), ("15", False)])
+def test_of_several_processes_the_first_speaks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rank: str | None, talks: bool
+) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    if rank is not None:
+        monkeypatch.setenv("RANK", rank)
+    assert speaks() is talks
+    say("hello")
+    assert capsys.readouterr().err == ("hello\n" if talks else "")
+
+
+class Clock:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        monkeypatch.setattr(console.time, "monotonic", lambda: self.now)
+
+
+def test_elsewhere_than_on_a_terminal_a_line_comes_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock(monkeypatch)
+    with bar("training", 100, done=10) as shown:
+        shown.advance(10, "loss 1")
+        assert capsys.readouterr().err == ""
+        clock.now += 20
+        shown.advance(10, "loss 0.5")  # 20 units in 20 s: 70 more need 70 s
+        assert capsys.readouterr().err == "training 30/100  loss 0.5  70 s left\n"
+        clock.now += 5
+        shown.advance(10)
+        assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == ""
+
+
+def test_no_progress_gives_no_division_by_zero(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = Clock(monkeypatch)
+    shown = Bar("scoring", 0)
+    clock.now += 20
+    shown.advance(0)
+    shown.close()
+    assert capsys.readouterr().err.startswith("scoring 0/0")
+
+
+def test_on_a_terminal_a_bar_is_drawn_and_taken_away(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    with pytest.raises(ValueError, match="ours"), bar("training", 3) as shown:
+        assert shown._progress is not None
+        shown.advance(2, "loss 1")
+        assert shown._progress.tasks[0].completed == 2
+        raise ValueError("ours")
+    assert shown._progress.finished or not shown._progress.live.is_started
+    assert capsys.readouterr().out == ""
+
+
+def test_other_processes_draw_no_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    with bar("training", 3) as shown:
+        shown.advance(3)
+        assert shown._progress is None
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,46 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from pet_mtl.training.interrupt import Interrupted, StopSignals
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_is_a_wish_the_second_stops(number: signal.Signals) -> None:
+    before = {s: signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)}
+    with StopSignals() as signals:
+        assert not signals.wanted
+        os.kill(os.getpid(), number)
+        assert signals.wanted
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert {s: signal.getsignal(s) for s in before} == before
+
+
+def test_the_handlers_come_back_after_an_error() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(ValueError, match="ours"), StopSignals():
+        raise ValueError("ours")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_outside_the_main_thread_nothing_is_caught() -> None:
+    problems: list[BaseException] = []
+
+    def enter() -> None:
+        try:
+            with StopSignals() as signals:
+                assert not signals.wanted
+        except BaseException as error:
+            problems.append(error)
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert not problems
+
+
+def test_interrupted_has_the_shells_exit_code() -> None:
+    assert Interrupted("stopped").exit_code == 130

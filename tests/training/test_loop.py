@@ -1,0 +1,133 @@
+"""One optimizer step is the mean over its rows, however it is cut."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from toy_runs import weights_in
+
+from pet_mtl.cloze.encode import encode_suite
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.data.sampling import Schedule
+from pet_mtl.data.suite_data import load_suite_data
+from pet_mtl.model.backbone import load_masked_lm, load_tokenizer
+from pet_mtl.model.hardware import Machine
+from pet_mtl.scoring.loaded import build_model
+from pet_mtl.scoring.scorer import score_items
+from pet_mtl.spec.suite import Suite
+from pet_mtl.training import loop
+from pet_mtl.training.run import train
+
+MakeSuite = Callable[..., Suite]
+
+
+@pytest.fixture
+def one_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Suite], dict[str, torch.Tensor]]:
+    """Return a function that trains and returns the weights; the gradients of its last step come along."""
+    gradients: dict[str, torch.Tensor] = {}
+
+    def step(suite: Suite) -> dict[str, torch.Tensor]:
+        with monkeypatch.context() as patch:
+            patch.setattr(loop, "build_optimizer", lambda settings, model: build(settings, model))
+            train(suite, tmp_path / str(len(list(tmp_path.iterdir()))))
+        return dict(gradients)
+
+    real = loop.build_optimizer
+
+    def build(settings: object, model: torch.nn.Module) -> torch.optim.Optimizer:
+        optimizer = real(settings, model)  # type: ignore[arg-type]
+        optimizer.register_step_pre_hook(
+            lambda *_: gradients.update({n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None})
+        )
+        return optimizer
+
+    return step
+
+
+@pytest.mark.parametrize("accumulate", [2, 3, 1000])
+@pytest.mark.parametrize("batch_tokens", [200, 60, 1])
+def test_accumulation_changes_no_gradient(
+    make_suite: MakeSuite,
+    one_step: Callable[[Suite], dict[str, torch.Tensor]],
+    accumulate: int,
+    batch_tokens: int,
+) -> None:
+    """With a budget of 1 token a step is one row: fewer rows than pieces."""
+    settings = {"max_steps": 2, "batch_tokens": batch_tokens, "clip_norm": None}
+    whole = one_step(make_suite(**settings))
+    cut = one_step(make_suite(**settings, accumulate=accumulate))
+    assert set(cut) == set(whole)
+    assert len(whole) > 20
+    for name, gradient in whole.items():
+        torch.testing.assert_close(cut[name], gradient, rtol=1e-3, atol=2e-5, msg=name)
+
+
+@pytest.mark.parametrize("accumulate", [2, 3])
+def test_accumulation_changes_no_result(make_suite: MakeSuite, tmp_path: Path, accumulate: int) -> None:
+    for name, pieces in (("whole", 1), ("cut", accumulate)):
+        train(make_suite(epochs=1, accumulate=pieces), tmp_path / name)
+    whole, cut = weights_in(tmp_path / "whole" / "last"), weights_in(tmp_path / "cut" / "last")
+    for name, value in whole.items():
+        torch.testing.assert_close(cut[name], value, rtol=1e-3, atol=2e-4, msg=name)
+    one, other = (json.loads((tmp_path / run / "last" / "training.json").read_text()) for run in ("whole", "cut"))
+    assert {key: one[key] for key in ("rows", "tokens", "step")} == {
+        key: other[key] for key in ("rows", "tokens", "step")
+    }
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_the_loss_of_the_first_step_is_the_formulas(
+    make_suite: MakeSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, smoothing: float
+) -> None:
+    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    suite = make_suite(max_steps=1, label_smoothing=smoothing)
+    train(suite, tmp_path / "run")
+    record = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[0])
+
+    tokenizer = PieceTokenizer(load_tokenizer(suite.model))
+    machine = Machine.choose("fp32", "eager", torch.device("cpu"))
+    rows = {name: data.train for name, data in load_suite_data(suite).items()}
+    prompts = encode_suite(suite.tasks, rows, tokenizer, suite.train.max_length)
+    schedule = Schedule(
+        prompts, temperature=suite.sampling.temperature, batch_tokens=suite.train.batch_tokens, seed=suite.train.seed
+    )
+    plan = schedule.epoch(0)[0]
+    model = build_model(load_masked_lm(suite.model), prompts, suite, machine)
+    log_probs = score_items(model, prompts, [plan], machine, tokenizer)
+    losses: dict[str, list[float]] = {}
+    for item in plan.items:
+        of_item = log_probs[item][~np.isnan(log_probs[item])].astype(np.float64)
+        right = -of_item[prompts.label[item]]
+        loss = (1 - smoothing) * right + smoothing * -of_item.mean()
+        losses.setdefault(prompts.forms[prompts.form[item]].task, []).append(loss)
+    assert set(record["loss"]) == set(losses)
+    for task, values in losses.items():
+        assert record["loss"][task] == pytest.approx(np.mean(values), abs=3e-5)
+
+
+def test_clipping(make_suite: MakeSuite, one_step: Callable[[Suite], dict[str, torch.Tensor]]) -> None:
+    free = one_step(make_suite(max_steps=1, clip_norm=None))
+    clipped = one_step(make_suite(max_steps=1, clip_norm=0.01))
+    norm = torch.stack([gradient.norm() for gradient in free.values()]).norm()
+    assert norm > 0.01
+    for name, gradient in free.items():
+        torch.testing.assert_close(clipped[name], gradient * (0.01 / norm), rtol=1e-3, atol=1e-7, msg=name)
+
+
+def test_each_step_logs_its_rate_and_rows(
+    make_suite: MakeSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    suite = make_suite(max_steps=6, warmup=3, learning_rate=0.0012, evaluate_every=100)
+    train(suite, tmp_path / "run")
+    records = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    steps = [record for record in records if "loss" in record]
+    rates = [0.0004, 0.0008, 0.0012, 0.0012, 0.0008, 0.0004]
+    assert [record["learning_rate"] for record in steps] == pytest.approx(rates)
+    assert [record["step"] for record in steps] == [1, 2, 3, 4, 5, 6]
+    rows = [record["rows"] for record in steps]
+    assert rows == sorted(set(rows))
+    assert all(len(record["loss"]) >= 1 for record in steps)

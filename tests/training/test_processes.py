@@ -1,0 +1,109 @@
+"""Two processes compute what one computes. They talk over 127.0.0.1 only."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from toy_runs import weights_in
+
+from pet_mtl.spec.suite import Suite
+from pet_mtl.training.run import train
+
+SCRIPT = textwrap.dedent(
+    """
+    import json, sys
+    from pathlib import Path
+    import torch
+    from pet_mtl.spec.suite import load_suite
+    from pet_mtl.training.run import train
+
+    torch.set_num_threads(1)
+    told = []
+    for file, out, resume, overrides in json.loads(sys.argv[1]):
+        told.append(train(load_suite(Path(file), overrides=overrides), Path(out), resume=resume).to_json())
+    print(json.dumps(told))
+    """
+)
+
+
+def run_together(count: int, argument: str) -> list[subprocess.CompletedProcess[str]]:
+    """Run the script in several processes, as `torchrun` and `accelerate launch` start them."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "WORLD_SIZE": str(count),
+        "ACCELERATE_USE_CPU": "true",
+        "GLOO_SOCKET_IFNAME": "lo0" if sys.platform == "darwin" else "lo",
+        "OMP_NUM_THREADS": "1",
+    }
+    command = [sys.executable, "-c", SCRIPT, argument]
+    processes = [
+        subprocess.Popen(
+            command,
+            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(count)
+    ]
+    done = []
+    try:
+        for process in processes:
+            out, err = process.communicate(timeout=120)
+            done.append(subprocess.CompletedProcess(command, process.returncode, out, err))
+    finally:
+        for process in processes:
+            process.kill()
+    return done
+
+
+SETTINGS: dict[str, dict[str, object]] = {
+    "epoch": {"epochs": 1, "evaluate_every": 5},
+    "tiny": {"max_steps": 5, "batch_tokens": 30, "accumulate": 2, "evaluate_every": 2},  # steps of one or two rows
+}
+
+
+@pytest.mark.slow
+def test_two_processes_are_one(suite_file: Path, make_suite: Callable[..., Suite], tmp_path: Path) -> None:
+    alone = {name: train(make_suite(**settings), tmp_path / "one" / name) for name, settings in SETTINGS.items()}
+    overrides = {n: [f"train.{key}={value}" for key, value in s.items()] for n, s in SETTINGS.items()}
+    jobs = [(name, False) for name in SETTINGS] + [("epoch", True)]  # the last one is finished and only reports
+    told = [(str(suite_file), str(tmp_path / "two" / name), resume, overrides[name]) for name, resume in jobs]
+    done = run_together(2, json.dumps(told))
+    assert [process.returncode for process in done] == [0, 0], done[0].stderr + done[1].stderr
+    assert "training:" in done[0].stderr
+    assert "training:" not in done[1].stderr
+    for process in done:
+        for (name, _), result in zip(jobs, json.loads(process.stdout), strict=True):
+            expected = alone[name].to_json()
+            for key in ("steps", "best_step", "tasks"):
+                assert result[key] == expected[key], (name, key)
+    for name in SETTINGS:
+        compare(tmp_path / "one" / name, tmp_path / "two" / name)
+
+
+def compare(one: Path, two: Path) -> None:
+    for folder in ("last", "checkpoint"):
+        expected, found = weights_in(one / folder), weights_in(two / folder)
+        for name, value in expected.items():
+            torch.testing.assert_close(found[name], value, rtol=1e-3, atol=2e-4, msg=name)
+    logs = [(run / "metrics.jsonl").read_text().splitlines() for run in (one, two)]
+    for line, other in zip(*logs, strict=True):
+        of_one, of_two = json.loads(line), json.loads(other)
+        assert of_two.get("loss", {}) == pytest.approx(of_one.get("loss", {}), abs=1e-3)
+        assert of_two.get("dev") == of_one.get("dev")
+        assert of_two.get("rows") == of_one.get("rows")
+    counters = [json.loads((run / "last" / "training.json").read_text()) for run in (one, two)]
+    for key in ("step", "rows", "tokens", "best_step", "stale", "finished"):
+        assert counters[1][key] == counters[0][key], key
