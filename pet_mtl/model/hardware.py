@@ -49,12 +49,13 @@ def keep_freed_memory() -> None:
     """
     if sys.platform != "linux":
         return
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")  # 1,024 hold half a gigabyte of plans
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch: madvise(MADV_HUGEPAGE) for large tensors
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
     if mallopt:
         m_trim_threshold, m_mmap_threshold = -1, -3
-        mallopt(m_trim_threshold, 512 << 20)
-        mallopt(m_mmap_threshold, 32 << 20)  # glibc's upper limit
+        mallopt(m_trim_threshold, 128 << 20)
+        mallopt(m_mmap_threshold, 4 << 20)
 
 
 @dataclass(frozen=True)

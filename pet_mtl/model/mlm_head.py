@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+_ROW_STEP = 64
+
 
 class MlmHead(Protocol):
     """What scores pieces at slots."""
@@ -54,7 +56,10 @@ class SplitHead:
         return F.linear(states, weight, bias)
 
     def log_normalizer(self, states: Tensor) -> Tensor:
-        return self.logits(states).float().logsumexp(-1)
+        rows = states.flatten(0, -2)
+        rows = F.pad(rows, (0, 0, 0, -len(rows) % _ROW_STEP))  # few shapes: each costs the CPU kernels a new plan
+        normalizer = self.logits(rows).float().logsumexp(-1)
+        return normalizer[: states[..., 0].numel()].view(states.shape[:-1])
 
 
 @dataclass(frozen=True)

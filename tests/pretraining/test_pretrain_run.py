@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from toy_texts import SETTINGS
+from toy_texts import CHARACTERS, SETTINGS
 
 from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.pretraining import loop
@@ -33,7 +33,8 @@ def test_a_run_learns_and_leaves_an_ordinary_folder(make_request: MakeRequest, t
     assert len(held) == 24
     assert result.held_out is not None
     assert result.held_out.to_json() == held[-1]
-    assert held[-1]["accuracy"] > 0.3 > 0.1 > held[0]["accuracy"]  # the next character is foretold, but not at first
+    # better than the entropy of 20 equally frequent characters, ln 20: what stands around a mask is used
+    assert held[-1]["loss"] < 2.9 < 3.1 < held[0]["loss"]
     assert result.to_json()["tokens"] == result.tokens > 0
 
     from transformers import AutoModelForMaskedLM, AutoTokenizer
@@ -42,8 +43,8 @@ def test_a_run_learns_and_leaves_an_ordinary_folder(make_request: MakeRequest, t
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForMaskedLM.from_pretrained(folder)
     inputs = tokenizer("甲乙丙丁[MASK]己庚辛", return_tensors="pt")
-    logits = model(**inputs).logits[0, 5]
-    assert "戊" in tokenizer.convert_ids_to_tokens(logits.topk(3).indices.tolist())
+    best = tokenizer.convert_ids_to_tokens(model(**inputs).logits[0, 5].topk(10).indices.tolist())
+    assert set(best) <= set(CHARACTERS[:20])
     assert (folder / "vocab.txt").is_file()
     facts = json.loads((folder / "pretraining.json").read_text(encoding="utf-8"))
     assert facts["tokens"] == result.tokens
