@@ -51,9 +51,9 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--limit", type=int, default=640, help="rows for OpenPrompt")
     parser.add_argument(
-        "--our-limit", type=int, default=6400, help="rows for pet-mtl, which needs more for the same time"
+        "--our-limit", type=int, default=16000, help="rows for pet-mtl, which needs more for the same time"
     )
-    parser.add_argument("--steps", type=int, default=40, help="training steps of pet-mtl")
+    parser.add_argument("--steps", type=int, default=120, help="training steps of pet-mtl")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, default=HERE / "results", metavar="DIR")
     return parser.parse_args()

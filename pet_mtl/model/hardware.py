@@ -42,7 +42,7 @@ def choose_attention(wanted: str, device: torch.device) -> Choice:
 
 
 def keep_freed_memory() -> None:
-    """Let the C allocator keep what a training step frees, and use huge pages for it.
+    """Let the C allocator keep what a training step frees, and bound the cache of kernel plans.
 
     Each step frees and takes the same hundreds of megabytes; by default glibc hands them back to the system, and every
     step pays for the page faults again. Must run before torch's first large allocation. Does nothing outside Linux.
@@ -50,7 +50,6 @@ def keep_freed_memory() -> None:
     if sys.platform != "linux":
         return
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")  # 1,024 hold half a gigabyte of plans
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # torch: madvise(MADV_HUGEPAGE) for large tensors
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
     if mallopt:
         m_trim_threshold, m_mmap_threshold = -1, -3
