@@ -1,6 +1,7 @@
 """`pet-mtl train`."""
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +38,7 @@ def train(
 
     keep_freed_memory()
     from pet_mtl.atomic import require_folder
-    from pet_mtl.console import say
+    from pet_mtl.console import say, speaks
     from pet_mtl.spec.suite import load_suite
     from pet_mtl.training import run
     from pet_mtl.training.interrupt import Interrupted
@@ -59,12 +60,16 @@ def train(
             model=model,
             verbalizers=files_by_task("--verbalizer", verbalizer),
         )
+    if out is None and os.environ.get("WORLD_SIZE", "1") != "1":  # each process would look for a free name
+        raise PetMtlError("several processes need one output folder", hint="add `--out DIR`")
     folder = out or next_run_folder(suite.name)
     require_folder(folder)
     try:
         result = run.train(suite, folder, resume=resume, skip_bad_rows=skip_bad_rows)
     except Interrupted as stopped:
         raise Interrupted(str(stopped), hint=f"go on with: pet-mtl train --resume --out {folder}") from None
+    if not speaks():
+        return
     if json_:
         typer.echo(json.dumps(result.to_json(), ensure_ascii=False))
     else:

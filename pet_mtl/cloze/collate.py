@@ -96,7 +96,8 @@ def collate(prompts: Prompts, plan: BatchPlan, *, mask_id: int, pad_id: int) -> 
     item_of_prompt, masks = items[np.concatenate(prompt_item)], np.concatenate(prompt_masks)
     starts, slot_at = prompts.starts[item_of_prompt], prompts.slot_at[item_of_prompt].astype(np.int64)
     lengths = prompts.starts[item_of_prompt + 1] - starts
-    height = max(total, min(plan.rows, total + -total % _ROW_STEP if total + _ROW_STEP <= plan.rows else plan.rows))
+    full = total + _ROW_STEP > plan.rows
+    height = max(total, plan.rows) if full else total + -total % _ROW_STEP
     ids = np.full((height, plan.length), pad_id, dtype=np.int64)
     number = np.repeat(np.arange(total), lengths)
     within = ragged_arange(lengths)

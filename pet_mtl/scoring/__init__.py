@@ -2,6 +2,7 @@
 
 - `scorer`     prompts to label log-probabilities, and those to scores
 - `predictor`  a checkpoint as a Python object: `pet_mtl.load(folder).predict([...])`
-- `tables`     the JSON that `score --json` prints
+- `loaded`     a checkpoint in memory, ready to score rows
+- `score`      checkpoints scored on dev rows or given files, and the JSON that `score --json` prints
 - `predict`    predictions of whole files, in the contest's formats too
 """

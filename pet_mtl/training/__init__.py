@@ -8,4 +8,6 @@
 - `checkpoint`  the self-contained checkpoint folder, written whole or not at all
 - `state`       what `--resume` needs beside the weights
 - `outputs`     the run's folder: lock, `metrics.jsonl`
+- `interrupt`   Ctrl-C and SIGTERM as a wish to stop
+- `tensorboard` the figures for TensorBoard, where it is installed
 """

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import pet_mtl.training.run
+from pet_mtl.cli.main import main
 from pet_mtl.errors import PetMtlError
 from pet_mtl.resources import resource_root
 from pet_mtl.spec.suite import Suite
@@ -170,3 +171,12 @@ def test_the_report(call: Call, suite: Path) -> None:
         assert re.search(rf"<h2[^>]*>.*{task}", page)
     assert page.count("<h4>slot 1</h4>") == 2  # the likeliest words there, for a row of each task
     assert page.rstrip().endswith("</html>")
+
+
+def test_several_processes_need_one_folder(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("sys.argv", ["pet-mtl", "train"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "add `--out DIR`" in capsys.readouterr().err
