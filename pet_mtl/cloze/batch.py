@@ -39,7 +39,7 @@ def cut_batches(prompts: Prompts, items: npt.NDArray[np.int64], batch_tokens: in
     start = 0
     while start < len(items):
         length = round_up(int(lengths[start]))
-        rows = max(batch_tokens // length, int(prompts.variants[items[start]]))
+        rows = max(batch_tokens // length // 2 * 2, int(prompts.variants[items[start]]))  # even: cut in halves on a CPU
         end = int(np.searchsorted(prompts_before, prompts_before[start] + rows, side="right")) - 1
         yield BatchPlan(items[start:end], length, rows)
         start = end

@@ -1,9 +1,9 @@
 """Rows to prompts: each row is tokenised once; masks are put in when a batch is made."""
 
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from pet_mtl.spec.task import TaskSpec
 
 Kind = typing.Literal["special", "prefix", "pattern", "field", "slot"]
 IntArray = npt.NDArray[np.integer]
-_CHUNK = 2048  # rows tokenised at a time: enough for all cores, little memory
+_CHUNK = 1024  # rows tokenised at a time: enough for all cores, little memory
 
 
 @dataclass(frozen=True)
@@ -161,22 +161,19 @@ def encode_suite(
     dtype = np.uint16 if tokenizer.vocab_size <= np.iinfo(np.uint16).max else np.int32
     forms = [form for task in tasks.values() for form in compile_forms(task, tokenizer, max_length)]
     blocks: list[tuple[int, Rows, IntArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
-    for number, form in enumerate(forms):
-        if form.task not in rows or not len(rows[form.task]):
+    for task in tasks:
+        if task not in rows or not len(rows[task]):
             continue
-        of_task = rows[form.task]
-        needed = {(part.field, part.space_before) for part in form.parts if part.field is not None}
-        fields = {
-            (name, space): _tokenize_column(of_task, name, tokenizer, space, max_length, dtype)
-            for name, space in needed
-        }
-        blocks.append((number, of_task, *_assemble(form, fields, len(of_task), max_length, dtype)))
+        own = {number: form for number, form in enumerate(forms) if form.task == task}
+        for number, block in zip(
+            own, _encode_rows(own.values(), rows[task], tokenizer, max_length, dtype), strict=True
+        ):
+            blocks.append((number, rows[task], *block))
     if not blocks:
         raise PetMtlError("there are no rows to encode")
-    lengths = np.concatenate([np.diff(starts) for _, _, _, starts, _ in blocks])
     return Prompts(
         ids=np.concatenate([ids for _, _, ids, _, _ in blocks]),
-        starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+        starts=np.cumsum(np.concatenate([[0], *(lengths for _, _, _, lengths, _ in blocks)])),
         slot_at=np.concatenate([slot_at for *_, slot_at in blocks]).astype(np.int32),
         form=np.concatenate([np.full(len(r), number, np.int32) for number, r, *_ in blocks]),
         row=np.concatenate([np.arange(len(r), dtype=np.int32) for _, r, *_ in blocks]),
@@ -185,29 +182,39 @@ def encode_suite(
     )
 
 
-def _tokenize_column(
-    rows: Rows, field: str, tokenizer: PieceTokenizer, space_before: bool, max_length: int, dtype: type
+def _encode_rows(
+    forms: Collection[Form], rows: Rows, tokenizer: PieceTokenizer, max_length: int, dtype: type
+) -> list[tuple[IntArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+    """Return for each form the ids of all prompts, their lengths and their slot positions; a text is tokenised once."""
+    needed = {(p.field, p.space_before) for form in forms for p in form.parts if p.field is not None}
+    parts: list[list[tuple[IntArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]]] = [[] for _ in forms]
+    for start in range(0, len(rows), _CHUNK):
+        fields = {
+            (name, space): _tokenize(
+                rows.fields[name].slice(start, _CHUNK).to_pylist(), tokenizer, space, max_length, dtype
+            )
+            for name, space in needed
+        }
+        for form, done in zip(forms, parts, strict=True):
+            done.append(_assemble(form, fields, min(_CHUNK, len(rows) - start), max_length, dtype))
+    return [
+        (np.concatenate(ids), np.concatenate(lengths), np.concatenate(slot_at))
+        for ids, lengths, slot_at in (zip(*done, strict=True) for done in parts)
+    ]
+
+
+def _tokenize(
+    texts: Sequence[str], tokenizer: PieceTokenizer, space_before: bool, max_length: int, dtype: type
 ) -> _Ragged:
-    ids: list[IntArray] = []
-    lengths: list[int] = []
-    for texts in _chunks(rows, field):
-        encoded = [pieces[:max_length] for pieces in tokenizer.encode(texts, space_before=space_before)]
-        lengths.extend(map(len, encoded))
-        ids.append(np.fromiter((i for pieces in encoded for i in pieces), dtype=dtype))
-    starts = np.concatenate([[0], np.cumsum(np.array(lengths, dtype=np.int64))])
-    return _Ragged(np.concatenate(ids), starts)
-
-
-def _chunks(rows: Rows, field: str) -> Iterator[Sequence[str]]:
-    column = rows.fields[field]
-    for start in range(0, len(column), _CHUNK):
-        yield column.slice(start, _CHUNK).to_pylist()
+    encoded = [pieces[:max_length] for pieces in tokenizer.encode(texts, space_before=space_before)]
+    starts = np.cumsum([0, *map(len, encoded)])
+    return _Ragged(np.fromiter(chain.from_iterable(encoded), dtype, int(starts[-1])), starts)
 
 
 def _assemble(
     form: Form, fields: Mapping[tuple[str, bool], _Ragged], count: int, max_length: int, dtype: type
 ) -> tuple[IntArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Put constant parts and shortened fields together: ids, starts, slot positions."""
+    """Put constant parts and shortened fields together: ids, lengths, slot positions."""
     field_parts = [part for part in form.parts if part.field is not None]
     sources = [fields[part.field, part.space_before] for part in field_parts if part.field is not None]
     room = max_length - form.constant_length - form.words.lengths[-1]
@@ -236,7 +243,7 @@ def _assemble(
             within = ragged_arange(keep)
             out[np.repeat(at, keep) + within] = source.ids[np.repeat(source.starts[:-1], keep) + within]
             field_number += 1
-    return out, starts, slot_at
+    return out, edges[-1], slot_at
 
 
 def show_prompt(

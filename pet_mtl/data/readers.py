@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pet_mtl.data.arrow import use_arrow
 from pet_mtl.data.delimited import read_delimited
 from pet_mtl.data.files import data_format
 from pet_mtl.data.hub import read_hub
@@ -44,6 +45,7 @@ def read_rows(
     Raises:
         PetMtlError: nothing is there or can be read, or more than `skip_bad_rows` rows are bad.
     """
+    use_arrow()
     request = Request(task.columns, labelled)
     problems = ProblemList()
     parts: list[Rows] = []

@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from pet_mtl.data.arrow import use_arrow
+
 
 @dataclass(frozen=True)
 class Segment:
@@ -91,6 +93,7 @@ class Rows:
     @staticmethod
     def of(fields: Mapping[str, Sequence[str]], *, labels: Sequence[int] | None = None, path: str = "memory") -> "Rows":
         """Make rows of plain lists, without labels where `labels` is None."""
+        use_arrow()
         length = len(next(iter(fields.values())))
         return Rows(
             ids=pa.chunked_array([pa.array([str(number) for number in range(length)], pa.string())]),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pet_mtl.errors import PetMtlError, Problem
 
 SHOWN = 20
-CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 1 << 20
 CHUNK_ROWS = 65_536
 
 

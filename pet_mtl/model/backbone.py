@@ -2,16 +2,19 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pet_mtl.cloze.batch import LENGTH_STEP
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.mlm_head import MlmHead, WholeHead, split_head
-from pet_mtl.model.slot_encoder import SlotEncoder, fits_slot_encoder
+from pet_mtl.model.mlm_head import MlmHead, SplitHead, WholeHead, split_head
+from pet_mtl.model.slot_encoder import SLOT_STEP, SlotEncoder, fits_slot_encoder
 from pet_mtl.resources import bundled_backbone, bundled_backbones
 
 # These families count positions from `padding_idx + 1`, so two fewer can be used.
@@ -52,6 +55,22 @@ class Backbone(nn.Module):
         else:
             self.encode = self._encode if split or lone else self._logits
 
+    def use_sparse_lookups(self) -> nn.Parameter | None:
+        """Let lookups in the word embeddings have sparse gradients, and return the weight; None where it is not tied.
+
+        A dense gradient costs passes over all of `[V, H]` for each piece of a step. AdamW and clipping want a dense
+        one: `weight.grad` must be zeros, not None, before the first backward pass, and sparse ones are added to it.
+        """
+        table: Any = self.mlm.get_input_embeddings()
+        if not isinstance(table, nn.Embedding) or not isinstance(self.head, SplitHead):
+            return None
+        weight: nn.Parameter = table.weight  # type: ignore[assignment]
+        if self.head.decoder()[0] is not weight:
+            return None
+        table.sparse = True
+        self.head = replace(self.head, sparse=True)
+        return weight
+
     def _encode(self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor) -> Tensor:
         hidden = self.mlm.base_model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         return _at_slots(hidden, slots)
@@ -70,7 +89,12 @@ class Backbone(nn.Module):
         Returns:
             `[N, M, E]`, to be given to `head.piece_logits` and `head.log_normalizer`.
         """
-        return self.head.states(self.encode(input_ids, attention_mask, slots))
+        hidden = self.encode(input_ids, attention_mask, slots)
+        if not isinstance(self.head, SplitHead):
+            return self.head.states(hidden)
+        rows = hidden.flatten(0, 1)
+        states = self.head.states(F.pad(rows, (0, 0, 0, -len(rows) % SLOT_STEP)))  # few shapes
+        return states[: len(rows)].view(*slots.shape, -1)
 
 
 def _at_slots(states: Tensor, slots: Tensor) -> Tensor:
@@ -110,12 +134,26 @@ def _embedded() -> str:
     return "the embedded " + ", ".join(f"`{name}`" for name in bundled_backbones())
 
 
+@cache
+def import_transformers() -> None:
+    """Import transformers without scipy (35 MB, half a second), which it loads for losses of object detection."""
+    from transformers import utils
+
+    available = vars(utils)["is_scipy_available"]
+    vars(utils)["is_scipy_available"] = lambda: False
+    try:
+        import transformers.modeling_utils  # noqa: F401
+    finally:
+        vars(utils)["is_scipy_available"] = available
+
+
 def load_tokenizer(folder: str) -> Any:
     """Load the tokenizer of a backbone.
 
     Raises:
         PetMtlError: the folder holds none, or a damaged one.
     """
+    import_transformers()
     from transformers import AutoTokenizer
 
     try:
@@ -141,6 +179,7 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
     Raises:
         PetMtlError: not a masked language model, weights missing, damaged, or not in safetensors form.
     """
+    import_transformers()
     from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModelForMaskedLM
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
+CPU_PIECE = 2048  # tokens
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -80,6 +82,10 @@ class Machine:
     def autocast(self) -> torch.autocast:
         """Return the context that a forward pass runs in."""
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision.value == "bf16")
+
+    def pieces(self, tokens: int) -> int:
+        """Return in how many pieces so many tokens are computed: on a CPU large ones gain nothing and take memory."""
+        return max(1, round(tokens / CPU_PIECE)) if self.device.type == "cpu" else 1
 
     def __str__(self) -> str:
         return (

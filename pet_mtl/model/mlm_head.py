@@ -38,10 +38,12 @@ class SplitHead:
     Attributes:
         transform: `[..., H]` to `[..., E]`.
         decoder: returns weight `[V, E]` and bias `[V]` or None.
+        sparse: whether `piece_logits` gives the weight a sparse gradient.
     """
 
     transform: Callable[[Tensor], Tensor]
     decoder: Callable[[], tuple[Tensor, Tensor | None]]
+    sparse: bool = False
 
     def states(self, hidden: Tensor) -> Tensor:
         return self.transform(hidden)
@@ -49,7 +51,8 @@ class SplitHead:
     def piece_logits(self, states: Tensor, ids: Tensor) -> Tensor:
         weight, bias = self.decoder()
         with torch.autocast(states.device.type, enabled=False):  # few rows: full precision costs nothing
-            return F.linear(states.float(), weight[ids].float(), None if bias is None else bias[ids].float())
+            rows = F.embedding(ids, weight, sparse=self.sparse)
+            return F.linear(states.float(), rows.float(), None if bias is None else bias[ids].float())
 
     def logits(self, states: Tensor) -> Tensor:
         weight, bias = self.decoder()

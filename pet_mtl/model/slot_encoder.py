@@ -11,10 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pet_mtl.model.fused_layer import Frame, fits_fused_layer, fused_layer
+
 # Every new shape costs the CPU kernels a new plan, in time and memory: all batches of one token budget get the same
 # number of rows, whatever their length.
 _TOKEN_STEP = 256
-_SLOT_STEP = 64
+SLOT_STEP = 128
 
 BERT_LIKE = frozenset({"bert", "ernie", "roberta", "xlm-roberta", "camembert", "electra"})
 
@@ -52,16 +54,21 @@ class SlotEncoder:
         device = input_ids.device.type
         if torch.is_autocast_enabled(device):
             hidden = hidden.to(torch.get_autocast_dtype(device))
-        bias = torch.zeros(attention_mask.shape, dtype=hidden.dtype, device=hidden.device)
-        bias = bias.masked_fill(attention_mask == 0, torch.finfo(hidden.dtype).min)
-        bias = bias.repeat_interleave(self.heads, 0)[:, None, :]  # [N * heads, 1, L]
-        hidden = _pad_rows(hidden.reshape(count * length, -1), _TOKEN_STEP)
-        layers = self.encoder.encoder.layer
-        for layer in layers[:-1]:
-            hidden = self._layer(layer, hidden, hidden, bias, length)
+        layers, wide = self.encoder.encoder.layer, slots.shape[1]
         at = (torch.arange(count, device=slots.device)[:, None] * length + slots).flatten()
-        wide = slots.shape[1]
-        queries = self._layer(layers[-1], _pad_rows(hidden[at], _SLOT_STEP), hidden, bias, wide)
+        kind, hidden = hidden.dtype, _pad_rows(hidden.reshape(count * length, -1), _TOKEN_STEP)
+        if self.attention != "sdpa" and all(map(fits_fused_layer, layers)):
+            frame = Frame.of(attention_mask, self.heads, kind)
+            for layer in layers[:-1]:
+                hidden = fused_layer(layer, None, hidden, frame, length)
+            queries = fused_layer(layers[-1], _pad_rows(hidden[at], SLOT_STEP), hidden, frame, wide)
+        else:
+            bias = torch.zeros(attention_mask.shape, dtype=kind, device=hidden.device)
+            bias = bias.masked_fill(attention_mask == 0, torch.finfo(kind).min)
+            bias = bias.repeat_interleave(self.heads, 0)[:, None, :]  # [N * heads, 1, L]
+            for layer in layers[:-1]:
+                hidden = self._layer(layer, hidden, hidden, bias, length)
+            queries = self._layer(layers[-1], _pad_rows(hidden[at], SLOT_STEP), hidden, bias, wide)
         return queries[: slots.numel()].view(count, wide, -1)
 
     def _layer(self, layer: Any, queries: Tensor, hidden: Tensor, bias: Tensor, wide: int) -> Tensor:

@@ -42,6 +42,9 @@ class VocabularySpec(_Section):
     size: int = Field(default=8192, ge=16, description="most pieces")
     min_frequency: int = Field(default=2, ge=1, description="how often a character or a Latin piece must occur")
     latin: int = Field(default=1000, ge=0, description="most pieces of Latin words; characters have the rest")
+    words: int = Field(
+        default=0, ge=0, description="most pieces that are Chinese words; 0: every Chinese character is a piece"
+    )
     tokenizer: str | None = Field(
         default=None, description="folder of a tokenizer to use instead, from the file's folder"
     )

@@ -12,9 +12,9 @@ from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.corpus import Corpus, Document
 from pet_mtl.pretraining.recipe import VocabularySpec
+from pet_mtl.pretraining.word_vocabulary import SPECIAL, build_word_vocabulary, is_piece, save_word_tokenizer
 
-SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _WORD = re.compile(r"[a-z0-9]+")
 _MOST_WORDS = 200_000  # rarer words decide nothing, and a crawl has no end of them
 _MOST_COPIES = 1_000  # the trainer counts copies: a word this frequent is a piece anyway
@@ -40,17 +40,13 @@ def build_vocabulary(documents: Iterable[Document], spec: VocabularySpec) -> lis
     latin = _word_pieces(words, spec.min_frequency, spec.latin)
     room = spec.size - len(SPECIAL) - len(latin)
     found = sorted(characters.items(), key=lambda item: (-item[1], item[0]))
-    kept = [c for c, n in found if n >= spec.min_frequency and _is_piece(c) and c not in latin][: max(0, room)]
+    kept = [c for c, n in found if n >= spec.min_frequency and is_piece(c) and c not in latin][: max(0, room)]
     if not kept:
         raise PetMtlError(
             "no character of the corpus is frequent enough for the vocabulary",
             hint="set `vocabulary.min_frequency` lower, or give more text",
         )
     return [*SPECIAL, *kept, *latin]
-
-
-def _is_piece(character: str) -> bool:
-    return character.isprintable() and not character.isspace() and character != "\ufffd"
 
 
 def _word_pieces(words: Counter[str], least: int, most: int) -> list[str]:
@@ -100,9 +96,12 @@ def vocabulary_folder(corpus: Corpus, spec: VocabularySpec, positions: int, plac
     folder = place / f"vocabulary-{sha256(made_of.encode()).hexdigest()[:16]}"
     if not (folder / "tokenizer.json").is_file():
         say("counting the vocabulary")
-        pieces = build_vocabulary(_watched(corpus.documents()), spec)
-        save_tokenizer(pieces, folder, positions)
-        say(f"vocabulary: {len(pieces):,} pieces in {folder}")
+        documents = _watched(corpus.documents())
+        if spec.words:
+            save_word_tokenizer(build_word_vocabulary(documents, spec), folder, positions)
+        else:
+            save_tokenizer(build_vocabulary(documents, spec), folder, positions)
+        say(f"vocabulary: {folder}")
     return folder
 
 

@@ -16,7 +16,7 @@ from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
 
 FloatArray = npt.NDArray[np.float32]
-SCORE_TOKENS = 2048  # no gradients to keep: larger batches gain nothing on a CPU and take memory
+SCORE_TOKENS = 1024  # no gradients to keep: larger batches gain nothing on a CPU and take memory
 
 
 @dataclass

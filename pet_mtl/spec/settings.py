@@ -28,7 +28,9 @@ class TrainSettings(_Settings):
     layer_decay: float = Field(
         default=1.0, gt=0, le=1, description="each layer below the top learns at this factor of the one above"
     )
-    accumulate: int = Field(default=1, ge=1, description="compute a step in this many pieces: same result, less memory")
+    accumulate: int = Field(
+        default=1, ge=1, description="compute a step in at least so many pieces: same result, less memory"
+    )
     evaluate_every: int | None = Field(
         default=None, ge=1, description="steps between two evaluations; null: once an epoch"
     )

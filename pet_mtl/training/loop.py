@@ -69,6 +69,9 @@ class Loop:
         self.machine, self.accelerator, self.tokenizer, self.progress = machine, accelerator, tokenizer, progress
         self.wrapped = accelerator.prepare(model)
         self.optimizer = build_optimizer(settings, model)
+        alone_on_cpu = accelerator.num_processes == 1 and machine.device.type == "cpu"
+        self._sparse = model.backbone.use_sparse_lookups() if alone_on_cpu else None
+        self._clear_gradients()
         self.throughput = Throughput()
         ends = schedule.ends(settings.epochs, settings.max_steps)
         self.total = ends[-1]
@@ -121,7 +124,8 @@ class Loop:
         torch.manual_seed((settings.seed * 1_000_003 + self.progress.step) * 1_000 + rank)
         factor = rate_factor(self.progress.step, self.total, settings.warmup)
         set_rates(self.optimizer, factor)
-        pieces = split_step(plan, settings.accumulate * world)
+        parts = max(settings.accumulate, self.machine.pieces(settings.batch_tokens // world))
+        pieces = split_step(plan, parts * world)
         own = pieces[rank::world]
         # Every process must take part in every exchange: one without a piece computes the first with weight 0.
         most = -(-len(pieces) // world)
@@ -143,8 +147,13 @@ class Loop:
         if settings.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm)
         self.optimizer.step()
-        self.optimizer.zero_grad()
+        self._clear_gradients()
         return factor
+
+    def _clear_gradients(self) -> None:
+        self.optimizer.zero_grad()
+        if self._sparse is not None:
+            self._sparse.grad = torch.zeros_like(self._sparse)
 
     def _loss(self, batch: Batch, weight: float, window: _Window) -> Tensor:
         with self.machine.autocast():

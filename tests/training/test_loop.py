@@ -47,6 +47,23 @@ def one_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Suite
     return step
 
 
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_sparse_lookups_change_no_gradient(
+    make_suite: MakeSuite,
+    one_step: Callable[[Suite], dict[str, torch.Tensor]],
+    monkeypatch: pytest.MonkeyPatch,
+    accumulate: int,
+) -> None:
+    suite = make_suite(max_steps=2, batch_tokens=200, clip_norm=None, accumulate=accumulate)
+    sparse = one_step(suite)
+    monkeypatch.setattr("pet_mtl.model.backbone.Backbone.use_sparse_lookups", lambda self: None)
+    dense = one_step(suite)
+    assert sparse.keys() == dense.keys()
+    assert not any(gradient.is_sparse for gradient in sparse.values())
+    for name in dense:
+        torch.testing.assert_close(sparse[name], dense[name], rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("accumulate", [2, 3, 1000])
 @pytest.mark.parametrize("batch_tokens", [200, 60, 1])
 def test_accumulation_changes_no_gradient(

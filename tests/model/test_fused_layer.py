@@ -1,0 +1,111 @@
+"""The fused layer against the modules' own forward and autograd."""
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import BertConfig, BertModel
+
+from pet_mtl.model import slot_encoder
+from pet_mtl.model.fused_layer import Frame, fits_fused_layer, fused_layer
+from pet_mtl.model.slot_encoder import SlotEncoder
+
+HEADS, SIZE = 2, 16
+
+
+def bert(**changes: object) -> BertModel:
+    torch.manual_seed(0)
+    settings = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "initializer_range": 0.3} | changes
+    config = BertConfig(
+        vocab_size=50,
+        hidden_size=SIZE,
+        num_hidden_layers=3,
+        num_attention_heads=HEADS,
+        intermediate_size=32,
+        max_position_embeddings=64,
+        **settings,
+    )
+    config._attn_implementation = "eager"
+    return BertModel(config, add_pooling_layer=False)
+
+
+def batch(count: int, length: int) -> tuple[Tensor, Tensor, Tensor]:
+    torch.manual_seed(1)
+    mask = (torch.arange(length) < torch.randint(3, length + 1, (count, 1))).long()
+    slots = torch.stack([torch.randint(0, 3, (count,)), torch.zeros(count, dtype=torch.long)], 1)
+    return torch.randint(1, 50, (count, length)), mask, slots
+
+
+def outputs_and_gradients(model: BertModel, shape: tuple[int, int], kind: torch.dtype) -> list[Tensor]:
+    ids, mask, slots = batch(*shape)
+    model.zero_grad()
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=kind == torch.bfloat16):
+        out = SlotEncoder(model, "eager")(ids, mask, slots)
+    torch.manual_seed(2)
+    (out.float() * torch.randn(out.shape)).sum().backward()
+    # a key's bias moves all scores of a query alike: its gradient is zero but for rounding
+    used = [p.grad for name, p in model.named_parameters() if p.grad is not None and "key.bias" not in name]
+    return [out.detach(), *used]
+
+
+@pytest.mark.parametrize(("kind", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.05)])
+@pytest.mark.parametrize("shape", [(1, 5), (7, 9), (16, 16), (20, 33)])
+def test_equals_the_modules_autograd(
+    shape: tuple[int, int], kind: torch.dtype, tolerance: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = bert().train()
+    fused = outputs_and_gradients(model, shape, kind)
+    monkeypatch.setattr(slot_encoder, "fits_fused_layer", lambda layer: False)
+    plain = outputs_and_gradients(model, shape, kind)
+    assert len(fused) == len(plain) > 3 * 14
+    for mine, theirs in zip(fused, plain, strict=True):
+        assert float((mine.float() - theirs.float()).norm()) <= tolerance * float(theirs.float().norm() + 1e-3)
+
+
+def test_gradients_by_finite_differences() -> None:
+    layer = bert().double().encoder.layer[0]
+    mask = torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0]])
+    frame = Frame.of(mask, HEADS, torch.float64)
+    torch.manual_seed(3)
+    hidden = torch.randn(8, SIZE, dtype=torch.float64, requires_grad=True)
+    queries = torch.randn(4, SIZE, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda h: fused_layer(layer, None, h, frame, 4), [hidden])
+    assert torch.autograd.gradcheck(lambda q, h: fused_layer(layer, q, h, frame, 2), [queries, hidden])
+
+
+@pytest.mark.parametrize(
+    ("changes", "train", "fits"),
+    [
+        ({}, True, True),
+        ({"hidden_dropout_prob": 0.1}, True, False),
+        ({"hidden_dropout_prob": 0.1}, False, True),
+        ({"attention_probs_dropout_prob": 0.1}, True, False),
+        ({"hidden_act": "relu"}, False, False),
+        ({"hidden_act": "gelu_new"}, False, False),
+    ],
+)
+def test_what_it_takes_on(changes: dict[str, object], train: bool, fits: bool) -> None:
+    assert fits_fused_layer(bert(**changes).train(train).encoder.layer[0]) == fits
+
+
+def test_a_rewritten_norm_is_not_taken_on() -> None:
+    class OwnNorm(torch.nn.LayerNorm):
+        pass
+
+    layer = bert().encoder.layer[0]
+    layer.output.LayerNorm = OwnNorm(SIZE)
+    assert not fits_fused_layer(layer)
+
+
+def test_a_hooked_norm_is_not_taken_on() -> None:
+    layer = bert().encoder.layer[0]
+    handle = layer.attention.output.LayerNorm.register_forward_hook(lambda *_: None)
+    assert not fits_fused_layer(layer)
+    handle.remove()
+    assert fits_fused_layer(layer)
+
+
+def test_attention_works_in_few_shapes() -> None:
+    shapes = {
+        tuple(Frame.of(batch(n, length)[1], HEADS, torch.float32).bias.shape) for n, length in [(17, 17), (30, 31)]
+    }
+    assert shapes == {(32 * HEADS, 1, 32)}
