@@ -25,17 +25,17 @@ def guard_rows(folder: Path, rows: Mapping[str, Rows], *, strict: bool) -> None:
         return
     problems = ProblemList()
     for name, of_task in rows.items():
-        seen = rows_seen(of_task, trained[name]) if name in trained else []
-        if not len(seen):
+        seen = rows_seen(of_task, trained[name]).tolist() if name in trained else []
+        if not seen:
             continue
         count = f"{name}: {len(seen):,} of {len(of_task):,} rows to score were trained on"
         if not strict:
-            text = next(iter(of_task.text(int(seen[0])).values()))
-            say(f'warning: {count}, scores flatter the model ({of_task.where(int(seen[0]))} "{text[:30]}", …)')
+            text = next(iter(of_task.text(seen[0]).values()))
+            say(f'warning: {count}, scores flatter the model ({of_task.where(seen[0])} "{text[:30]}", …)')
             continue
         problems.add(count, where=str(folder), hint="give other rows with `--data`, or leave `--strict` out")
         for row in seen[:SHOWN]:
-            problems.add("the model was trained on this text", where=of_task.where(int(row)))
+            problems.add("the model was trained on this text", where=of_task.where(row))
         if len(seen) > SHOWN:
             problems.add(f"and {len(seen) - SHOWN:,} more rows of `{name}`")
     if problems.problems:
