@@ -1,14 +1,11 @@
 """Rows that cannot be read, and lines that were one row before a stray line break cut it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from pet_mtl.audit.finding import EXAMPLES, Finding
 from pet_mtl.audit.parts import Part
-from pet_mtl.data.table import Request, usual_width
 
 
 @dataclass
@@ -33,35 +30,35 @@ def check_broken_lines(part: Part) -> tuple[dict[str, Any], list[Finding]]:
 
 
 def rejoin(
-    lines: Sequence[Line], request: Request, width: int | None, *, glue: str = ""
-) -> tuple[int, list[Line], list[Line]]:
-    """Join neighbouring lines with too few columns that together are one row.
+    lines: Sequence[Line], width: int, texts: Collection[int], *, glue: str = ""
+) -> tuple[list[Line], list[Line]]:
+    """Join neighbouring lines that together are one row, and return the whole rows and the lines that are none.
 
-    A line break inside a cell leaves the cell's halves at the end of one line and at the start of the next one.
+    A line break inside a cell leaves the cell's halves at the end of one line and at the start of the next one. One in
+    the first or last column leaves a whole row beside a lone cell, which is joined where that column is a text.
 
     Args:
-        width: columns of a row, None where the usual number is to be found.
-        glue: what stood where the line break stands.
-
-    Returns:
-        The width, the whole rows, and the lines that are none.
+        width: columns of a row.
+        texts: the columns that hold texts.
+        glue: what to put where the line break stands.
 
     >>> rows = [["1", "新车上市", "a"], ["2", "利率"], ["上调", "b"], ["3", "天气", "a"], ["4"]]
-    >>> lines = [Line(number, cells) for number, cells in enumerate(rows, start=1)]
-    >>> width, whole, rest = rejoin(lines, Request({"text": 1, "label": 2}), None)
+    >>> whole, rest = rejoin([Line(number, cells) for number, cells in enumerate(rows, start=1)], 3, {1})
     >>> [line.cells for line in whole], [line.number for line in rest]
     ([['1', '新车上市', 'a'], ['2', '利率上调', 'b'], ['3', '天气', 'a']], [5])
     """
-    if width is None:
-        width = usual_width(np.array([len(line.cells) for line in lines] or [0]), request)
     whole: list[Line] = []
     beyond: list[Line] = []
     at = 0
     while at < len(lines):
         row = Line(lines[at].number, list(lines[at].cells))
-        while len(row.cells) < width and at + row.pieces < len(lines):
+        while at + row.pieces < len(lines):
             following = lines[at + row.pieces].cells
-            if len(following) >= width or len(row.cells) + len(following) - 1 > width:
+            if len(row.cells) == width:
+                fits = len(following) == 1 and width - 1 in texts
+            else:
+                fits = len(following) < width or (len(row.cells) == 1 and 0 in texts)
+            if not fits or len(row.cells) + len(following) - 1 > width:
                 break
             row.cells[-1] += glue + following[0]
             row.cells += following[1:]
@@ -72,4 +69,4 @@ def rejoin(
         else:
             beyond.append(lines[at])
             at += 1
-    return width, whole, beyond
+    return whole, beyond

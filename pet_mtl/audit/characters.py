@@ -2,6 +2,7 @@
 
 import html
 import re
+from codecs import getincrementaldecoder
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,7 @@ _INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")  # not the joi
 _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010fffd]")
 _REPLACEMENT = re.compile("\ufffd|锟斤拷")  # the second is two of the first, saved as UTF-8 and read as GBK
 _WESTERN = re.compile("[\u0080-\u00ff€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]{2,}")
-_FOREIGN = re.compile("[^\x00-\x7f]{3,}")
+_FOREIGN = re.compile(r"[^\x00-\x7f]{3,}\??")
 _HAN = re.compile("[\u4e00-\u9fff]")
 _OPEN_TAG_END = re.compile(r"</?(?:br|p|div|li|tr|h[1-6])\b", re.I)
 
@@ -94,12 +95,17 @@ def _reread_western(run: str) -> str:
 
 
 def _reread_gbk(run: str) -> str:
+    """Return what stood there; of a character that GBK's pairs of bytes cut in half, a replacement character stays."""
+    pairs = run.rstrip("?\ufffd")
     try:
-        read = run.encode("gb18030").decode("utf-8")
+        raw = pairs.encode("gb18030")
+        read = getincrementaldecoder("utf-8")().decode(raw)
     except UnicodeError:
         return run
+    lost = len(read.encode()) < len(raw)
     # common Chinese characters may be valid UTF-8 by chance, but then of Greek, Cyrillic or Arabic letters
-    return read if 2 * len(_HAN.findall(read)) > len(read) else run
+    right = len(read) > 1 and 2 * len(_HAN.findall(read)) > len(read)
+    return read + ("\ufffd" if lost else run[len(pairs) :]) if right else run
 
 
 def _unhtml(text: str) -> str:

@@ -44,8 +44,8 @@ def _listed(labels: list[str]) -> str:
 def _gaps(labels: tuple[str, ...]) -> list[str]:
     """Return the few numbers that are missing in a run of label numbers.
 
-    >>> _gaps(("100", "101", "103")), _gaps(("1", "1000")), _gaps(("a", "b"))
-    (['102'], [], [])
+    >>> _gaps(("100", "101", "102", "104")), _gaps(("1", "1000")), _gaps(("a", "b"))
+    (['103'], [], [])
     """
     if not all(label.isascii() and label.isdecimal() for label in labels):
         return []

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 
 from pet_mtl.audit.broken_lines import Line, rejoin
 from pet_mtl.data.delimited import uses_tabs
 from pet_mtl.data.files import BYTE_ORDER_MARK, data_format, first_line, open_bytes
-from pet_mtl.data.table import Request, locate
+from pet_mtl.data.table import Request, locate, usual_width
 from pet_mtl.errors import PetMtlError
+from pet_mtl.spec.task import ID_COLUMN, LABEL_COLUMN
 
 Kind = Literal["tabs", "commas", "lines", "array", "parquet"]
 MOST_PIECES = 4  # lines that one JSON object may have been cut into
@@ -102,17 +104,20 @@ def read_records(path: Path, request: Request) -> Records:
     if suffix in (".json", ".jsonl"):
         if request.by_position:
             raise PetMtlError("`columns` holds positions, but JSON values have names", where=str(path))
-        places: dict[str, int | str] = {name: str(key) for name, key in request.columns.items()}
         is_array = first_line(path).lstrip().startswith(b"[")
-        found = Records(path, "array" if is_array else "lines", places, [], changes=changes)
+        keys: dict[str, int | str] = {name: str(key) for name, key in request.columns.items()}
+        found = Records(path, "array" if is_array else "lines", keys, [], changes=changes)
         (_read_array if is_array else _read_lines)(text, found)
         return found
     tabs = uses_tabs(path, suffix, request)
     lines = _tab_lines(text) if tabs else _comma_lines(text)
     header = None if request.by_position or not lines else [name.strip() for name in lines.pop(0).cells]
     found = Records(path, "tabs" if tabs else "commas", {}, [], header, changes=changes)
-    width, joined, beyond = rejoin(lines, request, len(header) if header else None, glue="" if tabs else " ")
-    found.places = dict(locate(request, str(path), header=header, width=width))
+    width = len(header) if header else usual_width(np.array([len(line.cells) for line in lines] or [0]), request)
+    places = locate(request, str(path), header=header, width=width)
+    found.places.update(places)
+    texts = {place for name, place in places.items() if name not in (LABEL_COLUMN, ID_COLUMN)}
+    joined, beyond = rejoin(lines, width, texts, glue="" if tabs else " ")
     for line in joined:
         if line.pieces > 1:
             found.note(line.number, "joined", f"a stray line break had cut this row into {line.pieces} lines")
