@@ -38,10 +38,17 @@ def check_corpus_overlap(
             continue
         figures.append({"rows_of": part.title, "in": name, "rows": len(rows), "of": len(part.rows)})
         message = f"{share(len(rows), len(part.rows))} stand in the corpus {name}"
-        hint = "a model that is pre-trained on it has read these texts, without labels" if part.measured else None
-        level: Level = "warning" if part.measured else "note"
+        level: Level = "warning" if part.measured or part.split else "note"
+        hint = "a model that is pre-trained on it has read rows that it is scored on, without labels"
         findings.append(
-            Finding(level, "corpus_overlap", part.title, message, first_places(part.rows.where, rows), hint)
+            Finding(
+                level,
+                "corpus_overlap",
+                part.title,
+                message,
+                first_places(part.rows.where, rows),
+                hint if level == "warning" else None,
+            )
         )
     return figures, findings
 

@@ -35,6 +35,11 @@ class Part:
         """Say whether scores are computed on it."""
         return self.name in ("dev", "test")
 
+    @property
+    def split(self) -> bool:
+        """Say whether dev rows are held out of it."""
+        return self.name == "train" and isinstance(self.task.data.dev, SplitSpec)
+
     @cached_property
     def keys(self) -> NDArray[np.uint64]:
         return row_keys(self.rows)
