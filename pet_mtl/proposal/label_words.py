@@ -1,4 +1,4 @@
-"""A word for each label: its name where that is one, else a frequent word of its rows, as a guess."""
+"""A word for each label: its name where the tokenizer knows it, else a frequent word of its rows, as a guess."""
 
 import math
 import re
@@ -11,7 +11,7 @@ from pet_mtl.audit.stop_words import STOP_WORDS
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.proposal.wording import ENTAILMENT
 
-MOST_PIECES = 8
+MOST_PIECES = 12
 MOST_TEXTS = 2000  # of each label
 CANDIDATES = 50
 _ENGLISH = re.compile(r"[a-z]{3,}")
@@ -57,7 +57,9 @@ def propose_words(
     if entailment and {name.lower() for name in names.values()} == set(ENTAILMENT):
         names = {label: entailment[ENTAILMENT.index(name.lower())] for label, name in names.items()}
     for label, word in words_of_names(names).items():
-        take(iter([word] if word else []), label, guess=False)
+        # an English name in letters one by one is no word to a Chinese model, and a prompt more for each length
+        if word and (language == "en" or not word.isascii() or _known(word, tokenizer)):
+            take(iter([word]), label, guess=False)
     if len(chosen) < len(names):
         guesses = _distinctive(texts, language)
         for label in names:
@@ -66,6 +68,10 @@ def propose_words(
             if label not in chosen:
                 take(_any_piece(tokenizer), label, guess=True)
     return {label: chosen[label] for label in names}
+
+
+def _known(word: str, tokenizer: PieceTokenizer) -> bool:
+    return len(tokenizer.encode([word])[0]) <= len(word) / 2
 
 
 def words_of_names(names: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """The proposed pattern file and verbalizer as text, commented for the person who edits them."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from pet_mtl.proposal.label_words import ProposedWord
 from pet_mtl.spec.label_lines import format_field
 
 SPLIT = 0.1
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,10 @@ class PatternFile:
             f"#   pet-mtl train --patterns {self.task}.yaml",
             "",
             "version: 1                 # of this file format",
-            f"model: {_value(self.model)}  # an embedded backbone, a folder, or a hub name",
+            f"model: {_value(self.model):<19} # an embedded backbone, a folder, or a hub name",
             "",
-            "tasks:",
-            f"  {_value(self.task)}:",
+            "tasks:                     # one or more; they are trained together in one model",
+            f"  {_value(self.task) + ':':<24} # results are reported under this name",
             "    # Written before every row: tells the model which task a row belongs to, where there are several.",
             f"    prefix: {_value(self.prefix)}",
             "    # `{mask}` is where the label word goes, the other braces are columns.",
@@ -64,7 +66,7 @@ class PatternFile:
             f"    data: {{train: {_value(self.data)}{', ' + dev if self.split else ''}}}",
             "    metric: macro_f1         # or accuracy: what the best checkpoint is chosen by",
             "",
-            "train:",
+            "train:                     # `-s train.epochs=5` sets a key for one run",
             *(f"{setting:<{width}}# {reason}" for setting, reason in zip(settings, reasons, strict=True)),
         ]
         return "\n".join(lines) + "\n"
@@ -88,5 +90,6 @@ def verbalizer_text(words: Mapping[str, ProposedWord], counts: Mapping[str, int]
 
 
 def _value(value: int | str) -> str:
-    """Return a YAML scalar; text in double quotes, whatever it holds."""
-    return json.dumps(value, ensure_ascii=False)
+    """Return a YAML scalar; text that is more than a plain word in double quotes, whatever it holds."""
+    plain = isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in ("true", "false", "null")
+    return str(value) if plain else json.dumps(value, ensure_ascii=False)

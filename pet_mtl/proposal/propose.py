@@ -105,12 +105,12 @@ def propose(request: Request) -> Proposal:
     Raises:
         PetMtlError: the file is no table; no label or text column is found; an output file exists already.
     """
-    table = read_raw_table(request.data, request.header)
-    roles = choose_columns(table, request.label, request.texts)
     name = request.task or task_name(request.data.name.split(".")[0])
     if not TASK_NAME.fullmatch(name):
         hint = "use lower-case letters a-z, digits, `_` and `-`, and start with a letter or digit"
         raise PetMtlError(f"`{name}` is not a task name", where=f"--task {name}", hint=hint)
+    table = read_raw_table(request.data, request.header)
+    roles = choose_columns(table, request.label, request.texts)
     files = {kind: request.out / f"{name}.{kind}" for kind in ("yaml", "words.txt", "data.jsonl")}
     tokenizer = PieceTokenizer(load_tokenizer(resolve_model(request.model)))
     task = _Task(table, roles, request, name, tokenizer)

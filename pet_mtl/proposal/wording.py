@@ -62,10 +62,11 @@ def field_names(columns: Sequence[str | int]) -> list[str]:
 def task_name(stem: str) -> str:
     """Return a task's name for a file's.
 
-    >>> task_name("My Reviews (2024)"), task_name("新闻"), task_name("--x")
-    ('my-reviews-2024', 'task', 'x')
+    >>> task_name("My Reviews (2024)"), task_name("TNEWS_train"), task_name("新闻"), task_name("--x")
+    ('my-reviews-2024', 'tnews', 'task', 'x')
     """
-    return re.sub(r"[^a-z0-9_]+", "-", stem.lower()).strip("-_") or "task"
+    plain = re.sub(r"[^a-z0-9_]+", "-", stem.lower()).strip("-_")
+    return re.sub(r"[_-]train(ing)?$", "", plain) or "task"
 
 
 def pattern_for(fields: Sequence[str], wording: Wording) -> str:

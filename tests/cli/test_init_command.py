@@ -102,10 +102,10 @@ def test_guesses_are_marked(call: Call, tmp_path: Path, backbone: Path, monkeypa
     ran = call("init", "t.tsv", "--task", "mine", "--model", backbone, "--json")
     assert ran.json["labels"] == {
         "100": {"word": "天气", "guess": True, "rows": 5},
-        "101": {"word": "体育", "guess": True, "rows": 4},
+        "101": {"word": "体育新闻", "guess": True, "rows": 4},
     }
     assert ran.json["columns"] == {"text": 1, "label": 2, "id": 0}
-    assert "100  天气  # GUESS, 5 rows" in (tmp_path / "mine.words.txt").read_text("utf-8")
+    assert "100  天气    # GUESS, 5 rows" in (tmp_path / "mine.words.txt").read_text("utf-8")
 
 
 def test_nothing_is_overwritten(call: Call, tmp_path: Path, backbone: Path, refuse: Callable[..., str]) -> None:

@@ -33,6 +33,13 @@ def test_chinese_rows(word_pieces: PieceTokenizer) -> None:
     assert found == {"100": ("体育", True), "101": ("天气", True)}
 
 
+def test_english_names_of_chinese_rows(word_pieces: PieceTokenizer) -> None:
+    texts = {"good": ["天气 真好"], "joy": ["体育 新闻"]}
+    found = words(word_pieces, {"good": "good", "joy": "joy"}, texts, language="zh", space_before=False)
+    assert found["good"] == ("good", False)
+    assert found["joy"][1]  # three letters to this tokenizer
+
+
 def test_entailment(word_pieces: PieceTokenizer) -> None:
     names = {name: name for name in ("contradiction", "Entailment", "neutral")}
     found = words(word_pieces, names, entailment=("yes", "maybe", "no"))
