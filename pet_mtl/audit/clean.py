@@ -43,14 +43,20 @@ class CleanedFile:
 
 @dataclass(frozen=True)
 class CleanResult:
-    """What `clean_suite` wrote; `skipped` are sources that are no files."""
+    """What `clean_suite` wrote.
+
+    Attributes:
+        skipped: sources that are no files of the user.
+        outside: files that do not lie below the suite's data folder; their copies lie at the top of the new one.
+    """
 
     out: Path
     files: tuple[CleanedFile, ...]
     skipped: tuple[str, ...]
+    outside: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        return {"out": str(self.out), "files": [asdict(file) for file in self.files], "skipped": list(self.skipped)}
+        return asdict(self) | {"out": str(self.out)}
 
     def lines(self) -> list[str]:
         """Return what was done, for people: each kind of change with its number and first lines."""
@@ -64,7 +70,7 @@ class CleanResult:
                 lines.append(f"  {action} {count:,}: {reason} (line {', '.join(map(str, places[:_SHOWN]))}{more})")
             if not file.changes:
                 lines.append("  nothing to mend")
-        return lines + [f"left out: {source}: not a file" for source in self.skipped]
+        return lines + [f"left out: {source}" for source in self.skipped]
 
 
 def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
@@ -92,6 +98,8 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
         except PetMtlError as error:
             problems.extend(error)
     problems.raise_if_any()
+    if not files:
+        raise PetMtlError(f"there is no file to clean: {', '.join(skipped)}", where=suite.source)
     cleaned = tuple(
         CleanedFile(
             str(found.path),
@@ -108,7 +116,8 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
             target.write_bytes(_compress(found.dump(), target.suffix.lower()))
         listed = "".join(f"{change}\n" for file in cleaned for change in file.changes)
         (folder / CHANGES).write_text(listed, encoding="utf-8")
-    return CleanResult(out, cleaned, tuple(dict.fromkeys(skipped)))
+    outside = tuple(str(path) for path in targets if _below(path, Path(suite.base)) is None)
+    return CleanResult(out, cleaned, tuple(dict.fromkeys(skipped)), outside)
 
 
 def _clean_task(
@@ -138,7 +147,7 @@ def _clean_task(
 def _paths(sources: Sequence[str], base: Path, skipped: list[str]) -> list[Path]:
     paths = []
     for source in sources:
-        if source.startswith("hub:"):
+        if source.startswith(("hub:", "sample:")):
             skipped.append(source)
         else:
             paths += find_files(source, base)
@@ -147,13 +156,18 @@ def _paths(sources: Sequence[str], base: Path, skipped: list[str]) -> list[Path]
 
 def _target(path: Path, base: Path, taken: set[Path]) -> Path:
     """Return where a copy goes: at the same place below the output folder, by its name alone if it is elsewhere."""
-    try:
-        target = Path(os.path.abspath(path)).relative_to(os.path.abspath(base))  # noqa: PTH100  links stay links
-    except ValueError:
-        target = Path(path.name)
+    target = _below(path, base) or Path(path.name)
     if target in taken or target == Path(CHANGES):
         raise PetMtlError(f"two files would become `{target}`", where=str(path), hint="rename one of them")
     return target
+
+
+def _below(path: Path, base: Path) -> Path | None:
+    """Return the path from `base` down to a file, None where it lies elsewhere."""
+    try:
+        return Path(os.path.abspath(path)).relative_to(os.path.abspath(base))  # noqa: PTH100  links stay links
+    except ValueError:
+        return None
 
 
 def _mend_texts(found: Records, task: TaskSpec) -> None:

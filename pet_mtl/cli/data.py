@@ -43,7 +43,12 @@ def check(
     from pet_mtl.spec.suite import load_suite
 
     suite = load_suite(pattern_file(patterns), data_root=data_root, model=model)
-    corpora = {Path(source).name: find_corpus([source], text_key) for source in (*(corpus or ()), *(files or ()))}
+    sources = dict.fromkeys((*(corpus or ()), *(files or ())))
+    names = [Path(source).name for source in sources]
+    corpora = {
+        name if names.count(name) == 1 else source: find_corpus([source], text_key)
+        for name, source in zip(names, sources, strict=True)
+    }
     tokenizer = PieceTokenizer(load_tokenizer(resolve_model(suite.model, Path(suite.source).parent)))
     result = check_suite(suite, corpora, tokenizer)
     if json_:
@@ -88,4 +93,7 @@ def clean(
         for line in result.lines():
             typer.echo(line)
     say(f"all changes: {out / CHANGES}")
-    say(f"train on the copies with `--data-root {out}`")
+    if result.outside:
+        say(f"outside the data folder, so name the copies in the pattern file: {', '.join(result.outside)}")
+    else:
+        say(f"train on the copies with `--data-root {out}`")

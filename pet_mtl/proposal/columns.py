@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.proposal.raw_table import ID_NAMES, LABEL_NAMES, TEXT_NAMES, RawTable
+from pet_mtl.spec.label_lines import quoted
 
 MOST_LABELS = 200
 LONGEST_LABEL = 60  # characters
@@ -46,6 +47,9 @@ def choose_columns(table: RawTable, label: str | None = None, texts: Sequence[st
             where=str(table.path),
             hint=f"name another column: `--label COLUMN` ({_listed(table)})",
         )
+    if odd := next((label for label in sorted(distinct) if not label.isprintable()), None):
+        hint = "mend the label, or name another column: `--label COLUMN`"
+        raise PetMtlError(f"label {quoted(odd)} holds an invisible character", where=str(table.path), hint=hint)
     id_place = _id(table, label_place)
     chosen = [_named(table, name, "--text") for name in texts] or _texts(table, {label_place, id_place})
     if not chosen:

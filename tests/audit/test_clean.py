@@ -133,4 +133,18 @@ def test_files_with_one_name(make_suite: MakeSuite, tmp_path: Path) -> None:
     with pytest.raises(PetMtlError, match=r"two files would become `t\.tsv`"):
         clean_suite(suite.model_copy(update={"base": str(tmp_path / "base")}), tmp_path / "out", "majority")
     shared = make_suite(files, {"one": "{train: t.tsv}", "two": "{train: [t.tsv, other/t.tsv]}"})
-    assert len(clean_suite(shared, tmp_path / "out", "majority").files) == 2
+    result = clean_suite(shared, tmp_path / "out", "majority")
+    assert (len(result.files), result.outside) == (2, ())
+
+
+def test_files_outside_the_data_folder_and_samples(make_suite: MakeSuite, tmp_path: Path) -> None:
+    suite = make_suite({"t.tsv": "甲\ta\n乙\tb\n"}, {"one": "{train: [t.tsv, 'sample:tnews/train']}"})
+    elsewhere = suite.tasks["one"].model_copy(
+        update={"data": suite.tasks["one"].data.model_copy(update={"train": (str(tmp_path / "t.tsv"), "hub:x")})}
+    )
+    result = clean_suite(suite, tmp_path / "out", "majority")
+    assert (result.skipped, result.outside) == (("sample:tnews/train",), ())
+    moved = suite.model_copy(update={"tasks": {"one": elsewhere}, "base": str(tmp_path / "out")})
+    assert clean_suite(moved, tmp_path / "more", "majority").outside == (str(tmp_path / "t.tsv"),)
+    with pytest.raises(PetMtlError, match="there is no file to clean: sample:tnews/train"):
+        clean_suite(make_suite({}, {"one": "{train: 'sample:tnews/train'}"}), tmp_path / "none", "majority")
