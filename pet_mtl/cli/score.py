@@ -19,6 +19,7 @@ def score(
     data_root: DataRoot = None,
     skip_bad_rows: SkipBadRows = 0,
     labels: Annotated[bool, typer.Option("--labels", help="Show precision, recall and F1 of each label.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse rows that a checkpoint was trained on.")] = False,
     json_: Json = False,
 ) -> None:
     """Score checkpoints side by side: accuracy, macro-F1 with its 95 % interval, per-label scores."""
@@ -33,6 +34,7 @@ def score(
         verbalizers=files_by_task("--verbalizer", verbalizer),
         data_root=data_root,
         skip_bad_rows=skip_bad_rows,
+        strict=strict,
     )
     if json_:
         typer.echo(json.dumps({"checkpoints": [one.to_json() for one in scores]}, ensure_ascii=False))

@@ -28,14 +28,19 @@ COMMA_HINT = 'a text that holds `,` or `"` stands in quotes, and each quote in i
 
 
 def read_delimited(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterator[Chunk]:
-    """Yield the good rows of a delimited file in chunks and note the bad ones; blank lines are no rows.
-
-    The separator is a tab if the first line holds one or the file is `.tsv`, else a comma. Without a header, only
-    `.csv` files are split at commas: Tianchi's `.csv` files hold tabs, and their texts hold commas.
-    """
-    with_tabs = b"\t" in first_line(path) or suffix == ".tsv" or (request.by_position and suffix != ".csv")
+    """Yield the good rows of a delimited file in chunks and note the bad ones; blank lines are no rows."""
+    with_tabs = uses_tabs(path, suffix, request)
     with open_bytes(path) as stream:
         yield from (_read_tabs if with_tabs else _read_commas)(stream, request, bad)
+
+
+def uses_tabs(path: Path, suffix: str, request: Request) -> bool:
+    """Say whether tabs separate the columns, not commas.
+
+    They do if the first line holds one or the file is `.tsv`. Without a header, only `.csv` files are split at commas:
+    Tianchi's `.csv` files hold tabs, and their texts hold commas.
+    """
+    return b"\t" in first_line(path) or suffix == ".tsv" or (request.by_position and suffix != ".csv")
 
 
 def _blocks(stream: BinaryIO) -> Iterator[bytes]:

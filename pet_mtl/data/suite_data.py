@@ -24,6 +24,7 @@ class TaskData:
     """The rows of one task; `notes` are warnings for the log, one line each."""
 
     train: Rows
+    train_keys: NDArray[np.uint64]  # `row_keys` of `train`
     dev: Rows | None = None
     test: Rows | None = None
     unlabelled: Rows | None = None
@@ -77,11 +78,11 @@ def load_task(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int
     if conflicts := find_conflicts(train, keys=keys).summary(train, task.verbalizer.labels):
         notes.append(conflicts)
     if isinstance(dev_spec, SplitSpec):
-        train, dev = _split(train, dev_spec, task.name, seed, keys)
+        train, dev, keys = _split(train, dev_spec, task.name, seed, keys)
     else:
         notes.extend(_overlap_notes("dev", dev, keys))
     notes.extend(_overlap_notes("test", test, keys))
-    return TaskData(train, dev, test, unlabelled, notes)
+    return TaskData(train, keys, dev, test, unlabelled, notes)
 
 
 def load_dev(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int = 0) -> tuple[Rows | None, list[str]]:
@@ -125,12 +126,15 @@ def _load(
     return Rows.concat(parts) if parts else None
 
 
-def _split(train: Rows, spec: SplitSpec, task: str, seed: int, keys: NDArray[np.uint64]) -> tuple[Rows, Rows]:
+def _split(
+    train: Rows, spec: SplitSpec, task: str, seed: int, keys: NDArray[np.uint64]
+) -> tuple[Rows, Rows, NDArray[np.uint64]]:
+    """Return the training rows, the held-out rows, and the keys of the training rows."""
     train_rows, dev_rows = split_by_text(train, spec.split, seed, keys=keys)
     if not len(dev_rows):
         message = f"`dev: {{split: {spec.split}}}` of `{task}` leaves no row: every label has one text only"
         raise PetMtlError(message, where=train.where(0))
-    return train.take(train_rows), train.take(dev_rows)
+    return train.take(train_rows), train.take(dev_rows), keys[train_rows]
 
 
 def skipped_notes(skipped: Sequence[Problem]) -> list[str]:

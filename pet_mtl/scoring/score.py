@@ -11,6 +11,7 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_dev, skipped_notes
 from pet_mtl.errors import PetMtlError, Problem, ProblemList
 from pet_mtl.metrics.classification import TaskScore, mean_macro_f1, score_predictions
+from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint, require_task, with_verbalizers
 from pet_mtl.scoring.scorer import FloatArray, Throughput
 from pet_mtl.spec.suite import Suite
@@ -52,6 +53,7 @@ def score_checkpoints(
     verbalizers: Mapping[str, Path] = {},
     data_root: Path | None = None,
     skip_bad_rows: int = 0,
+    strict: bool = False,
 ) -> list[CheckpointScore]:
     """Score checkpoints on the same rows; all of them and their rows are checked before the first is scored.
 
@@ -60,6 +62,7 @@ def score_checkpoints(
         verbalizers: other label words, by task.
         data_root: where the suite's relative data paths start, instead of where they started in training.
         skip_bad_rows: bad rows that each source may have.
+        strict: refuse rows that a checkpoint was trained on.
 
     Raises:
         PetMtlError: a checkpoint, a file or a row is not right; with the problems of all checkpoints, each once.
@@ -72,6 +75,7 @@ def score_checkpoints(
             if data_root is not None:
                 suite = suite.model_copy(update={"base": str(data_root.resolve())})
             rows[folder] = labelled_rows(suite, data, skip_bad_rows) if data else dev_rows(suite, skip_bad_rows)
+            guard_rows(folder, rows[folder], strict=strict)
         except PetMtlError as error:
             problems |= dict.fromkeys(error.problems)
     if problems:

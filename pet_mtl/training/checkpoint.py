@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +16,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import quiet_transformers
 from pet_mtl.spec.suite import Suite
 from pet_mtl.spec.verbalizer import format_verbalizer
+from pet_mtl.training.trained_on import Keys, write_trained_on
 
 FORMAT_VERSION = 1
 MANIFEST = "pet_mtl.json"
@@ -38,17 +40,34 @@ class Checkpoint:
     versions: dict[str, str]
 
 
-def write_checkpoint(folder: Path, mlm: Any, tokenizer: PieceTokenizer, suite: Suite, metrics: dict[str, Any]) -> None:
+def write_checkpoint(
+    folder: Path,
+    mlm: Any,
+    tokenizer: PieceTokenizer,
+    suite: Suite,
+    metrics: dict[str, Any],
+    trained_on: Mapping[str, Keys] | None = None,
+) -> None:
     """Write a checkpoint, in place of one that is there; a failed write leaves the old one.
+
+    Args:
+        trained_on: the `row_keys` of each task's training rows.
 
     Raises:
         PetMtlError, RunError: the folder cannot be written; the disk is full.
     """
     with new_folder(folder) as temporary:
-        fill_checkpoint(temporary, mlm, tokenizer, suite, metrics)
+        fill_checkpoint(temporary, mlm, tokenizer, suite, metrics, trained_on)
 
 
-def fill_checkpoint(folder: Path, mlm: Any, tokenizer: PieceTokenizer, suite: Suite, metrics: dict[str, Any]) -> None:
+def fill_checkpoint(
+    folder: Path,
+    mlm: Any,
+    tokenizer: PieceTokenizer,
+    suite: Suite,
+    metrics: dict[str, Any],
+    trained_on: Mapping[str, Keys] | None = None,
+) -> None:
     """Write the files of a checkpoint into an empty folder."""
     with quiet_transformers():
         mlm.save_pretrained(folder)
@@ -57,6 +76,8 @@ def fill_checkpoint(folder: Path, mlm: Any, tokenizer: PieceTokenizer, suite: Su
         target = folder / "verbalizers" / f"{name}.txt"
         target.parent.mkdir(exist_ok=True)
         target.write_text(format_verbalizer(task.verbalizer), encoding="utf-8")
+    if trained_on is not None:
+        write_trained_on(folder, trained_on)
     libraries = ("pet-mtl", "torch", "transformers")
     manifest = {
         "format_version": FORMAT_VERSION,

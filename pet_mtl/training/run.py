@@ -92,7 +92,8 @@ def train(suite: Suite, out: Path, *, resume: bool = False, skip_bad_rows: int =
         dev = encode_suite(suite.tasks, dev_rows, tokenizer, settings.max_length) if dev_rows else None
         if dev is None and settings.early_stop:
             say("warning: `train.early_stop` does nothing without dev rows")
-        trainer = Trainer(suite, out, run, accelerator, machine, tokenizer, mlm, prompts, dev, dev_rows)
+        trained_on = {name: task.train_keys for name, task in data.items()}
+        trainer = Trainer(suite, out, run, accelerator, machine, tokenizer, mlm, prompts, dev, dev_rows, trained_on)
         log_probs = trainer.run(resume)
         rates = trainer.loop.throughput.to_json()
         result = TrainResult(

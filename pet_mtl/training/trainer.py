@@ -23,6 +23,7 @@ from pet_mtl.training.checkpoint import fill_checkpoint, read_checkpoint, write_
 from pet_mtl.training.loop import Loop
 from pet_mtl.training.outputs import RunFolder
 from pet_mtl.training.state import Progress, fingerprint, read_moments, read_progress, write_state
+from pet_mtl.training.trained_on import Keys
 
 
 class Trainer:
@@ -45,10 +46,11 @@ class Trainer:
         prompts: Prompts,
         dev: Prompts | None,
         dev_rows: Mapping[str, Rows],
+        trained_on: Mapping[str, Keys],
     ) -> None:
         self.suite, self.out, self.folder, self.accelerator, self.machine = suite, out, run, accelerator, machine
         self.tokenizer, self.mlm, self.dev = tokenizer, mlm, dev
-        self.dev_rows = dev_rows
+        self.dev_rows, self.trained_on = dev_rows, trained_on
         self.progress = Progress(fingerprint=fingerprint(prompts, dev))
         self.best: tuple[int, dict[str, FloatArray]] | None = None
         self.model = build_model(mlm, prompts, suite, machine)
@@ -178,14 +180,15 @@ class Trainer:
     def _write_best(self, summary: dict[str, Any]) -> None:
         if self.folder is not None:
             metrics = {"step": self.progress.step, "tasks": summary}
-            write_checkpoint(self.folder.checkpoint, self.mlm, self.tokenizer, self.suite, metrics)
+            write_checkpoint(self.folder.checkpoint, self.mlm, self.tokenizer, self.suite, metrics, self.trained_on)
         self.accelerator.wait_for_everyone()
 
     def _save(self) -> None:
         if self.folder is not None:
             with new_folder(self.folder.last) as temporary:
                 write_state(temporary, self.model, self.loop.optimizer, self.progress)
-                fill_checkpoint(temporary, self.mlm, self.tokenizer, self.suite, {"step": self.progress.step})
+                metrics = {"step": self.progress.step}
+                fill_checkpoint(temporary, self.mlm, self.tokenizer, self.suite, metrics, self.trained_on)
         self.accelerator.wait_for_everyone()
 
     def _log(self, record: dict[str, Any]) -> None:

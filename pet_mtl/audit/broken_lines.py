@@ -1,0 +1,72 @@
+"""Rows that cannot be read, and lines that were one row before a stray line break cut it."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pet_mtl.audit.finding import EXAMPLES, Finding
+from pet_mtl.audit.parts import Part
+
+
+@dataclass
+class Line:
+    """A line of a delimited file, or several that were joined; `number` is that of the first."""
+
+    number: int
+    cells: list[str]
+    pieces: int = 1
+
+
+def check_broken_lines(part: Part) -> tuple[dict[str, Any], list[Finding]]:
+    """Count the rows that `train` would refuse."""
+    figures = {"rows": len(part.rows), "bad_rows": len(part.bad)}
+    if not part.bad:
+        return figures, []
+    shown = [f"{problem.where}: {problem.message}" for problem in part.bad[:EXAMPLES]]
+    shown += ["…"] if len(part.bad) > EXAMPLES else []
+    message = "1 row cannot be used" if len(part.bad) == 1 else f"{len(part.bad):,} rows cannot be used"
+    hint = "`pet-mtl data clean` mends rows that a stray line break cut; `--skip-bad-rows N` leaves bad rows out"
+    return figures, [Finding("error", "broken_lines", part.title, message, tuple(shown), hint)]
+
+
+def rejoin(
+    lines: Sequence[Line], width: int, texts: Collection[int], *, glue: str = ""
+) -> tuple[list[Line], list[Line]]:
+    """Join neighbouring lines that together are one row, and return the whole rows and the lines that are none.
+
+    A line break inside a cell leaves the cell's halves at the end of one line and at the start of the next one. One in
+    the first or last column leaves a whole row beside a lone cell, which is joined where that column is a text.
+
+    Args:
+        width: columns of a row.
+        texts: the columns that hold texts.
+        glue: what to put where the line break stands.
+
+    >>> rows = [["1", "新车上市", "a"], ["2", "利率"], ["上调", "b"], ["3", "天气", "a"], ["4"]]
+    >>> whole, rest = rejoin([Line(number, cells) for number, cells in enumerate(rows, start=1)], 3, {1})
+    >>> [line.cells for line in whole], [line.number for line in rest]
+    ([['1', '新车上市', 'a'], ['2', '利率上调', 'b'], ['3', '天气', 'a']], [5])
+    """
+    whole: list[Line] = []
+    beyond: list[Line] = []
+    at = 0
+    while at < len(lines):
+        row = Line(lines[at].number, list(lines[at].cells))
+        while at + row.pieces < len(lines):
+            following = lines[at + row.pieces].cells
+            if len(row.cells) == width:
+                fits = len(following) == 1 and width - 1 in texts
+            else:
+                fits = len(following) < width or (len(row.cells) == 1 and 0 in texts)
+            if not fits or len(row.cells) + len(following) - 1 > width:
+                break
+            row.cells[-1] += glue + following[0]
+            row.cells += following[1:]
+            row.pieces += 1
+        if len(row.cells) == width:
+            whole.append(row)
+            at += row.pieces
+        else:
+            beyond.append(lines[at])
+            at += 1
+    return whole, beyond

@@ -1,0 +1,54 @@
+"""Rows of each label."""
+
+from typing import Any
+
+import numpy as np
+
+from pet_mtl.audit.finding import Finding
+from pet_mtl.audit.parts import Part
+
+RARE = 0.25  # of an equal share of the rows
+FEW = 8  # rows
+
+
+def check_classes(part: Part) -> tuple[dict[str, Any], list[Finding]]:
+    """Count the rows of each label; name rare and absent ones, on which macro-F1 hangs, and gaps between numbers."""
+    labels = part.task.verbalizer.labels
+    counts = np.bincount(part.rows.labels[part.rows.labels >= 0], minlength=len(labels))
+    total = int(counts.sum())
+    if not total:
+        return {}, []
+    figures = {"labels": {label: int(count) for label, count in zip(labels, counts, strict=True)}}
+    findings = []
+    absent = [label for label, count in figures["labels"].items() if not count]
+    if absent:
+        message = f"no row has the label {_listed(absent)} of {part.task.verbalizer.source}"
+        findings.append(Finding("warning", "classes", part.title, message))
+    rare = [
+        f"{label} {100 * count / total:.1f} % ({count:,})"
+        for label, count in figures["labels"].items()
+        if 0 < count < max(RARE * total / len(labels), FEW)
+    ]
+    if rare:
+        hint = "macro-F1 hangs on rare labels as much as on the others"
+        findings.append(Finding("warning", "classes", part.title, f"rare labels: {', '.join(rare)}", hint=hint))
+    if gaps := _gaps(labels):
+        findings.append(Finding("note", "classes", part.title, f"the labels leave out {_listed(gaps)}"))
+    return figures, findings
+
+
+def _listed(labels: list[str]) -> str:
+    return ", ".join(f'"{label}"' for label in labels)
+
+
+def _gaps(labels: tuple[str, ...]) -> list[str]:
+    """Return the few numbers that are missing in a run of label numbers.
+
+    >>> _gaps(("100", "101", "102", "104")), _gaps(("1", "1000")), _gaps(("a", "b"))
+    (['103'], [], [])
+    """
+    if not all(label.isascii() and label.isdecimal() for label in labels):
+        return []
+    numbers = set(map(int, labels))
+    missing = sorted(set(range(min(numbers), max(numbers))) - numbers) if max(numbers) < 10_000 else []
+    return [str(number) for number in missing] if len(missing) <= len(labels) / 4 else []

@@ -1,0 +1,49 @@
+"""Texts that stand in several parts of a task, or in several tasks."""
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from pet_mtl.audit.finding import Finding, Level, first_places, share
+from pet_mtl.audit.parts import Part
+
+SEEN = "the model is trained on rows that it is scored on"
+
+
+def check_overlap(parts: list[Part]) -> tuple[list[dict[str, Any]], list[Finding]]:
+    """Count the rows of each part whose normalised text stands in another one too.
+
+    Dev or test rows inside training rows of their own task are an error. All other pairs that are not measured on each
+    other are worth a warning or a note.
+    """
+    figures, findings = [], []
+    for one, other in combinations(parts, 2):
+        # the rows that are counted are those that scores depend on
+        inner, outer = (other, one) if other.measured or not one.measured else (one, other)
+        found = np.flatnonzero(np.isin(inner.keys, outer.keys))
+        if not len(found):
+            continue
+        figures.append({"rows_of": inner.title, "in": outer.title, "rows": len(found), "of": len(inner.rows)})
+        level, hint = _judge(inner, outer)
+        message = f"{share(len(found), len(inner.rows))} stand in {outer.title} too"
+        findings.append(Finding(level, "overlap", inner.title, message, first_places(inner.rows.where, found), hint))
+    return figures, findings
+
+
+def _judge(inner: Part, outer: Part) -> tuple[Level, str | None]:
+    same_task = inner.task.name == outer.task.name
+    if inner.measured and outer.name == "train":
+        return (
+            ("error", f"{SEEN}; `pet-mtl data clean` drops them from the training rows")
+            if same_task
+            else (
+                "warning",
+                "the model sees these texts, with other labels",
+            )
+        )
+    if inner.measured and outer.measured and same_task:
+        return "warning", "the checkpoint is chosen by rows that it is scored on"
+    if inner.measured or outer.measured:
+        return "warning", "`pretrain --task-text` leaves them out, other uses may not"
+    return "note", None

@@ -1,0 +1,99 @@
+"""`pet-mtl data check` and `pet-mtl data clean`."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pet_mtl.cli.options import DataRoot, Json, pattern_file
+from pet_mtl.errors import PetMtlError
+
+Patterns = Annotated[str, typer.Option(metavar="FILE", help="Pattern file, or the name of a bundled one.")]
+
+app = typer.Typer(name="data", help="Look at the rows before training on them, and mend them.", no_args_is_help=True)
+
+
+@app.command()
+def check(
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILES]...", help="More corpus files, as the shell expands them.")
+    ] = None,
+    patterns: Patterns = "default",
+    data_root: DataRoot = None,
+    corpus: Annotated[
+        list[str] | None, typer.Option(metavar="FILES", help="Pre-training text to compare with: txt, jsonl, parquet.")
+    ] = None,
+    text_key: Annotated[str, typer.Option(metavar="KEY", help="Where json lines and parquet hold the text.")] = "text",
+    model: Annotated[
+        str | None, typer.Option(metavar="M", help="Whose tokenizer counts tokens, instead of the file's model.")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Check the rows of all tasks: leaks, repeats, labels, lengths, broken lines, odd characters, vocabulary.
+
+    Exit 1 when something would make the scores worthless or stop the training, 0 with warnings.
+    """
+    from pet_mtl.audit.check import check_suite
+    from pet_mtl.audit.table import check_tables, verdict_lines
+    from pet_mtl.cloze.tokenizer import PieceTokenizer
+    from pet_mtl.model.backbone import load_tokenizer, resolve_model
+    from pet_mtl.pretraining.corpus import find_corpus
+    from pet_mtl.report.table import print_table
+    from pet_mtl.spec.suite import load_suite
+
+    suite = load_suite(pattern_file(patterns), data_root=data_root, model=model)
+    sources = dict.fromkeys((*(corpus or ()), *(files or ())))
+    names = [Path(source).name for source in sources]
+    corpora = {
+        name if names.count(name) == 1 else source: find_corpus([source], text_key)
+        for name, source in zip(names, sources, strict=True)
+    }
+    tokenizer = PieceTokenizer(load_tokenizer(resolve_model(suite.model, Path(suite.source).parent)))
+    result = check_suite(suite, corpora, tokenizer)
+    if json_:
+        typer.echo(json.dumps(result.to_json(), ensure_ascii=False))
+    else:
+        for table in check_tables(result):
+            print_table(table)
+            typer.echo()
+        for line in verdict_lines(result):
+            typer.echo(line)
+    if result.verdict == "error":
+        raise typer.Exit(1)
+
+
+@app.command()
+def clean(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder for the copies.")],
+    patterns: Patterns = "default",
+    data_root: DataRoot = None,
+    conflicts: Annotated[
+        str, typer.Option(metavar="HOW", help="Texts with several labels: majority keeps the most frequent, or drop.")
+    ] = "majority",
+    json_: Json = False,
+) -> None:
+    """Write mended copies of all data files, and a list of what was changed."""
+    from typing import cast, get_args
+
+    from pet_mtl.atomic import require_folder
+    from pet_mtl.audit.clean import CHANGES, Conflicts, clean_suite
+    from pet_mtl.console import say
+    from pet_mtl.spec.suite import load_suite
+
+    if conflicts not in get_args(Conflicts):
+        known = ", ".join(get_args(Conflicts))
+        raise PetMtlError(f"unknown way `{conflicts}`", where="--conflicts", hint=f"one of {known}")
+    require_folder(out)
+    suite = load_suite(pattern_file(patterns), data_root=data_root)
+    result = clean_suite(suite, out, cast(Conflicts, conflicts))
+    if json_:
+        typer.echo(json.dumps(result.to_json(), ensure_ascii=False))
+    else:
+        for line in result.lines():
+            typer.echo(line)
+    say(f"all changes: {out / CHANGES}")
+    if result.outside:
+        say(f"outside the data folder, so name the copies in the pattern file: {', '.join(result.outside)}")
+    else:
+        say(f"train on the copies with `--data-root {out}`")

@@ -1,0 +1,9 @@
+"""From a data file to a task: `pet-mtl init` proposes columns, a pattern, label words and settings.
+
+- `propose`     the whole: look, propose, try, write
+- `raw_table`   any table as text: separator, header, JSON keys, encoding
+- `columns`     which column is the label, which are texts
+- `wording`     language, prefix, pattern, names of fields
+- `label_words` a word for each label, out of its name or its rows
+- `pattern_file` the commented YAML
+"""

@@ -1,0 +1,155 @@
+"""Which column is the label, which are texts, which is the id."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pet_mtl.errors import PetMtlError
+from pet_mtl.proposal.raw_table import ID_NAMES, LABEL_NAMES, TEXT_NAMES, RawTable
+from pet_mtl.spec.label_lines import quoted
+
+MOST_LABELS = 200
+LONGEST_LABEL = 60  # characters
+SECOND_TEXT = 0.25  # of the first text's length
+SHORTEST_TEXT = 4  # characters, on average
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The places of the columns in the table.
+
+    `names` is a column with the labels in words, where the label column holds codes.
+    """
+
+    label: int
+    texts: tuple[int, ...]
+    id: int | None = None
+    names: int | None = None
+
+
+def choose_columns(table: RawTable, label: str | None = None, texts: Sequence[str] = ()) -> Roles:
+    """Choose by names and values; `label` and `texts` name columns that are known.
+
+    Raises:
+        PetMtlError: a named column does not exist; no label column is found, or it has one value only; no text is left.
+    """
+    label_place = _label(table) if label is None else _named(table, label, "--label")
+    distinct = {cell.strip() for cell in table.columns[label_place] if cell.strip()}
+    if len(distinct) < 2:
+        found = f': "{next(iter(distinct))}"' if distinct else ""
+        raise PetMtlError(
+            f"column `{table.names[label_place]}` has one label only{found}",
+            where=str(table.path),
+            hint=f"a task needs two labels or more; name another column: `--label COLUMN` ({_listed(table)})",
+        )
+    if len(distinct) > max(MOST_LABELS, 2):
+        raise PetMtlError(
+            f"column `{table.names[label_place]}` has {len(distinct):,} different values, these are no labels",
+            where=str(table.path),
+            hint=f"name another column: `--label COLUMN` ({_listed(table)})",
+        )
+    if odd := next((label for label in sorted(distinct) if not label.isprintable()), None):
+        hint = "mend the label, or name another column: `--label COLUMN`"
+        raise PetMtlError(f"label {quoted(odd)} holds an invisible character", where=str(table.path), hint=hint)
+    id_place = _id(table, label_place)
+    chosen = [_named(table, name, "--text") for name in texts] or _texts(table, {label_place, id_place})
+    if not chosen:
+        raise PetMtlError(
+            "no text column found", where=str(table.path), hint=f"name it: `--text COLUMN` ({_listed(table)})"
+        )
+    if label_place in chosen:
+        raise PetMtlError(f"column `{table.names[label_place]}` cannot be label and text", where="--text")
+    return Roles(label_place, tuple(chosen), id_place, _label_names(table, label_place, {*chosen, id_place}))
+
+
+def _named(table: RawTable, name: str, option: str) -> int:
+    for place, known in enumerate(table.names):
+        if str(known) == name:
+            return place
+    raise PetMtlError(f"no column `{name}`", where=f"{option} {name}", hint=_listed(table))
+
+
+def _listed(table: RawTable) -> str:
+    return "the columns are " + ", ".join(f"`{name}`" for name in table.names)
+
+
+def _distinct(table: RawTable, place: int) -> int:
+    return len(set(table.columns[place]))
+
+
+def _mean_length(table: RawTable, place: int) -> float:
+    return sum(map(len, table.columns[place])) / len(table)
+
+
+def _is_named(table: RawTable, place: int, names: frozenset[str]) -> bool:
+    return str(table.names[place]).lower() in names
+
+
+def _label(table: RawTable) -> int:
+    """Return the column that has few short values, of several a usual name or else the fewest values."""
+    scores: dict[int, tuple[bool, float, int]] = {}
+    for place in range(len(table.names)):
+        named = _is_named(table, place, LABEL_NAMES)
+        distinct = _distinct(table, place)
+        short = max(map(len, table.columns[place])) <= LONGEST_LABEL
+        few = 2 <= distinct <= min(MOST_LABELS, len(table) / 2)
+        if short and (few or (named and distinct <= MOST_LABELS)) and not _is_named(table, place, ID_NAMES):
+            exact = str(table.names[place]).lower() in ("label", "labels", "标签")
+            scores[place] = (named, exact - distinct / len(table), place)
+    if not scores:
+        raise PetMtlError(
+            "no label column found: no column has a few short values that repeat",
+            where=str(table.path),
+            hint=f"name it: `--label COLUMN` ({_listed(table)})",
+        )
+    return max(scores, key=scores.__getitem__)
+
+
+def _id(table: RawTable, label: int) -> int | None:
+    for place in range(len(table.names)):
+        cells = table.columns[place]
+        if place == label or len(set(cells)) < len(cells) or not all(cells):
+            continue
+        if _is_named(table, place, ID_NAMES) or all(cell.isascii() and cell.isdecimal() for cell in cells):
+            return place
+    return None
+
+
+def _texts(table: RawTable, taken: set[int | None]) -> list[int]:
+    """Return the longest varied column, and a second one that is about as long."""
+    free = [place for place in range(len(table.names)) if place not in taken and _is_text(table, place)]
+    if not free:
+        return []
+
+    def weight(place: int) -> tuple[bool, float]:
+        varied = _distinct(table, place) / len(table)
+        return _is_named(table, place, TEXT_NAMES), _mean_length(table, place) * varied**0.5
+
+    first, *others = sorted(free, key=weight, reverse=True)
+    for second in others:
+        like = weight(second)[0] == weight(first)[0]
+        if like and _mean_length(table, second) >= SECOND_TEXT * _mean_length(table, first):
+            return sorted([first, second])
+    return [first]
+
+
+def _is_text(table: RawTable, place: int) -> bool:
+    """Say whether a column may hold texts: letters in most cells, no addresses or dates, several values."""
+    cells = table.columns[place]
+    worded = sum(any(map(str.isalpha, cell)) and "://" not in cell[:12] for cell in cells)
+    named = _is_named(table, place, TEXT_NAMES)
+    varied = named or _distinct(table, place) > min(20, len(cells) / 10)
+    return worded > len(cells) / 2 and varied and (named or _mean_length(table, place) >= SHORTEST_TEXT)
+
+
+def _label_names(table: RawTable, label: int, taken: set[int | None]) -> int | None:
+    """Return a column that says in words what the codes of the label column mean, one for one."""
+    pairs_of = table.columns[label]
+    if any(any(map(str.isalpha, cell)) for cell in set(pairs_of)):
+        return None
+    for place in range(len(table.names)):
+        if place == label or place in taken or not any(map(str.isalpha, "".join(set(table.columns[place])))):
+            continue
+        pairs = set(zip(pairs_of, table.columns[place], strict=True))
+        if len(pairs) == len(set(pairs_of)) == _distinct(table, place):
+            return place
+    return None

@@ -1,0 +1,148 @@
+"""A word for each label: its name where the tokenizer knows it, else a frequent word of its rows, as a guess."""
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from pet_mtl.audit.stop_words import STOP_WORDS
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.proposal.wording import ENTAILMENT
+
+MOST_PIECES = 12
+MOST_TEXTS = 2000  # of each label
+CANDIDATES = 50
+_ENGLISH = re.compile(r"[a-z]{3,}")
+_HAN = re.compile("[\u4e00-\u9fd5]+")
+
+
+@dataclass(frozen=True)
+class ProposedWord:
+    """A label's word, and whether it is a guess for a person to mend."""
+
+    word: str
+    guess: bool
+
+
+def propose_words(
+    names: Mapping[str, str],
+    texts: Mapping[str, Sequence[str]],
+    tokenizer: PieceTokenizer,
+    *,
+    language: str,
+    space_before: bool,
+    entailment: Sequence[str] = (),
+) -> dict[str, ProposedWord]:
+    """Choose a word for each label, no two of which are the same pieces.
+
+    Args:
+        names: what each label is called, mostly the label itself.
+        texts: rows of each label.
+        space_before: a space stands before the slot.
+        entailment: words for entailment, neutral and contradiction, where these are the names.
+    """
+    used: set[tuple[int, ...]] = set()
+    chosen: dict[str, ProposedWord] = {}
+
+    def take(candidates: Iterator[str], label: str, guess: bool) -> None:
+        for word in candidates:
+            pieces = tuple(tokenizer.encode([word], space_before=space_before)[0])
+            if pieces and len(pieces) <= MOST_PIECES and tokenizer.unk_id not in pieces and pieces not in used:
+                used.add(pieces)
+                chosen[label] = ProposedWord(word, guess)
+                return
+
+    if entailment and {name.lower() for name in names.values()} == set(ENTAILMENT):
+        names = {label: entailment[ENTAILMENT.index(name.lower())] for label, name in names.items()}
+    for label, word in words_of_names(names).items():
+        # an English name in letters one by one is no word to a Chinese model, and a prompt more for each length
+        if word and (language == "en" or not word.isascii() or _known(word, tokenizer)):
+            take(iter([word]), label, guess=False)
+    if len(chosen) < len(names):
+        guesses = _distinctive(texts, language)
+        for label in names:
+            if label not in chosen:
+                take(iter(guesses[label]), label, guess=True)
+            if label not in chosen:
+                take(_any_piece(tokenizer), label, guess=True)
+    return {label: chosen[label] for label in names}
+
+
+def _known(word: str, tokenizer: PieceTokenizer) -> bool:
+    return len(tokenizer.encode([word])[0]) <= len(word) / 2
+
+
+def words_of_names(names: Mapping[str, str]) -> dict[str, str]:
+    """Return each name as a word, empty where it is none: what all names share at the start goes, marks become spaces.
+
+    >>> words_of_names({"a": "news_edu", "b": "news_techNews", "c": "news_7"})
+    {'a': 'edu', 'b': 'tech news', 'c': ''}
+    >>> words_of_names({"1": "1", "体育": "体育", "very bad": "very bad", "C#": "C#"})
+    {'1': '', '体育': '体育', 'very bad': 'very bad', 'C#': 'c#'}
+    """
+    shared = re.match(r"(.*[_/.:-])?", _common_start(list(names.values())))
+    start = len(shared[0]) if shared else 0
+    return {label: _word(name[start:]) for label, name in names.items()}
+
+
+def _common_start(names: Sequence[str]) -> str:
+    first, last = min(names), max(names)
+    size = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return first[:size]
+
+
+def _word(name: str) -> str:
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    spaced = " ".join(re.sub(r"[_/|.:,;，、；\-\s\x00-\x1f\x7f]+", " ", spaced).split()).lower()
+    is_word = any(map(str.isalpha, spaced)) and (len(spaced) > 1 or not spaced.isascii())
+    return spaced if is_word else ""
+
+
+def _distinctive(texts: Mapping[str, Sequence[str]], language: str) -> dict[str, list[str]]:
+    """Return the words that are frequent in a label's rows and rare in the others, the best first.
+
+    Ranked by p(word | label) · log(p(word | label) / p(word)), a label's part of their mutual information.
+    """
+    cut = _chinese_words() if language == "zh" else lambda text: _ENGLISH.findall(text.lower())
+    counts: dict[str, Counter[str]] = {}
+    for label, of_label in texts.items():
+        words = (set(cut(text)) - STOP_WORDS for text in of_label[:MOST_TEXTS])
+        counts[label] = Counter(word for found in words for word in found)
+    # every label counts alike, however many rows it has
+    shares = {label: {w: n / found.total() for w, n in found.items()} for label, found in counts.items()}
+    total: defaultdict[str, float] = defaultdict(float)
+    for share in shares.values():
+        for word, value in share.items():
+            total[word] += value
+    ranked = {}
+    for label, share in shares.items():
+        score = {w: p * math.log(p * len(shares) / total[w]) for w, p in share.items()}
+        ranked[label] = sorted(score, key=lambda word: (-score[word], word))[:CANDIDATES]
+    return ranked
+
+
+def _chinese_words() -> Callable[[str], list[str]]:
+    import numpy as np
+
+    from pet_mtl.pretraining.words import WordCutter
+
+    cutter = WordCutter()
+
+    def cut(text: str) -> list[str]:
+        words = []
+        for run in _HAN.findall(text):
+            begins = [*np.flatnonzero(cutter.begins([run])).tolist(), len(run)]
+            words += [run[start:end] for start, end in pairwise(begins) if end - start > 1]
+        return words
+
+    return cut
+
+
+def _any_piece(tokenizer: PieceTokenizer) -> Iterator[str]:
+    """Yield words that the tokenizer has as one piece, for labels whose rows hold none."""
+    for piece in range(tokenizer.vocab_size):
+        (text,) = tokenizer.piece_texts([piece])
+        if text.isalpha() and piece != tokenizer.unk_id:
+            yield text

@@ -1,0 +1,274 @@
+"""Look at a data file and write a task for it that `train` accepts."""
+
+import json
+import math
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pet_mtl.atomic import write_text
+from pet_mtl.cloze.encode import compile_forms
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.data.suite_data import load_suite_data
+from pet_mtl.errors import PetMtlError
+from pet_mtl.model.backbone import load_tokenizer, resolve_model
+from pet_mtl.proposal.columns import Roles, choose_columns
+from pet_mtl.proposal.label_words import ProposedWord, propose_words
+from pet_mtl.proposal.pattern_file import PatternFile, verbalizer_text
+from pet_mtl.proposal.raw_table import RawTable, read_raw_table
+from pet_mtl.proposal.wording import WORDINGS, field_names, language, pattern_for, task_name
+from pet_mtl.resources import bundled_backbone
+from pet_mtl.spec.suite import load_suite
+from pet_mtl.spec.task_section import TASK_NAME
+
+SIZES = ((300, 20, 1024), (2000, 6, 2048), (math.inf, 3, 4096))  # fewer rows than this: epochs, batch_tokens
+SHORTEST, LONGEST = 32, 256  # tokens of `max_length`
+LOOKED_AT = 2000  # rows
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for; what is None or empty is found out."""
+
+    data: Path
+    out: Path
+    task: str | None = None
+    model: str = "zh-mini"
+    label: str | None = None
+    texts: tuple[str, ...] = ()
+    header: bool | None = None
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What was written.
+
+    Attributes:
+        copy: a copy of the data that `train` can read, where it cannot read the file itself; `reason` says why.
+    """
+
+    patterns: Path
+    verbalizer: Path
+    copy: Path | None
+    reason: str | None
+    task: str
+    form: str
+    columns: Mapping[str, int | str]
+    words: Mapping[str, ProposedWord]
+    counts: Mapping[str, int]
+    left_out: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "patterns": str(self.patterns),
+            "verbalizer": str(self.verbalizer),
+            "copy": str(self.copy) if self.copy else None,
+            "reason": self.reason,
+            "task": self.task,
+            "form": self.form,
+            "columns": dict(self.columns),
+            "labels": {
+                label: {"word": word.word, "guess": word.guess, "rows": self.counts[label]}
+                for label, word in self.words.items()
+            },
+            "left_out": self.left_out,
+        }
+
+    def lines(self) -> list[str]:
+        """Return the proposal for people."""
+        columns = ", ".join(f"{name} = {column}" for name, column in self.columns.items())
+        guesses = sum(word.guess for word in self.words.values())
+        lines = [
+            f"found: {self.form}; {columns}",
+            f"labels: {len(self.words)}, {', '.join(f'{n} → {w.word}' for n, w in list(self.words.items())[:8])}"
+            + (", …" if len(self.words) > 8 else ""),
+        ]
+        if guesses:
+            lines.append(f"guessed: {guesses} label words are taken from the rows; look for GUESS in {self.verbalizer}")
+        if self.left_out:
+            lines.append(f"left out: {self.left_out:,} rows without a label or of another form")
+        if self.copy:
+            lines.append(f"wrote {self.copy}: a copy of the data, because {self.reason}")
+        return [*lines, f"wrote {self.verbalizer}", f"wrote {self.patterns}"]
+
+
+def propose(request: Request) -> Proposal:
+    """Write a pattern file, a verbalizer and, where `train` cannot read the data as it is, a copy of it.
+
+    Raises:
+        PetMtlError: the file is no table; no label or text column is found; an output file exists already.
+    """
+    name = request.task or task_name(request.data.name.split(".")[0])
+    if not TASK_NAME.fullmatch(name):
+        hint = "use lower-case letters a-z, digits, `_` and `-`, and start with a letter or digit"
+        raise PetMtlError(f"`{name}` is not a task name", where=f"--task {name}", hint=hint)
+    table = read_raw_table(request.data, request.header)
+    roles = choose_columns(table, request.label, request.texts)
+    files = {kind: request.out / f"{name}.{kind}" for kind in ("yaml", "words.txt", "data.jsonl")}
+    tokenizer = PieceTokenizer(load_tokenizer(resolve_model(request.model)))
+    task = _Task(table, roles, request, name, tokenizer)
+    reason = next((table.reasons[key] for key in (None, *task.names) if key in table.reasons), None)
+    fits = None if reason else _trial(task, request.data, copy=False)
+    if not fits:
+        reason = reason or "some of its rows cannot be read as they stand"
+        with tempfile.TemporaryDirectory() as folder:
+            trial = Path(folder) / "copy.jsonl"
+            trial.write_text(task.copy_text(), encoding="utf-8")
+            fits = _trial(task, trial, copy=True, last=True)
+    assert fits is not None
+    yaml, words, copy = files["yaml"], files["words.txt"], files["data.jsonl"] if reason else None
+    _refuse_existing([file for file in (yaml, words, copy) if file], request)
+    if copy:
+        write_text(copy, task.copy_text())
+    write_text(words, task.verbalizer)
+    data = copy.name if copy else _relative(request.data, request.out)
+    write_text(yaml, task.pattern_file(data, words.name, split=fits == "split", copy=bool(copy)))
+    return Proposal(
+        yaml,
+        words,
+        copy,
+        reason,
+        name,
+        table.form,
+        task.columns(bool(reason)),
+        task.words,
+        task.counts,
+        table.skipped + len(table) - len(task.rows),
+    )
+
+
+class _Task:
+    """The proposed task and the texts of its files."""
+
+    def __init__(self, table: RawTable, roles: Roles, request: Request, name: str, tokenizer: PieceTokenizer) -> None:
+        self.request, self.name, self.table, self.tokenizer = request, name, table, tokenizer
+        labels = [label.strip() for label in table.columns[roles.label]]
+        self.places = {
+            **dict(zip(field_names([table.names[t] for t in roles.texts]), roles.texts, strict=True)),
+            "label": roles.label,
+            **({} if roles.id is None else {"id": roles.id}),
+        }
+        self.names = [table.names[place] for place in self.places.values()]
+        self.rows = [row for row, label in enumerate(labels) if label]
+        self.counts = dict(sorted(Counter(labels[row] for row in self.rows).items(), key=_label_order))
+        texts = [table.columns[place] for place in roles.texts]
+        self.language = language([texts[-1][row] for row in self.rows])
+        wording = WORDINGS[self.language]
+        self.fields = list(self.places)[: len(roles.texts)]
+        self.prefix, self.pattern = wording.prefix.format(task=name), pattern_for(self.fields, wording)
+        shown = labels if roles.names is None else table.columns[roles.names]
+        names = {labels[row]: shown[row].strip() for row in reversed(self.rows)}
+        of_label: dict[str, list[str]] = {label: [] for label in self.counts}
+        for row in self.rows:
+            of_label[labels[row]].append(texts[-1][row])
+        self.words = propose_words(
+            {label: names[label] for label in self.counts},
+            of_label,
+            tokenizer,
+            language=self.language,
+            space_before=" {mask}" in self.pattern,
+            entailment=wording.entailment if len(texts) == 2 else (),
+        )
+        self.verbalizer = verbalizer_text(self.words, self.counts)
+        self.settings = self._settings([[column[row] for row in self.rows[:LOOKED_AT]] for column in texts])
+
+    def columns(self, copy: bool) -> dict[str, int | str]:
+        """Return the columns of the data file or of its copy."""
+        return {name: name if copy else self.table.names[place] for name, place in self.places.items()}
+
+    def copy_text(self) -> str:
+        """Return the wanted columns of all rows that have a label, as JSON lines."""
+        columns = {name: self.table.columns[place] for name, place in self.places.items()}
+        rows = ({name: column[row] for name, column in columns.items()} for row in self.rows)
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+    def pattern_file(self, data: str, verbalizer: str, *, split: bool, copy: bool) -> str:
+        """Return the YAML."""
+        model = self.request.model
+        if not bundled_backbone(model) and Path(model).is_dir():
+            model = str(Path(model).resolve())
+        found = f"{self.table.form}, {len(self.rows):,} rows, {len(self.words)} labels"
+        columns = self.columns(copy)
+        return PatternFile(
+            self.name, model, self.prefix, self.pattern, verbalizer, columns, data, split, self.settings, found
+        ).text()
+
+    def _settings(self, texts: Sequence[Sequence[str]]) -> dict[str, tuple[float | int, str]]:
+        small = bundled_backbone(self.request.model) is not None
+        epochs, batch_tokens = next(values for rows, *values in SIZES if len(self.rows) < rows)
+        lengths = sum(np.array([len(ids) for ids in self.tokenizer.encode(column)]) for column in texts)
+        room = 8 + sum(map(len, self.tokenizer.encode([self.prefix, self.pattern])))
+        wanted = int(np.quantile(lengths, 0.99)) + room
+        longest = min(max(SHORTEST, -(-wanted // 16) * 16), LONGEST, _positions(resolve_model(self.request.model)))
+        return {
+            "epochs": (epochs, "passes over the rows; `max_steps: 100` stops earlier"),
+            "learning_rate": (4e-4, "fits a small backbone; 3e-5 for one of BERT's size")
+            if small
+            else (3e-5, "fits a backbone of BERT's size; 4e-4 for a small one"),
+            "batch_tokens": (batch_tokens, "tokens of one optimizer step"),
+            "max_length": (longest, "tokens of the longest prompt; longer texts are cut"),
+        }
+
+
+def _label_order(item: tuple[str, int]) -> tuple[int, int, str]:
+    label = item[0]
+    return (0, int(label), label) if label.isascii() and label.isdecimal() and len(label) < 9 else (1, 0, label)
+
+
+def _positions(folder: str) -> int:
+    """Return the longest prompt that a backbone surely has positions for."""
+    from transformers import AutoConfig
+
+    positions = getattr(AutoConfig.from_pretrained(folder, trust_remote_code=False), "max_position_embeddings", None)
+    return (positions - 2) // 4 * 4 if positions and positions > 0 else LONGEST
+
+
+def _trial(task: _Task, data: Path, *, copy: bool, last: bool = False) -> str | None:
+    """Load the task as `train` would; return `split` or `whole` for the dev rows it can have, None where it cannot.
+
+    Raises:
+        PetMtlError: it cannot, and it is the `last` trial.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "words.txt").write_text(task.verbalizer, encoding="utf-8")
+        for way in ("split", "whole"):
+            text = task.pattern_file(str(data.resolve()), "words.txt", split=way == "split", copy=copy)
+            (folder / "task.yaml").write_text(text, encoding="utf-8")
+            try:
+                suite = load_suite(folder / "task.yaml")
+                compile_forms(suite.tasks[task.name], task.tokenizer, suite.train.max_length)
+                load_suite_data(suite)
+                return way
+            except PetMtlError as error:
+                if last and way == "whole":  # the places are those of the trial's files
+                    problems = [replace(problem, where=str(task.request.data)) for problem in error.problems]
+                    raise PetMtlError(problems) from error
+    return None
+
+
+def _refuse_existing(files: Sequence[Path], request: Request) -> None:
+    for file in files:
+        if file.resolve() == request.data.resolve():
+            raise PetMtlError(
+                "this is the data file itself", where=str(file), hint="choose another name with `--task NAME`"
+            )
+        if file.exists() and not request.force:
+            raise PetMtlError(
+                "the file exists already",
+                where=str(file),
+                hint="replace it with `--force`, or choose `--out` or `--task`",
+            )
+
+
+def _relative(data: Path, out: Path) -> str:
+    """Return the data file's path as seen from the output folder; a name that would mean something else in full."""
+    path = os.path.relpath(data.resolve(), out.resolve())
+    return str(data.resolve()) if path.startswith("~") or ":" in path.split("/")[0] else path

@@ -1,0 +1,240 @@
+"""Any table as text, without knowing what is in it: separator, header, JSON keys and encoding are found."""
+
+import csv
+import io
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pet_mtl.data.files import data_format, open_bytes
+from pet_mtl.errors import PetMtlError
+
+SEPARATORS = "\t,;|"
+NAMES = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
+LOOKED_AT = 500  # rows that say what the separator is
+LONGEST_NAME = 40  # characters of a column's name
+_LABELS = """
+label labels class classes category categories target sentiment emotion topic intent tag tags y gold rating stars
+polarity gold_label label_desc label_text label_name 标签 类别 分类 类 情感 情绪 主题 意图 领域 星级 评分
+"""
+_IDS = "id idx index guid uid uuid qid no nr key example_id row 编号 序号 行号"
+_TEXTS = """
+text sentence content title body review comment question query answer abstract headline description message tweet
+premise hypothesis sentence1 sentence2 text1 text2 text_a text_b question1 question2
+文本 内容 标题 评论 句子 正文 摘要 描述 问题 回答 前提 假设
+"""
+LABEL_NAMES, ID_NAMES, TEXT_NAMES = (frozenset(names.split()) for names in (_LABELS, _IDS, _TEXTS))
+NO_TABLE = "give a table with a text and a label in each row: csv, tsv, json lines or parquet"
+
+
+@dataclass
+class RawTable:
+    """A table whose cells are text; a cell without a value is empty.
+
+    Attributes:
+        names: of the columns; positions where the file has no header.
+        columns: the cells, column by column.
+        reasons: why `train` could not read the file as it is, by column; under None what holds for the whole file.
+        skipped: rows that are none.
+    """
+
+    path: Path
+    form: str
+    names: list[str | int]
+    columns: list[list[str]]
+    reasons: dict[str | int | None, str] = field(default_factory=dict)
+    skipped: int = 0
+
+    def __len__(self) -> int:
+        return len(self.columns[0]) if self.columns else 0
+
+
+def read_raw_table(path: Path, header: bool | None = None) -> RawTable:
+    """Read a table; `header` says whether the first line names the columns, None finds out.
+
+    Raises:
+        PetMtlError: the file is missing, empty, or no table.
+    """
+    if not path.is_file():
+        raise PetMtlError("is a folder, not a file" if path.is_dir() else "file not found", where=str(path))
+    suffix = data_format(path)
+    if suffix == ".parquet":
+        return _objects(path, *_parquet_rows(path))
+    with open_bytes(path) as stream:
+        raw = stream.read()
+    text, encoding = _decode(raw, path)
+    if not text.strip():
+        raise PetMtlError("the file is empty", where=str(path))
+    if suffix in (".json", ".jsonl"):
+        rows, skipped = _json_rows(text, path)
+        table = _objects(path, "JSON, an object a row", rows, skipped)
+    else:
+        table = _delimited(path, suffix, text, header)
+    if encoding != "utf-8":
+        table.reasons[None] = f"it is {encoding.upper()}, not UTF-8"
+    return table
+
+
+def _decode(raw: bytes, path: Path) -> tuple[str, str]:
+    encodings = ["utf-16"] if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else ["utf-8-sig", "gb18030"]
+    for encoding in encodings:
+        try:
+            text = raw.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text.replace("\r\n", "\n"), encoding.removesuffix("-sig")
+    raise PetMtlError("this is no text file", where=str(path), hint=NO_TABLE)
+
+
+def _delimited(path: Path, suffix: str, text: str, header: bool | None) -> RawTable:
+    splits = {separator: _split(text, separator) for separator in SEPARATORS}
+    usual = {separator: _usual(rows) for separator, rows in splits.items()}
+    separator = max(SEPARATORS, key=lambda each: usual[each][0])  # the first of equals
+    width = usual[separator][1]
+    if width < 2:
+        raise PetMtlError("this is no table: its lines have one column", where=str(path), hint=NO_TABLE)
+    rows = [row for row in splits[separator] if len(row) == width]
+    skipped = len(splits[separator]) - len(rows)
+    with_header = _has_header(rows) if header is None else header
+    names: list[str | int] = list(range(width))
+    reasons: dict[str | int | None, str] = {}
+    if with_header:
+        titles = [name.strip() for name in rows.pop(0)]
+        names = [*_unique(titles)]
+        if names != titles:
+            reasons[None] = "columns without a name of their own"
+    if not rows:
+        raise PetMtlError("the file holds a header and no rows", where=str(path))
+    first = text.lstrip("\n").split("\n", 1)[0]
+    as_tabs = "\t" in first or suffix == ".tsv" or (not with_header and suffix != ".csv")
+    if separator not in "\t," or as_tabs != (separator == "\t"):
+        reasons[None] = f"its columns are separated by {NAMES[separator]}"
+    if skipped:
+        reasons[None] = f"{skipped} of its rows have another number of columns"
+    form = f"{NAMES[separator]} between columns, {'a header' if with_header else 'no header'}"
+    return RawTable(path, form, names, [list(column) for column in zip(*rows, strict=True)], reasons, skipped)
+
+
+def _split(text: str, separator: str) -> list[list[str]]:
+    """Split a text into rows; with tabs quotes are text, as `train` reads them."""
+    if separator == "\t":
+        return [line.split("\t") for line in text.split("\n") if line]
+    limit = csv.field_size_limit(2**31 - 1)
+    try:
+        return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row]
+    except csv.Error:
+        return []
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _usual(rows: Sequence[Sequence[str]]) -> tuple[float, int]:
+    """Return how many of the first rows have the usual number of columns (0 where that is one), and that number."""
+    widths = Counter(len(row) for row in rows[:LOOKED_AT])
+    if not widths:
+        return 0.0, 0
+    width, count = widths.most_common(1)[0]
+    return (count / widths.total() if width > 1 else 0.0), width
+
+
+def _has_header(rows: Sequence[Sequence[str]]) -> bool:
+    """Say whether the first row names the columns.
+
+    It does if its cells are short, different and no numbers, and one of them is a usual name; or if none of them comes
+    again, and one stands above numbers or a few values that repeat.
+
+    >>> _has_header([["text", "label"], ["a b", "0"]]), _has_header([["good film", "pos"], ["bad", "neg"]])
+    (True, False)
+    """
+    first, rest = [cell.strip() for cell in rows[0]], rows[1:LOOKED_AT]
+    if len(set(first)) < len(first) or any(not c or len(c) > LONGEST_NAME or _is_number(c) for c in first):
+        return False
+    if {cell.lower() for cell in first} & (LABEL_NAMES | ID_NAMES | TEXT_NAMES):
+        return True
+    columns = [set(cells) for cells in zip(*rest, strict=True)]
+    if any(cell in below for cell, below in zip(first, columns, strict=False)):
+        return False
+    return any(all(map(_is_number, below)) or len(below) <= len(rest) / 4 for below in columns)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _unique(names: Sequence[str]) -> list[str]:
+    """Give each column a name of its own.
+
+    >>> _unique(["a", "", "a"])
+    ['a', 'column2', 'column3']
+    """
+    return [name if name and name not in names[:i] else f"column{i + 1}" for i, name in enumerate(names)]
+
+
+def _json_rows(text: str, path: Path) -> tuple[list[dict[str, Any]], int]:
+    items: list[Any] = []
+    if text.lstrip().startswith("["):
+        try:
+            items = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise PetMtlError(f"invalid JSON: {error}", where=str(path)) from error
+    else:
+        for line in filter(str.strip, text.split("\n")):
+            try:
+                items.append(json.loads(line))
+            except (ValueError, RecursionError):
+                items.append(None)
+    rows = [item for item in items if isinstance(item, dict)]
+    if not rows:
+        raise PetMtlError("this is no table: it holds no JSON objects", where=str(path), hint=NO_TABLE)
+    return rows, len(items) - len(rows)
+
+
+def _parquet_rows(path: Path) -> tuple[str, list[dict[str, Any]], int]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from pet_mtl.data.parquet import class_names
+
+    try:
+        with open_bytes(path) as stream:
+            table = pq.read_table(pa.BufferReader(stream.read()))
+    except (pa.ArrowInvalid, OSError) as error:
+        raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
+    rows = table.to_pylist()
+    for name, known in class_names(table.schema.metadata).items():
+        for row in rows:
+            if isinstance(row[name], int) and 0 <= row[name] < len(known):
+                row[name] = known[row[name]]
+    return "parquet", rows, 0
+
+
+def _objects(path: Path, form: str, rows: Sequence[dict[str, Any]], skipped: int) -> RawTable:
+    if not rows:
+        raise PetMtlError("the file holds no rows", where=str(path))
+    table = RawTable(path, form, [], [], skipped=skipped)
+    if skipped:
+        table.reasons[None] = f"{skipped} of its rows are no JSON objects"
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = [row.get(name) for row in rows]
+        if not name or any(isinstance(value, list | dict) for value in values):
+            continue
+        table.names.append(name)
+        table.columns.append([_cell(value) for value in values])
+        if any(value is None or isinstance(value, bool) for value in values):
+            table.reasons[name] = f"some values of `{name}` are missing, true or false"
+    return table
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no text

@@ -1,0 +1,53 @@
+"""Which texts a checkpoint was trained on: a hash a row, so that nobody scores on them unawares."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pet_mtl.data.keys import row_keys
+from pet_mtl.data.rows import Rows
+from pet_mtl.errors import PetMtlError
+
+TRAINED_ON = "trained_on.safetensors"
+Keys = NDArray[np.uint64]
+
+
+def write_trained_on(folder: Path, keys: Mapping[str, Keys]) -> None:
+    """Write the `row_keys` of each task's training rows, 8 bytes for each different text."""
+    from safetensors.numpy import save_file
+
+    save_file({task: np.unique(of_task) for task, of_task in keys.items()}, folder / TRAINED_ON)
+
+
+def read_trained_on(folder: Path) -> dict[str, Keys] | None:
+    """Read the sorted keys of each task's training rows, None where the checkpoint does not hold them.
+
+    Raises:
+        PetMtlError: the file is damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    file = folder / TRAINED_ON
+    if not file.is_file():
+        return None
+    try:
+        return dict(load_file(file))
+    except SafetensorError as error:
+        raise PetMtlError(f"cannot be read: {error}", where=str(file)) from error
+
+
+def rows_seen(rows: Rows, keys: Keys) -> NDArray[np.int64]:
+    """Return the indices of the rows whose normalised texts are among sorted `keys`.
+
+    >>> rows = Rows.of({"title": ["Ａ股 大涨", "新车上市"]})
+    >>> rows_seen(rows, row_keys(Rows.of({"title": ["a股大涨"]}))).tolist()
+    [0]
+    """
+    if not len(keys):
+        return np.empty(0, np.int64)
+    found = row_keys(rows)
+    near = np.minimum(np.searchsorted(keys, found), len(keys) - 1)
+    return np.flatnonzero(keys[near] == found)

@@ -1,0 +1,41 @@
+"""Rows of each label."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import toys
+
+from pet_mtl.audit.classes import check_classes
+from pet_mtl.audit.parts import Part
+
+MakePart = Callable[..., Part]
+
+
+def with_labels(part: Part, labels: list[str]) -> Part:
+    return replace(
+        part, task=toys.make_task("{mask}。{text}", {label: ["好" * (i + 1)] for i, label in enumerate(labels)})
+    )
+
+
+def test_even_classes_are_fine(make_part: MakePart) -> None:
+    figures, findings = check_classes(make_part(list("0123456789") * 2, [0] * 10 + [1] * 10))
+    assert (figures, findings) == ({"labels": {"a": 10, "b": 10}}, [])
+
+
+def test_rare_and_absent_labels(make_part: MakePart) -> None:
+    part = with_labels(make_part(["x"] * 1000, [0] * 600 + [1] * 380 + [2] * 20), ["a", "b", "c", "d"])
+    figures, findings = check_classes(part)
+    assert figures["labels"] == {"a": 600, "b": 380, "c": 20, "d": 0}
+    assert [(finding.level, finding.message) for finding in findings] == [
+        ("warning", 'no row has the label "d" of toy.txt'),
+        ("warning", "rare labels: c 2.0 % (20)"),
+    ]
+
+
+def test_gaps_between_numbers(make_part: MakePart) -> None:
+    part = with_labels(make_part(["x"] * 40, [0, 1, 2, 3] * 10), ["100", "101", "102", "104"])
+    assert [str(finding) for finding in check_classes(part)[1]] == ['note: toy/train: the labels leave out "103"']
+
+
+def test_rows_without_labels(make_part: MakePart) -> None:
+    assert check_classes(make_part(["x"], [-1])) == ({}, [])

@@ -1,0 +1,54 @@
+"""`pet-mtl data check` and `pet-mtl data clean`."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Call = Callable[..., Any]
+
+
+def test_check(call: Call, suite: Path, tmp_path: Path) -> None:
+    (tmp_path / "corpus.txt").write_text("新闻\n\n别的\n", "utf-8")
+    ran = call("data", "check", "--patterns", suite, "--corpus", "corpus.txt")
+    assert ran.code == 0, ran.err
+    assert "topic/train" in ran.out
+    assert ran.out.splitlines()[-1].startswith("verdict: fit to train on, with ")
+    ran = call("data", "check", "--patterns", suite, "--json")
+    assert ran.code == 0
+    assert ran.json["verdict"] == "warning"
+    assert ran.json["tasks"]["pair"]["dev"]["rows"] == 8
+
+
+def test_dev_rows_inside_train_exit_1(call: Call, suite: Path) -> None:
+    train, dev = (suite.parent / f"topic.{part}.tsv" for part in ("train", "dev"))
+    train.write_text(train.read_text("utf-8") + dev.read_text("utf-8"), "utf-8")
+    ran = call("data", "check", "--patterns", suite)
+    assert ran.code == 1
+    assert "error: topic/dev: 12 of 12 rows (100.0 %) stand in topic/train too (topic.dev.tsv:1, " in ran.out
+    ran = call("data", "check", "--patterns", suite, "--json")
+    assert (ran.code, ran.json["verdict"]) == (1, "error")
+
+
+def test_clean_then_check(call: Call, suite: Path, tmp_path: Path) -> None:
+    train, dev = (suite.parent / f"topic.{part}.tsv" for part in ("train", "dev"))
+    broken = "x-1\t断开的\n一行\tnews\n"
+    train.write_text(train.read_text("utf-8") + dev.read_text("utf-8") + broken, "utf-8")
+    assert call("data", "check", "--patterns", suite).code == 1
+    ran = call("data", "clean", "--patterns", suite, "--out", "mended")
+    assert ran.code == 0, ran.err
+    assert "dropped 12: its text is a dev or test row" in ran.out
+    assert "x-1\t断开的一行\tnews" in (tmp_path / "mended" / "topic.train.tsv").read_text("utf-8")
+    assert call("data", "check", "--patterns", suite, "--data-root", "mended").code == 0
+    ran = call("data", "clean", "--patterns", suite, "--out", "again", "--json")
+    assert len(ran.json["files"]) == 4
+
+
+def test_wrong_input(suite: Path, refuse: Callable[..., str], tmp_path: Path) -> None:
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_text("x")
+    clean = ("data", "clean", "--patterns", suite, "--out")
+    assert "the output folder is not empty" in refuse(*clean, "full")
+    assert "unknown way `some`" in refuse(*clean, "new", "--conflicts", "some")
+    assert "no such data file" in refuse(*clean, "new", "--data-root", "absent")
+    assert "no such data file" in refuse("data", "check", "--patterns", suite, "--data-root", "absent")
+    assert "no such data file" in refuse("data", "check", "--patterns", suite, "--corpus", "absent.txt")

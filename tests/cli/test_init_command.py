@@ -1,0 +1,144 @@
+"""`pet-mtl init`: what it writes, `train` accepts at once."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+Call = Callable[..., Any]
+ENGLISH = [
+    {"uid": f"{topic}-{n}", "headline": f"{text} {n}", "topic": topic, "extra": [n]}
+    for n in range(6)
+    for text, topic in (("a good match", "sport"), ("shares fell again", "business"))
+]
+HARD = [
+    *((f'he said "a, b" and {n}', "C# and co") for n in range(4)),
+    *((f"it's {n}: {{x}} \\ #no", "very bad") for n in range(4)),
+    ("the only one", "so: 'so'"),
+]
+
+
+def quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
+
+
+FILES: dict[str, tuple[str, bytes]] = {
+    "json lines, English labels": ("news.jsonl", "\n".join(map(json.dumps, ENGLISH)).encode()),
+    "hard labels and texts, odd name": (
+        "我的 数据 (v2) #1 [x]'.csv",
+        ("What was said,Its kind\n" + "".join(f"{quoted(a)},{quoted(b)}\n" for a, b in HARD)).encode(),
+    ),
+    "tabs, digits, no header": (
+        "~t.tsv",
+        "".join(f"{n}\t{'体育新闻' if n % 2 else '天气真好'}{n}\t{100 + n % 2}\n" for n in range(9)).encode(),
+    ),
+    "GB18030, semicolons": (
+        "g.csv",
+        ("内容;标签\n" + "".join(f"新闻{n}，好;{'好' if n % 3 else '坏'}\n" for n in range(9))).encode("gb18030"),
+    ),
+    "pairs": (
+        "pairs.csv",
+        "".join(f"it is good {n},it is bad {n},{('entailment', 'neutral')[n % 2]}\n" for n in range(6)).encode(),
+    ),
+    "one row each": ("one.tsv", b"text\tlabel\ngood news\tgood\nbad news\tbad\n"),
+    "missing labels, true and false": (
+        "b.json",
+        json.dumps([{"text": f"news {n}", "label": (True, False, None)[n % 3]} for n in range(12)]).encode(),
+    ),
+    "broken rows": ("broken.csv", b'text,label\n"good" news,a\nbad,b,c\nnews,b\nmore news,a\nfine,b\n'),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", FILES)
+def test_train_accepts_it_at_once(
+    call: Call, tmp_path: Path, backbone: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    name, content = FILES[kind]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / name).write_bytes(content)
+    ran = call("init", Path("in") / name, "--out", "made", "--model", backbone, "--json")
+    assert ran.code == 0, ran.err
+    pattern_file = Path(ran.json["patterns"])
+    assert YAML(typ="safe", pure=True).load(pattern_file)["version"] == 1
+    ran = call("train", "--patterns", pattern_file, "-s", "train.max_steps=2", "--out", "run", "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["steps"] == 2
+
+
+def test_a_task_never_seen(call: Call, tmp_path: Path, backbone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "news.jsonl").write_bytes(FILES["json lines, English labels"][1])
+    ran = call("init", "news.jsonl", "--model", backbone)
+    assert ran.code == 0, ran.err
+    assert ran.out.splitlines() == [
+        "found: JSON, an object a row; headline = headline, label = topic, id = uid",
+        "labels: 2, business → business, sport → sport",
+        "wrote news.words.txt",
+        "wrote news.yaml",
+    ]
+    assert "now: pet-mtl train --patterns news.yaml" in ran.err
+    tree = YAML(typ="safe", pure=True).load(tmp_path / "news.yaml")
+    assert tree["tasks"]["news"] == {
+        "prefix": "news: ",
+        "patterns": "It is {mask}. {headline}",
+        "verbalizer": "news.words.txt",
+        "columns": {"headline": "headline", "label": "topic", "id": "uid"},
+        "data": {"train": "news.jsonl", "dev": {"split": 0.1}},
+        "metric": "macro_f1",
+    }
+    text = (tmp_path / "news.yaml").read_text("utf-8")
+    for key in ("prefix", "patterns", "verbalizer", "columns", "data"):  # a comment stands before each
+        assert text[: text.index(f"    {key}:")].splitlines()[-1].lstrip().startswith("#")
+
+
+def test_guesses_are_marked(call: Call, tmp_path: Path, backbone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "t.tsv").write_bytes(FILES["tabs, digits, no header"][1])
+    ran = call("init", "t.tsv", "--task", "mine", "--model", backbone, "--json")
+    assert ran.json["labels"] == {
+        "100": {"word": "天气", "guess": True, "rows": 5},
+        "101": {"word": "体育新闻", "guess": True, "rows": 4},
+    }
+    assert ran.json["columns"] == {"text": 1, "label": 2, "id": 0}
+    assert "100  天气    # GUESS, 5 rows" in (tmp_path / "mine.words.txt").read_text("utf-8")
+
+
+def test_nothing_is_overwritten(call: Call, tmp_path: Path, backbone: Path, refuse: Callable[..., str]) -> None:
+    file = tmp_path / "t.tsv"
+    file.write_bytes(FILES["one row each"][1])
+    arguments = ("init", file, "--out", tmp_path, "--model", backbone)
+    (tmp_path / "t.words.txt").write_text("mine")
+    assert "the file exists already" in refuse(*arguments)
+    assert call(*arguments, "--force").code == 0
+    assert (tmp_path / "t.words.txt").read_text() != "mine"
+    data = tmp_path / "x.data.jsonl"
+    data.write_bytes(FILES["missing labels, true and false"][1])
+    assert "this is the data file itself" in refuse("init", data, "--out", tmp_path, "--model", backbone, "--force")
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "message"),
+    [
+        (b"", [], "the file is empty"),
+        (b"some words\nand more\n", [], "this is no table"),
+        (b"a b c\tx y\nc d e\tz w\n", [], "no label column found"),
+        (b"text\tlabel\na b\tx\nc d\tx\n", [], "has one label only"),
+        (b"a b\tx\nc d\ty\n", ["--task", "My Task"], "`My Task` is not a task name"),
+        (b"text\tlabel\na b\tx\nc d\ty\n", ["--label", "z"], "no column `z`"),
+        (b"text\tlabel\na b\tx\nc d\ty\n", ["--model", "nowhere"], "there is no model `nowhere`"),
+    ],
+)
+def test_wrong_input(
+    tmp_path: Path, backbone: Path, refuse: Callable[..., str], content: bytes, arguments: list[str], message: str
+) -> None:
+    file = tmp_path / "t.tsv"
+    file.write_bytes(content)
+    words = refuse("init", file, "--out", tmp_path / "out", "--model", backbone, *arguments)
+    assert message in words
+    if "label column" in message:
+        assert "`--label COLUMN`" in words

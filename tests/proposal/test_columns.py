@@ -1,0 +1,74 @@
+"""Which column is what."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from pet_mtl.errors import PetMtlError
+from pet_mtl.proposal.columns import Roles, choose_columns
+from pet_mtl.proposal.raw_table import RawTable
+
+TEXTS = ["a film that is good", "the worst of all films", "nothing to say of it", "it was long", "short", "a good book"]
+OTHER = ["the film is good", "a film is bad", "one says nothing", "it took hours", "brief one", "a book is good"]
+LABELS = ["1", "0", "0", "1", "0", "1"]
+WORDS = ["pos", "neg", "neg", "pos", "neg", "pos"]
+COUNT = list("123456")
+DATES = [f"2026-01-0{number}" for number in range(1, 7)]
+ADDRESSES = [f"https://example.org/{number}" for number in range(6)]
+
+
+def table(columns: dict[str, list[str]], positions: bool = False) -> RawTable:
+    names: list[str | int] = [*range(len(columns))] if positions else [*columns]
+    return RawTable(Path("t.csv"), "a test", names, list(columns.values()))
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ({"a": TEXTS, "b": LABELS}, Roles(1, (0,))),
+        ({"b": WORDS, "a": TEXTS}, Roles(0, (1,))),
+        ({"n": COUNT, "a": TEXTS, "b": LABELS}, Roles(2, (1,), 0)),
+        ({"uid": DATES, "a": TEXTS, "b": LABELS}, Roles(2, (1,), 0)),
+        ({"premise": TEXTS, "hypothesis": OTHER, "b": LABELS}, Roles(2, (0, 1))),
+        ({"a": TEXTS, "b": OTHER, "c": WORDS}, Roles(2, (0, 1))),
+        ({"text": TEXTS, "note": OTHER, "c": WORDS}, Roles(2, (0,))),
+        ({"a": TEXTS, "date": DATES, "url": ADDRESSES, "c": WORDS}, Roles(3, (0,))),
+        ({"label": LABELS, "label_desc": WORDS, "sentence": TEXTS}, Roles(0, (2,), None, 1)),
+        ({"a": TEXTS, "split": ["x", "y"] * 3, "label": ["p", "q", "r"] * 2}, Roles(2, (0,))),
+        ({"text": ["好", "坏", "行", "差", "妙", "糟"], "标签": WORDS}, Roles(1, (0,))),
+        ({"stars": COUNT, "review": TEXTS}, Roles(0, (1,))),
+    ],
+)
+def test_choices(columns: dict[str, list[str]], expected: Roles) -> None:
+    assert choose_columns(table(columns)) == expected
+
+
+def test_named_columns() -> None:
+    columns = {"a": TEXTS, "b": OTHER, "c": WORDS, "d": LABELS}
+    assert choose_columns(table(columns), "d", ["b"]) == Roles(3, (1,), None, 2)
+    assert choose_columns(table(columns, positions=True), "2", ["1", "0"]).texts == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("columns", "label", "texts", "message"),
+    [
+        ({"a": TEXTS, "b": OTHER}, None, [], "no label column found"),
+        ({"a": TEXTS, "label": ["1"] * 6}, None, [], 'column `label` has one label only: "1"'),
+        ({"a": TEXTS, "b": [""] * 6}, "b", [], "column `b` has one label only"),
+        ({"a": TEXTS, "b": LABELS}, "x", [], "no column `x`"),
+        ({"a": TEXTS, "b": LABELS}, None, ["x"], "no column `x`"),
+        ({"a": TEXTS, "b": LABELS}, "b", ["b"], "cannot be label and text"),
+        ({"a": COUNT, "b": LABELS}, None, [], "no text column found"),
+        ({"a": TEXTS, "b": ["x\ny", "z"] * 3}, None, [], "holds an invisible character"),
+    ],
+)
+def test_errors(columns: dict[str, list[str]], label: str | None, texts: Sequence[str], message: str) -> None:
+    with pytest.raises(PetMtlError, match=message):
+        choose_columns(table(columns), label, texts)
+
+
+def test_too_many_labels() -> None:
+    many = [str(number) for number in range(300)]
+    with pytest.raises(PetMtlError, match="300 different values"):
+        choose_columns(table({"text": [f"text {n}" for n in many], "label": many}), "label")

@@ -1,0 +1,114 @@
+"""Any table as text."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from pet_mtl.errors import PetMtlError
+from pet_mtl.proposal.raw_table import RawTable, read_raw_table
+
+
+def read(tmp_path: Path, name: str, content: str | bytes, header: bool | None = None) -> RawTable:
+    file = tmp_path / name
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return read_raw_table(file, header)
+
+
+ROWS = [("good, film", "pos"), ('a "bad" one', "neg"), ("so; so | so", "neg"), ("fine", "pos")] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "plain"),
+    [
+        ("t.tsv", "".join(f"{a}\t{b}\n" for a, b in ROWS), True),
+        ("t.csv", "".join(f"{a}\t{b}\r\n" for a, b in ROWS), True),
+        ("t.csv", "".join('"{}",{}\n'.format(a.replace('"', '""'), b) for a, b in ROWS), True),
+        ("t.txt", "".join('"{}",{}\n'.format(a.replace('"', '""'), b) for a, b in ROWS), False),
+        ("t.tsv", "".join('"{}",{}\n'.format(a.replace('"', '""'), b) for a, b in ROWS), False),
+        ("t.csv", "".join('"{}";{}\n'.format(a.replace('"', '""'), b) for a, b in ROWS), False),
+        ("t.csv", "".join('"{}"|{}\n'.format(a.replace('"', '""'), b) for a, b in ROWS), False),
+    ],
+)
+@pytest.mark.parametrize("header", ["", "text{0}label\n"])
+def test_separators_and_headers(tmp_path: Path, name: str, content: str, plain: bool, header: str) -> None:
+    separator = next(s for s in "\t;|," if s in content.split("\n")[0].replace("good, film", ""))
+    table = read(tmp_path, name, header.format(separator) + content)
+    assert table.names == (["text", "label"] if header else [0, 1])
+    assert list(zip(*table.columns, strict=True)) == ROWS
+    assert (None not in table.reasons) == (plain or (bool(header) and name == "t.txt"))
+
+
+@pytest.mark.parametrize(
+    ("first", "rest", "expected"),
+    [
+        (["text", "label"], [["a b", "x"]], True),
+        (["内容", "标签"], [["好", "1"]], True),
+        (["what was said", "score"], [["bad", "1"], ["good", "0"]], True),
+        (["note", "kind"], [["a", "x"], ["b", "x"], ["c", "x"], ["d", "y"], *([["e", "y"]] * 6)], True),
+        (["good film", "pos"], [["bad film", "neg"], ["fine", "pos"]] * 4, False),
+        (["1", "text"], [["2", "label"]], False),
+        (["a", "a"], [["b", "1"]], False),
+    ],
+)
+def test_has_header(tmp_path: Path, first: list[str], rest: list[list[str]], expected: bool) -> None:
+    table = read(tmp_path, "t.tsv", "".join("\t".join(row) + "\n" for row in [first, *rest]))
+    assert (table.names == first) == expected
+    assert len(table) == len(rest) + (not expected)
+    forced = read(tmp_path, "t.tsv", "".join("\t".join(row) + "\n" for row in [first, *rest]), not expected)
+    assert len(forced) == len(rest) + expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
+def test_encodings(tmp_path: Path, encoding: str) -> None:
+    table = read(tmp_path, "t.tsv", "文本\t标签\n新闻很好\t好\n天气\t坏\n".encode(encoding))
+    assert table.columns == [["新闻很好", "天气"], ["好", "坏"]]
+    assert (None in table.reasons) == (not encoding.startswith("utf-8"))
+
+
+def test_json(tmp_path: Path) -> None:
+    rows = [{"t": "a", "n": 3, "f": 0.5, "b": True, "x": {"y": 1}}, {"t": "b", "n": 4, "f": 1, "b": False, "z": None}]
+    for name, content in (("t.json", json.dumps(rows)), ("t.jsonl", "\n".join(map(json.dumps, rows)))):
+        table = read(tmp_path, name, content)
+        assert table.names == ["t", "n", "f", "b", "z"]
+        assert table.columns == [["a", "b"], ["3", "4"], ["0.5", "1"], ["true", "false"], ["", ""]]
+        assert set(table.reasons) == {"b", "z"}
+
+
+def test_skipped_rows_parquet_and_compression(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    assert read(tmp_path, "t.tsv", "a b\tx\nc\td\te\nf\ty\n").skipped == 1
+    assert read(tmp_path, "t.jsonl", '{"a": "b"}\nno\n3\n').skipped == 2
+    pq.write_table(pa.table({"t": ["a", "b"], "n": [1, 2]}), tmp_path / "t.parquet")
+    assert read_raw_table(tmp_path / "t.parquet").columns == [["a", "b"], ["1", "2"]]
+    assert read(tmp_path, "t.tsv.gz", gzip.compress(b"a b\tx\n")).columns == [["a b"], ["x"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.csv", "", "the file is empty"),
+        ("t.csv", " \n\n", "the file is empty"),
+        ("t.txt", "just\nsome lines\n", "this is no table: its lines have one column"),
+        ("t.csv", "text,label\n", "the file holds a header and no rows"),
+        ("t.jsonl", "[]", "holds no JSON objects"),
+        ("t.jsonl", "nothing\n", "holds no JSON objects"),
+        ("t.json", "[{,", "invalid JSON"),
+        ("t.csv", b"\x00\x01\xff\xfe\x00", "this is no text file"),
+        ("t.parquet", b"PAR1", "cannot read the parquet file"),
+        ("t.xlsx", b"PK", "unknown data format"),
+    ],
+)
+def test_what_is_no_table(tmp_path: Path, name: str, content: str | bytes, message: str) -> None:
+    with pytest.raises(PetMtlError, match=message):
+        read(tmp_path, name, content)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(PetMtlError, match="file not found"):
+        read_raw_table(tmp_path / "absent.csv")
+    with pytest.raises(PetMtlError, match="is a folder"):
+        read_raw_table(tmp_path)

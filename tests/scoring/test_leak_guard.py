@@ -1,0 +1,53 @@
+"""Rows to score that were trained on."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pet_mtl.data.keys import row_keys
+from pet_mtl.data.rows import Rows
+from pet_mtl.errors import PetMtlError
+from pet_mtl.scoring.leak_guard import guard_rows
+from pet_mtl.training.trained_on import write_trained_on
+
+TRAINED = Rows.of({"title": ["新车上市", "利率上调", *map(str, range(50))]}, path="train.tsv")
+FRESH = Rows.of({"title": ["新车下市", "天气"]}, path="new.tsv")
+SEEN = Rows.of({"title": ["天气", "新车 上市", "利率上调"]}, path="old.tsv")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_trained_on(tmp_path, {"news": row_keys(TRAINED), "other": np.empty(0, np.uint64)})
+    return tmp_path
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_fresh_rows_pass_in_silence(folder: Path, strict: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    guard_rows(folder, {"news": FRESH, "other": SEEN, "unknown": SEEN}, strict=strict)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_warning_has_the_count_and_an_example(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    guard_rows(folder, {"news": SEEN}, strict=False)
+    assert capsys.readouterr().err == (
+        "warning: news: 2 of 3 rows to score were trained on, scores flatter the model "
+        '(old.tsv: row 2 "新车 上市", …)\n'
+    )
+
+
+def test_strict_says_which_rows(folder: Path) -> None:
+    with pytest.raises(PetMtlError) as caught:
+        guard_rows(folder, {"news": SEEN}, strict=True)
+    first, *rows = caught.value.problems
+    assert first.message == "news: 2 of 3 rows to score were trained on"
+    assert [problem.where for problem in rows] == ["old.tsv: row 2", "old.tsv: row 3"]
+    with pytest.raises(PetMtlError, match="and 32 more rows of `news`"):
+        guard_rows(folder, {"news": TRAINED}, strict=True)
+
+
+def test_older_checkpoints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    guard_rows(tmp_path, {"news": SEEN}, strict=False)
+    assert capsys.readouterr().err == ""
+    guard_rows(tmp_path, {"news": SEEN}, strict=True)
+    assert "does not say what it was trained on" in capsys.readouterr().err
