@@ -181,7 +181,7 @@ def encode_forms(
     """Encode rows into compiled forms, as `encode_suite` does.
 
     Args:
-        columns: the tokenised columns of `rows`, filled here; given again with the same rows, nothing is tokenised anew.
+        columns: the tokenised columns of `rows`, filled here; given again, nothing is tokenised anew.
     """
     dtype = np.uint16 if tokenizer.vocab_size <= np.iinfo(np.uint16).max else np.int32
     columns = {} if columns is None else columns

@@ -44,13 +44,12 @@ def model_digest(model: Model) -> str:
     digest = hashlib.sha256(json.dumps([FORMAT_VERSION, config, facts], sort_keys=True, default=str).encode())
     for name, tensor in mlm.state_dict().items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(memoryview(_bytes(tensor)))
+        digest.update(_bytes(tensor))
     return digest.hexdigest()
 
 
-def _bytes(tensor: torch.Tensor) -> npt.NDArray[np.uint8]:
-    flat: npt.NDArray[np.uint8] = tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy()
-    return flat
+def _bytes(tensor: torch.Tensor) -> memoryview:
+    return memoryview(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())  # type: ignore[arg-type]  # numpy's stubs
 
 
 @dataclass(frozen=True)
@@ -175,5 +174,5 @@ def _read(file: Path) -> _Stored:
 def _checksum(tensors: dict[str, torch.Tensor]) -> str:
     total = 0
     for name in sorted(tensors):
-        total = zlib.crc32(memoryview(_bytes(tensors[name])), total)
+        total = zlib.crc32(_bytes(tensors[name]), total)
     return f"{total:08x}"

@@ -44,7 +44,7 @@ class SlotStates:
 
     def piece_logits(self, head: MlmHead, ids: Tensor) -> Tensor:
         """Return the fp32 logits `[N, k, U]` of the `U` pieces `ids`, on the CPU."""
-        parts = self.states.split(_ROWS_AT_A_TIME)
+        parts = torch.split(self.states, _ROWS_AT_A_TIME)
         return torch.cat([head.piece_logits(part.to(ids.device), ids).cpu() for part in parts])
 
 
