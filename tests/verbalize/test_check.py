@@ -135,7 +135,7 @@ def test_nested_words(model: Model) -> None:
     (warning,) = [
         each for each in report.warnings if "jieba" not in each.message
     ]  # neither within a label nor between tasks
-    assert warning.message == 'one of the words "好" (label "x") and "不好" (label "y") is part of the other'
+    assert warning.message == '"好" (label "x") is part of "不好" (label "y")'
     assert words_of(report)["好"].nested == [Place("toy", "y", "不好"), Place("two", "0", "真好")]
     assert report.errors == []
 
