@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from pet_mtl.cli import data, init, predict, pretrain, score, train
+from pet_mtl.cli import data, init, predict, pretrain, score, train, words
 from pet_mtl.errors import PetMtlError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command("score")(score.score)
 app.command("predict")(predict.predict)
 app.command("init")(init.init)
 app.add_typer(data.app)
+app.add_typer(words.app, name="words")
 
 
 @app.callback(invoke_without_command=True)

@@ -1,7 +1,7 @@
 """Rows to prompts: each row is tokenised once; masks are put in when a batch is made."""
 
 import typing
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
@@ -17,7 +17,7 @@ from pet_mtl.spec.task import TaskSpec
 
 Kind = typing.Literal["special", "prefix", "pattern", "field", "slot"]
 IntArray = npt.NDArray[np.integer]
-_CHUNK = 1024  # rows tokenised at a time: enough for all cores, little memory
+_CHUNK = 1024  # rows at a time: enough for all cores, little memory
 
 
 @dataclass(frozen=True)
@@ -60,31 +60,11 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
     """
     forms = []
     for index, source in enumerate(task.patterns):
-        parts = [_Part(ids=tuple(tokenizer.start_ids), kind="special")]
-        pattern = parse_pattern(source)
-        prefix: tuple[Part, ...] = (Literal(task.prefix),) if task.prefix else ()
-        space = space_at_slot = False
-        for number, part in enumerate((*prefix, *pattern.parts)):
-            match part:
-                case Literal(text=text):
-                    # A space at the end belongs to what follows, as byte-level and SentencePiece pieces have it.
-                    text = f" {text}" if space else text
-                    shown = text.removesuffix(" ")
-                    if shown:
-                        ids = tokenizer.encode([shown.removeprefix(" ")], space_before=shown.startswith(" "))
-                        parts.append(_Part(ids=tuple(ids[0]), kind="prefix" if number < len(prefix) else "pattern"))
-                    space = text.endswith(" ")
-                case Field(name=name):
-                    parts.append(_Part(field=name, space_before=space, kind="field"))
-                    space = False
-                case Mask():
-                    parts.append(_Part(is_slot=True, kind="slot"))
-                    space_at_slot, space = space, False
-        parts.append(_Part(ids=tuple(tokenizer.end_ids), kind="special"))
+        parts, space_at_slot = compile_pattern(task, index, tokenizer)
         words = tokenize_label_words(task.verbalizer, tokenizer, space_before=space_at_slot, slots=task.slots)
-        form = Form(task.name, index, words, tuple(parts))
+        form = Form(task.name, index, words, parts)
         room = max_length - form.constant_length - words.lengths[-1]
-        if room < len(pattern.fields):
+        if room < len(parse_pattern(source).fields):
             raise PetMtlError(
                 f"task `{task.name}`: pattern {index + 1} and its slots take {max_length - room} of "
                 f"{max_length} tokens, which leaves no room for the text",
@@ -92,6 +72,32 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
             )
         forms.append(form)
     return forms
+
+
+def compile_pattern(task: TaskSpec, index: int, tokenizer: PieceTokenizer) -> tuple[tuple[_Part, ...], bool]:
+    """Return the parts of one pattern, prefix included, and whether a space stands before its slot."""
+    parts = [_Part(ids=tuple(tokenizer.start_ids), kind="special")]
+    pattern = parse_pattern(task.patterns[index])
+    prefix: tuple[Part, ...] = (Literal(task.prefix),) if task.prefix else ()
+    space = space_at_slot = False
+    for number, part in enumerate((*prefix, *pattern.parts)):
+        match part:
+            case Literal(text=text):
+                # A space at the end belongs to what follows, as byte-level and SentencePiece pieces have it.
+                text = f" {text}" if space else text
+                shown = text.removesuffix(" ")
+                if shown:
+                    ids = tokenizer.encode([shown.removeprefix(" ")], space_before=shown.startswith(" "))
+                    parts.append(_Part(ids=tuple(ids[0]), kind="prefix" if number < len(prefix) else "pattern"))
+                space = text.endswith(" ")
+            case Field(name=name):
+                parts.append(_Part(field=name, space_before=space, kind="field"))
+                space = False
+            case Mask():
+                parts.append(_Part(is_slot=True, kind="slot"))
+                space_at_slot, space = space, False
+    parts.append(_Part(ids=tuple(tokenizer.end_ids), kind="special"))
+    return tuple(parts), space_at_slot
 
 
 @dataclass(frozen=True)
@@ -141,6 +147,13 @@ class _Ragged:
     def lengths(self) -> npt.NDArray[np.int64]:
         return np.diff(self.starts)
 
+    def part(self, start: int, end: int) -> "_Ragged":
+        starts = self.starts[start : end + 1]
+        return _Ragged(self.ids[starts[0] : starts[-1]], starts - starts[0])
+
+
+Columns = dict[tuple[str, str, bool], _Ragged]  # by task, field, and whether a space stands before it
+
 
 def encode_suite(
     tasks: Mapping[str, TaskSpec], rows: Mapping[str, Rows], tokenizer: PieceTokenizer, max_length: int
@@ -158,22 +171,41 @@ def encode_suite(
     Raises:
         PetMtlError: see `compile_forms`.
     """
-    dtype = np.uint16 if tokenizer.vocab_size <= np.iinfo(np.uint16).max else np.int32
     forms = [form for task in tasks.values() for form in compile_forms(task, tokenizer, max_length)]
+    return encode_forms(forms, rows, tokenizer, max_length)
+
+
+def encode_forms(
+    forms: Sequence[Form],
+    rows: Mapping[str, Rows],
+    tokenizer: PieceTokenizer,
+    max_length: int,
+    columns: Columns | None = None,
+) -> Prompts:
+    """Encode rows into compiled forms, as `encode_suite` does.
+
+    Args:
+        columns: the tokenised columns of `rows`, filled here; given again, nothing is tokenised anew.
+    """
+    dtype = np.uint16 if tokenizer.vocab_size <= np.iinfo(np.uint16).max else np.int32
+    columns = {} if columns is None else columns
     blocks: list[tuple[int, Rows, IntArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
-    for task in tasks:
-        if task not in rows or not len(rows[task]):
+    for number, form in enumerate(forms):
+        if form.task not in rows or not len(rows[form.task]):
             continue
-        own = {number: form for number, form in enumerate(forms) if form.task == task}
-        for number, block in zip(
-            own, _encode_rows(own.values(), rows[task], tokenizer, max_length, dtype), strict=True
-        ):
-            blocks.append((number, rows[task], *block))
+        of_task = rows[form.task]
+        fields = {}
+        for name, space in {(part.field, part.space_before) for part in form.parts if part.field is not None}:
+            key = (form.task, name, space)
+            if key not in columns:
+                columns[key] = _tokenize_column(of_task, name, tokenizer, space, max_length, dtype)
+            fields[name, space] = columns[key]
+        blocks.append((number, of_task, *_assemble_rows(form, fields, len(of_task), max_length, dtype)))
     if not blocks:
         raise PetMtlError("there are no rows to encode")
     return Prompts(
         ids=np.concatenate([ids for _, _, ids, _, _ in blocks]),
-        starts=np.cumsum(np.concatenate([[0], *(lengths for _, _, _, lengths, _ in blocks)])),
+        starts=np.cumsum(np.concatenate([[0], *(lengths for *_, lengths, _ in blocks)])),
         slot_at=np.concatenate([slot_at for *_, slot_at in blocks]).astype(np.int32),
         form=np.concatenate([np.full(len(r), number, np.int32) for number, r, *_ in blocks]),
         row=np.concatenate([np.arange(len(r), dtype=np.int32) for _, r, *_ in blocks]),
@@ -182,33 +214,36 @@ def encode_suite(
     )
 
 
-def _encode_rows(
-    forms: Collection[Form], rows: Rows, tokenizer: PieceTokenizer, max_length: int, dtype: type
-) -> list[tuple[IntArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-    """Return for each form the ids of all prompts, their lengths and their slot positions; a text is tokenised once."""
-    needed = {(p.field, p.space_before) for form in forms for p in form.parts if p.field is not None}
-    parts: list[list[tuple[IntArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]]] = [[] for _ in forms]
-    for start in range(0, len(rows), _CHUNK):
-        fields = {
-            (name, space): _tokenize(
-                rows.fields[name].slice(start, _CHUNK).to_pylist(), tokenizer, space, max_length, dtype
-            )
-            for name, space in needed
-        }
-        for form, done in zip(forms, parts, strict=True):
-            done.append(_assemble(form, fields, min(_CHUNK, len(rows) - start), max_length, dtype))
-    return [
-        (np.concatenate(ids), np.concatenate(lengths), np.concatenate(slot_at))
-        for ids, lengths, slot_at in (zip(*done, strict=True) for done in parts)
-    ]
-
-
-def _tokenize(
-    texts: Sequence[str], tokenizer: PieceTokenizer, space_before: bool, max_length: int, dtype: type
+def _tokenize_column(
+    rows: Rows, field: str, tokenizer: PieceTokenizer, space_before: bool, max_length: int, dtype: type
 ) -> _Ragged:
-    encoded = [pieces[:max_length] for pieces in tokenizer.encode(texts, space_before=space_before)]
-    starts = np.cumsum([0, *map(len, encoded)])
-    return _Ragged(np.fromiter(chain.from_iterable(encoded), dtype, int(starts[-1])), starts)
+    ids: list[IntArray] = []
+    lengths: list[int] = []
+    for texts in _chunks(rows, field):
+        encoded = [pieces[:max_length] for pieces in tokenizer.encode(texts, space_before=space_before)]
+        lengths.extend(map(len, encoded))
+        ids.append(np.fromiter(chain.from_iterable(encoded), dtype))
+    starts = np.concatenate([[0], np.cumsum(np.array(lengths, dtype=np.int64))])
+    return _Ragged(np.concatenate(ids), starts)
+
+
+def _chunks(rows: Rows, field: str) -> Iterator[Sequence[str]]:
+    column = rows.fields[field]
+    for start in range(0, len(column), _CHUNK):
+        yield column.slice(start, _CHUNK).to_pylist()
+
+
+def _assemble_rows(
+    form: Form, fields: Mapping[tuple[str, bool], _Ragged], count: int, max_length: int, dtype: type
+) -> tuple[IntArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Assemble in blocks of rows: the index arrays of all rows at once would be many times the prompts."""
+    done = []
+    for start in range(0, count, _CHUNK):
+        end = min(start + _CHUNK, count)
+        part = {name: column.part(start, end) for name, column in fields.items()}
+        done.append(_assemble(form, part, end - start, max_length, dtype))
+    ids, lengths, slot_at = zip(*done, strict=True)
+    return np.concatenate(ids), np.concatenate(lengths), np.concatenate(slot_at)
 
 
 def _assemble(
