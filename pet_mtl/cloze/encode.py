@@ -1,7 +1,7 @@
 """Rows to prompts: each row is tokenised once; masks are put in when a batch is made."""
 
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -21,7 +21,7 @@ _CHUNK = 2048  # rows tokenised at a time: enough for all cores, little memory
 
 
 @dataclass(frozen=True)
-class _Part:
+class FormPart:
     """One piece of a compiled pattern: constant ids, a field, or (neither) the slots."""
 
     ids: tuple[int, ...] = ()
@@ -44,7 +44,7 @@ class Form:
     task: str
     pattern: int
     words: LabelWords
-    parts: tuple[_Part, ...]
+    parts: tuple[FormPart, ...]
 
     @property
     def constant_length(self) -> int:
@@ -60,7 +60,7 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
     """
     forms = []
     for index, source in enumerate(task.patterns):
-        parts = [_Part(ids=tuple(tokenizer.start_ids), kind="special")]
+        parts = [FormPart(ids=tuple(tokenizer.start_ids), kind="special")]
         pattern = parse_pattern(source)
         prefix: tuple[Part, ...] = (Literal(task.prefix),) if task.prefix else ()
         space = space_at_slot = False
@@ -72,15 +72,15 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
                     shown = text.removesuffix(" ")
                     if shown:
                         ids = tokenizer.encode([shown.removeprefix(" ")], space_before=shown.startswith(" "))
-                        parts.append(_Part(ids=tuple(ids[0]), kind="prefix" if number < len(prefix) else "pattern"))
+                        parts.append(FormPart(ids=tuple(ids[0]), kind="prefix" if number < len(prefix) else "pattern"))
                     space = text.endswith(" ")
                 case Field(name=name):
-                    parts.append(_Part(field=name, space_before=space, kind="field"))
+                    parts.append(FormPart(field=name, space_before=space, kind="field"))
                     space = False
                 case Mask():
-                    parts.append(_Part(is_slot=True, kind="slot"))
+                    parts.append(FormPart(is_slot=True, kind="slot"))
                     space_at_slot, space = space, False
-        parts.append(_Part(ids=tuple(tokenizer.end_ids), kind="special"))
+        parts.append(FormPart(ids=tuple(tokenizer.end_ids), kind="special"))
         words = tokenize_label_words(task.verbalizer, tokenizer, space_before=space_at_slot, slots=task.slots)
         form = Form(task.name, index, words, tuple(parts))
         room = max_length - form.constant_length - words.lengths[-1]
@@ -142,8 +142,15 @@ class _Ragged:
         return np.diff(self.starts)
 
 
+CompileTask = Callable[[TaskSpec, PieceTokenizer, int], list[Form]]
+
+
 def encode_suite(
-    tasks: Mapping[str, TaskSpec], rows: Mapping[str, Rows], tokenizer: PieceTokenizer, max_length: int
+    tasks: Mapping[str, TaskSpec],
+    rows: Mapping[str, Rows],
+    tokenizer: PieceTokenizer,
+    max_length: int,
+    compile_task: CompileTask = compile_forms,
 ) -> Prompts:
     """Encode the rows of several tasks into one store of prompts.
 
@@ -154,12 +161,13 @@ def encode_suite(
         rows: rows of each task.
         tokenizer: the backbone's tokenizer.
         max_length: the longest prompt, in tokens; only fields are shortened, the longest first.
+        compile_task: how a task's rows are written.
 
     Raises:
         PetMtlError: see `compile_forms`.
     """
     dtype = np.uint16 if tokenizer.vocab_size <= np.iinfo(np.uint16).max else np.int32
-    forms = [form for task in tasks.values() for form in compile_forms(task, tokenizer, max_length)]
+    forms = [form for task in tasks.values() for form in compile_task(task, tokenizer, max_length)]
     blocks: list[tuple[int, Rows, IntArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
     for number, form in enumerate(forms):
         if form.task not in rows or not len(rows[form.task]):

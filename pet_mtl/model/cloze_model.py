@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pet_mtl.cloze.collate import Batch, FormGroup
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.model.backbone import Backbone
+from pet_mtl.model.task_model import TaskModel
 
 Aggregation = Literal["mean", "max", "logsumexp"]
 
@@ -34,7 +35,7 @@ class _WordTable:
     is_word: Tensor
 
 
-class ClozeModel(nn.Module):
+class ClozeModel(TaskModel):
     """Score the labels of mixed-task batches with one masked language model.
 
     Args:
@@ -69,9 +70,14 @@ class ClozeModel(nn.Module):
 
     def forward(self, batch: Batch) -> list[Tensor]:
         """Return label scores `[b, K]` (fp32, softmax over `K` gives probabilities) for each of `batch.groups`."""
-        states = self.backbone(batch.input_ids, batch.attention_mask, batch.slots)
+        states = self.states(batch)
         logits = self.backbone.head.piece_logits(states, self.piece_ids)  # [N, M, U]
         return [self._label_scores(group, states, logits) for group in batch.groups]
+
+    def states(self, batch: Batch) -> Tensor:
+        """Return what the MLM head reads at the slots, `[N, M, E]`."""
+        states: Tensor = self.backbone(batch.input_ids, batch.attention_mask, batch.slots)
+        return states
 
     def _label_scores(self, group: FormGroup, states: Tensor, logits: Tensor) -> Tensor:
         table = self._tables[group.form]

@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from safetensors.torch import save_file
+from torch import Tensor
 
 from pet_mtl.atomic import new_folder, recover_folder
 from pet_mtl.cloze.tokenizer import PieceTokenizer
@@ -15,6 +18,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import quiet_transformers
 from pet_mtl.spec.suite import Suite
 from pet_mtl.spec.verbalizer import format_verbalizer
+from pet_mtl.training.own_weights import OWN_FILE
 
 FORMAT_VERSION = 1
 MANIFEST = "pet_mtl.json"
@@ -38,20 +42,38 @@ class Checkpoint:
     versions: dict[str, str]
 
 
-def write_checkpoint(folder: Path, mlm: Any, tokenizer: PieceTokenizer, suite: Suite, metrics: dict[str, Any]) -> None:
+def write_checkpoint(
+    folder: Path,
+    mlm: Any,
+    tokenizer: PieceTokenizer,
+    suite: Suite,
+    metrics: dict[str, Any],
+    own: Mapping[str, Tensor] = {},
+) -> None:
     """Write a checkpoint, in place of one that is there; a failed write leaves the old one.
+
+    `own` are the weights that the method adds to the masked language model.
 
     Raises:
         PetMtlError, RunError: the folder cannot be written; the disk is full.
     """
     with new_folder(folder) as temporary:
-        fill_checkpoint(temporary, mlm, tokenizer, suite, metrics)
+        fill_checkpoint(temporary, mlm, tokenizer, suite, metrics, own)
 
 
-def fill_checkpoint(folder: Path, mlm: Any, tokenizer: PieceTokenizer, suite: Suite, metrics: dict[str, Any]) -> None:
+def fill_checkpoint(
+    folder: Path,
+    mlm: Any,
+    tokenizer: PieceTokenizer,
+    suite: Suite,
+    metrics: dict[str, Any],
+    own: Mapping[str, Tensor] = {},
+) -> None:
     """Write the files of a checkpoint into an empty folder."""
     with quiet_transformers():
         mlm.save_pretrained(folder)
+    if own:
+        save_file(dict(own), folder / OWN_FILE)
     tokenizer.tokenizer.save_pretrained(folder)
     for name, task in suite.tasks.items():  # for people; scoring reads the suite in the manifest
         target = folder / "verbalizers" / f"{name}.txt"

@@ -19,8 +19,8 @@ from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.sampling import Schedule, split_step
 from pet_mtl.errors import RunError
-from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
+from pet_mtl.model.task_model import TaskModel
 from pet_mtl.objectives.label_loss import label_loss
 from pet_mtl.scoring.scorer import Throughput
 from pet_mtl.spec.settings import TrainSettings
@@ -41,7 +41,7 @@ class _Window:
 
 
 class Loop:
-    """Train a cloze model over a schedule.
+    """Train a method's model over a schedule.
 
     Args:
         model: the model; wrapped for several processes here.
@@ -56,7 +56,7 @@ class Loop:
 
     def __init__(
         self,
-        model: ClozeModel,
+        model: TaskModel,
         prompts: Prompts,
         schedule: Schedule,
         settings: TrainSettings,
@@ -68,7 +68,7 @@ class Loop:
         self.model, self.prompts, self.schedule, self.settings = model, prompts, schedule, settings
         self.machine, self.accelerator, self.tokenizer, self.progress = machine, accelerator, tokenizer, progress
         self.wrapped = accelerator.prepare(model)
-        self.optimizer = build_optimizer(settings, model)
+        self.optimizer = build_optimizer(settings, model, model.own_rate)
         self.throughput = Throughput()
         ends = schedule.ends(settings.epochs, settings.max_steps)
         self.total = ends[-1]
@@ -140,6 +140,7 @@ class Loop:
         if world > 1:
             tokens = int(accelerator.reduce(torch.tensor(tokens, device=self.machine.device)))
         self.progress.tokens += tokens
+        self.model.add_penalty_gradient()
         if settings.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm)
         self.optimizer.step()
