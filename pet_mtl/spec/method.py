@@ -14,7 +14,9 @@ _LAYERS_TAG = "<layers>"  # appears in pydantic's error paths; `spec/validation.
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, ser_json_inf_nan="constants"
+    )
 
 
 class LayerMix(_Settings):

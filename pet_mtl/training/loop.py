@@ -68,7 +68,7 @@ class Loop:
         self.model, self.prompts, self.schedule, self.settings = model, prompts, schedule, settings
         self.machine, self.accelerator, self.tokenizer, self.progress = machine, accelerator, tokenizer, progress
         self.wrapped = accelerator.prepare(model)
-        self.optimizer = build_optimizer(settings, model, model.own_rate)
+        self.optimizer = build_optimizer(settings, model)
         self.throughput = Throughput()
         ends = schedule.ends(settings.epochs, settings.max_steps)
         self.total = ends[-1]

@@ -22,23 +22,21 @@ class RateSettings(Protocol):
     def weight_decay(self) -> float: ...
 
 
-OWN = "own."  # what no backbone has stands below this name (see `TaskModel`)
-
-
-def build_optimizer(settings: RateSettings, model: nn.Module, own_rate: float | None = None) -> torch.optim.AdamW:
+def build_optimizer(settings: RateSettings, model: nn.Module) -> torch.optim.AdamW:
     """Group the parameters by layer and decay, and return AdamW over them.
 
     The rate of depth `d` is `learning_rate * layer_decay ** (top - d)`: embeddings have depth 0, layers 1 to `n`, the
-    head `n + 1` (BAM, Clark et al. 2019). Biases and norms get no weight decay. A method's own parameters have
-    the rate `own_rate`. Each group keeps its own peak rate in `peak`.
+    head `n + 1` (BAM, Clark et al. 2019). Biases and norms get no weight decay. What a method adds has
+    the model's `own_rate` (see `TaskModel`). Each group keeps its own peak rate in `peak`.
     """
     parameters = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     layers = [int(found[1]) for name, _ in parameters if (found := _LAYER.search(name))]
     top = max(layers, default=-1) + 2
+    own_rate: float | None = getattr(model, "own_rate", None)
     groups: dict[tuple[float, bool], list[nn.Parameter]] = defaultdict(list)
     for name, parameter in parameters:
         rate = settings.learning_rate * settings.layer_decay ** (top - parameter_depth(name, top))
-        if own_rate is not None and name.startswith(OWN):
+        if own_rate is not None and name.startswith("own."):
             rate = own_rate
         groups[rate, parameter.ndim > 1].append(parameter)
     return torch.optim.AdamW(

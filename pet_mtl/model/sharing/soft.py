@@ -3,22 +3,12 @@
 from collections.abc import Iterable
 
 import torch
-from torch import Tensor, nn
-
-
-def pair_penalty(copies: Iterable[nn.Module]) -> Tensor:
-    """Return Σ_{s<t} ‖θ_t - θ_s‖² over modules of one shape."""
-    total = torch.zeros(())
-    for parameters in zip(*(copy.parameters() for copy in copies), strict=True):
-        stacked = torch.stack([parameter.flatten() for parameter in parameters])  # [T, size]
-        # Σ over the pairs is T times the squared distance from the mean
-        total = total.to(stacked.device) + len(parameters) * (stacked - stacked.mean(0)).square().sum()
-    return total
+from torch import nn
 
 
 @torch.no_grad()
 def add_penalty_gradient(copies: Iterable[nn.Module], strength: float) -> None:
-    """Add the gradient of `strength * pair_penalty(copies)`, which is 2 λ T (θ_t - mean of all θ)."""
+    """Add the penalty's gradient, 2 λ T (θ_t - mean of all θ), to modules of one shape; λ is `strength`."""
     for parameters in zip(*(copy.parameters() for copy in copies), strict=True):
         mean = torch.stack(list(parameters)).mean(0)
         for parameter in parameters:
