@@ -1,12 +1,14 @@
 """Every method through the same data, loop, checkpoint and scoring."""
 
 import json
+import math
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
-import torch
 from toy_runs import assert_same_state, state_of, weights_in
 
 import pet_mtl
@@ -15,6 +17,7 @@ from pet_mtl.scoring.score import score_checkpoints
 from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.training import loop
 from pet_mtl.training.interrupt import Interrupted
+from pet_mtl.training.outputs import RunFolder, stored_suite
 from pet_mtl.training.own_weights import OWN_FILE
 from pet_mtl.training.run import train
 
@@ -53,3 +56,46 @@ def test_training_scoring_and_prediction_agree(make: Callable[[str], Suite], tmp
     (prediction,) = model.predict([{"one": "山庚", "two": "水辛"}])
     assert sum(prediction.probabilities.values()) == pytest.approx(1, abs=1e-5)
     assert "<h3>As the model sees it</h3>" in (out / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", ["soft", "cln"])
+def test_a_stopped_run_ends_as_an_unbroken_one(
+    make: Callable[[str], Suite], tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(make(kind), tmp_path / "unbroken")
+    write = RunFolder.log
+
+    def log(self: RunFolder, record: dict[str, Any]) -> None:
+        write(self, record)
+        if record["step"] == 4 and "loss" in record:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "log", log)
+        with pytest.raises(Interrupted, match="stopped after step 5 of 8"):
+            train(make(kind), tmp_path / "run")
+    train(stored_suite(tmp_path / "run"), tmp_path / "run", resume=True)
+    found, wanted = state_of(tmp_path / "run"), state_of(tmp_path / "unbroken")
+    assert any(OWN_FILE in name for name in wanted)
+    assert_same_state(found, wanted)
+
+
+def test_another_method_is_another_run(make: Callable[[str], Suite], tmp_path: Path) -> None:
+    train(make("mmoe"), tmp_path / "run")
+    suite = make("mmoe")
+    other = suite.model_copy(update={"method": suite.method.model_copy(update={"experts": 2})})
+    with pytest.raises(PetMtlError, match="`method.experts` changed"):
+        train(other, tmp_path / "run", resume=True)
+    with pytest.raises(PetMtlError, match=r"`method\.name`"):
+        train(make("cln"), tmp_path / "run", resume=True)
+
+
+def test_soft_sharing_with_an_infinite_penalty_trains_as_hard_sharing_does(
+    make: Callable[[str], Suite], tmp_path: Path
+) -> None:
+    hard = make("heads")
+    same = hard.model_copy(update={"method": hard.method.model_copy(update={"sharing": "soft", "penalty": math.inf})})
+    train(hard, tmp_path / "hard")
+    train(same, tmp_path / "same")
+    assert_same_state(state_of(tmp_path / "same"), state_of(tmp_path / "hard"))

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import torch
 import toys
-from toy_methods import TASKS, batches, encode, make_model, make_suite, score
 from torch import Tensor, nn
+from toy_methods import TASKS, batches, encode, make_model, make_suite, score
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import Backbone
