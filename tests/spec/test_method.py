@@ -18,8 +18,8 @@ tasks:
 """
 HEADS = "method:\n  name: heads\n  features: max\n"
 EDGES = [
-    ("features", ["cls", "pooled", "mean", "max", "attention", {"layers": [0, -1]}], ["sum", 3, None, [1], {"layers": []},
-     {"layers": [1.5]}, {"layers": [True]}, {"layers": 2}, {"layer": [1]}]),
+    ("features", ["cls", "pooled", "mean", "max", "attention", {"layers": [0, -1]}], ["sum", 3, None, [1],
+     {"layers": []}, {"layers": [1.5]}, {"layers": [True]}, {"layers": 2}, {"layer": [1]}]),
     ("decoder", ["linear", "mlp", "lstm"], ["gru", None]),
     ("width", [1, 512], [0, 1.5, None]),
     ("sharing", ["hard", "soft", "shared-private", "mmoe", "ple"], ["moe", None]),

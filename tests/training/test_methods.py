@@ -85,7 +85,7 @@ def test_another_method_is_another_run(make: Callable[[str], Suite], tmp_path: P
     train(make("mmoe"), tmp_path / "run")
     suite = make("mmoe")
     other = suite.model_copy(update={"method": suite.method.model_copy(update={"experts": 2})})
-    with pytest.raises(PetMtlError, match="`method.experts` changed"):
+    with pytest.raises(PetMtlError, match=r"`method\.experts` changed"):
         train(other, tmp_path / "run", resume=True)
     with pytest.raises(PetMtlError, match=r"`method\.name`"):
         train(make("cln"), tmp_path / "run", resume=True)
