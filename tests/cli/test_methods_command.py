@@ -35,6 +35,14 @@ def test_train_score_and_predict(call: Call, suite: Path, method: str, label_wor
         assert "Traceback" not in tried.err
 
 
+def test_selective_masking_takes_cloze_checkpoints_only(call: Call, suite: Path, backbone: Path) -> None:
+    assert call("train", "--patterns", suite, "--method", "cln", "--out", "run").code == 0
+    ran = call("pretrain", "--model", backbone, "--patterns", suite, "--task-text", "--masking", "selective",
+               "--scorer", "run/checkpoint", "-s", "max_steps=1", "-s", "max_length=32", "--out", "further")  # fmt: skip
+    assert ran.code == 2
+    assert "was trained with `--method cln`, not with `pet`" in ran.err
+
+
 def test_one_task_beside_all(call: Call, suite: Path) -> None:
     """The building block of single-task against joint training."""
     assert call("train", "--patterns", suite, "--out", "joint").code == 0

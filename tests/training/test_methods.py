@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
+from test_processes import run_together
 from toy_runs import assert_same_state, state_of, weights_in
 
 import pet_mtl
@@ -99,3 +102,18 @@ def test_soft_sharing_with_an_infinite_penalty_trains_as_hard_sharing_does(
     train(hard, tmp_path / "hard")
     train(same, tmp_path / "same")
     assert_same_state(state_of(tmp_path / "same"), state_of(tmp_path / "hard"))
+
+
+@pytest.mark.slow
+def test_two_processes_are_one(suite_file: Path, tmp_path: Path) -> None:
+    """Each process sees rows of some tasks only; the penalty is added once."""
+    overrides = ["method={name: heads, sharing: soft, penalty: 0.5, dropout: 0.0}", "train.max_steps=4"]
+    result = train(load_suite(suite_file, overrides=overrides), tmp_path / "one")
+    done = run_together(2, json.dumps([(str(suite_file), str(tmp_path / "two"), False, overrides)]))
+    assert [process.returncode for process in done] == [0, 0], done[0].stderr + done[1].stderr
+    assert json.loads(done[0].stdout)[0]["tasks"] == result.to_json()["tasks"]
+    one, two = (load_file(tmp_path / run / "checkpoint" / OWN_FILE) for run in ("one", "two"))
+    for name, value in one.items():
+        if "key.bias" in name:  # has no gradient but noise, which AdamW makes steps of
+            continue
+        torch.testing.assert_close(two[name], value, rtol=1e-3, atol=2e-4, msg=name)

@@ -33,9 +33,11 @@ def build(mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> "Hea
     assert isinstance(suite.method, HeadsMethod)
     names = list(suite.tasks)
     labels = [len(task.verbalizer.labels) for task in suite.tasks.values()]
+    end = forms[0].parts[-1].ids
+    encoder = Encoder(mlm, attention, end[-1] if end else None)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(suite.train.seed)
-        return HeadsModel(Encoder(mlm, attention), suite.method, labels, [names.index(form.task) for form in forms])
+        return HeadsModel(encoder, suite.method, labels, [names.index(form.task) for form in forms])
 
 
 _Sharing = Hard | SharedPrivate | Mmoe | Ple

@@ -31,9 +31,14 @@ def fill(model: TaskModel, seed: int = 5) -> None:
 def slow(model: HeadsModel, prompts: Any, item: int) -> torch.Tensor:
     """Return the label scores of one row, run alone by transformers without padding."""
     ids = torch.tensor([prompts.ids[prompts.starts[item] : prompts.starts[item + 1]].tolist()])
-    task = int(prompts.form[item])
+    task, more = int(prompts.form[item]), {}
+    if model.encoders[0].base.config.model_type in ("bert", "ernie", "electra", "albert"):
+        first = ids[0].tolist().index(3) + 1  # behind the first separator
+        more = {"token_type_ids": torch.tensor([[0] * first + [1] * (ids.shape[1] - first)])}
     number = task if len(model.encoders) > 1 else 0
-    output = model.encoders[number].base(input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=True)
+    output = model.encoders[number].base(
+        input_ids=ids, attention_mask=torch.ones_like(ids), output_hidden_states=True, **more
+    )
     features, tokens = model.own.features[number], output.last_hidden_state
     layered = hasattr(features, "layers")
     vector = features(output.hidden_states if layered else tokens, torch.ones_like(ids))
