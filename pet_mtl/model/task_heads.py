@@ -90,11 +90,12 @@ class Decoder(nn.Module):
         self.kind = kind
         self.output = nn.Linear({"linear": inputs, "mlp": width, "lstm": inputs + 2 * width}[kind], labels)
 
-    def forward(self, features: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
-        """Return `[b, K]` from features `[b, F]`, token states `[b, L, H]` and their mask `[b, L]`."""
+    def forward(self, features: Tensor, tokens: Tensor | None, mask: Tensor) -> Tensor:
+        """Return `[b, K]` from features `[b, F]`, token states `[b, L, H]` (`lstm` only) and their mask `[b, L]`."""
         if self.kind == "mlp":
             features = nn.functional.gelu(self.hidden(self.dropout(features)))
         elif self.kind == "lstm":
+            assert tokens is not None
             lengths = mask.sum(1).cpu()  # the backward direction starts at a row's last token, not at its padding
             packed = pack_padded_sequence(self.dropout(tokens), lengths, batch_first=True, enforce_sorted=False)
             _, (last, _) = self.lstm(packed)  # [2, b, width]

@@ -37,8 +37,8 @@ def test_train_score_and_predict(call: Call, suite: Path, method: str, label_wor
 
 def test_selective_masking_takes_cloze_checkpoints_only(call: Call, suite: Path, backbone: Path) -> None:
     assert call("train", "--patterns", suite, "--method", "cln", "--out", "run").code == 0
-    ran = call("pretrain", "--model", backbone, "--patterns", suite, "--task-text", "--masking", "selective",
-               "--scorer", "run/checkpoint", "-s", "max_steps=1", "-s", "max_length=32", "--out", "further")  # fmt: skip
+    further = ["--model", backbone, "--patterns", suite, "--task-text", "--masking", "selective", "--out", "further"]
+    ran = call("pretrain", *further, "--scorer", "run/checkpoint", "-s", "max_steps=1", "-s", "max_length=32")
     assert ran.code == 2
     assert "was trained with `--method cln`, not with `pet`" in ran.err
 

@@ -95,24 +95,24 @@ class HeadsModel(TaskModel):
             if together is None:
                 features, tokens = self._read(task, batch.input_ids[rows], mask)
             else:
-                features, tokens = together[0][rows], together[1][rows]
+                features, tokens = together[0][rows], together[1] if together[1] is None else together[1][rows]
             with torch.autocast(device, enabled=False):
                 shared = self.own.sharing(features, task)
                 scores.append(self.own.decoders[task](shared, tokens, mask))
         return scores
 
-    def _read(self, number: int, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features `[N, H]` and token states `[N, L, H]` (of the first token alone where nothing reads more)."""
+    def _read(self, number: int, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return features `[N, H]` and, where the decoders read them, the last layer's states `[N, L, H]`."""
         encoder, features = self.encoders[number], self.own.features[number]
         assert isinstance(encoder, Encoder)
         if isinstance(features, LayerFeatures):
             states: Any = encoder.layers(input_ids, attention_mask)
-            tokens = states[-1].float()
+            tokens = states[-1]
         else:
             first_only = features.first_only and not self.reads_tokens
             tokens = states = encoder(input_ids, attention_mask, first_only=first_only).float()
         with torch.autocast(input_ids.device.type, enabled=False):  # little to compute: full precision costs nothing
-            return features(states, attention_mask), tokens
+            return features(states, attention_mask), tokens.float() if self.reads_tokens else None
 
     def add_penalty_gradient(self) -> None:
         if len(self.encoders) > 1:
