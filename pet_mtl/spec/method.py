@@ -89,7 +89,7 @@ class ClnMethod(_Settings):
     size: int = Field(default=128, ge=1, description="numbers that stand for a task")
     prefix: bool = Field(default=False, description="keep the tasks' prefixes too")
     learning_rate: float | None = Field(
-        default=None, gt=0, le=1, description="peak rate of what is not backbone; null: ten times `train.learning_rate`"
+        default=None, gt=0, le=1, description="peak rate of what is not backbone; null: `train.learning_rate`"
     )
 
 

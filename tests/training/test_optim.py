@@ -183,10 +183,12 @@ def test_what_a_method_adds_has_its_own_rate_and_decays_like_the_rest(suite_file
         )
 
 
-def test_without_a_rate_of_its_own_a_method_learns_ten_times_as_fast(suite_file: Path) -> None:
-    for rate, wanted in ((0.001, 0.01), (0.5, 1.0)):
-        suite = load_suite(suite_file, method="cln", overrides=[f"train.learning_rate={rate}"])
-        rows = {name: data.train for name, data in load_suite_data(suite).items()}
-        prompts = encode_rows(suite, rows, PieceTokenizer(load_tokenizer(suite.model)))
-        machine = Machine.choose("fp32", "eager", torch.device("cpu"))
-        assert build_model(load_masked_lm(suite.model), prompts, suite, machine).own_rate == pytest.approx(wanted)
+@pytest.mark.parametrize(
+    ("method", "rate", "wanted"), [("heads", 0.001, 0.01), ("heads", 0.5, 1.0), ("cln", 0.001, None)]
+)
+def test_rates_that_are_not_set(suite_file: Path, method: str, rate: float, wanted: float | None) -> None:
+    suite = load_suite(suite_file, method=method, overrides=[f"train.learning_rate={rate}"])
+    rows = {name: data.train for name, data in load_suite_data(suite).items()}
+    prompts = encode_rows(suite, rows, PieceTokenizer(load_tokenizer(suite.model)))
+    machine = Machine.choose("fp32", "eager", torch.device("cpu"))
+    assert build_model(load_masked_lm(suite.model), prompts, suite, machine).own_rate == pytest.approx(wanted)

@@ -11,6 +11,8 @@ that is trained.
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import torch
+
 from pet_mtl.cloze.encode import CompileTask, Form
 from pet_mtl.model.methods import cln, heads, pet
 from pet_mtl.model.task_model import TaskModel
@@ -37,7 +39,6 @@ def build(mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> Task
     Raises:
         PetMtlError: the method's options do not fit the model.
     """
-    model = _FILES[suite.method.name].build(mlm, forms, suite, attention)
-    if suite.method.name != "pet":
-        model.own_rate = suite.method.learning_rate or min(1.0, 10 * suite.train.learning_rate)
-    return model
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(suite.train.seed)
+        return _FILES[suite.method.name].build(mlm, forms, suite, attention)

@@ -33,11 +33,10 @@ def build(mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> "Con
     words = [form.words for form in forms]
     aggregations = [suite.tasks[form.task].aggregation for form in forms]
     task_of_form = [names.index(form.task) for form in forms]
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(suite.train.seed)
-        return ConditionalModel(
-            Backbone(mlm, attention), words, aggregations, task_of_form, len(names), suite.method.size
-        )
+    backbone = Backbone(mlm, attention)
+    model = ConditionalModel(backbone, words, aggregations, task_of_form, len(names), suite.method.size)
+    model.own_rate = suite.method.learning_rate
+    return model
 
 
 class _Own(nn.Module):
@@ -46,6 +45,8 @@ class _Own(nn.Module):
     def __init__(self, tasks: nn.Embedding, norms: ConditionalNorms) -> None:
         super().__init__()
         self.tasks, self.norms = tasks, norms
+        # AdamW moves all of W alike, so γ' and β' move by the rate times Σ |c|: with N(0, 1) training fell apart
+        nn.init.uniform_(tasks.weight, -0.05, 0.05)
 
 
 class ConditionalModel(ClozeModel):

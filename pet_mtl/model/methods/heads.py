@@ -23,6 +23,8 @@ from pet_mtl.model.task_model import TaskModel
 from pet_mtl.spec.method import HeadsMethod, LayerMix
 from pet_mtl.spec.suite import Suite
 
+_FASTER = 10  # new classifiers learn from nothing
+
 
 def compiler(method: HeadsMethod) -> CompileTask:
     return compile_plain
@@ -35,9 +37,9 @@ def build(mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> "Hea
     labels = [len(task.verbalizer.labels) for task in suite.tasks.values()]
     end = forms[0].parts[-1].ids
     encoder = Encoder(mlm, attention, end[-1] if end else None)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(suite.train.seed)
-        return HeadsModel(encoder, suite.method, labels, [names.index(form.task) for form in forms])
+    model = HeadsModel(encoder, suite.method, labels, [names.index(form.task) for form in forms])
+    model.own_rate = suite.method.learning_rate or min(1.0, _FASTER * suite.train.learning_rate)
+    return model
 
 
 _Sharing = Hard | SharedPrivate | Mmoe | Ple

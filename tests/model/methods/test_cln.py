@@ -35,8 +35,8 @@ def plain_model(suite: Suite, model: Any, attention: str = "eager") -> ClozeMode
 def fill(model: ConditionalModel) -> None:
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
-        for weight in model.own.norms.weights:
-            weight.copy_(torch.randn(weight.shape, generator=generator) * 0.2)
+        for weight in (model.own.tasks.weight, *model.own.norms.weights):
+            weight.copy_(torch.randn(weight.shape, generator=generator) * 0.5)
 
 
 def rewritten(model: ConditionalModel, task: int) -> Any:
