@@ -37,7 +37,7 @@ def encode_rows(suite: Suite, rows: Mapping[str, Rows], tokenizer: PieceTokenize
 
 
 class LoadedCheckpoint:
-    """A checkpoint's model, tokenizer and suite; `parameters` are counted when rows are scored.
+    """A checkpoint's model, tokenizer and suite; `parameters` are counted with its first model.
 
     Args:
         folder: the checkpoint.
@@ -57,14 +57,19 @@ class LoadedCheckpoint:
         self.mlm = load_masked_lm(str(folder), attention=self.machine.attention.value)
         self.parameters: ParameterCounts | None = None
 
+    def model(self, prompts: Prompts) -> TaskModel:
+        """Return the checkpoint's model over the forms of some prompts."""
+        model = build_model(self.mlm, prompts, self.suite, self.machine)
+        load_own_weights(self.folder, model, self.mlm)
+        self.parameters = model.parameter_counts()
+        return model
+
     def log_probs(
         self, rows: Mapping[str, Rows], *, throughput: Throughput | None = None, title: str = "scoring"
     ) -> dict[str, FloatArray]:
         """Return the label log-probabilities `[rows, K]` of each task's rows, in their order."""
         prompts = encode_rows(self.suite, rows, self.tokenizer)
-        model = build_model(self.mlm, prompts, self.suite, self.machine)
-        load_own_weights(self.folder, model, self.mlm)
-        self.parameters = model.parameter_counts()
+        model = self.model(prompts)
         with bar(title, len(prompts)) as shown:
             plans = score_plans(prompts)
             scores = score_items(
