@@ -23,6 +23,15 @@ def train(
     ] = None,
     data_root: DataRoot = None,
     verbalizer: Verbalizers = None,
+    method: Annotated[
+        str | None, typer.Option(metavar="NAME", help="How tasks are told apart: pet, heads or cln (docs/methods.md).")
+    ] = None,
+    sharing: Annotated[
+        str | None, typer.Option(metavar="KIND", help="With heads: hard, soft, shared-private, mmoe or ple.")
+    ] = None,
+    tasks: Annotated[
+        str | None, typer.Option(metavar="NAME,…", help="Train these tasks of the file only: --tasks tnews,ocnli")
+    ] = None,
     override: Annotated[
         list[str] | None, typer.Option("-s", "--set", metavar="KEY=VALUE", help="Set any key: -s train.epochs=5")
     ] = None,
@@ -47,7 +56,7 @@ def train(
     if resume and out is None:
         raise PetMtlError("`--resume` needs the folder of the run", hint="add `--out DIR`")
     if resume and out is not None and patterns is None:
-        if model or data_root or verbalizer or override:
+        if model or data_root or verbalizer or override or method or sharing or tasks:
             raise PetMtlError(
                 "`--resume` without `--patterns` goes on with the stored settings", hint="leave the other options out"
             )
@@ -59,6 +68,9 @@ def train(
             data_root=data_root,
             model=model,
             verbalizers=files_by_task("--verbalizer", verbalizer),
+            method=method,
+            sharing=sharing,
+            only=None if tasks is None else [name.strip() for name in tasks.split(",")],
         )
     if out is None and os.environ.get("WORLD_SIZE", "1") != "1":  # each process would look for a free name
         raise PetMtlError("several processes need one output folder", hint="add `--out DIR`")

@@ -103,10 +103,11 @@ def collate(prompts: Prompts, plan: BatchPlan, *, mask_id: int, pad_id: int) -> 
     within = ragged_arange(lengths)
     column = within + np.repeat(masks, lengths) * (within >= np.repeat(slot_at, lengths))
     ids[number, column] = prompts.ids[np.repeat(starts, lengths) + within]
-    most = int(masks.max())
+    most = max(int(masks.max()), 1)  # a form without masks is read at its first token
     slots = np.zeros((height, most), dtype=np.int64)
-    slots[:total] = slot_at[:, None] + np.minimum(np.arange(most), masks[:, None] - 1)
-    ids[np.arange(total)[:, None], slots[:total]] = mask_id
+    slots[:total] = slot_at[:, None] + np.minimum(np.arange(most), np.maximum(masks[:, None], 1) - 1)
+    if masks.all():
+        ids[np.arange(total)[:, None], slots[:total]] = mask_id
     width = np.ones(height, dtype=np.int64)  # a blank row attends to its first token: no row is all masked out
     width[:total] = lengths + masks
     attention_mask = (np.arange(plan.length) < width[:, None]).astype(np.int64)

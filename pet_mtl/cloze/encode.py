@@ -1,7 +1,7 @@
 """Rows to prompts: each row is tokenised once; masks are put in when a batch is made."""
 
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
@@ -21,7 +21,7 @@ _CHUNK = 1024  # rows at a time: enough for all cores, little memory
 
 
 @dataclass(frozen=True)
-class _Part:
+class FormPart:
     """One piece of a compiled pattern: constant ids, a field, or (neither) the slots."""
 
     ids: tuple[int, ...] = ()
@@ -44,7 +44,7 @@ class Form:
     task: str
     pattern: int
     words: LabelWords
-    parts: tuple[_Part, ...]
+    parts: tuple[FormPart, ...]
 
     @property
     def constant_length(self) -> int:
@@ -74,9 +74,9 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
     return forms
 
 
-def compile_pattern(task: TaskSpec, index: int, tokenizer: PieceTokenizer) -> tuple[tuple[_Part, ...], bool]:
+def compile_pattern(task: TaskSpec, index: int, tokenizer: PieceTokenizer) -> tuple[tuple[FormPart, ...], bool]:
     """Return the parts of one pattern, prefix included, and whether a space stands before its slot."""
-    parts = [_Part(ids=tuple(tokenizer.start_ids), kind="special")]
+    parts = [FormPart(ids=tuple(tokenizer.start_ids), kind="special")]
     pattern = parse_pattern(task.patterns[index])
     prefix: tuple[Part, ...] = (Literal(task.prefix),) if task.prefix else ()
     space = space_at_slot = False
@@ -88,15 +88,15 @@ def compile_pattern(task: TaskSpec, index: int, tokenizer: PieceTokenizer) -> tu
                 shown = text.removesuffix(" ")
                 if shown:
                     ids = tokenizer.encode([shown.removeprefix(" ")], space_before=shown.startswith(" "))
-                    parts.append(_Part(ids=tuple(ids[0]), kind="prefix" if number < len(prefix) else "pattern"))
+                    parts.append(FormPart(ids=tuple(ids[0]), kind="prefix" if number < len(prefix) else "pattern"))
                 space = text.endswith(" ")
             case Field(name=name):
-                parts.append(_Part(field=name, space_before=space, kind="field"))
+                parts.append(FormPart(field=name, space_before=space, kind="field"))
                 space = False
             case Mask():
-                parts.append(_Part(is_slot=True, kind="slot"))
+                parts.append(FormPart(is_slot=True, kind="slot"))
                 space_at_slot, space = space, False
-    parts.append(_Part(ids=tuple(tokenizer.end_ids), kind="special"))
+    parts.append(FormPart(ids=tuple(tokenizer.end_ids), kind="special"))
     return tuple(parts), space_at_slot
 
 
@@ -155,8 +155,15 @@ class _Ragged:
 Columns = dict[tuple[str, str, bool], _Ragged]  # by task, field, and whether a space stands before it
 
 
+CompileTask = Callable[[TaskSpec, PieceTokenizer, int], list[Form]]
+
+
 def encode_suite(
-    tasks: Mapping[str, TaskSpec], rows: Mapping[str, Rows], tokenizer: PieceTokenizer, max_length: int
+    tasks: Mapping[str, TaskSpec],
+    rows: Mapping[str, Rows],
+    tokenizer: PieceTokenizer,
+    max_length: int,
+    compile_task: CompileTask = compile_forms,
 ) -> Prompts:
     """Encode the rows of several tasks into one store of prompts.
 
@@ -167,11 +174,12 @@ def encode_suite(
         rows: rows of each task.
         tokenizer: the backbone's tokenizer.
         max_length: the longest prompt, in tokens; only fields are shortened, the longest first.
+        compile_task: how a task's rows are written.
 
     Raises:
         PetMtlError: see `compile_forms`.
     """
-    forms = [form for task in tasks.values() for form in compile_forms(task, tokenizer, max_length)]
+    forms = [form for task in tasks.values() for form in compile_task(task, tokenizer, max_length)]
     return encode_forms(forms, rows, tokenizer, max_length)
 
 

@@ -1,8 +1,13 @@
-"""The maths: a masked language model read only at its slots.
+"""The maths: a masked language model read only at its slots, and the methods it is compared with.
 
 - `mlm_head`      the MLM head split into transform and decoder, family by family
 - `slot_encoder`  BERT-like encoders run so that the last layer works only at the slots
 - `backbone`      a loaded masked language model: token ids in, states at the slots out
 - `cloze_model`   states at the slots to label scores: the scoring rule
+- `task_model`    what every method trains: label scores of mixed-task batches
+- `methods/`      the ways to tell tasks apart, one file each
+- `encoder`       the encoder without its head, `task_heads` features and decoders on it
+- `sharing/`      what lies between shared features and the tasks' decoders
+- `conditional_norm`  LayerNorms that depend on the task
 - `hardware`      precision and attention implementation, chosen by the machine, with the reason
 """

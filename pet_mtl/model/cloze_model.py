@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from pet_mtl.cloze.collate import Batch, FormGroup
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.model.backbone import Backbone
+from pet_mtl.model.task_model import TaskModel
 
 Aggregation = Literal["mean", "max", "logsumexp"]
 
@@ -34,7 +35,7 @@ class WordTable:
     is_word: Tensor
 
 
-class ClozeModel(nn.Module):
+class ClozeModel(TaskModel):
     """Score the labels of mixed-task batches with one masked language model.
 
     Args:
@@ -69,9 +70,17 @@ class ClozeModel(nn.Module):
 
     def forward(self, batch: Batch) -> list[Tensor]:
         """Return label scores `[b, K]` (fp32, softmax over `K` gives probabilities) for each of `batch.groups`."""
-        states = self.backbone(batch.input_ids, batch.attention_mask, batch.slots)
+        states = self.states(batch)
         logits = self.backbone.head.piece_logits(states, self.piece_ids)  # [N, M, U]
         return [self._label_scores(group, states, logits) for group in batch.groups]
+
+    def use_sparse_lookups(self) -> nn.Parameter | None:
+        return self.backbone.use_sparse_lookups()
+
+    def states(self, batch: Batch) -> Tensor:
+        """Return what the MLM head reads at the slots, `[N, M, E]`."""
+        states: Tensor = self.backbone(batch.input_ids, batch.attention_mask, batch.slots)
+        return states
 
     def _label_scores(self, group: FormGroup, states: Tensor, logits: Tensor) -> Tensor:
         prompts, head = group.prompts, self.backbone.head

@@ -36,19 +36,22 @@ class SlotEncoder:
         self.heads: int = first.num_attention_heads
         self.head_size: int = first.attention_head_size
 
-    def __call__(self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor) -> Tensor:
+    def __call__(
+        self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor, segments: Tensor | None = None
+    ) -> Tensor:
         """Return the last layer's output at the slots.
 
         Args:
             input_ids: `[N, L]`.
             attention_mask: `[N, L]`, 1 for tokens and 0 for padding.
             slots: `[N, M]` positions.
+            segments: `[N, L]` token types; None: all 0.
 
         Returns:
             `[N, M, H]`.
         """
         count, length = input_ids.shape
-        hidden = self.encoder.embeddings(input_ids=input_ids)
+        hidden = self.encoder.embeddings(input_ids=input_ids, token_type_ids=segments)
         if hasattr(self.encoder, "embeddings_project"):  # ELECTRA generators: narrow embeddings
             hidden = self.encoder.embeddings_project(hidden)
         device = input_ids.device.type

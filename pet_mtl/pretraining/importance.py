@@ -16,7 +16,8 @@ from pet_mtl.cloze.batch import cut_batches
 from pet_mtl.cloze.encode import Form, Prompts, compile_forms, shorten
 from pet_mtl.console import bar
 from pet_mtl.data.rows import Rows
-from pet_mtl.model.cloze_model import ClozeModel
+from pet_mtl.errors import PetMtlError
+from pet_mtl.model.task_model import TaskModel
 from pet_mtl.pretraining.pattern_rows import tokenize_field
 from pet_mtl.scoring.loaded import LoadedCheckpoint, build_model
 from pet_mtl.scoring.scorer import SCORE_TOKENS, score_items
@@ -54,7 +55,16 @@ def mark_important(
         rows: training rows by task.
         seed: decides which rows are looked at where there are more than `most_rows` of a task.
         delta: how close to the whole text's confidence.
+
+    Raises:
+        PetMtlError: the scorer is no cloze model without further parts.
     """
+    if scorer.suite.method.name != "pet":
+        raise PetMtlError(
+            f"the checkpoint was trained with `--method {scorer.suite.method.name}`, not with `pet`",
+            where=str(scorer.folder),
+            hint="selective masking reads partial texts in their patterns: give a checkpoint of the method `pet`",
+        )
     marked: list[MarkedText] = []
     settings = scorer.suite.train
     all_forms = {
@@ -148,7 +158,7 @@ def _prompts(form: Form, texts: Sequence[Sequence[Sequence[int]]], labels: npt.N
 
 def _confidence(
     scorer: LoadedCheckpoint,
-    model: ClozeModel,
+    model: TaskModel,
     form: Form,
     texts: Sequence[Sequence[Sequence[int]]],
     labels: npt.NDArray[np.int32],

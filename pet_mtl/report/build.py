@@ -12,6 +12,7 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.metrics.classification import TaskScore, mean_macro_f1
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
+from pet_mtl.model.task_model import TaskModel
 from pet_mtl.report.data import CurvePoint, ModelView, ReportData, TaskCurves, TaskReport, Token, worst_confusions
 from pet_mtl.scoring.loaded import top_pieces
 from pet_mtl.scoring.scorer import FloatArray
@@ -23,7 +24,7 @@ _TOP = 6  # words shown at a slot
 
 def report_data(
     suite: Suite,
-    model: ClozeModel,
+    model: TaskModel,
     tokenizer: PieceTokenizer,
     machine: Machine,
     prompts: Prompts,
@@ -64,7 +65,12 @@ def report_data(
         title=suite.name,
         model=suite.model,
         created=datetime.datetime.now().strftime("%Y-%m-%d %H:%M"),
-        settings={"train": suite.train.model_dump(), "sampling": suite.sampling.model_dump(), **_task_settings(suite)},
+        settings={
+            "method": suite.method.model_dump(),
+            "train": suite.train.model_dump(),
+            "sampling": suite.sampling.model_dump(),
+            **_task_settings(suite),
+        },
         tasks=tasks,
         mean_macro_f1=mean_macro_f1(scores.values()),
         facts=facts,
@@ -96,7 +102,7 @@ def _curves(task: str, records: list[dict[str, Any]]) -> TaskCurves:
 
 def _view(
     task: TaskSpec,
-    model: ClozeModel,
+    model: TaskModel,
     tokenizer: PieceTokenizer,
     machine: Machine,
     prompts: Prompts,
@@ -120,7 +126,9 @@ def _view(
     note = f"{rows.where(row)}; the prompt for label words of {length} pieces" if others else rows.where(row)
     return ModelView(
         tokens=tokens,
-        slots=top_pieces(model, prompts, item, length, machine, tokenizer, _TOP),
+        slots=top_pieces(model, prompts, item, length, machine, tokenizer, _TOP)
+        if isinstance(model, ClozeModel)
+        else [],
         gold=names[int(rows.labels[row])],
         label_scores=sorted(zip(names, probabilities[row].tolist(), strict=True), key=lambda pair: -pair[1]),
         note=f"{note} (others: {others})" if others else note,

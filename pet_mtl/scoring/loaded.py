@@ -12,26 +12,32 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import bar
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.backbone import Backbone, load_masked_lm, load_tokenizer
+from pet_mtl.model.backbone import load_masked_lm, load_tokenizer
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
+from pet_mtl.model.methods import build, compiler
+from pet_mtl.model.task_model import ParameterCounts, TaskModel
 from pet_mtl.scoring.scorer import FloatArray, Throughput, score_items, score_plans, task_log_probs
 from pet_mtl.spec.label_lines import quoted
 from pet_mtl.spec.suite import Suite
 from pet_mtl.spec.task import TaskSpec
 from pet_mtl.spec.verbalizer import Verbalizer, read_verbalizer
 from pet_mtl.training.checkpoint import read_checkpoint
+from pet_mtl.training.own_weights import load_own_weights
 
 
-def build_model(mlm: object, prompts: Prompts, suite: Suite, machine: Machine) -> ClozeModel:
-    """Put the label words of a suite on a masked language model."""
-    words = [form.words for form in prompts.forms]
-    aggregations = [suite.tasks[form.task].aggregation for form in prompts.forms]
-    return ClozeModel(Backbone(mlm, machine.attention.value), words, aggregations).to(machine.device)
+def build_model(mlm: object, prompts: Prompts, suite: Suite, machine: Machine) -> TaskModel:
+    """Put what the suite's method adds on a masked language model."""
+    return build(mlm, prompts.forms, suite, machine.attention.value).to(machine.device)
+
+
+def encode_rows(suite: Suite, rows: Mapping[str, Rows], tokenizer: PieceTokenizer) -> Prompts:
+    """Encode rows as the suite's method writes them."""
+    return encode_suite(suite.tasks, rows, tokenizer, suite.train.max_length, compiler(suite.method))
 
 
 class LoadedCheckpoint:
-    """A checkpoint's model, tokenizer and suite.
+    """A checkpoint's model, tokenizer and suite; `parameters` are counted with its first model.
 
     Args:
         folder: the checkpoint.
@@ -49,13 +55,21 @@ class LoadedCheckpoint:
         self.machine = Machine.choose(settings.precision, settings.attention)
         self.tokenizer = PieceTokenizer(load_tokenizer(str(folder)))
         self.mlm = load_masked_lm(str(folder), attention=self.machine.attention.value)
+        self.parameters: ParameterCounts | None = None
+
+    def model(self, prompts: Prompts) -> TaskModel:
+        """Return the checkpoint's model over the forms of some prompts."""
+        model = build_model(self.mlm, prompts, self.suite, self.machine)
+        load_own_weights(self.folder, model, self.mlm)
+        self.parameters = model.parameter_counts()
+        return model
 
     def log_probs(
         self, rows: Mapping[str, Rows], *, throughput: Throughput | None = None, title: str = "scoring"
     ) -> dict[str, FloatArray]:
         """Return the label log-probabilities `[rows, K]` of each task's rows, in their order."""
-        prompts = encode_suite(self.suite.tasks, rows, self.tokenizer, self.suite.train.max_length)
-        model = build_model(self.mlm, prompts, self.suite, self.machine)
+        prompts = encode_rows(self.suite, rows, self.tokenizer)
+        model = self.model(prompts)
         with bar(title, len(prompts)) as shown:
             plans = score_plans(prompts)
             scores = score_items(
@@ -68,10 +82,16 @@ def with_verbalizers(suite: Suite, files: Mapping[str, Path]) -> Suite:
     """Return the suite with other label words for some tasks; the order of the labels stays.
 
     Raises:
-        PetMtlError: an unknown task, or labels that are not the task's.
+        PetMtlError: an unknown task, labels that are not the task's, or a method without label words.
     """
     tasks = dict(suite.tasks)
     for name, file in files.items():
+        if suite.method.name == "heads":
+            raise PetMtlError(
+                "the checkpoint was trained with `--method heads`: its classifiers read no label words",
+                where=f"--verbalizer {name}={file}",
+                hint="leave `--verbalizer` out; other label words are for checkpoints of the methods `pet` and `cln`",
+            )
         task = require_task(suite, name, f"--verbalizer {name}={file}")
         new = read_verbalizer(file)
         order = {label: index for index, label in enumerate(new.labels)}
@@ -123,7 +143,7 @@ def top_pieces(
     model.eval()
     with torch.inference_mode(), machine.autocast():
         head = model.backbone.head
-        states = model.backbone(batch.input_ids, batch.attention_mask, batch.slots)[row, :length]
+        states = model.states(batch)[row, :length]
         logits = head.piece_logits(states, torch.arange(tokenizer.vocab_size, device=machine.device))[0]
     best = logits.softmax(-1).topk(most)
     return [

@@ -11,6 +11,7 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_dev, skipped_notes
 from pet_mtl.errors import PetMtlError, Problem, ProblemList
 from pet_mtl.metrics.classification import TaskScore, mean_macro_f1, score_predictions
+from pet_mtl.model.task_model import ParameterCounts
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint, require_task, with_verbalizers
 from pet_mtl.scoring.scorer import FloatArray, Throughput
@@ -28,6 +29,8 @@ class CheckpointScore:
         main_words: the main label word of each label, by task.
         throughput: rows and tokens a second, the first batch left out.
         peak_memory_gb: the most memory that was in use.
+        method: how its tasks are told apart.
+        parameters: how many it works with.
     """
 
     path: str
@@ -35,10 +38,14 @@ class CheckpointScore:
     main_words: dict[str, list[str]]
     throughput: Throughput
     peak_memory_gb: float
+    method: str = "pet"
+    parameters: ParameterCounts | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
             "path": self.path,
+            "method": self.method,
+            "parameters": self.parameters and self.parameters.to_json(),
             "tasks": {name: score.to_json() for name, score in self.tasks.items()},
             "mean_macro_f1": mean_macro_f1(self.tasks.values()),
             **self.throughput.to_json(),
@@ -93,6 +100,8 @@ def _score(loaded: LoadedCheckpoint, rows: Mapping[str, Rows]) -> CheckpointScor
         main_words={name: [words[0] for words in suite.tasks[name].verbalizer.words] for name in rows},
         throughput=throughput,
         peak_memory_gb=loaded.machine.peak_memory_gb(),
+        method=suite.method.name,
+        parameters=loaded.parameters,
     )
 
 

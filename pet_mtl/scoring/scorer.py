@@ -12,8 +12,8 @@ from pet_mtl.cloze.batch import BatchPlan, cut_batches
 from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
+from pet_mtl.model.task_model import TaskModel
 
 FloatArray = npt.NDArray[np.float32]
 SCORE_TOKENS = 1024  # no gradients to keep: larger batches gain nothing on a CPU and take memory
@@ -43,7 +43,7 @@ class Throughput:
 
 @torch.inference_mode()
 def score_items(
-    model: ClozeModel,
+    model: TaskModel,
     prompts: Prompts,
     plans: Sequence[BatchPlan],
     machine: Machine,

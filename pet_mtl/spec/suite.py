@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Discriminator
 
 from pet_mtl.errors import ProblemList
+from pet_mtl.spec.method import Method, PetMethod, build_method, set_method
 from pet_mtl.spec.overrides import apply_overrides, set_place
 from pet_mtl.spec.settings import SamplingSettings, TrainSettings
 from pet_mtl.spec.task import TaskSpec
@@ -15,7 +16,7 @@ from pet_mtl.spec.validation import found, name_hint, validate
 from pet_mtl.spec.yaml_file import Document, read_yaml
 
 VERSION = 1
-KEYS = ("version", "model", "data_root", "tasks", "train", "sampling")
+KEYS = ("version", "model", "data_root", "tasks", "method", "train", "sampling")
 
 
 class Suite(BaseModel):
@@ -28,6 +29,7 @@ class Suite(BaseModel):
     tasks: dict[str, TaskSpec]
     train: TrainSettings
     sampling: SamplingSettings
+    method: Annotated[Method, Discriminator("name")] = PetMethod()
     source: str
     base: str
 
@@ -39,11 +41,15 @@ def load_suite(
     data_root: Path | None = None,
     model: str | None = None,
     verbalizers: Mapping[str, Path] = {},
+    method: str | None = None,
+    sharing: str | None = None,
+    only: Sequence[str] | None = None,
 ) -> Suite:
     """Read a pattern file and the verbalizer files it names.
 
     `overrides` are `key=value` texts (`train.epochs=5`) with the meaning that they would have in the file; `data_root`,
-    `model` and `verbalizers` (task to file) replace what the file says and start from the working directory.
+    `model` and `verbalizers` (task to file) replace what the file says and start from the working directory;
+    `method` and `sharing` replace those of the `method:` section; `only` names the tasks to keep.
 
     Raises:
         PetMtlError: with every problem of the pattern file, the overrides and the verbalizer files.
@@ -57,6 +63,7 @@ def load_suite(
             hint="start with: version: 1",
         )
         problems.raise_if_any()
+    set_method(document, method, sharing)
     apply_overrides(document, overrides, problems)
     if model is not None:
         document.tree["model"] = model
@@ -74,6 +81,7 @@ def load_suite(
     tasks = _tasks(document, verbalizers, problems)
     train = validate(TrainSettings, _section("train", tree), document, ("train",), problems)
     sampling = validate(SamplingSettings, _section("sampling", tree), document, ("sampling",), problems)
+    how = build_method(tree.get("method"), document, problems)
     problems.problems.sort(key=document.order)
     problems.raise_if_any()
     assert train is not None
@@ -81,12 +89,28 @@ def load_suite(
     return Suite(
         name=path.stem,
         model=name,
-        tasks=tasks,
+        tasks=tasks if only is None else _some(tasks, only),
         train=train,
         sampling=sampling,
+        method=how,
         source=str(path),
         base=str(base.resolve()),
     )
+
+
+def _some(tasks: dict[str, TaskSpec], names: Sequence[str]) -> dict[str, TaskSpec]:
+    """Return the named tasks in the file's order.
+
+    Raises:
+        PetMtlError: no name, or one that is no task.
+    """
+    problems = ProblemList()
+    for name in names or ("",):
+        if name not in tasks:
+            where = f"--tasks {','.join(names)}"
+            problems.add(f"no task `{name}`", where=where, hint=f"the tasks are {', '.join(tasks)}")
+    problems.raise_if_any()
+    return {name: task for name, task in tasks.items() if name in names}
 
 
 def _section(key: str, tree: dict[str, Any]) -> Any:

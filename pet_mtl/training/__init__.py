@@ -6,6 +6,7 @@
 - `loop`        the optimizer steps: exact under accumulation, several processes, and resume
 - `optim`       AdamW with layer-wise rates, warm-up and linear decay
 - `checkpoint`  the self-contained checkpoint folder, written whole or not at all
+- `own_weights` what a method adds to its backbone, in a file beside it
 - `trained_on`  which texts a checkpoint was trained on, for the warning of `score`
 - `state`       what `--resume` needs beside the weights
 - `outputs`     the run's folder: lock, `metrics.jsonl`

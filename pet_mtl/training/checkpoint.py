@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from safetensors.torch import save_file
+from torch import Tensor
 
 from pet_mtl.atomic import new_folder, recover_folder
 from pet_mtl.cloze.tokenizer import PieceTokenizer
@@ -16,6 +18,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import quiet_transformers
 from pet_mtl.spec.suite import Suite
 from pet_mtl.spec.verbalizer import format_verbalizer
+from pet_mtl.training.own_weights import OWN_FILE
 from pet_mtl.training.trained_on import Keys, write_trained_on
 
 FORMAT_VERSION = 1
@@ -46,18 +49,20 @@ def write_checkpoint(
     tokenizer: PieceTokenizer,
     suite: Suite,
     metrics: dict[str, Any],
+    own: Mapping[str, Tensor] = {},
     trained_on: Mapping[str, Keys] | None = None,
 ) -> None:
     """Write a checkpoint, in place of one that is there; a failed write leaves the old one.
 
     Args:
+        own: the weights that the method adds to the masked language model.
         trained_on: the `row_keys` of each task's training rows.
 
     Raises:
         PetMtlError, RunError: the folder cannot be written; the disk is full.
     """
     with new_folder(folder) as temporary:
-        fill_checkpoint(temporary, mlm, tokenizer, suite, metrics, trained_on)
+        fill_checkpoint(temporary, mlm, tokenizer, suite, metrics, own, trained_on)
 
 
 def fill_checkpoint(
@@ -66,11 +71,14 @@ def fill_checkpoint(
     tokenizer: PieceTokenizer,
     suite: Suite,
     metrics: dict[str, Any],
+    own: Mapping[str, Tensor] = {},
     trained_on: Mapping[str, Keys] | None = None,
 ) -> None:
     """Write the files of a checkpoint into an empty folder."""
     with quiet_transformers():
         mlm.save_pretrained(folder)
+    if own:
+        save_file(dict(own), folder / OWN_FILE)
     tokenizer.tokenizer.save_pretrained(folder)
     for name, task in suite.tasks.items():  # for people; scoring reads the suite in the manifest
         target = folder / "verbalizers" / f"{name}.txt"

@@ -19,8 +19,8 @@ from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.sampling import Schedule, split_step
 from pet_mtl.errors import RunError
-from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
+from pet_mtl.model.task_model import TaskModel
 from pet_mtl.objectives.label_loss import label_loss
 from pet_mtl.scoring.scorer import Throughput
 from pet_mtl.spec.settings import TrainSettings
@@ -41,7 +41,7 @@ class _Window:
 
 
 class Loop:
-    """Train a cloze model over a schedule.
+    """Train a method's model over a schedule.
 
     Args:
         model: the model; wrapped for several processes here.
@@ -56,7 +56,7 @@ class Loop:
 
     def __init__(
         self,
-        model: ClozeModel,
+        model: TaskModel,
         prompts: Prompts,
         schedule: Schedule,
         settings: TrainSettings,
@@ -70,7 +70,7 @@ class Loop:
         self.wrapped = accelerator.prepare(model)
         self.optimizer = build_optimizer(settings, model)
         alone_on_cpu = accelerator.num_processes == 1 and machine.device.type == "cpu"
-        self._sparse = model.backbone.use_sparse_lookups() if alone_on_cpu else None
+        self._sparse = model.use_sparse_lookups() if alone_on_cpu else None
         self._clear_gradients()
         self.throughput = Throughput()
         ends = schedule.ends(settings.epochs, settings.max_steps)
@@ -144,6 +144,7 @@ class Loop:
         if world > 1:
             tokens = int(accelerator.reduce(torch.tensor(tokens, device=self.machine.device)))
         self.progress.tokens += tokens
+        self.model.add_penalty_gradient()
         if settings.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm)
         self.optimizer.step()

@@ -26,23 +26,27 @@ def build_optimizer(settings: RateSettings, model: nn.Module) -> torch.optim.Ada
     """Group the parameters by layer and decay, and return AdamW over them.
 
     The rate of depth `d` is `learning_rate * layer_decay ** (top - d)`: embeddings have depth 0, layers 1 to `n`, the
-    head `n + 1` (BAM, Clark et al. 2019). Biases and norms get no weight decay. Each group keeps its own peak rate in
-    `peak`.
+    head `n + 1` (BAM, Clark et al. 2019). Biases and norms get no weight decay. What a method adds has
+    the model's `own_rate` (see `TaskModel`). Each group keeps its own peak rate in `peak`.
     """
     parameters = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     layers = [int(found[1]) for name, _ in parameters if (found := _LAYER.search(name))]
     top = max(layers, default=-1) + 2
-    groups: dict[tuple[int, bool], list[nn.Parameter]] = defaultdict(list)
+    own_rate: float | None = getattr(model, "own_rate", None)
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = defaultdict(list)
     for name, parameter in parameters:
-        groups[parameter_depth(name, top), parameter.ndim > 1].append(parameter)
+        rate = settings.learning_rate * settings.layer_decay ** (top - parameter_depth(name, top))
+        if own_rate is not None and name.startswith("own."):
+            rate = own_rate
+        groups[rate, parameter.ndim > 1].append(parameter)
     return torch.optim.AdamW(
         [
             {
                 "params": members,
-                "peak": settings.learning_rate * settings.layer_decay ** (top - depth),
+                "peak": rate,
                 "weight_decay": settings.weight_decay if decays else 0.0,
             }
-            for (depth, decays), members in groups.items()
+            for (rate, decays), members in groups.items()
         ],
         lr=settings.learning_rate,
         betas=(0.9, 0.98),

@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pet_mtl.cloze.encode import encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.metrics.classification import TaskScore, mean_macro_f1
 from pet_mtl.model.backbone import check_length, load_masked_lm, load_tokenizer, resolve_model
 from pet_mtl.model.hardware import Machine
+from pet_mtl.model.task_model import ParameterCounts
 from pet_mtl.report.build import report_data
 from pet_mtl.report.page import write_report
 from pet_mtl.resources import bundled_backbone
+from pet_mtl.scoring.loaded import encode_rows
 from pet_mtl.scoring.score import score_rows
 from pet_mtl.spec.suite import Suite
 from pet_mtl.training.outputs import RunFolder
@@ -36,6 +37,8 @@ class TrainResult:
         tokens_per_second: real tokens a second, likewise.
         peak_memory_gb: the most memory that was in use.
         seconds: wall time of the whole command.
+        method: how its tasks are told apart.
+        parameters: how many it works with.
     """
 
     out: Path
@@ -46,11 +49,15 @@ class TrainResult:
     tokens_per_second: float
     peak_memory_gb: float
     seconds: float
+    method: str
+    parameters: ParameterCounts
 
     def to_json(self) -> dict[str, Any]:
         return {
             "out": str(self.out),
             "checkpoint": str(self.out / "checkpoint"),
+            "method": self.method,
+            "parameters": self.parameters.to_json(),
             "tasks": {name: score.to_json() for name, score in self.scores.items()},
             "mean_macro_f1": mean_macro_f1(self.scores.values()) if self.scores else None,
             "best_step": self.best_step,
@@ -87,9 +94,9 @@ def train(suite: Suite, out: Path, *, resume: bool = False, skip_bad_rows: int =
         tokenizer, mlm = _load(suite, machine)
         data = load_suite_data(suite, skip_bad_rows=skip_bad_rows)
         _describe(data)
-        prompts = encode_suite(suite.tasks, {n: d.train for n, d in data.items()}, tokenizer, settings.max_length)
+        prompts = encode_rows(suite, {n: d.train for n, d in data.items()}, tokenizer)
         dev_rows = {name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)}
-        dev = encode_suite(suite.tasks, dev_rows, tokenizer, settings.max_length) if dev_rows else None
+        dev = encode_rows(suite, dev_rows, tokenizer) if dev_rows else None
         if dev is None and settings.early_stop:
             say("warning: `train.early_stop` does nothing without dev rows")
         trained_on = {name: task.train_keys for name, task in data.items()}
@@ -105,6 +112,8 @@ def train(suite: Suite, out: Path, *, resume: bool = False, skip_bad_rows: int =
             tokens_per_second=rates["tokens_per_second"],
             peak_memory_gb=machine.peak_memory_gb(),
             seconds=time.monotonic() - started,
+            method=suite.method.name,
+            parameters=trainer.model.parameter_counts(),
         )
         if run is not None and dev is not None:
             data_shown = report_data(
@@ -148,9 +157,11 @@ def _load(suite: Suite, machine: Machine) -> tuple[PieceTokenizer, Any]:
 
 
 def _facts(result: TrainResult, progress: Progress, machine: Machine) -> list[tuple[str, str]]:
+    counts = result.parameters
     rows = f"{progress.rows:,} rows, {progress.tokens:,} tokens in {progress.seconds:,.0f} s"
     return [
         ("training", f"{progress.step} steps, {rows}"),
+        ("method", f"{result.method}: {counts.all:,} parameters, {counts.share:.2%} for one task only"),
         ("best", f"step {result.best_step}"),
         ("speed", f"{result.samples_per_second:,.0f} rows/s, {result.tokens_per_second:,.0f} tokens/s"),
         ("memory", f"{result.peak_memory_gb:.2f} GB at the most"),

@@ -22,6 +22,7 @@ from pet_mtl.spec.suite import Suite
 from pet_mtl.training.checkpoint import fill_checkpoint, read_checkpoint, write_checkpoint
 from pet_mtl.training.loop import Loop
 from pet_mtl.training.outputs import RunFolder
+from pet_mtl.training.own_weights import load_own_weights, own_weights
 from pet_mtl.training.state import Progress, fingerprint, read_moments, read_progress, write_state
 from pet_mtl.training.trained_on import Keys
 
@@ -119,6 +120,7 @@ class Trainer:
             unknown = self.mlm.load_state_dict(load_file(folder / "model.safetensors"), strict=False).unexpected_keys
         except RuntimeError as error:  # other shapes
             unknown = [str(error)]
+        load_own_weights(folder, self.model, self.mlm)
         if unknown:
             raise PetMtlError(
                 f"the saved weights do not fit the model `{self.suite.model}`",
@@ -180,15 +182,18 @@ class Trainer:
     def _write_best(self, summary: dict[str, Any]) -> None:
         if self.folder is not None:
             metrics = {"step": self.progress.step, "tasks": summary}
-            write_checkpoint(self.folder.checkpoint, self.mlm, self.tokenizer, self.suite, metrics, self.trained_on)
+            own = own_weights(self.model, self.mlm)
+            write_checkpoint(
+                self.folder.checkpoint, self.mlm, self.tokenizer, self.suite, metrics, own, self.trained_on
+            )
         self.accelerator.wait_for_everyone()
 
     def _save(self) -> None:
         if self.folder is not None:
             with new_folder(self.folder.last) as temporary:
                 write_state(temporary, self.model, self.loop.optimizer, self.progress)
-                metrics = {"step": self.progress.step}
-                fill_checkpoint(temporary, self.mlm, self.tokenizer, self.suite, metrics, self.trained_on)
+                metrics, own = {"step": self.progress.step}, own_weights(self.model, self.mlm)
+                fill_checkpoint(temporary, self.mlm, self.tokenizer, self.suite, metrics, own, self.trained_on)
         self.accelerator.wait_for_everyone()
 
     def _log(self, record: dict[str, Any]) -> None:
@@ -199,7 +204,7 @@ class Trainer:
 def _comparable(suite: Suite) -> dict[str, Any]:
     """Return what makes a run: all but the names and places of files."""
     places = {"tasks": {"__all__": {"verbalizer": {"source", "lines"}}}}
-    return suite.model_dump(mode="json", include={"model", "tasks", "train", "sampling"}, exclude=places)
+    return suite.model_dump(mode="json", include={"model", "tasks", "train", "sampling", "method"}, exclude=places)
 
 
 def _differences(now: Any, then: Any, path: str = "") -> list[str]:

@@ -24,7 +24,10 @@ def test_json(call: Call, checkpoint: Path, stored: dict[str, Any]) -> None:
     assert ran.code == 0, ran.err
     assert list(ran.json) == ["checkpoints"]
     (one,) = ran.json["checkpoints"]
-    assert set(one) == {"path", "tasks", "mean_macro_f1", "samples_per_second", "tokens_per_second", "peak_memory_gb"}
+    assert set(one) == {
+        *("path", "method", "parameters", "tasks", "mean_macro_f1"),
+        *("samples_per_second", "tokens_per_second", "peak_memory_gb"),
+    }
     assert one["path"] == str(checkpoint)
     assert list(one["tasks"]) == ["topic", "pair"]
     for name, task in one["tasks"].items():

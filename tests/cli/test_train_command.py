@@ -48,7 +48,7 @@ def test_json(call: Call, suite: Path) -> None:
     assert ran.code == 0, ran.err
     result = ran.json
     assert set(result) == {
-        *("out", "checkpoint", "tasks", "mean_macro_f1", "best_step", "steps", "seconds"),
+        *("out", "checkpoint", "method", "parameters", "tasks", "mean_macro_f1", "best_step", "steps", "seconds"),
         *("samples_per_second", "tokens_per_second", "peak_memory_gb"),
     }
     assert list(result["tasks"]) == ["topic", "pair"]

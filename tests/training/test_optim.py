@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,9 +11,9 @@ from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.model.backbone import load_masked_lm, load_tokenizer
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
-from pet_mtl.scoring.loaded import build_model
+from pet_mtl.scoring.loaded import build_model, encode_rows
 from pet_mtl.spec.settings import TrainSettings
-from pet_mtl.spec.suite import Suite
+from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.training.optim import build_optimizer, parameter_depth, rate_factor, set_rates
 
 
@@ -162,3 +163,32 @@ def test_the_rate_rises_then_falls_and_never_leaves_its_bounds(total: int, warmu
     rise = warmup if warmup >= 1 else warmup * total
     if rise <= total - 1:
         assert math.isclose(rate_factor(total, total, warmup), 0.0)
+
+
+def test_what_a_method_adds_has_its_own_rate_and_decays_like_the_rest(suite_file: Path) -> None:
+    suite = load_suite(suite_file, method="heads", sharing="ple", overrides=["method.features={layers: [0, -1]}",
+                       "method.decoder=lstm", "method.learning_rate=0.5", "train.layer_decay=0.9"])  # fmt: skip
+    tokenizer = PieceTokenizer(load_tokenizer(suite.model))
+    rows = {name: data.train for name, data in load_suite_data(suite).items()}
+    machine = Machine.choose("fp32", "eager", torch.device("cpu"))
+    model = build_model(load_masked_lm(suite.model), encode_rows(suite, rows, tokenizer), suite, machine)
+    found = groups_of(suite.train, model)
+    assert set(found) == {name for name, _ in model.named_parameters()}
+    for name, (peak, decay) in found.items():
+        assert (peak == 0.5) is name.startswith("own."), name
+        matrix = dict(model.named_parameters())[name].ndim > 1
+        assert decay == (suite.train.weight_decay if matrix else 0.0), name
+        assert matrix is not any(
+            part in name for part in ("bias", "LayerNorm", "features.0.weights", "features.0.scale")
+        )
+
+
+@pytest.mark.parametrize(
+    ("method", "rate", "wanted"), [("heads", 0.001, 0.01), ("heads", 0.5, 1.0), ("cln", 0.001, None)]
+)
+def test_rates_that_are_not_set(suite_file: Path, method: str, rate: float, wanted: float | None) -> None:
+    suite = load_suite(suite_file, method=method, overrides=[f"train.learning_rate={rate}"])
+    rows = {name: data.train for name, data in load_suite_data(suite).items()}
+    prompts = encode_rows(suite, rows, PieceTokenizer(load_tokenizer(suite.model)))
+    machine = Machine.choose("fp32", "eager", torch.device("cpu"))
+    assert build_model(load_masked_lm(suite.model), prompts, suite, machine).own_rate == pytest.approx(wanted)

@@ -1,0 +1,74 @@
+"""The encoder of a masked language model without its head: token ids in, token states out."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pet_mtl.errors import PetMtlError
+from pet_mtl.model.slot_encoder import SlotEncoder, fits_slot_encoder
+
+# These families write a second sentence as segment 1; RoBERTa and its kin have one segment, whatever their config says.
+_SEGMENTED = frozenset({"bert", "ernie", "electra", "albert", "roformer", "convbert"})
+
+
+class Encoder(nn.Module):
+    """Read the encoder of a masked language model; a copy of this module is an encoder of its own.
+
+    Args:
+        separator: the id behind each sentence; where the family has segments, what follows the first one is segment 1.
+
+    Attributes:
+        base: the model's `base_model`.
+        size: `H`.
+    """
+
+    def __init__(self, mlm: Any, attention: str, separator: int | None = None) -> None:
+        super().__init__()
+        self.base = mlm.base_model
+        self.size: int = mlm.config.hidden_size
+        self.depth: int = mlm.config.num_hidden_layers
+        segmented = mlm.config.model_type in _SEGMENTED and mlm.config.type_vocab_size > 1
+        self._separator = separator if segmented else None
+        self._slots = SlotEncoder(mlm.base_model, attention) if fits_slot_encoder(mlm) else None
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, *, first_only: bool = False) -> Tensor:
+        """Return the last layer's states.
+
+        Args:
+            input_ids: `[N, L]`.
+            attention_mask: `[N, L]`.
+            first_only: read the first token alone; where the family allows it, only that is computed.
+
+        Returns:
+            `[N, L, H]`, or `[N, 1, H]`.
+        """
+        length = 1 if first_only else input_ids.shape[1]
+        if self._slots is not None:
+            positions = torch.arange(length, device=input_ids.device).expand(len(input_ids), -1)
+            return self._slots(input_ids, attention_mask, positions, self._segments(input_ids))
+        states: Tensor = self._run(input_ids, attention_mask).last_hidden_state
+        return states[:, :length]
+
+    def _run(self, input_ids: Tensor, attention_mask: Tensor, **more: Any) -> Any:
+        if (segments := self._segments(input_ids)) is not None:
+            more["token_type_ids"] = segments
+        return self.base(input_ids=input_ids, attention_mask=attention_mask, **more)
+
+    def _segments(self, input_ids: Tensor) -> Tensor | None:
+        if self._separator is None:
+            return None
+        ends = (input_ids == self._separator).long()  # user text never holds the separator
+        return (ends.cumsum(1) - ends).clamp(max=1)
+
+    def layers(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
+        """Return the states of the embeddings and of every layer, each `[N, L, H]`.
+
+        Raises:
+            PetMtlError: the family does not give them.
+        """
+        output = self._run(input_ids, attention_mask, output_hidden_states=True)
+        states: tuple[Tensor, ...] | None = getattr(output, "hidden_states", None)
+        if states is None:
+            raise PetMtlError("this model does not show its layers", hint="choose other features, such as `mean`")
+        return states

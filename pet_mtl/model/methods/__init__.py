@@ -1,0 +1,44 @@
+"""The ways to tell tasks apart; one file each, and everything else is common to them.
+
+- `pet`    by their rows: prefix, pattern, label words
+- `heads`  by a classifier each over a shared encoder
+- `cln`    by LayerNorms that depend on the task
+
+A method is a module with two functions: `compiler` says how the rows of a task are written, `build` returns the model
+that is trained.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import torch
+
+from pet_mtl.cloze.encode import CompileTask, Form
+from pet_mtl.model.methods import cln, heads, pet
+from pet_mtl.model.task_model import TaskModel
+from pet_mtl.spec.method import Method
+from pet_mtl.spec.suite import Suite
+
+
+class _MethodFile(Protocol):
+    def compiler(self, method: Any) -> CompileTask: ...
+    def build(self, mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> TaskModel: ...
+
+
+_FILES: dict[str, _MethodFile] = {"pet": pet, "heads": heads, "cln": cln}
+
+
+def compiler(method: Method) -> CompileTask:
+    """Return how a method writes the rows of a task."""
+    return _FILES[method.name].compiler(method)
+
+
+def build(mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> TaskModel:
+    """Return the model that the suite's method trains, on a masked language model; new parts are drawn by the seed.
+
+    Raises:
+        PetMtlError: the method's options do not fit the model.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(suite.train.seed)
+        return _FILES[suite.method.name].build(mlm, forms, suite, attention)

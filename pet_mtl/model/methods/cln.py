@@ -1,0 +1,84 @@
+"""`--method cln`: one cloze model whose LayerNorms depend on the task; rows have no prefix."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pet_mtl.cloze.collate import Batch
+from pet_mtl.cloze.encode import CompileTask, Form, compile_forms
+from pet_mtl.cloze.label_words import LabelWords
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.model.backbone import Backbone
+from pet_mtl.model.cloze_model import Aggregation, ClozeModel
+from pet_mtl.model.conditional_norm import ConditionalNorms
+from pet_mtl.spec.method import ClnMethod
+from pet_mtl.spec.suite import Suite
+from pet_mtl.spec.task import TaskSpec
+
+
+def compiler(method: ClnMethod) -> CompileTask:
+    return compile_forms if method.prefix else _compile_bare
+
+
+def _compile_bare(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) -> list[Form]:
+    return compile_forms(task.model_copy(update={"prefix": ""}), tokenizer, max_length)
+
+
+def build(mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> "ConditionalModel":
+    """Condition the norms of a masked language model on the tasks of a suite."""
+    assert isinstance(suite.method, ClnMethod)
+    names = list(suite.tasks)
+    words = [form.words for form in forms]
+    aggregations = [suite.tasks[form.task].aggregation for form in forms]
+    task_of_form = [names.index(form.task) for form in forms]
+    backbone = Backbone(mlm, attention)
+    model = ConditionalModel(backbone, words, aggregations, task_of_form, len(names), suite.method.size)
+    model.own_rate = suite.method.learning_rate
+    return model
+
+
+class _Own(nn.Module):
+    """What no backbone has: a vector for each task, and what it does to the norms."""
+
+    def __init__(self, tasks: nn.Embedding, norms: ConditionalNorms) -> None:
+        super().__init__()
+        self.tasks, self.norms = tasks, norms
+        # AdamW moves all of W alike, so γ' and β' move by the rate times Σ |c|: with N(0, 1) training fell apart
+        nn.init.uniform_(tasks.weight, -0.05, 0.05)
+
+
+class ConditionalModel(ClozeModel):
+    """A cloze model that knows each row's task by its norms.
+
+    Args:
+        task_of_form: the task of each of `Prompts.forms`.
+        tasks: number of tasks.
+        size: numbers that stand for a task.
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        words: Sequence[LabelWords],
+        aggregations: Sequence[Aggregation],
+        task_of_form: Sequence[int],
+        tasks: int,
+        size: int,
+    ) -> None:
+        super().__init__(backbone, words, aggregations)
+        self.task_of_form = tuple(task_of_form)
+        self.own = _Own(nn.Embedding(tasks, size), ConditionalNorms(backbone, size))
+
+    def states(self, batch: Batch) -> Tensor:
+        tasks = torch.zeros(len(batch.input_ids), dtype=torch.long, device=batch.input_ids.device)
+        for group in batch.groups:
+            for rows in group.prompts.values():
+                tasks[rows] = self.task_of_form[group.form]
+        length, slots = batch.input_ids.shape[1], batch.slots.shape[1]
+        with self.own.norms.conditioned(self.own.tasks.weight, tasks, length, slots):
+            return super().states(batch)
+
+    def task_parameters(self) -> int:
+        return self.own.tasks.weight.numel()

@@ -1,0 +1,13 @@
+"""An expert: one dense layer with ReLU, as in MMoE (Ma et al. 2018)."""
+
+from torch import nn
+
+
+def expert(inputs: int, outputs: int) -> nn.Module:
+    """Return an expert from `[..., inputs]` to `[..., outputs]`."""
+    return nn.Sequential(nn.Linear(inputs, outputs), nn.ReLU())
+
+
+def experts(count: int, inputs: int, outputs: int) -> nn.ModuleList:
+    """Return several experts."""
+    return nn.ModuleList(expert(inputs, outputs) for _ in range(count))

@@ -1,0 +1,51 @@
+"""What every method trains: a module that scores the labels of mixed-task batches."""
+
+from abc import ABC, abstractmethod
+from dataclasses import asdict, dataclass
+
+from torch import Tensor, nn
+
+from pet_mtl.cloze.collate import Batch
+
+
+@dataclass(frozen=True)
+class ParameterCounts:
+    """How many parameters a model works with, and how many of them serve one task only."""
+
+    all: int
+    task_specific: int
+
+    @property
+    def share(self) -> float:
+        return self.task_specific / self.all
+
+    def to_json(self) -> dict[str, float]:
+        return {**asdict(self), "task_specific_share": round(self.share, 6)}
+
+
+class TaskModel(nn.Module, ABC):
+    """A backbone and what a method adds to it.
+
+    Attributes:
+        own_rate: peak learning rate of the parameters below `own`, which no backbone has; None: that of all others.
+    """
+
+    own_rate: float | None = None
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> list[Tensor]:
+        """Return label scores `[b, K]` (fp32, softmax over `K` gives probabilities) for each of `batch.groups`."""
+
+    def add_penalty_gradient(self) -> None:
+        """Add the gradient of what a step's loss has beside its rows; called once a step, after all its rows."""
+
+    def use_sparse_lookups(self) -> nn.Parameter | None:
+        """Have sparse gradients where they pay; return the parameter whose gradient must then never be None."""
+        return None
+
+    def task_parameters(self) -> int:
+        """Return how many parameters serve one task only."""
+        return 0
+
+    def parameter_counts(self) -> ParameterCounts:
+        return ParameterCounts(sum(parameter.numel() for parameter in self.parameters()), self.task_parameters())

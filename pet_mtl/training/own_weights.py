@@ -1,0 +1,41 @@
+"""The parameters that a method adds to its backbone, in a file beside the backbone's."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from pet_mtl.errors import PetMtlError
+
+OWN_FILE = "method.safetensors"
+
+
+def own_weights(model: nn.Module, mlm: Any) -> dict[str, Tensor]:
+    """Return what a model has and its masked language model has not; nothing for the cloze method."""
+    backbone = {id(parameter) for parameter in mlm.parameters()}
+    return {
+        name: parameter.detach().cpu().contiguous()
+        for name, parameter in model.named_parameters()
+        if id(parameter) not in backbone
+    }
+
+
+def load_own_weights(folder: Path, model: nn.Module, mlm: Any) -> None:
+    """Load what `own_weights` gave.
+
+    Raises:
+        PetMtlError: the file is missing, damaged, or of a model with other options.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    wanted = own_weights(model, mlm)
+    if not wanted:
+        return
+    try:
+        found = load_file(folder / OWN_FILE)
+    except (SafetensorError, OSError) as error:
+        raise PetMtlError("the method's weights are missing or damaged", where=str(folder / OWN_FILE)) from error
+    if {name: value.shape for name, value in found.items()} != {name: value.shape for name, value in wanted.items()}:
+        raise PetMtlError("the saved weights do not fit the method", where=str(folder / OWN_FILE))
+    model.load_state_dict(found, strict=False)
