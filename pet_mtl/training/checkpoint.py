@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pet_mtl.atomic import new_folder, recover_folder
+from pet_mtl.atomic import new_folder, recover_folder, write_text
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import quiet_transformers
+from pet_mtl.scoring.calibration.fitted import Calibration
 from pet_mtl.spec.suite import Suite
 from pet_mtl.spec.verbalizer import format_verbalizer
 
@@ -30,12 +32,14 @@ class Checkpoint:
         suite: the tasks and settings of the run that made it.
         metrics: dev scores at the time of saving, by task, and `step`.
         versions: of pet_mtl and the libraries that wrote it.
+        calibration: of the tasks that have one.
     """
 
     folder: Path
     suite: Suite
     metrics: dict[str, Any]
     versions: dict[str, str]
+    calibration: dict[str, Calibration]
 
 
 def write_checkpoint(folder: Path, mlm: Any, tokenizer: PieceTokenizer, suite: Suite, metrics: dict[str, Any]) -> None:
@@ -65,8 +69,22 @@ def fill_checkpoint(folder: Path, mlm: Any, tokenizer: PieceTokenizer, suite: Su
         "suite": suite.model_dump(mode="json"),
         "sha256": {file.name: _digest(file) for file in sorted(folder.iterdir()) if file.is_file()},
     }
-    text = json.dumps(manifest, ensure_ascii=False, indent=1)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    (folder / MANIFEST).write_text(_format(manifest), encoding="utf-8")
+
+
+def add_calibration(folder: Path, calibration: Mapping[str, Calibration], metrics: dict[str, Any]) -> None:
+    """Store calibrations in a checkpoint that is there, and the dev metrics that it has with them.
+
+    Raises:
+        PetMtlError, RunError: the manifest cannot be written; the disk is full.
+    """
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    manifest |= {"metrics": metrics, "calibration": {name: c.model_dump() for name, c in calibration.items()}}
+    write_text(folder / MANIFEST, _format(manifest))
+
+
+def _format(manifest: dict[str, Any]) -> str:
+    return json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
@@ -103,7 +121,11 @@ def _read_checkpoint(folder: Path) -> Checkpoint:
             )
         _check_files(folder, manifest["sha256"])
         suite = Suite.model_validate_json(json.dumps(manifest["suite"]))
-        return Checkpoint(folder, suite, manifest["metrics"], manifest["versions"])
+        calibration = {name: Calibration.model_validate(c) for name, c in manifest.get("calibration", {}).items()}
+        for name, of_task in calibration.items():
+            if len(of_task.bias) != len(suite.tasks[name].verbalizer.labels):
+                raise ValueError(name)
+        return Checkpoint(folder, suite, manifest["metrics"], manifest["versions"], calibration)
     except (ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PetMtlError("the checkpoint's manifest is damaged", where=str(manifest_file), hint=_REMAKE) from error
 
