@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from pet_mtl.cli import predict, pretrain, score, train
+from pet_mtl.cli import predict, pretrain, score, train, words
 from pet_mtl.errors import PetMtlError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.command("train")(train.train)
 app.command("pretrain")(pretrain.pretrain)
 app.command("score")(score.score)
 app.command("predict")(predict.predict)
+app.add_typer(words.app, name="words")
 
 
 @app.callback(invoke_without_command=True)

@@ -60,31 +60,11 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
     """
     forms = []
     for index, source in enumerate(task.patterns):
-        parts = [_Part(ids=tuple(tokenizer.start_ids), kind="special")]
-        pattern = parse_pattern(source)
-        prefix: tuple[Part, ...] = (Literal(task.prefix),) if task.prefix else ()
-        space = space_at_slot = False
-        for number, part in enumerate((*prefix, *pattern.parts)):
-            match part:
-                case Literal(text=text):
-                    # A space at the end belongs to what follows, as byte-level and SentencePiece pieces have it.
-                    text = f" {text}" if space else text
-                    shown = text.removesuffix(" ")
-                    if shown:
-                        ids = tokenizer.encode([shown.removeprefix(" ")], space_before=shown.startswith(" "))
-                        parts.append(_Part(ids=tuple(ids[0]), kind="prefix" if number < len(prefix) else "pattern"))
-                    space = text.endswith(" ")
-                case Field(name=name):
-                    parts.append(_Part(field=name, space_before=space, kind="field"))
-                    space = False
-                case Mask():
-                    parts.append(_Part(is_slot=True, kind="slot"))
-                    space_at_slot, space = space, False
-        parts.append(_Part(ids=tuple(tokenizer.end_ids), kind="special"))
+        parts, space_at_slot = compile_pattern(task, index, tokenizer)
         words = tokenize_label_words(task.verbalizer, tokenizer, space_before=space_at_slot, slots=task.slots)
-        form = Form(task.name, index, words, tuple(parts))
+        form = Form(task.name, index, words, parts)
         room = max_length - form.constant_length - words.lengths[-1]
-        if room < len(pattern.fields):
+        if room < len(parse_pattern(source).fields):
             raise PetMtlError(
                 f"task `{task.name}`: pattern {index + 1} and its slots take {max_length - room} of "
                 f"{max_length} tokens, which leaves no room for the text",
@@ -92,6 +72,32 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
             )
         forms.append(form)
     return forms
+
+
+def compile_pattern(task: TaskSpec, index: int, tokenizer: PieceTokenizer) -> tuple[tuple[_Part, ...], bool]:
+    """Return the parts of one pattern, prefix included, and whether a space stands before its slot."""
+    parts = [_Part(ids=tuple(tokenizer.start_ids), kind="special")]
+    pattern = parse_pattern(task.patterns[index])
+    prefix: tuple[Part, ...] = (Literal(task.prefix),) if task.prefix else ()
+    space = space_at_slot = False
+    for number, part in enumerate((*prefix, *pattern.parts)):
+        match part:
+            case Literal(text=text):
+                # A space at the end belongs to what follows, as byte-level and SentencePiece pieces have it.
+                text = f" {text}" if space else text
+                shown = text.removesuffix(" ")
+                if shown:
+                    ids = tokenizer.encode([shown.removeprefix(" ")], space_before=shown.startswith(" "))
+                    parts.append(_Part(ids=tuple(ids[0]), kind="prefix" if number < len(prefix) else "pattern"))
+                space = text.endswith(" ")
+            case Field(name=name):
+                parts.append(_Part(field=name, space_before=space, kind="field"))
+                space = False
+            case Mask():
+                parts.append(_Part(is_slot=True, kind="slot"))
+                space_at_slot, space = space, False
+    parts.append(_Part(ids=tuple(tokenizer.end_ids), kind="special"))
+    return tuple(parts), space_at_slot
 
 
 @dataclass(frozen=True)
@@ -142,6 +148,9 @@ class _Ragged:
         return np.diff(self.starts)
 
 
+Columns = dict[tuple[str, str, bool], _Ragged]  # by task, field, and whether a space stands before it
+
+
 def encode_suite(
     tasks: Mapping[str, TaskSpec], rows: Mapping[str, Rows], tokenizer: PieceTokenizer, max_length: int
 ) -> Prompts:
@@ -158,18 +167,35 @@ def encode_suite(
     Raises:
         PetMtlError: see `compile_forms`.
     """
-    dtype = np.uint16 if tokenizer.vocab_size <= np.iinfo(np.uint16).max else np.int32
     forms = [form for task in tasks.values() for form in compile_forms(task, tokenizer, max_length)]
+    return encode_forms(forms, rows, tokenizer, max_length)
+
+
+def encode_forms(
+    forms: Sequence[Form],
+    rows: Mapping[str, Rows],
+    tokenizer: PieceTokenizer,
+    max_length: int,
+    columns: Columns | None = None,
+) -> Prompts:
+    """Encode rows into compiled forms, as `encode_suite` does.
+
+    Args:
+        columns: the tokenised columns of `rows`, filled here; given again, nothing is tokenised anew.
+    """
+    dtype = np.uint16 if tokenizer.vocab_size <= np.iinfo(np.uint16).max else np.int32
+    columns = {} if columns is None else columns
     blocks: list[tuple[int, Rows, IntArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
     for number, form in enumerate(forms):
         if form.task not in rows or not len(rows[form.task]):
             continue
         of_task = rows[form.task]
-        needed = {(part.field, part.space_before) for part in form.parts if part.field is not None}
-        fields = {
-            (name, space): _tokenize_column(of_task, name, tokenizer, space, max_length, dtype)
-            for name, space in needed
-        }
+        fields = {}
+        for name, space in {(part.field, part.space_before) for part in form.parts if part.field is not None}:
+            key = (form.task, name, space)
+            if key not in columns:
+                columns[key] = _tokenize_column(of_task, name, tokenizer, space, max_length, dtype)
+            fields[name, space] = columns[key]
         blocks.append((number, of_task, *_assemble(form, fields, len(of_task), max_length, dtype)))
     if not blocks:
         raise PetMtlError("there are no rows to encode")

@@ -5,7 +5,7 @@ word has pieces; the score of a label aggregates its words. Where all words of a
 denominator is the same for all of them and is left out; otherwise it is computed, at the slots only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,7 +20,7 @@ Aggregation = Literal["mean", "max", "logsumexp"]
 
 
 @dataclass(frozen=True)
-class _WordTable:
+class WordTable:
     """A form's label words as indices.
 
     Attributes:
@@ -51,14 +51,14 @@ class ClozeModel(nn.Module):
         self.register_buffer("piece_ids", torch.tensor(used), persistent=False)
         self.piece_ids: Tensor
         column = {piece: index for index, piece in enumerate(used)}
-        self._tables = [_word_table(form, column) for form in words]
+        self._tables = [word_table(form, column) for form in words]
 
     def _apply(self, fn, recurse=True):  # type: ignore[no-untyped-def]  # nn.Module's own signature
         """Move the word tables along with the parameters."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         device = self.piece_ids.device
         self._tables = [
-            _WordTable(
+            WordTable(
                 {length: ids.to(device) for length, ids in table.pieces.items()},
                 table.words_of_label.to(device),
                 table.is_word.to(device),
@@ -74,21 +74,43 @@ class ClozeModel(nn.Module):
         return [self._label_scores(group, states, logits) for group in batch.groups]
 
     def _label_scores(self, group: FormGroup, states: Tensor, logits: Tensor) -> Tensor:
-        table = self._tables[group.form]
-        scores = []
-        for length, pieces in table.pieces.items():
-            prompts = group.prompts[length]
-            at_slots = logits[prompts, :length]  # [b, P, U]
-            word_scores = at_slots[:, torch.arange(length, device=pieces.device), pieces].mean(-1)  # [b, W_P]
-            if len(table.pieces) > 1:
-                normalizer = self.backbone.head.log_normalizer(states[prompts, :length])  # [b, P]
-                word_scores = word_scores - normalizer.mean(-1, keepdim=True)
-            scores.append(word_scores)
-        return aggregate(torch.cat(scores, -1), table.words_of_label, table.is_word, self.aggregations[group.form])
+        prompts, head = group.prompts, self.backbone.head
+        return label_scores(
+            self._tables[group.form],
+            lambda length: logits[prompts[length], :length],
+            lambda length: head.log_normalizer(states[prompts[length], :length]),
+            self.aggregations[group.form],
+        )
+
+
+def label_scores(
+    table: WordTable, logits: Callable[[int], Tensor], normalizer: Callable[[int], Tensor], how: Aggregation
+) -> Tensor:
+    """Apply the scoring rule: label scores `[b, K]`; see `word_scores` for the arguments."""
+    scores = word_scores(table, logits, normalizer if len(table.pieces) > 1 else None)
+    return aggregate(scores, table.words_of_label, table.is_word, how)
+
+
+def word_scores(
+    table: WordTable, logits: Callable[[int], Tensor], normalizer: Callable[[int], Tensor] | None
+) -> Tensor:
+    """Score the words of a form, `[b, words]`, in the order of `words_of_label`'s positions.
+
+    Args:
+        logits: for a word length `P`, the logits `[b, P, U]` of the used pieces at the slots of prompts with `P` masks.
+        normalizer: likewise the log of the softmax denominator `[b, P]`; None leaves it out.
+    """
+    scores = []
+    for length, pieces in table.pieces.items():
+        of_length = logits(length)[:, torch.arange(length, device=pieces.device), pieces].mean(-1)  # [b, W_P]
+        if normalizer is not None:
+            of_length = of_length - normalizer(length).mean(-1, keepdim=True)
+        scores.append(of_length)
+    return torch.cat(scores, -1)
 
 
 def aggregate(scores: Tensor, words_of_label: Tensor, is_word: Tensor, how: Aggregation) -> Tensor:
-    """Aggregate word scores `[b, words]` into label scores `[b, K]`; see `_WordTable` for the indices `[K, W]`."""
+    """Aggregate word scores `[b, words]` into label scores `[b, K]`; see `WordTable` for the indices `[K, W]`."""
     of_label = scores[:, words_of_label]  # [b, K, W]
     if how == "mean":
         return (of_label * is_word).sum(-1) / is_word.sum(-1)
@@ -96,14 +118,15 @@ def aggregate(scores: Tensor, words_of_label: Tensor, is_word: Tensor, how: Aggr
     return of_label.amax(-1) if how == "max" else of_label.logsumexp(-1)
 
 
-def _word_table(words: LabelWords, column: dict[int, int]) -> _WordTable:
+def word_table(words: LabelWords, column: dict[int, int]) -> WordTable:
+    """Index the label words of a form; `column` is each piece's place among the `U` used pieces."""
     by_length: dict[int, list[int]] = {length: [] for length in words.lengths}
     for index, word in enumerate(words.pieces):
         by_length[len(word)].append(index)
     position = {word: place for place, word in enumerate(w for group in by_length.values() for w in group)}
     of_label = [[position[w] for w, owner in enumerate(words.labels) if owner == k] for k in range(words.num_labels)]
     most = max(map(len, of_label))
-    return _WordTable(
+    return WordTable(
         pieces={
             length: torch.tensor([[column[piece] for piece in words.pieces[w]] for w in group])
             for length, group in by_length.items()

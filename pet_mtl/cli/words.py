@@ -1,0 +1,111 @@
+"""`pet-mtl words`: label words checked and tried."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pet_mtl.cli.options import DataRoot, Json, Verbalizers, files_by_task, pattern_file
+from pet_mtl.errors import PetMtlError
+
+app = typer.Typer(help="Check label words, and try others without running the model again.", no_args_is_help=True)
+
+Patterns = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Pattern file, or a bundled one. [default: the checkpoint's tasks, or default]"),
+]
+ModelName = Annotated[
+    str | None,
+    typer.Option("--model", metavar="M", help="Backbone (name, folder, hub name) or checkpoint. [default: the file's]"),
+]
+
+
+@app.command("check")
+def check(
+    patterns: Patterns = None, model: ModelName = None, verbalizer: Verbalizers = None, json_: Json = False
+) -> None:
+    """Show each label word's pieces, prior probability and clashes; exit 1 on errors."""
+    from pet_mtl.console import say
+    from pet_mtl.verbalize.check import check_words
+    from pet_mtl.verbalize.loaded import load
+
+    files = files_by_task("--verbalizer", verbalizer)
+    report = check_words(load(pattern_file(patterns) if patterns else None, model, verbalizers=files))
+    if json_:
+        typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
+    else:
+        from pet_mtl.report.table import print_table
+        from pet_mtl.verbalize.tables import check_table
+
+        for name, labels in report.tasks.items():
+            print_table(check_table(name, labels))
+    for problem in report.warnings:
+        say(f"warning: {problem}")
+    for problem in report.errors:
+        say(f"error: {problem}")
+    if report.errors:
+        raise typer.Exit(1)
+
+
+@app.command("try")
+def try_(
+    patterns: Patterns = None,
+    model: ModelName = None,
+    verbalizer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TASK=FILE", help="Label words to try, several for a task too. [default: the tasks' own]"),
+    ] = None,
+    rows: Annotated[str, typer.Option(metavar="dev|train", help="Which rows to score.")] = "dev",
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most N rows of each task.")] = None,
+    data_root: DataRoot = None,
+    cache: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where slot states are kept. [default: the user's cache folder]")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Score a file again whenever it is saved, until Ctrl-C.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Score label words on dev rows; what does not depend on them is computed once and kept."""
+    from contextlib import suppress
+    from typing import cast, get_args
+
+    from pet_mtl.model.hardware import keep_freed_memory
+
+    keep_freed_memory()
+    from pet_mtl.console import say
+    from pet_mtl.report.table import print_table
+    from pet_mtl.verbalize import tables
+    from pet_mtl.verbalize.loaded import load
+    from pet_mtl.verbalize.results import event_json, tried_json
+    from pet_mtl.verbalize.try_words import RowsOf, WordTrial
+
+    if rows not in get_args(RowsOf):
+        raise PetMtlError(f"unknown rows `{rows}`", where="--rows", hint=f"one of {', '.join(get_args(RowsOf))}")
+    files: dict[str, list[Path]] = {}
+    for value in verbalizer or ():
+        for name, file in files_by_task("--verbalizer", [value]).items():
+            files.setdefault(name, []).append(file)
+    loaded = load(pattern_file(patterns) if patterns else None, model, data_root=data_root)
+    trial = WordTrial(loaded, files, rows_of=cast(RowsOf, rows), limit=limit, place=cache, watch=watch)
+    tried = trial.run()
+    if json_:
+        typer.echo(json.dumps(tried_json(tried, model=loaded.name, zero_shot=loaded.zero_shot), ensure_ascii=False))
+    else:
+        shown = f"{loaded.name}, zero-shot" if loaded.zero_shot else loaded.name
+        for name, task in tried.items():
+            print_table(tables.tried_table(name, task, shown))
+            for change in task.changes():
+                print_table(tables.label_change_table(change))
+    if not watch:
+        return
+    say("watching; Ctrl-C ends")
+    with suppress(KeyboardInterrupt):
+        for name, change in trial.watch(tried):
+            if json_:
+                typer.echo(json.dumps(event_json(name, change), ensure_ascii=False))
+                continue
+            typer.echo(tables.change_line(name, change))
+            print_table(tables.label_change_table(change))
+            print_table(tables.flip_table(change))

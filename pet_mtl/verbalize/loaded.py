@@ -1,0 +1,69 @@
+"""The model and the suite that the `words` commands name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.model.backbone import check_length, load_masked_lm, load_tokenizer, resolve_model
+from pet_mtl.model.hardware import Machine
+from pet_mtl.resources import bundled_pattern_file
+from pet_mtl.scoring.loaded import with_verbalizers
+from pet_mtl.spec.suite import Suite, load_suite
+from pet_mtl.training.checkpoint import MANIFEST, read_checkpoint
+from pet_mtl.verbalize.states import Model
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model in memory and the tasks whose label words it reads.
+
+    Attributes:
+        name: of the model, as the user gave it.
+        zero_shot: the model is no checkpoint: it has not been trained on tasks.
+    """
+
+    name: str
+    suite: Suite
+    model: Model
+    zero_shot: bool
+
+
+def load(
+    patterns: Path | None,
+    model: str | None,
+    *,
+    data_root: Path | None = None,
+    verbalizers: Mapping[str, Path] = {},
+) -> Loaded:
+    """Load a backbone or a checkpoint, and the suite of a pattern file or of the checkpoint.
+
+    Args:
+        patterns: None for the checkpoint's suite; for the bundled `default` where the model is none.
+        model: None for the one that the pattern file names.
+        verbalizers: other label words, by task.
+
+    Raises:
+        PetMtlError: the pattern file, a verbalizer or the model is not right.
+    """
+    if patterns is None and model is not None and _is_checkpoint(Path(model)):
+        folder = model
+        suite = with_verbalizers(read_checkpoint(Path(folder)).suite, verbalizers)
+        if data_root is not None:
+            suite = suite.model_copy(update={"base": str(data_root.resolve())})
+    else:
+        file = patterns or bundled_pattern_file("default")
+        suite = load_suite(file, data_root=data_root, model=model, verbalizers=verbalizers)
+        folder = model if model and _is_checkpoint(Path(model)) else resolve_model(suite.model, file.parent)
+        if _is_checkpoint(Path(folder)):
+            read_checkpoint(Path(folder))
+    machine = Machine.choose(suite.train.precision, suite.train.attention)
+    tokenizer = PieceTokenizer(load_tokenizer(folder))
+    mlm = load_masked_lm(folder, attention=machine.attention.value)
+    check_length(mlm, suite.train.max_length)
+    return Loaded(model or suite.model, suite, Model.of(mlm, tokenizer, machine), not _is_checkpoint(Path(folder)))
+
+
+def _is_checkpoint(folder: Path) -> bool:
+    """Return whether a folder is a checkpoint, or a run's folder around one, which `read_checkpoint` explains."""
+    return (folder / MANIFEST).is_file() or (folder / "checkpoint" / MANIFEST).is_file()
