@@ -19,7 +19,11 @@ _LATIN_WORD = re.compile(r"[^\W\d_]{3,}")
 
 
 def find_candidates(
-    rows: Rows, own: Sequence[Sequence[str]], tokenizer: PieceTokenizer, spaces: Sequence[bool]
+    rows: Rows,
+    own: Sequence[Sequence[str]],
+    tokenizer: PieceTokenizer,
+    spaces: Sequence[bool],
+    longest: int = LONGEST,
 ) -> tuple[str, ...]:
     """Return candidate words in the script of the task's own label words, these first; each once.
 
@@ -27,12 +31,13 @@ def find_candidates(
         rows: the fitting part of the training rows.
         own: the label words of each label.
         spaces: for each pattern, whether a space stands before its slot.
+        longest: the most pieces of a new word.
     """
     first = list(dict.fromkeys(word for words in own for word in words))
     chinese = bool(is_han(["".join(first)]).any())
     words = [*_vocabulary(tokenizer, chinese, spaces[0]), *_words_of(rows, chinese)]
     kept = [word for word in dict.fromkeys(words) if word not in set(first)]
-    return (*first, *_writable(kept, tokenizer, spaces))
+    return (*first, *_writable(kept, tokenizer, spaces, longest))
 
 
 def _vocabulary(tokenizer: PieceTokenizer, chinese: bool, space_before: bool) -> list[str]:
@@ -76,10 +81,10 @@ def _cut(cutter: WordCutter, texts: Sequence[str]) -> Iterator[list[str]]:
         base += len(text)
 
 
-def _writable(words: Sequence[str], tokenizer: PieceTokenizer, spaces: Sequence[bool]) -> list[str]:
+def _writable(words: Sequence[str], tokenizer: PieceTokenizer, spaces: Sequence[bool], longest: int) -> list[str]:
     """Return the words that the tokenizer can write in all patterns, in few enough pieces."""
     fine = np.ones(len(words), bool)
     for space_before in set(spaces):
         encoded = tokenizer.encode(words, space_before=space_before)
-        fine &= [bool(ids) and len(ids) <= LONGEST and tokenizer.unk_id not in ids for ids in encoded]
+        fine &= [bool(ids) and len(ids) <= longest and tokenizer.unk_id not in ids for ids in encoded]
     return [word for word, one in zip(words, fine, strict=True) if one]

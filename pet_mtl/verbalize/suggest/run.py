@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pet_mtl.cloze.encode import compile_pattern
+from pet_mtl.cloze.encode import compile_forms, compile_pattern
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.split import split_by_text
@@ -21,7 +21,7 @@ from pet_mtl.spec.task import TaskSpec
 from pet_mtl.verbalize.loaded import Loaded
 from pet_mtl.verbalize.state_cache import StateCache, default_place, model_digest
 from pet_mtl.verbalize.suggest.automatic import automatic_scores
-from pet_mtl.verbalize.suggest.candidates import find_candidates
+from pet_mtl.verbalize.suggest.candidates import LONGEST, find_candidates
 from pet_mtl.verbalize.suggest.judge import Judge, Words
 from pet_mtl.verbalize.suggest.neighbours import neighbour_scores
 from pet_mtl.verbalize.suggest.petal import most_likely, petal_scores
@@ -118,7 +118,9 @@ def suggest(
     rows, fitting = _divided(task, loaded, limit, loaded.suite.train.seed if seed is None else seed)
     tokenizer = loaded.model.tokenizer
     spaces = [compile_pattern(task, pattern, tokenizer)[1] for pattern in range(len(task.patterns))]
-    candidates = find_candidates(rows.take(np.arange(fitting)), task.verbalizer.words, tokenizer, spaces)
+    own_longest = max(form.words.lengths[-1] for form in compile_forms(task, tokenizer, loaded.suite.train.max_length))
+    longest = own_longest if task.slots == "shared" else LONGEST  # more masks would be another prompt for all words
+    candidates = find_candidates(rows.take(np.arange(fitting)), task.verbalizer.words, tokenizer, spaces, longest)
     say(f"{name}: {len(candidates):,} candidates, {fitting} rows to fit on, {len(rows) - fitting} held out")
     cache = StateCache(place or default_place(), model_digest(loaded.model))
     scores = score_candidates(loaded.model, task, rows, candidates, loaded.suite.train.max_length, cache)

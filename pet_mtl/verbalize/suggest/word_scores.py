@@ -10,6 +10,7 @@ from pet_mtl.cloze.encode import Form, Prompts, compile_pattern, encode_forms
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.console import Bar
 from pet_mtl.data.rows import Rows
+from pet_mtl.errors import PetMtlError
 from pet_mtl.model.cloze_model import word_scores, word_table
 from pet_mtl.scoring.scorer import FloatArray
 from pet_mtl.spec.task import TaskSpec
@@ -22,8 +23,17 @@ _WORDS_AT_A_TIME = 512  # their logits are in memory together
 def score_candidates(
     model: Model, task: TaskSpec, rows: Rows, words: Sequence[str], max_length: int, cache: StateCache
 ) -> FloatArray:
-    """Return `[F, C, N]` scores, mean log p over the pieces, of `C` words on `N` rows in the `F` patterns."""
+    """Return `[F, C, N]` scores, mean log p over the pieces, of `C` words on `N` rows in the `F` patterns.
+
+    Raises:
+        PetMtlError: the longest word leaves the text no room.
+    """
     forms = [_form(task, pattern, words, model) for pattern in range(len(task.patterns))]
+    if min(max_length - form.constant_length - form.words.lengths[-1] for form in forms) < len(task.fields):
+        raise PetMtlError(
+            f"task `{task.name}`: {max_length} tokens leave no room for the text beside longer words",
+            hint="raise `train.max_length` or shorten the prefix and the pattern",
+        )
     prompts = encode_forms(forms, {task.name: rows}, model.tokenizer, max_length)
     return np.stack([_score_form(model, form, number, prompts, cache) for number, form in enumerate(forms)])
 
