@@ -1,4 +1,4 @@
-"""`pet-mtl words`: label words checked and tried."""
+"""`pet-mtl words`: label words checked, tried and suggested."""
 
 import json
 from pathlib import Path
@@ -97,7 +97,8 @@ def try_(
         for name, task in tried.items():
             print_table(tables.tried_table(name, task, shown))
             for change in task.changes():
-                print_table(tables.label_change_table(change))
+                for table in tables.change_tables(change):
+                    print_table(table)
     if not watch:
         return
     say("watching; Ctrl-C ends")
@@ -107,8 +108,8 @@ def try_(
                 typer.echo(json.dumps(event_json(name, change), ensure_ascii=False))
                 continue
             typer.echo(tables.change_line(name, change))
-            print_table(tables.label_change_table(change))
-            print_table(tables.flip_table(change))
+            for table in tables.change_tables(change, flips=True):
+                print_table(table)
 
 
 @app.command("suggest")

@@ -213,11 +213,11 @@ def _judge(task: TaskSpec, labels: Sequence[LabelReport], report: CheckReport) -
                         )
                     )
             for place in word.nested:
-                if place.task == task.name and place.label in later:
+                if place.task == task.name and word.word in place.word:
                     report.warnings.append(
                         Problem(
-                            f"one of the words {quoted(word.word)} (label {quoted(label.label)}) and "
-                            f"{quoted(place.word)} (label {quoted(place.label)}) is part of the other",
+                            f"{quoted(word.word)} (label {quoted(label.label)}) is part of "
+                            f"{quoted(place.word)} (label {quoted(place.label)})",
                             where=where,
                         )
                     )

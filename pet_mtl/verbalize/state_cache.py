@@ -11,6 +11,7 @@ import os
 import shutil
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,13 +114,13 @@ class StateCache:
     def _load(self, name: str) -> _Stored | None:
         if self.place is None:
             return None
-        folder = self.place / name
-        recover_folder(folder)
-        if not folder.is_dir():
-            return None
         from safetensors import SafetensorError
 
+        folder = self.place / name
         try:
+            recover_folder(folder)
+            if not folder.is_dir():
+                return None
             stored = _read(folder / _FILE)
             os.utime(folder)
         except (SafetensorError, OSError, ValueError) as error:
@@ -133,10 +134,11 @@ class StateCache:
         try:
             with new_folder(self.place / name) as folder:
                 _write(folder / _FILE, stored)
-            self._drop_old()
         except PetMtlError as error:
             problem = error.problems[0]
             say(f"warning: the slot states are not kept: {problem.where}: {problem.message}")
+        with suppress(OSError):  # another process may be doing the same
+            self._drop_old()
 
     def _drop_old(self) -> None:
         """Remove the entries that were not used for longest, until the rest is small enough; the newest stays."""

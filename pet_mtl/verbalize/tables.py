@@ -72,7 +72,13 @@ def tried_table(task: str, tried: Tried, model: str) -> "Table":
     return table
 
 
-def label_change_table(change: Change) -> "Table":
+def change_tables(change: Change, *, flips: bool = False) -> "list[Table]":
+    """Return what there is to show of a change: the labels, and on demand the rows that flipped."""
+    shown = [_label_table(change)] + ([_flip_table(change)] if flips else [])
+    return [table for table in shown if table.row_count]
+
+
+def _label_table(change: Change) -> "Table":
     """Lay out the labels whose words or F1 changed."""
     table = _table(
         f"{change.after.task.name}, {change.after.verbalizer}", ["label", "words", "words before", "F1", "change"]
@@ -98,15 +104,14 @@ def change_line(task: str, change: Change) -> str:
     )
 
 
-def flip_table(change: Change) -> "Table":
+def _flip_table(change: Change) -> "Table":
     """Lay out rows that flipped."""
-    most = FLIPS_TOLD if len(change.flipped) > FLIPS_TOLD else len(change.flipped)
-    title = f"{most} of {len(change.flipped):,} rows that flipped"
-    table = _table(title, ["", "gold", "before", "after", "text"])
-    for flip in change.flips(most):
-        text = flip["text"]
-        text = text if len(text) <= _TEXT_SHOWN else text[:_TEXT_SHOWN] + "…"
-        table.add_row(*_cells(flip["change"], flip["gold"], flip["before"], flip["after"], text))
+    verbalizer, rows = change.after.task.verbalizer, change.flips(FLIPS_TOLD)
+    named = {label: f"{label} {words[0]}" for label, words in zip(verbalizer.labels, verbalizer.words, strict=True)}
+    table = _table(f"{len(rows)} of {len(change.flipped):,} rows that flipped", ["", "gold", "before", "after", "text"])
+    for row in rows:
+        text = row["text"] if len(row["text"]) <= _TEXT_SHOWN else row["text"][:_TEXT_SHOWN] + "…"
+        table.add_row(*_cells(row["change"], *(named[row[which]] for which in ("gold", "before", "after")), text))
     return table
 
 

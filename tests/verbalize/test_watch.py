@@ -7,7 +7,7 @@ import pytest
 from pet_mtl.verbalize.watch import saved, stamp, stamps
 
 
-class Over(Exception):
+class OverError(Exception):
     pass
 
 
@@ -19,11 +19,11 @@ def run(files: list[Path], steps: list[Callable[[], object]]) -> list[str]:
         assert 0 < seconds < 1
         step = next(todo, None)
         if step is None:
-            raise Over
+            raise OverError
         step()
 
     found = []
-    with pytest.raises(Over):
+    with pytest.raises(OverError):
         for file in saved(stamps(files), sleep):
             found.append(file.read_text())
     return found
