@@ -9,7 +9,9 @@ import typer
 from pet_mtl.cli.options import DataRoot, Json, Verbalizers, files_by_task, pattern_file
 from pet_mtl.errors import PetMtlError
 
-app = typer.Typer(help="Check label words, and try others without running the model again.", no_args_is_help=True)
+app = typer.Typer(
+    help="Check label words, try others without running the model again, or have some suggested.", no_args_is_help=True
+)
 
 Patterns = Annotated[
     str | None,

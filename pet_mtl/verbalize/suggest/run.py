@@ -124,7 +124,7 @@ def suggest(
     say(f"{name}: {len(candidates):,} candidates, {fitting} rows to fit on, {len(rows) - fitting} held out")
     cache = StateCache(place or default_place(), model_digest(loaded.model))
     scores = score_candidates(loaded.model, task, rows, candidates, loaded.suite.train.max_length, cache)
-    calibrated = loaded.zero_shot and task.calibration != "none"
+    calibrated = name in loaded.calibration
     judge = Judge(scores, rows.labels, fitting, task.aggregation, calibrated)
     column = {word: number for number, word in enumerate(candidates)}
     own: Words = tuple(tuple(column[word] for word in words) for words in task.verbalizer.words)
