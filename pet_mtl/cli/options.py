@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import typer
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.resources import bundled_pattern_file
+from pet_mtl.spec.task import CalibrationChoice
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 DataRoot = Annotated[Path | None, typer.Option("--data-root", metavar="DIR", help="Where relative data paths start.")]
@@ -15,6 +16,13 @@ Verbalizers = Annotated[
     list[str] | None, typer.Option("--verbalizer", metavar="TASK=FILE", help="Other label words for a task.")
 ]
 SkipBadRows = Annotated[int, typer.Option(min=0, metavar="N", help="Skip up to N bad rows of each file and list them.")]
+
+Overrides = Annotated[
+    list[str] | None, typer.Option("-s", "--set", metavar="KEY=VALUE", help="Set any key: -s train.epochs=5")
+]
+Calibration = Annotated[
+    str | None, typer.Option(metavar="KIND", help="For all tasks: auto, none, contextual, pmi or prior.")
+]
 
 
 def by_task(option: str, values: Sequence[str] | None) -> dict[str, str]:
@@ -40,6 +48,18 @@ def by_task(option: str, values: Sequence[str] | None) -> dict[str, str]:
 def files_by_task(option: str, values: Sequence[str] | None) -> dict[str, Path]:
     """Read `TASK=FILE` values as paths."""
     return {task: Path(file) for task, file in by_task(option, values).items()}
+
+
+def calibration_choice(value: str | None) -> CalibrationChoice | None:
+    """Check the value of `--calibration`.
+
+    Raises:
+        PetMtlError: an unknown kind.
+    """
+    kinds = get_args(CalibrationChoice)
+    if value is not None and value not in kinds:
+        raise PetMtlError(f"unknown calibration `{value}`", where="--calibration", hint=f"one of {', '.join(kinds)}")
+    return cast("CalibrationChoice | None", value)
 
 
 def pattern_file(name: str) -> Path:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pet_mtl.cli.options import Verbalizers, by_task, files_by_task
+from pet_mtl.cli.options import Calibration, Verbalizers, by_task, calibration_choice, files_by_task
 from pet_mtl.errors import PetMtlError
 
 
@@ -17,6 +17,7 @@ def predict(
         str, typer.Option("--format", help="jsonl, csv, or tianchi (the contest's files, zipped)")
     ] = "jsonl",
     verbalizer: Verbalizers = None,
+    calibration: Calibration = None,
 ) -> None:
     """Predict the labels of whole files, one output file a task, rows in their order."""
     from typing import cast, get_args
@@ -34,6 +35,7 @@ def predict(
         out,
         output=cast(Format, output),
         verbalizers=files_by_task("--verbalizer", verbalizer),
+        calibration=calibration_choice(calibration),
     )
     for file in written:
         typer.echo(str(file))

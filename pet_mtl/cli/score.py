@@ -6,42 +6,77 @@ from typing import Annotated
 
 import typer
 
-from pet_mtl.cli.options import DataRoot, Json, SkipBadRows, Verbalizers, by_task, files_by_task
+from pet_mtl.cli.options import (
+    Calibration,
+    DataRoot,
+    Json,
+    Overrides,
+    SkipBadRows,
+    Verbalizers,
+    by_task,
+    calibration_choice,
+    files_by_task,
+    pattern_file,
+)
+from pet_mtl.errors import PetMtlError
 
 
 def score(
-    checkpoints: Annotated[list[Path], typer.Argument(metavar="CHECKPOINT...", help="Checkpoint folders.")],
+    checkpoints: Annotated[
+        list[str],
+        typer.Argument(metavar="CHECKPOINT...", help="Checkpoint folders; with `--patterns`, any models to try."),
+    ],
+    patterns: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Score models on the tasks of this pattern file without training."),
+    ] = None,
     data: Annotated[
         list[str] | None,
         typer.Option(metavar="TASK=FILE", help="Rows to score, instead of the dev rows of all tasks."),
     ] = None,
     verbalizer: Verbalizers = None,
+    calibration: Calibration = None,
     data_root: DataRoot = None,
+    override: Overrides = None,
     skip_bad_rows: SkipBadRows = 0,
     labels: Annotated[bool, typer.Option("--labels", help="Show precision, recall and F1 of each label.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse rows that a checkpoint was trained on.")] = False,
     json_: Json = False,
 ) -> None:
     """Score checkpoints side by side: accuracy, macro-F1 with its 95 % interval, per-label scores."""
+    choice, files = calibration_choice(calibration), files_by_task("--verbalizer", verbalizer)
+    if override and patterns is None:
+        raise PetMtlError("`-s` needs a pattern file: a checkpoint has its settings", hint="add `--patterns FILE`")
     from pet_mtl.model.hardware import keep_freed_memory
 
     keep_freed_memory()
-    from pet_mtl.scoring.score import score_checkpoints
+    from pet_mtl.scoring.score import score_checkpoints, score_models
+    from pet_mtl.spec.suite import load_suite
 
-    scores = score_checkpoints(
-        checkpoints,
-        data=by_task("--data", data),
-        verbalizers=files_by_task("--verbalizer", verbalizer),
-        data_root=data_root,
-        skip_bad_rows=skip_bad_rows,
-        strict=strict,
-    )
+    rows = by_task("--data", data)
+    if patterns is None:
+        scores = score_checkpoints(
+            [Path(folder) for folder in checkpoints],
+            data=rows,
+            verbalizers=files,
+            data_root=data_root,
+            skip_bad_rows=skip_bad_rows,
+            strict=strict,
+            calibration=choice,
+        )
+    else:
+        suite = load_suite(pattern_file(patterns), overrides=override or (), data_root=data_root, verbalizers=files)
+        scores = score_models(checkpoints, suite, data=rows, skip_bad_rows=skip_bad_rows, calibration=choice)
     if json_:
         typer.echo(json.dumps({"checkpoints": [one.to_json() for one in scores]}, ensure_ascii=False))
         return
+    from pet_mtl.report.calibration_table import calibration_table
     from pet_mtl.report.table import per_label_table, print_table, score_table
 
     print_table(score_table([(one.path, one.tasks) for one in scores]))
+    for one in scores:
+        if one.calibrated:
+            print_table(calibration_table(one, several=len(scores) > 1))
     if labels:
         for one in scores:
             for name, task in one.tasks.items():

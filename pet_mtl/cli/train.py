@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pet_mtl.cli.options import DataRoot, Json, SkipBadRows, Verbalizers, files_by_task, pattern_file
+from pet_mtl.cli.options import DataRoot, Json, Overrides, SkipBadRows, Verbalizers, files_by_task, pattern_file
 from pet_mtl.errors import PetMtlError
 
 
@@ -32,9 +32,7 @@ def train(
     tasks: Annotated[
         str | None, typer.Option(metavar="NAME,…", help="Train these tasks of the file only: --tasks tnews,ocnli")
     ] = None,
-    override: Annotated[
-        list[str] | None, typer.Option("-s", "--set", metavar="KEY=VALUE", help="Set any key: -s train.epochs=5")
-    ] = None,
+    override: Overrides = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Output folder. [default: runs/NAME-1, runs/NAME-2, …]")
     ] = None,

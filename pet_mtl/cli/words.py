@@ -1,4 +1,4 @@
-"""`pet-mtl words`: label words checked and tried."""
+"""`pet-mtl words`: label words checked, tried and suggested."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,9 @@ import typer
 from pet_mtl.cli.options import DataRoot, Json, Verbalizers, files_by_task, pattern_file
 from pet_mtl.errors import PetMtlError
 
-app = typer.Typer(help="Check label words, and try others without running the model again.", no_args_is_help=True)
+app = typer.Typer(
+    help="Check label words, try others without running the model again, or have some suggested.", no_args_is_help=True
+)
 
 Patterns = Annotated[
     str | None,
@@ -110,3 +112,53 @@ def try_(
             typer.echo(tables.change_line(name, change))
             for table in tables.change_tables(change, flips=True):
                 print_table(table)
+
+
+@app.command("suggest")
+def suggest(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="The task whose label words to improve.")],
+    patterns: Patterns = None,
+    model: ModelName = None,
+    verbalizer: Verbalizers = None,
+    limit: Annotated[int, typer.Option(min=4, metavar="N", help="Use at most N training rows.")] = 2000,
+    most: Annotated[int, typer.Option(min=1, metavar="N", help="Suggestions for each label.")] = 8,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of drawing rows. [default: the file's]")] = None,
+    write: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Change this verbalizer file, if held-out rows gain by it.")
+    ] = None,
+    data_root: DataRoot = None,
+    cache: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where slot states are kept. [default: the user's cache folder]")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Suggest label words from the model and the training rows, with what each gains on held-out ones."""
+    from pet_mtl.model.hardware import keep_freed_memory
+
+    keep_freed_memory()
+    from pet_mtl.console import say
+    from pet_mtl.verbalize.loaded import load
+    from pet_mtl.verbalize.suggest.run import suggest as find
+    from pet_mtl.verbalize.suggest.write import check_writable, write_words
+
+    files = files_by_task("--verbalizer", verbalizer)
+    if write is not None:
+        check_writable(write)
+        if write.exists():
+            files.setdefault(task, write)
+    loaded = load(pattern_file(patterns) if patterns else None, model, data_root=data_root, verbalizers=files)
+    found = find(loaded, task, limit=limit, most=most, seed=seed, place=cache)
+    written = write is not None and found.gain > 0
+    if write is not None and written:
+        write_words(write, found.task.verbalizer, found.proposed())
+        say(f"written: {write}")
+    elif write is not None:
+        say(f"no change gains on the held-out rows: {write} stays as it is")
+    if json_:
+        typer.echo(json.dumps({**found.to_json(), "written": str(write) if written else None}, ensure_ascii=False))
+        return
+    from pet_mtl.report.table import print_table
+    from pet_mtl.verbalize.suggest.table import proposal_table, suggestion_table
+
+    print_table(suggestion_table(found))
+    print_table(proposal_table(found))

@@ -105,6 +105,24 @@ def load_dev(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int 
     return rows, notes
 
 
+def load_train(
+    task: TaskSpec, base: Path | str, seed: int, *, unlabelled: bool = False, skip_bad_rows: int = 0
+) -> Rows:
+    """Load the training rows that `load_task` gives, or the unlabelled rows; no file of dev or test rows is read.
+
+    Raises:
+        PetMtlError: with the problems of the sources.
+    """
+    problems = ProblemList()
+    sources = task.data.unlabelled if unlabelled else task.data.train
+    rows = _load(sources, task, Path(base), not unlabelled, skip_bad_rows, problems, [])
+    problems.raise_if_any()
+    assert rows is not None
+    if not unlabelled and isinstance(task.data.dev, SplitSpec):
+        rows = _split(rows, task.data.dev, task.name, seed, row_keys(rows))[0]
+    return rows
+
+
 def _load(
     sources: Sequence[str],
     task: TaskSpec,

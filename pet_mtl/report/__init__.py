@@ -4,5 +4,5 @@
 - `page`: `write_report` and the page as a whole; its sections are `overview`, `task_section`, `model_view`
 - `charts`, `matrix`: line charts and the confusion matrix as inline SVG
 - `markup`: HTML elements that escape their text
-- `table`: score tables for the terminal
+- `table`, `calibration_table`: score tables for the terminal
 """

@@ -1,6 +1,6 @@
-"""A checkpoint in memory, ready to score rows."""
+"""A model in memory, ready to score rows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,20 +9,21 @@ import torch
 from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts, encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.console import bar
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.backbone import load_masked_lm, load_tokenizer
+from pet_mtl.model.backbone import check_length, load_masked_lm, load_tokenizer
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.methods import build, compiler
 from pet_mtl.model.task_model import ParameterCounts, TaskModel
-from pet_mtl.scoring.scorer import FloatArray, Throughput, score_items, score_plans, task_log_probs
+from pet_mtl.scoring.calibration.fitted import Calibration, Method, apply_calibrations
+from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
+from pet_mtl.scoring.scorer import FloatArray, Throughput, score_prompts
 from pet_mtl.spec.label_lines import quoted
 from pet_mtl.spec.suite import Suite
-from pet_mtl.spec.task import TaskSpec
+from pet_mtl.spec.task import CalibrationChoice, TaskSpec
 from pet_mtl.spec.verbalizer import Verbalizer, read_verbalizer
-from pet_mtl.training.checkpoint import read_checkpoint
+from pet_mtl.training.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.training.own_weights import load_own_weights
 
 
@@ -36,12 +37,58 @@ def encode_rows(suite: Suite, rows: Mapping[str, Rows], tokenizer: PieceTokenize
     return encode_suite(suite.tasks, rows, tokenizer, suite.train.max_length, compiler(suite.method))
 
 
-class LoadedCheckpoint:
-    """A checkpoint's model, tokenizer and suite; `parameters` are counted with its first model.
+class LoadedModel:
+    """A masked language model, its tokenizer, and the tasks of a suite.
+
+    Args:
+        folder: a folder or hub name.
+        suite: its tasks.
+
+    Attributes:
+        calibration: applied to the scores of its tasks.
+        parameters: counted with its first model.
+
+    Raises:
+        PetMtlError: not a masked language model, or one with fewer positions than the suite's longest prompt.
+    """
+
+    def __init__(self, folder: str, suite: Suite) -> None:
+        self.suite = suite
+        self.machine = Machine.choose(suite.train.precision, suite.train.attention)
+        self.tokenizer = PieceTokenizer(load_tokenizer(folder))
+        self.mlm = load_masked_lm(folder, attention=self.machine.attention.value)
+        check_length(self.mlm, suite.train.max_length)
+        self.calibration: dict[str, Calibration] = {}
+        self.parameters: ParameterCounts | None = None
+
+    def model(self, prompts: Prompts) -> TaskModel:
+        """Return the model over the forms of some prompts."""
+        model = build_model(self.mlm, prompts, self.suite, self.machine)
+        self.parameters = model.parameter_counts()
+        return model
+
+    def log_probs(
+        self, rows: Mapping[str, Rows], *, throughput: Throughput | None = None, title: str = "scoring"
+    ) -> dict[str, FloatArray]:
+        """Return the label log-probabilities `[rows, K]` of each task's rows, in their order."""
+        return apply_calibrations(self.raw_log_probs(rows, throughput=throughput, title=title), self.calibration)
+
+    def raw_log_probs(
+        self, rows: Mapping[str, Rows], *, throughput: Throughput | None = None, title: str = "calibrating"
+    ) -> dict[str, FloatArray]:
+        """Return `log_probs` without calibration."""
+        prompts = encode_rows(self.suite, rows, self.tokenizer)
+        return score_prompts(
+            self.model(prompts), prompts, self.machine, self.tokenizer, throughput=throughput, title=title
+        )
+
+
+class LoadedCheckpoint(LoadedModel):
+    """A checkpoint's model, tokenizer and suite.
 
     Args:
         folder: the checkpoint.
-        verbalizers: other label words for some tasks, by task.
+        verbalizers: other label words for some tasks, by task; a stored calibration does not hold for them.
 
     Raises:
         PetMtlError: see `read_checkpoint`; a verbalizer for an unknown task or with other labels than the task's.
@@ -50,32 +97,41 @@ class LoadedCheckpoint:
     def __init__(self, folder: Path, verbalizers: Mapping[str, Path] = {}) -> None:
         self.folder = folder
         self.checkpoint = read_checkpoint(folder)
-        self.suite = with_verbalizers(self.checkpoint.suite, verbalizers)
-        settings = self.suite.train
-        self.machine = Machine.choose(settings.precision, settings.attention)
-        self.tokenizer = PieceTokenizer(load_tokenizer(str(folder)))
-        self.mlm = load_masked_lm(str(folder), attention=self.machine.attention.value)
-        self.parameters: ParameterCounts | None = None
+        super().__init__(str(folder), with_verbalizers(self.checkpoint.suite, verbalizers))
+        self.calibration = valid_calibration(self.checkpoint, self.suite)
 
     def model(self, prompts: Prompts) -> TaskModel:
         """Return the checkpoint's model over the forms of some prompts."""
-        model = build_model(self.mlm, prompts, self.suite, self.machine)
+        model = super().model(prompts)
         load_own_weights(self.folder, model, self.mlm)
-        self.parameters = model.parameter_counts()
         return model
 
-    def log_probs(
-        self, rows: Mapping[str, Rows], *, throughput: Throughput | None = None, title: str = "scoring"
-    ) -> dict[str, FloatArray]:
-        """Return the label log-probabilities `[rows, K]` of each task's rows, in their order."""
-        prompts = encode_rows(self.suite, rows, self.tokenizer)
-        model = self.model(prompts)
-        with bar(title, len(prompts)) as shown:
-            plans = score_plans(prompts)
-            scores = score_items(
-                model, prompts, plans, self.machine, self.tokenizer, throughput=throughput, on_batch=shown.advance
-            )
-        return task_log_probs(prompts, scores)
+
+def valid_calibration(checkpoint: Checkpoint, suite: Suite) -> dict[str, Calibration]:
+    """Return the stored calibrations of the tasks whose label words in `suite` are the stored ones."""
+    stored = checkpoint.suite.tasks
+    return {
+        name: of_task
+        for name, of_task in checkpoint.calibration.items()
+        if suite.tasks[name].verbalizer.words == stored[name].verbalizer.words
+    }
+
+
+def plan_for_checkpoint(
+    checkpoint: Checkpoint,
+    suite: Suite,
+    tasks: Iterable[str],
+    wanted: CalibrationChoice | None = None,
+    skip_bad_rows: int = 0,
+) -> Plan:
+    """Plan a checkpoint's calibrations: the stored ones, fitted anew for new words, unless `wanted` says otherwise.
+
+    Raises:
+        PetMtlError: see `plan_calibrations`.
+    """
+    stored: dict[str, Method] = {name: of_task.kind for name, of_task in checkpoint.calibration.items()}
+    choices = dict.fromkeys(tasks, wanted or "auto")
+    return plan_calibrations(suite, choices, stored, valid_calibration(checkpoint, suite), skip_bad_rows=skip_bad_rows)
 
 
 def with_verbalizers(suite: Suite, files: Mapping[str, Path]) -> Suite:

@@ -13,16 +13,23 @@ import numpy as np
 from pet_mtl.atomic import require_folder, write_bytes, write_text
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.scoring.loaded import LoadedCheckpoint
+from pet_mtl.scoring.loaded import LoadedCheckpoint, plan_for_checkpoint
 from pet_mtl.scoring.score import unlabelled_rows
 from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.spec.task import CalibrationChoice
 
 Format = Literal["jsonl", "csv", "tianchi"]
 SUBMISSION = "submission.zip"
 
 
 def predict_files(
-    folder: Path, data: Mapping[str, str], out: Path, *, output: Format = "jsonl", verbalizers: Mapping[str, Path] = {}
+    folder: Path,
+    data: Mapping[str, str],
+    out: Path,
+    *,
+    output: Format = "jsonl",
+    verbalizers: Mapping[str, Path] = {},
+    calibration: CalibrationChoice | None = None,
 ) -> list[Path]:
     """Predict the label of every row of some files and write one file a task.
 
@@ -33,6 +40,7 @@ def predict_files(
         folder: the checkpoint.
         data: the rows, by task; a label column may be there or not.
         out: made where it is missing.
+        calibration: for all tasks, instead of the one that the checkpoint stores.
 
     Returns:
         The files written.
@@ -42,10 +50,12 @@ def predict_files(
     """
     loaded = LoadedCheckpoint(folder, verbalizers)
     rows = unlabelled_rows(loaded.suite, data)
+    plan = plan_for_checkpoint(loaded.checkpoint, loaded.suite, rows, calibration)
     require_folder(out)
     files = {name: f"{name}_predict.json" if output == "tianchi" else f"{name}.{output}" for name in rows}
     for name, file in files.items():
         _keep_inputs(rows[name], out / file)
+    loaded.calibration = plan.carry_out(loaded.raw_log_probs)
     log_probs = loaded.log_probs(rows, title="predicting")
     texts = {}
     for name, of_task in rows.items():

@@ -1,4 +1,4 @@
-"""What `pet-mtl score` does: checkpoints scored on dev rows or on given files."""
+"""What `pet-mtl score` does: checkpoints, or models without training, scored on dev rows or on given files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,21 +11,49 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_dev, skipped_notes
 from pet_mtl.errors import PetMtlError, Problem, ProblemList
 from pet_mtl.metrics.classification import TaskScore, mean_macro_f1, score_predictions
+from pet_mtl.model.backbone import resolve_model
 from pet_mtl.model.task_model import ParameterCounts
+from pet_mtl.scoring.calibration.fitted import Calibration, Method, apply_calibrations
+from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
 from pet_mtl.scoring.leak_guard import guard_rows
-from pet_mtl.scoring.loaded import LoadedCheckpoint, require_task, with_verbalizers
+from pet_mtl.scoring.loaded import (
+    LoadedCheckpoint,
+    LoadedModel,
+    plan_for_checkpoint,
+    require_task,
+    with_verbalizers,
+)
 from pet_mtl.scoring.scorer import FloatArray, Throughput
 from pet_mtl.spec.suite import Suite
+from pet_mtl.spec.task import CalibrationChoice
 from pet_mtl.training.checkpoint import read_checkpoint
 
 
 @dataclass(frozen=True)
+class Calibrated:
+    """What a calibration changed on the scored rows."""
+
+    kind: Method
+    rows: int
+    before: TaskScore
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "fitted_on": self.rows,
+            "macro_f1_before": self.before.macro_f1,
+            "accuracy_before": self.before.accuracy,
+        }
+
+
+@dataclass(frozen=True)
 class CheckpointScore:
-    """The scores of one checkpoint.
+    """The scores of one checkpoint or model.
 
     Attributes:
-        path: the checkpoint's folder.
+        path: the checkpoint's folder, or the model's name.
         tasks: scores by task.
+        calibrated: what it was without calibration, for the tasks that have one.
         main_words: the main label word of each label, by task.
         throughput: rows and tokens a second, the first batch left out.
         peak_memory_gb: the most memory that was in use.
@@ -35,6 +63,7 @@ class CheckpointScore:
 
     path: str
     tasks: dict[str, TaskScore]
+    calibrated: dict[str, Calibrated]
     main_words: dict[str, list[str]]
     throughput: Throughput
     peak_memory_gb: float
@@ -46,11 +75,17 @@ class CheckpointScore:
             "path": self.path,
             "method": self.method,
             "parameters": self.parameters and self.parameters.to_json(),
-            "tasks": {name: score.to_json() for name, score in self.tasks.items()},
+            "tasks": tasks_json(self.tasks, self.calibrated),
             "mean_macro_f1": mean_macro_f1(self.tasks.values()),
             **self.throughput.to_json(),
             "peak_memory_gb": round(self.peak_memory_gb, 3),
         }
+
+
+def tasks_json(scores: Mapping[str, TaskScore], calibrated: Mapping[str, Calibrated]) -> dict[str, Any]:
+    """Return scores as plain JSON values; a task with a calibration has the key `calibration` too."""
+    more = {name: {"calibration": of_task.to_json()} for name, of_task in calibrated.items()}
+    return {name: score.to_json() | more.get(name, {}) for name, score in scores.items()}
 
 
 def score_checkpoints(
@@ -61,6 +96,7 @@ def score_checkpoints(
     data_root: Path | None = None,
     skip_bad_rows: int = 0,
     strict: bool = False,
+    calibration: CalibrationChoice | None = None,
 ) -> list[CheckpointScore]:
     """Score checkpoints on the same rows; all of them and their rows are checked before the first is scored.
 
@@ -70,39 +106,92 @@ def score_checkpoints(
         data_root: where the suite's relative data paths start, instead of where they started in training.
         skip_bad_rows: bad rows that each source may have.
         strict: refuse rows that a checkpoint was trained on.
+        calibration: for all tasks, instead of the one that each checkpoint stores.
 
     Raises:
         PetMtlError: a checkpoint, a file or a row is not right; with the problems of all checkpoints, each once.
     """
     problems: dict[Problem, None] = {}
-    rows = {}
+    work = {}
     for folder in dict.fromkeys(folders):
         try:
-            suite = with_verbalizers(read_checkpoint(folder).suite, verbalizers)
+            checkpoint = read_checkpoint(folder)
+            suite = with_verbalizers(checkpoint.suite, verbalizers)
             if data_root is not None:
                 suite = suite.model_copy(update={"base": str(data_root.resolve())})
-            rows[folder] = labelled_rows(suite, data, skip_bad_rows) if data else dev_rows(suite, skip_bad_rows)
-            guard_rows(folder, rows[folder], strict=strict)
+            rows = _rows(suite, data, skip_bad_rows)
+            guard_rows(folder, rows, strict=strict)
+            work[folder] = rows, plan_for_checkpoint(checkpoint, suite, rows, calibration, skip_bad_rows)
         except PetMtlError as error:
             problems |= dict.fromkeys(error.problems)
     if problems:
         raise PetMtlError(list(problems))
-    return [_score(LoadedCheckpoint(folder, verbalizers), rows[folder]) for folder in folders]
+    return [_score(str(folder), LoadedCheckpoint(folder, verbalizers), *work[folder]) for folder in folders]
 
 
-def _score(loaded: LoadedCheckpoint, rows: Mapping[str, Rows]) -> CheckpointScore:
-    folder, suite = loaded.folder, loaded.suite
-    throughput = Throughput()
-    log_probs = loaded.log_probs(rows, throughput=throughput, title=f"scoring {folder}")
+def score_models(
+    models: Sequence[str],
+    suite: Suite,
+    *,
+    data: Mapping[str, str] = {},
+    skip_bad_rows: int = 0,
+    calibration: CalibrationChoice | None = None,
+) -> list[CheckpointScore]:
+    """Score masked language models on the tasks of a suite without training them on its rows (zero-shot).
+
+    Args:
+        models: embedded backbones, folders (checkpoints too) or hub names.
+        data: rows to score, by task, instead of all tasks' dev rows.
+        skip_bad_rows: bad rows that each source may have.
+        calibration: for all tasks, instead of what each says; `auto` means `prior`.
+
+    Raises:
+        PetMtlError: a model, a file or a row is not right.
+    """
+    if suite.method.name != "pet":
+        raise PetMtlError(
+            f"`method: {suite.method.name}` scores nothing before it is trained", hint="give a checkpoint, or `pet`"
+        )
+    folders = [resolve_model(model) for model in models]
+    rows = _rows(suite, data, skip_bad_rows)
+    choices = {name: calibration or suite.tasks[name].calibration for name in rows}
+    plan = plan_calibrations(suite, choices, dict.fromkeys(rows, "prior"), skip_bad_rows=skip_bad_rows)
+    return [
+        _score(model, LoadedModel(folder, suite), rows, plan) for model, folder in zip(models, folders, strict=True)
+    ]
+
+
+def _rows(suite: Suite, data: Mapping[str, str], skip_bad_rows: int) -> dict[str, Rows]:
+    return labelled_rows(suite, data, skip_bad_rows) if data else dev_rows(suite, skip_bad_rows)
+
+
+def _score(path: str, loaded: LoadedModel, rows: Mapping[str, Rows], plan: Plan) -> CheckpointScore:
+    suite, throughput = loaded.suite, Throughput()
+    fitted = plan.carry_out(loaded.raw_log_probs)
+    log_probs = loaded.raw_log_probs(rows, throughput=throughput, title=f"scoring {path}")
+    scores, calibrated = score_calibrated(suite, rows, log_probs, fitted)
     return CheckpointScore(
-        path=str(folder),
-        tasks=score_rows(suite, rows, log_probs),
+        path=path,
+        tasks=scores,
+        calibrated=calibrated,
         main_words={name: [words[0] for words in suite.tasks[name].verbalizer.words] for name in rows},
         throughput=throughput,
         peak_memory_gb=loaded.machine.peak_memory_gb(),
         method=suite.method.name,
         parameters=loaded.parameters,
     )
+
+
+def score_calibrated(
+    suite: Suite,
+    rows: Mapping[str, Rows],
+    log_probs: Mapping[str, FloatArray],
+    calibration: Mapping[str, Calibration],
+) -> tuple[dict[str, TaskScore], dict[str, Calibrated]]:
+    """Score label log-probabilities `[rows, K]` with calibration, and the tasks that have one without it too."""
+    before = score_rows(suite, {name: rows[name] for name in rows if name in calibration}, log_probs)
+    after = score_rows(suite, rows, apply_calibrations(log_probs, calibration))
+    return after, {n: Calibrated(calibration[n].kind, calibration[n].rows, score) for n, score in before.items()}
 
 
 def score_rows(suite: Suite, rows: Mapping[str, Rows], log_probs: Mapping[str, FloatArray]) -> dict[str, TaskScore]:

@@ -12,6 +12,7 @@ from pet_mtl.cloze.batch import BatchPlan, cut_batches
 from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.console import bar
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
 
@@ -87,6 +88,22 @@ def score_items(
 def score_plans(prompts: Prompts) -> list[BatchPlan]:
     """Return batches that hold every prompt once, the longest first."""
     return list(cut_batches(prompts, np.arange(len(prompts)), SCORE_TOKENS))
+
+
+def score_prompts(
+    model: TaskModel,
+    prompts: Prompts,
+    machine: Machine,
+    tokenizer: PieceTokenizer,
+    *,
+    throughput: Throughput | None = None,
+    title: str = "scoring",
+) -> dict[str, FloatArray]:
+    """Score every prompt under a progress bar; see `task_log_probs` for the result."""
+    with bar(title, len(prompts)) as shown:
+        plans = score_plans(prompts)
+        scores = score_items(model, prompts, plans, machine, tokenizer, throughput=throughput, on_batch=shown.advance)
+    return task_log_probs(prompts, scores)
 
 
 def task_log_probs(prompts: Prompts, item_scores: FloatArray) -> dict[str, FloatArray]:

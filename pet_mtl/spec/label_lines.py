@@ -31,19 +31,25 @@ class RawField:
 
 def split_fields(line: str) -> list[RawField]:
     """Split a line into fields, dropping the comment."""
-    fields: list[RawField] = []
+    return [field for field, _, _ in field_spans(line)]
+
+
+def field_spans(line: str) -> list[tuple[RawField, int, int]]:
+    """Split a line into fields, each with where it starts and ends; the comment is none."""
+    fields: list[tuple[RawField, int, int]] = []
     position = 0
     while True:
         while position < len(line) and line[position].isspace():
             position += 1
         if position == len(line) or line[position] == "#":
             return fields
+        start = position
         if line[position] == '"':
             field, position = _read_quoted(line, position)
         else:
-            end = next((i for i in range(position, len(line)) if line[i].isspace()), len(line))
-            field, position = RawField(line[position:end]), end
-        fields.append(field)
+            position = next((i for i in range(position, len(line)) if line[i].isspace()), len(line))
+            field = RawField(line[start:position])
+        fields.append((field, start, position))
 
 
 def _read_quoted(line: str, start: int) -> tuple[RawField, int]:

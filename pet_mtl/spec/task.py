@@ -31,6 +31,7 @@ def _kind_of_dev(value: Any) -> str:
 
 NonEmpty = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[NonEmpty, ...], BeforeValidator(_as_list)]
+CalibrationChoice = Literal["auto", "none", "contextual", "pmi", "prior"]
 SomeNames = Annotated[tuple[NonEmpty, ...], BeforeValidator(_as_list), Field(min_length=1)]
 
 
@@ -69,6 +70,7 @@ class TaskSpec(_Spec):
     metric: Literal["macro_f1", "accuracy"] = "macro_f1"
     aggregation: Literal["mean", "max", "logsumexp"] = "mean"
     slots: Literal["exact", "shared"] = "exact"
+    calibration: CalibrationChoice = "auto"
 
     @property
     def fields(self) -> tuple[str, ...]:

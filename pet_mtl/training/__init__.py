@@ -5,6 +5,7 @@
 - `steps`       what every procedure does around its steps: count, log, evaluate, save, stop
 - `loop`        the optimizer steps: exact under accumulation, several processes, and resume
 - `optim`       AdamW with layer-wise rates, warm-up and linear decay
+- `calibrate`   the calibration of a finished run
 - `checkpoint`  the self-contained checkpoint folder, written whole or not at all
 - `own_weights` what a method adds to its backbone, in a file beside it
 - `trained_on`  which texts a checkpoint was trained on, for the warning of `score`

@@ -12,10 +12,11 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pet_mtl.atomic import new_folder, recover_folder
+from pet_mtl.atomic import new_folder, recover_folder, write_text
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import quiet_transformers
+from pet_mtl.scoring.calibration.fitted import Calibration
 from pet_mtl.spec.suite import Suite
 from pet_mtl.spec.verbalizer import format_verbalizer
 from pet_mtl.training.own_weights import OWN_FILE
@@ -35,12 +36,14 @@ class Checkpoint:
         suite: the tasks and settings of the run that made it.
         metrics: dev scores at the time of saving, by task, and `step`.
         versions: of pet_mtl and the libraries that wrote it.
+        calibration: of the tasks that have one.
     """
 
     folder: Path
     suite: Suite
     metrics: dict[str, Any]
     versions: dict[str, str]
+    calibration: dict[str, Calibration]
 
 
 def write_checkpoint(
@@ -94,8 +97,22 @@ def fill_checkpoint(
         "suite": suite.model_dump(mode="json"),
         "sha256": {file.name: _digest(file) for file in sorted(folder.iterdir()) if file.is_file()},
     }
-    text = json.dumps(manifest, ensure_ascii=False, indent=1)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    (folder / MANIFEST).write_text(_format(manifest), encoding="utf-8")
+
+
+def add_calibration(folder: Path, calibration: Mapping[str, Calibration], metrics: dict[str, Any]) -> None:
+    """Store calibrations in a checkpoint that is there, and the dev metrics that it has with them.
+
+    Raises:
+        PetMtlError, RunError: the manifest cannot be written; the disk is full.
+    """
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    manifest |= {"metrics": metrics, "calibration": {name: c.model_dump() for name, c in calibration.items()}}
+    write_text(folder / MANIFEST, _format(manifest))
+
+
+def _format(manifest: dict[str, Any]) -> str:
+    return json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
@@ -132,7 +149,11 @@ def _read_checkpoint(folder: Path) -> Checkpoint:
             )
         _check_files(folder, manifest["sha256"])
         suite = Suite.model_validate_json(json.dumps(manifest["suite"]))
-        return Checkpoint(folder, suite, manifest["metrics"], manifest["versions"])
+        calibration = {name: Calibration.model_validate(c) for name, c in manifest.get("calibration", {}).items()}
+        for name, of_task in calibration.items():
+            if len(of_task.bias) != len(suite.tasks[name].verbalizer.labels):
+                raise ValueError(name)
+        return Checkpoint(folder, suite, manifest["metrics"], manifest["versions"], calibration)
     except (ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PetMtlError("the checkpoint's manifest is damaged", where=str(manifest_file), hint=_REMAKE) from error
 

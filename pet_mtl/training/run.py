@@ -16,9 +16,12 @@ from pet_mtl.model.task_model import ParameterCounts
 from pet_mtl.report.build import report_data
 from pet_mtl.report.page import write_report
 from pet_mtl.resources import bundled_backbone
+from pet_mtl.scoring.calibration.fitted import Calibration, apply_calibrations
 from pet_mtl.scoring.loaded import encode_rows
-from pet_mtl.scoring.score import score_rows
+from pet_mtl.scoring.score import Calibrated, score_calibrated, tasks_json
 from pet_mtl.spec.suite import Suite
+from pet_mtl.training.calibrate import calibrate
+from pet_mtl.training.checkpoint import add_calibration
 from pet_mtl.training.outputs import RunFolder
 from pet_mtl.training.state import Progress
 from pet_mtl.training.trainer import Trainer
@@ -31,6 +34,7 @@ class TrainResult:
     Attributes:
         out: the run's folder.
         scores: dev scores of the best checkpoint; empty without dev rows.
+        calibrated: what they were without calibration, for the tasks that have one.
         best_step: the step it comes from.
         steps: steps done.
         samples_per_second: rows a second, start-up and evaluation left out.
@@ -43,6 +47,7 @@ class TrainResult:
 
     out: Path
     scores: Mapping[str, TaskScore]
+    calibrated: Mapping[str, Calibrated]
     best_step: int
     steps: int
     samples_per_second: float
@@ -58,7 +63,7 @@ class TrainResult:
             "checkpoint": str(self.out / "checkpoint"),
             "method": self.method,
             "parameters": self.parameters.to_json(),
-            "tasks": {name: score.to_json() for name, score in self.scores.items()},
+            "tasks": tasks_json(self.scores, self.calibrated),
             "mean_macro_f1": mean_macro_f1(self.scores.values()) if self.scores else None,
             "best_step": self.best_step,
             "steps": self.steps,
@@ -102,10 +107,19 @@ def train(suite: Suite, out: Path, *, resume: bool = False, skip_bad_rows: int =
         trained_on = {name: task.train_keys for name, task in data.items()}
         trainer = Trainer(suite, out, run, accelerator, machine, tokenizer, mlm, prompts, dev, dev_rows, trained_on)
         log_probs = trainer.run(resume)
+        calibration: dict[str, Calibration] = {}
+        if run is not None:
+            calibration = calibrate(suite, data, trainer.score, dev_rows, log_probs)
+        scores, calibrated = score_calibrated(suite, dev_rows, log_probs, calibration)
+        if run is not None and calibration:
+            summary = {n: {"macro_f1": score.macro_f1, "accuracy": score.accuracy} for n, score in scores.items()}
+            metrics = {"step": trainer.progress.best_step or trainer.progress.step, "tasks": summary}
+            add_calibration(run.checkpoint, calibration, metrics)
         rates = trainer.loop.throughput.to_json()
         result = TrainResult(
             out=out,
-            scores=score_rows(suite, dev_rows, log_probs),
+            scores=scores,
+            calibrated=calibrated,
             best_step=trainer.progress.best_step or trainer.progress.step,
             steps=trainer.progress.step,
             samples_per_second=rates["samples_per_second"],
@@ -123,7 +137,7 @@ def train(suite: Suite, out: Path, *, resume: bool = False, skip_bad_rows: int =
                 machine,
                 dev,
                 dev_rows,
-                log_probs,
+                apply_calibrations(log_probs, calibration),
                 result.scores,
                 run.records(),
                 _facts(result, trainer.progress, machine),
@@ -159,11 +173,16 @@ def _load(suite: Suite, machine: Machine) -> tuple[PieceTokenizer, Any]:
 def _facts(result: TrainResult, progress: Progress, machine: Machine) -> list[tuple[str, str]]:
     counts = result.parameters
     rows = f"{progress.rows:,} rows, {progress.tokens:,} tokens in {progress.seconds:,.0f} s"
+    changed = [
+        f"{name} {of_task.kind}: macro-F1 {of_task.before.macro_f1:.4f} → {result.scores[name].macro_f1:.4f}"
+        for name, of_task in result.calibrated.items()
+    ]
     return [
         ("training", f"{progress.step} steps, {rows}"),
         ("method", f"{result.method}: {counts.all:,} parameters, {counts.share:.2%} for one task only"),
         ("best", f"step {result.best_step}"),
         ("speed", f"{result.samples_per_second:,.0f} rows/s, {result.tokens_per_second:,.0f} tokens/s"),
+        *([("calibration", "; ".join(changed))] if changed else []),
         ("memory", f"{result.peak_memory_gb:.2f} GB at the most"),
         ("machine", str(machine)),
     ]

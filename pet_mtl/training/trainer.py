@@ -15,9 +15,9 @@ from pet_mtl.data.sampling import Schedule
 from pet_mtl.errors import PetMtlError
 from pet_mtl.metrics.classification import mean_macro_f1
 from pet_mtl.model.hardware import Machine
-from pet_mtl.scoring.loaded import build_model
+from pet_mtl.scoring.loaded import build_model, encode_rows
 from pet_mtl.scoring.score import score_rows
-from pet_mtl.scoring.scorer import FloatArray, score_items, score_plans, task_log_probs
+from pet_mtl.scoring.scorer import FloatArray, score_items, score_plans, score_prompts, task_log_probs
 from pet_mtl.spec.suite import Suite
 from pet_mtl.training.checkpoint import fill_checkpoint, read_checkpoint, write_checkpoint
 from pet_mtl.training.loop import Loop
@@ -166,6 +166,11 @@ class Trainer:
             scores = np.nanmax(np.nan_to_num(parts, nan=-np.inf), axis=0)
             scores[np.isneginf(scores)] = np.nan
         return task_log_probs(self.dev, scores)
+
+    def score(self, rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
+        """Return the label log-probabilities `[rows, K]` that the model, as it is, gives to rows."""
+        prompts = encode_rows(self.suite, rows, self.tokenizer)
+        return score_prompts(self.model, prompts, self.machine, self.tokenizer, title="calibrating")
 
     def _best_log_probs(self) -> dict[str, FloatArray]:
         """Return the dev predictions of the best checkpoint, whose weights the model has afterwards."""

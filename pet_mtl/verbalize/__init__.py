@@ -12,4 +12,5 @@ states are computed once and stored; scoring other words is a small matrix produ
 - `watch`        wait for files to be saved
 - `check`        what `words check` finds
 - `tables`       both as tables for the terminal
+- `suggest/`     what `words suggest` does: other words, from the model and the training rows
 """

@@ -1,14 +1,16 @@
 """The model and the suite that the `words` commands name."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import check_length, load_masked_lm, load_tokenizer, resolve_model
 from pet_mtl.model.hardware import Machine
 from pet_mtl.resources import bundled_pattern_file
-from pet_mtl.scoring.loaded import with_verbalizers
+from pet_mtl.scoring.calibration.fitted import Calibration, Method
+from pet_mtl.scoring.loaded import valid_calibration, with_verbalizers
 from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.training.checkpoint import MANIFEST, read_checkpoint
 from pet_mtl.verbalize.states import Model
@@ -21,12 +23,16 @@ class Loaded:
     Attributes:
         name: of the model, as the user gave it.
         zero_shot: the model is no checkpoint: it has not been trained on tasks.
+        calibration: what `score` does to each task's scores; none for a task that is left out.
+        stored: of these, the calibrations that a checkpoint stores for the suite's label words.
     """
 
     name: str
     suite: Suite
     model: Model
     zero_shot: bool
+    calibration: Mapping[str, Method] = field(default_factory=dict)
+    stored: Mapping[str, Calibration] = field(default_factory=dict)
 
 
 def load(
@@ -48,7 +54,10 @@ def load(
     """
     if patterns is None and model is not None and _is_checkpoint(Path(model)):
         folder = model
-        suite = with_verbalizers(read_checkpoint(Path(folder)).suite, verbalizers)
+        checkpoint = read_checkpoint(Path(folder))
+        suite = with_verbalizers(checkpoint.suite, verbalizers)
+        methods: dict[str, Method] = {name: each.kind for name, each in checkpoint.calibration.items()}
+        stored = valid_calibration(checkpoint, suite)
         if data_root is not None:
             suite = suite.model_copy(update={"base": str(data_root.resolve())})
     else:
@@ -57,11 +66,27 @@ def load(
         folder = model if model and _is_checkpoint(Path(model)) else resolve_model(suite.model, file.parent)
         if _is_checkpoint(Path(folder)):
             read_checkpoint(Path(folder))
+        choices = {name: task.calibration for name, task in suite.tasks.items()}
+        methods = {
+            name: "prior" if choice == "auto" else choice for name, choice in choices.items() if choice != "none"
+        }
+        stored = {}
+    if suite.method.name != "pet" or (_is_checkpoint(Path(folder)) and _method(Path(folder)) != "pet"):
+        raise PetMtlError(
+            "this was trained with another method than `pet`: it scores no label words, or not by them alone",
+            where=folder,
+            hint="try label words with a checkpoint of `--method pet`, or with a backbone",
+        )
     machine = Machine.choose(suite.train.precision, suite.train.attention)
     tokenizer = PieceTokenizer(load_tokenizer(folder))
     mlm = load_masked_lm(folder, attention=machine.attention.value)
     check_length(mlm, suite.train.max_length)
-    return Loaded(model or suite.model, suite, Model.of(mlm, tokenizer, machine), not _is_checkpoint(Path(folder)))
+    zero_shot = not _is_checkpoint(Path(folder))
+    return Loaded(model or suite.model, suite, Model.of(mlm, tokenizer, machine), zero_shot, methods, stored)
+
+
+def _method(folder: Path) -> str:
+    return read_checkpoint(folder).suite.method.name
 
 
 def _is_checkpoint(folder: Path) -> bool:

@@ -12,8 +12,12 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_dev, load_task
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.metrics.classification import score_predictions
+from pet_mtl.scoring.calibration.fitted import calibration_from
+from pet_mtl.scoring.calibration.plan import plan_calibrations
 from pet_mtl.scoring.loaded import with_verbalizers
+from pet_mtl.scoring.scorer import FloatArray
 from pet_mtl.spec.suite import Suite
+from pet_mtl.spec.task import TaskSpec
 from pet_mtl.verbalize.loaded import Loaded
 from pet_mtl.verbalize.results import Change, Scored, Tried
 from pet_mtl.verbalize.state_cache import StateCache, default_place, model_digest
@@ -67,6 +71,9 @@ class WordTrial:
         self._stamps = stamps(self._watched)  # from before the first score: a file may be saved meanwhile
         cache = StateCache(place or default_place(), model_digest(loaded.model))
         self.trial = Trial(loaded.model, rows, loaded.suite.train.max_length, cache)
+        self.fits = plan_calibrations(loaded.suite, dict.fromkeys(self.files, "auto"), loaded.calibration).fits
+        fitting = {name: rows for name, (_, rows) in self.fits.items()}
+        self.fitting = Trial(loaded.model, fitting, loaded.suite.train.max_length, cache)
 
     def run(self) -> dict[str, Tried]:
         """Score each task's own words and its files."""
@@ -84,14 +91,27 @@ class WordTrial:
         """
         suite = self.loaded.suite
         self.trial.prepare(suite.tasks[name])
-        start, computed = time.perf_counter(), self.trial.computed
+        start, computed = time.perf_counter(), self._computed
         task = (with_verbalizers(suite, {name: file}) if file else suite).tasks[name]
         rows = self.trial.rows[name]
-        predicted = self.trial.log_probs(task).argmax(-1)
+        predicted = self._log_probs(task).argmax(-1)
         score = score_predictions(rows.labels, predicted, task.verbalizer.labels)
         seconds = time.perf_counter() - start
         source = str(file) if file else task.verbalizer.source
-        return Scored(source, task, rows, score, predicted, seconds, cached=self.trial.computed == computed)
+        return Scored(source, task, rows, score, predicted, seconds, cached=self._computed == computed)
+
+    @property
+    def _computed(self) -> int:
+        return self.trial.computed + self.fitting.computed
+
+    def _log_probs(self, task: TaskSpec) -> FloatArray:
+        """Return label log-probabilities `[rows, K]`, calibrated as `score` has them: other words, another bias."""
+        log_probs, own = self.trial.log_probs(task), self.loaded.suite.tasks[task.name].verbalizer
+        if task.name in self.loaded.stored and task.verbalizer.words == own.words:
+            return self.loaded.stored[task.name].apply(log_probs)
+        if task.name not in self.fits:
+            return log_probs
+        return calibration_from(self.fits[task.name][0], self.fitting.log_probs(task)).apply(log_probs)
 
     def _to_watch(self) -> dict[Path, list[str]]:
         """Return the files to watch, those given or the tasks' own, and their tasks."""

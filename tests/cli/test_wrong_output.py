@@ -11,7 +11,7 @@ import pytest
 
 import pet_mtl.atomic
 import pet_mtl.training.run
-from pet_mtl.scoring.loaded import LoadedCheckpoint
+from pet_mtl.scoring.loaded import LoadedModel
 
 Refuse = Callable[..., str]
 IMPOSSIBLE = {
@@ -37,7 +37,7 @@ def test_train_refuses_before_it_reads(
 def test_predict_refuses_before_it_scores(
     refuse: Refuse, checkpoint: Path, monkeypatch: pytest.MonkeyPatch, out: str, words: str
 ) -> None:
-    monkeypatch.delattr(LoadedCheckpoint, "log_probs")
+    monkeypatch.delattr(LoadedModel, "raw_log_probs")
     Path("file").write_text("mine")
     Path("rows.tsv").write_text("1\t好\tnews\n", encoding="utf-8")
     found = refuse("predict", checkpoint, "--data", "topic=rows.tsv", "--out", out)

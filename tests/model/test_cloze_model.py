@@ -76,7 +76,7 @@ def score(model: ClozeModel, prompts: Prompts, plans: list[BatchPlan], tokenizer
 @pytest.mark.parametrize(
     ("family", "attention"), [("bert", "eager"), ("bert", "sdpa"), ("distilbert", "eager"), ("mpnet", "eager")]
 )
-@torch.inference_mode()
+@torch.no_grad()
 def test_scores_equal_the_loops(prompts: Prompts, word_pieces: PieceTokenizer, family: str, attention: str) -> None:
     model = build_model(prompts, word_pieces, family, attention)
     step = 1 if attention == "eager" else 5
@@ -90,7 +90,7 @@ def test_scores_equal_the_loops(prompts: Prompts, word_pieces: PieceTokenizer, f
         torch.testing.assert_close(scores, wanted, rtol=1e-4, atol=1e-4, msg=lambda m, t=form.task: f"{t}: {m}")
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def test_scores_do_not_depend_on_the_batch(prompts: Prompts, word_pieces: PieceTokenizer) -> None:
     model = build_model(prompts, word_pieces)
     alone = score(model, prompts, [BatchPlan(np.array([i]), 40, 1) for i in range(len(prompts))], word_pieces)

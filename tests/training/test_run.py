@@ -18,6 +18,7 @@ from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.metrics.classification import TaskScore
 from pet_mtl.model.backbone import load_masked_lm, load_tokenizer
 from pet_mtl.model.hardware import Machine
+from pet_mtl.scoring import score
 from pet_mtl.scoring.loaded import build_model
 from pet_mtl.scoring.scorer import score_items, score_plans, task_log_probs
 from pet_mtl.spec.suite import Suite, load_suite
@@ -46,8 +47,9 @@ def scores_of(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, np.ndarray]]
         seen.append({name: values.copy() for name, values in log_probs.items()})
         return real(suite, rows, log_probs)
 
-    for module in (trainer, run):
+    for module in (trainer, score):
         monkeypatch.setattr(module, "score_rows", spy)
+    monkeypatch.setattr(run, "calibrate", lambda *_: {})  # tests/training/test_calibrate.py
     return seen
 
 

@@ -1,0 +1,34 @@
+"""What calibration changed, as a table for the terminal."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from pet_mtl.scoring.score import CheckpointScore
+
+
+def calibration_table(score: "CheckpointScore", *, several: bool) -> "Table":
+    """Lay out macro-F1 before and after calibration; `several` models are told apart by their paths."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    title = Text("calibration" + (f"  {score.path}" if several else ""))
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for name in ("task", "kind"):
+        table.add_column(name, overflow="fold")
+    for name in ("macro-F1 before", "after", "difference", "accuracy before", "after"):
+        table.add_column(name, justify="right")
+    for name, calibrated in score.calibrated.items():
+        before, after = calibrated.before, score.tasks[name]
+        table.add_row(
+            Text(name),
+            calibrated.kind,
+            f"{before.macro_f1:.4f}",
+            f"{after.macro_f1:.4f}",
+            f"{after.macro_f1 - before.macro_f1:+.4f}",
+            f"{before.accuracy:.4f}",
+            f"{after.accuracy:.4f}",
+        )
+    return table

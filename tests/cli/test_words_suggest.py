@@ -1,0 +1,118 @@
+"""`pet-mtl words suggest`: from the training rows alone, with gains on held-out ones, into the user's own file."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pet_mtl.spec.verbalizer import read_verbalizer
+from pet_mtl.verbalize.suggest import run as suggest_run
+
+Call = Callable[..., Any]
+Refuse = Callable[..., str]
+COMMENTED = '# mine\nnews  闻   # first\n\nsport  体 育\n"tech art"  科 # last\n'
+
+
+@pytest.fixture
+def suggest(call: Call, suite: Path, tmp_path: Path) -> Call:
+    """Run the command on the toy suite."""
+    return lambda *more: call("words", "suggest", "topic", "--patterns", suite, "--cache", tmp_path / "cache", *more)
+
+
+def test_json(suggest: Call) -> None:
+    ran = suggest("--json", "--most", "3")
+    assert ran.code == 0, ran.err
+    told = ran.json
+    assert {key: told[key] for key in ("task", "zero_shot", "calibration", "written")} == {
+        "task": "topic",
+        "zero_shot": True,
+        "calibration": "prior",
+        "written": None,
+    }
+    assert told["rows"] == {"fitting": 15, "held_out": 15}
+    assert list(told["labels"]) == ["news", "sport", "tech art"]
+    own = {word for label in told["labels"].values() for word in label["words"]}
+    for label in told["labels"].values():
+        assert 1 <= len(label["suggestions"]) <= 3
+        gains = [each["fitting_gain"] for each in label["suggestions"]]
+        assert gains == sorted(gains, reverse=True)
+        for each in label["suggestions"]:
+            assert each["word"] not in own
+            assert each["change"] in ("add", "replace")
+            assert each["gain_ci95"][0] <= each["gain"] <= each["gain_ci95"][1]
+            assert set(each["methods"]) <= {"petal", "automatic", "neighbours"}
+    assert told["proposal"]["words"].keys() == told["labels"].keys()
+    assert suggest("--json", "--most", "3").json == told
+
+
+def test_a_table(suggest: Call) -> None:
+    ran = suggest()
+    assert ran.code == 0, ran.err
+    for word in ("label", "suggestion", "change", "gain on fitting rows", "all changes together", "tech art"):
+        assert word in ran.out
+
+
+def test_only_the_files_of_training_rows_are_read(suggest: Call, suite: Path) -> None:
+    expected = suggest("--json").json
+    (suite.parent / "topic.dev.tsv").unlink()
+    assert suggest("--json").json == expected
+
+
+def test_the_state_of_each_row_is_read_once(suggest: Call) -> None:
+    assert "topic" in suggest("--json").err
+    suggest("--seed", "5")
+    assert len(list(Path("cache").iterdir())) >= 2  # an entry for each number of masks
+
+
+@pytest.mark.parametrize("gain", [0.25, 0.0])
+def test_write_keeps_comments_and_order(suggest: Call, monkeypatch: pytest.MonkeyPatch, gain: float) -> None:
+    real = suggest_run.macro_f1_gain
+    monkeypatch.setattr(suggest_run, "macro_f1_gain", lambda *all_: (gain, real(*all_)[1]))
+    monkeypatch.setattr(suggest_run, "propose", lambda judge, own, ranked: ((ranked[0][0].word,), *own[1:]))
+    file = Path("mine.txt")
+    file.write_text(COMMENTED, encoding="utf-8")
+    ran = suggest("--write", file, "--json")
+    assert ran.code == 0, ran.err
+    text = file.read_text(encoding="utf-8")
+    if not gain:
+        assert ran.json["written"] is None
+        assert "no change gains on the held-out rows: mine.txt stays as it is" in ran.err
+        assert text == COMMENTED
+        return
+    assert ran.json["written"] == "mine.txt"
+    word = ran.json["labels"]["news"]["suggestions"][0]["word"]
+    assert text == COMMENTED.replace("news  闻", f"news  {word}")
+    assert (
+        dict(zip(read_verbalizer(file).labels, map(list, read_verbalizer(file).words), strict=True))
+        == (ran.json["proposal"]["words"])
+    )
+
+
+def test_a_file_that_is_there_gives_the_words_to_start_from(suggest: Call) -> None:
+    Path("mine.txt").write_text('news 新\nsport 体\n"tech art" 科\n', encoding="utf-8")
+    told = suggest("--write", "mine.txt", "--json").json
+    assert told["labels"]["news"]["words"] == ["新"]
+
+
+def test_a_checkpoint(call: Call, checkpoint: Path, trained: Path, tmp_path: Path) -> None:
+    ran = call("words", "suggest", "pair", "--model", checkpoint, "--cache", tmp_path / "cache", "--json")
+    assert ran.code == 0, ran.err
+    assert (ran.json["zero_shot"], ran.json["calibration"]) == (False, "none")  # the run kept none for this task
+    assert "may have been trained on these rows" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nothing"], "words suggest nothing: no task `nothing`"),
+        (["topic", "--write", "words.json"], "words.json: only verbalizer files of pet-mtl's own format"),
+        (["topic", "--write", "other.txt"], "and other.txt the right verbalizer?"),
+        (["topic", "--limit", "4"], "task `topic` has too few training rows to suggest words from"),
+        (["topic", "--data-root", "nowhere"], "nowhere"),
+    ],
+)
+def test_wrong_use(refuse: Refuse, suite: Path, tmp_path: Path, arguments: list[str], words: str) -> None:
+    Path("words.json").write_text('{"a": "x"}', encoding="utf-8")
+    Path("other.txt").write_text("a x\nb y\n", encoding="utf-8")
+    assert words in refuse("words", "suggest", *arguments, "--patterns", suite, "--cache", tmp_path / "cache")

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from pet_mtl.metrics.classification import confusion_matrix
+from pet_mtl.metrics.gain import macro_f1, macro_f1_gain
+
+
+def draw(seed: int, rows: int, labels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    gold, before, after = generator.integers(0, labels, (3, rows))
+    return (
+        gold,
+        np.where(generator.random(rows) < 0.3, gold, before),
+        np.where(generator.random(rows) < 0.6, gold, after),
+    )
+
+
+@pytest.mark.parametrize(("rows", "labels"), [(1, 2), (5, 9), (300, 4)])
+def test_macro_f1_is_scikit_learns(rows: int, labels: int) -> None:
+    gold, predicted, _ = draw(0, rows, labels)
+    expected = f1_score(gold, predicted, average="macro", zero_division=0)
+    assert macro_f1(confusion_matrix(gold, predicted, labels)) == pytest.approx(expected)
+
+
+def test_the_gain_is_the_difference() -> None:
+    gold, before, after = draw(1, 400, 5)
+    gain, (low, high) = macro_f1_gain(gold, before, after, 5)
+    score = {n: f1_score(gold, p, average="macro") for n, p in (("before", before), ("after", after))}
+    assert gain == pytest.approx(score["after"] - score["before"])
+    assert 0 < low < gain < high
+
+
+def test_the_interval_is_that_of_rows_drawn_again() -> None:
+    gold, before, after = draw(2, 80, 3)
+    _, (low, high) = macro_f1_gain(gold, before, after, 3, resamples=2000)
+    generator = np.random.default_rng(3)
+    slow = []
+    for _ in range(600):
+        rows = generator.integers(0, len(gold), len(gold))
+        slow.append(
+            f1_score(gold[rows], after[rows], average="macro") - f1_score(gold[rows], before[rows], average="macro")
+        )
+    np.testing.assert_allclose([low, high], np.quantile(slow, [0.025, 0.975]), atol=0.03)
+
+
+def test_nothing_changed_nothing_gained() -> None:
+    gold, before, _ = draw(4, 50, 3)
+    assert macro_f1_gain(gold, before, before, 3) == (0, (0, 0))
