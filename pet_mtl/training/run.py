@@ -16,7 +16,7 @@ from pet_mtl.model.task_model import ParameterCounts
 from pet_mtl.report.build import report_data
 from pet_mtl.report.page import write_report
 from pet_mtl.resources import bundled_backbone
-from pet_mtl.scoring.calibration.fitted import Calibration, apply_calibrations
+from pet_mtl.scoring.calibration.fitted import apply_calibrations
 from pet_mtl.scoring.loaded import encode_rows
 from pet_mtl.scoring.score import Calibrated, score_calibrated, tasks_json
 from pet_mtl.spec.suite import Suite
@@ -107,9 +107,7 @@ def train(suite: Suite, out: Path, *, resume: bool = False, skip_bad_rows: int =
         trained_on = {name: task.train_keys for name, task in data.items()}
         trainer = Trainer(suite, out, run, accelerator, machine, tokenizer, mlm, prompts, dev, dev_rows, trained_on)
         log_probs = trainer.run(resume)
-        calibration: dict[str, Calibration] = {}
-        if run is not None:
-            calibration = calibrate(suite, data, trainer.score, dev_rows, log_probs)
+        calibration = calibrate(suite, data, trainer.score, dev_rows, log_probs)
         scores, calibrated = score_calibrated(suite, dev_rows, log_probs, calibration)
         if run is not None and calibration:
             summary = {n: {"macro_f1": score.macro_f1, "accuracy": score.accuracy} for n, score in scores.items()}

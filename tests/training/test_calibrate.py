@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.errors import PetMtlError
@@ -49,7 +50,7 @@ def test_auto_keeps_what_helps_on_dev(
         fitted_on.append(len(rows["mood"]))
         return {"mood": log_probs}
 
-    found = calibrate(suite, {"mood": TaskData(train_rows)}, score, dev, {"mood": log_probs})
+    found = calibrate(suite, {"mood": TaskData(train_rows, row_keys(train_rows))}, score, dev, {"mood": log_probs})
     assert ("mood" in found) is kept
     assert fitted_on == ([] if choice == "none" else [1 if choice == "pmi" else 3])
     said = capsys.readouterr().err
