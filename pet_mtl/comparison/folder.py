@@ -33,8 +33,10 @@ def locked(out: Path) -> Iterator[None]:
         file = (out / ".lock").open("a")
     with file:
         lock_file(file, out)
-        yield
-        (out / ".lock").unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            (out / ".lock").unlink(missing_ok=True)
 
 
 def settings_of(

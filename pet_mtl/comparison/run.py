@@ -58,6 +58,8 @@ def compare(request: Request, out: Path) -> Comparison:
     seeds = [suite.train.seed + number for number in range(request.seeds)]
     alone = list(scored) if request.single_task and len(suite.tasks) > 1 else []
     cells = plan_cells(request.variants, request.shots, seeds, alone)
+    if not cells:
+        raise PetMtlError("nothing to do: of all methods, `pet` alone scores without training", where="--shots 0")
     with locked(out):
         keys = {name: row_keys(rows) for name, rows in scored.items()}
         check_settings(out, settings_of(request.variants, data, keys, request.few_shot_steps))
