@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from pet_mtl.cli import data, init, predict, pretrain, score, train, words
+from pet_mtl.cli import compare, data, init, predict, pretrain, score, train, words
 from pet_mtl.errors import PetMtlError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.command("train")(train.train)
 app.command("pretrain")(pretrain.pretrain)
 app.command("score")(score.score)
 app.command("predict")(predict.predict)
+app.command("compare")(compare.compare)
 app.command("init")(init.init)
 app.add_typer(data.app)
 app.add_typer(words.app, name="words")

@@ -1,6 +1,7 @@
 """The report page: one HTML file that needs nothing else, no network and no script."""
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
@@ -35,7 +36,17 @@ def write_report(path: Path, data: ReportData) -> None:
 
 def report_page(data: ReportData) -> Html:
     """Return the whole page."""
-    title = f"{data.title} · {data.mean_macro_f1:.3f} · pet_mtl"
+    sections = [
+        header_section(data),
+        settings_section(data.settings),
+        curves_section(data.tasks),
+        *(task_section(task, position) for position, task in enumerate(data.tasks)),
+    ]
+    return html_page(f"{data.title} · {data.mean_macro_f1:.3f} · pet_mtl", sections, data.created)
+
+
+def html_page(title: str, sections: Sequence[Html], created: str) -> Html:
+    """Return a page of some sections, with the style sheet in it."""
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -45,13 +56,7 @@ def report_page(data: ReportData) -> Html:
         element("title", title),
         element("style", Html(stylesheet())),
     )
-    sections = [
-        header_section(data),
-        settings_section(data.settings),
-        curves_section(data.tasks),
-        *(task_section(task, position) for position, task in enumerate(data.tasks)),
-    ]
-    footer = element("footer", "Written by pet_mtl, ", data.created)
+    footer = element("footer", "Written by pet_mtl, ", created)
     return join(
         Html("<!doctype html>\n"), element("html", head, element("body", element("main", sections, footer)), lang="en")
     )

@@ -41,7 +41,7 @@ class RunFolder:
             path.mkdir(parents=True, exist_ok=True)
             self._lock: TextIO | None = (path / ".lock").open("a")  # not "w": another run's number may stand in it
         try:
-            _lock(self._lock, path)
+            lock_file(self._lock, path)
         except PetMtlError:
             self._lock.close()
             self._lock = None
@@ -124,7 +124,12 @@ def stored_suite(path: Path) -> Suite:
     return read_checkpoint(path / "last").suite
 
 
-def _lock(file: TextIO, path: Path) -> None:
+def lock_file(file: TextIO, path: Path) -> None:
+    """Lock the open lock file of a folder until it is closed.
+
+    Raises:
+        PetMtlError: another run holds it.
+    """
     try:
         import fcntl
     except ImportError:  # Windows: no lock, the rest works

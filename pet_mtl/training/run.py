@@ -2,9 +2,12 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
@@ -43,6 +46,7 @@ class TrainResult:
         seconds: wall time of the whole command.
         method: how its tasks are told apart.
         parameters: how many it works with.
+        predicted: label numbers of the dev rows, in their order, by task.
     """
 
     out: Path
@@ -56,6 +60,7 @@ class TrainResult:
     seconds: float
     method: str
     parameters: ParameterCounts
+    predicted: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -74,13 +79,21 @@ class TrainResult:
         }
 
 
-def train(suite: Suite, out: Path, *, resume: bool = False, skip_bad_rows: int = 0) -> TrainResult:
+def train(
+    suite: Suite,
+    out: Path,
+    *,
+    resume: bool = False,
+    skip_bad_rows: int = 0,
+    data: Mapping[str, TaskData] | None = None,
+) -> TrainResult:
     """Train one model on all tasks of a suite.
 
     Args:
         out: the run's folder; see `RunFolder`.
         resume: go on with the run that is there.
         skip_bad_rows: bad rows that each source may have.
+        data: rows of all tasks, instead of those that the suite names.
 
     Raises:
         PetMtlError: see the parts; all problems of the data come at once, before anything is written.
@@ -97,7 +110,7 @@ def train(suite: Suite, out: Path, *, resume: bool = False, skip_bad_rows: int =
     run = RunFolder(out, resume=resume) if accelerator.is_main_process else None
     try:
         tokenizer, mlm = _load(suite, machine)
-        data = load_suite_data(suite, skip_bad_rows=skip_bad_rows)
+        data = load_suite_data(suite, skip_bad_rows=skip_bad_rows) if data is None else data
         _describe(data)
         prompts = encode_rows(suite, {n: d.train for n, d in data.items()}, tokenizer)
         dev_rows = {name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)}
@@ -109,6 +122,7 @@ def train(suite: Suite, out: Path, *, resume: bool = False, skip_bad_rows: int =
         log_probs = trainer.run(resume)
         calibration = calibrate(suite, data, trainer.score, dev_rows, log_probs)
         scores, calibrated = score_calibrated(suite, dev_rows, log_probs, calibration)
+        calibrated_log_probs = apply_calibrations(log_probs, calibration)
         if run is not None and calibration:
             summary = {n: {"macro_f1": score.macro_f1, "accuracy": score.accuracy} for n, score in scores.items()}
             metrics = {"step": trainer.progress.best_step or trainer.progress.step, "tasks": summary}
@@ -126,6 +140,7 @@ def train(suite: Suite, out: Path, *, resume: bool = False, skip_bad_rows: int =
             seconds=time.monotonic() - started,
             method=suite.method.name,
             parameters=trainer.model.parameter_counts(),
+            predicted={name: of_task.argmax(-1) for name, of_task in calibrated_log_probs.items()},
         )
         if run is not None and dev is not None:
             data_shown = report_data(
@@ -135,7 +150,7 @@ def train(suite: Suite, out: Path, *, resume: bool = False, skip_bad_rows: int =
                 machine,
                 dev,
                 dev_rows,
-                apply_calibrations(log_probs, calibration),
+                calibrated_log_probs,
                 result.scores,
                 run.records(),
                 _facts(result, trainer.progress, machine),

@@ -1,0 +1,95 @@
+"""Train or score one cell, and what is kept of it."""
+
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from pet_mtl.comparison.memory import forget_peak
+from pet_mtl.data.suite_data import TaskData
+from pet_mtl.model.backbone import resolve_model
+from pet_mtl.scoring.calibration.fitted import apply_calibrations
+from pet_mtl.scoring.calibration.plan import plan_calibrations
+from pet_mtl.scoring.loaded import LoadedModel
+from pet_mtl.scoring.score import score_rows
+from pet_mtl.scoring.scorer import Throughput
+from pet_mtl.spec.suite import Suite
+from pet_mtl.training.run import train
+
+
+class CellResult(BaseModel):
+    """What is kept of a finished cell.
+
+    Attributes:
+        macro_f1: on the dev rows, by task.
+        predicted: label numbers of the dev rows, in their order, by task.
+        parameters: as `ParameterCounts.to_json` gives them.
+        rows: training rows.
+        steps: optimizer steps.
+        seconds: wall time; None where the cell was stopped and went on later.
+        samples_per_second: training rows a second; of zero-shot, scored rows.
+        peak_memory_gb: None where it cannot be told from that of earlier cells.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    macro_f1: dict[str, float]
+    predicted: dict[str, list[int]]
+    parameters: dict[str, float]
+    rows: int
+    steps: int
+    seconds: float | None
+    samples_per_second: float
+    peak_memory_gb: float | None
+
+
+def train_cell(suite: Suite, data: Mapping[str, TaskData], folder: Path) -> CellResult:
+    """Train a cell, or go on with it where it was stopped; its weights are removed at the end.
+
+    Raises:
+        Interrupted: the state was saved.
+        RunError: the training failed.
+    """
+    run, measured = folder / "run", forget_peak()
+    resume = (run / "last").exists()
+    if not resume:
+        shutil.rmtree(run, ignore_errors=True)  # stopped before there was a state to go on from
+    done = train(suite, run, resume=resume, data=data)
+    return CellResult(
+        macro_f1={name: score.macro_f1 for name, score in done.scores.items()},
+        predicted={name: of_task.tolist() for name, of_task in done.predicted.items()},
+        parameters=done.parameters.to_json(),
+        rows=sum(len(task.train) for task in data.values()),
+        steps=done.steps,
+        seconds=None if resume else round(done.seconds, 2),
+        samples_per_second=done.samples_per_second,
+        peak_memory_gb=round(done.peak_memory_gb, 3) if measured else None,
+    )
+
+
+def zero_shot_cell(suite: Suite, data: Mapping[str, TaskData]) -> CellResult:
+    """Score the dev rows with the backbone as it is, calibrated as `pet-mtl score MODEL --patterns` does."""
+    measured, started = forget_peak(), time.monotonic()
+    loaded = LoadedModel(resolve_model(suite.model, Path(suite.source).parent), suite)
+    rows = {name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)}
+    choices = {name: suite.tasks[name].calibration for name in rows}
+    plan = plan_calibrations(suite, choices, dict.fromkeys(rows, "prior"))
+    throughput = Throughput()
+    log_probs = loaded.raw_log_probs(rows, throughput=throughput, title="scoring")
+    log_probs = apply_calibrations(log_probs, plan.carry_out(loaded.raw_log_probs))
+    assert loaded.parameters is not None
+    speed: dict[str, Any] = throughput.to_json()
+    return CellResult(
+        macro_f1={name: score.macro_f1 for name, score in score_rows(suite, rows, log_probs).items()},
+        predicted={name: np.argmax(of_task, -1).tolist() for name, of_task in log_probs.items()},
+        parameters=loaded.parameters.to_json(),
+        rows=0,
+        steps=0,
+        seconds=round(time.monotonic() - started, 2),
+        samples_per_second=speed["samples_per_second"],
+        peak_memory_gb=round(loaded.machine.peak_memory_gb(), 3) if measured else None,
+    )

@@ -1,0 +1,130 @@
+"""The folder of a comparison: what belongs to it, and which cells are done."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pet_mtl.atomic import write_errors, write_text
+from pet_mtl.comparison.cell import CellResult
+from pet_mtl.comparison.plan import Cell, Variant, cell_path
+from pet_mtl.data.suite_data import TaskData
+from pet_mtl.errors import PetMtlError
+from pet_mtl.training.outputs import lock_file
+
+SETTINGS = "compare.json"
+RESULT = "result.json"
+
+
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Hold a comparison's folder; made where it is missing.
+
+    Raises:
+        PetMtlError: another comparison is using it; it cannot be written.
+    """
+    with write_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+        file = (out / ".lock").open("a")
+    with file:
+        lock_file(file, out)
+        try:
+            yield
+        finally:
+            (out / ".lock").unlink(missing_ok=True)
+
+
+def settings_of(
+    variants: Sequence[Variant], data: Mapping[str, TaskData], keys: Mapping[str, Any], few_shot_steps: int
+) -> dict[str, Any]:
+    """Return all that the cells' results depend on, as plain values; `keys` are the `row_keys` of dev rows by task."""
+    places = {"tasks": {"__all__": {"verbalizer": {"source", "lines"}}}}
+    parts = {"model", "tasks", "train", "sampling", "method"}
+    return {
+        "few_shot_steps": few_shot_steps,
+        "rows": {
+            name: _digest(task.train_keys, task.train.labels, *((keys[name], task.dev.labels) if task.dev else ()))
+            for name, task in data.items()
+        },
+        "methods": {
+            variant.name: variant.suite.model_dump(mode="json", include=parts, exclude=places) for variant in variants
+        },
+    }
+
+
+def _digest(*arrays: Any) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(array.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def check_settings(out: Path, now: dict[str, Any]) -> None:
+    """Note the settings of a comparison, after checking that the cells which are there were made with the same ones.
+
+    Methods, seeds and shots may be added to a comparison.
+
+    Raises:
+        PetMtlError: the folder holds another comparison.
+    """
+    file = out / SETTINGS
+    methods = dict(now["methods"])
+    if file.is_file():
+        try:
+            then = json.loads(file.read_text(encoding="utf-8"))
+            changed = [key for key in ("few_shot_steps", "rows") if then[key] != now[key]]
+            for name in methods.keys() & then["methods"].keys():
+                changed += _changes(then["methods"][name], methods[name])
+            methods = then["methods"] | methods
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise PetMtlError("damaged", where=str(file), hint="choose another folder with `--out DIR`") from error
+        if changed:
+            raise PetMtlError(
+                f"this is another comparison than the one in the folder: {_listed(changed)} changed",
+                where=str(out),
+                hint="put that back, or choose another folder with `--out DIR`",
+            )
+    write_text(file, json.dumps({**now, "methods": methods}, ensure_ascii=False, indent=1) + "\n")
+
+
+def _changes(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    found = []
+    for key in {**then, **now}:
+        old, new = then.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += [f"{key}.{part}" for part in {**old, **new} if old.get(part) != new.get(part)]
+        elif old != new:
+            found.append(key)
+    return found
+
+
+def _listed(keys: Sequence[str]) -> str:
+    return ", ".join(f"`{key}`" for key in dict.fromkeys(keys))
+
+
+def read_result(out: Path, cell: Cell) -> CellResult | None:
+    """Return what a finished cell found, None where it is not finished.
+
+    Raises:
+        PetMtlError: the file is damaged.
+    """
+    file = cell_path(out, cell) / RESULT
+    if not file.is_file():
+        return None
+    try:
+        return CellResult.model_validate_json(file.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise PetMtlError("damaged", where=str(file), hint="remove it: the cell is then done again") from error
+
+
+def finish(out: Path, cell: Cell, result: CellResult) -> None:
+    """Write a cell's result, which marks it as done, then remove its weights."""
+    folder = cell_path(out, cell)
+    write_text(folder / RESULT, result.model_dump_json() + "\n")
+    for weights in ("checkpoint", "last"):
+        shutil.rmtree(folder / "run" / weights, ignore_errors=True)

@@ -1,0 +1,72 @@
+"""`compare.html`, `compare.md` and `results.json` of a comparison."""
+
+import json
+from pathlib import Path
+
+from pet_mtl.atomic import write_bytes, write_text
+from pet_mtl.comparison.shots_chart import ShotsLine, shots_chart
+from pet_mtl.comparison.statistics import Spread
+from pet_mtl.comparison.summary import Comparison, Entry
+from pet_mtl.comparison.table import html_table, markdown, sheets
+from pet_mtl.report.markup import Html, element
+from pet_mtl.report.overview import colour_of
+from pet_mtl.report.page import html_page
+
+
+def write_pages(out: Path, comparison: Comparison) -> None:
+    """Write the page, the Markdown tables and the figures."""
+    write_text(out / "results.json", json.dumps(comparison.to_json(), ensure_ascii=False, indent=1) + "\n")
+    title = f"# {comparison.suite} on {comparison.model}\n\n"
+    write_text(out / "compare.md", title + "\n".join(map(markdown, sheets(comparison))))
+    write_bytes(out / "compare.html", compare_page(comparison).encode("utf-8", errors="replace"))
+
+
+def compare_page(comparison: Comparison) -> Html:
+    """Return the page: header, learning curves, tables, and what failed."""
+    rows = ", ".join(f"{name} {count:,}" for name, count in comparison.dev_rows.items())
+    facts = [
+        ("methods", ", ".join(comparison.methods)),
+        ("seeds", ", ".join(map(str, comparison.seeds))),
+        ("dev rows", rows),
+    ]
+    header = element(
+        "header",
+        element("p", "pet_mtl compare", class_="overline"),
+        element("h1", comparison.suite),
+        element("p", element("span", comparison.model), element("span", comparison.created), class_="meta"),
+        element("dl", [element("div", element("dt", k), element("dd", v)) for k, v in facts], class_="facts"),
+    )
+    sections = [header, curves(comparison), *map(html_table, sheets(comparison)), failures(comparison)]
+    return html_page(f"{comparison.suite} · compare · pet_mtl", sections, comparison.created)
+
+
+def curves(comparison: Comparison) -> Html:
+    """Return a chart of the mean over the tasks, and one of each task where there are several."""
+    tasks = list(comparison.dev_rows)
+    names = [None, *tasks] if len(tasks) > 1 else tasks
+    charts = [_chart(comparison, name) for name in names]
+    note = "dev macro-F1 over the training rows for each label: mean over the seeds, ± sd"
+    heading = [element("h2", "Learning curves"), element("p", note, class_="note")]
+    return element("section", heading, element("div", charts, class_="charts"), class_="card")
+
+
+def _chart(comparison: Comparison, task: str | None) -> Html:
+    lines = [
+        ShotsLine(
+            method, {e.shots: _score(e, task) for e in comparison.entries if e.method == method}, colour_of(number)
+        )
+        for number, method in enumerate(comparison.methods)
+    ]
+    return shots_chart(task or "Mean of tasks", comparison.shots, [line for line in lines if line.points])
+
+
+def _score(entry: Entry, task: str | None) -> Spread:
+    return entry.mean if task is None else entry.tasks[task]
+
+
+def failures(comparison: Comparison) -> Html:
+    """Return the cells that failed and why, or nothing."""
+    if not comparison.failed:
+        return Html()
+    listed = [element("li", element("b", cell), ": ", reason) for cell, reason in comparison.failed.items()]
+    return element("section", element("h2", "Failed"), element("ul", listed), class_="card")

@@ -1,0 +1,134 @@
+"""What a comparison consists of: its cells, each one training run (or one zero-shot scoring) with its own folder."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pet_mtl.comparison.shots import ALL, Shots
+from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.spec.suite import Suite
+
+RATE = "train.learning_rate"
+EVALUATIONS = 4  # of a few-shot run: an epoch is a step or two
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A method with its options, as in `heads:features=mean`, and the suite that trains it."""
+
+    name: str
+    suite: Suite
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run: `task` is None for all tasks together."""
+
+    variant: str
+    shots: Shots
+    seed: int
+    task: str | None = None
+
+    @property
+    def folder(self) -> str:
+        """Return a folder name that says what the cell is.
+
+        >>> Cell("heads:features=mean", 8, 42).folder, Cell("pet", "all", 42, "tnews").folder
+        ('heads-features=mean.8.seed-42.joint', 'pet.all.seed-42.alone-tnews')
+        """
+        method = re.sub(r"[^\w=.-]", "-", self.variant)
+        return f"{method}.{self.shots}.seed-{self.seed}.{f'alone-{self.task}' if self.task else 'joint'}"
+
+    def __str__(self) -> str:
+        shots = f"{self.shots} rows" + ("" if self.shots == ALL else " a label")
+        return f"{self.variant}, {shots}, seed {self.seed}, {f'{self.task} alone' if self.task else 'all tasks'}"
+
+
+def read_variants(text: str, load: Callable[[str, Sequence[str]], Suite]) -> list[Variant]:
+    """Read the value of `--methods`: names, each with options as in `heads:features=mean:sharing=ple`.
+
+    Args:
+        load: returns the suite for a method and overrides (`key=value`).
+
+    Raises:
+        PetMtlError: a method twice; an option that a method has not.
+    """
+    problems, variants = ProblemList(), {}
+    for part in (part.strip() for part in text.split(",")):
+        name, *options = part.split(":")
+        where = f"--methods {text}"
+        if part in variants:
+            problems.add(f"method `{part}` is named twice", where=where)
+            continue
+        wrong = [
+            option
+            for option in options
+            if "=" not in option or ("." in option.split("=")[0] and RATE + "=" not in option)
+        ]
+        for option in wrong:
+            problems.add(
+                f"`{option}` is no option of a method", where=where, hint=f"for example heads:features=mean:{RATE}=1e-4"
+            )
+        if wrong:
+            continue
+        try:
+            keys = [option if option.startswith(RATE) else f"method.{option}" for option in options]
+            variants[part] = Variant(part, load(name, keys))
+        except PetMtlError as error:
+            for problem in error.problems:
+                if problem not in problems.problems:
+                    problems.problems.append(problem)
+    problems.raise_if_any()
+    return list(variants.values())
+
+
+def plan_cells(
+    variants: Sequence[Variant], shots: Sequence[Shots], seeds: Sequence[int], alone: Sequence[str]
+) -> list[Cell]:
+    """Return all cells, the first seed's of every method before the second's: early tables are fair ones.
+
+    Zero shots train nothing, so one seed is enough; `alone` are the tasks that are trained alone too.
+    """
+    cells = []
+    for number in shots:
+        for index, seed in enumerate(seeds):
+            for variant in variants:
+                if number == 0:
+                    if variant.suite.method.name == "pet" and index == 0:
+                        cells.append(Cell(variant.name, 0, seed))
+                    continue
+                cells += [Cell(variant.name, number, seed, task) for task in (None, *alone)]
+    return sorted(cells, key=lambda cell: cell.seed)
+
+
+def cell_suite(suite: Suite, cell: Cell, rows: Mapping[str, int], few_shot_steps: int) -> Suite:
+    """Return the suite that a cell trains.
+
+    A task alone sees as many of its rows as in joint training, where it is drawn with p ∝ n^temperature.
+
+    Args:
+        rows: training rows of each task of the suite.
+        few_shot_steps: steps of a run on some rows of each label, where epochs would be a handful of steps.
+    """
+    settings, share, passes = suite.train, 1.0, 1.0
+    if cell.task is not None:
+        weights = {name: count**suite.sampling.temperature for name, count in rows.items()}
+        share = weights[cell.task] / sum(weights.values())
+        passes = share * sum(rows.values()) / rows[cell.task]
+    limits = [settings.max_steps, None if cell.shots == ALL else few_shot_steps]
+    known = [limit for limit in limits if limit is not None]
+    steps = max(1, round(min(known) * share)) if known else None
+    epochs, every = settings.epochs * passes, settings.evaluate_every
+    if cell.shots != ALL and steps is not None:
+        epochs, every = float(steps), every or -(-steps // EVALUATIONS)  # an epoch has a step at least: `steps` decides
+    train = settings.model_copy(
+        update={"epochs": epochs, "max_steps": steps, "evaluate_every": every, "seed": cell.seed}
+    )
+    tasks = suite.tasks if cell.task is None else {cell.task: suite.tasks[cell.task]}
+    return suite.model_copy(update={"tasks": tasks, "train": train})
+
+
+def cell_path(out: Path, cell: Cell) -> Path:
+    """Return the folder of a cell."""
+    return out / "cells" / cell.folder

@@ -1,0 +1,194 @@
+"""What the finished cells of a comparison say."""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pet_mtl.comparison.cell import CellResult
+from pet_mtl.comparison.plan import Cell
+from pet_mtl.comparison.shots import ALL, Shots
+from pet_mtl.comparison.statistics import Difference, Labels, Spread, paired_difference
+from pet_mtl.spec.suite import Suite
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One method at one number of shots, over its seeds; costs are medians, None where they could not be measured.
+
+    Attributes:
+        mean: mean macro-F1 over the tasks.
+        tasks: macro-F1 by task.
+        difference: of the mean to the first method at the same shots.
+    """
+
+    method: str
+    shots: Shots
+    mean: Spread
+    tasks: dict[str, Spread]
+    difference: Difference | None
+    parameters: dict[str, float]
+    rows: int
+    steps: int
+    seconds: float | None
+    samples_per_second: float
+    peak_memory_gb: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "method": self.method,
+            "shots": self.shots,
+            "mean_macro_f1": self.mean.to_json(),
+            "tasks": {name: spread.to_json() for name, spread in self.tasks.items()},
+            "difference": self.difference and self.difference.to_json(),
+            "parameters": self.parameters,
+            "rows": self.rows,
+            "steps": self.steps,
+            "seconds": self.seconds,
+            "samples_per_second": self.samples_per_second,
+            "peak_memory_gb": self.peak_memory_gb,
+        }
+
+
+@dataclass(frozen=True)
+class Joining:
+    """One task trained with all others against trained alone; `gain` is joint minus alone."""
+
+    method: str
+    shots: Shots
+    task: str
+    joint: Spread
+    alone: Spread
+    gain: Difference
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "method": self.method,
+            "shots": self.shots,
+            "task": self.task,
+            "joint": self.joint.to_json(),
+            "alone": self.alone.to_json(),
+            "gain": self.gain.to_json(),
+        }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All that tables and page show; `dev_rows` counts by task, `failed` says why cells are missing."""
+
+    suite: str
+    model: str
+    created: str
+    methods: list[str]
+    seeds: list[int]
+    dev_rows: dict[str, int]
+    entries: list[Entry]
+    joining: list[Joining] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def shots(self) -> list[Shots]:
+        return list(dict.fromkeys(entry.shots for entry in self.entries))
+
+    def entry(self, method: str, shots: Shots) -> Entry | None:
+        return next((e for e in self.entries if (e.method, e.shots) == (method, shots)), None)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "suite": self.suite,
+            "model": self.model,
+            "methods": self.methods,
+            "seeds": self.seeds,
+            "dev_rows": self.dev_rows,
+            "entries": [entry.to_json() for entry in self.entries],
+            "single_task": [joining.to_json() for joining in self.joining],
+            "failed": self.failed,
+        }
+
+
+def summarize(
+    suite: Suite,
+    methods: Sequence[str],
+    gold: Mapping[str, Labels],
+    results: Mapping[Cell, CellResult],
+    failed: Mapping[Cell, str],
+) -> Comparison:
+    """Sum up cells; `gold` are the label numbers of the dev rows by task."""
+    groups: dict[tuple[str, Shots, str | None], list[CellResult]] = {}
+    for cell in sorted(results, key=lambda cell: cell.seed):
+        groups.setdefault((cell.variant, cell.shots, cell.task), []).append(results[cell])
+    shots = sorted({cell.shots for cell in results}, key=lambda number: (number == ALL, number))
+    entries, joining = [], []
+    for number in shots:
+        first = groups.get((methods[0], number, None))
+        for method in methods:
+            joint = groups.get((method, number, None))
+            if joint is None:
+                continue
+            difference = None
+            if first is not None and method != methods[0]:
+                difference = paired_difference(gold, _predictions(first, gold), _predictions(joint, gold))
+            entries.append(_entry(method, number, joint, difference))
+            joining += [
+                _joining(method, number, task, joint, alone, gold)
+                for task in gold
+                if (alone := groups.get((method, number, task))) is not None
+            ]
+    return Comparison(
+        suite=suite.name,
+        model=suite.model,
+        created=datetime.datetime.now().strftime("%Y-%m-%d %H:%M"),
+        methods=list(methods),
+        seeds=sorted({cell.seed for cell in results}),
+        dev_rows={name: len(labels) for name, labels in gold.items()},
+        entries=entries,
+        joining=joining,
+        failed={str(cell): reason for cell, reason in failed.items()},
+    )
+
+
+def _predictions(results: Sequence[CellResult], tasks: Mapping[str, Labels]) -> dict[str, list[Labels]]:
+    return {task: [np.asarray(result.predicted[task], np.int64) for result in results] for task in tasks}
+
+
+def _entry(method: str, shots: Shots, results: Sequence[CellResult], difference: Difference | None) -> Entry:
+    first = results[0]
+    return Entry(
+        method=method,
+        shots=shots,
+        mean=Spread(tuple(float(np.mean(list(result.macro_f1.values()))) for result in results)),
+        tasks={task: Spread(tuple(result.macro_f1[task] for result in results)) for task in first.macro_f1},
+        difference=difference,
+        parameters=first.parameters,
+        rows=first.rows,
+        steps=first.steps,
+        seconds=_median([result.seconds for result in results]),
+        samples_per_second=round(float(np.median([result.samples_per_second for result in results])), 1),
+        peak_memory_gb=_median([result.peak_memory_gb for result in results]),
+    )
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return round(float(np.median(known)), 3) if known else None
+
+
+def _joining(
+    method: str,
+    shots: Shots,
+    task: str,
+    joint: Sequence[CellResult],
+    alone: Sequence[CellResult],
+    gold: Mapping[str, Labels],
+) -> Joining:
+    one = {task: gold[task]}
+    return Joining(
+        method=method,
+        shots=shots,
+        task=task,
+        joint=Spread(tuple(result.macro_f1[task] for result in joint)),
+        alone=Spread(tuple(result.macro_f1[task] for result in alone)),
+        gain=paired_difference(one, _predictions(alone, one), _predictions(joint, one)),
+    )

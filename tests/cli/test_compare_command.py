@@ -1,0 +1,34 @@
+"""`pet-mtl compare` from the command line."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Call
+
+
+def test_compare(call: Call, suite: Path) -> None:
+    wanted = ["compare", "--patterns", suite, "--seeds", "1", "--shots", "0,2", "--few-shot-steps", "2", "--out", "out"]
+    ran = call(*wanted, "--methods", "pet,cln", "--single-task", "--json")
+    assert ran.code == 0, ran.err
+    assert [(one["shots"], one["method"]) for one in ran.json["entries"]] == [(0, "pet"), (2, "pet"), (2, "cln")]
+    assert len(ran.json["single_task"]) == 4
+    again = call(*wanted, "--methods", "pet,cln")
+    assert again.code == 0
+    assert "3 of 3 cells are done" in again.err
+    assert "cell 1 of" not in again.err
+    for word in ("Scores", "Costs", "–", "cln"):
+        assert word in again.out
+    assert call(*wanted, "--methods", "pet", "-s", "train.seed=1").code == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--shots", "few"], "`few` is not a number of rows"),
+        (["--methods", "pet,pat"], 'there is no method `"pat"`'),
+        (["--methods", "heads", "--shots", "0"], "nothing to do"),
+    ],
+)
+def test_wrong_values(refuse: Callable[..., str], suite: Path, arguments: list[str], words: str) -> None:
+    assert words in refuse("compare", "--patterns", suite, "--out", "out", *arguments)

@@ -1,0 +1,76 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from pet_mtl.comparison.plan import Cell, cell_suite, plan_cells, read_variants
+from pet_mtl.errors import PetMtlError
+from pet_mtl.spec.suite import Suite, load_suite
+
+
+@pytest.fixture
+def load(suite_file: Path):  # type: ignore[no-untyped-def]
+    def load(method: str, options: Sequence[str]) -> Suite:
+        return load_suite(suite_file, overrides=options, method=method)
+
+    return load
+
+
+def test_methods_carry_options(load) -> None:  # type: ignore[no-untyped-def]
+    found = read_variants("pet, heads:features=mean:train.learning_rate=1e-4,heads", load)
+    assert [variant.name for variant in found] == ["pet", "heads:features=mean:train.learning_rate=1e-4", "heads"]
+    assert found[1].suite.method.model_dump()["features"] == "mean"
+    assert [variant.suite.train.learning_rate for variant in found] == [0.01, 1e-4, 0.01]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("pet,pet", "method `pet` is named twice"),
+        ("pte", 'there is no method `"pte"`'),
+        ("", 'there is no method `""`'),
+        ("heads:mean", "`mean` is no option of a method"),
+        ("heads:train.epochs=9", "`train.epochs=9` is no option of a method"),
+        ("heads:features=men", "`method.features` must be one of"),
+        ("pet:features=mean", "unknown key `features`"),
+    ],
+)
+def test_wrong_methods(load, text: str, words: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(PetMtlError, match=words):
+        read_variants(text, load)
+
+
+def test_cells(load) -> None:  # type: ignore[no-untyped-def]
+    cells = plan_cells(read_variants("pet,heads,cln", load), [0, 8, "all"], [1, 2], ["a", "b"])
+    assert [cell for cell in cells if cell.shots == 0] == [Cell("pet", 0, 1)]
+    assert len(cells) == len({cell.folder for cell in cells}) == 1 + 3 * 2 * 2 * 3
+    assert [cell.seed for cell in cells] == sorted(cell.seed for cell in cells)
+
+
+def test_a_task_alone_sees_as_many_rows_as_jointly(load) -> None:  # type: ignore[no-untyped-def]
+    suite, rows = load("pet", ["train.epochs=4", "sampling.temperature=0.5"]), {"topic": 900, "pair": 100}
+    seen = {task: cell_suite(suite, Cell("pet", "all", 7, task), rows, 100).train.epochs * rows[task] for task in rows}
+    assert seen == pytest.approx({"topic": 4 * 1000 * 0.75, "pair": 4 * 1000 * 0.25})
+    joint = cell_suite(suite, Cell("pet", "all", 7), rows, 100)
+    assert joint == suite.model_copy(update={"train": suite.train.model_copy(update={"seed": 7})})
+    assert list(cell_suite(suite, Cell("pet", "all", 7, "pair"), rows, 100).tasks) == ["pair"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "shots", "task", "steps", "every"),
+    [
+        ([], "all", None, None, None),
+        ([], 8, None, 100, 25),
+        ([], 8, "topic", 50, 13),
+        (["train.max_steps=30"], "all", None, 30, None),
+        (["train.max_steps=30"], 8, None, 30, 8),
+        (["train.max_steps=30"], "all", "topic", 15, None),
+        (["train.max_steps=300", "train.evaluate_every=9"], 8, None, 100, 9),
+        (["train.max_steps=1"], 8, "topic", 1, 1),
+    ],
+)
+def test_steps(load, overrides, shots, task, steps, every) -> None:  # type: ignore[no-untyped-def]
+    train = cell_suite(load("pet", overrides), Cell("pet", shots, 1, task), {"topic": 40, "pair": 40}, 100).train
+    assert (train.max_steps, train.evaluate_every) == (steps, every)
+    if shots != "all":
+        assert train.epochs == steps

@@ -1,0 +1,149 @@
+"""Whole comparisons of toy models: what is done, skipped, gone on with and refused."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pet_mtl.comparison import cell, run
+from pet_mtl.comparison.plan import Variant, read_variants
+from pet_mtl.comparison.run import Request, compare
+from pet_mtl.errors import PetMtlError, RunError
+from pet_mtl.spec.suite import Suite, load_suite
+from pet_mtl.training.interrupt import Interrupted
+
+
+def variants(file: Path, methods: str, *more: str) -> list[Variant]:
+    def load(method: str, options: Sequence[str]) -> Suite:
+        return load_suite(file, overrides=[*more, *options], method=method)
+
+    return read_variants(methods, load)
+
+
+def test_everything_once(suite_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    request = Request(variants(suite_file, "pet,heads:features=mean"), [0, 2, "all"], 2, True, few_shot_steps=2)
+    found = compare(request, out)
+    assert [(entry.shots, entry.method) for entry in found.entries] == [
+        (0, "pet"),
+        (2, "pet"),
+        (2, "heads:features=mean"),
+        ("all", "pet"),
+        ("all", "heads:features=mean"),
+    ]
+    for entry in found.entries:
+        assert set(entry.tasks) == {"topic", "pair"}
+        assert len(entry.mean.values) == (1 if entry.shots == 0 else 2)
+        assert (entry.difference is None) == (entry.method == "pet")
+        assert entry.rows == {0: 0, 2: 10, "all": 40}[entry.shots]
+    assert [entry.steps for entry in found.entries[:3]] == [0, 2, 2]
+    assert found.entries[2].parameters["task_specific_share"] > 0
+    assert {(one.shots, one.method, one.task) for one in found.joining} == {
+        (shots, method, task)
+        for shots in (2, "all")
+        for method in ("pet", "heads:features=mean")
+        for task in ("topic", "pair")
+    }
+    assert json.loads((out / "results.json").read_text(encoding="utf-8")) == found.to_json()
+    page = (out / "compare.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 3
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
+    text = (out / "compare.md").read_text(encoding="utf-8")
+    assert "| 0 | heads:features=mean | – | – |" in text
+    assert not list(out.glob("cells/*/run/checkpoint"))
+
+
+def test_done_cells_are_skipped_and_more_may_be_added(
+    suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, trained = tmp_path / "out", []
+    real = run.train_cell
+    monkeypatch.setattr(
+        run, "train_cell", lambda suite, data, folder: trained.append(folder.name) or real(suite, data, folder)
+    )  # type: ignore[func-returns-value]
+    request = Request(variants(suite_file, "pet"), ["all"], 1)
+    first = compare(request, out)
+    again = compare(request, out)
+    assert trained == ["pet.all.seed-42.joint"]
+    assert replace(again, created="") == replace(first, created="")
+    compare(Request(variants(suite_file, "pet,heads"), ["all"], 2), out)
+    assert sorted(trained) == [f"{m}.all.seed-{s}.joint" for m in ("heads", "pet") for s in (42, 43)]
+
+
+def test_a_stopped_cell_goes_on(suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = Request(variants(suite_file, "pet", "train.evaluate_every=1", "train.epochs=2"), ["all"], 1)
+    whole = compare(request, tmp_path / "whole")
+    out = tmp_path / "out"
+    real = cell.train
+
+    def stopped(*arguments: object, **more: object) -> None:
+        from pet_mtl.training.trainer import Trainer
+
+        with monkeypatch.context() as patch:
+            save = Trainer._save
+
+            def then_stop(trainer: Trainer) -> None:
+                save(trainer)
+                raise Interrupted("stopped")
+
+            patch.setattr(Trainer, "_save", then_stop)
+            real(*arguments, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cell, "train", stopped)
+    with pytest.raises(Interrupted, match="the same command with"):
+        compare(request, out)
+    assert not list(out.glob("cells/*/result.json"))
+    monkeypatch.setattr(cell, "train", real)
+    resumed = compare(request, out)
+    assert resumed.entries[0].tasks == whole.entries[0].tasks
+    assert resumed.entries[0].seconds is None
+
+
+def test_a_failed_cell_stops_no_other(suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = run.train_cell
+
+    def fail(suite: Suite, data: object, folder: Path) -> object:
+        if suite.method.name == "heads":
+            raise RunError("the loss is not a number")
+        return real(suite, data, folder)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(run, "train_cell", fail)
+    found = compare(Request(variants(suite_file, "heads,pet"), ["all"], 1), tmp_path / "out")
+    assert [entry.method for entry in found.entries] == ["pet"]
+    assert found.failed == {"heads, all rows, seed 42, all tasks": "the loss is not a number"}
+    assert "the loss is not a number" in (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")
+    with pytest.raises(RunError, match="no cell succeeded"):
+        compare(Request(variants(suite_file, "heads"), ["all"], 1), tmp_path / "other")
+
+
+def test_another_comparison_is_refused(suite_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    compare(Request(variants(suite_file, "pet"), [0], 1), out)
+    with pytest.raises(PetMtlError, match=r"`train\.learning_rate` changed"):
+        compare(Request(variants(suite_file, "pet", "train.learning_rate=0.1"), [0], 1), out)
+    with pytest.raises(PetMtlError, match="`few_shot_steps` changed"):
+        compare(Request(variants(suite_file, "pet"), [0], 1, few_shot_steps=7), out)
+    rows = suite_file.parent / "pair.dev.tsv"
+    rows.write_text(rows.read_text(encoding="utf-8") + "一\t二\t1\n", encoding="utf-8")
+    with pytest.raises(PetMtlError, match="`rows` changed"):
+        compare(Request(variants(suite_file, "pet"), [0], 1), out)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"methods": 3}'])
+def test_a_damaged_folder_is_a_clear_error(suite_file: Path, tmp_path: Path, content: str) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "compare.json").write_text(content, encoding="utf-8")
+    with pytest.raises(PetMtlError, match="damaged"):
+        compare(Request(variants(suite_file, "pet"), [0], 1), out)
+
+
+def test_tasks_without_dev_rows_cannot_be_compared(suite_file: Path, tmp_path: Path) -> None:
+    file = suite_file
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace(", dev: topic.dev.tsv", "").replace(", dev: pair.dev.tsv", ""), encoding="utf-8")
+    with pytest.raises(PetMtlError, match="no task has dev rows"):
+        compare(Request(variants(file, "pet"), ["all"], 1), tmp_path / "out")

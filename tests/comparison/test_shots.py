@@ -1,0 +1,50 @@
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from pet_mtl.comparison.shots import ALL, choose_rows, few_rows, read_shots
+from pet_mtl.data.keys import row_keys
+from pet_mtl.data.rows import Rows
+from pet_mtl.data.suite_data import TaskData
+from pet_mtl.errors import PetMtlError
+
+LABELS = np.array([0, 1, 2, 2, 1, 0, 2, 2, 0, 2, 2, 1] * 5)
+
+
+@pytest.mark.parametrize("shots", [1, 2, 7, 15, 20, 1000])
+def test_every_label_has_its_rows(shots: int) -> None:
+    rows = choose_rows(LABELS, shots, seed=3)
+    everything = Counter(LABELS.tolist())
+    assert Counter(LABELS[rows].tolist()) == {label: min(shots, count) for label, count in everything.items()}
+    assert rows.tolist() == sorted(set(rows.tolist()))
+
+
+def test_rows_depend_on_seed_and_are_nested() -> None:
+    assert choose_rows(LABELS, 4, 1).tolist() == choose_rows(LABELS, 4, 1).tolist()
+    assert choose_rows(LABELS, 4, 1).tolist() != choose_rows(LABELS, 4, 2).tolist()
+    for seed in range(5):
+        assert set(choose_rows(LABELS, 3, seed).tolist()) < set(choose_rows(LABELS, 8, seed).tolist())
+
+
+def test_dev_rows_stay_and_a_task_gets_the_same_rows_alone() -> None:
+    train = Rows.of({"title": [f"text {k}" for k in range(len(LABELS))]}, labels=LABELS.tolist())
+    task = TaskData(train, row_keys(train), dev=train, notes=["a note"])
+    both, alone = few_rows({"a": task, "b": task}, 2, 5), few_rows({"b": task}, 2, 5)
+    assert both["b"].train.ids.to_pylist() == alone["b"].train.ids.to_pylist()
+    assert both["a"].dev is train
+    assert np.array_equal(both["a"].train_keys, row_keys(both["a"].train))
+    assert few_rows({"a": task}, ALL, 5) == {"a": task}
+
+
+@pytest.mark.parametrize(
+    ("text", "shots"), [("all", [ALL]), ("8", [8]), ("all,128, 8,0", [0, 8, 128, ALL]), ("8,8,08", [8])]
+)
+def test_shots_are_read(text: str, shots: list[int | str]) -> None:
+    assert read_shots(text) == shots
+
+
+@pytest.mark.parametrize("text", ["", "8,", "-1", "1.5", "alle", "８"])
+def test_wrong_shots(text: str) -> None:
+    with pytest.raises(PetMtlError, match="is not a number of rows"):
+        read_shots(text)

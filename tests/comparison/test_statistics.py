@@ -1,0 +1,75 @@
+import statistics
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from pet_mtl.comparison.statistics import Labels, Spread, paired_difference
+
+
+def macro(gold: Labels, predicted: Labels) -> float:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return float(f1_score(gold, predicted, average="macro"))
+
+
+def guesses(gold: Labels, right: float, seeds: int, labels: int, start: int) -> list[Labels]:
+    """Predictions that are right with a probability, and otherwise anything."""
+    draws = [np.random.default_rng(start + seed) for seed in range(seeds)]
+    return [np.where(d.random(len(gold)) < right, gold, d.integers(0, labels, len(gold))) for d in draws]
+
+
+@pytest.mark.parametrize("values", [(0.5, 0.7, 0.9), (0.1, 0.4), (0.2, 0.2, 0.2, 0.8)])
+def test_spread_is_that_of_the_standard_library(values: tuple[float, ...]) -> None:
+    spread = Spread(values)
+    assert spread.mean == pytest.approx(statistics.mean(values))
+    assert spread.median == pytest.approx(statistics.median(values))
+    assert spread.sd == pytest.approx(statistics.stdev(values))
+
+
+def test_one_seed_has_no_sd() -> None:
+    assert Spread((0.5,)).to_json() == {"mean": 0.5, "sd": None, "median": 0.5, "values": [0.5]}
+
+
+def test_against_the_slow_formula() -> None:
+    """Two tasks, seeds of different numbers; resampled row by row with scikit-learn, by the same draws."""
+    generator = np.random.default_rng(0)
+    gold = {"a": generator.integers(0, 3, 30), "b": generator.integers(0, 5, 17)}
+    first = {"a": guesses(gold["a"], 0.3, 2, 3, 1), "b": guesses(gold["b"], 0.3, 2, 5, 2)}
+    other = {"a": guesses(gold["a"], 0.6, 3, 3, 3), "b": guesses(gold["b"], 0.6, 3, 6, 4)}  # a label gold has not
+
+    def difference(rows: dict[str, Labels]) -> float:
+        sides = [
+            np.mean([np.mean([macro(gold[t][rows[t]], p[rows[t]]) for p in side[t]]) for t in gold])
+            for side in (other, first)
+        ]
+        return float(sides[0] - sides[1])
+
+    found = paired_difference(gold, first, other, resamples=50, seed=9)
+    assert found.mean == pytest.approx(difference({t: np.arange(len(labels)) for t, labels in gold.items()}))
+    generator = np.random.default_rng(9)
+    draws = {}
+    for task, labels in gold.items():
+        counts = generator.multinomial(len(labels), np.full(len(labels), 1 / len(labels)), 50)
+        draws[task] = [np.repeat(np.arange(len(labels)), of_draw) for of_draw in counts]
+    slow = [difference({task: of_task[k] for task, of_task in draws.items()}) for k in range(50)]
+    assert [found.low, found.high] == pytest.approx(np.quantile(slow, [0.025, 0.975]).tolist(), abs=1e-6)
+
+
+def test_same_predictions_differ_by_nothing() -> None:
+    gold = {"a": np.array([0, 1, 1, 2])}
+    same = {"a": [np.array([0, 1, 2, 2]), np.array([1, 1, 1, 2])]}
+    found = paired_difference(gold, same, same)
+    assert (found.mean, found.low, found.high, found.clear) == (0.0, 0.0, 0.0, False)
+
+
+def test_pairing_narrows_the_interval_and_order_turns_the_sign() -> None:
+    gold = {"a": np.random.default_rng(1).integers(0, 4, 300)}
+    weak = {"a": guesses(gold["a"], 0.3, 2, 4, 5)}
+    strong = {"a": guesses(gold["a"], 0.8, 2, 4, 7)}
+    up, down = paired_difference(gold, weak, strong), paired_difference(gold, strong, weak)
+    assert up.clear
+    assert up.low > 0
+    assert down.mean == pytest.approx(-up.mean)
+    assert (down.low, down.high) == pytest.approx((-up.high, -up.low))
