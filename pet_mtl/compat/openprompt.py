@@ -1,8 +1,8 @@
 """A task as a live `PromptForClassification` of OpenPrompt, and rows scored by it.
 
-OpenPrompt reads all pieces of a label word at one mask; where every word has one piece, and a label's words are averaged,
-its scores are ours. Templates are read by our parser and texts by our tokenizer, so nothing in them is run and no special
-token is read out of a row.
+OpenPrompt reads all pieces of a label word at one mask; where every word has one piece, and a label's words are
+averaged, its scores are ours. Templates are read by our parser and texts by our tokenizer, so nothing in them is run
+and no special token is read out of a row.
 """
 
 import time
@@ -212,7 +212,7 @@ class _OpenPromptScores(LoadedModel):
             for name, of_task in rows.items():
                 task = self.suite.tasks[name]
                 forms = compile_forms(task, self.tokenizer, self.suite.train.max_length)
-                for difference in differences(task, forms[0]):
+                for difference in dict.fromkeys(found for form in forms for found in differences(task, form)):
                     say(f"warning: {name}: OpenPrompt's scores differ: {difference}")
                 of_forms = []
                 for form in forms:

@@ -1,15 +1,17 @@
 """OpenPrompt's template texts, read by a small parser of our own: OpenPrompt itself runs `eval` on them.
 
-Source: `Template.parse_text` of OpenPrompt 0.1.1. A template is plain text and parts in braces, `{"placeholder": "text_a"}
-It was {"mask"}`; a part ends at the next `}`. White space before a part belongs to it, one space of several is kept.
+Source: `Template.parse_text` of OpenPrompt 0.1.1. A template is plain text and parts in braces,
+`{"placeholder": "text_a"} It was {"mask"}`; a part ends at the next `}`. Of the spaces before a part one is kept.
 """
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
-from pet_mtl.errors import ProblemList
+from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.spec.pattern import MASK_NAME, Field, Literal, Mask, parse_pattern
+from pet_mtl.spec.text_file import read_text_file
 
 PLACEHOLDERS = ("text_a", "text_b")  # the texts of OpenPrompt's `InputExample`; all other fields are its `meta`
 
@@ -80,6 +82,26 @@ def pattern_from_template(text: str) -> str:
     return parse_pattern(pattern).source
 
 
+def patterns_from_file(path: Path) -> list[str]:
+    """Return the templates of a file, one a line, as patterns.
+
+    Raises:
+        PetMtlError: no template, or with every problem of the file, each with its line.
+    """
+    problems, patterns = ProblemList(), []
+    for number, line in enumerate(read_text_file(path).split("\n"), start=1):
+        try:
+            if line.strip():
+                patterns.append(pattern_from_template(line.rstrip()))
+        except PetMtlError as error:
+            for problem in error.problems:
+                problems.add(problem.message, where=f"{path}:{number}", hint=problem.hint)
+    if not patterns and not problems.problems:
+        problems.add("no template", where=str(path), hint=_HINT)
+    problems.raise_if_any()
+    return patterns
+
+
 def template_from_pattern(pattern: str, prefix: str = "") -> str:
     """Return the template that OpenPrompt reads as we read a task's prefix and pattern, part by part.
 
@@ -93,7 +115,7 @@ def template_from_pattern(pattern: str, prefix: str = "") -> str:
                 text = space + text
                 shown = text.removesuffix(" ")  # a space at the end belongs to what follows, as in `compile_pattern`
                 if shown:
-                    body = shown.removeprefix(" ")
+                    body = shown.removeprefix(" ") or shown
                     template += " " * (len(shown) - len(body)) + (_quoted(body) if after_text else _text(body))
                     after_text = True
                 space = " " * (len(text) - len(shown))

@@ -29,10 +29,14 @@ except PetMtlError as error:
 pytestmark = pytest.mark.skipif(bool(REASON), reason=REASON)
 
 FAMILIES = {"wordpiece": "bert", "byte_level": "roberta", "metaspace": "xlm-roberta"}
-WORDS = {
-    "wordpiece": {"0": ["好", "good"], "1": ["坏"], "2": ["新", "Bad", "bad", "b"]},
-    "byte_level": {"0": ["good"], "1": ["bad"], "2": ["news"]},
-    "metaspace": {"0": ["体育", "好"], "1": ["坏"]},
+# words of one piece, by whether a space stands before the mask
+WORDS: dict[tuple[str, bool], dict[str, list[str]]] = {
+    ("wordpiece", False): {"0": ["好", "good"], "1": ["坏"], "2": ["Bad", "bad"]},
+    ("wordpiece", True): {"0": ["good"], "1": ["坏", "b"]},
+    ("byte_level", False): {"0": ["a", "c"], "1": ["b"], "2": ["!"]},
+    ("byte_level", True): {"0": ["good"], "1": ["bad"], "2": ["news"]},
+    ("metaspace", False): {"0": ["体育", "好"], "1": ["good"]},
+    ("metaspace", True): {"0": ["good", "news"], "1": ["is"]},
 }
 TEXTS = ["it is good news", "", "[MASK]", "<mask>", "真的 好 {mask}", "  two  spaces", "不是好的新闻" * 30, "a b c" * 4]
 OTHERS = ["bad news", "x", "", "<sep>", "good", "文化" * 20, "体育" * 10, "?"]
@@ -80,14 +84,12 @@ def rows() -> Rows:
     "patterns",
     [
         ["{one}。{mask}"],
-        ["It was {mask}: {one}", "{text_b} , {one}? {mask} news"],
-        ["{{a}}  {one} }} {{{mask}}}{text_b}  ", " {mask}{one}"],
+        ["{text_b} , {one}? {mask} news", "It was {mask}: {one}"],
+        ["{{a}}  {one} }} {{{mask}}}{text_b}  ", "{text_b}{mask}:{one}"],
     ],
 )
 def test_one_piece_words_score_the_same(make: Make, kind: str, patterns: list[str]) -> None:
-    words = WORDS[kind]
-    if kind == "byte_level" and patterns[0] != "It was {mask}: {one}":
-        words = {"0": ["a"], "1": ["b"], "2": ["!"]}  # " a" is one piece too, whole words are not
+    words = WORDS[kind, " {mask}" in patterns[0]]
     task = toys.make_task(patterns, words, prefix="Topic: ")
     ours, theirs = make(task, kind=kind)
     assert compat.differences(task, compile_forms(task, ours.tokenizer, 32)[0]) == []
