@@ -106,15 +106,24 @@ def test_written_and_read_back(pattern: str) -> None:
     assert parse_pattern(back.rstrip(" ")) == parse_pattern(pattern.rstrip(" "))
 
 
-@given(patterns)
-def test_openprompt_reads_the_same_parts(pattern: str) -> None:
-    """Our parser against OpenPrompt's own, where it is installed, on templates that we wrote."""
+@pytest.fixture(scope="module")
+def openprompt_template() -> Any:
+    """A template of OpenPrompt's own, where it is installed."""
     from pet_mtl.compat.openprompt_import import import_openprompt
 
     try:
-        base: Any = import_openprompt().Template
+        return import_openprompt().Template(tokenizer=None)
     except PetMtlError as error:
         pytest.skip(str(error))
+
+
+@given(patterns)
+def test_openprompt_reads_the_same_parts(openprompt_template: Any, pattern: str) -> None:
+    """Our parser against OpenPrompt's own, on templates that we wrote."""
     template = template_from_pattern(pattern, "P: ")
-    parts = base(tokenizer=None).parse_text(template)
-    assert parse_template(template) == parts
+    assert parse_template(template) == openprompt_template.parse_text(template)
+
+
+def test_openprompt_reads_valid_templates_the_same(openprompt_template: Any) -> None:
+    for template in VALID:
+        assert parse_template(template) == openprompt_template.parse_text(template)
