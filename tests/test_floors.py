@@ -15,7 +15,7 @@ FLOORS = {
     0: {"errors", "text", "resources", "atomic", "console", "spec"},
     1: {"data", "cloze"},
     2: {"model", "objectives", "metrics"},
-    3: {"training", "pretraining", "scoring", "report", "audit", "proposal", "verbalize", "comparison"},
+    3: {"training", "pretraining", "scoring", "report", "audit", "proposal", "verbalize", "comparison", "compat"},
     4: {"cli", "__init__"},
 }
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}

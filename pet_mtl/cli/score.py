@@ -1,6 +1,7 @@
 """`pet-mtl score`."""
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +20,13 @@ from pet_mtl.cli.options import (
     pattern_file,
 )
 from pet_mtl.errors import PetMtlError
+
+
+class Engine(StrEnum):
+    """What computes the scores."""
+
+    PET_MTL = "pet-mtl"
+    OPENPROMPT = "openprompt"
 
 
 def score(
@@ -41,6 +49,7 @@ def score(
     skip_bad_rows: SkipBadRows = 0,
     labels: Annotated[bool, typer.Option("--labels", help="Show precision, recall and F1 of each label.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Refuse rows that a checkpoint was trained on.")] = False,
+    engine: Annotated[Engine, typer.Option(help="What computes the scores.")] = Engine.PET_MTL,
     json_: Json = False,
 ) -> None:
     """Score checkpoints side by side: accuracy, macro-F1 with its 95 % interval, per-label scores."""
@@ -50,9 +59,15 @@ def score(
     from pet_mtl.model.hardware import keep_freed_memory
 
     keep_freed_memory()
+    from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel
     from pet_mtl.scoring.score import score_checkpoints, score_models
     from pet_mtl.spec.suite import load_suite
 
+    of_checkpoint, of_model = LoadedCheckpoint, LoadedModel
+    if engine is Engine.OPENPROMPT:
+        from pet_mtl.compat.openprompt import openprompt_engine
+
+        of_checkpoint, of_model = openprompt_engine()
     rows = by_task("--data", data)
     if patterns is None:
         scores = score_checkpoints(
@@ -63,10 +78,13 @@ def score(
             skip_bad_rows=skip_bad_rows,
             strict=strict,
             calibration=choice,
+            load=of_checkpoint,
         )
     else:
         suite = load_suite(pattern_file(patterns), overrides=override or (), data_root=data_root, verbalizers=files)
-        scores = score_models(checkpoints, suite, data=rows, skip_bad_rows=skip_bad_rows, calibration=choice)
+        scores = score_models(
+            checkpoints, suite, data=rows, skip_bad_rows=skip_bad_rows, calibration=choice, load=of_model
+        )
     if json_:
         typer.echo(json.dumps({"checkpoints": [one.to_json() for one in scores]}, ensure_ascii=False))
         return

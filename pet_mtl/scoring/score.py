@@ -1,6 +1,6 @@
 """What `pet-mtl score` does: checkpoints, or models without training, scored on dev rows or on given files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,7 @@ def score_checkpoints(
     skip_bad_rows: int = 0,
     strict: bool = False,
     calibration: CalibrationChoice | None = None,
+    load: Callable[[Path, Mapping[str, Path]], LoadedModel] = LoadedCheckpoint,
 ) -> list[CheckpointScore]:
     """Score checkpoints on the same rows; all of them and their rows are checked before the first is scored.
 
@@ -107,6 +108,7 @@ def score_checkpoints(
         skip_bad_rows: bad rows that each source may have.
         strict: refuse rows that a checkpoint was trained on.
         calibration: for all tasks, instead of the one that each checkpoint stores.
+        load: what scores a checkpoint's rows; gets its folder and the other label words.
 
     Raises:
         PetMtlError: a checkpoint, a file or a row is not right; with the problems of all checkpoints, each once.
@@ -126,7 +128,7 @@ def score_checkpoints(
             problems |= dict.fromkeys(error.problems)
     if problems:
         raise PetMtlError(list(problems))
-    return [_score(str(folder), LoadedCheckpoint(folder, verbalizers), *work[folder]) for folder in folders]
+    return [_score(str(folder), load(folder, verbalizers), *work[folder]) for folder in folders]
 
 
 def score_models(
@@ -136,6 +138,7 @@ def score_models(
     data: Mapping[str, str] = {},
     skip_bad_rows: int = 0,
     calibration: CalibrationChoice | None = None,
+    load: Callable[[str, Suite], LoadedModel] = LoadedModel,
 ) -> list[CheckpointScore]:
     """Score masked language models on the tasks of a suite without training them on its rows (zero-shot).
 
@@ -144,6 +147,7 @@ def score_models(
         data: rows to score, by task, instead of all tasks' dev rows.
         skip_bad_rows: bad rows that each source may have.
         calibration: for all tasks, instead of what each says; `auto` means `prior`.
+        load: what scores a model's rows.
 
     Raises:
         PetMtlError: a model, a file or a row is not right.
@@ -156,9 +160,7 @@ def score_models(
     rows = _rows(suite, data, skip_bad_rows)
     choices = {name: calibration or suite.tasks[name].calibration for name in rows}
     plan = plan_calibrations(suite, choices, dict.fromkeys(rows, "prior"), skip_bad_rows=skip_bad_rows)
-    return [
-        _score(model, LoadedModel(folder, suite), rows, plan) for model, folder in zip(models, folders, strict=True)
-    ]
+    return [_score(model, load(folder, suite), rows, plan) for model, folder in zip(models, folders, strict=True)]
 
 
 def _rows(suite: Suite, data: Mapping[str, str], skip_bad_rows: int) -> dict[str, Rows]:

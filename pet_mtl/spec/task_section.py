@@ -8,6 +8,7 @@ from typing import Any
 
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.spec.label_lines import LabelEntry
+from pet_mtl.spec.openprompt_template import is_template, pattern_from_template, patterns_from_file
 from pet_mtl.spec.pattern import MASK_NAME, parse_pattern
 from pet_mtl.spec.task import ID_COLUMN, LABEL_COLUMN, TaskSpec
 from pet_mtl.spec.validation import found, name_hint, validate
@@ -36,11 +37,15 @@ def build_task(
     if "name" in section:
         problems.add("unknown key `name`", where=document.where((*key, "name")), hint="the task's name is its key")
     _check_prefix(values.get("prefix"), document, (*key, "prefix"), problems)
+    before_patterns, templates_fine = len(problems.problems), True
+    if "patterns" in values:
+        values["patterns"] = _from_templates(values["patterns"], document, (*key, "patterns"), problems)
+        templates_fine = len(problems.problems) == before_patterns
     columns = values.get("columns")
     columns_fine = "columns" in values and _check_columns(columns, document, (*key, "columns"), problems)
     _check_patterns(values.get("patterns"), columns if columns_fine else None, document, (*key, "patterns"), problems)
     words = _verbalizer(values.get("verbalizer"), verbalizer, document, (*key, "verbalizer"), problems)
-    done = {"name"}
+    done = {"name"} if templates_fine else {"name", "patterns"}
     if words is not None:
         values["verbalizer"] = words
     elif "verbalizer" in values or verbalizer is not None:
@@ -108,6 +113,21 @@ def _check_columns(columns: Any, document: Document, key: Key, problems: Problem
     return len(problems.problems) == before
 
 
+def _from_templates(patterns: Any, document: Document, key: Key, problems: ProblemList) -> Any:
+    """Turn OpenPrompt templates, and `.txt` files of them, into patterns or problems; leave all else as it is."""
+    if isinstance(patterns, list):
+        done = [_from_templates(item, document, (*key, index), problems) for index, item in enumerate(patterns)]
+        return [part for item in done for part in (item if isinstance(item, list) else [item])]
+    try:
+        if isinstance(patterns, str) and re.fullmatch(r"[^{}\n]+\.txt", patterns):
+            return patterns_from_file(_file(patterns, document, key, "template"))
+        return pattern_from_template(patterns) if isinstance(patterns, str) and is_template(patterns) else patterns
+    except PetMtlError as error:
+        for problem in error.problems:
+            problems.add(problem.message, where=problem.where or document.where(key), hint=problem.hint)
+        return []
+
+
 def _check_patterns(
     patterns: Any, columns: dict[str, Any] | None, document: Document, key: Key, problems: ProblemList
 ) -> None:
@@ -152,7 +172,7 @@ def _verbalizer(
         if isinstance(value, dict):
             return _inline_verbalizer(value, document, key)
         if isinstance(value, str) and value:
-            return read_verbalizer(_verbalizer_path(value, document, key))
+            return read_verbalizer(_file(value, document, key, "verbalizer"))
     except PetMtlError as error:
         problems.extend(error)
         return None
@@ -164,8 +184,8 @@ def _verbalizer(
     return None
 
 
-def _verbalizer_path(name: str, document: Document, key: Key) -> Path:
-    """Return the verbalizer file that `name` means, seen from the pattern file's folder."""
+def _file(name: str, document: Document, key: Key, what: str) -> Path:
+    """Return the file that `name` means, seen from the pattern file's folder."""
     raw = Path(document.path).parent / name
     tidy = Path(os.path.normpath(raw))
     try:
@@ -179,7 +199,7 @@ def _verbalizer_path(name: str, document: Document, key: Key) -> Path:
         names = sorted(item.name for item in folder.iterdir() if item.is_file()) if folder.is_dir() else []
         close = name_hint(path.name, names) if names else None
         hint = close if close and close.startswith("did") else "the path is relative to the pattern file"
-        raise PetMtlError(f"verbalizer file `{path}` not found", where=document.where(key), hint=hint)
+        raise PetMtlError(f"{what} file `{path}` not found", where=document.where(key), hint=hint)
     return path
 
 

@@ -181,3 +181,33 @@ def test_another_verbalizer_replaces_the_own_one(tmp_path: Path) -> None:
     file.write_text("a\nc d\n")
     _, problems = build(file=file)
     assert problems == [f'{file}:1: label "a" has no label word\n  hint: write its words behind it: a  WORD']
+
+
+def test_openprompt_templates_are_patterns(tmp_path: Path) -> None:
+    (tmp_path / "t.txt").write_text('{"meta": "title"}？{"mask"}\n\n{"mask"}：{"meta": "title"}\n')
+    both = ['{"meta": "title"} is {"mask"}', "t.txt", "{mask}{title}"]
+    task, problems = build(patterns=both, path=str(tmp_path / "x.yaml"))
+    assert problems == []
+    assert task is not None
+    assert task.patterns == ("{title} is {mask}", "{title}？{mask}", "{mask}：{title}", "{mask}{title}")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "starts"),
+    [
+        ('{"soft"} {"mask"}{"meta": "title"}', ["x.yaml:20: `soft` in the template part"]),
+        ('{"placeholder": "text_a"}{"mask"}', ["x.yaml:20: the pattern uses `{text_a}`, but `columns` has no"]),
+        ("none.txt", ["x.yaml:20: template file `none.txt` not found"]),
+        ("bad.txt", ["bad.txt:1: the template part", "bad.txt:3: no `{mask}`"]),
+        ("empty.txt", ["empty.txt: no template"]),
+    ],
+)
+def test_wrong_templates(pattern: str, starts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bad.txt").write_text('{"mask": open("ran", "w")}\n{"meta": "title"}{"mask"}\nplain\n')
+    Path("empty.txt").write_text("\n")
+    task, problems = build(patterns=[pattern])
+    assert task is None
+    assert len(problems) == len(starts), problems
+    assert all(problem.startswith(start) for problem, start in zip(problems, starts, strict=True)), problems
+    assert not Path("ran").exists()
