@@ -58,7 +58,7 @@ class ClozeModel(TaskModel):
     ) -> None:
         super().__init__()
         self.backbone = backbone
-        self.own: nn.Module | None = parts
+        self.add_module("own", parts)
         self._parts = (parts,)  # in a tuple: it stands below `own`, whatever else does
         self.aggregations = tuple(aggregations)
         used = sorted({piece for form in words for word in form.pieces for piece in word})

@@ -87,3 +87,40 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
     found, wanted = state_of(tmp_path / "run"), state_of(tmp_path / "unbroken")
     assert any(OWN_FILE in name for name in wanted)
     assert_same_state(found, wanted)
+
+
+def test_score_shows_each_pattern_of_tasks_with_several(make: Callable[[str], Suite], tmp_path: Path) -> None:
+    train(make("weighted"), tmp_path / "run")
+    (scored,) = score_checkpoints([tmp_path / "run" / "checkpoint"])
+    tasks = json.loads(json.dumps(scored.to_json()))["tasks"]
+    assert {name for name, task in tasks.items() if "patterns" in task} == {"mood"}
+    patterns = tasks["mood"]["patterns"]
+    assert [one["pattern"] for one in patterns["each"]] == ["{text}。{mask}!", "{mask}：{text}"]
+    values = [one["macro_f1"] for one in patterns["each"]]
+    assert patterns["spread"]["macro_f1"] == pytest.approx(max(values) - min(values))
+
+
+def test_without_training_learned_parts_are_left_out(
+    make: Callable[[str], Suite], suite: Suite, capsys: pytest.CaptureFixture[str]
+) -> None:
+    colour = suite.tasks["colour"].model_copy(update={"patterns": ("{mask}文：{text}",)})
+    plain = suite.model_copy(update={"tasks": {"colour": colour}})
+    soft = make("soft-pieces")
+    soft = soft.model_copy(update={"tasks": {"colour": soft.tasks["colour"]}})
+    (wanted,) = score_models([suite.model], plain)
+    (found,) = score_models([suite.model], soft)
+    assert found.tasks == wanted.tasks
+    assert "colour: without `{soft:…}`, which only training gives" in capsys.readouterr().err
+
+
+def test_other_words_do_not_fit_a_learned_verbalizer(make: Callable[[str], Suite], tmp_path: Path) -> None:
+    words = tmp_path / "words.txt"
+    words.write_text("up  喜\ndown  悲\n", encoding="utf-8")
+    with pytest.raises(PetMtlError, match="what it learned belongs to its own label words"):
+        with_verbalizers(make("weighted"), {"mood": words})
+
+
+def test_another_kind_is_another_run(make: Callable[[str], Suite], tmp_path: Path) -> None:
+    train(make("weighted"), tmp_path / "run")
+    with pytest.raises(PetMtlError, match=r"`tasks\.mood\.verbalizer_kind\.name`"):
+        train(make("soft"), tmp_path / "run", resume=True)
