@@ -110,10 +110,12 @@ class TaskSpec(_Spec):
         """Return, as in the pattern file, what only training gives the task."""
         soft = any(parse_pattern(pattern).soft_pieces for pattern in self.patterns)
         kind, weights = self.verbalizer_kind.name, self.pattern_weights
-        named = [f"verbalizer_kind: {kind}"] * (kind != "manual") + ["pattern_weights: learned"] * (
-            weights == "learned"
-        )
-        return ("{soft:…}",) * soft + tuple(named)
+        parts = {
+            "{soft:…}": soft,
+            f"verbalizer_kind: {kind}": kind != "manual",
+            f"pattern_weights: {weights}": weights in ("learned", "accuracy"),
+        }
+        return tuple(part for part, there in parts.items() if there)
 
     def without_learned_parts(self) -> "TaskSpec":
         """Return the task with its label words and patterns alone."""

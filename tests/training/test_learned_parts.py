@@ -82,7 +82,7 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
         patch.setattr(RunFolder, "log", log)
         with pytest.raises(Interrupted, match="stopped after step 5 of 8"):
             train(make(kind), tmp_path / "run")
-    suite = make(kind) if kind == "soft-pieces" else stored_suite(tmp_path / "run")
+    suite = make(kind) if kind != "prototypical" else stored_suite(tmp_path / "run")
     train(suite, tmp_path / "run", resume=True)
     found, wanted = state_of(tmp_path / "run"), state_of(tmp_path / "unbroken")
     assert any(OWN_FILE in name for name in wanted)

@@ -21,9 +21,9 @@ def label_rows(head: MlmHead, words: LabelWords) -> tuple[Tensor, Tensor]:
             hint="choose another model, or `verbalizer_kind: weighted`",
         )
     weight, bias = head.decoder()
-    pieces, owners = torch.tensor(words.pieces), torch.tensor(words.labels)
+    pieces, owners = torch.tensor(words.pieces, device=weight.device), torch.tensor(words.labels)
     member = torch.nn.functional.one_hot(owners, words.num_labels).T.float()  # [K, W]
     member = member / member.sum(-1, keepdim=True)
-    rows = torch.einsum("kw,wme->kme", member, weight.detach()[pieces].float())
-    biases = torch.zeros(rows.shape[:2]) if bias is None else member @ bias.detach()[pieces].float()
+    rows = torch.einsum("kw,wme->kme", member, weight.detach()[pieces].float().cpu())
+    biases = torch.zeros(rows.shape[:2]) if bias is None else member @ bias.detach()[pieces].float().cpu()
     return rows, biases
