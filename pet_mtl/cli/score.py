@@ -89,12 +89,16 @@ def score(
         typer.echo(json.dumps({"checkpoints": [one.to_json() for one in scores]}, ensure_ascii=False))
         return
     from pet_mtl.report.calibration_table import calibration_table
+    from pet_mtl.report.pattern_table import pattern_table
     from pet_mtl.report.table import per_label_table, print_table, score_table
 
     print_table(score_table([(one.path, one.tasks) for one in scores]))
     for one in scores:
         if one.calibrated:
             print_table(calibration_table(one, several=len(scores) > 1))
+    for one in scores:
+        if one.patterns:
+            print_table(pattern_table(one, several=len(scores) > 1))
     if labels:
         for one in scores:
             for name, task in one.tasks.items():

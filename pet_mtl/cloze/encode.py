@@ -12,10 +12,10 @@ from pet_mtl.cloze.label_words import LabelWords, tokenize_label_words
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.spec.pattern import Field, Literal, Mask, Part, parse_pattern
+from pet_mtl.spec.pattern import Field, Literal, Mask, Part, Soft, parse_pattern
 from pet_mtl.spec.task import TaskSpec
 
-Kind = typing.Literal["special", "prefix", "pattern", "field", "slot"]
+Kind = typing.Literal["special", "prefix", "pattern", "field", "slot", "soft"]
 IntArray = npt.NDArray[np.integer]
 _CHUNK = 1024  # rows at a time: enough for all cores, little memory
 
@@ -39,12 +39,14 @@ class Form:
         task: the task's name.
         pattern: which of the task's patterns, from 0.
         words: the label words as they are written at this pattern's slot.
+        weight: how much it counts in the average of the task's patterns.
     """
 
     task: str
     pattern: int
     words: LabelWords
     parts: tuple[FormPart, ...]
+    weight: float = 1.0
 
     @property
     def constant_length(self) -> int:
@@ -61,8 +63,8 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
     forms = []
     for index, source in enumerate(task.patterns):
         parts, space_at_slot = compile_pattern(task, index, tokenizer)
-        words = tokenize_label_words(task.verbalizer, tokenizer, space_before=space_at_slot, slots=task.slots)
-        form = Form(task.name, index, words, parts)
+        words = tokenize_label_words(task.verbalizer, tokenizer, space_before=space_at_slot, slots=task.word_slots)
+        form = Form(task.name, index, words, parts, task.weight_of(index))
         room = max_length - form.constant_length - words.lengths[-1]
         if room < len(parse_pattern(source).fields):
             raise PetMtlError(
@@ -79,6 +81,7 @@ def compile_pattern(task: TaskSpec, index: int, tokenizer: PieceTokenizer) -> tu
     parts = [FormPart(ids=tuple(tokenizer.start_ids), kind="special")]
     pattern = parse_pattern(task.patterns[index])
     prefix: tuple[Part, ...] = (Literal(task.prefix),) if task.prefix else ()
+    soft = tokenizer.vocab_size + sum(parse_pattern(other).soft_pieces for other in task.patterns[:index])
     space = space_at_slot = False
     for number, part in enumerate((*prefix, *pattern.parts)):
         match part:
@@ -96,6 +99,9 @@ def compile_pattern(task: TaskSpec, index: int, tokenizer: PieceTokenizer) -> tu
             case Mask():
                 parts.append(FormPart(is_slot=True, kind="slot"))
                 space_at_slot, space = space, False
+            case Soft(count=count):  # ids beyond the vocabulary, for each task from its end; see `model.soft_pieces`
+                parts.append(FormPart(ids=tuple(range(soft, soft + count)), kind="soft"))
+                soft += count
     parts.append(FormPart(ids=tuple(tokenizer.end_ids), kind="special"))
     return tuple(parts), space_at_slot
 
@@ -153,8 +159,6 @@ class _Ragged:
 
 
 Columns = dict[tuple[str, str, bool], _Ragged]  # by task, field, and whether a space stands before it
-
-
 CompileTask = Callable[[TaskSpec, PieceTokenizer, int], list[Form]]
 
 
@@ -195,7 +199,8 @@ def encode_forms(
     Args:
         columns: the tokenised columns of `rows`, filled here; given again, nothing is tokenised anew.
     """
-    dtype = np.uint16 if tokenizer.vocab_size <= np.iinfo(np.uint16).max else np.int32
+    highest = max([tokenizer.vocab_size, *(i for form in forms for part in form.parts for i in part.ids)])
+    dtype = np.uint16 if highest <= np.iinfo(np.uint16).max else np.int32
     columns = {} if columns is None else columns
     blocks: list[tuple[int, Rows, IntArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
     for number, form in enumerate(forms):

@@ -69,6 +69,8 @@ def _classes() -> tuple[Any, Any]:
     from openprompt.prompts import ManualTemplate
 
     class Template(ManualTemplate):  # type: ignore[misc]
+        _text: Any
+
         def parse_text(self, text: str) -> list[dict[str, Any]]:
             """Parse without `eval`."""
             return parse_template(text)
@@ -193,6 +195,8 @@ def differences(task: TaskSpec, form: Form) -> list[str]:
     long = sum(len(word) > 1 for word in words)
     if long:
         found.append(f"{long} of {len(words)} label words have several pieces, which it reads at one mask")
+    if task.learned_parts:
+        found.append(f"it knows nothing of {', '.join(task.learned_parts)}")
     if task.aggregation != "mean" and len(words) > form.words.num_labels:
         found.append(f"it averages the words of a label, where the task has `aggregation: {task.aggregation}`")
     return found
@@ -203,7 +207,12 @@ class _OpenPromptScores(LoadedModel):
 
     @torch.inference_mode()
     def raw_log_probs(
-        self, rows: Mapping[str, Rows], *, throughput: Throughput | None = None, title: str = "calibrating"
+        self,
+        rows: Mapping[str, Rows],
+        *,
+        throughput: Throughput | None = None,
+        title: str = "calibrating",
+        by_pattern: dict[str, FloatArray] | None = None,
     ) -> dict[str, FloatArray]:
         """Return the label log-probabilities `[rows, K]` of each task's rows, in their order, without calibration."""
         self.parameters = ParameterCounts(sum(parameter.numel() for parameter in self.mlm.parameters()), 0)
@@ -223,6 +232,8 @@ class _OpenPromptScores(LoadedModel):
                         scores.append(self._score(live, part, throughput if start else None))
                         shown.advance(len(part))
                     of_forms.append(np.concatenate(scores))
+                if by_pattern is not None:
+                    by_pattern[name] = np.stack(of_forms)
                 mean = np.mean(of_forms, axis=0)
                 out[name] = mean - np.logaddexp.reduce(mean, axis=-1, keepdims=True)
         return out

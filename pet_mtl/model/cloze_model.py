@@ -7,7 +7,7 @@ denominator is the same for all of them and is left out; otherwise it is compute
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,10 @@ from pet_mtl.cloze.collate import Batch, FormGroup
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.task_model import TaskModel
+from pet_mtl.model.verbalizers.reader import Reading
+
+if TYPE_CHECKING:
+    from pet_mtl.model.own_parts import OwnParts
 
 Aggregation = Literal["mean", "max", "logsumexp"]
 
@@ -42,11 +46,20 @@ class ClozeModel(TaskModel):
         backbone: the masked language model.
         words: the label words of each form, in the order of `Prompts.forms`.
         aggregations: how each form's word scores become label scores.
+        parts: what the tasks add to it; None: nothing.
     """
 
-    def __init__(self, backbone: Backbone, words: Sequence[LabelWords], aggregations: Sequence[Aggregation]) -> None:
+    def __init__(
+        self,
+        backbone: Backbone,
+        words: Sequence[LabelWords],
+        aggregations: Sequence[Aggregation],
+        parts: "OwnParts | None" = None,
+    ) -> None:
         super().__init__()
         self.backbone = backbone
+        self.add_module("own", parts)
+        self._parts = (parts,)  # in a tuple: it stands below `own`, whatever else does
         self.aggregations = tuple(aggregations)
         used = sorted({piece for form in words for word in form.pieces for piece in word})
         self.register_buffer("piece_ids", torch.tensor(used), persistent=False)
@@ -79,17 +92,38 @@ class ClozeModel(TaskModel):
 
     def states(self, batch: Batch) -> Tensor:
         """Return what the MLM head reads at the slots, `[N, M, E]`."""
-        states: Tensor = self.backbone(batch.input_ids, batch.attention_mask, batch.slots)
+        (parts,) = self._parts
+        states: Tensor
+        if parts is None or parts.soft is None:
+            states = self.backbone(batch.input_ids, batch.attention_mask, batch.slots)
+            return states
+        starts = torch.zeros_like(batch.input_ids[:, 0])
+        for group in batch.groups:
+            for rows in group.prompts.values():
+                starts[rows] = parts.soft.start_of_form[group.form]
+        with parts.soft.placed(batch.input_ids, starts) as input_ids:
+            states = self.backbone(input_ids, batch.attention_mask, batch.slots)
         return states
 
+    def task_parameters(self) -> int:
+        return sum(parameter.numel() for part in self._parts if part for parameter in part.parameters())
+
     def _label_scores(self, group: FormGroup, states: Tensor, logits: Tensor) -> Tensor:
-        prompts, head = group.prompts, self.backbone.head
-        return label_scores(
+        prompts, head, (parts,) = group.prompts, self.backbone.head, self._parts
+        reading = Reading(
             self._tables[group.form],
             lambda length: logits[prompts[length], :length],
             lambda length: head.log_normalizer(states[prompts[length], :length]),
-            self.aggregations[group.form],
+            lambda length: states[prompts[length], :length],
         )
+        how = self.aggregations[group.form]
+        if parts is None:
+            return label_scores(reading.table, reading.logits, reading.normalizer, how)
+        with torch.autocast(states.device.type, enabled=False):  # little to compute: full precision costs nothing
+            scores = parts.scores(group.form, reading)
+        if scores is None:
+            scores = label_scores(reading.table, reading.logits, reading.normalizer, how)
+        return parts.scaled(group.form, scores)
 
 
 def label_scores(

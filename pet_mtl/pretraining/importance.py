@@ -19,6 +19,7 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.task_model import TaskModel
 from pet_mtl.pretraining.pattern_rows import tokenize_field
+from pet_mtl.scoring.learned_parts import refuse_learned_parts
 from pet_mtl.scoring.loaded import LoadedCheckpoint, build_model
 from pet_mtl.scoring.scorer import SCORE_TOKENS, score_items
 
@@ -65,6 +66,7 @@ def mark_important(
             where=str(scorer.folder),
             hint="selective masking reads partial texts in their patterns: give a checkpoint of the method `pet`",
         )
+    refuse_learned_parts(scorer.suite, str(scorer.folder), "selective masking needs a checkpoint without them")
     marked: list[MarkedText] = []
     settings = scorer.suite.train
     all_forms = {

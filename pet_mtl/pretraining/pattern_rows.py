@@ -78,7 +78,7 @@ def _write(
                 new, kind = texts[field][number][: int(kept[field][number])], TEXT
                 field += 1
             else:
-                new, kind = list(part.ids), 0
+                new, kind = [] if part.kind == "soft" else list(part.ids), 0
             ids += new
             kinds += [kind] * len(new)
         pieces.append(ids)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pet_mtl.metrics.classification import TaskScore, confusion_matrix
 
-TokenKind = Literal["special", "prefix", "pattern", "field", "slot"]
+TokenKind = Literal["special", "prefix", "pattern", "field", "slot", "soft"]
 
 
 @dataclass(frozen=True)

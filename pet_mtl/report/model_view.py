@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pet_mtl.report.data import ModelView
 from pet_mtl.report.markup import Html, element, percent
 
-KINDS = ("special", "prefix", "pattern", "field", "slot")
+KINDS = ("special", "prefix", "pattern", "field", "slot", "soft")
 MOST_LABELS = 8
 
 

@@ -74,12 +74,23 @@ class LoadedModel:
         return apply_calibrations(self.raw_log_probs(rows, throughput=throughput, title=title), self.calibration)
 
     def raw_log_probs(
-        self, rows: Mapping[str, Rows], *, throughput: Throughput | None = None, title: str = "calibrating"
+        self,
+        rows: Mapping[str, Rows],
+        *,
+        throughput: Throughput | None = None,
+        title: str = "calibrating",
+        by_pattern: dict[str, FloatArray] | None = None,
     ) -> dict[str, FloatArray]:
-        """Return `log_probs` without calibration."""
+        """Return `log_probs` without calibration; see `score_prompts` for `by_pattern`."""
         prompts = encode_rows(self.suite, rows, self.tokenizer)
         return score_prompts(
-            self.model(prompts), prompts, self.machine, self.tokenizer, throughput=throughput, title=title
+            self.model(prompts),
+            prompts,
+            self.machine,
+            self.tokenizer,
+            throughput=throughput,
+            title=title,
+            by_pattern=by_pattern,
         )
 
 
@@ -149,6 +160,13 @@ def with_verbalizers(suite: Suite, files: Mapping[str, Path]) -> Suite:
                 hint="leave `--verbalizer` out; other label words are for checkpoints of the methods `pet` and `cln`",
             )
         task = require_task(suite, name, f"--verbalizer {name}={file}")
+        if task.verbalizer_kind.name != "manual":
+            raise PetMtlError(
+                f"task `{name}` was trained with `verbalizer_kind: {task.verbalizer_kind.name}`: "
+                "what it learned belongs to its own label words",
+                where=f"--verbalizer {name}={file}",
+                hint="leave `--verbalizer` out, or train with the new words",
+            )
         new = read_verbalizer(file)
         order = {label: index for index, label in enumerate(new.labels)}
         if set(order) != set(task.verbalizer.labels):

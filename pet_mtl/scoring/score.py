@@ -1,7 +1,7 @@
 """What `pet-mtl score` does: checkpoints, or models without training, scored on dev rows or on given files."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from pet_mtl.model.task_model import ParameterCounts
 from pet_mtl.scoring.calibration.fitted import Calibration, Method, apply_calibrations
 from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
 from pet_mtl.scoring.leak_guard import guard_rows
+from pet_mtl.scoring.learned_parts import without_learned_parts
 from pet_mtl.scoring.loaded import (
     LoadedCheckpoint,
     LoadedModel,
@@ -23,6 +24,7 @@ from pet_mtl.scoring.loaded import (
     require_task,
     with_verbalizers,
 )
+from pet_mtl.scoring.patterns import PatternScores, score_patterns
 from pet_mtl.scoring.scorer import FloatArray, Throughput
 from pet_mtl.spec.suite import Suite
 from pet_mtl.spec.task import CalibrationChoice
@@ -59,6 +61,7 @@ class CheckpointScore:
         peak_memory_gb: the most memory that was in use.
         method: how its tasks are told apart.
         parameters: how many it works with.
+        patterns: scores of each pattern, for the tasks with several.
     """
 
     path: str
@@ -69,13 +72,17 @@ class CheckpointScore:
     peak_memory_gb: float
     method: str = "pet"
     parameters: ParameterCounts | None = None
+    patterns: dict[str, PatternScores] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "path": self.path,
             "method": self.method,
             "parameters": self.parameters and self.parameters.to_json(),
-            "tasks": tasks_json(self.tasks, self.calibrated),
+            "tasks": {
+                name: task | ({"patterns": self.patterns[name].to_json()} if name in self.patterns else {})
+                for name, task in tasks_json(self.tasks, self.calibrated).items()
+            },
             "mean_macro_f1": mean_macro_f1(self.tasks.values()),
             **self.throughput.to_json(),
             "peak_memory_gb": round(self.peak_memory_gb, 3),
@@ -156,6 +163,7 @@ def score_models(
         raise PetMtlError(
             f"`method: {suite.method.name}` scores nothing before it is trained", hint="give a checkpoint, or `pet`"
         )
+    suite = without_learned_parts(suite)
     folders = [resolve_model(model) for model in models]
     rows = _rows(suite, data, skip_bad_rows)
     choices = {name: calibration or suite.tasks[name].calibration for name in rows}
@@ -170,7 +178,8 @@ def _rows(suite: Suite, data: Mapping[str, str], skip_bad_rows: int) -> dict[str
 def _score(path: str, loaded: LoadedModel, rows: Mapping[str, Rows], plan: Plan) -> CheckpointScore:
     suite, throughput = loaded.suite, Throughput()
     fitted = plan.carry_out(loaded.raw_log_probs)
-    log_probs = loaded.raw_log_probs(rows, throughput=throughput, title=f"scoring {path}")
+    each: dict[str, FloatArray] = {}
+    log_probs = loaded.raw_log_probs(rows, throughput=throughput, title=f"scoring {path}", by_pattern=each)
     scores, calibrated = score_calibrated(suite, rows, log_probs, fitted)
     return CheckpointScore(
         path=path,
@@ -181,6 +190,7 @@ def _score(path: str, loaded: LoadedModel, rows: Mapping[str, Rows], plan: Plan)
         peak_memory_gb=loaded.machine.peak_memory_gb(),
         method=suite.method.name,
         parameters=loaded.parameters,
+        patterns={} if suite.method.name == "heads" else score_patterns(suite, rows, each),
     )
 
 

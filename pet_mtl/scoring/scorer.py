@@ -98,16 +98,23 @@ def score_prompts(
     *,
     throughput: Throughput | None = None,
     title: str = "scoring",
+    by_pattern: dict[str, FloatArray] | None = None,
 ) -> dict[str, FloatArray]:
-    """Score every prompt under a progress bar; see `task_log_probs` for the result."""
+    """Score every prompt under a progress bar; see `task_log_probs` for the result.
+
+    Args:
+        by_pattern: filled with what `pattern_log_probs` returns.
+    """
     with bar(title, len(prompts)) as shown:
         plans = score_plans(prompts)
         scores = score_items(model, prompts, plans, machine, tokenizer, throughput=throughput, on_batch=shown.advance)
+    if by_pattern is not None:
+        by_pattern |= pattern_log_probs(prompts, scores)
     return task_log_probs(prompts, scores)
 
 
 def task_log_probs(prompts: Prompts, item_scores: FloatArray) -> dict[str, FloatArray]:
-    """Average the patterns of each task.
+    """Average the patterns of each task, by their weights.
 
     Args:
         item_scores: as `score_items` returns them, no item of any task left out.
@@ -116,12 +123,21 @@ def task_log_probs(prompts: Prompts, item_scores: FloatArray) -> dict[str, Float
         For each task with rows, `[rows, K]` log-probabilities, in the order of the rows.
     """
     out = {}
+    for task, each in pattern_log_probs(prompts, item_scores).items():
+        weights = np.array([form.weight for form in prompts.forms if form.task == task], np.float32)
+        mean = each.mean(0) if (weights == weights[0]).all() else np.average(each, axis=0, weights=weights)
+        out[task] = mean - np.logaddexp.reduce(mean, axis=-1, keepdims=True)
+    return out
+
+
+def pattern_log_probs(prompts: Prompts, item_scores: FloatArray) -> dict[str, FloatArray]:
+    """Return `[patterns, rows, K]` log-probabilities for each task with rows; see `task_log_probs`."""
+    out = {}
     for task in dict.fromkeys(form.task for form in prompts.forms):
         forms = [number for number, form in enumerate(prompts.forms) if form.task == task]
         items = np.flatnonzero(np.isin(prompts.form, forms))
         if not len(items):
             continue
         labels = prompts.forms[forms[0]].words.num_labels
-        mean = item_scores[items, :labels].reshape(len(forms), -1, labels).mean(0)
-        out[task] = mean - np.logaddexp.reduce(mean, axis=-1, keepdims=True)
+        out[task] = item_scores[items, :labels].reshape(len(forms), -1, labels)
     return out

@@ -45,6 +45,12 @@ class PetMethod(_Settings):
     """Tasks share everything and differ in their prefix, pattern and label words."""
 
     name: Literal["pet"] = "pet"
+    learning_rate: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="peak rate of learned pieces and verbalizers; null: ten times `train.learning_rate`",
+    )
 
 
 class HeadsMethod(_Settings):

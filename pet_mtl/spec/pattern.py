@@ -1,10 +1,15 @@
-"""Patterns: a text with `{field}` places and one `{mask}`, read by a small parser that never evaluates anything."""
+"""Patterns, read by a small parser that never evaluates anything.
+
+A pattern is a text with `{field}` places, one `{mask}`, and perhaps learned pieces, `{soft:8}`.
+"""
 
 from dataclasses import dataclass
 
 from pet_mtl.errors import ProblemList
 
 MASK_NAME = "mask"
+SOFT_START = "soft:"
+MOST_SOFT = 100
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,14 @@ class Mask:
     """The place of the label word: as many slots as the word has pieces."""
 
 
-Part = Literal | Field | Mask
+@dataclass(frozen=True)
+class Soft:
+    """The place of learned pieces (P-tuning, Liu et al. 2021)."""
+
+    count: int
+
+
+Part = Literal | Field | Mask | Soft
 
 
 @dataclass(frozen=True)
@@ -41,13 +53,19 @@ class Pattern:
         """Return the field names in order of appearance, each once."""
         return tuple(dict.fromkeys(part.name for part in self.parts if isinstance(part, Field)))
 
+    @property
+    def soft_pieces(self) -> int:
+        """Return how many learned pieces it has."""
+        return sum(part.count for part in self.parts if isinstance(part, Soft))
+
 
 def parse_pattern(source: str) -> Pattern:
     """Parse the text of a pattern; `{{` and `}}` are literal braces.
 
     Raises:
         PetMtlError: with every problem of the text: no `{mask}` or several, an empty or unclosed `{`, a lone `}`,
-            a field name that is no name. The problems have no place: the caller knows the file and line.
+            a field name that is no name, `{soft:…}` without a number. The problems have no place: the caller knows the
+            file and line.
 
     >>> parse_pattern("这是一条{mask}新闻：{title}").parts
     (Literal(text='这是一条'), Mask(), Literal(text='新闻：'), Field(name='title'))
@@ -81,6 +99,8 @@ def parse_pattern(source: str) -> Pattern:
             close_literal()
             if name == MASK_NAME:
                 parts.append(Mask())
+            elif name.startswith(SOFT_START):
+                parts.append(_soft(name, source, problems))
             elif _check_name(name, source, problems):
                 parts.append(Field(name))
             position = end + 1
@@ -100,6 +120,21 @@ def parse_pattern(source: str) -> Pattern:
     return Pattern(source, tuple(parts))
 
 
+def without_soft(source: str) -> str:
+    """Return a pattern's text without its learned pieces.
+
+    >>> without_soft("{soft:3}这是{mask}：{{soft:3}}{text}")
+    '这是{mask}：{{soft:3}}{text}'
+    """
+    return "".join(
+        part.text.replace("{", "{{").replace("}", "}}")
+        if isinstance(part, Literal)
+        else f"{{{MASK_NAME if isinstance(part, Mask) else part.name}}}"
+        for part in parse_pattern(source).parts
+        if not isinstance(part, Soft)
+    )
+
+
 def _closing_brace(source: str, start: int) -> int | None:
     """Return the index of the `}` that ends the `{` at `start`, or None when another `{` or the end comes first."""
     for index in range(start + 1, len(source)):
@@ -108,6 +143,18 @@ def _closing_brace(source: str, start: int) -> int | None:
         if source[index] == "{":
             return None
     return None
+
+
+def _soft(name: str, source: str, problems: ProblemList) -> Soft:
+    """Return the learned pieces that `name` means, or add a problem."""
+    digits = name.removeprefix(SOFT_START)
+    count = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 6 else 0
+    if not 1 <= count <= MOST_SOFT:
+        problems.add(
+            f"`{{{name}}}` says no number of learned pieces in the pattern `{source}`",
+            hint=f"write `{{soft:8}}` for eight of them; 1 to {MOST_SOFT} are possible",
+        )
+    return Soft(count)
 
 
 def _check_name(name: str, source: str, problems: ProblemList) -> bool:

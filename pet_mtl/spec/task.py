@@ -1,10 +1,13 @@
 """One classification task as a cloze: its prefix, patterns, label words, columns and data."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
+from pet_mtl.spec.pattern import parse_pattern, without_soft
+from pet_mtl.spec.validation import found
 from pet_mtl.spec.verbalizer import Verbalizer
+from pet_mtl.spec.verbalizer_kind import VerbalizerKind
 
 LABEL_COLUMN = "label"
 ID_COLUMN = "id"
@@ -71,6 +74,54 @@ class TaskSpec(_Spec):
     aggregation: Literal["mean", "max", "logsumexp"] = "mean"
     slots: Literal["exact", "shared"] = "exact"
     calibration: CalibrationChoice = "auto"
+    verbalizer_kind: VerbalizerKind = VerbalizerKind()
+    pattern_weights: Literal["equal", "accuracy", "learned"] | tuple[float, ...] = "equal"
+
+    @field_validator("pattern_weights", mode="before")
+    @classmethod
+    def _check_weights(cls, value: Any) -> Any:
+        if value in ("equal", "accuracy", "learned"):
+            return value
+        numbers = isinstance(value, list | tuple) and all(type(n) in (int, float) and 0 <= n < 1e9 for n in value)
+        if numbers and sum(value):
+            return tuple(map(float, value))
+        raise ValueError(f"must be `equal`, `accuracy`, `learned` or a list of weights, found {found(value)}")
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        weights, kind = self.pattern_weights, self.verbalizer_kind.name
+        if isinstance(weights, tuple) and len(weights) != len(self.patterns):
+            raise ValueError(f"{len(self.patterns)} patterns have {len(weights)} `pattern_weights`")
+        if kind != "manual" and self.aggregation != "mean":
+            raise ValueError(f"`aggregation: {self.aggregation}` is for manual verbalizers, not for `{kind}`")
+        return self
+
+    @property
+    def word_slots(self) -> Literal["exact", "shared"]:
+        """How label words are read: `slots`, but in one prompt where the verbalizer's kind asks for it."""
+        return "shared" if self.verbalizer_kind.one_prompt else self.slots
+
+    def weight_of(self, pattern: int) -> float:
+        """Return how much a pattern counts in the average."""
+        return self.pattern_weights[pattern] if isinstance(self.pattern_weights, tuple) else 1.0
+
+    @property
+    def learned_parts(self) -> tuple[str, ...]:
+        """Return, as in the pattern file, what only training gives the task."""
+        soft = any(parse_pattern(pattern).soft_pieces for pattern in self.patterns)
+        kind, weights = self.verbalizer_kind.name, self.pattern_weights
+        parts = {
+            "{soft:…}": soft,
+            f"verbalizer_kind: {kind}": kind != "manual",
+            f"pattern_weights: {weights}": weights in ("learned", "accuracy"),
+        }
+        return tuple(part for part, there in parts.items() if there)
+
+    def without_learned_parts(self) -> "TaskSpec":
+        """Return the task with its label words and patterns alone."""
+        weights = self.pattern_weights if isinstance(self.pattern_weights, tuple) else "equal"
+        plain = {"patterns": tuple(map(without_soft, self.patterns)), "pattern_weights": weights}
+        return self.model_copy(update={**plain, "verbalizer_kind": VerbalizerKind()})
 
     @property
     def fields(self) -> tuple[str, ...]:

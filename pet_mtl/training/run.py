@@ -26,6 +26,8 @@ from pet_mtl.spec.suite import Suite
 from pet_mtl.training.calibrate import calibrate
 from pet_mtl.training.checkpoint import add_calibration
 from pet_mtl.training.outputs import RunFolder
+from pet_mtl.training.pattern_accuracy import weigh_patterns
+from pet_mtl.training.prior_filter import filter_words
 from pet_mtl.training.state import Progress
 from pet_mtl.training.trainer import Trainer
 
@@ -112,6 +114,7 @@ def train(
         tokenizer, mlm = _load(suite, machine)
         data = load_suite_data(suite, skip_bad_rows=skip_bad_rows) if data is None else data
         _describe(data)
+        suite = weigh_patterns(filter_words(suite, data, mlm, tokenizer, machine), data, mlm, tokenizer, machine)
         prompts = encode_rows(suite, {n: d.train for n, d in data.items()}, tokenizer)
         dev_rows = {name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)}
         dev = encode_rows(suite, dev_rows, tokenizer) if dev_rows else None

@@ -10,6 +10,7 @@ from pet_mtl.model.backbone import check_length, load_masked_lm, load_tokenizer,
 from pet_mtl.model.hardware import Machine
 from pet_mtl.resources import bundled_pattern_file
 from pet_mtl.scoring.calibration.fitted import Calibration, Method
+from pet_mtl.scoring.learned_parts import refuse_learned_parts, without_learned_parts
 from pet_mtl.scoring.loaded import valid_calibration, with_verbalizers
 from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.training.checkpoint import MANIFEST, read_checkpoint
@@ -77,11 +78,16 @@ def load(
             where=folder,
             hint="try label words with a checkpoint of `--method pet`, or with a backbone",
         )
+    zero_shot = not _is_checkpoint(Path(folder))
+    if zero_shot:
+        suite = without_learned_parts(suite)
+    else:
+        for each in (suite, read_checkpoint(Path(folder)).suite):
+            refuse_learned_parts(each, folder, "try label words with a backbone, or with a checkpoint without them")
     machine = Machine.choose(suite.train.precision, suite.train.attention)
     tokenizer = PieceTokenizer(load_tokenizer(folder))
     mlm = load_masked_lm(folder, attention=machine.attention.value)
     check_length(mlm, suite.train.max_length)
-    zero_shot = not _is_checkpoint(Path(folder))
     return Loaded(model or suite.model, suite, Model.of(mlm, tokenizer, machine), zero_shot, methods, stored)
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pet_mtl.errors import PetMtlError
-from pet_mtl.spec.pattern import Field, Literal, Mask, Part, parse_pattern
+from pet_mtl.spec.pattern import Field, Literal, Mask, Part, Soft, parse_pattern, without_soft
 
 VALID = [
     ("{mask}", (Mask(),)),
@@ -19,6 +19,9 @@ VALID = [
     ("[MASK] [SEP]{mask}", (Literal("[MASK] [SEP]"), Mask())),
     ("{mask}\n{text_a}", (Mask(), Literal("\n"), Field("text_a"))),
     ("{mask}{t}{t}", (Mask(), Field("t"), Field("t"))),
+    ("{soft:8}{mask}", (Soft(8), Mask())),
+    ("{soft:1}a{soft:100}{soft:2}{mask}", (Soft(1), Literal("a"), Soft(100), Soft(2), Mask())),
+    ("{{soft:8}}{soft}{mask}", (Literal("{soft:8}"), Field("soft"), Mask())),
 ]
 INVALID = [
     ("", "no `{mask}`", "where the label word goes"),
@@ -38,6 +41,14 @@ INVALID = [
     ("{mask}{a.b}", "`{a.b}` is not a field name", "letters"),
     ("{mask}{a!r}", "`{a!r}` is not a field name", "letters"),
     ("{mask}{a:>3}", "`{a:>3}` is not a field name", "letters"),
+    ("{mask}{soft:0}", "`{soft:0}` says no number of learned pieces", "`{soft:8}`"),
+    ("{mask}{soft:101}", "`{soft:101}` says no number of learned pieces", "1 to 100"),
+    ("{mask}{soft:}", "`{soft:}` says no number", "`{soft:8}`"),
+    ("{mask}{soft:-1}", "`{soft:-1}` says no number", "`{soft:8}`"),
+    ("{mask}{soft: 8}", "`{soft: 8}` says no number", "`{soft:8}`"),
+    ("{mask}{soft:８}", "`{soft:８}` says no number", "`{soft:8}`"),
+    ("{mask}{soft:many}", "`{soft:many}` says no number", "`{soft:8}`"),
+    ("{soft:8}{title}", "no `{mask}`", "where the label word goes"),
     ("{mask}{__import__('os')}", "is not a field name", "letters"),
 ]
 
@@ -68,6 +79,13 @@ def test_fields_are_distinct_and_in_order() -> None:
     assert parse_pattern("{b}{mask}{a}{b}").fields == ("b", "a")
 
 
+def test_learned_pieces_are_counted_and_taken_out() -> None:
+    source = "{soft:3}a {{b}}{soft:2}{mask}{t}"
+    assert parse_pattern(source).soft_pieces == 5
+    assert without_soft(source) == "a {{b}}{mask}{t}"
+    assert without_soft("{mask}：{t}") == "{mask}：{t}"
+
+
 def rebuild(parts: tuple[Part, ...]) -> str:
     def text(part: Part) -> str:
         match part:
@@ -77,6 +95,8 @@ def rebuild(parts: tuple[Part, ...]) -> str:
                 return f"{{{name}}}"
             case Mask():
                 return "{mask}"
+            case Soft(count):
+                return f"{{soft:{count}}}"
 
     return "".join(map(text, parts))
 
@@ -90,7 +110,9 @@ def test_arbitrary_text_parses_or_is_refused(source: str) -> None:
     assert rebuild(pattern.parts) == source
 
 
-PIECES = st.sampled_from(["{mask}", "{", "}", "{{", "}}", "{title}", "{文本}", "好", " ", "a", "[MASK]", "\n"])
+PIECES = st.sampled_from(
+    ["{mask}", "{", "}", "{{", "}}", "{title}", "{文本}", "好", " ", "a", "[MASK]", "\n", "{soft:3}"]
+)
 
 
 @given(st.lists(PIECES, max_size=12).map("".join))

@@ -123,6 +123,38 @@ PROBLEMS: list[tuple[dict[str, Any], list[str]]] = [
     ({"aggregation": "sum"}, ["x.yaml:60: `tasks.tnews.aggregation` must be one of"]),
     ({"pattern": "x"}, ["x.yaml:60: unknown key `pattern`\n  hint: did you mean `patterns`?"]),
     ({"name": "x"}, ["x.yaml:60: unknown key `name`"]),
+    (
+        {"verbalizer_kind": "wieghted"},
+        ["x.yaml:60: `tasks.tnews.verbalizer_kind.name` must be one of `manual`, `weighted`"],
+    ),
+    ({"verbalizer_kind": 3}, ["x.yaml:60: `tasks.tnews.verbalizer_kind` must be"]),
+    ({"verbalizer_kind": ["soft"]}, ["x.yaml:60: `tasks.tnews.verbalizer_kind` must be"]),
+    ({"verbalizer_kind": {"name": "soft", "kep": 1}}, ["x.yaml:61: unknown key `kep`\n  hint: did you mean `keep`?"]),
+    (
+        {"verbalizer_kind": {"name": "knowledgeable", "keep": 0}},
+        ["x.yaml:61: `tasks.tnews.verbalizer_kind.keep` must be above 0"],
+    ),
+    (
+        {"verbalizer_kind": {"name": "weighted", "keep": 0.3}},
+        ["x.yaml:60: `tasks.tnews.verbalizer_kind`: `keep` is an option of `knowledgeable`, not of `weighted`"],
+    ),
+    (
+        {"verbalizer_kind": {"name": "prototypical", "size": 6.5}},
+        ["x.yaml:61: `tasks.tnews.verbalizer_kind.size` must be a whole number"],
+    ),
+    (
+        {"verbalizer_kind": "soft", "aggregation": "max"},
+        ["x.yaml:1: `tasks.tnews`: `aggregation: max` is for manual verbalizers, not for `soft`"],
+    ),
+    (
+        {"pattern_weights": "acuracy"},
+        ["x.yaml:60: `tasks.tnews.pattern_weights`: must be `equal`, `accuracy`, `learned` or a list of weights"],
+    ),
+    ({"pattern_weights": [1, -1]}, ["x.yaml:60: `tasks.tnews.pattern_weights`: must be `equal`"]),
+    ({"pattern_weights": [0, 0]}, ["x.yaml:60: `tasks.tnews.pattern_weights`: must be `equal`"]),
+    ({"pattern_weights": [1, 2, 3]}, ["x.yaml:1: `tasks.tnews`: 2 patterns have 3 `pattern_weights`"]),
+    ({"patterns": "{mask}{soft:x}{title}"}, ["x.yaml:20: `{soft:x}` says no number of learned pieces"]),
+    ({"patterns": "{mask}{soft:8}"}, ["x.yaml:20: no field in the pattern"]),
 ]
 
 

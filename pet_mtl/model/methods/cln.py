@@ -13,6 +13,7 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.cloze_model import Aggregation, ClozeModel
 from pet_mtl.model.conditional_norm import ConditionalNorms
+from pet_mtl.model.own_parts import OwnParts, build_own_parts
 from pet_mtl.spec.method import ClnMethod
 from pet_mtl.spec.suite import Suite
 from pet_mtl.spec.task import TaskSpec
@@ -34,7 +35,8 @@ def build(mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> "Con
     aggregations = [suite.tasks[form.task].aggregation for form in forms]
     task_of_form = [names.index(form.task) for form in forms]
     backbone = Backbone(mlm, attention)
-    model = ConditionalModel(backbone, words, aggregations, task_of_form, len(names), suite.method.size)
+    parts = build_own_parts(backbone, forms, list(suite.tasks.values()))
+    model = ConditionalModel(backbone, words, aggregations, task_of_form, len(names), suite.method.size, parts)
     model.own_rate = suite.method.learning_rate
     return model
 
@@ -42,9 +44,9 @@ def build(mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> "Con
 class _Own(nn.Module):
     """What no backbone has: a vector for each task, and what it does to the norms."""
 
-    def __init__(self, tasks: nn.Embedding, norms: ConditionalNorms) -> None:
+    def __init__(self, tasks: nn.Embedding, norms: ConditionalNorms, parts: OwnParts | None) -> None:
         super().__init__()
-        self.tasks, self.norms = tasks, norms
+        self.tasks, self.norms, self.parts = tasks, norms, parts
         # AdamW moves all of W alike, so γ' and β' move by the rate times Σ |c|: with N(0, 1) training fell apart
         nn.init.uniform_(tasks.weight, -0.05, 0.05)
 
@@ -56,6 +58,7 @@ class ConditionalModel(ClozeModel):
         task_of_form: the task of each of `Prompts.forms`.
         tasks: number of tasks.
         size: numbers that stand for a task.
+        parts: what the tasks add to any cloze model.
     """
 
     def __init__(
@@ -66,10 +69,11 @@ class ConditionalModel(ClozeModel):
         task_of_form: Sequence[int],
         tasks: int,
         size: int,
+        parts: OwnParts | None = None,
     ) -> None:
-        super().__init__(backbone, words, aggregations)
+        super().__init__(backbone, words, aggregations, parts)
         self.task_of_form = tuple(task_of_form)
-        self.own = _Own(nn.Embedding(tasks, size), ConditionalNorms(backbone, size))
+        self.own = _Own(nn.Embedding(tasks, size), ConditionalNorms(backbone, size), parts)
 
     def states(self, batch: Batch) -> Tensor:
         tasks = torch.zeros(len(batch.input_ids), dtype=torch.long, device=batch.input_ids.device)
@@ -81,4 +85,4 @@ class ConditionalModel(ClozeModel):
             return super().states(batch)
 
     def task_parameters(self) -> int:
-        return self.own.tasks.weight.numel()
+        return super().task_parameters() + self.own.tasks.weight.numel()

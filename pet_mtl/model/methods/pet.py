@@ -6,8 +6,11 @@ from typing import Any
 from pet_mtl.cloze.encode import CompileTask, Form, compile_forms
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.cloze_model import ClozeModel
+from pet_mtl.model.own_parts import build_own_parts
 from pet_mtl.spec.method import PetMethod
 from pet_mtl.spec.suite import Suite
+
+_FASTER = 10  # learned pieces and verbalizers move far
 
 
 def compiler(method: PetMethod) -> CompileTask:
@@ -18,4 +21,10 @@ def build(mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> Cloz
     """Put the label words of a suite on a masked language model."""
     words = [form.words for form in forms]
     aggregations = [suite.tasks[form.task].aggregation for form in forms]
-    return ClozeModel(Backbone(mlm, attention), words, aggregations)
+    backbone = Backbone(mlm, attention)
+    parts = build_own_parts(backbone, forms, list(suite.tasks.values()))
+    model = ClozeModel(backbone, words, aggregations, parts)
+    if parts is not None:
+        assert isinstance(suite.method, PetMethod)
+        model.own_rate = suite.method.learning_rate or min(1.0, _FASTER * suite.train.learning_rate)
+    return model

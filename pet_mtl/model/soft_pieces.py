@@ -1,0 +1,65 @@
+"""Learned pieces in patterns: P-tuning's prompt embeddings (Liu et al. 2021), learned directly, without an LSTM.
+
+The compiled pattern has ids beyond the vocabulary in their places; here they are replaced by the embeddings.
+"""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pet_mtl.cloze.encode import Form
+
+
+class SoftPieces(nn.Module):
+    """The learned pieces of all tasks; a task's own start from random pieces of the vocabulary.
+
+    Args:
+        mlm: the masked language model, whose embeddings stay as they are.
+        forms: all compiled patterns of all tasks.
+
+    Attributes:
+        pieces: `[S, E]`, task by task.
+    """
+
+    def __init__(self, mlm: Any, forms: Sequence[Form]) -> None:
+        super().__init__()
+        ids = [soft_ids(form) for form in forms]
+        self.first = min(i for of_form in ids for i in of_form)
+        counts: dict[str, int] = {}
+        for form, of_form in zip(forms, ids, strict=True):
+            counts[form.task] = max(counts.get(form.task, 0), *(i - self.first + 1 for i in of_form), 0)
+        self.start = {task: sum(list(counts.values())[:place]) for place, task in enumerate(counts)}
+        self.start_of_form = [self.start[form.task] for form in forms]
+        table = mlm.get_input_embeddings()
+        self._table = (table,)  # in a tuple: it is the backbone's
+        drawn = torch.randint(len(table.weight), (sum(counts.values()),))
+        self.pieces = nn.Parameter(table.weight.detach()[drawn].clone())
+        self._stand_in = int(mlm.config.pad_token_id == 0)  # any piece but padding, which RoBERTa gives no position
+
+    @contextlib.contextmanager
+    def placed(self, input_ids: Tensor, starts: Tensor) -> Iterator[Tensor]:
+        """Give ids `[N, L]` to run the model on, which reads the learned pieces in their places while entered.
+
+        Args:
+            input_ids: `[N, L]` as collated.
+            starts: `[N]` for each row, where its task's pieces start.
+        """
+        rows, columns = (input_ids >= self.first).nonzero(as_tuple=True)
+        pieces = self.pieces[starts[rows] + input_ids[rows, columns] - self.first]
+
+        def put(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+            return output.index_put((rows, columns), pieces.to(output.dtype))
+
+        hook = self._table[0].register_forward_hook(put)
+        try:
+            yield input_ids.masked_fill(input_ids >= self.first, self._stand_in)
+        finally:
+            hook.remove()
+
+
+def soft_ids(form: Form) -> list[int]:
+    """Return the ids that stand for learned pieces in a compiled pattern."""
+    return [i for part in form.parts if part.kind == "soft" for i in part.ids]

@@ -1,0 +1,27 @@
+"""The scores of each pattern, as a table for the terminal."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from pet_mtl.scoring.score import CheckpointScore
+
+
+def pattern_table(score: "CheckpointScore", *, several: bool) -> "Table":
+    """Lay out each pattern's scores without calibration; `several` models are told apart by their paths."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    title = Text("patterns" + (f"  {score.path}" if several else ""))
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    for name in ("task", "pattern"):
+        table.add_column(name, overflow="fold")
+    for name in ("macro-F1", "accuracy"):
+        table.add_column(name, justify="right")
+    for name, task in score.patterns.items():
+        for pattern, one in zip(task.patterns, task.scores, strict=True):
+            table.add_row(Text(name), Text(pattern), f"{one.macro_f1:.4f}", f"{one.accuracy:.4f}")
+        table.add_row(Text(name), "spread", f"{task.spread('macro_f1'):.4f}", f"{task.spread('accuracy'):.4f}")
+    return table

@@ -1,0 +1,81 @@
+"""`verbalizer_kind: knowledgeable`: words that a task's texts make unlikely are dropped before the first step.
+
+The contextualised prior of KPT (Hu et al. 2022): a label word's probability among all label words of its task, averaged
+over rows whose labels are not looked at; of each label's words the likelier share `keep` stays.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pet_mtl.cloze.encode import Form, compile_pattern, encode_forms
+from pet_mtl.cloze.label_words import LabelWords
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.console import say
+from pet_mtl.data.rows import Rows
+from pet_mtl.data.suite_data import TaskData
+from pet_mtl.model.backbone import Backbone
+from pet_mtl.model.cloze_model import ClozeModel
+from pet_mtl.model.hardware import Machine
+from pet_mtl.scoring.calibration.prior import fitting_rows
+from pet_mtl.scoring.scorer import score_items, score_plans
+from pet_mtl.spec.suite import Suite
+from pet_mtl.spec.task import TaskSpec
+from pet_mtl.spec.verbalizer_kind import VerbalizerKind
+
+
+def filter_words(
+    suite: Suite, data: Mapping[str, TaskData], mlm: Any, tokenizer: PieceTokenizer, machine: Machine
+) -> Suite:
+    """Return the suite with fewer label words where a task is `knowledgeable`, which makes it `weighted`."""
+    tasks = dict(suite.tasks)
+    for name, task in suite.tasks.items():
+        if task.verbalizer_kind.name != "knowledgeable":
+            continue
+        rows = fitting_rows(data[name].unlabelled or data[name].train, suite.train.seed)
+        priors = word_priors(task, rows, mlm, tokenizer, machine, suite.train.max_length)
+        words = kept_words(task.verbalizer.words, priors, task.verbalizer_kind.keep)
+        before, after = (sum(map(len, of_label)) for of_label in (task.verbalizer.words, words))
+        say(f"{name}: {after} of {before} label words stay, by their prior on {len(rows)} rows")
+        verbalizer = task.verbalizer.model_copy(update={"words": words})
+        weighted = VerbalizerKind(name="weighted")
+        tasks[name] = task.model_copy(update={"verbalizer": verbalizer, "verbalizer_kind": weighted})
+    return suite.model_copy(update={"tasks": tasks})
+
+
+def word_priors(
+    task: TaskSpec, rows: Rows, mlm: Any, tokenizer: PieceTokenizer, machine: Machine, max_length: int
+) -> npt.NDArray[np.float64]:
+    """Return the prior of each label word, `[W]`, label by label; every word is read as if it were a label."""
+    task = task.without_learned_parts()
+    texts = [word for of_label in task.verbalizer.words for word in of_label]
+    forms = []
+    for index in range(len(task.patterns)):
+        parts, space = compile_pattern(task, index, tokenizer)
+        pieces = tuple(map(tuple, tokenizer.encode(texts, space_before=space)))
+        forms.append(Form(task.name, index, LabelWords(pieces, tuple(range(len(texts))), len(texts)), parts))
+    prompts = encode_forms(forms, {task.name: rows}, tokenizer, max_length)
+    model = ClozeModel(Backbone(mlm, machine.attention.value), [form.words for form in forms], ["mean"] * len(forms))
+    log_probs = score_items(model.to(machine.device), prompts, score_plans(prompts), machine, tokenizer)
+    priors: npt.NDArray[np.float64] = np.exp(log_probs.astype(np.float64)).mean(0)
+    return priors
+
+
+def kept_words(
+    words: tuple[tuple[str, ...], ...], priors: npt.NDArray[np.float64], keep: float
+) -> tuple[tuple[str, ...], ...]:
+    """Return each label's words in their order, without the less likely ones; one word always stays.
+
+    >>> kept_words((("a", "b", "c"), ("d",)), np.array([0.1, 0.3, 0.2, 0.4]), keep=0.5)
+    (('b', 'c'), ('d',))
+    """
+    kept, start = [], 0
+    for of_label in words:
+        own = priors[start : start + len(of_label)]
+        start += len(of_label)
+        best = np.argsort(-own, kind="stable")[: math.ceil(keep * len(of_label))]
+        kept.append(tuple(of_label[number] for number in np.sort(best)))
+    return tuple(kept)

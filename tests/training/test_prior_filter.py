@@ -1,0 +1,59 @@
+"""The prior filter against one forward pass for each row, pattern and word."""
+
+import numpy as np
+import pytest
+import torch
+
+from pet_mtl.cloze.encode import encode_suite
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.data.suite_data import load_suite_data
+from pet_mtl.model.backbone import load_masked_lm, load_tokenizer
+from pet_mtl.model.hardware import Machine
+from pet_mtl.spec.suite import Suite
+from pet_mtl.spec.verbalizer_kind import VerbalizerKind
+from pet_mtl.training.prior_filter import filter_words, kept_words, word_priors
+
+WORDS = (("喜", "同喜", "天", "地"), ("悲伤",))
+
+
+def knowing(suite: Suite, keep: float = 0.5) -> Suite:
+    mood = suite.tasks["mood"]
+    verbalizer = mood.verbalizer.model_copy(update={"words": WORDS})
+    kind = VerbalizerKind(name="knowledgeable", keep=keep)
+    changed = mood.model_copy(update={"verbalizer": verbalizer, "verbalizer_kind": kind})
+    return suite.model_copy(update={"tasks": {**suite.tasks, "mood": changed}})
+
+
+def test_the_likelier_half_stays(suite: Suite) -> None:
+    suite = knowing(suite)
+    tokenizer, mlm = PieceTokenizer(load_tokenizer(suite.model)), load_masked_lm(suite.model)
+    machine, data = Machine.choose("fp32", "eager", torch.device("cpu")), load_suite_data(suite)
+    task, rows = suite.tasks["mood"], data["mood"].train
+    texts = [word for words in WORDS for word in words]
+    wanted = np.zeros(len(texts))
+    bare = task.model_copy(update={"verbalizer_kind": VerbalizerKind()})
+    prompts = encode_suite({"mood": bare}, {"mood": rows}, tokenizer, suite.train.max_length)
+    with torch.no_grad():
+        for item in range(len(prompts)):
+            ids, at = prompts.ids[prompts.starts[item] : prompts.starts[item + 1]].tolist(), int(prompts.slot_at[item])
+            scores = []
+            for word in tokenizer.encode(texts):
+                row = torch.tensor([[*ids[:at], *[tokenizer.mask_id] * len(word), *ids[at:]]])
+                log_probs = mlm(input_ids=row).logits[0].log_softmax(-1)
+                scores.append(np.mean([log_probs[at + j, piece].item() for j, piece in enumerate(word)]))
+            wanted += np.exp(scores) / np.exp(scores).sum() / len(prompts)
+    priors = word_priors(task, rows, mlm, tokenizer, machine, suite.train.max_length)
+    np.testing.assert_allclose(priors, wanted, rtol=1e-3, atol=1e-5)
+    filtered = filter_words(suite, data, mlm, tokenizer, machine)
+    assert filtered.tasks["mood"].verbalizer.words == kept_words(WORDS, wanted, 0.5)
+    assert [len(words) for words in filtered.tasks["mood"].verbalizer.words] == [2, 1]
+    assert filtered.tasks["mood"].verbalizer_kind.name == "weighted"
+    assert filtered.tasks["colour"] == suite.tasks["colour"]
+    assert filter_words(filtered, data, mlm, tokenizer, machine) == filtered  # a resumed run filters nothing twice
+
+
+@pytest.mark.parametrize(
+    ("keep", "wanted"), [(1.0, WORDS), (0.75, (("同喜", "天", "地"), ("悲伤",))), (0.01, (("天",), ("悲伤",)))]
+)
+def test_the_share_that_stays(keep: float, wanted: tuple[tuple[str, ...], ...]) -> None:
+    assert kept_words(WORDS, np.array([0.1, 0.2, 0.4, 0.15, 0.15]), keep) == wanted
