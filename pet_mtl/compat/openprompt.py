@@ -77,7 +77,7 @@ def _classes() -> tuple[Any, Any]:
 
         def safe_on_text_set(self) -> None:
             """Parse a new text; OpenPrompt's own would take the next text unparsed once one was refused."""
-            self._text = self.parse_text(self._text)
+            self._text: Any = self.parse_text(self._text)
 
     class Wrapper(MLMTokenizerWrapper):  # type: ignore[misc]
         special_tokens_maps: Mapping[str, str] = {}  # `<mask>` as a row's text is text

@@ -20,14 +20,18 @@ _NEEDS = ("openprompt", "rouge", "tensorboardX", "yacs")  # it imports the other
 INSTALL = f"install it: pip install openprompt=={VERSION} {' '.join(_NEEDS[1:])}"
 
 
+def missing_packages() -> list[str]:
+    """Return which of the packages that OpenPrompt takes are not installed."""
+    return [name for name in _NEEDS if name not in sys.modules and importlib.util.find_spec(name) is None]
+
+
 def import_openprompt() -> Any:
     """Return the package `openprompt`.
 
     Raises:
         PetMtlError: it is not installed, or another version is.
     """
-    missing = [name for name in _NEEDS if name not in sys.modules and importlib.util.find_spec(name) is None]
-    if missing:
+    if missing := missing_packages():
         raise PetMtlError(f"`{'`, `'.join(missing)}` not installed", hint=INSTALL)
     from importlib.metadata import version
 

@@ -1,6 +1,5 @@
 """`pet-mtl score --engine openprompt`."""
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,7 @@ import pytest
 from pet_mtl.compat import openprompt_import
 
 Call = Callable[..., Any]
-installed = pytest.mark.skipif(
-    importlib.util.find_spec("openprompt") is None, reason="openprompt is not installed: " + openprompt_import.INSTALL
-)
+installed = pytest.mark.skipif(bool(openprompt_import.missing_packages()), reason=openprompt_import.INSTALL)
 
 
 @installed

@@ -11,7 +11,7 @@ import toys
 
 from pet_mtl.cloze.encode import compile_forms
 from pet_mtl.compat import openprompt as compat
-from pet_mtl.compat.openprompt_import import import_openprompt
+from pet_mtl.compat.openprompt_import import INSTALL, import_openprompt, missing_packages
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.loaded import LoadedModel
@@ -21,12 +21,7 @@ from pet_mtl.spec.settings import SamplingSettings, TrainSettings
 from pet_mtl.spec.suite import Suite
 from pet_mtl.spec.task import TaskSpec
 
-try:
-    import_openprompt()
-    REASON = ""
-except PetMtlError as error:
-    REASON = str(error)
-pytestmark = pytest.mark.skipif(bool(REASON), reason=REASON)
+pytestmark = pytest.mark.skipif(bool(missing_packages()), reason=INSTALL)
 
 FAMILIES = {"wordpiece": "bert", "byte_level": "roberta", "metaspace": "xlm-roberta"}
 # words of one piece, by whether a space stands before the mask

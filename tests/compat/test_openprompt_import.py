@@ -1,6 +1,5 @@
 """Importing OpenPrompt: only when asked for, nothing of what it needs left behind, a clear word where it is missing."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +9,7 @@ import pytest
 from pet_mtl.compat import openprompt_import
 from pet_mtl.errors import PetMtlError
 
-installed = pytest.mark.skipif(
-    importlib.util.find_spec("openprompt") is None, reason="openprompt is not installed: " + openprompt_import.INSTALL
-)
+installed = pytest.mark.skipif(bool(openprompt_import.missing_packages()), reason=openprompt_import.INSTALL)
 
 
 def python(code: str) -> str:

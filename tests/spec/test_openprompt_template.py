@@ -109,12 +109,11 @@ def test_written_and_read_back(pattern: str) -> None:
 @pytest.fixture(scope="module")
 def openprompt_template() -> Any:
     """A template of OpenPrompt's own, where it is installed."""
-    from pet_mtl.compat.openprompt_import import import_openprompt
+    from pet_mtl.compat.openprompt_import import INSTALL, import_openprompt, missing_packages
 
-    try:
-        return import_openprompt().Template(tokenizer=None)
-    except PetMtlError as error:
-        pytest.skip(str(error))
+    if missing_packages():
+        pytest.skip(INSTALL)
+    return import_openprompt().Template(tokenizer=None)
 
 
 @given(patterns)
