@@ -1,6 +1,6 @@
 """Measure pet-mtl beside OpenPrompt: the same backbone, rows, pattern and label words, on the same machine.
 
-    python benchmarks/openprompt_pair.py --openprompt-python openprompt-env/bin/python --rows TNEWS_train.csv
+    python benchmarks/openprompt_pair.py --openprompt-python openprompt-env/bin/python --rows TNEWS.csv --model BERT
 
 `openprompt-env` is an environment of its own, since OpenPrompt needs an old transformers; benchmarks/README.md tells
 how to make it. Each run is a fresh process, and the two systems take turns, so that a machine whose speed changes from
@@ -46,9 +46,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--openprompt-python", required=True, metavar="PATH", help="Python that has OpenPrompt")
     parser.add_argument("--rows", required=True, type=Path, metavar="FILE", help="`id text label`, tab-separated")
-    parser.add_argument(
-        "--model", default="zh-mini", help="embedded backbone or folder of a BERT masked language model"
-    )
+    parser.add_argument("--model", required=True, help="folder of a BERT masked language model with a `vocab.txt`")
     parser.add_argument("--limit", type=int, default=640, help="rows for OpenPrompt")
     parser.add_argument(
         "--our-limit", type=int, default=16000, help="rows for pet-mtl, which needs more for the same time"
