@@ -84,7 +84,7 @@ class Machine:
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision.value == "bf16")
 
     def pieces(self, tokens: int) -> int:
-        """Return in how many pieces so many tokens are computed: on a CPU large ones gain nothing and take memory."""
+        """Return in how many pieces so many tokens are computed: on a CPU large ones gain little and take memory."""
         return max(1, round(tokens / CPU_PIECE)) if self.device.type == "cpu" else 1
 
     def __str__(self) -> str:
