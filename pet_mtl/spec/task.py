@@ -92,7 +92,7 @@ class TaskSpec(_Spec):
         weights, kind = self.pattern_weights, self.verbalizer_kind.name
         if isinstance(weights, tuple) and len(weights) != len(self.patterns):
             raise ValueError(f"{len(self.patterns)} patterns have {len(weights)} `pattern_weights`")
-        if kind != "manual" and self.aggregation != "mean":
+        if kind not in ("manual", "automatic") and self.aggregation != "mean":
             raise ValueError(f"`aggregation: {self.aggregation}` is for manual verbalizers, not for `{kind}`")
         return self
 

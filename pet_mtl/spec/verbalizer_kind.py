@@ -4,7 +4,8 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-KindName = Literal["manual", "weighted", "knowledgeable", "soft", "prototypical"]
+KindName = Literal["manual", "weighted", "knowledgeable", "soft", "prototypical", "automatic"]
+SearchMethod = Literal["all", "petal", "automatic", "neighbours"]
 
 
 class VerbalizerKind(BaseModel):
@@ -19,6 +20,8 @@ class VerbalizerKind(BaseModel):
     name: KindName = "manual"
     keep: float = Field(default=0.5, gt=0, le=1, description="knowledgeable: share of a label's words that stay")
     size: int = Field(default=64, ge=1, le=4096, description="prototypical: numbers of a prototype")
+    words: int = Field(default=3, ge=1, le=100, description="automatic: words of a label up to which some are added")
+    method: SearchMethod = Field(default="all", description="automatic: which of `words suggest` finds them")
 
     @model_validator(mode="before")
     @classmethod
@@ -27,7 +30,8 @@ class VerbalizerKind(BaseModel):
 
     @model_validator(mode="after")
     def _options_fit(self) -> Self:
-        for option, kind in (("keep", "knowledgeable"), ("size", "prototypical")):
+        owners = {"keep": "knowledgeable", "size": "prototypical", "words": "automatic", "method": "automatic"}
+        for option, kind in owners.items():
             if option in self.model_fields_set and self.name != kind and getattr(self, option) != _default(option):
                 raise ValueError(f"`{option}` is an option of `{kind}`, not of `{self.name}`")
         return self

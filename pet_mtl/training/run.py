@@ -23,6 +23,7 @@ from pet_mtl.scoring.calibration.fitted import apply_calibrations
 from pet_mtl.scoring.loaded import encode_rows
 from pet_mtl.scoring.score import Calibrated, score_calibrated, tasks_json
 from pet_mtl.spec.suite import Suite
+from pet_mtl.training.automatic_words import find_words
 from pet_mtl.training.calibrate import calibrate
 from pet_mtl.training.checkpoint import add_calibration
 from pet_mtl.training.outputs import RunFolder
@@ -114,6 +115,7 @@ def train(
         tokenizer, mlm = _load(suite, machine)
         data = load_suite_data(suite, skip_bad_rows=skip_bad_rows) if data is None else data
         _describe(data)
+        suite = find_words(suite, data, mlm, tokenizer, machine, out / "last" if resume else None)
         suite = weigh_patterns(filter_words(suite, data, mlm, tokenizer, machine), data, mlm, tokenizer, machine)
         prompts = encode_rows(suite, {n: d.train for n, d in data.items()}, tokenizer)
         dev_rows = {name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)}

@@ -9,6 +9,7 @@ measured on the held-out part. Dev and test rows are never read.
 - `petal`       ranked by the likelihood ratio between the label's rows and the others
 - `automatic`   ranked by LM-BFF's search, one label at a time
 - `neighbours`  ranked by nearness to the label's words in the embedding space
+- `search`      all of these, for one task
 - `rank`        the methods' best words, each with its gain as one more word or in place of the others
 - `propose`     one change after the other, as long as the fitting rows gain
 - `write`       a verbalizer file changed, comments and order kept

@@ -8,13 +8,14 @@ from pet_mtl.verbalize.suggest.rank import Change, Suggestion, changed
 LEAST_GAIN = 0.002  # of macro-F1 on the fitting rows; less is chance
 
 
-def propose(judge: Judge, own: Words, ranked: Sequence[Sequence[Suggestion]]) -> Words:
+def propose(judge: Judge, own: Words, ranked: Sequence[Sequence[Suggestion]], most: int | None = None) -> Words:
     """Return the label words after all changes.
 
     Args:
         judge: of the fitting rows.
         own: the label words as they are.
         ranked: for each label, the words that may be added to its words or replace them.
+        most: words of a label up to which some are added; None for any number.
     """
     words = own
     while True:
@@ -22,7 +23,8 @@ def propose(judge: Judge, own: Words, ranked: Sequence[Sequence[Suggestion]]) ->
         best, best_words = judge.macro_f1(scores) + LEAST_GAIN, words
         taken = {word for of_label in words for word in of_label}
         for label, suggestions in enumerate(ranked):
-            changes: tuple[Change, ...] = ("add", "replace")
+            full = most is not None and len(words[label]) >= most
+            changes: tuple[Change, ...] = ("replace",) if full else ("add", "replace")
             tried = [
                 changed(words, label, each.word, change)
                 for each in suggestions

@@ -1,5 +1,6 @@
 """The methods' best words, each with what it gains: ranked on the fitting rows, measured on the held-out ones."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +12,7 @@ from pet_mtl.scoring.scorer import FloatArray
 from pet_mtl.verbalize.suggest.judge import Judge, Words
 
 PER_METHOD = 10  # words of each method and group that are judged for a label
+MOST = 8  # suggestions for each label
 Change = Literal["add", "replace"]
 
 
@@ -23,7 +25,7 @@ class Suggestion:
         methods: those that found it, and its rank with each within its group, from 1.
         change: one more word of the label, or in place of its words, whichever is better on the fitting rows.
         fitting_gain: of macro-F1 on the fitting rows; the ranking.
-        gain: of macro-F1 on the held-out rows: what to expect.
+        gain: of macro-F1 on the held-out rows: what to expect; NaN without such rows.
         interval: 95 %, of `gain`.
     """
 
@@ -54,7 +56,7 @@ def rank(
     fitting = judge.fitting_part()
     scores, scores_fitting = judge.all_scores(own), fitting.all_scores(own)
     before, base = judge.predict(scores)[judge.fitting :], fitting.macro_f1(scores_fitting)
-    gold = judge.gold[judge.fitting :]
+    gold, unknown = judge.gold[judge.fitting :], (math.nan, (math.nan, math.nan))
     ranked = []
     for label in range(len(own)):
         found = _found(methods, label, groups)
@@ -70,7 +72,8 @@ def rank(
             gain, change = best[word]
             after = scores.copy()
             after[..., label] = judge.label_scores(changed(own, label, word, change)[label])
-            held_out, interval = macro_f1_gain(gold, before, judge.predict(after)[judge.fitting :], len(own))
+            predicted = judge.predict(after)[judge.fitting :]
+            held_out, interval = macro_f1_gain(gold, before, predicted, len(own)) if len(gold) else unknown
             suggestions.append(Suggestion(word, found[word], change, gain, held_out, interval))
         ranked.append(suggestions)
     return ranked

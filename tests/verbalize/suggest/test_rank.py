@@ -82,3 +82,10 @@ def test_the_proposal_goes_on_while_the_fitting_rows_gain() -> None:
 
 def test_without_suggestions_nothing_changes() -> None:
     assert propose(make().fitting_part(), OWN, [[], []]) == OWN
+
+
+def test_the_proposal_adds_words_up_to_a_number() -> None:
+    ranked = rank(make(), OWN, methods(), [range(2, 8)], 6)
+    words = propose(make().fitting_part(), OWN, ranked, most=1)
+    assert [len(of_label) for of_label in words] == [1, 1]
+    assert words != OWN
