@@ -5,7 +5,7 @@
 The tasks are those of `patterns/tianchi.yaml`, and DIR holds the contest's files. Two parts, for each seed:
 
 - zero-shot, calibrated as `pet-mtl score MODEL --patterns` does: the hand-written words (`verbalizers/`), those that
-  `words suggest` proposes from SHOTS training rows a label, and from up to 2,000 training rows of a task.
+  `words suggest` proposes from SHOTS training rows a label, and from MANY training rows of a task.
 - few-shot: all tasks trained together on SHOTS rows a label for STEPS steps; macro-F1 after the last step, without
   calibration. With the hand-written words; with those suggested from these rows; both with learned weights
   (`weighted`); and with `verbalizer_kind: automatic`.
@@ -40,7 +40,7 @@ from pet_mtl.training.run import train
 from pet_mtl.verbalize.loaded import load
 from pet_mtl.verbalize.suggest.run import suggest
 
-HAND, FEW, MANY = "hand-written", "suggested from few rows", "suggested from 2,000 rows"
+HAND, FEW, MANY = "hand-written", "suggested from few rows", "suggested from many rows"
 ZERO_SHOT = {name: (name, "manual") for name in (HAND, FEW, MANY)}
 FEW_SHOT = {  # the words, and the kind of verbalizer that they are trained with
     HAND: (HAND, "manual"),
@@ -57,7 +57,7 @@ class Benchmark:
 
     def __init__(self, chosen: argparse.Namespace) -> None:
         self.chosen, self.file = chosen, chosen.out / "label_words.json"
-        names = ("model", "shots", "steps", "batch_tokens", "dev_limit")
+        names = ("model", "shots", "many", "steps", "batch_tokens", "dev_limit")
         settings = {name: getattr(chosen, name) for name in names}
         self.results: dict[str, Any] = {"settings": settings, "words": {}, "cells": {}}
         if self.file.is_file():
@@ -113,7 +113,8 @@ class Benchmark:
         if key not in self.results["words"]:
             loaded = load(self.pattern_file, self.chosen.model, data_root=self.chosen.data_root)
             data = self.few(seed) if words == FEW else self.data
-            found = suggest(loaded, name, seed=seed, rows=data[name].train, place=self.chosen.out / "slot_states")
+            place = self.chosen.out / "slot_states"
+            found = suggest(loaded, name, limit=self.chosen.many, seed=seed, rows=data[name].train, place=place)
             own = dict(zip(found.task.verbalizer.labels, map(list, found.task.verbalizer.words), strict=True))
             taken = found.gain > 0
             self.results["words"][key] = {
@@ -173,6 +174,7 @@ def main() -> None:
     parser.add_argument("--model", default="zh-mini")
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 1")
     parser.add_argument("--shots", type=int, default=16, help="training rows a label of the few")
+    parser.add_argument("--many", type=int, default=2000, help="training rows of a task for the other suggestions")
     parser.add_argument("--steps", type=int, default=100, help="of few-shot training")
     parser.add_argument("--batch-tokens", type=int, default=1024, help="of a step of few-shot training")
     parser.add_argument("--dev-limit", type=int, default=1500, help="dev rows of a task, drawn at random")

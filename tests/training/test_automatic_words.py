@@ -99,9 +99,9 @@ def test_a_row_a_label_is_enough(automatic: Suite, find: Find) -> None:
 def test_the_checkpoint_holds_plain_words(automatic: Suite, find: Find, tmp_path: Path, method: str) -> None:
     suite = automatic.model_copy(update={"method": load_method(automatic, method)})
     result = train(suite, tmp_path / "run")
-    stored = read_checkpoint(tmp_path / "run" / "checkpoint").suite
+    stored, found = read_checkpoint(tmp_path / "run" / "checkpoint").suite, find(suite)
     for name in ("mood", "colour"):
-        assert words(stored, name) == words(find(suite), name)
+        assert words(stored, name) == words(found, name)
         assert stored.tasks[name].verbalizer_kind == VerbalizerKind()
     (scored,) = score_checkpoints([tmp_path / "run" / "checkpoint"])
     assert scored.tasks == result.scores

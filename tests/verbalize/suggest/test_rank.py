@@ -89,3 +89,11 @@ def test_the_proposal_adds_words_up_to_a_number() -> None:
     words = propose(make().fitting_part(), OWN, ranked, most=1)
     assert [len(of_label) for of_label in words] == [1, 1]
     assert words != OWN
+
+
+def test_without_held_out_rows_gains_on_them_are_unknown() -> None:
+    ranked = rank(make().fitting_part(), OWN, methods(), [range(2, 8)], 6)
+    with_some = rank(make(), OWN, methods(), [range(2, 8)], 6)
+    for found, wanted in zip(ranked, with_some, strict=True):
+        assert [(each.word, each.fitting_gain) for each in found] == [(w.word, w.fitting_gain) for w in wanted]
+        assert all(np.isnan(each.gain) for each in found)
