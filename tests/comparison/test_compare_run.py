@@ -61,9 +61,7 @@ def test_done_cells_are_skipped_and_more_may_be_added(
 ) -> None:
     out, trained = tmp_path / "out", []
     real = run.train_cell
-    monkeypatch.setattr(
-        run, "train_cell", lambda suite, data, folder: trained.append(folder.name) or real(suite, data, folder)
-    )  # type: ignore[func-returns-value]
+    monkeypatch.setattr(run, "train_cell", lambda *cell: trained.append(cell[2].name) or real(*cell))  # type: ignore[func-returns-value]
     request = Request(variants(suite_file, "pet"), ["all"], 1)
     first = compare(request, out)
     again = compare(request, out)
@@ -105,10 +103,10 @@ def test_a_stopped_cell_goes_on(suite_file: Path, tmp_path: Path, monkeypatch: p
 def test_a_failed_cell_stops_no_other(suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = run.train_cell
 
-    def fail(suite: Suite, data: object, folder: Path) -> object:
+    def fail(suite: Suite, *more: object) -> object:
         if suite.method.name == "heads":
             raise RunError("the loss is not a number")
-        return real(suite, data, folder)  # type: ignore[arg-type]
+        return real(suite, *more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(run, "train_cell", fail)
     found = compare(Request(variants(suite_file, "heads,pet"), ["all"], 1), tmp_path / "out")
