@@ -79,7 +79,7 @@ def compare(request: Request, out: Path) -> Comparison:
         comparison = summarize(suite, [variant.name for variant in request.variants], gold, results, failed)
         write_pages(out, comparison)
     if busy:
-        say(f"{len(busy)} cells are in the hands of another process, which adds them to the tables when it is done")
+        say(f"left to another process: {len(busy)} cells; it writes the tables anew when it is done")
     return comparison
 
 

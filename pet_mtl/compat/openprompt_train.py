@@ -52,7 +52,7 @@ class OneTaskSchedule(Schedule):
             tokens = int((prompts.lengths[of_form] * prompts.variants[of_form]).sum())
             count = min(len(of_form), max(1, round(tokens / self.batch_tokens)))
             steps += [BatchPlan(part, 0, len(part)) for part in np.array_split(of_form, count)]
-        generator.shuffle(steps)  # type: ignore[arg-type]
+        generator.shuffle(steps)
         return steps
 
 

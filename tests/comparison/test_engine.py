@@ -54,7 +54,9 @@ def test_its_cells_go_to_the_engine(suite_file: Path, tmp_path: Path, monkeypatc
     request = Request(variants(suite_file, "pet,openprompt"), [0, 2, "all"], 1, single_task=True, few_shot_steps=2)
     found = compare(request, tmp_path / "out")
     assert trained == [
-        f"openprompt.{shots}.seed-42.{tasks}" for shots in (2, "all") for tasks in ("joint", "alone-topic", "alone-pair")
+        f"openprompt.{shots}.seed-42.{tasks}"
+        for shots in (2, "all")
+        for tasks in ("joint", "alone-topic", "alone-pair")
     ]
     assert "scoring" in scored
     assert [(one.shots, one.method) for one in found.entries] == [

@@ -1,4 +1,4 @@
-"""Training with the real OpenPrompt: the same first gradient as ours, the same rows, and a whole cell of a comparison."""
+"""Training with OpenPrompt itself: our rows in steps of one task, our losses where it can have them, no weights."""
 
 import json
 from collections.abc import Sequence
@@ -126,7 +126,7 @@ def test_stopped_and_diverged(backbone: Path, tmp_path: Path, monkeypatch: pytes
     suite = suite_of(backbone)
     with monkeypatch.context() as patch:
         patch.setattr(openprompt_train._Loop, "anyone", lambda loop, flag: True)
-        with pytest.raises(Interrupted, match="stopped after step 1 of .*; the cell starts anew"):
+        with pytest.raises(Interrupted, match=r"stopped after step 1 of .*; the cell starts anew"):
             openprompt_train.train_with_openprompt(suite, tmp_path / "stopped", data=data_of(suite, 24, 12))
     monkeypatch.setattr(openprompt_train, "label_loss", lambda scores, *_: scores.sum() * float("nan"))
     with pytest.raises(RunError, match="not a number"):
