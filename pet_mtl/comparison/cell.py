@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from pet_mtl.comparison.engine import Engine
 from pet_mtl.comparison.memory import forget_peak
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.model.backbone import resolve_model
@@ -47,7 +48,7 @@ class CellResult(BaseModel):
     peak_memory_gb: float | None
 
 
-def train_cell(suite: Suite, data: Mapping[str, TaskData], folder: Path) -> CellResult:
+def train_cell(suite: Suite, data: Mapping[str, TaskData], folder: Path, engine: Engine | None = None) -> CellResult:
     """Train a cell, or go on with it where it was stopped; its weights are removed at the end.
 
     Raises:
@@ -58,7 +59,7 @@ def train_cell(suite: Suite, data: Mapping[str, TaskData], folder: Path) -> Cell
     resume = (run / "last").exists()
     if not resume:
         shutil.rmtree(run, ignore_errors=True)  # stopped before there was a state to go on from
-    done = train(suite, run, resume=resume, data=data)
+    done = (engine.train if engine else train)(suite, run, resume=resume, data=data)
     return CellResult(
         macro_f1={name: score.macro_f1 for name, score in done.scores.items()},
         predicted={name: of_task.tolist() for name, of_task in done.predicted.items()},
@@ -71,10 +72,10 @@ def train_cell(suite: Suite, data: Mapping[str, TaskData], folder: Path) -> Cell
     )
 
 
-def zero_shot_cell(suite: Suite, data: Mapping[str, TaskData]) -> CellResult:
+def zero_shot_cell(suite: Suite, data: Mapping[str, TaskData], engine: Engine | None = None) -> CellResult:
     """Score the dev rows with the backbone as it is, calibrated as `pet-mtl score MODEL --patterns` does."""
     measured, started = forget_peak(), time.monotonic()
-    loaded = LoadedModel(resolve_model(suite.model, Path(suite.source).parent), suite)
+    loaded = (engine.load if engine else LoadedModel)(resolve_model(suite.model, Path(suite.source).parent), suite)
     rows = {name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)}
     choices = {name: suite.tasks[name].calibration for name in rows}
     plan = plan_calibrations(suite, choices, dict.fromkeys(rows, "prior"))

@@ -3,40 +3,20 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from pet_mtl.atomic import write_errors, write_text
+from pet_mtl.atomic import write_text
 from pet_mtl.comparison.cell import CellResult
 from pet_mtl.comparison.plan import Cell, Variant, cell_path
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError
-from pet_mtl.training.outputs import lock_file
 
 SETTINGS = "compare.json"
 RESULT = "result.json"
-
-
-@contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """Hold a comparison's folder; made where it is missing.
-
-    Raises:
-        PetMtlError: another comparison is using it; it cannot be written.
-    """
-    with write_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-        file = (out / ".lock").open("a")
-    with file:
-        lock_file(file, out)
-        try:
-            yield
-        finally:
-            (out / ".lock").unlink(missing_ok=True)
 
 
 def settings_of(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pet_mtl.comparison.engine import OPENPROMPT, EngineName
 from pet_mtl.comparison.shots import ALL, Shots
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.spec.suite import Suite
@@ -15,10 +16,11 @@ EVALUATIONS = 4  # of a few-shot run: an epoch is a step or two
 
 @dataclass(frozen=True)
 class Variant:
-    """A method with its options, as in `heads:features=mean`, and the suite that trains it."""
+    """A method with its options, as in `heads:features=mean`, the suite that trains it, and what else may run it."""
 
     name: str
     suite: Suite
+    engine: EngineName | None = None
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,11 @@ def read_variants(text: str, load: Callable[[str, Sequence[str]], Suite]) -> lis
         if part in variants:
             problems.add(f"method `{part}` is named twice", where=where)
             continue
+        engine: EngineName | None = OPENPROMPT if name == OPENPROMPT else None
         wrong = [
             option
             for option in options
-            if "=" not in option or ("." in option.split("=")[0] and RATE + "=" not in option)
+            if not option.startswith(f"{RATE}=") and (engine or "=" not in option or "." in option.split("=")[0])
         ]
         for option in wrong:
             problems.add(
@@ -74,7 +77,9 @@ def read_variants(text: str, load: Callable[[str, Sequence[str]], Suite]) -> lis
             continue
         try:
             keys = [option if option.startswith(RATE) else f"method.{option}" for option in options]
-            variants[part] = Variant(part, load(name, keys))
+            # OpenPrompt trains what `pet` trains, in full precision
+            suite = load("pet", ["train.precision=fp32", *keys]) if engine else load(name, keys)
+            variants[part] = Variant(part, suite, engine)
         except PetMtlError as error:
             for problem in error.problems:
                 if problem not in problems.problems:

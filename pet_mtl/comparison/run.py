@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pet_mtl.comparison.cell import CellResult, train_cell, zero_shot_cell
-from pet_mtl.comparison.folder import check_settings, finish, locked, read_result, settings_of
+from pet_mtl.comparison.claim import claim
+from pet_mtl.comparison.engine import Engine, find_engine
+from pet_mtl.comparison.folder import check_settings, finish, read_result, settings_of
 from pet_mtl.comparison.page import write_pages
 from pet_mtl.comparison.plan import Cell, Variant, cell_path, cell_suite, plan_cells
 from pet_mtl.comparison.shots import Shots, few_rows
@@ -14,6 +16,7 @@ from pet_mtl.console import say
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.errors import PetMtlError, RunError
+from pet_mtl.spec.suite import Suite
 from pet_mtl.training.interrupt import Interrupted
 
 
@@ -37,13 +40,13 @@ class Request:
 
 
 def compare(request: Request, out: Path) -> Comparison:
-    """Do the cells that are not done yet, and write tables and page.
+    """Do the cells that are neither done nor in the hands of another process, and write tables and page.
 
     Rows are read and split once, by the suite's own seed; the seeds of the cells decide which few rows are taken, how
     new parts begin and the order of the rows.
 
     Raises:
-        PetMtlError: the rows are not right; `out` holds another comparison.
+        PetMtlError: the rows are not right; `out` holds another comparison; a package is not installed.
         Interrupted: the cell in hand was saved; the same call goes on.
         RunError: no cell succeeded.
     """
@@ -60,47 +63,72 @@ def compare(request: Request, out: Path) -> Comparison:
     cells = plan_cells(request.variants, request.shots, seeds, alone)
     if not cells:
         raise PetMtlError("nothing to do: of all methods, `pet` alone scores without training", where="--shots 0")
-    with locked(out):
+    missing = {cell.variant for cell in cells if read_result(out, cell) is None}
+    engines = {one.name: find_engine(one.engine) for one in request.variants if one.engine and one.name in missing}
+    with claim(out, wait=True):
         keys = {name: row_keys(rows) for name, rows in scored.items()}
         check_settings(out, settings_of(request.variants, data, keys, request.few_shot_steps))
+    failed, busy = _do(request, cells, data, out, engines)
+    with claim(out, wait=True):  # the last of several processes finds the cells of all
         results = {cell: result for cell in cells if (result := read_result(out, cell)) is not None}
-        if results:
-            say(f"{len(results)} of {len(cells)} cells are done")
-        failed = _do(request, cells, data, out, results)
+        if not results and busy:
+            raise PetMtlError("another comparison has all cells in hand", where=str(out), hint="wait for it")
         if not results:
             raise RunError("no cell succeeded", where=str(out))
         gold = {name: rows.labels for name, rows in scored.items()}
         comparison = summarize(suite, [variant.name for variant in request.variants], gold, results, failed)
         write_pages(out, comparison)
+    if busy:
+        say(f"left to another process: {len(busy)} cells; it writes the tables anew when it is done")
     return comparison
 
 
 def _do(
-    request: Request, cells: Sequence[Cell], data: Mapping[str, TaskData], out: Path, results: dict[Cell, CellResult]
-) -> dict[Cell, str]:
-    """Do the missing cells, add their results, and return why some failed: one that diverges does not stop the rest."""
+    request: Request,
+    cells: Sequence[Cell],
+    data: Mapping[str, TaskData],
+    out: Path,
+    engines: Mapping[str, Engine],
+) -> tuple[dict[Cell, str], list[Cell]]:
+    """Do the missing cells; return why some failed, and which another process was doing.
+
+    One that diverges does not stop the rest.
+    """
+    done = sum(read_result(out, cell) is not None for cell in cells)
+    if done:
+        say(f"{done} of {len(cells)} cells are done")
     suites = {variant.name: variant.suite for variant in request.variants}
     failed: dict[Cell, str] = {}
+    busy: list[Cell] = []
     for number, cell in enumerate(cells, 1):
-        if cell in results:
+        if read_result(out, cell) is not None:
             continue
-        say(f"cell {number} of {len(cells)}: {cell}")
-        suite = suites[cell.variant]
-        try:
-            if cell.shots == 0:
-                result = zero_shot_cell(suite, data)
-            else:
-                rows = few_rows(data, cell.shots, cell.seed)
-                sizes = {name: len(task.train) for name, task in rows.items()}
-                wanted = {cell.task: rows[cell.task]} if cell.task else rows
-                suite = cell_suite(suite, cell, sizes, request.few_shot_steps)
-                result = train_cell(suite, wanted, cell_path(out, cell))
-        except Interrupted as stopped:
-            raise Interrupted(str(stopped), hint=f"the same command with `--out {out}` goes on") from None
-        except RunError as error:
-            failed[cell] = str(error)
-            say(f"error: {cell}: {error}")
-            continue
-        finish(out, cell, result)
-        results[cell] = result
-    return failed
+        with claim(cell_path(out, cell)) as ours:
+            if not ours:
+                busy.append(cell)
+                continue
+            if read_result(out, cell) is not None:  # done by another process a moment ago
+                continue
+            say(f"cell {number} of {len(cells)}: {cell}")
+            try:
+                result = _do_cell(request, suites[cell.variant], cell, data, out, engines.get(cell.variant))
+            except Interrupted as stopped:
+                raise Interrupted(str(stopped), hint=f"the same command with `--out {out}` goes on") from None
+            except RunError as error:
+                failed[cell] = str(error)
+                say(f"error: {cell}: {error}")
+                continue
+            finish(out, cell, result)
+    return failed, [cell for cell in busy if read_result(out, cell) is None]
+
+
+def _do_cell(
+    request: Request, suite: Suite, cell: Cell, data: Mapping[str, TaskData], out: Path, engine: Engine | None
+) -> CellResult:
+    if cell.shots == 0:
+        return zero_shot_cell(suite, data, engine)
+    rows = few_rows(data, cell.shots, cell.seed)
+    sizes = {name: len(task.train) for name, task in rows.items()}
+    wanted = {cell.task: rows[cell.task]} if cell.task else rows
+    suite = cell_suite(suite, cell, sizes, request.few_shot_steps)
+    return train_cell(suite, wanted, cell_path(out, cell), engine)

@@ -111,12 +111,14 @@ def _markdown_row(cells: Sequence[str]) -> str:
 
 
 def html_table(sheet: Sheet) -> Html:
-    """Return a table as HTML, with title and note."""
-    head = element("tr", [element("th", name) for name in sheet.header])
-    body = [
-        element("tr", element("th", row[0], scope="row"), [element("td", cell) for cell in row[1:]])
-        for row in sheet.rows
-    ]
+    """Return a table as HTML, with title and note; a line stands above each new number of shots."""
+    kinds = ["name" if number < sheet.names else None for number in range(len(sheet.header))]
+    head = element("tr", [element("th", name, class_=kind) for name, kind in zip(sheet.header, kinds, strict=True)])
+    body = []
+    for number, row in enumerate(sheet.rows):
+        same = number > 0 and sheet.rows[number - 1][0] == row[0]
+        cells = [element("td", cell, class_=kind) for cell, kind in zip(row[1:], kinds[1:], strict=True)]
+        body.append(element("tr", element("th", row[0], scope="row"), cells, class_="again" if same else "new"))
     table = element("table", element("thead", head), element("tbody", body))
     heading = [element("h2", sheet.title), element("p", sheet.note, class_="note")]
     return element("section", heading, element("div", table, class_="wide"), class_="card")

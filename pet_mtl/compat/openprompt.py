@@ -203,7 +203,9 @@ def differences(task: TaskSpec, form: Form) -> list[str]:
 
 
 class _OpenPromptScores(LoadedModel):
-    """Score with OpenPrompt what a loaded model scores."""
+    """Score with OpenPrompt what a loaded model scores; how its scores differ is said once."""
+
+    _said: frozenset[str] = frozenset()
 
     @torch.inference_mode()
     def raw_log_probs(
@@ -222,7 +224,9 @@ class _OpenPromptScores(LoadedModel):
                 task = self.suite.tasks[name]
                 forms = compile_forms(task, self.tokenizer, self.suite.train.max_length)
                 for difference in dict.fromkeys(found for form in forms for found in differences(task, form)):
-                    say(f"warning: {name}: OpenPrompt's scores differ: {difference}")
+                    if name not in self._said:
+                        say(f"warning: {name}: OpenPrompt's scores differ: {difference}")
+                self._said |= {name}
                 of_forms = []
                 for form in forms:
                     live = _live_prompt(self, task, form)

@@ -43,6 +43,7 @@ class LoadedModel:
     Args:
         folder: a folder or hub name.
         suite: its tasks.
+        dropout: as `load_masked_lm` has it.
 
     Attributes:
         calibration: applied to the scores of its tasks.
@@ -52,11 +53,11 @@ class LoadedModel:
         PetMtlError: not a masked language model, or one with fewer positions than the suite's longest prompt.
     """
 
-    def __init__(self, folder: str, suite: Suite) -> None:
+    def __init__(self, folder: str, suite: Suite, dropout: float | None = None) -> None:
         self.suite = suite
         self.machine = Machine.choose(suite.train.precision, suite.train.attention)
         self.tokenizer = PieceTokenizer(load_tokenizer(folder))
-        self.mlm = load_masked_lm(folder, attention=self.machine.attention.value)
+        self.mlm = load_masked_lm(folder, attention=self.machine.attention.value, dropout=dropout)
         check_length(self.mlm, suite.train.max_length)
         self.calibration: dict[str, Calibration] = {}
         self.parameters: ParameterCounts | None = None

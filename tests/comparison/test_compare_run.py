@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pet_mtl.comparison import cell, run
+from pet_mtl.comparison.claim import claim
 from pet_mtl.comparison.plan import Variant, read_variants
 from pet_mtl.comparison.run import Request, compare
 from pet_mtl.errors import PetMtlError, RunError
@@ -61,9 +62,7 @@ def test_done_cells_are_skipped_and_more_may_be_added(
 ) -> None:
     out, trained = tmp_path / "out", []
     real = run.train_cell
-    monkeypatch.setattr(
-        run, "train_cell", lambda suite, data, folder: trained.append(folder.name) or real(suite, data, folder)
-    )  # type: ignore[func-returns-value]
+    monkeypatch.setattr(run, "train_cell", lambda *cell: trained.append(cell[2].name) or real(*cell))  # type: ignore[func-returns-value]
     request = Request(variants(suite_file, "pet"), ["all"], 1)
     first = compare(request, out)
     again = compare(request, out)
@@ -105,10 +104,10 @@ def test_a_stopped_cell_goes_on(suite_file: Path, tmp_path: Path, monkeypatch: p
 def test_a_failed_cell_stops_no_other(suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = run.train_cell
 
-    def fail(suite: Suite, data: object, folder: Path) -> object:
+    def fail(suite: Suite, *more: object) -> object:
         if suite.method.name == "heads":
             raise RunError("the loss is not a number")
-        return real(suite, data, folder)  # type: ignore[arg-type]
+        return real(suite, *more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(run, "train_cell", fail)
     found = compare(Request(variants(suite_file, "heads,pet"), ["all"], 1), tmp_path / "out")
@@ -117,6 +116,19 @@ def test_a_failed_cell_stops_no_other(suite_file: Path, tmp_path: Path, monkeypa
     assert "the loss is not a number" in (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")
     with pytest.raises(RunError, match="no cell succeeded"):
         compare(Request(variants(suite_file, "heads"), ["all"], 1), tmp_path / "other")
+
+
+def test_what_another_process_has_in_hand_is_left_to_it(
+    suite_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request, out = Request(variants(suite_file, "pet"), [0, 2], 1, few_shot_steps=1), tmp_path / "out"
+    with claim(out / "cells" / "pet.2.seed-42.joint"):
+        found = compare(request, out)
+        assert [entry.shots for entry in found.entries] == [0]
+        assert "left to another process: 1 cells" in capsys.readouterr().err
+        with pytest.raises(PetMtlError, match="another comparison has all cells in hand"):
+            compare(replace(request, shots=[2]), out)
+    assert [entry.shots for entry in compare(request, out).entries] == [0, 2]
 
 
 def test_another_comparison_is_refused(suite_file: Path, tmp_path: Path) -> None:

@@ -1,0 +1,202 @@
+"""Train the tasks of a suite with OpenPrompt, as a user of it would: what `pet-mtl compare --methods openprompt` runs.
+
+One masked language model for all tasks, a `PromptForClassification` over it for each pattern, and batches of one task
+in turn, since OpenPrompt has no mixed ones. All else is what our own runs have: the rows of an epoch, the tokens of a
+step, AdamW, the learning rate, the evaluations, the calibration.
+"""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pet_mtl.cloze.batch import BatchPlan
+from pet_mtl.cloze.encode import Prompts
+from pet_mtl.compat.openprompt import BATCH_ROWS, OpenPromptModel, live_prompt
+from pet_mtl.console import say
+from pet_mtl.data.rows import Rows
+from pet_mtl.data.sampling import Schedule
+from pet_mtl.data.suite_data import TaskData
+from pet_mtl.errors import RunError
+from pet_mtl.model.backbone import resolve_model
+from pet_mtl.objectives.label_loss import label_loss
+from pet_mtl.scoring.calibration.fitted import apply_calibrations
+from pet_mtl.scoring.loaded import encode_rows
+from pet_mtl.scoring.score import score_calibrated, score_rows
+from pet_mtl.scoring.scorer import FloatArray, Throughput
+from pet_mtl.spec.suite import Suite
+from pet_mtl.training.calibrate import calibrate
+from pet_mtl.training.interrupt import Interrupted
+from pet_mtl.training.loop import LOG_EVERY, SAVE_EVERY
+from pet_mtl.training.optim import build_optimizer, rate_factor, set_rates
+from pet_mtl.training.outputs import RunFolder
+from pet_mtl.training.run import TrainResult
+from pet_mtl.training.state import Progress
+from pet_mtl.training.steps import run_steps
+
+
+class OneTaskSchedule(Schedule):
+    """The rows of our own epochs in steps of one pattern of one task each, as many tokens a step, in random order."""
+
+    def epoch(self, number: int) -> list[BatchPlan]:
+        prompts = self.prompts
+        items = np.concatenate([plan.items for plan in super().epoch(number)])
+        generator = np.random.default_rng([self.seed, 4, number])
+        generator.shuffle(items)
+        steps = []
+        for form in np.unique(prompts.form[items]):
+            of_form = items[prompts.form[items] == form]
+            tokens = int((prompts.lengths[of_form] * prompts.variants[of_form]).sum())
+            count = min(len(of_form), max(1, round(tokens / self.batch_tokens)))
+            steps += [BatchPlan(part, 0, len(part)) for part in np.array_split(of_form, count)]
+        generator.shuffle(steps)
+        return steps
+
+
+class _Loop:
+    """The steps; see `training.steps.Stepper`."""
+
+    def __init__(self, loaded: OpenPromptModel, rows: Mapping[str, Rows], prompts: Prompts) -> None:
+        settings = loaded.suite.train
+        self.loaded, self.rows, self.prompts, self.settings = loaded, rows, prompts, settings
+        self.progress, self.throughput = Progress(), Throughput()
+        self.live = [live_prompt(loaded, form.task, form.pattern) for form in prompts.forms]
+        self.optimizer = build_optimizer(settings, loaded.mlm)
+        schedule = OneTaskSchedule(
+            prompts,
+            temperature=loaded.suite.sampling.temperature,
+            batch_tokens=settings.batch_tokens,
+            seed=settings.seed,
+        )
+        ends = schedule.ends(settings.epochs, settings.max_steps)
+        self.total, every = ends[-1], settings.evaluate_every
+        self._evaluations = {*range(0, self.total, every)} if every else set(ends)
+        self._plans = schedule.from_step(0)
+        self._epoch, self._losses = 0, dict[str, list[float]]()
+
+    def step(self) -> int:
+        settings, progress = self.settings, self.progress
+        torch.manual_seed(settings.seed * 1_000_003 + progress.step)
+        set_rates(self.optimizer, rate_factor(progress.step, self.total, settings.warmup))
+        self._epoch, plan = next(self._plans)
+        form = self.prompts.form[plan.items[0]]
+        task, live = self.prompts.forms[form].task, self.live[form]
+        live.model.train()
+        total = 0.0
+        for start in range(0, len(plan.items), BATCH_ROWS):
+            part = self.rows[task].take(self.prompts.row[plan.items[start : start + BATCH_ROWS]])
+            batch = live.batch(live.examples(part)).to(self.loaded.machine.device)
+            with self.loaded.machine.autocast():
+                scores = live.model(batch).float()
+            loss = label_loss(scores, batch["label"], settings.label_smoothing) / len(plan.items)
+            loss.backward()  # type: ignore[no-untyped-call]
+            total += float(loss.detach())
+            progress.tokens += int(batch["attention_mask"].sum())
+        if settings.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.loaded.mlm.parameters(), settings.clip_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self._losses.setdefault(task, []).append(total)
+        return len(plan.items)
+
+    def record(self, *, whole: bool) -> dict[str, Any]:
+        losses, self._losses = self._losses, {}
+        if not np.isfinite([loss for of_task in losses.values() for loss in of_task]).all():
+            raise RunError(
+                f"the loss is not a number any more (step {self.progress.step})", hint="lower `train.learning_rate`"
+            )
+        mean = {task: round(float(np.mean(of_task)), 5) for task, of_task in losses.items()}
+        return {"step": self.progress.step, "epoch": self._epoch, "loss": mean, "rows": self.progress.rows}
+
+    def note(self, record: dict[str, Any]) -> str:
+        return f"{self.throughput.to_json()['samples_per_second']:.0f} rows/s"
+
+    def evaluates(self) -> bool:
+        return self.progress.step in self._evaluations
+
+    def over(self) -> bool:
+        return False
+
+    def anyone(self, flag: bool) -> bool:
+        return flag
+
+
+class _Best:
+    """The weights of the best evaluation so far, kept in memory, and its dev log-probabilities."""
+
+    def __init__(self, loop: _Loop, dev_rows: Mapping[str, Rows], run: RunFolder) -> None:
+        self.loop, self.dev_rows, self.run = loop, dev_rows, run
+        self.log_probs: dict[str, FloatArray] = {}
+        self.weights: dict[str, torch.Tensor] = {}
+
+    def evaluate(self) -> bool:
+        """Score the dev rows; return whether to stop early."""
+        loaded, progress = self.loop.loaded, self.loop.progress
+        log_probs = loaded.raw_log_probs(self.dev_rows, title="scoring")
+        scores = score_rows(loaded.suite, self.dev_rows, log_probs)
+        mean = float(np.mean([getattr(one, loaded.suite.tasks[name].metric) for name, one in scores.items()]))
+        summary = {name: {"macro_f1": one.macro_f1, "accuracy": one.accuracy} for name, one in scores.items()}
+        self.run.log({"step": progress.step, "dev": summary})
+        better = progress.best_score is None or mean > progress.best_score
+        say(f"step {progress.step}: dev mean {mean:.4f}{'  (best so far)' if better else ''}")
+        progress.stale = 0 if better else progress.stale + 1
+        if better:
+            progress.best_score, progress.best_step, self.log_probs = mean, progress.step, log_probs
+            self.weights = {name: weight.clone() for name, weight in loaded.mlm.state_dict().items()}
+        return progress.stale >= (loaded.suite.train.early_stop or float("inf"))
+
+
+def train_with_openprompt(
+    suite: Suite, out: Path, *, resume: bool = False, data: Mapping[str, TaskData]
+) -> TrainResult:
+    """Train a suite whose tasks have dev rows; a run that is stopped starts anew, and no weights are written.
+
+    Raises:
+        Interrupted: Ctrl-C or SIGTERM came.
+        RunError: the loss is not a number.
+    """
+    started = time.monotonic()
+    run = RunFolder(out, resume=resume)
+    try:
+        loaded = OpenPromptModel(resolve_model(suite.model, Path(suite.source).parent), suite, suite.train.dropout)
+        rows = {name: task.train for name, task in data.items()}
+        dev_rows = {name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)}
+        loop = _Loop(loaded, rows, encode_rows(suite, rows, loaded.tokenizer))
+        best, progress = _Best(loop, dev_rows, run), loop.progress
+        say(f"training with OpenPrompt: {loop.total} steps, {loaded.machine}")
+        try:
+            run_steps(
+                loop,
+                evaluate=best.evaluate,
+                save=lambda: None,
+                log=run.log,
+                log_every=LOG_EVERY,
+                save_every=SAVE_EVERY,
+            )
+        except Interrupted:
+            raise Interrupted(f"stopped after step {progress.step} of {loop.total}; the cell starts anew") from None
+        loaded.mlm.load_state_dict(best.weights)
+        calibration = calibrate(suite, data, loaded.raw_log_probs, dev_rows, best.log_probs)
+        scores, calibrated = score_calibrated(suite, dev_rows, best.log_probs, calibration)
+        predicted = apply_calibrations(best.log_probs, calibration)
+        assert loaded.parameters is not None
+        rates = loop.throughput.to_json()
+        return TrainResult(
+            out=out,
+            scores=scores,
+            calibrated=calibrated,
+            best_step=progress.best_step,
+            steps=progress.step,
+            samples_per_second=rates["samples_per_second"],
+            tokens_per_second=rates["tokens_per_second"],
+            peak_memory_gb=loaded.machine.peak_memory_gb(),
+            seconds=time.monotonic() - started,
+            method="openprompt",
+            parameters=loaded.parameters,
+            predicted={name: of_task.argmax(-1) for name, of_task in predicted.items()},
+        )
+    finally:
+        run.close()
