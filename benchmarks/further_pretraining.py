@@ -5,7 +5,7 @@
 
 DIR holds the Tianchi training files. For each seed and strategy the model is pre-trained on the suite's training text
 (`pretrain --task-text`, or `--masking pattern`), then fine-tuned on all tasks (`train`), both with that seed; `off` is
-only fine-tuned. The training and dev rows are the same for all: those that the pattern file's own seed splits. The
+only fine-tuned. Nothing is calibrated. The training and dev rows are the same for all: those that the pattern file's own seed splits. The
 scorer of `selective` is the fine-tuned model of `off` with the same seed.
 
 The result is written after each cell (strategy × seed): OUT.json and, as a table, OUT.md. Called again, it does the
@@ -76,7 +76,10 @@ class Benchmark:
         changes = {"seed": seed, "epochs": MANY_EPOCHS, "max_steps": steps, "evaluate_every": steps}
         suite = load_suite(
             self.chosen.patterns,
-            overrides=[f"train.{key}={value}" for key, value in changes.items()],
+            overrides=[
+                *(f"train.{key}={value}" for key, value in changes.items()),
+                *(f"tasks.{name}.calibration=none" for name in self.suite.tasks),
+            ],
             data_root=self.chosen.data_root,
             model=model,
         )

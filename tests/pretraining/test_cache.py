@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from toy_texts import SPECIAL, documents
+from toy_texts import documents
+from toys import BERT_SPECIALS
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError, RunError
@@ -85,7 +86,7 @@ def test_a_cache_without_words_is_built_anew(
 def other_tokenizer() -> PieceTokenizer:
     from transformers import BertTokenizer
 
-    pieces = [*SPECIAL, *"乙甲丙丁戊己庚辛壬山水火土木金日月天地红"]
+    pieces = [*BERT_SPECIALS, *"乙甲丙丁戊己庚辛壬山水火土木金日月天地红"]
     return PieceTokenizer(BertTokenizer(vocab={piece: number for number, piece in enumerate(pieces)}))
 
 
