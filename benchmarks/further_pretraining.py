@@ -5,8 +5,8 @@
 
 DIR holds the Tianchi training files. For each seed and strategy the model is pre-trained on the suite's training text
 (`pretrain --task-text`, or `--masking pattern`), then fine-tuned on all tasks (`train`), both with that seed; `off` is
-only fine-tuned. Nothing is calibrated. The training and dev rows are the same for all: those that the pattern file's own seed splits. The
-scorer of `selective` is the fine-tuned model of `off` with the same seed.
+only fine-tuned. Nothing is calibrated. The training and dev rows are the same for all: those that the pattern file's
+own seed splits. The scorer of `selective` is the fine-tuned model of `off` with the same seed.
 
 The result is written after each cell (strategy × seed): OUT.json and, as a table, OUT.md. Called again, it does the
 cells that are not in OUT.json yet, and goes on with one that was stopped.
