@@ -1,7 +1,7 @@
 """What further pre-training on the tasks' own text (TAPT) is worth, by masking strategy, over several seeds.
 
     python benchmarks/further_pretraining.py --data-root DIR [--model zh-mini] [--seeds 3]
-        [--pretrain-steps 100] [--steps 100] [--variants off,random,whole-word,selective,pattern]
+        [--pretrain-steps 75] [--steps 75] [--variants off,random,whole-word,selective,pattern]
 
 DIR holds the Tianchi training files. For each seed and strategy the model is pre-trained on the suite's training text
 (`pretrain --task-text`, or `--masking pattern`), then fine-tuned on all tasks (`train`), both with that seed; `off` is
@@ -176,9 +176,9 @@ def main() -> None:
     parser.add_argument("--patterns", type=Path, default=bundled_pattern_file("tianchi"), help="pattern file")
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 1 on")
     parser.add_argument("--variants", default=",".join(VARIANTS), help="some of them, with commas between")
-    parser.add_argument("--pretrain-steps", type=int, default=100)
+    parser.add_argument("--pretrain-steps", type=int, default=75)
     parser.add_argument("--pretrain-rate", type=float, default=4e-4, help="learning rate of pre-training")
-    parser.add_argument("--steps", type=int, default=100, help="steps of fine-tuning")
+    parser.add_argument("--steps", type=int, default=75, help="steps of fine-tuning")
     parser.add_argument("--work", type=Path, default=Path("runs/further_pretraining"), help="folder for models")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "further_pretraining")
     chosen = parser.parse_args()
