@@ -1,6 +1,7 @@
 """Tokens per second of `pet-mtl pretrain` beside a plain transformers `Trainer`, paired, on the same rows.
 
     python benchmarks/pretrain_pair.py --corpus FILES… [--model zh-mini] [--rows 4096] [--steps 30] [--rounds 5]
+        [--out benchmarks/results/pretrain_pair.json]
 
 Both sides train the same model from the same weights, with the same optimizer settings, token budget a step, masking
 rate and precision, on the same rows, whole words masked. Each does what its users do:
@@ -26,6 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pet_mtl.atomic import write_text
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.model.backbone import Backbone, load_masked_lm, load_tokenizer, quiet_transformers, resolve_model
@@ -47,6 +49,7 @@ class WholeWordCollator:
     def __init__(self, tokenizer: PieceTokenizer, rate: float, seed: int) -> None:
         self.tokenizer, self.rate = tokenizer, rate
         self.draw = np.random.default_rng(seed)
+        self.special = set(tokenizer.tokenizer.all_special_ids)
 
     def __call__(self, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         width = max(len(example["input_ids"]) for example in examples)
@@ -59,7 +62,7 @@ class WholeWordCollator:
             mask[row, : len(pieces)] = 1
             words: list[list[int]] = []
             for place, (piece, begins) in enumerate(zip(example["input_ids"], example["words"], strict=True)):
-                if piece in self.tokenizer.tokenizer.all_special_ids:
+                if piece in self.special:
                     continue
                 if begins or not words:
                     words.append([])
@@ -190,6 +193,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--max-length", type=int, default=128)
     parser.add_argument("--cache", type=Path, help="folder for the tokenised corpus")
+    parser.add_argument("--out", type=Path, help="write the result here too")
     chosen = parser.parse_args()
     keep_freed_memory()
     machine = Machine.choose()
@@ -209,20 +213,22 @@ def main() -> None:
                 rates[name].append(run(folder, rows, tokenizer, settings, machine, chosen.warm))
                 say(f"round {number + 1} {name}: {rates[name][-1]:,.0f} tokens/s")
     medians = {name: statistics.median(values) for name, values in rates.items()}
-    print(
-        json.dumps(
-            {
-                "machine": str(machine),
-                "threads": torch.get_num_threads(),
-                "rows": len(rows),
-                "mean_tokens": round(float(rows.lengths.mean()), 1),
-                "tokens_per_second": {name: [round(value) for value in values] for name, values in rates.items()},
-                "medians": {name: round(value) for name, value in medians.items()},
-                "ratio_of_medians": round(medians["ours"] / medians["plain"], 2),
-            },
-            indent=1,
-        )
-    )
+    ratios = [ours / plain for ours, plain in zip(rates["ours"], rates["plain"], strict=True)]
+    result = {
+        "model": chosen.model,
+        "machine": str(machine),
+        "threads": torch.get_num_threads(),
+        "rows": len(rows),
+        "mean_tokens": round(float(rows.lengths.mean()), 1),
+        "tokens_per_second": {name: [round(value) for value in values] for name, values in rates.items()},
+        "medians": {name: round(value) for name, value in medians.items()},
+        "ratio_of_medians": round(medians["ours"] / medians["plain"], 2),
+        "ratios": [round(ratio, 2) for ratio in ratios],
+    }
+    text = json.dumps(result, indent=1) + "\n"
+    print(text, end="")
+    if chosen.out:
+        write_text(chosen.out, text)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Fixtures shared by the tests that need a tokenizer or a model: tiny, built in code, no network."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,3 +30,15 @@ def metaspace() -> "PieceTokenizer":
     import toys
 
     return toys.piece_tokenizer("metaspace")
+
+
+@pytest.fixture(scope="session")
+def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a BERT of random weights."""
+    import toys
+
+    folder = tmp_path_factory.mktemp("toy") / "backbone"
+    tokenizer = toys.word_piece_tokenizer()
+    tokenizer.save_pretrained(folder)
+    toys.build_mlm("bert", len(tokenizer)).save_pretrained(folder)
+    return folder

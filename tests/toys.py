@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -176,6 +177,18 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "deberta-v2": ("deberta-v2", {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "type_vocab_size": 0}),
     "deberta-v2-new-head": ("deberta-v2", {"legacy": False}),
 }
+
+
+def write_bert(folder: Path, pieces: Sequence[str], **config: Any) -> None:
+    """Write a folder with a random BERT, dropout 0.1, and a tokenizer of the special tokens and `pieces`."""
+    from transformers import BertConfig, BertForMaskedLM, BertTokenizer
+
+    tokens = [*BERT_SPECIALS, *pieces]
+    BertTokenizer(vocab={token: index for index, token in enumerate(tokens)}).save_pretrained(folder)
+    torch.manual_seed(0)
+    size = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
+    settings = {"vocab_size": len(tokens), "max_position_embeddings": 40} | size | config
+    BertForMaskedLM(BertConfig(**settings)).save_pretrained(folder)
 
 
 def build_mlm(family: str, vocab_size: int = 60, *, dropout: float = 0.0, untied: bool = False) -> Any:

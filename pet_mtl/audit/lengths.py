@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pet_mtl.audit.finding import Finding, Level, first_places, share
 from pet_mtl.audit.parts import Part
-from pet_mtl.cloze.encode import Form, compile_forms
+from pet_mtl.cloze.form import Form, compile_forms
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 

@@ -1,6 +1,6 @@
 """The form of a row that a classifier reads: `[CLS] field [SEP] field [SEP]`, without prefix, pattern and masks."""
 
-from pet_mtl.cloze.encode import Form, FormPart
+from pet_mtl.cloze.form import Form, FormPart
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from pet_mtl.cloze.encode import Form
+from pet_mtl.cloze.form import Form
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.soft_pieces import SoftPieces, soft_ids

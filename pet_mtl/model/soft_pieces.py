@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pet_mtl.cloze.encode import Form
+from pet_mtl.cloze.form import Form
 
 
 class SoftPieces(nn.Module):

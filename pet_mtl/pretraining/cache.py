@@ -1,6 +1,6 @@
 """The tokenised corpus on disk: written once, memory-mapped by every run that has the same corpus and tokenizer.
 
-A cache is a folder named after the corpus' digest:
+A cache is a folder named after the digests of corpus and tokenizer:
 
     pieces.bin      token ids of all paragraphs, each closed by the separator (uint16, or int32 for large vocabularies)
     words.bin       for each piece whether a word begins with it (uint8); only where a strategy asked for words
@@ -75,15 +75,18 @@ def open_or_build(corpus: Corpus, tokenizer: PieceTokenizer, place: Path, *, wor
         "tokenizer": tokenizer_digest(tokenizer),
         "words": words_version() if words else None,
     }
-    folder = place / str(key["corpus"])[:16]
-    found = _read_key(folder)
-    if found is not None:
+    corpus_name = str(key["corpus"])[:16]
+    folder = place / f"{corpus_name}-{str(key['tokenizer'])[:16]}"
+    if folder.exists():
+        found = _read_key(folder)
         if _serves(found, key) and (cache := _open(folder, found)) is not None:
             say(f"cache: {folder}, {_size(cache)}")
             return cache
         say(f"the cache in {folder} {_difference(found, key)}: building it anew")
+    elif any(place.glob(f"{corpus_name}-*")):
+        say("the corpus' cache is of another tokenizer: building one beside it")
     _build(corpus, tokenizer, folder, key)
-    cache = _open(folder, _read_key(folder) or {})
+    cache = _open(folder, _read_key(folder))
     assert cache is not None
     say(f"cache: {folder}, {_size(cache)}")
     return cache
@@ -93,12 +96,13 @@ def _size(cache: Cache) -> str:
     return f"{len(cache.documents):,} documents, {len(cache.pieces):,} pieces"
 
 
-def _read_key(folder: Path) -> dict[str, Any] | None:
+def _read_key(folder: Path) -> dict[str, Any]:
+    """Return what a cache was made of; nothing where that cannot be read."""
     try:
         key = json.loads((folder / "cache.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    return key if isinstance(key, dict) else None
+        return {}
+    return key if isinstance(key, dict) else {}
 
 
 def _serves(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
@@ -106,6 +110,8 @@ def _serves(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
 
 
 def _difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
+    if not found:
+        return "is damaged"
     if found.get("format_version") != wanted["format_version"]:
         return "is of another version of pet-mtl"
     if found.get("tokenizer") != wanted["tokenizer"]:

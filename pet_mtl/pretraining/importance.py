@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pet_mtl.cloze.batch import cut_batches
-from pet_mtl.cloze.encode import Form, Prompts, compile_forms, shorten
+from pet_mtl.cloze.encode import Prompts, shorten
+from pet_mtl.cloze.form import Form, compile_forms
 from pet_mtl.console import bar
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from pet_mtl.atomic import write_text
-from pet_mtl.cloze.encode import compile_forms
+from pet_mtl.cloze.form import compile_forms
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pet_mtl.cloze.encode import Form, compile_pattern, encode_forms
+from pet_mtl.cloze.encode import encode_forms
+from pet_mtl.cloze.form import Form, compile_pattern
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say

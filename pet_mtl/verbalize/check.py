@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pet_mtl.cloze.encode import Form, compile_pattern, encode_forms
+from pet_mtl.cloze.encode import encode_forms
+from pet_mtl.cloze.form import Form, compile_pattern
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import torch
 
 from pet_mtl.atomic import new_folder, recover_folder
-from pet_mtl.cloze.encode import Form
+from pet_mtl.cloze.form import Form
 from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
 from pet_mtl.verbalize.states import Keys, Model, SlotStates

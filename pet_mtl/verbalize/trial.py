@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pet_mtl.cloze.encode import Columns, Form, Prompts, compile_forms, encode_forms
+from pet_mtl.cloze.encode import Columns, Prompts, encode_forms
+from pet_mtl.cloze.form import Form, compile_forms
 from pet_mtl.console import Bar
 from pet_mtl.data.rows import Rows
 from pet_mtl.model.cloze_model import label_scores, word_table

@@ -7,7 +7,8 @@ import pytest
 
 from pet_mtl.audit.lengths import check_lengths
 from pet_mtl.audit.parts import Part
-from pet_mtl.cloze.encode import compile_forms, encode_suite
+from pet_mtl.cloze.encode import encode_suite
+from pet_mtl.cloze.form import compile_forms
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 
 MakePart = Callable[..., Part]

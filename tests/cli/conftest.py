@@ -1,41 +1,16 @@
-"""Two small tasks in files, a backbone of two layers, one trained run, and the command line called in this process."""
+"""The toy suite, one trained run, and the command line called in this process."""
 
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-PATTERNS = """\
-version: 1
-model: {model}
-tasks:
-  topic:                                  # one field, ids, one word length
-    description: topics
-    prefix: "类："
-    patterns: "{{mask}}。{{title}}"
-    verbalizer: topic.txt
-    columns: {{id: 0, title: 1, label: 2}}
-    data: {{train: topic.train.tsv, dev: topic.dev.tsv}}
-  pair:                                   # two fields, no ids, two word lengths
-    patterns: "{{one}}？{{mask}}，{{two}}"
-    verbalizer: {{"0": [好, 真好], "1": 坏}}
-    columns: {{one: 0, two: 1, label: 2}}
-    data: {{train: pair.train.tsv, dev: pair.dev.tsv}}
-train:
-  max_steps: 3
-  learning_rate: 0.01
-  batch_tokens: 400
-  max_length: 32
-  precision: fp32
-  dropout: 0.0
-"""
-TOPIC_ROWS = [("n-{}", "一条新闻{}", "news"), ("s-{}", "体育天气{}", "sport"), ("t-{}", "科技文化{}", "tech art")]
-PAIR_ROWS = [("这是好的{}", "真的", "0"), ("不是好的{}", "坏", "1")]
+from one_thread import one_thread  # noqa: F401
+from toy_suite import write_suite
 
 
 @dataclass(frozen=True)
@@ -70,35 +45,6 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     return run
 
 
-@pytest.fixture(scope="session")
-def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import toys
-
-    folder = tmp_path_factory.mktemp("cli") / "backbone"
-    tokenizer = toys.word_piece_tokenizer()
-    tokenizer.save_pretrained(folder)
-    toys.build_mlm("bert", len(tokenizer)).save_pretrained(folder)
-    return folder
-
-
-def write_suite(folder: Path, model: Path) -> None:
-    """Write a pattern file, `toy.yaml`, and all that it names."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for part, count in (("train", 10), ("dev", 4)):
-        topics = [[cell.format(i) for cell in row] for i in range(count) for row in TOPIC_ROWS]
-        pairs = [[cell.format(i) for cell in row] for i in range(count) for row in PAIR_ROWS]
-        for name, rows in (("topic", topics), ("pair", pairs)):
-            # other texts in dev than in train, other ids too
-            write_rows(folder / f"{name}.{part}.tsv", [[part[0] + row[0], part[0] + row[1], *row[2:]] for row in rows])
-    (folder / "topic.txt").write_text('news  闻\nsport  体 育\n"tech art"  科\n', encoding="utf-8")
-    (folder / "toy.yaml").write_text(PATTERNS.format(model=model), encoding="utf-8")
-
-
-def write_rows(file: Path, rows: list[list[str]]) -> Path:
-    file.write_text("".join("\t".join(row) + "\n" for row in rows), encoding="utf-8")
-    return file
-
-
 @pytest.fixture
 def suite(tmp_path: Path, backbone: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh pattern file in the working directory's folder `suite`."""
@@ -124,17 +70,6 @@ def checkpoint(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """A copy of the checkpoint, which a test may damage, and a working directory without anything else."""
     monkeypatch.chdir(tmp_path)
     return Path(shutil.copytree(trained / "checkpoint", tmp_path / "model"))
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Toy matrices gain nothing from threads, and other tests may be running beside."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def snapshot(folder: Path) -> dict[str, bytes | None]:

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pet_mtl.cloze.batch import LENGTH_STEP, cut_batches, round_up
-from pet_mtl.cloze.encode import Form, Prompts
+from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.form import Form
 from pet_mtl.cloze.label_words import LabelWords
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 import toys
 
-from pet_mtl.cloze.encode import compile_forms
+from pet_mtl.cloze.form import compile_forms
 from pet_mtl.compat import openprompt as compat
 from pet_mtl.compat.openprompt_import import INSTALL, import_openprompt, missing_packages
 from pet_mtl.data.rows import Rows

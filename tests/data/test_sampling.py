@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pet_mtl.cloze.batch import BatchPlan
-from pet_mtl.cloze.encode import Form, Prompts
+from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.form import Form
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.data.sampling import Schedule, split_step
 

@@ -1,12 +1,14 @@
 import errno
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from toy_texts import SPECIAL, documents
+from toy_texts import documents
+from toys import BERT_SPECIALS
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError, RunError
@@ -84,24 +86,51 @@ def test_a_cache_without_words_is_built_anew(
 def other_tokenizer() -> PieceTokenizer:
     from transformers import BertTokenizer
 
-    pieces = [*SPECIAL, *"乙甲丙丁戊己庚辛壬山水火土木金日月天地红"]
+    pieces = [*BERT_SPECIALS, *"乙甲丙丁戊己庚辛壬山水火土木金日月天地红"]
     return PieceTokenizer(BertTokenizer(vocab={piece: number for number, piece in enumerate(pieces)}))
+
+
+def test_two_tokenizers_have_a_cache_each(
+    corpus: FileCorpus,
+    toy_tokenizer: PieceTokenizer,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = open_or_build(corpus, toy_tokenizer, tmp_path, words=False)
+    assert "another tokenizer" not in capsys.readouterr().err
+    second = open_or_build(corpus, other_tokenizer(), tmp_path, words=False)
+    assert "is of another tokenizer: building one beside it" in capsys.readouterr().err
+    assert {first.folder, second.folder} == set(tmp_path.iterdir())
+    monkeypatch.setattr(FileCorpus, "documents", lambda self: pytest.fail("read again"))
+    for tokenizer, built in ((toy_tokenizer, first), (other_tokenizer(), second)):
+        again = open_or_build(corpus, tokenizer, tmp_path, words=False)
+        assert (again.folder, texts_of(again, tokenizer)) == (built.folder, documents(60))
 
 
 def test_a_cache_of_another_tokenizer_is_built_anew_and_said(
     corpus: FileCorpus, toy_tokenizer: PieceTokenizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    open_or_build(corpus, toy_tokenizer, tmp_path, words=False)
-    cache = open_or_build(corpus, other_tokenizer(), tmp_path, words=False)
+    """It stands where this tokenizer's belongs: copied there, say."""
+    place = open_or_build(corpus, toy_tokenizer, tmp_path, words=False).folder
+    foreign = open_or_build(corpus, other_tokenizer(), tmp_path / "other", words=False).folder
+    shutil.rmtree(place)
+    foreign.rename(place)
+    capsys.readouterr()
+    cache = open_or_build(corpus, toy_tokenizer, tmp_path, words=False)
     assert "is of another tokenizer: building it anew" in capsys.readouterr().err
-    assert texts_of(cache, other_tokenizer()) == documents(60)
-    assert len(list(tmp_path.iterdir())) == 1
+    assert (cache.folder, texts_of(cache, toy_tokenizer)) == (place, documents(60))
 
 
 @pytest.mark.parametrize("file", ["pieces.bin", "hashes.bin", "cache.json"])
 @pytest.mark.parametrize("how", ["cut", "missing"])
 def test_a_damaged_cache_is_built_anew(
-    corpus: FileCorpus, toy_tokenizer: PieceTokenizer, tmp_path: Path, file: str, how: str
+    corpus: FileCorpus,
+    toy_tokenizer: PieceTokenizer,
+    tmp_path: Path,
+    file: str,
+    how: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     place = open_or_build(corpus, toy_tokenizer, tmp_path, words=False).folder / file
     if how == "cut":
@@ -109,6 +138,7 @@ def test_a_damaged_cache_is_built_anew(
     else:
         place.unlink()
     assert texts_of(open_or_build(corpus, toy_tokenizer, tmp_path, words=False), toy_tokenizer) == documents(60)
+    assert "is damaged: building it anew" in capsys.readouterr().err
 
 
 def test_what_is_held_out_does_not_depend_on_the_tokenizer(

@@ -1,28 +1,28 @@
 """A pre-training run that was stopped and gone on with ends where an unbroken one ends, to the last bit."""
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import textwrap
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from toy_texts import SETTINGS, assert_same_state, state_of
+from stopped_runs import assert_same_state, kill_after, read_state, saved_step, stop_at_step
+from toy_texts import SETTINGS
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.run import pretrain
 from pet_mtl.pretraining.settings import PretrainSettings
 from pet_mtl.training.interrupt import Interrupted
-from pet_mtl.training.outputs import RunFolder
 
 MakeRequest = Callable[..., PretrainRequest]
+
+
+def state_of(run: Path) -> dict[str, object]:
+    return read_state(run, "model", "held_out")
 
 
 @pytest.fixture(scope="module")
@@ -39,20 +39,7 @@ def unbroken(toy_model: Path, corpus_file: Path, tmp_path_factory: pytest.TempPa
 def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Return a function that lets Ctrl-C come during the given step."""
     monkeypatch.setattr("pet_mtl.pretraining.run.LOG_EVERY", 1)
-    write = RunFolder.log
-    wanted = 0
-
-    def log(self: RunFolder, record: dict[str, Any]) -> None:
-        write(self, record)
-        if record["step"] == wanted - 1 and "loss" in record:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    def set_step(step: int) -> None:
-        nonlocal wanted
-        wanted = step
-
-    monkeypatch.setattr(RunFolder, "log", log)
-    return set_step
+    return stop_at_step(monkeypatch)
 
 
 @pytest.mark.parametrize("stops", [[2], [3, 7]])
@@ -165,28 +152,11 @@ def test_a_killed_process(
     number: signal.Signals,
 ) -> None:
     out = tmp_path / "run"
-    counters = out / "last" / "training.json"
-
-    def step() -> int:
-        try:
-            return int(json.loads(counters.read_text())["step"])
-        except (OSError, ValueError):
-            return 0
-
     settings = [text for key, value in (SETTINGS | {"save_every": 1e-9}).items() for text in ("-s", f"{key}={value}")]
     command = ["pretrain", "--model", str(toy_model), "--corpus", str(corpus_file), "--masking", "whole-word"]
     arguments = [*command, "--out", str(out), *settings]
-    with subprocess.Popen([sys.executable, "-c", SCRIPT, *arguments], stderr=subprocess.PIPE, text=True) as process:
-        end = time.monotonic() + 120
-        while step() < 2:
-            assert process.poll() is None, process.communicate()[1]
-            assert time.monotonic() < end
-            time.sleep(0.01)
-        process.send_signal(number)
-        messages = process.communicate(timeout=120)[1]
-    assert process.returncode == (-number if number == signal.SIGKILL else 130), messages
-    assert "Traceback" not in messages
-    assert step() < unbroken[1]
+    kill_after(2, number, SCRIPT, arguments, out)
+    assert saved_step(out) < unbroken[1]
     pretrain(make_request(masking="whole-word", save_every=1e-9), out, resume=True)
     found, expected = state_of(out), state_of(unbroken[0])
     assert_same_state(found, expected)

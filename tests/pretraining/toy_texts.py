@@ -1,14 +1,9 @@
 """What the pre-training tests share: toy texts, a toy suite, and what a run leaves."""
 
-import json
 import random
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors.torch import load_file
-
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 CHARACTERS = list("甲乙丙丁戊己庚辛壬山水火土木金日月天地红蓝绿喜悲伤相反无关同类文中国人民：。，？!")
 SUITE = """\
 version: 1
@@ -68,27 +63,3 @@ def write_suite(folder: Path, model: Path, dev: str = "dev.tsv") -> None:
         lines = ["\t".join(row) for row in rows(count)]
         (folder / f"{name}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / "toy.yaml").write_text(SUITE.format(model=model, dev=dev), encoding="utf-8")
-
-
-def state_of(run: Path) -> dict[str, object]:
-    """Return all that a run holds at its end and that must not depend on how it got there."""
-    state: dict[str, object] = {}
-    for folder in ("last", "model"):
-        for file in sorted((run / folder).glob("*.safetensors")):
-            state |= {f"{folder}/{file.name}/{name}": value for name, value in load_file(file).items()}
-    counters = json.loads((run / "last" / "training.json").read_text(encoding="utf-8"))
-    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    state["counters"] = {key: value for key, value in counters.items() if key != "seconds"}
-    state["held_out"] = [record for record in records if "held_out" in record]
-    return state
-
-
-def assert_same_state(found: dict[str, object], expected: dict[str, object]) -> None:
-    assert set(found) == set(expected)
-    for name, value in expected.items():
-        if isinstance(value, torch.Tensor):
-            other = found[name]
-            assert isinstance(other, torch.Tensor)
-            assert torch.equal(other, value), name
-        else:
-            assert found[name] == value, name

@@ -1,5 +1,3 @@
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
@@ -15,14 +13,6 @@ from pet_mtl.scoring import scorer
 from pet_mtl.scoring.scorer import Throughput, score_items, score_plans, task_log_probs
 
 TEXTS = ["中国", "天气真好", "体", "good news", "文化" * 12, "是不是这一条", "坏", "", "科技新闻", "a b c"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,13 @@
 """Learned pieces, verbalizers and pattern weights through training, resuming and scoring."""
 
 import json
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from safetensors.torch import load_file
-from toy_runs import assert_same_state, state_of, weights_in
+from stopped_runs import assert_same_state, stop_at_step
+from toy_runs import state_of, weights_in
 
 import pet_mtl
 from pet_mtl.errors import PetMtlError
@@ -18,7 +16,7 @@ from pet_mtl.scoring.score import score_checkpoints, score_models
 from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.training import loop
 from pet_mtl.training.interrupt import Interrupted
-from pet_mtl.training.outputs import RunFolder, stored_suite
+from pet_mtl.training.outputs import stored_suite
 from pet_mtl.training.own_weights import OWN_FILE
 from pet_mtl.training.run import train
 
@@ -70,16 +68,9 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
     make: Callable[[str], Suite], tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(make(kind), tmp_path / "unbroken")
-    write = RunFolder.log
-
-    def log(self: RunFolder, record: dict[str, Any]) -> None:
-        write(self, record)
-        if record["step"] == 4 and "loss" in record:
-            os.kill(os.getpid(), signal.SIGINT)
-
     monkeypatch.setattr(loop, "LOG_EVERY", 1)
     with monkeypatch.context() as patch:
-        patch.setattr(RunFolder, "log", log)
+        stop_at_step(patch)(5)
         with pytest.raises(Interrupted, match="stopped after step 5 of 8"):
             train(make(kind), tmp_path / "run")
     suite = make(kind) if kind != "prototypical" else stored_suite(tmp_path / "run")

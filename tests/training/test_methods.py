@@ -2,17 +2,16 @@
 
 import json
 import math
-import os
-import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from processes import run_together
 from safetensors.torch import load_file
-from test_processes import run_together
-from toy_runs import assert_same_state, state_of, weights_in
+from stopped_runs import assert_same_state, stop_at_step
+from test_processes import SCRIPT
+from toy_runs import state_of, weights_in
 
 import pet_mtl
 from pet_mtl.errors import PetMtlError
@@ -20,7 +19,7 @@ from pet_mtl.scoring.score import score_checkpoints
 from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.training import loop
 from pet_mtl.training.interrupt import Interrupted
-from pet_mtl.training.outputs import RunFolder, stored_suite
+from pet_mtl.training.outputs import stored_suite
 from pet_mtl.training.own_weights import OWN_FILE
 from pet_mtl.training.run import train
 
@@ -66,16 +65,9 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
     make: Callable[[str], Suite], tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(make(kind), tmp_path / "unbroken")
-    write = RunFolder.log
-
-    def log(self: RunFolder, record: dict[str, Any]) -> None:
-        write(self, record)
-        if record["step"] == 4 and "loss" in record:
-            os.kill(os.getpid(), signal.SIGINT)
-
     monkeypatch.setattr(loop, "LOG_EVERY", 1)
     with monkeypatch.context() as patch:
-        patch.setattr(RunFolder, "log", log)
+        stop_at_step(patch)(5)
         with pytest.raises(Interrupted, match="stopped after step 5 of 8"):
             train(make(kind), tmp_path / "run")
     train(stored_suite(tmp_path / "run"), tmp_path / "run", resume=True)
@@ -109,7 +101,7 @@ def test_two_processes_are_one(suite_file: Path, tmp_path: Path) -> None:
     """Each process sees rows of some tasks only; the penalty is added once."""
     overrides = ["method={name: heads, sharing: soft, penalty: 0.5, dropout: 0.0}", "train.max_steps=4"]
     result = train(load_suite(suite_file, overrides=overrides), tmp_path / "one")
-    done = run_together(2, json.dumps([(str(suite_file), str(tmp_path / "two"), False, overrides)]))
+    done = run_together(2, SCRIPT, json.dumps([(str(suite_file), str(tmp_path / "two"), False, overrides)]))
     assert [process.returncode for process in done] == [0, 0], done[0].stderr + done[1].stderr
     assert json.loads(done[0].stdout)[0]["tasks"] == result.to_json()["tasks"]
     one, two = (load_file(tmp_path / run / "checkpoint" / OWN_FILE) for run in ("one", "two"))

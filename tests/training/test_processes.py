@@ -1,16 +1,13 @@
 """Two processes compute what one computes. They talk over 127.0.0.1 only."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from processes import run_together
 from toy_runs import weights_in
 
 from pet_mtl.spec.suite import Suite
@@ -33,41 +30,6 @@ SCRIPT = textwrap.dedent(
 )
 
 
-def run_together(count: int, argument: str) -> list[subprocess.CompletedProcess[str]]:
-    """Run the script in several processes, as `torchrun` and `accelerate launch` start them."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    shared = {
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "WORLD_SIZE": str(count),
-        "ACCELERATE_USE_CPU": "true",
-        "GLOO_SOCKET_IFNAME": "lo0" if sys.platform == "darwin" else "lo",
-        "OMP_NUM_THREADS": "1",
-    }
-    command = [sys.executable, "-c", SCRIPT, argument]
-    processes = [
-        subprocess.Popen(
-            command,
-            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(count)
-    ]
-    done = []
-    try:
-        for process in processes:
-            out, err = process.communicate(timeout=120)
-            done.append(subprocess.CompletedProcess(command, process.returncode, out, err))
-    finally:
-        for process in processes:
-            process.kill()
-    return done
-
-
 SETTINGS: dict[str, dict[str, object]] = {
     "epoch": {"epochs": 1, "evaluate_every": 5},
     "tiny": {"max_steps": 5, "batch_tokens": 30, "accumulate": 2, "evaluate_every": 2},  # steps of one or two rows
@@ -80,7 +42,7 @@ def test_two_processes_are_one(suite_file: Path, make_suite: Callable[..., Suite
     overrides = {n: [f"train.{key}={value}" for key, value in s.items()] for n, s in SETTINGS.items()}
     jobs = [(name, False) for name in SETTINGS] + [("epoch", True)]  # the last one is finished and only reports
     told = [(str(suite_file), str(tmp_path / "two" / name), resume, overrides[name]) for name, resume in jobs]
-    done = run_together(2, json.dumps(told))
+    done = run_together(2, SCRIPT, json.dumps(told))
     assert [process.returncode for process in done] == [0, 0], done[0].stderr + done[1].stderr
     assert "training:" in done[0].stderr
     assert "training:" not in done[1].stderr

@@ -1,25 +1,20 @@
 """A run that was stopped and gone on with ends where an unbroken one ends, to the last bit."""
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import textwrap
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from toy_runs import assert_same_state, state_of, write_suite
+from stopped_runs import assert_same_state, kill_after, saved_step, stop_at_step
+from toy_runs import state_of, write_suite
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.training import loop
 from pet_mtl.training.interrupt import Interrupted
-from pet_mtl.training.outputs import RunFolder
 from pet_mtl.training.run import TrainResult, train
 
 MakeSuite = Callable[..., Suite]
@@ -39,20 +34,7 @@ def unbroken(suite_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tupl
 def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Return a function that lets Ctrl-C come during the given step."""
     monkeypatch.setattr(loop, "LOG_EVERY", 1)
-    write = RunFolder.log
-    wanted = 0
-
-    def log(self: RunFolder, record: dict[str, Any]) -> None:
-        write(self, record)
-        if record["step"] == wanted - 1 and "loss" in record:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    def set_step(step: int) -> None:
-        nonlocal wanted
-        wanted = step
-
-    monkeypatch.setattr(RunFolder, "log", log)
-    return set_step
+    return stop_at_step(monkeypatch)
 
 
 @pytest.mark.parametrize("stops", [[2], [5], [12], [17], [3, 5, 10, 16]])
@@ -231,38 +213,17 @@ SCRIPT = textwrap.dedent(
 )
 
 
-def wait_for(done: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    end = time.monotonic() + 60
-    while not done():
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_process(
     suite_file: Path, make_suite: MakeSuite, tmp_path: Path, unbroken: tuple[Path, TrainResult], number: signal.Signals
 ) -> None:
-    out, counters = tmp_path / "run", tmp_path / "run" / "last" / "training.json"
+    out = tmp_path / "run"
     overrides = [f"train.{key}={value}" for key, value in SETTINGS.items()]
-
-    def step() -> int:
-        try:
-            return int(json.loads(counters.read_text())["step"])
-        except (OSError, ValueError):
-            return 0
-
     rounds = [("new", 2), ("resume", 7)]
     for how, least in rounds if number == signal.SIGKILL else rounds[:1]:
-        command = [sys.executable, "-c", SCRIPT, str(suite_file), str(out), how, *overrides]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-            wait_for(lambda: step() >= least, process)  # noqa: B023  # called within this round
-            process.send_signal(number)
-            messages = process.communicate(timeout=60)[1]
-        assert process.returncode == (-number if number == signal.SIGKILL else 130), messages
-        assert "Traceback" not in messages
-    assert step() < 18
+        kill_after(least, number, SCRIPT, [str(suite_file), str(out), how, *overrides], out)
+    assert saved_step(out) < 18
     train(make_suite(**SETTINGS), out, resume=True)
     found, expected = state_of(out), state_of(unbroken[0])
     assert_same_state(found, expected)

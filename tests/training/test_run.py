@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from toy_runs import assert_same_state, epoch_steps, state_of, weights_in
+from stopped_runs import assert_same_state
+from toy_runs import epoch_steps, state_of, weights_in
 
 from pet_mtl.cloze.encode import encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer

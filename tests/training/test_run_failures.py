@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 import torch
-from toy_runs import assert_same_state, state_of, weights_in
+from stopped_runs import assert_same_state
+from toy_runs import state_of, weights_in
 
 from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.spec.suite import Suite, load_suite

@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from stopped_runs import read_state
 
 from pet_mtl.cloze.encode import encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
@@ -14,7 +14,6 @@ from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.model.backbone import load_masked_lm, load_tokenizer
 from pet_mtl.spec.suite import Suite
 
-SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 CHARACTERS = list("甲乙丙丁戊己庚辛壬山水火土木金日月天地红蓝绿喜悲伤相反无关同类文：。，？!")
 
 PATTERNS = """\
@@ -90,24 +89,6 @@ def weights_in(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def state_of(run: Path) -> dict[str, object]:
-    """Return all that a run holds at its end and that must not depend on how it got there."""
-    state: dict[str, object] = {}
-    for folder in ("last", "checkpoint"):
-        for file in sorted((run / folder).glob("*.safetensors")):
-            state |= {f"{folder}/{file.name}/{name}": value for name, value in load_file(file).items()}
-    counters = json.loads((run / "last" / "training.json").read_text(encoding="utf-8"))
+    """Return what a run holds at its end; see `read_state`."""
     manifest = json.loads((run / "checkpoint" / "pet_mtl.json").read_text(encoding="utf-8"))
-    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    state["counters"] = {key: value for key, value in counters.items() if key != "seconds"}
-    state["metrics"] = manifest["metrics"]
-    state["dev"] = [record for record in records if "dev" in record]
-    return state
-
-
-def assert_same_state(found: dict[str, object], expected: dict[str, object]) -> None:
-    assert set(found) == set(expected)
-    for name, value in expected.items():
-        if isinstance(value, torch.Tensor):
-            assert torch.equal(found[name], value), name
-        else:
-            assert found[name] == value, name
+    return read_state(run, "checkpoint", "dev") | {"metrics": manifest["metrics"]}

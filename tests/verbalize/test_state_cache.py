@@ -7,7 +7,7 @@ import pytest
 import torch
 import toys
 
-from pet_mtl.cloze.encode import Form
+from pet_mtl.cloze.form import Form
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.model.hardware import Machine

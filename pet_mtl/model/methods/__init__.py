@@ -13,7 +13,8 @@ from typing import Any, Protocol
 
 import torch
 
-from pet_mtl.cloze.encode import CompileTask, Form
+from pet_mtl.cloze.encode import CompileTask
+from pet_mtl.cloze.form import Form
 from pet_mtl.model.methods import cln, heads, pet
 from pet_mtl.model.task_model import TaskModel
 from pet_mtl.spec.method import Method

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from pet_mtl.cloze.collate import Batch
-from pet_mtl.cloze.encode import CompileTask, Form, compile_forms
+from pet_mtl.cloze.encode import CompileTask
+from pet_mtl.cloze.form import Form, compile_forms
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.model.backbone import Backbone

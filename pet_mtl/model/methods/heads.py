@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from pet_mtl.cloze.collate import Batch
-from pet_mtl.cloze.encode import CompileTask, Form
+from pet_mtl.cloze.encode import CompileTask
+from pet_mtl.cloze.form import Form
 from pet_mtl.cloze.plain_form import compile_plain
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.encoder import Encoder

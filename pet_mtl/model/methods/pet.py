@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from pet_mtl.cloze.encode import CompileTask, Form, compile_forms
+from pet_mtl.cloze.encode import CompileTask
+from pet_mtl.cloze.form import Form, compile_forms
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.own_parts import build_own_parts

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pet_mtl.cloze.encode import compile_forms, compile_pattern
+from pet_mtl.cloze.form import compile_forms, compile_pattern
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.scoring.scorer import FloatArray

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pet_mtl.cloze.encode import Form, Prompts, compile_pattern, encode_forms
+from pet_mtl.cloze.encode import Prompts, encode_forms
+from pet_mtl.cloze.form import Form, compile_pattern
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.console import Bar
 from pet_mtl.data.rows import Rows

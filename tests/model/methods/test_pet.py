@@ -1,7 +1,7 @@
 import toys
 from toy_methods import encode, make_suite
 
-from pet_mtl.cloze.encode import compile_forms
+from pet_mtl.cloze.form import compile_forms
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.methods import build, compiler, pet
 

@@ -1,0 +1,16 @@
+"""A fixture for folders whose tests compute with toy models: import it in their `conftest.py`."""
+
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Toy matrices gain nothing from threads, and other tests may be running beside."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
