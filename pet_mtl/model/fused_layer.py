@@ -8,18 +8,20 @@ autograd in the tests.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-_BLOCK = 16  # prompts
+_BLOCKS = (64, 32, 16)  # prompts
 _LENGTH_STEP = 16  # tokens
 
 _NORM = torch.ops.aten.native_layer_norm.default
 _NORM_BACKWARD = torch.ops.aten.native_layer_norm_backward.default
-_GELU_BACKWARD = torch.ops.aten.gelu_backward.default
+_GELU_BACKWARD = torch.ops.aten.gelu_backward.grad_input
+_POINTWISE = getattr(torch.ops.mkldnn, "_linear_pointwise", None)  # oneDNN's; a sum costs no pass of its own
 _SOFTMAX_BACKWARD = torch.ops.aten._softmax_backward_data.default
 
 
@@ -57,7 +59,7 @@ class Frame:
     def of(cls, attention_mask: Tensor, heads: int, kind: torch.dtype) -> "Frame":
         """Build the frame of a batch from its mask `[N, L]`."""
         count, length = attention_mask.shape
-        mask = F.pad(attention_mask, (0, -length % _LENGTH_STEP, 0, -count % _BLOCK))
+        mask = F.pad(attention_mask, (0, -length % _LENGTH_STEP, 0, -count % _BLOCKS[-1]))
         bias = torch.zeros(mask.shape, dtype=kind, device=mask.device)
         bias = bias.masked_fill(mask == 0, torch.finfo(kind).min).repeat_interleave(heads, 0)[:, None]
         return cls(count, length, heads, bias)
@@ -67,7 +69,9 @@ class Frame:
         high, long = len(self.bias) // self.heads, self.bias.shape[-1] if length == self.length else length
         cut = rows[: self.count * length].view(self.count, length, parts, self.heads, -1).permute(2, 0, 3, 1, 4)
         size = cut.shape[-1]
-        out = rows.new_zeros(parts, high, self.heads, long, size)
+        out = rows.new_empty(parts, high, self.heads, long, size)
+        out[:, self.count :].zero_()
+        out[:, : self.count, :, length:].zero_()
         out[:, : self.count, :, :length] = cut
         return out.view(parts, high * self.heads, long, size).unbind(0)
 
@@ -90,8 +94,11 @@ class Frame:
         return out
 
     def blocks(self) -> Iterator[slice]:
-        step = _BLOCK * self.heads
-        return (slice(start, start + step) for start in range(0, len(self.bias), step))
+        start = 0
+        for step in (prompts * self.heads for prompts in _BLOCKS):
+            while start + step <= len(self.bias):
+                yield slice(start, start + step)
+                start += step
 
 
 def fused_layer(layer: Any, queries: Tensor | None, hidden: Tensor, frame: Frame, wide: int) -> Tensor:
@@ -109,7 +116,8 @@ def fused_layer(layer: Any, queries: Tensor | None, hidden: Tensor, frame: Frame
     own, after, inner, last = layer.attention.self, layer.attention.output, layer.intermediate, layer.output
     modules = (own.query, own.key, own.value, after.dense, after.LayerNorm, inner.dense, last.dense, last.LayerNorm)
     parameters = [p for module in modules for p in (module.weight, module.bias)]
-    settings = (frame, wide, after.LayerNorm.eps, last.LayerNorm.eps)
+    casts = _casts(layer, parameters, hidden.dtype)
+    settings = (frame, wide, casts, after.LayerNorm.eps, last.LayerNorm.eps)
     result: Tensor = _FusedLayer.apply(queries, hidden, settings, *parameters)  # type: ignore[no-untyped-call]
     return result
 
@@ -117,26 +125,26 @@ def fused_layer(layer: Any, queries: Tensor | None, hidden: Tensor, frame: Frame
 class _FusedLayer(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, queries: Tensor | None, hidden: Tensor, settings: Any, *parameters: Tensor) -> Tensor:
-        frame, wide, eps_1, eps_2 = settings
-        wq, bq, wk, bk, wv, bv, wo, bo, g1, b1, wi, bi, wu, bu, g2, b2 = (p.detach() for p in parameters)
-        kind, size = hidden.dtype, [hidden.shape[1]]
+        frame, wide, (w, b, wo, bo, wi, bi, wu, bu), eps_1, eps_2 = settings
+        g1, b1, g2, b2 = (parameters[at].detach() for at in (8, 9, 14, 15))
+        size = [hidden.shape[1]]
         if queries is None:
-            rows, joint = hidden, _linear(hidden, _joint(kind, wq, wk, wv), _joint(kind, bq, bk, bv))
-            q, k, v = frame.split(joint, frame.length, 3)
+            rows = hidden
+            q, k, v = frame.split(_linear(hidden, w, b), frame.length, 3)
         else:
-            rows = queries
-            (q,) = frame.split(_linear(queries, wq.to(kind), bq.to(kind)), wide, 1)
-            k, v = frame.split(_linear(hidden, _joint(kind, wk, wv), _joint(kind, bk, bv)), frame.length, 2)
+            rows, own = queries, hidden.shape[1]
+            (q,) = frame.split(_linear(queries, w[:own], b[:own]), wide, 1)
+            k, v = frame.split(_linear(hidden, w[own:], b[own:]), frame.length, 2)
         weights = q.new_empty(len(q), q.shape[1], k.shape[1])
         for block in frame.blocks():
-            scores = weights[block]
-            torch.baddbmm(frame.bias[block], q[block], k[block].transpose(1, 2), alpha=q.shape[-1] ** -0.5, out=scores)
+            scores, keys = weights[block], k[block].transpose(1, 2)
+            torch.baddbmm(frame.bias[block], q[block], keys, alpha=q.shape[-1] ** -0.5, out=scores)
             torch.softmax(scores, -1, out=scores)
         context = frame.join([frame.product(weights, v)], wide, len(rows))
-        sum_1 = _linear(context, wo.to(kind), bo.to(kind)).add_(rows)
+        sum_1 = _linear(context, wo, bo, rows)
         middle, mean_1, scale_1 = _NORM(sum_1, size, g1, b1, eps_1)
-        before = _linear(middle, wi.to(kind), bi.to(kind))
-        sum_2 = _linear(F.gelu(before), wu.to(kind), bu.to(kind)).add_(middle)
+        before = _linear(middle, wi, bi)
+        sum_2 = _linear(F.gelu(before), wu, bu, middle)
         out: Tensor
         out, mean_2, scale_2 = _NORM(sum_2, size, g2, b2, eps_2)
         ctx.save_for_backward(
@@ -157,7 +165,8 @@ class _FusedLayer(torch.autograd.Function):
         kind, size = hidden.dtype, [hidden.shape[1]]
         grad, d_g2, d_b2 = _NORM_BACKWARD(grad, sum_2, size, mean_2, scale_2, g2, b2, [True] * 3)
         d_wu, d_bu = _weight_grads(grad, F.gelu(before), wu)
-        d_before = _GELU_BACKWARD(grad @ wu.to(kind), before)
+        d_before = grad @ wu.to(kind)
+        _GELU_BACKWARD(d_before, before, grad_input=d_before)
         d_wi, d_bi = _weight_grads(d_before, middle, wi)
         grad = torch.addmm(grad, d_before, wi.to(kind), out=grad)
         del d_before
@@ -187,14 +196,45 @@ class _FusedLayer(torch.autograd.Function):
         )
 
 
+_CASTS: WeakKeyDictionary[Any, tuple[Any, list[Tensor]]] = WeakKeyDictionary()
+
+
+def _casts(layer: Any, parameters: Sequence[Tensor], kind: torch.dtype) -> list[Tensor]:
+    """Return weights and biases in the precision of the products, query, key and value joined; kept while scoring."""
+    if torch.is_grad_enabled():
+        _CASTS.pop(layer, None)
+        return _cast(parameters, kind)
+    state = kind, [(parameter.data_ptr(), parameter._version) for parameter in parameters]
+    if layer not in _CASTS or _CASTS[layer][0] != state:
+        _CASTS[layer] = state, _cast(parameters, kind)
+    return _CASTS[layer][1]
+
+
+def _cast(parameters: Sequence[Tensor], kind: torch.dtype) -> list[Tensor]:
+    wq, bq, wk, bk, wv, bv, wo, bo, _, _, wi, bi, wu, bu, _, _ = (parameter.detach() for parameter in parameters)
+    return [_joint(kind, wq, wk, wv), _joint(kind, bq, bk, bv), *(one.to(kind) for one in (wo, bo, wi, bi, wu, bu))]
+
+
 def _joint(kind: torch.dtype, *parameters: Tensor) -> Tensor:
     return torch.cat([parameter.to(kind) for parameter in parameters])
 
 
-def _linear(rows: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    return torch.addmm(bias, rows, weight.t())
+def _linear(rows: Tensor, weight: Tensor, bias: Tensor, add: Tensor | None = None) -> Tensor:
+    """Return `rows @ weight.T + bias`, and `add` on top."""
+    out: Tensor
+    if _POINTWISE is None or rows.device.type != "cpu" or rows.dtype is not torch.bfloat16:
+        out = torch.addmm(bias, rows, weight.t())
+        return out if add is None else out.add_(add)
+    if add is None:
+        out = _POINTWISE.default(rows, weight, bias, "none", [], "")
+    else:
+        out = _POINTWISE.binary(rows, add, weight, bias, "add")
+    return out
 
 
 def _weight_grads(grad: Tensor, rows: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """Return the gradients of a linear layer's weight and bias, in the parameters' precision."""
-    return (grad.t() @ rows).to(weight.dtype), grad.sum(0).to(weight.dtype)
+    turned = grad.t()
+    if grad.shape[1] < rows.shape[1]:  # turning the small one is cheaper than reading it across
+        turned = turned.contiguous()
+    return (turned @ rows).to(weight.dtype), grad.sum(0).to(weight.dtype)

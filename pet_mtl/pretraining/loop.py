@@ -29,7 +29,7 @@ from pet_mtl.pretraining.rows import LABEL_WORD, PieceRows, RowBatch
 from pet_mtl.pretraining.schedule import RowSchedule, cut_rows
 from pet_mtl.pretraining.settings import PretrainSettings
 from pet_mtl.scoring.scorer import Throughput
-from pet_mtl.training.optim import build_optimizer, rate_factor, set_rates
+from pet_mtl.training.optim import build_optimizer, clear_gradients, rate_factor, set_rates
 from pet_mtl.training.state import Progress
 
 Strategy = Callable[[RowBatch, Draws, float], BoolArray]
@@ -92,6 +92,9 @@ class PretrainLoop:
         self.machine, self.accelerator, self.progress = machine, accelerator, progress
         self.wrapped = accelerator.prepare(model)
         self.optimizer = build_optimizer(settings, model)
+        alone_on_cpu = accelerator.num_processes == 1 and machine.device.type == "cpu"
+        self._sparse = model.backbone.use_sparse_lookups() if alone_on_cpu else None
+        clear_gradients(self.optimizer, self._sparse)
         self.throughput = Throughput()
         self.schedule = RowSchedule(rows.lengths, batch_tokens=settings.batch_tokens, seed=settings.seed)
         self.total = self.schedule.steps(settings.epochs, settings.max_steps)
@@ -123,7 +126,7 @@ class PretrainLoop:
         if settings.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm)
         self.optimizer.step()
-        self.optimizer.zero_grad()
+        clear_gradients(self.optimizer, self._sparse)
         return len(plan.items)
 
     @property

@@ -5,16 +5,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pet_mtl.model.backbone import Backbone
+from pet_mtl.objectives.mlm_loss import IGNORED, mlm_loss
 from pet_mtl.pretraining.masking.take import BoolArray
 from pet_mtl.pretraining.rows import RowBatch
 
 _SLOT_STEP = 4  # every new shape costs the CPU kernels a new plan
 _TARGET_STEP = 64
-_IGNORED = -100
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class MlmBatch:
 
     def without_targets(self) -> "MlmBatch":
         """Return a batch of the same shape that counts nothing."""
-        return replace(self, targets=torch.full_like(self.targets, _IGNORED), masked=0, tokens=0)
+        return replace(self, targets=torch.full_like(self.targets, IGNORED), masked=0, tokens=0)
 
     def to(self, device: torch.device) -> "MlmBatch":
         """Return the batch on another device."""
@@ -79,7 +78,7 @@ def mlm_batch(batch: RowBatch, corrupted: npt.NDArray[np.int64], chosen: BoolArr
     padded = -(-max(1, len(row)) // _TARGET_STEP) * _TARGET_STEP
     at = np.zeros(padded, np.int64)
     at[: len(row)] = row * wide + place
-    targets = np.full(padded, _IGNORED, np.int64)
+    targets = np.full(padded, IGNORED, np.int64)
     targets[: len(row)] = batch.ids[row, column]
     attention_mask = (np.arange(length) < batch.lengths[:, None]).astype(np.int64)
     return MlmBatch(
@@ -104,6 +103,4 @@ class MlmModel(nn.Module):
         """Return the sum of the targets' cross-entropies (fp32) and how many targets the model ranks first."""
         hidden = self.backbone.encode(batch.input_ids, batch.attention_mask, batch.slots)  # [N, M, H]
         states = self.backbone.head.states(hidden.flatten(0, 1)[batch.at])
-        logits = self.backbone.head.logits(states)  # [K, V]
-        loss = F.cross_entropy(logits.float(), batch.targets, ignore_index=_IGNORED, reduction="sum")
-        return loss, (logits.detach().argmax(-1) == batch.targets).sum()
+        return mlm_loss(self.backbone.head.logits(states), batch.targets)

@@ -24,7 +24,7 @@ from pet_mtl.model.task_model import TaskModel
 from pet_mtl.objectives.label_loss import label_loss
 from pet_mtl.scoring.scorer import Throughput
 from pet_mtl.spec.settings import TrainSettings
-from pet_mtl.training.optim import build_optimizer, rate_factor, set_rates
+from pet_mtl.training.optim import build_optimizer, clear_gradients, rate_factor, set_rates
 from pet_mtl.training.state import Progress
 from pet_mtl.training.steps import run_steps
 
@@ -71,7 +71,7 @@ class Loop:
         self.optimizer = build_optimizer(settings, model)
         alone_on_cpu = accelerator.num_processes == 1 and machine.device.type == "cpu"
         self._sparse = model.use_sparse_lookups() if alone_on_cpu else None
-        self._clear_gradients()
+        clear_gradients(self.optimizer, self._sparse)
         self.throughput = Throughput()
         ends = schedule.ends(settings.epochs, settings.max_steps)
         self.total = ends[-1]
@@ -148,13 +148,8 @@ class Loop:
         if settings.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm)
         self.optimizer.step()
-        self._clear_gradients()
+        clear_gradients(self.optimizer, self._sparse)
         return factor
-
-    def _clear_gradients(self) -> None:
-        self.optimizer.zero_grad()
-        if self._sparse is not None:
-            self._sparse.grad = torch.zeros_like(self._sparse)
 
     def _loss(self, batch: Batch, weight: float, window: _Window) -> Tensor:
         with self.machine.autocast():

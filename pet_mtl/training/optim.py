@@ -55,6 +55,13 @@ def build_optimizer(settings: RateSettings, model: nn.Module) -> torch.optim.Ada
     )
 
 
+def clear_gradients(optimizer: torch.optim.Optimizer, sparse: nn.Parameter | None) -> None:
+    """Forget the gradients; that of the parameter with sparse ones becomes zeros, to which they are added."""
+    optimizer.zero_grad()
+    if sparse is not None:
+        sparse.grad = torch.zeros_like(sparse)
+
+
 def parameter_depth(name: str, top: int) -> int:
     """Return how deep a parameter sits: embeddings 0, encoder layer `i` at `i + 1`, everything after them `top`.
 
