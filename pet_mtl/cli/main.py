@@ -7,6 +7,7 @@ import typer
 
 from pet_mtl.cli import compare, data, init, predict, pretrain, score, train, words
 from pet_mtl.errors import PetMtlError
+from pet_mtl.model import light_import
 
 app = typer.Typer(
     name="pet-mtl",
@@ -39,6 +40,7 @@ def main() -> None:
     """Run the command line: exit 0, 1 for a failed run, 2 for wrong usage or input, 130 when stopped."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # threads, never forked: the warning does not apply
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    light_import.wanted = True
     try:
         app(prog_name="pet-mtl")
     except PetMtlError as error:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pet_mtl.cloze.batch import LENGTH_STEP
 from pet_mtl.errors import PetMtlError
+from pet_mtl.model.light_import import import_transformers, without_compiler
 from pet_mtl.model.mlm_head import MlmHead, SplitHead, WholeHead, split_head
 from pet_mtl.model.slot_encoder import SLOT_STEP, SlotEncoder, fits_slot_encoder
 from pet_mtl.resources import bundled_backbone, bundled_backbones
@@ -135,18 +136,6 @@ def _embedded() -> str:
 
 
 @cache
-def import_transformers() -> None:
-    """Import transformers without scipy (35 MB, half a second), which it loads for losses of object detection."""
-    from transformers import utils
-
-    available = vars(utils)["is_scipy_available"]
-    vars(utils)["is_scipy_available"] = lambda: False
-    try:
-        import transformers.modeling_utils  # noqa: F401
-    finally:
-        vars(utils)["is_scipy_available"] = available
-
-
 def load_tokenizer(folder: str) -> Any:
     """Load the tokenizer of a backbone.
 
@@ -264,7 +253,8 @@ def quiet_transformers() -> Iterator[None]:
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        yield
+        with without_compiler():
+            yield
     finally:
         logging.set_verbosity(level)
         if bar:

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-_BLOCKS = (64, 32, 16)  # prompts
+_BLOCK = 16  # prompts
 _LENGTH_STEP = 16  # tokens
 
 _NORM = torch.ops.aten.native_layer_norm.default
@@ -59,7 +59,7 @@ class Frame:
     def of(cls, attention_mask: Tensor, heads: int, kind: torch.dtype) -> "Frame":
         """Build the frame of a batch from its mask `[N, L]`."""
         count, length = attention_mask.shape
-        mask = F.pad(attention_mask, (0, -length % _LENGTH_STEP, 0, -count % _BLOCKS[-1]))
+        mask = F.pad(attention_mask, (0, -length % _LENGTH_STEP, 0, -count % _BLOCK))
         bias = torch.zeros(mask.shape, dtype=kind, device=mask.device)
         bias = bias.masked_fill(mask == 0, torch.finfo(kind).min).repeat_interleave(heads, 0)[:, None]
         return cls(count, length, heads, bias)
@@ -94,11 +94,8 @@ class Frame:
         return out
 
     def blocks(self) -> Iterator[slice]:
-        start = 0
-        for step in (prompts * self.heads for prompts in _BLOCKS):
-            while start + step <= len(self.bias):
-                yield slice(start, start + step)
-                start += step
+        step = _BLOCK * self.heads
+        return (slice(start, start + step) for start in range(0, len(self.bias), step))
 
 
 def fused_layer(layer: Any, queries: Tensor | None, hidden: Tensor, frame: Frame, wide: int) -> Tensor:

@@ -67,7 +67,7 @@ class Loop:
     ) -> None:
         self.model, self.prompts, self.schedule, self.settings = model, prompts, schedule, settings
         self.machine, self.accelerator, self.tokenizer, self.progress = machine, accelerator, tokenizer, progress
-        self.wrapped = accelerator.prepare(model)
+        self.wrapped = accelerator.prepare(model) if accelerator.num_processes > 1 else model
         self.optimizer = build_optimizer(settings, model)
         alone_on_cpu = accelerator.num_processes == 1 and machine.device.type == "cpu"
         self._sparse = model.use_sparse_lookups() if alone_on_cpu else None

@@ -1,5 +1,6 @@
 """AdamW with no-decay groups and layer-wise learning rates; warm-up, then linear decay."""
 
+import inspect
 import math
 import re
 from collections import defaultdict
@@ -22,7 +23,15 @@ class RateSettings(Protocol):
     def weight_decay(self) -> float: ...
 
 
-def build_optimizer(settings: RateSettings, model: nn.Module) -> torch.optim.AdamW:
+class _AdamW(torch.optim.AdamW):
+    """AdamW without marks for `torch.compile`: to make them, torch imports 40 MB of compiler."""
+
+    add_param_group = inspect.unwrap(torch.optim.AdamW.add_param_group)
+    zero_grad = inspect.unwrap(torch.optim.AdamW.zero_grad)
+    step = torch.no_grad()(inspect.unwrap(torch.optim.AdamW.step))
+
+
+def build_optimizer(settings: RateSettings, model: nn.Module) -> torch.optim.Optimizer:
     """Group the parameters by layer and decay, and return AdamW over them.
 
     The rate of depth `d` is `learning_rate * layer_decay ** (top - d)`: embeddings have depth 0, layers 1 to `n`, the
@@ -39,7 +48,7 @@ def build_optimizer(settings: RateSettings, model: nn.Module) -> torch.optim.Ada
         if own_rate is not None and name.startswith("own."):
             rate = own_rate
         groups[rate, parameter.ndim > 1].append(parameter)
-    return torch.optim.AdamW(
+    return _AdamW(
         [
             {
                 "params": members,

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from toy_runs import assert_same_state, state_of
+from stopped_runs import assert_same_state
+from toy_runs import state_of
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.suite_data import TaskData, load_suite_data
