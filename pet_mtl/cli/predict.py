@@ -10,11 +10,11 @@ from pet_mtl.errors import PetMtlError
 
 
 def predict(
-    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder.")],
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="Checkpoint folder.")],
     data: Annotated[list[str], typer.Option(metavar="TASK=FILE", help="Rows to predict; labels are not needed.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the predictions go.")],
     output: Annotated[
-        str, typer.Option("--format", help="jsonl, csv, or tianchi (the contest's files, zipped)")
+        str, typer.Option("--format", metavar="FORMAT", help="jsonl, csv, or tianchi (the contest's files, zipped)")
     ] = "jsonl",
     verbalizer: Verbalizers = None,
     calibration: Calibration = None,
