@@ -128,6 +128,9 @@ def suggest(
     model: ModelName = None,
     verbalizer: Verbalizers = None,
     limit: Annotated[int, typer.Option(min=4, metavar="N", help="Use at most N training rows.")] = 2000,
+    min_prior: Annotated[
+        float, typer.Option(min=0, max=1, metavar="P", help="Leave out words that the model says with less than P.")
+    ] = 0.0,
     most: Annotated[int, typer.Option(min=1, metavar="N", help="Suggestions for each label.")] = 8,
     seed: Annotated[
         int | None, typer.Option(metavar="N", help="Seed of drawing rows.", show_default="the file's")
@@ -157,7 +160,7 @@ def suggest(
         if write.exists():
             files.setdefault(task, write)
     loaded = load(pattern_file(patterns) if patterns else None, model, data_root=data_root, verbalizers=files)
-    found = find(loaded, task, limit=limit, most=most, seed=seed, place=cache)
+    found = find(loaded, task, limit=limit, most=most, seed=seed, place=cache, min_prior=min_prior)
     written = write is not None and found.gain > 0
     if write is not None and written:
         write_words(write, found.task.verbalizer, found.proposed())
