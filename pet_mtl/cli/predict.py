@@ -1,11 +1,12 @@
 """`pet-mtl predict`."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pet_mtl.cli.options import Calibration, Verbalizers, by_task, calibration_choice, files_by_task
+from pet_mtl.cli.options import Calibration, Json, Verbalizers, by_task, calibration_choice, files_by_task
 from pet_mtl.errors import PetMtlError
 
 
@@ -18,6 +19,7 @@ def predict(
     ] = "jsonl",
     verbalizer: Verbalizers = None,
     calibration: Calibration = None,
+    json_: Json = False,
 ) -> None:
     """Predict the labels of whole files, one output file a task, rows in their order."""
     from typing import cast, get_args
@@ -37,5 +39,8 @@ def predict(
         verbalizers=files_by_task("--verbalizer", verbalizer),
         calibration=calibration_choice(calibration),
     )
+    if json_:
+        typer.echo(json.dumps({"files": [str(file) for file in written]}, ensure_ascii=False))
+        return
     for file in written:
         typer.echo(str(file))
