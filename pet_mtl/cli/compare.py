@@ -33,7 +33,8 @@ def compare(
     data_root: DataRoot = None,
     override: Overrides = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Output folder. [default: runs/compare-1, runs/compare-2, …]")
+        Path | None,
+        typer.Option(metavar="DIR", help="Output folder.", show_default="runs/compare-1, runs/compare-2, …"),
     ] = None,
     json_: Json = False,
 ) -> None:

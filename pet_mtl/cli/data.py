@@ -17,7 +17,7 @@ app = typer.Typer(name="data", help="Look at the rows before training on them, a
 @app.command()
 def check(
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILES]...", help="More corpus files, as the shell expands them.")
+        list[str] | None, typer.Argument(metavar="FILES", help="More corpus files, as the shell expands them.")
     ] = None,
     patterns: Patterns = "default",
     data_root: DataRoot = None,

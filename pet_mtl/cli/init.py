@@ -12,7 +12,9 @@ from pet_mtl.cli.options import Json
 def init(
     datafile: Annotated[Path, typer.Argument(metavar="DATAFILE", help="csv, tsv, json lines or parquet.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the files go.")] = Path(),
-    task: Annotated[str | None, typer.Option(metavar="NAME", help="The task's name. [default: the file's]")] = None,
+    task: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The task's name.", show_default="the file's")
+    ] = None,
     label: Annotated[str | None, typer.Option(metavar="COLUMN", help="The label's column: name or position.")] = None,
     text: Annotated[
         list[str] | None, typer.Option(metavar="COLUMN", help="A text's column; twice for a pair of texts.")

@@ -1,23 +1,25 @@
 """`pet-mtl predict`."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pet_mtl.cli.options import Calibration, Verbalizers, by_task, calibration_choice, files_by_task
+from pet_mtl.cli.options import Calibration, Json, Verbalizers, by_task, calibration_choice, files_by_task
 from pet_mtl.errors import PetMtlError
 
 
 def predict(
-    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder.")],
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="Checkpoint folder.")],
     data: Annotated[list[str], typer.Option(metavar="TASK=FILE", help="Rows to predict; labels are not needed.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the predictions go.")],
     output: Annotated[
-        str, typer.Option("--format", help="jsonl, csv, or tianchi (the contest's files, zipped)")
+        str, typer.Option("--format", metavar="FORMAT", help="jsonl, csv, or tianchi (the contest's files, zipped)")
     ] = "jsonl",
     verbalizer: Verbalizers = None,
     calibration: Calibration = None,
+    json_: Json = False,
 ) -> None:
     """Predict the labels of whole files, one output file a task, rows in their order."""
     from typing import cast, get_args
@@ -37,5 +39,8 @@ def predict(
         verbalizers=files_by_task("--verbalizer", verbalizer),
         calibration=calibration_choice(calibration),
     )
+    if json_:
+        typer.echo(json.dumps({"files": [str(file) for file in written]}, ensure_ascii=False))
+        return
     for file in written:
         typer.echo(str(file))

@@ -12,7 +12,7 @@ from pet_mtl.errors import PetMtlError
 
 def pretrain(
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILES]...", help="More corpus files, as the shell expands them.")
+        list[str] | None, typer.Argument(metavar="FILES", help="More corpus files, as the shell expands them.")
     ] = None,
     model: Annotated[
         str | None, typer.Option(metavar="M", help="Masked language model to go on from: name, folder, hub name.")
@@ -32,7 +32,7 @@ def pretrain(
         bool, typer.Option("--task-text", help="Train on the suite's training and unlabelled texts.")
     ] = False,
     data_root: DataRoot = None,
-    masking: Annotated[str, typer.Option(help="random, whole-word, selective or pattern.")] = "random",
+    masking: Annotated[str, typer.Option(metavar="KIND", help="random, whole-word, selective or pattern.")] = "random",
     scorer: Annotated[
         Path | None, typer.Option(metavar="CHECKPOINT", help="Says which pieces matter, for --masking selective.")
     ] = None,
@@ -40,10 +40,10 @@ def pretrain(
         list[str] | None, typer.Option("-s", "--set", metavar="KEY=VALUE", help="Set a key: -s max_minutes=30")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Output folder. [default: runs/pretrain-1, …]")
+        Path | None, typer.Option(metavar="DIR", help="Output folder.", show_default="runs/pretrain-1, …")
     ] = None,
     cache: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where tokenised corpora are kept. [default: OUT/cache]")
+        Path | None, typer.Option(metavar="DIR", help="Where tokenised corpora are kept.", show_default="OUT/cache")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in `--out`.")] = False,
     json_: Json = False,

@@ -32,7 +32,7 @@ class Engine(StrEnum):
 def score(
     checkpoints: Annotated[
         list[str],
-        typer.Argument(metavar="CHECKPOINT...", help="Checkpoint folders; with `--patterns`, any models to try."),
+        typer.Argument(metavar="CHECKPOINT", help="Checkpoint folders; with `--patterns`, any models to try."),
     ],
     patterns: Annotated[
         str | None,

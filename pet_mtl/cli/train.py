@@ -15,7 +15,7 @@ def train(
     patterns: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="Pattern file, or the name of a bundled one: default, tianchi. [default: default]"
+            metavar="FILE", help="Pattern file, or the name of a bundled one: default, tianchi.", show_default="default"
         ),
     ] = None,
     model: Annotated[
@@ -34,7 +34,7 @@ def train(
     ] = None,
     override: Overrides = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Output folder. [default: runs/NAME-1, runs/NAME-2, …]")
+        Path | None, typer.Option(metavar="DIR", help="Output folder.", show_default="runs/NAME-1, runs/NAME-2, …")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in `--out`.")] = False,
     skip_bad_rows: SkipBadRows = 0,

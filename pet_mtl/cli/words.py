@@ -15,11 +15,15 @@ app = typer.Typer(
 
 Patterns = Annotated[
     str | None,
-    typer.Option(metavar="FILE", help="Pattern file, or a bundled one. [default: the checkpoint's tasks, or default]"),
+    typer.Option(
+        metavar="FILE", help="Pattern file, or a bundled one.", show_default="the checkpoint's tasks, or default"
+    ),
 ]
 ModelName = Annotated[
     str | None,
-    typer.Option("--model", metavar="M", help="Backbone (name, folder, hub name) or checkpoint. [default: the file's]"),
+    typer.Option(
+        "--model", metavar="M", help="Backbone (name, folder, hub name) or checkpoint.", show_default="the file's"
+    ),
 ]
 
 
@@ -56,13 +60,16 @@ def try_(
     model: ModelName = None,
     verbalizer: Annotated[
         list[str] | None,
-        typer.Option(metavar="TASK=FILE", help="Label words to try, several for a task too. [default: the tasks' own]"),
+        typer.Option(
+            metavar="TASK=FILE", help="Label words to try, several for a task too.", show_default="the tasks' own"
+        ),
     ] = None,
     rows: Annotated[str, typer.Option(metavar="dev|train", help="Which rows to score.")] = "dev",
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most N rows of each task.")] = None,
     data_root: DataRoot = None,
     cache: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where slot states are kept. [default: the user's cache folder]")
+        Path | None,
+        typer.Option(metavar="DIR", help="Where slot states are kept.", show_default="the user's cache folder"),
     ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Score a file again whenever it is saved, until Ctrl-C.")
@@ -121,14 +128,20 @@ def suggest(
     model: ModelName = None,
     verbalizer: Verbalizers = None,
     limit: Annotated[int, typer.Option(min=4, metavar="N", help="Use at most N training rows.")] = 2000,
+    min_prior: Annotated[
+        float, typer.Option(min=0, max=1, metavar="P", help="Leave out words that the model says with less than P.")
+    ] = 0.0,
     most: Annotated[int, typer.Option(min=1, metavar="N", help="Suggestions for each label.")] = 8,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Seed of drawing rows. [default: the file's]")] = None,
+    seed: Annotated[
+        int | None, typer.Option(metavar="N", help="Seed of drawing rows.", show_default="the file's")
+    ] = None,
     write: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Change this verbalizer file, if held-out rows gain by it.")
     ] = None,
     data_root: DataRoot = None,
     cache: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where slot states are kept. [default: the user's cache folder]")
+        Path | None,
+        typer.Option(metavar="DIR", help="Where slot states are kept.", show_default="the user's cache folder"),
     ] = None,
     json_: Json = False,
 ) -> None:
@@ -147,7 +160,7 @@ def suggest(
         if write.exists():
             files.setdefault(task, write)
     loaded = load(pattern_file(patterns) if patterns else None, model, data_root=data_root, verbalizers=files)
-    found = find(loaded, task, limit=limit, most=most, seed=seed, place=cache)
+    found = find(loaded, task, limit=limit, most=most, seed=seed, place=cache, min_prior=min_prior)
     written = write is not None and found.gain > 0
     if write is not None and written:
         write_words(write, found.task.verbalizer, found.proposed())

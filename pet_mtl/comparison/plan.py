@@ -8,7 +8,9 @@ from pathlib import Path
 from pet_mtl.comparison.engine import OPENPROMPT, EngineName
 from pet_mtl.comparison.shots import ALL, Shots
 from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.spec.method import METHODS
 from pet_mtl.spec.suite import Suite
+from pet_mtl.spec.validation import found, name_hint
 
 RATE = "train.learning_rate"
 EVALUATIONS = 4  # of a few-shot run: an epoch is a step or two
@@ -54,7 +56,7 @@ def read_variants(text: str, load: Callable[[str, Sequence[str]], Suite]) -> lis
         load: returns the suite for a method and overrides (`key=value`).
 
     Raises:
-        PetMtlError: a method twice; an option that a method has not.
+        PetMtlError: an unknown method, or one named twice; an option that a method has not.
     """
     problems, variants = ProblemList(), {}
     for part in (part.strip() for part in text.split(",")):
@@ -62,6 +64,10 @@ def read_variants(text: str, load: Callable[[str, Sequence[str]], Suite]) -> lis
         where = f"--methods {text}"
         if part in variants:
             problems.add(f"method `{part}` is named twice", where=where)
+            continue
+        if name not in METHODS and name != OPENPROMPT:
+            hint = name_hint(name, [*METHODS, OPENPROMPT])
+            problems.add(f"there is no method {found(name)}", where=where, hint=hint)
             continue
         engine: EngineName | None = OPENPROMPT if name == OPENPROMPT else None
         wrong = [

@@ -56,7 +56,11 @@ def read_rows(
         try:
             chunks = [chunk for chunk in make_chunks(bad) if len(chunk.lines)]
             if not chunks and not bad.count:
-                raise PetMtlError("the file holds no rows", where=path)
+                raise PetMtlError(
+                    "the file holds no rows",
+                    where=path,
+                    hint="fill it, or name another file under `data:` (or `--data`)",
+                )
             part, length = _rows(chunks, task, labelled, first_row, bad)
         except PetMtlError as error:
             problems.extend(error)

@@ -59,7 +59,11 @@ def read_raw_table(path: Path, header: bool | None = None) -> RawTable:
         PetMtlError: the file is missing, empty, or no table.
     """
     if not path.is_file():
-        raise PetMtlError("is a folder, not a file" if path.is_dir() else "file not found", where=str(path))
+        raise PetMtlError(
+            "is a folder, not a file" if path.is_dir() else "file not found",
+            where=str(path),
+            hint="give a csv, tsv, json lines or parquet file",
+        )
     suffix = data_format(path)
     if suffix == ".parquet":
         return _objects(path, *_parquet_rows(path))
@@ -67,7 +71,9 @@ def read_raw_table(path: Path, header: bool | None = None) -> RawTable:
         raw = stream.read()
     text, encoding = _decode(raw, path)
     if not text.strip():
-        raise PetMtlError("the file is empty", where=str(path))
+        raise PetMtlError(
+            "the file is empty", where=str(path), hint="give a file with a row a line, each with text and label"
+        )
     if suffix in (".json", ".jsonl"):
         rows, skipped = _json_rows(text, path)
         table = _objects(path, "JSON, an object a row", rows, skipped)

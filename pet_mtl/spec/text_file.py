@@ -1,5 +1,7 @@
 """Read a user's small text file, with an error that names the place when it cannot be read."""
 
+from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 
 from pet_mtl.errors import PetMtlError
@@ -34,10 +36,16 @@ def read_text_file(path: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _missing_hint(path: Path) -> str | None:
-    """Return the first folder on the way that does not exist, where that is the reason."""
+def _missing_hint(path: Path) -> str:
+    """Return the first folder on the way that does not exist, a file of a similar name, or the folder searched."""
     missing = [folder for folder in path.parents if not folder.exists()]
-    return f"the folder `{missing[-1]}` does not exist" if missing else None
+    if missing:
+        return f"the folder `{missing[-1]}` does not exist"
+    names: list[str] = []
+    with suppress(OSError):  # a folder that may not be listed
+        names = sorted(entry.name for entry in path.parent.iterdir())
+    near = get_close_matches(path.name, names, n=1, cutoff=0.8)
+    return f"did you mean `{path.with_name(near[0])}`?" if near else f"it was looked for in `{path.parent.resolve()}`"
 
 
 def _encoding_hint(data: bytes) -> str:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import Call
+
+Call = Callable[..., Any]
 
 
 def test_compare(call: Call, suite: Path) -> None:
@@ -26,7 +28,7 @@ def test_compare(call: Call, suite: Path) -> None:
     ("arguments", "words"),
     [
         (["--shots", "few"], "`few` is not a number of rows"),
-        (["--methods", "pet,pat"], 'there is no method `"pat"`'),
+        (["--methods", "pet,pat"], '--methods pet,pat: there is no method `"pat"`'),
         (["--methods", "heads", "--shots", "0"], "nothing to do"),
     ],
 )

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import Call
+
+Call = Callable[..., Any]
 
 
 @pytest.mark.parametrize(("method", "label_words"), [("heads", False), ("cln", True)])

@@ -36,6 +36,12 @@ def test_jsonl(call: Call, checkpoint: Path, rows: list[str]) -> None:
     assert sorted(path.name for path in Path("deep/out").iterdir()) == ["pair.jsonl", "topic.jsonl"]
 
 
+def test_json(call: Call, checkpoint: Path, rows: list[str]) -> None:
+    assert call("predict", checkpoint, *rows, "--out", "out", "--json").json == {
+        "files": ["out/topic.jsonl", "out/pair.jsonl"]
+    }
+
+
 def test_csv(call: Call, checkpoint: Path, rows: list[str]) -> None:
     assert call("predict", checkpoint, *rows, "--out", "out", "--format", "csv").code == 0
     with Path("out/topic.csv").open(encoding="utf-8", newline="") as file:

@@ -46,6 +46,15 @@ def test_json(suggest: Call) -> None:
     assert suggest("--json", "--most", "3").json == told
 
 
+def test_unlikely_words_are_left_out(suggest: Call) -> None:
+    ran = suggest("--json", "--min-prior", "1e-12")
+    assert ran.json == suggest("--json").json
+    assert "candidates have a prior of 1e-12 or more" in ran.err
+    none = suggest("--min-prior", "1")
+    assert none.code == 2
+    assert "--min-prior 1: no candidate is left" in none.err
+
+
 def test_a_table(suggest: Call) -> None:
     ran = suggest()
     assert ran.code == 0, ran.err

@@ -127,7 +127,7 @@ def test_other_verbalizers(path: Path) -> None:
     assert suite.tasks["a"].verbalizer.source == "other.txt"
     assert problems(path, verbalizers={"c": Path("other.txt"), "b": Path("no.txt")}) == [
         "--verbalizer c=other.txt: no task `c`\n  hint: known: `a`, `b`",
-        "no.txt: file not found",
+        f"no.txt: file not found\n  hint: it was looked for in `{Path.cwd()}`",
     ]
 
 

@@ -99,6 +99,7 @@ def suggest(
     seed: int | None = None,
     place: Path | None = None,
     rows: Rows | None = None,
+    min_prior: float = 0.0,
 ) -> Suggestions:
     """Suggest label words for a task.
 
@@ -108,6 +109,7 @@ def suggest(
         seed: of the draw and the division; None for the suite's.
         place: where slot states are kept; None for the user's cache folder.
         rows: training rows, instead of those that the task names.
+        min_prior: smallest prior of a suggested word, see `word_priors`.
 
     Raises:
         PetMtlError: an unknown task, rows that cannot be read, or too few of them.
@@ -122,7 +124,16 @@ def suggest(
     cache = StateCache(place or default_place(), model_digest(loaded.model))
     calibrated = name in loaded.calibration
     max_length = loaded.suite.train.max_length
-    found = search(loaded.model, task, rows, fitting, max_length=max_length, calibrated=calibrated, cache=cache)
+    found = search(
+        loaded.model,
+        task,
+        rows,
+        fitting,
+        max_length=max_length,
+        calibrated=calibrated,
+        cache=cache,
+        min_prior=min_prior,
+    )
     judge, own = found.judge, found.own
     ranked = rank(judge, own, found.methods, found.groups, most)
     proposal = propose(judge.fitting_part(), own, ranked)

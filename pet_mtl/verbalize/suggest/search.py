@@ -8,6 +8,7 @@ import numpy as np
 from pet_mtl.cloze.form import compile_forms, compile_pattern
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
+from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.scorer import FloatArray
 from pet_mtl.spec.task import TaskSpec
 from pet_mtl.verbalize.state_cache import StateCache
@@ -17,7 +18,7 @@ from pet_mtl.verbalize.suggest.candidates import LONGEST, find_candidates
 from pet_mtl.verbalize.suggest.judge import Judge, Words
 from pet_mtl.verbalize.suggest.neighbours import neighbour_scores
 from pet_mtl.verbalize.suggest.petal import most_likely, petal_scores
-from pet_mtl.verbalize.suggest.word_scores import score_candidates
+from pet_mtl.verbalize.suggest.word_scores import score_candidates, word_priors
 
 _LIKELY, _NEAR = 100, 50  # LM-BFF's numbers of words to choose from, here in each group
 
@@ -51,13 +52,25 @@ def some_rows(rows: Rows, limit: int, seed: int) -> Rows:
 
 
 def search(
-    model: Model, task: TaskSpec, rows: Rows, fitting: int, *, max_length: int, calibrated: bool, cache: StateCache
+    model: Model,
+    task: TaskSpec,
+    rows: Rows,
+    fitting: int,
+    *,
+    max_length: int,
+    calibrated: bool,
+    cache: StateCache,
+    min_prior: float = 0.0,
 ) -> Found:
     """Find words for each label on the fitting rows, which are the first `fitting`; the others are held out.
 
     Args:
         max_length: of prompts, in tokens.
         calibrated: whether label scores are judged with calibration.
+        min_prior: words with a smaller prior on the fitting rows are not suggested.
+
+    Raises:
+        PetMtlError: no word has the smallest prior.
     """
     tokenizer = model.tokenizer
     spaces = [compile_pattern(task, pattern, tokenizer)[1] for pattern in range(len(task.patterns))]
@@ -72,6 +85,11 @@ def search(
     # Means over several pieces vary less than single ones: each kind has its share, or no longer word would be seen.
     sizes = np.array([len(ids) for ids in tokenizer.encode(candidates, space_before=spaces[0])])
     sizes[[word for words in own for word in words]] = 0
+    if min_prior > 0:
+        sizes[word_priors(scores[..., :fitting]) < min_prior] = 0
+        say(f"{task.name}: {np.count_nonzero(sizes):,} candidates have a prior of {min_prior:g} or more")
+        if not sizes.any():
+            raise PetMtlError("no candidate is left", where=f"--min-prior {min_prior:g}", hint="try a tenth of it")
     groups = [group.tolist() for group in map(np.flatnonzero, (sizes == 1, sizes > 1)) if len(group)]
     return Found(judge, candidates, own, groups, _methods(model, judge.fitting_part(), candidates, own, groups))
 

@@ -39,6 +39,14 @@ def score_candidates(
     return np.stack([_score_form(model, form, number, prompts, cache) for number, form in enumerate(forms)])
 
 
+def word_priors(scores: FloatArray) -> FloatArray:
+    """Return the prior `[C]` of each word: its probability, averaged over rows (KPT's, Hu et al. 2022).
+
+    The probability is the geometric mean over pieces and patterns.
+    """
+    return np.asarray(np.exp(scores.mean(0)).mean(-1))
+
+
 def _form(task: TaskSpec, pattern: int, words: Sequence[str], model: Model) -> Form:
     """Compile a pattern whose label words are the candidates, a label each."""
     parts, space_before = compile_pattern(task, pattern, model.tokenizer)

@@ -14,7 +14,7 @@ from pet_mtl.spec.task import TaskSpec
 from pet_mtl.verbalize.state_cache import StateCache
 from pet_mtl.verbalize.states import Model
 from pet_mtl.verbalize.suggest.judge import Judge
-from pet_mtl.verbalize.suggest.word_scores import score_candidates
+from pet_mtl.verbalize.suggest.word_scores import score_candidates, word_priors
 
 ROWS = Rows.of({"text": ["中国体育", "天气真好", "科技", "", "文化" * 5]})
 CANDIDATES = ["好", "坏", "体育", "不好", "科技", "是不是"]
@@ -56,3 +56,9 @@ def test_no_room_for_longer_words(model: Model) -> None:
     task = make("exact", {"a": ["好"], "b": ["坏"]}).model_copy(update={"prefix": "中国"})
     with pytest.raises(PetMtlError, match="leave no room for the text beside longer words"):
         score_candidates(model, task, ROWS, CANDIDATES, 8, StateCache(None, "toy"))
+
+
+def test_priors_are_mean_probabilities_over_the_rows() -> None:
+    scores = np.log(np.array([[[0.1, 0.4], [0.2, 0.2]], [[0.1, 0.9], [0.8, 0.2]]], np.float32))
+    slow = [(0.1 + (0.4 * 0.9) ** 0.5) / 2, ((0.2 * 0.8) ** 0.5 + 0.2) / 2]
+    np.testing.assert_allclose(word_priors(scores), slow, rtol=1e-6)
