@@ -11,6 +11,7 @@
 - `trained_on`  which texts a checkpoint or backbone was trained on, for the warning of `score`
 - `state`       what `--resume` needs beside the weights
 - `outputs`     the run's folder: lock, `metrics.jsonl`
+- `lock`        one process at a time in a folder
 - `interrupt`   Ctrl-C and SIGTERM as a wish to stop
 - `tensorboard` the figures for TensorBoard, where it is installed
 """
