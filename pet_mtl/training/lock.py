@@ -2,14 +2,37 @@
 
 import errno
 import os
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TextIO
 
+from pet_mtl.atomic import write_errors
 from pet_mtl.console import say
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
+
+
+@contextmanager
+def held(path: Path, *, wait: bool = False) -> Iterator[bool]:
+    """Hold a lock file, removed at the end; give False where another process holds it and `wait` is off.
+
+    Raises:
+        PetMtlError: it cannot be written.
+    """
+    with write_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = lock_file(path, wait=wait)
+    if file is None:
+        yield False
+        return
+    with file:
+        try:
+            yield True
+        finally:
+            with suppress(OSError):
+                path.unlink()
 
 
 def lock_file(path: Path, *, wait: bool = False) -> TextIO | None:
