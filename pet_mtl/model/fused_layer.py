@@ -5,7 +5,7 @@ Autograd keeps a tensor for every module; here a layer keeps what its gradient n
 autograd in the tests.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -199,10 +199,15 @@ class _FusedLayer(torch.autograd.Function):
 _CASTS: WeakKeyDictionary[Any, tuple[Any, list[Tensor]]] = WeakKeyDictionary()
 
 
+def forget_casts(layers: Iterable[Any]) -> None:
+    """Forget what was kept for scoring: a step may follow, and fused optimizers change weights without a version."""
+    for layer in layers:
+        _CASTS.pop(layer, None)
+
+
 def _casts(layer: Any, parameters: Sequence[Tensor], kind: torch.dtype) -> list[Tensor]:
     """Return weights and biases in the precision of the products, query, key and value joined; kept while scoring."""
     if torch.is_grad_enabled():
-        _CASTS.pop(layer, None)
         return _cast(parameters, kind)
     state = kind, [(parameter.data_ptr(), parameter._version) for parameter in parameters]
     if layer not in _CASTS or _CASTS[layer][0] != state:

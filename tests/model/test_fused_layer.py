@@ -1,5 +1,7 @@
 """The fused layer against the modules' own forward and autograd."""
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor
@@ -139,6 +141,22 @@ def test_a_hooked_norm_is_not_taken_on() -> None:
     assert not fits_fused_layer(layer)
     handle.remove()
     assert fits_fused_layer(layer)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_scoring_sees_what_a_fused_optimizer_changed(dropout: float) -> None:
+    model = bert(hidden_dropout_prob=dropout)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1, fused=True)
+    encode = SlotEncoder(model, "eager")
+    for _ in range(2):
+        same = copy.deepcopy(model.eval())
+        with torch.inference_mode():
+            found = encode(*batch(7, 9))
+            expected = SlotEncoder(same, "eager")(*batch(7, 9))
+        assert torch.equal(found, expected)
+        model.train()
+        encode(*batch(7, 9)).square().sum().backward()
+        optimizer.step()
 
 
 def test_attention_works_in_few_shapes() -> None:
