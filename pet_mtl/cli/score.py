@@ -48,7 +48,7 @@ def score(
     override: Overrides = None,
     skip_bad_rows: SkipBadRows = 0,
     labels: Annotated[bool, typer.Option("--labels", help="Show precision, recall and F1 of each label.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse rows that a checkpoint was trained on.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Refuse rows that a model was trained on.")] = False,
     engine: Annotated[Engine, typer.Option(help="What computes the scores.")] = Engine.PET_MTL,
     json_: Json = False,
 ) -> None:
@@ -83,7 +83,13 @@ def score(
     else:
         suite = load_suite(pattern_file(patterns), overrides=override or (), data_root=data_root, verbalizers=files)
         scores = score_models(
-            checkpoints, suite, data=rows, skip_bad_rows=skip_bad_rows, calibration=choice, load=of_model
+            checkpoints,
+            suite,
+            data=rows,
+            skip_bad_rows=skip_bad_rows,
+            strict=strict,
+            calibration=choice,
+            load=of_model,
         )
     if json_:
         typer.echo(json.dumps({"checkpoints": [one.to_json() for one in scores]}, ensure_ascii=False))

@@ -14,7 +14,7 @@ Kind = typing.Literal["special", "prefix", "pattern", "field", "slot", "soft"]
 
 @dataclass(frozen=True)
 class FormPart:
-    """One piece of a compiled pattern: constant ids, a field, or (neither) the slots."""
+    """One part of a compiled pattern: constant ids, a field, or (neither) the slots."""
 
     ids: tuple[int, ...] = ()
     field: str | None = None

@@ -15,6 +15,7 @@ from pet_mtl.data.suite_data import TaskData
 from pet_mtl.model.backbone import resolve_model
 from pet_mtl.scoring.calibration.fitted import apply_calibrations
 from pet_mtl.scoring.calibration.plan import plan_calibrations
+from pet_mtl.scoring.learned_parts import without_learned_parts
 from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.scoring.score import score_rows
 from pet_mtl.scoring.scorer import Throughput
@@ -73,7 +74,8 @@ def train_cell(suite: Suite, data: Mapping[str, TaskData], folder: Path, engine:
 
 
 def zero_shot_cell(suite: Suite, data: Mapping[str, TaskData], engine: Engine | None = None) -> CellResult:
-    """Score the dev rows with the backbone as it is, calibrated as `pet-mtl score MODEL --patterns` does."""
+    """Score the dev rows with the backbone as it is, as `pet-mtl score MODEL --patterns` does."""
+    suite = without_learned_parts(suite)
     measured, started = forget_peak(), time.monotonic()
     loaded = (engine.load if engine else LoadedModel)(resolve_model(suite.model, Path(suite.source).parent), suite)
     rows = {name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)}

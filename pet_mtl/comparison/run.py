@@ -16,6 +16,8 @@ from pet_mtl.console import say
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.errors import PetMtlError, RunError
+from pet_mtl.model.backbone import resolve_model
+from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.spec.suite import Suite
 from pet_mtl.training.interrupt import Interrupted
 
@@ -58,6 +60,8 @@ def compare(request: Request, out: Path) -> Comparison:
     for name, task in data.items():
         for note in task.notes:
             say(f"warning: {name}: {note}")
+    for folder in dict.fromkeys(_backbone(variant.suite) for variant in request.variants):
+        guard_rows(folder, scored, strict=False)
     seeds = [suite.train.seed + number for number in range(request.seeds)]
     alone = list(scored) if request.single_task and len(suite.tasks) > 1 else []
     cells = plan_cells(request.variants, request.shots, seeds, alone)
@@ -81,6 +85,10 @@ def compare(request: Request, out: Path) -> Comparison:
     if busy:
         say(f"left to another process: {len(busy)} cells; it writes the tables anew when it is done")
     return comparison
+
+
+def _backbone(suite: Suite) -> Path:
+    return Path(resolve_model(suite.model, Path(suite.source).parent))
 
 
 def _do(

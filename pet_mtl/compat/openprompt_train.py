@@ -104,7 +104,10 @@ class _Loop:
 
     def record(self, *, whole: bool) -> dict[str, Any]:
         losses, self._losses = self._losses, {}
-        if not np.isfinite([loss for of_task in losses.values() for loss in of_task]).all():
+        numbers = [loss for of_task in losses.values() for loss in of_task]
+        if whole:
+            numbers.append(float(torch.nn.utils.get_total_norm(self.loaded.mlm.parameters())))
+        if not np.isfinite(numbers).all():
             raise RunError(
                 f"the loss is not a number any more (step {self.progress.step})", hint="lower `train.learning_rate`"
             )

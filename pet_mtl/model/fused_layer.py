@@ -5,8 +5,9 @@ Autograd keeps a tensor for every module; here a layer keeps what its gradient n
 autograd in the tests.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -21,19 +22,18 @@ _LENGTH_STEP = 16  # tokens
 _NORM = torch.ops.aten.native_layer_norm.default
 _NORM_BACKWARD = torch.ops.aten.native_layer_norm_backward.default
 _GELU_BACKWARD = torch.ops.aten.gelu_backward.grad_input
-_POINTWISE = getattr(torch.ops.mkldnn, "_linear_pointwise", None)  # oneDNN's; a sum costs no pass of its own
 _SOFTMAX_BACKWARD = torch.ops.aten._softmax_backward_data.default
 
 
 def fits_fused_layer(layer: Any) -> bool:
     """Return whether `fused_layer` computes what this BERT layer computes, in its present mode."""
-    own, after, last = layer.attention.self, layer.attention.output, layer.output
+    own, after, inner, last = layer.attention.self, layer.attention.output, layer.intermediate, layer.output
     active = [p.p for p in (own.dropout, after.dropout, last.dropout) if layer.training]
     return (
         not any(active)
         and all(type(norm) is nn.LayerNorm and not norm._forward_hooks for norm in (after.LayerNorm, last.LayerNorm))
-        and type(layer.intermediate.intermediate_act_fn).__name__ == "GELUActivation"
-        and all(type(m) is nn.Linear for m in (own.query, own.key, own.value, after.dense, last.dense))
+        and type(inner.intermediate_act_fn).__name__ == "GELUActivation"
+        and all(type(m) is nn.Linear for m in (own.query, own.key, own.value, after.dense, inner.dense, last.dense))
     )
 
 
@@ -196,10 +196,15 @@ class _FusedLayer(torch.autograd.Function):
 _CASTS: WeakKeyDictionary[Any, tuple[Any, list[Tensor]]] = WeakKeyDictionary()
 
 
+def forget_casts(layers: Iterable[Any]) -> None:
+    """Forget what was kept for scoring: a step may follow, and fused optimizers change weights without a version."""
+    for layer in layers:
+        _CASTS.pop(layer, None)
+
+
 def _casts(layer: Any, parameters: Sequence[Tensor], kind: torch.dtype) -> list[Tensor]:
     """Return weights and biases in the precision of the products, query, key and value joined; kept while scoring."""
     if torch.is_grad_enabled():
-        _CASTS.pop(layer, None)
         return _cast(parameters, kind)
     state = kind, [(parameter.data_ptr(), parameter._version) for parameter in parameters]
     if layer not in _CASTS or _CASTS[layer][0] != state:
@@ -216,16 +221,25 @@ def _joint(kind: torch.dtype, *parameters: Tensor) -> Tensor:
     return torch.cat([parameter.to(kind) for parameter in parameters])
 
 
+@cache
+def _pointwise() -> Any:
+    """Return oneDNN's linear layer, where a sum costs no pass of its own; None without bf16 in its kernels here."""
+    ops = torch.ops.mkldnn
+    known = hasattr(ops, "_linear_pointwise") and hasattr(ops, "_is_mkldnn_bf16_supported")
+    return ops._linear_pointwise if known and ops._is_mkldnn_bf16_supported() else None
+
+
 def _linear(rows: Tensor, weight: Tensor, bias: Tensor, add: Tensor | None = None) -> Tensor:
     """Return `rows @ weight.T + bias`, and `add` on top."""
     out: Tensor
-    if _POINTWISE is None or rows.device.type != "cpu" or rows.dtype is not torch.bfloat16:
+    pointwise = _pointwise() if rows.device.type == "cpu" and rows.dtype is torch.bfloat16 else None
+    if pointwise is None:
         out = torch.addmm(bias, rows, weight.t())
         return out if add is None else out.add_(add)
     if add is None:
-        out = _POINTWISE.default(rows, weight, bias, "none", [], "")
+        out = pointwise.default(rows, weight, bias, "none", [], "")
     else:
-        out = _POINTWISE.binary(rows, add, weight, bias, "add")
+        out = pointwise.binary(rows, add, weight, bias, "add")
     return out
 
 

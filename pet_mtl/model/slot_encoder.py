@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pet_mtl.model.fused_layer import Frame, fits_fused_layer, fused_layer
+from pet_mtl.model.fused_layer import Frame, fits_fused_layer, forget_casts, fused_layer
 
 # Every new shape costs the CPU kernels a new plan, in time and memory: all batches of one token budget get the same
 # number of rows, whatever their length.
@@ -60,6 +60,8 @@ class SlotEncoder:
         layers, wide = self.encoder.encoder.layer, slots.shape[1]
         at = (torch.arange(count, device=slots.device)[:, None] * length + slots).flatten()
         kind, hidden = hidden.dtype, _pad_rows(hidden.reshape(count * length, -1), _TOKEN_STEP)
+        if torch.is_grad_enabled():
+            forget_casts(layers)
         if self.attention != "sdpa" and all(map(fits_fused_layer, layers)):
             frame = Frame.of(attention_mask, self.heads, kind)
             for layer in layers[:-1]:

@@ -14,7 +14,7 @@ def mlm_loss(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Return the sum of the targets' cross-entropies (fp32) and how many targets are ranked first.
 
     The same as `F.cross_entropy(logits.float(), targets, reduction="sum")`; the gradient is made in the forward pass,
-    chunk by chunk, so no fp32 tensor of all logits is written.
+    on a CPU chunk by chunk, so no fp32 tensor of all logits is written there.
 
     Args:
         logits: `[K, V]`.
@@ -31,7 +31,7 @@ class _MlmLoss(torch.autograd.Function):
         grad = torch.empty_like(logits) if ctx.needs_input_grad[0] else None
         loss = torch.zeros((), dtype=torch.float32, device=logits.device)
         right = torch.zeros((), dtype=torch.long, device=logits.device)
-        step = max(1, _CHUNK // size) if logits.device.type == "cpu" else rows
+        step = max(1, _CHUNK // size) if logits.device.type == "cpu" else max(1, rows)
         for start in range(0, rows, step):
             part, wanted = logits[start : start + step], targets[start : start + step, None]
             counts = wanted != IGNORED

@@ -13,6 +13,7 @@ A cache is a folder named after the digests of corpus and tokenizer:
 import json
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -28,6 +29,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.corpus import Corpus, Document
 from pet_mtl.pretraining.pieces import PieceEncoder, tokenizer_digest
 from pet_mtl.pretraining.words import WordCutter, words_version
+from pet_mtl.training.lock import held
 
 FORMAT_VERSION = 1
 _CHUNK = 1 << 20  # characters tokenised at a time: enough for all cores, little memory
@@ -59,7 +61,7 @@ class Cache:
 
 
 def open_or_build(corpus: Corpus, tokenizer: PieceTokenizer, place: Path, *, words: bool) -> Cache:
-    """Return the cache of a corpus, building it where there is none that fits.
+    """Return the cache of a corpus, building it where there is none that fits; of several processes, one does.
 
     Args:
         place: the folder that caches are kept in.
@@ -77,19 +79,27 @@ def open_or_build(corpus: Corpus, tokenizer: PieceTokenizer, place: Path, *, wor
     }
     corpus_name = str(key["corpus"])[:16]
     folder = place / f"{corpus_name}-{str(key['tokenizer'])[:16]}"
-    if folder.exists():
-        found = _read_key(folder)
-        if _serves(found, key) and (cache := _open(folder, found)) is not None:
-            say(f"cache: {folder}, {_size(cache)}")
-            return cache
-        say(f"the cache in {folder} {_difference(found, key)}: building it anew")
-    elif any(place.glob(f"{corpus_name}-*")):
-        say("the corpus' cache is of another tokenizer: building one beside it")
-    _build(corpus, tokenizer, folder, key)
-    cache = _open(folder, _read_key(folder))
+    if (cache := _fitting(folder, key)) is None:
+        with ExitStack() as alone:
+            lock = place / f".{folder.name}.lock"
+            if not alone.enter_context(held(lock)):
+                say(f"another process is tokenising the corpus into {folder}: waiting for it")
+                alone.enter_context(held(lock, wait=True))
+            if (cache := _fitting(folder, key)) is None:
+                if folder.exists():
+                    say(f"the cache in {folder} {_difference(_read_key(folder), key)}: building it anew")
+                elif any(place.glob(f"{corpus_name}-*")):
+                    say("the corpus' cache is of another tokenizer: building one beside it")
+                _build(corpus, tokenizer, folder, key)
+                cache = _fitting(folder, key)
     assert cache is not None
     say(f"cache: {folder}, {_size(cache)}")
     return cache
+
+
+def _fitting(folder: Path, key: dict[str, Any]) -> Cache | None:
+    found = _read_key(folder)
+    return _open(folder, found) if _serves(found, key) else None
 
 
 def _size(cache: Cache) -> str:

@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import quiet_transformers
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.training.state import Progress, read_progress, write_state
+from pet_mtl.training.trained_on import Keys, write_trained_on
 
 _REQUEST = "pretrain.json"
 
@@ -28,15 +30,26 @@ class Stored:
     progress: Progress
 
 
-def write_model(folder: Path, mlm: Any, tokenizer: PieceTokenizer, *, half: bool, facts: dict[str, Any]) -> None:
+def write_model(
+    folder: Path,
+    mlm: Any,
+    tokenizer: PieceTokenizer,
+    *,
+    half: bool,
+    facts: dict[str, Any],
+    trained_on: Mapping[str, Keys] = {},
+) -> None:
     """Write an ordinary transformers folder, in place of one that is there.
 
     Args:
         half: store fp16 weights.
         facts: how it was made, for people and model cards: `pretraining.json`.
+        trained_on: the `row_keys` of each task's rows that it has seen.
     """
     with new_folder(folder) as temporary:
         _fill(temporary, copy.deepcopy(mlm).half() if half else mlm, tokenizer)
+        if trained_on:
+            write_trained_on(temporary, trained_on)
         libraries = ("pet-mtl", "torch", "transformers")
         text = json.dumps(facts | {"versions": {name: version(name) for name in libraries}}, indent=1)
         (temporary / "pretraining.json").write_text(text + "\n", encoding="utf-8")

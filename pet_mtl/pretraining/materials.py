@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
+from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError
@@ -29,6 +30,7 @@ from pet_mtl.pretraining.task_text import TaskText, training_rows
 from pet_mtl.pretraining.vocabulary import check_vocabulary, vocabulary_folder
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.spec.suite import Suite, load_suite
+from pet_mtl.training.trained_on import Keys, with_earlier
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,7 @@ def load_model(request: PretrainRequest, text: Text, machine: Machine, place: Pa
     """
     settings, recipe = request.settings, request.recipe
     if recipe is None:
-        name = request.model or (text.suite.model if text.suite else "")
-        base = Path(text.suite.source).parent if request.model is None and text.suite else None
-        folder = resolve_model(name, base)
+        folder = _model_folder(request, text)
         tokenizer = PieceTokenizer(load_tokenizer(folder))
         mlm = load_masked_lm(folder, attention=machine.attention.value, dropout=settings.dropout)
         check_vocabulary(tokenizer.tokenizer, mlm, folder)
@@ -107,6 +107,17 @@ def load_model(request: PretrainRequest, text: Text, machine: Machine, place: Pa
     )
 
 
+def _model_folder(request: PretrainRequest, text: Text) -> str:
+    if request.model is not None or text.suite is None:
+        return resolve_model(request.model or "")
+    return resolve_model(text.suite.model, Path(text.suite.source).parent)
+
+
+def _trained_on(request: PretrainRequest, text: Text) -> dict[str, Keys]:
+    own = {name: np.concatenate([row_keys(part) for part in parts]) for name, parts in text.rows.items()}
+    return own if request.recipe is not None else with_earlier(Path(_model_folder(request, text)), own)
+
+
 @dataclass(frozen=True)
 class Material:
     """The rows of a run.
@@ -115,11 +126,13 @@ class Material:
         train: rows to train on.
         held_out: rows to measure on; may be none.
         fingerprint: digest of both.
+        trained_on: keys of the suite's rows among them, and of those that the model was trained on before, by task.
     """
 
     train: PieceRows
     held_out: PieceRows
     fingerprint: str
+    trained_on: dict[str, Keys]
 
 
 def load_material(request: PretrainRequest, text: Text, tokenizer: PieceTokenizer, place: Path) -> Material:
@@ -153,7 +166,7 @@ def load_material(request: PretrainRequest, text: Text, tokenizer: PieceTokenize
     digest.update(rows.starts[:: max(1, len(rows) // 1000)].tobytes())
     if kept == "pattern":
         digest.update(np.ascontiguousarray(rows.pieces).tobytes())
-    return Material(_pick(rows, ~held), _pick(rows, held), digest.hexdigest())
+    return Material(_pick(rows, ~held), _pick(rows, held), digest.hexdigest(), _trained_on(request, text))
 
 
 def _pick(rows: PieceRows, mask: npt.NDArray[np.bool_]) -> PieceRows:

@@ -212,7 +212,14 @@ class _Pretraining:
                 "machine": str(self.machine),
             }
             half = self.request.settings.weights == "fp16"
-            write_model(self.folder.checkpoint, self.mlm, self.tokenizer, half=half, facts=facts)
+            write_model(
+                self.folder.checkpoint,
+                self.mlm,
+                self.tokenizer,
+                half=half,
+                facts=facts,
+                trained_on=self.material.trained_on,
+            )
         self.accelerator.wait_for_everyone()
 
     def _log(self, record: dict[str, Any]) -> None:

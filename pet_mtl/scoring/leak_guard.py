@@ -1,4 +1,4 @@
-"""Say when the rows to score are rows that the checkpoint was trained on."""
+"""Say when the rows to score are rows that the model was trained on, its pre-training on task text included."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.table import SHOWN
-from pet_mtl.errors import PetMtlError, ProblemList
-from pet_mtl.training.trained_on import read_trained_on, rows_seen
+from pet_mtl.errors import ProblemList
+from pet_mtl.training.trained_on import TRAINED_ON, read_trained_on, rows_seen
 
 
 def guard_rows(folder: Path, rows: Mapping[str, Rows], *, strict: bool) -> None:
     """Warn of scored rows that were trained on, with their number and an example; `strict` refuses them.
 
-    A row is known by its task and its normalised text. A checkpoint that does not say what it was trained on passes.
+    A row is known by its task and its normalised text. A model that does not say what it was trained on passes.
 
     Raises:
         PetMtlError: `strict`, with the first rows of each task.
@@ -21,9 +21,9 @@ def guard_rows(folder: Path, rows: Mapping[str, Rows], *, strict: bool) -> None:
     trained = read_trained_on(folder)
     if trained is None:
         if strict:
-            say(f"note: {folder} does not say what it was trained on (written by an older pet-mtl)")
+            say(f"note: {folder} does not say what it was trained on")
         return
-    problems = ProblemList()
+    problems, warned = ProblemList(), False
     for name, of_task in rows.items():
         seen = rows_seen(of_task, trained[name]).tolist() if name in trained else []
         if not seen:
@@ -32,11 +32,16 @@ def guard_rows(folder: Path, rows: Mapping[str, Rows], *, strict: bool) -> None:
         if not strict:
             text = next(iter(of_task.text(seen[0]).values()))
             say(f'warning: {count}, scores flatter the model ({of_task.where(seen[0])} "{text[:30]}", …)')
+            warned = True
             continue
         problems.add(count, where=str(folder), hint="give other rows with `--data`, or leave `--strict` out")
         for row in seen[:SHOWN]:
             problems.add("the model was trained on this text", where=of_task.where(row))
         if len(seen) > SHOWN:
             problems.add(f"and {len(seen) - SHOWN:,} more rows of `{name}`")
-    if problems.problems:
-        raise PetMtlError(problems.problems)
+    problems.raise_if_any()
+    if warned:
+        say(
+            f"  hint: {folder / TRAINED_ON} has their hashes; if `dev: {{split: …}}` chose them, "
+            "keep the `train.seed` of the earlier training; or give other rows"
+        )

@@ -144,6 +144,7 @@ def score_models(
     *,
     data: Mapping[str, str] = {},
     skip_bad_rows: int = 0,
+    strict: bool = False,
     calibration: CalibrationChoice | None = None,
     load: Callable[[str, Suite], LoadedModel] = LoadedModel,
 ) -> list[CheckpointScore]:
@@ -153,6 +154,7 @@ def score_models(
         models: embedded backbones, folders (checkpoints too) or hub names.
         data: rows to score, by task, instead of all tasks' dev rows.
         skip_bad_rows: bad rows that each source may have.
+        strict: refuse rows that a model was trained on.
         calibration: for all tasks, instead of what each says; `auto` means `prior`.
         load: what scores a model's rows.
 
@@ -166,6 +168,13 @@ def score_models(
     suite = without_learned_parts(suite)
     folders = [resolve_model(model) for model in models]
     rows = _rows(suite, data, skip_bad_rows)
+    problems = ProblemList()
+    for folder in dict.fromkeys(folders):
+        try:
+            guard_rows(Path(folder), rows, strict=strict)
+        except PetMtlError as error:
+            problems.extend(error)
+    problems.raise_if_any()
     choices = {name: calibration or suite.tasks[name].calibration for name in rows}
     plan = plan_calibrations(suite, choices, dict.fromkeys(rows, "prior"), skip_bad_rows=skip_bad_rows)
     return [_score(model, load(folder, suite), rows, plan) for model, folder in zip(models, folders, strict=True)]

@@ -1,14 +1,16 @@
 """The folder of a run: one run at a time, a log that grows line by line."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from pet_mtl.atomic import recover_folder, sweep_folder, write_errors, write_text
 from pet_mtl.errors import PetMtlError
 from pet_mtl.spec.suite import Suite
 from pet_mtl.training.checkpoint import read_checkpoint
+from pet_mtl.training.lock import lock_file
 from pet_mtl.training.tensorboard import TensorBoard
 
 
@@ -39,13 +41,16 @@ class RunFolder:
                 raise PetMtlError("there is no run to resume", where=str(path), hint="leave `--resume` out")
             self._made = [folder for folder in (path, *path.parents) if not folder.exists()]
             path.mkdir(parents=True, exist_ok=True)
-            self._lock: TextIO | None = (path / ".lock").open("a")  # not "w": another run's number may stand in it
-        try:
-            lock_file(self._lock, path)
-        except PetMtlError:
-            self._lock.close()
-            self._lock = None
-            raise
+            self._lock = lock_file(path / ".lock")
+            if self._lock is None:
+                raise PetMtlError(
+                    "another run is using the folder",
+                    where=str(path),
+                    hint="wait for it, or choose another with `--out DIR`",
+                )
+            self._lock.truncate(0)
+            self._lock.write(str(os.getpid()))
+            self._lock.flush()
         try:
             self._prepare(resume)
         except PetMtlError:
@@ -94,8 +99,8 @@ class RunFolder:
         """Give the folder back; folders that this run made and left empty go away."""
         self._board.close()
         if self._lock is not None:
-            self._lock.close()
-            (self.path / ".lock").unlink(missing_ok=True)
+            with self._lock, contextlib.suppress(OSError):  # removed while it is held: nobody else's goes away
+                (self.path / ".lock").unlink()
             self._lock = None
         for folder in self._made:
             if folder.is_dir() and not any(folder.iterdir()):
@@ -122,27 +127,6 @@ def stored_suite(path: Path) -> Suite:
         if not (path / "last").exists():
             raise _nothing_to_resume(path)
     return read_checkpoint(path / "last").suite
-
-
-def lock_file(file: TextIO, path: Path) -> None:
-    """Lock the open lock file of a folder until it is closed.
-
-    Raises:
-        PetMtlError: another run holds it.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows: no lock, the rest works
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        raise PetMtlError(
-            "another run is using the folder", where=str(path), hint="wait for it, or choose another with `--out DIR`"
-        ) from error
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
 
 
 def next_run_folder(name: str) -> Path:

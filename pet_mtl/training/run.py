@@ -20,6 +20,7 @@ from pet_mtl.report.build import report_data
 from pet_mtl.report.page import write_report
 from pet_mtl.resources import bundled_backbone
 from pet_mtl.scoring.calibration.fitted import apply_calibrations
+from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import encode_rows
 from pet_mtl.scoring.score import Calibrated, score_calibrated, tasks_json
 from pet_mtl.spec.suite import Suite
@@ -30,6 +31,7 @@ from pet_mtl.training.outputs import RunFolder
 from pet_mtl.training.pattern_accuracy import weigh_patterns
 from pet_mtl.training.prior_filter import filter_words
 from pet_mtl.training.state import Progress
+from pet_mtl.training.trained_on import with_earlier
 from pet_mtl.training.trainer import Trainer
 
 
@@ -119,10 +121,12 @@ def train(
         suite = weigh_patterns(filter_words(suite, data, mlm, tokenizer, machine), data, mlm, tokenizer, machine)
         prompts = encode_rows(suite, {n: d.train for n, d in data.items()}, tokenizer)
         dev_rows = {name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)}
+        backbone = Path(resolve_model(suite.model))
+        guard_rows(backbone, dev_rows, strict=False)
         dev = encode_rows(suite, dev_rows, tokenizer) if dev_rows else None
         if dev is None and settings.early_stop:
             say("warning: `train.early_stop` does nothing without dev rows")
-        trained_on = {name: task.train_keys for name, task in data.items()}
+        trained_on = with_earlier(backbone, {name: task.train_keys for name, task in data.items()})
         trainer = Trainer(suite, out, run, accelerator, machine, tokenizer, mlm, prompts, dev, dev_rows, trained_on)
         log_probs = trainer.run(resume)
         calibration = calibrate(suite, data, trainer.score, dev_rows, log_probs)

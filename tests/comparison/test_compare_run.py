@@ -159,3 +159,10 @@ def test_tasks_without_dev_rows_cannot_be_compared(suite_file: Path, tmp_path: P
     file.write_text(text.replace(", dev: topic.dev.tsv", "").replace(", dev: pair.dev.tsv", ""), encoding="utf-8")
     with pytest.raises(PetMtlError, match="no task has dev rows"):
         compare(Request(variants(file, "pet"), ["all"], 1), tmp_path / "out")
+
+
+def test_zero_shot_is_without_what_only_training_gives(suite_file: Path, tmp_path: Path) -> None:
+    plain = compare(Request(variants(suite_file, "pet"), [0], 1), tmp_path / "plain")
+    options = ["tasks.topic.patterns={soft:2}{mask}。{title}", "tasks.pair.verbalizer_kind=automatic"]
+    soft = compare(Request(variants(suite_file, "pet", *options), [0], 1), tmp_path / "soft")
+    assert soft.entries[0].tasks == plain.entries[0].tasks

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 import toys
 
 from pet_mtl.cloze.encode import Prompts, encode_suite
@@ -20,6 +22,7 @@ from pet_mtl.spec.settings import SamplingSettings, TrainSettings
 from pet_mtl.spec.suite import Suite
 from pet_mtl.training.interrupt import Interrupted
 from pet_mtl.training.run import TrainResult, train
+from pet_mtl.training.state import Progress
 
 installed = pytest.mark.skipif(bool(missing_packages()), reason=INSTALL)
 TEXTS = ["真的好", "不好", "it is good", "bad news", "体育新闻", "天气"]
@@ -131,3 +134,14 @@ def test_stopped_and_diverged(backbone: Path, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(openprompt_train, "label_loss", lambda scores, *_: scores.sum() * float("nan"))
     with pytest.raises(RunError, match="not a number"):
         openprompt_train.train_with_openprompt(suite, tmp_path / "nan", data=data_of(suite, 24, 12))
+
+
+def test_weights_that_are_no_numbers_stop_it_after_its_last_step() -> None:
+    loop = object.__new__(openprompt_train._Loop)
+    loop.loaded = SimpleNamespace(mlm=torch.nn.Linear(2, 1))  # type: ignore[assignment]
+    loop.progress, loop._epoch, loop._losses = Progress(step=3), 0, {"a": [1.0, 2.0]}
+    assert loop.record(whole=True)["loss"] == {"a": 1.5}
+    torch.nn.init.constant_(loop.loaded.mlm.weight, float("nan"))
+    loop.record(whole=False)
+    with pytest.raises(RunError, match=r"not a number any more \(step 3\)"):
+        loop.record(whole=True)

@@ -2,7 +2,9 @@ import errno
 import json
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -223,3 +225,31 @@ def test_the_manifest_says_what_it_was_made_of(
     assert made_of["corpus"] == corpus.digest
     assert made_of["words"].startswith("jieba ")
     assert made_of["counts"]["documents"] == 60
+
+
+def test_of_two_processes_one_builds(
+    corpus: FileCorpus,
+    toy_tokenizer: PieceTokenizer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    built, real = [], cache_module._build
+
+    def slow(*given: Any) -> None:
+        built.append(given)
+        busy.set()
+        assert waits.wait(30)
+        real(*given)
+
+    busy, waits = Event(), Event()
+    monkeypatch.setattr(cache_module, "_build", slow)
+    monkeypatch.setattr(cache_module, "say", lambda text: waits.set() if "waiting for it" in text else None)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(open_or_build, corpus, toy_tokenizer, tmp_path, words=False)
+        assert busy.wait(30)
+        second = pool.submit(open_or_build, corpus, toy_tokenizer, tmp_path, words=False)
+        for one in (first, second):
+            assert texts_of(one.result(60), toy_tokenizer) == documents(60)
+    assert len(built) == 1
+    assert [path.name for path in tmp_path.iterdir()] == [first.result().folder.name], "no lock file is left"

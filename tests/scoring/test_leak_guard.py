@@ -9,7 +9,7 @@ from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.leak_guard import guard_rows
-from pet_mtl.training.trained_on import write_trained_on
+from pet_mtl.training.trained_on import TRAINED_ON, write_trained_on
 
 TRAINED = Rows.of({"title": ["新车上市", "利率上调", *map(str, range(50))]}, path="train.tsv")
 FRESH = Rows.of({"title": ["新车下市", "天气"]}, path="new.tsv")
@@ -33,6 +33,8 @@ def test_a_warning_has_the_count_and_an_example(folder: Path, capsys: pytest.Cap
     assert capsys.readouterr().err == (
         "warning: news: 2 of 3 rows to score were trained on, scores flatter the model "
         '(old.tsv: row 2 "新车 上市", …)\n'
+        f"  hint: {folder / TRAINED_ON} has their hashes; if `dev: {{split: …}}` chose them, "
+        "keep the `train.seed` of the earlier training; or give other rows\n"
     )
 
 

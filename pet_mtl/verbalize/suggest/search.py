@@ -91,15 +91,14 @@ def search(
         if not sizes.any():
             raise PetMtlError("no candidate is left", where=f"--min-prior {min_prior:g}", hint="try a tenth of it")
     groups = [group.tolist() for group in map(np.flatnonzero, (sizes == 1, sizes > 1)) if len(group)]
-    return Found(judge, candidates, own, groups, _methods(model, judge.fitting_part(), candidates, own, groups))
+    near = neighbour_scores(model.backbone.mlm, tokenizer, candidates, own, space_before=spaces[0])
+    methods = _methods(judge.fitting_part(), near, own, groups)
+    return Found(judge, candidates, own, groups, methods)
 
 
-def _methods(
-    model: Model, judge: Judge, candidates: Sequence[str], own: Words, groups: Sequence[Sequence[int]]
-) -> dict[str, FloatArray]:
-    """Return each method's scores `[K, C]`; `judge` knows the fitting rows only."""
+def _methods(judge: Judge, near: FloatArray, own: Words, groups: Sequence[Sequence[int]]) -> dict[str, FloatArray]:
+    """Return each method's scores `[K, C]`; `judge` knows the fitting rows only, `near` are those of `neighbours`."""
     log_p = judge.scores.mean(0)
-    near = neighbour_scores(model.backbone.mlm, model.tokenizer, candidates, own)
     pools = []
     for label, words in enumerate(own):
         of_label = log_p[:, judge.gold == label]

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 import toys
 
@@ -7,12 +8,13 @@ from pet_mtl.verbalize.suggest.neighbours import neighbour_scores
 WORDS = ["好", "坏", "体育", "中国", "文"]
 
 
-def test_the_score_is_the_cosine_with_the_nearest_own_word() -> None:
-    tokenizer = toys.piece_tokenizer("wordpiece")
+@pytest.mark.parametrize(("kind", "space"), [("wordpiece", False), ("byte_level", False), ("byte_level", True)])
+def test_the_score_is_the_cosine_with_the_nearest_own_word(kind: str, space: bool) -> None:
+    tokenizer = toys.piece_tokenizer(kind)
     mlm = toys.build_mlm("bert", tokenizer.vocab_size)
-    found = neighbour_scores(mlm, tokenizer, WORDS, [(0, 2), (1,)])
+    found = neighbour_scores(mlm, tokenizer, WORDS, [(0, 2), (1,)], space_before=space)
     table = mlm.get_input_embeddings().weight.detach().numpy()
-    vectors = np.stack([table[ids].mean(0) for ids in tokenizer.encode(WORDS)])
+    vectors = np.stack([table[ids].mean(0) for ids in tokenizer.encode(WORDS, space_before=space)])
     vectors -= vectors.mean(0)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     expected = [np.maximum(vectors @ vectors[0], vectors @ vectors[2]), vectors @ vectors[1]]
