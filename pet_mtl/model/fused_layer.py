@@ -204,7 +204,7 @@ def forget_casts(layers: Iterable[Any]) -> None:
 
 def _casts(layer: Any, parameters: Sequence[Tensor], kind: torch.dtype) -> list[Tensor]:
     """Return weights and biases in the precision of the products, query, key and value joined; kept while scoring."""
-    if torch.is_grad_enabled():
+    if torch.is_grad_enabled() or any(parameter.is_inference() for parameter in parameters):  # those have no version
         return _cast(parameters, kind)
     state = kind, [(parameter.data_ptr(), parameter._version) for parameter in parameters]
     if layer not in _CASTS or _CASTS[layer][0] != state:
