@@ -7,6 +7,7 @@ Other code in the process may want all of that, so only our own command line ask
 """
 
 import contextlib
+import functools
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
@@ -32,8 +33,8 @@ def import_transformers() -> None:
 def without_compiler() -> Iterator[None]:
     """Let transformers load and save models without the compiler, where transformers was to be imported lightly.
 
-    A model is built without memory, where torch's compiler makes the first values, though the loaded ones take their
-    place; and before a model is saved, the compiler is loaded to see whether it compiled the model.
+    A model is built without memory, where torch's compiler, or sympy, makes first values and shapes, though the loaded
+    ones take their place; and before a model is saved, it is asked whether it is compiled, or sharded.
     """
     if not wanted:
         yield
@@ -43,11 +44,33 @@ def without_compiler() -> Iterator[None]:
     import torch
     from transformers import modeling_utils
 
+    empty_like = torch.empty_like
+
+    def plain_empty_like(tensor: Any, **settings: Any) -> Any:
+        if not tensor.is_meta or settings.keys() - {"device"}:
+            return empty_like(tensor, **settings)
+        return torch.empty(tensor.shape, dtype=tensor.dtype, **settings)
+
     with (
         patch.object(torch.nn.Embedding, "reset_parameters", lambda _: None),
+        patch.object(torch, "arange", functools.partial(torch.arange, device="cpu")),
+        patch.object(torch, "empty_like", plain_empty_like),
         patch.object(modeling_utils, "unwrap_model", lambda model, *_, **__: model),
+        _said_to_be_missing("torch.distributed.tensor"),
     ):
         yield
+
+
+@contextlib.contextmanager
+def _said_to_be_missing(module: str) -> Iterator[None]:
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[module]
 
 
 @contextlib.contextmanager
