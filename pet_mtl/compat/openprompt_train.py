@@ -23,6 +23,7 @@ from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import RunError
 from pet_mtl.model.backbone import resolve_model
 from pet_mtl.objectives.label_loss import label_loss
+from pet_mtl.objectives.logit_adjustment import adjustments
 from pet_mtl.scoring.calibration.fitted import apply_calibrations
 from pet_mtl.scoring.loaded import encode_rows
 from pet_mtl.scoring.score import score_calibrated, score_rows
@@ -64,6 +65,7 @@ class _Loop:
         self.loaded, self.rows, self.prompts, self.settings = loaded, rows, prompts, settings
         self.progress, self.throughput = Progress(), Throughput()
         self.live = [live_prompt(loaded, form.task, form.pattern) for form in prompts.forms]
+        self.adjustments = adjustments(prompts, settings.logit_adjustment, loaded.machine.device)
         self.optimizer = build_optimizer(settings, loaded.mlm)
         schedule = OneTaskSchedule(
             prompts,
@@ -90,7 +92,7 @@ class _Loop:
             part = self.rows[task].take(self.prompts.row[plan.items[start : start + BATCH_ROWS]])
             batch = live.batch(live.examples(part)).to(self.loaded.machine.device)
             with self.loaded.machine.autocast():
-                scores = live.model(batch).float()
+                scores = live.model(batch).float() + self.adjustments[form]
             loss = label_loss(scores, batch["label"], settings.label_smoothing) / len(plan.items)
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())

@@ -44,6 +44,9 @@ class TrainSettings(_Settings):
     attention: Literal["auto", "eager", "sdpa"] = Field(default="auto", description="attention implementation")
     dropout: float | None = Field(default=None, ge=0, lt=1, description="dropout everywhere; null: the backbone's own")
     label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="share of the target given to all labels alike")
+    logit_adjustment: float = Field(
+        default=0.0, ge=0, le=2, description="τ: while training, τ log(share of the label's rows) is added to its score"
+    )
     clip_norm: float | None = Field(default=1.0, gt=0, description="largest norm of a step's gradient; null: no limit")
 
 

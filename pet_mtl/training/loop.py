@@ -22,6 +22,7 @@ from pet_mtl.errors import RunError
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
 from pet_mtl.objectives.label_loss import label_loss
+from pet_mtl.objectives.logit_adjustment import adjustments
 from pet_mtl.scoring.scorer import Throughput
 from pet_mtl.spec.settings import TrainSettings
 from pet_mtl.training.optim import build_optimizer, clear_gradients, rate_factor, set_rates
@@ -72,6 +73,7 @@ class Loop:
         alone_on_cpu = accelerator.num_processes == 1 and machine.device.type == "cpu"
         self._sparse = model.use_sparse_lookups() if alone_on_cpu else None
         clear_gradients(self.optimizer, self._sparse)
+        self._adjustments = adjustments(prompts, settings.logit_adjustment, machine.device)
         self.throughput = Throughput()
         ends = schedule.ends(settings.epochs, settings.max_steps)
         self.total = ends[-1]
@@ -156,7 +158,8 @@ class Loop:
             scores = self.wrapped(batch)
         total = torch.zeros((), device=self.machine.device)
         for group, of_group in zip(batch.groups, scores, strict=True):
-            loss = label_loss(of_group, group.labels, self.settings.label_smoothing)
+            adjusted = of_group + self._adjustments[group.form]
+            loss = label_loss(adjusted, group.labels, self.settings.label_smoothing)
             total = total + weight * loss
             if weight:
                 task = self.prompts.forms[group.form].task

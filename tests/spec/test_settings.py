@@ -22,6 +22,7 @@ EDGES = [
     ("attention", ["auto", "eager", "sdpa"], ["flash", None]),
     ("dropout", [0, 0.5, None], [-0.1, 1]),
     ("label_smoothing", [0, 0.9], [1, -0.1, None]),
+    ("logit_adjustment", [0, 1], [-0.1, 2.5, None]),
     ("clip_norm", [0.1, None], [0, -1]),
 ]
 

@@ -95,12 +95,12 @@ def test_accumulation_changes_no_result(make_suite: MakeSuite, tmp_path: Path, a
     }
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+@pytest.mark.parametrize(("smoothing", "strength"), [(0.0, 0.0), (0.3, 0.0), (0.1, 0.7)])
 def test_the_loss_of_the_first_step_is_the_formulas(
-    make_suite: MakeSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, smoothing: float
+    make_suite: MakeSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, smoothing: float, strength: float
 ) -> None:
     monkeypatch.setattr(loop, "LOG_EVERY", 1)
-    suite = make_suite(max_steps=1, label_smoothing=smoothing)
+    suite = make_suite(max_steps=1, label_smoothing=smoothing, logit_adjustment=strength)
     train(suite, tmp_path / "run")
     record = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[0])
 
@@ -117,6 +117,10 @@ def test_the_loss_of_the_first_step_is_the_formulas(
     losses: dict[str, list[float]] = {}
     for item in plan.items:
         of_item = log_probs[item][~np.isnan(log_probs[item])].astype(np.float64)
+        labels = rows[prompts.forms[prompts.form[item]].task].labels
+        shares = [max(1, (labels == label).sum()) / len(labels) for label in range(len(of_item))]
+        of_item += strength * np.log(shares)
+        of_item -= np.log(np.exp(of_item).sum())
         right = -of_item[prompts.label[item]]
         loss = (1 - smoothing) * right + smoothing * -of_item.mean()
         losses.setdefault(prompts.forms[prompts.form[item]].task, []).append(loss)
