@@ -32,6 +32,10 @@ def train(
     tasks: Annotated[
         str | None, typer.Option(metavar="NAME,…", help="Train these tasks of the file only: --tasks tnews,ocnli")
     ] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="CHECKPOINT", help="Learn from this checkpoint's predictions too; several: their mean."),
+    ] = None,
     override: Overrides = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Output folder.", show_default="runs/NAME-1, runs/NAME-2, …")
@@ -53,6 +57,10 @@ def train(
 
     if resume and out is None:
         raise PetMtlError("`--resume` needs the folder of the run", hint="add `--out DIR`")
+    if resume and teacher:
+        raise PetMtlError(
+            "`--resume` goes on with what the run's teachers said when it began", hint="leave `--teacher` out"
+        )
     if resume and out is not None and patterns is None:
         if model or data_root or verbalizer or override or method or sharing or tasks:
             raise PetMtlError(
@@ -75,7 +83,7 @@ def train(
     folder = out or next_run_folder(suite.name)
     require_folder(folder)
     try:
-        result = run.train(suite, folder, resume=resume, skip_bad_rows=skip_bad_rows)
+        result = run.train(suite, folder, resume=resume, skip_bad_rows=skip_bad_rows, teachers=teacher or ())
     except Interrupted as stopped:
         raise Interrupted(str(stopped), hint=f"go on with: pet-mtl train --resume --out {folder}") from None
     if not speaks():

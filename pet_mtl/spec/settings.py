@@ -1,8 +1,10 @@
 """Settings of a run: what the `train:` and `sampling:` sections of a pattern file may say."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from pet_mtl.spec.validation import found
 
 
 class _Settings(BaseModel):
@@ -47,7 +49,17 @@ class TrainSettings(_Settings):
     logit_adjustment: float = Field(
         default=0.0, ge=0, le=2, description="τ: while training, τ log(share of the label's rows) is added to its score"
     )
+    label_share: float | Literal["annealed"] = Field(
+        default="annealed", description="with teachers, share of the labels in the target; annealed: from 0 up to 1"
+    )
     clip_norm: float | None = Field(default=1.0, gt=0, description="largest norm of a step's gradient; null: no limit")
+
+    @field_validator("label_share", mode="before")
+    @classmethod
+    def _check_share(cls, value: Any) -> Any:
+        if value == "annealed" or (type(value) in (int, float) and 0 <= value <= 1):
+            return value
+        raise ValueError(f"must be `annealed` or a number from 0 to 1, found {found(value)}")
 
 
 class SamplingSettings(_Settings):

@@ -7,7 +7,7 @@ losses are divided by the rows of the whole step, so they change nothing but mem
 
 import contextlib
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,9 +21,10 @@ from pet_mtl.data.sampling import Schedule, split_step
 from pet_mtl.errors import RunError
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
+from pet_mtl.objectives.distillation import label_share, teacher_loss
 from pet_mtl.objectives.label_loss import label_loss
 from pet_mtl.objectives.logit_adjustment import adjustments
-from pet_mtl.scoring.scorer import Throughput
+from pet_mtl.scoring.scorer import FloatArray, Throughput
 from pet_mtl.spec.settings import TrainSettings
 from pet_mtl.training.optim import build_optimizer, clear_gradients, rate_factor, set_rates
 from pet_mtl.training.state import Progress
@@ -53,6 +54,7 @@ class Loop:
         accelerator: accelerate's, for several processes.
         tokenizer: for mask and padding ids.
         progress: where to go on.
+        taught: teachers' probabilities `[rows, K]`, for the tasks that have a teacher.
     """
 
     def __init__(
@@ -65,7 +67,9 @@ class Loop:
         accelerator: Any,
         tokenizer: PieceTokenizer,
         progress: Progress,
+        taught: Mapping[str, FloatArray] = {},
     ) -> None:
+        self.taught = taught
         self.model, self.prompts, self.schedule, self.settings = model, prompts, schedule, settings
         self.machine, self.accelerator, self.tokenizer, self.progress = machine, accelerator, tokenizer, progress
         self.wrapped = accelerator.prepare(model) if accelerator.num_processes > 1 else model
@@ -158,11 +162,15 @@ class Loop:
             scores = self.wrapped(batch)
         total = torch.zeros((), device=self.machine.device)
         for group, of_group in zip(batch.groups, scores, strict=True):
-            adjusted = of_group + self._adjustments[group.form]
+            task, adjusted = self.prompts.forms[group.form].task, of_group + self._adjustments[group.form]
             loss = label_loss(adjusted, group.labels, self.settings.label_smoothing)
+            if task in self.taught:
+                rows = self.prompts.row[batch.items[group.items.cpu().numpy()]]
+                probs = torch.from_numpy(self.taught[task][rows]).to(self.machine.device)
+                share = label_share(self.settings.label_share, self.progress.step, self.total)
+                loss = share * loss + (1 - share) * teacher_loss(adjusted, probs)
             total = total + weight * loss
             if weight:
-                task = self.prompts.forms[group.form].task
                 window.loss[task] = window.loss.get(task, torch.zeros_like(loss.detach())) + loss.detach()
                 window.rows[task] += len(group.labels)
         return total

@@ -13,11 +13,14 @@ from pet_mtl.training.checkpoint import read_checkpoint
 from pet_mtl.training.lock import lock_file
 from pet_mtl.training.tensorboard import TensorBoard
 
+TEACHER = "teacher.safetensors"
+
 
 class RunFolder:
     """The output folder of a training run, locked while the run lives.
 
-    Layout: `checkpoint/` (the best) or what `kept` names, `last/` (for `--resume`), `metrics.jsonl`, `report.html`.
+    Layout: `checkpoint/` (the best) or what `kept` names, `last/` (for `--resume`), `metrics.jsonl`, `report.html`;
+    with teachers their answers, `teacher.safetensors`.
 
     Args:
         path: made where it is missing.
@@ -69,9 +72,10 @@ class RunFolder:
                 where=str(self.path),
                 hint="go on with it with `--resume`, or choose another folder with `--out DIR`",
             )
-        if not resume:  # a run that failed before it saved anything leaves its log
-            with write_errors(self.metrics):
-                self.metrics.unlink(missing_ok=True)
+        if not resume:  # what a run leaves that failed before it saved anything
+            for file in (self.metrics, self.path / TEACHER):
+                with write_errors(file):
+                    file.unlink(missing_ok=True)
 
     def log(self, record: dict[str, Any]) -> None:
         """Append one line to `metrics.jsonl`, and to TensorBoard's files."""

@@ -1,7 +1,7 @@
 """The whole of `pet-mtl train`: data, model, loop, checkpoint, report."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from pet_mtl.training.outputs import RunFolder
 from pet_mtl.training.pattern_accuracy import weigh_patterns
 from pet_mtl.training.prior_filter import filter_words
 from pet_mtl.training.state import Progress
+from pet_mtl.training.teachers import ask_teachers, check_teachers, read_answers, write_answers
 from pet_mtl.training.trained_on import with_earlier
 from pet_mtl.training.trainer import Trainer
 
@@ -91,6 +92,7 @@ def train(
     resume: bool = False,
     skip_bad_rows: int = 0,
     data: Mapping[str, TaskData] | None = None,
+    teachers: Sequence[Path] = (),
 ) -> TrainResult:
     """Train one model on all tasks of a suite.
 
@@ -99,6 +101,7 @@ def train(
         resume: go on with the run that is there.
         skip_bad_rows: bad rows that each source may have.
         data: rows of all tasks, instead of those that the suite names.
+        teachers: checkpoints to learn from as well; a resumed run has their answers in its folder.
 
     Raises:
         PetMtlError: see the parts; all problems of the data come at once, before anything is written.
@@ -117,17 +120,27 @@ def train(
         tokenizer, mlm = _load(suite, machine)
         data = load_suite_data(suite, skip_bad_rows=skip_bad_rows) if data is None else data
         _describe(data)
+        check_teachers(teachers, suite)
         suite = find_words(suite, data, mlm, tokenizer, machine, out / "last" if resume else None)
         suite = weigh_patterns(filter_words(suite, data, mlm, tokenizer, machine), data, mlm, tokenizer, machine)
-        prompts = encode_rows(suite, {n: d.train for n, d in data.items()}, tokenizer)
+        rows = {name: task.train for name, task in data.items()}
+        prompts = encode_rows(suite, rows, tokenizer)
         dev_rows = {name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)}
         backbone = Path(resolve_model(suite.model))
         guard_rows(backbone, dev_rows, strict=False)
         dev = encode_rows(suite, dev_rows, tokenizer) if dev_rows else None
         if dev is None and settings.early_stop:
             say("warning: `train.early_stop` does nothing without dev rows")
-        trained_on = with_earlier(backbone, {name: task.train_keys for name, task in data.items()})
-        trainer = Trainer(suite, out, run, accelerator, machine, tokenizer, mlm, prompts, dev, dev_rows, trained_on)
+        trained_on = {name: task.train_keys for name, task in data.items()}
+        for folder in (backbone, *teachers):
+            trained_on = with_earlier(folder, trained_on)
+        if run is not None and teachers:
+            write_answers(out, ask_teachers(teachers, suite, rows, dev_rows))
+        accelerator.wait_for_everyone()
+        taught = read_answers(out, rows)
+        trainer = Trainer(
+            suite, out, run, accelerator, machine, tokenizer, mlm, prompts, dev, dev_rows, trained_on, taught
+        )
         log_probs = trainer.run(resume)
         calibration = calibrate(suite, data, trainer.score, dev_rows, log_probs)
         scores, calibrated = score_calibrated(suite, dev_rows, log_probs, calibration)

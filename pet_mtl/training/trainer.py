@@ -48,10 +48,11 @@ class Trainer:
         dev: Prompts | None,
         dev_rows: Mapping[str, Rows],
         trained_on: Mapping[str, Keys],
+        taught: Mapping[str, FloatArray] = {},
     ) -> None:
         self.suite, self.out, self.folder, self.accelerator, self.machine = suite, out, run, accelerator, machine
         self.tokenizer, self.mlm, self.dev = tokenizer, mlm, dev
-        self.dev_rows, self.trained_on = dev_rows, trained_on
+        self.dev_rows, self.trained_on, self.taught = dev_rows, trained_on, taught
         self.progress = Progress(fingerprint=fingerprint(prompts, dev))
         self.best: tuple[int, dict[str, FloatArray]] | None = None
         self.model = build_model(mlm, prompts, suite, machine)
@@ -84,6 +85,7 @@ class Trainer:
             self.accelerator,
             self.tokenizer,
             self.progress,
+            self.taught,
         )
         if resume:
             read_moments(last, self.model, self.loop.optimizer)

@@ -180,3 +180,13 @@ def test_several_processes_need_one_folder(monkeypatch: pytest.MonkeyPatch, caps
         main()
     assert ended.value.code == 2
     assert "add `--out DIR`" in capsys.readouterr().err
+
+
+def test_a_teacher(call: Call, suite: Path, checkpoint: Path) -> None:
+    ran = call("train", "--patterns", suite, "--teacher", checkpoint, "--out", "run", "--json")
+    assert ran.code == 0, ran.err
+    assert f"teacher {checkpoint}: topic, right on" in ran.err
+    assert Path("run/teacher.safetensors").is_file()
+    again = call("train", "--resume", "--out", "run", "--teacher", checkpoint)
+    assert again.code == 2
+    assert "leave `--teacher` out" in again.err

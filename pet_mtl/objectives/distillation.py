@@ -1,0 +1,31 @@
+"""Learning from teachers: their label probabilities beside the labels (BAM, Clark et al. 2019)."""
+
+from typing import Literal
+
+import torch.nn.functional as F
+from torch import Tensor
+
+LabelShare = float | Literal["annealed"]
+
+
+def teacher_loss(scores: Tensor, probs: Tensor) -> Tensor:
+    """Return the summed cross-entropy of label scores to a teacher's probabilities, both `[b, K]`.
+
+    Its gradient is that of the Kullback-Leibler divergence: the two differ by the teacher's own entropy.
+
+    >>> import torch
+    >>> teacher_loss(torch.zeros(1, 2), torch.tensor([[0.9, 0.1]]))  # log 2
+    tensor(0.6931)
+    """
+    return F.cross_entropy(scores, probs, reduction="sum")
+
+
+def label_share(setting: LabelShare, step: int, total: int) -> float:
+    """Return λ, the share of the labels in the target λ · labels + (1 - λ) · teacher.
+
+    `annealed` raises it from 0 to 1 over the run: the teacher leads first, the labels have the last word.
+
+    >>> [label_share("annealed", step, 4) for step in range(4)], label_share(0.5, 3, 4)
+    ([0.0, 0.25, 0.5, 0.75], 0.5)
+    """
+    return step / total if setting == "annealed" else setting

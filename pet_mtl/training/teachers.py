@@ -1,0 +1,111 @@
+"""What teachers say of the training rows: checkpoints of one or several of the tasks, of any method and backbone.
+
+Asked once, before the first step; the run's folder keeps their answers, so going on needs no teacher.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from pet_mtl.atomic import write_bytes
+from pet_mtl.console import say
+from pet_mtl.data.rows import Rows
+from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.objectives.logit_adjustment import logit_adjustment
+from pet_mtl.scoring.leak_guard import guard_rows
+from pet_mtl.scoring.loaded import LoadedCheckpoint
+from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.spec.suite import Suite
+from pet_mtl.spec.task import TaskSpec
+from pet_mtl.training.checkpoint import read_checkpoint
+from pet_mtl.training.outputs import TEACHER
+
+
+def check_teachers(folders: Sequence[Path], suite: Suite) -> None:
+    """Refuse what cannot teach the tasks of a suite, before anything is computed.
+
+    Raises:
+        PetMtlError: a folder is no whole checkpoint, knows none of the tasks, or knows one with other labels or fields.
+    """
+    problems = ProblemList()
+    for folder in folders:
+        where = f"--teacher {folder}"
+        try:
+            tasks = read_checkpoint(folder).suite.tasks
+        except PetMtlError as error:
+            problems.extend(error)
+            continue
+        if not tasks.keys() & suite.tasks.keys():
+            known, wanted = ", ".join(tasks), ", ".join(suite.tasks)
+            problems.add(f"knows {known}, but none of {wanted}", where=where, hint="give a checkpoint of these tasks")
+        for name in tasks.keys() & suite.tasks.keys():
+            for what, its, ours in (
+                ("labels", tasks[name].verbalizer.labels, suite.tasks[name].verbalizer.labels),
+                ("fields", tasks[name].fields, suite.tasks[name].fields),
+            ):
+                if set(its) != set(ours):
+                    wrong = f"`{name}` has the {what} {', '.join(its)} there, and here {', '.join(ours)}"
+                    problems.add(wrong, where=where, hint="a teacher must have been trained on the same task")
+    problems.raise_if_any()
+
+
+def ask_teachers(
+    folders: Sequence[Path], suite: Suite, rows: Mapping[str, Rows], dev: Mapping[str, Rows]
+) -> dict[str, FloatArray]:
+    """Return the mean of the teachers' probabilities `[rows, K]` for each task that some of them know.
+
+    Calibrations are left out; a teacher's logit adjustment is taken back. So these are probabilities of the labels as
+    frequent as they are in the rows.
+
+    Args:
+        rows: training rows by task.
+        dev: rows that will be scored, which no teacher should have been trained on.
+    """
+    said: dict[str, list[FloatArray]] = {}
+    for folder in folders:
+        guard_rows(folder, dev, strict=False)
+        loaded = LoadedCheckpoint(folder)
+        known = {name: of_task for name, of_task in rows.items() if name in loaded.suite.tasks}
+        strength = loaded.suite.train.logit_adjustment
+        for name, log_probs in loaded.raw_log_probs(known, title=f"asking {folder}").items():
+            order = _order(suite.tasks[name], loaded.suite.tasks[name])
+            scores = log_probs[:, order]
+            scores = scores + logit_adjustment(rows[name].labels, len(order), strength).numpy()
+            probs = np.exp(scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True))
+            said.setdefault(name, []).append(probs)
+            right = float((probs.argmax(-1) == rows[name].labels).mean())
+            say(f"teacher {folder}: {name}, right on {right:.1%} of the training rows")
+    for name in rows.keys() - said.keys():
+        say(f"note: no teacher knows {name}: it is learned from its labels alone")
+    return {name: np.mean(each, axis=0, dtype=np.float32) for name, each in said.items()}
+
+
+def _order(task: TaskSpec, taught: TaskSpec) -> list[int]:
+    """Return where each of the task's labels stands among the teacher's."""
+    return [taught.verbalizer.labels.index(label) for label in task.verbalizer.labels]
+
+
+def write_answers(out: Path, answers: Mapping[str, FloatArray]) -> None:
+    """Keep the teachers' answers in the folder of a run."""
+    write_bytes(out / TEACHER, save(dict(answers)))
+
+
+def read_answers(out: Path, rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
+    """Return the answers that the folder of a run keeps; none where it has no teacher.
+
+    Raises:
+        PetMtlError: the file is damaged or belongs to other rows.
+    """
+    file = out / TEACHER
+    if not file.is_file():
+        return {}
+    try:
+        answers = load_file(file)
+    except (SafetensorError, OSError) as error:
+        raise PetMtlError(f"cannot be read: {error}", where=str(file), hint="train again in a new folder") from error
+    if any(name not in rows or len(of_task) != len(rows[name]) for name, of_task in answers.items()):
+        raise PetMtlError("belongs to other training rows", where=str(file), hint="train again in a new folder")
+    return answers

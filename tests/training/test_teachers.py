@@ -1,0 +1,165 @@
+"""Teachers: what they say of the training rows, and what a run makes of it."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from stopped_runs import assert_same_state, stop_at_step
+from toy_runs import state_of
+
+from pet_mtl.data.rows import Rows
+from pet_mtl.data.suite_data import load_suite_data
+from pet_mtl.errors import PetMtlError
+from pet_mtl.scoring.loaded import LoadedCheckpoint
+from pet_mtl.spec.suite import Suite, load_suite
+from pet_mtl.training import loop
+from pet_mtl.training.interrupt import Interrupted
+from pet_mtl.training.outputs import TEACHER
+from pet_mtl.training.run import train
+from pet_mtl.training.teachers import ask_teachers, check_teachers, read_answers, write_answers
+from pet_mtl.training.trained_on import read_trained_on
+
+MakeSuite = Callable[..., Suite]
+
+
+@pytest.fixture(scope="module")
+def teachers(suite_file: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Checkpoints: of all tasks, adjusted; of one with its labels in another order; of two, by classifiers."""
+    folder, short = tmp_path_factory.mktemp("teachers"), ["train.max_steps=6"]
+    suites = {
+        "all": load_suite(suite_file, overrides=[*short, "train.logit_adjustment=0.8"]),
+        "colour": load_suite(
+            suite_file, overrides=[*short, 'tasks.colour.verbalizer={"g": 绿, "r": 红, "b": 蓝}'], only=["colour"]
+        ),
+        "heads": load_suite(suite_file, overrides=short, method="heads", only=["mood", "pair"]),
+    }
+    for name, suite in suites.items():
+        train(suite, folder / name)
+    return {name: folder / name / "checkpoint" for name in suites}
+
+
+def training_rows(suite: Suite) -> dict[str, Rows]:
+    return {name: data.train for name, data in load_suite_data(suite).items()}
+
+
+def test_their_mean_is_over_those_that_know_the_task(suite: Suite, teachers: dict[str, Path]) -> None:
+    rows = training_rows(suite)
+    answers = ask_teachers([teachers["all"], teachers["colour"]], suite, rows, {})
+    assert set(answers) == {"colour", "mood", "pair"}
+    scores = {
+        name: LoadedCheckpoint(teachers[name]).raw_log_probs(rows if name == "all" else {"colour": rows["colour"]})
+        for name in ("all", "colour")
+    }
+    for task, of_task in rows.items():
+        shares = np.bincount(of_task.labels) / len(of_task)
+        wanted = np.exp(scores["all"][task]) * shares**0.8
+        wanted /= wanted.sum(-1, keepdims=True)
+        if task == "colour":
+            other = np.exp(scores["colour"]["colour"])
+            wanted = (wanted + other[:, [1, 2, 0]]) / 2  # g r b as r b g
+        np.testing.assert_allclose(answers[task], wanted, atol=1e-5)
+
+
+def test_a_task_without_teacher_is_learned_from_its_labels(
+    suite: Suite, teachers: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert set(ask_teachers([teachers["heads"]], suite, training_rows(suite), {})) == {"mood", "pair"}
+    said = capsys.readouterr().err
+    assert "no teacher knows colour" in said
+    assert "right on" in said
+
+
+@pytest.mark.parametrize("share", ["annealed", 0.0, 0.3])
+def test_the_loss_is_the_formulas(
+    make_suite: MakeSuite, teachers: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: object
+) -> None:
+    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    suite = make_suite(max_steps=1, batch_tokens=10_000, label_share=share)  # all rows are one step
+    train(suite, tmp_path / "run", teachers=[teachers["heads"]])
+    found = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[0])["loss"]
+
+    part = 0.0 if share == "annealed" else share
+    plain = train_loss(make_suite(max_steps=1, batch_tokens=10_000), tmp_path / "plain", [])
+    taught = train_loss(
+        make_suite(max_steps=1, batch_tokens=10_000, label_share=0.0), tmp_path / "0", [teachers["heads"]]
+    )
+    assert found["colour"] == pytest.approx(plain["colour"], abs=2e-5)
+    for task in ("mood", "pair"):
+        assert isinstance(part, float)
+        assert abs(plain[task] - taught[task]) > 1e-3
+        assert found[task] == pytest.approx(part * plain[task] + (1 - part) * taught[task], abs=3e-5)
+
+
+def train_loss(suite: Suite, out: Path, teachers: list[Path]) -> dict[str, float]:
+    train(suite, out, teachers=teachers)
+    return dict(json.loads((out / "metrics.jsonl").read_text().splitlines()[0])["loss"])
+
+
+def test_with_all_share_to_the_labels_a_teacher_changes_nothing(
+    make_suite: MakeSuite, teachers: dict[str, Path], tmp_path: Path
+) -> None:
+    train(make_suite(max_steps=4), tmp_path / "plain")
+    train(make_suite(max_steps=4, label_share=1.0), tmp_path / "taught", teachers=[teachers["all"]])
+    assert_same_state(state_of(tmp_path / "taught"), state_of(tmp_path / "plain"))
+
+
+def test_a_resumed_run_needs_no_teacher(
+    make_suite: MakeSuite, teachers: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    suite = make_suite(max_steps=8, evaluate_every=3)
+    train(suite, tmp_path / "unbroken", teachers=[teachers["all"]])
+    gone = Path(shutil.copytree(teachers["all"], tmp_path / "gone"))
+    stop_at = stop_at_step(monkeypatch)
+    stop_at(5)
+    with pytest.raises(Interrupted):
+        train(suite, tmp_path / "run", teachers=[gone])
+    shutil.rmtree(gone)
+    stop_at(0)
+    train(suite, tmp_path / "run", resume=True)
+    assert_same_state(state_of(tmp_path / "run"), state_of(tmp_path / "unbroken"))
+
+
+def test_the_checkpoint_knows_what_its_teachers_were_trained_on(
+    make_suite: MakeSuite, teachers: dict[str, Path], tmp_path: Path
+) -> None:
+    few = load_suite(Path(make_suite().source), overrides=["train.max_steps=1"], only=["colour"])
+    train(few, tmp_path / "run", teachers=[teachers["all"]])
+    theirs, its = read_trained_on(teachers["all"]), read_trained_on(tmp_path / "run" / "checkpoint")
+    assert theirs is not None
+    assert its is not None
+    assert its.keys() == theirs.keys()
+    assert all(np.isin(theirs[name], its[name]).all() for name in theirs)
+
+
+def test_what_cannot_teach_is_refused_at_once(
+    suite_file: Path, suite: Suite, teachers: dict[str, Path], tmp_path: Path
+) -> None:
+    other = load_suite(suite_file, overrides=['tasks.pair.verbalizer={"0": 相同, "1": 相反}'])
+    with pytest.raises(PetMtlError) as caught:
+        check_teachers(
+            [tmp_path / "none", teachers["all"], teachers["colour"]],
+            other.model_copy(update={"tasks": {"pair": other.tasks["pair"]}}),
+        )
+    message = str(caught.value)
+    assert "there is no such folder" in message
+    assert "`pair` has the labels 0, 1, 2 there, and here 0, 1" in message
+    assert "knows colour, but none of pair" in message
+    with pytest.raises(PetMtlError):
+        train(suite, tmp_path / "run", teachers=[tmp_path / "none"])
+    assert not (tmp_path / "run").exists()
+
+
+def test_damaged_answers_and_those_of_other_rows(suite: Suite, tmp_path: Path) -> None:
+    rows = training_rows(suite)
+    assert read_answers(tmp_path, rows) == {}
+    write_answers(tmp_path, {"colour": np.full((3, 3), 1 / 3, np.float32)})
+    with pytest.raises(PetMtlError, match="other training rows"):
+        read_answers(tmp_path, rows)
+    (tmp_path / TEACHER).write_bytes(b"nothing")
+    with pytest.raises(PetMtlError, match="cannot be read") as caught:
+        read_answers(tmp_path, rows)
+    assert str(tmp_path / TEACHER) in str(caught.value)
