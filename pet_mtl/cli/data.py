@@ -37,7 +37,7 @@ def check(
     from pet_mtl.audit.check import check_suite
     from pet_mtl.audit.table import check_tables, verdict_lines
     from pet_mtl.cloze.tokenizer import PieceTokenizer
-    from pet_mtl.model.backbone import load_tokenizer, resolve_model
+    from pet_mtl.model.backbone import load_tokenizer, suite_model
     from pet_mtl.pretraining.corpus import find_corpus
     from pet_mtl.report.table import print_table
     from pet_mtl.spec.suite import load_suite
@@ -49,7 +49,7 @@ def check(
         name if names.count(name) == 1 else source: find_corpus([source], text_key)
         for name, source in zip(names, sources, strict=True)
     }
-    tokenizer = PieceTokenizer(load_tokenizer(resolve_model(suite.model, Path(suite.source).parent)))
+    tokenizer = PieceTokenizer(load_tokenizer(suite_model(suite)))
     result = check_suite(suite, corpora, tokenizer)
     if json_:
         typer.echo(json.dumps(result.to_json(), ensure_ascii=False))

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from pet_mtl.comparison.engine import Engine
 from pet_mtl.comparison.memory import forget_peak
 from pet_mtl.data.suite_data import TaskData
-from pet_mtl.model.backbone import resolve_model
+from pet_mtl.model.backbone import suite_model
 from pet_mtl.scoring.calibration.fitted import apply_calibrations
 from pet_mtl.scoring.calibration.plan import plan_calibrations
 from pet_mtl.scoring.learned_parts import without_learned_parts
@@ -77,7 +77,7 @@ def zero_shot_cell(suite: Suite, data: Mapping[str, TaskData], engine: Engine | 
     """Score the dev rows with the backbone as it is, as `pet-mtl score MODEL --patterns` does."""
     suite = without_learned_parts(suite)
     measured, started = forget_peak(), time.monotonic()
-    loaded = (engine.load if engine else LoadedModel)(resolve_model(suite.model, Path(suite.source).parent), suite)
+    loaded = (engine.load if engine else LoadedModel)(suite_model(suite), suite)
     rows = {name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)}
     choices = {name: suite.tasks[name].calibration for name in rows}
     plan = plan_calibrations(suite, choices, dict.fromkeys(rows, "prior"))

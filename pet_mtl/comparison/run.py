@@ -16,7 +16,7 @@ from pet_mtl.console import say
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.errors import PetMtlError, RunError
-from pet_mtl.model.backbone import resolve_model
+from pet_mtl.model.backbone import suite_model
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.spec.suite import Suite
 from pet_mtl.training.interrupt import Interrupted
@@ -88,7 +88,7 @@ def compare(request: Request, out: Path) -> Comparison:
 
 
 def _backbone(suite: Suite) -> Path:
-    return Path(resolve_model(suite.model, Path(suite.source).parent))
+    return Path(suite_model(suite))
 
 
 def _do(

@@ -21,7 +21,7 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.data.sampling import Schedule
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import RunError
-from pet_mtl.model.backbone import resolve_model
+from pet_mtl.model.backbone import suite_model
 from pet_mtl.objectives.label_loss import label_loss
 from pet_mtl.objectives.logit_adjustment import adjustments
 from pet_mtl.scoring.calibration.fitted import apply_calibrations
@@ -166,7 +166,7 @@ def train_with_openprompt(
     started = time.monotonic()
     run = RunFolder(out, resume=resume)
     try:
-        loaded = OpenPromptModel(resolve_model(suite.model, Path(suite.source).parent), suite, suite.train.dropout)
+        loaded = OpenPromptModel(suite_model(suite), suite, suite.train.dropout)
         rows = {name: task.train for name, task in data.items()}
         dev_rows = {name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)}
         loop = _Loop(loaded, rows, encode_rows(suite, rows, loaded.tokenizer))

@@ -17,6 +17,7 @@ from pet_mtl.model.light_import import import_transformers, without_compiler
 from pet_mtl.model.mlm_head import MlmHead, SplitHead, WholeHead, split_head
 from pet_mtl.model.slot_encoder import SLOT_STEP, SlotEncoder, fits_slot_encoder
 from pet_mtl.resources import bundled_backbone, bundled_backbones
+from pet_mtl.spec.suite import Suite
 
 # These families count positions from `padding_idx + 1`, so two fewer can be used.
 _POSITIONS_FROM_2 = frozenset(
@@ -129,6 +130,19 @@ def resolve_model(name: str, base: Path | None = None) -> str:
         f"there is no model `{name}`",
         hint=f"give a folder, a hub name such as `hfl/chinese-roberta-wwm-ext`, or {_embedded()}",
     )
+
+
+def suite_model(suite: Suite) -> str:
+    """Return the folder of a suite's backbone, or its hub name; a relative folder starts from the pattern file.
+
+    Raises:
+        PetMtlError: see `resolve_model`.
+    """
+    try:
+        return resolve_model(suite.model, Path(suite.source).parent)
+    except PetMtlError as error:
+        (problem,) = error.problems
+        raise PetMtlError([replace(problem, where=f"`model:` of {suite.source}, or `--model`")]) from None
 
 
 def _embedded() -> str:

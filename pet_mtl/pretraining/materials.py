@@ -15,7 +15,7 @@ from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.backbone import check_length, load_masked_lm, load_tokenizer, resolve_model
+from pet_mtl.model.backbone import check_length, load_masked_lm, load_tokenizer, resolve_model, suite_model
 from pet_mtl.model.hardware import Machine
 from pet_mtl.pretraining.cache import Cache, open_or_build
 from pet_mtl.pretraining.corpus import Corpus, find_corpus
@@ -110,7 +110,7 @@ def load_model(request: PretrainRequest, text: Text, machine: Machine, place: Pa
 def _model_folder(request: PretrainRequest, text: Text) -> str:
     if request.model is not None or text.suite is None:
         return resolve_model(request.model or "")
-    return resolve_model(text.suite.model, Path(text.suite.source).parent)
+    return suite_model(text.suite)
 
 
 def _trained_on(request: PretrainRequest, text: Text) -> dict[str, Keys]:

@@ -13,7 +13,7 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.metrics.classification import TaskScore, mean_macro_f1
-from pet_mtl.model.backbone import check_length, load_masked_lm, load_tokenizer, resolve_model
+from pet_mtl.model.backbone import check_length, load_masked_lm, load_tokenizer, resolve_model, suite_model
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import ParameterCounts
 from pet_mtl.report.build import report_data
@@ -191,7 +191,7 @@ def with_absolute_model(suite: Suite) -> Suite:
     Raises:
         PetMtlError: there is no such model.
     """
-    folder = resolve_model(suite.model, Path(suite.source).parent)
+    folder = suite_model(suite)
     if bundled_backbone(suite.model) or not Path(folder).is_dir():
         return suite
     return suite.model_copy(update={"model": str(Path(folder).resolve())})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.backbone import check_length, load_masked_lm, load_tokenizer, resolve_model
+from pet_mtl.model.backbone import check_length, load_masked_lm, load_tokenizer, suite_model
 from pet_mtl.model.hardware import Machine
 from pet_mtl.resources import bundled_pattern_file
 from pet_mtl.scoring.calibration.fitted import Calibration, Method
@@ -64,7 +64,7 @@ def load(
     else:
         file = patterns or bundled_pattern_file("default")
         suite = load_suite(file, data_root=data_root, model=model, verbalizers=verbalizers)
-        folder = model if model and _is_checkpoint(Path(model)) else resolve_model(suite.model, file.parent)
+        folder = model if model and _is_checkpoint(Path(model)) else suite_model(suite)
         if _is_checkpoint(Path(folder)):
             read_checkpoint(Path(folder))
         choices = {name: task.calibration for name, task in suite.tasks.items()}

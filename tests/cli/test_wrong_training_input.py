@@ -48,7 +48,7 @@ def test_pattern_files(refuse: Refuse, suite: Path, old: str, new: str, words: l
         (["--verbalizer", "topic=none.txt"], ["none.txt: file not found"]),
         (["--verbalizer", "topic=a", "--verbalizer", "topic=b"], ["task `topic` is named twice"]),
         (["--data-root", "nowhere"], ["no such data file: `topic.train.tsv`", "no folder `", "--data-root DIR"]),
-        (["--model", "none"], ["there is no model `none`", "the embedded `zh-mini`"]),
+        (["--model", "none"], ["or `--model`: there is no model `none`", "the embedded `zh-mini`"]),
         (["--model", "/none/at/all"], ["there is no model `/none/at/all`", "the embedded `zh-mini`"]),
         (["--model", "suite"], ["suite: no tokenizer could be loaded", "holds no model", "hint: "]),
         (["--model", ""], ["`model` must be text"]),
