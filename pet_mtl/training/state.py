@@ -5,6 +5,7 @@ No random state is stored: the schedule and dropout are functions of the seed an
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from torch import nn
 
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.errors import PetMtlError
+from pet_mtl.scoring.scorer import FloatArray
 
 _MOMENTS = "optimizer.safetensors"
 _COUNTERS = "training.json"
@@ -95,8 +97,8 @@ def read_moments(folder: Path, model: nn.Module, optimizer: torch.optim.Optimize
         ) from error
 
 
-def fingerprint(*stores: Prompts | None) -> str:
-    """Return a digest of everything that training and evaluation read from the data and patterns."""
+def fingerprint(*stores: Prompts | None, taught: Mapping[str, FloatArray] = {}) -> str:
+    """Return a digest of everything that training and evaluation read from data, patterns and teachers."""
     digest = hashlib.sha256()
     for prompts in stores:
         if prompts is None:
@@ -105,4 +107,6 @@ def fingerprint(*stores: Prompts | None) -> str:
         for array in (prompts.ids, prompts.starts, prompts.slot_at, prompts.form, prompts.label):
             digest.update(array.tobytes())
         digest.update(repr([form.words for form in prompts.forms]).encode())
+    for name in sorted(taught):
+        digest.update(name.encode() + taught[name].tobytes())
     return digest.hexdigest()

@@ -21,7 +21,7 @@ from pet_mtl.scoring.scorer import FloatArray, score_items, score_plans, score_p
 from pet_mtl.spec.suite import Suite
 from pet_mtl.training.checkpoint import fill_checkpoint, read_checkpoint, write_checkpoint
 from pet_mtl.training.loop import Loop
-from pet_mtl.training.outputs import RunFolder
+from pet_mtl.training.outputs import TEACHER, RunFolder
 from pet_mtl.training.own_weights import load_own_weights, own_weights
 from pet_mtl.training.state import Progress, fingerprint, read_moments, read_progress, write_state
 from pet_mtl.training.trained_on import Keys
@@ -53,7 +53,7 @@ class Trainer:
         self.suite, self.out, self.folder, self.accelerator, self.machine = suite, out, run, accelerator, machine
         self.tokenizer, self.mlm, self.dev = tokenizer, mlm, dev
         self.dev_rows, self.trained_on, self.taught = dev_rows, trained_on, taught
-        self.progress = Progress(fingerprint=fingerprint(prompts, dev))
+        self.progress = Progress(fingerprint=fingerprint(prompts, dev, taught=taught))
         self.best: tuple[int, dict[str, FloatArray]] | None = None
         self.model = build_model(mlm, prompts, suite, machine)
         self.schedule = Schedule(
@@ -102,7 +102,7 @@ class Trainer:
         stored, progress = read_checkpoint(last), read_progress(last)
         changed = _differences(_comparable(self.suite), _comparable(stored.suite))
         if not changed and progress.fingerprint != self.progress.fingerprint:
-            changed = ["data"]
+            changed = [f"data` or `{TEACHER}"]
         if changed:
             raise PetMtlError(
                 f"this is not the run that is in the folder: {', '.join(f'`{key}`' for key in changed)} changed",
