@@ -142,7 +142,7 @@ def test_other_data_is_refused(suite_file: Path, tmp_path: Path, unbroken: tuple
     data = tmp_path / "suite" / f"pair.{part}.tsv"
     data.write_text(data.read_text(encoding="utf-8").replace("山", "水", 1), encoding="utf-8")
     overrides = [f"train.{key}={value}" for key, value in SETTINGS.items()]
-    with pytest.raises(PetMtlError, match="`data` or `teacher.safetensors` changed"):
+    with pytest.raises(PetMtlError, match=r"`data` or `teacher.safetensors` changed"):
         train(load_suite(tmp_path / "suite" / "toy.yaml", overrides=overrides), out, resume=True)
 
 
