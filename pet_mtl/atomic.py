@@ -63,9 +63,11 @@ def new_folder(path: Path) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
             yield temporary
-            temporary.chmod(0o777 & ~_umask())  # mkdtemp keeps others out
+            umask = _umask()
+            temporary.chmod(0o777 & ~umask)  # mkdtemp keeps others out, and so does safetensors
             for file in temporary.rglob("*"):
                 if file.is_file():
+                    file.chmod(0o666 & ~umask)
                     _sync(file)
             recover_folder(path)
             old = path.with_name(f".{path.name}.old")
