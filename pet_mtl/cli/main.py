@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from pet_mtl.cli import compare, data, init, predict, pretrain, score, train, words
+from pet_mtl.cli import average, compare, data, init, predict, pretrain, score, train, words
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model import light_import
 
@@ -22,6 +22,7 @@ app.command("pretrain")(pretrain.pretrain)
 app.command("score")(score.score)
 app.command("predict")(predict.predict)
 app.command("compare")(compare.compare)
+app.command("average")(average.average)
 app.command("init")(init.init)
 app.add_typer(data.app)
 app.add_typer(words.app, name="words")

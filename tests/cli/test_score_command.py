@@ -110,3 +110,13 @@ def test_bad_rows_are_skipped_as_far_as_allowed(call: Call, checkpoint: Path) ->
     assert (refused.code, refused.out) == (2, "")
     assert "rows.tsv:2: " in refused.err
     assert "rows.tsv:3: " in refused.err
+
+
+def test_the_mean_of_two_checkpoints(call: Call, checkpoint: Path) -> None:
+    ran = call("average", checkpoint, checkpoint, "--out", "mean")
+    assert (ran.code, ran.out) == (0, "mean\n"), ran.err
+    scored = call("score", checkpoint, "mean", "--calibration", "none", "--json").json["checkpoints"]
+    assert scored[0]["tasks"] == scored[1]["tasks"]
+    again = call("average", checkpoint, checkpoint, "--out", "mean")
+    assert again.code == 2
+    assert "mean: the folder is there already" in again.err

@@ -1,0 +1,79 @@
+"""The mean of several checkpoints' weights is one model, often better than each (model soups, Wortsman et al. 2022)."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from pet_mtl.atomic import require_folder
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.model.backbone import load_masked_lm, load_tokenizer
+from pet_mtl.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from pet_mtl.training.own_weights import OWN_FILE
+from pet_mtl.training.trained_on import with_earlier
+
+_FREE = {"description", "data", "columns", "metric", "calibration"}  # what tasks may differ in and still be the same
+
+
+def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
+    """Write a checkpoint with the mean of the checkpoints' weights, and the suite of the first.
+
+    They must have the same tasks as the model reads them, and should have started from the same weights: those of
+    strangers have no mean. Dev metrics and calibrations are not those of the mean and stay out.
+
+    Raises:
+        PetMtlError: fewer than two checkpoints, one that is none or does not fit the first; `out` is there already.
+    """
+    if len(folders) < 2:
+        raise PetMtlError("a mean needs at least two checkpoints", where="pet-mtl average")
+    if out.exists():
+        raise PetMtlError("the folder is there already", where=str(out), hint="choose another with `--out DIR`")
+    require_folder(out)
+    problems, checkpoints = ProblemList(), list[Checkpoint]()
+    for folder in folders:
+        try:
+            checkpoints.append(read_checkpoint(folder))
+        except PetMtlError as error:
+            problems.extend(error)
+    problems.raise_if_any()
+    first, weights = checkpoints[0], [_weights(checkpoint.folder) for checkpoint in checkpoints]
+    for checkpoint, of_it in zip(checkpoints[1:], weights[1:], strict=True):
+        where = str(checkpoint.folder)
+        if _read_tasks(checkpoint) != _read_tasks(first):
+            problems.add(f"has other tasks, patterns, label words or method than {first.folder}", where=where)
+        elif _shapes(of_it) != _shapes(weights[0]):
+            problems.add(f"has another backbone than {first.folder}", where=where)
+    problems.raise_if_any()
+    mean = {file: _mean([of_it[file] for of_it in weights]) for file in weights[0]}
+    mlm = load_masked_lm(str(first.folder))
+    mlm.load_state_dict(mean["model.safetensors"], strict=False)  # a tied decoder is stored once
+    trained_on: Mapping[str, Any] = {}
+    for folder in folders:
+        trained_on = with_earlier(folder, trained_on)
+    tokenizer = PieceTokenizer(load_tokenizer(str(first.folder)))
+    write_checkpoint(out, mlm, tokenizer, first.suite, {}, mean.get(OWN_FILE, {}), trained_on)
+
+
+def _read_tasks(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return what decides how rows become scores."""
+    free: dict[str, Any] = dict.fromkeys(_FREE, True) | {"verbalizer": {"source", "lines"}}
+    return checkpoint.suite.model_dump(mode="json", include={"tasks", "method"}, exclude={"tasks": {"__all__": free}})
+
+
+def _weights(folder: Path) -> dict[str, dict[str, Tensor]]:
+    return {name: load_file(folder / name) for name in ("model.safetensors", OWN_FILE) if (folder / name).is_file()}
+
+
+def _shapes(weights: Mapping[str, Mapping[str, Tensor]]) -> dict[str, dict[str, torch.Size]]:
+    return {file: {name: tensor.shape for name, tensor in tensors.items()} for file, tensors in weights.items()}
+
+
+def _mean(each: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    return {
+        name: torch.stack([of_it[name].float() for of_it in each]).mean(0).to(tensor.dtype)
+        for name, tensor in each[0].items()
+    }

@@ -1,0 +1,78 @@
+"""The mean of checkpoints is a checkpoint."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from toy_runs import weights_in
+
+from pet_mtl.errors import PetMtlError
+from pet_mtl.scoring.loaded import LoadedCheckpoint
+from pet_mtl.scoring.score import dev_rows, score_checkpoints
+from pet_mtl.spec.suite import Suite, load_suite
+from pet_mtl.training.average import average_checkpoints
+from pet_mtl.training.own_weights import OWN_FILE
+from pet_mtl.training.run import train
+from pet_mtl.training.trained_on import read_trained_on
+
+MakeSuite = Callable[..., Suite]
+
+
+@pytest.fixture
+def runs(make_suite: MakeSuite, tmp_path: Path) -> list[Path]:
+    """Three runs from the same backbone, one of them with another rate, one longer."""
+    for name, settings in {
+        "a": {"max_steps": 2},
+        "b": {"max_steps": 2, "learning_rate": 3e-3},
+        "c": {"max_steps": 5},
+    }.items():
+        train(make_suite(**settings), tmp_path / name)
+    return [tmp_path / name / "checkpoint" for name in ("a", "b", "c")]
+
+
+def test_the_mean(runs: list[Path], tmp_path: Path) -> None:
+    average_checkpoints(runs, tmp_path / "mean")
+    each, mean = [weights_in(run) for run in runs], weights_in(tmp_path / "mean")
+    for name, value in mean.items():
+        torch.testing.assert_close(value, sum(of_run[name] for of_run in each) / 3, msg=name)
+    loaded = LoadedCheckpoint(tmp_path / "mean")
+    assert loaded.suite == LoadedCheckpoint(runs[0]).suite
+    assert set(loaded.raw_log_probs(dev_rows(loaded.suite))) == {"colour", "mood", "pair"}
+    trained_on = read_trained_on(tmp_path / "mean")
+    assert trained_on is not None
+    assert trained_on.keys() == loaded.suite.tasks.keys()
+
+
+def test_the_mean_of_a_checkpoint_with_itself_scores_the_same(runs: list[Path], tmp_path: Path) -> None:
+    average_checkpoints([runs[0], runs[0]], tmp_path / "mean")
+    one, mean = score_checkpoints([runs[0], tmp_path / "mean"], calibration="none")
+    assert mean.tasks == one.tasks
+
+
+def test_what_a_method_adds_is_averaged_too(suite_file: Path, tmp_path: Path) -> None:
+    for name, steps in (("a", 2), ("b", 4)):
+        train(load_suite(suite_file, overrides=[f"train.max_steps={steps}"], method="heads"), tmp_path / name)
+    folders = [tmp_path / name / "checkpoint" for name in ("a", "b")]
+    average_checkpoints(folders, tmp_path / "mean")
+    one, other, mean = (load_file(folder / OWN_FILE) for folder in (*folders, tmp_path / "mean"))
+    assert mean
+    for name, value in mean.items():
+        torch.testing.assert_close(value, (one[name] + other[name]) / 2)
+
+
+def test_what_does_not_fit_is_refused(suite_file: Path, runs: list[Path], tmp_path: Path) -> None:
+    train(load_suite(suite_file, overrides=["train.max_steps=1", 'tasks.colour.prefix="文："']), tmp_path / "other")
+    other = tmp_path / "other" / "checkpoint"
+    for folders, words in (
+        ([runs[0]], "at least two"),
+        ([runs[0], tmp_path / "none", tmp_path], "there is no such folder"),
+        ([runs[0], other, runs[1]], f"{other}: has other tasks, patterns, label words or method than {runs[0]}"),
+    ):
+        with pytest.raises(PetMtlError) as caught:
+            average_checkpoints(folders, tmp_path / "mean")
+        assert words in str(caught.value)
+        assert not (tmp_path / "mean").exists()
+    with pytest.raises(PetMtlError, match="there already"):
+        average_checkpoints(runs, runs[0])
