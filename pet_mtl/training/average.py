@@ -40,15 +40,19 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
         except PetMtlError as error:
             problems.extend(error)
     problems.raise_if_any()
-    first, weights = checkpoints[0], [_weights(checkpoint.folder) for checkpoint in checkpoints]
-    for checkpoint, of_it in zip(checkpoints[1:], weights[1:], strict=True):
-        where = str(checkpoint.folder)
+    first, total = checkpoints[0], _weights(checkpoints[0].folder)
+    for checkpoint in checkpoints[1:]:
+        where, weights = str(checkpoint.folder), _weights(checkpoint.folder)
         if _read_tasks(checkpoint) != _read_tasks(first):
             problems.add(f"has other tasks, patterns, label words or method than {first.folder}", where=where)
-        elif _shapes(of_it) != _shapes(weights[0]):
+        elif _shapes(weights) != _shapes(total):
             problems.add(f"has another backbone than {first.folder}", where=where)
+        else:
+            for file, tensors in total.items():
+                for name, tensor in tensors.items():
+                    tensor += weights[file][name]
     problems.raise_if_any()
-    mean = {file: _mean([of_it[file] for of_it in weights]) for file in weights[0]}
+    mean = {file: {name: t / len(folders) for name, t in tensors.items()} for file, tensors in total.items()}
     mlm = load_masked_lm(str(first.folder))
     mlm.load_state_dict(mean["model.safetensors"], strict=False)  # a tied decoder is stored once
     trained_on: Mapping[str, Any] = {}
@@ -65,15 +69,10 @@ def _read_tasks(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _weights(folder: Path) -> dict[str, dict[str, Tensor]]:
-    return {name: load_file(folder / name) for name in ("model.safetensors", OWN_FILE) if (folder / name).is_file()}
+    """Return the tensors of a checkpoint by file, in fp32."""
+    files = [file for file in ("model.safetensors", OWN_FILE) if (folder / file).is_file()]
+    return {file: {name: t.float() for name, t in load_file(folder / file).items()} for file in files}
 
 
 def _shapes(weights: Mapping[str, Mapping[str, Tensor]]) -> dict[str, dict[str, torch.Size]]:
     return {file: {name: tensor.shape for name, tensor in tensors.items()} for file, tensors in weights.items()}
-
-
-def _mean(each: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    return {
-        name: torch.stack([of_it[name].float() for of_it in each]).mean(0).to(tensor.dtype)
-        for name, tensor in each[0].items()
-    }
