@@ -132,7 +132,7 @@ def train(
         if dev is None and settings.early_stop:
             say("warning: `train.early_stop` does nothing without dev rows")
         trained_on = {name: task.train_keys for name, task in data.items()}
-        for folder in (backbone, *teachers):
+        for folder in (backbone, *teachers, *([out / "last"] if resume else [])):  # of gone teachers `last` knows
             trained_on = with_earlier(folder, trained_on)
         if run is not None and teachers:
             write_answers(out, ask_teachers(teachers, suite, rows, dev_rows))

@@ -38,10 +38,11 @@ def check_teachers(folders: Sequence[Path], suite: Suite) -> None:
         except PetMtlError as error:
             problems.extend(error)
             continue
-        if not tasks.keys() & suite.tasks.keys():
+        shared = [name for name in suite.tasks if name in tasks]
+        if not shared:
             known, wanted = ", ".join(tasks), ", ".join(suite.tasks)
             problems.add(f"knows {known}, but none of {wanted}", where=where, hint="give a checkpoint of these tasks")
-        for name in tasks.keys() & suite.tasks.keys():
+        for name in shared:
             for what, its, ours in (
                 ("labels", tasks[name].verbalizer.labels, suite.tasks[name].verbalizer.labels),
                 ("fields", tasks[name].fields, suite.tasks[name].fields),
@@ -78,8 +79,9 @@ def ask_teachers(
             said.setdefault(name, []).append(probs)
             right = float((probs.argmax(-1) == rows[name].labels).mean())
             say(f"teacher {folder}: {name}, right on {right:.1%} of the training rows")
-    for name in rows.keys() - said.keys():
-        say(f"note: no teacher knows {name}: it is learned from its labels alone")
+    for name in rows:
+        if name not in said:
+            say(f"note: no teacher knows {name}: it is learned from its labels alone")
     return {name: np.mean(each, axis=0, dtype=np.float32) for name, each in said.items()}
 
 

@@ -114,7 +114,10 @@ def test_a_resumed_run_needs_no_teacher(
     make_suite: MakeSuite, teachers: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "LOG_EVERY", 1)
-    suite = make_suite(max_steps=8, evaluate_every=3)
+    overrides = ["train.max_steps=8", "train.evaluate_every=3"]
+    suite = load_suite(
+        Path(make_suite().source), overrides=overrides, only=["colour", "pair"]
+    )  # the teacher knows more
     train(suite, tmp_path / "unbroken", teachers=[teachers["all"]])
     gone = Path(shutil.copytree(teachers["all"], tmp_path / "gone"))
     stop_at = stop_at_step(monkeypatch)
