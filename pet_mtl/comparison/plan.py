@@ -13,6 +13,11 @@ from pet_mtl.spec.suite import Suite
 from pet_mtl.spec.validation import found, name_hint
 
 RATE = "train.learning_rate"
+# what a method may have of its own beside `method.` keys: nothing that changes rows, budget or what is chosen
+OWN = {RATE, "train.layer_decay", "train.dropout", "train.label_smoothing", "train.logit_adjustment"}
+OWN |= {"train.weighting", "train.surgery"}
+# OpenPrompt trains what `pet` trains, in full precision; its steps have one task each, so there is nothing to weigh
+_OF_OPENPROMPT = ("train.precision=fp32", "train.weighting=none", "train.surgery=none")
 EVALUATIONS = 4  # of a few-shot run: an epoch is a step or two
 
 
@@ -70,10 +75,12 @@ def read_variants(text: str, load: Callable[[str, Sequence[str]], Suite]) -> lis
             problems.add(f"there is no method {found(name)}", where=where, hint=hint)
             continue
         engine: EngineName | None = OPENPROMPT if name == OPENPROMPT else None
+        own = {RATE} if engine else OWN
+        keys = ["" if "=" not in option else ".".join(option.split("=")[0].split(".")[:2]) for option in options]
         wrong = [
             option
-            for option in options
-            if not option.startswith(f"{RATE}=") and (engine or "=" not in option or "." in option.split("=")[0])
+            for option, key in zip(options, keys, strict=True)
+            if key not in own and (engine or not key or "." in key)
         ]
         for option in wrong:
             problems.add(
@@ -82,9 +89,8 @@ def read_variants(text: str, load: Callable[[str, Sequence[str]], Suite]) -> lis
         if wrong:
             continue
         try:
-            keys = [option if option.startswith(RATE) else f"method.{option}" for option in options]
-            # OpenPrompt trains what `pet` trains, in full precision
-            suite = load("pet", ["train.precision=fp32", *keys]) if engine else load(name, keys)
+            given = [option if key in own else f"method.{option}" for option, key in zip(options, keys, strict=True)]
+            suite = load("pet", [*_OF_OPENPROMPT, *given]) if engine else load(name, given)
             variants[part] = Variant(part, suite, engine)
         except PetMtlError as error:
             for problem in error.problems:

@@ -101,3 +101,12 @@ def split_step(plan: BatchPlan, parts: int) -> list[BatchPlan]:
         return [plan]
     rows = -(-plan.rows // parts)
     return [replace(plan, items=plan.items[part::parts], rows=rows) for part in range(min(parts, len(plan.items)))]
+
+
+def split_by_group(plan: BatchPlan, groups: npt.NDArray[np.integer]) -> dict[int, BatchPlan]:
+    """Cut a step into one piece for each group of its items.
+
+    Args:
+        groups: group of each of the step's items.
+    """
+    return {int(group): replace(plan, items=plan.items[groups == group]) for group in np.unique(groups)}

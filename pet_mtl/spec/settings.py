@@ -1,10 +1,12 @@
 """Settings of a run: what the `train:` and `sampling:` sections of a pattern file may say."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pet_mtl.spec.validation import found
+
+WeightingName = Literal["none", "uncertainty", "dwa", "gradnorm"]
 
 
 class _Settings(BaseModel):
@@ -53,6 +55,25 @@ class TrainSettings(_Settings):
         default="annealed", description="with teachers, share of the labels in the target; annealed: from 0 up to 1"
     )
     clip_norm: float | None = Field(default=1.0, gt=0, description="largest norm of a step's gradient; null: no limit")
+    weighting: WeightingName | dict[str, float] = Field(
+        default="none", description="how much each task's loss counts; numbers by task, those without one have 1"
+    )
+    surgery: Literal["none", "pcgrad", "mgda", "cagrad", "upgrad"] = Field(
+        default="none", description="what is done where the tasks' gradients conflict"
+    )
+
+    @field_validator("weighting", mode="before")
+    @classmethod
+    def _check_weighting(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            for task, weight in value.items():
+                if type(weight) not in (int, float) or not 0 <= weight < float("inf"):
+                    raise ValueError(f"the weight of `{task}` must be a number from 0, found {found(weight)}")
+            return {str(task): float(weight) for task, weight in value.items()}
+        if value in get_args(WeightingName):
+            return value
+        names = ", ".join(get_args(WeightingName))
+        raise ValueError(f"must be {names}, or a number for each task such as {{tnews: 2}}, found {found(value)}")
 
     @field_validator("label_share", mode="before")
     @classmethod

@@ -81,6 +81,7 @@ def load_suite(
     tasks = _tasks(document, verbalizers, problems)
     train = validate(TrainSettings, _section("train", tree), document, ("train",), problems)
     sampling = validate(SamplingSettings, _section("sampling", tree), document, ("sampling",), problems)
+    _check_weights(document, problems)
     how = build_method(tree.get("method"), document, problems)
     problems.problems.sort(key=document.order)
     problems.raise_if_any()
@@ -126,6 +127,16 @@ def _text(key: str, tree: dict[str, Any], document: Document, problems: ProblemL
         problems.add(f"`{key}` must be text, found {found(value)}", where=document.where((key,)))
         return ""
     return str(value)
+
+
+def _check_weights(document: Document, problems: ProblemList) -> None:
+    """Find weights of tasks that the file has not."""
+    tasks, train = document.tree.get("tasks"), document.tree.get("train")
+    weights = train.get("weighting") if isinstance(train, dict) else None
+    if isinstance(tasks, dict) and isinstance(weights, dict):
+        for name in weights.keys() - tasks.keys():
+            where = document.where(("train", "weighting", name))
+            problems.add(f"`train.weighting` has no task `{name}`", where=where, hint=name_hint(name, list(tasks)))
 
 
 def _check_version(tree: dict[str, Any], document: Document, problems: ProblemList) -> None:

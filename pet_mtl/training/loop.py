@@ -2,7 +2,8 @@
 
 A step's loss is the mean over its rows, whatever their tasks: rows of different tasks share each batch, and the
 schedule decides how often a task is drawn. Accumulation and several processes only cut the step into pieces whose
-losses are divided by the rows of the whole step, so they change nothing but memory and time.
+losses are divided by the rows of the whole step, so they change nothing but memory and time. What needs the gradients
+of the tasks has a step cut by task.
 """
 
 import contextlib
@@ -11,24 +12,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from pet_mtl.cloze.batch import BatchPlan
 from pet_mtl.cloze.collate import Batch, collate
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.data.sampling import Schedule, split_step
+from pet_mtl.data.sampling import Schedule, split_by_group, split_step
 from pet_mtl.errors import RunError
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
 from pet_mtl.objectives.distillation import label_share, teacher_loss
 from pet_mtl.objectives.label_loss import label_loss
 from pet_mtl.objectives.logit_adjustment import adjustments
+from pet_mtl.objectives.weighting import TaskStep, build_weighting
 from pet_mtl.scoring.scorer import FloatArray, Throughput
 from pet_mtl.spec.settings import TrainSettings
 from pet_mtl.training.optim import build_optimizer, clear_gradients, rate_factor, set_rates
 from pet_mtl.training.state import Progress
 from pet_mtl.training.steps import run_steps
+from pet_mtl.training.task_gradients import TaskGradients
 
 LOG_EVERY = 10  # steps
 SAVE_EVERY = 300.0  # seconds: what a killed run loses at most
@@ -36,10 +41,16 @@ SAVE_EVERY = 300.0  # seconds: what a killed run loses at most
 
 @dataclass
 class _Window:
-    """Sums since the last log line."""
+    """Sums over steps."""
 
     loss: dict[str, Tensor] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    conflicts: list[float] = field(default_factory=list)  # share of the pairs of tasks, by step
+
+    def add(self, task: str, loss: Tensor, rows: int) -> None:
+        """Add a loss summed over rows."""
+        self.loss[task] = self.loss.get(task, torch.zeros_like(loss)) + loss
+        self.rows[task] += rows
 
 
 class Loop:
@@ -83,6 +94,11 @@ class Loop:
         self.total = ends[-1]
         every = settings.evaluate_every
         self.evaluation_steps = {*(range(0, self.total, every) if every else ends), self.total}
+        labels = {form.task: form.words.num_labels for form in prompts.forms if form.task in schedule.draws}
+        self.weighting = build_weighting(settings.weighting, labels, progress.weighting)
+        self._gradients: TaskGradients | None = None
+        if settings.surgery != "none" or self.weighting.wants == "gradients":
+            self._gradients = TaskGradients(model, accelerator, settings.surgery, settings.seed)
         self._plans = schedule.from_step(progress.step)
         self._window, self._epoch, self._factor = _Window(), 0, 0.0
 
@@ -122,45 +138,82 @@ class Loop:
         mean = sum(record["loss"].values()) / len(record["loss"])
         return f"loss {mean:.3f}  {self.throughput.to_json()['samples_per_second']:.0f} rows/s"
 
-    def _step(self, plan: Any, window: _Window) -> float:
+    def _step(self, plan: BatchPlan, window: _Window) -> float:
         """Do one optimizer step and return the learning rate's factor."""
-        settings, accelerator = self.settings, self.accelerator
-        world, rank = accelerator.num_processes, accelerator.process_index
+        settings, gradients, now = self.settings, self._gradients, _Window()
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
         # Dropout becomes a function of the step, so a resumed run needs no random state.
         torch.manual_seed((settings.seed * 1_000_003 + self.progress.step) * 1_000 + rank)
         factor = rate_factor(self.progress.step, self.total, settings.warmup)
         set_rates(self.optimizer, factor)
-        parts = max(settings.accumulate, self.machine.pieces(settings.batch_tokens // world))
-        pieces = split_step(plan, parts * world)
-        own = pieces[rank::world]
-        # Every process must take part in every exchange: one without a piece computes the first with weight 0.
-        most = -(-len(pieces) // world)
-        weights = [1.0] * len(own) + [0.0] * (most - len(own))
-        own = own + pieces[:1] * (most - len(own))
         self.model.train()
-        tokens = 0
-        for number, (piece, weight) in enumerate(zip(own, weights, strict=True)):
-            batch = collate(self.prompts, piece, mask_id=self.tokenizer.mask_id, pad_id=self.tokenizer.pad_id)
-            batch = batch.to(self.machine.device)
-            with accelerator.no_sync(self.wrapped) if number + 1 < most else contextlib.nullcontext():
-                loss = self._loss(batch, weight, window) * (world / len(plan.items))
-                accelerator.backward(loss)
-            if weight:
-                tokens += batch.tokens
+        tokens, norms = 0, dict[str, float]()
+        if gradients is None:
+            tokens = self._backward(plan, settings.batch_tokens, len(plan.items), now)
+        else:
+            for task, of_task in self._by_task(plan).items():
+                room = int(self.prompts.variants[of_task.items].sum()) * plan.length
+                tokens += self._backward(of_task, room, len(plan.items), now)
+                gradients.take(task)
+                clear_gradients(self.optimizer, self._sparse)
+            norms, conflicts = gradients.put(self.progress.step)
+            if conflicts is not None:
+                window.conflicts.append(conflicts)
         if world > 1:
-            tokens = int(accelerator.reduce(torch.tensor(tokens, device=self.machine.device)))
+            tokens = int(self.accelerator.reduce(torch.tensor(tokens, device=self.machine.device)))
         self.progress.tokens += tokens
         self.model.add_penalty_gradient()
         if settings.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm)
         self.optimizer.step()
         clear_gradients(self.optimizer, self._sparse)
+        if self.weighting.wants != "nothing":
+            share = {task: norm * len(plan.items) for task, norm in norms.items()}  # a mean over rows as the loss is
+            did = self._summed(now).items()
+            parts = {t: TaskStep(loss / rows, rows, share[t] / rows if t in share else None) for t, (loss, rows) in did}
+            self.weighting.update(parts, self._epoch)
+        for task, loss in now.loss.items():
+            window.add(task, loss, now.rows[task])
         return factor
+
+    def _by_task(self, plan: BatchPlan) -> dict[str, BatchPlan]:
+        """Return a step's rows of each task."""
+        tasks = list(self.schedule.draws)
+        of_form = np.array([tasks.index(form.task) if form.task in tasks else -1 for form in self.prompts.forms])
+        return {tasks[n]: part for n, part in split_by_group(plan, of_form[self.prompts.form[plan.items]]).items()}
+
+    def _backward(self, plan: BatchPlan, room: int, rows: int, window: _Window) -> int:
+        """Add the gradients of a step or a part of it, cut into pieces, and return its tokens on this process.
+
+        Args:
+            room: tokens that it takes, padding counted.
+            rows: of the whole step.
+        """
+        accelerator = self.accelerator
+        world, rank = accelerator.num_processes, accelerator.process_index
+        parts = max(self.settings.accumulate, self.machine.pieces(room // world))
+        pieces = split_step(plan, parts * world)
+        own = pieces[rank::world]
+        # Every process must take part in every exchange: one without a piece computes the first with weight 0.
+        most = -(-len(pieces) // world)
+        weights = [1.0] * len(own) + [0.0] * (most - len(own))
+        own = own + pieces[:1] * (most - len(own))
+        tokens = 0
+        for number, (piece, weight) in enumerate(zip(own, weights, strict=True)):
+            batch = collate(self.prompts, piece, mask_id=self.tokenizer.mask_id, pad_id=self.tokenizer.pad_id)
+            batch = batch.to(self.machine.device)
+            exchanges = self._gradients is None and number + 1 == most
+            with contextlib.nullcontext() if exchanges else accelerator.no_sync(self.wrapped):
+                loss = self._loss(batch, weight, window) * (world / rows)
+                accelerator.backward(loss)
+            if weight:
+                tokens += batch.tokens
+        return tokens
 
     def _loss(self, batch: Batch, weight: float, window: _Window) -> Tensor:
         with self.machine.autocast():
             scores = self.wrapped(batch)
-        total = torch.zeros((), device=self.machine.device)
+        total, by_task = torch.zeros((), device=self.machine.device), self.weighting.weights()
         for group, of_group in zip(batch.groups, scores, strict=True):
             task, adjusted = self.prompts.forms[group.form].task, of_group + self._adjustments[group.form]
             loss = label_loss(adjusted, group.labels, self.settings.label_smoothing)
@@ -169,31 +222,46 @@ class Loop:
                 probs = torch.from_numpy(self.taught[task][rows]).to(self.machine.device)
                 share = label_share(self.settings.label_share, self.progress.step, self.total)
                 loss = share * loss + (1 - share) * teacher_loss(adjusted, probs)
-            total = total + weight * loss
+            total = total + weight * by_task[task] * loss
             if weight:
-                window.loss[task] = window.loss.get(task, torch.zeros_like(loss.detach())) + loss.detach()
-                window.rows[task] += len(group.labels)
+                window.add(task, loss.detach(), len(group.labels))
         return total
 
     def record(self, *, whole: bool) -> dict[str, Any]:
         """Return a log line over the steps since the last one, the losses averaged over all processes' rows."""
         window, self._window = self._window, _Window()
-        tasks = list(self.schedule.draws)
-        sums = torch.stack([window.loss.get(t, torch.zeros((), device=self.machine.device)).double() for t in tasks])
-        rows = torch.tensor([window.rows[t] for t in tasks], dtype=torch.float64, device=self.machine.device)
-        if self.accelerator.num_processes > 1:
-            sums, rows = self.accelerator.reduce(sums), self.accelerator.reduce(rows)
-        self._require_numbers(sums)
+        summed = self._summed(window)
+        self._require_numbers(torch.tensor([loss for loss, _ in summed.values()]))
         if whole:
             self._require_numbers(torch.nn.utils.get_total_norm(self.model.parameters()))
         return {
             "step": self.progress.step,
             "epoch": self._epoch,
-            "loss": {t: round(float(s / n), 5) for t, s, n in zip(tasks, sums, rows, strict=True) if n},
+            "loss": {task: round(loss / rows, 5) for task, (loss, rows) in summed.items()},
             "learning_rate": self.settings.learning_rate * self._factor,
             "rows": self.progress.rows,
             "seconds": round(self.progress.seconds, 3),
+            **self._multi_task_record(window),
         }
+
+    def _multi_task_record(self, window: _Window) -> dict[str, Any]:
+        """Return what a log line says of weighting and surgery."""
+        record: dict[str, Any] = {}
+        if self.weighting.wants != "nothing":
+            record["weights"] = {task: round(weight, 4) for task, weight in self.weighting.weights().items()}
+        if window.conflicts:
+            record["conflicts"] = round(float(np.mean(window.conflicts)), 3)
+        return record
+
+    def _summed(self, window: _Window) -> dict[str, tuple[float, int]]:
+        """Return loss and rows of all processes by task, for tasks that have rows."""
+        zero, tasks = torch.zeros((), device=self.machine.device), list(self.schedule.draws)
+        sums = torch.stack([window.loss.get(task, zero).double() for task in tasks])
+        rows = torch.tensor([window.rows[task] for task in tasks], dtype=torch.float64, device=self.machine.device)
+        if self.accelerator.num_processes > 1:
+            sums, rows = self.accelerator.reduce(sums), self.accelerator.reduce(rows)
+        both = zip(tasks, sums.tolist(), rows.tolist(), strict=True)
+        return {task: (loss, int(count)) for task, loss, count in both if count}
 
     def _require_numbers(self, values: Tensor) -> None:
         """Stop before a state that is no number is evaluated and saved."""

@@ -36,6 +36,7 @@ class Progress:
         tokens: tokens trained on.
         seconds: time spent in steps, evaluation left out.
         fingerprint: of the training and dev prompts.
+        weighting: what the weighting of the tasks remembers.
     """
 
     step: int = 0
@@ -47,6 +48,7 @@ class Progress:
     tokens: int = 0
     seconds: float = 0.0
     fingerprint: str = field(default="")
+    weighting: dict[str, Any] = field(default_factory=dict)
 
 
 def write_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:

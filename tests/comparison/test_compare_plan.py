@@ -23,6 +23,23 @@ def test_methods_carry_options(load) -> None:  # type: ignore[no-untyped-def]
     assert [variant.suite.train.learning_rate for variant in found] == [0.01, 1e-4, 0.01]
 
 
+def test_methods_may_differ_in_weighting_and_surgery(load) -> None:  # type: ignore[no-untyped-def]
+    text = "pet,pet:train.weighting=uncertainty,cln:train.weighting.topic=2:train.surgery=pcgrad,openprompt"
+    settings = [variant.suite.train for variant in read_variants(text, load)]
+    assert [one.weighting for one in settings] == ["none", "uncertainty", {"topic": 2.0}, "none"]
+    assert [one.surgery for one in settings] == ["none", "none", "pcgrad", "none"]
+
+
+def test_openprompt_trains_without_them(suite_file: Path) -> None:
+    def load(method: str, options: Sequence[str]) -> Suite:
+        first = ["train.weighting=gradnorm", "train.surgery=mgda"]
+        return load_suite(suite_file, overrides=[*first, *options], method=method)
+
+    pet, other = read_variants("pet,openprompt", load)
+    assert (pet.suite.train.weighting, pet.suite.train.surgery) == ("gradnorm", "mgda")
+    assert (other.suite.train.weighting, other.suite.train.surgery) == ("none", "none")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

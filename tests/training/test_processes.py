@@ -33,6 +33,7 @@ SCRIPT = textwrap.dedent(
 SETTINGS: dict[str, dict[str, object]] = {
     "epoch": {"epochs": 1, "evaluate_every": 5},
     "tiny": {"max_steps": 5, "batch_tokens": 30, "accumulate": 2, "evaluate_every": 2},  # steps of one or two rows
+    "surgery": {"max_steps": 6, "surgery": "pcgrad", "weighting": "gradnorm", "evaluate_every": 3},
 }
 
 
@@ -66,6 +67,8 @@ def compare(one: Path, two: Path) -> None:
         assert of_two.get("loss", {}) == pytest.approx(of_one.get("loss", {}), abs=1e-3)
         assert of_two.get("dev") == of_one.get("dev")
         assert of_two.get("rows") == of_one.get("rows")
+        assert of_two.get("weights", {}) == pytest.approx(of_one.get("weights", {}), abs=1e-3)
+        assert of_two.get("conflicts") == of_one.get("conflicts")
     counters = [json.loads((run / "last" / "training.json").read_text()) for run in (one, two)]
     for key in ("step", "rows", "tokens", "best_step", "stale", "finished"):
         assert counters[1][key] == counters[0][key], key

@@ -63,6 +63,31 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
     assert not list(out.glob(".last.*"))
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"weighting": "uncertainty"},
+        {"weighting": "dwa", "batch_tokens": 600},
+        {"weighting": "gradnorm", "surgery": "pcgrad"},
+    ],
+)
+def test_weighting_and_surgery_go_on_too(
+    make_suite: MakeSuite, tmp_path: Path, stop_at: Callable[[int], None], settings: dict[str, object]
+) -> None:
+    suite = make_suite(**SETTINGS | settings)
+    whole = train(suite, tmp_path / "whole")
+    stop_at(11)
+    with pytest.raises(Interrupted):
+        train(suite, tmp_path / "run")
+    stop_at(0)
+    train(suite, tmp_path / "run", resume=True)
+    assert_same_state(state_of(tmp_path / "run"), state_of(tmp_path / "whole"))
+    logs = [(tmp_path / run / "metrics.jsonl").read_text().splitlines() for run in ("whole", "run")]
+    weights = [[json.loads(line).get("weights") for line in log] for log in logs]
+    assert weights[1][-2] == weights[0][-2] != dict.fromkeys(suite.tasks, 1.0)
+    assert whole.steps == 18
+
+
 def test_ctrl_c_in_the_last_step_is_too_late(
     make_suite: MakeSuite, tmp_path: Path, unbroken: tuple[Path, TrainResult], stop_at: Callable[[int], None]
 ) -> None:

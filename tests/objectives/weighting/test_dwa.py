@@ -1,0 +1,36 @@
+import json
+import math
+
+import pytest
+
+from pet_mtl.objectives.weighting import TaskStep, build_weighting
+
+LABELS = {"a": 3, "b": 2, "c": 7}
+
+
+def test_the_formula_over_means_of_epochs() -> None:
+    weighting = build_weighting("dwa", LABELS, {})
+    epochs = [{"a": [(3.0, 1), (1.0, 3)], "b": [(1.0, 5)], "c": [(0.5, 2)]}]  # (loss, rows) of each step
+    epochs.append({"a": [(1.0, 4)], "b": [(0.9, 1), (0.7, 1)], "c": [(0.5, 2)]})
+    for epoch, tasks in enumerate(epochs):
+        for task, steps in tasks.items():
+            for loss, rows in steps:
+                assert weighting.weights() == {"a": 1.0, "b": 1.0, "c": 1.0}
+                weighting.update({task: TaskStep(loss, rows)}, epoch)
+    weighting.update({"a": TaskStep(9.0, 1)}, epoch=2)  # the third epoch has begun: the first two are whole
+    powers = {"a": math.exp(1.0 / 1.5 / 2), "b": math.exp(0.8 / 1.0 / 2), "c": math.exp(1 / 2)}
+    wanted = {task: 3 * power / sum(powers.values()) for task, power in powers.items()}
+    assert weighting.weights() == pytest.approx(wanted)
+    assert sum(weighting.weights().values()) == pytest.approx(3)
+
+
+def test_what_it_remembers_is_plain_data_and_all_there_is() -> None:
+    state: dict[str, object] = {}
+    whole = build_weighting("dwa", LABELS, state)
+    for epoch in range(4):
+        whole = build_weighting("dwa", LABELS, state := json.loads(json.dumps(state)))
+        whole.update({task: TaskStep(1 / (epoch + n + 1), 3) for n, task in enumerate(LABELS)}, epoch)
+    unbroken = build_weighting("dwa", LABELS, {})
+    for epoch in range(4):
+        unbroken.update({task: TaskStep(1 / (epoch + n + 1), 3) for n, task in enumerate(LABELS)}, epoch)
+    assert whole.weights() == unbroken.weights() != {"a": 1.0, "b": 1.0, "c": 1.0}

@@ -1,0 +1,34 @@
+import math
+
+import pytest
+import torch
+
+from pet_mtl.objectives.weighting import TaskStep, build_weighting
+from pet_mtl.objectives.weighting.uncertainty import RATE
+
+
+def test_a_step_goes_down_the_gradient_of_the_papers_objective() -> None:
+    losses = {"a": 1.7, "b": 0.2}
+    weighting = build_weighting("uncertainty", {"a": 3, "b": 2}, {})
+    s = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    for _ in range(5):
+        objective = (torch.exp(-s) * torch.tensor(list(losses.values()), dtype=torch.float64) + s / 2).sum()
+        (gradient,) = torch.autograd.grad(objective, s)
+        s = (s - RATE * gradient).detach().requires_grad_()
+        weighting.update({task: TaskStep(loss, 8) for task, loss in losses.items()}, epoch=0)
+    assert list(weighting.weights().values()) == pytest.approx((-s).exp().tolist())
+
+
+@pytest.mark.parametrize("loss", [0.05, 0.5, 3.0])
+def test_a_loss_that_stands_still_ends_at_half_its_inverse(loss: float) -> None:
+    weighting = build_weighting("uncertainty", {"a": 3}, {})
+    for _ in range(3000):
+        weighting.update({"a": TaskStep(loss, 8)}, epoch=0)
+    assert weighting.weights()["a"] == pytest.approx(1 / (2 * loss))
+
+
+def test_a_task_without_rows_keeps_its_weight() -> None:
+    weighting = build_weighting("uncertainty", {"a": 3, "b": 2}, {})
+    weighting.update({"a": TaskStep(2.0, 8)}, epoch=0)
+    assert weighting.weights()["b"] == 1.0
+    assert weighting.weights()["a"] == pytest.approx(math.exp(-RATE * 1.5))
