@@ -74,6 +74,7 @@ def report_data(
         tasks=tasks,
         mean_macro_f1=mean_macro_f1(scores.values()),
         facts=facts,
+        conflicts=[CurvePoint(r["step"], r["conflicts"]) for r in records if "conflicts" in r],
     )
 
 
@@ -97,6 +98,7 @@ def _curves(task: str, records: list[dict[str, Any]]) -> TaskCurves:
     return TaskCurves(
         [CurvePoint(r["step"], r["loss"][task]) for r in records if task in r.get("loss", {})],
         [CurvePoint(r["step"], r["dev"][task]["macro_f1"]) for r in records if task in r.get("dev", {})],
+        [CurvePoint(r["step"], r["weights"][task]) for r in records if task in r.get("weights", {})],
     )
 
 

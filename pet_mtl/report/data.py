@@ -22,10 +22,11 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class TaskCurves:
-    """How one task went during training; either list may be empty."""
+    """How one task went during training; any list may be empty. `weight` is that of its losses."""
 
     train_loss: list[CurvePoint] = field(default_factory=list)
     dev_macro_f1: list[CurvePoint] = field(default_factory=list)
+    weight: list[CurvePoint] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,10 @@ class TaskReport:
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything that one report shows; `facts` are short pairs such as `("training", "43 s, 612 rows/s")`."""
+    """Everything that one report shows; `facts` are short pairs such as `("training", "43 s, 612 rows/s")`.
+
+    `conflicts` is the share of the pairs of tasks whose gradients point against each other, where it was measured.
+    """
 
     title: str
     model: str
@@ -102,6 +106,7 @@ class ReportData:
     tasks: list[TaskReport]
     mean_macro_f1: float
     facts: list[tuple[str, str]] = field(default_factory=list)
+    conflicts: list[CurvePoint] = field(default_factory=list)
 
 
 def worst_confusions(

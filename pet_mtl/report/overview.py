@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pet_mtl.report.charts import Line, line_chart, mean_curve
-from pet_mtl.report.data import ReportData, TaskReport
+from pet_mtl.report.data import CurvePoint, ReportData, TaskReport
 from pet_mtl.report.markup import Html, element, join
 
 COLOURS = 8
@@ -98,8 +98,8 @@ def _written(value: Any) -> str:
     return str(value)
 
 
-def curves_section(tasks: Sequence[TaskReport]) -> Html:
-    """Return the charts of training loss and dev macro-F1, or nothing where neither was recorded."""
+def curves_section(tasks: Sequence[TaskReport], conflicts: Sequence[CurvePoint] = ()) -> Html:
+    """Return the charts of training loss, dev macro-F1, weights and conflicts, those that were recorded."""
     losses = [
         Line(task.name, task.curves.train_loss, colour_of(k)) for k, task in enumerate(tasks) if task.curves.train_loss
     ]
@@ -122,6 +122,12 @@ def curves_section(tasks: Sequence[TaskReport]) -> Html:
         if mean:
             scores.append(Line("mean", mean, "mean", markers=True))
         charts.append(line_chart("Dev macro-F1", scores, from_zero=False, note=note))
+    weights = [Line(task.name, task.curves.weight, colour_of(k)) for k, task in enumerate(tasks) if task.curves.weight]
+    if weights:
+        charts.append(line_chart("Weights", weights, from_zero=True, note="of each task's losses"))
+    if conflicts:
+        note = "share of the pairs of tasks whose gradients point against each other"
+        charts.append(line_chart("Conflicts", [Line("all tasks", conflicts, "mean")], from_zero=True, note=note))
     if not charts:
         return Html()
     return join(

@@ -39,7 +39,7 @@ def report_page(data: ReportData) -> Html:
     sections = [
         header_section(data),
         settings_section(data.settings),
-        curves_section(data.tasks),
+        curves_section(data.tasks, data.conflicts),
         *(task_section(task, position) for position, task in enumerate(data.tasks)),
     ]
     return html_page(f"{data.title} · {data.mean_macro_f1:.3f} · pet_mtl", sections, data.created)

@@ -146,6 +146,18 @@ def test_what_is_missing_is_left_out(report: ReportData) -> None:
     assert "Dev macro-F1" not in page.text
 
 
+def test_weights_and_conflicts_are_drawn_where_they_were_recorded(report: ReportData) -> None:
+    page = report_page(report)
+    assert "Weights" not in page
+    assert "Conflicts" not in page
+    points = [CurvePoint(step, step / 40) for step in (10, 20, 30)]
+    tasks = [replace(task, curves=replace(task.curves, weight=points)) for task in report.tasks]
+    page = report_page(replace(report, tasks=tasks, conflicts=points))
+    weights, conflicts = (page[page.index(f"<h3>{name}</h3>") :] for name in ("Weights", "Conflicts"))
+    assert weights.index("<b>0.750</b>") < weights.index("</figure>")
+    assert conflicts.index("all tasks ") < conflicts.index("</figure>")
+
+
 def test_report_without_tasks_is_still_a_page() -> None:
     WellFormed(report_page(ReportData("empty", "zh-mini", "", {}, [], 0.0)))
 
