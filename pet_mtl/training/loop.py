@@ -24,6 +24,7 @@ from pet_mtl.data.sampling import Schedule, split_by_group, split_step
 from pet_mtl.errors import RunError
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
+from pet_mtl.objectives.adversarial import perturbed, word_embeddings
 from pet_mtl.objectives.distillation import label_share, teacher_loss
 from pet_mtl.objectives.label_loss import label_loss
 from pet_mtl.objectives.logit_adjustment import adjustments
@@ -96,6 +97,7 @@ class Loop:
         self.evaluation_steps = {*(range(0, self.total, every) if every else ends), self.total}
         labels = {form.task: form.words.num_labels for form in prompts.forms if form.task in schedule.draws}
         self.weighting = build_weighting(settings.weighting, labels, progress.weighting)
+        self._words = word_embeddings(model, tokenizer.vocab_size) if settings.adversarial else []
         self._gradients: TaskGradients | None = None
         if settings.surgery != "none" or self.weighting.wants == "gradients":
             self._gradients = TaskGradients(model, accelerator, settings.surgery, settings.seed)
@@ -149,11 +151,11 @@ class Loop:
         self.model.train()
         tokens, norms = 0, dict[str, float]()
         if gradients is None:
-            tokens = self._backward(plan, settings.batch_tokens, len(plan.items), now)
+            tokens = self._passes(plan, settings.batch_tokens, len(plan.items), now)
         else:
             for task, of_task in self._by_task(plan).items():
                 room = int(self.prompts.variants[of_task.items].sum()) * plan.length
-                tokens += self._backward(of_task, room, len(plan.items), now)
+                tokens += self._passes(of_task, room, len(plan.items), now)
                 gradients.take(task)
                 clear_gradients(self.optimizer, self._sparse)
             norms, conflicts = gradients.put(self.progress.step)
@@ -181,6 +183,17 @@ class Loop:
         tasks = list(self.schedule.draws)
         of_form = np.array([tasks.index(form.task) if form.task in tasks else -1 for form in self.prompts.forms])
         return {tasks[n]: part for n, part in split_by_group(plan, of_form[self.prompts.form[plan.items]]).items()}
+
+    def _passes(self, plan: BatchPlan, room: int, rows: int, window: _Window) -> int:
+        """Do `_backward`, and with `adversarial` once more with the word embeddings moved against the model."""
+        tokens = self._backward(plan, room, rows, window)
+        if self.settings.adversarial:
+            gradients = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in self._words]
+            if self._gradients is not None and self.accelerator.num_processes > 1:  # not exchanged yet
+                gradients = [self.accelerator.reduce(gradient, "mean") for gradient in gradients]
+            with perturbed(self._words, gradients, self.settings.adversarial):
+                self._backward(plan, room, rows, _Window())
+        return tokens
 
     def _backward(self, plan: BatchPlan, room: int, rows: int, window: _Window) -> int:
         """Add the gradients of a step or a part of it, cut into pieces, and return its tokens on this process.

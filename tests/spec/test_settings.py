@@ -23,6 +23,7 @@ EDGES = [
     ("dropout", [0, 0.5, None], [-0.1, 1]),
     ("label_smoothing", [0, 0.9], [1, -0.1, None]),
     ("logit_adjustment", [0, 1], [-0.1, 2.5, None]),
+    ("adversarial", [0, 0.5, 1], [-0.1, None]),
     ("label_share", [0, 0.5, 1, "annealed"], [-0.1, 1.1, "half", None]),
     ("clip_norm", [0.1, None], [0, -1]),
     ("weighting", ["none", "uncertainty", {"a": 0.5, "b": 2.0}], ["half", {"a": -1}, {"a": "1"}, {"a": True}, 2, None]),

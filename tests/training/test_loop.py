@@ -129,6 +129,45 @@ def test_the_loss_of_the_first_step_is_the_formulas(
         assert record["loss"][task] == pytest.approx(np.mean(values), abs=3e-5)
 
 
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_adversarial_training_adds_the_gradient_beside_the_embeddings(
+    make_suite: MakeSuite,
+    one_step: Callable[[Suite], dict[str, torch.Tensor]],
+    monkeypatch: pytest.MonkeyPatch,
+    accumulate: int,
+) -> None:
+    """Against a plain step on a model whose embeddings were moved beforehand."""
+    common: dict[str, object] = {"max_steps": 1, "clip_norm": None, "batch_tokens": 600, "accumulate": accumulate}
+    here, found = one_step(make_suite(**common)), one_step(make_suite(**common, adversarial=0.5))
+    words = next(name for name in here if name.endswith("word_embeddings.weight"))
+    build = loop.Loop.__init__
+
+    def moved(self: loop.Loop, model: torch.nn.Module, *others: object, **more: object) -> None:
+        with torch.no_grad():
+            dict(model.named_parameters())[words].add_(0.5 * here[words] / here[words].norm())
+        build(self, model, *others, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop.Loop, "__init__", moved)
+    there = one_step(make_suite(**common))
+    assert found.keys() == here.keys()
+    for name, gradient in found.items():
+        torch.testing.assert_close(gradient, here[name] + there[name], rtol=1e-3, atol=2e-5, msg=name)
+    assert not torch.allclose(there[words], here[words], rtol=1e-2, atol=1e-5)
+
+
+def test_with_surgery_each_task_is_moved_its_own_way(
+    make_suite: MakeSuite, one_step: Callable[[Suite], dict[str, torch.Tensor]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    common: dict[str, object] = {"max_steps": 1, "clip_norm": None, "batch_tokens": 600, "adversarial": 0.5}
+    tasks = ("colour", "mood", "pair")
+    alone = [one_step(make_suite(**common, weighting={name: float(name == task) for name in tasks})) for task in tasks]
+    monkeypatch.setattr("pet_mtl.training.task_gradients.factors", lambda _, products, __: np.ones(len(products)))
+    found = one_step(make_suite(**common, surgery="pcgrad"))
+    for name, gradient in found.items():
+        wanted = sum(of_task[name] for of_task in alone)
+        torch.testing.assert_close(gradient, wanted, rtol=1e-3, atol=2e-5, msg=name)
+
+
 def test_clipping(make_suite: MakeSuite, one_step: Callable[[Suite], dict[str, torch.Tensor]]) -> None:
     free = one_step(make_suite(max_steps=1, clip_norm=None))
     clipped = one_step(make_suite(max_steps=1, clip_norm=0.01))

@@ -33,7 +33,8 @@ SCRIPT = textwrap.dedent(
 SETTINGS: dict[str, dict[str, object]] = {
     "epoch": {"epochs": 1, "evaluate_every": 5},
     "tiny": {"max_steps": 5, "batch_tokens": 30, "accumulate": 2, "evaluate_every": 2},  # steps of one or two rows
-    "surgery": {"max_steps": 6, "surgery": "pcgrad", "weighting": "gradnorm", "evaluate_every": 3},
+    "surgery": {"max_steps": 6, "surgery": "pcgrad", "weighting": "gradnorm", "adversarial": 0.3, "evaluate_every": 3},
+    "adversarial": {"max_steps": 4, "adversarial": 0.3, "evaluate_every": 4},
 }
 
 
