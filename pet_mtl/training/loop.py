@@ -170,13 +170,17 @@ class Loop:
         self.optimizer.step()
         clear_gradients(self.optimizer, self._sparse)
         if self.weighting.wants != "nothing":
-            share = {task: norm * len(plan.items) for task, norm in norms.items()}  # a mean over rows as the loss is
-            did = self._summed(now).items()
-            parts = {t: TaskStep(loss / rows, rows, share[t] / rows if t in share else None) for t, (loss, rows) in did}
-            self.weighting.update(parts, self._epoch)
+            self._weigh(now, norms, len(plan.items))
         for task, loss in now.loss.items():
             window.add(task, loss, now.rows[task])
         return factor
+
+    def _weigh(self, now: _Window, norms: Mapping[str, float], rows: int) -> None:
+        """Tell the weighting of a step of so many rows, by all of which the losses behind its norms were divided."""
+        did = {}
+        for task, (loss, own) in self._summed(now).items():
+            did[task] = TaskStep(loss / own, own, norms[task] * rows / own if task in norms else None)
+        self.weighting.update(did, self._epoch)
 
     def _by_task(self, plan: BatchPlan) -> dict[str, BatchPlan]:
         """Return a step's rows of each task."""

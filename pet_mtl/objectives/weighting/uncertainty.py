@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 from pet_mtl.objectives.weighting.task_step import TaskStep
 
 RATE = 0.05  # a change of loss is followed within some dozens of steps
+_LEAST = -10.0  # of s: what is learned by heart has a loss of 0, and no end
 
 
 class Uncertainty:
@@ -32,4 +33,5 @@ class Uncertainty:
 
     def update(self, step: Mapping[str, TaskStep], epoch: int) -> None:
         for task, did in step.items():
-            self._s[task] += RATE * (math.exp(-self._s[task]) * did.loss - 0.5)
+            s = self._s[task]
+            self._s[task] = max(_LEAST, s + RATE * (math.exp(-s) * did.loss - 0.5))

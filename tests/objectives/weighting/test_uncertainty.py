@@ -32,3 +32,10 @@ def test_a_task_without_rows_keeps_its_weight() -> None:
     weighting.update({"a": TaskStep(2.0, 8)}, epoch=0)
     assert weighting.weights()["b"] == 1.0
     assert weighting.weights()["a"] == pytest.approx(math.exp(-RATE * 1.5))
+
+
+def test_a_loss_of_nothing_has_an_end() -> None:
+    weighting = build_weighting("uncertainty", {"a": 3}, {})
+    for _ in range(2000):
+        weighting.update({"a": TaskStep(0.0, 8)}, epoch=0)
+    assert weighting.weights()["a"] == pytest.approx(math.exp(10))
