@@ -1,4 +1,4 @@
-"""Learning from teachers: their label probabilities beside the labels (BAM, Clark et al. 2019)."""
+"""Learning from teachers: their label probabilities beside the labels (BAM, Clark et al. 2019), or without (PET)."""
 
 from typing import Literal
 
@@ -8,16 +8,21 @@ from torch import Tensor
 LabelShare = float | Literal["annealed"]
 
 
-def teacher_loss(scores: Tensor, probs: Tensor) -> Tensor:
-    """Return the summed cross-entropy of label scores to a teacher's probabilities, both `[b, K]`.
+def teacher_loss(scores: Tensor, probs: Tensor, weights: Tensor) -> Tensor:
+    """Return the weighted sum over rows of the cross-entropy of label scores to a teacher's probabilities.
 
     Its gradient is that of the Kullback-Leibler divergence: the two differ by the teacher's own entropy.
 
+    Args:
+        scores: `[b, K]` label scores.
+        probs: `[b, K]` the teacher's.
+        weights: `[b]`.
+
     >>> import torch
-    >>> teacher_loss(torch.zeros(1, 2), torch.tensor([[0.9, 0.1]]))  # log 2
-    tensor(0.6931)
+    >>> teacher_loss(torch.zeros(1, 2), torch.tensor([[0.9, 0.1]]), torch.tensor([2.0]))  # 2 log 2
+    tensor(1.3863)
     """
-    return F.cross_entropy(scores, probs, reduction="sum")
+    return (weights * F.cross_entropy(scores, probs, reduction="none")).sum()
 
 
 def label_share(setting: LabelShare, step: int, total: int) -> float:

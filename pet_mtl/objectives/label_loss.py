@@ -9,11 +9,11 @@ def label_loss(scores: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor
 
     Args:
         scores: `[b, K]` label scores.
-        labels: `[b]` label indices.
+        labels: `[b]` label indices; rows without a label, -1, cost nothing.
         smoothing: share of the target that all `K` labels get alike (Szegedy et al. 2016).
 
     >>> import torch
     >>> label_loss(torch.zeros(2, 4), torch.tensor([0, 3])) / 2  # log 4
     tensor(1.3863)
     """
-    return F.cross_entropy(scores, labels, reduction="sum", label_smoothing=smoothing)
+    return F.cross_entropy(scores, labels, ignore_index=-1, reduction="sum", label_smoothing=smoothing)

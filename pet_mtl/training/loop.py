@@ -238,7 +238,8 @@ class Loop:
                 rows = self.prompts.row[batch.items[group.items.cpu().numpy()]]
                 probs = torch.from_numpy(self.taught[task][rows]).to(self.machine.device)
                 share = label_share(self.settings.label_share, self.progress.step, self.total)
-                loss = share * loss + (1 - share) * teacher_loss(adjusted, probs)
+                of_teacher = torch.where(group.labels < 0, 1.0, 1.0 - share)  # all of a row without label
+                loss = share * loss + teacher_loss(adjusted, probs, of_teacher)
             total = total + weight * by_task[task] * loss
             if weight:
                 window.add(task, loss.detach(), len(group.labels))

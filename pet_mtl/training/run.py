@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
+from pet_mtl.data.keys import row_keys
 from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.metrics.classification import TaskScore, mean_macro_f1
 from pet_mtl.model.backbone import check_length, load_masked_lm, load_tokenizer, resolve_model, suite_model
@@ -31,7 +32,14 @@ from pet_mtl.training.outputs import RunFolder
 from pet_mtl.training.pattern_accuracy import weigh_patterns
 from pet_mtl.training.prior_filter import filter_words
 from pet_mtl.training.state import Progress
-from pet_mtl.training.teachers import ask_teachers, check_teachers, read_answers, write_answers
+from pet_mtl.training.teachers import (
+    ask_teachers,
+    check_teachers,
+    read_answers,
+    rows_to_learn,
+    taught_tasks,
+    write_answers,
+)
 from pet_mtl.training.trained_on import with_earlier
 from pet_mtl.training.trainer import Trainer
 
@@ -120,10 +128,10 @@ def train(
         tokenizer, mlm = _load(suite, machine)
         data = load_suite_data(suite, skip_bad_rows=skip_bad_rows) if data is None else data
         _describe(data)
-        check_teachers(teachers, suite)
+        has_teacher = check_teachers(teachers, suite) or taught_tasks(out)
         suite = find_words(suite, data, mlm, tokenizer, machine, out / "last" if resume else None)
         suite = weigh_patterns(filter_words(suite, data, mlm, tokenizer, machine), data, mlm, tokenizer, machine)
-        rows = {name: task.train for name, task in data.items()}
+        rows = rows_to_learn(data, has_teacher)
         prompts = encode_rows(suite, rows, tokenizer)
         dev_rows = {name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)}
         backbone = Path(resolve_model(suite.model))
@@ -131,7 +139,9 @@ def train(
         dev = encode_rows(suite, dev_rows, tokenizer) if dev_rows else None
         if dev is None and settings.early_stop:
             say("warning: `train.early_stop` does nothing without dev rows")
-        trained_on = {name: task.train_keys for name, task in data.items()}
+        trained_on = {
+            name: task.train_keys if rows[name] is task.train else row_keys(rows[name]) for name, task in data.items()
+        }
         for folder in (backbone, *teachers, *([out / "last"] if resume else [])):  # of gone teachers `last` knows
             trained_on = with_earlier(folder, trained_on)
         if run is not None and teachers:

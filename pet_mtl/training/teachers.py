@@ -1,9 +1,11 @@
 """What teachers say of the training rows: checkpoints of one or several of the tasks, of any method and backbone.
 
-Asked once, before the first step; the run's folder keeps their answers, so going on needs no teacher.
+Asked once, before the first step; the run's folder keeps their answers, so going on needs no teacher. A task's
+unlabelled rows are learned from them as well (PET, Schick and Schütze 2021).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,9 @@ from safetensors.numpy import load_file, save
 
 from pet_mtl.atomic import write_bytes
 from pet_mtl.console import say
+from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
+from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.objectives.logit_adjustment import logit_adjustment
 from pet_mtl.scoring.leak_guard import guard_rows
@@ -24,13 +28,13 @@ from pet_mtl.training.checkpoint import read_checkpoint
 from pet_mtl.training.outputs import TEACHER
 
 
-def check_teachers(folders: Sequence[Path], suite: Suite) -> None:
-    """Refuse what cannot teach the tasks of a suite, before anything is computed.
+def check_teachers(folders: Sequence[Path], suite: Suite) -> set[str]:
+    """Refuse what cannot teach the tasks of a suite, before anything is computed; return the tasks that have a teacher.
 
     Raises:
         PetMtlError: a folder is no whole checkpoint, knows none of the tasks, or knows one with other labels or fields.
     """
-    problems = ProblemList()
+    problems, known = ProblemList(), set[str]()
     for folder in folders:
         where = f"--teacher {folder}"
         try:
@@ -39,18 +43,41 @@ def check_teachers(folders: Sequence[Path], suite: Suite) -> None:
             problems.extend(error)
             continue
         shared = [name for name in suite.tasks if name in tasks]
+        known.update(shared)
         if not shared:
-            known, wanted = ", ".join(tasks), ", ".join(suite.tasks)
-            problems.add(f"knows {known}, but none of {wanted}", where=where, hint="give a checkpoint of these tasks")
+            its, ours = ", ".join(tasks), ", ".join(suite.tasks)
+            problems.add(f"knows {its}, but none of {ours}", where=where, hint="give a checkpoint of these tasks")
         for name in shared:
-            for what, its, ours in (
+            for what, theirs, wanted in (
                 ("labels", tasks[name].verbalizer.labels, suite.tasks[name].verbalizer.labels),
                 ("fields", tasks[name].fields, suite.tasks[name].fields),
             ):
-                if set(its) != set(ours):
-                    wrong = f"`{name}` has the {what} {', '.join(its)} there, and here {', '.join(ours)}"
+                if set(theirs) != set(wanted):
+                    wrong = f"`{name}` has the {what} {', '.join(theirs)} there, and here {', '.join(wanted)}"
                     problems.add(wrong, where=where, hint="a teacher must have been trained on the same task")
     problems.raise_if_any()
+    return known
+
+
+def rows_to_learn(data: Mapping[str, TaskData], taught: Collection[str]) -> dict[str, Rows]:
+    """Return each task's training rows, and behind them, where it has a teacher, its unlabelled ones.
+
+    Unlabelled rows with the text of a dev or test row stay out.
+
+    Args:
+        taught: tasks that have a teacher.
+    """
+    rows = {name: task.train for name, task in data.items()}
+    for name, task in data.items():
+        if name in taught and task.unlabelled is not None:
+            measured = [row_keys(part) for part in (task.dev, task.test) if part is not None]
+            seen = np.concatenate([np.empty(0, np.uint64), *measured])
+            fresh = np.flatnonzero(~np.isin(row_keys(task.unlabelled), seen))
+            say(f"teachers: {name}, {len(fresh):,} unlabelled rows are learned from them")
+            unlabelled = task.unlabelled.take(fresh)
+            none = np.full(len(fresh), -1, np.int64)  # the files may have labels all the same
+            rows[name] = Rows.concat([task.train, replace(unlabelled, labels=none)])
+    return rows
 
 
 def ask_teachers(
@@ -62,7 +89,7 @@ def ask_teachers(
     frequent as they are in the rows.
 
     Args:
-        rows: training rows by task.
+        rows: rows by task; those without a label have -1.
         dev: rows that will be scored, which no teacher should have been trained on.
     """
     said: dict[str, list[FloatArray]] = {}
@@ -77,7 +104,8 @@ def ask_teachers(
             scores = scores + logit_adjustment(rows[name].labels, len(order), strength).numpy()
             probs = np.exp(scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True))
             said.setdefault(name, []).append(probs)
-            right = float((probs.argmax(-1) == rows[name].labels).mean())
+            labelled = rows[name].labels >= 0
+            right = float((probs.argmax(-1) == rows[name].labels)[labelled].mean())
             say(f"teacher {folder}: {name}, right on {right:.1%} of the training rows")
     for name in rows:
         if name not in said:
@@ -95,6 +123,11 @@ def write_answers(out: Path, answers: Mapping[str, FloatArray]) -> None:
     write_bytes(out / TEACHER, save(dict(answers)))
 
 
+def taught_tasks(out: Path) -> set[str]:
+    """Return the tasks that the answers in the folder of a run are about."""
+    return set(_load(out / TEACHER)) if (out / TEACHER).is_file() else set()
+
+
 def read_answers(out: Path, rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
     """Return the answers that the folder of a run keeps; none where it has no teacher.
 
@@ -104,10 +137,14 @@ def read_answers(out: Path, rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
     file = out / TEACHER
     if not file.is_file():
         return {}
-    try:
-        answers = load_file(file)
-    except (SafetensorError, OSError) as error:
-        raise PetMtlError(f"cannot be read: {error}", where=str(file), hint="train again in a new folder") from error
+    answers = _load(file)
     if any(name not in rows or len(of_task) != len(rows[name]) for name, of_task in answers.items()):
         raise PetMtlError("belongs to other training rows", where=str(file), hint="train again in a new folder")
     return answers
+
+
+def _load(file: Path) -> dict[str, FloatArray]:
+    try:
+        return dict(load_file(file))
+    except (SafetensorError, OSError) as error:
+        raise PetMtlError(f"cannot be read: {error}", where=str(file), hint="train again in a new folder") from error

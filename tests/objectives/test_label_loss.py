@@ -39,3 +39,9 @@ def test_the_sum_is_over_rows_so_that_parts_of_a_step_add_up() -> None:
 
 def test_no_rows_cost_nothing() -> None:
     assert label_loss(torch.zeros(0, 3), torch.zeros(0, dtype=torch.int64)).item() == 0.0
+
+
+def test_rows_without_a_label_cost_nothing() -> None:
+    scores, labels = torch.randn(5, 3), torch.tensor([0, -1, 2, -1, 1])
+    known = labels >= 0
+    torch.testing.assert_close(label_loss(scores, labels, 0.1), label_loss(scores[known], labels[known], 0.1))

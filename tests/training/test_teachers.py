@@ -19,7 +19,7 @@ from pet_mtl.training import loop
 from pet_mtl.training.interrupt import Interrupted
 from pet_mtl.training.outputs import TEACHER
 from pet_mtl.training.run import train
-from pet_mtl.training.teachers import ask_teachers, check_teachers, read_answers, write_answers
+from pet_mtl.training.teachers import ask_teachers, check_teachers, read_answers, rows_to_learn, write_answers
 from pet_mtl.training.trained_on import read_trained_on
 
 MakeSuite = Callable[..., Suite]
@@ -96,6 +96,66 @@ def test_the_loss_is_the_formulas(
 def train_loss(suite: Suite, out: Path, teachers: list[Path]) -> dict[str, float]:
     train(suite, out, teachers=teachers)
     return dict(json.loads((out / "metrics.jsonl").read_text().splitlines()[0])["loss"])
+
+
+def with_unlabelled(suite_file: Path, *overrides: str) -> Suite:
+    """Return the suite with the training texts of one task once more without labels."""
+    data = "tasks.mood.data={train: mood.train.tsv, unlabelled: mood.train.tsv}"  # no dev rows: none is left out
+    return load_suite(suite_file, overrides=[data, *overrides])
+
+
+def test_unlabelled_rows_are_learned_from_the_teacher_alone(
+    suite_file: Path, teachers: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    # each row once and in the same pattern, in one step
+    short = ["train.max_steps=1", "train.batch_tokens=10_000", "sampling.temperature=1"]
+    short.append('tasks.mood.patterns="{text}。{mask}!"')
+    plain = train_loss(load_suite(suite_file, overrides=short), tmp_path / "plain", [])
+    only = train_loss(
+        load_suite(suite_file, overrides=[*short, "train.label_share=0"]), tmp_path / "only", [teachers["heads"]]
+    )
+    for share in (1.0, 0.25):
+        suite = with_unlabelled(suite_file, *short, f"train.label_share={share}")
+        found = train_loss(suite, tmp_path / f"share {share}", [teachers["heads"]])
+        labelled = share * plain["mood"] + (1 - share) * only["mood"]
+        assert found["mood"] == pytest.approx((labelled + only["mood"]) / 2, abs=3e-5)
+        assert found["colour"] == pytest.approx(plain["colour"], abs=2e-5)
+    without = train_loss(with_unlabelled(suite_file, *short), tmp_path / "no teacher", [])
+    assert without == pytest.approx(plain, abs=2e-5)
+    assert abs(plain["mood"] - only["mood"]) > 1e-3
+
+
+def test_unlabelled_rows_that_are_measured_on_stay_out(suite_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    suite = load_suite(suite_file, overrides=["tasks.mood.data.unlabelled=[mood.train.tsv, mood.dev.tsv]"])
+    data = load_suite_data(suite)
+    texts = [str(data["mood"].train.text(i)) for i in range(len(data["mood"].train))]
+    dev = {str(data["mood"].dev.text(i)) for i in range(len(data["mood"].dev))}  # type: ignore[union-attr, arg-type]
+    rows = rows_to_learn(data, {"mood", "pair"})
+    assert rows["colour"] is data["colour"].train
+    assert rows["pair"] is data["pair"].train
+    assert len(texts) < len(rows["mood"]) <= 2 * len(texts)
+    behind = [str(rows["mood"].text(i)) for i in range(len(texts), len(rows["mood"]))]
+    assert behind == [text for text in texts if text not in dev]
+    assert (rows["mood"].labels[len(texts) :] == -1).all()
+    assert (rows["mood"].labels[: len(texts)] == data["mood"].train.labels).all()
+    assert f"mood, {len(behind)} unlabelled rows" in capsys.readouterr().err
+    assert all(of_task is data[name].train for name, of_task in rows_to_learn(data, set()).items())
+
+
+def test_a_resumed_run_still_has_the_unlabelled_rows(
+    suite_file: Path, teachers: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    suite = with_unlabelled(suite_file, "train.max_steps=8", "train.evaluate_every=3")
+    train(suite, tmp_path / "unbroken", teachers=[teachers["all"]])
+    stop_at = stop_at_step(monkeypatch)
+    stop_at(5)
+    with pytest.raises(Interrupted):
+        train(suite, tmp_path / "run", teachers=[teachers["all"]])
+    stop_at(0)
+    train(suite, tmp_path / "run", resume=True)
+    assert_same_state(state_of(tmp_path / "run"), state_of(tmp_path / "unbroken"))
 
 
 def test_with_all_share_to_the_labels_a_teacher_changes_nothing(
