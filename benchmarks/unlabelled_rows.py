@@ -92,7 +92,9 @@ def main() -> None:
                 "seconds": round(time.monotonic() - started, 1),
             }
         )
-        settings = {key: str(value) for key, value in vars(chosen).items() if key not in ("data_root", "patterns", "out")}
+        settings = {
+            key: str(value) for key, value in vars(chosen).items() if key not in ("data_root", "patterns", "out")
+        }
         text = json.dumps({"settings": settings, "threads": torch.get_num_threads(), "seeds": cells}, indent=1) + "\n"
         if chosen.out:
             write_text(chosen.out.with_suffix(".json"), text)

@@ -7,13 +7,20 @@ import typer
 
 
 def average(
-    checkpoints: Annotated[list[Path], typer.Argument(metavar="CHECKPOINT", help="Two or more checkpoint folders.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the new checkpoint goes.")],
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="FOLDER", help="Two or more checkpoints, or models that `pretrain` made.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the mean goes.")],
 ) -> None:
-    """Make one checkpoint of several: the mean of their weights. They must have started from the same backbone."""
+    """Make one checkpoint or model of several: the mean of their weights. They must have started from the same one."""
     from pet_mtl.console import say
+    from pet_mtl.pretraining.average import average_models
     from pet_mtl.training.average import average_checkpoints
+    from pet_mtl.training.checkpoint import MANIFEST
 
-    average_checkpoints(checkpoints, out)
+    if any((folder / MANIFEST).is_file() for folder in folders):
+        average_checkpoints(folders, out)
+        say(f"see what it is worth: pet-mtl score {' '.join(map(str, folders))} {out}")
+    else:
+        average_models(folders, out)
     typer.echo(str(out))
-    say(f"see what it is worth: pet-mtl score {' '.join(map(str, checkpoints))} {out}")

@@ -28,11 +28,7 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
     Raises:
         PetMtlError: fewer than two checkpoints, one that is none or does not fit the first; `out` is there already.
     """
-    if len(folders) < 2:
-        raise PetMtlError("a mean needs at least two checkpoints", where="pet-mtl average")
-    if out.exists():
-        raise PetMtlError("the folder is there already", where=str(out), hint="choose another with `--out DIR`")
-    require_folder(out)
+    check_request(folders, out)
     problems, checkpoints = ProblemList(), list[Checkpoint]()
     for folder in folders:
         try:
@@ -40,19 +36,13 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
         except PetMtlError as error:
             problems.extend(error)
     problems.raise_if_any()
-    first, total = checkpoints[0], _weights(checkpoints[0].folder)
+    first = checkpoints[0]
     for checkpoint in checkpoints[1:]:
-        where, weights = str(checkpoint.folder), _weights(checkpoint.folder)
         if _read_tasks(checkpoint) != _read_tasks(first):
+            where = str(checkpoint.folder)
             problems.add(f"has other tasks, patterns, label words or method than {first.folder}", where=where)
-        elif _shapes(weights) != _shapes(total):
-            problems.add(f"has another backbone than {first.folder}", where=where)
-        else:
-            for file, tensors in total.items():
-                for name, tensor in tensors.items():
-                    tensor += weights[file][name]
     problems.raise_if_any()
-    mean = {file: {name: t / len(folders) for name, t in tensors.items()} for file, tensors in total.items()}
+    mean = mean_weights(folders)
     mlm = load_masked_lm(str(first.folder))
     mlm.load_state_dict(mean["model.safetensors"], strict=False)  # a tied decoder is stored once
     trained_on: Mapping[str, Any] = {}
@@ -60,6 +50,43 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
         trained_on = with_earlier(folder, trained_on)
     tokenizer = PieceTokenizer(load_tokenizer(str(first.folder)))
     write_checkpoint(out, mlm, tokenizer, first.suite, {}, mean.get(OWN_FILE, {}), trained_on)
+
+
+def check_request(folders: Sequence[Path], out: Path) -> None:
+    """Refuse what has no mean or no place.
+
+    Raises:
+        PetMtlError: see `average_checkpoints`.
+    """
+    if len(folders) < 2:
+        raise PetMtlError("a mean needs at least two folders", where="pet-mtl average")
+    if out.exists():
+        raise PetMtlError("the folder is there already", where=str(out), hint="choose another with `--out DIR`")
+    require_folder(out)
+    problems = ProblemList()
+    for folder in folders:
+        if not folder.is_dir():
+            problems.add("there is no such folder", where=str(folder))
+    problems.raise_if_any()
+
+
+def mean_weights(folders: Sequence[Path]) -> dict[str, dict[str, Tensor]]:
+    """Return the mean of the folders' weights by file, in fp32; of one folder at a time in memory.
+
+    Raises:
+        PetMtlError: a folder has other weights than the first.
+    """
+    problems, total = ProblemList(), _weights(folders[0])
+    for folder in folders[1:]:
+        weights = _weights(folder)
+        if _shapes(weights) != _shapes(total):
+            problems.add(f"has another backbone than {folders[0]}", where=str(folder))
+            continue
+        for file, tensors in total.items():
+            for name, tensor in tensors.items():
+                tensor += weights[file][name]
+    problems.raise_if_any()
+    return {file: {name: t / len(folders) for name, t in tensors.items()} for file, tensors in total.items()}
 
 
 def _read_tasks(checkpoint: Checkpoint) -> dict[str, Any]:

@@ -1,0 +1,47 @@
+"""The mean of the weights of several pre-trained models that went on from the same one, in other orders of the text."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.errors import ProblemList
+from pet_mtl.model.backbone import load_masked_lm, load_tokenizer
+from pet_mtl.pretraining.folders import write_model
+from pet_mtl.training.average import check_request, mean_weights
+from pet_mtl.training.trained_on import with_earlier
+
+
+def average_models(folders: Sequence[Path], out: Path) -> None:
+    """Write a model with the mean of the models' weights; vocabulary and number format are those of the first.
+
+    Raises:
+        PetMtlError: fewer than two, one that is no masked language model or does not fit the first; `out` is there.
+    """
+    check_request(folders, out)
+    tokenizers, problems = [load_tokenizer(str(folder)) for folder in folders], ProblemList()
+    for folder, tokenizer in zip(folders, tokenizers, strict=True):
+        if tokenizer.get_vocab() != tokenizers[0].get_vocab():
+            problems.add(f"has another vocabulary than {folders[0]}", where=str(folder))
+    problems.raise_if_any()
+    mlm = load_masked_lm(str(folders[0]))
+    mlm.load_state_dict(mean_weights(folders)["model.safetensors"], strict=False)  # a tied decoder is stored once
+    trained_on: Mapping[str, Any] = {}
+    for folder in folders:
+        trained_on = with_earlier(folder, trained_on)
+    facts = {"mean_of": [_facts(folder) for folder in folders]}
+    write_model(out, mlm, PieceTokenizer(tokenizers[0]), half=_is_half(folders[0]), facts=facts, trained_on=trained_on)
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    """Return how a model was made, where it says."""
+    file = folder / "pretraining.json"
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+
+
+def _is_half(folder: Path) -> bool:
+    with safe_open(folder / "model.safetensors", "pt") as file:
+        return all(file.get_slice(name).get_dtype() == "F16" for name in file.keys())  # noqa: SIM118 (no mapping)
