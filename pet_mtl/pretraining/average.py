@@ -8,7 +8,7 @@ from typing import Any
 from safetensors import safe_open
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.errors import ProblemList
+from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.model.backbone import load_masked_lm, load_tokenizer
 from pet_mtl.pretraining.folders import write_model
 from pet_mtl.training.average import check_request, mean_weights
@@ -39,7 +39,10 @@ def average_models(folders: Sequence[Path], out: Path) -> None:
 def _facts(folder: Path) -> dict[str, Any]:
     """Return how a model was made, where it says."""
     file = folder / "pretraining.json"
-    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+    except (ValueError, TypeError) as error:
+        raise PetMtlError("is damaged", where=str(file), hint="copy the folder again, or remove this file") from error
 
 
 def _is_half(folder: Path) -> bool:

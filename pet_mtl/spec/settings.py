@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pet_mtl.spec.validation import found
 
 WeightingName = Literal["none", "uncertainty", "dwa", "gradnorm"]
+SurgeryName = Literal["none", "pcgrad", "mgda", "cagrad", "upgrad"]
 
 
 class _Settings(BaseModel):
@@ -61,9 +62,7 @@ class TrainSettings(_Settings):
     weighting: WeightingName | dict[str, float] = Field(
         default="none", description="how much each task's loss counts; numbers by task, those without one have 1"
     )
-    surgery: Literal["none", "pcgrad", "mgda", "cagrad", "upgrad"] = Field(
-        default="none", description="what is done where the tasks' gradients conflict"
-    )
+    surgery: SurgeryName = Field(default="none", description="what is done where the tasks' gradients conflict")
 
     @field_validator("weighting", mode="before")
     @classmethod

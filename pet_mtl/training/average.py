@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -96,9 +97,18 @@ def _read_tasks(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _weights(folder: Path) -> dict[str, dict[str, Tensor]]:
-    """Return the tensors of a checkpoint by file, in fp32."""
+    """Return the tensors of a folder by file, in fp32.
+
+    Raises:
+        PetMtlError: there are none, or they are damaged.
+    """
     files = [file for file in ("model.safetensors", OWN_FILE) if (folder / file).is_file()]
-    return {file: {name: t.float() for name, t in load_file(folder / file).items()} for file in files}
+    if "model.safetensors" not in files:
+        raise PetMtlError("there is no `model.safetensors`", where=str(folder))
+    try:
+        return {file: {name: t.float() for name, t in load_file(folder / file).items()} for file in files}
+    except (SafetensorError, OSError) as error:
+        raise PetMtlError(f"the weights cannot be read: {error}", where=str(folder), hint="copy it again") from error
 
 
 def _shapes(weights: Mapping[str, Mapping[str, Tensor]]) -> dict[str, dict[str, torch.Size]]:

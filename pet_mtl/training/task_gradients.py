@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pet_mtl.objectives.surgery import SurgeryName, factors
+from pet_mtl.objectives.surgery import factors
+from pet_mtl.spec.settings import SurgeryName
 
 
 class TaskGradients:

@@ -44,7 +44,14 @@ def test_what_has_no_mean_is_refused(models: list[Path], toy_model: Path, tmp_pa
     tokenizer = json.loads((other / "tokenizer.json").read_text(encoding="utf-8"))
     tokenizer["model"]["vocab"]["甲甲"] = tokenizer["model"]["vocab"].pop("[unused1]")
     (other / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+    cut, bare, odd = (Path(shutil.copytree(models[1], tmp_path / name)) for name in ("cut", "bare", "odd"))
+    (cut / "model.safetensors").write_bytes((models[1] / "model.safetensors").read_bytes()[:5000])
+    (bare / "model.safetensors").unlink()
+    (odd / "pretraining.json").write_text("{", encoding="utf-8")
     for folders, words in (
+        ([models[0], cut], "cut: the weights cannot be read"),
+        ([models[0], bare], "bare: there is no `model.safetensors`"),
+        ([models[0], odd], "pretraining.json: is damaged"),
         (models[:1], "at least two"),
         ([*models, tmp_path / "none"], "none: there is no such folder"),
         ([models[0], other], "other: has another vocabulary"),

@@ -6,7 +6,6 @@ ordinary step has, their sum.
 """
 
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 
@@ -15,8 +14,7 @@ from pet_mtl.objectives.surgery.dot_products import Matrix, Vector
 from pet_mtl.objectives.surgery.mgda import mgda
 from pet_mtl.objectives.surgery.pcgrad import pcgrad
 from pet_mtl.objectives.surgery.upgrad import upgrad
-
-SurgeryName = Literal["none", "pcgrad", "mgda", "cagrad", "upgrad"]
+from pet_mtl.spec.settings import SurgeryName
 
 _METHODS: dict[str, Callable[[Matrix, np.random.Generator], Vector]] = {
     "pcgrad": pcgrad,
@@ -40,4 +38,4 @@ def factors(name: SurgeryName, products: Matrix, generator: np.random.Generator)
     return _METHODS[name](products / scale, generator)
 
 
-__all__ = ["SurgeryName", "factors"]
+__all__ = ["factors"]

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from pet_mtl.objectives.surgery import SurgeryName, factors
+from pet_mtl.objectives.surgery import factors
+from pet_mtl.spec.settings import SurgeryName
 
 Array = npt.NDArray[np.float64]
 

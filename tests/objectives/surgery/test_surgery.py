@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from gradients import combined, gradient_sets
 
-from pet_mtl.objectives.surgery import SurgeryName, factors
-from pet_mtl.spec.settings import TrainSettings
+from pet_mtl.objectives.surgery import factors
+from pet_mtl.spec.settings import SurgeryName
 
 METHODS = [name for name in get_args(SurgeryName) if name != "none"]
 
@@ -35,8 +35,3 @@ def test_gradients_that_are_zero_or_no_numbers_get_through(name: SurgeryName) ->
     generator = np.random.default_rng(0)
     for products in (np.zeros((2, 2)), np.full((2, 2), np.nan), np.diag([1.0, 0.0]), np.diag([np.inf, 1.0])):
         assert np.isfinite(factors(name, products, generator)).all()
-
-
-def test_the_settings_know_all_of_them() -> None:
-    for name in get_args(SurgeryName):
-        assert TrainSettings(surgery=name).surgery == name
