@@ -17,6 +17,9 @@ def pretrain(
     model: Annotated[
         str | None, typer.Option(metavar="M", help="Masked language model to go on from: name, folder, hub name.")
     ] = None,
+    tokenizer: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Give `--model` the vocabulary of this tokenizer.")
+    ] = None,
     from_scratch: Annotated[
         Path | None, typer.Option(metavar="RECIPE", help="Begin a new model, and its vocabulary, by a YAML recipe.")
     ] = None,
@@ -71,7 +74,7 @@ def pretrain(
     if resume and out is None:
         raise PetMtlError("`--resume` needs the folder of the run", hint="add `--out DIR`")
     if resume and out is not None and not (model or from_scratch or sources or patterns):
-        if override or scorer or task_text:
+        if override or scorer or task_text or tokenizer:
             raise PetMtlError(
                 "`--resume` alone goes on with the stored options", hint="leave the others out, or give all of them"
             )
@@ -80,6 +83,7 @@ def pretrain(
         recipe = load_recipe(from_scratch, override or ()) if from_scratch else None
         request = PretrainRequest(
             model=model,
+            tokenizer=tokenizer,
             recipe=recipe,
             corpus=sources,
             text_key=text_key,

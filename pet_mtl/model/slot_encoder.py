@@ -70,7 +70,8 @@ class SlotEncoder:
         else:
             bias = torch.zeros(attention_mask.shape, dtype=kind, device=hidden.device)
             bias = bias.masked_fill(attention_mask == 0, torch.finfo(kind).min)
-            bias = bias.repeat_interleave(self.heads, 0)[:, None, :]  # [N * heads, 1, L]
+            if self.attention != "sdpa":
+                bias = bias.repeat_interleave(self.heads, 0)[:, None, :]  # [N * heads, 1, L]
             for layer in layers[:-1]:
                 hidden = self._layer(layer, hidden, hidden, bias, length)
             queries = self._layer(layers[-1], _pad_rows(hidden[at], SLOT_STEP), hidden, bias, wide)
@@ -78,7 +79,8 @@ class SlotEncoder:
 
     def _layer(self, layer: Any, queries: Tensor, hidden: Tensor, bias: Tensor, wide: int) -> Tensor:
         """Run one layer for `queries` `[≥ N * wide, H]`, which attend to `hidden` `[≥ N * L, H]`."""
-        own, count, length = layer.attention.self, bias.shape[0] // self.heads, bias.shape[-1]
+        own, length = layer.attention.self, bias.shape[-1]
+        count = bias.numel() // length // (1 if self.attention == "sdpa" else self.heads)
         if queries is hidden:
             q, k, v = self._project(hidden, count, length, own.query, own.key, own.value)
         else:
@@ -86,7 +88,10 @@ class SlotEncoder:
             k, v = self._project(hidden, count, length, own.key, own.value)
         dropout = own.dropout.p if own.training else 0.0
         if self.attention == "sdpa":
-            context = F.scaled_dot_product_attention(q, k, v, attn_mask=bias, dropout_p=dropout)
+            # the fused kernels want four dimensions; with three, every score is written out
+            q, k, v = (part.view(count, self.heads, -1, self.head_size) for part in (q, k, v))
+            mask = bias[:, None, None, :].expand(-1, self.heads, wide, -1)
+            context = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
         else:
             scores = torch.baddbmm(bias, q, k.transpose(1, 2), alpha=self.head_size**-0.5)
             context = torch.bmm(F.dropout(F.softmax(scores, dim=-1), dropout, training=dropout > 0), v)

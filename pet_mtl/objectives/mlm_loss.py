@@ -37,8 +37,11 @@ class _MlmLoss(torch.autograd.Function):
             counts = wanted != IGNORED
             wanted = wanted.clamp(min=0)
             of_target = part.gather(1, wanted)
-            best = (of_target == part.amax(1, keepdim=True)) & counts
-            right += (part[best[:, 0]].argmax(1) == wanted[best[:, 0], 0]).sum()  # of equal logits the first is it
+            if part.device.type == "cpu":
+                best = (of_target == part.amax(1, keepdim=True)) & counts
+                right += (part[best[:, 0]].argmax(1) == wanted[best[:, 0], 0]).sum()  # of equal logits the first is it
+            else:  # choosing rows would wait for the GPU
+                right += ((part.argmax(1, keepdim=True) == wanted) & counts).sum()
             values = part.to(torch.float32, copy=True)
             total = values.logsumexp(1, keepdim=True)
             loss += ((total - of_target) * counts).sum()

@@ -110,7 +110,7 @@ def differences(now: PretrainRequest, then: PretrainRequest) -> list[str]:
     """Return the options that make it another run; files may have moved, their content is compared elsewhere."""
     settings = now.settings.model_dump(), then.settings.model_dump()
     changed = [key for key, value in settings[0].items() if value != settings[1][key]]
-    for key in ("masking", "text_key", "task_text"):
+    for key in ("masking", "text_key", "task_text", "tokenizer"):
         if getattr(now, key) != getattr(then, key):
             changed.append(key)
     shapes = [

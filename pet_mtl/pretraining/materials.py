@@ -21,6 +21,7 @@ from pet_mtl.pretraining.cache import Cache, open_or_build
 from pet_mtl.pretraining.corpus import Corpus, find_corpus
 from pet_mtl.pretraining.importance import mark_important
 from pet_mtl.pretraining.marker import mark_rows, store_marks, stored_marks, train_marker
+from pet_mtl.pretraining.other_vocabulary import give_vocabulary
 from pet_mtl.pretraining.pattern_rows import pattern_rows
 from pet_mtl.pretraining.pieces import tokenizer_digest
 from pet_mtl.pretraining.recipe import build_mlm
@@ -85,6 +86,11 @@ def load_model(request: PretrainRequest, text: Text, machine: Machine, place: Pa
         mlm = load_masked_lm(folder, attention=machine.attention.value, dropout=settings.dropout)
         check_vocabulary(tokenizer.tokenizer, mlm, folder)
         check_length(mlm, settings.max_length)
+        if request.tokenizer is not None:
+            wanted = PieceTokenizer(load_tokenizer(resolve_model(request.tokenizer)))
+            give_vocabulary(mlm, tokenizer, wanted)
+            say(f"vocabulary: {wanted.vocab_size:,} pieces instead of {tokenizer.vocab_size:,}")
+            tokenizer = wanted
         return tokenizer, mlm
     spec, shape = recipe.vocabulary, recipe.model
     if spec.tokenizer is not None:

@@ -14,6 +14,7 @@ class PretrainRequest(BaseModel):
 
     Attributes:
         model: the model to go on from; None with a recipe, or for the pattern file's own.
+        tokenizer: another vocabulary for the model: a tokenizer's folder.
         recipe: the new model to begin; None with a model.
         corpus: files and globs.
         text_key: where json lines and parquet hold their text.
@@ -29,6 +30,7 @@ class PretrainRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str | None = None
+    tokenizer: str | None = None
     recipe: Recipe | None = None
     corpus: tuple[str, ...] = ()
     text_key: str = "text"
@@ -52,6 +54,12 @@ class PretrainRequest(BaseModel):
             problems.add("a model to go on from and a recipe for a new one", where="--model, --from-scratch")
         if self.model is None and self.recipe is None and self.patterns is None:
             problems.add("there is no model", hint="give `--model M` to go on from, or `--from-scratch RECIPE.yaml`")
+        if self.tokenizer is not None and self.recipe is not None:
+            problems.add(
+                "gives the model that is gone on from another vocabulary, and there is none",
+                where=f"--tokenizer {self.tokenizer}",
+                hint="name it in the recipe: vocabulary: {tokenizer: FOLDER}",
+            )
         if needs_suite and self.patterns is None:
             option = "--task-text" if self.task_text else "--masking pattern"
             problems.add("needs a suite", where=option, hint="add `--patterns FILE`")

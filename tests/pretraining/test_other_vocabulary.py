@@ -1,0 +1,89 @@
+"""Another vocabulary for a model: each new row is the mean of the old rows of its text."""
+
+import json
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
+
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.pretraining.other_vocabulary import give_vocabulary, piece_sources
+from pet_mtl.resources import bundled_backbone
+
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+def unigram(pieces: list[str], special: list[str] = SPECIAL) -> PieceTokenizer:
+    vocabulary = [(piece, 0.0) for piece in special] + [(piece, -5.0 - len(special) / 9) for piece in pieces]
+    tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=special.index("[UNK]")))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    names = {f"{piece[1:-1].lower()}_token": piece for piece in special}
+    return PieceTokenizer(PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names))
+
+
+OLD = ["难", "过", "伤", "心", "心情", "天天"]
+NEW = ["过", "难过", "情", "伤", "鱼", "天"]
+
+
+def mlm(size: int) -> Any:
+    torch.manual_seed(3)
+    config = BertConfig(vocab_size=size, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8)
+    model = BertForMaskedLM(config).eval()
+    with torch.no_grad():
+        model.get_output_embeddings().bias.normal_()
+    return model
+
+
+def test_each_piece_is_the_mean_of_the_old_pieces_of_its_text() -> None:
+    old, new = unigram(OLD), unigram(NEW, [*SPECIAL[1:], SPECIAL[0]])  # the special tokens have other ids
+    model = mlm(old.vocab_size)
+    before, bias = (
+        model.get_input_embeddings().weight.detach().clone(),
+        model.get_output_embeddings().bias.detach().clone(),
+    )
+    give_vocabulary(model, old, new)
+    ids, rows = new.tokenizer.get_vocab(), model.get_input_embeddings().weight
+    known = old.tokenizer.get_vocab()
+    expected = {
+        "过": before[known["过"]],
+        "难过": (before[known["难"]] + before[known["过"]]) / 2,
+        "情": before[known["心情"]],  # unknown: the pieces that contain it
+        "天": before[known["天天"]],
+        "鱼": before.mean(0),  # nothing contains it
+        "[MASK]": before[known["[MASK]"]],
+        "[PAD]": before[known["[PAD]"]],
+    }
+    for piece, row in expected.items():
+        torch.testing.assert_close(rows[ids[piece]], row)
+    decoder = model.get_output_embeddings()
+    biases = decoder.bias.detach()
+    assert decoder.weight is rows  # still tied
+    assert model.config.vocab_size == new.vocab_size == len(decoder.bias)
+    assert model.config.pad_token_id == new.pad_id
+    assert float(biases[ids["难过"]]) == float(min(bias[known["难"]], bias[known["过"]]))
+    assert float(biases[ids["过"]]) == float(bias[known["过"]])
+
+
+def test_the_same_vocabulary_changes_nothing() -> None:
+    old = unigram(OLD)
+    assert piece_sources(old, old) == [[i] for i in range(old.vocab_size)]
+    model, plain = mlm(old.vocab_size), mlm(old.vocab_size)
+    give_vocabulary(model, old, old)
+    ids = torch.arange(old.vocab_size)[None]
+    torch.testing.assert_close(model(input_ids=ids).logits, plain(input_ids=ids).logits)
+
+
+@pytest.mark.parametrize("name", ["zh-mini", "zh-small"])
+def test_embedded_label_words_are_known(name: str) -> None:
+    """The label words that are shipped fall into no unknown piece of an embedded backbone."""
+    from transformers import AutoTokenizer
+
+    folder = bundled_backbone(name)
+    assert folder is not None
+    tokenizer = PieceTokenizer(AutoTokenizer.from_pretrained(folder))
+    words = ["难过", "伤心", "恶心", "没想到", "股票", "所以", "不过"]
+    assert all(tokenizer.unk_id not in ids for ids in tokenizer.encode(words))
+    config = json.loads((folder / "config.json").read_text())
+    assert config["vocab_size"] == tokenizer.vocab_size
