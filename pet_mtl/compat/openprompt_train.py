@@ -15,10 +15,10 @@ import torch
 
 from pet_mtl.cloze.batch import BatchPlan
 from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.compat.openprompt import BATCH_ROWS, OpenPromptModel, live_prompt
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
-from pet_mtl.data.sampling import Schedule
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import RunError
 from pet_mtl.model.backbone import suite_model

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from pet_mtl.cloze.batch import BatchPlan
+from pet_mtl.cloze.sampling import split_step
 from pet_mtl.console import bar
-from pet_mtl.data.sampling import split_step
 from pet_mtl.errors import RunError
 from pet_mtl.model.hardware import Machine
 from pet_mtl.pretraining.draws import Draws

@@ -19,8 +19,8 @@ from torch import Tensor
 from pet_mtl.cloze.batch import BatchPlan
 from pet_mtl.cloze.collate import Batch, collate
 from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.sampling import Schedule, split_by_group, split_step
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.data.sampling import Schedule, split_by_group, split_step
 from pet_mtl.errors import RunError
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel

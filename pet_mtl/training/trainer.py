@@ -8,10 +8,10 @@ import numpy as np
 
 from pet_mtl.atomic import new_folder
 from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import bar, say
 from pet_mtl.data.rows import Rows
-from pet_mtl.data.sampling import Schedule
 from pet_mtl.errors import PetMtlError
 from pet_mtl.metrics.classification import mean_macro_f1
 from pet_mtl.model.hardware import Machine

@@ -11,11 +11,11 @@ import torch
 import toys
 
 from pet_mtl.cloze.encode import Prompts, encode_suite
+from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.compat import openprompt_train
 from pet_mtl.compat.openprompt_import import INSTALL, missing_packages
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
-from pet_mtl.data.sampling import Schedule
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import RunError
 from pet_mtl.spec.settings import SamplingSettings, TrainSettings

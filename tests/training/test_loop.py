@@ -10,8 +10,8 @@ import torch
 from toy_runs import weights_in
 
 from pet_mtl.cloze.encode import encode_suite
+from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.data.sampling import Schedule
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.model.backbone import load_masked_lm, load_tokenizer
 from pet_mtl.model.hardware import Machine
