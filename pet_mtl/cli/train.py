@@ -51,9 +51,9 @@ def train(
     from pet_mtl.atomic import require_folder
     from pet_mtl.console import say, speaks
     from pet_mtl.spec.suite import load_suite
+    from pet_mtl.stepping.interrupt import Interrupted
+    from pet_mtl.storage.outputs import next_run_folder, stored_suite
     from pet_mtl.training import run
-    from pet_mtl.training.interrupt import Interrupted
-    from pet_mtl.training.outputs import next_run_folder, stored_suite
 
     if resume and out is None:
         raise PetMtlError("`--resume` needs the folder of the run", hint="add `--out DIR`")

@@ -12,14 +12,14 @@ from pydantic import BaseModel, ConfigDict
 from pet_mtl.comparison.engine import Engine
 from pet_mtl.comparison.memory import forget_peak
 from pet_mtl.data.suite_data import TaskData
-from pet_mtl.model.backbone import suite_model
-from pet_mtl.scoring.calibration.fitted import apply_calibrations
+from pet_mtl.metrics.throughput import Throughput
+from pet_mtl.model.calibration import apply_calibrations
 from pet_mtl.scoring.calibration.plan import plan_calibrations
 from pet_mtl.scoring.learned_parts import without_learned_parts
 from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.scoring.score import score_rows
-from pet_mtl.scoring.scorer import Throughput
 from pet_mtl.spec.suite import Suite
+from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.training.run import train
 
 

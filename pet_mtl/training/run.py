@@ -14,24 +14,26 @@ from pet_mtl.console import say
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.metrics.classification import TaskScore, mean_macro_f1
-from pet_mtl.model.backbone import check_length, load_masked_lm, load_tokenizer, resolve_model, suite_model
+from pet_mtl.model.backbone import check_length
+from pet_mtl.model.calibration import apply_calibrations
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import ParameterCounts
 from pet_mtl.report.build import report_data
 from pet_mtl.report.page import write_report
 from pet_mtl.resources import bundled_backbone
-from pet_mtl.scoring.calibration.fitted import apply_calibrations
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import encode_rows
 from pet_mtl.scoring.score import Calibrated, score_calibrated, tasks_json
 from pet_mtl.spec.suite import Suite
+from pet_mtl.storage.checkpoint import add_calibration
+from pet_mtl.storage.outputs import RunFolder
+from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, resolve_model, suite_model
+from pet_mtl.storage.state import Progress
+from pet_mtl.storage.trained_on import with_earlier
 from pet_mtl.training.automatic_words import find_words
 from pet_mtl.training.calibrate import calibrate
-from pet_mtl.training.checkpoint import add_calibration
-from pet_mtl.training.outputs import RunFolder
 from pet_mtl.training.pattern_accuracy import weigh_patterns
 from pet_mtl.training.prior_filter import filter_words
-from pet_mtl.training.state import Progress
 from pet_mtl.training.teachers import (
     ask_teachers,
     check_teachers,
@@ -40,7 +42,6 @@ from pet_mtl.training.teachers import (
     taught_tasks,
     write_answers,
 )
-from pet_mtl.training.trained_on import with_earlier
 from pet_mtl.training.trainer import Trainer
 
 

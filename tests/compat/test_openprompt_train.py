@@ -20,9 +20,9 @@ from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import RunError
 from pet_mtl.spec.settings import SamplingSettings, TrainSettings
 from pet_mtl.spec.suite import Suite
-from pet_mtl.training.interrupt import Interrupted
+from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.storage.state import Progress
 from pet_mtl.training.run import TrainResult, train
-from pet_mtl.training.state import Progress
 
 installed = pytest.mark.skipif(bool(missing_packages()), reason=INSTALL)
 TEXTS = ["真的好", "不好", "it is good", "bad news", "体育新闻", "天气"]

@@ -13,7 +13,7 @@ import torch
 from pet_mtl.model import light_import
 from pet_mtl.model.backbone import load_masked_lm, load_tokenizer, quiet_transformers
 from pet_mtl.spec.settings import TrainSettings
-from pet_mtl.training.optim import build_optimizer
+from pet_mtl.stepping.optim import build_optimizer
 
 light_import.wanted = True
 load_tokenizer(sys.argv[1])

@@ -14,8 +14,8 @@ from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.score import score_checkpoints, score_rows
 from pet_mtl.spec.suite import Suite, load_suite
+from pet_mtl.storage.checkpoint import MANIFEST, read_checkpoint
 from pet_mtl.training.calibrate import calibrate
-from pet_mtl.training.checkpoint import MANIFEST, read_checkpoint
 from pet_mtl.training.run import train
 
 GOLD = [0] * 4 + [1] * 2

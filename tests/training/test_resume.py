@@ -13,8 +13,8 @@ from toy_runs import state_of, write_suite
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.spec.suite import Suite, load_suite
+from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.training import loop
-from pet_mtl.training.interrupt import Interrupted
 from pet_mtl.training.run import TrainResult, train
 
 MakeSuite = Callable[..., Suite]

@@ -17,14 +17,14 @@ from pet_mtl.cloze.encode import encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.metrics.classification import TaskScore
-from pet_mtl.model.backbone import load_masked_lm, load_tokenizer
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring import score
 from pet_mtl.scoring.loaded import build_model
 from pet_mtl.scoring.scorer import score_items, score_plans, task_log_probs
 from pet_mtl.spec.suite import Suite, load_suite
+from pet_mtl.storage.checkpoint import read_checkpoint
+from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.training import loop, run, trainer
-from pet_mtl.training.checkpoint import read_checkpoint
 from pet_mtl.training.run import train
 
 MakeSuite = Callable[..., Suite]
