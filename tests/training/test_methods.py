@@ -15,6 +15,7 @@ from toy_runs import state_of, weights_in
 
 import pet_mtl
 from pet_mtl.errors import PetMtlError
+from pet_mtl.report.run import report_run
 from pet_mtl.scoring.score import score_checkpoints
 from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.stepping.interrupt import Interrupted
@@ -47,7 +48,7 @@ def make(suite_file: Path) -> Callable[[str], Suite]:
 @pytest.mark.parametrize("kind", METHODS)
 def test_training_scoring_and_prediction_agree(make: Callable[[str], Suite], tmp_path: Path, kind: str) -> None:
     suite, out = make(kind), tmp_path / "run"
-    result = train(suite, out)
+    result = train(suite, out, report=report_run)
     (scored,) = score_checkpoints([out / "checkpoint"])
     assert scored.tasks == result.scores
     assert (scored.method, scored.parameters) == (suite.method.name, result.parameters)

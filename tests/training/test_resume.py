@@ -253,7 +253,7 @@ def test_a_killed_process(
     found, expected = state_of(out), state_of(unbroken[0])
     assert_same_state(found, expected)
     litter = [path.name for path in out.iterdir()]
-    assert sorted(litter) == ["checkpoint", "last", "metrics.jsonl", "report.html"]
+    assert sorted(litter) == ["checkpoint", "last", "metrics.jsonl"]
 
 
 def test_a_kill_before_the_first_save(make_suite: MakeSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
