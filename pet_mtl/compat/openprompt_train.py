@@ -59,7 +59,7 @@ class OneTaskSchedule(Schedule):
 
 
 class _Loop:
-    """The steps; see `training.steps.Stepper`."""
+    """The steps; see `stepping.steps.Stepper`."""
 
     def __init__(self, loaded: OpenPromptModel, rows: Mapping[str, Rows], prompts: Prompts) -> None:
         settings = loaded.suite.train
