@@ -11,8 +11,8 @@ from pathlib import Path
 from pet_mtl.cloze.encode import encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.suite_data import load_suite_data
-from pet_mtl.model.backbone import load_tokenizer, resolve_model
 from pet_mtl.spec.suite import load_suite
+from pet_mtl.storage.pretrained import load_tokenizer, resolve_model
 
 
 def main() -> None:

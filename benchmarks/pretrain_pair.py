@@ -30,7 +30,7 @@ import torch
 from pet_mtl.atomic import write_text
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
-from pet_mtl.model.backbone import Backbone, load_masked_lm, load_tokenizer, quiet_transformers, resolve_model
+from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.hardware import Machine, keep_freed_memory
 from pet_mtl.pretraining.loop import Masker, PretrainLoop
 from pet_mtl.pretraining.masking.corrupt import replacement_ids
@@ -40,7 +40,8 @@ from pet_mtl.pretraining.mlm_model import MlmModel
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.rows import PieceRows
 from pet_mtl.pretraining.settings import PretrainSettings
-from pet_mtl.training.state import Progress
+from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, quiet_transformers, resolve_model
+from pet_mtl.storage.state import Progress
 
 
 class WholeWordCollator:

@@ -33,7 +33,7 @@ from pet_mtl.model.hardware import keep_freed_memory
 from pet_mtl.resources import bundled_pattern_file
 from pet_mtl.scoring.loaded import LoadedCheckpoint, with_verbalizers
 from pet_mtl.scoring.score import score_rows
-from pet_mtl.training.checkpoint import write_checkpoint
+from pet_mtl.storage.checkpoint import write_checkpoint
 from pet_mtl.verbalize.loaded import load
 from pet_mtl.verbalize.try_words import WordTrial
 

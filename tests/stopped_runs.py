@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pet_mtl.training.outputs import RunFolder
+from pet_mtl.storage.outputs import RunFolder
 
 
 def stop_at_step(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:

@@ -89,7 +89,7 @@ def test_installed_package_finds_its_files(run_installed: Run) -> None:
     code = """
 from pathlib import Path
 import pet_mtl
-from pet_mtl.model.backbone import resolve_model
+from pet_mtl.storage.pretrained import resolve_model
 from pet_mtl.resources import bundled_pattern_file, sample_file
 from pet_mtl.spec.suite import load_suite
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from pet_mtl.audit.finding import Finding
 from pet_mtl.audit.stop_words import STOP_WORDS
-from pet_mtl.pretraining.words import WordCutter
+from pet_mtl.cloze.chinese_words import WordCutter
 
 MOST_WORDS = 10_000
 MOST_CHARACTERS = 3_000_000  # of each source; a larger one is sampled evenly

@@ -15,8 +15,8 @@ def average(
     """Make one checkpoint or model of several: the mean of their weights. They must have started from the same one."""
     from pet_mtl.console import say
     from pet_mtl.pretraining.average import average_models
-    from pet_mtl.training.average import average_checkpoints
-    from pet_mtl.training.checkpoint import MANIFEST
+    from pet_mtl.storage.average import average_checkpoints
+    from pet_mtl.storage.checkpoint import MANIFEST
 
     if any((folder / MANIFEST).is_file() for folder in folders):
         average_checkpoints(folders, out)

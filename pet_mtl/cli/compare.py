@@ -56,7 +56,7 @@ def compare(
     from pet_mtl.console import say
     from pet_mtl.report.table import print_table
     from pet_mtl.spec.suite import load_suite
-    from pet_mtl.training.outputs import next_run_folder
+    from pet_mtl.storage.outputs import next_run_folder
 
     if os.environ.get("WORLD_SIZE", "1") != "1":
         raise PetMtlError("`compare` runs in one process", hint="start it without `torchrun` or `accelerate launch`")

@@ -37,10 +37,10 @@ def check(
     from pet_mtl.audit.check import check_suite
     from pet_mtl.audit.table import check_tables, verdict_lines
     from pet_mtl.cloze.tokenizer import PieceTokenizer
-    from pet_mtl.model.backbone import load_tokenizer, suite_model
     from pet_mtl.pretraining.corpus import find_corpus
     from pet_mtl.report.table import print_table
     from pet_mtl.spec.suite import load_suite
+    from pet_mtl.storage.pretrained import load_tokenizer, suite_model
 
     suite = load_suite(pattern_file(patterns), data_root=data_root, model=model)
     sources = dict.fromkeys((*(corpus or ()), *(files or ())))

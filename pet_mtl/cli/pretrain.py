@@ -63,8 +63,8 @@ def pretrain(
     from pet_mtl.pretraining.request import PretrainRequest
     from pet_mtl.pretraining.run import pretrain as run
     from pet_mtl.pretraining.settings import Masking, settings_from
-    from pet_mtl.training.interrupt import Interrupted
-    from pet_mtl.training.outputs import next_run_folder
+    from pet_mtl.stepping.interrupt import Interrupted
+    from pet_mtl.storage.outputs import next_run_folder
 
     sources = (*(corpus or ()), *(files or ()))
     if masking not in get_args(Masking):

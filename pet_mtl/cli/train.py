@@ -50,10 +50,11 @@ def train(
     keep_freed_memory()
     from pet_mtl.atomic import require_folder
     from pet_mtl.console import say, speaks
+    from pet_mtl.report.run import report_run
     from pet_mtl.spec.suite import load_suite
+    from pet_mtl.stepping.interrupt import Interrupted
+    from pet_mtl.storage.outputs import next_run_folder, stored_suite
     from pet_mtl.training import run
-    from pet_mtl.training.interrupt import Interrupted
-    from pet_mtl.training.outputs import next_run_folder, stored_suite
 
     if resume and out is None:
         raise PetMtlError("`--resume` needs the folder of the run", hint="add `--out DIR`")
@@ -83,7 +84,9 @@ def train(
     folder = out or next_run_folder(suite.name)
     require_folder(folder)
     try:
-        result = run.train(suite, folder, resume=resume, skip_bad_rows=skip_bad_rows, teachers=teacher or ())
+        result = run.train(
+            suite, folder, resume=resume, skip_bad_rows=skip_bad_rows, teachers=teacher or (), report=report_run
+        )
     except Interrupted as stopped:
         raise Interrupted(str(stopped), hint=f"go on with: pet-mtl train --resume --out {folder}") from None
     if not speaks():

@@ -6,5 +6,7 @@
 - `encode`       every row tokenised once into a compact store of prompts (without their masks)
 - `plain_form`   the form of a row without cloze: its fields, for a classifier
 - `batch`        prompts cut into batches by a token budget over length buckets
+- `chinese_words` where Chinese words begin: jieba's dictionary
+- `sampling`     which prompts each step takes: a pure function of seed and step
 - `collate`      one batch as tensors, masks put in
 """

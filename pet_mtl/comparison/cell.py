@@ -3,6 +3,7 @@
 import shutil
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,15 @@ from pydantic import BaseModel, ConfigDict
 from pet_mtl.comparison.engine import Engine
 from pet_mtl.comparison.memory import forget_peak
 from pet_mtl.data.suite_data import TaskData
-from pet_mtl.model.backbone import suite_model
-from pet_mtl.scoring.calibration.fitted import apply_calibrations
+from pet_mtl.metrics.throughput import Throughput
+from pet_mtl.model.calibration import apply_calibrations
+from pet_mtl.report.run import report_run
 from pet_mtl.scoring.calibration.plan import plan_calibrations
 from pet_mtl.scoring.learned_parts import without_learned_parts
 from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.scoring.score import score_rows
-from pet_mtl.scoring.scorer import Throughput
 from pet_mtl.spec.suite import Suite
+from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.training.run import train
 
 
@@ -60,7 +62,7 @@ def train_cell(suite: Suite, data: Mapping[str, TaskData], folder: Path, engine:
     resume = (run / "last").exists()
     if not resume:
         shutil.rmtree(run, ignore_errors=True)  # stopped before there was a state to go on from
-    done = (engine.train if engine else train)(suite, run, resume=resume, data=data)
+    done = (engine.train if engine else partial(train, report=report_run))(suite, run, resume=resume, data=data)
     return CellResult(
         macro_f1={name: score.macro_f1 for name, score in done.scores.items()},
         predicted={name: of_task.tolist() for name, of_task in done.predicted.items()},

@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from pet_mtl.training.lock import held
+from pet_mtl.storage.lock import held
 
 
 def claim(folder: Path, *, wait: bool = False) -> AbstractContextManager[bool]:

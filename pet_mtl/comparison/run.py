@@ -16,10 +16,10 @@ from pet_mtl.console import say
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.errors import PetMtlError, RunError
-from pet_mtl.model.backbone import suite_model
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.spec.suite import Suite
-from pet_mtl.training.interrupt import Interrupted
+from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.storage.pretrained import suite_model
 
 
 @dataclass(frozen=True)

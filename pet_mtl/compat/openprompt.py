@@ -21,9 +21,10 @@ from pet_mtl.compat.openprompt_import import import_openprompt
 from pet_mtl.console import bar, say
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
+from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.task_model import ParameterCounts
 from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel, require_task
-from pet_mtl.scoring.scorer import FloatArray, Throughput
+from pet_mtl.scoring.scorer import FloatArray
 from pet_mtl.spec.openprompt_template import PLACEHOLDERS, parse_template, template_from_pattern
 from pet_mtl.spec.task import TaskSpec
 

@@ -15,28 +15,29 @@ import torch
 
 from pet_mtl.cloze.batch import BatchPlan
 from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.compat.openprompt import BATCH_ROWS, OpenPromptModel, live_prompt
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
-from pet_mtl.data.sampling import Schedule
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import RunError
-from pet_mtl.model.backbone import suite_model
+from pet_mtl.metrics.throughput import Throughput
+from pet_mtl.model.calibration import apply_calibrations
 from pet_mtl.objectives.label_loss import label_loss
 from pet_mtl.objectives.logit_adjustment import adjustments
-from pet_mtl.scoring.calibration.fitted import apply_calibrations
 from pet_mtl.scoring.loaded import encode_rows
 from pet_mtl.scoring.score import score_calibrated, score_rows
-from pet_mtl.scoring.scorer import FloatArray, Throughput
+from pet_mtl.scoring.scorer import FloatArray
 from pet_mtl.spec.suite import Suite
+from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.stepping.optim import build_optimizer, rate_factor, set_rates
+from pet_mtl.stepping.steps import run_steps
+from pet_mtl.storage.outputs import RunFolder
+from pet_mtl.storage.pretrained import suite_model
+from pet_mtl.storage.state import Progress
 from pet_mtl.training.calibrate import calibrate
-from pet_mtl.training.interrupt import Interrupted
 from pet_mtl.training.loop import LOG_EVERY, SAVE_EVERY
-from pet_mtl.training.optim import build_optimizer, rate_factor, set_rates
-from pet_mtl.training.outputs import RunFolder
 from pet_mtl.training.run import TrainResult
-from pet_mtl.training.state import Progress
-from pet_mtl.training.steps import run_steps
 
 
 class OneTaskSchedule(Schedule):
@@ -58,7 +59,7 @@ class OneTaskSchedule(Schedule):
 
 
 class _Loop:
-    """The steps; see `training.steps.Stepper`."""
+    """The steps; see `stepping.steps.Stepper`."""
 
     def __init__(self, loaded: OpenPromptModel, rows: Mapping[str, Rows], prompts: Prompts) -> None:
         settings = loaded.suite.train

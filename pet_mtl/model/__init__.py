@@ -2,8 +2,10 @@
 
 - `mlm_head`      the MLM head split into transform and decoder, family by family
 - `slot_encoder`  BERT-like encoders run so that the last layer works only at the slots
-- `backbone`      a loaded masked language model: token ids in, states at the slots out
-- `cloze_model`   states at the slots to label scores: the scoring rule
+- `backbone`      a masked language model: token ids in, states at the slots out
+- `word_scores`   piece logits at the slots to word and label scores: the scoring rule
+- `cloze_model`   both put together: mixed-task batches to label scores
+- `calibration`   a fitted bias on the label log-probabilities
 - `task_model`    what every method trains: label scores of mixed-task batches
 - `methods/`      the ways to tell tasks apart, one file each
 - `encoder`       the encoder without its head, `task_heads` features and decoders on it

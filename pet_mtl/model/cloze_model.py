@@ -1,13 +1,7 @@
-"""States at the slots to label scores: the scoring rule, the same for training and scoring.
+"""States at the slots of one masked language model to label scores; the rule is in `word_scores`."""
 
-The score of a word is the mean over its pieces of log p(piece at its slot), read in a prompt with as many masks as the
-word has pieces; the score of a label aggregates its words. Where all words of a task have one length, the softmax
-denominator is the same for all of them and is left out; otherwise it is computed, at the slots only.
-"""
-
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -17,26 +11,10 @@ from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.task_model import TaskModel
 from pet_mtl.model.verbalizers.reader import Reading
+from pet_mtl.model.word_scores import Aggregation, WordTable, label_scores, word_table
 
 if TYPE_CHECKING:
     from pet_mtl.model.own_parts import OwnParts
-
-Aggregation = Literal["mean", "max", "logsumexp"]
-
-
-@dataclass(frozen=True)
-class WordTable:
-    """A form's label words as indices.
-
-    Attributes:
-        pieces: for each length `P`, `[W_P, P]` columns of the piece logits.
-        words_of_label: `[K, W]` positions among the words, lengths ascending; short rows repeat the first word.
-        is_word: `[K, W]` False where a row repeats.
-    """
-
-    pieces: dict[int, Tensor]
-    words_of_label: Tensor
-    is_word: Tensor
 
 
 class ClozeModel(TaskModel):
@@ -124,56 +102,3 @@ class ClozeModel(TaskModel):
         if scores is None:
             scores = label_scores(reading.table, reading.logits, reading.normalizer, how)
         return parts.scaled(group.form, scores)
-
-
-def label_scores(
-    table: WordTable, logits: Callable[[int], Tensor], normalizer: Callable[[int], Tensor], how: Aggregation
-) -> Tensor:
-    """Apply the scoring rule: label scores `[b, K]`; see `word_scores` for the arguments."""
-    scores = word_scores(table, logits, normalizer if len(table.pieces) > 1 else None)
-    return aggregate(scores, table.words_of_label, table.is_word, how)
-
-
-def word_scores(
-    table: WordTable, logits: Callable[[int], Tensor], normalizer: Callable[[int], Tensor] | None
-) -> Tensor:
-    """Score the words of a form, `[b, words]`, in the order of `words_of_label`'s positions.
-
-    Args:
-        logits: for a word length `P`, the logits `[b, P, U]` of the used pieces at the slots of prompts with `P` masks.
-        normalizer: likewise the log of the softmax denominator `[b, P]`; None leaves it out.
-    """
-    scores = []
-    for length, pieces in table.pieces.items():
-        of_length = logits(length)[:, torch.arange(length, device=pieces.device), pieces].mean(-1)  # [b, W_P]
-        if normalizer is not None:
-            of_length = of_length - normalizer(length).mean(-1, keepdim=True)
-        scores.append(of_length)
-    return torch.cat(scores, -1)
-
-
-def aggregate(scores: Tensor, words_of_label: Tensor, is_word: Tensor, how: Aggregation) -> Tensor:
-    """Aggregate word scores `[b, words]` into label scores `[b, K]`; see `WordTable` for the indices `[K, W]`."""
-    of_label = scores[:, words_of_label]  # [b, K, W]
-    if how == "mean":
-        return (of_label * is_word).sum(-1) / is_word.sum(-1)
-    of_label = of_label.masked_fill(~is_word, float("-inf"))
-    return of_label.amax(-1) if how == "max" else of_label.logsumexp(-1)
-
-
-def word_table(words: LabelWords, column: dict[int, int]) -> WordTable:
-    """Index the label words of a form; `column` is each piece's place among the `U` used pieces."""
-    by_length: dict[int, list[int]] = {length: [] for length in words.lengths}
-    for index, word in enumerate(words.pieces):
-        by_length[len(word)].append(index)
-    position = {word: place for place, word in enumerate(w for group in by_length.values() for w in group)}
-    of_label = [[position[w] for w, owner in enumerate(words.labels) if owner == k] for k in range(words.num_labels)]
-    most = max(map(len, of_label))
-    return WordTable(
-        pieces={
-            length: torch.tensor([[column[piece] for piece in words.pieces[w]] for w in group])
-            for length, group in by_length.items()
-        },
-        words_of_label=torch.tensor([own + own[:1] * (most - len(own)) for own in of_label]),
-        is_word=torch.tensor([[True] * len(own) + [False] * (most - len(own)) for own in of_label]),
-    )

@@ -9,10 +9,10 @@ from safetensors import safe_open
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError, ProblemList
-from pet_mtl.model.backbone import load_masked_lm, load_tokenizer
 from pet_mtl.pretraining.folders import write_model
-from pet_mtl.training.average import check_request, mean_weights
-from pet_mtl.training.trained_on import with_earlier
+from pet_mtl.storage.average import check_request, mean_weights
+from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
+from pet_mtl.storage.trained_on import with_earlier
 
 
 def average_models(folders: Sequence[Path], out: Path) -> None:

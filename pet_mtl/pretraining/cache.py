@@ -23,13 +23,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pet_mtl.atomic import new_folder
+from pet_mtl.cloze.chinese_words import WordCutter, words_version
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.corpus import Corpus, Document
 from pet_mtl.pretraining.pieces import PieceEncoder, tokenizer_digest
-from pet_mtl.pretraining.words import WordCutter, words_version
-from pet_mtl.training.lock import held
+from pet_mtl.storage.lock import held
 
 FORMAT_VERSION = 1
 _CHUNK = 1 << 20  # characters tokenised at a time: enough for all cores, little memory

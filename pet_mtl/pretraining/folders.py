@@ -14,10 +14,10 @@ from pydantic import ValidationError
 from pet_mtl.atomic import new_folder, recover_folder
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.backbone import quiet_transformers
 from pet_mtl.pretraining.request import PretrainRequest
-from pet_mtl.training.state import Progress, read_progress, write_state
-from pet_mtl.training.trained_on import Keys, write_trained_on
+from pet_mtl.storage.pretrained import quiet_transformers
+from pet_mtl.storage.state import Progress, read_progress, write_state
+from pet_mtl.storage.trained_on import Keys, write_trained_on
 
 _REQUEST = "pretrain.json"
 

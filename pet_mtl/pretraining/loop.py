@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from pet_mtl.cloze.batch import BatchPlan
+from pet_mtl.cloze.sampling import split_step
 from pet_mtl.console import bar
-from pet_mtl.data.sampling import split_step
 from pet_mtl.errors import RunError
+from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.hardware import Machine
 from pet_mtl.pretraining.draws import Draws
 from pet_mtl.pretraining.masking.corrupt import corrupt
@@ -28,9 +29,8 @@ from pet_mtl.pretraining.mlm_model import MlmBatch, MlmModel, mlm_batch
 from pet_mtl.pretraining.rows import LABEL_WORD, PieceRows, RowBatch
 from pet_mtl.pretraining.schedule import RowSchedule, cut_rows
 from pet_mtl.pretraining.settings import PretrainSettings
-from pet_mtl.scoring.scorer import Throughput
-from pet_mtl.training.optim import build_optimizer, clear_gradients, rate_factor, set_rates
-from pet_mtl.training.state import Progress
+from pet_mtl.stepping.optim import build_optimizer, clear_gradients, rate_factor, set_rates
+from pet_mtl.storage.state import Progress
 
 Strategy = Callable[[RowBatch, Draws, float], BoolArray]
 LOG_EVERY = 10  # steps

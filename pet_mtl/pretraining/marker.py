@@ -19,7 +19,7 @@ from pet_mtl.model.hardware import Machine
 from pet_mtl.pretraining.importance import MarkedText
 from pet_mtl.pretraining.rows import PieceRows, RowBatch
 from pet_mtl.pretraining.schedule import RowSchedule, cut_rows
-from pet_mtl.training.optim import rate_factor
+from pet_mtl.stepping.optim import rate_factor
 
 EPOCHS = 3
 LEARNING_RATE = 2e-4

@@ -15,7 +15,7 @@ from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.backbone import check_length, load_masked_lm, load_tokenizer, resolve_model, suite_model
+from pet_mtl.model.backbone import check_length
 from pet_mtl.model.hardware import Machine
 from pet_mtl.pretraining.cache import Cache, open_or_build
 from pet_mtl.pretraining.corpus import Corpus, find_corpus
@@ -31,7 +31,8 @@ from pet_mtl.pretraining.task_text import TaskText, training_rows
 from pet_mtl.pretraining.vocabulary import check_vocabulary, vocabulary_folder
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.spec.suite import Suite, load_suite
-from pet_mtl.training.trained_on import Keys, with_earlier
+from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, resolve_model, suite_model
+from pet_mtl.storage.trained_on import Keys, with_earlier
 
 
 @dataclass(frozen=True)

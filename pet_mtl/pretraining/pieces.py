@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pet_mtl.cloze.chinese_words import WordCutter, is_han
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
-from pet_mtl.pretraining.words import WordCutter, is_han
 
 IntArray = npt.NDArray[np.integer]
 ByteArray = npt.NDArray[np.uint8]

@@ -21,9 +21,9 @@ from pet_mtl.pretraining.materials import Material, find_text, load_material, lo
 from pet_mtl.pretraining.mlm_model import MlmModel
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.settings import Masking
-from pet_mtl.training.outputs import RunFolder
-from pet_mtl.training.state import Progress, read_moments
-from pet_mtl.training.steps import run_steps
+from pet_mtl.stepping.steps import run_steps
+from pet_mtl.storage.outputs import RunFolder
+from pet_mtl.storage.state import Progress, read_moments
 
 STRATEGIES: dict[Masking, Strategy] = {
     "random": random_pieces,

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from pet_mtl.atomic import new_folder
+from pet_mtl.cloze.chinese_words import WordCutter
 from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.corpus import Document
 from pet_mtl.pretraining.recipe import VocabularySpec
-from pet_mtl.pretraining.words import WordCutter
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _HAN_RUN = re.compile("[\u4e00-\u9fd5]+")

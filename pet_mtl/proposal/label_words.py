@@ -126,7 +126,7 @@ def _distinctive(texts: Mapping[str, Sequence[str]], language: str) -> dict[str,
 def _chinese_words() -> Callable[[str], list[str]]:
     import numpy as np
 
-    from pet_mtl.pretraining.words import WordCutter
+    from pet_mtl.cloze.chinese_words import WordCutter
 
     cutter = WordCutter()
 

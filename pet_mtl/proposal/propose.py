@@ -17,7 +17,6 @@ from pet_mtl.cloze.form import compile_forms
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.backbone import load_tokenizer, resolve_model
 from pet_mtl.proposal.columns import Roles, choose_columns
 from pet_mtl.proposal.label_words import ProposedWord, propose_words
 from pet_mtl.proposal.pattern_file import PatternFile, verbalizer_text
@@ -26,6 +25,7 @@ from pet_mtl.proposal.wording import WORDINGS, field_names, language, pattern_fo
 from pet_mtl.resources import bundled_backbone
 from pet_mtl.spec.suite import load_suite
 from pet_mtl.spec.task_section import TASK_NAME
+from pet_mtl.storage.pretrained import load_tokenizer, resolve_model
 
 SIZES = ((300, 20, 1024), (2000, 6, 2048), (math.inf, 3, 4096))  # fewer rows than this: epochs, batch_tokens
 SHORTEST, LONGEST = 32, 256  # tokens of `max_length`

@@ -7,7 +7,7 @@ from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.table import SHOWN
 from pet_mtl.errors import ProblemList
-from pet_mtl.training.trained_on import TRAINED_ON, read_trained_on, rows_seen
+from pet_mtl.storage.trained_on import TRAINED_ON, read_trained_on, rows_seen
 
 
 def guard_rows(folder: Path, rows: Mapping[str, Rows], *, strict: bool) -> None:

@@ -11,20 +11,22 @@ from pet_mtl.cloze.encode import Prompts, encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.backbone import check_length, load_masked_lm, load_tokenizer
+from pet_mtl.metrics.throughput import Throughput
+from pet_mtl.model.backbone import check_length
+from pet_mtl.model.calibration import Calibration, Method, apply_calibrations
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.methods import build, compiler
 from pet_mtl.model.task_model import ParameterCounts, TaskModel
-from pet_mtl.scoring.calibration.fitted import Calibration, Method, apply_calibrations
 from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
-from pet_mtl.scoring.scorer import FloatArray, Throughput, score_prompts
+from pet_mtl.scoring.scorer import FloatArray, score_prompts
 from pet_mtl.spec.label_lines import quoted
 from pet_mtl.spec.suite import Suite
 from pet_mtl.spec.task import CalibrationChoice, TaskSpec
 from pet_mtl.spec.verbalizer import Verbalizer, read_verbalizer
-from pet_mtl.training.checkpoint import Checkpoint, read_checkpoint
-from pet_mtl.training.own_weights import load_own_weights
+from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
+from pet_mtl.storage.own_weights import load_own_weights
+from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 
 
 def build_model(mlm: object, prompts: Prompts, suite: Suite, machine: Machine) -> TaskModel:

@@ -11,9 +11,9 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_dev, skipped_notes
 from pet_mtl.errors import PetMtlError, Problem, ProblemList
 from pet_mtl.metrics.classification import TaskScore, mean_macro_f1, score_predictions
-from pet_mtl.model.backbone import resolve_model
+from pet_mtl.metrics.throughput import Throughput
+from pet_mtl.model.calibration import Calibration, Method, apply_calibrations
 from pet_mtl.model.task_model import ParameterCounts
-from pet_mtl.scoring.calibration.fitted import Calibration, Method, apply_calibrations
 from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.learned_parts import without_learned_parts
@@ -25,10 +25,11 @@ from pet_mtl.scoring.loaded import (
     with_verbalizers,
 )
 from pet_mtl.scoring.patterns import PatternScores, score_patterns
-from pet_mtl.scoring.scorer import FloatArray, Throughput
+from pet_mtl.scoring.scorer import FloatArray
 from pet_mtl.spec.suite import Suite
 from pet_mtl.spec.task import CalibrationChoice
-from pet_mtl.training.checkpoint import read_checkpoint
+from pet_mtl.storage.checkpoint import read_checkpoint
+from pet_mtl.storage.pretrained import resolve_model
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -13,33 +12,12 @@ from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import bar
+from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
 
 FloatArray = npt.NDArray[np.float32]
 SCORE_TOKENS = 1536  # larger batches are little faster on a CPU and take memory
-
-
-@dataclass
-class Throughput:
-    """What was scored in how long, the first batch of several left out: it pays for start-up.
-
-    Attributes:
-        rows: rows scored in `seconds`.
-        tokens: real tokens among them.
-        seconds: wall time.
-    """
-
-    rows: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-
-    def to_json(self) -> dict[str, float]:
-        seconds = max(self.seconds, 1e-9)
-        return {
-            "samples_per_second": round(self.rows / seconds, 1),
-            "tokens_per_second": round(self.tokens / seconds, 1),
-        }
 
 
 @torch.inference_mode()

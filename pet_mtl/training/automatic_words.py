@@ -15,7 +15,7 @@ from pet_mtl.model.hardware import Machine
 from pet_mtl.spec.suite import Suite
 from pet_mtl.spec.task import TaskSpec
 from pet_mtl.spec.verbalizer_kind import VerbalizerKind
-from pet_mtl.training.checkpoint import read_checkpoint
+from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.verbalize.state_cache import StateCache
 from pet_mtl.verbalize.states import Model
 from pet_mtl.verbalize.suggest.propose import propose

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
-from pet_mtl.scoring.calibration.fitted import Calibration, Method
+from pet_mtl.model.calibration import Calibration, Method
 from pet_mtl.scoring.calibration.plan import Plan, fitting_rows
 from pet_mtl.scoring.score import score_calibrated
 from pet_mtl.scoring.scorer import FloatArray

@@ -19,9 +19,10 @@ from torch import Tensor
 from pet_mtl.cloze.batch import BatchPlan
 from pet_mtl.cloze.collate import Batch, collate
 from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.sampling import Schedule, split_by_group, split_step
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.data.sampling import Schedule, split_by_group, split_step
 from pet_mtl.errors import RunError
+from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
 from pet_mtl.objectives.adversarial import perturbed, word_embeddings
@@ -29,11 +30,11 @@ from pet_mtl.objectives.distillation import label_share, teacher_loss
 from pet_mtl.objectives.label_loss import label_loss
 from pet_mtl.objectives.logit_adjustment import adjustments
 from pet_mtl.objectives.weighting import TaskStep, build_weighting
-from pet_mtl.scoring.scorer import FloatArray, Throughput
+from pet_mtl.scoring.scorer import FloatArray
 from pet_mtl.spec.settings import TrainSettings
-from pet_mtl.training.optim import build_optimizer, clear_gradients, rate_factor, set_rates
-from pet_mtl.training.state import Progress
-from pet_mtl.training.steps import run_steps
+from pet_mtl.stepping.optim import build_optimizer, clear_gradients, rate_factor, set_rates
+from pet_mtl.stepping.steps import run_steps
+from pet_mtl.storage.state import Progress
 from pet_mtl.training.task_gradients import TaskGradients
 
 LOG_EVERY = 10  # steps

@@ -1,7 +1,7 @@
-"""The whole of `pet-mtl train`: data, model, loop, checkpoint, report."""
+"""The whole of `pet-mtl train` but its report: data, model, loop, checkpoint."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,29 +9,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.data.keys import row_keys
+from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.metrics.classification import TaskScore, mean_macro_f1
-from pet_mtl.model.backbone import check_length, load_masked_lm, load_tokenizer, resolve_model, suite_model
+from pet_mtl.model.backbone import check_length
+from pet_mtl.model.calibration import apply_calibrations
 from pet_mtl.model.hardware import Machine
-from pet_mtl.model.task_model import ParameterCounts
-from pet_mtl.report.build import report_data
-from pet_mtl.report.page import write_report
+from pet_mtl.model.task_model import ParameterCounts, TaskModel
 from pet_mtl.resources import bundled_backbone
-from pet_mtl.scoring.calibration.fitted import apply_calibrations
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import encode_rows
 from pet_mtl.scoring.score import Calibrated, score_calibrated, tasks_json
+from pet_mtl.scoring.scorer import FloatArray
 from pet_mtl.spec.suite import Suite
+from pet_mtl.storage.checkpoint import add_calibration
+from pet_mtl.storage.outputs import RunFolder
+from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, resolve_model, suite_model
+from pet_mtl.storage.state import Progress
+from pet_mtl.storage.trained_on import with_earlier
 from pet_mtl.training.automatic_words import find_words
 from pet_mtl.training.calibrate import calibrate
-from pet_mtl.training.checkpoint import add_calibration
-from pet_mtl.training.outputs import RunFolder
 from pet_mtl.training.pattern_accuracy import weigh_patterns
 from pet_mtl.training.prior_filter import filter_words
-from pet_mtl.training.state import Progress
 from pet_mtl.training.teachers import (
     ask_teachers,
     check_teachers,
@@ -40,7 +43,6 @@ from pet_mtl.training.teachers import (
     taught_tasks,
     write_answers,
 )
-from pet_mtl.training.trained_on import with_earlier
 from pet_mtl.training.trainer import Trainer
 
 
@@ -93,6 +95,34 @@ class TrainResult:
         }
 
 
+@dataclass(frozen=True)
+class FinishedRun:
+    """What a report is made of, besides the result.
+
+    Attributes:
+        suite: as trained, with the label words and weights of patterns that were found.
+        file: where the report goes.
+        model: with the weights of the best checkpoint.
+        prompts: of the dev rows.
+        rows: the dev rows, by task.
+        log_probs: `[rows, K]` for each task, calibrated.
+        records: the lines of `metrics.jsonl`.
+        facts: shown beside the scores, such as ("training", "43 s").
+    """
+
+    suite: Suite
+    file: Path
+    result: TrainResult
+    model: TaskModel
+    tokenizer: PieceTokenizer
+    machine: Machine
+    prompts: Prompts
+    rows: Mapping[str, Rows]
+    log_probs: Mapping[str, FloatArray]
+    records: list[dict[str, Any]]
+    facts: list[tuple[str, str]]
+
+
 def train(
     suite: Suite,
     out: Path,
@@ -101,6 +131,7 @@ def train(
     skip_bad_rows: int = 0,
     data: Mapping[str, TaskData] | None = None,
     teachers: Sequence[Path] = (),
+    report: Callable[[FinishedRun], None] = lambda _: None,
 ) -> TrainResult:
     """Train one model on all tasks of a suite.
 
@@ -110,6 +141,7 @@ def train(
         skip_bad_rows: bad rows that each source may have.
         data: rows of all tasks, instead of those that the suite names.
         teachers: checkpoints to learn from as well; a resumed run has their answers in its folder.
+        report: called once at the end where there are dev rows, by the main process, the run's folder still locked.
 
     Raises:
         PetMtlError: see the parts; all problems of the data come at once, before anything is written.
@@ -175,19 +207,21 @@ def train(
             predicted={name: of_task.argmax(-1) for name, of_task in calibrated_log_probs.items()},
         )
         if run is not None and dev is not None:
-            data_shown = report_data(
-                suite,
-                trainer.model,
-                tokenizer,
-                machine,
-                dev,
-                dev_rows,
-                calibrated_log_probs,
-                result.scores,
-                run.records(),
-                _facts(result, trainer.progress, machine),
+            report(
+                FinishedRun(
+                    suite=suite,
+                    file=run.report,
+                    result=result,
+                    model=trainer.model,
+                    tokenizer=tokenizer,
+                    machine=machine,
+                    prompts=dev,
+                    rows=dev_rows,
+                    log_probs=calibrated_log_probs,
+                    records=run.records(),
+                    facts=_facts(result, trainer.progress, machine),
+                )
             )
-            write_report(run.report, data_shown)
         accelerator.wait_for_everyone()
         return result
     finally:

@@ -24,8 +24,8 @@ from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.scoring.scorer import FloatArray
 from pet_mtl.spec.suite import Suite
 from pet_mtl.spec.task import TaskSpec
-from pet_mtl.training.checkpoint import read_checkpoint
-from pet_mtl.training.outputs import TEACHER
+from pet_mtl.storage.checkpoint import read_checkpoint
+from pet_mtl.storage.outputs import TEACHER
 
 
 def check_teachers(folders: Sequence[Path], suite: Suite) -> set[str]:

@@ -8,10 +8,10 @@ import numpy as np
 
 from pet_mtl.atomic import new_folder
 from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import bar, say
 from pet_mtl.data.rows import Rows
-from pet_mtl.data.sampling import Schedule
 from pet_mtl.errors import PetMtlError
 from pet_mtl.metrics.classification import mean_macro_f1
 from pet_mtl.model.hardware import Machine
@@ -19,12 +19,12 @@ from pet_mtl.scoring.loaded import build_model, encode_rows
 from pet_mtl.scoring.score import score_rows
 from pet_mtl.scoring.scorer import FloatArray, score_items, score_plans, score_prompts, task_log_probs
 from pet_mtl.spec.suite import Suite
-from pet_mtl.training.checkpoint import fill_checkpoint, read_checkpoint, write_checkpoint
+from pet_mtl.storage.checkpoint import fill_checkpoint, read_checkpoint, write_checkpoint
+from pet_mtl.storage.outputs import TEACHER, RunFolder
+from pet_mtl.storage.own_weights import load_own_weights, own_weights
+from pet_mtl.storage.state import Progress, fingerprint, read_moments, read_progress, write_state
+from pet_mtl.storage.trained_on import Keys
 from pet_mtl.training.loop import Loop
-from pet_mtl.training.outputs import TEACHER, RunFolder
-from pet_mtl.training.own_weights import load_own_weights, own_weights
-from pet_mtl.training.state import Progress, fingerprint, read_moments, read_progress, write_state
-from pet_mtl.training.trained_on import Keys
 
 
 class Trainer:

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pet_mtl.cloze.chinese_words import WordCutter, is_han
 from pet_mtl.cloze.encode import encode_forms
 from pet_mtl.cloze.form import Form, compile_pattern
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError, Problem
-from pet_mtl.model.cloze_model import word_scores, word_table
-from pet_mtl.pretraining.words import WordCutter, is_han
+from pet_mtl.model.word_scores import word_scores, word_table
 from pet_mtl.spec.label_lines import quoted
 from pet_mtl.spec.task import TaskSpec
 from pet_mtl.verbalize.loaded import Loaded

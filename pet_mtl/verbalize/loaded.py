@@ -6,14 +6,15 @@ from pathlib import Path
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.backbone import check_length, load_masked_lm, load_tokenizer, suite_model
+from pet_mtl.model.backbone import check_length
+from pet_mtl.model.calibration import Calibration, Method
 from pet_mtl.model.hardware import Machine
 from pet_mtl.resources import bundled_pattern_file
-from pet_mtl.scoring.calibration.fitted import Calibration, Method
 from pet_mtl.scoring.learned_parts import refuse_learned_parts, without_learned_parts
 from pet_mtl.scoring.loaded import valid_calibration, with_verbalizers
 from pet_mtl.spec.suite import Suite, load_suite
-from pet_mtl.training.checkpoint import MANIFEST, read_checkpoint
+from pet_mtl.storage.checkpoint import MANIFEST, read_checkpoint
+from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, suite_model
 from pet_mtl.verbalize.states import Model
 
 

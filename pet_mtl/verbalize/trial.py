@@ -11,7 +11,7 @@ from pet_mtl.cloze.encode import Columns, Prompts, encode_forms
 from pet_mtl.cloze.form import Form, compile_forms
 from pet_mtl.console import Bar
 from pet_mtl.data.rows import Rows
-from pet_mtl.model.cloze_model import label_scores, word_table
+from pet_mtl.model.word_scores import label_scores, word_table
 from pet_mtl.scoring.scorer import FloatArray, task_log_probs
 from pet_mtl.spec.task import TaskSpec
 from pet_mtl.verbalize.state_cache import StateCache

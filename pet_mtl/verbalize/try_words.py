@@ -12,7 +12,7 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_dev, load_task
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.metrics.classification import score_predictions
-from pet_mtl.scoring.calibration.fitted import calibration_from
+from pet_mtl.model.calibration import calibration_from
 from pet_mtl.scoring.calibration.plan import plan_calibrations
 from pet_mtl.scoring.loaded import with_verbalizers
 from pet_mtl.scoring.scorer import FloatArray

@@ -4,7 +4,7 @@ import pytest
 
 from pet_mtl.audit import vocabulary
 from pet_mtl.audit.vocabulary import check_vocabulary, frequent_words, overlap, sample
-from pet_mtl.pretraining.words import WordCutter
+from pet_mtl.cloze.chinese_words import WordCutter
 
 
 @pytest.fixture(scope="module")

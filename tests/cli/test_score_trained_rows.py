@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pet_mtl.training.trained_on import TRAINED_ON
+from pet_mtl.storage.trained_on import TRAINED_ON
 
 Call = Callable[..., Any]
 

@@ -88,7 +88,7 @@ def test_resume_needs_the_folder_alone(
     call: Call, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     straight = call("train", "--patterns", suite, "--out", "straight", "--json").json
-    from pet_mtl.training.interrupt import Interrupted
+    from pet_mtl.stepping.interrupt import Interrupted
     from pet_mtl.training.loop import Loop
 
     step = Loop._step

@@ -13,7 +13,7 @@ from pet_mtl.comparison.plan import Variant, read_variants
 from pet_mtl.comparison.run import Request, compare
 from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.spec.suite import Suite, load_suite
-from pet_mtl.training.interrupt import Interrupted
+from pet_mtl.stepping.interrupt import Interrupted
 
 
 def variants(file: Path, methods: str, *more: str) -> list[Variant]:

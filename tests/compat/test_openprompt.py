@@ -14,8 +14,8 @@ from pet_mtl.compat import openprompt as compat
 from pet_mtl.compat.openprompt_import import INSTALL, import_openprompt, missing_packages
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
+from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.scoring.loaded import LoadedModel
-from pet_mtl.scoring.scorer import Throughput
 from pet_mtl.spec.method import HeadsMethod
 from pet_mtl.spec.settings import SamplingSettings, TrainSettings
 from pet_mtl.spec.suite import Suite

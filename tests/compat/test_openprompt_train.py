@@ -11,18 +11,18 @@ import torch
 import toys
 
 from pet_mtl.cloze.encode import Prompts, encode_suite
+from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.compat import openprompt_train
 from pet_mtl.compat.openprompt_import import INSTALL, missing_packages
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
-from pet_mtl.data.sampling import Schedule
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import RunError
 from pet_mtl.spec.settings import SamplingSettings, TrainSettings
 from pet_mtl.spec.suite import Suite
-from pet_mtl.training.interrupt import Interrupted
+from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.storage.state import Progress
 from pet_mtl.training.run import TrainResult, train
-from pet_mtl.training.state import Progress
 
 installed = pytest.mark.skipif(bool(missing_packages()), reason=INSTALL)
 TEXTS = ["真的好", "不好", "it is good", "bad news", "体育新闻", "天气"]

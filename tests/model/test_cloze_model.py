@@ -14,7 +14,8 @@ from pet_mtl.cloze.encode import Prompts, encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.model.backbone import Backbone
-from pet_mtl.model.cloze_model import ClozeModel, aggregate
+from pet_mtl.model.cloze_model import ClozeModel
+from pet_mtl.model.word_scores import aggregate
 
 EQUAL = {"x": ["好", "坏", "真"], "y": ["是"], "z": ["中", "国"]}
 MIXED = {"x": ["好", "体育新闻"], "y": ["科技", "坏", "文化"], "z": ["真天气"], "w": ["中"]}

@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 import torch
 from pet_mtl.model import light_import
-from pet_mtl.model.backbone import load_masked_lm, load_tokenizer, quiet_transformers
+from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, quiet_transformers
 from pet_mtl.spec.settings import TrainSettings
-from pet_mtl.training.optim import build_optimizer
+from pet_mtl.stepping.optim import build_optimizer
 
 light_import.wanted = True
 load_tokenizer(sys.argv[1])
@@ -64,7 +64,7 @@ def test_a_command_loads_neither_compiler_nor_scipy(backbone: Path, tmp_path: Pa
 
 def test_a_library_call_imports_in_full(backbone: Path) -> None:
     code = (
-        "import sys; from pet_mtl.model.backbone import load_masked_lm; load_masked_lm(sys.argv[1]);"
+        "import sys; from pet_mtl.storage.pretrained import load_masked_lm; load_masked_lm(sys.argv[1]);"
         "print('torch._dynamo' in sys.modules)"
     )
     assert "True" in run(code, backbone)

@@ -10,9 +10,9 @@ from one_thread import one_thread  # noqa: F401
 from toy_texts import CHARACTERS, SETTINGS, documents, write_suite
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.model.backbone import load_tokenizer
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.settings import PretrainSettings
+from pet_mtl.storage.pretrained import load_tokenizer
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.run import pretrain
 from pet_mtl.pretraining.settings import PretrainSettings
-from pet_mtl.training.interrupt import Interrupted
+from pet_mtl.stepping.interrupt import Interrupted
 
 MakeRequest = Callable[..., PretrainRequest]
 

@@ -118,7 +118,7 @@ def test_the_time_limit_ends_a_run_with_the_rate_run_down(
 ) -> None:
     monkeypatch.setattr("pet_mtl.pretraining.run.LOG_EVERY", 1)
     clock = iter(np.arange(0.0, 1e6, 0.5))  # each look at the clock: half a second, each step: one half
-    monkeypatch.setattr("pet_mtl.training.steps.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("pet_mtl.stepping.steps.time.perf_counter", lambda: next(clock))
     request = make_request(max_minutes=0.1, epochs=1000.0, warmup=0.1)  # 6 seconds
     result = pretrain(request, tmp_path / "run")
     assert result.steps == 12

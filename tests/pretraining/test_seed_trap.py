@@ -16,8 +16,8 @@ from pet_mtl.pretraining.run import pretrain
 from pet_mtl.pretraining.settings import Masking, PretrainSettings
 from pet_mtl.scoring.score import score_checkpoints, score_models
 from pet_mtl.spec.suite import Suite, load_suite
+from pet_mtl.storage.trained_on import TRAINED_ON, Keys, read_trained_on, rows_seen
 from pet_mtl.training.run import train
-from pet_mtl.training.trained_on import TRAINED_ON, Keys, read_trained_on, rows_seen
 
 ONE_STEP = PretrainSettings(**SETTINGS | {"max_steps": 1})
 

@@ -4,11 +4,11 @@ import pytest
 from toy_texts import CHARACTERS, documents
 
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.backbone import load_tokenizer
 from pet_mtl.pretraining.corpus import find_corpus
 from pet_mtl.pretraining.recipe import VocabularySpec
 from pet_mtl.pretraining.vocabulary import build_vocabulary, save_tokenizer, vocabulary_folder
 from pet_mtl.pretraining.word_vocabulary import SPECIAL
+from pet_mtl.storage.pretrained import load_tokenizer
 
 LATIN = [["the news of the day", "The NEWS today: tomorrow, today"], ["好坏好，坏。好"]] * 4
 

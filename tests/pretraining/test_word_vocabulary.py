@@ -4,11 +4,11 @@ import pytest
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.backbone import load_tokenizer
 from pet_mtl.pretraining.corpus import find_corpus
 from pet_mtl.pretraining.recipe import VocabularySpec
 from pet_mtl.pretraining.vocabulary import vocabulary_folder
 from pet_mtl.pretraining.word_vocabulary import SPECIAL, build_word_vocabulary, save_word_tokenizer
+from pet_mtl.storage.pretrained import load_tokenizer
 
 TEXTS = [["今天股票大涨，北京的投资者很高兴", "iPhone 15在北京发布，今天开卖"], ["我们在北京，天安门"]] * 4
 SPEC = VocabularySpec(size=80, min_frequency=2, latin=10, words=12)

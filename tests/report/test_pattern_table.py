@@ -4,10 +4,10 @@ import numpy as np
 from rich.console import Console
 
 from pet_mtl.metrics.classification import score_predictions
+from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.report.pattern_table import pattern_table
 from pet_mtl.scoring.patterns import PatternScores
 from pet_mtl.scoring.score import CheckpointScore
-from pet_mtl.scoring.scorer import Throughput
 
 
 def test_each_pattern_and_the_spread_have_a_row() -> None:

@@ -9,7 +9,7 @@ from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.leak_guard import guard_rows
-from pet_mtl.training.trained_on import TRAINED_ON, write_trained_on
+from pet_mtl.storage.trained_on import TRAINED_ON, write_trained_on
 
 TRAINED = Rows.of({"title": ["新车上市", "利率上调", *map(str, range(50))]}, path="train.tsv")
 FRESH = Rows.of({"title": ["新车下市", "天气"]}, path="new.tsv")

@@ -6,11 +6,12 @@ import toys
 from pet_mtl.cloze.batch import BatchPlan, cut_batches
 from pet_mtl.cloze.encode import Prompts, encode_suite
 from pet_mtl.data.rows import Rows
+from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring import scorer
-from pet_mtl.scoring.scorer import Throughput, score_items, score_plans, task_log_probs
+from pet_mtl.scoring.scorer import score_items, score_plans, task_log_probs
 
 TEXTS = ["中国", "天气真好", "体", "good news", "文化" * 12, "是不是这一条", "坏", "", "科技新闻", "a b c"]
 

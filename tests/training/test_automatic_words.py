@@ -13,15 +13,15 @@ from toy_runs import state_of
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.metrics.classification import score_predictions
-from pet_mtl.model.backbone import load_masked_lm, load_tokenizer
+from pet_mtl.model.calibration import calibration_from
 from pet_mtl.model.hardware import Machine
-from pet_mtl.scoring.calibration.fitted import calibration_from
 from pet_mtl.scoring.score import score_checkpoints
 from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.spec.verbalizer_kind import VerbalizerKind
+from pet_mtl.storage.checkpoint import read_checkpoint
+from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.training import automatic_words
 from pet_mtl.training.automatic_words import Words, find_words
-from pet_mtl.training.checkpoint import read_checkpoint
 from pet_mtl.training.run import train
 from pet_mtl.verbalize.state_cache import StateCache
 from pet_mtl.verbalize.states import Model

@@ -12,10 +12,11 @@ from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.errors import PetMtlError
+from pet_mtl.report.run import report_run
 from pet_mtl.scoring.score import score_checkpoints, score_rows
 from pet_mtl.spec.suite import Suite, load_suite
+from pet_mtl.storage.checkpoint import MANIFEST, read_checkpoint
 from pet_mtl.training.calibrate import calibrate
-from pet_mtl.training.checkpoint import MANIFEST, read_checkpoint
 from pet_mtl.training.run import train
 
 GOLD = [0] * 4 + [1] * 2
@@ -67,7 +68,7 @@ def test_without_dev_rows_auto_goes_without(suite_file: Path) -> None:
 @pytest.fixture(scope="module")
 def calibrated(suite_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("calibrated") / "run"
-    train(with_choice(suite_file, "prior", max_steps=3), out)
+    train(with_choice(suite_file, "prior", max_steps=3), out, report=report_run)
     return out
 
 

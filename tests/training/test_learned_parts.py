@@ -14,10 +14,10 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.loaded import with_verbalizers
 from pet_mtl.scoring.score import score_checkpoints, score_models
 from pet_mtl.spec.suite import Suite, load_suite
+from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.storage.outputs import stored_suite
+from pet_mtl.storage.own_weights import OWN_FILE
 from pet_mtl.training import loop
-from pet_mtl.training.interrupt import Interrupted
-from pet_mtl.training.outputs import stored_suite
-from pet_mtl.training.own_weights import OWN_FILE
 from pet_mtl.training.run import train
 
 KINDS = {

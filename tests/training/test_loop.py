@@ -10,14 +10,14 @@ import torch
 from toy_runs import weights_in
 
 from pet_mtl.cloze.encode import encode_suite
+from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.data.sampling import Schedule
 from pet_mtl.data.suite_data import load_suite_data
-from pet_mtl.model.backbone import load_masked_lm, load_tokenizer
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.loaded import build_model
 from pet_mtl.scoring.scorer import score_items
 from pet_mtl.spec.suite import Suite
+from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.training import loop
 from pet_mtl.training.run import train
 

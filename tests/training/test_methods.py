@@ -15,12 +15,13 @@ from toy_runs import state_of, weights_in
 
 import pet_mtl
 from pet_mtl.errors import PetMtlError
+from pet_mtl.report.run import report_run
 from pet_mtl.scoring.score import score_checkpoints
 from pet_mtl.spec.suite import Suite, load_suite
+from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.storage.outputs import stored_suite
+from pet_mtl.storage.own_weights import OWN_FILE
 from pet_mtl.training import loop
-from pet_mtl.training.interrupt import Interrupted
-from pet_mtl.training.outputs import stored_suite
-from pet_mtl.training.own_weights import OWN_FILE
 from pet_mtl.training.run import train
 
 METHODS = {
@@ -47,7 +48,7 @@ def make(suite_file: Path) -> Callable[[str], Suite]:
 @pytest.mark.parametrize("kind", METHODS)
 def test_training_scoring_and_prediction_agree(make: Callable[[str], Suite], tmp_path: Path, kind: str) -> None:
     suite, out = make(kind), tmp_path / "run"
-    result = train(suite, out)
+    result = train(suite, out, report=report_run)
     (scored,) = score_checkpoints([out / "checkpoint"])
     assert scored.tasks == result.scores
     assert (scored.method, scored.parameters) == (suite.method.name, result.parameters)

@@ -3,10 +3,10 @@ import torch
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.suite_data import load_suite_data
-from pet_mtl.model.backbone import load_masked_lm, load_tokenizer
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.spec.suite import Suite
+from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.training.pattern_accuracy import weigh_patterns
 
 

@@ -7,10 +7,10 @@ import torch
 from pet_mtl.cloze.encode import encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.suite_data import load_suite_data
-from pet_mtl.model.backbone import load_masked_lm, load_tokenizer
 from pet_mtl.model.hardware import Machine
 from pet_mtl.spec.suite import Suite
 from pet_mtl.spec.verbalizer_kind import VerbalizerKind
+from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.training.prior_filter import filter_words, kept_words, word_priors
 
 WORDS = (("喜", "同喜", "天", "地"), ("悲伤",))

@@ -13,8 +13,8 @@ from toy_runs import state_of, write_suite
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.spec.suite import Suite, load_suite
+from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.training import loop
-from pet_mtl.training.interrupt import Interrupted
 from pet_mtl.training.run import TrainResult, train
 
 MakeSuite = Callable[..., Suite]
@@ -253,7 +253,7 @@ def test_a_killed_process(
     found, expected = state_of(out), state_of(unbroken[0])
     assert_same_state(found, expected)
     litter = [path.name for path in out.iterdir()]
-    assert sorted(litter) == ["checkpoint", "last", "metrics.jsonl", "report.html"]
+    assert sorted(litter) == ["checkpoint", "last", "metrics.jsonl"]
 
 
 def test_a_kill_before_the_first_save(make_suite: MakeSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,15 +17,16 @@ from pet_mtl.cloze.encode import encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.metrics.classification import TaskScore
-from pet_mtl.model.backbone import load_masked_lm, load_tokenizer
 from pet_mtl.model.hardware import Machine
+from pet_mtl.report.run import report_run
 from pet_mtl.scoring import score
 from pet_mtl.scoring.loaded import build_model
 from pet_mtl.scoring.scorer import score_items, score_plans, task_log_probs
 from pet_mtl.spec.suite import Suite, load_suite
+from pet_mtl.storage.checkpoint import read_checkpoint
+from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.training import loop, run, trainer
-from pet_mtl.training.checkpoint import read_checkpoint
-from pet_mtl.training.run import train
+from pet_mtl.training.run import FinishedRun, train
 
 MakeSuite = Callable[..., Suite]
 
@@ -52,12 +53,6 @@ def scores_of(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, np.ndarray]]
         monkeypatch.setattr(module, "score_rows", spy)
     monkeypatch.setattr(run, "calibrate", lambda *_: {})  # tests/training/test_calibrate.py
     return seen
-
-
-@pytest.fixture
-def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("report_data", "write_report"):
-        monkeypatch.setattr(run, name, lambda *_: None)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -98,7 +93,7 @@ def test_the_best_checkpoint_is_the_best_and_scores_from_disk_as_it_did_in_train
 
 def test_the_outputs(make_suite: MakeSuite, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    result = train(make_suite(epochs=1), out)
+    result = train(make_suite(epochs=1), out, report=report_run)
     assert sorted(path.name for path in out.iterdir()) == ["checkpoint", "last", "metrics.jsonl", "report.html"]
     told = result.to_json()
     json.dumps(told)
@@ -126,7 +121,6 @@ def test_one_seed_one_result(make_suite: MakeSuite, tmp_path: Path) -> None:
     assert not torch.equal(third[name], first[name])  # type: ignore[arg-type]
 
 
-@pytest.mark.usefixtures("no_report")
 @pytest.mark.parametrize(
     ("settings", "evaluated"),
     [
@@ -153,7 +147,7 @@ def test_how_long_and_when(
 
 
 @pytest.fixture
-def dev_scores(monkeypatch: pytest.MonkeyPatch, no_report: None) -> Callable[[Sequence[float]], None]:
+def dev_scores(monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[float]], None]:
     """Return a function that sets what the evaluations find, one after the other."""
     real = trainer.score_rows
 
@@ -203,17 +197,16 @@ def test_after_training_the_model_is_the_best_one(
     make_suite: MakeSuite,
     tmp_path: Path,
     dev_scores: Callable[[Sequence[float]], None],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The report looks into the model: it must be the checkpoint's, not the last step's."""
     seen: dict[str, torch.Tensor] = {}
 
-    def report(_: Suite, model: Any, *__: Any) -> None:
+    def report(finished: FinishedRun) -> None:
+        model: Any = finished.model
         seen.update({name: value.detach().clone() for name, value in model.backbone.mlm.named_parameters()})
 
-    monkeypatch.setattr(run, "report_data", report)
     dev_scores([0.1, 0.3, 0.2])
-    train(make_suite(max_steps=3, evaluate_every=1), tmp_path / "run")
+    train(make_suite(max_steps=3, evaluate_every=1), tmp_path / "run", report=report)
     best = weights_in(tmp_path / "run" / "checkpoint")
     assert all(torch.equal(seen[name], value) for name, value in best.items())
     last = weights_in(tmp_path / "run" / "last")

@@ -11,8 +11,8 @@ from toy_runs import state_of, weights_in
 
 from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.spec.suite import Suite, load_suite
+from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.training import loop, trainer
-from pet_mtl.training.checkpoint import read_checkpoint
 from pet_mtl.training.run import train
 
 MakeSuite = Callable[..., Suite]

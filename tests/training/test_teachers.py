@@ -15,12 +15,12 @@ from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.spec.suite import Suite, load_suite
+from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.storage.outputs import TEACHER
+from pet_mtl.storage.trained_on import read_trained_on
 from pet_mtl.training import loop
-from pet_mtl.training.interrupt import Interrupted
-from pet_mtl.training.outputs import TEACHER
 from pet_mtl.training.run import train
 from pet_mtl.training.teachers import ask_teachers, check_teachers, read_answers, rows_to_learn, write_answers
-from pet_mtl.training.trained_on import read_trained_on
 
 MakeSuite = Callable[..., Suite]
 

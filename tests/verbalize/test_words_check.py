@@ -6,9 +6,9 @@ import pytest
 import torch
 import toys
 
+from pet_mtl.cloze.chinese_words import WordCutter
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.model.hardware import Machine
-from pet_mtl.pretraining.words import WordCutter
 from pet_mtl.spec.settings import SamplingSettings, TrainSettings
 from pet_mtl.spec.suite import Suite
 from pet_mtl.spec.task import TaskSpec

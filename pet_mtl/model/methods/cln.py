@@ -12,9 +12,10 @@ from pet_mtl.cloze.form import Form, compile_forms
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.model.backbone import Backbone
-from pet_mtl.model.cloze_model import Aggregation, ClozeModel
+from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.conditional_norm import ConditionalNorms
 from pet_mtl.model.own_parts import OwnParts, build_own_parts
+from pet_mtl.model.word_scores import Aggregation
 from pet_mtl.spec.method import ClnMethod
 from pet_mtl.spec.suite import Suite
 from pet_mtl.spec.task import TaskSpec

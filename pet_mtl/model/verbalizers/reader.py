@@ -3,12 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from pet_mtl.model.cloze_model import WordTable
+from pet_mtl.model.word_scores import WordTable
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,7 @@ class Reading:
         states: likewise what the head's decoder reads, `[b, P, E]`.
     """
 
-    table: "WordTable"
+    table: WordTable
     logits: Callable[[int], Tensor]
     normalizer: Callable[[int], Tensor]
     states: Callable[[int], Tensor]

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from pet_mtl.cloze.label_words import LabelWords
-from pet_mtl.model.cloze_model import word_scores
 from pet_mtl.model.verbalizers.reader import LabelReader, Reading
+from pet_mtl.model.word_scores import word_scores
 
 
 class Weighted(LabelReader):

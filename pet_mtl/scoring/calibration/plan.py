@@ -9,8 +9,8 @@ from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_train
 from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.model.calibration import Calibration, Method, calibration_from
 from pet_mtl.scoring.calibration import contextual, pmi, prior
-from pet_mtl.scoring.calibration.fitted import Calibration, Method, calibration_from
 from pet_mtl.scoring.scorer import FloatArray
 from pet_mtl.spec.suite import Suite
 from pet_mtl.spec.task import CalibrationChoice, TaskSpec

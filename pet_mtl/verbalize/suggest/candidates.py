@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from pet_mtl.cloze.chinese_words import WordCutter, is_han
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
-from pet_mtl.pretraining.words import WordCutter, is_han
 
 LONGEST = 4  # pieces of a word: each number of pieces is one more pass over the rows
 MOST_WORDS = 3000  # words of the rows, the most frequent ones

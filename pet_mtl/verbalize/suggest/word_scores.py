@@ -12,7 +12,7 @@ from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.console import Bar
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.cloze_model import word_scores, word_table
+from pet_mtl.model.word_scores import word_scores, word_table
 from pet_mtl.scoring.scorer import FloatArray
 from pet_mtl.spec.task import TaskSpec
 from pet_mtl.verbalize.state_cache import StateCache

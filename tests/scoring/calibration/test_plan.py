@@ -7,7 +7,7 @@ import toys
 
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.scoring.calibration.fitted import Calibration, Method, calibration_from
+from pet_mtl.model.calibration import Calibration, Method, calibration_from
 from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
 from pet_mtl.spec.settings import SamplingSettings, TrainSettings
 from pet_mtl.spec.suite import Suite

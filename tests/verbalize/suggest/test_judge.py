@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from pet_mtl.scoring.calibration.fitted import calibration_from
+from pet_mtl.model.calibration import calibration_from
 from pet_mtl.verbalize.suggest.judge import Judge
 
 WORDS = ((0, 1), (2,), (3, 4, 5))

@@ -8,13 +8,13 @@ from torch import nn
 from pet_mtl.cloze.encode import encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.suite_data import load_suite_data
-from pet_mtl.model.backbone import load_masked_lm, load_tokenizer
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.loaded import build_model, encode_rows
 from pet_mtl.spec.settings import TrainSettings
 from pet_mtl.spec.suite import Suite, load_suite
-from pet_mtl.training.optim import build_optimizer, parameter_depth, rate_factor, set_rates
+from pet_mtl.stepping.optim import build_optimizer, parameter_depth, rate_factor, set_rates
+from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from pet_mtl.cloze.encode import Prompts, encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.backbone import load_tokenizer
 from pet_mtl.spec.settings import TrainSettings
 from pet_mtl.spec.suite import Suite
-from pet_mtl.training.optim import build_optimizer
-from pet_mtl.training.state import Progress, fingerprint, read_moments, read_progress, write_state
+from pet_mtl.stepping.optim import build_optimizer
+from pet_mtl.storage.pretrained import load_tokenizer
+from pet_mtl.storage.state import Progress, fingerprint, read_moments, read_progress, write_state
 
 PROGRESS = Progress(3, 0.1 + 0.2, 2, 1, False, 30, 400, 1.25, "abc")
 

@@ -14,11 +14,11 @@ from toy_runs import weights_in
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError, RunError
-from pet_mtl.model.backbone import load_masked_lm, load_tokenizer
 from pet_mtl.spec.suite import Suite
 from pet_mtl.spec.verbalizer import read_verbalizer
-from pet_mtl.training import checkpoint
-from pet_mtl.training.checkpoint import MANIFEST, read_checkpoint, write_checkpoint
+from pet_mtl.storage import checkpoint
+from pet_mtl.storage.checkpoint import MANIFEST, read_checkpoint, write_checkpoint
+from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 
 METRICS = {"step": 3, "tasks": {"colour": {"macro_f1": 0.1 + 0.2, "accuracy": 1.0}}}
 

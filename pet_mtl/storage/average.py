@@ -12,10 +12,10 @@ from torch import Tensor
 from pet_mtl.atomic import require_folder
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError, ProblemList
-from pet_mtl.model.backbone import load_masked_lm, load_tokenizer
-from pet_mtl.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from pet_mtl.training.own_weights import OWN_FILE
-from pet_mtl.training.trained_on import with_earlier
+from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from pet_mtl.storage.own_weights import OWN_FILE
+from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
+from pet_mtl.storage.trained_on import with_earlier
 
 _FREE = {"description", "data", "columns", "metric", "calibration"}  # what tasks may differ in and still be the same
 

@@ -10,7 +10,7 @@ from pet_mtl.cloze.batch import BatchPlan
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.form import Form
 from pet_mtl.cloze.label_words import LabelWords
-from pet_mtl.data.sampling import Schedule, split_step
+from pet_mtl.cloze.sampling import Schedule, split_step
 
 
 def make_prompts(tasks: list[tuple[int, int]], seed: int = 0, word_lengths: tuple[int, ...] = (1, 1)) -> Prompts:

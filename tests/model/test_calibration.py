@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from pet_mtl.scoring.calibration.fitted import Calibration, apply_calibrations, calibration_from
+from pet_mtl.model.calibration import Calibration, apply_calibrations, calibration_from
 
 
 def draw(rows: int, labels: int, seed: int = 0) -> np.ndarray:

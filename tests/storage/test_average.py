@@ -12,10 +12,10 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.scoring.score import dev_rows, score_checkpoints
 from pet_mtl.spec.suite import Suite, load_suite
-from pet_mtl.training.average import average_checkpoints
-from pet_mtl.training.own_weights import OWN_FILE
+from pet_mtl.storage.average import average_checkpoints
+from pet_mtl.storage.own_weights import OWN_FILE
+from pet_mtl.storage.trained_on import read_trained_on
 from pet_mtl.training.run import train
-from pet_mtl.training.trained_on import read_trained_on
 
 MakeSuite = Callable[..., Suite]
 

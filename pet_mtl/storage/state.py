@@ -10,13 +10,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.errors import PetMtlError
-from pet_mtl.scoring.scorer import FloatArray
+
+FloatArray = npt.NDArray[np.float32]
 
 _MOMENTS = "optimizer.safetensors"
 _COUNTERS = "training.json"

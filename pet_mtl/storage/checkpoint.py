@@ -15,12 +15,12 @@ from torch import Tensor
 from pet_mtl.atomic import new_folder, recover_folder, write_text
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.backbone import quiet_transformers
-from pet_mtl.scoring.calibration.fitted import Calibration
+from pet_mtl.model.calibration import Calibration
 from pet_mtl.spec.suite import Suite
 from pet_mtl.spec.verbalizer import format_verbalizer
-from pet_mtl.training.own_weights import OWN_FILE
-from pet_mtl.training.trained_on import Keys, write_trained_on
+from pet_mtl.storage.own_weights import OWN_FILE
+from pet_mtl.storage.pretrained import quiet_transformers
+from pet_mtl.storage.trained_on import Keys, write_trained_on
 
 FORMAT_VERSION = 1
 MANIFEST = "pet_mtl.json"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pet_mtl.training import lock
-from pet_mtl.training.lock import lock_file
+from pet_mtl.storage import lock
+from pet_mtl.storage.lock import lock_file
 
 
 def refuse_with(code: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from pet_mtl.errors import PetMtlError
-from pet_mtl.training.own_weights import OWN_FILE, load_own_weights, own_weights
+from pet_mtl.storage.own_weights import OWN_FILE, load_own_weights, own_weights
 
 
 class Toy(nn.Module):

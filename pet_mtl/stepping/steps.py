@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from pet_mtl.console import bar
-from pet_mtl.scoring.scorer import Throughput
-from pet_mtl.training.interrupt import Interrupted, StopSignals
-from pet_mtl.training.state import Progress
+from pet_mtl.metrics.throughput import Throughput
+from pet_mtl.stepping.interrupt import Interrupted, StopSignals
+from pet_mtl.storage.state import Progress
 
 
 class Stepper(Protocol):

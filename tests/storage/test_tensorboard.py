@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pet_mtl.training import tensorboard
-from pet_mtl.training.tensorboard import TensorBoard, scalars
+from pet_mtl.storage import tensorboard
+from pet_mtl.storage.tensorboard import TensorBoard, scalars
 
 
 def test_nothing_happens_without_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

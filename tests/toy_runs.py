@@ -8,11 +8,11 @@ import torch
 from stopped_runs import read_state
 
 from pet_mtl.cloze.encode import encode_suite
+from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.data.sampling import Schedule
 from pet_mtl.data.suite_data import load_suite_data
-from pet_mtl.model.backbone import load_masked_lm, load_tokenizer
 from pet_mtl.spec.suite import Suite
+from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 
 CHARACTERS = list("甲乙丙丁戊己庚辛壬山水火土木金日月天地红蓝绿喜悲伤相反无关同类文：。，？!")
 

@@ -9,7 +9,7 @@ import pytest
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.training.trained_on import TRAINED_ON, read_trained_on, rows_seen, with_earlier, write_trained_on
+from pet_mtl.storage.trained_on import TRAINED_ON, read_trained_on, rows_seen, with_earlier, write_trained_on
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from pet_mtl.training.interrupt import Interrupted, StopSignals
+from pet_mtl.stepping.interrupt import Interrupted, StopSignals
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

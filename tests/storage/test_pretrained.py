@@ -7,7 +7,7 @@ import torch
 import toys
 
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.backbone import load_masked_lm, load_tokenizer, resolve_model
+from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, resolve_model
 
 
 @pytest.fixture(autouse=True)

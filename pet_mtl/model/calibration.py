@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from pet_mtl.scoring.scorer import FloatArray
+FloatArray = npt.NDArray[np.float32]
 
 Method = Literal["contextual", "pmi", "prior"]
 

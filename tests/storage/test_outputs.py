@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pet_mtl.errors import PetMtlError
-from pet_mtl.training.outputs import RunFolder, next_run_folder
+from pet_mtl.storage.outputs import RunFolder, next_run_folder
 
 
 def hold(path: Path) -> None:
@@ -93,7 +93,7 @@ HOLDER = textwrap.dedent(
     """
     import sys
     from pathlib import Path
-    from pet_mtl.training.outputs import RunFolder
+    from pet_mtl.storage.outputs import RunFolder
     run = RunFolder(Path(sys.argv[1]), resume=False)
     print("held", flush=True)
     sys.stdin.read()

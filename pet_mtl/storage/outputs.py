@@ -9,9 +9,9 @@ from typing import Any
 from pet_mtl.atomic import recover_folder, sweep_folder, write_errors, write_text
 from pet_mtl.errors import PetMtlError
 from pet_mtl.spec.suite import Suite
-from pet_mtl.training.checkpoint import read_checkpoint
-from pet_mtl.training.lock import lock_file
-from pet_mtl.training.tensorboard import TensorBoard
+from pet_mtl.storage.checkpoint import read_checkpoint
+from pet_mtl.storage.lock import lock_file
+from pet_mtl.storage.tensorboard import TensorBoard
 
 TEACHER = "teacher.safetensors"
 

@@ -2,7 +2,7 @@ import warnings
 
 import pytest
 
-from pet_mtl.pretraining.words import FIRST_HAN, LAST_HAN, WordCutter, is_han
+from pet_mtl.cloze.chinese_words import FIRST_HAN, LAST_HAN, WordCutter, is_han
 
 TEXTS = [
     "我们在北京大学学习自然语言处理技术",

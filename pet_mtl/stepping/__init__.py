@@ -1,0 +1,6 @@
+"""What training and pre-training share around and in an optimizer step.
+
+- `steps`      what every procedure does around its steps: count, log, evaluate, save, stop
+- `optim`      AdamW with layer-wise rates, warm-up and decay
+- `interrupt`  Ctrl-C and SIGTERM as a wish to stop
+"""

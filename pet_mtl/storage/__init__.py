@@ -1,0 +1,12 @@
+"""What lies on disk: pre-trained models, checkpoints, the folders of runs.
+
+- `pretrained`  a masked language model and its tokenizer, found by name and loaded safely
+- `checkpoint`  the self-contained checkpoint folder, written whole or not at all
+- `own_weights` what a method adds to its backbone, in a file beside it
+- `trained_on`  which texts a checkpoint or backbone was trained on, for the warning of `score`
+- `average`     the mean of several checkpoints
+- `state`       what `--resume` needs beside the weights
+- `outputs`     the run's folder: lock, `metrics.jsonl`
+- `lock`        one process at a time in a folder
+- `tensorboard` the figures for TensorBoard, where it is installed
+"""

@@ -1,0 +1,166 @@
+"""Where a pre-trained masked language model lies, and how it is loaded safely."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pet_mtl.errors import PetMtlError
+from pet_mtl.model.light_import import import_transformers, without_compiler
+from pet_mtl.resources import bundled_backbone, bundled_backbones
+from pet_mtl.spec.suite import Suite
+
+
+def resolve_model(name: str, base: Path | None = None) -> str:
+    """Return the folder of a backbone, or `name` itself where it can only be a hub name.
+
+    Args:
+        name: an embedded backbone's name, a folder (relative to `base` or the working directory), or a hub name.
+
+    Raises:
+        PetMtlError: neither an embedded backbone nor a folder, and no hub name by its form.
+    """
+    if folder := bundled_backbone(name):
+        return str(folder)
+    for candidate in (*((base / name,) if base else ()), Path(name)):
+        if name and candidate.is_dir():
+            return str(candidate)
+    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+        return name
+    raise PetMtlError(
+        f"there is no model `{name}`",
+        hint=f"give a folder, a hub name such as `hfl/chinese-roberta-wwm-ext`, or {_embedded()}",
+    )
+
+
+def suite_model(suite: Suite) -> str:
+    """Return the folder of a suite's backbone, or its hub name; a relative folder starts from the pattern file.
+
+    Raises:
+        PetMtlError: see `resolve_model`.
+    """
+    try:
+        return resolve_model(suite.model, Path(suite.source).parent)
+    except PetMtlError as error:
+        (problem,) = error.problems
+        raise PetMtlError([replace(problem, where=f"`model:` of {suite.source}, or `--model`")]) from None
+
+
+def _embedded() -> str:
+    return "the embedded " + ", ".join(f"`{name}`" for name in bundled_backbones())
+
+
+@cache
+def load_tokenizer(folder: str) -> Any:
+    """Load the tokenizer of a backbone.
+
+    Raises:
+        PetMtlError: the folder holds none, or a damaged one.
+    """
+    import_transformers()
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        bare = Path(folder).is_dir() and not (Path(folder) / "config.json").is_file()
+        reason = "the folder holds no model (no `config.json`)" if bare else _first_line(error)
+        raise PetMtlError(
+            f"no tokenizer could be loaded: {reason}",
+            where=folder,
+            hint=f"give a folder that transformers wrote, a hub name, or {_embedded()}",
+        ) from error
+
+
+def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | None = None) -> Any:
+    """Load a masked language model in fp32 from safetensors.
+
+    Args:
+        folder: a folder or a hub name.
+        attention: transformers' `attn_implementation`.
+        dropout: sets every dropout rate of the backbone; None keeps its own.
+
+    Raises:
+        PetMtlError: not a masked language model, weights missing, damaged, or not in safetensors form.
+    """
+    import_transformers()
+    from safetensors import SafetensorError
+    from transformers import AutoConfig, AutoModelForMaskedLM
+
+    _refuse_pickle(folder)
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise PetMtlError(
+            f"this is no model that transformers can load: {_first_line(error)}",
+            where=folder,
+            hint=f"give a folder with `config.json` and `model.safetensors`, a hub name, or {_embedded()}",
+        ) from error
+    if dropout is not None:
+        for key in config.to_dict():
+            if key.endswith(("dropout", "dropout_prob")) and key != "classifier_dropout":
+                setattr(config, key, dropout)
+    try:
+        with quiet_transformers():
+            model, info = AutoModelForMaskedLM.from_pretrained(
+                folder,
+                config=config,
+                dtype=torch.float32,
+                attn_implementation=attention,
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except SafetensorError as error:
+        raise PetMtlError(
+            f"the weights are damaged or cut short: {error}", where=folder, hint="copy the model folder again"
+        ) from error
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise PetMtlError(
+            f"this model has no masked-language-model form: {_first_line(error)}",
+            where=folder,
+            hint=f"choose a masked language model such as `hfl/chinese-roberta-wwm-ext` or {_embedded()}",
+        ) from error
+    if missing := sorted(info["missing_keys"]):
+        raise PetMtlError(
+            f"the checkpoint lacks weights of the masked-language-model head: {', '.join(missing[:4])}"
+            + (f" and {len(missing) - 4} more" if len(missing) > 4 else ""),
+            where=folder,
+            hint="it was saved as another kind of model (a classifier, a bare encoder); use the original checkpoint",
+        )
+    return model
+
+
+def _refuse_pickle(folder: str) -> None:
+    path = Path(folder)
+    if path.is_dir() and not any(path.glob("*.safetensors")) and any(path.glob("*.bin")):
+        raise PetMtlError(
+            "the weights are a pickle file, which can run code when loaded",
+            where=folder,
+            hint="convert them: load the model with transformers where you trust it, then `save_pretrained(folder)`",
+        )
+
+
+@contextlib.contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Keep transformers' bars and its table of unused keys off the terminal: the keys are checked here."""
+    from transformers.utils import logging
+
+    level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        with without_compiler():
+            yield
+    finally:
+        logging.set_verbosity(level)
+        if bar:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
