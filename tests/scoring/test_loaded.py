@@ -30,6 +30,9 @@ KINDS: dict[str, list[str]] = {
     "pet": [],
     "heads": ["method=heads"],
     "heads-lstm": ["method={name: heads, decoder: lstm, features: attention, sharing: ple}"],
+    "cln": ["method={name: cln, size: 8}"],
+    "soft-pieces": ['tasks.topic.patterns=["{soft:3}{mask}。{title}{soft:1}"]'],
+    "cln-soft-pieces": ["method={name: cln, size: 8}", 'tasks.topic.patterns=["{soft:3}{mask}。{title}"]'],
     "weighted": ["tasks.pair.verbalizer_kind=weighted"],
     "soft": ["tasks.topic.verbalizer_kind=soft"],
     "prototypical": ["tasks.topic.verbalizer_kind={name: prototypical, size: 8}"],
@@ -88,7 +91,16 @@ def test_eight_threads_give_what_one_gives(make: Make, kind: str) -> None:
         assert all(answers == wanted for answers in of_thread)  # bit for bit: these are Python's floats
 
 
-@pytest.mark.parametrize("kind", ["pet", "heads"])
+@pytest.mark.parametrize("precision", ["bf16", "fp32"])
+@pytest.mark.parametrize("family", ["roberta", "electra", "distilbert", "albert"])
+def test_eight_threads_give_what_one_gives_in_other_families(make: Make, family: str, precision: str) -> None:
+    folder = make("cln-soft-pieces", family, precision)
+    wanted = ask(pet_mtl.load(folder), 0)
+    for of_thread in answers_of_threads(pet_mtl.load(folder)):
+        assert all(answers == wanted for answers in of_thread)
+
+
+@pytest.mark.parametrize("kind", ["pet", "heads", "cln-soft-pieces"])
 def test_the_model_is_built_once_and_stays_in_evaluation_mode(
     make: Make, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
