@@ -23,6 +23,7 @@ from typing import Any, cast, get_args
 
 import torch
 
+from pet_mtl import console
 from pet_mtl.atomic import write_text
 from pet_mtl.console import say
 from pet_mtl.data.suite_data import TaskData, load_suite_data
@@ -185,6 +186,7 @@ def main() -> None:
     variants = chosen.variants.split(",")
     if unknown := set(variants) - set(VARIANTS):
         parser.error(f"unknown variants {', '.join(sorted(unknown))}: some of {', '.join(VARIANTS)}")
+    console.show()
     keep_freed_memory()
     settings = {key: getattr(chosen, key) for key in ("model", "pretrain_steps", "pretrain_rate", "steps")}
     settings["patterns"] = chosen.patterns.name

@@ -26,6 +26,7 @@ from typing import Any
 
 import numpy as np
 
+from pet_mtl import console
 from pet_mtl.atomic import write_text
 from pet_mtl.comparison.cell import zero_shot_cell
 from pet_mtl.comparison.shots import few_rows
@@ -180,6 +181,7 @@ def main() -> None:
     parser.add_argument("--dev-limit", type=int, default=1500, help="dev rows of a task, drawn at random")
     parser.add_argument("--out", type=Path, default=Path("runs/label_words"), help="where results and states are kept")
     chosen = parser.parse_args()
+    console.show()
     keep_freed_memory()
     chosen.out.mkdir(parents=True, exist_ok=True)
     benchmark = Benchmark(chosen)

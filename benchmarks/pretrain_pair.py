@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pet_mtl import console
 from pet_mtl.atomic import write_text
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
@@ -196,6 +197,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, help="folder for the tokenised corpus")
     parser.add_argument("--out", type=Path, help="write the result here too")
     chosen = parser.parse_args()
+    console.show()
     keep_freed_memory()
     machine = Machine.choose()
     settings = PretrainSettings(

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pet_mtl import console
 from pet_mtl.atomic import write_text
 from pet_mtl.comparison.shots import few_rows
 from pet_mtl.data.suite_data import TaskData, load_suite_data
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--unlabelled", type=int, default=8000)
     parser.add_argument("--out", type=Path, help="stem of the result's files")
     chosen = parser.parse_args()
+    console.show()
     keep_freed_memory()
 
     def suite(seed: int, steps: int) -> Suite:

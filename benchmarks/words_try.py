@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pet_mtl import console
 from pet_mtl.atomic import write_text
 from pet_mtl.console import say
 from pet_mtl.model.hardware import keep_freed_memory
@@ -128,6 +129,7 @@ def main() -> None:
     parser.add_argument("--model", default="zh-mini")
     parser.add_argument("--out", type=Path, help="write the result here too")
     chosen = parser.parse_args()
+    console.show()
     keep_freed_memory()
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)

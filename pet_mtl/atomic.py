@@ -63,11 +63,11 @@ def new_folder(path: Path) -> Iterator[Path]:
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
             yield temporary
-            umask = _umask()
-            temporary.chmod(0o777 & ~umask)  # mkdtemp keeps others out, and so does safetensors
+            masked = _masked(temporary)
+            temporary.chmod(0o777 & ~masked)  # mkdtemp keeps others out, and so does safetensors
             for file in temporary.rglob("*"):
                 if file.is_file():
-                    file.chmod(0o666 & ~umask)
+                    file.chmod(0o666 & ~masked)
                     _sync(file)
             recover_folder(path)
             old = path.with_name(f".{path.name}.old")
@@ -146,7 +146,11 @@ def _sync(file: Path) -> None:
         os.fsync(handle.fileno())
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _masked(folder: Path) -> int:
+    """Return the bits that new folders are made without, by making one: `os.umask` would change it for all threads."""
+    made = folder / f".mode.{os.getpid()}"
+    made.mkdir()
+    try:
+        return 0o777 & ~made.stat().st_mode
+    finally:
+        made.rmdir()

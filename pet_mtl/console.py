@@ -1,11 +1,35 @@
-"""Words for people, on stderr: messages and progress bars. Data goes to stdout, elsewhere."""
+"""Words for people: messages and progress bars. Data goes to stdout, elsewhere.
+
+Messages are records of the logger `pet_mtl`, level INFO. A program that uses the library hears them if its logging is
+set up so; the command line calls `show`, and then they go to stderr, and bars too.
+"""
 
 import contextlib
+import logging
 import os
 import sys
 import time
 from collections.abc import Iterator
 from typing import Any
+
+LOGGER = logging.getLogger("pet_mtl")
+LOGGER.addHandler(logging.NullHandler())
+
+
+class _Stderr(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        print(record.getMessage(), file=sys.stderr, flush=True)  # whatever stderr is by now
+
+
+_STDERR = _Stderr()
+
+
+def show() -> None:
+    """Put messages and bars on stderr from now on."""
+    if _STDERR not in LOGGER.handlers:
+        LOGGER.addHandler(_STDERR)
+        LOGGER.setLevel(logging.INFO)
+        LOGGER.propagate = False  # nothing twice
 
 
 def speaks() -> bool:
@@ -14,9 +38,9 @@ def speaks() -> bool:
 
 
 def say(text: str) -> None:
-    """Print a message for people on stderr."""
+    """Log a message for people."""
     if speaks():
-        print(text, file=sys.stderr, flush=True)
+        LOGGER.info("%s", text)
 
 
 class Bar:
@@ -34,7 +58,7 @@ class Bar:
         self.title, self.total, self.done = title, total, done
         self._started, self._start_done, self._last_line = time.monotonic(), done, time.monotonic()
         self._progress: Any = None
-        if speaks() and sys.stderr.isatty():
+        if _STDERR in LOGGER.handlers and speaks() and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

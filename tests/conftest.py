@@ -11,6 +11,14 @@ if TYPE_CHECKING:
 # `toys` is imported inside the fixtures: the tests of floor 0 must not pay for torch and transformers.
 
 
+@pytest.fixture(autouse=True)
+def messages_on_stderr() -> None:
+    """Have messages and bars where the command line puts them; the library alone is silent."""
+    from pet_mtl import console
+
+    console.show()
+
+
 @pytest.fixture(scope="session")
 def word_pieces() -> "PieceTokenizer":
     import toys

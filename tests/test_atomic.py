@@ -161,6 +161,14 @@ def test_others_may_read_what_the_umask_lets_them(tmp_path: Path) -> None:
         assert stat.S_IMODE(file.stat().st_mode) == 0o644
 
 
+def test_the_umask_of_the_process_is_never_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the process's: files that other threads make in between would be open to all."""
+    monkeypatch.delattr(os, "umask")
+    fill(tmp_path / "target", "x")
+    assert {path.name for path in tmp_path.iterdir()} == {"target"}
+    assert not any(path.name.startswith(".") for path in (tmp_path / "target").iterdir())
+
+
 @pytest.mark.parametrize(
     ("code", "kind", "words"),
     [

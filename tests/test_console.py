@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from pet_mtl import console
@@ -76,3 +79,21 @@ def test_other_processes_draw_no_bar(monkeypatch: pytest.MonkeyPatch, capsys: py
         shown.advance(3)
         assert shown._progress is None
     assert capsys.readouterr().err == ""
+
+
+LIBRARY = """
+import logging, sys
+sys.stderr.isatty = lambda: True
+from pet_mtl.console import bar, say
+say("100% unheard")
+with bar("training", 3) as shown:
+    shown.advance(3)
+    assert shown._progress is None
+logging.basicConfig(level=logging.INFO, format="%(name)s|%(message)s", stream=sys.stdout)
+say("100% heard")
+"""
+
+
+def test_library_calls_are_silent_unless_logging_is_set_up() -> None:
+    done = subprocess.run([sys.executable, "-c", LIBRARY], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("pet_mtl|100% heard\n", "")

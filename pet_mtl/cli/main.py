@@ -5,6 +5,7 @@ import sys
 
 import typer
 
+from pet_mtl import console
 from pet_mtl.cli import average, compare, data, init, predict, pretrain, score, train, words
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model import light_import
@@ -30,6 +31,7 @@ app.add_typer(words.app, name="words")
 
 @app.callback(invoke_without_command=True)
 def version(show: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
+    console.show()
     if show:
         from importlib.metadata import version as installed
 

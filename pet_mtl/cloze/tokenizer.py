@@ -1,11 +1,16 @@
 """Text to pieces, the same for every tokenizer family, with no special token ever read out of text."""
 
+import threading
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from pet_mtl.errors import PetMtlError
+
+# a tokenizer is shared by all that load its folder, and settings of it are changed before it is called
+_LOCKS: WeakKeyDictionary[Any, threading.RLock] = WeakKeyDictionary()
 
 
 class PieceTokenizer:
@@ -33,9 +38,11 @@ class PieceTokenizer:
         self.vocab_size: int = len(tokenizer)
         self._special_ids = np.array(sorted(set(tokenizer.all_special_ids) - {self.unk_id}), dtype=np.int64)
         self._backend = getattr(tokenizer, "backend_tokenizer", None)
+        _LOCKS.setdefault(tokenizer, threading.RLock())
         if self._backend is not None:
-            self._backend.no_truncation()
-            self._backend.no_padding()
+            with _LOCKS[tokenizer]:
+                self._backend.no_truncation()
+                self._backend.no_padding()
         letter, after_space = self._encode(["a"])[0], self._encode([" a"])[0]
         first_piece = tokenizer.convert_ids_to_tokens(letter[0]) if letter else ""
         self._metaspace = first_piece.startswith("▁")
@@ -43,18 +50,21 @@ class PieceTokenizer:
         self.start_ids, self.end_ids = self._frame()
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
-        if self._backend is not None:
-            self._backend.encode_special_tokens = True  # "[MASK]" in text stays text; any call of `tokenizer` resets it
-            encodings = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
-            return [encoding.ids for encoding in encodings]
-        output = self.tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True)
-        ids: list[list[int]] = output["input_ids"]
-        return ids
+        with _LOCKS[self.tokenizer]:
+            if self._backend is not None:
+                # "[MASK]" in text stays text; any call of `tokenizer` resets it
+                self._backend.encode_special_tokens = True
+                encodings = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
+                return [encoding.ids for encoding in encodings]
+            output = self.tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True)
+            ids: list[list[int]] = output["input_ids"]
+            return ids
 
     def _frame(self) -> tuple[list[int], list[int]]:
         """Return the special ids before and after a sentence, `[CLS]` and `[SEP]` for BERT."""
         bare = self._encode(["a"])[0]
-        framed: list[int] = self.tokenizer("a")["input_ids"]
+        with _LOCKS[self.tokenizer]:
+            framed: list[int] = self.tokenizer("a")["input_ids"]
         for start in range(len(framed) - len(bare) + 1):
             if framed[start : start + len(bare)] == bare:
                 return framed[:start], framed[start + len(bare) :]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pet_mtl.cloze.batch import LENGTH_STEP
 from pet_mtl.errors import PetMtlError
+from pet_mtl.model.amendments import NONE, Amendments, hooked
 from pet_mtl.model.mlm_head import MlmHead, SplitHead, WholeHead, split_head
 from pet_mtl.model.slot_encoder import SLOT_STEP, SlotEncoder, fits_slot_encoder
 
@@ -73,22 +74,31 @@ class Backbone(nn.Module):
     def _logits(self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor) -> Tensor:
         return _at_slots(self.mlm(input_ids=input_ids, attention_mask=attention_mask).logits, slots)
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor) -> Tensor:
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor, amendments: Amendments = NONE
+    ) -> Tensor:
         """Return what the head reads at the slots.
 
         Args:
             input_ids: `[N, L]`.
             attention_mask: `[N, L]`.
             slots: `[N, M]` positions.
+            amendments: what this batch changes.
 
         Returns:
             `[N, M, E]`, to be given to `head.piece_logits` and `head.log_normalizer`.
         """
-        hidden = self.encode(input_ids, attention_mask, slots)
+        if isinstance(self.encode, SlotEncoder):
+            hidden = self.encode(input_ids, attention_mask, slots, amendments=amendments)
+        elif amendments:  # these modules call one another: only hooks reach them
+            with hooked(self.mlm, amendments):
+                return self(input_ids, attention_mask, slots)  # type: ignore[no-any-return]
+        else:
+            hidden = self.encode(input_ids, attention_mask, slots)
         if not isinstance(self.head, SplitHead):
             return self.head.states(hidden)
         rows = hidden.flatten(0, 1)
-        states = self.head.states(F.pad(rows, (0, 0, 0, -len(rows) % SLOT_STEP)))  # few shapes
+        states = self.head.states(F.pad(rows, (0, 0, 0, -len(rows) % SLOT_STEP)), amendments)  # few shapes
         return states[: len(rows)].view(*slots.shape, -1)
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from pet_mtl.cloze.collate import Batch, FormGroup
 from pet_mtl.cloze.label_words import LabelWords
+from pet_mtl.model.amendments import NONE, Amendments
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.task_model import TaskModel
 from pet_mtl.model.verbalizers.reader import Reading
@@ -70,18 +71,20 @@ class ClozeModel(TaskModel):
 
     def states(self, batch: Batch) -> Tensor:
         """Return what the MLM head reads at the slots, `[N, M, E]`."""
+        input_ids, amendments = self._amended(batch)
+        states: Tensor = self.backbone(input_ids, batch.attention_mask, batch.slots, amendments)
+        return states
+
+    def _amended(self, batch: Batch) -> tuple[Tensor, Amendments]:
+        """Return the ids `[N, L]` that the backbone reads, and what changes in it for this batch."""
         (parts,) = self._parts
-        states: Tensor
         if parts is None or parts.soft is None:
-            states = self.backbone(batch.input_ids, batch.attention_mask, batch.slots)
-            return states
+            return batch.input_ids, NONE
         starts = torch.zeros_like(batch.input_ids[:, 0])
         for group in batch.groups:
             for rows in group.prompts.values():
                 starts[rows] = parts.soft.start_of_form[group.form]
-        with parts.soft.placed(batch.input_ids, starts) as input_ids:
-            states = self.backbone(input_ids, batch.attention_mask, batch.slots)
-        return states
+        return parts.soft.placed(batch.input_ids, starts)
 
     def task_parameters(self) -> int:
         return sum(parameter.numel() for part in self._parts if part for parameter in part.parameters())

@@ -5,8 +5,6 @@ changes, to the last bit, whatever the family (of the model run by its modules: 
 masked language model itself is left untouched.
 """
 
-import contextlib
-from collections.abc import Iterator
 from functools import partial
 
 import torch
@@ -14,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pet_mtl.errors import PetMtlError
+from pet_mtl.model.amendments import Amend, Amendments
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.mlm_head import SplitHead
 from pet_mtl.model.slot_encoder import SlotEncoder
@@ -51,9 +50,8 @@ class ConditionalNorms(nn.Module):
         if isinstance(backbone.encode, SlotEncoder):
             self._at_slots |= set(backbone.encode.encoder.encoder.layer[-1].modules())
 
-    @contextlib.contextmanager
-    def conditioned(self, conditions: Tensor, rows: Tensor, length: int, slots: int) -> Iterator[None]:
-        """Let the norms follow the conditions while entered.
+    def conditioned(self, conditions: Tensor, rows: Tensor, length: int, slots: int) -> Amendments:
+        """Return what makes the norms of one batch follow the conditions.
 
         Args:
             conditions: `[T, C]`.
@@ -61,17 +59,16 @@ class ConditionalNorms(nn.Module):
             length: `L`.
             slots: `M`.
         """
-        with contextlib.ExitStack() as hooks:
-            for norm, weight in zip(self._norms, self.weights, strict=True):
-                wide = slots if norm in self._at_slots else length if self._flat else None
-                change = partial(_change, conditions=conditions, weight=weight, rows=rows, wide=wide)
-                hooks.callback(norm.register_forward_hook(change).remove)
-            yield
+        changes: dict[nn.Module, Amend] = {}
+        for norm, weight in zip(self._norms, self.weights, strict=True):
+            wide = slots if norm in self._at_slots else length if self._flat else None
+            changes[norm] = partial(_change, norm, conditions=conditions, weight=weight, rows=rows, wide=wide)
+        return changes
 
 
 def _change(
     norm: nn.LayerNorm,
-    inputs: tuple[Tensor],
+    states: Tensor,
     output: Tensor,
     *,
     conditions: Tensor,
@@ -82,9 +79,8 @@ def _change(
     """Return a norm's output under the conditions.
 
     Args:
-        inputs: one tensor, `[N, …, H]`, or `[≥ N * wide, H]` where the rows of a batch are laid end to end.
+        states: what the norm read, `[N, …, H]`, or `[≥ N * wide, H]` where the rows of a batch are laid end to end.
     """
-    (states,) = inputs
     if states.ndim == 2:
         if wide is None:
             return output  # a table that all rows share (DeBERTa's relative positions)

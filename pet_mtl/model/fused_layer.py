@@ -207,9 +207,10 @@ def _casts(layer: Any, parameters: Sequence[Tensor], kind: torch.dtype) -> list[
     if torch.is_grad_enabled() or any(parameter.is_inference() for parameter in parameters):  # those have no version
         return _cast(parameters, kind)
     state = kind, [(parameter.data_ptr(), parameter._version) for parameter in parameters]
-    if layer not in _CASTS or _CASTS[layer][0] != state:
-        _CASTS[layer] = state, _cast(parameters, kind)
-    return _CASTS[layer][1]
+    kept = _CASTS.get(layer)
+    if kept is None or kept[0] != state:  # several threads may come here at once: each returns what it found or made
+        kept = _CASTS[layer] = state, _cast(parameters, kind)
+    return kept[1]
 
 
 def _cast(parameters: Sequence[Tensor], kind: torch.dtype) -> list[Tensor]:

@@ -10,7 +10,9 @@ from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+from pet_mtl.model.amendments import NONE, Amendments, run
 
 _ROW_STEP = 64
 
@@ -33,20 +35,22 @@ class MlmHead(Protocol):
 
 @dataclass(frozen=True)
 class SplitHead:
-    """A head whose decoder is a matrix product.
+    """A head that ends in a norm, and whose decoder is a matrix product.
 
     Attributes:
-        transform: `[..., H]` to `[..., E]`.
+        inner: `[..., H]` to what the norm reads, `[..., E]`.
+        norm: the last part of the transform.
         decoder: returns weight `[V, E]` and bias `[V]` or None.
         sparse: whether `piece_logits` gives the weight a sparse gradient.
     """
 
-    transform: Callable[[Tensor], Tensor]
+    inner: Callable[[Tensor], Tensor]
+    norm: nn.Module
     decoder: Callable[[], tuple[Tensor, Tensor | None]]
     sparse: bool = False
 
-    def states(self, hidden: Tensor) -> Tensor:
-        return self.transform(hidden)
+    def states(self, hidden: Tensor, amendments: Amendments = NONE) -> Tensor:
+        return run(self.norm, self.inner(hidden), amendments)
 
     def piece_logits(self, states: Tensor, ids: Tensor) -> Tensor:
         weight, bias = self.decoder()
@@ -97,33 +101,40 @@ def _linear(layer: torch.nn.Linear) -> Callable[[], tuple[Tensor, Tensor | None]
 
 def _bert(model: Any) -> SplitHead:
     predictions = model.cls.predictions
-    return SplitHead(predictions.transform, _linear(predictions.decoder))
+    head = predictions.transform
+    return SplitHead(
+        lambda hidden: head.transform_act_fn(head.dense(hidden)), head.LayerNorm, _linear(predictions.decoder)
+    )
 
 
 def _roberta(model: Any) -> SplitHead:
     head = model.lm_head
-    return SplitHead(lambda hidden: head.layer_norm(F.gelu(head.dense(hidden))), _linear(head.decoder))
+    return SplitHead(lambda hidden: F.gelu(head.dense(hidden)), head.layer_norm, _linear(head.decoder))
 
 
 def _modernbert(model: Any) -> SplitHead:
-    return SplitHead(model.head, _linear(model.decoder))
+    head = model.head
+    return SplitHead(lambda hidden: head.act(head.dense(hidden)), head.norm, _linear(model.decoder))
 
 
 def _albert(model: Any) -> SplitHead:
     head = model.predictions
-    return SplitHead(lambda hidden: head.LayerNorm(head.activation(head.dense(hidden))), _linear(head.decoder))
+    return SplitHead(lambda hidden: head.activation(head.dense(hidden)), head.LayerNorm, _linear(head.decoder))
 
 
 def _electra(model: Any) -> SplitHead:
-    return SplitHead(model.generator_predictions, _linear(model.generator_lm_head))
+    head = model.generator_predictions
+    return SplitHead(
+        lambda hidden: head.activation(head.dense(hidden)), head.LayerNorm, _linear(model.generator_lm_head)
+    )
 
 
 def _distilbert(model: Any) -> SplitHead:
-    def transform(hidden: Tensor) -> Tensor:
-        output: Tensor = model.vocab_layer_norm(model.activation(model.vocab_transform(hidden)))
-        return output
-
-    return SplitHead(transform, _linear(model.vocab_projector))
+    return SplitHead(
+        lambda hidden: model.activation(model.vocab_transform(hidden)),
+        model.vocab_layer_norm,
+        _linear(model.vocab_projector),
+    )
 
 
 def _deberta_v2(model: Any) -> SplitHead:
@@ -132,7 +143,8 @@ def _deberta_v2(model: Any) -> SplitHead:
     # `get_output_embeddings()` names the wrong layer here: the decoder is the embedding matrix itself.
     head, embeddings = model.lm_predictions.lm_head, model.deberta.embeddings.word_embeddings
     return SplitHead(
-        lambda hidden: head.LayerNorm(head.transform_act_fn(head.dense(hidden))),
+        lambda hidden: head.transform_act_fn(head.dense(hidden)),
+        head.LayerNorm,
         lambda: (embeddings.weight, head.bias),
     )
 

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pet_mtl.model.amendments import NONE, Amendments, amended, run
 from pet_mtl.model.fused_layer import Frame, fits_fused_layer, forget_casts, fused_layer
 
 # Every new shape costs the CPU kernels a new plan, in time and memory: all batches of one token budget get the same
@@ -37,7 +38,12 @@ class SlotEncoder:
         self.head_size: int = first.attention_head_size
 
     def __call__(
-        self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor, segments: Tensor | None = None
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        slots: Tensor,
+        segments: Tensor | None = None,
+        amendments: Amendments = NONE,
     ) -> Tensor:
         """Return the last layer's output at the slots.
 
@@ -46,12 +52,14 @@ class SlotEncoder:
             attention_mask: `[N, L]`, 1 for tokens and 0 for padding.
             slots: `[N, M]` positions.
             segments: `[N, L]` token types; None: all 0.
+            amendments: of the word embeddings and of norms.
 
         Returns:
             `[N, M, H]`.
         """
         count, length = input_ids.shape
-        hidden = self.encoder.embeddings(input_ids=input_ids, token_type_ids=segments)
+        embeddings = amended(self.encoder.embeddings, amendments)
+        hidden = embeddings(input_ids=input_ids, token_type_ids=segments)
         if hasattr(self.encoder, "embeddings_project"):  # ELECTRA generators: narrow embeddings
             hidden = self.encoder.embeddings_project(hidden)
         device = input_ids.device.type
@@ -62,7 +70,9 @@ class SlotEncoder:
         kind, hidden = hidden.dtype, _pad_rows(hidden.reshape(count * length, -1), _TOKEN_STEP)
         if torch.is_grad_enabled():
             forget_casts(layers)
-        if self.attention != "sdpa" and all(map(fits_fused_layer, layers)):
+        norms = (part.LayerNorm for layer in layers for part in (layer.attention.output, layer.output))
+        plain = amendments.keys().isdisjoint(norms)
+        if self.attention != "sdpa" and plain and all(map(fits_fused_layer, layers)):
             frame = Frame.of(attention_mask, self.heads, kind)
             for layer in layers[:-1]:
                 hidden = fused_layer(layer, None, hidden, frame, length)
@@ -73,11 +83,13 @@ class SlotEncoder:
             if self.attention != "sdpa":
                 bias = bias.repeat_interleave(self.heads, 0)[:, None, :]  # [N * heads, 1, L]
             for layer in layers[:-1]:
-                hidden = self._layer(layer, hidden, hidden, bias, length)
-            queries = self._layer(layers[-1], _pad_rows(hidden[at], SLOT_STEP), hidden, bias, wide)
+                hidden = self._layer(layer, hidden, hidden, bias, length, amendments)
+            queries = self._layer(layers[-1], _pad_rows(hidden[at], SLOT_STEP), hidden, bias, wide, amendments)
         return queries[: slots.numel()].view(count, wide, -1)
 
-    def _layer(self, layer: Any, queries: Tensor, hidden: Tensor, bias: Tensor, wide: int) -> Tensor:
+    def _layer(
+        self, layer: Any, queries: Tensor, hidden: Tensor, bias: Tensor, wide: int, amendments: Amendments
+    ) -> Tensor:
         """Run one layer for `queries` `[≥ N * wide, H]`, which attend to `hidden` `[≥ N * L, H]`."""
         own, length = layer.attention.self, bias.shape[-1]
         count = bias.numel() // length // (1 if self.attention == "sdpa" else self.heads)
@@ -97,11 +109,10 @@ class SlotEncoder:
             context = torch.bmm(F.dropout(F.softmax(scores, dim=-1), dropout, training=dropout > 0), v)
         context = context.view(count, self.heads, wide, -1).transpose(1, 2).reshape(count * wide, -1)
         out: Any = layer.attention.output
-        queries = out.LayerNorm(out.dropout(out.dense(_pad_to(context, len(queries)))) + queries)
+        queries = run(out.LayerNorm, out.dropout(out.dense(_pad_to(context, len(queries)))) + queries, amendments)
         out = layer.output
         inner = layer.intermediate.intermediate_act_fn(layer.intermediate.dense(queries))
-        result: Tensor = out.LayerNorm(out.dropout(out.dense(inner)) + queries)
-        return result
+        return run(out.LayerNorm, out.dropout(out.dense(inner)) + queries, amendments)
 
     def _project(self, hidden: Tensor, count: int, length: int, *projections: nn.Linear) -> tuple[Tensor, ...]:
         """Return `hidden` under each projection as `[N * heads, length, head_size]`, in one matrix product."""

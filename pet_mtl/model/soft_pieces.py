@@ -3,14 +3,14 @@
 The compiled pattern has ids beyond the vocabulary in their places; here they are replaced by the embeddings.
 """
 
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pet_mtl.cloze.form import Form
+from pet_mtl.model.amendments import Amendments
 
 
 class SoftPieces(nn.Module):
@@ -39,9 +39,8 @@ class SoftPieces(nn.Module):
         self.pieces = nn.Parameter(table.weight.detach()[drawn].clone())
         self._stand_in = int(mlm.config.pad_token_id == 0)  # any piece but padding, which RoBERTa gives no position
 
-    @contextlib.contextmanager
-    def placed(self, input_ids: Tensor, starts: Tensor) -> Iterator[Tensor]:
-        """Give ids `[N, L]` to run the model on, which reads the learned pieces in their places while entered.
+    def placed(self, input_ids: Tensor, starts: Tensor) -> tuple[Tensor, Amendments]:
+        """Return ids `[N, L]` to run the model on, and what puts the learned pieces in their places.
 
         Args:
             input_ids: `[N, L]` as collated.
@@ -50,14 +49,10 @@ class SoftPieces(nn.Module):
         rows, columns = (input_ids >= self.first).nonzero(as_tuple=True)
         pieces = self.pieces[starts[rows] + input_ids[rows, columns] - self.first]
 
-        def put(module: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+        def put(ids: Tensor, output: Tensor) -> Tensor:
             return output.index_put((rows, columns), pieces.to(output.dtype))
 
-        hook = self._table[0].register_forward_hook(put)
-        try:
-            yield input_ids.masked_fill(input_ids >= self.first, self._stand_in)
-        finally:
-            hook.remove()
+        return input_ids.masked_fill(input_ids >= self.first, self._stand_in), {self._table[0]: put}
 
 
 def soft_ids(form: Form) -> list[int]:

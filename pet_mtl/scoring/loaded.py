@@ -1,13 +1,16 @@
 """A model in memory, ready to score rows."""
 
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from pet_mtl.cloze.collate import collate
-from pet_mtl.cloze.encode import Prompts, encode_suite
+from pet_mtl.cloze.encode import Prompts, encode_forms, encode_suite
+from pet_mtl.cloze.form import Form
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
@@ -30,8 +33,12 @@ from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 
 
 def build_model(mlm: object, prompts: Prompts, suite: Suite, machine: Machine) -> TaskModel:
-    """Put what the suite's method adds on a masked language model."""
-    return build(mlm, prompts.forms, suite, machine.attention.value).to(machine.device)
+    """Put what the suite's method adds on a masked language model, in evaluation mode."""
+    return _build(mlm, prompts.forms, suite, machine)
+
+
+def _build(mlm: object, forms: Sequence[Form], suite: Suite, machine: Machine) -> TaskModel:
+    return build(mlm, forms, suite, machine.attention.value).to(machine.device).eval()
 
 
 def encode_rows(suite: Suite, rows: Mapping[str, Rows], tokenizer: PieceTokenizer) -> Prompts:
@@ -40,7 +47,9 @@ def encode_rows(suite: Suite, rows: Mapping[str, Rows], tokenizer: PieceTokenize
 
 
 class LoadedModel:
-    """A masked language model, its tokenizer, and the tasks of a suite.
+    """A masked language model, its tokenizer, and the tasks of a suite; several threads may score with it at once.
+
+    What it scores with is built once, when it is first needed, in evaluation mode for ever: to train it, build another.
 
     Args:
         folder: a folder or hub name.
@@ -49,7 +58,7 @@ class LoadedModel:
 
     Attributes:
         calibration: applied to the scores of its tasks.
-        parameters: counted with its first model.
+        parameters: counted with its model.
 
     Raises:
         PetMtlError: not a masked language model, or one with fewer positions than the suite's longest prompt.
@@ -63,12 +72,28 @@ class LoadedModel:
         check_length(self.mlm, suite.train.max_length)
         self.calibration: dict[str, Calibration] = {}
         self.parameters: ParameterCounts | None = None
+        self._built: TaskModel | None = None
+        self._building = threading.RLock()
 
-    def model(self, prompts: Prompts) -> TaskModel:
-        """Return the model over the forms of some prompts."""
-        model = build_model(self.mlm, prompts, self.suite, self.machine)
-        self.parameters = model.parameter_counts()
-        return model
+    @cached_property
+    def forms(self) -> tuple[Form, ...]:
+        """The compiled patterns of all tasks."""
+        compile_task, longest = compiler(self.suite.method), self.suite.train.max_length
+        return tuple(form for task in self.suite.tasks.values() for form in compile_task(task, self.tokenizer, longest))
+
+    @property
+    def model(self) -> TaskModel:
+        """The model over `forms`."""
+        if self._built is None:
+            with self._building:
+                if self._built is None:  # another thread may have been first
+                    model = self._build()
+                    self.parameters = model.parameter_counts()
+                    self._built = model
+        return self._built
+
+    def _build(self) -> TaskModel:
+        return _build(self.mlm, self.forms, self.suite, self.machine)
 
     def log_probs(
         self, rows: Mapping[str, Rows], *, throughput: Throughput | None = None, title: str = "scoring"
@@ -85,9 +110,9 @@ class LoadedModel:
         by_pattern: dict[str, FloatArray] | None = None,
     ) -> dict[str, FloatArray]:
         """Return `log_probs` without calibration; see `score_prompts` for `by_pattern`."""
-        prompts = encode_rows(self.suite, rows, self.tokenizer)
+        prompts = encode_forms(self.forms, rows, self.tokenizer, self.suite.train.max_length)
         return score_prompts(
-            self.model(prompts),
+            self.model,
             prompts,
             self.machine,
             self.tokenizer,
@@ -101,22 +126,21 @@ class LoadedCheckpoint(LoadedModel):
     """A checkpoint's model, tokenizer and suite.
 
     Args:
-        folder: the checkpoint.
+        checkpoint: its folder, or what `read_checkpoint` found there, which is not hashed again.
         verbalizers: other label words for some tasks, by task; a stored calibration does not hold for them.
 
     Raises:
         PetMtlError: see `read_checkpoint`; a verbalizer for an unknown task or with other labels than the task's.
     """
 
-    def __init__(self, folder: Path, verbalizers: Mapping[str, Path] = {}) -> None:
-        self.folder = folder
-        self.checkpoint = read_checkpoint(folder)
-        super().__init__(str(folder), with_verbalizers(self.checkpoint.suite, verbalizers))
+    def __init__(self, checkpoint: Path | Checkpoint, verbalizers: Mapping[str, Path] = {}) -> None:
+        self.checkpoint = checkpoint if isinstance(checkpoint, Checkpoint) else read_checkpoint(checkpoint)
+        self.folder = self.checkpoint.folder
+        super().__init__(str(self.folder), with_verbalizers(self.checkpoint.suite, verbalizers))
         self.calibration = valid_calibration(self.checkpoint, self.suite)
 
-    def model(self, prompts: Prompts) -> TaskModel:
-        """Return the checkpoint's model over the forms of some prompts."""
-        model = super().model(prompts)
+    def _build(self) -> TaskModel:
+        model = super()._build()
         load_own_weights(self.folder, model, self.mlm)
         return model
 
@@ -217,7 +241,8 @@ def top_pieces(
     plan = BatchPlan(np.array([item]), round_up(int(prompts.lengths[item])), len(variants))
     batch = collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id).to(machine.device)
     row = batch.groups[0].prompts[length]
-    model.eval()
+    if model.training:
+        model.eval()
     with torch.inference_mode(), machine.autocast():
         head = model.backbone.head
         states = model.states(batch)[row, :length]

@@ -30,7 +30,7 @@ class Prediction:
 
 
 class Predictor:
-    """Predict labels with a checkpoint.
+    """Predict labels with a checkpoint; several threads may ask one predictor at once.
 
     Args:
         folder: a checkpoint folder.
@@ -41,6 +41,7 @@ class Predictor:
 
     def __init__(self, folder: Path) -> None:
         self._loaded = LoadedCheckpoint(folder)
+        _ = self._loaded.model  # built now, not in the time of the first rows
 
     @property
     def tasks(self) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from pet_mtl.scoring.patterns import PatternScores, score_patterns
 from pet_mtl.scoring.scorer import FloatArray
 from pet_mtl.spec.suite import Suite
 from pet_mtl.spec.task import CalibrationChoice
-from pet_mtl.storage.checkpoint import read_checkpoint
+from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.pretrained import resolve_model
 
 
@@ -105,7 +105,7 @@ def score_checkpoints(
     skip_bad_rows: int = 0,
     strict: bool = False,
     calibration: CalibrationChoice | None = None,
-    load: Callable[[Path, Mapping[str, Path]], LoadedModel] = LoadedCheckpoint,
+    load: Callable[[Checkpoint, Mapping[str, Path]], LoadedModel] = LoadedCheckpoint,
 ) -> list[CheckpointScore]:
     """Score checkpoints on the same rows; all of them and their rows are checked before the first is scored.
 
@@ -116,7 +116,7 @@ def score_checkpoints(
         skip_bad_rows: bad rows that each source may have.
         strict: refuse rows that a checkpoint was trained on.
         calibration: for all tasks, instead of the one that each checkpoint stores.
-        load: what scores a checkpoint's rows; gets its folder and the other label words.
+        load: what scores a checkpoint's rows; gets what was read of it and the other label words.
 
     Raises:
         PetMtlError: a checkpoint, a file or a row is not right; with the problems of all checkpoints, each once.
@@ -131,12 +131,16 @@ def score_checkpoints(
                 suite = suite.model_copy(update={"base": str(data_root.resolve())})
             rows = _rows(suite, data, skip_bad_rows)
             guard_rows(folder, rows, strict=strict)
-            work[folder] = rows, plan_for_checkpoint(checkpoint, suite, rows, calibration, skip_bad_rows)
+            work[folder] = checkpoint, rows, plan_for_checkpoint(checkpoint, suite, rows, calibration, skip_bad_rows)
         except PetMtlError as error:
             problems |= dict.fromkeys(error.problems)
     if problems:
         raise PetMtlError(list(problems))
-    return [_score(str(folder), load(folder, verbalizers), *work[folder]) for folder in folders]
+    scores = []
+    for folder in folders:
+        checkpoint, rows, plan = work[folder]
+        scores.append(_score(str(folder), load(checkpoint, verbalizers), rows, plan))
+    return scores
 
 
 def score_models(

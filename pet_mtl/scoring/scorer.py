@@ -43,7 +43,8 @@ def score_items(
         the columns beyond a task's own labels are NaN.
     """
     was_training = model.training
-    model.eval()
+    if was_training:  # a model that is never trained is read by several threads, and no mode of it is touched
+        model.eval()
     most = max(form.words.num_labels for form in prompts.forms)
     out = np.full((len(prompts), most), np.nan, dtype=np.float32)
     for number, plan in enumerate(plans):
@@ -59,7 +60,8 @@ def score_items(
             throughput.tokens += batch.tokens
             throughput.seconds += time.perf_counter() - start
         on_batch(len(plan.items))
-    model.train(was_training)
+    if was_training:
+        model.train()
     return out
 
 

@@ -60,7 +60,7 @@ def word_priors(
         forms.append(Form(task.name, index, LabelWords(pieces, tuple(range(len(texts))), len(texts)), parts))
     prompts = encode_forms(forms, {task.name: rows}, tokenizer, max_length)
     model = ClozeModel(Backbone(mlm, machine.attention.value), [form.words for form in forms], ["mean"] * len(forms))
-    log_probs = score_items(model.to(machine.device), prompts, score_plans(prompts), machine, tokenizer)
+    log_probs = score_items(model.to(machine.device).eval(), prompts, score_plans(prompts), machine, tokenizer)
     priors: npt.NDArray[np.float64] = np.exp(log_probs.astype(np.float64)).mean(0)
     return priors
 

@@ -13,7 +13,7 @@ from pet_mtl.resources import bundled_pattern_file
 from pet_mtl.scoring.learned_parts import refuse_learned_parts, without_learned_parts
 from pet_mtl.scoring.loaded import valid_calibration, with_verbalizers
 from pet_mtl.spec.suite import Suite, load_suite
-from pet_mtl.storage.checkpoint import MANIFEST, read_checkpoint
+from pet_mtl.storage.checkpoint import MANIFEST, Checkpoint, read_checkpoint
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, suite_model
 from pet_mtl.verbalize.states import Model
 
@@ -54,6 +54,7 @@ def load(
     Raises:
         PetMtlError: the pattern file, a verbalizer or the model is not right.
     """
+    checkpoint: Checkpoint | None = None
     if patterns is None and model is not None and _is_checkpoint(Path(model)):
         folder = model
         checkpoint = read_checkpoint(Path(folder))
@@ -67,33 +68,29 @@ def load(
         suite = load_suite(file, data_root=data_root, model=model, verbalizers=verbalizers)
         folder = model if model and _is_checkpoint(Path(model)) else suite_model(suite)
         if _is_checkpoint(Path(folder)):
-            read_checkpoint(Path(folder))
+            checkpoint = read_checkpoint(Path(folder))
         choices = {name: task.calibration for name, task in suite.tasks.items()}
         methods = {
             name: "prior" if choice == "auto" else choice for name, choice in choices.items() if choice != "none"
         }
         stored = {}
-    if suite.method.name != "pet" or (_is_checkpoint(Path(folder)) and _method(Path(folder)) != "pet"):
+    if suite.method.name != "pet" or (checkpoint is not None and checkpoint.suite.method.name != "pet"):
         raise PetMtlError(
             "this was trained with another method than `pet`: it scores no label words, or not by them alone",
             where=folder,
             hint="try label words with a checkpoint of `--method pet`, or with a backbone",
         )
-    zero_shot = not _is_checkpoint(Path(folder))
-    if zero_shot:
+    zero_shot = checkpoint is None
+    if checkpoint is None:
         suite = without_learned_parts(suite)
     else:
-        for each in (suite, read_checkpoint(Path(folder)).suite):
+        for each in (suite, checkpoint.suite):
             refuse_learned_parts(each, folder, "try label words with a backbone, or with a checkpoint without them")
     machine = Machine.choose(suite.train.precision, suite.train.attention)
     tokenizer = PieceTokenizer(load_tokenizer(folder))
     mlm = load_masked_lm(folder, attention=machine.attention.value)
     check_length(mlm, suite.train.max_length)
     return Loaded(model or suite.model, suite, Model.of(mlm, tokenizer, machine), zero_shot, methods, stored)
-
-
-def _method(folder: Path) -> str:
-    return read_checkpoint(folder).suite.method.name
 
 
 def _is_checkpoint(folder: Path) -> bool:

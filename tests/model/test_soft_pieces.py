@@ -90,8 +90,8 @@ def test_roberta_counts_positions_over_learned_pieces(prompts: Prompts, word_pie
     _, parts = build(prompts, word_pieces, "roberta")
     assert parts.soft is not None
     ids = torch.tensor([[5, word_pieces.vocab_size, 6]])
-    with parts.soft.placed(ids, torch.tensor([0])) as clean:
-        assert clean.tolist() == [[5, 0, 6]]
+    clean, _ = parts.soft.placed(ids, torch.tensor([0]))
+    assert clean.tolist() == [[5, 0, 6]]
 
 
 def test_pieces_start_as_pieces_of_the_vocabulary_and_alone_get_their_gradient(

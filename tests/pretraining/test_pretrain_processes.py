@@ -18,11 +18,12 @@ SCRIPT = textwrap.dedent(
     import json, os, sys
     from pathlib import Path
     import torch
-    from pet_mtl import atomic
+    from pet_mtl import atomic, console
     from pet_mtl.pretraining.request import PretrainRequest
     from pet_mtl.pretraining.run import pretrain
 
     torch.set_num_threads(1)
+    console.show()
     written = []
     fsync = os.fsync
     def noted(number):

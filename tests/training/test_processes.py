@@ -18,10 +18,12 @@ SCRIPT = textwrap.dedent(
     import json, sys
     from pathlib import Path
     import torch
+    from pet_mtl import console
     from pet_mtl.spec.suite import load_suite
     from pet_mtl.training.run import train
 
     torch.set_num_threads(1)
+    console.show()
     told = []
     for file, out, resume, overrides in json.loads(sys.argv[1]):
         told.append(train(load_suite(Path(file), overrides=overrides), Path(out), resume=resume).to_json())

@@ -11,10 +11,9 @@ that is trained.
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-import torch
-
 from pet_mtl.cloze.encode import CompileTask
 from pet_mtl.cloze.form import Form
+from pet_mtl.model.drawing import drawn_by
 from pet_mtl.model.methods import cln, heads, pet
 from pet_mtl.model.task_model import TaskModel
 from pet_mtl.spec.method import Method
@@ -40,6 +39,5 @@ def build(mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> Task
     Raises:
         PetMtlError: the method's options do not fit the model.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(suite.train.seed)
+    with drawn_by(suite.train.seed):
         return _FILES[suite.method.name].build(mlm, forms, suite, attention)

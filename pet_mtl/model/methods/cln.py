@@ -11,6 +11,7 @@ from pet_mtl.cloze.encode import CompileTask
 from pet_mtl.cloze.form import Form, compile_forms
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.model.amendments import Amendments
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.conditional_norm import ConditionalNorms
@@ -77,14 +78,15 @@ class ConditionalModel(ClozeModel):
         self.task_of_form = tuple(task_of_form)
         self.own = _Own(nn.Embedding(tasks, size), ConditionalNorms(backbone, size), parts)
 
-    def states(self, batch: Batch) -> Tensor:
+    def _amended(self, batch: Batch) -> tuple[Tensor, Amendments]:
+        input_ids, amendments = super()._amended(batch)
         tasks = torch.zeros(len(batch.input_ids), dtype=torch.long, device=batch.input_ids.device)
         for group in batch.groups:
             for rows in group.prompts.values():
                 tasks[rows] = self.task_of_form[group.form]
         length, slots = batch.input_ids.shape[1], batch.slots.shape[1]
-        with self.own.norms.conditioned(self.own.tasks.weight, tasks, length, slots):
-            return super().states(batch)
+        norms: Amendments = self.own.norms.conditioned(self.own.tasks.weight, tasks, length, slots)
+        return input_ids, {**amendments, **norms}
 
     def task_parameters(self) -> int:
         return super().task_parameters() + self.own.tasks.weight.numel()

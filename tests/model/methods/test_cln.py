@@ -102,10 +102,8 @@ def test_many_slots_and_short_rows_are_told_apart() -> None:
         for weight in norms.weights:
             weight.copy_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)) * 0.2)
         plain = backbone(ids, mask, slots)
-        with norms.conditioned(conditions, rows, 8, 7):
-            mixed = backbone(ids, mask, slots)
-        with norms.conditioned(conditions, torch.ones_like(rows), 8, 7):
-            ones = backbone(ids, mask, slots)
+        mixed = backbone(ids, mask, slots, norms.conditioned(conditions, rows, 8, 7))
+        ones = backbone(ids, mask, slots, norms.conditioned(conditions, torch.ones_like(rows), 8, 7))
         torch.testing.assert_close(mixed[0::2], plain[0::2], rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(mixed[1::2], ones[1::2], rtol=1e-5, atol=1e-5)
         assert torch.equal(backbone(ids, mask, slots), plain)  # the backbone is left as it was
