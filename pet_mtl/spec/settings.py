@@ -53,7 +53,9 @@ class TrainSettings(_Settings):
         default=0.0, ge=0, le=2, description="τ: while training, τ log(share of the label's rows) is added to its score"
     )
     adversarial: float = Field(
-        default=0.0, ge=0, description="how far the word embeddings are moved against the model in a second pass (FGM)"
+        default=0.0,
+        ge=0,
+        description="how far each row's words are moved against the model in a second pass (FGM)",
     )
     label_share: float | Literal["annealed"] = Field(
         default="annealed", description="with teachers, share of the labels in the target; annealed: from 0 up to 1"

@@ -24,7 +24,7 @@ from pet_mtl.data.sampling import Schedule, split_by_group, split_step
 from pet_mtl.errors import RunError
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
-from pet_mtl.objectives.adversarial import perturbed, word_embeddings
+from pet_mtl.objectives.adversarial import Lookups, word_tables
 from pet_mtl.objectives.distillation import label_share, teacher_loss
 from pet_mtl.objectives.label_loss import label_loss
 from pet_mtl.objectives.logit_adjustment import adjustments
@@ -97,7 +97,7 @@ class Loop:
         self.evaluation_steps = {*(range(0, self.total, every) if every else ends), self.total}
         labels = {form.task: form.words.num_labels for form in prompts.forms if form.task in schedule.draws}
         self.weighting = build_weighting(settings.weighting, labels, progress.weighting)
-        self._words = word_embeddings(model, tokenizer.vocab_size) if settings.adversarial else []
+        self._lookups = Lookups(word_tables(model, tokenizer.vocab_size)) if settings.adversarial else None
         self._gradients: TaskGradients | None = None
         if settings.surgery != "none" or self.weighting.wants == "gradients":
             self._gradients = TaskGradients(model, accelerator, settings.surgery, settings.seed)
@@ -151,11 +151,11 @@ class Loop:
         self.model.train()
         tokens, norms = 0, dict[str, float]()
         if gradients is None:
-            tokens = self._passes(plan, settings.batch_tokens, len(plan.items), now)
+            tokens = self._backward(plan, settings.batch_tokens, len(plan.items), now)
         else:
             for task, of_task in self._by_task(plan).items():
                 room = int(self.prompts.variants[of_task.items].sum()) * plan.length
-                tokens += self._passes(of_task, room, len(plan.items), now)
+                tokens += self._backward(of_task, room, len(plan.items), now)
                 gradients.take(task)
                 clear_gradients(self.optimizer, self._sparse)
             norms, conflicts = gradients.put(self.progress.step)
@@ -188,17 +188,6 @@ class Loop:
         of_form = np.array([tasks.index(form.task) if form.task in tasks else -1 for form in self.prompts.forms])
         return {tasks[n]: part for n, part in split_by_group(plan, of_form[self.prompts.form[plan.items]]).items()}
 
-    def _passes(self, plan: BatchPlan, room: int, rows: int, window: _Window) -> int:
-        """Do `_backward`, and with `adversarial` once more with the word embeddings moved against the model."""
-        tokens = self._backward(plan, room, rows, window)
-        if self.settings.adversarial:
-            gradients = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in self._words]
-            if self._gradients is not None and self.accelerator.num_processes > 1:  # not exchanged yet
-                gradients = [self.accelerator.reduce(gradient, "mean") for gradient in gradients]
-            with perturbed(self._words, gradients, self.settings.adversarial):
-                self._backward(plan, room, rows, _Window())
-        return tokens
-
     def _backward(self, plan: BatchPlan, room: int, rows: int, window: _Window) -> int:
         """Add the gradients of a step or a part of it, cut into pieces, and return its tokens on this process.
 
@@ -219,13 +208,24 @@ class Loop:
         for number, (piece, weight) in enumerate(zip(own, weights, strict=True)):
             batch = collate(self.prompts, piece, mask_id=self.tokenizer.mask_id, pad_id=self.tokenizer.pad_id)
             batch = batch.to(self.machine.device)
-            exchanges = self._gradients is None and number + 1 == most
-            with contextlib.nullcontext() if exchanges else accelerator.no_sync(self.wrapped):
-                loss = self._loss(batch, weight, window) * (world / rows)
-                accelerator.backward(loss)
+            last = self._gradients is None and number + 1 == most
+            scale = world / rows
+            if self._lookups is None:
+                self._pass(batch, weight, scale, window, exchanges=last)
+            else:  # once more with each row's words moved against the model
+                with self._lookups.watched():
+                    self._pass(batch, weight, scale, window, exchanges=False)
+                with self._lookups.moved(self.settings.adversarial):
+                    self._pass(batch, weight, scale, _Window(), exchanges=last)
             if weight:
                 tokens += batch.tokens
         return tokens
+
+    def _pass(self, batch: Batch, weight: float, scale: float, window: _Window, *, exchanges: bool) -> None:
+        """Add the gradient of a piece; processes exchange theirs with the last one."""
+        with contextlib.nullcontext() if exchanges else self.accelerator.no_sync(self.wrapped):
+            loss = self._loss(batch, weight, window) * scale
+            self.accelerator.backward(loss)
 
     def _loss(self, batch: Batch, weight: float, window: _Window) -> Tensor:
         with self.machine.autocast():
