@@ -127,6 +127,7 @@ class Loop:
     def step(self) -> int:
         """Do one optimizer step and return its rows."""
         self._epoch, plan = next(self._plans)
+        self.weighting.begin(self._epoch)
         self._factor = self._step(plan, self._window)
         return len(plan.items)
 
@@ -156,7 +157,7 @@ class Loop:
             for task, of_task in self._by_task(plan).items():
                 room = int(self.prompts.variants[of_task.items].sum()) * plan.length
                 tokens += self._backward(of_task, room, len(plan.items), now)
-                gradients.take(task)
+                gradients.take(task, len(of_task.items))
                 clear_gradients(self.optimizer, self._sparse)
             norms, conflicts = gradients.put(self.progress.step)
             if conflicts is not None:

@@ -201,7 +201,7 @@ def test_with_surgery_each_task_is_moved_its_own_way(
     common: dict[str, object] = {"max_steps": 1, "clip_norm": None, "batch_tokens": 600, "adversarial": 0.5}
     tasks = ("colour", "mood", "pair")
     alone = [one_step(make_suite(**common, weighting={name: float(name == task) for name in tasks})) for task in tasks]
-    monkeypatch.setattr("pet_mtl.training.task_gradients.factors", lambda _, products, __: np.ones(len(products)))
+    monkeypatch.setattr("pet_mtl.training.task_gradients.factors", lambda _, products, *__: np.ones(len(products)))
     found = one_step(make_suite(**common, surgery="pcgrad"))
     for name, gradient in found.items():
         wanted = sum(of_task[name] for of_task in alone)
