@@ -25,13 +25,11 @@ from pet_mtl.errors import RunError
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
 from pet_mtl.objectives.adversarial import Lookups, word_tables
-from pet_mtl.objectives.distillation import label_share, teacher_loss
-from pet_mtl.objectives.label_loss import label_loss
-from pet_mtl.objectives.logit_adjustment import adjustments
 from pet_mtl.objectives.weighting import TaskStep, build_weighting
 from pet_mtl.scoring.scorer import FloatArray, Throughput
 from pet_mtl.spec.settings import TrainSettings
 from pet_mtl.training.optim import build_optimizer, clear_gradients, rate_factor, set_rates
+from pet_mtl.training.row_loss import RowLoss
 from pet_mtl.training.state import Progress
 from pet_mtl.training.steps import run_steps
 from pet_mtl.training.task_gradients import TaskGradients
@@ -47,11 +45,17 @@ class _Window:
     loss: dict[str, Tensor] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     conflicts: list[float] = field(default_factory=list)  # share of the pairs of tasks, by step
+    terms: dict[str, Tensor] = field(default_factory=dict)  # [2] sum and rows of each loss term
 
     def add(self, task: str, loss: Tensor, rows: int) -> None:
         """Add a loss summed over rows."""
         self.loss[task] = self.loss.get(task, torch.zeros_like(loss)) + loss
         self.rows[task] += rows
+
+    def add_terms(self, terms: Mapping[str, Tensor]) -> None:
+        """Add each loss term's sum and rows."""
+        for name, both in terms.items():
+            self.terms[name] = self.terms[name] + both if name in self.terms else both
 
 
 class Loop:
@@ -81,7 +85,6 @@ class Loop:
         progress: Progress,
         taught: Mapping[str, FloatArray] = {},
     ) -> None:
-        self.taught = taught
         self.model, self.prompts, self.schedule, self.settings = model, prompts, schedule, settings
         self.machine, self.accelerator, self.tokenizer, self.progress = machine, accelerator, tokenizer, progress
         self.wrapped = accelerator.prepare(model) if accelerator.num_processes > 1 else model
@@ -89,7 +92,7 @@ class Loop:
         alone_on_cpu = accelerator.num_processes == 1 and machine.device.type == "cpu"
         self._sparse = model.use_sparse_lookups() if alone_on_cpu else None
         clear_gradients(self.optimizer, self._sparse)
-        self._adjustments = adjustments(prompts, settings.logit_adjustment, machine.device)
+        self._row_loss = RowLoss(prompts, settings, machine.device, taught)
         self.throughput = Throughput()
         ends = schedule.ends(settings.epochs, settings.max_steps)
         self.total = ends[-1]
@@ -174,6 +177,7 @@ class Loop:
             self._weigh(now, norms, len(plan.items))
         for task, loss in now.loss.items():
             window.add(task, loss, now.rows[task])
+        window.add_terms(now.terms)
         return factor
 
     def _weigh(self, now: _Window, norms: Mapping[str, float], rows: int) -> None:
@@ -198,7 +202,7 @@ class Loop:
         """
         accelerator = self.accelerator
         world, rank = accelerator.num_processes, accelerator.process_index
-        parts = max(self.settings.accumulate, self.machine.pieces(room // world))
+        parts = max(self.settings.accumulate, self.machine.pieces(room * self._row_loss.passes // world))
         pieces = split_step(plan, parts * world)
         own = pieces[rank::world]
         # Every process must take part in every exchange: one without a piece computes the first with weight 0.
@@ -231,19 +235,15 @@ class Loop:
     def _loss(self, batch: Batch, weight: float, window: _Window) -> Tensor:
         with self.machine.autocast():
             scores = self.wrapped(batch)
+            again = self.wrapped(batch) if self._row_loss.passes == 2 else [None] * len(scores)
         total, by_task = torch.zeros((), device=self.machine.device), self.weighting.weights()
-        for group, of_group in zip(batch.groups, scores, strict=True):
-            task, adjusted = self.prompts.forms[group.form].task, of_group + self._adjustments[group.form]
-            loss = label_loss(adjusted, group.labels, self.settings.label_smoothing)
-            if task in self.taught:
-                rows = self.prompts.row[batch.items[group.items.cpu().numpy()]]
-                probs = torch.from_numpy(self.taught[task][rows]).to(self.machine.device)
-                share = label_share(self.settings.label_share, self.progress.step, self.total)
-                of_teacher = torch.where(group.labels < 0, 1.0, 1.0 - share)  # all of a row without label
-                loss = share * loss + teacher_loss(adjusted, probs, of_teacher)
-            total = total + weight * by_task[task] * loss
+        for group, of_group, second in zip(batch.groups, scores, again, strict=True):
+            task = self.prompts.forms[group.form].task
+            loss = self._row_loss(batch, group, of_group, second, self.progress.step, self.total)
+            total = total + weight * by_task[task] * loss.total
             if weight:
-                window.add(task, loss.detach(), len(group.labels))
+                window.add(task, loss.total.detach(), len(group.labels))
+                window.add_terms(loss.terms)
         return total
 
     def record(self, *, whole: bool) -> dict[str, Any]:
@@ -261,6 +261,7 @@ class Loop:
             "rows": self.progress.rows,
             "seconds": round(self.progress.seconds, 3),
             **self._multi_task_record(window),
+            **self._terms_record(window),
         }
 
     def _multi_task_record(self, window: _Window) -> dict[str, Any]:
@@ -271,6 +272,17 @@ class Loop:
         if window.conflicts:
             record["conflicts"] = round(float(np.mean(window.conflicts)), 3)
         return record
+
+    def _terms_record(self, window: _Window) -> dict[str, Any]:
+        """Return what a log line says of the loss terms: the mean of each over all processes' rows."""
+        if not self._row_loss.names:
+            return {}
+        none = torch.zeros(2, device=self.machine.device)
+        both = torch.stack([window.terms.get(name, none).double() for name in self._row_loss.names])
+        if self.accelerator.num_processes > 1:
+            both = self.accelerator.reduce(both)
+        sums = zip(self._row_loss.names, both.tolist(), strict=True)
+        return {"terms": {name: round(total / rows, 5) for name, (total, rows) in sums if rows}}
 
     def _summed(self, window: _Window) -> dict[str, tuple[float, int]]:
         """Return loss and rows of all processes by task, for tasks that have rows."""

@@ -39,15 +39,14 @@ def test_each_sequence_is_moved_along_the_gradient_of_its_inputs_alone() -> None
 
 
 def test_tied_output_rows_count_for_nothing() -> None:
-    """The largest part of the table's gradient is that of the output layer: neither direction nor size depend on it."""
+    """The table has a gradient from the output layer too: neither direction nor size of the move depend on it."""
     model, ids = Tied(), torch.tensor([[1, 2]])
     lookups = Lookups(word_tables(model, 50))
     before = model.words.weight.detach().clone()
     with lookups.watched():
         nn.functional.cross_entropy(model(ids), torch.tensor([7])).backward()
     assert model.words.weight.grad is not None
-    of_output = model.words.weight.grad[3:].norm()
-    assert of_output > model.words.weight.grad[1:3].norm()
+    assert model.words.weight.grad[3:].norm() > 0.01
     seen: list[Tensor] = []
     with lookups.moved(1.0):
         model.words.register_forward_hook(lambda _module, _inputs, output: seen.append(output.detach()))
