@@ -21,14 +21,14 @@ from pet_mtl.cloze.collate import Batch, collate
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.sampling import Schedule, split_by_group, split_step
-from pet_mtl.errors import RunError
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
 from pet_mtl.objectives.adversarial import Lookups, word_tables
 from pet_mtl.objectives.weighting import TaskStep, build_weighting
 from pet_mtl.scoring.scorer import FloatArray, Throughput
 from pet_mtl.spec.settings import TrainSettings
-from pet_mtl.training.optim import build_optimizer, clear_gradients, rate_factor, set_rates
+from pet_mtl.training.optim import build_optimizer, rate_factor
+from pet_mtl.training.optimizer_step import OptimizerStep, step_seed
 from pet_mtl.training.row_loss import RowLoss
 from pet_mtl.training.state import Progress
 from pet_mtl.training.steps import run_steps
@@ -36,6 +36,7 @@ from pet_mtl.training.task_gradients import TaskGradients
 
 LOG_EVERY = 10  # steps
 SAVE_EVERY = 300.0  # seconds: what a killed run loses at most
+_HINT = "lower `train.learning_rate` or set `train.precision: fp32`; the last saved state is unharmed"
 
 
 @dataclass
@@ -90,8 +91,8 @@ class Loop:
         self.wrapped = accelerator.prepare(model) if accelerator.num_processes > 1 else model
         self.optimizer = build_optimizer(settings, model)
         alone_on_cpu = accelerator.num_processes == 1 and machine.device.type == "cpu"
-        self._sparse = model.use_sparse_lookups() if alone_on_cpu else None
-        clear_gradients(self.optimizer, self._sparse)
+        sparse = model.use_sparse_lookups() if alone_on_cpu else None
+        self._frame = OptimizerStep(model, self.optimizer, machine, clip_norm=settings.clip_norm, sparse=sparse)
         self._row_loss = RowLoss(prompts, settings, machine.device, taught)
         self.throughput = Throughput()
         ends = schedule.ends(settings.epochs, settings.max_steps)
@@ -148,11 +149,8 @@ class Loop:
         """Do one optimizer step and return the learning rate's factor."""
         settings, gradients, now = self.settings, self._gradients, _Window()
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        # Dropout becomes a function of the step, so a resumed run needs no random state.
-        torch.manual_seed((settings.seed * 1_000_003 + self.progress.step) * 1_000 + rank)
         factor = rate_factor(self.progress.step, self.total, settings.warmup)
-        set_rates(self.optimizer, factor)
-        self.model.train()
+        self._frame.begin(factor, step_seed(settings.seed, self.progress.step, rank))
         tokens, norms = 0, dict[str, float]()
         if gradients is None:
             tokens = self._backward(plan, settings.batch_tokens, len(plan.items), now)
@@ -161,7 +159,7 @@ class Loop:
                 room = int(self.prompts.variants[of_task.items].sum()) * plan.length
                 tokens += self._backward(of_task, room, len(plan.items), now)
                 gradients.take(task, len(of_task.items))
-                clear_gradients(self.optimizer, self._sparse)
+                self._frame.clear()
             norms, conflicts = gradients.put(self.progress.step)
             if conflicts is not None:
                 window.conflicts.append(conflicts)
@@ -169,10 +167,7 @@ class Loop:
             tokens = int(self.accelerator.reduce(torch.tensor(tokens, device=self.machine.device)))
         self.progress.tokens += tokens
         self.model.add_penalty_gradient()
-        if settings.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm)
-        self.optimizer.step()
-        clear_gradients(self.optimizer, self._sparse)
+        self._frame.end()
         if self.weighting.wants != "nothing":
             self._weigh(now, norms, len(plan.items))
         for task, loss in now.loss.items():
@@ -233,7 +228,7 @@ class Loop:
             self.accelerator.backward(loss)
 
     def _loss(self, batch: Batch, weight: float, window: _Window) -> Tensor:
-        with self.machine.autocast():
+        with self._frame.autocast():
             scores = self.wrapped(batch)
             again = self.wrapped(batch) if self._row_loss.passes == 2 else [None] * len(scores)
         total, by_task = torch.zeros((), device=self.machine.device), self.weighting.weights()
@@ -250,9 +245,8 @@ class Loop:
         """Return a log line over the steps since the last one, the losses averaged over all processes' rows."""
         window, self._window = self._window, _Window()
         summed = self._summed(window)
-        self._require_numbers(torch.tensor([loss for loss, _ in summed.values()]))
-        if whole:
-            self._require_numbers(torch.nn.utils.get_total_norm(self.model.parameters()))
+        losses = torch.tensor([loss for loss, _ in summed.values()])
+        self._frame.require_numbers(losses, step=self.progress.step, whole=whole, hint=_HINT)
         return {
             "step": self.progress.step,
             "epoch": self._epoch,
@@ -293,14 +287,6 @@ class Loop:
             sums, rows = self.accelerator.reduce(sums), self.accelerator.reduce(rows)
         both = zip(tasks, sums.tolist(), rows.tolist(), strict=True)
         return {task: (loss, int(count)) for task, loss, count in both if count}
-
-    def _require_numbers(self, values: Tensor) -> None:
-        """Stop before a state that is no number is evaluated and saved."""
-        if not bool(values.isfinite().all()):
-            raise RunError(
-                f"the loss is not a number any more (step {self.progress.step})",
-                hint="lower `train.learning_rate` or set `train.precision: fp32`; the last saved state is unharmed",
-            )
 
     def anyone(self, flag: bool) -> bool:
         """Return whether any process says yes, so that all do the same."""
