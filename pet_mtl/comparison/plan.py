@@ -15,9 +15,15 @@ from pet_mtl.spec.validation import found, name_hint
 RATE = "train.learning_rate"
 # what a method may have of its own beside `method.` keys: nothing that changes rows, budget or what is chosen
 OWN = {RATE, "train.layer_decay", "train.dropout", "train.label_smoothing", "train.logit_adjustment"}
-OWN |= {"train.adversarial", "train.weighting", "train.surgery"}
+OWN |= {"train.adversarial", "train.losses", "train.weighting", "train.surgery"}
 # OpenPrompt trains what `pet` trains, in full precision; its steps have one task each, so there is nothing to weigh
-_OF_OPENPROMPT = ("train.precision=fp32", "train.weighting=none", "train.surgery=none", "train.adversarial=0")
+_OF_OPENPROMPT = (
+    "train.precision=fp32",
+    "train.weighting=none",
+    "train.surgery=none",
+    "train.adversarial=0",
+    "train.losses={}",
+)
 EVALUATIONS = 4  # of a few-shot run: an epoch is a step or two
 
 

@@ -20,7 +20,6 @@ from pet_mtl.compat.openprompt import BATCH_ROWS, OpenPromptModel, live_prompt
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
-from pet_mtl.errors import RunError
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.calibration import apply_calibrations
 from pet_mtl.objectives.label_loss import label_loss
@@ -30,7 +29,8 @@ from pet_mtl.scoring.score import score_calibrated, score_rows
 from pet_mtl.scoring.scorer import FloatArray
 from pet_mtl.spec.suite import Suite
 from pet_mtl.stepping.interrupt import Interrupted
-from pet_mtl.stepping.optim import build_optimizer, rate_factor, set_rates
+from pet_mtl.stepping.optim import build_optimizer, rate_factor
+from pet_mtl.stepping.optimizer_step import OptimizerStep, step_seed
 from pet_mtl.stepping.steps import run_steps
 from pet_mtl.storage.outputs import RunFolder
 from pet_mtl.storage.pretrained import suite_model
@@ -67,7 +67,8 @@ class _Loop:
         self.progress, self.throughput = Progress(), Throughput()
         self.live = [live_prompt(loaded, form.task, form.pattern) for form in prompts.forms]
         self.adjustments = adjustments(prompts, settings.logit_adjustment, loaded.machine.device)
-        self.optimizer = build_optimizer(settings, loaded.mlm)
+        optimizer = build_optimizer(settings, loaded.mlm)
+        self._frame = OptimizerStep(loaded.mlm, optimizer, loaded.machine, clip_norm=settings.clip_norm)
         schedule = OneTaskSchedule(
             prompts,
             temperature=loaded.suite.sampling.temperature,
@@ -82,8 +83,9 @@ class _Loop:
 
     def step(self) -> int:
         settings, progress = self.settings, self.progress
-        torch.manual_seed(settings.seed * 1_000_003 + progress.step)
-        set_rates(self.optimizer, rate_factor(progress.step, self.total, settings.warmup))
+        self._frame.begin(
+            rate_factor(progress.step, self.total, settings.warmup), step_seed(settings.seed, progress.step)
+        )
         self._epoch, plan = next(self._plans)
         form = self.prompts.form[plan.items[0]]
         task, live = self.prompts.forms[form].task, self.live[form]
@@ -92,28 +94,21 @@ class _Loop:
         for start in range(0, len(plan.items), BATCH_ROWS):
             part = self.rows[task].take(self.prompts.row[plan.items[start : start + BATCH_ROWS]])
             batch = live.batch(live.examples(part)).to(self.loaded.machine.device)
-            with self.loaded.machine.autocast():
+            with self._frame.autocast():
                 scores = live.model(batch).float() + self.adjustments[form]
             loss = label_loss(scores, batch["label"], settings.label_smoothing) / len(plan.items)
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
             progress.tokens += int(batch["attention_mask"].sum())
-        if settings.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.loaded.mlm.parameters(), settings.clip_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
+        self._frame.end()
         self._losses.setdefault(task, []).append(total)
         return len(plan.items)
 
     def record(self, *, whole: bool) -> dict[str, Any]:
         losses, self._losses = self._losses, {}
         numbers = [loss for of_task in losses.values() for loss in of_task]
-        if whole:
-            numbers.append(float(torch.nn.utils.get_total_norm(self.loaded.mlm.parameters())))
-        if not np.isfinite(numbers).all():
-            raise RunError(
-                f"the loss is not a number any more (step {self.progress.step})", hint="lower `train.learning_rate`"
-            )
+        hint = "lower `train.learning_rate`"
+        self._frame.require_numbers(torch.tensor(numbers), step=self.progress.step, whole=whole, hint=hint)
         mean = {task: round(float(np.mean(of_task)), 5) for task, of_task in losses.items()}
         return {"step": self.progress.step, "epoch": self._epoch, "loss": mean, "rows": self.progress.rows}
 

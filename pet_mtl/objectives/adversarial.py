@@ -1,41 +1,81 @@
-"""Adversarial training on the word embeddings (FGM, Miyato et al. 2017)."""
+"""Adversarial training on the word embeddings that a model looks up (FGM, Miyato et al. 2017)."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 
-def word_embeddings(model: nn.Module, vocabulary: int) -> list[Tensor]:
+def word_tables(model: nn.Module, vocabulary: int) -> list[nn.Embedding]:
     """Return the tables of at least `vocabulary` rows that a model looks words up in; of several encoders, all."""
     tables = [module for module in model.modules() if isinstance(module, nn.Embedding)]
-    found = {id(table.weight): table.weight for table in tables if table.num_embeddings >= vocabulary}
-    return [weight for weight in found.values() if weight.requires_grad]
+    return [table for table in tables if table.num_embeddings >= vocabulary and table.weight.requires_grad]
 
 
-@contextlib.contextmanager
-def perturbed(weights: Sequence[Tensor], gradients: Sequence[Tensor], size: float) -> Iterator[None]:
-    """Move weights by `size` · g / ‖g‖ while it lasts, the norm taken over all of them.
+class Lookups:
+    """What one pass looks up, by table and call: the place where a move is found, and where it is made.
 
-    It is the direction in which the loss rises fastest: a loss that is small there too does not hang on single words.
-
-    >>> weight = torch.zeros(1, 2)
-    >>> with perturbed([weight], [torch.tensor([[3.0, 4.0]])], size=0.5):
-    ...     print(weight.tolist())
-    [[0.30000001192092896, 0.4000000059604645]]
-    >>> weight.tolist()
-    [[0.0, 0.0]]
+    The tables themselves stay as they are. Where the output layer is tied to one, its rows have a gradient of their
+    own there, the largest part of the table's, which says nothing about the inputs.
     """
-    norm = torch.nn.utils.get_total_norm(gradients)
-    before = [weight.detach().clone() for weight in weights]
-    scale = size / norm if bool(norm > 0) and bool(norm.isfinite()) else torch.zeros_like(norm)
-    with torch.no_grad():
-        for weight, gradient in zip(weights, gradients, strict=True):
-            weight.add_(scale * gradient)
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for weight, value in zip(weights, before, strict=True):
-                weight.copy_(value)
+
+    def __init__(self, tables: Sequence[nn.Embedding]) -> None:
+        self._tables = tables
+        self._seen: list[list[Tensor]] = [[] for _ in tables]  # the outputs [N, L, E] of each call
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Keep what is looked up, and after the backward pass its gradient."""
+        self._seen = [[] for _ in self._tables]
+
+        def keep(number: int, output: Tensor) -> None:
+            if output.requires_grad:
+                output.retain_grad()
+                self._seen[number].append(output)
+
+        with self._hooked(keep):
+            yield
+
+    @contextlib.contextmanager
+    def moved(self, size: float) -> Iterator[None]:
+        """Let the same lookups give each sequence moved by `size` · g / ‖g‖, g `[L, E]` being its own gradient."""
+        moves = [iter([move(output.grad, size) for output in seen]) for seen in self._seen]
+        self._seen = [[] for _ in self._tables]
+
+        def add(number: int, output: Tensor) -> Tensor | None:
+            return output + next(moves[number]) if output.requires_grad else None
+
+        with self._hooked(add):
+            yield
+
+    @contextlib.contextmanager
+    def _hooked(self, act: Any) -> Iterator[None]:
+        def hook(number: int) -> Any:
+            return lambda _module, _inputs, output: act(number, output)
+
+        handles = [table.register_forward_hook(hook(number)) for number, table in enumerate(self._tables)]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+
+def move(gradient: Tensor | None, size: float) -> Tensor:
+    """Return `size` · g / ‖g‖ for each sequence of a gradient `[N, L, E]`, the norm over its words; 0 without one.
+
+    It is the direction in which the sequence's loss rises fastest: a loss that is small there too does not hang on
+    single words. It depends on no other row, so cutting a step into pieces or over processes changes nothing.
+
+    >>> move(torch.tensor([[[3.0, 4.0]], [[0.0, 0.0]]]), size=0.5)
+    tensor([[[0.3000, 0.4000]],
+    <BLANKLINE>
+            [[0.0000, 0.0000]]])
+    """
+    if gradient is None:
+        return torch.zeros(())
+    norm = gradient.flatten(1).norm(dim=1).view(-1, *[1] * (gradient.dim() - 1))
+    fits = (norm > 0) & norm.isfinite()
+    return torch.where(fits, gradient * (size / torch.where(fits, norm, 1.0)), 0.0)

@@ -17,3 +17,8 @@ def label_loss(scores: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor
     tensor(1.3863)
     """
     return F.cross_entropy(scores, labels, ignore_index=-1, reduction="sum", label_smoothing=smoothing)
+
+
+def label_losses(scores: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Return the terms `[b]` of the sum that `label_loss` is, 0 for rows without a label."""
+    return F.cross_entropy(scores, labels, ignore_index=-1, reduction="none", label_smoothing=smoothing)

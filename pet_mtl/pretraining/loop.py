@@ -19,7 +19,6 @@ from torch import Tensor
 from pet_mtl.cloze.batch import BatchPlan
 from pet_mtl.cloze.sampling import split_step
 from pet_mtl.console import bar
-from pet_mtl.errors import RunError
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.hardware import Machine
 from pet_mtl.pretraining.draws import Draws
@@ -29,7 +28,8 @@ from pet_mtl.pretraining.mlm_model import MlmBatch, MlmModel, mlm_batch
 from pet_mtl.pretraining.rows import LABEL_WORD, PieceRows, RowBatch
 from pet_mtl.pretraining.schedule import RowSchedule, cut_rows
 from pet_mtl.pretraining.settings import PretrainSettings
-from pet_mtl.stepping.optim import build_optimizer, clear_gradients, rate_factor, set_rates
+from pet_mtl.stepping.optim import build_optimizer, rate_factor
+from pet_mtl.stepping.optimizer_step import OptimizerStep, step_seed
 from pet_mtl.storage.state import Progress
 
 Strategy = Callable[[RowBatch, Draws, float], BoolArray]
@@ -93,8 +93,8 @@ class PretrainLoop:
         self.wrapped = accelerator.prepare(model)
         self.optimizer = build_optimizer(settings, model)
         alone_on_cpu = accelerator.num_processes == 1 and machine.device.type == "cpu"
-        self._sparse = model.backbone.use_sparse_lookups() if alone_on_cpu else None
-        clear_gradients(self.optimizer, self._sparse)
+        sparse = model.backbone.use_sparse_lookups() if alone_on_cpu else None
+        self._frame = OptimizerStep(model, self.optimizer, machine, clip_norm=settings.clip_norm, sparse=sparse)
         self.throughput = Throughput()
         self.schedule = RowSchedule(rows.lengths, batch_tokens=settings.batch_tokens, seed=settings.seed)
         self.total = self.schedule.steps(settings.epochs, settings.max_steps)
@@ -109,24 +109,18 @@ class PretrainLoop:
         if self._steps is None:
             self._steps = self._prepared(progress.step)
         self._epoch, plan, self._epoch_ends, pieces = next(self._steps)
-        # Dropout becomes a function of the step, so a resumed run needs no random state.
-        torch.manual_seed((settings.seed * 1_000_003 + progress.step) * 1_000 + rank)
         self._factor = rate_factor(self.position, self.total, settings.warmup, settings.schedule)
-        set_rates(self.optimizer, self._factor)
+        self._frame.begin(self._factor, step_seed(settings.seed, progress.step, rank))
         masked = self._everyone(sum(piece.masked for piece in pieces))
-        self.model.train()
         for number, piece in enumerate(pieces):
             batch = piece.to(self.machine.device)
             with accelerator.no_sync(self.wrapped) if number + 1 < len(pieces) else contextlib.nullcontext():
-                with self.machine.autocast():
+                with self._frame.autocast():
                     loss, right = self.wrapped(batch)
                 accelerator.backward(loss * (world / max(1.0, masked)))
             self._sums += torch.stack([loss.detach().double(), right.double(), right.new_tensor(batch.masked).double()])
         progress.tokens += int(self._everyone(sum(piece.tokens for piece in pieces)))
-        if settings.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm)
-        self.optimizer.step()
-        clear_gradients(self.optimizer, self._sparse)
+        self._frame.end()
         return len(plan.items)
 
     @property
@@ -161,12 +155,8 @@ class PretrainLoop:
     def record(self, *, whole: bool) -> dict[str, Any]:
         """Return a log line over the steps since the last one."""
         sums = self.accelerator.reduce(self._sums) if self.accelerator.num_processes > 1 else self._sums
-        values = torch.cat([sums, torch.nn.utils.get_total_norm(self.model.parameters())[None]]) if whole else sums
-        if not bool(values.isfinite().all()):
-            raise RunError(
-                f"the loss is not a number any more (step {self.progress.step})",
-                hint="lower `learning_rate` or set `precision=fp32`; the last saved state is unharmed",
-            )
+        hint = "lower `learning_rate` or set `precision=fp32`; the last saved state is unharmed"
+        self._frame.require_numbers(sums, step=self.progress.step, whole=whole, hint=hint)
         loss, right, masked = sums.tolist()
         self._sums = torch.zeros_like(self._sums)
         return {

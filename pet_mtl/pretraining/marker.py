@@ -20,11 +20,13 @@ from pet_mtl.pretraining.importance import MarkedText
 from pet_mtl.pretraining.rows import PieceRows, RowBatch
 from pet_mtl.pretraining.schedule import RowSchedule, cut_rows
 from pet_mtl.stepping.optim import rate_factor
+from pet_mtl.stepping.optimizer_step import OptimizerStep
 
 EPOCHS = 3
 LEARNING_RATE = 2e-4
 BATCH_TOKENS = 1024  # few texts: many small steps
 MARK_TOKENS = 4096
+_HINT = "the marker cannot be trained from this model: are its weights numbers? choose another `--model` or masking"
 
 
 class Marker(nn.Module):
@@ -84,25 +86,25 @@ def train_marker(mlm: Any, texts: Sequence[MarkedText], like: PieceRows, machine
     weight = torch.tensor(float(ends[-1] - marked) / marked, device=machine.device)
     torch.manual_seed(seed)
     marker = Marker(mlm).to(machine.device).train()
-    optimizer = torch.optim.AdamW(marker.parameters(), lr=LEARNING_RATE, weight_decay=0.01)
+    group = {"params": list(marker.parameters()), "peak": LEARNING_RATE}
+    frame = OptimizerStep(marker, torch.optim.AdamW([group], lr=LEARNING_RATE, weight_decay=0.01), machine)
     schedule = RowSchedule(rows.lengths, batch_tokens=BATCH_TOKENS, seed=seed)
     plans = [plan for epoch in range(EPOCHS) for plan in schedule.epoch(epoch)]
     with bar("training the marker", len(plans)) as shown:
         for step, plan in enumerate(plans):
             batch = rows.batch(plan.items, plan.length, plan.rows)
             assert batch.marks is not None
-            for group in optimizer.param_groups:
-                group["lr"] = LEARNING_RATE * rate_factor(step, len(plans), 0.1)
-            with machine.autocast():
+            frame.begin(rate_factor(step, len(plans), 0.1))
+            with frame.autocast():
                 logits = marker(batch, machine.device)
             target = torch.from_numpy(batch.marks.astype(np.float32)).to(machine.device)
             losses = F.binary_cross_entropy_with_logits(logits, target, pos_weight=weight, reduction="none")
             may = torch.from_numpy(batch.may).to(machine.device)
             loss = (losses * may).sum() / may.sum().clamp(min=1)
             loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            optimizer.zero_grad()
+            frame.end()
             shown.advance(1)
+    frame.require_numbers(loss.detach(), step=len(plans), whole=True, hint=_HINT)
     return marker
 
 

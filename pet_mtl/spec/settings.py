@@ -4,6 +4,7 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from pet_mtl.spec.losses import LossSettings
 from pet_mtl.spec.validation import found
 
 WeightingName = Literal["none", "uncertainty", "dwa", "gradnorm"]
@@ -53,7 +54,12 @@ class TrainSettings(_Settings):
         default=0.0, ge=0, le=2, description="τ: while training, τ log(share of the label's rows) is added to its score"
     )
     adversarial: float = Field(
-        default=0.0, ge=0, description="how far the word embeddings are moved against the model in a second pass (FGM)"
+        default=0.0,
+        ge=0,
+        description="how far each row's words are moved against the model in a second pass (FGM)",
+    )
+    losses: LossSettings = Field(
+        default=LossSettings(), description="terms that change the rows' losses or add to them, each with its settings"
     )
     label_share: float | Literal["annealed"] = Field(
         default="annealed", description="with teachers, share of the labels in the target; annealed: from 0 up to 1"

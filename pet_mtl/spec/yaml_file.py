@@ -79,6 +79,8 @@ def parse_value(text: str) -> Any:
 
     >>> parse_value("3e-5"), parse_value("yes"), parse_value("[a, 2]"), parse_value("{mask}新闻：{title}")
     (3e-05, 'yes', ['a', 2], '{mask}新闻：{title}')
+    >>> parse_value("{}")
+    {}
     """
     try:
         node = YAML(typ="safe", pure=True).compose(text)
@@ -90,7 +92,7 @@ def parse_value(text: str) -> Any:
             return text  # as typed: YAML would strip spaces, take ` #` for a comment and `---` for nothing
     elif node is None or not node.flow_style:
         return text
-    elif isinstance(node, MappingNode) and all(_short_tag(value) == "null" for _, value in node.value):
+    elif isinstance(node, MappingNode) and node.value and all(_short_tag(v) == "null" for _, v in node.value):
         return text  # `{mask}` is a pattern, not a mapping without values
     builder = _Builder(Document("", None))
     value = builder.build(node, ())

@@ -21,24 +21,23 @@ from pet_mtl.cloze.collate import Batch, collate
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.sampling import Schedule, split_by_group, split_step
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.errors import RunError
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
-from pet_mtl.objectives.adversarial import perturbed, word_embeddings
-from pet_mtl.objectives.distillation import label_share, teacher_loss
-from pet_mtl.objectives.label_loss import label_loss
-from pet_mtl.objectives.logit_adjustment import adjustments
+from pet_mtl.objectives.adversarial import Lookups, word_tables
 from pet_mtl.objectives.weighting import TaskStep, build_weighting
 from pet_mtl.scoring.scorer import FloatArray
 from pet_mtl.spec.settings import TrainSettings
-from pet_mtl.stepping.optim import build_optimizer, clear_gradients, rate_factor, set_rates
+from pet_mtl.stepping.optim import build_optimizer, rate_factor
+from pet_mtl.stepping.optimizer_step import OptimizerStep, step_seed
 from pet_mtl.stepping.steps import run_steps
 from pet_mtl.storage.state import Progress
+from pet_mtl.training.row_loss import RowLoss
 from pet_mtl.training.task_gradients import TaskGradients
 
 LOG_EVERY = 10  # steps
 SAVE_EVERY = 300.0  # seconds: what a killed run loses at most
+_HINT = "lower `train.learning_rate` or set `train.precision: fp32`; the last saved state is unharmed"
 
 
 @dataclass
@@ -48,11 +47,17 @@ class _Window:
     loss: dict[str, Tensor] = field(default_factory=dict)
     rows: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     conflicts: list[float] = field(default_factory=list)  # share of the pairs of tasks, by step
+    terms: dict[str, Tensor] = field(default_factory=dict)  # [2] sum and rows of each loss term
 
     def add(self, task: str, loss: Tensor, rows: int) -> None:
         """Add a loss summed over rows."""
         self.loss[task] = self.loss.get(task, torch.zeros_like(loss)) + loss
         self.rows[task] += rows
+
+    def add_terms(self, terms: Mapping[str, Tensor]) -> None:
+        """Add each loss term's sum and rows."""
+        for name, both in terms.items():
+            self.terms[name] = self.terms[name] + both if name in self.terms else both
 
 
 class Loop:
@@ -82,15 +87,14 @@ class Loop:
         progress: Progress,
         taught: Mapping[str, FloatArray] = {},
     ) -> None:
-        self.taught = taught
         self.model, self.prompts, self.schedule, self.settings = model, prompts, schedule, settings
         self.machine, self.accelerator, self.tokenizer, self.progress = machine, accelerator, tokenizer, progress
         self.wrapped = accelerator.prepare(model) if accelerator.num_processes > 1 else model
         self.optimizer = build_optimizer(settings, model)
         alone_on_cpu = accelerator.num_processes == 1 and machine.device.type == "cpu"
-        self._sparse = model.use_sparse_lookups() if alone_on_cpu else None
-        clear_gradients(self.optimizer, self._sparse)
-        self._adjustments = adjustments(prompts, settings.logit_adjustment, machine.device)
+        sparse = model.use_sparse_lookups() if alone_on_cpu else None
+        self._frame = OptimizerStep(model, self.optimizer, machine, clip_norm=settings.clip_norm, sparse=sparse)
+        self._row_loss = RowLoss(prompts, settings, machine.device, taught)
         self.throughput = Throughput()
         ends = schedule.ends(settings.epochs, settings.max_steps)
         self.total = ends[-1]
@@ -98,7 +102,7 @@ class Loop:
         self.evaluation_steps = {*(range(0, self.total, every) if every else ends), self.total}
         labels = {form.task: form.words.num_labels for form in prompts.forms if form.task in schedule.draws}
         self.weighting = build_weighting(settings.weighting, labels, progress.weighting)
-        self._words = word_embeddings(model, tokenizer.vocab_size) if settings.adversarial else []
+        self._lookups = Lookups(word_tables(model, tokenizer.vocab_size)) if settings.adversarial else None
         self._gradients: TaskGradients | None = None
         if settings.surgery != "none" or self.weighting.wants == "gradients":
             self._gradients = TaskGradients(model, accelerator, settings.surgery, settings.seed)
@@ -128,6 +132,7 @@ class Loop:
     def step(self) -> int:
         """Do one optimizer step and return its rows."""
         self._epoch, plan = next(self._plans)
+        self.weighting.begin(self._epoch)
         self._factor = self._step(plan, self._window)
         return len(plan.items)
 
@@ -145,20 +150,17 @@ class Loop:
         """Do one optimizer step and return the learning rate's factor."""
         settings, gradients, now = self.settings, self._gradients, _Window()
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        # Dropout becomes a function of the step, so a resumed run needs no random state.
-        torch.manual_seed((settings.seed * 1_000_003 + self.progress.step) * 1_000 + rank)
         factor = rate_factor(self.progress.step, self.total, settings.warmup)
-        set_rates(self.optimizer, factor)
-        self.model.train()
+        self._frame.begin(factor, step_seed(settings.seed, self.progress.step, rank))
         tokens, norms = 0, dict[str, float]()
         if gradients is None:
-            tokens = self._passes(plan, settings.batch_tokens, len(plan.items), now)
+            tokens = self._backward(plan, settings.batch_tokens, len(plan.items), now)
         else:
             for task, of_task in self._by_task(plan).items():
                 room = int(self.prompts.variants[of_task.items].sum()) * plan.length
-                tokens += self._passes(of_task, room, len(plan.items), now)
-                gradients.take(task)
-                clear_gradients(self.optimizer, self._sparse)
+                tokens += self._backward(of_task, room, len(plan.items), now)
+                gradients.take(task, len(of_task.items))
+                self._frame.clear()
             norms, conflicts = gradients.put(self.progress.step)
             if conflicts is not None:
                 window.conflicts.append(conflicts)
@@ -166,14 +168,12 @@ class Loop:
             tokens = int(self.accelerator.reduce(torch.tensor(tokens, device=self.machine.device)))
         self.progress.tokens += tokens
         self.model.add_penalty_gradient()
-        if settings.clip_norm is not None:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip_norm)
-        self.optimizer.step()
-        clear_gradients(self.optimizer, self._sparse)
+        self._frame.end()
         if self.weighting.wants != "nothing":
             self._weigh(now, norms, len(plan.items))
         for task, loss in now.loss.items():
             window.add(task, loss, now.rows[task])
+        window.add_terms(now.terms)
         return factor
 
     def _weigh(self, now: _Window, norms: Mapping[str, float], rows: int) -> None:
@@ -189,17 +189,6 @@ class Loop:
         of_form = np.array([tasks.index(form.task) if form.task in tasks else -1 for form in self.prompts.forms])
         return {tasks[n]: part for n, part in split_by_group(plan, of_form[self.prompts.form[plan.items]]).items()}
 
-    def _passes(self, plan: BatchPlan, room: int, rows: int, window: _Window) -> int:
-        """Do `_backward`, and with `adversarial` once more with the word embeddings moved against the model."""
-        tokens = self._backward(plan, room, rows, window)
-        if self.settings.adversarial:
-            gradients = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in self._words]
-            if self._gradients is not None and self.accelerator.num_processes > 1:  # not exchanged yet
-                gradients = [self.accelerator.reduce(gradient, "mean") for gradient in gradients]
-            with perturbed(self._words, gradients, self.settings.adversarial):
-                self._backward(plan, room, rows, _Window())
-        return tokens
-
     def _backward(self, plan: BatchPlan, room: int, rows: int, window: _Window) -> int:
         """Add the gradients of a step or a part of it, cut into pieces, and return its tokens on this process.
 
@@ -209,7 +198,7 @@ class Loop:
         """
         accelerator = self.accelerator
         world, rank = accelerator.num_processes, accelerator.process_index
-        parts = max(self.settings.accumulate, self.machine.pieces(room // world))
+        parts = max(self.settings.accumulate, self.machine.pieces(room * self._row_loss.passes // world))
         pieces = split_step(plan, parts * world)
         own = pieces[rank::world]
         # Every process must take part in every exchange: one without a piece computes the first with weight 0.
@@ -220,39 +209,45 @@ class Loop:
         for number, (piece, weight) in enumerate(zip(own, weights, strict=True)):
             batch = collate(self.prompts, piece, mask_id=self.tokenizer.mask_id, pad_id=self.tokenizer.pad_id)
             batch = batch.to(self.machine.device)
-            exchanges = self._gradients is None and number + 1 == most
-            with contextlib.nullcontext() if exchanges else accelerator.no_sync(self.wrapped):
-                loss = self._loss(batch, weight, window) * (world / rows)
-                accelerator.backward(loss)
+            last = self._gradients is None and number + 1 == most
+            scale = world / rows
+            if self._lookups is None:
+                self._pass(batch, weight, scale, window, exchanges=last)
+            else:  # once more with each row's words moved against the model
+                with self._lookups.watched():
+                    self._pass(batch, weight, scale, window, exchanges=False)
+                with self._lookups.moved(self.settings.adversarial):
+                    self._pass(batch, weight, scale, _Window(), exchanges=last)
             if weight:
                 tokens += batch.tokens
         return tokens
 
+    def _pass(self, batch: Batch, weight: float, scale: float, window: _Window, *, exchanges: bool) -> None:
+        """Add the gradient of a piece; processes exchange theirs with the last one."""
+        with contextlib.nullcontext() if exchanges else self.accelerator.no_sync(self.wrapped):
+            loss = self._loss(batch, weight, window) * scale
+            self.accelerator.backward(loss)
+
     def _loss(self, batch: Batch, weight: float, window: _Window) -> Tensor:
-        with self.machine.autocast():
+        with self._frame.autocast():
             scores = self.wrapped(batch)
+            again = self.wrapped(batch) if self._row_loss.passes == 2 else [None] * len(scores)
         total, by_task = torch.zeros((), device=self.machine.device), self.weighting.weights()
-        for group, of_group in zip(batch.groups, scores, strict=True):
-            task, adjusted = self.prompts.forms[group.form].task, of_group + self._adjustments[group.form]
-            loss = label_loss(adjusted, group.labels, self.settings.label_smoothing)
-            if task in self.taught:
-                rows = self.prompts.row[batch.items[group.items.cpu().numpy()]]
-                probs = torch.from_numpy(self.taught[task][rows]).to(self.machine.device)
-                share = label_share(self.settings.label_share, self.progress.step, self.total)
-                of_teacher = torch.where(group.labels < 0, 1.0, 1.0 - share)  # all of a row without label
-                loss = share * loss + teacher_loss(adjusted, probs, of_teacher)
-            total = total + weight * by_task[task] * loss
+        for group, of_group, second in zip(batch.groups, scores, again, strict=True):
+            task = self.prompts.forms[group.form].task
+            loss = self._row_loss(batch, group, of_group, second, self.progress.step, self.total)
+            total = total + weight * by_task[task] * loss.total
             if weight:
-                window.add(task, loss.detach(), len(group.labels))
+                window.add(task, loss.total.detach(), len(group.labels))
+                window.add_terms(loss.terms)
         return total
 
     def record(self, *, whole: bool) -> dict[str, Any]:
         """Return a log line over the steps since the last one, the losses averaged over all processes' rows."""
         window, self._window = self._window, _Window()
         summed = self._summed(window)
-        self._require_numbers(torch.tensor([loss for loss, _ in summed.values()]))
-        if whole:
-            self._require_numbers(torch.nn.utils.get_total_norm(self.model.parameters()))
+        losses = torch.tensor([loss for loss, _ in summed.values()])
+        self._frame.require_numbers(losses, step=self.progress.step, whole=whole, hint=_HINT)
         return {
             "step": self.progress.step,
             "epoch": self._epoch,
@@ -261,6 +256,7 @@ class Loop:
             "rows": self.progress.rows,
             "seconds": round(self.progress.seconds, 3),
             **self._multi_task_record(window),
+            **self._terms_record(window),
         }
 
     def _multi_task_record(self, window: _Window) -> dict[str, Any]:
@@ -272,6 +268,17 @@ class Loop:
             record["conflicts"] = round(float(np.mean(window.conflicts)), 3)
         return record
 
+    def _terms_record(self, window: _Window) -> dict[str, Any]:
+        """Return what a log line says of the loss terms: the mean of each over all processes' rows."""
+        if not self._row_loss.names:
+            return {}
+        none = torch.zeros(2, device=self.machine.device)
+        both = torch.stack([window.terms.get(name, none).double() for name in self._row_loss.names])
+        if self.accelerator.num_processes > 1:
+            both = self.accelerator.reduce(both)
+        sums = zip(self._row_loss.names, both.tolist(), strict=True)
+        return {"terms": {name: round(total / rows, 5) for name, (total, rows) in sums if rows}}
+
     def _summed(self, window: _Window) -> dict[str, tuple[float, int]]:
         """Return loss and rows of all processes by task, for tasks that have rows."""
         zero, tasks = torch.zeros((), device=self.machine.device), list(self.schedule.draws)
@@ -281,14 +288,6 @@ class Loop:
             sums, rows = self.accelerator.reduce(sums), self.accelerator.reduce(rows)
         both = zip(tasks, sums.tolist(), rows.tolist(), strict=True)
         return {task: (loss, int(count)) for task, loss, count in both if count}
-
-    def _require_numbers(self, values: Tensor) -> None:
-        """Stop before a state that is no number is evaluated and saved."""
-        if not bool(values.isfinite().all()):
-            raise RunError(
-                f"the loss is not a number any more (step {self.progress.step})",
-                hint="lower `train.learning_rate` or set `train.precision: fp32`; the last saved state is unharmed",
-            )
 
     def anyone(self, flag: bool) -> bool:
         """Return whether any process says yes, so that all do the same."""

@@ -21,10 +21,12 @@ class TaskGradients:
         self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         self._accelerator, self._surgery, self._seed = accelerator, surgery, seed
         self._taken: dict[str, Tensor] = {}
+        self._rows: list[int] = []
         self._used = torch.zeros(len(self._parameters), device=self._parameters[0].device)
 
-    def take(self, task: str) -> None:
-        """Take the gradient that a task's rows left; the caller clears it."""
+    def take(self, task: str, rows: int) -> None:
+        """Take the gradient that a task's rows left, divided by the rows of the whole step; the caller clears it."""
+        self._rows.append(rows)
         gradients = [parameter.grad for parameter in self._parameters]
         self._used += torch.tensor([gradient is not None for gradient in gradients], device=self._used.device)
         self._taken[task] = torch.cat(
@@ -49,14 +51,15 @@ class TaskGradients:
         rows = list(self._taken.values())
         products = torch.stack([torch.stack([a @ b for b in rows]) for a in rows]).double().cpu().numpy()
         generator = np.random.default_rng([self._seed, 4, step])
+        shares = np.array(self._rows) / sum(self._rows)
         total = torch.zeros_like(rows[0])
-        for row, factor in zip(rows, factors(self._surgery, products, generator).tolist(), strict=True):
+        for row, factor in zip(rows, factors(self._surgery, products, generator, shares).tolist(), strict=True):
             total.add_(row, alpha=factor)
         parts = torch.split(total, [parameter.numel() for parameter in self._parameters])
         for parameter, part, used in zip(self._parameters, parts, self._used.tolist(), strict=True):
             parameter.grad = part.view_as(parameter) if used else None
         norms = dict(zip(self._taken, np.sqrt(products.diagonal().clip(min=0)).tolist(), strict=True))
         pairs = products[np.triu_indices(len(rows), 1)]
-        self._taken = {}
+        self._taken, self._rows = {}, []
         self._used = torch.zeros_like(self._used)
         return norms, float((pairs < 0).mean()) if len(pairs) else None

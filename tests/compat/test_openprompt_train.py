@@ -18,9 +18,11 @@ from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import RunError
+from pet_mtl.model.hardware import Machine
 from pet_mtl.spec.settings import SamplingSettings, TrainSettings
 from pet_mtl.spec.suite import Suite
 from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.stepping.optimizer_step import OptimizerStep
 from pet_mtl.storage.state import Progress
 from pet_mtl.training.run import TrainResult, train
 
@@ -138,7 +140,10 @@ def test_stopped_and_diverged(backbone: Path, tmp_path: Path, monkeypatch: pytes
 
 def test_weights_that_are_no_numbers_stop_it_after_its_last_step() -> None:
     loop = object.__new__(openprompt_train._Loop)
-    loop.loaded = SimpleNamespace(mlm=torch.nn.Linear(2, 1))  # type: ignore[assignment]
+    model = torch.nn.Linear(2, 1)
+    loop.loaded = SimpleNamespace(mlm=model)  # type: ignore[assignment]
+    machine = Machine.choose("fp32", "eager", torch.device("cpu"))
+    loop._frame = OptimizerStep(model, torch.optim.SGD(model.parameters(), lr=1.0), machine)
     loop.progress, loop._epoch, loop._losses = Progress(step=3), 0, {"a": [1.0, 2.0]}
     assert loop.record(whole=True)["loss"] == {"a": 1.5}
     torch.nn.init.constant_(loop.loaded.mlm.weight, float("nan"))

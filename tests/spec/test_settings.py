@@ -3,6 +3,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from pet_mtl.spec.losses import FocalSettings, LossSettings
 from pet_mtl.spec.settings import SamplingSettings, TrainSettings
 
 EDGES = [
@@ -24,6 +25,11 @@ EDGES = [
     ("label_smoothing", [0, 0.9], [1, -0.1, None]),
     ("logit_adjustment", [0, 1], [-0.1, 2.5, None]),
     ("adversarial", [0, 0.5, 1], [-0.1, None]),
+    (
+        "losses",
+        [LossSettings(), LossSettings(focal=FocalSettings(gamma=0))],
+        [None, 1, {"focl": {}}, {"focal": 2}, {"focal": {"gamma": -1}}, {"r_drop": {"beta": 1}}],
+    ),
     ("label_share", [0, 0.5, 1, "annealed"], [-0.1, 1.1, "half", None]),
     ("clip_norm", [0.1, None], [0, -1]),
     ("weighting", ["none", "uncertainty", {"a": 0.5, "b": 2.0}], ["half", {"a": -1}, {"a": "1"}, {"a": True}, 2, None]),

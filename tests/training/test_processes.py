@@ -37,6 +37,11 @@ SETTINGS: dict[str, dict[str, object]] = {
     "tiny": {"max_steps": 5, "batch_tokens": 30, "accumulate": 2, "evaluate_every": 2},  # steps of one or two rows
     "surgery": {"max_steps": 6, "surgery": "pcgrad", "weighting": "gradnorm", "adversarial": 0.3, "evaluate_every": 3},
     "adversarial": {"max_steps": 4, "adversarial": 0.3, "evaluate_every": 4},
+    "terms": {
+        "max_steps": 4,
+        "evaluate_every": 4,
+        "losses": "{focal: {gamma: 1.5}, class_weights: {beta: 0.5}, r_drop: {alpha: 2}}",
+    },
 }
 
 
@@ -71,6 +76,7 @@ def compare(one: Path, two: Path) -> None:
         assert of_two.get("dev") == of_one.get("dev")
         assert of_two.get("rows") == of_one.get("rows")
         assert of_two.get("weights", {}) == pytest.approx(of_one.get("weights", {}), abs=1e-3)
+        assert of_two.get("terms", {}) == pytest.approx(of_one.get("terms", {}), abs=1e-3)
         assert of_two.get("conflicts") == of_one.get("conflicts")
     counters = [json.loads((run / "last" / "training.json").read_text()) for run in (one, two)]
     for key in ("step", "rows", "tokens", "best_step", "stale", "finished"):

@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from pet_mtl.errors import PetMtlError
+from pet_mtl.objectives.surgery import factors
+from pet_mtl.spec.settings import SurgeryName
 from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.training import loop, task_gradients
 from pet_mtl.training.run import train
@@ -53,7 +55,7 @@ def test_a_step_cut_by_task_is_the_step(
     gradient_of: Callable[..., Gradient], monkeypatch: pytest.MonkeyPatch, accumulate: int
 ) -> None:
     whole = gradient_of()
-    monkeypatch.setattr(task_gradients, "factors", lambda name, products, generator: np.ones(len(products)))
+    monkeypatch.setattr(task_gradients, "factors", lambda name, products, *_: np.ones(len(products)))
     cut = gradient_of(surgery="pcgrad", accumulate=accumulate)
     assert cut.keys() == whole.keys()
     for name, gradient in whole.items():
@@ -69,11 +71,35 @@ def test_the_gradient_is_the_methods_of_the_tasks_gradients(
     alone = [gradient_of(weighting={other: float(other == task) for other in TASKS}) for task in TASKS]
     rows = np.array([w * flat(gradient, like) for w, gradient in zip(weights, alone, strict=True)])
     found = flat(gradient_of(surgery=surgery, weighting=dict(zip(TASKS, weights, strict=True))), like)
-    from pet_mtl.objectives.surgery import factors
-
     wanted = factors(surgery, rows @ rows.T, np.random.default_rng([42, 4, 0])) @ rows  # type: ignore[arg-type]
     np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4 * np.abs(wanted).max())
     assert np.abs(found).max() > 1e-3
+
+
+@pytest.mark.parametrize("surgery", ["mgda", "cagrad"])
+def test_methods_that_compare_lengths_see_the_gradients_of_mean_losses(
+    gradient_of: Callable[..., Gradient], monkeypatch: pytest.MonkeyPatch, surgery: SurgeryName
+) -> None:
+    """Of tasks with very different numbers of rows in the step."""
+    like, counts = gradient_of(), dict[str, int]()
+    real = task_gradients.TaskGradients.take
+
+    def take(self: task_gradients.TaskGradients, task: str, rows: int) -> None:
+        counts[task] = rows
+        real(self, task, rows)
+
+    monkeypatch.setattr(task_gradients.TaskGradients, "take", take)
+    alone = {task: gradient_of(weighting={other: float(other == task) for other in TASKS}) for task in TASKS}
+    found = flat(gradient_of(surgery=surgery), like)
+    count = sum(counts.values())
+    assert max(counts.values()) > 3 * min(counts.values())
+    means = np.array([flat(alone[task], like) * count / counts[task] for task in TASKS])
+    weights = factors(surgery, means @ means.T, np.random.default_rng(0)) / 3
+    wanted = weights @ means
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-3 * np.abs(wanted).max())
+    if surgery == "mgda":
+        assert weights.sum() == pytest.approx(1)
+        assert (means @ found > 0).all()
 
 
 def test_weights_and_conflicts_are_logged(gradient_of: Callable[..., Gradient], tmp_path: Path) -> None:

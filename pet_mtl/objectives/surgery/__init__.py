@@ -3,6 +3,11 @@
 All of them need only the dot products of the gradients: a method takes the matrix `G = J Jᵀ` of `T` gradients `J`
 `[T, P]` and returns `T` factors, so that the step's gradient is their weighted sum. Gradients that agree get what an
 ordinary step has, their sum.
+
+In a step whose loss is the mean over its rows, a task's gradient has the length of its share of the rows. Projections
+(pcgrad, upgrad) do not depend on such lengths, and keep the shares in what they add. Methods that compare lengths
+(mgda, cagrad) get the gradients of each task's mean loss, as their papers have it, and how many rows a task has in a
+step decides nothing; they return a weighted mean of these, the scale of an ordinary step.
 """
 
 from collections.abc import Callable
@@ -24,18 +29,28 @@ _METHODS: dict[str, Callable[[Matrix, np.random.Generator], Vector]] = {
 }
 
 
-def factors(name: SurgeryName, products: Matrix, generator: np.random.Generator) -> Vector:
+_OF_MEANS = frozenset({"mgda", "cagrad"})
+
+
+def factors(
+    name: SurgeryName, products: Matrix, generator: np.random.Generator, shares: Vector | None = None
+) -> Vector:
     """Return the factor of each gradient.
 
     Args:
         name: the method.
-        products: `[T, T]` dot products of the gradients.
+        products: `[T, T]` dot products of the gradients, each that of the sum over a task's rows by the step's rows.
         generator: for the method that draws an order.
+        shares: `[T]` each task's share of the step's rows; None: all alike.
     """
     if name == "none" or len(products) == 1 or not (np.isfinite(products).all() and products.any()):
         return np.ones(len(products))
+    back = np.ones(len(products))
+    if shares is not None and name in _OF_MEANS:
+        products = products / np.outer(shares, shares)
+        back = 1 / (len(products) * shares)
     scale = products.diagonal().max()  # no method depends on it, but the solvers' tolerances do
-    return _METHODS[name](products / scale, generator)
+    return _METHODS[name](products / scale, generator) * back
 
 
 __all__ = ["factors"]

@@ -21,6 +21,9 @@ class Weighting(Protocol):
     @property
     def wants(self) -> Literal["nothing", "losses", "gradients"]: ...
 
+    def begin(self, epoch: int) -> None:
+        """Hear of a step of this epoch before it asks for its weights."""
+
     def weights(self) -> Mapping[str, float]:
         """Return the weights of the next step by task."""
 

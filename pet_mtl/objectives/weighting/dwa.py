@@ -12,11 +12,13 @@ TEMPERATURE = 2.0
 class DynamicWeightAverage:
     """Weights T softmax(r / 2) with r_t = L_t(e - 1) / L_t(e - 2), the mean losses of the last two epochs, for T tasks.
 
-    A task whose loss falls slower than the others' counts more. The first two epochs have weights of 1.
+    A task whose loss falls slower than the others' counts more. The first two epochs have weights of 1; those of a
+    later epoch hold from its first step to its last.
 
     >>> weighting = DynamicWeightAverage(["a", "b"], {})
-    >>> for epoch, (a, b) in enumerate([(2.0, 2.0), (1.0, 2.0), (1.0, 2.0)]):
+    >>> for epoch, (a, b) in enumerate([(2.0, 2.0), (1.0, 2.0)]):
     ...     weighting.update({"a": TaskStep(a, 8), "b": TaskStep(b, 8)}, epoch)
+    >>> weighting.begin(epoch=2)
     >>> {task: round(weight, 3) for task, weight in weighting.weights().items()}
     {'a': 0.876, 'b': 1.124}
     """
@@ -30,6 +32,14 @@ class DynamicWeightAverage:
         state.setdefault("sums", {})  # of the epoch that runs: task -> [loss, rows]
         state.setdefault("means", {})  # of the last two whole epochs: task -> [L(e - 2), L(e - 1)]
 
+    def begin(self, epoch: int) -> None:
+        state = self._state
+        if epoch == state["epoch"]:
+            return
+        for task, (loss, rows) in state["sums"].items():
+            state["means"][task] = [*state["means"].get(task, []), loss / rows][-2:]
+        state["epoch"], state["sums"] = epoch, {}
+
     def weights(self) -> Mapping[str, float]:
         means: dict[str, list[float]] = self._state["means"]
         if any(len(means.get(task, ())) < 2 for task in self._tasks):
@@ -38,11 +48,8 @@ class DynamicWeightAverage:
         return {task: len(powers) * power / sum(powers.values()) for task, power in powers.items()}
 
     def update(self, step: Mapping[str, TaskStep], epoch: int) -> None:
+        self.begin(epoch)
         state = self._state
-        if epoch != state["epoch"]:
-            for task, (loss, rows) in state["sums"].items():
-                state["means"][task] = [*state["means"].get(task, []), loss / rows][-2:]
-            state["epoch"], state["sums"] = epoch, {}
         for task, did in step.items():
             loss, rows = state["sums"].get(task, (0.0, 0))
             state["sums"][task] = [loss + did.loss * did.rows, rows + did.rows]

@@ -14,6 +14,9 @@ class FixedWeights:
     given: Mapping[str, float]
     wants: ClassVar[Literal["nothing"]] = "nothing"
 
+    def begin(self, epoch: int) -> None:
+        """Epochs mean nothing here."""
+
     def weights(self) -> Mapping[str, float]:
         return self.given
 

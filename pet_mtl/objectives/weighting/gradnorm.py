@@ -29,6 +29,9 @@ class GradNorm:
         self._first = {task: math.log(max(2, count)) for task, count in labels.items()}
         self._weights: dict[str, float] = state.setdefault("weights", dict.fromkeys(labels, 1.0))
 
+    def begin(self, epoch: int) -> None:
+        """Epochs mean nothing here."""
+
     def weights(self) -> Mapping[str, float]:
         return dict(self._weights)
 

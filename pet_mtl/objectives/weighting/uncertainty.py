@@ -28,6 +28,9 @@ class Uncertainty:
     def __init__(self, tasks: Sequence[str], state: dict[str, Any]) -> None:
         self._s: dict[str, float] = state.setdefault("log_variance", dict.fromkeys(tasks, 0.0))
 
+    def begin(self, epoch: int) -> None:
+        """Epochs mean nothing here."""
+
     def weights(self) -> Mapping[str, float]:
         return {task: math.exp(-s) for task, s in self._s.items()}
 

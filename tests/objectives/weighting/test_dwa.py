@@ -34,3 +34,19 @@ def test_what_it_remembers_is_plain_data_and_all_there_is() -> None:
     for epoch in range(4):
         unbroken.update({task: TaskStep(1 / (epoch + n + 1), 3) for n, task in enumerate(LABELS)}, epoch)
     assert whole.weights() == unbroken.weights() != {"a": 1.0, "b": 1.0, "c": 1.0}
+
+
+def test_the_third_epoch_has_its_weights_from_its_first_step_on() -> None:
+    """Liu et al. 2019: the weights of epoch e are those of L(e - 1) / L(e - 2), whatever happens in it."""
+    weighting = build_weighting("dwa", {"a": 3, "b": 2}, {})
+    losses = {"a": [2.0, 1.0, 0.8, 0.7], "b": [1.0, 0.9, 0.5, 0.4]}
+    for epoch in range(4):
+        for _ in range(3):
+            weighting.begin(epoch)
+            if epoch < 2:
+                wanted = {"a": 1.0, "b": 1.0}
+            else:
+                powers = {t: math.exp(of_task[epoch - 1] / of_task[epoch - 2] / 2) for t, of_task in losses.items()}
+                wanted = {task: 2 * power / sum(powers.values()) for task, power in powers.items()}
+            assert weighting.weights() == pytest.approx(wanted), epoch
+            weighting.update({task: TaskStep(of_task[epoch], 4) for task, of_task in losses.items()}, epoch)

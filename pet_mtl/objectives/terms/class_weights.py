@@ -1,0 +1,38 @@
+"""Class weights: a row counts by how rare its label is."""
+
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pet_mtl.objectives.terms.term import Counts, TaskScores, Want
+from pet_mtl.spec.losses import ClassWeightsSettings
+
+
+class ClassWeights:
+    """Weights ∝ n^-β of the labels of a task, n being a label's training rows; their mean over the labels is 1.
+
+    Args:
+        beta: β.
+        counts: for each form `[K]` rows of its labels; a label without rows counts as one row.
+
+    >>> rows = TaskScores(0, torch.tensor([0, 1]), torch.zeros(2, 2))
+    >>> ClassWeights(1.0, [np.array([30, 10])]).factors(rows)
+    tensor([0.5000, 1.5000])
+    """
+
+    wants: ClassVar[frozenset[Want]] = frozenset()
+
+    def __init__(self, beta: float, counts: Counts) -> None:
+        powers = [of_form.clip(min=1).astype(np.float64) ** -beta for of_form in counts]
+        self._weights = [torch.from_numpy(power / power.mean()).float() for power in powers]
+
+    def factors(self, rows: TaskScores) -> Tensor:
+        weights = self._weights[rows.form] = self._weights[rows.form].to(rows.labels.device)
+        return weights[rows.labels.clamp(min=0)]
+
+
+def build(settings: ClassWeightsSettings, counts: Counts) -> ClassWeights | None:
+    """Return the term, None where it changes nothing."""
+    return ClassWeights(settings.beta, counts) if settings.beta else None

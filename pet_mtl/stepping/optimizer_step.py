@@ -1,0 +1,99 @@
+"""One optimizer step, the same for every procedure that trains: seed, rate, number format, clipping, checks.
+
+What a step computes stands between `begin` and `end`; how it is cut into passes and what is exchanged between processes
+is the procedure's.
+"""
+
+from contextlib import AbstractContextManager
+
+import torch
+from torch import Tensor, nn
+
+from pet_mtl.errors import RunError
+from pet_mtl.model.hardware import Machine
+from pet_mtl.stepping.optim import clear_gradients, set_rates
+
+
+class OptimizerStep:
+    """The frame of an optimizer's steps.
+
+    Args:
+        model: the module that is trained.
+        optimizer: over its parameters; each group has a peak rate in `peak`.
+        machine: where it runs.
+        clip_norm: largest norm of a step's gradient; None: no limit.
+        sparse: the parameter with sparse gradients, see `clear_gradients`.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        machine: Machine,
+        *,
+        clip_norm: float | None = None,
+        sparse: nn.Parameter | None = None,
+    ) -> None:
+        self.model, self.optimizer, self.machine = model, optimizer, machine
+        self._clip_norm, self._sparse = clip_norm, sparse
+        self.clear()
+
+    def begin(self, factor: float, seed: int | None = None) -> None:
+        """Begin a step.
+
+        Args:
+            factor: of the peak learning rates.
+            seed: of torch's generator, see `step_seed`; None: it goes on from where it is.
+        """
+        if seed is not None:
+            torch.manual_seed(seed)
+        set_rates(self.optimizer, factor)
+        self.model.train()
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Return the context in which the model's scores are computed; losses are computed outside."""
+        return self.machine.autocast()
+
+    def clear(self) -> None:
+        """Forget the gradients."""
+        clear_gradients(self.optimizer, self._sparse)
+
+    def end(self) -> None:
+        """Clip the gradient, take the step, and forget the gradient."""
+        if self._clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._clip_norm)
+        self.optimizer.step()
+        self.clear()
+
+    def require_numbers(self, losses: Tensor, *, step: int, whole: bool, hint: str) -> None:
+        """Stop before a state that is no number is evaluated and saved.
+
+        Args:
+            losses: since the last check.
+            step: number of the step, for the message.
+            whole: check the weights too: the last step may have broken them after its loss was computed.
+            hint: what the user can do.
+
+        Raises:
+            RunError: one is infinite or not a number.
+        """
+        fine = bool(losses.isfinite().all())
+        if fine and whole:
+            fine = bool(torch.nn.utils.get_total_norm(self.model.parameters()).isfinite())
+        if not fine:
+            raise RunError(f"the loss is not a number any more (step {step})", hint=hint)
+
+
+def step_seed(seed: int, step: int, rank: int | None = None) -> int:
+    """Return the seed of a step, so that dropout is a function of it and a resumed run needs no random state.
+
+    Args:
+        seed: of the run.
+        step: number of the step.
+        rank: of the process; None for procedures that know of one only.
+
+    >>> step_seed(42, 3, rank=1), step_seed(42, 3)
+    (42000129001, 42000129)
+    """
+    of_step = seed * 1_000_003 + step
+    return of_step if rank is None else of_step * 1_000 + rank

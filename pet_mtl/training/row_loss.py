@@ -1,0 +1,116 @@
+"""What the rows of a step cost: their labels, what teachers say of them, and the run's loss terms."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pet_mtl.cloze.collate import Batch, FormGroup
+from pet_mtl.cloze.encode import Prompts
+from pet_mtl.objectives.distillation import label_share, teacher_loss
+from pet_mtl.objectives.label_loss import label_loss, label_losses
+from pet_mtl.objectives.logit_adjustment import adjustments
+from pet_mtl.objectives.terms import TaskScores, build_terms
+from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.spec.settings import TrainSettings
+
+
+@dataclass(frozen=True)
+class GroupLoss:
+    """The loss of a group of rows.
+
+    Attributes:
+        total: summed over the rows, with their gradient.
+        terms: for each term its sum over the rows that it acts on, and their number, `[2]`: the losses of what adds
+            one, the factors of what multiplies.
+    """
+
+    total: Tensor
+    terms: dict[str, Tensor] = field(default_factory=dict)
+
+
+class RowLoss:
+    """The loss of a run's rows.
+
+    Args:
+        prompts: training prompts.
+        settings: the `train:` section.
+        device: where it is computed.
+        taught: teachers' probabilities `[rows, K]`, for the tasks that have a teacher.
+
+    Attributes:
+        names: of the run's terms.
+        passes: how often a row is to be scored.
+    """
+
+    def __init__(
+        self, prompts: Prompts, settings: TrainSettings, device: torch.device, taught: Mapping[str, FloatArray]
+    ) -> None:
+        self._prompts, self._settings, self._device, self._taught = prompts, settings, device, taught
+        self._adjustments = adjustments(prompts, settings.logit_adjustment, device)
+        terms = build_terms(settings.losses, label_counts(prompts))
+        self.names = list(terms)
+        self.passes = 2 if any("second_pass" in term.wants for term in terms.values()) else 1
+        self._factors = {name: term for name, term in terms.items() if hasattr(term, "factors")}
+        self._addends = {name: term for name, term in terms.items() if hasattr(term, "losses")}
+
+    def __call__(
+        self, batch: Batch, group: FormGroup, scores: Tensor, second: Tensor | None, step: int, total: int
+    ) -> GroupLoss:
+        """Return the loss of a batch's group.
+
+        Args:
+            scores: `[b, K]` label scores.
+            second: those of another pass, where `passes` is 2.
+            step: of so many in `total`.
+        """
+        adjustment = self._adjustments[group.form]
+        rows = TaskScores(
+            group.form, group.labels, scores + adjustment, None if second is None else second + adjustment
+        )
+        terms: dict[str, Tensor] = {}
+        loss = self._base(batch, group, rows, terms, step, total)
+        if rows.second is not None:
+            again = TaskScores(group.form, group.labels, rows.second, rows.scores)
+            loss = (loss + self._base(batch, group, again, {}, step, total)) / 2
+        for name, term in self._addends.items():
+            counts = torch.ones_like(rows.labelled) if "unlabelled" in term.wants else rows.labelled
+            added = (term.losses(rows) * counts).sum()
+            terms[name] = torch.stack([added.detach(), counts.sum().to(added.dtype)])
+            loss = loss + added
+        return GroupLoss(loss, terms)
+
+    def _base(
+        self, batch: Batch, group: FormGroup, rows: TaskScores, terms: dict[str, Tensor], step: int, total: int
+    ) -> Tensor:
+        """Return what one pass costs without what is added; note the factors in `terms`."""
+        smoothing = self._settings.label_smoothing
+        if not self._factors:
+            loss = label_loss(rows.scores, rows.labels, smoothing)
+        else:
+            losses = label_losses(rows.scores, rows.labels, smoothing)
+            for name, term in self._factors.items():
+                factors = term.factors(rows)
+                counted = factors.detach() * rows.labelled
+                terms[name] = torch.stack([counted.sum(), rows.labelled.sum().to(counted.dtype)])
+                losses = losses * factors
+            loss = losses.sum()
+        task = self._prompts.forms[group.form].task
+        if task not in self._taught:
+            return loss
+        places = self._prompts.row[batch.items[group.items.cpu().numpy()]]
+        probs = torch.from_numpy(self._taught[task][places]).to(self._device)
+        share = label_share(self._settings.label_share, step, total)
+        of_teacher = torch.where(group.labels < 0, 1.0, 1.0 - share)  # all of a row without label
+        return share * loss + teacher_loss(rows.scores, probs, of_teacher)
+
+
+def label_counts(prompts: Prompts) -> list[np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
+    """Return for each form `[K]` the training rows of each label; rows without one do not count."""
+    counts = []
+    for number, form in enumerate(prompts.forms):
+        labels = prompts.label[prompts.form == number]
+        counts.append(np.bincount(labels[labels >= 0], minlength=form.words.num_labels).astype(np.int64))
+    return counts

@@ -1,0 +1,34 @@
+"""What all terms have in common."""
+
+import numpy as np
+import pytest
+import torch
+
+from pet_mtl.objectives.terms import TaskScores, build_terms
+from pet_mtl.objectives.terms.term import log_wrong
+from pet_mtl.spec.losses import LossSettings
+
+
+def test_every_setting_has_a_term_that_multiplies_or_adds() -> None:
+    every = LossSettings.model_validate({name: {} for name in LossSettings.model_fields})
+    terms = build_terms(every, [np.array([3, 1])])
+    assert list(terms) == list(LossSettings.model_fields)
+    rows = TaskScores(0, torch.tensor([0, 1, -1]), torch.randn(3, 2), torch.randn(3, 2))
+    for term in terms.values():
+        assert hasattr(term, "factors") != hasattr(term, "losses")
+        found = term.factors(rows) if hasattr(term, "factors") else term.losses(rows)
+        assert found.shape == (3,)
+        assert found.isfinite().all()
+        assert (found >= 0).all()
+
+
+def test_without_settings_there_are_none() -> None:
+    assert build_terms(LossSettings(), [np.array([3, 1])]) == {}
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_log_of_the_other_labels_probability(count: int) -> None:
+    scores, labels = torch.randn(8, count, dtype=torch.float64), torch.randint(count, (8,))
+    wanted = torch.log(1 - scores.softmax(1)[torch.arange(8), labels])
+    torch.testing.assert_close(log_wrong(scores, labels), wanted)
+    assert log_wrong(torch.tensor([[60.0, 0.0]]), torch.tensor([0])) == pytest.approx(-60)  # 1 - p is 0 in fp32

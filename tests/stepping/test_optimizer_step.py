@@ -1,0 +1,101 @@
+"""The frame of an optimizer step, without a run."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from pet_mtl.errors import RunError
+from pet_mtl.model.hardware import Machine
+from pet_mtl.stepping.optimizer_step import OptimizerStep, step_seed
+
+MACHINE = Machine.choose("fp32", "eager", torch.device("cpu"))
+
+
+def frame(model: nn.Module, clip_norm: float | None = None, sparse: nn.Parameter | None = None) -> OptimizerStep:
+    groups = [{"params": [parameter], "peak": 0.1 * (n + 1)} for n, parameter in enumerate(model.parameters())]
+    return OptimizerStep(model, torch.optim.SGD(groups, lr=9.0), MACHINE, clip_norm=clip_norm, sparse=sparse)
+
+
+@pytest.mark.parametrize("clip_norm", [None, 0.5, 100.0])
+def test_a_step_against_the_formula(clip_norm: float | None) -> None:
+    """θ - factor · peak · g, with g scaled to the norm over all parameters."""
+    model, inputs = nn.Linear(3, 2), torch.randn(5, 3)
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    step = frame(model, clip_norm)
+    step.begin(0.25)
+    with step.autocast():
+        scores = model(inputs)
+    scores.square().sum().backward()
+    gradients = [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
+    norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
+    scale = 1.0 if clip_norm is None else min(1.0, clip_norm / float(norm))
+    step.end()
+    for number, (parameter, old) in enumerate(zip(model.parameters(), before, strict=True)):
+        torch.testing.assert_close(parameter.detach(), old - 0.25 * 0.1 * (number + 1) * scale * gradients[number])
+        assert parameter.grad is None
+
+
+def test_dropout_is_a_function_of_the_step_and_the_model_trains() -> None:
+    model = nn.Sequential(nn.Dropout(0.5), nn.Linear(4, 2)).eval()
+    step, inputs = frame(model), torch.ones(16, 4)
+
+    def scores(seed: int | None) -> torch.Tensor:
+        step.begin(1.0, seed)
+        assert model.training
+        with torch.no_grad():
+            result: torch.Tensor = model(inputs)
+        return result
+
+    first = scores(step_seed(7, 3, 0))
+    assert not torch.equal(scores(step_seed(7, 4, 0)), first)
+    assert not torch.equal(scores(step_seed(7, 3, 1)), first)
+    assert torch.equal(scores(step_seed(7, 3, 0)), first)
+    assert not torch.equal(scores(None), first)  # without a seed the generator goes on
+
+
+def test_seeds_of_steps_and_processes_differ() -> None:
+    every = {step_seed(seed, step, rank) for seed in range(3) for step in range(200) for rank in range(4)}
+    assert len(every) == 3 * 200 * 4
+    assert step_seed(2**32 - 1, 10**6, 999) < 2**63  # what torch takes
+
+
+def test_a_sparse_parameter_has_zeros_from_the_start() -> None:
+    table = nn.Embedding(6, 2, sparse=True)
+    step = frame(table, sparse=table.weight)
+    for _ in range(2):
+        assert table.weight.grad is not None
+        assert torch.equal(table.weight.grad, torch.zeros(6, 2))
+        step.begin(1.0)
+        table(torch.tensor([1, 1])).sum().backward()
+        assert table.weight.grad[1].tolist() == [2, 2]
+        step.end()
+
+
+def test_clear_forgets_without_a_step() -> None:
+    model = nn.Linear(2, 1)
+    step, before = frame(model), [parameter.detach().clone() for parameter in model.parameters()]
+    model(torch.ones(1, 2)).sum().backward()
+    step.clear()
+    assert all(parameter.grad is None for parameter in model.parameters())
+    step.end()
+    assert all(torch.equal(parameter, old) for parameter, old in zip(model.parameters(), before, strict=True))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("broken", ["loss", "weights"])
+def test_what_is_no_number_stops_a_run(value: float, broken: str) -> None:
+    model = nn.Linear(2, 1)
+    step, losses = frame(model), torch.tensor([1.0, 2.0])
+    check: Callable[[bool], None] = lambda whole: step.require_numbers(losses, step=8, whole=whole, hint="rest")  # noqa: E731
+    check(True)
+    if broken == "loss":
+        losses[1] = value
+    else:
+        with torch.no_grad():
+            model.bias[0] = value
+        check(False)  # the losses are fine, and nobody asked for more
+    with pytest.raises(RunError, match=r"not a number any more \(step 8\)") as caught:
+        check(True)
+    assert "rest" in str(caught.value)

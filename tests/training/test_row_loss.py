@@ -1,0 +1,150 @@
+"""Loss terms in whole runs: against the formula, alone and together, stopped, and where they change nothing."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from stopped_runs import assert_same_state, stop_at_step
+from toy_runs import state_of
+
+from pet_mtl.errors import PetMtlError
+from pet_mtl.spec.suite import Suite, load_suite
+from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.training import loop, row_loss
+from pet_mtl.training.run import train
+
+MakeSuite = Callable[..., Suite]
+NEUTRAL = "{focal: {gamma: 0}, class_weights: {beta: 0}, hard_negatives: {gamma: 0}, r_drop: {alpha: 0}}"
+ALL = "{focal: {gamma: 1.5}, class_weights: {beta: 0.5}, hard_negatives: {gamma: 0.5}, r_drop: {alpha: 2}}"
+
+
+def records(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def weights_of(run: Path) -> dict[str, object]:
+    return {name: value for name, value in state_of(run).items() if isinstance(value, torch.Tensor)}
+
+
+def test_terms_that_change_nothing_leave_every_bit(make_suite: MakeSuite, tmp_path: Path) -> None:
+    common = {"max_steps": 4, "dropout": 0.2}
+    train(make_suite(**common), tmp_path / "plain")
+    train(make_suite(**common, losses=NEUTRAL), tmp_path / "neutral")
+    assert_same_state(weights_of(tmp_path / "neutral"), weights_of(tmp_path / "plain"))
+    assert not any("terms" in record for record in records(tmp_path / "neutral"))
+
+
+def test_r_drop_without_dropout_is_cross_entropy(make_suite: MakeSuite, tmp_path: Path) -> None:
+    train(make_suite(max_steps=4), tmp_path / "plain")
+    train(make_suite(max_steps=4, losses="{r_drop: {alpha: 3}}"), tmp_path / "r-drop")
+    plain = weights_of(tmp_path / "plain")
+    for name, value in weights_of(tmp_path / "r-drop").items():
+        torch.testing.assert_close(value, plain[name], rtol=1e-3, atol=2e-4, msg=name)
+    one, other = (records(tmp_path / run)[0] for run in ("plain", "r-drop"))
+    assert other["loss"] == pytest.approx(one["loss"], abs=1e-4)
+    assert other["terms"] == {"r_drop": 0.0}
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_all_terms_together_against_the_formula(
+    make_suite: MakeSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, smoothing: float
+) -> None:
+    """The first step's log against rows one by one, from the scores of both passes."""
+    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    seen: list[tuple[int, int, Any, Any]] = []
+    real, stores = row_loss.RowLoss.__call__, []
+
+    def keep(self: Any, batch: Any, group: Any, scores: Any, second: Any, *more: Any) -> Any:
+        stores[:] = [self._prompts]
+        if more[0] == 0:
+            both = zip(group.labels.tolist(), scores.detach(), second.detach(), strict=True)
+            seen.extend((group.form, *row) for row in both)
+        return real(self, batch, group, scores, second, *more)
+
+    monkeypatch.setattr(row_loss.RowLoss, "__call__", keep)
+    train(make_suite(max_steps=1, dropout=0.3, losses=ALL, label_smoothing=smoothing), tmp_path / "run")
+    (prompts,) = stores
+    record = records(tmp_path / "run")[0]
+    losses: dict[str, list[float]] = {}
+    terms: dict[str, list[float]] = {"focal": [], "class_weights": [], "hard_negatives": [], "r_drop": []}
+    for form, label, *both in seen:
+        labels = prompts.label[prompts.form == form]
+        raw = np.array([max(1, (labels == k).sum()) for k in range(len(both[0]))]) ** -0.5
+        probs = [scores.double().softmax(0).numpy() for scores in both]
+        loss = 0.0
+        for number, p in enumerate(probs):
+            factors = (1 - p[label]) ** 1.5, raw[label] / raw.mean(), (1 - p[label]) ** 0.5
+            cross = -(1 - smoothing) * np.log(p[label]) - smoothing * np.log(p).mean()
+            loss += np.prod(factors) * cross / 2
+            if number == 0:
+                for name, factor in zip(("focal", "class_weights", "hard_negatives"), factors, strict=True):
+                    terms[name].append(factor)
+        one, other = probs
+        terms["r_drop"].append((one * np.log(one / other)).sum() + (other * np.log(other / one)).sum())  # 2 · ½
+        losses.setdefault(prompts.forms[form].task, []).append(loss + terms["r_drop"][-1])
+    assert record["loss"] == pytest.approx({task: np.mean(values) for task, values in losses.items()}, abs=3e-5)
+    assert record["terms"] == pytest.approx({name: np.mean(values) for name, values in terms.items()}, abs=3e-5)
+    assert record["terms"]["r_drop"] > 0.001
+
+
+@pytest.mark.parametrize("settings", [{}, {"surgery": "pcgrad", "adversarial": 0.3}])
+def test_accumulation_changes_no_result(make_suite: MakeSuite, tmp_path: Path, settings: dict[str, object]) -> None:
+    for name, pieces in (("whole", 1), ("cut", 3)):
+        train(make_suite(**settings, max_steps=5, accumulate=pieces, losses=ALL), tmp_path / name)
+    whole = weights_of(tmp_path / "whole")
+    for name, value in weights_of(tmp_path / "cut").items():
+        torch.testing.assert_close(value, whole[name], rtol=1e-3, atol=3e-4, msg=name)
+    one, other = (records(tmp_path / run)[0]["terms"] for run in ("whole", "cut"))
+    assert other == pytest.approx(one, abs=1e-3)
+
+
+def test_a_stopped_run_ends_as_an_unbroken_one(
+    make_suite: MakeSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    stop_at = stop_at_step(monkeypatch)
+    suite = make_suite(max_steps=10, epochs=9, dropout=0.2, evaluate_every=4, losses=ALL, adversarial=0.2)
+    train(suite, tmp_path / "whole")
+    stop_at(6)
+    with pytest.raises(Interrupted):
+        train(suite, tmp_path / "run")
+    stop_at(0)
+    train(suite, tmp_path / "run", resume=True)
+    assert_same_state(state_of(tmp_path / "run"), state_of(tmp_path / "whole"))
+    last = [records(tmp_path / run)[-2]["terms"] for run in ("whole", "run")]
+    assert last[1] == last[0]
+    assert set(last[0]) == {"focal", "class_weights", "hard_negatives", "r_drop"}
+
+
+def test_another_term_is_another_run(suite_file: Path, tmp_path: Path) -> None:
+    train(load_suite(suite_file, overrides=["train.max_steps=2"]), tmp_path / "run")
+    with pytest.raises(PetMtlError, match=r"`train.losses.focal"):
+        suite = load_suite(suite_file, overrides=["train.max_steps=2", "train.losses.focal.gamma=1"])
+        train(suite, tmp_path / "run", resume=True)
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("train.losses.focl.gamma=1", "focl"),
+        ("train.losses.focal.gama=1", "gama"),
+        ("train.losses.focal.gamma=-1", "at least 0"),
+        ("train.losses.r_drop=2", "keys and values"),
+    ],
+)
+def test_wrong_settings(suite_file: Path, override: str, words: str) -> None:
+    with pytest.raises(PetMtlError, match=words) as caught:
+        load_suite(suite_file, overrides=[override])
+    assert "-s train.losses" in str(caught.value)
+
+
+def test_settings_by_name(suite_file: Path) -> None:
+    suite = load_suite(suite_file, overrides=["train.losses.r_drop.alpha=1", "train.losses.focal={}"])
+    losses = suite.train.losses
+    assert losses.r_drop is not None
+    assert losses.focal is not None
+    assert (losses.r_drop.alpha, losses.focal.gamma, losses.class_weights) == (1, 2, None)
