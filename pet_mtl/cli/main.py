@@ -1,6 +1,7 @@
 """`pet-mtl`: the commands, and how errors reach the user."""
 
 import contextlib
+import errno
 import os
 import sys
 
@@ -28,6 +29,9 @@ app.command("average")(average.average)
 app.command("init")(init.init)
 app.add_typer(data.app)
 app.add_typer(words.app, name="words")
+
+# a stream, not a file, cannot be written: errors of files bear their names
+_STREAM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 
 @app.callback(invoke_without_command=True)
@@ -60,7 +64,7 @@ def main() -> None:
     except BrokenPipeError:  # the reader of stdout has gone, as in `pet-mtl score … | head`
         _give_up_stdout(None)
     except OSError as error:
-        if error.filename is None and _flush_failure() is None:
+        if error.filename is None and error.errno not in _STREAM_ERRORS:
             raise
         _give_up_stdout(error)
 
