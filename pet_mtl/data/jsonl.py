@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 
-from pet_mtl.data.files import BYTE_ORDER_MARK, first_line, open_bytes
+from pet_mtl.data.files import BYTE_ORDER_MARK, first_line, lines_of, open_bytes, read_whole
 from pet_mtl.data.table import CHUNK_BYTES, CHUNK_ROWS, BadRows, Chunk, Request, encoding_problem
 from pet_mtl.errors import PetMtlError
 
@@ -35,7 +35,7 @@ def read_json(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterat
 
 def _line_objects(stream: BinaryIO, bad: BadRows) -> Iterator[tuple[int, Any, int]]:
     """Yield line number, parsed value (an exception where it is none) and size of each line that is not blank."""
-    for number, raw in enumerate(stream, start=1):
+    for number, raw in enumerate(lines_of(stream, bad.path), start=1):
         line = raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw
         if not line.strip():
             continue
@@ -50,7 +50,7 @@ def _line_objects(stream: BinaryIO, bad: BadRows) -> Iterator[tuple[int, Any, in
 
 
 def _array_items(stream: BinaryIO, path: Path) -> Iterator[tuple[int, Any, int]]:
-    raw = stream.read().removeprefix(BYTE_ORDER_MARK)
+    raw = read_whole(stream, path).removeprefix(BYTE_ORDER_MARK)
     try:
         items = json.loads(raw.decode("utf-8"))
     except UnicodeDecodeError as error:

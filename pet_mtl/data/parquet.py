@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pet_mtl.data.files import open_bytes
+from pet_mtl.data.files import open_bytes, read_whole
 from pet_mtl.data.table import CHUNK_ROWS, BadRows, Chunk, Request, checked_strings, locate
 from pet_mtl.errors import PetMtlError
 
@@ -25,7 +25,7 @@ def read_parquet(path: Path, suffix: str, request: Request, bad: BadRows) -> Ite
     bad.unit = "row"
     # A compressed parquet file has to be unpacked first: its index stands at its end.
     with open_bytes(path) as stream:
-        source = path if path.suffix.lower() == suffix else pa.BufferReader(stream.read())
+        source = path if path.suffix.lower() == suffix else pa.BufferReader(read_whole(stream, path))
     try:
         with pq.ParquetFile(source) as file:
             places = table_columns(file.schema_arrow, request, str(path))

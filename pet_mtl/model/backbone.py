@@ -1,6 +1,8 @@
 """A masked language model, loaded safely and read at its slots."""
 
 import contextlib
+import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
@@ -36,6 +38,9 @@ _POSITIONS_FROM_2 = frozenset(
         "xmod",
     ]
 )
+
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+_LARGEST_INDEX = 64 << 20  # bytes; those of the largest models are a few MB
 
 
 class Backbone(nn.Module):
@@ -124,12 +129,18 @@ def resolve_model(name: str, base: Path | None = None) -> str:
     for candidate in (*((base / name,) if base else ()), Path(name)):
         if name and candidate.is_dir():
             return str(candidate)
-    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+    if name.count("/") == 1 and _HUB_NAME.fullmatch(name) and not _looks_local(name, base):
         return name
     raise PetMtlError(
         f"there is no model `{name}`",
         hint=f"give a folder, a hub name such as `hfl/chinese-roberta-wwm-ext`, or {_embedded()}",
     )
+
+
+def _looks_local(name: str, base: Path | None) -> bool:
+    """Say whether `runs/typo` means a folder: its first part is one here."""
+    first = name.split("/")[0]
+    return any((start / first).is_dir() for start in (*((base,) if base else ()), Path()))
 
 
 def suite_model(suite: Suite) -> str:
@@ -250,11 +261,31 @@ def check_length(mlm: Any, max_length: int) -> None:
 
 def _refuse_pickle(folder: str) -> None:
     path = Path(folder)
+    for index in path.glob("*.index.json"):  # transformers loads whatever files an index names, pickle among them
+        _check_index(index)
     if path.is_dir() and not any(path.glob("*.safetensors")) and any(path.glob("*.bin")):
         raise PetMtlError(
             "the weights are a pickle file, which can run code when loaded",
             where=folder,
             hint="convert them: load the model with transformers where you trust it, then `save_pretrained(folder)`",
+        )
+
+
+def _check_index(index: Path) -> None:
+    """Refuse an index of weights that names other files than `*.safetensors` beside it."""
+    safe = index.name.endswith(".safetensors.index.json")
+    try:
+        if index.stat().st_size > _LARGEST_INDEX:
+            raise ValueError("too large")
+        files = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        names = all(isinstance(file, str) and Path(file).name == file for file in files)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise PetMtlError("the index of the weights is damaged", where=str(index), hint="copy it again") from error
+    if safe and not (names and all(file.endswith(".safetensors") for file in files)):
+        raise PetMtlError(
+            "the index of the weights names files that are no `.safetensors` files beside it",
+            where=str(index),
+            hint="pickle files can run code when loaded; convert them where you trust them, with `save_pretrained`",
         )
 
 

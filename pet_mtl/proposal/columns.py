@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pet_mtl.data.column_names import ID_NAMES, LABEL_NAMES, TEXT_NAMES
 from pet_mtl.errors import PetMtlError
-from pet_mtl.proposal.raw_table import ID_NAMES, LABEL_NAMES, TEXT_NAMES, RawTable
+from pet_mtl.proposal.raw_table import RawTable
 from pet_mtl.spec.label_lines import quoted
 
 MOST_LABELS = 200

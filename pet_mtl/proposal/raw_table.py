@@ -9,24 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pet_mtl.data.files import data_format, open_bytes
+from pet_mtl.data.column_names import ID_NAMES, LABEL_NAMES, TEXT_NAMES
+from pet_mtl.data.files import data_format, open_bytes, read_whole
 from pet_mtl.errors import PetMtlError
 
 SEPARATORS = "\t,;|"
 NAMES = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
 LOOKED_AT = 500  # rows that say what the separator is
 LONGEST_NAME = 40  # characters of a column's name
-_LABELS = """
-label labels class classes category categories target sentiment emotion topic intent tag tags y gold rating stars
-polarity gold_label label_desc label_text label_name 标签 类别 分类 类 情感 情绪 主题 意图 领域 星级 评分
-"""
-_IDS = "id idx index guid uid uuid qid no nr key example_id row 编号 序号 行号"
-_TEXTS = """
-text sentence content title body review comment question query answer abstract headline description message tweet
-premise hypothesis sentence1 sentence2 text1 text2 text_a text_b question1 question2
-文本 内容 标题 评论 句子 正文 摘要 描述 问题 回答 前提 假设
-"""
-LABEL_NAMES, ID_NAMES, TEXT_NAMES = (frozenset(names.split()) for names in (_LABELS, _IDS, _TEXTS))
 NO_TABLE = "give a table with a text and a label in each row: csv, tsv, json lines or parquet"
 
 
@@ -68,7 +58,7 @@ def read_raw_table(path: Path, header: bool | None = None) -> RawTable:
     if suffix == ".parquet":
         return _objects(path, *_parquet_rows(path))
     with open_bytes(path) as stream:
-        raw = stream.read()
+        raw = read_whole(stream, path)
     text, encoding = _decode(raw, path)
     if not text.strip():
         raise PetMtlError(
@@ -211,7 +201,7 @@ def _parquet_rows(path: Path) -> tuple[str, list[dict[str, Any]], int]:
 
     try:
         with open_bytes(path) as stream:
-            table = pq.read_table(pa.BufferReader(stream.read()))
+            table = pq.read_table(pa.BufferReader(read_whole(stream, path)))
     except (pa.ArrowInvalid, OSError) as error:
         raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
     rows = table.to_pylist()
