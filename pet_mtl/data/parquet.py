@@ -48,7 +48,7 @@ def table_columns(schema: pa.Schema, request: Request, path: str) -> dict[str, s
     places = locate(request, path, header=schema.names, width=len(schema.names))
     for name, place in places.items():
         kind = schema.field(place).type
-        if pa.types.is_nested(kind) or pa.types.is_boolean(kind):
+        if pa.types.is_nested(kind):
             message = f"column `{schema.names[place]}` (wanted by `columns.{name}`) holds `{kind}`"
             raise PetMtlError(message, where=path, hint="columns must hold text or numbers")
     return {name: schema.names[place] for name, place in places.items()}

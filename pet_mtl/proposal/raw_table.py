@@ -4,19 +4,21 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pet_mtl.data.column_names import ID_NAMES, LABEL_NAMES, TEXT_NAMES
 from pet_mtl.data.files import data_format, open_bytes, read_whole
+from pet_mtl.data.jsonl import plain_value
 from pet_mtl.errors import PetMtlError
 
 SEPARATORS = "\t,;|"
 NAMES = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
 LOOKED_AT = 500  # rows that say what the separator is
 LONGEST_NAME = 40  # characters of a column's name
+DEEPEST = 3  # objects in objects
 NO_TABLE = "give a table with a text and a label in each row: csv, tsv, json lines or parquet"
 
 
@@ -29,6 +31,7 @@ class RawTable:
         columns: the cells, column by column.
         reasons: why `train` could not read the file as it is, by column; under None what holds for the whole file.
         skipped: rows that are none.
+        left_out: why a column is none, by name.
     """
 
     path: Path
@@ -37,6 +40,7 @@ class RawTable:
     columns: list[list[str]]
     reasons: dict[str | int | None, str] = field(default_factory=dict)
     skipped: int = 0
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.columns[0]) if self.columns else 0
@@ -147,6 +151,8 @@ def _has_header(rows: Sequence[Sequence[str]]) -> bool:
     (True, False)
     """
     first, rest = [cell.strip() for cell in rows[0]], rows[1:LOOKED_AT]
+    if not first[0] and len(first) > 2 and rest and all(row[0].strip().isdecimal() for row in rest):
+        first, rest = first[1:], [row[1:] for row in rest]  # the nameless index that pandas writes
     if len(set(first)) < len(first) or any(not c or len(c) > LONGEST_NAME or _is_number(c) for c in first):
         return False
     if {cell.lower() for cell in first} & (LABEL_NAMES | ID_NAMES | TEXT_NAMES):
@@ -218,19 +224,32 @@ def _objects(path: Path, form: str, rows: Sequence[dict[str, Any]], skipped: int
     table = RawTable(path, form, [], [], skipped=skipped)
     if skipped:
         table.reasons[None] = f"{skipped} of its rows are no JSON objects"
+    rows = [dict(_leaves(row)) for row in rows]
     for name in dict.fromkeys(name for row in rows for name in row):
         values = [row.get(name) for row in rows]
+        several = next((value for value in values if isinstance(value, list) and value), None)
+        if several:
+            table.left_out[name] = f"`{name}` holds lists of several values, such as {_cell(several)[:60]}"
         if not name or any(isinstance(value, list | dict) for value in values):
             continue
         table.names.append(name)
         table.columns.append([_cell(value) for value in values])
-        if any(value is None or isinstance(value, bool) for value in values):
-            table.reasons[name] = f"some values of `{name}` are missing, true or false"
+        if any(value is None for value in values):
+            table.reasons[name] = f"some values of `{name}` are missing"
     return table
+
+
+def _leaves(row: dict[str, Any], before: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Yield the values of an object by their keys, those of objects in it as `data.text`."""
+    for name, value in row.items():
+        if isinstance(value, dict) and value and depth < DEEPEST:
+            yield from _leaves(value, f"{before}{name}.", depth + 1)
+        else:
+            yield before + name, plain_value(value)
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = str(value)
     return text.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no text
