@@ -32,7 +32,7 @@ def read_parquet(path: Path, suffix: str, request: Request, bad: BadRows) -> Ite
             batches = file.iter_batches(batch_size=CHUNK_ROWS, columns=sorted(set(places.values())))
             names = class_names(file.schema_arrow.metadata)
             yield from table_chunks(batches, places, names, request, bad)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
 
 

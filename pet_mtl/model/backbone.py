@@ -1,7 +1,6 @@
 """A masked language model, loaded safely and read at its slots."""
 
 import contextlib
-import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from pet_mtl.cloze.batch import LENGTH_STEP
 from pet_mtl.errors import PetMtlError
+from pet_mtl.model.folder_checks import check_index, check_pieces, check_sizes, has_new_deberta_head, missing_package
 from pet_mtl.model.light_import import import_transformers, without_compiler
 from pet_mtl.model.mlm_head import MlmHead, SplitHead, WholeHead, split_head
 from pet_mtl.model.slot_encoder import SLOT_STEP, SlotEncoder, fits_slot_encoder
@@ -40,7 +40,6 @@ _POSITIONS_FROM_2 = frozenset(
 )
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
-_LARGEST_INDEX = 64 << 20  # bytes; those of the largest models are a few MB
 
 
 class Backbone(nn.Module):
@@ -171,8 +170,15 @@ def load_tokenizer(folder: str) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        with quiet_transformers():
+            return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except MemoryError:
+        raise
+    except Exception as error:  # tokenizers raises bare ones, and transformers whatever a damaged file leads to
+        if package := missing_package(error, folder):
+            raise PetMtlError(
+                f"the tokenizer needs the package `{package}`", where=folder, hint=f"pip install {package}"
+            ) from error
         bare = Path(folder).is_dir() and not (Path(folder) / "config.json").is_file()
         reason = "the folder holds no model (no `config.json`)" if bare else _first_line(error)
         raise PetMtlError(
@@ -200,12 +206,17 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
     _refuse_pickle(folder)
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a damaged file leads to
         raise PetMtlError(
             f"this is no model that transformers can load: {_first_line(error)}",
             where=folder,
             hint=f"give a folder with `config.json` and `model.safetensors`, a hub name, or {_embedded()}",
         ) from error
+    check_sizes(config, folder)
+    if has_new_deberta_head(config, folder):
+        config.legacy = False
     if dropout is not None:
         for key in config.to_dict():
             if key.endswith(("dropout", "dropout_prob")) and key != "classifier_dropout":
@@ -225,7 +236,9 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
         raise PetMtlError(
             f"the weights are damaged or cut short: {error}", where=folder, hint="copy the model folder again"
         ) from error
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # whatever a damaged configuration leads to
         raise PetMtlError(
             f"this model has no masked-language-model form: {_first_line(error)}",
             where=folder,
@@ -238,6 +251,11 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
             where=folder,
             hint="it was saved as another kind of model (a classifier, a bare encoder); use the original checkpoint",
         )
+    try:
+        pieces = len(load_tokenizer(folder))
+    except PetMtlError:  # said where the tokenizer is needed
+        pieces = 0
+    check_pieces(model, pieces, folder)
     return model
 
 
@@ -262,30 +280,12 @@ def check_length(mlm: Any, max_length: int) -> None:
 def _refuse_pickle(folder: str) -> None:
     path = Path(folder)
     for index in path.glob("*.index.json"):  # transformers loads whatever files an index names, pickle among them
-        _check_index(index)
+        check_index(index)
     if path.is_dir() and not any(path.glob("*.safetensors")) and any(path.glob("*.bin")):
         raise PetMtlError(
             "the weights are a pickle file, which can run code when loaded",
             where=folder,
             hint="convert them: load the model with transformers where you trust it, then `save_pretrained(folder)`",
-        )
-
-
-def _check_index(index: Path) -> None:
-    """Refuse an index of weights that names other files than `*.safetensors` beside it."""
-    safe = index.name.endswith(".safetensors.index.json")
-    try:
-        if index.stat().st_size > _LARGEST_INDEX:
-            raise ValueError("too large")
-        files = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        names = all(isinstance(file, str) and Path(file).name == file for file in files)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise PetMtlError("the index of the weights is damaged", where=str(index), hint="copy it again") from error
-    if safe and not (names and all(file.endswith(".safetensors") for file in files)):
-        raise PetMtlError(
-            "the index of the weights names files that are no `.safetensors` files beside it",
-            where=str(index),
-            hint="pickle files can run code when loaded; convert them where you trust them, with `save_pretrained`",
         )
 
 

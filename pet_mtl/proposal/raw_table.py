@@ -208,10 +208,10 @@ def _parquet_rows(path: Path) -> tuple[str, list[dict[str, Any]], int]:
     try:
         with open_bytes(path) as stream:
             table = pq.read_table(pa.BufferReader(read_whole(stream, path)))
-    except (pa.ArrowInvalid, OSError) as error:
+        rows, known_names = table.to_pylist(), class_names(table.schema.metadata)
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
-    rows = table.to_pylist()
-    for name, known in class_names(table.schema.metadata).items():
+    for name, known in known_names.items():
         for row in rows:
             if isinstance(row[name], int) and 0 <= row[name] < len(known):
                 row[name] = known[row[name]]
