@@ -1,4 +1,4 @@
-"""Words for people: messages and progress bars. Data goes to stdout, elsewhere.
+"""The one door to the terminal: words for people on stderr, data on stdout, nothing in them that steers a terminal.
 
 Messages are records of the logger `pet_mtl`, level INFO. A program that uses the library hears them if its logging is
 set up so; the command line calls `show`, and then they go to stderr, and bars too.
@@ -12,13 +12,15 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from pet_mtl.text import json_text, one_line, printable, short_lines
+
 LOGGER = logging.getLogger("pet_mtl")
 LOGGER.addHandler(logging.NullHandler())
 
 
 class _Stderr(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        print(record.getMessage(), file=sys.stderr, flush=True)  # whatever stderr is by now
+        complain(record.getMessage())
 
 
 _STDERR = _Stderr()
@@ -43,6 +45,43 @@ def say(text: str) -> None:
         LOGGER.info("%s", text)
 
 
+def complain(text: str) -> None:
+    """Print a message on stderr, whichever process this is; without a stderr it is lost, never printed as data."""
+    if sys.stderr is not None:
+        print(short_lines(text), file=sys.stderr, flush=True)
+
+
+def put(text: str = "") -> None:
+    """Print data for people on stdout."""
+    if sys.stdout is not None:
+        print(printable(text), flush=True)
+
+
+def put_json(value: Any) -> None:
+    """Print data for machines on stdout, as one line."""
+    if sys.stdout is not None:
+        encoding = (sys.stdout.encoding or "utf-8").lower().replace("-", "").replace("_", "")
+        print(json_text(value, ascii_only=encoding != "utf8"), flush=True)
+
+
+def prepare_streams() -> None:
+    """Make stdout and stderr take any text, and keep files that are opened later off the numbers of closed streams."""
+    for number, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:  # closed by the caller (`2>&-`): the next file to be opened would get libraries' messages
+            while (opened := os.open(os.devnull, os.O_RDWR)) < number:
+                pass
+            if opened > number:
+                os.dup2(opened, number)
+                os.close(opened)
+        stream = getattr(sys, name)
+        if number and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    if not os.environ.get("COLUMNS", "80").strip().isdecimal() or int(os.environ.get("COLUMNS", "80")) < 1:
+        del os.environ["COLUMNS"]  # tables of no width show nothing
+
+
 class Bar:
     """A progress bar on a terminal; elsewhere a line now and then.
 
@@ -58,16 +97,18 @@ class Bar:
         self.title, self.total, self.done = title, total, done
         self._started, self._start_done, self._last_line = time.monotonic(), done, time.monotonic()
         self._progress: Any = None
-        if _STDERR in LOGGER.handlers and speaks() and sys.stderr.isatty():
+        self.title = title = one_line(title)
+        shown = _STDERR in LOGGER.handlers and speaks()
+        if shown and sys.stderr is not None and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
             self._progress = Progress(
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(bar_width=24),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}"),
+                TextColumn("{task.fields[note]}", markup=False),
                 console=Console(stderr=True),
                 transient=True,
             )
@@ -77,6 +118,7 @@ class Bar:
     def advance(self, units: int, note: str = "") -> None:
         """Count `units` more and show `note` behind the bar."""
         self.done += units
+        note = one_line(note)
         if self._progress is not None:
             self._progress.update(self._task, completed=self.done, note=note)
         elif time.monotonic() - self._last_line > self._LINE_EVERY:

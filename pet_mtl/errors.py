@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pet_mtl.text import one_line, short_lines
+
+MOST_SHOWN = 20  # problems of one error; the others are counted
+
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with the user's input.
+    """One thing that is wrong with the user's input; as text it is safe to print, whatever the input held.
 
     >>> print(Problem('label "101" has no label word', where="verbalizers/tnews.txt:14", hint="add a line: 101  文化"))
     verbalizers/tnews.txt:14: label "101" has no label word
@@ -18,9 +22,9 @@ class Problem:
     hint: str | None = None
 
     def __str__(self) -> str:
-        place = f"{self.where}: " if self.where else ""
+        place = f"{one_line(self.where)}: " if self.where else ""
         hint = f"\n  hint: {self.hint}" if self.hint else ""
-        return f"{place}{self.message}{hint}"
+        return short_lines(f"{place}{self.message}{hint}")
 
 
 class PetMtlError(Exception):
@@ -30,7 +34,13 @@ class PetMtlError(Exception):
 
     def __init__(self, problem: str | Sequence[Problem], *, where: str | None = None, hint: str | None = None) -> None:
         self.problems = (Problem(problem, where, hint),) if isinstance(problem, str) else tuple(problem)
-        super().__init__("\n".join(map(str, self.problems)))
+        super().__init__("\n".join(self.lines()))
+
+    def lines(self) -> list[str]:
+        """Return what is shown: the first problems, and how many more there are."""
+        most = MOST_SHOWN if len(self.problems) > MOST_SHOWN + 1 else len(self.problems)
+        left_out = len(self.problems) - most
+        return [*map(str, self.problems[:most]), *([f"and {left_out:,} more problems"] if left_out else [])]
 
 
 class RunError(PetMtlError):

@@ -1,6 +1,21 @@
-"""Text normalisation for comparing rows: two texts that a reader would call the same get the same key."""
+"""Text as it is compared, and as it is shown: what a file says never steers a terminal."""
 
+import json
+import re
 import unicodedata
+from typing import Any
+
+LONGEST_LINE = 500  # characters of a message's line
+
+# What a terminal obeys (C0, DEL, C1), what no reader sees or what turns the order of reading (zero-width, bidi marks,
+# tags, line and paragraph separators, invisible fillers), and halves of surrogate pairs, which no terminal can be sent.
+# Line ends and tabs are white space of our own messages.
+_INVISIBLE = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u2028-\u202e"
+    "\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e007f"
+)
+_UNSAFE = re.compile(f"[{_INVISIBLE}]")
 
 
 def normalize_text(text: str) -> str:
@@ -10,3 +25,52 @@ def normalize_text(text: str) -> str:
     'iphone发布'
     """
     return "".join(unicodedata.normalize("NFKC", text).lower().split())
+
+
+def printable(text: str) -> str:
+    r"""Return `text` with control characters and invisible marks escaped; line ends and tabs stay.
+
+    >>> print(printable("\x1b[31mred \u202e \u200b \x9b 新闻"))
+    \x1b[31mred \u202e \u200b \x9b 新闻
+    """
+    return _UNSAFE.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def one_line(text: str) -> str:
+    r"""Return `text` printable, on one line.
+
+    >>> print(one_line("a\nerror: forged"))
+    a\nerror: forged
+    """
+    return printable(text).replace("\n", "\\n")
+
+
+def short_lines(text: str) -> str:
+    """Return `text` printable, with the lines that are too long cut in the middle.
+
+    >>> len(short_lines("a" * 60_000))
+    500
+    """
+    lines = printable(text).split("\n")
+    return "\n".join(line if len(line) <= LONGEST_LINE else _cut(line) for line in lines)
+
+
+def _cut(line: str) -> str:
+    left_out = f" … ({len(line):,} characters) … "
+    end = LONGEST_LINE // 5
+    return line[: LONGEST_LINE - end - len(left_out)] + left_out + line[-end:]
+
+
+def json_text(value: Any, *, ascii_only: bool = False) -> str:
+    r"""Return `value` as one line of JSON that is safe to show: what `printable` escapes is escaped as JSON has it.
+
+    >>> print(json_text({"label": "好\u202e\x9b"}))
+    {"label": "好\u202e\u009b"}
+    """
+    text = json.dumps(value, ensure_ascii=ascii_only)
+    return _UNSAFE.sub(lambda match: json.dumps(match[0])[1:-1], text)

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from pet_mtl import console
-from pet_mtl.console import Bar, bar, say, speaks
+from pet_mtl.console import Bar, bar, put, put_json, say, speaks
 
 
 def test_messages_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,3 +97,30 @@ say("100% heard")
 def test_library_calls_are_silent_unless_logging_is_set_up() -> None:
     done = subprocess.run([sys.executable, "-c", LIBRARY], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("pet_mtl|100% heard\n", "")
+
+
+def test_what_is_said_is_escaped_and_cut(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    say("label \x9b31m " + "x" * 60_000)
+    shown = Bar("scoring \x1b[2J", 2)
+    clock.now += 20
+    shown.advance(1, "\u202e")
+    err = capsys.readouterr().err
+    assert err.startswith("label \\x9b31m xxx")
+    assert "scoring \\x1b[2J 1/2  \\u202e" in err
+    assert max(map(len, err.split("\n"))) <= 500
+
+
+def test_without_a_stderr_messages_do_not_become_data(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    say("hello")
+    Bar("scoring", 2).close()
+    assert capsys.readouterr().out == ""
+
+
+def test_data_on_stdout_is_safe(capsys: pytest.CaptureFixture[str]) -> None:
+    put("a\x1b[31m")
+    put_json({"a": "\x9b新"})
+    assert capsys.readouterr().out == 'a\\x1b[31m\n{"a": "\\u009b新"}\n'

@@ -79,6 +79,33 @@ def metaspace_tokenizer() -> Any:
     return _roberta_like(tokenizer)
 
 
+FUSED = "▁ ▁好 ▁的 ▁good ▁goo 好 的 新 闻 体 育 体育 ▁体育 是 ▁是 : 。 . , 難 " + " ".join("abdegimnostuwxz")
+
+
+def fused_tokenizer(kind: str, *, split_words: bool = False) -> Any:
+    """XLM-R's, mDeBERTa's and CamemBERT's kind: word-start marks that are one piece with Chinese characters.
+
+    Args:
+        kind: unigram or bpe.
+        split_words: words are split before they are marked, as converted XLM-R tokenizers do.
+    """
+    pieces = [*ROBERTA_SPECIALS, *FUSED.split()]
+    if kind == "unigram":
+        tokenizer = Tokenizer(
+            models.Unigram([(piece, -3.0 if piece[0] == "▁" else -5.0) for piece in pieces], unk_id=3)
+        )
+    else:
+        pieces += ["go", "goo", "good"]
+        merges = [("▁", "好"), ("▁", "的"), ("体", "育"), ("▁", "体育"), ("▁", "是")]
+        merges += [("g", "o"), ("go", "o"), ("▁", "goo"), ("▁goo", "d"), ("goo", "d")]
+        tokenizer = Tokenizer(models.BPE({piece: i for i, piece in enumerate(pieces)}, merges, unk_token="<unk>"))
+    marks = pre_tokenizers.Metaspace()
+    split = pre_tokenizers.WhitespaceSplit()
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, marks]) if split_words else marks
+    tokenizer.decoder = decoders.Metaspace()
+    return _roberta_like(tokenizer)
+
+
 class PythonTokenizer(PreTrainedTokenizer):
     """A tokenizer without a Rust backend: one character, one piece."""
 

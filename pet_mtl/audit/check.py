@@ -13,6 +13,7 @@ from pet_mtl.audit.lengths import check_lengths
 from pet_mtl.audit.overlap import check_overlap
 from pet_mtl.audit.parts import Part, load_parts
 from pet_mtl.audit.repeats import check_repeats
+from pet_mtl.audit.unreadable import check_unreadable
 from pet_mtl.audit.vocabulary import check_vocabulary
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
@@ -80,6 +81,7 @@ def check_suite(suite: Suite, corpora: Mapping[str, Corpus], tokenizer: PieceTok
             check_classes(part),
             check_lengths(part, tokenizer, suite.train.max_length),
             check_characters(part),
+            check_unreadable(part, tokenizer),
         ):
             of_part |= more
             findings += found

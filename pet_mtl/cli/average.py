@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from pet_mtl.console import put
+
 
 def average(
     folders: Annotated[
@@ -23,4 +25,4 @@ def average(
         say(f"see what it is worth: pet-mtl score {' '.join(map(str, folders))} {out}")
     else:
         average_models(folders, out)
-    typer.echo(str(out))
+    put(str(out))

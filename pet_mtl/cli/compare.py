@@ -1,6 +1,5 @@
 """`pet-mtl compare`."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pet_mtl.cli.options import DataRoot, Json, Overrides, pattern_file
+from pet_mtl.console import put_json
 from pet_mtl.errors import PetMtlError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def compare(
     require_folder(folder)
     comparison = run_comparison(request, folder)
     if json_:
-        typer.echo(json.dumps({"out": str(folder), **comparison.to_json()}, ensure_ascii=False))
+        put_json({"out": str(folder), **comparison.to_json()})
     else:
         for sheet in sheets(comparison):
             print_table(rich_table(sheet))

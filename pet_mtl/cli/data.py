@@ -1,12 +1,12 @@
 """`pet-mtl data check` and `pet-mtl data clean`."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pet_mtl.cli.options import DataRoot, Json, pattern_file
+from pet_mtl.console import put, put_json
 from pet_mtl.errors import PetMtlError
 
 Patterns = Annotated[str, typer.Option(metavar="FILE", help="Pattern file, or the name of a bundled one.")]
@@ -52,13 +52,13 @@ def check(
     tokenizer = PieceTokenizer(load_tokenizer(suite_model(suite)))
     result = check_suite(suite, corpora, tokenizer)
     if json_:
-        typer.echo(json.dumps(result.to_json(), ensure_ascii=False))
+        put_json(result.to_json())
     else:
         for table in check_tables(result):
             print_table(table)
-            typer.echo()
+            put()
         for line in verdict_lines(result):
-            typer.echo(line)
+            put(line)
     if result.verdict == "error":
         raise typer.Exit(1)
 
@@ -88,10 +88,10 @@ def clean(
     suite = load_suite(pattern_file(patterns), data_root=data_root)
     result = clean_suite(suite, out, cast(Conflicts, conflicts))
     if json_:
-        typer.echo(json.dumps(result.to_json(), ensure_ascii=False))
+        put_json(result.to_json())
     else:
         for line in result.lines():
-            typer.echo(line)
+            put(line)
     say(f"all changes: {out / CHANGES}")
     if result.outside:
         say(f"outside the data folder, so name the copies in the pattern file: {', '.join(result.outside)}")

@@ -1,12 +1,12 @@
 """`pet-mtl init`."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pet_mtl.cli.options import Json
+from pet_mtl.console import put, put_json
 
 
 def init(
@@ -34,8 +34,8 @@ def init(
     require_folder(out)
     proposal = propose(Request(datafile, out, task, model, label, tuple(text or ()), header, force))
     if json_:
-        typer.echo(json.dumps(proposal.to_json(), ensure_ascii=False))
+        put_json(proposal.to_json())
     else:
         for line in proposal.lines():
-            typer.echo(line)
+            put(line)
     say(f"now: pet-mtl train --patterns {proposal.patterns}")

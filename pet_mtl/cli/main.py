@@ -1,5 +1,7 @@
 """`pet-mtl`: the commands, and how errors reach the user."""
 
+import contextlib
+import errno
 import os
 import sys
 
@@ -7,6 +9,7 @@ import typer
 
 from pet_mtl import console
 from pet_mtl.cli import average, compare, data, init, predict, pretrain, score, train, words
+from pet_mtl.console import complain, prepare_streams
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model import light_import
 
@@ -28,6 +31,9 @@ app.command("init")(init.init)
 app.add_typer(data.app)
 app.add_typer(words.app, name="words")
 
+# a stream, not a file, cannot be written: errors of files bear their names
+_STREAM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+
 
 @app.callback(invoke_without_command=True)
 def version(show: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
@@ -41,27 +47,49 @@ def version(show: bool = typer.Option(False, "--version", help="Print the versio
 
 def main() -> None:
     """Run the command line: exit 0, 1 for a failed run, 2 for wrong usage or input, 130 when stopped."""
+    prepare_streams()
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # threads, never forked: the warning does not apply
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     light_import.wanted = True
     try:
         app(prog_name="pet-mtl")
     except PetMtlError as error:
-        for problem in error.problems:
-            typer.echo(f"error: {problem}", err=True)
+        for line in error.lines():
+            complain(f"error: {line}")
         sys.exit(error.exit_code)
     except SystemExit as ended:
         if ended.code == 130:  # typer's answer to Ctrl-C
-            typer.echo("stopped", err=True)
+            complain("stopped")
+        elif failure := _flush_failure():
+            _give_up_stdout(failure)
         raise
     except BrokenPipeError:  # the reader of stdout has gone, as in `pet-mtl score … | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        _give_up_stdout(None)
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None and error.errno not in _STREAM_ERRORS:
             raise
-        typer.echo(f"error: {error.filename}: {error.strerror}", err=True)
-        sys.exit(1)
+        _give_up_stdout(error)
+
+
+def _flush_failure() -> OSError | None:
+    """Return why stdout cannot be written (a full disk), None where it can."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        return None
+    except OSError as error:
+        return error
+    return None
+
+
+def _give_up_stdout(error: OSError | None) -> None:
+    """End the process with one line; what stdout still holds is dropped, so that Python does not fail on it again."""
+    if error is not None:
+        complain(f"error: {error.filename or 'stdout'}: {error.strerror or error}")
+    with contextlib.suppress(OSError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """`pet-mtl predict`."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pet_mtl.cli.options import Calibration, Json, Verbalizers, by_task, calibration_choice, files_by_task
+from pet_mtl.console import put, put_json
 from pet_mtl.errors import PetMtlError
 
 
@@ -40,7 +40,7 @@ def predict(
         calibration=calibration_choice(calibration),
     )
     if json_:
-        typer.echo(json.dumps({"files": [str(file) for file in written]}, ensure_ascii=False))
+        put_json({"files": [str(file) for file in written]})
         return
     for file in written:
-        typer.echo(str(file))
+        put(str(file))

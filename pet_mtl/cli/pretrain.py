@@ -1,12 +1,12 @@
 """`pet-mtl pretrain`."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pet_mtl.cli.options import DataRoot, Json, pattern_file
+from pet_mtl.console import put_json
 from pet_mtl.errors import PetMtlError
 
 
@@ -101,7 +101,7 @@ def pretrain(
     except Interrupted as stopped:
         raise Interrupted(str(stopped), hint=f"go on with: pet-mtl pretrain --resume --out {folder}") from None
     if json_:
-        typer.echo(json.dumps(result.to_json(), ensure_ascii=False))
+        put_json(result.to_json())
     if result.held_out is not None:
         say(f"held-out loss {result.held_out.loss:.4f}, accuracy {result.held_out.accuracy:.2%}")
     say(

@@ -1,6 +1,5 @@
 """`pet-mtl score`."""
 
-import json
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +18,7 @@ from pet_mtl.cli.options import (
     files_by_task,
     pattern_file,
 )
+from pet_mtl.console import put_json
 from pet_mtl.errors import PetMtlError
 
 
@@ -92,7 +92,7 @@ def score(
             load=of_model,
         )
     if json_:
-        typer.echo(json.dumps({"checkpoints": [one.to_json() for one in scores]}, ensure_ascii=False))
+        put_json({"checkpoints": [one.to_json() for one in scores]})
         return
     from pet_mtl.report.calibration_table import calibration_table
     from pet_mtl.report.pattern_table import pattern_table

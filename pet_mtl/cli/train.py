@@ -1,6 +1,5 @@
 """`pet-mtl train`."""
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pet_mtl.cli.options import DataRoot, Json, Overrides, SkipBadRows, Verbalizers, files_by_task, pattern_file
+from pet_mtl.console import put_json
 from pet_mtl.errors import PetMtlError
 
 
@@ -92,7 +92,7 @@ def train(
     if not speaks():
         return
     if json_:
-        typer.echo(json.dumps(result.to_json(), ensure_ascii=False))
+        put_json(result.to_json())
     else:
         from pet_mtl.report.table import print_table, score_table
 

@@ -1,12 +1,12 @@
 """`pet-mtl words`: label words checked, tried and suggested."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pet_mtl.cli.options import DataRoot, Json, Verbalizers, files_by_task, pattern_file
+from pet_mtl.console import put, put_json
 from pet_mtl.errors import PetMtlError
 
 app = typer.Typer(
@@ -39,7 +39,7 @@ def check(
     files = files_by_task("--verbalizer", verbalizer)
     report = check_words(load(pattern_file(patterns) if patterns else None, model, verbalizers=files))
     if json_:
-        typer.echo(json.dumps(report.to_json(), ensure_ascii=False))
+        put_json(report.to_json())
     else:
         from pet_mtl.report.table import print_table
         from pet_mtl.verbalize.tables import check_table
@@ -100,7 +100,7 @@ def try_(
     trial = WordTrial(loaded, files, rows_of=cast(RowsOf, rows), limit=limit, place=cache, watch=watch)
     tried = trial.run()
     if json_:
-        typer.echo(json.dumps(tried_json(tried, model=loaded.name, zero_shot=loaded.zero_shot), ensure_ascii=False))
+        put_json(tried_json(tried, model=loaded.name, zero_shot=loaded.zero_shot))
     else:
         shown = f"{loaded.name}, zero-shot" if loaded.zero_shot else loaded.name
         for name, task in tried.items():
@@ -114,9 +114,9 @@ def try_(
     with suppress(KeyboardInterrupt):
         for name, change in trial.watch(tried):
             if json_:
-                typer.echo(json.dumps(event_json(name, change), ensure_ascii=False))
+                put_json(event_json(name, change))
                 continue
-            typer.echo(tables.change_line(name, change))
+            put(tables.change_line(name, change))
             for table in tables.change_tables(change, flips=True):
                 print_table(table)
 
@@ -168,7 +168,7 @@ def suggest(
     elif write is not None:
         say(f"no change gains on the held-out rows: {write} stays as it is")
     if json_:
-        typer.echo(json.dumps({**found.to_json(), "written": str(write) if written else None}, ensure_ascii=False))
+        put_json({**found.to_json(), "written": str(write) if written else None})
         return
     from pet_mtl.report.table import print_table
     from pet_mtl.verbalize.suggest.table import proposal_table, suggestion_table

@@ -74,7 +74,7 @@ def compile_pattern(task: TaskSpec, index: int, tokenizer: PieceTokenizer) -> tu
     pattern = parse_pattern(task.patterns[index])
     prefix: tuple[Part, ...] = (Literal(task.prefix),) if task.prefix else ()
     soft = tokenizer.vocab_size + sum(parse_pattern(other).soft_pieces for other in task.patterns[:index])
-    space = space_at_slot = False
+    space, space_at_slot = tokenizer.marks_start, False
     for number, part in enumerate((*prefix, *pattern.parts)):
         match part:
             case Literal(text=text):

@@ -1,6 +1,7 @@
 """Text to pieces, the same for every tokenizer family, with no special token ever read out of text."""
 
 import threading
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -11,14 +12,19 @@ from pet_mtl.errors import PetMtlError
 
 # a tokenizer is shared by all that load its folder, and settings of it are changed before it is called
 _LOCKS: WeakKeyDictionary[Any, threading.RLock] = WeakKeyDictionary()
+_LETTERS = ("Lu", "Ll", "Lo")
 
 
 class PieceTokenizer:
     """Tokenise the parts of a prompt one by one.
 
     A prompt is put together from parts (prefix, pattern text, fields, label words), so a part must not know where a
-    sentence starts: byte-level tokenizers get the space that stands before a part, SentencePiece ones lose the
-    word-start mark that they put before a part that follows without a space.
+    sentence starts: byte-level tokenizers get the space that stands before a part, SentencePiece ones read a part that
+    follows without a space behind a letter that joins nothing, which is then taken off. Taking off a word-start mark
+    would not do: where the vocabulary has `▁好` beside `好`, the mark is no piece of its own.
+
+    Attributes:
+        marks_start: the tokenizer reads the start of a prompt as the start of a word, as if a space stood there.
 
     Raises:
         PetMtlError: the tokenizer has no mask or padding token.
@@ -47,7 +53,25 @@ class PieceTokenizer:
         first_piece = tokenizer.convert_ids_to_tokens(letter[0]) if letter else ""
         self._metaspace = first_piece.startswith("▁")
         self.space_matters: bool = self._metaspace or letter != after_space
+        self.marks_start: bool = self._metaspace
         self.start_ids, self.end_ids = self._frame()
+        self._joint, self._joint_ids = self._find_joint() if self._metaspace else ("", [])
+
+    def _find_joint(self) -> tuple[str, list[int]]:
+        """Return a letter that no piece holds before another character, and its pieces; `""` if there is none."""
+        vocabulary = self.tokenizer.get_vocab()
+        inside = {character for piece in vocabulary for character in piece[:-1]}
+        letters = sorted(piece for piece in vocabulary if len(piece) == 1 and unicodedata.category(piece) in _LETTERS)
+        for letter in letters:
+            if letter in inside:
+                continue
+            (ids,) = self._encode([letter])
+            if self.tokenizer.convert_ids_to_tokens(ids) in ([f"▁{letter}"], ["▁", letter]):
+                # a tokenizer that marks each part of a text would do so behind the letter, too
+                behind = self._encode([f"{letter}a"])[0][len(ids) :]
+                if behind and not self.tokenizer.convert_ids_to_tokens(behind[0]).startswith("▁"):
+                    return letter, ids
+        return "", []
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
         with _LOCKS[self.tokenizer]:
@@ -79,15 +103,25 @@ class PieceTokenizer:
         """
         if self.space_matters and not self._metaspace and space_before:
             texts = [f" {text}" for text in texts]
-        encoded = self._encode(texts)
-        if self._metaspace and not space_before:
-            mark = self.tokenizer.convert_tokens_to_ids("▁")
-            encoded = [ids[1:] if ids and ids[0] == mark else ids for ids in encoded]
+        encoded = self._encode(texts) if space_before or not self._metaspace else self._encode_joined(texts)
         special = set(self._special_ids.tolist())
         return [
             ids if special.isdisjoint(ids) else [self._harmless(i) if i in special else i for i in ids]
             for ids in encoded
         ]
+
+    def _encode_joined(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the pieces of texts that follow without a space."""
+        size = len(self._joint_ids)
+        mark = self.tokenizer.convert_tokens_to_ids("▁")
+        joined = self._encode([f"{self._joint}{text}" for text in texts])
+        if size and (odd := [i for i, ids in enumerate(joined) if ids[:size] != self._joint_ids]):
+            # the text's first character joins the letter after all, such as an accent
+            for i, ids in zip(odd, self._encode([texts[i] for i in odd]), strict=True):
+                joined[i] = [*self._joint_ids, *ids[ids[:1] == [mark] :]]
+        if size:
+            return [ids[size:] for ids in joined]
+        return [ids[1:] if ids and ids[0] == mark else ids for ids in joined]
 
     def _harmless(self, special_id: int) -> int:
         """Return what stands in for a special id that a tokenizer model read out of user text."""

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pet_mtl.data.files import BYTE_ORDER_MARK, first_line, open_bytes
+from pet_mtl.data.column_names import looks_like_header
+from pet_mtl.data.files import BYTE_ORDER_MARK, LONGEST_LINE, first_line, lines_of, open_bytes, too_long_line
 from pet_mtl.data.table import (
     CHUNK_BYTES,
     CHUNK_ROWS,
@@ -43,18 +44,26 @@ def uses_tabs(path: Path, suffix: str, request: Request) -> bool:
     return b"\t" in first_line(path) or suffix == ".tsv" or (request.by_position and suffix != ".csv")
 
 
-def _blocks(stream: BinaryIO) -> Iterator[bytes]:
-    """Yield the bytes of a file in blocks of whole lines, each without its last line end."""
+def _blocks(stream: BinaryIO, path: str) -> Iterator[bytes]:
+    """Yield the bytes of a file in blocks of whole lines, each without its last line end.
+
+    Raises:
+        PetMtlError: a line is longer than any row.
+    """
     rest = stream.read(CHUNK_BYTES).removeprefix(BYTE_ORDER_MARK)
+    line = 1
     while True:
         more = stream.read(CHUNK_BYTES)
         if not more:
             break
         cut = rest.rfind(b"\n")
         if cut < 0:
+            if len(rest) > LONGEST_LINE:
+                raise too_long_line(path, line)
             rest += more
             continue
         yield rest[:cut]
+        line += rest.count(b"\n")
         rest = rest[cut + 1 :] + more
     yield rest.removesuffix(b"\n")
 
@@ -62,7 +71,7 @@ def _blocks(stream: BinaryIO) -> Iterator[bytes]:
 def _read_tabs(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[Chunk]:
     places: dict[str, int] | None = None
     width = line = row = 0
-    for block in _blocks(stream):
+    for block in _blocks(stream, bad.path):
         # Arrow's own CSV reader takes a lone carriage return for a line end and stops at stray bytes without saying
         # on which line; splitting whole blocks is as fast, and exact.
         lines = pc.split_pattern(pa.array([block], pa.binary()), pattern="\n").flatten()
@@ -84,6 +93,7 @@ def _read_tabs(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[Chu
         if places is None:
             width = usual_width(widths, request)
             places = locate(request, bad.path, header=None, width=width)
+            _refuse_header(lines[0].as_py().decode("utf-8", "replace").split("\t"), places, request, bad.path)
         good = widths == width
         rows = row + np.arange(len(lines), dtype=np.int64)
         row += len(lines)
@@ -95,6 +105,21 @@ def _read_tabs(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[Chu
         flat = cells.flatten()
         binary = {name: flat.take(pa.array(np.arange(place, len(flat), width))) for name, place in places.items()}
         yield _decoded(binary, lines, Chunk({}, numbers, rows), bad)
+
+
+def _refuse_header(cells: list[str], places: dict[str, int], request: Request, path: str) -> None:
+    """Refuse a header where columns are positions: it would be predicted as a row. With labels, its label is unknown.
+
+    Raises:
+        PetMtlError: the first line names the columns.
+    """
+    if not request.labelled and looks_like_header(cells, places):
+        raise PetMtlError(
+            f"the first line looks like a header ({', '.join(f'`{cell[:40]}`' for cell in cells[:5])}), "
+            "but `columns` holds positions, for files without one",
+            where=f"{path}:1",
+            hint="delete the first line, or train with names instead of positions in `columns`",
+        )
 
 
 def _header(line: bytes, path: str, number: int) -> str:
@@ -139,6 +164,7 @@ def _read_commas(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[C
             widths = [len(cells) for index, cells in enumerate(rows) if index not in failures]
             width = usual_width(np.array(widths or [0]), request)
             places = locate(request, bad.path, header=None, width=width)
+            _refuse_header(rows[0] if rows and 0 not in failures else [], places, request, bad.path)
         good = []
         for index in range(first, len(rows)):
             if index in failures:
@@ -184,12 +210,12 @@ def _comma_rows(stream: BinaryIO, path: str) -> Iterator[tuple[list[list[str]], 
 
     def lines() -> Iterator[str]:
         nonlocal size
-        for number, raw in enumerate(stream):
+        for number, raw in enumerate(lines_of(stream, path)):
             size += len(raw)
             line = raw if number else raw.removeprefix(BYTE_ORDER_MARK)
             yield line.decode("utf-8", "surrogateescape")
 
-    limit = csv.field_size_limit(2**31 - 1)  # process-wide, hence given back; the default refuses long texts
+    limit = csv.field_size_limit(LONGEST_LINE)  # process-wide, hence given back; the default refuses long texts
     try:
         reader = csv.reader(lines(), strict=True)
         rows: list[list[str]] = []
@@ -202,6 +228,8 @@ def _comma_rows(stream: BinaryIO, path: str) -> Iterator[tuple[list[list[str]], 
             except StopIteration:
                 break
             except csv.Error as error:
+                if "field larger than" in str(error):
+                    raise too_long_line(path, start) from error
                 if str(error) == "unexpected end of data":
                     # Not a bad row to skip: it swallowed all lines that follow.
                     raise PetMtlError("a quote opens here and is never closed", where=f"{path}:{start}") from error

@@ -14,6 +14,8 @@ from pet_mtl.errors import PetMtlError
 
 FORMATS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet")
 COMPRESSIONS = (".gz", ".xz", ".bz2", ".zst")
+LONGEST_LINE = 16 << 20  # bytes; a file without line ends, or a bomb of a few compressed MB, must not fill the memory
+LARGEST_WHOLE = 2 << 30  # bytes; what is read whole, such as a JSON array
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -82,3 +84,43 @@ def first_line(path: Path) -> bytes:
         while line and not line.strip(b"\r\n"):
             line = stream.readline(1 << 20)
     return line.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def too_long_line(path: Path | str, number: int) -> PetMtlError:
+    """Return the error for a line that no row has."""
+    return PetMtlError(
+        f"the line is longer than {LONGEST_LINE >> 20} MiB",
+        where=f"{path}:{number}",
+        hint="are there line ends between the rows, and is this the right file?",
+    )
+
+
+def lines_of(stream: BinaryIO, path: Path | str) -> Iterator[bytes]:
+    """Yield the lines of a file.
+
+    Raises:
+        PetMtlError: a line is longer than any row.
+    """
+    for number, line in enumerate(iter(lambda: stream.readline(LONGEST_LINE + 1), b""), start=1):
+        if len(line) > LONGEST_LINE:
+            raise too_long_line(path, number)
+        yield line
+
+
+def read_whole(stream: BinaryIO, path: Path | str) -> bytes:
+    """Return all bytes of a file.
+
+    Raises:
+        PetMtlError: there are more than can be held, as in a small compressed file of very many bytes.
+    """
+    parts, size = [], 0
+    while part := stream.read(1 << 24):
+        size += len(part)
+        if size > LARGEST_WHOLE:
+            raise PetMtlError(
+                f"the file holds more than {LARGEST_WHOLE >> 30} GiB, which must be read at once",
+                where=str(path),
+                hint="write it as csv, tsv or JSON lines, or cut it into several files",
+            )
+        parts.append(part)
+    return b"".join(parts)

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 
-from pet_mtl.data.files import BYTE_ORDER_MARK, first_line, open_bytes
+from pet_mtl.data.files import BYTE_ORDER_MARK, first_line, lines_of, open_bytes, read_whole
 from pet_mtl.data.table import CHUNK_BYTES, CHUNK_ROWS, BadRows, Chunk, Request, encoding_problem
 from pet_mtl.errors import PetMtlError
 
@@ -18,7 +18,10 @@ KINDS = {type(None): "null", bool: "true or false", list: "a list", dict: "an ob
 def read_json(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterator[Chunk]:
     """Yield the good rows of a JSON file in chunks and note the bad ones.
 
-    Numbers become text as Python writes them (`103`, `0.5`). An array is read into memory whole, lines are not.
+    Numbers become text as Python writes them (`103`, `0.5`), true and false `true` and `false`; a list of one value is
+    that value, and `data.text` is the key `text` of the object `data`.
+
+    An array is read into memory whole, lines are not.
 
     Raises:
         PetMtlError: the columns are positions, or an array is not valid JSON.
@@ -35,7 +38,7 @@ def read_json(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterat
 
 def _line_objects(stream: BinaryIO, bad: BadRows) -> Iterator[tuple[int, Any, int]]:
     """Yield line number, parsed value (an exception where it is none) and size of each line that is not blank."""
-    for number, raw in enumerate(stream, start=1):
+    for number, raw in enumerate(lines_of(stream, bad.path), start=1):
         line = raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw
         if not line.strip():
             continue
@@ -50,7 +53,7 @@ def _line_objects(stream: BinaryIO, bad: BadRows) -> Iterator[tuple[int, Any, in
 
 
 def _array_items(stream: BinaryIO, path: Path) -> Iterator[tuple[int, Any, int]]:
-    raw = stream.read().removeprefix(BYTE_ORDER_MARK)
+    raw = read_whole(stream, path).removeprefix(BYTE_ORDER_MARK)
     try:
         items = json.loads(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -106,22 +109,56 @@ def _row_texts(value: Any, keys: list[tuple[str, str]], optional: set[str]) -> l
         return f"expected an object, found {KINDS.get(type(value), 'a number or text')}"
     texts = []
     for name, key in keys:
-        found = value.get(key, "" if name in optional else None)
+        there, found = True, value.get(key, "" if name in optional else None)
         if type(found) is not str:
             if key not in value:
+                there, found = _nested(value, key)
+            found = plain_value(found)
+            if not there and name in optional:
+                found = ""
+            elif not there:
                 near = ", ".join(f"`{other[:40]}`" for other in list(value)[:20])
                 near = near.encode("utf-8", "replace").decode("utf-8")
                 return f"no key `{key}` (wanted by `columns.{name}`), found {near or 'an empty object'}"
-            if name in optional and found is None:
+            elif name in optional and found is None:
                 found = ""
+            elif isinstance(found, list) and found:
+                return f"the value of `{key}` is a list of {len(found)}: {_shown(found)}, expected one"
+            elif type(found) is str:
+                pass
             elif type(found) not in (int, float):
                 return f"the value of `{key}` is {KINDS[type(found)]}, expected text or a number"
             else:
                 found = str(found)
-        elif not found.isascii() and not _encodable(found):
+        if not found.isascii() and not _encodable(found):
             return f"the value of `{key}` holds half a surrogate pair, which is no character"
         texts.append(found)
     return texts
+
+
+def _nested(value: dict[str, Any], key: str) -> tuple[bool, Any]:
+    """Return whether a key of keys (`data.text`) is there, and its value."""
+    found: Any = value
+    for part in key.split("."):
+        if not isinstance(found, dict) or part not in found:
+            return False, None
+        found = found[part]
+    return True, found
+
+
+def plain_value(value: Any) -> Any:
+    """Return the one value of a list of one, and true and false as text; all else as it is.
+
+    >>> plain_value(["正面"]), plain_value(True), plain_value(["a", "b"]), plain_value(0.5)
+    ('正面', 'true', ['a', 'b'], 0.5)
+    """
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _shown(values: list[Any]) -> str:
+    return ", ".join(f"`{str(value)[:20]}`" for value in values[:5]) + (", …" if len(values) > 5 else "")
 
 
 def _encodable(text: str) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pet_mtl.data.files import open_bytes
+from pet_mtl.data.files import open_bytes, read_whole
 from pet_mtl.data.table import CHUNK_ROWS, BadRows, Chunk, Request, checked_strings, locate
 from pet_mtl.errors import PetMtlError
 
@@ -25,14 +25,14 @@ def read_parquet(path: Path, suffix: str, request: Request, bad: BadRows) -> Ite
     bad.unit = "row"
     # A compressed parquet file has to be unpacked first: its index stands at its end.
     with open_bytes(path) as stream:
-        source = path if path.suffix.lower() == suffix else pa.BufferReader(stream.read())
+        source = path if path.suffix.lower() == suffix else pa.BufferReader(read_whole(stream, path))
     try:
         with pq.ParquetFile(source) as file:
             places = table_columns(file.schema_arrow, request, str(path))
             batches = file.iter_batches(batch_size=CHUNK_ROWS, columns=sorted(set(places.values())))
             names = class_names(file.schema_arrow.metadata)
             yield from table_chunks(batches, places, names, request, bad)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
 
 
@@ -48,7 +48,7 @@ def table_columns(schema: pa.Schema, request: Request, path: str) -> dict[str, s
     places = locate(request, path, header=schema.names, width=len(schema.names))
     for name, place in places.items():
         kind = schema.field(place).type
-        if pa.types.is_nested(kind) or pa.types.is_boolean(kind):
+        if pa.types.is_nested(kind):
             message = f"column `{schema.names[place]}` (wanted by `columns.{name}`) holds `{kind}`"
             raise PetMtlError(message, where=path, hint="columns must hold text or numbers")
     return {name: schema.names[place] for name, place in places.items()}

@@ -33,6 +33,8 @@ READERS: dict[str, Reader] = {
     ".parquet": read_parquet,
 }
 
+_WHOLE = r"^(-?[0-9]+)\.0+$"
+
 
 def read_rows(
     source: str, task: TaskSpec, *, base: Path, labelled: bool = True, skip_bad_rows: int = 0
@@ -123,7 +125,13 @@ def _joined(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
 def _label_numbers(column: pa.ChunkedArray, verbalizer: Verbalizer) -> NDArray[np.int64]:
     """Return the number of each row's label, -1 where it is unknown; white space around a label is ignored."""
     known = pa.array([label.strip() for label in verbalizer.labels], pa.string())
-    found = pc.index_in(pc.utf8_trim_whitespace(column), known)
+    column = pc.utf8_trim_whitespace(column)
+    found = pc.index_in(column, known)
+    if found.null_count:
+        # A whole number with a point, `1.0` in JSON, is the `1` of Parquet and of the verbalizer, and the reverse.
+        wholes = pc.replace_substring_regex(known, _WHOLE, r"\1")
+        if len(pc.unique(wholes)) == len(known):
+            found = pc.coalesce(found, pc.index_in(pc.replace_substring_regex(column, _WHOLE, r"\1"), wholes))
     numbers: NDArray[np.int64] = pc.fill_null(found, -1).to_numpy().astype(np.int64)
     return numbers
 

@@ -18,7 +18,14 @@ def find_files(source: str, base: Path) -> list[Path]:
     """
     if source.startswith("sample:"):
         return [_sample(source)]
-    path = base / Path(source).expanduser()
+    try:
+        path = base / Path(source).expanduser()
+        path.stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, `~nosuchuser`, a NUL, a name too long
+        reason = getattr(error, "strerror", None) or str(error)
+        raise PetMtlError(f"cannot be read: {reason}", where=source) from error
     if path.is_file():
         return [path]
     if path.is_dir():

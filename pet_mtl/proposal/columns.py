@@ -3,14 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pet_mtl.data.column_names import ID_NAMES, LABEL_NAMES, TEXT_NAMES
 from pet_mtl.errors import PetMtlError
-from pet_mtl.proposal.raw_table import ID_NAMES, LABEL_NAMES, TEXT_NAMES, RawTable
+from pet_mtl.proposal.raw_table import RawTable
 from pet_mtl.spec.label_lines import quoted
 
 MOST_LABELS = 200
 LONGEST_LABEL = 60  # characters
 SECOND_TEXT = 0.25  # of the first text's length
 SHORTEST_TEXT = 4  # characters, on average
+_PAIRS = """
+question+passage question+context question+answer query+passage query+document query+title premise+hypothesis
+premise+hypo sentence1+sentence2 text1+text2 text_a+text_b question1+question2 问题+段落 问题+回答 前提+假设
+"""
+PAIRS = [tuple(pair.split("+")) for pair in _PAIRS.split()]  # they belong together, however much longer one is
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,8 @@ def _named(table: RawTable, name: str, option: str) -> int:
 
 
 def _listed(table: RawTable) -> str:
-    return "the columns are " + ", ".join(f"`{name}`" for name in table.names)
+    left_out = "".join(f"; {why}" for why in table.left_out.values())
+    return "the columns are " + (", ".join(f"`{name}`" for name in table.names) or "none") + left_out
 
 
 def _distinct(table: RawTable, place: int) -> int:
@@ -124,6 +131,10 @@ def _texts(table: RawTable, taken: set[int | None]) -> list[int]:
         varied = _distinct(table, place) / len(table)
         return _is_named(table, place, TEXT_NAMES), _mean_length(table, place) * varied**0.5
 
+    by_name = {str(table.names[place]).lower(): place for place in free}
+    for one, other in PAIRS:
+        if one in by_name and other in by_name:
+            return sorted([by_name[one], by_name[other]])
     first, *others = sorted(free, key=weight, reverse=True)
     for second in others:
         like = weight(second)[0] == weight(first)[0]

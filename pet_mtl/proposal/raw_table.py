@@ -4,29 +4,21 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pet_mtl.data.files import data_format, open_bytes
+from pet_mtl.data.column_names import ID_NAMES, LABEL_NAMES, TEXT_NAMES
+from pet_mtl.data.files import data_format, open_bytes, read_whole
+from pet_mtl.data.jsonl import plain_value
 from pet_mtl.errors import PetMtlError
 
 SEPARATORS = "\t,;|"
 NAMES = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
 LOOKED_AT = 500  # rows that say what the separator is
 LONGEST_NAME = 40  # characters of a column's name
-_LABELS = """
-label labels class classes category categories target sentiment emotion topic intent tag tags y gold rating stars
-polarity gold_label label_desc label_text label_name 标签 类别 分类 类 情感 情绪 主题 意图 领域 星级 评分
-"""
-_IDS = "id idx index guid uid uuid qid no nr key example_id row 编号 序号 行号"
-_TEXTS = """
-text sentence content title body review comment question query answer abstract headline description message tweet
-premise hypothesis sentence1 sentence2 text1 text2 text_a text_b question1 question2
-文本 内容 标题 评论 句子 正文 摘要 描述 问题 回答 前提 假设
-"""
-LABEL_NAMES, ID_NAMES, TEXT_NAMES = (frozenset(names.split()) for names in (_LABELS, _IDS, _TEXTS))
+DEEPEST = 3  # objects in objects
 NO_TABLE = "give a table with a text and a label in each row: csv, tsv, json lines or parquet"
 
 
@@ -39,6 +31,7 @@ class RawTable:
         columns: the cells, column by column.
         reasons: why `train` could not read the file as it is, by column; under None what holds for the whole file.
         skipped: rows that are none.
+        left_out: why a column is none, by name.
     """
 
     path: Path
@@ -47,6 +40,7 @@ class RawTable:
     columns: list[list[str]]
     reasons: dict[str | int | None, str] = field(default_factory=dict)
     skipped: int = 0
+    left_out: dict[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.columns[0]) if self.columns else 0
@@ -68,7 +62,7 @@ def read_raw_table(path: Path, header: bool | None = None) -> RawTable:
     if suffix == ".parquet":
         return _objects(path, *_parquet_rows(path))
     with open_bytes(path) as stream:
-        raw = stream.read()
+        raw = read_whole(stream, path)
     text, encoding = _decode(raw, path)
     if not text.strip():
         raise PetMtlError(
@@ -157,6 +151,8 @@ def _has_header(rows: Sequence[Sequence[str]]) -> bool:
     (True, False)
     """
     first, rest = [cell.strip() for cell in rows[0]], rows[1:LOOKED_AT]
+    if not first[0] and len(first) > 2 and rest and all(row[0].strip().isdecimal() for row in rest):
+        first, rest = first[1:], [row[1:] for row in rest]  # the nameless index that pandas writes
     if len(set(first)) < len(first) or any(not c or len(c) > LONGEST_NAME or _is_number(c) for c in first):
         return False
     if {cell.lower() for cell in first} & (LABEL_NAMES | ID_NAMES | TEXT_NAMES):
@@ -211,11 +207,11 @@ def _parquet_rows(path: Path) -> tuple[str, list[dict[str, Any]], int]:
 
     try:
         with open_bytes(path) as stream:
-            table = pq.read_table(pa.BufferReader(stream.read()))
-    except (pa.ArrowInvalid, OSError) as error:
+            table = pq.read_table(pa.BufferReader(read_whole(stream, path)))
+        rows, known_names = table.to_pylist(), class_names(table.schema.metadata)
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
-    rows = table.to_pylist()
-    for name, known in class_names(table.schema.metadata).items():
+    for name, known in known_names.items():
         for row in rows:
             if isinstance(row[name], int) and 0 <= row[name] < len(known):
                 row[name] = known[row[name]]
@@ -228,19 +224,32 @@ def _objects(path: Path, form: str, rows: Sequence[dict[str, Any]], skipped: int
     table = RawTable(path, form, [], [], skipped=skipped)
     if skipped:
         table.reasons[None] = f"{skipped} of its rows are no JSON objects"
+    rows = [dict(_leaves(row)) for row in rows]
     for name in dict.fromkeys(name for row in rows for name in row):
         values = [row.get(name) for row in rows]
+        several = next((value for value in values if isinstance(value, list) and value), None)
+        if several:
+            table.left_out[name] = f"`{name}` holds lists of several values, such as {_cell(several)[:60]}"
         if not name or any(isinstance(value, list | dict) for value in values):
             continue
         table.names.append(name)
         table.columns.append([_cell(value) for value in values])
-        if any(value is None or isinstance(value, bool) for value in values):
-            table.reasons[name] = f"some values of `{name}` are missing, true or false"
+        if any(value is None for value in values):
+            table.reasons[name] = f"some values of `{name}` are missing"
     return table
+
+
+def _leaves(row: dict[str, Any], before: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Yield the values of an object by their keys, those of objects in it as `data.text`."""
+    for name, value in row.items():
+        if isinstance(value, dict) and value and depth < DEEPEST:
+            yield from _leaves(value, f"{before}{name}.", depth + 1)
+        else:
+            yield before + name, plain_value(value)
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = str(value)
     return text.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no text

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pet_mtl.metrics.classification import TaskScore, mean_macro_f1
+from pet_mtl.text import printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -74,7 +75,11 @@ def per_label_table(task: str, score: TaskScore, main_words: Sequence[str]) -> "
 def print_table(table: "Table") -> None:
     """Print a table on stdout, whole: only a terminal has a width to fit into."""
     from rich.console import Console
+    from rich.text import Text
 
+    for cell in [table.title, *(cell for column in table.columns for cell in (column.header, *column.cells))]:
+        if isinstance(cell, Text):
+            cell.plain = printable(cell.plain)
     console = Console()
     if not console.is_terminal:
         console = Console(width=_ENDLESS)

@@ -2,16 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator
+from pydantic import BaseModel, ConfigDict, Discriminator, model_validator
 
 from pet_mtl.errors import ProblemList
 from pet_mtl.spec.method import Method, PetMethod, build_method, set_method
 from pet_mtl.spec.overrides import apply_overrides, set_place
 from pet_mtl.spec.settings import SamplingSettings, TrainSettings
 from pet_mtl.spec.task import TaskSpec
-from pet_mtl.spec.task_section import build_task
+from pet_mtl.spec.task_section import TASK_NAME, build_task
 from pet_mtl.spec.validation import found, name_hint, validate
 from pet_mtl.spec.yaml_file import Document, read_yaml
 
@@ -32,6 +32,16 @@ class Suite(BaseModel):
     method: Annotated[Method, Discriminator("name")] = PetMethod()
     source: str
     base: str
+
+    @model_validator(mode="after")
+    def _check_names(self) -> Self:
+        """Refuse names that are none: they become names of files, and a stored suite is not written by us only."""
+        for name, task in self.tasks.items():
+            if task.name != name or not TASK_NAME.fullmatch(name):
+                raise ValueError(f"{found(name)} is not a task name")
+        if not self.tasks:
+            raise ValueError("there are no tasks")
+        return self
 
 
 def load_suite(

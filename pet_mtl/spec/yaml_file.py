@@ -68,7 +68,10 @@ def read_yaml(path: Path) -> Document:
     if root is None or (isinstance(root, ScalarNode) and root.value == ""):
         raise PetMtlError("the file is empty", where=str(path))
     builder = _Builder(document)
-    document.tree = builder.build(root, ())
+    try:
+        document.tree = builder.build(root, ())
+    except RecursionError:
+        raise PetMtlError("nested too deeply", where=str(path)) from None
     document.lines.setdefault((), 1)
     builder.problems.raise_if_any()
     return document
@@ -95,7 +98,10 @@ def parse_value(text: str) -> Any:
     elif isinstance(node, MappingNode) and node.value and all(_short_tag(v) == "null" for _, v in node.value):
         return text  # `{mask}` is a pattern, not a mapping without values
     builder = _Builder(Document("", None))
-    value = builder.build(node, ())
+    try:
+        value = builder.build(node, ())
+    except RecursionError:
+        return text
     return text if builder.problems.problems else value
 
 

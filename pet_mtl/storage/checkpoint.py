@@ -141,6 +141,8 @@ def _read_checkpoint(folder: Path) -> Checkpoint:
     try:
         manifest = json.loads(manifest_file.read_text(encoding="utf-8"))
         format_version = manifest["format_version"]
+        if type(format_version) is not int or format_version < 1:
+            raise ValueError(format_version)
         if format_version > FORMAT_VERSION:
             raise PetMtlError(
                 f"the checkpoint has format version {format_version}, this pet-mtl reads up to {FORMAT_VERSION}",
@@ -153,13 +155,18 @@ def _read_checkpoint(folder: Path) -> Checkpoint:
         for name, of_task in calibration.items():
             if len(of_task.bias) != len(suite.tasks[name].verbalizer.labels):
                 raise ValueError(name)
-        return Checkpoint(folder, suite, manifest["metrics"], manifest["versions"], calibration)
-    except (ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
+        metrics, versions = manifest["metrics"], manifest["versions"]
+        if not isinstance(metrics, dict) or not all(isinstance(text, str) for text in versions.values()):
+            raise TypeError("metrics or versions")
+        return Checkpoint(folder, suite, metrics, versions, calibration)
+    except (ValidationError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PetMtlError("the checkpoint's manifest is damaged", where=str(manifest_file), hint=_REMAKE) from error
 
 
 def _check_files(folder: Path, digests: dict[str, str]) -> None:
     for name, digest in digests.items():
+        if Path(name).name != name or not isinstance(digest, str):  # a path out of the folder
+            raise ValueError(name)
         file = folder / name
         if not file.is_file():
             raise PetMtlError(f"the checkpoint lacks `{name}`", where=str(folder), hint=_REMAKE)

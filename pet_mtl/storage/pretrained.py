@@ -1,6 +1,7 @@
 """Where a pre-trained masked language model lies, and how it is loaded safely."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -13,6 +14,9 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.model.light_import import import_transformers, without_compiler
 from pet_mtl.resources import bundled_backbone, bundled_backbones
 from pet_mtl.spec.suite import Suite
+from pet_mtl.storage.folder_checks import check_index, check_pieces, check_sizes, has_new_deberta_head, missing_package
+
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 
 
 def resolve_model(name: str, base: Path | None = None) -> str:
@@ -29,12 +33,18 @@ def resolve_model(name: str, base: Path | None = None) -> str:
     for candidate in (*((base / name,) if base else ()), Path(name)):
         if name and candidate.is_dir():
             return str(candidate)
-    if name.count("/") == 1 and not name.startswith((".", "/", "~")):
+    if name.count("/") == 1 and _HUB_NAME.fullmatch(name) and not _looks_local(name, base):
         return name
     raise PetMtlError(
         f"there is no model `{name}`",
         hint=f"give a folder, a hub name such as `hfl/chinese-roberta-wwm-ext`, or {_embedded()}",
     )
+
+
+def _looks_local(name: str, base: Path | None) -> bool:
+    """Say whether `runs/typo` means a folder: its first part is one here."""
+    first = name.split("/")[0]
+    return any((start / first).is_dir() for start in (*((base,) if base else ()), Path()))
 
 
 def suite_model(suite: Suite) -> str:
@@ -65,8 +75,15 @@ def load_tokenizer(folder: str) -> Any:
     from transformers import AutoTokenizer
 
     try:
-        return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        with quiet_transformers():
+            return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    except MemoryError:
+        raise
+    except Exception as error:  # tokenizers raises bare ones, and transformers whatever a damaged file leads to
+        if package := missing_package(error, folder):
+            raise PetMtlError(
+                f"the tokenizer needs the package `{package}`", where=folder, hint=f"pip install {package}"
+            ) from error
         bare = Path(folder).is_dir() and not (Path(folder) / "config.json").is_file()
         reason = "the folder holds no model (no `config.json`)" if bare else _first_line(error)
         raise PetMtlError(
@@ -94,12 +111,17 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
     _refuse_pickle(folder)
     try:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a damaged file leads to
         raise PetMtlError(
             f"this is no model that transformers can load: {_first_line(error)}",
             where=folder,
             hint=f"give a folder with `config.json` and `model.safetensors`, a hub name, or {_embedded()}",
         ) from error
+    check_sizes(config, folder)
+    if has_new_deberta_head(config, folder):
+        config.legacy = False
     if dropout is not None:
         for key in config.to_dict():
             if key.endswith(("dropout", "dropout_prob")) and key != "classifier_dropout":
@@ -119,7 +141,9 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
         raise PetMtlError(
             f"the weights are damaged or cut short: {error}", where=folder, hint="copy the model folder again"
         ) from error
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # whatever a damaged configuration leads to
         raise PetMtlError(
             f"this model has no masked-language-model form: {_first_line(error)}",
             where=folder,
@@ -132,11 +156,18 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
             where=folder,
             hint="it was saved as another kind of model (a classifier, a bare encoder); use the original checkpoint",
         )
+    try:
+        pieces = len(load_tokenizer(folder))
+    except PetMtlError:  # said where the tokenizer is needed
+        pieces = 0
+    check_pieces(model, pieces, folder)
     return model
 
 
 def _refuse_pickle(folder: str) -> None:
     path = Path(folder)
+    for index in path.glob("*.index.json"):  # transformers loads whatever files an index names, pickle among them
+        check_index(index)
     if path.is_dir() and not any(path.glob("*.safetensors")) and any(path.glob("*.bin")):
         raise PetMtlError(
             "the weights are a pickle file, which can run code when loaded",

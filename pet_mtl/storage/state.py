@@ -8,11 +8,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from pydantic import Field, TypeAdapter
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -23,6 +24,8 @@ FloatArray = npt.NDArray[np.float32]
 
 _MOMENTS = "optimizer.safetensors"
 _COUNTERS = "training.json"
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 @dataclass
@@ -42,14 +45,14 @@ class Progress:
         weighting: what the weighting of the tasks remembers.
     """
 
-    step: int = 0
+    step: Count = 0
     best_score: float | None = None
-    best_step: int = 0
-    stale: int = 0
+    best_step: Count = 0
+    stale: Count = 0
     finished: bool = False
-    rows: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
+    rows: Count = 0
+    tokens: Count = 0
+    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     fingerprint: str = field(default="")
     weighting: dict[str, Any] = field(default_factory=dict)
 
@@ -71,8 +74,10 @@ def read_progress(folder: Path) -> Progress:
         PetMtlError: the file is missing or damaged.
     """
     try:
-        return Progress(**json.loads((folder / _COUNTERS).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        text = (folder / _COUNTERS).read_text(encoding="utf-8")
+        TypeAdapter(Progress).validate_json(text, strict=True)
+        return Progress(**json.loads(text))  # which refuses keys that it does not know
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise PetMtlError(
             "the training state is missing or damaged", where=str(folder / _COUNTERS), hint="train without `--resume`"
         ) from error
@@ -91,11 +96,13 @@ def read_moments(folder: Path, model: nn.Module, optimizer: torch.optim.Optimize
             for key in ("step", "exp_avg", "exp_avg_sq"):
                 value = moments.get(f"{name}:{key}")
                 if value is not None:
+                    if not value.is_floating_point() or value.shape not in ((), parameter.shape):
+                        raise ValueError(f"{name}:{key}")
                     state[key] = value.to(parameter.device)
             if state:
                 optimizer.state[parameter] = state
     except Exception as error:
-        if type(error).__name__ not in ("SafetensorError", "FileNotFoundError", "OSError"):
+        if type(error).__name__ not in ("SafetensorError", "FileNotFoundError", "OSError", "ValueError"):
             raise
         raise PetMtlError(
             "the optimizer state is missing or damaged", where=str(folder / _MOMENTS), hint="train without `--resume`"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.cloze.unreadable import unreadable_warnings
 from pet_mtl.console import say
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
@@ -165,6 +166,8 @@ def train(
         suite = weigh_patterns(filter_words(suite, data, mlm, tokenizer, machine), data, mlm, tokenizer, machine)
         rows = rows_to_learn(data, has_teacher)
         prompts = encode_rows(suite, rows, tokenizer)
+        for line in unreadable_warnings(prompts, tokenizer):
+            say(line)
         dev_rows = {name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)}
         backbone = Path(resolve_model(suite.model))
         guard_rows(backbone, dev_rows, strict=False)

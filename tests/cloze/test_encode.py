@@ -113,7 +113,7 @@ def test_a_text_of_a_hundred_thousand_characters(kind: str) -> None:
     (a,) = {len(tokenizer.encode(["a"])[0])}
     (most,) = prompts.forms[0].words.lengths
     assert prompts.slot_at[:2].tolist() == [40 - most - a - 1] * 2  # the short field is whole
-    assert prompts.slot_at[2] == 1 + a
+    assert prompts.slot_at[2] == 1 + len(tokenizer.encode(["a"], space_before=tokenizer.marks_start)[0])
 
 
 SPACED = [
@@ -155,12 +155,12 @@ def test_byte_level_prompts_equal_the_whole_string(byte_level: PieceTokenizer, p
 @pytest.mark.parametrize(
     ("prefix", "pattern", "pieces"),
     [
-        ("", "{a} is {mask}.", ["体育", "▁is", "@", "."]),
-        ("", "是{mask}{a}", ["是", "@", "体育"]),
-        ("", "是 {mask} {a}", ["是", "@", "▁", "体育"]),
-        ("类:", "{mask}{a}", ["类", ":", "@", "体育"]),
-        ("类: ", "{a}{mask}", ["类", ":", "▁", "体育", "@"]),
-        ("类: ", "是{a}{mask}", ["类", ":", "▁", "是", "体育", "@"]),
+        ("", "{a} is {mask}.", ["▁", "体育", "▁is", "@", "."]),
+        ("", "是{mask}{a}", ["▁", "是", "@", "体育"]),
+        ("", "是 {mask} {a}", ["▁", "是", "@", "▁", "体育"]),
+        ("类:", "{mask}{a}", ["▁", "类", ":", "@", "体育"]),
+        ("类: ", "{a}{mask}", ["▁", "类", ":", "▁", "体育", "@"]),
+        ("类: ", "是{a}{mask}", ["▁", "类", ":", "▁", "是", "体育", "@"]),
     ],
 )
 def test_metaspace_prompts(metaspace: PieceTokenizer, prefix: str, pattern: str, pieces: list[str]) -> None:
@@ -255,3 +255,28 @@ def test_each_field_needs_room_for_a_token(word_pieces: PieceTokenizer, max_leng
         with pytest.raises(PetMtlError, match="task `toy`: pattern 1 and its slots take 15 of 16 tokens") as caught:
             compile_forms(task, word_pieces, max_length)
         assert "max_length" in str(caught.value.problems[0].hint)
+
+
+@pytest.mark.parametrize("kind", ["unigram", "bpe"])
+@pytest.mark.parametrize("split_words", [False, True])
+@pytest.mark.parametrize("word", ["好", "的", "体育", "good"])
+@pytest.mark.parametrize("pattern", ["{mask}: {a}", "新{mask}闻{a}", "是 {mask}.{a}", "{a}{mask}。", "{a} {mask}好"])
+@pytest.mark.parametrize("prefix", ["", "体育:", "新闻: "])
+def test_pieces_are_those_of_the_whole_prompt(
+    kind: str, split_words: bool, word: str, pattern: str, prefix: str
+) -> None:
+    """`▁好` beside `好`: a part that follows without a space must not be cut as if it began a word."""
+    tokenizer = PieceTokenizer(toys.fused_tokenizer(kind, split_words=split_words))
+    task = toys.make_task(pattern, {"x": [word], "y": ["新闻新"]}, prefix=prefix)
+    for text in ("的", "好 good", "体育"):
+        prompts = encode_suite({"toy": task}, {"toy": Rows.of({"a": [text]})}, tokenizer, 64)
+        ids, (slot, *_) = prompt(prompts, 0, 1, tokenizer.mask_id)
+        pieces = prompts.forms[0].words.pieces[0]
+        whole = (prefix + pattern).replace("{mask}", word).replace("{a}", text)
+        assert [*ids[:slot], *pieces, *ids[slot + 1 :]] == tokenizer.tokenizer(whole)["input_ids"], whole
+
+
+def test_an_accent_at_the_start_of_a_part_is_kept() -> None:
+    tokenizer = PieceTokenizer(toys.fused_tokenizer("unigram"))
+    (ids,) = tokenizer.encode(["\u0301好"])
+    assert tokenizer.tokenizer.convert_ids_to_tokens(ids) == ["<unk>", "好"]

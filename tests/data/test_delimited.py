@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pet_mtl.data import delimited
+from pet_mtl.data.delimited import read_delimited
 from pet_mtl.data.readers import read_rows
+from pet_mtl.data.table import BadRows, Request
 from pet_mtl.errors import PetMtlError
 
 TEXTS = [
@@ -203,3 +205,49 @@ def test_any_text_survives_the_comma_reader(make_task, tmp_path: Path, texts: li
     path.write_bytes(out.getvalue().encode("utf-8"))
     rows, _ = read(path, make_task({"title": "title", "label": "label"}))
     assert rows.fields["title"].to_pylist() == texts
+
+
+HEADERS = ["text", "sentence\tlabel", "内容\t类别", "Comment_Text\t0", "评论内容\t标签", "x\tlabel"]
+
+
+@pytest.mark.parametrize("header", HEADERS)
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+def test_a_header_is_not_predicted_as_a_row(tmp_path: Path, header: str, suffix: str) -> None:
+    between = "," if suffix == ".csv" else "\t"
+    file = tmp_path / f"rows{suffix}"
+    tabs = "\t" * header.count("\t")
+    text = f"{header}\n真的太棒了{tabs}\n很难用{tabs}\n"
+    file.write_text(text.replace("\t", between), encoding="utf-8")
+    request = Request({"text": 0, "label": 1}, labelled=False)
+    with pytest.raises(PetMtlError, match="looks like a header") as caught:
+        list(read_delimited(file, suffix, request, BadRows(str(file))))
+    assert caught.value.problems[0].where == f"{file}:1"
+    assert caught.value.problems[0].hint
+
+
+@pytest.mark.parametrize("first", ["text me", "标题党", "内容很差", "好", "a", "news"])
+def test_a_text_is_no_header(tmp_path: Path, first: str) -> None:
+    file = tmp_path / "rows.tsv"
+    file.write_text(f"{first}\n真的太棒了\n", encoding="utf-8")
+    (chunk,) = read_delimited(file, ".tsv", Request({"text": 0, "label": 1}, labelled=False), BadRows(str(file)))
+    assert chunk.columns["text"].to_pylist() == [first, "真的太棒了"]
+
+
+@pytest.mark.parametrize("suffix", [".tsv", ".csv", ".jsonl"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_file_without_line_ends_is_refused_in_little_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, packed: bool
+) -> None:
+    import gzip
+
+    from pet_mtl.data import delimited, files
+    from pet_mtl.data.readers import READERS
+
+    monkeypatch.setattr(files, "LONGEST_LINE", 3 << 20)
+    monkeypatch.setattr(delimited, "LONGEST_LINE", 3 << 20)
+    file = tmp_path / (f"rows{suffix}.gz" if packed else f"rows{suffix}")
+    with gzip.open(file, "wb") if packed else file.open("wb") as stream:
+        stream.write(b"x" * (12 << 20))
+    columns: dict[str, int | str] = {"text": "a"} if suffix == ".jsonl" else {"text": 0, "label": 1}
+    with pytest.raises(PetMtlError, match="the line is longer than 3 MiB"):
+        list(READERS[suffix](file, suffix, Request(columns), BadRows(str(file))))

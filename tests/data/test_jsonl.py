@@ -1,12 +1,15 @@
 """JSON lines and JSON arrays."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pet_mtl.data.jsonl import read_json
 from pet_mtl.data.readers import read_rows
+from pet_mtl.data.table import BadRows, Request
 from pet_mtl.errors import PetMtlError
 
 COLUMNS = {"title": "sentence", "label": "label_desc"}
@@ -42,8 +45,8 @@ def test_an_array_of_objects(make_task, write) -> None:
         ("{}", "no key `sentence` (wanted by `columns.title`), found an empty object"),
         ('{"\\ud800": 1}', "no key `sentence` (wanted by `columns.title`), found `?`"),
         ('{"sentence": null, "label_desc": 0}', "the value of `sentence` is null, expected text or a number"),
-        ('{"sentence": ["b"], "label_desc": 0}', "the value of `sentence` is a list, expected text or a number"),
-        ('{"sentence": true, "label_desc": 0}', "the value of `sentence` is true or false, expected text or a number"),
+        ('{"sentence": [], "label_desc": 0}', "the value of `sentence` is a list, expected text or a number"),
+        ('{"sentence": ["a", 1], "label_desc": 0}', "the value of `sentence` is a list of 2: `a`, `1`, expected one"),
         ('{"sentence": "b", "label_desc": {}}', "the value of `label_desc` is an object, expected text or a number"),
         ('{"sentence": "\\ud83d", "label_desc": 0}', "the value of `sentence` holds half a surrogate pair"),
         ('{"sentence": "b", "label_desc": 2}', 'label "2" is not in verbalizers/toy.txt'),
@@ -116,3 +119,30 @@ def test_any_text_survives(make_task, tmp_path, texts: list[str], escaped: bool)
     path.write_bytes("\n".join(rows_out).encode("utf-8"))
     rows, _ = read(path, make_task(COLUMNS))
     assert rows.fields["title"].to_pylist() == texts
+
+
+@pytest.mark.parametrize(
+    ("row", "label"),
+    [
+        ({"data": {"text": "好"}, "label": ["正面"]}, "正面"),
+        ({"data": {"text": ["好"]}, "label": True}, "true"),
+        ({"data": {"text": "好"}, "label": [False]}, "false"),
+        ({"data.text": "好", "label": 3}, "3"),
+    ],
+)
+def test_lists_of_one_nested_keys_and_booleans_are_read(tmp_path: Path, row: dict[str, object], label: str) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    bad = BadRows(str(file))
+    (chunk,) = read_json(file, ".jsonl", Request({"text": "data.text", "label": "label"}), bad)
+    assert {name: column.to_pylist() for name, column in chunk.columns.items()} == {"text": ["好"], "label": [label]}
+
+
+def test_several_labels_are_said_by_name(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps({"text": "好", "label": ["价格", "包装"]}) + "\n", encoding="utf-8")
+    bad = BadRows(str(file))
+    list(read_json(file, ".jsonl", Request({"text": "text", "label": "label"}), bad))
+    assert [problem.message for problem in bad.shown()] == [
+        "the value of `label` is a list of 2: `价格`, `包装`, expected one"
+    ]

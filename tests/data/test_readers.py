@@ -156,3 +156,18 @@ def test_one_stray_tab_does_not_make_the_other_rows_bad(make_task, write) -> Non
     rows, skipped = read(path, make_task(TIANCHI), labelled=False, skip_bad_rows=1)
     assert rows.fields["title"].to_pylist() == ["b", "c"]
     assert [str(problem) for problem in skipped] == [f"{path}:1: row has 3 columns, expected 2"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "found"), [(["1", "0"], "1.0\n0.0\n"), (["1.0", "0.0"], "1\n0\n"), (["1", "0"], "1\n0.0\n")]
+)
+def test_a_whole_number_with_a_point_is_that_number(make_task, write, labels: list[str], found: str) -> None:
+    task = make_task({"title": 0, "label": 1}, labels=labels)
+    lines = "".join(f"好\t{label}\n" for label in found.split())
+    rows, _ = read(write("t.tsv", lines), task)
+    assert rows.labels.tolist() == [0, 1]
+
+
+def test_where_both_are_labels_they_differ(make_task, write) -> None:
+    rows, _ = read(write("t.tsv", "a\t1.0\nb\t1\n"), make_task({"title": 0, "label": 1}, labels=["1", "1.0"]))
+    assert rows.labels.tolist() == [1, 0]

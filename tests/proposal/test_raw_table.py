@@ -71,9 +71,9 @@ def test_json(tmp_path: Path) -> None:
     rows = [{"t": "a", "n": 3, "f": 0.5, "b": True, "x": {"y": 1}}, {"t": "b", "n": 4, "f": 1, "b": False, "z": None}]
     for name, content in (("t.json", json.dumps(rows)), ("t.jsonl", "\n".join(map(json.dumps, rows)))):
         table = read(tmp_path, name, content)
-        assert table.names == ["t", "n", "f", "b", "z"]
-        assert table.columns == [["a", "b"], ["3", "4"], ["0.5", "1"], ["true", "false"], ["", ""]]
-        assert set(table.reasons) == {"b", "z"}
+        assert table.names == ["t", "n", "f", "b", "x.y", "z"]
+        assert table.columns == [["a", "b"], ["3", "4"], ["0.5", "1"], ["true", "false"], ["1", ""], ["", ""]]
+        assert set(table.reasons) == {"x.y", "z"}
 
 
 def test_skipped_rows_parquet_and_compression(tmp_path: Path) -> None:
@@ -112,3 +112,20 @@ def test_missing_file(tmp_path: Path) -> None:
         read_raw_table(tmp_path / "absent.csv")
     with pytest.raises(PetMtlError, match="is a folder"):
         read_raw_table(tmp_path)
+
+
+@pytest.mark.parametrize("between", [",", "\t", ";"])
+@pytest.mark.parametrize("names", ["review{}label", "文字{}好坏", "text{}label"])
+def test_the_nameless_index_of_pandas_stands_in_a_header(tmp_path: Path, between: str, names: str) -> None:
+    rows = "".join(f"{n}{between}房间第{n}次了{between}{n % 2}\n" for n in range(12))
+    table = read(tmp_path, "t.tsv" if between == "\t" else "t.csv", between + names.format(between) + "\n" + rows)
+    assert table.names == ["column1", *names.format(" ").split()]
+    assert len(table) == 12
+
+
+def test_lists_of_one_nested_keys_and_booleans_are_columns(tmp_path: Path) -> None:
+    lines = [{"data": {"text": f"好{n}"}, "label": [n % 2 == 0], "tags": ["a", "b"]} for n in range(4)]
+    table = read(tmp_path, "t.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    assert table.names == ["data.text", "label"]
+    assert table.columns[1] == ["true", "false", "true", "false"]
+    assert "`tags` holds lists of several values" in table.left_out["tags"]

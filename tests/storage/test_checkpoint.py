@@ -284,3 +284,41 @@ def test_saved_weights_keep_the_names_of_the_model(family: str, tmp_path: Path) 
     found = dict(other.named_parameters())
     for name, parameter in model.named_parameters():
         assert torch.equal(found[name], parameter), name
+
+
+@pytest.mark.parametrize("name", ["../../escaped", "/tmp/escaped", "a/b", "..", "", "a\nb", "Colour"])
+def test_a_task_name_that_is_none_is_refused(copy: Path, name: str) -> None:
+    """Names of tasks become names of files: `average` and `--resume` would write outside the folder."""
+    manifest = json.loads((copy / MANIFEST).read_text(encoding="utf-8"))
+    tasks = manifest["suite"]["tasks"]
+    manifest["suite"]["tasks"] = {name: {**next(iter(tasks.values())), "name": name}}
+    (copy / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(PetMtlError, match="manifest is damaged"):
+        read_checkpoint(copy)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sha256": {"../x": "0"}},
+        {"sha256": {"config.json": 3}},
+        {"sha256": []},
+        {"metrics": [1]},
+        {"versions": {"torch": 1}},
+        {"format_version": "1"},
+        {"format_version": True},
+        {"calibration": []},
+    ],
+)
+def test_a_manifest_of_other_types_is_damaged(copy: Path, changes: dict[str, object]) -> None:
+    manifest = json.loads((copy / MANIFEST).read_text(encoding="utf-8"))
+    (copy / MANIFEST).write_text(json.dumps(manifest | changes), encoding="utf-8")
+    with pytest.raises(PetMtlError, match="manifest is damaged"):
+        read_checkpoint(copy)
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"format_version": ' + "9" * 5000 + "}", "3", "\x00"])
+def test_a_manifest_that_is_none_is_damaged(copy: Path, content: str) -> None:
+    (copy / MANIFEST).write_text(content, encoding="utf-8")
+    with pytest.raises(PetMtlError, match="manifest is damaged"):
+        read_checkpoint(copy)

@@ -192,3 +192,40 @@ def test_damaged_tokenizers_are_refused(tmp_path: Path, content: str) -> None:
 def test_a_folder_without_tokenizer_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PetMtlError, match="no tokenizer could be loaded"):
         load_tokenizer(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["weights.bin"],
+        ["a.safetensors", "weights.bin"],
+        ["../other/model.safetensors"],
+        ["/x/model.safetensors"],
+        [3],
+    ],
+)
+def test_an_index_that_names_other_weights_is_refused(tmp_path: Path, files: list[object]) -> None:
+    """transformers would load `weights.bin` with pickle, since an index says so and a `.safetensors` file is there."""
+    (tmp_path / "decoy.safetensors").write_bytes(b"")
+    names = {f"weight{number}": file for number, file in enumerate(files)}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": names}), encoding="utf-8")
+    with pytest.raises(PetMtlError, match="index of the weights"):
+        load_masked_lm(str(tmp_path))
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"weight_map": []}', "[" * 100_000, "9" * 5000])
+def test_a_damaged_index_is_an_error(tmp_path: Path, content: str) -> None:
+    (tmp_path / "model.safetensors.index.json").write_text(content, encoding="utf-8")
+    with pytest.raises(PetMtlError, match="index of the weights is damaged"):
+        load_masked_lm(str(tmp_path))
+
+
+def test_a_name_below_a_folder_that_is_here_is_no_hub_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "runs").mkdir()
+    assert resolve_model("hfl/chinese-roberta-wwm-ext", tmp_path) == "hfl/chinese-roberta-wwm-ext"
+    with pytest.raises(PetMtlError, match="there is no model"):
+        resolve_model("runs/typo", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for name in ("runs/typo", "a b/c", "a\nb/c", "a/\x00"):
+        with pytest.raises(PetMtlError, match="there is no model"):
+            resolve_model(name)

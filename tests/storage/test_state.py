@@ -100,3 +100,34 @@ def test_the_fingerprint_sees_every_change(prompts: Prompts, name: str) -> None:
     assert fingerprint(other) != fingerprint(prompts)
     assert fingerprint(prompts, other) != fingerprint(prompts, prompts)
     assert fingerprint(prompts, None) != fingerprint(prompts, prompts)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"step": "3"},
+        {"step": -1},
+        {"step": 10**30},
+        {"rows": None},
+        {"best_score": []},
+        {"seconds": "x"},
+        {"seconds": -1.0},
+        {"weighting": 3},
+        {"finished": "yes"},
+        {"unknown": 1},
+    ],
+)
+def test_counters_of_other_types_are_damaged(tmp_path: Path, changes: dict[str, object]) -> None:
+    (tmp_path / "training.json").write_text(json.dumps(changes), encoding="utf-8")
+    with pytest.raises(PetMtlError, match="training state is missing or damaged"):
+        read_progress(tmp_path)
+
+
+def test_moments_of_another_shape_are_damaged(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    model = nn.Linear(2, 3)
+    for odd in (torch.zeros(5), torch.zeros(3, 2, dtype=torch.int64)):
+        save_file({"weight:exp_avg": odd}, tmp_path / "optimizer.safetensors")
+        with pytest.raises(PetMtlError, match="optimizer state is missing or damaged"):
+            read_moments(tmp_path, model, build_optimizer(TrainSettings(), model))

@@ -1,0 +1,52 @@
+"""The usual names of columns, by which a first line is known for a header."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+_LABELS = """
+label labels class classes category categories target sentiment emotion topic intent tag tags y gold rating stars
+polarity gold_label label_desc label_text label_name 标签 类别 分类 类 情感 情绪 主题 意图 领域 星级 评分
+"""
+_IDS = "id idx index guid uid uuid qid no nr key example_id row 编号 序号 行号"
+_TEXTS = """
+text sentence content title body review comment question query answer abstract headline description message tweet
+premise hypothesis hypo passage context sentence1 sentence2 text1 text2 text_a text_b question1 question2
+文本 内容 标题 评论 句子 正文 摘要 描述 问题 回答 前提 假设
+"""
+LABEL_NAMES, ID_NAMES, TEXT_NAMES = (frozenset(names.split()) for names in (_LABELS, _IDS, _TEXTS))
+_PLAIN_LABEL_NAMES = frozenset(["label", "labels", "label_desc", "label_name", "标签", "类别"])
+LONGEST_NAME = 40  # characters
+_WORDS = re.compile(r"[A-Za-z]+|[^\\W\\dA-Za-z_]+")
+
+
+def is_usual_name(cell: str) -> bool:
+    """Say whether a cell names a column, as `text`, `Text_A`, `comment_text` or `评论内容` do.
+
+    >>> [is_usual_name(cell) for cell in ("Text", "comment_text", "sentence 1", "评论内容", "这个东西很不错", "")]
+    [True, True, True, True, False, False]
+    """
+    known = TEXT_NAMES | LABEL_NAMES | ID_NAMES
+    name = cell.strip().lower()
+    if name in known:
+        return True
+    words = _WORDS.findall(name)
+    halves = (
+        [words[0][:2], words[0][2:]] if len(words) == 1 and len(words[0]) == 4 and not words[0].isascii() else words
+    )
+    return bool(halves) and len(name) <= 40 and any(w in TEXT_NAMES for w in halves) and all(w in known for w in halves)
+
+
+def looks_like_header(cells: Sequence[str], places: Mapping[str, int]) -> bool:
+    """Say whether the first line of a file names its columns, judged by the wanted ones.
+
+    Args:
+        cells: of the first line.
+        places: of the wanted columns, by field.
+    """
+    texts = [
+        (name, cells[place]) for name, place in places.items() if name not in ("label", "id") and place < len(cells)
+    ]
+    label = cells[places["label"]].strip().lower() if places.get("label", len(cells)) < len(cells) else ""
+    if label in _PLAIN_LABEL_NAMES:
+        return True
+    return bool(texts) and all(is_usual_name(cell) or cell.strip().lower() == name for name, cell in texts)

@@ -1,0 +1,86 @@
+"""What is checked of a model folder, which anyone may have written, before and after transformers reads it."""
+
+import json
+import re
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from pet_mtl.errors import PetMtlError
+
+_MOST = {"num_hidden_layers": 1000, "hidden_size": 1 << 16, "intermediate_size": 1 << 18, "vocab_size": 1 << 22}
+_LARGEST_INDEX = 64 << 20  # bytes; those of the largest models are a few MB
+
+
+def check_index(index: Path) -> None:
+    """Refuse an index of weights that names other files than `*.safetensors` beside it."""
+    safe = index.name.endswith(".safetensors.index.json")
+    try:
+        if index.stat().st_size > _LARGEST_INDEX:
+            raise ValueError("too large")
+        files = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        names = all(isinstance(file, str) and Path(file).name == file for file in files)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise PetMtlError("the index of the weights is damaged", where=str(index), hint="copy it again") from error
+    if safe and not (names and all(file.endswith(".safetensors") for file in files)):
+        raise PetMtlError(
+            "the index of the weights names files that are no `.safetensors` files beside it",
+            where=str(index),
+            hint="pickle files can run code when loaded; convert them where you trust them, with `save_pretrained`",
+        )
+
+
+def missing_package(error: Exception, folder: str) -> str | None:
+    """Return the package that a tokenizer needs and that is not installed; None where that is not why it failed."""
+    if any(Path(folder).glob("*.model")) and not find_spec("sentencepiece"):
+        return "sentencepiece"  # transformers falls back to tiktoken and asks for that
+    if not isinstance(error, ImportError):
+        return None
+    named = re.search(r"install (?:the )?`?([A-Za-z][\w-]*)`?|No module named '([\w-]+)", str(error))
+    found = (named[1] or named[2]) if named else error.name
+    return {"MeCab": "fugashi", "mecab": "fugashi", "SentencePiece": "sentencepiece"}.get(found or "", found)
+
+
+def check_sizes(config: Any, folder: str) -> None:
+    """Refuse numbers that no model has: building it would take all memory, or minutes.
+
+    Raises:
+        PetMtlError: a size is no whole number, or beyond what is known.
+    """
+    for key, most in _MOST.items():
+        value = getattr(config, key, None)
+        if value is not None and (type(value) is not int or not 0 <= value <= most):
+            raise PetMtlError(
+                f"`{key}` must be a whole number up to {most:,}, found `{str(value)[:40]}`",
+                where=str(Path(folder) / "config.json"),
+                hint="copy the model folder again",
+            )
+
+
+def check_pieces(model: Any, pieces: int, folder: str) -> None:
+    """Refuse a tokenizer with more pieces than the model has embeddings: their rows would end in an index error.
+
+    Raises:
+        PetMtlError: a piece has no embedding.
+    """
+    rows = model.get_input_embeddings().weight.shape[0]
+    if pieces > rows:
+        raise PetMtlError(
+            f"the tokenizer has {pieces:,} pieces, but the model has embeddings for {rows:,}",
+            where=folder,
+            hint="tokens were added without `resize_token_embeddings`: do so, save the model again, and train it",
+        )
+
+
+def has_new_deberta_head(config: Any, folder: str) -> bool:
+    """Say whether DeBERTa's head is stored as its authors have it (`lm_predictions`), which `legacy: false` reads."""
+    file = Path(folder) / "model.safetensors"
+    if not getattr(config, "legacy", False) or not file.is_file():
+        return False
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, "pt") as weights:
+            return any(name.startswith("lm_predictions.") for name in weights.keys())  # noqa: SIM118
+    except (SafetensorError, OSError):
+        return False  # said when the weights are loaded

@@ -1,0 +1,54 @@
+"""Odd streams: the command line says one line and never mixes messages into data."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROWS = "text,label\n" + "".join(f"第{n}行好看的新闻,{'正面' if n % 2 else '负面'}\n" for n in range(12))
+
+
+def run(tmp_path: Path, tail: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    (tmp_path / "rows.csv").write_text(ROWS, encoding="utf-8")
+    command = f"{sys.executable} -m pet_mtl.cli.main init rows.csv --out out {tail}"
+    return subprocess.run(
+        ["/bin/sh", "-c", command],
+        cwd=tmp_path,
+        env={**os.environ, **variables},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=100,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("option", ["--json", ""])
+def test_a_full_disk_behind_stdout_is_one_line(tmp_path: Path, option: str) -> None:
+    ended = run(tmp_path, f"{option} > /dev/full")
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.strip().split("\n")[-1] == "error: stdout: No space left on device"
+
+
+def test_json_on_stdout_stays_json_without_a_stderr(tmp_path: Path) -> None:
+    ended = run(tmp_path, "--json 2>&-")
+    assert ended.returncode == 0
+    assert json.loads(ended.stdout)
+
+
+@pytest.mark.parametrize("option", ["--json", ""])
+def test_an_ascii_stdout_takes_any_text(tmp_path: Path, option: str) -> None:
+    ended = run(tmp_path, option, PYTHONIOENCODING="ascii")
+    assert (ended.returncode, ended.stderr.count("Traceback")) == (0, 0)
+    assert ended.stdout.isascii()
+    if option:
+        assert json.loads(ended.stdout)
+
+
+@pytest.mark.parametrize("columns", ["0", "-1", "x"])
+def test_a_width_of_nothing_shows_something(tmp_path: Path, columns: str) -> None:
+    assert "正面" in run(tmp_path, "", COLUMNS=columns).stdout

@@ -1,0 +1,34 @@
+import pytest
+import toys
+
+from pet_mtl.cloze.encode import encode_suite
+from pet_mtl.cloze.unreadable import unreadable_share, unreadable_warnings
+from pet_mtl.data.rows import Rows
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "share"),
+    [("wordpiece", "龘 靐 齉", 1.0), ("wordpiece", "good 龘", 0.5), ("wordpiece", "good", 0.0), ("wordpiece", "", 0.0)],
+)
+def test_the_share_of_unknown_pieces(kind: str, text: str, share: float) -> None:
+    tokenizer = toys.piece_tokenizer(kind)
+    assert unreadable_share(tokenizer.encode([text]), tokenizer) == share
+
+
+def test_single_bytes_of_characters_say_nothing() -> None:
+    tokenizer = toys.piece_tokenizer("byte_level")
+    assert unreadable_share(tokenizer.encode(["龘靐"]), tokenizer) == 1.0
+    assert unreadable_share(tokenizer.encode(["is good news a b"]), tokenizer) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("texts", "warned"), [(["龘", "齉"], True), (["good", "bad"], False), (["good bad good a b 龘"], False)]
+)
+def test_a_task_of_unknown_texts_is_warned_of(texts: list[str], warned: bool) -> None:
+    tokenizer = toys.piece_tokenizer("wordpiece")
+    task = toys.make_task("{mask} news: {a}", {"x": ["good"], "y": ["bad"]})
+    rows = {"toy": Rows.of({"a": texts})}
+    prompts = encode_suite({"toy": task}, rows, tokenizer, 64)
+    warnings = unreadable_warnings(prompts, tokenizer)
+    assert bool(warnings) is warned
+    assert not warned or "toy: the model cannot read 100 %" in warnings[0]

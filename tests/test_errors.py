@@ -1,0 +1,18 @@
+from pet_mtl.errors import PetMtlError, Problem, ProblemList
+
+
+def test_a_problem_is_safe_to_print() -> None:
+    problem = Problem("no column `\x1b[31mx`", where="a\nb\x9b.csv", hint="found `\u202e`")
+    assert str(problem) == "a\\nb\\x9b.csv: no column `\\x1b[31mx`\n  hint: found `\\u202e`"
+
+
+def test_the_first_problems_are_shown_and_the_others_counted() -> None:
+    problems = ProblemList()
+    for number in range(20_000):
+        problems.add(f"unknown key `k{number}`" + "x" * 1000)
+    error = PetMtlError(problems.problems)
+    assert len(error.problems) == 20_000
+    assert len(error.lines()) == 21
+    assert error.lines()[-1] == "and 19,980 more problems"
+    assert len(str(error)) < 11_000
+    assert "more" not in str(PetMtlError(problems.problems[:21])).replace("\n", " ").split("x" * 50)[-1]
