@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pet_mtl.text import one_line, short_lines
 
-MOST_SHOWN = 20  # problems of one error; the others are counted
+MOST_SHOWN = 20  # problems of one error, with a headline and a count of its own; the others are counted
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class PetMtlError(Exception):
 
     def lines(self) -> list[str]:
         """Return what is shown: the first problems, and how many more there are."""
-        most = MOST_SHOWN if len(self.problems) > MOST_SHOWN + 1 else len(self.problems)
+        most = MOST_SHOWN if len(self.problems) > MOST_SHOWN + 2 else len(self.problems)
         left_out = len(self.problems) - most
         return [*map(str, self.problems[:most]), *([f"and {left_out:,} more problems"] if left_out else [])]
 

@@ -159,7 +159,7 @@ def skipped_notes(skipped: Sequence[Problem]) -> list[str]:
     """Say which bad rows were skipped."""
     if not skipped:
         return []
-    shown = "; ".join(f"{problem.where}: {problem.message}" for problem in skipped[:SHOWN])
+    shown = ";\n  ".join(f"{problem.where}: {problem.message}" for problem in skipped[:SHOWN])
     rows = "1 bad row" if len(skipped) == 1 else f"{len(skipped)} bad rows"
     return [f"skipped {rows} ({shown}{'; …' if len(skipped) > SHOWN else ''})"]
 
