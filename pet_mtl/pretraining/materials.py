@@ -173,6 +173,8 @@ def load_material(request: PretrainRequest, text: Text, tokenizer: PieceTokenize
     digest.update(rows.starts[:: max(1, len(rows) // 1000)].tobytes())
     if kept == "pattern":
         digest.update(np.ascontiguousarray(rows.pieces).tobytes())
+    elif rows.marks is not None:  # another scorer marks other pieces
+        digest.update(np.ascontiguousarray(rows.marks).data)
     return Material(_pick(rows, ~held), _pick(rows, held), digest.hexdigest(), _trained_on(request, text))
 
 

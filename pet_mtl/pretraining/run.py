@@ -175,7 +175,7 @@ class _Pretraining:
         stored = read_last(last)
         changed = differences(self.request, stored.request)
         if not changed and stored.progress.fingerprint != self.progress.fingerprint:
-            changed = ["the text or the vocabulary"]
+            changed = ["the text, the vocabulary or what the scorer marks"]
         if changed:
             raise PetMtlError(
                 f"this is not the run that is in the folder: {', '.join(f'`{key}`' for key in changed)} changed",

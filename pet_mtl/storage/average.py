@@ -11,8 +11,10 @@ from torch import Tensor
 
 from pet_mtl.atomic import require_folder
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError, ProblemList
-from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from pet_mtl.model.calibration import Calibration
+from pet_mtl.storage.checkpoint import Checkpoint, add_calibration, read_checkpoint, write_checkpoint
 from pet_mtl.storage.own_weights import OWN_FILE
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.storage.trained_on import with_earlier
@@ -24,7 +26,8 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
     """Write a checkpoint with the mean of the checkpoints' weights, and the suite of the first.
 
     They must have the same tasks as the model reads them, and should have started from the same weights: those of
-    strangers have no mean. Dev metrics and calibrations are not those of the mean and stay out.
+    strangers have no mean. Dev metrics are not those of the mean and stay out. A task that each of them calibrates in
+    the same way gets the mean of the calibrations; any other calibration stays out, and that is said.
 
     Raises:
         PetMtlError: fewer than two checkpoints, one that is none or does not fit the first; `out` is there already.
@@ -51,6 +54,26 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
         trained_on = with_earlier(folder, trained_on)
     tokenizer = PieceTokenizer(load_tokenizer(str(first.folder)))
     write_checkpoint(out, mlm, tokenizer, first.suite, {}, mean.get(OWN_FILE, {}), trained_on)
+    if calibration := _mean_calibration(checkpoints):
+        add_calibration(out, calibration, {})
+
+
+def _mean_calibration(checkpoints: Sequence[Checkpoint]) -> dict[str, Calibration]:
+    """Return the mean calibration of each task that all have in one kind."""
+    mean = {}
+    for name in checkpoints[0].suite.tasks:
+        found = [checkpoint.calibration[name] for checkpoint in checkpoints if name in checkpoint.calibration]
+        if not found:
+            continue
+        kinds = {of_task.kind for of_task in found}
+        if len(found) < len(checkpoints) or len(kinds) > 1:
+            say(f"calibration: {name} is not calibrated alike in all of them, left out; `score --calibration` fits one")
+            continue
+        biases = zip(*(of_task.bias for of_task in found), strict=True)
+        bias = tuple(sum(of_label) / len(found) for of_label in biases)
+        mean[name] = Calibration(kind=found[0].kind, bias=bias, rows=sum(of_task.rows for of_task in found))
+        say(f"calibration: {name} `{found[0].kind}`, the mean of {len(found)}")
+    return mean
 
 
 def check_request(folders: Sequence[Path], out: Path) -> None:

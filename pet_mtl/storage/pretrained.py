@@ -1,6 +1,7 @@
 """Where a pre-trained masked language model lies, and how it is loaded safely."""
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -64,13 +65,27 @@ def _embedded() -> str:
     return "the embedded " + ", ".join(f"`{name}`" for name in bundled_backbones())
 
 
-@cache
 def load_tokenizer(folder: str) -> Any:
-    """Load the tokenizer of a backbone.
+    """Load the tokenizer of a backbone, once as long as the folder's files stay as they are.
 
     Raises:
         PetMtlError: the folder holds none, or a damaged one.
     """
+    return _load_tokenizer(folder, _stamps(folder))
+
+
+def _stamps(folder: str) -> tuple[tuple[str, int, int], ...]:
+    """Return name, size and time of a folder's files, weights left out: a tokenizer is none of them."""
+    try:
+        with os.scandir(folder) as entries:
+            files = [entry for entry in entries if entry.is_file() and not entry.name.endswith(".safetensors")]
+            return tuple(sorted((e.name, e.stat().st_size, e.stat().st_mtime_ns) for e in files))
+    except OSError:
+        return ()  # a hub name, or what is said when it is loaded
+
+
+@cache
+def _load_tokenizer(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> Any:
     import_transformers()
     from transformers import AutoTokenizer
 

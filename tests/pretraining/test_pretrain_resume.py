@@ -96,7 +96,7 @@ def test_another_corpus_is_refused(
     shutil.copytree(unbroken[0], tmp_path / "run")
     (tmp_path / "other.txt").write_text(corpus_file.read_text(encoding="utf-8")[:-8], encoding="utf-8")
     request = make_request(masking="whole-word", corpus=(str(tmp_path / "other.txt"),))
-    with pytest.raises(PetMtlError, match="the text or the vocabulary` changed"):
+    with pytest.raises(PetMtlError, match="the text, the vocabulary or what the scorer marks` changed"):
         pretrain(request, tmp_path / "run", resume=True)
 
 

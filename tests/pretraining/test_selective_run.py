@@ -10,6 +10,7 @@ from toy_texts import SETTINGS, write_suite
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.hardware import Machine
+from pet_mtl.pretraining import materials
 from pet_mtl.pretraining.importance import MarkedText, mark_important
 from pet_mtl.pretraining.marker import mark_rows, train_marker
 from pet_mtl.pretraining.request import PretrainRequest
@@ -112,6 +113,18 @@ def test_a_selective_run_stores_its_marks(
     assert "of the pieces are important" in capsys.readouterr().err
     monkeypatch.setattr("pet_mtl.pretraining.materials.mark_important", lambda *_, **__: pytest.fail("again"))
     pretrain(request, tmp_path / "two")
+
+
+def test_another_scorer_makes_another_run(
+    make_request: MakeRequest, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = make_request(masking="selective", scorer=checkpoint, cache=tmp_path / "cache", max_steps=3)
+    pretrain(request, tmp_path / "run")
+    pretrain(request, tmp_path / "run", resume=True)
+    stored = materials.stored_marks
+    monkeypatch.setattr(materials, "stored_marks", lambda *args: 1 - np.asarray(stored(*args)))
+    with pytest.raises(PetMtlError, match="what the scorer marks` changed"):
+        pretrain(request, tmp_path / "run", resume=True)
 
 
 def test_task_text_with_a_scorer(checkpoint: Path, tmp_path: Path, suite_file: Path) -> None:

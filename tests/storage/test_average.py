@@ -9,10 +9,12 @@ from safetensors.torch import load_file
 from toy_runs import weights_in
 
 from pet_mtl.errors import PetMtlError
+from pet_mtl.model.calibration import Calibration
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.scoring.score import dev_rows, score_checkpoints
 from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.storage.average import average_checkpoints
+from pet_mtl.storage.checkpoint import add_calibration, read_checkpoint
 from pet_mtl.storage.own_weights import OWN_FILE
 from pet_mtl.storage.trained_on import read_trained_on
 from pet_mtl.training.run import train
@@ -49,6 +51,25 @@ def test_the_mean_of_a_checkpoint_with_itself_scores_the_same(runs: list[Path], 
     average_checkpoints([runs[0], runs[0]], tmp_path / "mean")
     one, mean = score_checkpoints([runs[0], tmp_path / "mean"], calibration="none")
     assert mean.tasks == one.tasks
+
+
+def test_calibrations_of_one_kind_are_averaged(
+    runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sizes = {name: len(task.verbalizer.labels) for name, task in read_checkpoint(runs[0]).suite.tasks.items()}
+    for run, scale, kinds in ((runs[0], 1.0, ("prior", "prior")), (runs[1], 3.0, ("prior", "pmi"))):
+        stored = {
+            name: Calibration(kind=kind, bias=tuple(scale * i for i in range(sizes[name])), rows=10)
+            for name, kind in zip(("colour", "mood"), kinds, strict=True)
+        }
+        add_calibration(run, stored, {})
+    average_checkpoints(runs[:2], tmp_path / "mean")
+    mean = read_checkpoint(tmp_path / "mean").calibration
+    assert mean.keys() == {"colour"}
+    assert mean["colour"] == Calibration(kind="prior", bias=tuple(2.0 * i for i in range(sizes["colour"])), rows=20)
+    said = capsys.readouterr().err
+    assert "colour `prior`, the mean of 2" in said
+    assert "mood is not calibrated alike" in said
 
 
 def test_what_a_method_adds_is_averaged_too(suite_file: Path, tmp_path: Path) -> None:

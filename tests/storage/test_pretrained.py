@@ -229,3 +229,14 @@ def test_a_name_below_a_folder_that_is_here_is_no_hub_name(tmp_path: Path, monke
     for name in ("runs/typo", "a b/c", "a\nb/c", "a/\x00"):
         with pytest.raises(PetMtlError, match="there is no model"):
             resolve_model(name)
+
+
+def test_a_tokenizer_that_was_rewritten_is_read_again(tmp_path: Path) -> None:
+    from transformers import BertTokenizer
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    for pieces in (["天"], ["天", "气"]):
+        vocabulary = {piece: i for i, piece in enumerate([*special, *pieces])}
+        BertTokenizer(vocab=vocabulary).save_pretrained(tmp_path)
+        assert len(load_tokenizer(str(tmp_path))) == len(vocabulary)
+        assert load_tokenizer(str(tmp_path)) is load_tokenizer(str(tmp_path))
