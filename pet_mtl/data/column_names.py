@@ -16,7 +16,7 @@ premise hypothesis hypo passage context sentence1 sentence2 text1 text2 text_a t
 LABEL_NAMES, ID_NAMES, TEXT_NAMES = (frozenset(names.split()) for names in (_LABELS, _IDS, _TEXTS))
 _PLAIN_LABEL_NAMES = frozenset(["label", "labels", "label_desc", "label_name", "标签", "类别"])
 LONGEST_NAME = 40  # characters
-_WORDS = re.compile(r"[A-Za-z]+|[^\\W\\dA-Za-z_]+")
+_WORDS = re.compile(r"[A-Za-z]+|[^\W\dA-Za-z_]+")
 
 
 def is_usual_name(cell: str) -> bool:
@@ -33,7 +33,12 @@ def is_usual_name(cell: str) -> bool:
     halves = (
         [words[0][:2], words[0][2:]] if len(words) == 1 and len(words[0]) == 4 and not words[0].isascii() else words
     )
-    return bool(halves) and len(name) <= 40 and any(w in TEXT_NAMES for w in halves) and all(w in known for w in halves)
+    return (
+        bool(halves)
+        and len(name) <= LONGEST_NAME
+        and any(w in TEXT_NAMES for w in halves)
+        and all(w in known for w in halves)
+    )
 
 
 def looks_like_header(cells: Sequence[str], places: Mapping[str, int]) -> bool:

@@ -183,5 +183,5 @@ def test_a_vocabulary_that_does_not_fit_the_model(make_request: MakeRequest, toy
     for file in ("tokenizer.json", "vocab.txt"):
         (tmp_path / "model" / file).unlink(missing_ok=True)
     BertTokenizer(vocab={piece: n for n, piece in enumerate(pieces)}).save_pretrained(tmp_path / "model")
-    with pytest.raises(PetMtlError, match="vocabulary has 108 pieces"):
+    with pytest.raises(PetMtlError, match="tokenizer has 108 pieces, but the model has embeddings for 57"):
         pretrain(make_request(model=str(tmp_path / "model")), tmp_path / "run")

@@ -77,7 +77,7 @@ INVALID: dict[str, tuple[str | bytes, list[str]]] = {
     "empty label": ('"" b\n1 a\n', ["v.txt:1: the label is empty"]),
     "zero width space": (
         "0 a\u200b\n1 b\n",
-        ['v.txt:1: the label word "a\u200b" holds the invisible character U+200B'],
+        ['v.txt:1: the label word "a\\u200b" holds the invisible character U+200B'],
     ),
     "control character": ("0 a\x07\n1 b\n", ["v.txt:1: the label word"]),
     "several": ('0\n1 a a\n1 b\n2 "x\n', ["v.txt:4: the quote", "v.txt:1: label", "v.txt:2: label", "v.txt:3: label"]),
