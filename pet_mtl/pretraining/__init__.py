@@ -6,6 +6,7 @@
 - `corpus`        documents out of txt, json lines, parquet, compressed or not
 - `task_text`     documents out of a suite's training rows
 - `vocabulary`    a word-piece vocabulary counted from a corpus
+- `other_vocabulary` another vocabulary for a model that is there
 - `cache`         the tokenised corpus on disk, memory-mapped
 - `rows`          documents cut and packed into rows; rows into batches
 - `pattern_rows`  rows that are a suite's prompts with their gold label words written in

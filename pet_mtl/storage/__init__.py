@@ -1,6 +1,7 @@
 """What lies on disk: pre-trained models, checkpoints, the folders of runs.
 
 - `pretrained`  a masked language model and its tokenizer, found by name and loaded safely
+- `folder_checks` what is checked of a model folder before and after transformers reads it
 - `checkpoint`  the self-contained checkpoint folder, written whole or not at all
 - `own_weights` what a method adds to its backbone, in a file beside it
 - `trained_on`  which texts a checkpoint or backbone was trained on, for the warning of `score`
