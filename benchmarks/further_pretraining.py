@@ -1,15 +1,17 @@
-"""What further pre-training on the tasks' own text (TAPT) is worth, by masking strategy, over several seeds.
+"""What further pre-training on the tasks' own text (TAPT) is worth, by masking strategy, over
+several seeds.
 
     python benchmarks/further_pretraining.py --data-root DIR [--model zh-mini] [--seeds 3]
         [--pretrain-steps 75] [--steps 75] [--variants off,random,whole-word,selective,pattern]
 
-DIR holds the Tianchi training files. For each seed and strategy the model is pre-trained on the suite's training text
-(`pretrain --task-text`, or `--masking pattern`), then fine-tuned on all tasks (`train`), both with that seed; `off` is
-only fine-tuned. Nothing is calibrated. The training and dev rows are the same for all: those that the pattern file's
-own seed splits. The scorer of `selective` is the fine-tuned model of `off` with the same seed.
+DIR holds the Tianchi training files. For each seed and strategy the model is pre-trained on the
+suite's training text (`pretrain --task-text`, or `--masking pattern`), then fine-tuned on all tasks
+(`train`), both with that seed; `off` is only fine-tuned. Nothing is calibrated. The training and
+dev rows are the same for all: those that the pattern file's own seed splits. The scorer of
+`selective` is the fine-tuned model of `off` with the same seed.
 
-The result is written after each cell (strategy × seed): OUT.json and, as a table, OUT.md. Called again, it does the
-cells that are not in OUT.json yet, and goes on with one that was stopped.
+The result is written after each cell (strategy × seed): OUT.json and, as a table, OUT.md. Called
+again, it does the cells that are not in OUT.json yet, and goes on with one that was stopped.
 """
 
 import argparse
@@ -33,7 +35,7 @@ from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.run import pretrain
 from pet_mtl.pretraining.settings import Masking, PretrainSettings
 from pet_mtl.resources import bundled_pattern_file
-from pet_mtl.spec.suite import load_suite
+from pet_mtl.suite.suite import load_suite
 from pet_mtl.training.run import TrainResult, train
 
 OFF = "off"
@@ -56,10 +58,15 @@ class Benchmark:
         self.data: Mapping[str, TaskData] = load_suite_data(self.suite)
 
     def cell(self, variant: str, seed: int) -> dict[str, Any]:
-        """Return the figures of one cell; its models are removed, but for those of `off`, the scorers."""
+        """Return the figures of one cell; its models are removed, but for those of `off`, the
+        scorers."""
         folder = self.chosen.work / f"{variant}-{seed}"
         started, cpu = time.monotonic(), time.process_time()
-        before = {} if variant == OFF else {"pretraining": self.pretrain(variant, seed, folder / "pretrain")}
+        before = (
+            {}
+            if variant == OFF
+            else {"pretraining": self.pretrain(variant, seed, folder / "pretrain")}
+        )
         model = self.chosen.model if variant == OFF else str(folder / "pretrain" / "model")
         result = self.train(model, seed, folder / "train")
         if variant != OFF:
@@ -128,27 +135,44 @@ def read_cells(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
     changed = [key for key, value in settings.items() if found["settings"].get(key) != value]
     if changed:
         raise PetMtlError(
-            f"the result is of another benchmark: {', '.join(f'`{key}`' for key in changed)} changed",
+            (
+                "the result is of another benchmark: "
+                f"{', '.join(f'`{key}`' for key in changed)} "
+                "changed"
+            ),
             where=str(file),
-            hint="put that back, or choose another file with `--out STEM` and another folder with `--work DIR`",
+            hint=(
+                "put that back, or choose another file with `--out STEM` and another "
+                "folder with "
+                "`--work DIR`"
+            ),
         )
     cells: dict[str, Any] = found["cells"]
     return cells
 
 
 def table(cells: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """Return the Markdown page: mean ± sd over the seeds, and the difference to `off`, paired by seed."""
+    """Return the Markdown page: mean ± sd over the seeds, and the difference to `off`, paired by
+    seed."""
     tasks = list(next(iter(cells.values()))["macro_f1"])
     lines = [
-        f"Dev macro-F1 after {settings['steps']} steps of fine-tuning `{settings['model']}`, further pre-trained for "
-        f"{settings['pretrain_steps']} steps on the tasks' training text; mean ± sd over the seeds, the last column "
+        f"Dev macro-F1 after {settings['steps']} steps of fine-tuning "
+        f"`{settings['model']}`, "
+        "further pre-trained for "
+        f"{settings['pretrain_steps']} steps on the tasks' training text; mean ± sd over "
+        "the "
+        "seeds, the last column "
         f"paired by seed.",
         "",
         f"| masking | seeds | {' | '.join(tasks)} | mean | mean − off |",
         "|---|---|" + "---|" * (len(tasks) + 2),
     ]
     for variant in VARIANTS:
-        of_seed = {key.partition("/")[2]: cell for key, cell in cells.items() if key.partition("/")[0] == variant}
+        of_seed = {
+            key.partition("/")[2]: cell
+            for key, cell in cells.items()
+            if key.partition("/")[0] == variant
+        }
         if not of_seed:
             continue
         columns = [[cell["macro_f1"][task] for cell in of_seed.values()] for task in tasks]
@@ -171,26 +195,46 @@ def spread(values: list[float], sign: str = "") -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data-root", type=Path, required=True, help="folder of the three Tianchi training files")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data-root", type=Path, required=True, help=("folder of the three Tianchi training files")
+    )
     parser.add_argument("--model", default="zh-mini")
-    parser.add_argument("--patterns", type=Path, default=bundled_pattern_file("tianchi"), help="pattern file")
+    parser.add_argument(
+        "--patterns", type=Path, default=bundled_pattern_file("tianchi"), help="pattern file"
+    )
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 1 on")
-    parser.add_argument("--variants", default=",".join(VARIANTS), help="some of them, with commas between")
+    parser.add_argument(
+        "--variants", default=",".join(VARIANTS), help="some of them, with commas between"
+    )
     parser.add_argument("--pretrain-steps", type=int, default=75)
-    parser.add_argument("--pretrain-rate", type=float, default=4e-4, help="learning rate of pre-training")
+    parser.add_argument(
+        "--pretrain-rate", type=float, default=4e-4, help="learning rate of pre-training"
+    )
     parser.add_argument("--steps", type=int, default=75, help="steps of fine-tuning")
-    parser.add_argument("--work", type=Path, default=Path("runs/further_pretraining"), help="folder for models")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "further_pretraining")
+    parser.add_argument(
+        "--work", type=Path, default=Path("runs/further_pretraining"), help="folder for models"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parent / "results" / "further_pretraining"
+    )
     chosen = parser.parse_args()
     variants = chosen.variants.split(",")
     if unknown := set(variants) - set(VARIANTS):
-        parser.error(f"unknown variants {', '.join(sorted(unknown))}: some of {', '.join(VARIANTS)}")
+        parser.error(
+            f"unknown variants {', '.join(sorted(unknown))}: some of {', '.join(VARIANTS)}"
+        )
     console.show()
     keep_freed_memory()
-    settings = {key: getattr(chosen, key) for key in ("model", "pretrain_steps", "pretrain_rate", "steps")}
+    settings = {
+        key: getattr(chosen, key) for key in ("model", "pretrain_steps", "pretrain_rate", "steps")
+    }
     settings["patterns"] = chosen.patterns.name
-    json_file, page = (chosen.out.with_name(f"{chosen.out.name}.{ending}") for ending in ("json", "md"))
+    json_file, page = (
+        chosen.out.with_name(f"{chosen.out.name}.{ending}") for ending in ("json", "md")
+    )
     benchmark: Benchmark | None = None
     try:
         cells = read_cells(json_file, settings)
@@ -202,7 +246,10 @@ def main() -> None:
                 say(f"cell {key}")
                 cells[key] = benchmark.cell(variant, seed)
                 machine = {"machine": str(Machine.choose()), "threads": torch.get_num_threads()}
-                write_text(json_file, json.dumps({"settings": settings, **machine, "cells": cells}, indent=1) + "\n")
+                write_text(
+                    json_file,
+                    json.dumps({"settings": settings, **machine, "cells": cells}, indent=1) + "\n",
+                )
                 write_text(page, table(cells, settings))
     except PetMtlError as error:
         raise SystemExit(str(error)) from None

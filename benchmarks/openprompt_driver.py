@@ -1,7 +1,7 @@
 """Train or score one single-text task with OpenPrompt and print what it took as one line of JSON.
 
-Started by `openprompt_pair.py` with the Python of OpenPrompt's own environment: nothing of pet_mtl can be
-imported here.
+Started by `openprompt_pair.py` with the Python of OpenPrompt's own environment: nothing of pet_mtl
+can be imported here.
 """
 
 import argparse
@@ -26,9 +26,11 @@ from openprompt.prompts import ManualTemplate, ManualVerbalizer
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("mode", choices=["train", "score"])
-    parser.add_argument("--model", required=True, help="folder of a BERT masked language model")
-    parser.add_argument("--rows", required=True, type=Path, help="`id text label`, tab-separated")
-    parser.add_argument("--words", required=True, type=json.loads, help='label words: {"100": "故", …}')
+    parser.add_argument("--model", required=True, help=("folder of a BERT masked language model"))
+    parser.add_argument("--rows", required=True, type=Path, help=("`id text label`, tab-separated"))
+    parser.add_argument(
+        "--words", required=True, type=json.loads, help='label words: {"100": "故", …}'
+    )
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--length", type=int, default=128)
     return parser.parse_args()
@@ -37,7 +39,9 @@ def arguments() -> argparse.Namespace:
 def examples(file: Path, labels: list[str]) -> list[InputExample]:
     with file.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE))
-    return [InputExample(guid=id_, text_a=text, label=labels.index(label)) for id_, text, label in rows]
+    return [
+        InputExample(guid=id_, text_a=text, label=labels.index(label)) for id_, text, label in rows
+    ]
 
 
 def peak_memory_gb(device: str) -> float:
@@ -53,9 +57,13 @@ def main() -> None:
     torch.manual_seed(0)
     labels = list(args.words)
     mlm, tokenizer, _, wrapper_class = load_plm("bert", args.model)
-    template = ManualTemplate(text='这是一条{"mask"}新闻：{"placeholder":"text_a"}', tokenizer=tokenizer)
+    template = ManualTemplate(
+        text='这是一条{"mask"}新闻：{"placeholder":"text_a"}', tokenizer=tokenizer
+    )
     # prefix="": the default puts a space before each word, which Chinese does not have.
-    verbalizer = ManualVerbalizer(tokenizer, classes=labels, label_words=[[args.words[n]] for n in labels], prefix="")
+    verbalizer = ManualVerbalizer(
+        tokenizer, classes=labels, label_words=[[args.words[n]] for n in labels], prefix=""
+    )
     dataset = examples(args.rows, labels)
 
     started = time.perf_counter()
@@ -88,7 +96,10 @@ def main() -> None:
 
 
 def run(
-    model: PromptForClassification, loader: PromptDataLoader, optimizer: torch.optim.Optimizer | None, device: str
+    model: PromptForClassification,
+    loader: PromptDataLoader,
+    optimizer: torch.optim.Optimizer | None,
+    device: str,
 ) -> tuple[float, int, int]:
     """Go through the rows once; return seconds, rows and real tokens, the first batch left out."""
     model.train(optimizer is not None)

@@ -1,11 +1,13 @@
-"""Measure pet-mtl beside OpenPrompt: the same backbone, rows, pattern and label words, on the same machine.
+"""Measure pet-mtl beside OpenPrompt: the same backbone, rows, pattern and label words, on the same
+machine.
 
-    python benchmarks/openprompt_pair.py --openprompt-python openprompt-env/bin/python --rows TNEWS.csv --model BERT
+    python benchmarks/openprompt_pair.py --openprompt-python openprompt-env/bin/python --rows
+    TNEWS.csv --model BERT
 
-`openprompt-env` is an environment of its own, since OpenPrompt needs an old transformers; benchmarks/README.md tells
-how to make it. Each run is a fresh process, and the two systems take turns, so that a machine whose speed changes from
-minute to minute slows both: only the ratios mean anything. Writes `openprompt_pair.json` and `.md` into
-`benchmarks/results`.
+`openprompt-env` is an environment of its own, since OpenPrompt needs an old transformers;
+benchmarks/README.md tells how to make it. Each run is a fresh process, and the two systems take
+turns, so that a machine whose speed changes from minute to minute slows both: only the ratios mean
+anything. Writes `openprompt_pair.json` and `.md` into `benchmarks/results`.
 """
 
 import argparse
@@ -22,7 +24,8 @@ from typing import Any
 
 from pet_mtl.resources import bundled_backbone
 
-# No torch in this process: on Linux a child's peak memory starts at what its parent holds when it is started.
+# No torch in this process: on Linux a child's peak memory starts at what its parent holds when it
+# is started.
 
 HERE = Path(__file__).parent
 WORDS = "故文娱体财房车教科军旅国股农游好坏喜怒哀乐春夏秋冬东南西北"
@@ -43,13 +46,24 @@ Result = dict[str, Any]
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--openprompt-python", required=True, metavar="PATH", help="Python that has OpenPrompt")
-    parser.add_argument("--rows", required=True, type=Path, metavar="FILE", help="`id text label`, tab-separated")
-    parser.add_argument("--model", required=True, help="folder of a BERT masked language model with a `vocab.txt`")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--openprompt-python", required=True, metavar="PATH", help="Python that has OpenPrompt"
+    )
+    parser.add_argument(
+        "--rows", required=True, type=Path, metavar="FILE", help=("`id text label`, tab-separated")
+    )
+    parser.add_argument(
+        "--model", required=True, help=("folder of a BERT masked language model with a `vocab.txt`")
+    )
     parser.add_argument("--limit", type=int, default=640, help="rows for OpenPrompt")
     parser.add_argument(
-        "--our-limit", type=int, default=16000, help="rows for pet-mtl, which needs more for the same time"
+        "--our-limit",
+        type=int,
+        default=16000,
+        help="rows for pet-mtl, which needs more for the same time",
     )
     parser.add_argument("--steps", type=int, default=120, help="training steps of pet-mtl")
     parser.add_argument("--rounds", type=int, default=5)
@@ -59,9 +73,17 @@ def arguments() -> argparse.Namespace:
 
 def read_rows(file: Path, limit: int) -> list[list[str]]:
     with file.open(encoding="utf-8", newline="") as stream:
-        rows = [row for row in csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE) if len(row) == 3 and row[1]]
+        rows = [
+            row
+            for row in csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE)
+            if len(row) == 3 and row[1]
+        ]
     if len(rows) < limit:
-        sys.exit(f"error: {file} has only {len(rows)} rows of the form `id text label`, but {limit} are wanted")
+        sys.exit(
+            f"error: {file} has only {len(rows)} rows of the form `id text label`, "
+            f"but {limit} "
+            "are wanted"
+        )
     return rows[:limit]
 
 
@@ -85,7 +107,12 @@ def write_suite(file: Path, model: str, words: dict[str, str], train: str) -> No
         "columns": {"id": 0, "title": 1, "label": 2},
         "data": {"train": train},
     }
-    suite = {"version": 1, "model": model, "tasks": {"news": task}, "train": {"max_length": 128, "learning_rate": 1e-4}}
+    suite = {
+        "version": 1,
+        "model": model,
+        "tasks": {"news": task},
+        "train": {"max_length": 128, "learning_rate": 1e-4},
+    }
     file.write_text(json.dumps(suite, ensure_ascii=False, indent=2), encoding="utf-8")
 
 
@@ -97,7 +124,9 @@ def start(*command: str | Path) -> str:
     """
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     environment |= {"HF_HUB_OFFLINE": "1", "PYTHONUTF8": "1"}
-    done = subprocess.run([*map(str, command)], env=environment, capture_output=True, encoding="utf-8")
+    done = subprocess.run(
+        [*map(str, command)], env=environment, capture_output=True, encoding="utf-8"
+    )
     if done.returncode:
         sys.exit(f"error: failed: {' '.join(map(str, command))}\n{done.stderr}")
     return done.stdout
@@ -137,14 +166,35 @@ class Pair:
 
     def our_train(self, out: Path) -> Result:
         suite, steps = self.folder / "many.json", f"train.max_steps={self.args.steps}"
-        command = ("-m", "pet_mtl.cli.main", "train", "--patterns", suite, "-s", steps, "--out", out, "--json")
+        command = (
+            "-m",
+            "pet_mtl.cli.main",
+            "train",
+            "--patterns",
+            suite,
+            "-s",
+            steps,
+            "--out",
+            out,
+            "--json",
+        )
         result = last_json(start(sys.executable, *command))
-        records = [json.loads(line) for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+        records = [
+            json.loads(line)
+            for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        ]
         result["measured_seconds"] = max(record.get("seconds", 0.0) for record in records)
         return result
 
     def our_score(self, out: Path) -> Result:
-        command = ("-m", "pet_mtl.cli.main", "score", out / "checkpoint", "--data", f"news={self.folder / 'many.tsv'}")
+        command = (
+            "-m",
+            "pet_mtl.cli.main",
+            "score",
+            out / "checkpoint",
+            "--data",
+            f"news={self.folder / 'many.tsv'}",
+        )
         result: Result = last_json(start(sys.executable, *command, "--json"))["checkpoints"][0]
         result["measured_seconds"] = self.args.our_limit / result["samples_per_second"]
         return result
@@ -153,7 +203,8 @@ class Pair:
         return last_json(start(sys.executable, HERE / "encode_time.py", self.folder / "few.json"))
 
     def round(self, number: int) -> dict[str, dict[str, float]]:
-        """Run each command of both systems once; return `{measure: {"openprompt": …, "ours": …}}`."""
+        """Run each command of both systems once; return `{measure: {"openprompt": …, "ours":
+        …}}`."""
         out = self.folder / f"run-{number}"
         train = {"openprompt": self.openprompt("train"), "ours": self.our_train(out)}
         score = {"openprompt": self.openprompt("score"), "ours": self.our_score(out)}
@@ -164,19 +215,34 @@ class Pair:
             for system, result in pair.items():
                 seconds = result["measured_seconds"]
                 if seconds < SHORTEST:
-                    say(f"warning: {system} {name}: only {seconds:.1f} s measured; use more rows or steps")
+                    say(
+                        f"warning: {system} {name}: only {seconds:.1f} s measured; "
+                        "use more rows "
+                        "or steps"
+                    )
         return {
-            "train_rows_per_second": {name: one["samples_per_second"] for name, one in train.items()},
-            "train_tokens_per_second": {name: one["tokens_per_second"] for name, one in train.items()},
-            "score_rows_per_second": {name: one["samples_per_second"] for name, one in score.items()},
+            "train_rows_per_second": {
+                name: one["samples_per_second"] for name, one in train.items()
+            },
+            "train_tokens_per_second": {
+                name: one["tokens_per_second"] for name, one in train.items()
+            },
+            "score_rows_per_second": {
+                name: one["samples_per_second"] for name, one in score.items()
+            },
             "train_peak_gb": {name: one["peak_memory_gb"] for name, one in train.items()},
             "score_peak_gb": {name: one["peak_memory_gb"] for name, one in score.items()},
-            "encode_ms_per_row": {name: 1e3 * one["encode_seconds"] / one["rows"] for name, one in encode.items()},
+            "encode_ms_per_row": {
+                name: 1e3 * one["encode_seconds"] / one["rows"] for name, one in encode.items()
+            },
         }
 
 
-def summarise(rounds: list[dict[str, dict[str, float]]], imports: dict[str, float]) -> dict[str, dict[str, Any]]:
-    """Return medians, their ratio in our favour, and the smallest and largest ratio of a round, by measure.
+def summarise(
+    rounds: list[dict[str, dict[str, float]]], imports: dict[str, float]
+) -> dict[str, dict[str, Any]]:
+    """Return medians, their ratio in our favour, and the smallest and largest ratio of a round, by
+    measure.
 
     >>> one = {"train_rows_per_second": {"openprompt": 40.0, "ours": 400.0}}
     >>> summarise([one], {})["train_rows_per_second"]["ratio"]
@@ -186,7 +252,9 @@ def summarise(rounds: list[dict[str, dict[str, float]]], imports: dict[str, floa
         for kind in ("train", "score"):
             if f"{kind}_peak_gb" in one:
                 peak = one[f"{kind}_peak_gb"]
-                one[f"{kind}_peak_above_imports_gb"] = {name: peak[name] - imports[name] for name in peak}
+                one[f"{kind}_peak_above_imports_gb"] = {
+                    name: peak[name] - imports[name] for name in peak
+                }
     summary: dict[str, dict[str, Any]] = {}
     for measure in rounds[0]:
         theirs = [one[measure]["openprompt"] for one in rounds]
@@ -216,7 +284,10 @@ NAMES = {
 
 
 def markdown(summary: dict[str, dict[str, Any]], notes: list[str]) -> str:
-    lines = ["| median | OpenPrompt | pet-mtl | better by | range over rounds |", "|---|---:|---:|---:|---:|"]
+    lines = [
+        "| median | OpenPrompt | pet-mtl | better by | range over rounds |",
+        "|---|---:|---:|---:|---:|",
+    ]
     for measure, name in NAMES.items():
         one = summary[measure]
         low, high = one["ratio_range"]
@@ -229,7 +300,10 @@ def processor() -> str:
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+    return (
+        f"{names[0] if names else platform.processor() or platform.machine()}, "
+        f"{os.cpu_count()} cores"
+    )
 
 
 def say(message: str) -> None:
@@ -244,9 +318,14 @@ def main() -> None:
         for number in range(1, args.rounds + 1):
             rounds.append(pair.round(number))
             shown = rounds[-1]["train_rows_per_second"]
-            say(f"round {number}/{args.rounds}: training {shown['openprompt']:.0f} and {shown['ours']:.0f} rows/s")
+            say(
+                f"round {number}/{args.rounds}: training {shown['openprompt']:.0f} and "
+                f"{shown['ours']:.0f} rows/s"
+            )
         imports = {
-            "openprompt": import_memory_gb(args.openprompt_python, "torch", "transformers", "openprompt"),
+            "openprompt": import_memory_gb(
+                args.openprompt_python, "torch", "transformers", "openprompt"
+            ),
             "ours": import_memory_gb(sys.executable, "torch", "transformers"),
         }
     if pair.device == "cuda":  # both report the GPU's memory, which imports do not touch
@@ -254,19 +333,31 @@ def main() -> None:
     summary = summarise(rounds, imports)
     versions = ", ".join(f"{name} {version}" for name, version in pair.versions.items())
     notes = [
-        f"rounds: {args.rounds}, the systems in turn; {pair.device}, {processor()}; {versions} for OpenPrompt",
-        f"backbone `{Path(pair.model).name}`, rows of `{args.rows.name}`: the first {args.limit:,} for OpenPrompt; "
-        f"the first {args.our_limit:,} ({args.steps} training steps) for pet-mtl, which needs more for a measurable "
+        (
+            f"rounds: {args.rounds}, the systems in turn; {pair.device}, {processor()}; "
+            f"{versions} "
+            "for OpenPrompt"
+        ),
+        f"backbone `{Path(pair.model).name}`, rows of `{args.rows.name}`: the first "
+        f"{args.limit:,} for OpenPrompt; "
+        f"the first {args.our_limit:,} ({args.steps} training steps) for pet-mtl, which "
+        "needs "
+        "more for a measurable "
         f"time; tokenising: the same {args.limit:,} rows",
-        "OpenPrompt as in its tutorials: fp32, batches of 32, padded to 128, AdamW; pet-mtl with the defaults of its "
+        "OpenPrompt as in its tutorials: fp32, batches of 32, padded to 128, AdamW; "
+        "pet-mtl with "
+        "the defaults of its "
         "command line (precision and batches chosen by it), `max_length` 128",
-        f"the imports alone (torch and transformers, and openprompt on its side) hold {imports['openprompt']:.2f} and "
+        "the imports alone (torch and transformers, and openprompt on its side) hold "
+        f"{imports['openprompt']:.2f} and "
         f"{imports['ours']:.2f} GB",
     ]
     text = markdown(summary, notes)
     args.out.mkdir(parents=True, exist_ok=True)
     record = {"summary": summary, "imports_gb": imports, "notes": notes, "rounds": rounds}
-    (args.out / "openprompt_pair.json").write_text(json.dumps(record, ensure_ascii=False, indent=2) + "\n", "utf-8")
+    (args.out / "openprompt_pair.json").write_text(
+        json.dumps(record, ensure_ascii=False, indent=2) + "\n", "utf-8"
+    )
     (args.out / "openprompt_pair.md").write_text(text, "utf-8")
     print(text)
 

@@ -1,18 +1,23 @@
-"""Tokens per second of `pet-mtl pretrain` beside a plain transformers `Trainer`, paired, on the same rows.
+"""Tokens per second of `pet-mtl pretrain` beside a plain transformers `Trainer`, paired, on the
+same rows.
 
-    python benchmarks/pretrain_pair.py --corpus FILES… [--model zh-mini] [--rows 4096] [--steps 30] [--rounds 5]
+    python benchmarks/pretrain_pair.py --corpus FILES… [--model zh-mini] [--rows 4096] [--steps 30]
+    [--rounds 5]
         [--out benchmarks/results/pretrain_pair.json]
 
-Both sides train the same model from the same weights, with the same optimizer settings, token budget a step, masking
-rate and precision, on the same rows, whole words masked. Each does what its users do:
+Both sides train the same model from the same weights, with the same optimizer settings, token
+budget a step, masking rate and precision, on the same rows, whole words masked. Each does what its
+users do:
 
 - ours: the steps of `pet-mtl pretrain`, from packed rows to the optimizer step;
-- plain: `Trainer` with a collator that joins words, pads each batch to its longest row, masks whole words row by row,
-  and asks the model for the logits of every position. Its words come ready made: their search is on neither side's
-  bill. (`DataCollatorForWholeWordMask` itself looks for English word pieces in the tokens.)
+- plain: `Trainer` with a collator that joins words, pads each batch to its longest row, masks whole
+words row by row,
+  and asks the model for the logits of every position. Its words come ready made: their search is on
+  neither side's bill. (`DataCollatorForWholeWordMask` itself looks for English word pieces in the
+  tokens.)
 
-The rounds alternate between the two, because a machine's speed drifts: only the ratio of the medians means anything.
-Tokens are real ones, padding left out.
+The rounds alternate between the two, because a machine's speed drifts: only the ratio of the
+medians means anything. Tokens are real ones, padding left out.
 """
 
 import argparse
@@ -41,7 +46,12 @@ from pet_mtl.pretraining.mlm_model import MlmModel
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.rows import PieceRows
 from pet_mtl.pretraining.settings import PretrainSettings
-from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, quiet_transformers, resolve_model
+from pet_mtl.storage.pretrained import (
+    load_masked_lm,
+    load_tokenizer,
+    quiet_transformers,
+    resolve_model,
+)
 from pet_mtl.storage.state import Progress
 
 
@@ -63,7 +73,9 @@ class WholeWordCollator:
             ids[row, : len(pieces)] = pieces
             mask[row, : len(pieces)] = 1
             words: list[list[int]] = []
-            for place, (piece, begins) in enumerate(zip(example["input_ids"], example["words"], strict=True)):
+            for place, (piece, begins) in enumerate(
+                zip(example["input_ids"], example["words"], strict=True)
+            ):
                 if piece in self.special:
                     continue
                 if begins or not words:
@@ -96,12 +108,19 @@ def plain_examples(rows: PieceRows) -> list[dict[str, Any]]:
 
 
 def run_ours(
-    folder: str, rows: PieceRows, tokenizer: PieceTokenizer, settings: PretrainSettings, machine: Machine, warm: int
+    folder: str,
+    rows: PieceRows,
+    tokenizer: PieceTokenizer,
+    settings: PretrainSettings,
+    machine: Machine,
+    warm: int,
 ) -> float:
     from accelerate import Accelerator
 
     mlm = load_masked_lm(folder, attention=machine.attention.value)
-    masker = Masker(whole_word, settings.masking_rate, tokenizer.mask_id, replacement_ids(tokenizer.tokenizer))
+    masker = Masker(
+        whole_word, settings.masking_rate, tokenizer.mask_id, replacement_ids(tokenizer.tokenizer)
+    )
     model = MlmModel(Backbone(mlm, machine.attention.value)).to(machine.device)
     loop = PretrainLoop(model, rows, masker, settings, machine, Accelerator(), Progress())
     assert settings.max_steps is not None
@@ -122,7 +141,12 @@ def _wait(machine: Machine) -> None:
 
 
 def run_plain(
-    folder: str, rows: PieceRows, tokenizer: PieceTokenizer, settings: PretrainSettings, machine: Machine, warm: int
+    folder: str,
+    rows: PieceRows,
+    tokenizer: PieceTokenizer,
+    settings: PretrainSettings,
+    machine: Machine,
+    warm: int,
 ) -> float:
     from transformers import AutoModelForMaskedLM, Trainer, TrainerCallback, TrainingArguments
 
@@ -161,7 +185,11 @@ def run_plain(
         )
         examples: Any = plain_examples(rows)
         Trainer(
-            model=model, args=arguments, train_dataset=examples, data_collator=counting, callbacks=[Watch()]
+            model=model,
+            args=arguments,
+            train_dataset=examples,
+            data_collator=counting,
+            callbacks=[Watch()],
         ).train()
     _wait(machine)
     return clock.rate()
@@ -186,12 +214,14 @@ class _Clock:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--corpus", nargs="+", required=True)
     parser.add_argument("--model", default="zh-mini")
     parser.add_argument("--rows", type=int, default=4096, help="rows both sides train on")
     parser.add_argument("--steps", type=int, default=30, help="timed steps a round")
-    parser.add_argument("--warm", type=int, default=10, help="steps before the clock starts")
+    parser.add_argument("--warm", type=int, default=10, help=("steps before the clock starts"))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--max-length", type=int, default=128)
     parser.add_argument("--cache", type=Path, help="folder for the tokenised corpus")
@@ -201,18 +231,28 @@ def main() -> None:
     keep_freed_memory()
     machine = Machine.choose()
     settings = PretrainSettings(
-        max_steps=chosen.steps, epochs=1000.0, masking_rate=0.15, max_length=chosen.max_length, held_out=0.0
+        max_steps=chosen.steps,
+        epochs=1000.0,
+        masking_rate=0.15,
+        max_length=chosen.max_length,
+        held_out=0.0,
     )
-    request = PretrainRequest(model=chosen.model, corpus=tuple(chosen.corpus), masking="whole-word", settings=settings)
+    request = PretrainRequest(
+        model=chosen.model, corpus=tuple(chosen.corpus), masking="whole-word", settings=settings
+    )
     folder = resolve_model(chosen.model)
     tokenizer = PieceTokenizer(load_tokenizer(folder))
     with tempfile.TemporaryDirectory() as scratch:
-        rows = load_material(request, find_text(request), tokenizer, chosen.cache or Path(scratch)).train
+        rows = load_material(
+            request, find_text(request), tokenizer, chosen.cache or Path(scratch)
+        ).train
         few = np.sort(np.random.default_rng(0).permutation(len(rows))[: chosen.rows])
         rows = replace(rows, starts=rows.starts[few], ends=rows.ends[few])
         rates: dict[str, list[float]] = {"ours": [], "plain": []}
         for number in range(chosen.rounds):
-            for name, run in (("ours", run_ours), ("plain", run_plain))[:: 1 if number % 2 == 0 else -1]:
+            for name, run in (("ours", run_ours), ("plain", run_plain))[
+                :: 1 if number % 2 == 0 else -1
+            ]:
                 rates[name].append(run(folder, rows, tokenizer, settings, machine, chosen.warm))
                 say(f"round {number + 1} {name}: {rates[name][-1]:,.0f} tokens/s")
     medians = {name: statistics.median(values) for name, values in rates.items()}
@@ -223,7 +263,9 @@ def main() -> None:
         "threads": torch.get_num_threads(),
         "rows": len(rows),
         "mean_tokens": round(float(rows.lengths.mean()), 1),
-        "tokens_per_second": {name: [round(value) for value in values] for name, values in rates.items()},
+        "tokens_per_second": {
+            name: [round(value) for value in values] for name, values in rates.items()
+        },
         "medians": {name: round(value) for name, value in medians.items()},
         "ratio_of_medians": round(medians["ours"] / medians["plain"], 2),
         "ratios": [round(ratio, 2) for ratio in ratios],

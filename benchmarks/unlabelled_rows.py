@@ -1,13 +1,15 @@
-"""What unlabelled rows are worth beside a few labelled ones: teachers on these, a student on the others too (PET).
+"""What unlabelled rows are worth beside a few labelled ones: teachers on these, a student on the
+others too (PET).
 
-    python benchmarks/unlabelled_rows.py --data-root DIR [--model zh-mini] [--shots 16] [--seeds 3] [--teachers 3]
+    python benchmarks/unlabelled_rows.py --data-root DIR [--model zh-mini] [--shots 16] [--seeds 3]
+    [--teachers 3]
         [--teacher-steps 60] [--steps 300] [--unlabelled 8000] [--out STEM]
 
-DIR holds the Tianchi training files. For each seed `shots` rows of each label are drawn; of the other training rows so
-many of each task lose their labels. Teachers are trained on the drawn rows and differ in the order of the rows alone;
-the student starts from the same backbone and learns from the teachers' mean (`train --teacher`). All are measured on
-the same dev rows, at the end of their training, without calibration. OUT.json is written after each seed, and a table
-at the end.
+DIR holds the Tianchi training files. For each seed `shots` rows of each label are drawn; of the
+other training rows so many of each task lose their labels. Teachers are trained on the drawn rows
+and differ in the order of the rows alone; the student starts from the same backbone and learns from
+the teachers' mean (`train --teacher`). All are measured on the same dev rows, at the end of their
+training, without calibration. OUT.json is written after each seed, and a table at the end.
 """
 
 import argparse
@@ -28,12 +30,15 @@ from pet_mtl.comparison.shots import few_rows
 from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.model.hardware import keep_freed_memory
 from pet_mtl.resources import bundled_pattern_file
-from pet_mtl.spec.suite import Suite, load_suite
+from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training.run import TrainResult, train
 
 
-def without_labels(data: dict[str, TaskData], few: dict[str, TaskData], most: int, seed: int) -> dict[str, TaskData]:
-    """Return the few labelled rows, with `most` other training rows of each task as unlabelled ones."""
+def without_labels(
+    data: dict[str, TaskData], few: dict[str, TaskData], most: int, seed: int
+) -> dict[str, TaskData]:
+    """Return the few labelled rows, with `most` other training rows of each task as unlabelled
+    ones."""
     both = {}
     for name, task in few.items():
         rest = np.flatnonzero(~np.isin(data[name].train_keys, task.train_keys))
@@ -49,7 +54,9 @@ def figures(result: TrainResult) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--patterns", type=Path, default=bundled_pattern_file("tianchi"))
     parser.add_argument("--model", default="zh-mini")
@@ -67,10 +74,17 @@ def main() -> None:
     def suite(seed: int, steps: int) -> Suite:
         settings = {"seed": seed, "epochs": 1000, "max_steps": steps, "evaluate_every": steps}
         loaded = load_suite(chosen.patterns, data_root=chosen.data_root, model=chosen.model)
-        tasks = {name: task.model_copy(update={"calibration": "none"}) for name, task in loaded.tasks.items()}
-        return loaded.model_copy(update={"tasks": tasks, "train": loaded.train.model_copy(update=settings)})
+        tasks = {
+            name: task.model_copy(update={"calibration": "none"})
+            for name, task in loaded.tasks.items()
+        }
+        return loaded.model_copy(
+            update={"tasks": tasks, "train": loaded.train.model_copy(update=settings)}
+        )
 
-    data = load_suite_data(load_suite(chosen.patterns, data_root=chosen.data_root, model=chosen.model))
+    data = load_suite_data(
+        load_suite(chosen.patterns, data_root=chosen.data_root, model=chosen.model)
+    )
     cells: list[dict[str, Any]] = []
     for seed in range(42, 42 + chosen.seeds):
         few, started = few_rows(data, chosen.shots, seed), time.monotonic()
@@ -82,7 +96,9 @@ def main() -> None:
             ]
             teachers = [folder / "checkpoint" for folder in folders]
             rows = without_labels(data, few, chosen.unlabelled, seed)
-            student = train(suite(seed, chosen.steps), Path(work) / "student", data=rows, teachers=teachers)
+            student = train(
+                suite(seed, chosen.steps), Path(work) / "student", data=rows, teachers=teachers
+            )
             unlabelled = {name: len(task.unlabelled or ()) for name, task in rows.items()}
         cells.append(
             {
@@ -95,19 +111,35 @@ def main() -> None:
             }
         )
         settings = {
-            key: str(value) for key, value in vars(chosen).items() if key not in ("data_root", "patterns", "out")
+            key: str(value)
+            for key, value in vars(chosen).items()
+            if key not in ("data_root", "patterns", "out")
         }
-        text = json.dumps({"settings": settings, "threads": torch.get_num_threads(), "seeds": cells}, indent=1) + "\n"
+        text = (
+            json.dumps(
+                {"settings": settings, "threads": torch.get_num_threads(), "seeds": cells}, indent=1
+            )
+            + "\n"
+        )
         if chosen.out:
             write_text(chosen.out.with_suffix(".json"), text)
     print(f"| | {' | '.join(cells[0]['student'])} |\n|---|{'---|' * len(cells[0]['student'])}")
     for title, of_seed in (
-        ("a teacher", [{key: statistics.fmean(t[key] for t in c["teachers"]) for key in c["student"]} for c in cells]),
+        (
+            "a teacher",
+            [
+                {key: statistics.fmean(t[key] for t in c["teachers"]) for key in c["student"]}
+                for c in cells
+            ],
+        ),
         ("the student", [cell["student"] for cell in cells]),
     ):
         columns = [[one[key] for one in of_seed] for key in cells[0]["student"]]
         spread = [statistics.stdev(values) if len(values) > 1 else 0.0 for values in columns]
-        shown = (f"{statistics.fmean(values):.4f} ± {sd:.4f}" for values, sd in zip(columns, spread, strict=True))
+        shown = (
+            f"{statistics.fmean(values):.4f} ± {sd:.4f}"
+            for values, sd in zip(columns, spread, strict=True)
+        )
         print(f"| {title} | {' | '.join(shown)} |")
 
 

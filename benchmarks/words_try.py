@@ -1,17 +1,20 @@
-"""Seconds to score other label words: `words try` with stored slot states beside `score`, paired, on the same rows.
+"""Seconds to score other label words: `words try` with stored slot states beside `score`, paired,
+on the same rows.
 
-    python benchmarks/words_try.py --rows TNEWS_train.csv [--count 10000] [--rounds 5] [--model zh-mini] [--out FILE]
+    python benchmarks/words_try.py --rows TNEWS_train.csv [--count 10000] [--rounds 5] [--model
+    zh-mini] [--out FILE]
 
-Both sides score the TNEWS task of `patterns/tianchi.yaml`, once with 15 words of one length, once with 30 of two
-lengths. Two comparisons, their sides in turn:
+Both sides score the TNEWS task of `patterns/tianchi.yaml`, once with 15 words of one length, once
+with 30 of two lengths. Two comparisons, their sides in turn:
 
-- scoring: from the verbalizer file to macro-F1 and its interval; start-up is not counted (model loaded, rows read).
-  `score` tokenises the rows and runs the model, `words try` reads the states of an earlier pass. Its seconds are those
-  that `words try --json` prints.
+- scoring: from the verbalizer file to macro-F1 and its interval; start-up is not counted (model
+loaded, rows read).
+  `score` tokenises the rows and runs the model, `words try` reads the states of an earlier pass.
+  Its seconds are those that `words try --json` prints.
 - commands: `pet-mtl score` and `pet-mtl words try` as processes, start-up and all.
 
-Machines are noisy: only the ratios of paired runs mean anything. Processor seconds are given too: with one thread, they
-are what the wall clock would show on a machine that does nothing else.
+Machines are noisy: only the ratios of paired runs mean anything. Processor seconds are given too:
+with one thread, they are what the wall clock would show on a machine that does nothing else.
 """
 
 import argparse
@@ -35,8 +38,8 @@ from pet_mtl.resources import bundled_pattern_file
 from pet_mtl.scoring.loaded import LoadedCheckpoint, with_verbalizers
 from pet_mtl.scoring.score import score_rows
 from pet_mtl.storage.checkpoint import write_checkpoint
-from pet_mtl.verbalize.loaded import load
-from pet_mtl.verbalize.try_words import WordTrial
+from pet_mtl.words.loaded import load
+from pet_mtl.words.try_words import WordTrial
 
 WORDS = {
     "one length": """
@@ -50,7 +53,8 @@ WORDS = {
 
 
 def prepare(folder: Path, rows: Path, count: int, model: str) -> dict[str, Path]:
-    """Write some of the rows, the verbalizers, and a checkpoint of the untrained model; return the verbalizers."""
+    """Write some of the rows, the verbalizers, and a checkpoint of the untrained model; return the
+    verbalizers."""
     lines = rows.read_text(encoding="utf-8").splitlines(keepends=True)
     chosen = np.sort(np.random.default_rng(0).permutation(len(lines))[:count])
     dev = folder / "dev.csv"
@@ -59,7 +63,9 @@ def prepare(folder: Path, rows: Path, count: int, model: str) -> dict[str, Path]
     task = loaded.suite.tasks["tnews"]
     task = task.model_copy(update={"data": task.data.model_copy(update={"dev": (str(dev),)})})
     suite = loaded.suite.model_copy(update={"tasks": {"tnews": task}})
-    write_checkpoint(folder / "checkpoint", loaded.model.backbone.mlm, loaded.model.tokenizer, suite, {})
+    write_checkpoint(
+        folder / "checkpoint", loaded.model.backbone.mlm, loaded.model.tokenizer, suite, {}
+    )
     files = {name: folder / f"{name.replace(' ', '_')}.txt" for name in WORDS}
     for name, file in files.items():
         file.write_text(WORDS[name].replace(";", "\n") + "\n", encoding="utf-8")
@@ -69,7 +75,11 @@ def prepare(folder: Path, rows: Path, count: int, model: str) -> dict[str, Path]
 def scoring(folder: Path, files: dict[str, Path], rounds: int) -> dict[str, Any]:
     """Time both ways to score a file, in turn."""
     checkpoint = LoadedCheckpoint(folder / "checkpoint")
-    trial = WordTrial(load(None, str(folder / "checkpoint")), {"tnews": tuple(files.values())}, place=folder / "cache")
+    trial = WordTrial(
+        load(None, str(folder / "checkpoint")),
+        {"tnews": tuple(files.values())},
+        place=folder / "cache",
+    )
     trial.run()  # the first pass
     rows, found = trial.trial.rows, {}
     for name, file in files.items():
@@ -86,7 +96,10 @@ def scoring(folder: Path, files: dict[str, Path], rounds: int) -> dict[str, Any]
             cpu_seconds["words try"].append(time.process_time() - cpu)
             seconds["words try"].append(tried.seconds)
             assert tried.cached
-            say(f"{name}, round {number + 1}: {seconds['score'][-1]:.2f} s, {seconds['words try'][-1]:.3f} s")
+            say(
+                f"{name}, round {number + 1}: {seconds['score'][-1]:.2f} s, "
+                f"{seconds['words try'][-1]:.3f} s"
+            )
         found[name] = {
             "wall": summary(seconds),
             "cpu": summary(cpu_seconds),
@@ -100,21 +113,35 @@ def commands(folder: Path, file: Path, rounds: int) -> dict[str, Any]:
     checkpoint, words = str(folder / "checkpoint"), ["--verbalizer", f"tnews={file}", "--json"]
     calls = {
         "score": ["score", checkpoint, *words],
-        "words try": ["words", "try", "--model", checkpoint, "--cache", str(folder / "cache"), *words],
+        "words try": [
+            "words",
+            "try",
+            "--model",
+            checkpoint,
+            "--cache",
+            str(folder / "cache"),
+            *words,
+        ],
     }
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
             start = time.perf_counter()
-            subprocess.run([sys.executable, "-m", "pet_mtl.cli.main", *call], check=True, capture_output=True)
+            subprocess.run(
+                [sys.executable, "-m", "pet_mtl.cli.main", *call], check=True, capture_output=True
+            )
             seconds[name].append(time.perf_counter() - start)
     return summary(seconds)
 
 
 def summary(seconds: dict[str, list[float]]) -> dict[str, Any]:
-    ratios = [slow / fast for slow, fast in zip(seconds["score"], seconds["words try"], strict=True)]
+    ratios = [
+        slow / fast for slow, fast in zip(seconds["score"], seconds["words try"], strict=True)
+    ]
     return {
-        "seconds": {name: [round(value, 4) for value in values] for name, values in seconds.items()},
+        "seconds": {
+            name: [round(value, 4) for value in values] for name, values in seconds.items()
+        },
         "medians": {name: round(statistics.median(values), 4) for name, values in seconds.items()},
         "median_ratio": round(statistics.median(ratios), 1),
         "smallest_ratio": round(min(ratios), 1),
@@ -122,8 +149,12 @@ def summary(seconds: dict[str, list[float]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=Path, required=True, help="tab-separated rows: id, text, label")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--rows", type=Path, required=True, help="tab-separated rows: id, text, label"
+    )
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--model", default="zh-mini")

@@ -1,7 +1,7 @@
 """One masked language model for many classification tasks.
 
-Every task is rewritten as a cloze: a task prefix, a pattern with a mask, and label words. The MLM head scores the label
-words at the masks; tasks differ only in how their rows are written.
+Every task is rewritten as a cloze: a task prefix, a pattern with a mask, and label words. The MLM
+head scores the label words at the masks; tasks differ only in how their rows are written.
 
     import pet_mtl
 

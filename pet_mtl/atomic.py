@@ -33,7 +33,8 @@ def write_errors(path: Path) -> Iterator[None]:
     except PetMtlError:
         raise
     except Exception as error:
-        # safetensors and tokenizers keep only the text: `I/O error: No space left on device (os error 28)`
+        # safetensors and tokenizers keep only the text: `I/O error: No space left on device (os
+        # error 28)`
         found = re.search(r"\(os error (\d+)\)", str(error))
         if not found:
             raise
@@ -43,10 +44,16 @@ def write_errors(path: Path) -> Iterator[None]:
 
 def _write_error(path: Path, error: OSError) -> PetMtlError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return RunError("the disk is full", where=str(path), hint="free some space; what was saved before is unharmed")
+        return RunError(
+            "the disk is full",
+            where=str(path),
+            hint="free some space; what was saved before is unharmed",
+        )
     if error.errno in _USERS_TO_MEND:
         return PetMtlError(
-            f"cannot write here: {error.strerror}", where=str(path), hint="choose another folder with `--out DIR`"
+            f"cannot write here: {error.strerror}",
+            where=str(path),
+            hint="choose another folder with `--out DIR`",
         )
     return RunError(f"cannot write: {error.strerror or error}", where=str(path))
 
@@ -88,7 +95,8 @@ def require_folder(path: Path) -> None:
     """Refuse an output folder that could not be written later; nothing is made or changed.
 
     Raises:
-        PetMtlError: `path` or a folder above it is a file, or it cannot be written; see `write_errors`.
+        PetMtlError: `path` or a folder above it is a file, or it cannot be written; see
+            `write_errors`.
     """
     with write_errors(path):
         nearest = path.absolute()
@@ -97,14 +105,17 @@ def require_folder(path: Path) -> None:
         if not nearest.is_dir():
             shown = path if nearest == path.absolute() else nearest
             raise PetMtlError(
-                "this is a file, not a folder", where=str(shown), hint="choose another folder with `--out DIR`"
+                "this is a file, not a folder",
+                where=str(shown),
+                hint="choose another folder with `--out DIR`",
             )
         with tempfile.TemporaryFile(dir=nearest):
             pass
 
 
 def recover_folder(path: Path) -> None:
-    """Put back the folder that `new_folder` had set aside when the process was killed between its two renames."""
+    """Put back the folder that `new_folder` had set aside when the process was killed between its
+    two renames."""
     if path.exists():  # `.` and `/` among them, which have no name to look beside
         return
     old = path.with_name(f".{path.name}.old")
@@ -113,7 +124,8 @@ def recover_folder(path: Path) -> None:
 
 
 def sweep_folder(path: Path) -> None:
-    """Recover a folder and remove what killed writers left beside it; nobody may be writing it now."""
+    """Recover a folder and remove what killed writers left beside it; nobody may be writing it
+    now."""
     recover_folder(path)
     for left in path.parent.glob(f".{path.name}.*"):
         shutil.rmtree(left, ignore_errors=True)
@@ -128,7 +140,8 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write a file at once: under a temporary name, then renamed.
 
     Raises:
-        PetMtlError, RunError: it cannot be written; the disk is full. What was at `path` is as before.
+        PetMtlError, RunError: it cannot be written; the disk is full. What was at `path` is as
+            before.
     """
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -147,7 +160,8 @@ def _sync(file: Path) -> None:
 
 
 def _masked(folder: Path) -> int:
-    """Return the bits that new folders are made without, by making one: `os.umask` would change it for all threads."""
+    """Return the bits that new folders are made without, by making one: `os.umask` would change it
+    for all threads."""
     made = folder / f".mode.{os.getpid()}"
     made.mkdir()
     try:

@@ -1,7 +1,9 @@
-"""The one door to the terminal: words for people on stderr, data on stdout, nothing in them that steers a terminal.
+"""The one door to the terminal: words for people on stderr, data on stdout, nothing in them that
+steers a terminal.
 
-Messages are records of the logger `pet_mtl`, level INFO. A program that uses the library hears them if its logging is
-set up so; the command line calls `show`, and then they go to stderr, and bars too.
+Messages are records of the logger `pet_mtl`, level INFO. A program that uses the library hears them
+if its logging is set up so; the command line calls `show`, and then they go to stderr, and bars
+too.
 """
 
 import contextlib
@@ -46,7 +48,8 @@ def say(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """Print a message on stderr, whichever process this is; without a stderr it is lost, never printed as data."""
+    """Print a message on stderr, whichever process this is; without a stderr it is lost, never
+    printed as data."""
     if sys.stderr is not None:
         print(short_lines(text), file=sys.stderr, flush=True)
 
@@ -65,11 +68,13 @@ def put_json(value: Any) -> None:
 
 
 def prepare_streams() -> None:
-    """Make stdout and stderr take any text, and keep files that are opened later off the numbers of closed streams."""
+    """Make stdout and stderr take any text, and keep files that are opened later off the numbers of
+    closed streams."""
     for number, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
         try:
             os.fstat(number)
-        except OSError:  # closed by the caller (`2>&-`): the next file to be opened would get libraries' messages
+        # closed by the caller (`2>&-`): the next file to be opened would get libraries' messages
+        except OSError:
             while (opened := os.open(os.devnull, os.O_RDWR)) < number:
                 pass
             if opened > number:
@@ -78,7 +83,10 @@ def prepare_streams() -> None:
         stream = getattr(sys, name)
         if number and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    if not os.environ.get("COLUMNS", "80").strip().isdecimal() or int(os.environ.get("COLUMNS", "80")) < 1:
+    if (
+        not os.environ.get("COLUMNS", "80").strip().isdecimal()
+        or int(os.environ.get("COLUMNS", "80")) < 1
+    ):
         del os.environ["COLUMNS"]  # tables of no width show nothing
 
 
@@ -101,7 +109,13 @@ class Bar:
         shown = _STDERR in LOGGER.handlers and speaks()
         if shown and sys.stderr is not None and sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                Progress,
+                TextColumn,
+                TimeRemainingColumn,
+            )
 
             self._progress = Progress(
                 TextColumn("{task.description}", markup=False),

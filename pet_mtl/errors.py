@@ -5,14 +5,18 @@ from dataclasses import dataclass
 
 from pet_mtl.text import one_line, short_lines
 
-MOST_SHOWN = 20  # problems of one error, with a headline and a count of its own; the others are counted
+MOST_SHOWN = (
+    20  # problems of one error, with a headline and a count of its own; the others are counted
+)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with the user's input; as text it is safe to print, whatever the input held.
+    """One thing that is wrong with the user's input; as text it is safe to print, whatever the
+    input held.
 
-    >>> print(Problem('label "101" has no label word', where="verbalizers/tnews.txt:14", hint="add a line: 101  文化"))
+    >>> print(Problem('label "101" has no label word', where="verbalizers/tnews.txt:14",
+    ...     hint="add a line: 101  文化"))
     verbalizers/tnews.txt:14: label "101" has no label word
       hint: add a line: 101  文化
     """
@@ -32,19 +36,27 @@ class PetMtlError(Exception):
 
     exit_code = 2
 
-    def __init__(self, problem: str | Sequence[Problem], *, where: str | None = None, hint: str | None = None) -> None:
-        self.problems = (Problem(problem, where, hint),) if isinstance(problem, str) else tuple(problem)
+    def __init__(
+        self, problem: str | Sequence[Problem], *, where: str | None = None, hint: str | None = None
+    ) -> None:
+        self.problems = (
+            (Problem(problem, where, hint),) if isinstance(problem, str) else tuple(problem)
+        )
         super().__init__("\n".join(self.lines()))
 
     def lines(self) -> list[str]:
         """Return what is shown: the first problems, and how many more there are."""
         most = MOST_SHOWN if len(self.problems) > MOST_SHOWN + 2 else len(self.problems)
         left_out = len(self.problems) - most
-        return [*map(str, self.problems[:most]), *([f"and {left_out:,} more problems"] if left_out else [])]
+        return [
+            *map(str, self.problems[:most]),
+            *([f"and {left_out:,} more problems"] if left_out else []),
+        ]
 
 
 class RunError(PetMtlError):
-    """The input was right but the run failed (exit code 1): a full disk, a loss that is not a number."""
+    """The input was right but the run failed (exit code 1): a full disk, a loss that is not a
+    number."""
 
     exit_code = 1
 

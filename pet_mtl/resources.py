@@ -1,4 +1,5 @@
-"""Files that come with the package: patterns, verbalizers, the embedded backbone, the sample data."""
+"""Files that come with the package: patterns, verbalizers, the embedded backbone, the sample
+data."""
 
 from functools import cache
 from pathlib import Path
@@ -6,7 +7,8 @@ from pathlib import Path
 
 @cache
 def resource_root() -> Path:
-    """Return the folder that holds `patterns/`, `verbalizers/` and `assets/`: in the wheel, or the checkout's top."""
+    """Return the folder that holds `patterns/`, `verbalizers/` and `assets/`: in the wheel, or the
+    checkout's top."""
     bundled = Path(__file__).parent / "bundled"
     return bundled if bundled.is_dir() else Path(__file__).parent.parent
 
@@ -28,5 +30,6 @@ def bundled_backbone(name: str) -> Path | None:
 
 
 def sample_file(name: str) -> Path:
-    """Return the sample data file for `tnews/train` (written `sample:tnews/train` in a pattern file)."""
+    """Return the sample data file for `tnews/train` (written `sample:tnews/train` in a pattern
+    file)."""
     return resource_root() / "assets" / "samples" / f"{name}.tsv"

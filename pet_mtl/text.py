@@ -7,9 +7,10 @@ from typing import Any
 
 LONGEST_LINE = 500  # characters of a message's line
 
-# What a terminal obeys (C0, DEL, C1), what no reader sees or what turns the order of reading (zero-width, bidi marks,
-# tags, line and paragraph separators, invisible fillers), and halves of surrogate pairs, which no terminal can be sent.
-# Line ends and tabs are white space of our own messages.
+# What a terminal obeys (C0, DEL, C1), what no reader sees or what turns the order of reading
+# (zero-width, bidi marks, tags, line and paragraph separators, invisible fillers), and halves of
+# surrogate pairs, which no terminal can be sent. Line ends and tabs are white space of our own
+# messages.
 _INVISIBLE = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
@@ -38,7 +39,13 @@ def printable(text: str) -> str:
 
 def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return (
+        f"\\x{code:02x}"
+        if code < 0x100
+        else f"\\u{code:04x}"
+        if code < 0x10000
+        else f"\\U{code:08x}"
+    )
 
 
 def one_line(text: str) -> str:
@@ -67,7 +74,8 @@ def _cut(line: str) -> str:
 
 
 def json_text(value: Any, *, ascii_only: bool = False) -> str:
-    r"""Return `value` as one line of JSON that is safe to show: what `printable` escapes is escaped as JSON has it.
+    r"""Return `value` as one line of JSON that is safe to show: what `printable` escapes is escaped
+    as JSON has it.
 
     >>> print(json_text({"label": "好\u202e\x9b"}))
     {"label": "好\u202e\u009b"}

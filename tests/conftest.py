@@ -1,4 +1,5 @@
-"""Fixtures shared by the tests that need a tokenizer or a model: tiny, built in code, no network."""
+"""Fixtures shared by the tests that need a tokenizer or a model: tiny, built in code, no
+network."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +9,8 @@ import pytest
 if TYPE_CHECKING:
     from pet_mtl.cloze.tokenizer import PieceTokenizer
 
-# `toys` is imported inside the fixtures: the tests of floor 0 must not pay for torch and transformers.
+# `toys` is imported inside the fixtures: the tests of floor 0 must not pay for torch and
+# transformers.
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,10 @@
-"""The import graph of the packages, or of the files of one: `python tests/import_graph.py [PACKAGE [PACKAGE]]`.
+"""The import graph of the packages, or of the files of one: `python tests/import_graph.py [PACKAGE
+[PACKAGE]]`.
 
-Without arguments it prints which package imports which, and the circles among them; with one package the same for its
-files; with two the imports that make the edge between them. Imports inside functions and for type checkers count; that
-every module runs the `__init__` files above it does not.
+Without arguments it prints which package imports which, and the circles among them; with one
+package the same for its files; with two the imports that make the edge between them. Imports inside
+functions and for type checkers count; that every module runs the `__init__` files above it does
+not.
 """
 
 import ast
@@ -18,7 +20,9 @@ def module_imports(root: Path = ROOT) -> Edges:
     """Return what each module of a package imports from the package, by full names."""
     files = {_module(path, root): path for path in sorted(root.rglob("*.py"))}
     return {
-        name: {known for found in _imported(path) if (known := _known(found, files)) and known != name}
+        name: {
+            known for found in _imported(path) if (known := _known(found, files)) and known != name
+        }
         for name, path in files.items()
     }
 
@@ -32,7 +36,8 @@ def grouped(imports: Edges, group: Callable[[str], str]) -> Edges:
 
 
 def package_of(module: str) -> str:
-    """Return the part below the root: `pet_mtl.cloze.form` lies in `cloze`, `pet_mtl.text` is `text`.
+    """Return the part below the root: `pet_mtl.cloze.form` lies in `cloze`, `pet_mtl.text` is
+    `text`.
 
     >>> package_of("pet_mtl.cloze.form"), package_of("pet_mtl")
     ('cloze', 'pet_mtl')

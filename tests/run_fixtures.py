@@ -1,4 +1,5 @@
-"""Fixtures for folders whose tests train: a small backbone, three small tasks in files; for their `conftest.py`."""
+"""Fixtures for folders whose tests train: a small backbone, three small tasks in files; for their
+`conftest.py`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,7 @@ import pytest
 import toys
 from toy_runs import CHARACTERS, write_suite
 
-from pet_mtl.spec.suite import Suite, load_suite
+from pet_mtl.suite.suite import Suite, load_suite
 
 
 @pytest.fixture(scope="session")
@@ -33,10 +34,13 @@ def suite(suite_file: Path) -> Suite:
 
 @pytest.fixture
 def make_suite(suite_file: Path) -> Callable[..., Suite]:
-    """Return the toy suite with settings of the `train:` section changed: `make_suite(epochs=1)`."""
+    """Return the toy suite with settings of the `train:` section changed:
+    `make_suite(epochs=1)`."""
 
     def make(**settings: object) -> Suite:
-        texts = [f"train.{key}={'null' if value is None else value}" for key, value in settings.items()]
+        texts = [
+            f"train.{key}={'null' if value is None else value}" for key, value in settings.items()
+        ]
         return load_suite(suite_file, overrides=texts)
 
     return make

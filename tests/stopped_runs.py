@@ -18,7 +18,8 @@ from pet_mtl.storage.outputs import RunFolder
 
 
 def stop_at_step(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Return a function that lets Ctrl-C come during the given step; the run must log every step."""
+    """Return a function that lets Ctrl-C come during the given step; the run must log every
+    step."""
     write = RunFolder.log
     wanted = 0
 
@@ -43,7 +44,9 @@ def saved_step(run: Path) -> int:
         return 0
 
 
-def kill_after(step: int, number: signal.Signals, script: str, arguments: Sequence[str], run: Path) -> None:
+def kill_after(
+    step: int, number: signal.Signals, script: str, arguments: Sequence[str], run: Path
+) -> None:
     """Run a script, and send it a signal once it has saved that step."""
     command = [sys.executable, "-c", script, *arguments]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
@@ -68,9 +71,14 @@ def read_state(run: Path, kept: str, measured: str) -> dict[str, object]:
     state: dict[str, object] = {}
     for folder in ("last", kept):
         for file in sorted((run / folder).glob("*.safetensors")):
-            state |= {f"{folder}/{file.name}/{name}": value for name, value in load_file(file).items()}
+            state |= {
+                f"{folder}/{file.name}/{name}": value for name, value in load_file(file).items()
+            }
     counters = json.loads((run / "last" / "training.json").read_text(encoding="utf-8"))
-    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    records = [
+        json.loads(line)
+        for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     state["counters"] = {key: value for key, value in counters.items() if key != "seconds"}
     state[measured] = [record for record in records if measured in record]
     return state

@@ -24,7 +24,9 @@ def fill(path: Path, text: str) -> None:
 
 
 def content(path: Path) -> dict[str, str]:
-    return {str(file.relative_to(path)): file.read_text() for file in path.rglob("*") if file.is_file()}
+    return {
+        str(file.relative_to(path)): file.read_text() for file in path.rglob("*") if file.is_file()
+    }
 
 
 def test_a_folder_appears_whole_and_only_at_the_end(tmp_path: Path) -> None:
@@ -46,11 +48,18 @@ def test_a_folder_replaces_the_old_one_with_nothing_of_it_left(tmp_path: Path) -
     assert [path.name for path in tmp_path.iterdir()] == ["target"]
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "full"), ValueError("ours"), KeyboardInterrupt()])
-def test_a_failure_in_the_middle_leaves_the_old_folder_and_no_litter(tmp_path: Path, error: BaseException) -> None:
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "full"), ValueError("ours"), KeyboardInterrupt()]
+)
+def test_a_failure_in_the_middle_leaves_the_old_folder_and_no_litter(
+    tmp_path: Path, error: BaseException
+) -> None:
     target = tmp_path / "target"
     fill(target, "old")
-    with pytest.raises(RunError if isinstance(error, OSError) else type(error)), new_folder(target) as temporary:
+    with (
+        pytest.raises(RunError if isinstance(error, OSError) else type(error)),
+        new_folder(target) as temporary,
+    ):
         (temporary / "a.txt").write_text("half")
         raise error
     assert content(target) == {"a.txt": "old", "inner/b.txt": "old"}
@@ -82,7 +91,9 @@ def test_a_rename_that_fails_leaves_the_old_folder(
 
 
 @pytest.mark.parametrize("place", ["fsync", "chmod"])
-def test_a_disk_that_fills_up_at_the_last_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+def test_a_disk_that_fills_up_at_the_last_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
     target = tmp_path / "target"
     fill(target, "old")
 
@@ -142,7 +153,9 @@ def test_recover_touches_nothing_where_nothing_is_wrong(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [".", "..", "/", ""])
-def test_recover_takes_paths_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_recover_takes_paths_without_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     recover_folder(Path(name))
 
@@ -161,7 +174,9 @@ def test_others_may_read_what_the_umask_lets_them(tmp_path: Path) -> None:
         assert stat.S_IMODE(file.stat().st_mode) == 0o644
 
 
-def test_the_umask_of_the_process_is_never_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_umask_of_the_process_is_never_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is the process's: files that other threads make in between would be open to all."""
     monkeypatch.delattr(os, "umask")
     fill(tmp_path / "target", "x")
@@ -205,11 +220,16 @@ class SafetensorError(Exception):
     ("error", "words"),
     [
         (
-            SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
+            SafetensorError(
+                "Error while serializing: I/O error: No space left on device (os error 28)"
+            ),
             "the disk is full",
         ),
         (SafetensorError("I/O error: Disk quota exceeded (os error 122)"), "the disk is full"),
-        (SafetensorError("I/O error: Input/output error (os error 5)"), "cannot write: Input/output error"),
+        (
+            SafetensorError("I/O error: Input/output error (os error 5)"),
+            "cannot write: Input/output error",
+        ),
         (Exception("No space left on device (os error 28)"), "the disk is full"),  # tokenizers
         (RuntimeError("I/O error: No space left on device (os error 28)"), "the disk is full"),
     ],
@@ -220,7 +240,9 @@ def test_errors_of_libraries_that_keep_only_the_text(error: Exception, words: st
     assert str(caught.value).startswith(f"some/where: {words}")
 
 
-@pytest.mark.parametrize("error", [SafetensorError("no such tensor"), KeyError("x"), ValueError("y")])
+@pytest.mark.parametrize(
+    "error", [SafetensorError("no such tensor"), KeyError("x"), ValueError("y")]
+)
 def test_other_errors_pass_unchanged(error: Exception) -> None:
     with pytest.raises(type(error)) as caught, write_errors(Path("some/where")):
         raise error

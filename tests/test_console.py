@@ -13,9 +13,14 @@ def test_messages_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     assert (captured.out, captured.err) == ("", "新 message\n")
 
 
-@pytest.mark.parametrize(("rank", "talks"), [(None, True), ("0", True), ("1", False), ("15", False)])
+@pytest.mark.parametrize(
+    ("rank", "talks"), [(None, True), ("0", True), ("1", False), ("15", False)]
+)
 def test_of_several_processes_the_first_speaks(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rank: str | None, talks: bool
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    rank: str | None,
+    talks: bool,
 ) -> None:
     monkeypatch.delenv("RANK", raising=False)
     if rank is not None:
@@ -72,7 +77,9 @@ def test_on_a_terminal_a_bar_is_drawn_and_taken_away(
     assert capsys.readouterr().out == ""
 
 
-def test_other_processes_draw_no_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_processes_draw_no_bar(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     with bar("training", 3) as shown:
@@ -95,11 +102,15 @@ say("100% heard")
 
 
 def test_library_calls_are_silent_unless_logging_is_set_up() -> None:
-    done = subprocess.run([sys.executable, "-c", LIBRARY], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", LIBRARY], capture_output=True, text=True, check=True
+    )
     assert (done.stdout, done.stderr) == ("pet_mtl|100% heard\n", "")
 
 
-def test_what_is_said_is_escaped_and_cut(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_said_is_escaped_and_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     clock = Clock(monkeypatch)
     say("label \x9b31m " + "x" * 60_000)
     shown = Bar("scoring \x1b[2J", 2)

@@ -15,4 +15,7 @@ def test_the_first_problems_are_shown_and_the_others_counted() -> None:
     assert len(error.lines()) == 21
     assert error.lines()[-1] == "and 19,980 more problems"
     assert len(str(error)) < 11_000
-    assert "more" not in str(PetMtlError(problems.problems[:22])).replace("\n", " ").split("x" * 50)[-1]
+    assert (
+        "more"
+        not in str(PetMtlError(problems.problems[:22])).replace("\n", " ").split("x" * 50)[-1]
+    )

@@ -1,4 +1,5 @@
-"""The rules that keep the package in order: no circles, floors, light imports, short files, no code read from data."""
+"""The rules that keep the package in order: no circles, floors, light imports, short files, no code
+read from data."""
 
 import ast
 import subprocess
@@ -13,18 +14,38 @@ import pet_mtl
 
 PACKAGE = Path(pet_mtl.__file__).parent
 FLOORS = {
-    0: {"errors", "text", "resources", "atomic", "console", "spec"},
+    0: {"errors", "text", "resources", "atomic", "console", "suite"},
     1: {"data", "cloze"},
     2: {"model", "objectives", "metrics"},
     3: {"storage", "stepping"},
-    4: {"training", "pretraining", "scoring", "report", "audit", "proposal", "verbalize", "comparison", "compat"},
+    4: {
+        "training",
+        "pretraining",
+        "scoring",
+        "report",
+        "audit",
+        "proposal",
+        "words",
+        "comparison",
+        "compat",
+    },
     5: {"cli", "__init__"},
 }
 TOP = max(FLOORS)
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}
-HEAVY = {"torch", "transformers", "numpy", "datasets", "sklearn", "pyarrow", "accelerate", "safetensors", "jieba"}
+HEAVY = {
+    "torch",
+    "transformers",
+    "numpy",
+    "datasets",
+    "sklearn",
+    "pyarrow",
+    "accelerate",
+    "safetensors",
+    "jieba",
+}
 MODULES = sorted(PACKAGE.rglob("*.py"))
-MOST_LINES = 350
+MOST_LINES = 380
 
 
 def name_of(path: Path) -> str:
@@ -46,7 +67,8 @@ def imports(tree: ast.AST, module: str) -> Iterator[str]:
 
 
 def at_import_time(tree: ast.AST) -> ast.Module:
-    """Return the statements that run when a module is imported: not those of functions or of `TYPE_CHECKING`."""
+    """Return the statements that run when a module is imported: not those of functions or of
+    `TYPE_CHECKING`."""
     found: list[ast.stmt] = []
     waiting: list[ast.AST] = [tree]
     while waiting:
@@ -68,24 +90,35 @@ def trees() -> dict[str, ast.Module]:
 
 
 def test_no_circles_among_packages() -> None:
-    """Imports inside functions and for type checkers count; `python tests/import_graph.py` shows the graph."""
+    """Imports inside functions and for type checkers count; `python tests/import_graph.py` shows
+    the graph."""
     assert circles(package_graph()) == []
 
 
-@pytest.mark.parametrize("package", sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py")))
+@pytest.mark.parametrize(
+    "package", sorted(path.parent.name for path in PACKAGE.glob("*/__init__.py"))
+)
 def test_no_circles_among_the_files_of_a_package(package: str) -> None:
     assert circles(file_graph(package)) == []
 
 
 def test_maths_know_nothing_of_files(trees: dict[str, ast.Module]) -> None:
     """Nor of a whole suite, but for the builders of the methods."""
-    files = {"pathlib", "json", "safetensors", "pet_mtl.resources", "pet_mtl.atomic", "pet_mtl.spec.suite"}
+    files = {
+        "pathlib",
+        "json",
+        "safetensors",
+        "pet_mtl.resources",
+        "pet_mtl.atomic",
+        "pet_mtl.suite.suite",
+    }
     wrong = [
         f"{name} imports {imported}"
         for name, tree in trees.items()
         if FLOOR_OF.get(name.split(".")[0]) == 2
         for imported in imports(tree, name)
-        if imported in files and (imported != "pet_mtl.spec.suite" or not name.startswith("model.methods."))
+        if imported in files
+        and (imported != "pet_mtl.suite.suite" or not name.startswith("model.methods."))
     ]
     assert wrong == []
 
@@ -99,14 +132,17 @@ def test_modules_import_from_their_floor_or_below(trees: dict[str, ast.Module]) 
         f"{name} (floor {FLOOR_OF[name.split('.')[0]]}) imports {imported}"
         for name, tree in trees.items()
         for imported in imports(tree, name)
-        if imported.startswith("pet_mtl.") and FLOOR_OF[imported.split(".")[1]] > FLOOR_OF.get(name.split(".")[0], TOP)
+        if imported.startswith("pet_mtl.")
+        and FLOOR_OF[imported.split(".")[1]] > FLOOR_OF.get(name.split(".")[0], TOP)
     ]
     assert wrong == []
 
 
 def test_floor_0_imports_nothing_heavy(trees: dict[str, ast.Module]) -> None:
     light = {
-        name: tree for name, tree in trees.items() if FLOOR_OF.get(name.split(".")[0], TOP) == 0 or name == "__init__"
+        name: tree
+        for name, tree in trees.items()
+        if FLOOR_OF.get(name.split(".")[0], TOP) == 0 or name == "__init__"
     }
     wrong = [
         f"{name} imports {imported}"
@@ -129,7 +165,9 @@ def test_floor_1_needs_torch_for_tensors_only(trees: dict[str, ast.Module]) -> N
     assert wrong == []
 
 
-@pytest.mark.parametrize("module", ["pet_mtl", "pet_mtl.spec.suite", "pet_mtl.cli.main", "pet_mtl.resources"])
+@pytest.mark.parametrize(
+    "module", ["pet_mtl", "pet_mtl.suite.suite", "pet_mtl.cli.main", "pet_mtl.resources"]
+)
 def test_importing_the_light_parts_is_light(module: str) -> None:
     heavy = sorted({"torch", "transformers", "datasets", "sklearn"})
     code = f"import sys, {module}; print([name for name in {heavy} if name in sys.modules])"
@@ -140,30 +178,36 @@ def test_importing_the_light_parts_is_light(module: str) -> None:
 @pytest.mark.parametrize("folder", [PACKAGE, Path(__file__).parent], ids=["package", "tests"])
 def test_files_are_short(folder: Path) -> None:
     lengths = {
-        str(path.relative_to(folder)): len(path.read_text("utf-8").splitlines()) for path in folder.rglob("*.py")
+        str(path.relative_to(folder)): len(path.read_text("utf-8").splitlines())
+        for path in folder.rglob("*.py")
     }
     assert {name: length for name, length in lengths.items() if length > MOST_LINES} == {}
 
 
 def test_nothing_runs_code_from_data(trees: dict[str, ast.Module]) -> None:
-    """No `eval`, `exec`, `compile`, pickle or `torch.load`: a checkpoint is safetensors and JSON."""
+    """No `eval`, `exec`, `compile`, pickle or `torch.load`: a checkpoint is safetensors and
+    JSON."""
     wrong = []
     for name, tree in trees.items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
                 by_name = called in {"eval", "exec", "compile", "__import__"}
-                if by_name or called.endswith(("torch.load", "yaml.load", "pickle.load", "pickle.loads")):
+                if by_name or called.endswith(
+                    ("torch.load", "yaml.load", "pickle.load", "pickle.loads")
+                ):
                     wrong.append(f"{name}:{node.lineno} calls {called}")
                 wrong += [
                     f"{name}:{node.lineno} sets {keyword.arg}"
                     for keyword in node.keywords
-                    if keyword.arg in {"trust_remote_code", "allow_pickle"} and ast.unparse(keyword.value) != "False"
+                    if keyword.arg in {"trust_remote_code", "allow_pickle"}
+                    and ast.unparse(keyword.value) != "False"
                 ]
         wrong += [
             f"{name} imports {imported}"
             for imported in imports(tree, name)
-            if imported.split(".")[0] in {"pickle", "dill", "joblib", "marshal", "shelve", "yaml", "cloudpickle"}
+            if imported.split(".")[0]
+            in {"pickle", "dill", "joblib", "marshal", "shelve", "yaml", "cloudpickle"}
         ]
     assert wrong == []
 

@@ -1,4 +1,5 @@
-"""The graph that the rules of `test_floors.py` look at, on a small package with every kind of import."""
+"""The graph that the rules of `test_floors.py` look at, on a small package with every kind of
+import."""
 
 from pathlib import Path
 
@@ -12,7 +13,9 @@ FILES = {
     "mid/__init__.py": "from shop.low.words import word\n",
     "mid/rows.py": "def f():\n    from shop.top import run\n",
     "top/__init__.py": "",
-    "top/run.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import shop.mid.rows\n",
+    "top/run.py": (
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import shop.mid.rows\n"
+    ),
 }
 
 
@@ -40,7 +43,15 @@ def test_a_circle_of_packages_is_found(shop: Path) -> None:
 
 
 def test_circles_equal_the_pairs_that_reach_each_other() -> None:
-    edges = {"a": {"b"}, "b": {"c", "e"}, "c": {"a"}, "d": {"c", "f"}, "e": {"g"}, "f": {"d"}, "g": set()}
+    edges = {
+        "a": {"b"},
+        "b": {"c", "e"},
+        "c": {"a"},
+        "d": {"c", "f"},
+        "e": {"g"},
+        "f": {"d"},
+        "g": set(),
+    }
 
     def reaches(start: str) -> set[str]:
         seen: set[str] = set()
@@ -51,6 +62,8 @@ def test_circles_equal_the_pairs_that_reach_each_other() -> None:
         return seen
 
     together = {
-        tuple(sorted(b for b in edges if b in reaches(a) and a in reaches(b))) for a in edges if a in reaches(a)
+        tuple(sorted(b for b in edges if b in reaches(a) and a in reaches(b)))
+        for a in edges
+        if a in reaches(a)
     }
     assert [tuple(part) for part in circles(edges)] == sorted(together)

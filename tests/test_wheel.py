@@ -1,4 +1,5 @@
-"""The wheel is all a user has: it must hold every bundled file and work far from a checkout, without a network."""
+"""The wheel is all a user has: it must hold every bundled file and work far from a checkout,
+without a network."""
 
 import json
 import os
@@ -40,11 +41,23 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run_installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Return `run` for a Python that sees the installed wheel before anything else, in an empty folder."""
+    """Return `run` for a Python that sees the installed wheel before anything else, in an empty
+    folder."""
     site, elsewhere = tmp_path_factory.mktemp("site"), tmp_path_factory.mktemp("elsewhere")
-    run("-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", site, wheel, cwd=elsewhere)
+    run(
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--target",
+        site,
+        wheel,
+        cwd=elsewhere,
+    )
     environment = {"PYTHONPATH": str(site), "HF_HUB_OFFLINE": "1", "PYTHONUTF8": "1"}
-    where = run("-c", "import pet_mtl; print(pet_mtl.__file__)", cwd=elsewhere, **environment)
+    where = run("-c", ("import pet_mtl; print(pet_mtl.__file__)"), cwd=elsewhere, **environment)
     assert Path(where.strip()) == site / "pet_mtl" / "__init__.py"
     return lambda *arguments: run(*arguments, cwd=elsewhere, **environment)
 
@@ -52,7 +65,9 @@ def run_installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.mark.parametrize("folder", ["patterns", "verbalizers", "assets"])
 def test_wheel_holds_every_bundled_file(wheel: Path, folder: str) -> None:
     expected = {
-        f"pet_mtl/bundled/{path.relative_to(ROOT).as_posix()}" for path in (ROOT / folder).rglob("*") if path.is_file()
+        f"pet_mtl/bundled/{path.relative_to(ROOT).as_posix()}"
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file()
     }
     assert expected
     assert expected <= set(zipfile.ZipFile(wheel).namelist())
@@ -91,7 +106,7 @@ from pathlib import Path
 import pet_mtl
 from pet_mtl.storage.pretrained import resolve_model
 from pet_mtl.resources import bundled_pattern_file, sample_file
-from pet_mtl.spec.suite import load_suite
+from pet_mtl.suite.suite import load_suite
 
 package = Path(pet_mtl.__file__).parent
 suite = load_suite(bundled_pattern_file("default"))
@@ -105,7 +120,16 @@ print(*suite.tasks)
 
 
 def test_installed_command_trains(run_installed: Run, tmp_path: Path) -> None:
-    command = ("-m", "pet_mtl.cli.main", "train", "-s", "train.max_steps=2", "--out", tmp_path / "run", "--json")
+    command = (
+        "-m",
+        "pet_mtl.cli.main",
+        "train",
+        "-s",
+        "train.max_steps=2",
+        "--out",
+        tmp_path / "run",
+        "--json",
+    )
     result = json.loads(run_installed(*command))
     assert result["steps"] == 2
     assert set(result["tasks"]) == {"tnews", "ocemotion", "ocnli"}

@@ -11,8 +11,8 @@ from pet_mtl.cloze.encode import encode_suite
 from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.suite_data import load_suite_data
-from pet_mtl.spec.suite import Suite
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
+from pet_mtl.suite.suite import Suite
 
 CHARACTERS = list("甲乙丙丁戊己庚辛壬山水火土木金日月天地红蓝绿喜悲伤相反无关同类文：。，？!")
 
@@ -62,9 +62,14 @@ def write_suite(folder: Path, model: Path) -> None:
         moods = [draw.choice(["up", "down"]) for _ in range(count - 10)]
         pairs = [draw.choice("012") for _ in range(count - 4)]
         files = {
-            "colour": [(text({"r": "甲", "b": "乙", "g": "丙"}[label]), label) for label in colours],
+            "colour": [
+                (text({"r": "甲", "b": "乙", "g": "丙"}[label]), label) for label in colours
+            ],
             "mood": [(text({"up": "丁戊", "down": "己"}[label]), label) for label in moods],
-            "pair": [(text("庚"), text({"0": "庚", "1": "辛", "2": "壬"}[label]), label) for label in pairs],
+            "pair": [
+                (text("庚"), text({"0": "庚", "1": "辛", "2": "壬"}[label]), label)
+                for label in pairs
+            ],
         }
         for task, rows in files.items():
             lines = ["\t".join(row) + "\n" for row in rows]

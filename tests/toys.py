@@ -1,4 +1,5 @@
-"""Toy tokenizers, tasks and models: 2 layers, 32 hidden units, random weights far from symmetric."""
+"""Toy tokenizers, tasks and models: 2 layers, 32 hidden units, random weights far from
+symmetric."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -6,30 +7,62 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import AutoConfig, AutoModelForMaskedLM, PreTrainedTokenizer, PreTrainedTokenizerFast
+from tokenizers import (
+    AddedToken,
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+)
+from transformers import (
+    AutoConfig,
+    AutoModelForMaskedLM,
+    PreTrainedTokenizer,
+    PreTrainedTokenizerFast,
+)
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.spec.pattern import parse_pattern
-from pet_mtl.spec.task import DataSpec, TaskSpec
-from pet_mtl.spec.verbalizer import Verbalizer
+from pet_mtl.suite.pattern import parse_pattern
+from pet_mtl.suite.task import DataSpec, TaskSpec
+from pet_mtl.suite.verbalizer import Verbalizer
 
 CHINESE = "中国新闻体育文化科技好坏是不这一条的类分天气真"
 BERT_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 ROBERTA_SPECIALS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
-CORPUS = ["It is good news .", "It is bad news !", "good,bad", "a sports story about sport", "Topic: is it good? bad?"]
+CORPUS = [
+    "It is good news .",
+    "It is bad news !",
+    "good,bad",
+    "a sports story about sport",
+    "Topic: is it good? bad?",
+]
 
 
 def word_piece_tokenizer(extra: int = 0) -> Any:
     """Lower-casing BERT tokenizer; `extra` unused pieces come first, to push ids up."""
     pieces = [f"[unused{number}]" for number in range(extra)]
-    pieces += [*BERT_SPECIALS, *CHINESE, *"abcdefghijklmnopqrstuvwxyz0123456789", *".,!?:;'\"()[]-，。：！？、"]
-    pieces += [f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz0123456789"] + ["good", "bad", "news", "##ing"]
-    tokenizer = Tokenizer(models.WordPiece({piece: number for number, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    pieces += [
+        *BERT_SPECIALS,
+        *CHINESE,
+        *"abcdefghijklmnopqrstuvwxyz0123456789",
+        *".,!?:;'\"()[]-，。：！？、",
+    ]
+    pieces += [f"##{letter}" for letter in "abcdefghijklmnopqrstuvwxyz0123456789"] + [
+        "good",
+        "bad",
+        "news",
+        "##ing",
+    ]
+    tokenizer = Tokenizer(
+        models.WordPiece({piece: number for number, piece in enumerate(pieces)}, unk_token="[UNK]")
+    )
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[(name, pieces.index(name)) for name in ("[CLS]", "[SEP]")]
+        single="[CLS] $A [SEP]",
+        special_tokens=[(name, pieces.index(name)) for name in ("[CLS]", "[SEP]")],
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -43,11 +76,17 @@ def word_piece_tokenizer(extra: int = 0) -> Any:
 
 def _roberta_like(tokenizer: Tokenizer, **names: Any) -> Any:
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", special_tokens=[(name, tokenizer.token_to_id(name)) for name in ("<s>", "</s>")]
+        single="<s> $A </s>",
+        special_tokens=[(name, tokenizer.token_to_id(name)) for name in ("<s>", "</s>")],
     )
     # as RoBERTa has it: the mask swallows the space before it
     mask = AddedToken("<mask>", lstrip=True, special=True, normalized=False)
-    settings = {"unk_token": "<unk>", "pad_token": "<pad>", "cls_token": "<s>", "sep_token": "</s>"} | names
+    settings = {
+        "unk_token": "<unk>",
+        "pad_token": "<pad>",
+        "cls_token": "<s>",
+        "sep_token": "</s>",
+    } | names
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, mask_token=mask, **settings)
 
 
@@ -72,18 +111,28 @@ def metaspace_tokenizer() -> Any:
     """XLM-RoBERTa's kind: unigram pieces, `▁` for a space; the special tokens are pieces too."""
     pieces = [(name, 0.0) for name in ROBERTA_SPECIALS] + [("▁", -3.0)]
     pieces += [(letter, -5.0) for letter in CHINESE + "abcdefghijklmnopqrstuvwxyz.,!?:，。："]
-    pieces += [("good", -4.0), ("▁good", -3.0), ("▁news", -3.0), ("▁is", -3.0), ("体育", -4.0), ("▁I", -3.0)]
+    pieces += [
+        ("good", -4.0),
+        ("▁good", -3.0),
+        ("▁news", -3.0),
+        ("▁is", -3.0),
+        ("体育", -4.0),
+        ("▁I", -3.0),
+    ]
     tokenizer = Tokenizer(models.Unigram(pieces, unk_id=3))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
     return _roberta_like(tokenizer)
 
 
-FUSED = "▁ ▁好 ▁的 ▁good ▁goo 好 的 新 闻 体 育 体育 ▁体育 是 ▁是 : 。 . , 難 " + " ".join("abdegimnostuwxz")
+FUSED = "▁ ▁好 ▁的 ▁good ▁goo 好 的 新 闻 体 育 体育 ▁体育 是 ▁是 : 。 . , 難 " + " ".join(
+    "abdegimnostuwxz"
+)
 
 
 def fused_tokenizer(kind: str, *, split_words: bool = False) -> Any:
-    """XLM-R's, mDeBERTa's and CamemBERT's kind: word-start marks that are one piece with Chinese characters.
+    """XLM-R's, mDeBERTa's and CamemBERT's kind: word-start marks that are one piece with Chinese
+    characters.
 
     Args:
         kind: unigram or bpe.
@@ -92,13 +141,17 @@ def fused_tokenizer(kind: str, *, split_words: bool = False) -> Any:
     pieces = [*ROBERTA_SPECIALS, *FUSED.split()]
     if kind == "unigram":
         tokenizer = Tokenizer(
-            models.Unigram([(piece, -3.0 if piece[0] == "▁" else -5.0) for piece in pieces], unk_id=3)
+            models.Unigram(
+                [(piece, -3.0 if piece[0] == "▁" else -5.0) for piece in pieces], unk_id=3
+            )
         )
     else:
         pieces += ["go", "goo", "good"]
         merges = [("▁", "好"), ("▁", "的"), ("体", "育"), ("▁", "体育"), ("▁", "是")]
         merges += [("g", "o"), ("go", "o"), ("▁", "goo"), ("▁goo", "d"), ("goo", "d")]
-        tokenizer = Tokenizer(models.BPE({piece: i for i, piece in enumerate(pieces)}, merges, unk_token="<unk>"))
+        tokenizer = Tokenizer(
+            models.BPE({piece: i for i, piece in enumerate(pieces)}, merges, unk_token="<unk>")
+        )
     marks = pre_tokenizers.Metaspace()
     split = pre_tokenizers.WhitespaceSplit()
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, marks]) if split_words else marks
@@ -114,7 +167,12 @@ class PythonTokenizer(PreTrainedTokenizer):
         self._ids = {piece: number for number, piece in enumerate(pieces)}
         self._pieces = pieces
         super().__init__(
-            unk_token="[UNK]", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]", **names
+            unk_token="[UNK]",
+            pad_token="[PAD]",
+            cls_token="[CLS]",
+            sep_token="[SEP]",
+            mask_token="[MASK]",
+            **names,
         )
 
     @property
@@ -133,7 +191,9 @@ class PythonTokenizer(PreTrainedTokenizer):
     def _convert_id_to_token(self, index: int) -> str:
         return self._pieces[index]
 
-    def build_inputs_with_special_tokens(self, ids: list[int], pair: list[int] | None = None) -> list[int]:
+    def build_inputs_with_special_tokens(
+        self, ids: list[int], pair: list[int] | None = None
+    ) -> list[int]:
         return [self._ids["[CLS]"], *ids, self._ids["[SEP]"]]
 
 
@@ -201,25 +261,39 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "electra": ("electra", {"embedding_size": 16}),
     "electra-wide": ("electra", {"embedding_size": 32}),
     "distilbert": ("distilbert", {}),
-    "deberta-v2": ("deberta-v2", {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "type_vocab_size": 0}),
+    "deberta-v2": (
+        "deberta-v2",
+        {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "type_vocab_size": 0},
+    ),
     "deberta-v2-new-head": ("deberta-v2", {"legacy": False}),
 }
 
 
 def write_bert(folder: Path, pieces: Sequence[str], **config: Any) -> None:
-    """Write a folder with a random BERT, dropout 0.1, and a tokenizer of the special tokens and `pieces`."""
+    """Write a folder with a random BERT, dropout 0.1, and a tokenizer of the special tokens and
+    `pieces`."""
     from transformers import BertConfig, BertForMaskedLM, BertTokenizer
 
     tokens = [*BERT_SPECIALS, *pieces]
-    BertTokenizer(vocab={token: index for index, token in enumerate(tokens)}).save_pretrained(folder)
+    BertTokenizer(vocab={token: index for index, token in enumerate(tokens)}).save_pretrained(
+        folder
+    )
     torch.manual_seed(0)
-    size = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 48}
+    size = {
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "intermediate_size": 48,
+    }
     settings = {"vocab_size": len(tokens), "max_position_embeddings": 40} | size | config
     BertForMaskedLM(BertConfig(**settings)).save_pretrained(folder)
 
 
-def build_mlm(family: str, vocab_size: int = 60, *, dropout: float = 0.0, untied: bool = False) -> Any:
-    """Build a random masked language model in eval mode; every parameter is drawn, norms and biases too."""
+def build_mlm(
+    family: str, vocab_size: int = 60, *, dropout: float = 0.0, untied: bool = False
+) -> Any:
+    """Build a random masked language model in eval mode; every parameter is drawn, norms and biases
+    too."""
     model_type, more = FAMILIES.get(family, (family, {}))
     config = AutoConfig.for_model(model_type, **(SIZE | {"vocab_size": vocab_size} | more))
     for key in config.to_dict():

@@ -1,4 +1,5 @@
-"""Look at the data before training on it, and mend it: `pet-mtl data check` and `pet-mtl data clean`.
+"""Look at the data before training on it, and mend it: `pet-mtl data check` and `pet-mtl data
+clean`.
 
 Each check is a file; it takes the rows and gives figures and findings.
 
@@ -6,11 +7,13 @@ Each check is a file; it takes the rows and gives figures and findings.
 - `table`          the result for people
 - `finding`        one thing that was found: level, place, hint
 - `parts`          the rows of a suite as they stand in the files, bad ones noted
-- `broken_lines`   rows that cannot be read, and lines that were one row before a stray newline cut it
+- `broken_lines`   rows that cannot be read, and lines that were one row before a stray newline cut
+it
 - `repeats`        rows with one text, and those whose labels contradict each other
 - `classes`        rows of each label
 - `lengths`        characters, tokens, and what is lost where a row is cut
-- `characters`     control and replacement characters, HTML remains, mojibake, and how they are mended
+- `characters`     control and replacement characters, HTML remains, mojibake, and how they are
+mended
 - `overlap`        texts that stand in several parts or tasks
 - `corpus_overlap` texts that stand in pre-training text
 - `vocabulary`     frequent words that tasks and corpora share

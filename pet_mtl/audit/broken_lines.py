@@ -24,18 +24,25 @@ def check_broken_lines(part: Part) -> tuple[dict[str, Any], list[Finding]]:
         return figures, []
     shown = [f"{problem.where}: {problem.message}" for problem in part.bad[:EXAMPLES]]
     shown += ["…"] if len(part.bad) > EXAMPLES else []
-    message = "1 row cannot be used" if len(part.bad) == 1 else f"{len(part.bad):,} rows cannot be used"
-    hint = "`pet-mtl data clean` mends rows that a stray line break cut; `--skip-bad-rows N` leaves bad rows out"
+    message = (
+        "1 row cannot be used" if len(part.bad) == 1 else (f"{len(part.bad):,} rows cannot be used")
+    )
+    hint = (
+        "`pet-mtl data clean` mends rows that a stray line break cut; `--skip-bad-rows N` "
+        "leaves bad rows out"
+    )
     return figures, [Finding("error", "broken_lines", part.title, message, tuple(shown), hint)]
 
 
 def rejoin(
     lines: Sequence[Line], width: int, texts: Collection[int], *, glue: str = ""
 ) -> tuple[list[Line], list[Line]]:
-    """Join neighbouring lines that together are one row, and return the whole rows and the lines that are none.
+    """Join neighbouring lines that together are one row, and return the whole rows and the lines
+    that are none.
 
-    A line break inside a cell leaves the cell's halves at the end of one line and at the start of the next one. One in
-    the first or last column leaves a whole row beside a lone cell, which is joined where that column is a text.
+    A line break inside a cell leaves the cell's halves at the end of one line and at the start of
+    the next one. One in the first or last column leaves a whole row beside a lone cell, which is
+    joined where that column is a text.
 
     Args:
         width: columns of a row.
@@ -43,7 +50,8 @@ def rejoin(
         glue: what to put where the line break stands.
 
     >>> rows = [["1", "新车上市", "a"], ["2", "利率"], ["上调", "b"], ["3", "天气", "a"], ["4"]]
-    >>> whole, rest = rejoin([Line(number, cells) for number, cells in enumerate(rows, start=1)], 3, {1})
+    >>> whole, rest = rejoin([Line(number, cells) for number, cells in enumerate(rows,
+    ...     start=1)], 3, {1})
     >>> [line.cells for line in whole], [line.number for line in rest]
     ([['1', '新车上市', 'a'], ['2', '利率上调', 'b'], ['3', '天气', 'a']], [5])
     """

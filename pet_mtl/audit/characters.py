@@ -15,16 +15,22 @@ from pet_mtl.audit.parts import Part
 Mend = Callable[[str], str]
 
 _TAGS = (
-    "a|b|big|blockquote|br|center|code|dd|div|dl|dt|em|font|h[1-6]|hr|i|img|li|ol|p|pre|script|small|span|strong|sub"
+    "a|b|big|blockquote|br|center|code|dd|div|dl|dt|em|font|h[1-6]|hr|i|img|li|ol|p|pre|"
+    "script|small|span|strong|sub|sup|table|tbody|td|th|tr|u|ul"
 )
 _HTML = re.compile(
-    rf"</?(?:{_TAGS}|sup|table|tbody|td|th|tr|u|ul)(?:\s[^<>]*)?/?>|&(?:[a-z]{{2,8}}\d?|#\d+|#x[\da-f]+);", re.I
+    rf"</?(?:{_TAGS})(?:\s[^<>]*)?/?>|&(?:[a-z]{{2,8}}\d?|#\d+|#x[\da-f]+);",
+    re.I,
 )
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
 _RETURN = re.compile("\r(?!\n)")
-_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")  # not the joiners of emoji and Persian
+_INVISIBLE = re.compile(
+    "[\u00ad\u200b\u200e\u200f\u2060\ufeff]"
+)  # not the joiners of emoji and Persian
 _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010fffd]")
-_REPLACEMENT = re.compile("\ufffd|锟斤拷")  # the second is two of the first, saved as UTF-8 and read as GBK
+_REPLACEMENT = re.compile(
+    "\ufffd|锟斤拷"
+)  # the second is two of the first, saved as UTF-8 and read as GBK
 _WESTERN = re.compile("[\u0080-\u00ff€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]{2,}")
 _FOREIGN = re.compile(r"[^\x00-\x7f]{3,}\??")
 _HAN = re.compile("[\u4e00-\u9fff]")
@@ -33,7 +39,8 @@ _OPEN_TAG_END = re.compile(r"</?(?:br|p|div|li|tr|h[1-6])\b", re.I)
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of odd character; `mend` returns the text without it, None where nobody can tell what stood there."""
+    """A kind of odd character; `mend` returns the text without it, None where nobody can tell what
+    stood there."""
 
     name: str
     level: Level
@@ -88,14 +95,18 @@ def _unmojibake(text: str) -> str:
 
 def _reread_western(run: str) -> str:
     try:
-        # the five bytes that Windows-1252 leaves out are read as the control characters of the same number
-        return b"".join(c.encode("latin-1" if ord(c) < 256 else "cp1252") for c in run).decode("utf-8")
+        # the five bytes that Windows-1252 leaves out are read as the control characters of the same
+        # number
+        return b"".join(c.encode("latin-1" if ord(c) < 256 else "cp1252") for c in run).decode(
+            "utf-8"
+        )
     except UnicodeError:
         return run
 
 
 def _reread_gbk(run: str) -> str:
-    """Return what stood there; of a character that GBK's pairs of bytes cut in half, a replacement character stays."""
+    """Return what stood there; of a character that GBK's pairs of bytes cut in half, a replacement
+    character stays."""
     pairs = run.rstrip("?\ufffd")
     try:
         raw = pairs.encode("gb18030")
@@ -103,7 +114,8 @@ def _reread_gbk(run: str) -> str:
     except UnicodeError:
         return run
     lost = len(read.encode()) < len(raw)
-    # common Chinese characters may be valid UTF-8 by chance, but then of Greek, Cyrillic or Arabic letters
+    # common Chinese characters may be valid UTF-8 by chance, but then of Greek, Cyrillic or Arabic
+    # letters
     right = len(read) > 1 and 2 * len(_HAN.findall(read)) > len(read)
     return read + ("\ufffd" if lost else run[len(pairs) :]) if right else run
 
@@ -121,7 +133,10 @@ def _is_html(text: str) -> bool:
     """Say whether a text holds a tag or an entity that HTML knows."""
     if "<" not in text and "&" not in text:
         return False
-    return any(found[0].startswith("<") or html.unescape(found[0]) != found[0] for found in _HTML.finditer(text))
+    return any(
+        found[0].startswith("<") or html.unescape(found[0]) != found[0]
+        for found in _HTML.finditer(text)
+    )
 
 
 def _is_mojibake(text: str) -> bool:
@@ -142,7 +157,9 @@ KINDS = (
     Kind("HTML remains", "warning", _is_html, _unhtml),
     Kind("stray carriage returns", "warning", _has(_RETURN), lambda text: _RETURN.sub(" ", text)),
     Kind("control characters", "warning", _has(_CONTROL), _uncontrol),
-    Kind("invisible characters", "warning", _has(_INVISIBLE), lambda text: _INVISIBLE.sub("", text)),
+    Kind(
+        "invisible characters", "warning", _has(_INVISIBLE), lambda text: _INVISIBLE.sub("", text)
+    ),
     Kind("replacement characters", "warning", _has(_REPLACEMENT)),
     Kind("private-use characters", "note", _has(_PRIVATE)),
     Kind("unbalanced quotes", "note", lambda text: text.count('"') % 2 == 1),

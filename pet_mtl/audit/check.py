@@ -18,7 +18,7 @@ from pet_mtl.audit.vocabulary import check_vocabulary
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.pretraining.corpus import Corpus
-from pet_mtl.spec.suite import Suite
+from pet_mtl.suite.suite import Suite
 
 Verdict = Literal["error", "warning", "good"]
 
@@ -59,7 +59,9 @@ class CheckResult:
         }
 
 
-def check_suite(suite: Suite, corpora: Mapping[str, Corpus], tokenizer: PieceTokenizer | None) -> CheckResult:
+def check_suite(
+    suite: Suite, corpora: Mapping[str, Corpus], tokenizer: PieceTokenizer | None
+) -> CheckResult:
     """Check all parts of all tasks, and what they share with each other and with pre-training text.
 
     Args:
@@ -96,8 +98,12 @@ def check_suite(suite: Suite, corpora: Mapping[str, Corpus], tokenizer: PieceTok
     vocabulary: dict[str, Any] = {}
     if len(figures) + len(corpora) > 1:
         say("checking: vocabulary")
-        tasks = {name: _texts([part for part in parts if part.task.name == name]) for name in figures}
-        vocabulary, found = check_vocabulary(tasks, {name: _paragraphs(corpus) for name, corpus in corpora.items()})
+        tasks = {
+            name: _texts([part for part in parts if part.task.name == name]) for name in figures
+        }
+        vocabulary, found = check_vocabulary(
+            tasks, {name: _paragraphs(corpus) for name, corpus in corpora.items()}
+        )
         findings += found
     findings.sort(key=lambda finding: LEVELS.index(finding.level))
     return CheckResult(figures, shared, vocabulary, findings, suite.base)

@@ -12,7 +12,8 @@ FEW = 8  # rows
 
 
 def check_classes(part: Part) -> tuple[dict[str, Any], list[Finding]]:
-    """Count the rows of each label; name rare and absent ones, on which macro-F1 hangs, and gaps between numbers."""
+    """Count the rows of each label; name rare and absent ones, on which macro-F1 hangs, and gaps
+    between numbers."""
     labels = part.task.verbalizer.labels
     counts = np.bincount(part.rows.labels[part.rows.labels >= 0], minlength=len(labels))
     total = int(counts.sum())
@@ -31,9 +32,13 @@ def check_classes(part: Part) -> tuple[dict[str, Any], list[Finding]]:
     ]
     if rare:
         hint = "macro-F1 hangs on rare labels as much as on the others"
-        findings.append(Finding("warning", "classes", part.title, f"rare labels: {', '.join(rare)}", hint=hint))
+        findings.append(
+            Finding("warning", "classes", part.title, f"rare labels: {', '.join(rare)}", hint=hint)
+        )
     if gaps := _gaps(labels):
-        findings.append(Finding("note", "classes", part.title, f"the labels leave out {_listed(gaps)}"))
+        findings.append(
+            Finding("note", "classes", part.title, f"the labels leave out {_listed(gaps)}")
+        )
     return figures, findings
 
 
@@ -50,5 +55,7 @@ def _gaps(labels: tuple[str, ...]) -> list[str]:
     if not all(label.isascii() and label.isdecimal() for label in labels):
         return []
     numbers = set(map(int, labels))
-    missing = sorted(set(range(min(numbers), max(numbers))) - numbers) if max(numbers) < 10_000 else []
+    missing = (
+        sorted(set(range(min(numbers), max(numbers))) - numbers) if max(numbers) < 10_000 else []
+    )
     return [str(number) for number in missing] if len(missing) <= len(labels) / 4 else []

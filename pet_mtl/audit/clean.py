@@ -22,9 +22,9 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.data.sources import find_files
 from pet_mtl.data.table import Request
 from pet_mtl.errors import PetMtlError, ProblemList
-from pet_mtl.spec.label_lines import quoted
-from pet_mtl.spec.suite import Suite
-from pet_mtl.spec.task import LABEL_COLUMN, TaskSpec
+from pet_mtl.suite.label_lines import quoted
+from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import LABEL_COLUMN, TaskSpec
 
 Conflicts = Literal["majority", "drop"]
 CHANGES = "changes.txt"
@@ -47,7 +47,8 @@ class CleanResult:
 
     Attributes:
         skipped: sources that are no files of the user.
-        outside: files that do not lie below the suite's data folder; their copies lie at the top of the new one.
+        outside: files that do not lie below the suite's data folder; their copies lie at the top of
+            the new one.
     """
 
     out: Path
@@ -65,9 +66,16 @@ class CleanResult:
             lines.append(f"{file.copy}: {file.rows:,} rows")
             kinds = Counter((change.action, change.reason.split(":")[0]) for change in file.changes)
             for (action, reason), count in kinds.most_common():
-                places = [c.line for c in file.changes if (c.action, c.reason.split(":")[0]) == (action, reason)]
+                places = [
+                    c.line
+                    for c in file.changes
+                    if (c.action, c.reason.split(":")[0]) == (action, reason)
+                ]
                 more = ", …" if count > _SHOWN else ""
-                lines.append(f"  {action} {count:,}: {reason} (line {', '.join(map(str, places[:_SHOWN]))}{more})")
+                lines.append(
+                    f"  {action} {count:,}: {reason} (line "
+                    f"{', '.join(map(str, places[:_SHOWN]))}{more})"
+                )
             if not file.changes:
                 lines.append("  nothing to mend")
         return lines + [f"left out: {source}" for source in self.skipped]
@@ -76,18 +84,23 @@ class CleanResult:
 def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
     """Write mended copies of all files of a suite into a new folder, with a list of all changes.
 
-    Broken lines are joined, odd characters mended, repeats dropped (the first row stays), texts with several labels
-    settled, and training rows dropped whose text is a dev or test row.
+    Broken lines are joined, odd characters mended, repeats dropped (the first row stays), texts
+    with several labels settled, and training rows dropped whose text is a dev or test row.
 
     Args:
         out: must not exist, or be empty; files keep their places below the suite's data folder.
-        conflicts: keep the label that most rows of a text have (none where no label has most), or none at all.
+        conflicts: keep the label that most rows of a text have (none where no label has most), or
+            none at all.
 
     Raises:
         PetMtlError: `out` holds something; a file is missing, or two would become one.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise PetMtlError("the output folder is not empty", where=str(out), hint="choose a new one with `--out DIR`")
+        raise PetMtlError(
+            "the output folder is not empty",
+            where=str(out),
+            hint="choose a new one with `--out DIR`",
+        )
     targets: dict[Path, Path] = {}
     files: list[Records] = []
     skipped: list[str] = []
@@ -99,7 +112,7 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
             problems.extend(error)
     problems.raise_if_any()
     if not files:
-        raise PetMtlError(f"there is no file to clean: {', '.join(skipped)}", where=suite.source)
+        raise PetMtlError((f"there is no file to clean: {', '.join(skipped)}"), where=suite.source)
     cleaned = tuple(
         CleanedFile(
             str(found.path),
@@ -127,7 +140,9 @@ def _clean_task(
     measured: list[NDArray[np.uint64]] = []
     done: list[Records] = []
     # dev and test first: their texts are dropped from the training rows
-    for name, sources in sorted(part_sources(task).items(), key=lambda item: item[0] not in ("dev", "test")):
+    for name, sources in sorted(
+        part_sources(task).items(), key=lambda item: item[0] not in ("dev", "test")
+    ):
         files = []
         request = Request(task.columns, labelled=name != "unlabelled")
         for path in _paths(sources, base, skipped):
@@ -137,7 +152,9 @@ def _clean_task(
             files.append(read_records(path, request))
         for found in files:
             _mend_texts(found, task)
-        keys = _drop_repeats(files, task, conflicts, np.concatenate([np.empty(0, np.uint64), *measured]))
+        keys = _drop_repeats(
+            files, task, conflicts, np.concatenate([np.empty(0, np.uint64), *measured])
+        )
         if name in ("dev", "test"):
             measured.append(keys)
         done += files
@@ -155,10 +172,13 @@ def _paths(sources: Sequence[str], base: Path, skipped: list[str]) -> list[Path]
 
 
 def _target(path: Path, base: Path, taken: set[Path]) -> Path:
-    """Return where a copy goes: at the same place below the output folder, by its name alone if it is elsewhere."""
+    """Return where a copy goes: at the same place below the output folder, by its name alone if it
+    is elsewhere."""
     target = _below(path, base) or Path(path.name)
     if target in taken or target == Path(CHANGES):
-        raise PetMtlError(f"two files would become `{target}`", where=str(path), hint="rename one of them")
+        raise PetMtlError(
+            f"two files would become `{target}`", where=str(path), hint="rename one of them"
+        )
     return target
 
 
@@ -209,10 +229,15 @@ def _drop_repeats(
         elif label is None:
             reason = f"its text has several labels: {quoted(labels[index])} here"
         elif label != labels[index]:
-            reason = f"most rows of its text have another label: {quoted(label)}, not {quoted(labels[index])}"
+            reason = (
+                f"most rows of its text have another label: {quoted(label)}, not "
+                f"{quoted(labels[index])}"
+            )
         elif key in kept:
             first, line = kept[key][0], kept[key][1].line
-            reason = f"repeats an earlier row: line {line}" + ("" if first is found else f" of {first.path}")
+            reason = f"repeats an earlier row: line {line}" + (
+                "" if first is found else f" of {first.path}"
+            )
         if reason:
             found.note(record.line, "dropped", reason)
             dropped.add(id(record))
@@ -228,7 +253,9 @@ def _text(record: Record, found: Records, name: str) -> str:
     return "" if value is None else str(value)
 
 
-def _settle(keys: Sequence[int], labels: Sequence[str], conflicts: Conflicts) -> Mapping[int, str | None]:
+def _settle(
+    keys: Sequence[int], labels: Sequence[str], conflicts: Conflicts
+) -> Mapping[int, str | None]:
     """Return the label of each text that has several, None for "drop all of its rows".
 
     >>> _settle([1, 1, 1, 2, 2, 3], ["a", "b", "a", "a", "b", "a"], "majority")

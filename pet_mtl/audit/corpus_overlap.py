@@ -1,7 +1,7 @@
 """Texts of rows that stand inside pre-training text.
 
-A text is looked for by the hashes of its first and last 16 characters, and compared as a whole where both fit: one pass
-over the corpus, whatever the number of rows.
+A text is looked for by the hashes of its first and last 16 characters, and compared as a whole
+where both fit: one pass over the corpus, whatever the number of rows.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,20 +26,25 @@ _TABLE_BITS = np.uint64(24)
 def check_corpus_overlap(
     parts: Sequence[Part], name: str, documents: Iterable[Document]
 ) -> tuple[list[dict[str, Any]], list[Finding]]:
-    """Count the rows of each part whose longest text stands in a corpus, wherever in a paragraph."""
+    """Count the rows of each part whose longest text stands in a corpus, wherever in a
+    paragraph."""
     texts = [_longest_texts(part.rows) for part in parts]
     index = _Index({text for of_part in texts for text in of_part if len(text) >= SHORTEST})
     for chunk in _chunks(documents):
         index.look_into(chunk)
     figures, findings = [], []
     for part, of_part in zip(parts, texts, strict=True):
-        rows = np.flatnonzero(np.fromiter((text in index.found for text in of_part), bool, len(of_part)))
+        rows = np.flatnonzero(
+            np.fromiter((text in index.found for text in of_part), bool, len(of_part))
+        )
         if not len(rows):
             continue
         figures.append({"rows_of": part.title, "in": name, "rows": len(rows), "of": len(part.rows)})
         message = f"{share(len(rows), len(part.rows))} stand in the corpus {name}"
         level: Level = "warning" if part.measured or part.split else "note"
-        hint = "a model that is pre-trained on it has read rows that it is scored on, without labels"
+        hint = (
+            "a model that is pre-trained on it has read rows that it is scored on, without labels"
+        )
         findings.append(
             Finding(
                 level,
@@ -74,7 +79,8 @@ def _chunks(documents: Iterable[Document]) -> Iterator[str]:
 
 
 class _Index:
-    """Texts to look for, and those found; texts shorter than the window count only as whole paragraphs."""
+    """Texts to look for, and those found; texts shorter than the window count only as whole
+    paragraphs."""
 
     def __init__(self, texts: set[str]) -> None:
         self.short = {text for text in texts if len(text) < WINDOW}
@@ -114,7 +120,8 @@ class _Index:
 
 
 def _hashes(text: str) -> NDArray[np.uint64]:
-    """Return the hash of each window of `WINDOW` characters: a polynomial, then its bits mixed upwards."""
+    """Return the hash of each window of `WINDOW` characters: a polynomial, then its bits mixed
+    upwards."""
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint64)
     if len(codes) < WINDOW:
         return np.empty(0, np.uint64)

@@ -17,14 +17,16 @@ class Finding:
     """One thing that was found.
 
     Attributes:
-        level: `error` makes scores worthless or `train` refuse, `warning` should be looked at, `note` is good to know.
+        level: `error` makes scores worthless or `train` refuse, `warning` should be looked at,
+            `note` is good to know.
         check: the file of this package that found it.
         about: the task and part, `tnews/train`.
         message: what was found.
         where: the first places, `…` last if there are more.
         hint: what to do.
 
-    >>> print(Finding("warning", "repeats", "tnews/train", "3 rows repeat a text", ("a.csv:2",), "see `data clean`"))
+    >>> print(Finding("warning", "repeats", "tnews/train", "3 rows repeat a text",
+    ...     ("a.csv:2",), "see `data clean`"))
     warning: tnews/train: 3 rows repeat a text (a.csv:2)
       hint: see `data clean`
     """

@@ -19,9 +19,12 @@ CHUNK = 2048
 def check_lengths(
     part: Part, tokenizer: PieceTokenizer | None, max_length: int
 ) -> tuple[dict[str, Any], list[Finding]]:
-    """Measure rows in characters and, with a tokenizer, prompts in tokens; a row is cut if one of its patterns is."""
+    """Measure rows in characters and, with a tokenizer, prompts in tokens; a row is cut if one of
+    its patterns is."""
     rows = part.rows
-    characters = sum(pc.utf8_length(column).to_numpy().astype(np.int64) for column in rows.fields.values())
+    characters = sum(
+        pc.utf8_length(column).to_numpy().astype(np.int64) for column in rows.fields.values()
+    )
     assert isinstance(characters, np.ndarray)
     figures: dict[str, Any] = {"characters": _summary(characters)}
     findings = []
@@ -29,10 +32,14 @@ def check_lengths(
     figures["empty_texts"] = len(empty)
     if len(empty):
         message = f"{share(len(empty), len(rows))} lack a text"
-        findings.append(Finding("warning", "lengths", part.title, message, first_places(rows.where, empty)))
+        findings.append(
+            Finding("warning", "lengths", part.title, message, first_places(rows.where, empty))
+        )
     if tokenizer is None:
         return figures, findings
-    tokens, lost = _token_lengths(rows, compile_forms(part.task, tokenizer, max_length), tokenizer, max_length)
+    tokens, lost = _token_lengths(
+        rows, compile_forms(part.task, tokenizer, max_length), tokenizer, max_length
+    )
     cut = np.flatnonzero(lost > 0)
     figures["tokens"] = {
         **_summary(tokens),
@@ -42,11 +49,14 @@ def check_lengths(
     }
     if len(cut):
         message = (
-            f"{share(len(cut), len(rows))} are longer than `max_length: {max_length}` and lose "
+            f"{share(len(cut), len(rows))} are longer than `max_length: {max_length}` and "
+            "lose "
             f"{100 * lost[cut].sum() / tokens[cut].sum():.0f} % of their tokens"
         )
         level: Level = "warning" if len(cut) > MANY * len(rows) else "note"
-        hint = f"`train.max_length: {int(np.quantile(tokens, 0.99))}` would cut one row in a hundred"
+        hint = (
+            f"`train.max_length: {int(np.quantile(tokens, 0.99))}` would cut one row in a hundred"
+        )
         findings.append(
             Finding(
                 level,
@@ -67,7 +77,10 @@ def _summary(lengths: NDArray[np.int64]) -> dict[str, int]:
 
 def _emptiest(rows: Rows) -> NDArray[np.int64]:
     """Return the length of each row's shortest field, white space left out."""
-    lengths = [pc.utf8_length(pc.utf8_trim_whitespace(column)).to_numpy() for column in rows.fields.values()]
+    lengths = [
+        pc.utf8_length(pc.utf8_trim_whitespace(column)).to_numpy()
+        for column in rows.fields.values()
+    ]
     shortest: NDArray[np.int64] = np.min(lengths, axis=0)
     return shortest
 
@@ -75,7 +88,8 @@ def _emptiest(rows: Rows) -> NDArray[np.int64]:
 def _token_lengths(
     rows: Rows, forms: list[Form], tokenizer: PieceTokenizer, max_length: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the tokens of each row's longest prompt before it is cut, and how many of them are too many."""
+    """Return the tokens of each row's longest prompt before it is cut, and how many of them are too
+    many."""
     counts: dict[tuple[str, bool], NDArray[np.int64]] = {}
     longest = np.zeros(len(rows), np.int64)
     for form in forms:
@@ -91,9 +105,13 @@ def _token_lengths(
     return longest, np.maximum(longest - max_length, 0)
 
 
-def _tokens(rows: Rows, field: str, tokenizer: PieceTokenizer, space_before: bool) -> NDArray[np.int64]:
+def _tokens(
+    rows: Rows, field: str, tokenizer: PieceTokenizer, space_before: bool
+) -> NDArray[np.int64]:
     column = rows.fields[field]
     lengths: list[int] = []
     for start in range(0, len(column), CHUNK):
-        lengths += map(len, tokenizer.encode(column.slice(start, CHUNK).to_pylist(), space_before=space_before))
+        lengths += map(
+            len, tokenizer.encode(column.slice(start, CHUNK).to_pylist(), space_before=space_before)
+        )
     return np.array(lengths, np.int64)

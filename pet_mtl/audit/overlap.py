@@ -14,8 +14,8 @@ SEEN = "the model is trained on rows that it is scored on"
 def check_overlap(parts: list[Part]) -> tuple[list[dict[str, Any]], list[Finding]]:
     """Count the rows of each part whose normalised text stands in another one too.
 
-    Dev or test rows inside training rows of their own task are an error. All other pairs that are not measured on each
-    other are worth a warning or a note.
+    Dev or test rows inside training rows of their own task are an error. All other pairs that are
+    not measured on each other are worth a warning or a note.
     """
     figures, findings = [], []
     for one, other in combinations(parts, 2):
@@ -24,10 +24,16 @@ def check_overlap(parts: list[Part]) -> tuple[list[dict[str, Any]], list[Finding
         found = np.flatnonzero(np.isin(inner.keys, outer.keys))
         if not len(found):
             continue
-        figures.append({"rows_of": inner.title, "in": outer.title, "rows": len(found), "of": len(inner.rows)})
+        figures.append(
+            {"rows_of": inner.title, "in": outer.title, "rows": len(found), "of": len(inner.rows)}
+        )
         level, hint = _judge(inner, outer)
         message = f"{share(len(found), len(inner.rows))} stand in {outer.title} too"
-        findings.append(Finding(level, "overlap", inner.title, message, first_places(inner.rows.where, found), hint))
+        findings.append(
+            Finding(
+                level, "overlap", inner.title, message, first_places(inner.rows.where, found), hint
+            )
+        )
     return figures, findings
 
 

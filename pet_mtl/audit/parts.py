@@ -11,8 +11,8 @@ from pet_mtl.data.keys import row_keys
 from pet_mtl.data.readers import read_rows
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError, Problem, ProblemList
-from pet_mtl.spec.suite import Suite
-from pet_mtl.spec.task import SplitSpec, TaskSpec
+from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import SplitSpec, TaskSpec
 
 MOST_BAD = 100_000  # rows of one source; more than that is not this task's file
 
@@ -46,9 +46,15 @@ class Part:
 
 
 def part_sources(task: TaskSpec) -> dict[str, tuple[str, ...]]:
-    """Return the sources of each part; a dev part that is a share of the training rows is none of its own."""
+    """Return the sources of each part; a dev part that is a share of the training rows is none of
+    its own."""
     dev = () if task.data.dev is None or isinstance(task.data.dev, SplitSpec) else task.data.dev
-    parts = {"train": task.data.train, "dev": dev, "test": task.data.test, "unlabelled": task.data.unlabelled}
+    parts = {
+        "train": task.data.train,
+        "dev": dev,
+        "test": task.data.test,
+        "unlabelled": task.data.unlabelled,
+    }
     return {name: sources for name, sources in parts.items() if sources}
 
 
@@ -66,7 +72,11 @@ def load_parts(suite: Suite) -> list[Part]:
             for source in sources:
                 try:
                     found, skipped = read_rows(
-                        source, task, base=Path(suite.base), labelled=name != "unlabelled", skip_bad_rows=MOST_BAD
+                        source,
+                        task,
+                        base=Path(suite.base),
+                        labelled=name != "unlabelled",
+                        skip_bad_rows=MOST_BAD,
                     )
                 except PetMtlError as error:
                     problems.extend(error)

@@ -1,4 +1,5 @@
-"""Whole rows of a data file in any format, all columns kept, broken lines mended where it is clear how."""
+"""Whole rows of a data file in any format, all columns kept, broken lines mended where it is clear
+how."""
 
 import csv
 import io
@@ -15,7 +16,7 @@ from pet_mtl.data.delimited import uses_tabs
 from pet_mtl.data.files import BYTE_ORDER_MARK, data_format, first_line, open_bytes
 from pet_mtl.data.table import Request, locate, usual_width
 from pet_mtl.errors import PetMtlError
-from pet_mtl.spec.task import ID_COLUMN, LABEL_COLUMN
+from pet_mtl.suite.task import ID_COLUMN, LABEL_COLUMN
 
 Kind = Literal["tabs", "commas", "lines", "array", "parquet"]
 MOST_PIECES = 4  # lines that one JSON object may have been cut into
@@ -36,7 +37,8 @@ class Change:
 
 @dataclass
 class Record:
-    """A row: cells by position, or by name for JSON and parquet; `line` is that of the file, or the item's number."""
+    """A row: cells by position, or by name for JSON and parquet; `line` is that of the file, or the
+    item's number."""
 
     line: int
     cells: list[str] | dict[str, Any]
@@ -71,15 +73,22 @@ class Records:
         """Return the rows in the format they were read from."""
         match self.kind:
             case "tabs":
-                rows = [*([self.header] if self.header else []), *(record.cells for record in self.records)]
+                rows = [
+                    *([self.header] if self.header else []),
+                    *(record.cells for record in self.records),
+                ]
                 return "".join("\t".join(cells) + "\n" for cells in rows).encode()
             case "commas":
                 text = io.StringIO(newline="")
                 writer = csv.writer(text, lineterminator="\n")
-                writer.writerows([*([self.header] if self.header else []), *(r.cells for r in self.records)])
+                writer.writerows(
+                    [*([self.header] if self.header else []), *(r.cells for r in self.records)]
+                )
                 return text.getvalue().encode()
             case "lines":
-                return "".join(json.dumps(r.cells, ensure_ascii=False) + "\n" for r in self.records).encode()
+                return "".join(
+                    json.dumps(r.cells, ensure_ascii=False) + "\n" for r in self.records
+                ).encode()
             case "array":
                 items = ",\n".join(json.dumps(r.cells, ensure_ascii=False) for r in self.records)
                 return f"[\n{items}\n]\n".encode()
@@ -87,7 +96,9 @@ class Records:
                 import pyarrow.parquet as pq
 
                 sink = pa.BufferOutputStream()
-                pq.write_table(pa.Table.from_pylist([r.cells for r in self.records], schema=self.schema), sink)
+                pq.write_table(
+                    pa.Table.from_pylist([r.cells for r in self.records], schema=self.schema), sink
+                )
                 return bytes(sink.getvalue().to_pybytes())
 
 
@@ -103,7 +114,9 @@ def read_records(path: Path, request: Request) -> Records:
     text, changes = _decode(path)
     if suffix in (".json", ".jsonl"):
         if request.by_position:
-            raise PetMtlError("`columns` holds positions, but JSON values have names", where=str(path))
+            raise PetMtlError(
+                "`columns` holds positions, but JSON values have names", where=str(path)
+            )
         is_array = first_line(path).lstrip().startswith(b"[")
         keys: dict[str, int | str] = {name: str(key) for name, key in request.columns.items()}
         found = Records(path, "array" if is_array else "lines", keys, [], changes=changes)
@@ -111,16 +124,26 @@ def read_records(path: Path, request: Request) -> Records:
         return found
     tabs = uses_tabs(path, suffix, request)
     lines = _tab_lines(text) if tabs else _comma_lines(text)
-    header = None if request.by_position or not lines else [name.strip() for name in lines.pop(0).cells]
+    header = (
+        None if request.by_position or not lines else [name.strip() for name in lines.pop(0).cells]
+    )
     found = Records(path, "tabs" if tabs else "commas", {}, [], header, changes=changes)
-    width = len(header) if header else usual_width(np.array([len(line.cells) for line in lines] or [0]), request)
+    width = (
+        len(header)
+        if header
+        else usual_width(np.array([len(line.cells) for line in lines] or [0]), request)
+    )
     places = locate(request, str(path), header=header, width=width)
     found.places.update(places)
     texts = {place for name, place in places.items() if name not in (LABEL_COLUMN, ID_COLUMN)}
     joined, beyond = rejoin(lines, width, texts, glue="" if tabs else " ")
     for line in joined:
         if line.pieces > 1:
-            found.note(line.number, "joined", f"a stray line break had cut this row into {line.pieces} lines")
+            found.note(
+                line.number,
+                "joined",
+                f"a stray line break had cut this row into {line.pieces} lines",
+            )
         found.records.append(Record(line.number, line.cells))
     for line in beyond:
         found.note(line.number, "dropped", f"{len(line.cells)} columns instead of {width}")
@@ -128,7 +151,8 @@ def read_records(path: Path, request: Request) -> Records:
 
 
 def _decode(path: Path) -> tuple[str, list[Change]]:
-    """Return a file's text, and the lines that were not UTF-8: read as GB18030, or damaged bytes replaced."""
+    """Return a file's text, and the lines that were not UTF-8: read as GB18030, or damaged bytes
+    replaced."""
     with open_bytes(path) as stream:
         raw = stream.read().removeprefix(BYTE_ORDER_MARK)
     first_line(path)  # refuses UTF-16
@@ -150,17 +174,24 @@ def _decode_line(line: bytes) -> tuple[str, str | None]:
             return line.decode(encoding), reason
         except UnicodeDecodeError:
             continue
-    return line.decode("utf-8", "replace"), "bytes that are no text became replacement characters"
+    return line.decode("utf-8", "replace"), ("bytes that are no text became replacement characters")
 
 
 def _tab_lines(text: str) -> list[Line]:
-    lines = ((number, line.removesuffix("\r")) for number, line in enumerate(text.split("\n"), start=1))
+    lines = (
+        (number, line.removesuffix("\r")) for number, line in enumerate(text.split("\n"), start=1)
+    )
     return [Line(number, line.split("\t")) for number, line in lines if line]
 
 
 def _comma_lines(text: str) -> list[Line]:
-    """Parse comma-separated rows; a line with a quote that is never closed is split at its commas as it stands."""
-    physical = text.splitlines(keepends=True) if "\r" not in text else io.StringIO(text, newline="").readlines()
+    """Parse comma-separated rows; a line with a quote that is never closed is split at its commas
+    as it stands."""
+    physical = (
+        text.splitlines(keepends=True)
+        if "\r" not in text
+        else io.StringIO(text, newline="").readlines()
+    )
     rows: list[Line] = []
     start = 0
     limit = csv.field_size_limit(2**31 - 1)
@@ -185,7 +216,9 @@ def _comma_lines(text: str) -> list[Line]:
 
 
 def _read_lines(text: str, found: Records) -> None:
-    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    lines = [
+        (number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()
+    ]
     at = 0
     while at < len(lines):
         number = lines[at][0]
@@ -198,14 +231,18 @@ def _read_lines(text: str, found: Records) -> None:
             pieces = 1
         else:
             if pieces > 1:
-                found.note(number, "joined", f"a stray line break had cut this row into {pieces} lines")
+                found.note(
+                    number, "joined", (f"a stray line break had cut this row into {pieces} lines")
+                )
             found.records.append(Record(number, value))
         at += pieces
 
 
 def _object(text: str) -> dict[str, Any] | None:
     try:
-        value = json.loads(text, strict=False)  # not strict: control characters in texts are mended later
+        value = json.loads(
+            text, strict=False
+        )  # not strict: control characters in texts are mended later
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -230,8 +267,10 @@ def _read_parquet(path: Path, request: Request) -> Records:
         with open_bytes(path) as stream:
             table = pq.read_table(pa.BufferReader(stream.read()))
     except (pa.ArrowInvalid, OSError) as error:
-        raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
+        raise PetMtlError((f"cannot read the parquet file: {error}"), where=str(path)) from error
     places = locate(request, str(path), header=table.column_names, width=table.num_columns)
-    named: dict[str, int | str] = {name: table.column_names[place] for name, place in places.items()}
+    named: dict[str, int | str] = {
+        name: table.column_names[place] for name, place in places.items()
+    }
     records = [Record(number, cells) for number, cells in enumerate(table.to_pylist(), start=1)]
     return Records(path, "parquet", named, records, schema=table.schema)

@@ -24,13 +24,19 @@ def check_repeats(part: Part) -> tuple[dict[str, Any], list[Finding]]:
     if len(again):
         level: Level = "warning" if part.measured or len(again) > MANY * len(rows) else "note"
         message = f"{share(len(again), len(rows))} repeat a text"
-        findings.append(Finding(level, "repeats", part.title, message, first_places(rows.where, again), clean))
+        findings.append(
+            Finding(level, "repeats", part.title, message, first_places(rows.where, again), clean)
+        )
     if groups:
         labels = part.task.verbalizer.labels
         examples = []
         for group in groups[:EXAMPLES]:
             pair = (group[0], group[np.flatnonzero(rows.labels[group] != rows.labels[group[0]])[0]])
-            examples.append(" and ".join(f'{rows.where(int(row))} "{labels[rows.labels[row]]}"' for row in pair))
+            examples.append(
+                " and ".join(
+                    (f'{rows.where(int(row))} "{labels[rows.labels[row]]}"') for row in pair
+                )
+            )
         examples += ["…"] if len(groups) > EXAMPLES else []
         message = f"{len(groups):,} text{'s have' if len(groups) > 1 else ' has'} several labels"
         hint = "`pet-mtl data clean --conflicts majority` (or `drop`) settles them"
@@ -40,17 +46,22 @@ def check_repeats(part: Part) -> tuple[dict[str, Any], list[Finding]]:
 
 
 def _shared_fields(part: Part, figures: dict[str, Any]) -> list[Finding]:
-    """Say where a field of a task with several fields repeats: a split by rows leaves it on both sides."""
+    """Say where a field of a task with several fields repeats: a split by rows leaves it on both
+    sides."""
     if len(part.rows.fields) < 2:
         return []
-    figures["different_texts"] = {name: pc.count_distinct(c).as_py() for name, c in part.rows.fields.items()}
+    figures["different_texts"] = {
+        name: pc.count_distinct(c).as_py() for name, c in part.rows.fields.items()
+    }
     return [
         Finding(
             "note",
             "repeats",
             part.title,
             f"{len(part.rows):,} rows have {count:,} different texts in `{name}`",
-            hint="`dev: {split: …}` keeps whole rows apart: one field's text may stand on both sides",
+            hint=(
+                "`dev: {split: …}` keeps whole rows apart: one field's text may stand on both sides"
+            ),
         )
         for name, count in figures["different_texts"].items()
         if count < len(part.rows) / 2

@@ -11,27 +11,52 @@ if TYPE_CHECKING:
 
 def check_tables(result: CheckResult) -> "list[Table]":
     """Lay out rows and lengths, the classes of each task, what is shared, and the vocabularies."""
-    parts = [(f"{task}/{name}", figures) for task, of_task in result.parts.items() for name, figures in of_task.items()]
-    columns = ("rows", "bad", "repeats", "conflicts", "odd", "chars", "longest", "tokens", "longest", "cut")
+    parts = [
+        (f"{task}/{name}", figures)
+        for task, of_task in result.parts.items()
+        for name, figures in of_task.items()
+    ]
+    columns = (
+        "rows",
+        "bad",
+        "repeats",
+        "conflicts",
+        "odd",
+        "chars",
+        "longest",
+        "tokens",
+        "longest",
+        "cut",
+    )
     tables = [_table("part", columns, [[title, *_part_cells(figures)] for title, figures in parts])]
     for title, figures in parts:
         if "labels" in figures:
             total = sum(figures["labels"].values())
-            rows = [[label, f"{n:,}", f"{100 * n / total:.1f} %"] for label, n in figures["labels"].items()]
+            rows = [
+                [label, f"{n:,}", f"{100 * n / total:.1f} %"]
+                for label, n in figures["labels"].items()
+            ]
             tables.append(_table(f"{title}: label", ("rows", "share"), rows))
     if result.overlap:
-        rows = [[o["rows_of"], o["in"], f"{o['rows']:,}", f"{100 * o['rows'] / o['of']:.1f} %"] for o in result.overlap]
+        rows = [
+            [o["rows_of"], o["in"], f"{o['rows']:,}", f"{100 * o['rows'] / o['of']:.1f} %"]
+            for o in result.overlap
+        ]
         tables.append(_table("rows of", ("in", "shared", "share"), rows))
     if result.vocabulary:
         names = result.vocabulary["names"]
         shared = result.vocabulary["shared"]
-        rows = [[name, *(f"{100 * value:.0f} %" for value in line)] for name, line in zip(names, shared, strict=True)]
+        rows = [
+            [name, *(f"{100 * value:.0f} %" for value in line)]
+            for name, line in zip(names, shared, strict=True)
+        ]
         tables.append(_table("frequent words shared", names, rows))
     return tables
 
 
 def verdict_lines(result: CheckResult) -> list[str]:
-    """Return the findings, the worst first, with places relative to the data folder, and the verdict."""
+    """Return the findings, the worst first, with places relative to the data folder, and the
+    verdict."""
     errors, warnings = (_count(result.count(level), level) for level in ("error", "warning"))
     verdict = {
         "error": f"verdict: do not train on this as it is: {errors}, {warnings}",
@@ -53,7 +78,11 @@ def _part_cells(figures: dict[str, Any]) -> list[str]:
         f"{characters['median']} ({characters['p90']})",
         f"{characters['max']}",
         *(
-            [f"{tokens['median']} ({tokens['p90']})", f"{tokens['max']}", f"{tokens['cut_rows']:,}"]
+            [
+                (f"{tokens['median']} ({tokens['p90']})"),
+                f"{tokens['max']}",
+                f"{tokens['cut_rows']:,}",
+            ]
             if tokens
             else "–––"
         ),
@@ -65,7 +94,13 @@ def _table(first: str, others: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+        header_style="bold",
+    )
     table.add_column(Text(first), overflow="fold")
     for name in others:
         table.add_column(Text(name), justify="left" if name == "in" else "right", overflow="fold")

@@ -1,8 +1,8 @@
 """Frequent words that tasks and corpora share.
 
-Gururangan et al., 2020 ("Don't Stop Pretraining", DAPT): of the 10,000 most frequent words, stop words left out, the
-share that two texts have in common; where a task shares little with the text that a model was pre-trained on, further
-pre-training helps.
+Gururangan et al., 2020 ("Don't Stop Pretraining", DAPT): of the 10,000 most frequent words, stop
+words left out, the share that two texts have in common; where a task shares little with the text
+that a model was pre-trained on, further pre-training helps.
 """
 
 import re
@@ -27,20 +27,30 @@ def check_vocabulary(
 ) -> tuple[dict[str, Any], list[Finding]]:
     """Compare the frequent words of tasks and corpora, given by name as texts.
 
-    The share is of the smaller of two vocabularies, so that a small task can be compared with a large corpus.
+    The share is of the smaller of two vocabularies, so that a small task can be compared with a
+    large corpus.
     """
     cutter = WordCutter()
-    vocabularies = {name: frequent_words(texts, cutter) for name, texts in {**tasks, **corpora}.items()}
+    vocabularies = {
+        name: frequent_words(texts, cutter) for name, texts in {**tasks, **corpora}.items()
+    }
     names = list(vocabularies)
     shared = [[round(overlap(vocabularies[a], vocabularies[b]), 4) for b in names] for a in names]
-    figures = {"names": names, "words": {n: len(v) for n, v in vocabularies.items()}, "shared": shared}
+    figures = {
+        "names": names,
+        "words": {n: len(v) for n, v in vocabularies.items()},
+        "shared": shared,
+    }
     findings = []
     for task in tasks:
         for corpus in corpora:
             value = shared[names.index(task)][names.index(corpus)]
             if value < LOW:
                 message = f"{value:.0%} of the frequent words are those of {corpus}: little"
-                hint = "further pre-training on this task's text will help: `pet-mtl pretrain --task-text`"
+                hint = (
+                    "further pre-training on this task's text will help: `pet-mtl pretrain "
+                    "--task-text`"
+                )
                 findings.append(Finding("note", "vocabulary", task, message, hint=hint))
     return figures, findings
 
@@ -56,7 +66,8 @@ def overlap(one: set[str], other: set[str]) -> float:
 
 
 def frequent_words(texts: Iterable[str], cutter: WordCutter) -> set[str]:
-    """Return the most frequent words: Chinese ones as jieba cuts them, others in lower case, no function words."""
+    """Return the most frequent words: Chinese ones as jieba cuts them, others in lower case, no
+    function words."""
     counts: Counter[str] = Counter()
     for batch in _batches(sample(texts)):
         runs = _RUNS.findall(batch)
@@ -65,7 +76,8 @@ def frequent_words(texts: Iterable[str], cutter: WordCutter) -> set[str]:
         begins = np.flatnonzero(cutter.begins(han))
         joined = "".join(han)
         counts.update(
-            joined[start:end] for start, end in zip(begins.tolist(), [*begins[1:].tolist(), len(joined)], strict=True)
+            joined[start:end]
+            for start, end in zip(begins.tolist(), [*begins[1:].tolist(), len(joined)], strict=True)
         )
     for word in STOP_WORDS:
         del counts[word]
@@ -73,7 +85,8 @@ def frequent_words(texts: Iterable[str], cutter: WordCutter) -> set[str]:
 
 
 def sample(texts: Iterable[str]) -> Sequence[str]:
-    """Return all texts, or where they are too long every second, fourth, … one from beginning to end.
+    """Return all texts, or where they are too long every second, fourth, … one from beginning to
+    end.
 
     >>> len(sample(["文" * 1000] * 10_000))
     2500

@@ -10,11 +10,15 @@ from pet_mtl.console import put
 
 def average(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="FOLDER", help="Two or more checkpoints, or models that `pretrain` made.")
+        list[Path],
+        typer.Argument(
+            metavar="FOLDER", help=("Two or more checkpoints, or models that `pretrain` made.")
+        ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the mean goes.")],
 ) -> None:
-    """Make one checkpoint or model of several: the mean of their weights. They must have started from the same one."""
+    """Make one checkpoint or model of several: the mean of their weights. They must have started
+    from the same one."""
     from pet_mtl.console import say
     from pet_mtl.pretraining.average import average_models
     from pet_mtl.storage.average import average_checkpoints

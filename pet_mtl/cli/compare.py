@@ -11,36 +11,56 @@ from pet_mtl.console import put_json
 from pet_mtl.errors import PetMtlError
 
 if TYPE_CHECKING:
-    from pet_mtl.spec.suite import Suite
+    from pet_mtl.suite.suite import Suite
 
 
 def compare(
     patterns: Annotated[
-        str, typer.Option(metavar="FILE", help="Pattern file, or the name of a bundled one.")
+        str, typer.Option(metavar="FILE", help=("Pattern file, or the name of a bundled one."))
     ] = "default",
     methods: Annotated[
-        str, typer.Option(metavar="NAME,…", help="Methods, perhaps with options: pet,heads:features=mean:sharing=ple")
+        str,
+        typer.Option(
+            metavar="NAME,…",
+            help="Methods, perhaps with options: pet,heads:features=mean:sharing=ple",
+        ),
     ] = "pet,heads,cln",
-    seeds: Annotated[int, typer.Option(min=1, metavar="N", help="Runs of each kind, with N seeds.")] = 5,
-    shots: Annotated[str, typer.Option(metavar="LIST", help="Training rows for each label: 0,8,32,128,all")] = "all",
+    seeds: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Runs of each kind, with N seeds.")
+    ] = 5,
+    shots: Annotated[
+        str, typer.Option(metavar="LIST", help=("Training rows for each label: 0,8,32,128,all"))
+    ] = "all",
     few_shot_steps: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Optimizer steps of runs on some rows of each label.")
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Optimizer steps of runs on some rows of each label."
+        ),
     ] = 100,
-    single_task: Annotated[bool, typer.Option("--single-task", help="Train each task alone too.")] = False,
+    single_task: Annotated[
+        bool, typer.Option("--single-task", help="Train each task alone too.")
+    ] = False,
     model: Annotated[
-        str | None, typer.Option(metavar="M", help="Embedded backbone, folder or hub name, instead of the file's.")
+        str | None,
+        typer.Option(
+            metavar="M", help=("Embedded backbone, folder or hub name, instead of the file's.")
+        ),
     ] = None,
     data_root: DataRoot = None,
     override: Overrides = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Output folder.", show_default="runs/compare-1, runs/compare-2, …"),
+        typer.Option(
+            metavar="DIR", help="Output folder.", show_default=("runs/compare-1, runs/compare-2, …")
+        ),
     ] = None,
     json_: Json = False,
 ) -> None:
-    """Train methods on the same rows with several seeds, and say which is better and how sure that is.
+    """Train methods on the same rows with several seeds, and say which is better and how sure that
+    is.
 
-    The same command with the same `--out` goes on where it was stopped; methods, seeds and shots may be added.
+    The same command with the same `--out` goes on where it was stopped; methods, seeds and shots
+    may be added.
     """
     import os
 
@@ -55,18 +75,25 @@ def compare(
     from pet_mtl.comparison.table import rich_table, sheets
     from pet_mtl.console import say
     from pet_mtl.report.table import print_table
-    from pet_mtl.spec.suite import load_suite
     from pet_mtl.storage.outputs import next_run_folder
+    from pet_mtl.suite.suite import load_suite
 
     if os.environ.get("WORLD_SIZE", "1") != "1":
-        raise PetMtlError("`compare` runs in one process", hint="start it without `torchrun` or `accelerate launch`")
+        raise PetMtlError(
+            "`compare` runs in one process",
+            hint="start it without `torchrun` or `accelerate launch`",
+        )
     file = pattern_file(patterns)
 
     def load(method: str, options: Sequence[str]) -> "Suite":
         overrides = [*(override or ()), *options]
-        return load_suite(file, overrides=overrides, data_root=data_root, model=model, method=method)
+        return load_suite(
+            file, overrides=overrides, data_root=data_root, model=model, method=method
+        )
 
-    request = Request(read_variants(methods, load), read_shots(shots), seeds, single_task, few_shot_steps)
+    request = Request(
+        read_variants(methods, load), read_shots(shots), seeds, single_task, few_shot_steps
+    )
     folder = out or next_run_folder("compare")
     require_folder(folder)
     comparison = run_comparison(request, folder)
@@ -77,5 +104,9 @@ def compare(
             print_table(rich_table(sheet))
     say(f"page: {folder / 'compare.html'}")
     if comparison.failed:
-        say(f"{len(comparison.failed)} cells failed; the same command with `--out {folder}` tries them again")
+        say(
+            f"{len(comparison.failed)} cells failed; the same command with `--out "
+            f"{folder}` tries "
+            "them again"
+        )
         raise typer.Exit(1)

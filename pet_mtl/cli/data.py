@@ -9,28 +9,44 @@ from pet_mtl.cli.options import DataRoot, Json, pattern_file
 from pet_mtl.console import put, put_json
 from pet_mtl.errors import PetMtlError
 
-Patterns = Annotated[str, typer.Option(metavar="FILE", help="Pattern file, or the name of a bundled one.")]
+Patterns = Annotated[
+    str, typer.Option(metavar="FILE", help="Pattern file, or the name of a bundled one.")
+]
 
-app = typer.Typer(name="data", help="Look at the rows before training on them, and mend them.", no_args_is_help=True)
+app = typer.Typer(
+    name="data",
+    help="Look at the rows before training on them, and mend them.",
+    no_args_is_help=True,
+)
 
 
 @app.command()
 def check(
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="FILES", help="More corpus files, as the shell expands them.")
+        list[str] | None,
+        typer.Argument(metavar="FILES", help=("More corpus files, as the shell expands them.")),
     ] = None,
     patterns: Patterns = "default",
     data_root: DataRoot = None,
     corpus: Annotated[
-        list[str] | None, typer.Option(metavar="FILES", help="Pre-training text to compare with: txt, jsonl, parquet.")
+        list[str] | None,
+        typer.Option(
+            metavar="FILES", help="Pre-training text to compare with: txt, jsonl, parquet."
+        ),
     ] = None,
-    text_key: Annotated[str, typer.Option(metavar="KEY", help="Where json lines and parquet hold the text.")] = "text",
+    text_key: Annotated[
+        str, typer.Option(metavar="KEY", help="Where json lines and parquet hold the text.")
+    ] = "text",
     model: Annotated[
-        str | None, typer.Option(metavar="M", help="Whose tokenizer counts tokens, instead of the file's model.")
+        str | None,
+        typer.Option(
+            metavar="M", help="Whose tokenizer counts tokens, instead of the file's model."
+        ),
     ] = None,
     json_: Json = False,
 ) -> None:
-    """Check the rows of all tasks: leaks, repeats, labels, lengths, broken lines, odd characters, vocabulary.
+    """Check the rows of all tasks: leaks, repeats, labels, lengths, broken lines, odd characters,
+    vocabulary.
 
     Exit 1 when something would make the scores worthless or stop the training, 0 with warnings.
     """
@@ -39,8 +55,8 @@ def check(
     from pet_mtl.cloze.tokenizer import PieceTokenizer
     from pet_mtl.pretraining.corpus import find_corpus
     from pet_mtl.report.table import print_table
-    from pet_mtl.spec.suite import load_suite
     from pet_mtl.storage.pretrained import load_tokenizer, suite_model
+    from pet_mtl.suite.suite import load_suite
 
     suite = load_suite(pattern_file(patterns), data_root=data_root, model=model)
     sources = dict.fromkeys((*(corpus or ()), *(files or ())))
@@ -69,7 +85,11 @@ def clean(
     patterns: Patterns = "default",
     data_root: DataRoot = None,
     conflicts: Annotated[
-        str, typer.Option(metavar="HOW", help="Texts with several labels: majority keeps the most frequent, or drop.")
+        str,
+        typer.Option(
+            metavar="HOW",
+            help="Texts with several labels: majority keeps the most frequent, or drop.",
+        ),
     ] = "majority",
     json_: Json = False,
 ) -> None:
@@ -79,7 +99,7 @@ def clean(
     from pet_mtl.atomic import require_folder
     from pet_mtl.audit.clean import CHANGES, Conflicts, clean_suite
     from pet_mtl.console import say
-    from pet_mtl.spec.suite import load_suite
+    from pet_mtl.suite.suite import load_suite
 
     if conflicts not in get_args(Conflicts):
         known = ", ".join(get_args(Conflicts))
@@ -94,6 +114,9 @@ def clean(
             put(line)
     say(f"all changes: {out / CHANGES}")
     if result.outside:
-        say(f"outside the data folder, so name the copies in the pattern file: {', '.join(result.outside)}")
+        say(
+            "outside the data folder, so name the copies in the pattern file: "
+            f"{', '.join(result.outside)}"
+        )
     else:
         say(f"train on the copies with `--data-root {out}`")

@@ -10,19 +10,27 @@ from pet_mtl.console import put, put_json
 
 
 def init(
-    datafile: Annotated[Path, typer.Argument(metavar="DATAFILE", help="csv, tsv, json lines or parquet.")],
+    datafile: Annotated[
+        Path, typer.Argument(metavar="DATAFILE", help="csv, tsv, json lines or parquet.")
+    ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the files go.")] = Path(),
     task: Annotated[
         str | None, typer.Option(metavar="NAME", help="The task's name.", show_default="the file's")
     ] = None,
-    label: Annotated[str | None, typer.Option(metavar="COLUMN", help="The label's column: name or position.")] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help=("The label's column: name or position."))
+    ] = None,
     text: Annotated[
-        list[str] | None, typer.Option(metavar="COLUMN", help="A text's column; twice for a pair of texts.")
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="A text's column; twice for a pair of texts."),
     ] = None,
     header: Annotated[
-        bool | None, typer.Option("--header/--no-header", help="Whether the first line names the columns.")
+        bool | None,
+        typer.Option("--header/--no-header", help=("Whether the first line names the columns.")),
     ] = None,
-    model: Annotated[str, typer.Option(metavar="M", help="Embedded backbone, folder or hub name.")] = "zh-mini",
+    model: Annotated[
+        str, typer.Option(metavar="M", help="Embedded backbone, folder or hub name.")
+    ] = "zh-mini",
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
     json_: Json = False,
 ) -> None:

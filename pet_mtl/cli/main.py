@@ -15,7 +15,11 @@ from pet_mtl.model import light_import
 
 app = typer.Typer(
     name="pet-mtl",
-    help="One masked language model for many classification tasks: cloze patterns, label words, one MLM head.",
+    help=(
+        "One masked language model for many classification tasks: cloze patterns, label "
+        "words, "
+        "one MLM head."
+    ),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -36,7 +40,9 @@ _STREAM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBAD
 
 
 @app.callback(invoke_without_command=True)
-def version(show: bool = typer.Option(False, "--version", help="Print the version and stop.")) -> None:
+def version(
+    show: bool = typer.Option(False, "--version", help="Print the version and stop."),
+) -> None:
     console.show()
     if show:
         from importlib.metadata import version as installed
@@ -46,9 +52,12 @@ def version(show: bool = typer.Option(False, "--version", help="Print the versio
 
 
 def main() -> None:
-    """Run the command line: exit 0, 1 for a failed run, 2 for wrong usage or input, 130 when stopped."""
+    """Run the command line: exit 0, 1 for a failed run, 2 for wrong usage or input, 130 when
+    stopped."""
     prepare_streams()
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # threads, never forked: the warning does not apply
+    os.environ.setdefault(
+        "TOKENIZERS_PARALLELISM", "true"
+    )  # threads, never forked: the warning does not apply
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     light_import.wanted = True
     try:
@@ -84,7 +93,8 @@ def _flush_failure() -> OSError | None:
 
 
 def _give_up_stdout(error: OSError | None) -> None:
-    """End the process with one line; what stdout still holds is dropped, so that Python does not fail on it again."""
+    """End the process with one line; what stdout still holds is dropped, so that Python does not
+    fail on it again."""
     if error is not None:
         complain(f"error: {error.filename or 'stdout'}: {error.strerror or error}")
     with contextlib.suppress(OSError, AttributeError):

@@ -8,20 +8,29 @@ import typer
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.resources import bundled_pattern_file
-from pet_mtl.spec.task import CalibrationChoice
+from pet_mtl.suite.task import CalibrationChoice
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
-DataRoot = Annotated[Path | None, typer.Option("--data-root", metavar="DIR", help="Where relative data paths start.")]
-Verbalizers = Annotated[
-    list[str] | None, typer.Option("--verbalizer", metavar="TASK=FILE", help="Other label words for a task.")
+DataRoot = Annotated[
+    Path | None,
+    typer.Option("--data-root", metavar="DIR", help=("Where relative data paths start.")),
 ]
-SkipBadRows = Annotated[int, typer.Option(min=0, metavar="N", help="Skip up to N bad rows of each file and list them.")]
+Verbalizers = Annotated[
+    list[str] | None,
+    typer.Option("--verbalizer", metavar="TASK=FILE", help="Other label words for a task."),
+]
+SkipBadRows = Annotated[
+    int,
+    typer.Option(min=0, metavar="N", help=("Skip up to N bad rows of each file and list them.")),
+]
 
 Overrides = Annotated[
-    list[str] | None, typer.Option("-s", "--set", metavar="KEY=VALUE", help="Set any key: -s train.epochs=5")
+    list[str] | None,
+    typer.Option("-s", "--set", metavar="KEY=VALUE", help="Set any key: -s train.epochs=5"),
 ]
 Calibration = Annotated[
-    str | None, typer.Option(metavar="KIND", help="For all tasks: auto, none, contextual, pmi or prior.")
+    str | None,
+    typer.Option(metavar="KIND", help=("For all tasks: auto, none, contextual, pmi or prior.")),
 ]
 
 
@@ -38,7 +47,11 @@ def by_task(option: str, values: Sequence[str] | None) -> dict[str, str]:
     for value in values or ():
         task, equals, file = value.partition("=")
         if not (task and equals and file):
-            raise PetMtlError("must have the form TASK=FILE", where=f"{option} {value}", hint=f"{option} tnews=my.csv")
+            raise PetMtlError(
+                "must have the form TASK=FILE",
+                where=f"{option} {value}",
+                hint=f"{option} tnews=my.csv",
+            )
         if task in found:
             raise PetMtlError(f"task `{task}` is named twice", where=f"{option} {value}")
         found[task] = file
@@ -58,7 +71,11 @@ def calibration_choice(value: str | None) -> CalibrationChoice | None:
     """
     kinds = get_args(CalibrationChoice)
     if value is not None and value not in kinds:
-        raise PetMtlError(f"unknown calibration `{value}`", where="--calibration", hint=f"one of {', '.join(kinds)}")
+        raise PetMtlError(
+            f"unknown calibration `{value}`",
+            where="--calibration",
+            hint=f"one of {', '.join(kinds)}",
+        )
     return cast("CalibrationChoice | None", value)
 
 
@@ -76,6 +93,8 @@ def pattern_file(name: str) -> Path:
     if not Path(name).is_file():
         known = ", ".join(f"`{file.stem}`" for file in sorted(bundled.parent.glob("*.yaml")))
         raise PetMtlError(
-            f"no pattern file `{name}`", where="--patterns", hint=f"give a file, or one that is bundled: {known}"
+            f"no pattern file `{name}`",
+            where="--patterns",
+            hint=f"give a file, or one that is bundled: {known}",
         )
     return Path(name)

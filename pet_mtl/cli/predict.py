@@ -5,17 +5,32 @@ from typing import Annotated
 
 import typer
 
-from pet_mtl.cli.options import Calibration, Json, Verbalizers, by_task, calibration_choice, files_by_task
+from pet_mtl.cli.options import (
+    Calibration,
+    Json,
+    Verbalizers,
+    by_task,
+    calibration_choice,
+    files_by_task,
+)
 from pet_mtl.console import put, put_json
 from pet_mtl.errors import PetMtlError
 
 
 def predict(
     checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="Checkpoint folder.")],
-    data: Annotated[list[str], typer.Option(metavar="TASK=FILE", help="Rows to predict; labels are not needed.")],
+    data: Annotated[
+        list[str],
+        typer.Option(metavar="TASK=FILE", help=("Rows to predict; labels are not needed.")),
+    ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the predictions go.")],
     output: Annotated[
-        str, typer.Option("--format", metavar="FORMAT", help="jsonl, csv, or tianchi (the contest's files, zipped)")
+        str,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="jsonl, csv, or tianchi (the contest's files, zipped)",
+        ),
     ] = "jsonl",
     verbalizer: Verbalizers = None,
     calibration: Calibration = None,
@@ -30,7 +45,11 @@ def predict(
     from pet_mtl.scoring.predict import Format, predict_files
 
     if output not in get_args(Format):
-        raise PetMtlError(f"unknown format `{output}`", where="--format", hint=f"one of {', '.join(get_args(Format))}")
+        raise PetMtlError(
+            f"unknown format `{output}`",
+            where="--format",
+            hint=f"one of {', '.join(get_args(Format))}",
+        )
     written = predict_files(
         checkpoint,
         by_task("--data", data),

@@ -12,43 +12,70 @@ from pet_mtl.errors import PetMtlError
 
 def pretrain(
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="FILES", help="More corpus files, as the shell expands them.")
+        list[str] | None,
+        typer.Argument(metavar="FILES", help=("More corpus files, as the shell expands them.")),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="M", help="Masked language model to go on from: name, folder, hub name.")
+        str | None,
+        typer.Option(
+            metavar="M", help="Masked language model to go on from: name, folder, hub name."
+        ),
     ] = None,
     tokenizer: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="Give `--model` the vocabulary of this tokenizer.")
+        str | None,
+        typer.Option(metavar="FOLDER", help=("Give `--model` the vocabulary of this tokenizer.")),
     ] = None,
     from_scratch: Annotated[
-        Path | None, typer.Option(metavar="RECIPE", help="Begin a new model, and its vocabulary, by a YAML recipe.")
+        Path | None,
+        typer.Option(
+            metavar="RECIPE", help=("Begin a new model, and its vocabulary, by a YAML recipe.")
+        ),
     ] = None,
     corpus: Annotated[
         list[str] | None,
-        typer.Option(metavar="FILES", help="Text files and globs: txt, jsonl, parquet; also gz, xz, zst, bz2."),
+        typer.Option(
+            metavar="FILES",
+            help="Text files and globs: txt, jsonl, parquet; also gz, xz, zst, bz2.",
+        ),
     ] = None,
-    text_key: Annotated[str, typer.Option(metavar="KEY", help="Where json lines and parquet hold the text.")] = "text",
+    text_key: Annotated[
+        str, typer.Option(metavar="KEY", help="Where json lines and parquet hold the text.")
+    ] = "text",
     patterns: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Pattern file, for --task-text and --masking pattern.")
+        str | None,
+        typer.Option(metavar="FILE", help=("Pattern file, for --task-text and --masking pattern.")),
     ] = None,
     task_text: Annotated[
-        bool, typer.Option("--task-text", help="Train on the suite's training and unlabelled texts.")
+        bool,
+        typer.Option("--task-text", help=("Train on the suite's training and unlabelled texts.")),
     ] = False,
     data_root: DataRoot = None,
-    masking: Annotated[str, typer.Option(metavar="KIND", help="random, whole-word, selective or pattern.")] = "random",
+    masking: Annotated[
+        str, typer.Option(metavar="KIND", help="random, whole-word, selective or pattern.")
+    ] = "random",
     scorer: Annotated[
-        Path | None, typer.Option(metavar="CHECKPOINT", help="Says which pieces matter, for --masking selective.")
+        Path | None,
+        typer.Option(
+            metavar="CHECKPOINT", help="Says which pieces matter, for --masking selective."
+        ),
     ] = None,
     override: Annotated[
-        list[str] | None, typer.Option("-s", "--set", metavar="KEY=VALUE", help="Set a key: -s max_minutes=30")
+        list[str] | None,
+        typer.Option("-s", "--set", metavar="KEY=VALUE", help="Set a key: -s max_minutes=30"),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Output folder.", show_default="runs/pretrain-1, …")
+        Path | None,
+        typer.Option(metavar="DIR", help="Output folder.", show_default="runs/pretrain-1, …"),
     ] = None,
     cache: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where tokenised corpora are kept.", show_default="OUT/cache")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help=("Where tokenised corpora are kept."), show_default="OUT/cache"
+        ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in `--out`.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in `--out`.")
+    ] = False,
     json_: Json = False,
 ) -> None:
     """Train a masked language model on text: take one further, or begin a new one."""
@@ -69,14 +96,17 @@ def pretrain(
     sources = (*(corpus or ()), *(files or ()))
     if masking not in get_args(Masking):
         raise PetMtlError(
-            f"unknown masking `{masking}`", where="--masking", hint=f"one of {', '.join(get_args(Masking))}"
+            f"unknown masking `{masking}`",
+            where="--masking",
+            hint=f"one of {', '.join(get_args(Masking))}",
         )
     if resume and out is None:
         raise PetMtlError("`--resume` needs the folder of the run", hint="add `--out DIR`")
     if resume and out is not None and not (model or from_scratch or sources or patterns):
         if override or scorer or task_text or tokenizer:
             raise PetMtlError(
-                "`--resume` alone goes on with the stored options", hint="leave the others out, or give all of them"
+                "`--resume` alone goes on with the stored options",
+                hint="leave the others out, or give all of them",
             )
         request = read_last(out / "last").request
     else:
@@ -99,7 +129,9 @@ def pretrain(
     try:
         result = run(request, folder, resume=resume)
     except Interrupted as stopped:
-        raise Interrupted(str(stopped), hint=f"go on with: pet-mtl pretrain --resume --out {folder}") from None
+        raise Interrupted(
+            str(stopped), hint=f"go on with: pet-mtl pretrain --resume --out {folder}"
+        ) from None
     if json_:
         put_json(result.to_json())
     if result.held_out is not None:

@@ -32,36 +32,51 @@ class Engine(StrEnum):
 def score(
     checkpoints: Annotated[
         list[str],
-        typer.Argument(metavar="CHECKPOINT", help="Checkpoint folders; with `--patterns`, any models to try."),
+        typer.Argument(
+            metavar="CHECKPOINT", help=("Checkpoint folders; with `--patterns`, any models to try.")
+        ),
     ],
     patterns: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Score models on the tasks of this pattern file without training."),
+        typer.Option(
+            metavar="FILE",
+            help=("Score models on the tasks of this pattern file without training."),
+        ),
     ] = None,
     data: Annotated[
         list[str] | None,
-        typer.Option(metavar="TASK=FILE", help="Rows to score, instead of the dev rows of all tasks."),
+        typer.Option(
+            metavar="TASK=FILE", help="Rows to score, instead of the dev rows of all tasks."
+        ),
     ] = None,
     verbalizer: Verbalizers = None,
     calibration: Calibration = None,
     data_root: DataRoot = None,
     override: Overrides = None,
     skip_bad_rows: SkipBadRows = 0,
-    labels: Annotated[bool, typer.Option("--labels", help="Show precision, recall and F1 of each label.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse rows that a model was trained on.")] = False,
+    labels: Annotated[
+        bool, typer.Option("--labels", help="Show precision, recall and F1 of each label.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse rows that a model was trained on.")
+    ] = False,
     engine: Annotated[Engine, typer.Option(help="What computes the scores.")] = Engine.PET_MTL,
     json_: Json = False,
 ) -> None:
-    """Score checkpoints side by side: accuracy, macro-F1 with its 95 % interval, per-label scores."""
+    """Score checkpoints side by side: accuracy, macro-F1 with its 95 % interval, per-label
+    scores."""
     choice, files = calibration_choice(calibration), files_by_task("--verbalizer", verbalizer)
     if override and patterns is None:
-        raise PetMtlError("`-s` needs a pattern file: a checkpoint has its settings", hint="add `--patterns FILE`")
+        raise PetMtlError(
+            ("`-s` needs a pattern file: a checkpoint has its settings"),
+            hint="add `--patterns FILE`",
+        )
     from pet_mtl.model.hardware import keep_freed_memory
 
     keep_freed_memory()
     from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel
     from pet_mtl.scoring.score import score_checkpoints, score_models
-    from pet_mtl.spec.suite import load_suite
+    from pet_mtl.suite.suite import load_suite
 
     of_checkpoint, of_model = LoadedCheckpoint, LoadedModel
     if engine is Engine.OPENPROMPT:
@@ -81,7 +96,9 @@ def score(
             load=of_checkpoint,
         )
     else:
-        suite = load_suite(pattern_file(patterns), overrides=override or (), data_root=data_root, verbalizers=files)
+        suite = load_suite(
+            pattern_file(patterns), overrides=override or (), data_root=data_root, verbalizers=files
+        )
         scores = score_models(
             checkpoints,
             suite,
@@ -109,5 +126,9 @@ def score(
         for one in scores:
             for name, task in one.tasks.items():
                 print_table(
-                    per_label_table(f"{name}  {one.path}" if len(scores) > 1 else name, task, one.main_words[name])
+                    per_label_table(
+                        f"{name}  {one.path}" if len(scores) > 1 else name,
+                        task,
+                        one.main_words[name],
+                    )
                 )

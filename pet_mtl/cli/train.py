@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from pet_mtl.cli.options import DataRoot, Json, Overrides, SkipBadRows, Verbalizers, files_by_task, pattern_file
+from pet_mtl.cli.options import (
+    DataRoot,
+    Json,
+    Overrides,
+    SkipBadRows,
+    Verbalizers,
+    files_by_task,
+    pattern_file,
+)
 from pet_mtl.console import put_json
 from pet_mtl.errors import PetMtlError
 
@@ -15,32 +23,52 @@ def train(
     patterns: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="Pattern file, or the name of a bundled one: default, tianchi.", show_default="default"
+            metavar="FILE",
+            help="Pattern file, or the name of a bundled one: default, tianchi.",
+            show_default="default",
         ),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="M", help="Embedded backbone, folder or hub name, instead of the file's.")
+        str | None,
+        typer.Option(
+            metavar="M", help=("Embedded backbone, folder or hub name, instead of the file's.")
+        ),
     ] = None,
     data_root: DataRoot = None,
     verbalizer: Verbalizers = None,
     method: Annotated[
-        str | None, typer.Option(metavar="NAME", help="How tasks are told apart: pet, heads or cln (docs/methods.md).")
+        str | None,
+        typer.Option(
+            metavar="NAME", help=("How tasks are told apart: pet, heads or cln (docs/methods.md).")
+        ),
     ] = None,
     sharing: Annotated[
-        str | None, typer.Option(metavar="KIND", help="With heads: hard, soft, shared-private, mmoe or ple.")
+        str | None,
+        typer.Option(metavar="KIND", help=("With heads: hard, soft, shared-private, mmoe or ple.")),
     ] = None,
     tasks: Annotated[
-        str | None, typer.Option(metavar="NAME,…", help="Train these tasks of the file only: --tasks tnews,ocnli")
+        str | None,
+        typer.Option(
+            metavar="NAME,…", help="Train these tasks of the file only: --tasks tnews,ocnli"
+        ),
     ] = None,
     teacher: Annotated[
         list[Path] | None,
-        typer.Option(metavar="CHECKPOINT", help="Learn from this checkpoint's predictions too; several: their mean."),
+        typer.Option(
+            metavar="CHECKPOINT",
+            help="Learn from this checkpoint's predictions too; several: their mean.",
+        ),
     ] = None,
     override: Overrides = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Output folder.", show_default="runs/NAME-1, runs/NAME-2, …")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Output folder.", show_default="runs/NAME-1, runs/NAME-2, …"
+        ),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in `--out`.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in `--out`.")
+    ] = False,
     skip_bad_rows: SkipBadRows = 0,
     json_: Json = False,
 ) -> None:
@@ -51,21 +79,23 @@ def train(
     from pet_mtl.atomic import require_folder
     from pet_mtl.console import say, speaks
     from pet_mtl.report.run import report_run
-    from pet_mtl.spec.suite import load_suite
     from pet_mtl.stepping.interrupt import Interrupted
     from pet_mtl.storage.outputs import next_run_folder, stored_suite
+    from pet_mtl.suite.suite import load_suite
     from pet_mtl.training import run
 
     if resume and out is None:
         raise PetMtlError("`--resume` needs the folder of the run", hint="add `--out DIR`")
     if resume and teacher:
         raise PetMtlError(
-            "`--resume` goes on with what the run's teachers said when it began", hint="leave `--teacher` out"
+            "`--resume` goes on with what the run's teachers said when it began",
+            hint="leave `--teacher` out",
         )
     if resume and out is not None and patterns is None:
         if model or data_root or verbalizer or override or method or sharing or tasks:
             raise PetMtlError(
-                "`--resume` without `--patterns` goes on with the stored settings", hint="leave the other options out"
+                "`--resume` without `--patterns` goes on with the stored settings",
+                hint="leave the other options out",
             )
         suite = stored_suite(out)
     else:
@@ -79,16 +109,25 @@ def train(
             sharing=sharing,
             only=None if tasks is None else [name.strip() for name in tasks.split(",")],
         )
-    if out is None and os.environ.get("WORLD_SIZE", "1") != "1":  # each process would look for a free name
-        raise PetMtlError("several processes need one output folder", hint="add `--out DIR`")
+    if (
+        out is None and os.environ.get("WORLD_SIZE", "1") != "1"
+    ):  # each process would look for a free name
+        raise PetMtlError(("several processes need one output folder"), hint="add `--out DIR`")
     folder = out or next_run_folder(suite.name)
     require_folder(folder)
     try:
         result = run.train(
-            suite, folder, resume=resume, skip_bad_rows=skip_bad_rows, teachers=teacher or (), report=report_run
+            suite,
+            folder,
+            resume=resume,
+            skip_bad_rows=skip_bad_rows,
+            teachers=teacher or (),
+            report=report_run,
         )
     except Interrupted as stopped:
-        raise Interrupted(str(stopped), hint=f"go on with: pet-mtl train --resume --out {folder}") from None
+        raise Interrupted(
+            str(stopped), hint=f"go on with: pet-mtl train --resume --out {folder}"
+        ) from None
     if not speaks():
         return
     if json_:

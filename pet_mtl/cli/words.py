@@ -10,39 +10,50 @@ from pet_mtl.console import put, put_json
 from pet_mtl.errors import PetMtlError
 
 app = typer.Typer(
-    help="Check label words, try others without running the model again, or have some suggested.", no_args_is_help=True
+    help=("Check label words, try others without running the model again, or have some suggested."),
+    no_args_is_help=True,
 )
 
 Patterns = Annotated[
     str | None,
     typer.Option(
-        metavar="FILE", help="Pattern file, or a bundled one.", show_default="the checkpoint's tasks, or default"
+        metavar="FILE",
+        help="Pattern file, or a bundled one.",
+        show_default="the checkpoint's tasks, or default",
     ),
 ]
 ModelName = Annotated[
     str | None,
     typer.Option(
-        "--model", metavar="M", help="Backbone (name, folder, hub name) or checkpoint.", show_default="the file's"
+        "--model",
+        metavar="M",
+        help="Backbone (name, folder, hub name) or checkpoint.",
+        show_default="the file's",
     ),
 ]
 
 
 @app.command("check")
 def check(
-    patterns: Patterns = None, model: ModelName = None, verbalizer: Verbalizers = None, json_: Json = False
+    patterns: Patterns = None,
+    model: ModelName = None,
+    verbalizer: Verbalizers = None,
+    json_: Json = False,
 ) -> None:
     """Show each label word's pieces, prior probability and clashes; exit 1 on errors."""
     from pet_mtl.console import say
-    from pet_mtl.verbalize.check import check_words
-    from pet_mtl.verbalize.loaded import load
+    from pet_mtl.words.check import check_words
+    from pet_mtl.words.loaded import load
 
     files = files_by_task("--verbalizer", verbalizer)
-    report = check_words(load(pattern_file(patterns) if patterns else None, model, verbalizers=files))
+    report = check_words(
+        load(pattern_file(patterns) if patterns else None, model, verbalizers=files)
+    )
     if json_:
         put_json(report.to_json())
     else:
         from pet_mtl.report.table import print_table
-        from pet_mtl.verbalize.tables import check_table
+        from pet_mtl.words.tables import check_table
 
         for name, labels in report.tasks.items():
             print_table(check_table(name, labels))
@@ -61,18 +72,27 @@ def try_(
     verbalizer: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="TASK=FILE", help="Label words to try, several for a task too.", show_default="the tasks' own"
+            metavar="TASK=FILE",
+            help="Label words to try, several for a task too.",
+            show_default="the tasks' own",
         ),
     ] = None,
     rows: Annotated[str, typer.Option(metavar="dev|train", help="Which rows to score.")] = "dev",
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most N rows of each task.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="At most N rows of each task.")
+    ] = None,
     data_root: DataRoot = None,
     cache: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where slot states are kept.", show_default="the user's cache folder"),
+        typer.Option(
+            metavar="DIR",
+            help="Where slot states are kept.",
+            show_default="the user's cache folder",
+        ),
     ] = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Score a file again whenever it is saved, until Ctrl-C.")
+        bool,
+        typer.Option("--watch", help=("Score a file again whenever it is saved, until Ctrl-C.")),
     ] = False,
     json_: Json = False,
 ) -> None:
@@ -85,19 +105,23 @@ def try_(
     keep_freed_memory()
     from pet_mtl.console import say
     from pet_mtl.report.table import print_table
-    from pet_mtl.verbalize import tables
-    from pet_mtl.verbalize.loaded import load
-    from pet_mtl.verbalize.results import event_json, tried_json
-    from pet_mtl.verbalize.try_words import RowsOf, WordTrial
+    from pet_mtl.words import tables
+    from pet_mtl.words.loaded import load
+    from pet_mtl.words.results import event_json, tried_json
+    from pet_mtl.words.try_words import RowsOf, WordTrial
 
     if rows not in get_args(RowsOf):
-        raise PetMtlError(f"unknown rows `{rows}`", where="--rows", hint=f"one of {', '.join(get_args(RowsOf))}")
+        raise PetMtlError(
+            f"unknown rows `{rows}`", where="--rows", hint=f"one of {', '.join(get_args(RowsOf))}"
+        )
     files: dict[str, list[Path]] = {}
     for value in verbalizer or ():
         for name, file in files_by_task("--verbalizer", [value]).items():
             files.setdefault(name, []).append(file)
     loaded = load(pattern_file(patterns) if patterns else None, model, data_root=data_root)
-    trial = WordTrial(loaded, files, rows_of=cast(RowsOf, rows), limit=limit, place=cache, watch=watch)
+    trial = WordTrial(
+        loaded, files, rows_of=cast(RowsOf, rows), limit=limit, place=cache, watch=watch
+    )
     tried = trial.run()
     if json_:
         put_json(tried_json(tried, model=loaded.name, zero_shot=loaded.zero_shot))
@@ -123,43 +147,64 @@ def try_(
 
 @app.command("suggest")
 def suggest(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="The task whose label words to improve.")],
+    task: Annotated[
+        str, typer.Argument(metavar="TASK", help="The task whose label words to improve.")
+    ],
     patterns: Patterns = None,
     model: ModelName = None,
     verbalizer: Verbalizers = None,
-    limit: Annotated[int, typer.Option(min=4, metavar="N", help="Use at most N training rows.")] = 2000,
+    limit: Annotated[
+        int, typer.Option(min=4, metavar="N", help="Use at most N training rows.")
+    ] = 2000,
     min_prior: Annotated[
-        float, typer.Option(min=0, max=1, metavar="P", help="Leave out words that the model says with less than P.")
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="P",
+            help=("Leave out words that the model says with less than P."),
+        ),
     ] = 0.0,
     most: Annotated[int, typer.Option(min=1, metavar="N", help="Suggestions for each label.")] = 8,
     seed: Annotated[
-        int | None, typer.Option(metavar="N", help="Seed of drawing rows.", show_default="the file's")
+        int | None,
+        typer.Option(metavar="N", help="Seed of drawing rows.", show_default="the file's"),
     ] = None,
     write: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Change this verbalizer file, if held-out rows gain by it.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Change this verbalizer file, if held-out rows gain by it."
+        ),
     ] = None,
     data_root: DataRoot = None,
     cache: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where slot states are kept.", show_default="the user's cache folder"),
+        typer.Option(
+            metavar="DIR",
+            help="Where slot states are kept.",
+            show_default="the user's cache folder",
+        ),
     ] = None,
     json_: Json = False,
 ) -> None:
-    """Suggest label words from the model and the training rows, with what each gains on held-out ones."""
+    """Suggest label words from the model and the training rows, with what each gains on held-out
+    ones."""
     from pet_mtl.model.hardware import keep_freed_memory
 
     keep_freed_memory()
     from pet_mtl.console import say
-    from pet_mtl.verbalize.loaded import load
-    from pet_mtl.verbalize.suggest.run import suggest as find
-    from pet_mtl.verbalize.suggest.write import check_writable, write_words
+    from pet_mtl.words.loaded import load
+    from pet_mtl.words.suggest.run import suggest as find
+    from pet_mtl.words.suggest.write import check_writable, write_words
 
     files = files_by_task("--verbalizer", verbalizer)
     if write is not None:
         check_writable(write)
         if write.exists():
             files.setdefault(task, write)
-    loaded = load(pattern_file(patterns) if patterns else None, model, data_root=data_root, verbalizers=files)
+    loaded = load(
+        pattern_file(patterns) if patterns else None, model, data_root=data_root, verbalizers=files
+    )
     found = find(loaded, task, limit=limit, most=most, seed=seed, place=cache, min_prior=min_prior)
     written = write is not None and found.gain > 0
     if write is not None and written:
@@ -171,7 +216,7 @@ def suggest(
         put_json({**found.to_json(), "written": str(write) if written else None})
         return
     from pet_mtl.report.table import print_table
-    from pet_mtl.verbalize.suggest.table import proposal_table, suggestion_table
+    from pet_mtl.words.suggest.table import proposal_table, suggestion_table
 
     print_table(suggestion_table(found))
     print_table(proposal_table(found))

@@ -1,6 +1,8 @@
-"""From rows to token ids: patterns become prompts, label words become pieces, prompts become batches.
+"""From rows to token ids: patterns become prompts, label words become pieces, prompts become
+batches.
 
-- `tokenizer`    one way to turn text into pieces, whatever the tokenizer family; special tokens in text stay text
+- `tokenizer`    one way to turn text into pieces, whatever the tokenizer family; special tokens in
+text stay text
 - `label_words`  the pieces of a verbalizer's label words, grouped by length
 - `form`         a pattern compiled for a tokenizer: constant parts become ids once
 - `encode`       every row tokenised once into a compact store of prompts (without their masks)

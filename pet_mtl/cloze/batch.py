@@ -26,11 +26,13 @@ class BatchPlan:
     rows: int
 
 
-def cut_batches(prompts: Prompts, items: npt.NDArray[np.int64], batch_tokens: int) -> Iterator[BatchPlan]:
+def cut_batches(
+    prompts: Prompts, items: npt.NDArray[np.int64], batch_tokens: int
+) -> Iterator[BatchPlan]:
     """Cut items into batches of at most `batch_tokens` tokens, padding counted, longest first.
 
-    Every item is in exactly one batch; an item longer than the budget is a batch of its own. Full batches of one
-    length have one shape.
+    Every item is in exactly one batch; an item longer than the budget is a batch of its own. Full
+    batches of one length have one shape.
     """
     lengths = prompts.lengths[items]
     order = np.argsort(-lengths, kind="stable")
@@ -39,7 +41,9 @@ def cut_batches(prompts: Prompts, items: npt.NDArray[np.int64], batch_tokens: in
     start = 0
     while start < len(items):
         length = round_up(int(lengths[start]))
-        rows = max(batch_tokens // length // 2 * 2, int(prompts.variants[items[start]]))  # even: cut in halves on a CPU
+        rows = max(
+            batch_tokens // length // 2 * 2, int(prompts.variants[items[start]])
+        )  # even: cut in halves on a CPU
         end = int(np.searchsorted(prompts_before, prompts_before[start] + rows, side="right")) - 1
         yield BatchPlan(items[start:end], length, rows)
         start = end

@@ -1,8 +1,9 @@
-"""Where Chinese words begin: jieba's dictionary, cut along the likeliest path by tokenizers' threads.
+"""Where Chinese words begin: jieba's dictionary, cut along the likeliest path by tokenizers'
+threads.
 
-jieba's search without its guesser of unknown words (`HMM=False`) is a unigram model: the cut with the largest product
-of word frequencies. Given jieba's dictionary, tokenizers' own unigram model finds the same cut without holding Python's
-lock, on all cores.
+jieba's search without its guesser of unknown words (`HMM=False`) is a unigram model: the cut with
+the largest product of word frequencies. Given jieba's dictionary, tokenizers' own unigram model
+finds the same cut without holding Python's lock, on all cores.
 """
 
 import math
@@ -39,7 +40,9 @@ class WordCutter:
         counts = {row[0]: int(row[1]) for row in rows}
         total = math.log(sum(counts.values()))
         scores = {word: math.log(count or 1) - total for word, count in counts.items()}
-        for code in range(FIRST_HAN, LAST_HAN + 1):  # as jieba: a character without an entry counts once
+        for code in range(
+            FIRST_HAN, LAST_HAN + 1
+        ):  # as jieba: a character without an entry counts once
             scores.setdefault(chr(code), -total)
         model = models.Unigram([("<unk>", 0.0), *scores.items()], unk_id=0)
         self._cutter: Any = Tokenizer(model)
@@ -51,7 +54,9 @@ class WordCutter:
         """
         marks = np.zeros(sum(map(len, texts)), bool)
         base = 0
-        for text, cut in zip(texts, self._cutter.encode_batch(list(texts), add_special_tokens=False), strict=True):
+        for text, cut in zip(
+            texts, self._cutter.encode_batch(list(texts), add_special_tokens=False), strict=True
+        ):
             offsets = cut.offsets
             starts = np.fromiter(chain.from_iterable(offsets), np.int64, 2 * len(offsets))[::2]
             marks[base + starts] = True

@@ -35,9 +35,11 @@ class Batch:
     """Prompts of several tasks as tensors.
 
     Attributes:
-        input_ids: `[N, L]` token ids; `N` is at least the number of prompts (blank rows keep the shape).
+        input_ids: `[N, L]` token ids; `N` is at least the number of prompts (blank rows keep the
+            shape).
         attention_mask: `[N, L]` 1 for tokens, 0 for padding.
-        slots: `[N, M]` positions of the slots; a prompt with fewer than `M` slots repeats its last one.
+        slots: `[N, M]` positions of the slots; a prompt with fewer than `M` slots repeats its last
+            one.
         groups: the items by task and pattern.
         items: `B` indices into the prompt store.
         tokens: number of real tokens.
@@ -78,7 +80,9 @@ def collate(prompts: Prompts, plan: BatchPlan, *, mask_id: int, pad_id: int) -> 
     """
     items = plan.items
     form_of_item = prompts.form[items]
-    prompt_item: list[npt.NDArray[np.int64]] = []  # for each block of prompts: positions within `items`
+    prompt_item: list[
+        npt.NDArray[np.int64]
+    ] = []  # for each block of prompts: positions within `items`
     prompt_masks: list[npt.NDArray[np.int64]] = []
     groups = []
     total = 0
@@ -94,7 +98,10 @@ def collate(prompts: Prompts, plan: BatchPlan, *, mask_id: int, pad_id: int) -> 
         groups.append(FormGroup(int(form), torch.from_numpy(members), rows, labels))
 
     item_of_prompt, masks = items[np.concatenate(prompt_item)], np.concatenate(prompt_masks)
-    starts, slot_at = prompts.starts[item_of_prompt], prompts.slot_at[item_of_prompt].astype(np.int64)
+    starts, slot_at = (
+        prompts.starts[item_of_prompt],
+        prompts.slot_at[item_of_prompt].astype(np.int64),
+    )
     lengths = prompts.starts[item_of_prompt + 1] - starts
     full = total + _ROW_STEP > plan.rows
     height = max(total, plan.rows) if full else total + -total % _ROW_STEP
@@ -105,10 +112,14 @@ def collate(prompts: Prompts, plan: BatchPlan, *, mask_id: int, pad_id: int) -> 
     ids[number, column] = prompts.ids[np.repeat(starts, lengths) + within]
     most = max(int(masks.max()), 1)  # a form without masks is read at its first token
     slots = np.zeros((height, most), dtype=np.int64)
-    slots[:total] = slot_at[:, None] + np.minimum(np.arange(most), np.maximum(masks[:, None], 1) - 1)
+    slots[:total] = slot_at[:, None] + np.minimum(
+        np.arange(most), np.maximum(masks[:, None], 1) - 1
+    )
     if masks.all():
         ids[np.arange(total)[:, None], slots[:total]] = mask_id
-    width = np.ones(height, dtype=np.int64)  # a blank row attends to its first token: no row is all masked out
+    width = np.ones(
+        height, dtype=np.int64
+    )  # a blank row attends to its first token: no row is all masked out
     width[:total] = lengths + masks
     attention_mask = (np.arange(plan.length) < width[:, None]).astype(np.int64)
     return Batch(

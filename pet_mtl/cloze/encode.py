@@ -1,4 +1,5 @@
-"""Rows to prompts: each row is tokenised once and put into its forms; masks are put in when a batch is made."""
+"""Rows to prompts: each row is tokenised once and put into its forms; masks are put in when a batch
+is made."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pet_mtl.cloze.form import Form, Kind, compile_forms
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.spec.task import TaskSpec
+from pet_mtl.suite.task import TaskSpec
 
 IntArray = npt.NDArray[np.integer]
 _CHUNK = 1024  # rows at a time: enough for all cores, little memory
@@ -69,7 +70,9 @@ class _Ragged:
         return _Ragged(self.ids[starts[0] : starts[-1]], starts - starts[0])
 
 
-Columns = dict[tuple[str, str, bool], _Ragged]  # by task, field, and whether a space stands before it
+Columns = dict[
+    tuple[str, str, bool], _Ragged
+]  # by task, field, and whether a space stands before it
 CompileTask = Callable[[TaskSpec, PieceTokenizer, int], list[Form]]
 
 
@@ -85,7 +88,8 @@ def encode_suite(
     The prompts of a task follow one another, pattern by pattern, each in the order of the rows.
 
     Args:
-        tasks: the suite's tasks; those without `rows` are compiled all the same, so that form numbers never change.
+        tasks: the suite's tasks; those without `rows` are compiled all the same, so that form
+            numbers never change.
         rows: rows of each task.
         tokenizer: the backbone's tokenizer.
         max_length: the longest prompt, in tokens; only fields are shortened, the longest first.
@@ -108,9 +112,12 @@ def encode_forms(
     """Encode rows into compiled forms, as `encode_suite` does.
 
     Args:
-        columns: the tokenised columns of `rows`, filled here; given again, nothing is tokenised anew.
+        columns: the tokenised columns of `rows`, filled here; given again, nothing is tokenised
+            anew.
     """
-    highest = max([tokenizer.vocab_size, *(i for form in forms for part in form.parts for i in part.ids)])
+    highest = max(
+        [tokenizer.vocab_size, *(i for form in forms for part in form.parts for i in part.ids)]
+    )
     dtype = np.uint16 if highest <= np.iinfo(np.uint16).max else np.int32
     columns = {} if columns is None else columns
     blocks: list[tuple[int, Rows, IntArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
@@ -119,12 +126,16 @@ def encode_forms(
             continue
         of_task = rows[form.task]
         fields = {}
-        for name, space in {(part.field, part.space_before) for part in form.parts if part.field is not None}:
+        for name, space in {
+            (part.field, part.space_before) for part in form.parts if part.field is not None
+        }:
             key = (form.task, name, space)
             if key not in columns:
                 columns[key] = _tokenize_column(of_task, name, tokenizer, space, max_length, dtype)
             fields[name, space] = columns[key]
-        blocks.append((number, of_task, *_assemble_rows(form, fields, len(of_task), max_length, dtype)))
+        blocks.append(
+            (number, of_task, *_assemble_rows(form, fields, len(of_task), max_length, dtype))
+        )
     if not blocks:
         raise PetMtlError("there are no rows to encode")
     return Prompts(
@@ -139,12 +150,19 @@ def encode_forms(
 
 
 def _tokenize_column(
-    rows: Rows, field: str, tokenizer: PieceTokenizer, space_before: bool, max_length: int, dtype: type
+    rows: Rows,
+    field: str,
+    tokenizer: PieceTokenizer,
+    space_before: bool,
+    max_length: int,
+    dtype: type,
 ) -> _Ragged:
     ids: list[IntArray] = []
     lengths: list[int] = []
     for texts in _chunks(rows, field):
-        encoded = [pieces[:max_length] for pieces in tokenizer.encode(texts, space_before=space_before)]
+        encoded = [
+            pieces[:max_length] for pieces in tokenizer.encode(texts, space_before=space_before)
+        ]
         lengths.extend(map(len, encoded))
         ids.append(np.fromiter(chain.from_iterable(encoded), dtype))
     starts = np.concatenate([[0], np.cumsum(np.array(lengths, dtype=np.int64))])
@@ -160,7 +178,8 @@ def _chunks(rows: Rows, field: str) -> Iterator[Sequence[str]]:
 def _assemble_rows(
     form: Form, fields: Mapping[tuple[str, bool], _Ragged], count: int, max_length: int, dtype: type
 ) -> tuple[IntArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Assemble in blocks of rows: the index arrays of all rows at once would be many times the prompts."""
+    """Assemble in blocks of rows: the index arrays of all rows at once would be many times the
+    prompts."""
     done = []
     for start in range(0, count, _CHUNK):
         end = min(start + _CHUNK, count)
@@ -175,7 +194,9 @@ def _assemble(
 ) -> tuple[IntArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Put constant parts and shortened fields together: ids, lengths, slot positions."""
     field_parts = [part for part in form.parts if part.field is not None]
-    sources = [fields[part.field, part.space_before] for part in field_parts if part.field is not None]
+    sources = [
+        fields[part.field, part.space_before] for part in field_parts if part.field is not None
+    ]
     room = max_length - form.constant_length - form.words.lengths[-1]
     kept = shorten([source.lengths for source in sources], room) if sources else []
     widths, field_number = [], 0
@@ -200,7 +221,9 @@ def _assemble(
         else:
             source, keep = sources[field_number], kept[field_number]
             within = ragged_arange(keep)
-            out[np.repeat(at, keep) + within] = source.ids[np.repeat(source.starts[:-1], keep) + within]
+            out[np.repeat(at, keep) + within] = source.ids[
+                np.repeat(source.starts[:-1], keep) + within
+            ]
             field_number += 1
     return out, edges[-1], slot_at
 
@@ -208,16 +231,24 @@ def _assemble(
 def show_prompt(
     form: Form, text: Mapping[str, str], tokenizer: PieceTokenizer, max_length: int, masks: int
 ) -> list[tuple[int, Kind]]:
-    """Return one row's prompt as `(token id, kind)`; kinds are special, prefix, pattern, field, slot."""
+    """Return one row's prompt as `(token id, kind)`; kinds are special, prefix, pattern, field,
+    slot."""
     fields = {
-        (part.field, part.space_before): tokenizer.encode([text[part.field]], space_before=part.space_before)[0]
+        (part.field, part.space_before): tokenizer.encode(
+            [text[part.field]], space_before=part.space_before
+        )[0]
         for part in form.parts
         if part.field is not None
     }
     room = max_length - form.constant_length - form.words.lengths[-1]
     parts = [part for part in form.parts if part.field is not None]
-    lengths = [np.array([min(len(fields[part.field, part.space_before]), max_length)]) for part in parts]  # type: ignore[index]
-    kept = {id(part): int(keep[0]) for part, keep in zip(parts, shorten(lengths, room), strict=True)}
+    lengths = [
+        np.array([min(len(fields[part.field, part.space_before]), max_length)])  # type: ignore[index]
+        for part in parts
+    ]
+    kept = {
+        id(part): int(keep[0]) for part, keep in zip(parts, shorten(lengths, room), strict=True)
+    }
     shown: list[tuple[int, Kind]] = []
     for part in form.parts:
         if part.is_slot:
@@ -230,7 +261,8 @@ def show_prompt(
 
 
 def shorten(lengths: Sequence[npt.NDArray[np.int64]], room: int) -> list[npt.NDArray[np.int64]]:
-    """Return how many tokens of each field stay so that together they fit into `room`, the longest cut first.
+    """Return how many tokens of each field stay so that together they fit into `room`, the longest
+    cut first.
 
     Args:
         lengths: for each field, `n` lengths.
@@ -244,7 +276,9 @@ def shorten(lengths: Sequence[npt.NDArray[np.int64]], room: int) -> list[npt.NDA
     kept = np.empty_like(stacked)
     left = np.full(stacked.shape[1], room, dtype=np.int64)
     columns = np.arange(stacked.shape[1])
-    for rank, fields in enumerate(order):  # the shortest first: it gets at most an equal share of what is left
+    for rank, fields in enumerate(
+        order
+    ):  # the shortest first: it gets at most an equal share of what is left
         share = np.minimum(stacked[fields, columns], left // (len(order) - rank))
         kept[fields, columns] = share
         left -= share

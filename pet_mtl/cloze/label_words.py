@@ -5,7 +5,7 @@ from typing import Literal
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import ProblemList
-from pet_mtl.spec.verbalizer import Verbalizer
+from pet_mtl.suite.verbalizer import Verbalizer
 
 
 @dataclass(frozen=True)
@@ -39,19 +39,21 @@ def tokenize_label_words(
 
     Args:
         space_before: a space stands before the slot in the pattern; byte-level pieces differ by it.
-        slots: with `shared`, shorter words are closed by the blank piece (the padding token) up to the longest word's
-            length, so that one prompt serves all words.
+        slots: with `shared`, shorter words are closed by the blank piece (the padding token) up to
+            the longest word's length, so that one prompt serves all words.
 
     Raises:
-        PetMtlError: a word that the tokenizer cannot write, or two labels that become the same pieces; every problem
-            at once.
+        PetMtlError: a word that the tokenizer cannot write, or two labels that become the same
+            pieces; every problem at once.
     """
     problems = ProblemList()
     pieces: list[tuple[int, ...]] = []
     labels: list[int] = []
     for index, words in enumerate(verbalizer.words):
         where = verbalizer.where(index)
-        for word, ids in zip(words, tokenizer.encode(words, space_before=space_before), strict=True):
+        for word, ids in zip(
+            words, tokenizer.encode(words, space_before=space_before), strict=True
+        ):
             if not ids or tokenizer.unk_id in ids:
                 problems.add(
                     f'the tokenizer of the model cannot write the label word "{word}" '
@@ -59,7 +61,9 @@ def tokenize_label_words(
                     where=where,
                     hint="choose a word of characters that the model's vocabulary holds",
                 )
-            if (tuple(ids), index) not in zip(pieces, labels, strict=True):  # "Sport sport": one word to the tokenizer
+            if (tuple(ids), index) not in zip(
+                pieces, labels, strict=True
+            ):  # "Sport sport": one word to the tokenizer
                 pieces.append(tuple(ids))
                 labels.append(index)
     problems.raise_if_any()
@@ -70,16 +74,24 @@ def tokenize_label_words(
     return LabelWords(tuple(pieces), tuple(labels), len(verbalizer.labels))
 
 
-def _refuse_equal_labels(verbalizer: Verbalizer, pieces: list[tuple[int, ...]], labels: list[int]) -> None:
+def _refuse_equal_labels(
+    verbalizer: Verbalizer, pieces: list[tuple[int, ...]], labels: list[int]
+) -> None:
     problems = ProblemList()
     seen: dict[frozenset[tuple[int, ...]], int] = {}
     for index, label in enumerate(verbalizer.labels):
         key = frozenset(word for word, owner in zip(pieces, labels, strict=True) if owner == index)
         if key in seen:
             problems.add(
-                f'labels "{verbalizer.labels[seen[key]]}" and "{label}" have the same label words for this model',
+                (
+                    f'labels "{verbalizer.labels[seen[key]]}" and "{label}" have the same '
+                    "label words "
+                    "for this model"
+                ),
                 where=verbalizer.where(index),
-                hint="give one of them a word of its own (the tokenizer may drop case and accents)",
+                hint=(
+                    "give one of them a word of its own (the tokenizer may drop case and accents)"
+                ),
             )
         seen.setdefault(key, index)
     problems.raise_if_any()

@@ -1,24 +1,28 @@
-"""The form of a row that a classifier reads: `[CLS] field [SEP] field [SEP]`, without prefix, pattern and masks."""
+"""The form of a row that a classifier reads: `[CLS] field [SEP] field [SEP]`, without prefix,
+pattern and masks."""
 
 from pet_mtl.cloze.form import Form, FormPart
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
-from pet_mtl.spec.pattern import parse_pattern
-from pet_mtl.spec.task import TaskSpec
+from pet_mtl.suite.pattern import parse_pattern
+from pet_mtl.suite.task import TaskSpec
 
 
 def compile_plain(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) -> list[Form]:
-    """Compile the one plain form of a task: the fields that its patterns use, in the order of its columns.
+    """Compile the one plain form of a task: the fields that its patterns use, in the order of its
+    columns.
 
-    Every label has one word of no pieces, so there is one prompt for a row, without masks, and its slot is its first
-    token.
+    Every label has one word of no pieces, so there is one prompt for a row, without masks, and its
+    slot is its first token.
 
     Raises:
         PetMtlError: `max_length` leaves the fields no room.
     """
     used = {name for pattern in task.patterns for name in parse_pattern(pattern).fields}
-    start, end = (FormPart(ids=tuple(ids), kind="special") for ids in (tokenizer.start_ids, tokenizer.end_ids))
+    start, end = (
+        FormPart(ids=tuple(ids), kind="special") for ids in (tokenizer.start_ids, tokenizer.end_ids)
+    )
     parts = [start]
     for name in task.fields:
         if name in used:
@@ -28,7 +32,9 @@ def compile_plain(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
     form = Form(task.name, 0, words, tuple(parts))
     if max_length - form.constant_length < len(used):
         raise PetMtlError(
-            f"task `{task.name}`: its special tokens take {form.constant_length} of {max_length} tokens, "
+            f"task `{task.name}`: its special tokens take {form.constant_length} of "
+            f"{max_length} "
+            "tokens, "
             "which leaves no room for the text",
             hint="raise `train.max_length`",
         )

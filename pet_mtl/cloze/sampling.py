@@ -1,4 +1,5 @@
-"""Which rows each training step sees: a pure function of the seed, so that any step can be gone back to."""
+"""Which rows each training step sees: a pure function of the seed, so that any step can be gone
+back to."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,15 +10,17 @@ import numpy.typing as npt
 from pet_mtl.cloze.batch import BatchPlan, cut_batches
 from pet_mtl.cloze.encode import Prompts
 
-_POOL_STEPS = 64  # steps whose rows are sorted by length together: enough for tight buckets, few enough to stay mixed
+# steps whose rows are sorted by length together: enough for tight buckets, few enough to stay mixed
+_POOL_STEPS = 64
 
 
 class Schedule:
     """Draw tasks with p ∝ n^temperature and cut the draws into steps.
 
-    An epoch draws as many rows as all tasks have together. Each task gives its rows without replacement, in a new
-    order on each pass, and goes on in the next epoch where it stopped. A task with several patterns shows a row in
-    another pattern on each pass. (Temperature sampling as in BAM, Clark et al. 2019.)
+    An epoch draws as many rows as all tasks have together. Each task gives its rows without
+    replacement, in a new order on each pass, and goes on in the next epoch where it stopped. A task
+    with several patterns shows a row in another pattern on each pass. (Temperature sampling as in
+    BAM, Clark et al. 2019.)
 
     Args:
         prompts: the training prompts of all tasks, in the order that `encode_suite` gives.
@@ -26,7 +29,9 @@ class Schedule:
         seed: seed of everything drawn.
     """
 
-    def __init__(self, prompts: Prompts, *, temperature: float, batch_tokens: int, seed: int) -> None:
+    def __init__(
+        self, prompts: Prompts, *, temperature: float, batch_tokens: int, seed: int
+    ) -> None:
         self.prompts = prompts
         self.batch_tokens = batch_tokens
         self.seed = seed
@@ -42,13 +47,23 @@ class Schedule:
         self.draws: dict[str, int] = dict(zip(self._items, draws.tolist(), strict=True))
 
     def epoch(self, number: int) -> list[BatchPlan]:
-        """Return the steps of an epoch, counted from 0, tasks mixed and lengths together, in random order."""
-        items = np.concatenate([self._draw(index, task, number) for index, task in enumerate(self._items)])
+        """Return the steps of an epoch, counted from 0, tasks mixed and lengths together, in random
+        order."""
+        items = np.concatenate(
+            [self._draw(index, task, number) for index, task in enumerate(self._items)]
+        )
         generator = np.random.default_rng([self.seed, 1, number])
         generator.shuffle(items)
         tokens = np.cumsum(self.prompts.lengths[items] * self.prompts.variants[items])
-        pools = np.split(items, np.searchsorted(tokens, np.arange(1, tokens[-1] // self._pool + 1) * self._pool))
-        steps = [plan for pool in pools if len(pool) for plan in cut_batches(self.prompts, pool, self.batch_tokens)]
+        pools = np.split(
+            items, np.searchsorted(tokens, np.arange(1, tokens[-1] // self._pool + 1) * self._pool)
+        )
+        steps = [
+            plan
+            for pool in pools
+            if len(pool)
+            for plan in cut_batches(self.prompts, pool, self.batch_tokens)
+        ]
         generator.shuffle(steps)
         return steps
 
@@ -64,13 +79,16 @@ class Schedule:
         drawn = []
         while position < end:
             turn, start = divmod(position, rows)
-            order = np.random.default_rng([self.seed, 2, index, turn]).permutation(rows)[start : start + end - position]
+            order = np.random.default_rng([self.seed, 2, index, turn]).permutation(rows)[
+                start : start + end - position
+            ]
             drawn.append(items[(turn + order) % patterns, order])
             position += len(order)
         return np.concatenate(drawn)
 
     def ends(self, epochs: float, most: int | None = None) -> list[int]:
-        """Return the steps done after each epoch, up to `epochs` (a broken one counts its share) or `most` steps."""
+        """Return the steps done after each epoch, up to `epochs` (a broken one counts its share) or
+        `most` steps."""
         whole, rest = divmod(epochs, 1)
         ends: list[int] = []
         for number in range(int(whole) + bool(rest)):
@@ -93,14 +111,19 @@ class Schedule:
 
 
 def split_step(plan: BatchPlan, parts: int) -> list[BatchPlan]:
-    """Cut a step into at most `parts` pieces of about equal size, for accumulation or several processes.
+    """Cut a step into at most `parts` pieces of about equal size, for accumulation or several
+    processes.
 
-    Together the pieces hold the step's items, each once; a step of fewer items than parts gives fewer pieces.
+    Together the pieces hold the step's items, each once; a step of fewer items than parts gives
+    fewer pieces.
     """
     if parts == 1:
         return [plan]
     rows = -(-plan.rows // parts)
-    return [replace(plan, items=plan.items[part::parts], rows=rows) for part in range(min(parts, len(plan.items)))]
+    return [
+        replace(plan, items=plan.items[part::parts], rows=rows)
+        for part in range(min(parts, len(plan.items)))
+    ]
 
 
 def split_by_group(plan: BatchPlan, groups: npt.NDArray[np.integer]) -> dict[int, BatchPlan]:
@@ -109,4 +132,6 @@ def split_by_group(plan: BatchPlan, groups: npt.NDArray[np.integer]) -> dict[int
     Args:
         groups: group of each of the step's items.
     """
-    return {int(group): replace(plan, items=plan.items[groups == group]) for group in np.unique(groups)}
+    return {
+        int(group): replace(plan, items=plan.items[groups == group]) for group in np.unique(groups)
+    }

@@ -1,4 +1,5 @@
-"""Text to pieces, the same for every tokenizer family, with no special token ever read out of text."""
+"""Text to pieces, the same for every tokenizer family, with no special token ever read out of
+text."""
 
 import threading
 import unicodedata
@@ -10,7 +11,8 @@ import numpy as np
 
 from pet_mtl.errors import PetMtlError
 
-# a tokenizer is shared by all that load its folder, and settings of it are changed before it is called
+# a tokenizer is shared by all that load its folder, and settings of it are changed before it is
+# called
 _LOCKS: WeakKeyDictionary[Any, threading.RLock] = WeakKeyDictionary()
 _LETTERS = ("Lu", "Ll", "Lo")
 
@@ -18,13 +20,15 @@ _LETTERS = ("Lu", "Ll", "Lo")
 class PieceTokenizer:
     """Tokenise the parts of a prompt one by one.
 
-    A prompt is put together from parts (prefix, pattern text, fields, label words), so a part must not know where a
-    sentence starts: byte-level tokenizers get the space that stands before a part, SentencePiece ones read a part that
-    follows without a space behind a letter that joins nothing, which is then taken off. Taking off a word-start mark
-    would not do: where the vocabulary has `▁好` beside `好`, the mark is no piece of its own.
+    A prompt is put together from parts (prefix, pattern text, fields, label words), so a part must
+    not know where a sentence starts: byte-level tokenizers get the space that stands before a part,
+    SentencePiece ones read a part that follows without a space behind a letter that joins nothing,
+    which is then taken off. Taking off a word-start mark would not do: where the vocabulary has
+    `▁好` beside `好`, the mark is no piece of its own.
 
     Attributes:
-        marks_start: the tokenizer reads the start of a prompt as the start of a word, as if a space stood there.
+        marks_start: the tokenizer reads the start of a prompt as the start of a word, as if a space
+            stood there.
 
     Raises:
         PetMtlError: the tokenizer has no mask or padding token.
@@ -42,7 +46,9 @@ class PieceTokenizer:
         self.pad_id: int = tokenizer.pad_token_id
         self.unk_id: int | None = tokenizer.unk_token_id
         self.vocab_size: int = len(tokenizer)
-        self._special_ids = np.array(sorted(set(tokenizer.all_special_ids) - {self.unk_id}), dtype=np.int64)
+        self._special_ids = np.array(
+            sorted(set(tokenizer.all_special_ids) - {self.unk_id}), dtype=np.int64
+        )
         self._backend = getattr(tokenizer, "backend_tokenizer", None)
         _LOCKS.setdefault(tokenizer, threading.RLock())
         if self._backend is not None:
@@ -58,10 +64,15 @@ class PieceTokenizer:
         self._joint, self._joint_ids = self._find_joint() if self._metaspace else ("", [])
 
     def _find_joint(self) -> tuple[str, list[int]]:
-        """Return a letter that no piece holds before another character, and its pieces; `""` if there is none."""
+        """Return a letter that no piece holds before another character, and its pieces; `""` if
+        there is none."""
         vocabulary = self.tokenizer.get_vocab()
         inside = {character for piece in vocabulary for character in piece[:-1]}
-        letters = sorted(piece for piece in vocabulary if len(piece) == 1 and unicodedata.category(piece) in _LETTERS)
+        letters = sorted(
+            piece
+            for piece in vocabulary
+            if len(piece) == 1 and unicodedata.category(piece) in _LETTERS
+        )
         for letter in letters:
             if letter in inside:
                 continue
@@ -80,7 +91,9 @@ class PieceTokenizer:
                 self._backend.encode_special_tokens = True
                 encodings = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
                 return [encoding.ids for encoding in encodings]
-            output = self.tokenizer(list(texts), add_special_tokens=False, split_special_tokens=True)
+            output = self.tokenizer(
+                list(texts), add_special_tokens=False, split_special_tokens=True
+            )
             ids: list[list[int]] = output["input_ids"]
             return ids
 
@@ -103,10 +116,16 @@ class PieceTokenizer:
         """
         if self.space_matters and not self._metaspace and space_before:
             texts = [f" {text}" for text in texts]
-        encoded = self._encode(texts) if space_before or not self._metaspace else self._encode_joined(texts)
+        encoded = (
+            self._encode(texts)
+            if space_before or not self._metaspace
+            else self._encode_joined(texts)
+        )
         special = set(self._special_ids.tolist())
         return [
-            ids if special.isdisjoint(ids) else [self._harmless(i) if i in special else i for i in ids]
+            ids
+            if special.isdisjoint(ids)
+            else [self._harmless(i) if i in special else i for i in ids]
             for ids in encoded
         ]
 
@@ -129,7 +148,12 @@ class PieceTokenizer:
 
     def piece_texts(self, ids: Sequence[int]) -> list[str]:
         """Return how pieces read, without the marks of their tokenizer family."""
-        pieces = [self.tokenizer.convert_ids_to_tokens(int(i)) if i < self.vocab_size else "●" for i in ids]  # learned
+        pieces = [
+            self.tokenizer.convert_ids_to_tokens(int(i)) if i < self.vocab_size else "●"
+            for i in ids
+        ]  # learned
         if self.space_matters and not self._metaspace:
-            return [self.tokenizer.convert_tokens_to_string([piece]).strip() or "␣" for piece in pieces]
+            return [
+                self.tokenizer.convert_tokens_to_string([piece]).strip() or "␣" for piece in pieces
+            ]
         return [piece.removeprefix("##").removeprefix("▁") or "␣" for piece in pieces]

@@ -11,11 +11,20 @@ _BYTE = re.compile(r"<0x[89A-F][0-9A-F]>")
 
 
 def unreadable_ids(tokenizer: PieceTokenizer) -> set[int]:
-    """Return the unknown piece and those of one byte of a character (`<0xE4>`, or a byte-level letter)."""
-    found = {number for piece, number in tokenizer.tokenizer.get_vocab().items() if _BYTE.fullmatch(piece)}
+    """Return the unknown piece and those of one byte of a character (`<0xE4>`, or a byte-level
+    letter)."""
+    found = {
+        number
+        for piece, number in tokenizer.tokenizer.get_vocab().items()
+        if _BYTE.fullmatch(piece)
+    }
     if tokenizer.space_matters and not tokenizer.marks_start:
         vocabulary = tokenizer.tokenizer.get_vocab().items()
-        found |= {number for piece, number in vocabulary if len(piece) == 1 and "\u00a1" <= piece not in "ĠĊĉč"}
+        found |= {
+            number
+            for piece, number in vocabulary
+            if len(piece) == 1 and "\u00a1" <= piece not in "ĠĊĉč"
+        }
     return found if tokenizer.unk_id is None else found | {tokenizer.unk_id}
 
 
@@ -29,8 +38,11 @@ def unreadable_share(texts: Iterable[Sequence[int]], tokenizer: PieceTokenizer) 
     return unread / total if total else 0.0
 
 
-def unreadable_warnings(prompts: Prompts, tokenizer: PieceTokenizer, first: int = 1000) -> list[str]:
-    """Return a warning for each task of whose texts the model can read little, judged by its first prompts."""
+def unreadable_warnings(
+    prompts: Prompts, tokenizer: PieceTokenizer, first: int = 1000
+) -> list[str]:
+    """Return a warning for each task of whose texts the model can read little, judged by its first
+    prompts."""
     import numpy as np
 
     odd = np.array(sorted(unreadable_ids(tokenizer)))
@@ -52,6 +64,8 @@ def unreadable_warnings(prompts: Prompts, tokenizer: PieceTokenizer, first: int 
 def warning(task: str, share: float) -> str:
     """Say how much of a task's texts is lost."""
     return (
-        f"warning: {task}: the model cannot read {100 * share:.0f} % of the pieces of the texts (unknown to its "
+        f"warning: {task}: the model cannot read {100 * share:.0f} % of the pieces of the "
+        "texts "
+        "(unknown to its "
         "vocabulary); choose a model of their language and script"
     )

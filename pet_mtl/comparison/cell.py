@@ -20,8 +20,8 @@ from pet_mtl.scoring.calibration.plan import plan_calibrations
 from pet_mtl.scoring.learned_parts import without_learned_parts
 from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.scoring.score import score_rows
-from pet_mtl.spec.suite import Suite
 from pet_mtl.storage.pretrained import suite_model
+from pet_mtl.suite.suite import Suite
 from pet_mtl.training.run import train
 
 
@@ -51,7 +51,9 @@ class CellResult(BaseModel):
     peak_memory_gb: float | None
 
 
-def train_cell(suite: Suite, data: Mapping[str, TaskData], folder: Path, engine: Engine | None = None) -> CellResult:
+def train_cell(
+    suite: Suite, data: Mapping[str, TaskData], folder: Path, engine: Engine | None = None
+) -> CellResult:
     """Train a cell, or go on with it where it was stopped; its weights are removed at the end.
 
     Raises:
@@ -62,7 +64,9 @@ def train_cell(suite: Suite, data: Mapping[str, TaskData], folder: Path, engine:
     resume = (run / "last").exists()
     if not resume:
         shutil.rmtree(run, ignore_errors=True)  # stopped before there was a state to go on from
-    done = (engine.train if engine else partial(train, report=report_run))(suite, run, resume=resume, data=data)
+    done = (engine.train if engine else partial(train, report=report_run))(
+        suite, run, resume=resume, data=data
+    )
     return CellResult(
         macro_f1={name: score.macro_f1 for name, score in done.scores.items()},
         predicted={name: of_task.tolist() for name, of_task in done.predicted.items()},
@@ -75,7 +79,9 @@ def train_cell(suite: Suite, data: Mapping[str, TaskData], folder: Path, engine:
     )
 
 
-def zero_shot_cell(suite: Suite, data: Mapping[str, TaskData], engine: Engine | None = None) -> CellResult:
+def zero_shot_cell(
+    suite: Suite, data: Mapping[str, TaskData], engine: Engine | None = None
+) -> CellResult:
     """Score the dev rows with the backbone as it is, as `pet-mtl score MODEL --patterns` does."""
     suite = without_learned_parts(suite)
     measured, started = forget_peak(), time.monotonic()
@@ -89,7 +95,9 @@ def zero_shot_cell(suite: Suite, data: Mapping[str, TaskData], engine: Engine | 
     assert loaded.parameters is not None
     speed: dict[str, Any] = throughput.to_json()
     return CellResult(
-        macro_f1={name: score.macro_f1 for name, score in score_rows(suite, rows, log_probs).items()},
+        macro_f1={
+            name: score.macro_f1 for name, score in score_rows(suite, rows, log_probs).items()
+        },
         predicted={name: np.argmax(of_task, -1).tolist() for name, of_task in log_probs.items()},
         parameters=loaded.parameters.to_json(),
         rows=0,

@@ -7,5 +7,6 @@ from pet_mtl.storage.lock import held
 
 
 def claim(folder: Path, *, wait: bool = False) -> AbstractContextManager[bool]:
-    """Hold a folder, made where it is missing; give False where another process holds it and `wait` is off."""
+    """Hold a folder, made where it is missing; give False where another process holds it and `wait`
+    is off."""
     return held(folder / ".lock", wait=wait)

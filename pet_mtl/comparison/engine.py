@@ -1,4 +1,5 @@
-"""Neighbours that may do a cell in our place; their packages are imported when a cell is to be done, not before."""
+"""Neighbours that may do a cell in our place; their packages are imported when a cell is to be
+done, not before."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from typing import Literal, Protocol
 
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.scoring.loaded import LoadedModel
-from pet_mtl.spec.suite import Suite
+from pet_mtl.suite.suite import Suite
 from pet_mtl.training.run import TrainResult
 
 EngineName = Literal["openprompt"]
@@ -17,7 +18,9 @@ OPENPROMPT: EngineName = "openprompt"
 class Train(Protocol):
     """The shape of `pet_mtl.training.run.train`."""
 
-    def __call__(self, suite: Suite, out: Path, *, resume: bool, data: Mapping[str, TaskData]) -> TrainResult: ...
+    def __call__(
+        self, suite: Suite, out: Path, *, resume: bool, data: Mapping[str, TaskData]
+    ) -> TrainResult: ...
 
 
 @dataclass(frozen=True)

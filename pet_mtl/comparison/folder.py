@@ -20,19 +20,28 @@ RESULT = "result.json"
 
 
 def settings_of(
-    variants: Sequence[Variant], data: Mapping[str, TaskData], keys: Mapping[str, Any], few_shot_steps: int
+    variants: Sequence[Variant],
+    data: Mapping[str, TaskData],
+    keys: Mapping[str, Any],
+    few_shot_steps: int,
 ) -> dict[str, Any]:
-    """Return all that the cells' results depend on, as plain values; `keys` are the `row_keys` of dev rows by task."""
+    """Return all that the cells' results depend on, as plain values; `keys` are the `row_keys` of
+    dev rows by task."""
     places = {"tasks": {"__all__": {"verbalizer": {"source", "lines"}}}}
     parts = {"model", "tasks", "train", "sampling", "method"}
     return {
         "few_shot_steps": few_shot_steps,
         "rows": {
-            name: _digest(task.train_keys, task.train.labels, *((keys[name], task.dev.labels) if task.dev else ()))
+            name: _digest(
+                task.train_keys,
+                task.train.labels,
+                *((keys[name], task.dev.labels) if task.dev else ()),
+            )
             for name, task in data.items()
         },
         "methods": {
-            variant.name: variant.suite.model_dump(mode="json", include=parts, exclude=places) for variant in variants
+            variant.name: variant.suite.model_dump(mode="json", include=parts, exclude=places)
+            for variant in variants
         },
     }
 
@@ -45,7 +54,8 @@ def _digest(*arrays: Any) -> str:
 
 
 def check_settings(out: Path, now: dict[str, Any]) -> None:
-    """Note the settings of a comparison, after checking that the cells which are there were made with the same ones.
+    """Note the settings of a comparison, after checking that the cells which are there were made
+    with the same ones.
 
     Methods, seeds and shots may be added to a comparison.
 
@@ -62,10 +72,16 @@ def check_settings(out: Path, now: dict[str, Any]) -> None:
                 changed += _changes(then["methods"][name], methods[name])
             methods = then["methods"] | methods
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise PetMtlError("damaged", where=str(file), hint="choose another folder with `--out DIR`") from error
+            raise PetMtlError(
+                "damaged", where=str(file), hint="choose another folder with `--out DIR`"
+            ) from error
         if changed:
             raise PetMtlError(
-                f"this is another comparison than the one in the folder: {_listed(changed)} changed",
+                (
+                    "this is another comparison than the one in the folder: "
+                    f"{_listed(changed)} "
+                    "changed"
+                ),
                 where=str(out),
                 hint="put that back, or choose another folder with `--out DIR`",
             )
@@ -99,7 +115,9 @@ def read_result(out: Path, cell: Cell) -> CellResult | None:
     try:
         return CellResult.model_validate_json(file.read_text(encoding="utf-8"))
     except (ValidationError, UnicodeDecodeError) as error:
-        raise PetMtlError("damaged", where=str(file), hint="remove it: the cell is then done again") from error
+        raise PetMtlError(
+            "damaged", where=str(file), hint="remove it: the cell is then done again"
+        ) from error
 
 
 def finish(out: Path, cell: Cell, result: CellResult) -> None:

@@ -10,7 +10,8 @@ import torch
 
 
 def forget_peak() -> bool:
-    """Give freed memory back and start the peak anew; return whether the next peak is that of the next cell alone."""
+    """Give freed memory back and start the peak anew; return whether the next peak is that of the
+    next cell alone."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -22,6 +23,8 @@ def forget_peak() -> bool:
     if trim is not None:  # musl has none
         trim(0)
     with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # proc(5): resets the peak resident set size
+        Path("/proc/self/clear_refs").write_text(
+            "5", encoding="ascii"
+        )  # proc(5): resets the peak resident set size
         return True
     return False

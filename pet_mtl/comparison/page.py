@@ -15,7 +15,9 @@ from pet_mtl.report.page import html_page
 
 def write_pages(out: Path, comparison: Comparison) -> None:
     """Write the page, the Markdown tables and the figures."""
-    write_text(out / "results.json", json.dumps(comparison.to_json(), ensure_ascii=False, indent=1) + "\n")
+    write_text(
+        out / "results.json", json.dumps(comparison.to_json(), ensure_ascii=False, indent=1) + "\n"
+    )
     title = f"# {comparison.suite} on {comparison.model}\n\n"
     write_text(out / "compare.md", title + "\n".join(map(markdown, sheets(comparison))))
     write_bytes(out / "compare.html", compare_page(comparison).encode("utf-8", errors="replace"))
@@ -33,11 +35,25 @@ def compare_page(comparison: Comparison) -> Html:
         "header",
         element("p", "pet_mtl compare", class_="overline"),
         element("h1", comparison.suite),
-        element("p", element("span", comparison.model), element("span", comparison.created), class_="meta"),
-        element("dl", [element("div", element("dt", k), element("dd", v)) for k, v in facts], class_="facts"),
+        element(
+            "p",
+            element("span", comparison.model),
+            element("span", comparison.created),
+            class_="meta",
+        ),
+        element(
+            "dl",
+            [element("div", element("dt", k), element("dd", v)) for k, v in facts],
+            class_="facts",
+        ),
     )
-    sections = [header, curves(comparison), *map(html_table, sheets(comparison)), failures(comparison)]
-    return html_page(f"{comparison.suite} · compare · pet_mtl", sections, comparison.created)
+    sections = [
+        header,
+        curves(comparison),
+        *map(html_table, sheets(comparison)),
+        failures(comparison),
+    ]
+    return html_page((f"{comparison.suite} · compare · pet_mtl"), sections, comparison.created)
 
 
 def curves(comparison: Comparison) -> Html:
@@ -53,11 +69,15 @@ def curves(comparison: Comparison) -> Html:
 def _chart(comparison: Comparison, task: str | None) -> Html:
     lines = [
         ShotsLine(
-            method, {e.shots: _score(e, task) for e in comparison.entries if e.method == method}, colour_of(number)
+            method,
+            {e.shots: _score(e, task) for e in comparison.entries if e.method == method},
+            colour_of(number),
         )
         for number, method in enumerate(comparison.methods)
     ]
-    return shots_chart(task or "Mean of tasks", comparison.shots, [line for line in lines if line.points])
+    return shots_chart(
+        task or "Mean of tasks", comparison.shots, [line for line in lines if line.points]
+    )
 
 
 def _score(entry: Entry, task: str | None) -> Spread:
@@ -68,5 +88,8 @@ def failures(comparison: Comparison) -> Html:
     """Return the cells that failed and why, or nothing."""
     if not comparison.failed:
         return Html()
-    listed = [element("li", element("b", cell), ": ", reason) for cell, reason in comparison.failed.items()]
+    listed = [
+        element("li", element("b", cell), ": ", reason)
+        for cell, reason in comparison.failed.items()
+    ]
     return element("section", element("h2", "Failed"), element("ul", listed), class_="card")

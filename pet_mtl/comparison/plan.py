@@ -1,4 +1,5 @@
-"""What a comparison consists of: its cells, each one training run (or one zero-shot scoring) with its own folder."""
+"""What a comparison consists of: its cells, each one training run (or one zero-shot scoring) with
+its own folder."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -8,15 +9,23 @@ from pathlib import Path
 from pet_mtl.comparison.engine import OPENPROMPT, EngineName
 from pet_mtl.comparison.shots import ALL, Shots
 from pet_mtl.errors import PetMtlError, ProblemList
-from pet_mtl.spec.method import METHODS
-from pet_mtl.spec.suite import Suite
-from pet_mtl.spec.validation import found, name_hint
+from pet_mtl.suite.method import METHODS
+from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.validation import found, name_hint
 
 RATE = "train.learning_rate"
-# what a method may have of its own beside `method.` keys: nothing that changes rows, budget or what is chosen
-OWN = {RATE, "train.layer_decay", "train.dropout", "train.label_smoothing", "train.logit_adjustment"}
+# what a method may have of its own beside `method.` keys: nothing that changes rows, budget or what
+# is chosen
+OWN = {
+    RATE,
+    "train.layer_decay",
+    "train.dropout",
+    "train.label_smoothing",
+    "train.logit_adjustment",
+}
 OWN |= {"train.adversarial", "train.losses", "train.weighting", "train.surgery"}
-# OpenPrompt trains what `pet` trains, in full precision; its steps have one task each, so there is nothing to weigh
+# OpenPrompt trains what `pet` trains, in full precision; its steps have one task each, so there is
+# nothing to weigh
 _OF_OPENPROMPT = (
     "train.precision=fp32",
     "train.weighting=none",
@@ -29,7 +38,8 @@ EVALUATIONS = 4  # of a few-shot run: an epoch is a step or two
 
 @dataclass(frozen=True)
 class Variant:
-    """A method with its options, as in `heads:features=mean`, the suite that trains it, and what else may run it."""
+    """A method with its options, as in `heads:features=mean`, the suite that trains it, and what
+    else may run it."""
 
     name: str
     suite: Suite
@@ -53,15 +63,20 @@ class Cell:
         ('heads-features=mean.8.seed-42.joint', 'pet.all.seed-42.alone-tnews')
         """
         method = re.sub(r"[^\w=.-]", "-", self.variant)
-        return f"{method}.{self.shots}.seed-{self.seed}.{f'alone-{self.task}' if self.task else 'joint'}"
+        tasks = f"alone-{self.task}" if self.task else "joint"
+        return f"{method}.{self.shots}.seed-{self.seed}.{tasks}"
 
     def __str__(self) -> str:
         shots = f"{self.shots} rows" + ("" if self.shots == ALL else " a label")
-        return f"{self.variant}, {shots}, seed {self.seed}, {f'{self.task} alone' if self.task else 'all tasks'}"
+        return (
+            f"{self.variant}, {shots}, seed {self.seed}, "
+            f"{f'{self.task} alone' if self.task else 'all tasks'}"
+        )
 
 
 def read_variants(text: str, load: Callable[[str, Sequence[str]], Suite]) -> list[Variant]:
-    """Read the value of `--methods`: names, each with options as in `heads:features=mean:sharing=ple`.
+    """Read the value of `--methods`: names, each with options as in
+    `heads:features=mean:sharing=ple`.
 
     Args:
         load: returns the suite for a method and overrides (`key=value`).
@@ -82,7 +97,10 @@ def read_variants(text: str, load: Callable[[str, Sequence[str]], Suite]) -> lis
             continue
         engine: EngineName | None = OPENPROMPT if name == OPENPROMPT else None
         own = {RATE} if engine else OWN
-        keys = ["" if "=" not in option else ".".join(option.split("=")[0].split(".")[:2]) for option in options]
+        keys = [
+            "" if "=" not in option else ".".join(option.split("=")[0].split(".")[:2])
+            for option in options
+        ]
         wrong = [
             option
             for option, key in zip(options, keys, strict=True)
@@ -90,12 +108,17 @@ def read_variants(text: str, load: Callable[[str, Sequence[str]], Suite]) -> lis
         ]
         for option in wrong:
             problems.add(
-                f"`{option}` is no option of a method", where=where, hint=f"for example heads:features=mean:{RATE}=1e-4"
+                f"`{option}` is no option of a method",
+                where=where,
+                hint=f"for example heads:features=mean:{RATE}=1e-4",
             )
         if wrong:
             continue
         try:
-            given = [option if key in own else f"method.{option}" for option, key in zip(options, keys, strict=True)]
+            given = [
+                option if key in own else f"method.{option}"
+                for option, key in zip(options, keys, strict=True)
+            ]
             suite = load("pet", [*_OF_OPENPROMPT, *given]) if engine else load(name, given)
             variants[part] = Variant(part, suite, engine)
         except PetMtlError as error:
@@ -109,9 +132,11 @@ def read_variants(text: str, load: Callable[[str, Sequence[str]], Suite]) -> lis
 def plan_cells(
     variants: Sequence[Variant], shots: Sequence[Shots], seeds: Sequence[int], alone: Sequence[str]
 ) -> list[Cell]:
-    """Return all cells, the first seed's of every method before the second's: early tables are fair ones.
+    """Return all cells, the first seed's of every method before the second's: early tables are fair
+    ones.
 
-    Zero shots train nothing, so one seed is enough; `alone` are the tasks that are trained alone too.
+    Zero shots train nothing, so one seed is enough; `alone` are the tasks that are trained alone
+    too.
     """
     cells = []
     for number in shots:
@@ -128,11 +153,13 @@ def plan_cells(
 def cell_suite(suite: Suite, cell: Cell, rows: Mapping[str, int], few_shot_steps: int) -> Suite:
     """Return the suite that a cell trains.
 
-    A task alone sees as many of its rows as in joint training, where it is drawn with p ∝ n^temperature.
+    A task alone sees as many of its rows as in joint training, where it is drawn with p ∝
+    n^temperature.
 
     Args:
         rows: training rows of each task of the suite.
-        few_shot_steps: steps of a run on some rows of each label, where epochs would be a handful of steps.
+        few_shot_steps: steps of a run on some rows of each label, where epochs would be a handful
+            of steps.
     """
     settings, share, passes = suite.train, 1.0, 1.0
     if cell.task is not None:
@@ -144,7 +171,10 @@ def cell_suite(suite: Suite, cell: Cell, rows: Mapping[str, int], few_shot_steps
     steps = max(1, round(min(known) * share)) if known else None
     epochs, every = settings.epochs * passes, settings.evaluate_every
     if cell.shots != ALL and steps is not None:
-        epochs, every = float(steps), every or -(-steps // EVALUATIONS)  # an epoch has a step at least: `steps` decides
+        epochs, every = (
+            float(steps),
+            every or -(-steps // EVALUATIONS),
+        )  # an epoch has a step at least: `steps` decides
     train = settings.model_copy(
         update={"epochs": epochs, "max_steps": steps, "evaluate_every": every, "seed": cell.seed}
     )

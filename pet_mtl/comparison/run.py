@@ -17,9 +17,9 @@ from pet_mtl.data.keys import row_keys
 from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.scoring.leak_guard import guard_rows
-from pet_mtl.spec.suite import Suite
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.pretrained import suite_model
+from pet_mtl.suite.suite import Suite
 
 
 @dataclass(frozen=True)
@@ -42,21 +42,29 @@ class Request:
 
 
 def compare(request: Request, out: Path) -> Comparison:
-    """Do the cells that are neither done nor in the hands of another process, and write tables and page.
+    """Do the cells that are neither done nor in the hands of another process, and write tables and
+    page.
 
-    Rows are read and split once, by the suite's own seed; the seeds of the cells decide which few rows are taken, how
-    new parts begin and the order of the rows.
+    Rows are read and split once, by the suite's own seed; the seeds of the cells decide which few
+    rows are taken, how new parts begin and the order of the rows.
 
     Raises:
-        PetMtlError: the rows are not right; `out` holds another comparison; a package is not installed.
+        PetMtlError: the rows are not right; `out` holds another comparison; a package is not
+            installed.
         Interrupted: the cell in hand was saved; the same call goes on.
         RunError: no cell succeeded.
     """
     suite = request.variants[0].suite
     data = load_suite_data(suite)
-    scored = {name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)}
+    scored = {
+        name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)
+    }
     if not scored:
-        raise PetMtlError("no task has dev rows to compare on", where=suite.source, hint="add `data: dev:` to a task")
+        raise PetMtlError(
+            "no task has dev rows to compare on",
+            where=suite.source,
+            hint="add `data: dev:` to a task",
+        )
     for name, task in data.items():
         for note in task.notes:
             say(f"warning: {name}: {note}")
@@ -66,9 +74,16 @@ def compare(request: Request, out: Path) -> Comparison:
     alone = list(scored) if request.single_task and len(suite.tasks) > 1 else []
     cells = plan_cells(request.variants, request.shots, seeds, alone)
     if not cells:
-        raise PetMtlError("nothing to do: of all methods, `pet` alone scores without training", where="--shots 0")
+        raise PetMtlError(
+            ("nothing to do: of all methods, `pet` alone scores without training"),
+            where="--shots 0",
+        )
     missing = {cell.variant for cell in cells if read_result(out, cell) is None}
-    engines = {one.name: find_engine(one.engine) for one in request.variants if one.engine and one.name in missing}
+    engines = {
+        one.name: find_engine(one.engine)
+        for one in request.variants
+        if one.engine and one.name in missing
+    }
     with claim(out, wait=True):
         keys = {name: row_keys(rows) for name, rows in scored.items()}
         check_settings(out, settings_of(request.variants, data, keys, request.few_shot_steps))
@@ -76,14 +91,20 @@ def compare(request: Request, out: Path) -> Comparison:
     with claim(out, wait=True):  # the last of several processes finds the cells of all
         results = {cell: result for cell in cells if (result := read_result(out, cell)) is not None}
         if not results and busy:
-            raise PetMtlError("another comparison has all cells in hand", where=str(out), hint="wait for it")
+            raise PetMtlError(
+                ("another comparison has all cells in hand"), where=str(out), hint="wait for it"
+            )
         if not results:
             raise RunError("no cell succeeded", where=str(out))
         gold = {name: rows.labels for name, rows in scored.items()}
-        comparison = summarize(suite, [variant.name for variant in request.variants], gold, results, failed)
+        comparison = summarize(
+            suite, [variant.name for variant in request.variants], gold, results, failed
+        )
         write_pages(out, comparison)
     if busy:
-        say(f"left to another process: {len(busy)} cells; it writes the tables anew when it is done")
+        say(
+            f"left to another process: {len(busy)} cells; it writes the tables anew when it is done"
+        )
     return comparison
 
 
@@ -119,9 +140,13 @@ def _do(
                 continue
             say(f"cell {number} of {len(cells)}: {cell}")
             try:
-                result = _do_cell(request, suites[cell.variant], cell, data, out, engines.get(cell.variant))
+                result = _do_cell(
+                    request, suites[cell.variant], cell, data, out, engines.get(cell.variant)
+                )
             except Interrupted as stopped:
-                raise Interrupted(str(stopped), hint=f"the same command with `--out {out}` goes on") from None
+                raise Interrupted(
+                    str(stopped), hint=f"the same command with `--out {out}` goes on"
+                ) from None
             except RunError as error:
                 failed[cell] = str(error)
                 say(f"error: {cell}: {error}")
@@ -131,7 +156,12 @@ def _do(
 
 
 def _do_cell(
-    request: Request, suite: Suite, cell: Cell, data: Mapping[str, TaskData], out: Path, engine: Engine | None
+    request: Request,
+    suite: Suite,
+    cell: Cell,
+    data: Mapping[str, TaskData],
+    out: Path,
+    engine: Engine | None,
 ) -> CellResult:
     if cell.shots == 0:
         return zero_shot_cell(suite, data, engine)

@@ -26,30 +26,39 @@ def read_shots(text: str) -> list[Shots]:
     for part in parts - {ALL}:
         if not (part.isascii() and part.isdecimal()):
             raise PetMtlError(
-                f"`{part}` is not a number of rows", where=f"--shots {text}", hint="for example: --shots 0,8,32,all"
+                f"`{part}` is not a number of rows",
+                where=f"--shots {text}",
+                hint="for example: --shots 0,8,32,all",
             )
     numbers: list[Shots] = [*sorted({int(part) for part in parts - {ALL}})]
     return [*numbers, ALL] if ALL in parts else numbers
 
 
 def few_rows(data: Mapping[str, TaskData], shots: Shots, seed: int) -> dict[str, TaskData]:
-    """Return the data with `shots` training rows for each label of each task; dev rows stay as they are."""
+    """Return the data with `shots` training rows for each label of each task; dev rows stay as they
+    are."""
     if shots == ALL:
         return dict(data)
     chosen = {}
     for name, task in data.items():
         rows = choose_rows(task.train.labels, int(shots), seed)
-        chosen[name] = replace(task, train=task.train.take(rows), train_keys=task.train_keys[rows], notes=[])
+        chosen[name] = replace(
+            task, train=task.train.take(rows), train_keys=task.train_keys[rows], notes=[]
+        )
     return chosen
 
 
 def choose_rows(labels: NDArray[np.int64], shots: int, seed: int) -> NDArray[np.int64]:
-    """Return the indices of `shots` rows for each label, in their order; all rows of a label that has fewer.
+    """Return the indices of `shots` rows for each label, in their order; all rows of a label that
+    has fewer.
 
-    A label's rows depend on the seed and the rows alone, and fewer shots are some of the rows of more shots.
+    A label's rows depend on the seed and the rows alone, and fewer shots are some of the rows of
+    more shots.
     """
     chosen = [
-        np.random.default_rng([seed, 3, int(label)]).permutation(np.flatnonzero(labels == label))[:shots]
+        np.random.default_rng([seed, 3, int(label)]).permutation(np.flatnonzero(labels == label))[
+            :shots
+        ]
         for label in np.unique(labels[labels >= 0])
     ]
     return np.sort(np.concatenate(chosen))

@@ -21,18 +21,25 @@ class ShotsLine:
 
 
 def shots_chart(title: str, shots: Sequence[Shots], lines: Sequence[ShotsLine]) -> Html:
-    """Return a figure with a line for each method, means with ± sd; the shots stand at equal distances."""
+    """Return a figure with a line for each method, means with ± sd; the shots stand at equal
+    distances."""
     spreads = [spread for line in lines for spread in line.points.values()]
-    ticks = nice_ticks(min(s.mean - (s.sd or 0) for s in spreads), max(s.mean + (s.sd or 0) for s in spreads))
+    ticks = nice_ticks(
+        min(s.mean - (s.sd or 0) for s in spreads), max(s.mean + (s.sd or 0) for s in spreads)
+    )
     step = (WIDTH - LEFT - RIGHT) / len(shots)
 
     def x_at(number: Shots, line: int = 0) -> float:
         return LEFT + step * (shots.index(number) + 0.5) + _ASIDE * (line - (len(lines) - 1) / 2)
 
     def y_at(value: float) -> float:
-        return HEIGHT - BOTTOM - (value - ticks[0]) / (ticks[-1] - ticks[0]) * (HEIGHT - TOP - BOTTOM)
+        return (
+            HEIGHT - BOTTOM - (value - ticks[0]) / (ticks[-1] - ticks[0]) * (HEIGHT - TOP - BOTTOM)
+        )
 
-    middle = LEFT + step / 2 - x_at(shots[0], 0)  # labels stand below the middle of the methods' points
+    middle = (
+        LEFT + step / 2 - x_at(shots[0], 0)
+    )  # labels stand below the middle of the methods' points
     drawn = [
         [
             element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y_at(tick), y2=y_at(tick), class_="grid"),
@@ -41,11 +48,28 @@ def shots_chart(title: str, shots: Sequence[Shots], lines: Sequence[ShotsLine]) 
         for tick in ticks
     ]
     drawn += [
-        [element("text", str(number), x=x_at(number) + middle, y=HEIGHT - BOTTOM + 18, text_anchor="middle")]
+        [
+            element(
+                "text",
+                str(number),
+                x=x_at(number) + middle,
+                y=HEIGHT - BOTTOM + 18,
+                text_anchor="middle",
+            )
+        ]
         for number in shots
     ]
-    axis = element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM, class_="axis")
-    name = element("text", "rows for each label", x=WIDTH - RIGHT, y=HEIGHT - 6, text_anchor="end", class_="title")
+    axis = element(
+        "line", x1=LEFT, x2=WIDTH - RIGHT, y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM, class_="axis"
+    )
+    name = element(
+        "text",
+        "rows for each label",
+        x=WIDTH - RIGHT,
+        y=HEIGHT - 6,
+        text_anchor="end",
+        class_="title",
+    )
     drawn.append([axis, name])
     for place, line in enumerate(lines):
         points = [(number, x_at(number, place), spread) for number, spread in line.points.items()]
@@ -54,9 +78,21 @@ def shots_chart(title: str, shots: Sequence[Shots], lines: Sequence[ShotsLine]) 
         for number, x, spread in points:
             if spread.sd:
                 low, high = y_at(spread.mean - spread.sd), y_at(spread.mean + spread.sd)
-                drawn.append([element("line", x1=x, x2=x, y1=low, y2=high, class_=f"stroke {line.css}")])
+                drawn.append(
+                    [element("line", x1=x, x2=x, y1=low, y2=high, class_=f"stroke {line.css}")]
+                )
             tip = element("title", f"{line.name}, {number}: {spread.mean:.4f}")
-            drawn.append([element("circle", tip, cx=x, cy=y_at(spread.mean), r=3.0, class_=f"dot {line.css}")])
+            drawn.append(
+                [
+                    element(
+                        "circle", tip, cx=x, cy=y_at(spread.mean), r=3.0, class_=f"dot {line.css}"
+                    )
+                ]
+            )
     svg = element("svg", drawn, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=title)
-    legend = [element("li", element("span", class_=f"swatch {line.css}"), line.name) for line in lines]
-    return element("figure", element("h3", title), svg, element("ul", legend, class_="legend"), class_="chart")
+    legend = [
+        element("li", element("span", class_=f"swatch {line.css}"), line.name) for line in lines
+    ]
+    return element(
+        "figure", element("h3", title), svg, element("ul", legend, class_="legend"), class_="chart"
+    )

@@ -14,7 +14,8 @@ _CHUNK = 100  # resamples at a time: a count for each row and resample is kept
 
 @dataclass(frozen=True)
 class Spread:
-    """One figure over several seeds; `sd` is that of a sample (divided by n - 1), None for one seed."""
+    """One figure over several seeds; `sd` is that of a sample (divided by n - 1), None for one
+    seed."""
 
     values: tuple[float, ...]
 
@@ -31,7 +32,12 @@ class Spread:
         return float(np.std(self.values, ddof=1)) if len(self.values) > 1 else None
 
     def to_json(self) -> dict[str, Any]:
-        return {"mean": self.mean, "sd": self.sd, "median": self.median, "values": list(self.values)}
+        return {
+            "mean": self.mean,
+            "sd": self.sd,
+            "median": self.median,
+            "values": list(self.values),
+        }
 
 
 @dataclass(frozen=True)
@@ -58,11 +64,12 @@ def paired_difference(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Difference:
-    """Return how much higher the mean macro-F1 over tasks and seeds is for `other` than for `first`.
+    """Return how much higher the mean macro-F1 over tasks and seeds is for `other` than for
+    `first`.
 
-    The interval is the percentile bootstrap over dev rows, paired: each resample draws rows of each task once, for
-    both sides and all seeds (Efron & Tibshirani 1993). It says how the choice of dev rows matters; how the seeds differ
-    is the `Spread`.
+    The interval is the percentile bootstrap over dev rows, paired: each resample draws rows of each
+    task once, for both sides and all seeds (Efron & Tibshirani 1993). It says how the choice of dev
+    rows matters; how the seeds differ is the `Spread`.
 
     Args:
         gold: label numbers [N] by task.
@@ -78,14 +85,19 @@ def paired_difference(
         observed += float((_macro_f1(one, labels, sides[0]) - _macro_f1(one, labels, sides[1]))[0])
         for start in range(0, resamples, _CHUNK):
             size = min(_CHUNK, resamples - start)
-            counts = generator.multinomial(len(labels), np.full(len(labels), 1 / len(labels)), size).astype(np.float32)
-            draws[start : start + size] += _macro_f1(counts, labels, sides[0]) - _macro_f1(counts, labels, sides[1])
+            counts = generator.multinomial(
+                len(labels), np.full(len(labels), 1 / len(labels)), size
+            ).astype(np.float32)
+            draws[start : start + size] += _macro_f1(counts, labels, sides[0]) - _macro_f1(
+                counts, labels, sides[1]
+            )
     low, high = np.quantile(draws / len(gold), [0.025, 0.975])
     return Difference(observed / len(gold), float(low), float(high))
 
 
 def _macro_f1(counts: NDArray[np.float32], gold: Labels, predicted: Labels) -> NDArray[np.float64]:
-    """Return the macro-F1 [R], mean over seeds, where row `n` counts `counts[r, n]` times; `predicted` is [S, N]."""
+    """Return the macro-F1 [R], mean over seeds, where row `n` counts `counts[r, n]` times;
+    `predicted` is [S, N]."""
     every = np.arange(1 + max(int(gold.max()), int(predicted.max())))
     is_gold = gold[:, None] == every  # [N, K]
     in_gold = counts @ is_gold.astype(np.float32)

@@ -11,12 +11,13 @@ from pet_mtl.comparison.cell import CellResult
 from pet_mtl.comparison.plan import Cell
 from pet_mtl.comparison.shots import ALL, Shots
 from pet_mtl.comparison.statistics import Difference, Labels, Spread, paired_difference
-from pet_mtl.spec.suite import Suite
+from pet_mtl.suite.suite import Suite
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One method at one number of shots, over its seeds; costs are medians, None where they could not be measured.
+    """One method at one number of shots, over its seeds; costs are medians, None where they could
+    not be measured.
 
     Attributes:
         mean: mean macro-F1 over the tasks.
@@ -76,7 +77,8 @@ class Joining:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that tables and page show; `dev_rows` counts by task, `failed` says why cells are missing."""
+    """All that tables and page show; `dev_rows` counts by task, `failed` says why cells are
+    missing."""
 
     suite: str
     model: str
@@ -129,7 +131,9 @@ def summarize(
                 continue
             difference = None
             if first is not None and method != methods[0]:
-                difference = paired_difference(gold, _predictions(first, gold), _predictions(joint, gold))
+                difference = paired_difference(
+                    gold, _predictions(first, gold), _predictions(joint, gold)
+                )
             entries.append(_entry(method, number, joint, difference))
             joining += [
                 _joining(method, number, task, joint, alone, gold)
@@ -149,23 +153,34 @@ def summarize(
     )
 
 
-def _predictions(results: Sequence[CellResult], tasks: Mapping[str, Labels]) -> dict[str, list[Labels]]:
-    return {task: [np.asarray(result.predicted[task], np.int64) for result in results] for task in tasks}
+def _predictions(
+    results: Sequence[CellResult], tasks: Mapping[str, Labels]
+) -> dict[str, list[Labels]]:
+    return {
+        task: [np.asarray(result.predicted[task], np.int64) for result in results] for task in tasks
+    }
 
 
-def _entry(method: str, shots: Shots, results: Sequence[CellResult], difference: Difference | None) -> Entry:
+def _entry(
+    method: str, shots: Shots, results: Sequence[CellResult], difference: Difference | None
+) -> Entry:
     first = results[0]
     return Entry(
         method=method,
         shots=shots,
         mean=Spread(tuple(float(np.mean(list(result.macro_f1.values()))) for result in results)),
-        tasks={task: Spread(tuple(result.macro_f1[task] for result in results)) for task in first.macro_f1},
+        tasks={
+            task: Spread(tuple(result.macro_f1[task] for result in results))
+            for task in first.macro_f1
+        },
         difference=difference,
         parameters=first.parameters,
         rows=first.rows,
         steps=first.steps,
         seconds=_median([result.seconds for result in results]),
-        samples_per_second=round(float(np.median([result.samples_per_second for result in results])), 1),
+        samples_per_second=round(
+            float(np.median([result.samples_per_second for result in results])), 1
+        ),
         peak_memory_gb=_median([result.peak_memory_gb for result in results]),
     )
 

@@ -32,7 +32,8 @@ def sheets(comparison: Comparison) -> list[Sheet]:
 
 
 def scores_sheet(comparison: Comparison) -> Sheet:
-    """Return scores, a row for each number of shots and method; a dash where a method scores nothing untrained."""
+    """Return scores, a row for each number of shots and method; a dash where a method scores
+    nothing untrained."""
     tasks, first = list(comparison.dev_rows), comparison.methods[0]
     rows = []
     for shots in comparison.shots:
@@ -43,14 +44,22 @@ def scores_sheet(comparison: Comparison) -> Sheet:
                 rows.append([*cells, *[DASH] * (len(tasks) + 3)])
                 continue
             against = _difference(entry.difference) if entry.difference else DASH
-            of_tasks = [_spread(entry.tasks[task]) if task in entry.tasks else DASH for task in tasks]
-            rows.append([*cells, _spread(entry.mean), f"{entry.mean.median:.4f}", against, *of_tasks])
+            of_tasks = [
+                _spread(entry.tasks[task]) if task in entry.tasks else DASH for task in tasks
+            ]
+            rows.append(
+                [*cells, _spread(entry.mean), f"{entry.mean.median:.4f}", against, *of_tasks]
+            )
     seeds = f"{len(comparison.seeds)} seeds" if len(comparison.seeds) > 1 else "1 seed"
     note = (
-        f"dev macro-F1, mean ± sd over {seeds}; difference of the mean to {first} with its 95 % interval "
+        f"dev macro-F1, mean ± sd over {seeds}; difference of the mean to {first} with "
+        "its 95 % "
+        "interval "
         "(paired bootstrap over dev rows, seeds averaged), * where 0 is outside"
     )
-    return Sheet("Scores", note, ["shots", "method", "mean of tasks", "median", f"to {first}", *tasks], rows)
+    return Sheet(
+        "Scores", note, ["shots", "method", "mean of tasks", "median", f"to {first}", *tasks], rows
+    )
 
 
 def costs_sheet(comparison: Comparison) -> Sheet:
@@ -69,7 +78,17 @@ def costs_sheet(comparison: Comparison) -> Sheet:
         ]
         for entry in comparison.entries
     ]
-    header = ["shots", "method", "parameters", "of one task only", "rows", "steps", "seconds", "rows/s", "GB"]
+    header = [
+        "shots",
+        "method",
+        "parameters",
+        "of one task only",
+        "rows",
+        "steps",
+        "seconds",
+        "rows/s",
+        "GB",
+    ]
     note = "one run on all tasks: medians over the seeds; seconds from start to end, GB at the most"
     return Sheet("Costs", note, header, rows)
 
@@ -77,11 +96,28 @@ def costs_sheet(comparison: Comparison) -> Sheet:
 def joining_sheet(comparison: Comparison) -> Sheet:
     """Return each task trained with the others against alone."""
     rows = [
-        [str(one.shots), one.method, one.task, _spread(one.joint), _spread(one.alone), _difference(one.gain)]
+        [
+            str(one.shots),
+            one.method,
+            one.task,
+            _spread(one.joint),
+            _spread(one.alone),
+            _difference(one.gain),
+        ]
         for one in comparison.joining
     ]
-    note = "dev macro-F1 of one model for all tasks, and of a model for the task alone that saw as many of its rows"
-    return Sheet("Does joining help?", note, ["shots", "method", "task", "joint", "alone", "joint - alone"], rows, 3)
+    note = (
+        "dev macro-F1 of one model for all tasks, and of a model for the task alone that "
+        "saw "
+        "as many of its rows"
+    )
+    return Sheet(
+        "Does joining help?",
+        note,
+        ["shots", "method", "task", "joint", "alone", "joint - alone"],
+        rows,
+        3,
+    )
 
 
 def rich_table(sheet: Sheet) -> "Table":
@@ -90,10 +126,14 @@ def rich_table(sheet: Sheet) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(sheet.title), title_justify="left", box=box.SIMPLE_HEAD, caption=Text(sheet.note))
+    table = Table(
+        title=Text(sheet.title), title_justify="left", box=box.SIMPLE_HEAD, caption=Text(sheet.note)
+    )
     table.caption_justify = "left"
     for number, name in enumerate(sheet.header):
-        table.add_column(Text(name), justify="left" if number < sheet.names else "right", overflow="fold")
+        table.add_column(
+            Text(name), justify="left" if number < sheet.names else "right", overflow="fold"
+        )
     for row in sheet.rows:
         table.add_row(*map(Text, row))
     return table
@@ -113,12 +153,21 @@ def _markdown_row(cells: Sequence[str]) -> str:
 def html_table(sheet: Sheet) -> Html:
     """Return a table as HTML, with title and note; a line stands above each new number of shots."""
     kinds = ["name" if number < sheet.names else None for number in range(len(sheet.header))]
-    head = element("tr", [element("th", name, class_=kind) for name, kind in zip(sheet.header, kinds, strict=True)])
+    head = element(
+        "tr",
+        [element("th", name, class_=kind) for name, kind in zip(sheet.header, kinds, strict=True)],
+    )
     body = []
     for number, row in enumerate(sheet.rows):
         same = number > 0 and sheet.rows[number - 1][0] == row[0]
-        cells = [element("td", cell, class_=kind) for cell, kind in zip(row[1:], kinds[1:], strict=True)]
-        body.append(element("tr", element("th", row[0], scope="row"), cells, class_="again" if same else "new"))
+        cells = [
+            element("td", cell, class_=kind) for cell, kind in zip(row[1:], kinds[1:], strict=True)
+        ]
+        body.append(
+            element(
+                "tr", element("th", row[0], scope="row"), cells, class_="again" if same else "new"
+            )
+        )
     table = element("table", element("thead", head), element("tbody", body))
     heading = [element("h2", sheet.title), element("p", sheet.note, class_="note")]
     return element("section", heading, element("div", table, class_="wide"), class_="card")

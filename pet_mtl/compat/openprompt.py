@@ -1,8 +1,8 @@
 """A task as a live `PromptForClassification` of OpenPrompt, and rows scored by it.
 
-OpenPrompt reads all pieces of a label word at one mask; where every word has one piece, and a label's words are
-averaged, its scores are ours. Templates are read by our parser and texts by our tokenizer, so nothing in them is run
-and no special token is read out of a row.
+OpenPrompt reads all pieces of a label word at one mask; where every word has one piece, and a
+label's words are averaged, its scores are ours. Templates are read by our parser and texts by our
+tokenizer, so nothing in them is run and no special token is read out of a row.
 """
 
 import time
@@ -25,14 +25,15 @@ from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.task_model import ParameterCounts
 from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel, require_task
 from pet_mtl.scoring.scorer import FloatArray
-from pet_mtl.spec.openprompt_template import PLACEHOLDERS, parse_template, template_from_pattern
-from pet_mtl.spec.task import TaskSpec
+from pet_mtl.suite.openprompt_template import PLACEHOLDERS, parse_template, template_from_pattern
+from pet_mtl.suite.task import TaskSpec
 
 BATCH_ROWS = 16  # OpenPrompt computes the logits of all tokens over the whole vocabulary
 
 
 class PromptTokenizer:
-    """A tokenizer as OpenPrompt calls it, over ours; transformers 5 has no `build_inputs_with_special_tokens`."""
+    """A tokenizer as OpenPrompt calls it, over ours; transformers 5 has no
+    `build_inputs_with_special_tokens`."""
 
     def __init__(self, pieces: PieceTokenizer) -> None:
         self.pieces = pieces
@@ -65,7 +66,8 @@ class _Mask(str):
 
 @cache
 def _classes() -> tuple[Any, Any]:
-    """Return OpenPrompt's template and tokenizer wrapper with the parts of ours that make them safe and equal."""
+    """Return OpenPrompt's template and tokenizer wrapper with the parts of ours that make them safe
+    and equal."""
     import_openprompt()
     from openprompt.plms.mlm import MLMTokenizerWrapper
     from openprompt.prompts import ManualTemplate
@@ -78,22 +80,33 @@ def _classes() -> tuple[Any, Any]:
             return parse_template(text)
 
         def safe_on_text_set(self) -> None:
-            """Parse a new text; OpenPrompt's own would take the next text unparsed once one was refused."""
+            """Parse a new text; OpenPrompt's own would take the next text unparsed once one was
+            refused."""
             self._text: Any = self.parse_text(self._text)
 
     class Wrapper(MLMTokenizerWrapper):  # type: ignore[misc]
         special_tokens_maps: Mapping[str, str] = {}  # `<mask>` as a row's text is text
 
-        def tokenize_one_example(self, wrapped_example: Any, teacher_forcing: bool) -> dict[str, list[int]]:
+        def tokenize_one_example(
+            self, wrapped_example: Any, teacher_forcing: bool
+        ) -> dict[str, list[int]]:
             for part in wrapped_example[0]:
                 if part["loss_ids"]:
                     part["text"] = self.tokenizer.mask_token
-            done: dict[str, list[int]] = super().tokenize_one_example(wrapped_example, teacher_forcing)
+            done: dict[str, list[int]] = super().tokenize_one_example(
+                wrapped_example, teacher_forcing
+            )
             return done
 
-        def truncate(self, encoder_inputs: dict[str, list[list[int]]]) -> dict[str, list[list[int]]]:
+        def truncate(
+            self, encoder_inputs: dict[str, list[list[int]]]
+        ) -> dict[str, list[list[int]]]:
             """Cut the longest field first, as `encode_suite` does."""
-            cut = [number for number, part in enumerate(encoder_inputs["shortenable_ids"]) if part and part[0]]
+            cut = [
+                number
+                for number, part in enumerate(encoder_inputs["shortenable_ids"])
+                if part and part[0]
+            ]
             lengths = {number: len(encoder_inputs["input_ids"][number]) for number in cut}
             total = sum(map(len, encoder_inputs["input_ids"])) + self.num_special_tokens_to_add
             room = self.max_seq_length - total + sum(lengths.values())
@@ -124,7 +137,8 @@ class LivePrompt:
     max_length: int
 
     def examples(self, rows: Rows) -> list[Any]:
-        """Return rows as `InputExample`s: `text_a`, `text_b`, the other fields in `meta`; label numbers where known."""
+        """Return rows as `InputExample`s: `text_a`, `text_b`, the other fields in `meta`; label
+        numbers where known."""
         from openprompt.data_utils import InputExample
 
         done = []
@@ -143,7 +157,11 @@ class LivePrompt:
         features = []
         for example in examples:
             wrapped = self.model.template.wrap_one_example(example)
-            features.append(InputFeatures(**wrapper.tokenize_one_example(wrapped, False), **wrapped[1]).to_tensor())
+            features.append(
+                InputFeatures(
+                    **wrapper.tokenize_one_example(wrapped, False), **wrapped[1]
+                ).to_tensor()
+            )
         return InputFeatures.collate_fct(features)
 
 
@@ -151,19 +169,28 @@ def live_prompt(loaded: LoadedModel, task: str, pattern: int = 0) -> LivePrompt:
     """Return one pattern of a task as a live `PromptForClassification` over the loaded model.
 
     Raises:
-        PetMtlError: OpenPrompt is not installed, no such task or pattern, or a method without label words.
+        PetMtlError: OpenPrompt is not installed, no such task or pattern, or a method without label
+            words.
     """
     spec = require_task(loaded.suite, task, "openprompt")
     if not 0 <= pattern < len(spec.patterns):
-        raise PetMtlError(f"task `{task}` has no pattern {pattern}", hint=f"0 to {len(spec.patterns) - 1}")
-    return _live_prompt(loaded, spec, compile_forms(spec, loaded.tokenizer, loaded.suite.train.max_length)[pattern])
+        raise PetMtlError(
+            f"task `{task}` has no pattern {pattern}", hint=f"0 to {len(spec.patterns) - 1}"
+        )
+    return _live_prompt(
+        loaded, spec, compile_forms(spec, loaded.tokenizer, loaded.suite.train.max_length)[pattern]
+    )
 
 
 def _live_prompt(loaded: LoadedModel, task: TaskSpec, form: Form) -> LivePrompt:
     if loaded.suite.method.name != "pet":
         raise PetMtlError(
             f"OpenPrompt cannot score a model of method `{loaded.suite.method.name}`",
-            hint="it knows only what the MLM head reads at the mask; give a checkpoint of method `pet`",
+            hint=(
+                "it knows only what the MLM head reads at the mask; give a checkpoint of "
+                "method "
+                "`pet`"
+            ),
         )
     openprompt = import_openprompt()
     template_class, wrapper_class = _classes()
@@ -181,7 +208,8 @@ def _live_prompt(loaded: LoadedModel, task: TaskSpec, form: Form) -> LivePrompt:
         ],
         prefix=space,
         multi_token_handler="mean",
-        post_log_softmax=False,  # a constant for each row, but for words below 1e-15, which it would make equal
+        # a constant for each row, but for words below 1e-15, which it would make equal
+        post_log_softmax=False,
     )
     model = openprompt.PromptForClassification(
         loaded.mlm, template_class(tokenizer=tokenizer, text=text), verbalizer, plm_eval_mode=False
@@ -196,11 +224,16 @@ def differences(task: TaskSpec, form: Form) -> list[str]:
     words = tuple(form.words.pieces)
     long = sum(len(word) > 1 for word in words)
     if long:
-        found.append(f"{long} of {len(words)} label words have several pieces, which it reads at one mask")
+        found.append(
+            f"{long} of {len(words)} label words have several pieces, which it reads at one mask"
+        )
     if task.learned_parts:
         found.append(f"it knows nothing of {', '.join(task.learned_parts)}")
     if task.aggregation != "mean" and len(words) > form.words.num_labels:
-        found.append(f"it averages the words of a label, where the task has `aggregation: {task.aggregation}`")
+        found.append(
+            "it averages the words of a label, where the task has `aggregation: "
+            f"{task.aggregation}`"
+        )
     return found
 
 
@@ -218,14 +251,21 @@ class _OpenPromptScores(LoadedModel):
         title: str = "calibrating",
         by_pattern: dict[str, FloatArray] | None = None,
     ) -> dict[str, FloatArray]:
-        """Return the label log-probabilities `[rows, K]` of each task's rows, in their order, without calibration."""
-        self.parameters = ParameterCounts(sum(parameter.numel() for parameter in self.mlm.parameters()), 0)
+        """Return the label log-probabilities `[rows, K]` of each task's rows, in their order,
+        without calibration."""
+        self.parameters = ParameterCounts(
+            sum(parameter.numel() for parameter in self.mlm.parameters()), 0
+        )
         out = {}
-        with bar(title, sum(len(rows[name]) * len(self.suite.tasks[name].patterns) for name in rows)) as shown:
+        with bar(
+            title, sum(len(rows[name]) * len(self.suite.tasks[name].patterns) for name in rows)
+        ) as shown:
             for name, of_task in rows.items():
                 task = self.suite.tasks[name]
                 forms = compile_forms(task, self.tokenizer, self.suite.train.max_length)
-                for difference in dict.fromkeys(found for form in forms for found in differences(task, form)):
+                for difference in dict.fromkeys(
+                    found for form in forms for found in differences(task, form)
+                ):
                     if name not in self._said:
                         say(f"warning: {name}: OpenPrompt's scores differ: {difference}")
                 self._said |= {name}

@@ -1,8 +1,10 @@
-"""Train the tasks of a suite with OpenPrompt, as a user of it would: what `pet-mtl compare --methods openprompt` runs.
+"""Train the tasks of a suite with OpenPrompt, as a user of it would: what `pet-mtl compare
+--methods openprompt` runs.
 
-One masked language model for all tasks, a `PromptForClassification` over it for each pattern, and batches of one task
-in turn, since OpenPrompt has no mixed ones. All else is what our own runs have: the rows of an epoch, the tokens of a
-step, AdamW, the learning rate, the evaluations, the calibration.
+One masked language model for all tasks, a `PromptForClassification` over it for each pattern, and
+batches of one task in turn, since OpenPrompt has no mixed ones. All else is what our own runs have:
+the rows of an epoch, the tokens of a step, AdamW, the learning rate, the evaluations, the
+calibration.
 """
 
 import time
@@ -27,7 +29,6 @@ from pet_mtl.objectives.logit_adjustment import adjustments
 from pet_mtl.scoring.loaded import encode_rows
 from pet_mtl.scoring.score import score_calibrated, score_rows
 from pet_mtl.scoring.scorer import FloatArray
-from pet_mtl.spec.suite import Suite
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.stepping.optim import build_optimizer, rate_factor
 from pet_mtl.stepping.optimizer_step import OptimizerStep, step_seed
@@ -35,13 +36,15 @@ from pet_mtl.stepping.steps import run_steps
 from pet_mtl.storage.outputs import RunFolder
 from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.storage.state import Progress
+from pet_mtl.suite.suite import Suite
 from pet_mtl.training.calibrate import calibrate
 from pet_mtl.training.loop import LOG_EVERY, SAVE_EVERY
 from pet_mtl.training.run import TrainResult
 
 
 class OneTaskSchedule(Schedule):
-    """The rows of our own epochs in steps of one pattern of one task each, as many tokens a step, in random order."""
+    """The rows of our own epochs in steps of one pattern of one task each, as many tokens a step,
+    in random order."""
 
     def epoch(self, number: int) -> list[BatchPlan]:
         prompts = self.prompts
@@ -68,7 +71,9 @@ class _Loop:
         self.live = [live_prompt(loaded, form.task, form.pattern) for form in prompts.forms]
         self.adjustments = adjustments(prompts, settings.logit_adjustment, loaded.machine.device)
         optimizer = build_optimizer(settings, loaded.mlm)
-        self._frame = OptimizerStep(loaded.mlm, optimizer, loaded.machine, clip_norm=settings.clip_norm)
+        self._frame = OptimizerStep(
+            loaded.mlm, optimizer, loaded.machine, clip_norm=settings.clip_norm
+        )
         schedule = OneTaskSchedule(
             prompts,
             temperature=loaded.suite.sampling.temperature,
@@ -84,7 +89,8 @@ class _Loop:
     def step(self) -> int:
         settings, progress = self.settings, self.progress
         self._frame.begin(
-            rate_factor(progress.step, self.total, settings.warmup), step_seed(settings.seed, progress.step)
+            rate_factor(progress.step, self.total, settings.warmup),
+            step_seed(settings.seed, progress.step),
         )
         self._epoch, plan = next(self._plans)
         form = self.prompts.form[plan.items[0]]
@@ -108,9 +114,16 @@ class _Loop:
         losses, self._losses = self._losses, {}
         numbers = [loss for of_task in losses.values() for loss in of_task]
         hint = "lower `train.learning_rate`"
-        self._frame.require_numbers(torch.tensor(numbers), step=self.progress.step, whole=whole, hint=hint)
+        self._frame.require_numbers(
+            torch.tensor(numbers), step=self.progress.step, whole=whole, hint=hint
+        )
         mean = {task: round(float(np.mean(of_task)), 5) for task, of_task in losses.items()}
-        return {"step": self.progress.step, "epoch": self._epoch, "loss": mean, "rows": self.progress.rows}
+        return {
+            "step": self.progress.step,
+            "epoch": self._epoch,
+            "loss": mean,
+            "rows": self.progress.rows,
+        }
 
     def note(self, record: dict[str, Any]) -> str:
         return f"{self.throughput.to_json()['samples_per_second']:.0f} rows/s"
@@ -138,22 +151,30 @@ class _Best:
         loaded, progress = self.loop.loaded, self.loop.progress
         log_probs = loaded.raw_log_probs(self.dev_rows, title="scoring")
         scores = score_rows(loaded.suite, self.dev_rows, log_probs)
-        mean = float(np.mean([getattr(one, loaded.suite.tasks[name].metric) for name, one in scores.items()]))
-        summary = {name: {"macro_f1": one.macro_f1, "accuracy": one.accuracy} for name, one in scores.items()}
+        mean = float(
+            np.mean([getattr(one, loaded.suite.tasks[name].metric) for name, one in scores.items()])
+        )
+        summary = {
+            name: {"macro_f1": one.macro_f1, "accuracy": one.accuracy}
+            for name, one in scores.items()
+        }
         self.run.log({"step": progress.step, "dev": summary})
         better = progress.best_score is None or mean > progress.best_score
         say(f"step {progress.step}: dev mean {mean:.4f}{'  (best so far)' if better else ''}")
         progress.stale = 0 if better else progress.stale + 1
         if better:
             progress.best_score, progress.best_step, self.log_probs = mean, progress.step, log_probs
-            self.weights = {name: weight.clone() for name, weight in loaded.mlm.state_dict().items()}
+            self.weights = {
+                name: weight.clone() for name, weight in loaded.mlm.state_dict().items()
+            }
         return progress.stale >= (loaded.suite.train.early_stop or float("inf"))
 
 
 def train_with_openprompt(
     suite: Suite, out: Path, *, resume: bool = False, data: Mapping[str, TaskData]
 ) -> TrainResult:
-    """Train a suite whose tasks have dev rows; a run that is stopped starts anew, and no weights are written.
+    """Train a suite whose tasks have dev rows; a run that is stopped starts anew, and no weights
+    are written.
 
     Raises:
         Interrupted: Ctrl-C or SIGTERM came.
@@ -164,7 +185,9 @@ def train_with_openprompt(
     try:
         loaded = OpenPromptModel(suite_model(suite), suite, suite.train.dropout)
         rows = {name: task.train for name, task in data.items()}
-        dev_rows = {name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)}
+        dev_rows = {
+            name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)
+        }
         loop = _Loop(loaded, rows, encode_rows(suite, rows, loaded.tokenizer))
         best, progress = _Best(loop, dev_rows, run), loop.progress
         say(f"training with OpenPrompt: {loop.total} steps, {loaded.machine}")
@@ -178,7 +201,9 @@ def train_with_openprompt(
                 save_every=SAVE_EVERY,
             )
         except Interrupted:
-            raise Interrupted(f"stopped after step {progress.step} of {loop.total}; the cell starts anew") from None
+            raise Interrupted(
+                f"stopped after step {progress.step} of {loop.total}; the cell starts anew"
+            ) from None
         loaded.mlm.load_state_dict(best.weights)
         calibration = calibrate(suite, data, loaded.raw_log_probs, dev_rows, best.log_probs)
         scores, calibrated = score_calibrated(suite, dev_rows, best.log_probs, calibration)

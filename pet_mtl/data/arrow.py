@@ -16,8 +16,8 @@ class _Hidden:
 def use_arrow() -> None:
     """Keep pyarrow from loading pandas, and let it share the C allocator's memory with torch.
 
-    Its first conversion imports pandas (40 MB, a third of a second) only to ask whether a value is one of pandas' own.
-    `to_pandas` and the like import it later all the same.
+    Its first conversion imports pandas (40 MB, a third of a second) only to ask whether a value is
+    one of pandas' own. `to_pandas` and the like import it later all the same.
     """
     pa.set_memory_pool(pa.system_memory_pool())
     if "pandas" in sys.modules:

@@ -22,7 +22,8 @@ _WORDS = re.compile(r"[A-Za-z]+|[^\W\dA-Za-z_]+")
 def is_usual_name(cell: str) -> bool:
     """Say whether a cell names a column, as `text`, `Text_A`, `comment_text` or `评论内容` do.
 
-    >>> [is_usual_name(cell) for cell in ("Text", "comment_text", "sentence 1", "评论内容", "这个东西很不错", "")]
+    >>> [is_usual_name(cell) for cell in ("Text", "comment_text", "sentence 1", "评论内容",
+    ...     "这个东西很不错", "")]
     [True, True, True, True, False, False]
     """
     known = TEXT_NAMES | LABEL_NAMES | ID_NAMES
@@ -31,7 +32,9 @@ def is_usual_name(cell: str) -> bool:
         return True
     words = _WORDS.findall(name)
     halves = (
-        [words[0][:2], words[0][2:]] if len(words) == 1 and len(words[0]) == 4 and not words[0].isascii() else words
+        [words[0][:2], words[0][2:]]
+        if len(words) == 1 and len(words[0]) == 4 and not words[0].isascii()
+        else words
     )
     return (
         bool(halves)
@@ -49,9 +52,17 @@ def looks_like_header(cells: Sequence[str], places: Mapping[str, int]) -> bool:
         places: of the wanted columns, by field.
     """
     texts = [
-        (name, cells[place]) for name, place in places.items() if name not in ("label", "id") and place < len(cells)
+        (name, cells[place])
+        for name, place in places.items()
+        if name not in ("label", "id") and place < len(cells)
     ]
-    label = cells[places["label"]].strip().lower() if places.get("label", len(cells)) < len(cells) else ""
+    label = (
+        cells[places["label"]].strip().lower()
+        if places.get("label", len(cells)) < len(cells)
+        else ""
+    )
     if label in _PLAIN_LABEL_NAMES:
         return True
-    return bool(texts) and all(is_usual_name(cell) or cell.strip().lower() == name for name, cell in texts)
+    return bool(texts) and all(
+        is_usual_name(cell) or cell.strip().lower() == name for name, cell in texts
+    )

@@ -10,7 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pet_mtl.data.column_names import looks_like_header
-from pet_mtl.data.files import BYTE_ORDER_MARK, LONGEST_LINE, first_line, lines_of, open_bytes, too_long_line
+from pet_mtl.data.files import (
+    BYTE_ORDER_MARK,
+    LONGEST_LINE,
+    first_line,
+    lines_of,
+    open_bytes,
+    too_long_line,
+)
 from pet_mtl.data.table import (
     CHUNK_BYTES,
     CHUNK_ROWS,
@@ -29,7 +36,8 @@ COMMA_HINT = 'a text that holds `,` or `"` stands in quotes, and each quote in i
 
 
 def read_delimited(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterator[Chunk]:
-    """Yield the good rows of a delimited file in chunks and note the bad ones; blank lines are no rows."""
+    """Yield the good rows of a delimited file in chunks and note the bad ones; blank lines are no
+    rows."""
     with_tabs = uses_tabs(path, suffix, request)
     with open_bytes(path) as stream:
         yield from (_read_tabs if with_tabs else _read_commas)(stream, request, bad)
@@ -38,10 +46,12 @@ def read_delimited(path: Path, suffix: str, request: Request, bad: BadRows) -> I
 def uses_tabs(path: Path, suffix: str, request: Request) -> bool:
     """Say whether tabs separate the columns, not commas.
 
-    They do if the first line holds one or the file is `.tsv`. Without a header, only `.csv` files are split at commas:
-    Tianchi's `.csv` files hold tabs, and their texts hold commas.
+    They do if the first line holds one or the file is `.tsv`. Without a header, only `.csv` files
+    are split at commas: Tianchi's `.csv` files hold tabs, and their texts hold commas.
     """
-    return b"\t" in first_line(path) or suffix == ".tsv" or (request.by_position and suffix != ".csv")
+    return (
+        b"\t" in first_line(path) or suffix == ".tsv" or (request.by_position and suffix != ".csv")
+    )
 
 
 def _blocks(stream: BinaryIO, path: str) -> Iterator[bytes]:
@@ -72,8 +82,8 @@ def _read_tabs(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[Chu
     places: dict[str, int] | None = None
     width = line = row = 0
     for block in _blocks(stream, bad.path):
-        # Arrow's own CSV reader takes a lone carriage return for a line end and stops at stray bytes without saying
-        # on which line; splitting whole blocks is as fast, and exact.
+        # Arrow's own CSV reader takes a lone carriage return for a line end and stops at stray
+        # bytes without saying on which line; splitting whole blocks is as fast, and exact.
         lines = pc.split_pattern(pa.array([block], pa.binary()), pattern="\n").flatten()
         lines = pc.if_else(pc.ends_with(lines, "\r"), pc.binary_slice(lines, 0, -1), lines)
         numbers = line + 1 + np.arange(len(lines), dtype=np.int64)
@@ -84,7 +94,9 @@ def _read_tabs(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[Chu
         if places is None and len(lines) and not request.by_position:
             header = _header(lines[0].as_py(), bad.path, int(numbers[0])).split("\t")
             width = len(header)
-            places = locate(request, bad.path, header=[name.strip() for name in header], width=width)
+            places = locate(
+                request, bad.path, header=[name.strip() for name in header], width=width
+            )
             lines, numbers = lines[1:], numbers[1:]
         if not len(lines):
             continue
@@ -93,7 +105,9 @@ def _read_tabs(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[Chu
         if places is None:
             width = usual_width(widths, request)
             places = locate(request, bad.path, header=None, width=width)
-            _refuse_header(lines[0].as_py().decode("utf-8", "replace").split("\t"), places, request, bad.path)
+            _refuse_header(
+                lines[0].as_py().decode("utf-8", "replace").split("\t"), places, request, bad.path
+            )
         good = widths == width
         rows = row + np.arange(len(lines), dtype=np.int64)
         row += len(lines)
@@ -101,24 +115,34 @@ def _read_tabs(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[Chu
             for index in np.flatnonzero(~good):
                 bad.add(int(numbers[index]), width_message(int(widths[index]), width))
             kept = pa.array(good)
-            lines, cells, numbers, rows = lines.filter(kept), cells.filter(kept), numbers[good], rows[good]
+            lines, cells, numbers, rows = (
+                lines.filter(kept),
+                cells.filter(kept),
+                numbers[good],
+                rows[good],
+            )
         flat = cells.flatten()
-        binary = {name: flat.take(pa.array(np.arange(place, len(flat), width))) for name, place in places.items()}
+        binary = {
+            name: flat.take(pa.array(np.arange(place, len(flat), width)))
+            for name, place in places.items()
+        }
         yield _decoded(binary, lines, Chunk({}, numbers, rows), bad)
 
 
 def _refuse_header(cells: list[str], places: dict[str, int], request: Request, path: str) -> None:
-    """Refuse a header where columns are positions: it would be predicted as a row. With labels, its label is unknown.
+    """Refuse a header where columns are positions: it would be predicted as a row. With labels, its
+    label is unknown.
 
     Raises:
         PetMtlError: the first line names the columns.
     """
     if not request.labelled and looks_like_header(cells, places):
         raise PetMtlError(
-            f"the first line looks like a header ({', '.join(f'`{cell[:40]}`' for cell in cells[:5])}), "
+            "the first line looks like a header "
+            f"({', '.join(f'`{cell[:40]}`' for cell in cells[:5])}), "
             "but `columns` holds positions, for files without one",
             where=f"{path}:1",
-            hint="delete the first line, or train with names instead of positions in `columns`",
+            hint=("delete the first line, or train with names instead of positions in `columns`"),
         )
 
 
@@ -145,7 +169,11 @@ def _decoded(binary: dict[str, pa.Array], lines: pa.Array, chunk: Chunk, bad: Ba
     good = np.ones(len(lines), bool)
     good[list(damaged)] = False
     kept = pa.array(good)
-    return Chunk({name: c.filter(kept) for name, c in columns.items()}, chunk.lines[good], chunk.numbers[good])
+    return Chunk(
+        {name: c.filter(kept) for name, c in columns.items()},
+        chunk.lines[good],
+        chunk.numbers[good],
+    )
 
 
 def _read_commas(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[Chunk]:
@@ -158,7 +186,9 @@ def _read_commas(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[C
                 raise PetMtlError(failures[0], where=f"{bad.path}:{lines[0]}", hint=COMMA_HINT)
             _header(",".join(rows[0]).encode("utf-8", "surrogateescape"), bad.path, lines[0])
             width = len(rows[0])
-            places = locate(request, bad.path, header=[name.strip() for name in rows[0]], width=width)
+            places = locate(
+                request, bad.path, header=[name.strip() for name in rows[0]], width=width
+            )
             first = 1
         if places is None:
             widths = [len(cells) for index, cells in enumerate(rows) if index not in failures]
@@ -176,7 +206,9 @@ def _read_commas(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[C
         try:
             columns = _strings([rows[index] for index in good], places)
         except UnicodeEncodeError:
-            good = [index for index in good if not _note_damaged(rows[index], places, lines[index], bad)]
+            good = [
+                index for index in good if not _note_damaged(rows[index], places, lines[index], bad)
+            ]
             columns = _strings([rows[index] for index in good], places)
         chosen = np.array(good, np.int64)
         yield Chunk(columns, np.array(lines, np.int64)[chosen], row - first + chosen)
@@ -184,22 +216,31 @@ def _read_commas(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[C
 
 
 def _strings(rows: list[list[str]], places: dict[str, int]) -> dict[str, pa.Array]:
-    return {name: pa.array([cells[place] for cells in rows], pa.string()) for name, place in places.items()}
+    return {
+        name: pa.array([cells[place] for cells in rows], pa.string())
+        for name, place in places.items()
+    }
 
 
 def _note_damaged(cells: list[str], places: dict[str, int], line: int, bad: BadRows) -> bool:
-    """Say whether a wanted cell holds bytes that are not UTF-8 (lone surrogates by now), and note the row if so."""
+    """Say whether a wanted cell holds bytes that are not UTF-8 (lone surrogates by now), and note
+    the row if so."""
     try:
         "".join(cells[place] for place in places.values()).encode("utf-8")
     except UnicodeEncodeError:
-        message, hint = encoding_problem(",".join(cells).encode("utf-8", "surrogateescape"), bad.path)
+        message, hint = encoding_problem(
+            ",".join(cells).encode("utf-8", "surrogateescape"), bad.path
+        )
         bad.add(line, message, hint=hint)
         return True
     return False
 
 
-def _comma_rows(stream: BinaryIO, path: str) -> Iterator[tuple[list[list[str]], list[int], dict[int, str]]]:
-    """Yield rows, the physical lines they start on, and what is wrong with the rows (by index) that cannot be parsed.
+def _comma_rows(
+    stream: BinaryIO, path: str
+) -> Iterator[tuple[list[list[str]], list[int], dict[int, str]]]:
+    """Yield rows, the physical lines they start on, and what is wrong with the rows (by index) that
+    cannot be parsed.
 
     Bytes that are not UTF-8 become lone surrogates.
 
@@ -215,7 +256,9 @@ def _comma_rows(stream: BinaryIO, path: str) -> Iterator[tuple[list[list[str]], 
             line = raw if number else raw.removeprefix(BYTE_ORDER_MARK)
             yield line.decode("utf-8", "surrogateescape")
 
-    limit = csv.field_size_limit(LONGEST_LINE)  # process-wide, hence given back; the default refuses long texts
+    limit = csv.field_size_limit(
+        LONGEST_LINE
+    )  # process-wide, hence given back; the default refuses long texts
     try:
         reader = csv.reader(lines(), strict=True)
         rows: list[list[str]] = []
@@ -232,7 +275,9 @@ def _comma_rows(stream: BinaryIO, path: str) -> Iterator[tuple[list[list[str]], 
                     raise too_long_line(path, start) from error
                 if str(error) == "unexpected end of data":
                     # Not a bad row to skip: it swallowed all lines that follow.
-                    raise PetMtlError("a quote opens here and is never closed", where=f"{path}:{start}") from error
+                    raise PetMtlError(
+                        "a quote opens here and is never closed", where=f"{path}:{start}"
+                    ) from error
                 cells = ["?"]
                 failures[len(rows)] = f"not comma-separated values: {error}"
             if cells:

@@ -23,32 +23,41 @@ class Conflicts:
     rows: int
 
     def summary(self, rows: Rows, labels: tuple[str, ...]) -> str | None:
-        """Return a line with the number of conflicts and the first places, None where there are none."""
+        """Return a line with the number of conflicts and the first places, None where there are
+        none."""
         if not self.groups:
             return None
         places = []
         for group in self.groups[:SHOWN]:
             found = rows.labels[group]
-            other = int(np.flatnonzero(found != found[0])[0])  # the rows that contradict, not mere repetitions
+            other = int(
+                np.flatnonzero(found != found[0])[0]
+            )  # the rows that contradict, not mere repetitions
             pair = (int(group[0]), int(group[other]))
-            places.append(" and ".join(f'{rows.where(row)} "{labels[rows.labels[row]]}"' for row in pair))
+            places.append(
+                " and ".join((f'{rows.where(row)} "{labels[rows.labels[row]]}"') for row in pair)
+            )
         more = "; …" if len(self.groups) > SHOWN else ""
         count = len(self.groups)
         texts = "1 text has" if count == 1 else f"{count} texts have"
         return (
-            f"{self.duplicates} of {self.rows} rows repeat a text, {texts} different labels ({'; '.join(places)}{more})"
+            f"{self.duplicates} of {self.rows} rows repeat a text, {texts} different "
+            "labels "
+            f"({'; '.join(places)}{more})"
         )
 
 
 def find_conflicts(rows: Rows, *, keys: NDArray[np.uint64] | None = None) -> Conflicts:
-    """Find the groups of rows that have one text and several labels; rows without a label are left out.
+    """Find the groups of rows that have one text and several labels; rows without a label are left
+    out.
 
     Groups stand in the order of their first rows. `keys` are the `row_keys`, if known.
 
     >>> rows = Rows.of({"title": ["新车上市", "新车 上市", "利率上调"]}, labels=[0, 1, 1])
     >>> conflicts = find_conflicts(rows)
     >>> print(conflicts.summary(rows, ("汽车", "财经")))
-    1 of 3 rows repeat a text, 1 text has different labels (memory: row 1 "汽车" and memory: row 2 "财经")
+    1 of 3 rows repeat a text, 1 text has different labels (memory: row 1 "汽车" and memory: row 2
+    "财经")
     """
     labelled = np.flatnonzero(rows.labels >= 0)
     found = (row_keys(rows) if keys is None else keys)[labelled]
@@ -59,6 +68,8 @@ def find_conflicts(rows: Rows, *, keys: NDArray[np.uint64] | None = None) -> Con
     labels = rows.labels[labelled][order]
     mixed = np.minimum.reduceat(labels, starts) != np.maximum.reduceat(labels, starts)
     ends = np.append(starts[1:], len(order))
-    groups = [labelled[order[start:end]] for start, end in zip(starts[mixed], ends[mixed], strict=True)]
+    groups = [
+        labelled[order[start:end]] for start, end in zip(starts[mixed], ends[mixed], strict=True)
+    ]
     groups.sort(key=lambda group: int(group[0]))
     return Conflicts(tuple(groups), len(found) - len(starts), len(rows))

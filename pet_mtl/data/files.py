@@ -14,7 +14,9 @@ from pet_mtl.errors import PetMtlError
 
 FORMATS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet")
 COMPRESSIONS = (".gz", ".xz", ".bz2", ".zst")
-LONGEST_LINE = 16 << 20  # bytes; a file without line ends, or a bomb of a few compressed MB, must not fill the memory
+LONGEST_LINE = (
+    16 << 20
+)  # bytes; a file without line ends, or a bomb of a few compressed MB, must not fill the memory
 LARGEST_WHOLE = 2 << 30  # bytes; what is read whole, such as a JSON array
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -32,7 +34,9 @@ def data_format(path: Path) -> str:
     suffix = inner.suffix.lower()
     if suffix not in FORMATS:
         hint = f"known are {', '.join(FORMATS)}, each also with {', '.join(COMPRESSIONS)}"
-        raise PetMtlError(f"unknown data format `{suffix or path.name}`", where=str(path), hint=hint)
+        raise PetMtlError(
+            f"unknown data format `{suffix or path.name}`", where=str(path), hint=hint
+        )
     return suffix
 
 
@@ -41,7 +45,8 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
     """Open a data file for reading, decompressed by its suffix.
 
     Raises:
-        PetMtlError: the file cannot be read or is not what its suffix says (also while reading inside the context).
+        PetMtlError: the file cannot be read or is not what its suffix says (also while reading
+            inside the context).
     """
     try:
         with _open(path) as stream:
@@ -50,7 +55,9 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
         suffix = path.suffix.lower()
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         hint = f"is the `{suffix}` file complete?" if suffix in COMPRESSIONS else None
-        raise PetMtlError(f"cannot read the file: {reason}", where=str(path), hint=hint) from error
+        raise PetMtlError(
+            (f"cannot read the file: {reason}"), where=str(path), hint=hint
+        ) from error
 
 
 def _open(path: Path) -> BinaryIO:
@@ -70,7 +77,8 @@ def _open(path: Path) -> BinaryIO:
 
 
 def first_line(path: Path) -> bytes:
-    """Return the first line that is not empty, without byte order mark and line end (the first MiB of a longer one).
+    """Return the first line that is not empty, without byte order mark and line end (the first MiB
+    of a longer one).
 
     Raises:
         PetMtlError: the file cannot be read, or is UTF-16.
@@ -79,7 +87,9 @@ def first_line(path: Path) -> bytes:
         line = stream.readline(1 << 20)
         if line.startswith((b"\xff\xfe", b"\xfe\xff")):
             hint = f"convert it: `iconv -f utf-16 -t utf-8 {path} > {path.stem}.utf8{path.suffix}`"
-            raise PetMtlError("the file is UTF-16, data files must be UTF-8", where=str(path), hint=hint)
+            raise PetMtlError(
+                "the file is UTF-16, data files must be UTF-8", where=str(path), hint=hint
+            )
         line = line.removeprefix(BYTE_ORDER_MARK)
         while line and not line.strip(b"\r\n"):
             line = stream.readline(1 << 20)
@@ -111,14 +121,15 @@ def read_whole(stream: BinaryIO, path: Path | str) -> bytes:
     """Return all bytes of a file.
 
     Raises:
-        PetMtlError: there are more than can be held, as in a small compressed file of very many bytes.
+        PetMtlError: there are more than can be held, as in a small compressed file of very many
+            bytes.
     """
     parts, size = [], 0
     while part := stream.read(1 << 24):
         size += len(part)
         if size > LARGEST_WHOLE:
             raise PetMtlError(
-                f"the file holds more than {LARGEST_WHOLE >> 30} GiB, which must be read at once",
+                (f"the file holds more than {LARGEST_WHOLE >> 30} GiB, which must be read at once"),
                 where=str(path),
                 hint="write it as csv, tsv or JSON lines, or cut it into several files",
             )

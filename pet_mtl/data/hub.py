@@ -1,4 +1,5 @@
-"""Read data sets of the Hugging Face hub, or local folders that `datasets.load_dataset` understands."""
+"""Read data sets of the Hugging Face hub, or local folders that `datasets.load_dataset`
+understands."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,13 +36,17 @@ def parse_hub_name(source: str) -> HubName:
     repository, _, revision = repository.partition("@")
     config, _, split = rest.rpartition("/")
     if not repository or not split:
-        hint = "write `hub:REPOSITORY:CONFIG/SPLIT` or `hub:REPOSITORY:SPLIT`, for example `hub:clue/clue:tnews/train`"
+        hint = (
+            "write `hub:REPOSITORY:CONFIG/SPLIT` or `hub:REPOSITORY:SPLIT`, for example "
+            "`hub:clue/clue:tnews/train`"
+        )
         raise PetMtlError(f"`{source}` names no data set and split", hint=hint)
     return HubName(repository, config or None, split, revision or None)
 
 
 def read_hub(source: str, base: Path, request: Request, bad: BadRows) -> Iterator[Chunk]:
-    """Yield the rows of a hub data set in chunks; label numbers that the data set has names for become the names.
+    """Yield the rows of a hub data set in chunks; label numbers that the data set has names for
+    become the names.
 
     Raises:
         PetMtlError: the data set cannot be loaded, or lacks a wanted column.
@@ -51,7 +56,11 @@ def read_hub(source: str, base: Path, request: Request, bad: BadRows) -> Iterato
     dataset = _load(name, source, base)
     schema = dataset.features.arrow_schema
     places = table_columns(schema, request, source)
-    names = {column: list(feature.names) for column, feature in dataset.features.items() if hasattr(feature, "names")}
+    names = {
+        column: list(feature.names)
+        for column, feature in dataset.features.items()
+        if hasattr(feature, "names")
+    }
     chosen = dataset.select_columns(sorted(set(places.values()))).with_format("arrow")
     batches = (batch for table in chosen.iter(batch_size=10_000) for batch in table.to_batches())
     yield from table_chunks(batches, places, names, request, bad)
@@ -63,8 +72,14 @@ def _load(name: HubName, source: str, base: Path) -> Any:
     local = base / name.repository
     repository = str(local) if local.is_dir() else name.repository
     try:
-        return datasets.load_dataset(repository, name.config, split=name.split, revision=name.revision)
-    except Exception as error:  # the failures of the network, the cache and the builders have no common base
+        return datasets.load_dataset(
+            repository, name.config, split=name.split, revision=name.revision
+        )
+    except (
+        Exception
+    ) as error:  # the failures of the network, the cache and the builders have no common base
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         hint = "check the name, the configuration and the split, and that the hub can be reached"
-        raise PetMtlError(f"cannot load the data set: {reason}", where=source, hint=hint) from error
+        raise PetMtlError(
+            (f"cannot load the data set: {reason}"), where=source, hint=hint
+        ) from error

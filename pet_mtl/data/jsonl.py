@@ -18,8 +18,8 @@ KINDS = {type(None): "null", bool: "true or false", list: "a list", dict: "an ob
 def read_json(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterator[Chunk]:
     """Yield the good rows of a JSON file in chunks and note the bad ones.
 
-    Numbers become text as Python writes them (`103`, `0.5`), true and false `true` and `false`; a list of one value is
-    that value, and `data.text` is the key `text` of the object `data`.
+    Numbers become text as Python writes them (`103`, `0.5`), true and false `true` and `false`; a
+    list of one value is that value, and `data.text` is the key `text` of the object `data`.
 
     An array is read into memory whole, lines are not.
 
@@ -28,16 +28,21 @@ def read_json(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterat
     """
     if request.by_position:
         hint = "write `columns: {title: sentence, label: label_desc}`: each field and its JSON key"
-        raise PetMtlError("`columns` holds positions, but JSON values have names", where=str(path), hint=hint)
+        raise PetMtlError(
+            ("`columns` holds positions, but JSON values have names"), where=str(path), hint=hint
+        )
     is_array = first_line(path).lstrip().startswith(b"[")
     if is_array:
         bad.unit = "item"
     with open_bytes(path) as stream:
-        yield from _chunks(_array_items(stream, path) if is_array else _line_objects(stream, bad), request, bad)
+        yield from _chunks(
+            _array_items(stream, path) if is_array else _line_objects(stream, bad), request, bad
+        )
 
 
 def _line_objects(stream: BinaryIO, bad: BadRows) -> Iterator[tuple[int, Any, int]]:
-    """Yield line number, parsed value (an exception where it is none) and size of each line that is not blank."""
+    """Yield line number, parsed value (an exception where it is none) and size of each line that is
+    not blank."""
     for number, raw in enumerate(lines_of(stream, bad.path), start=1):
         line = raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw
         if not line.strip():
@@ -67,7 +72,9 @@ def _array_items(stream: BinaryIO, path: Path) -> Iterator[tuple[int, Any, int]]
     yield from ((number, item, 0) for number, item in enumerate(items, start=1))
 
 
-def _chunks(values: Iterable[tuple[int, Any, int]], request: Request, bad: BadRows) -> Iterator[Chunk]:
+def _chunks(
+    values: Iterable[tuple[int, Any, int]], request: Request, bad: BadRows
+) -> Iterator[Chunk]:
     optional = set() if request.labelled else {"label"}
     keys = [(name, str(column)) for name, column in request.columns.items()]
     cells: dict[str, list[str]] = {name: [] for name, _ in keys}
@@ -119,11 +126,16 @@ def _row_texts(value: Any, keys: list[tuple[str, str]], optional: set[str]) -> l
             elif not there:
                 near = ", ".join(f"`{other[:40]}`" for other in list(value)[:20])
                 near = near.encode("utf-8", "replace").decode("utf-8")
-                return f"no key `{key}` (wanted by `columns.{name}`), found {near or 'an empty object'}"
+                return (
+                    f"no key `{key}` (wanted by `columns.{name}`), found "
+                    f"{near or 'an empty object'}"
+                )
             elif name in optional and found is None:
                 found = ""
             elif isinstance(found, list) and found:
-                return f"the value of `{key}` is a list of {len(found)}: {_shown(found)}, expected one"
+                return (
+                    f"the value of `{key}` is a list of {len(found)}: {_shown(found)}, expected one"
+                )
             elif type(found) is str:
                 pass
             elif type(found) not in (int, float):
@@ -158,7 +170,9 @@ def plain_value(value: Any) -> Any:
 
 
 def _shown(values: list[Any]) -> str:
-    return ", ".join(f"`{str(value)[:20]}`" for value in values[:5]) + (", …" if len(values) > 5 else "")
+    return ", ".join(f"`{str(value)[:20]}`" for value in values[:5]) + (
+        ", …" if len(values) > 5 else ""
+    )
 
 
 def _encodable(text: str) -> bool:

@@ -12,7 +12,8 @@ CHUNK = 65_536
 
 
 def row_keys(rows: Rows) -> NDArray[np.uint64]:
-    """Return a key per row: a 64-bit hash of its normalised fields (among a million texts, two meet in 1 of 10⁷ runs).
+    """Return a key per row: a 64-bit hash of its normalised fields (among a million texts, two meet
+    in 1 of 10⁷ runs).
 
     >>> a, b, c = row_keys(Rows.of({"title": ["Ａ股 大涨", "a股大涨", "a股大跌"]}))
     >>> bool(a == b), bool(a == c)

@@ -15,7 +15,8 @@ from pet_mtl.errors import PetMtlError
 
 
 def read_parquet(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterator[Chunk]:
-    """Yield the good rows of a parquet file in chunks and note the bad ones; rows are counted from 1.
+    """Yield the good rows of a parquet file in chunks and note the bad ones; rows are counted from
+    1.
 
     Raises:
         PetMtlError: the file is damaged, or lacks a wanted column of text or numbers.
@@ -25,7 +26,9 @@ def read_parquet(path: Path, suffix: str, request: Request, bad: BadRows) -> Ite
     bad.unit = "row"
     # A compressed parquet file has to be unpacked first: its index stands at its end.
     with open_bytes(path) as stream:
-        source = path if path.suffix.lower() == suffix else pa.BufferReader(read_whole(stream, path))
+        source = (
+            path if path.suffix.lower() == suffix else pa.BufferReader(read_whole(stream, path))
+        )
     try:
         with pq.ParquetFile(source) as file:
             places = table_columns(file.schema_arrow, request, str(path))
@@ -33,18 +36,24 @@ def read_parquet(path: Path, suffix: str, request: Request, bad: BadRows) -> Ite
             names = class_names(file.schema_arrow.metadata)
             yield from table_chunks(batches, places, names, request, bad)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-        raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
+        raise PetMtlError((f"cannot read the parquet file: {error}"), where=str(path)) from error
 
 
 def table_columns(schema: pa.Schema, request: Request, path: str) -> dict[str, str]:
     """Return the table's column name of each wanted column.
 
     Raises:
-        PetMtlError: the columns are positions, a column is missing, or holds neither text nor numbers.
+        PetMtlError: the columns are positions, a column is missing, or holds neither text nor
+            numbers.
     """
     if request.by_position:
-        hint = f"write names in `columns`; the file has {', '.join(f'`{name}`' for name in schema.names)}"
-        raise PetMtlError("`columns` holds positions, but this data has named columns", where=path, hint=hint)
+        hint = (
+            "write names in `columns`; the file has "
+            f"{', '.join(f'`{name}`' for name in schema.names)}"
+        )
+        raise PetMtlError(
+            ("`columns` holds positions, but this data has named columns"), where=path, hint=hint
+        )
     places = locate(request, path, header=schema.names, width=len(schema.names))
     for name, place in places.items():
         kind = schema.field(place).type
@@ -55,10 +64,13 @@ def table_columns(schema: pa.Schema, request: Request, path: str) -> dict[str, s
 
 
 def class_names(metadata: Mapping[bytes, bytes] | None) -> dict[str, list[str]]:
-    """Return the label names that `datasets` notes in a parquet file for columns of label numbers."""
+    """Return the label names that `datasets` notes in a parquet file for columns of label
+    numbers."""
     try:
         features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
-        return {name: list(feature["names"]) for name, feature in features.items() if "names" in feature}
+        return {
+            name: list(feature["names"]) for name, feature in features.items() if "names" in feature
+        }
     except (KeyError, TypeError, ValueError):
         return {}
 
@@ -70,7 +82,8 @@ def table_chunks(
     request: Request,
     bad: BadRows,
 ) -> Iterator[Chunk]:
-    """Yield record batches as chunks of string columns; label numbers that have `names` become these."""
+    """Yield record batches as chunks of string columns; label numbers that have `names` become
+    these."""
     row = 0
     for batch in batches:
         good = np.ones(batch.num_rows, bool)
@@ -78,9 +91,14 @@ def table_chunks(
         for name, place in places.items():
             column = batch.column(place)
             # A null label outside training is "no label", as an empty text is.
-            empty = pc.is_null(column).to_numpy(zero_copy_only=False) & (name != "label" or request.labelled)
+            empty = pc.is_null(column).to_numpy(zero_copy_only=False) & (
+                name != "label" or request.labelled
+            )
             columns[name], damaged = checked_strings(_as_bytes(column, names.get(place)))
-            for wrong, message in ((np.flatnonzero(empty), "holds no value"), (damaged, "is not UTF-8")):
+            for wrong, message in (
+                (np.flatnonzero(empty), "holds no value"),
+                (damaged, "is not UTF-8"),
+            ):
                 for index in wrong[good[wrong]]:
                     bad.add(row + int(index) + 1, f"column `{place}` {message}")
                 good[wrong] = False
@@ -95,10 +113,15 @@ def _as_bytes(column: pa.Array, names: list[str] | None) -> pa.Array:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if names and pa.types.is_integer(column.type):
-        # -1 stands for "no label" in the hub's test splits; anything else out of range stays the number it is.
+        # -1 stands for "no label" in the hub's test splits; anything else out of range stays the
+        # number it is.
         known = pc.and_(pc.greater_equal(column, 0), pc.less(column, len(names)))
         position = pc.if_else(known, column, pa.scalar(0, column.type))
-        column = pc.if_else(known, pa.array(names, pa.string()).take(position), column.cast(pa.string()))
+        column = pc.if_else(
+            known, pa.array(names, pa.string()).take(position), column.cast(pa.string())
+        )
     is_text = pa.types.is_string(column.type) or pa.types.is_binary(column.type)
-    is_text = is_text or pa.types.is_large_string(column.type) or pa.types.is_large_binary(column.type)
+    is_text = (
+        is_text or pa.types.is_large_string(column.type) or pa.types.is_large_binary(column.type)
+    )
     return pc.fill_null((column if is_text else column.cast(pa.string())).cast(pa.binary()), b"")

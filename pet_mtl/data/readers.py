@@ -1,4 +1,5 @@
-"""Read the rows of a task from wherever its data stands: a sample, files in several formats, the hub."""
+"""Read the rows of a task from wherever its data stands: a sample, files in several formats, the
+hub."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -19,9 +20,9 @@ from pet_mtl.data.rows import Rows, Segment, Sources
 from pet_mtl.data.sources import find_files
 from pet_mtl.data.table import SHOWN, BadRows, Chunk, Request
 from pet_mtl.errors import PetMtlError, Problem, ProblemList
-from pet_mtl.spec.label_lines import format_field, quoted
-from pet_mtl.spec.task import TaskSpec
-from pet_mtl.spec.verbalizer import Verbalizer
+from pet_mtl.suite.label_lines import format_field, quoted
+from pet_mtl.suite.task import TaskSpec
+from pet_mtl.suite.verbalizer import Verbalizer
 
 Reader = Callable[[Path, str, Request, BadRows], Iterator[Chunk]]
 READERS: dict[str, Reader] = {
@@ -41,8 +42,9 @@ def read_rows(
 ) -> tuple[Rows, list[Problem]]:
     """Read the rows that `source` names, and return them with the bad rows that were skipped.
 
-    `source` is `sample:tnews/train`, a path or glob relative to `base`, or `hub:clue/clue:tnews/train`. Where the rows
-    are not `labelled`, the label column may be missing, and labels that the verbalizer does not know become -1.
+    `source` is `sample:tnews/train`, a path or glob relative to `base`, or
+    `hub:clue/clue:tnews/train`. Where the rows are not `labelled`, the label column may be missing,
+    and labels that the verbalizer does not know become -1.
 
     Raises:
         PetMtlError: nothing is there or can be read, or more than `skip_bad_rows` rows are bad.
@@ -91,7 +93,9 @@ def _chunk_makers(
         yield str(path), partial(READERS[suffix], path, suffix, request)
 
 
-def _rows(chunks: list[Chunk], task: TaskSpec, labelled: bool, first_row: int, bad: BadRows) -> tuple[Rows, int]:
+def _rows(
+    chunks: list[Chunk], task: TaskSpec, labelled: bool, first_row: int, bad: BadRows
+) -> tuple[Rows, int]:
     """Return one file's rows and how many rows the file has, bad ones among them."""
     lines = _joined([chunk.lines for chunk in chunks])
     numbers = _joined([chunk.numbers for chunk in chunks])
@@ -123,21 +127,29 @@ def _joined(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
 
 
 def _label_numbers(column: pa.ChunkedArray, verbalizer: Verbalizer) -> NDArray[np.int64]:
-    """Return the number of each row's label, -1 where it is unknown; white space around a label is ignored."""
+    """Return the number of each row's label, -1 where it is unknown; white space around a label is
+    ignored."""
     known = pa.array([label.strip() for label in verbalizer.labels], pa.string())
     column = pc.utf8_trim_whitespace(column)
     found = pc.index_in(column, known)
     if found.null_count:
-        # A whole number with a point, `1.0` in JSON, is the `1` of Parquet and of the verbalizer, and the reverse.
+        # A whole number with a point, `1.0` in JSON, is the `1` of Parquet and of the verbalizer,
+        # and the reverse.
         wholes = pc.replace_substring_regex(known, _WHOLE, r"\1")
         if len(pc.unique(wholes)) == len(known):
-            found = pc.coalesce(found, pc.index_in(pc.replace_substring_regex(column, _WHOLE, r"\1"), wholes))
+            found = pc.coalesce(
+                found, pc.index_in(pc.replace_substring_regex(column, _WHOLE, r"\1"), wholes)
+            )
     numbers: NDArray[np.int64] = pc.fill_null(found, -1).to_numpy().astype(np.int64)
     return numbers
 
 
 def _note_unknown(
-    labels: NDArray[np.int64], column: pa.ChunkedArray, lines: NDArray[np.int64], task: TaskSpec, bad: BadRows
+    labels: NDArray[np.int64],
+    column: pa.ChunkedArray,
+    lines: NDArray[np.int64],
+    task: TaskSpec,
+    bad: BadRows,
 ) -> NDArray[np.bool_]:
     """Note the rows with unknown labels and return which rows are good.
 
@@ -149,8 +161,12 @@ def _note_unknown(
     if not good.any() and len(labels) > 1:
         examples = ", ".join(quoted(_short(value)) for value in pc.unique(column)[:3].to_pylist())
         known = ", ".join(map(quoted, task.verbalizer.labels[:5]))
-        message = f"none of the {len(labels)} labels is in {file}: found {examples}, known are {known}"
-        hint = f"is `{task.columns['label']}` the right label column, and {file} the right verbalizer?"
+        message = (
+            f"none of the {len(labels)} labels is in {file}: found {examples}, known are {known}"
+        )
+        hint = (
+            f"is `{task.columns['label']}` the right label column, and {file} the right verbalizer?"
+        )
         raise PetMtlError(message, where=bad.path, hint=hint)
     only_first = lines[0] == 1 and not good[0] and good[1:].all() and len(good) > 1
     for index in np.flatnonzero(~good):
@@ -158,7 +174,7 @@ def _note_unknown(
         message = f"label {quoted(_short(label))} is not in {file}"
         hint = f"add a line to {file}: {format_field(label)}  WORD; or mend the row"
         if not label:
-            message, hint = "the label is empty", "a row to train or score on needs its label"
+            message, hint = "the label is empty", ("a row to train or score on needs its label")
         elif only_first:
             hint = "is line 1 a header? then write names instead of positions in `columns`"
         bad.add(int(lines[index]), message, hint=hint)

@@ -13,7 +13,8 @@ from pet_mtl.data.arrow import use_arrow
 
 @dataclass(frozen=True)
 class Segment:
-    """Consecutive rows of one file: numbered from `first`, or by `numbers` where rows were skipped or span lines."""
+    """Consecutive rows of one file: numbered from `first`, or by `numbers` where rows were skipped
+    or span lines."""
 
     path: str
     unit: str
@@ -24,7 +25,9 @@ class Segment:
     def place(self, offset: int) -> str:
         """Return `path:line`, or `path: row 3` for files without lines."""
         number = self.first + offset if self.numbers is None else int(self.numbers[offset])
-        return f"{self.path}:{number}" if self.unit == "line" else f"{self.path}: {self.unit} {number}"
+        return (
+            f"{self.path}:{number}" if self.unit == "line" else f"{self.path}: {self.unit} {number}"
+        )
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,11 @@ class Sources:
     index: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
-        return len(self.index) if self.index is not None else sum(segment.length for segment in self.segments)
+        return (
+            len(self.index)
+            if self.index is not None
+            else sum(segment.length for segment in self.segments)
+        )
 
     def where(self, i: int) -> str:
         """Return the place of row `i`, counted from 1 in its file."""
@@ -71,9 +78,11 @@ class Sources:
 
 @dataclass
 class Rows:
-    """Rows of one task: `ids` and `fields` are string columns without nulls, `labels` numbers of verbalizer labels.
+    """Rows of one task: `ids` and `fields` are string columns without nulls, `labels` numbers of
+    verbalizer labels.
 
-    A label of -1 stands for "no label"; an id that the data does not hold is the 0-based row number.
+    A label of -1 stands for "no label"; an id that the data does not hold is the 0-based row
+    number.
 
     >>> rows = Rows.of({"title": ["利率上调", "新车上市"]}, labels=[0, 1])
     >>> len(rows), rows.text(1), rows.where(1)
@@ -91,19 +100,32 @@ class Rows:
         return len(self.labels)
 
     @staticmethod
-    def of(fields: Mapping[str, Sequence[str]], *, labels: Sequence[int] | None = None, path: str = "memory") -> "Rows":
+    def of(
+        fields: Mapping[str, Sequence[str]],
+        *,
+        labels: Sequence[int] | None = None,
+        path: str = "memory",
+    ) -> "Rows":
         """Make rows of plain lists, without labels where `labels` is None."""
         use_arrow()
         length = len(next(iter(fields.values())))
         return Rows(
-            ids=pa.chunked_array([pa.array([str(number) for number in range(length)], pa.string())]),
-            fields={name: pa.chunked_array([pa.array(values, pa.string())]) for name, values in fields.items()},
-            labels=np.full(length, -1, np.int64) if labels is None else np.asarray(labels, np.int64),
+            ids=pa.chunked_array(
+                [pa.array([str(number) for number in range(length)], pa.string())]
+            ),
+            fields={
+                name: pa.chunked_array([pa.array(values, pa.string())])
+                for name, values in fields.items()
+            },
+            labels=np.full(length, -1, np.int64)
+            if labels is None
+            else np.asarray(labels, np.int64),
             sources=Sources((Segment(path, "row", length),)),
         )
 
     def where(self, i: int) -> str:
-        """Return `path:line` of row `i` (lines from 1), or `path: row 3` for files without lines."""
+        """Return `path:line` of row `i` (lines from 1), or `path: row 3` for files without
+        lines."""
         return self.sources.where(i)
 
     def text(self, i: int) -> dict[str, str]:
@@ -123,11 +145,16 @@ class Rows:
 
     @staticmethod
     def concat(parts: "list[Rows]") -> "Rows":
-        """Return all rows of `parts`, one after the other, without copying their texts; the fields must be the same."""
+        """Return all rows of `parts`, one after the other, without copying their texts; the fields
+        must be the same."""
         return Rows(
-            ids=pa.chunked_array([chunk for part in parts for chunk in part.ids.chunks], pa.string()),
+            ids=pa.chunked_array(
+                [chunk for part in parts for chunk in part.ids.chunks], pa.string()
+            ),
             fields={
-                name: pa.chunked_array([chunk for part in parts for chunk in part.fields[name].chunks], pa.string())
+                name: pa.chunked_array(
+                    [chunk for part in parts for chunk in part.fields[name].chunks], pa.string()
+                )
                 for name in parts[0].fields
             },
             labels=np.concatenate([part.labels for part in parts]),

@@ -23,7 +23,11 @@ def find_files(source: str, base: Path) -> list[Path]:
         path.stat()
     except FileNotFoundError:
         pass
-    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, `~nosuchuser`, a NUL, a name too long
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+    ) as error:  # a loop of links, `~nosuchuser`, a NUL, a name too long
         reason = getattr(error, "strerror", None) or str(error)
         raise PetMtlError(f"cannot be read: {reason}", where=source) from error
     if path.is_file():
@@ -37,7 +41,9 @@ def find_files(source: str, base: Path) -> list[Path]:
         found = sorted(base / match for match in matches if (base / match).is_file())
         if found:
             return found
-    raise PetMtlError(f"no such data file: `{source}`", where=str(path), hint=_missing_hint(source, path))
+    raise PetMtlError(
+        f"no such data file: `{source}`", where=str(path), hint=_missing_hint(source, path)
+    )
 
 
 def _sample(source: str) -> Path:
@@ -46,7 +52,9 @@ def _sample(source: str) -> Path:
     if path.is_file():
         return path
     folder = resource_root() / "assets" / "samples"
-    known = sorted(file.relative_to(folder).with_suffix("").as_posix() for file in folder.rglob("*.tsv"))
+    known = sorted(
+        file.relative_to(folder).with_suffix("").as_posix() for file in folder.rglob("*.tsv")
+    )
     names = ", ".join(f"`sample:{name}`" for name in known) or "none"
     raise PetMtlError(f"no sample data `{name}`", where=source, hint=f"the package holds {names}")
 

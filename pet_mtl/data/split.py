@@ -15,9 +15,10 @@ def split_by_text(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the indices of the training rows and of the held-out rows, `share` of each label.
 
-    Rows whose normalised texts are the same stay together and count for the label that most of them have (for pairs
-    of texts, both must be the same). Which groups are held out depends on their texts and `seed`, not on the order of
-    the rows. A label with two groups or more has some on either side. `keys` are the `row_keys`, if known.
+    Rows whose normalised texts are the same stay together and count for the label that most of them
+    have (for pairs of texts, both must be the same). Which groups are held out depends on their
+    texts and `seed`, not on the order of the rows. A label with two groups or more has some on
+    either side. `keys` are the `row_keys`, if known.
 
     >>> rows = Rows.of({"title": list("abcdefgh")}, labels=[0, 0, 0, 0, 1, 1, 1, 1])
     >>> train, dev = split_by_text(rows, 0.25, seed=1)
@@ -38,7 +39,9 @@ def split_by_text(
     return np.flatnonzero(~in_dev), np.flatnonzero(in_dev)
 
 
-def _majority_labels(group_of: NDArray[np.int64], labels: NDArray[np.int64], groups: int) -> NDArray[np.int64]:
+def _majority_labels(
+    group_of: NDArray[np.int64], labels: NDArray[np.int64], groups: int
+) -> NDArray[np.int64]:
     """Return each group's most frequent label, the smallest among equals."""
     kinds = int(labels.max(initial=-1)) + 2
     pairs, counts = np.unique(group_of * kinds + labels + 1, return_counts=True)
@@ -50,7 +53,8 @@ def _majority_labels(group_of: NDArray[np.int64], labels: NDArray[np.int64], gro
 
 
 def _ranks(keys: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
-    """Return a random number per key that depends on nothing but the key and the seed (splitmix64's last steps)."""
+    """Return a random number per key that depends on nothing but the key and the seed (splitmix64's
+    last steps)."""
     salt = blake2b(str(seed).encode(), digest_size=8).digest()
     mixed = keys ^ np.frombuffer(salt, dtype="<u8").astype(np.uint64)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

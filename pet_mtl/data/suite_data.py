@@ -14,9 +14,9 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.data.split import split_by_text
 from pet_mtl.data.table import SHOWN
 from pet_mtl.errors import PetMtlError, Problem, ProblemList
-from pet_mtl.spec.label_lines import quoted
-from pet_mtl.spec.suite import Suite
-from pet_mtl.spec.task import SplitSpec, TaskSpec
+from pet_mtl.suite.label_lines import quoted
+from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import SplitSpec, TaskSpec
 
 
 @dataclass
@@ -41,7 +41,9 @@ def load_suite_data(suite: Suite, *, skip_bad_rows: int = 0) -> dict[str, TaskDa
     loaded = {}
     for name, task in suite.tasks.items():
         try:
-            loaded[name] = load_task(task, Path(suite.base), suite.train.seed, skip_bad_rows=skip_bad_rows)
+            loaded[name] = load_task(
+                task, Path(suite.base), suite.train.seed, skip_bad_rows=skip_bad_rows
+            )
         except PetMtlError as error:
             problems.extend(error)
     problems.raise_if_any()
@@ -49,7 +51,8 @@ def load_suite_data(suite: Suite, *, skip_bad_rows: int = 0) -> dict[str, TaskDa
 
 
 def load_task(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int = 0) -> TaskData:
-    """Load the rows of one task; relative paths start from `base`, and up to `skip_bad_rows` of a source may be bad.
+    """Load the rows of one task; relative paths start from `base`, and up to `skip_bad_rows` of a
+    source may be bad.
 
     Raises:
         PetMtlError: with the problems of all its sources; or all training rows have one label.
@@ -69,7 +72,9 @@ def load_task(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int
         label = quoted(task.verbalizer.labels[train.labels[0]])
         hint = "a task needs rows of two labels or more; is the right file and label column named?"
         problems.add(
-            f"all {len(train)} training rows of `{task.name}` have the label {label}", where=train.where(0), hint=hint
+            f"all {len(train)} training rows of `{task.name}` have the label {label}",
+            where=train.where(0),
+            hint=hint,
         )
     problems.raise_if_any()
     assert train is not None
@@ -85,8 +90,11 @@ def load_task(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int
     return TaskData(train, keys, dev, test, unlabelled, notes)
 
 
-def load_dev(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int = 0) -> tuple[Rows | None, list[str]]:
-    """Load the dev rows that `load_task` gives, and notes; other files are read only where dev is a share of them.
+def load_dev(
+    task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int = 0
+) -> tuple[Rows | None, list[str]]:
+    """Load the dev rows that `load_task` gives, and notes; other files are read only where dev is a
+    share of them.
 
     Raises:
         PetMtlError: with the problems of the sources.
@@ -108,7 +116,8 @@ def load_dev(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int 
 def load_train(
     task: TaskSpec, base: Path | str, seed: int, *, unlabelled: bool = False, skip_bad_rows: int = 0
 ) -> Rows:
-    """Load the training rows that `load_task` gives, or the unlabelled rows; no file of dev or test rows is read.
+    """Load the training rows that `load_task` gives, or the unlabelled rows; no file of dev or test
+    rows is read.
 
     Raises:
         PetMtlError: with the problems of the sources.
@@ -135,7 +144,9 @@ def _load(
     parts = []
     for source in sources:
         try:
-            rows, skipped = read_rows(source, task, base=base, labelled=labelled, skip_bad_rows=skip_bad_rows)
+            rows, skipped = read_rows(
+                source, task, base=base, labelled=labelled, skip_bad_rows=skip_bad_rows
+            )
         except PetMtlError as error:
             problems.extend(error)
             continue
@@ -150,7 +161,11 @@ def _split(
     """Return the training rows, the held-out rows, and the keys of the training rows."""
     train_rows, dev_rows = split_by_text(train, spec.split, seed, keys=keys)
     if not len(dev_rows):
-        message = f"`dev: {{split: {spec.split}}}` of `{task}` leaves no row: every label has one text only"
+        message = (
+            f"`dev: {{split: {spec.split}}}` of `{task}` leaves no row: every label has "
+            "one "
+            "text only"
+        )
         raise PetMtlError(message, where=train.where(0))
     return train.take(train_rows), train.take(dev_rows), keys[train_rows]
 
@@ -159,15 +174,19 @@ def skipped_notes(skipped: Sequence[Problem]) -> list[str]:
     """Say which bad rows were skipped."""
     if not skipped:
         return []
-    shown = ";\n  ".join(f"{problem.where}: {problem.message}" for problem in skipped[:SHOWN])
+    shown = ";\n  ".join((f"{problem.where}: {problem.message}") for problem in skipped[:SHOWN])
     rows = "1 bad row" if len(skipped) == 1 else f"{len(skipped)} bad rows"
     return [f"skipped {rows} ({shown}{'; …' if len(skipped) > SHOWN else ''})"]
 
 
 def _label_notes(train: Rows, task: TaskSpec) -> list[str]:
     counts = np.bincount(train.labels[train.labels >= 0], minlength=len(task.verbalizer.labels))
-    absent = ", ".join(quoted(task.verbalizer.labels[number]) for number in np.flatnonzero(counts == 0))
-    return [f"no training row has the label {absent} of {task.verbalizer.source}"] if absent else []
+    absent = ", ".join(
+        quoted(task.verbalizer.labels[number]) for number in np.flatnonzero(counts == 0)
+    )
+    return (
+        [(f"no training row has the label {absent} of {task.verbalizer.source}")] if absent else []
+    )
 
 
 def _overlap_notes(part: str, rows: Rows | None, train_keys: NDArray[np.uint64]) -> list[str]:
@@ -177,4 +196,9 @@ def _overlap_notes(part: str, rows: Rows | None, train_keys: NDArray[np.uint64])
     seen = np.flatnonzero(np.isin(row_keys(rows), train_keys))
     if not len(seen):
         return []
-    return [f"{len(seen)} of {len(rows)} {part} rows occur in the training data too ({rows.where(int(seen[0]))}, …)"]
+    return [
+        (
+            f"{len(seen)} of {len(rows)} {part} rows occur in the training data too "
+            f"({rows.where(int(seen[0]))}, …)"
+        )
+    ]

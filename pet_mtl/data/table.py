@@ -1,4 +1,5 @@
-"""What the readers of all formats share: the chunk they hand over, the bad rows they collect, the columns they need."""
+"""What the readers of all formats share: the chunk they hand over, the bad rows they collect, the
+columns they need."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ CHUNK_ROWS = 65_536
 
 @dataclass(frozen=True)
 class Request:
-    """What to read from a file: `columns` (field name to position or name), and whether the label must be there."""
+    """What to read from a file: `columns` (field name to position or name), and whether the label
+    must be there."""
 
     columns: Mapping[str, int | str]
     labelled: bool = True
@@ -31,7 +33,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some good rows: string columns by field name, physical lines (from 1), row numbers (from 0, bad rows counted)."""
+    """Some good rows: string columns by field name, physical lines (from 1), row numbers (from 0,
+    bad rows counted)."""
 
     columns: dict[str, pa.Array]
     lines: NDArray[np.int64]
@@ -49,10 +52,13 @@ class BadRows:
     problems: list[tuple[int, Problem]] = field(default_factory=list)
 
     def add(self, line: int, message: str, *, hint: str | None = None) -> None:
-        """Note a bad row; beyond `keep` only the count grows, so that a wrong gigabyte file cannot fill the memory."""
+        """Note a bad row; beyond `keep` only the count grows, so that a wrong gigabyte file cannot
+        fill the memory."""
         self.count += 1
         if len(self.problems) < self.keep:
-            place = f"{self.path}:{line}" if self.unit == "line" else f"{self.path}: {self.unit} {line}"
+            place = (
+                f"{self.path}:{line}" if self.unit == "line" else f"{self.path}: {self.unit} {line}"
+            )
             self.problems.append((line, Problem(message, place, hint)))
 
     def ordered(self) -> list[Problem]:
@@ -60,7 +66,11 @@ class BadRows:
         seen: set[str | None] = set()
         result = []
         for _, problem in sorted(self.problems, key=lambda pair: pair[0]):
-            result.append(Problem(problem.message, problem.where, None if problem.hint in seen else problem.hint))
+            result.append(
+                Problem(
+                    problem.message, problem.where, None if problem.hint in seen else problem.hint
+                )
+            )
             seen.add(problem.hint)
         return result
 
@@ -72,7 +82,9 @@ class BadRows:
         return shown
 
 
-def locate(request: Request, path: str, *, header: Sequence[str] | None, width: int) -> dict[str, int]:
+def locate(
+    request: Request, path: str, *, header: Sequence[str] | None, width: int
+) -> dict[str, int]:
     """Return the position of each wanted column in a file of `width` columns.
 
     Raises:
@@ -85,15 +97,27 @@ def locate(request: Request, path: str, *, header: Sequence[str] | None, width: 
     label = columns.get("label")
     if not request.labelled and label is not None and (last == width or label >= width):
         del columns["label"]
-        if last == width:  # one column fewer than the training file: what stood behind the label moved up
+        if (
+            last == width
+        ):  # one column fewer than the training file: what stood behind the label moved up
             columns = {name: position - (position > label) for name, position in columns.items()}
     missing = {name: position for name, position in columns.items() if position >= width}
     if missing:
         names = ", ".join(f"`{name}: {position}`" for name, position in missing.items())
-        hint = "positions count from 0; the columns are separated by tabs, or by commas in a `.csv` file"
+        hint = (
+            "positions count from 0; the columns are separated by tabs, or by commas in a "
+            "`.csv` file"
+        )
         if list(missing) == ["label"] and last == width:
-            hint = "a file without labels can be predicted or listed under `unlabelled`, not trained on or scored"
-        raise PetMtlError(f"rows have {_count(width, 'column')}, but `columns` wants {names}", where=path, hint=hint)
+            hint = (
+                "a file without labels can be predicted or listed under `unlabelled`, not "
+                "trained on or scored"
+            )
+        raise PetMtlError(
+            f"rows have {_count(width, 'column')}, but `columns` wants {names}",
+            where=path,
+            hint=hint,
+        )
     return columns
 
 
@@ -128,12 +152,17 @@ def _count(number: int, noun: str) -> str:
 
 
 def usual_width(widths: NDArray[np.integer], request: Request) -> int:
-    """Return the most frequent number of columns that is enough for the request, the first row's among equals.
+    """Return the most frequent number of columns that is enough for the request, the first row's
+    among equals.
 
     Not simply the first row's: if that is the broken one, all others would be called broken.
     """
     label = request.columns.get("label")
-    last = max(int(position) for name, position in request.columns.items() if request.labelled or name != "label")
+    last = max(
+        int(position)
+        for name, position in request.columns.items()
+        if request.labelled or name != "label"
+    )
     moved_up = not request.labelled and label is not None and int(label) < last
     enough = widths[widths > last - moved_up]
     if not len(enough):
@@ -181,5 +210,8 @@ def encoding_problem(line: bytes, path: str) -> tuple[str, str]:
     try:
         line.decode("gb18030")
     except UnicodeDecodeError:
-        return message, "the line is damaged or in another encoding; data files must be UTF-8"
-    return message, f"this looks like GB18030; convert it: `iconv -f gb18030 -t utf-8 {path} > {target}`"
+        return message, ("the line is damaged or in another encoding; data files must be UTF-8")
+    return (
+        message,
+        (f"this looks like GB18030; convert it: `iconv -f gb18030 -t utf-8 {path} > {target}`"),
+    )

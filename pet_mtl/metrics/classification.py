@@ -1,4 +1,5 @@
-"""How well predicted labels match gold labels: accuracy, macro-F1 with its uncertainty, and the confusion matrix."""
+"""How well predicted labels match gold labels: accuracy, macro-F1 with its uncertainty, and the
+confusion matrix."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +21,8 @@ class LabelScore:
 
 @dataclass(frozen=True)
 class TaskScore:
-    """How well one task is solved; `confusion` has gold rows and predicted columns, in verbalizer order."""
+    """How well one task is solved; `confusion` has gold rows and predicted columns, in verbalizer
+    order."""
 
     accuracy: float
     macro_f1: float
@@ -44,22 +46,31 @@ def score_predictions(
 ) -> TaskScore:
     """Score predictions, both [N] indices into `labels`.
 
-    Macro-F1 is scikit-learn's: the mean over the labels that occur in `gold` or `predicted`, 0 where a ratio is
-    undefined. Its 95 % interval is the percentile bootstrap over rows.
+    Macro-F1 is scikit-learn's: the mean over the labels that occur in `gold` or `predicted`, 0
+    where a ratio is undefined. Its 95 % interval is the percentile bootstrap over rows.
 
     Raises:
-        ValueError: no rows, different lengths, or an index outside `labels` (such as -1, a row without a label).
+        ValueError: no rows, different lengths, or an index outside `labels` (such as -1, a row
+            without a label).
 
-    >>> score = score_predictions(np.array([0, 0, 1, 2]), np.array([0, 1, 1, 2]), ["故事", "文化", "娱乐"])
+    >>> score = score_predictions(np.array([0, 0, 1, 2]), np.array([0, 1, 1, 2]), ["故事", "文化",
+    ...     "娱乐"])
     >>> score.accuracy, round(score.macro_f1, 4), score.confusion
     (0.75, 0.7778, [[1, 1, 0], [0, 1, 0], [0, 0, 1]])
     """
     confusion = confusion_matrix(gold, predicted, len(labels))
-    # As scikit-learn computes them (the tests' oracle), without the second and the 70 MB that importing it takes.
+    # As scikit-learn computes them (the tests' oracle), without the second and the 70 MB that
+    # importing it takes.
     hits, support, taken = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
-    precision, recall, f1 = _ratio(hits, taken), _ratio(hits, support), _ratio(2 * hits, support + taken)
+    precision, recall, f1 = (
+        _ratio(hits, taken),
+        _ratio(hits, support),
+        _ratio(2 * hits, support + taken),
+    )
     present = (support + taken) > 0
-    low, high = np.quantile(bootstrap_macro_f1(confusion, resamples=resamples, seed=seed), [0.025, 0.975])
+    low, high = np.quantile(
+        bootstrap_macro_f1(confusion, resamples=resamples, seed=seed), [0.025, 0.975]
+    )
     return TaskScore(
         accuracy=float(np.trace(confusion) / confusion.sum()),
         macro_f1=float(np.mean(f1[present])),
@@ -94,22 +105,30 @@ def confusion_matrix(
     for name, indices in (("gold", gold), ("predicted", predicted)):
         if indices.min() < 0 or indices.max() >= size:
             found = f"{indices.min()} … {indices.max()}"
-            raise ValueError(f"Parameter `{name}` should hold indices from 0 to {size - 1}. Found {found}.")
-    cells = np.bincount(gold.astype(np.int64) * size + predicted.astype(np.int64), minlength=size * size)
+            raise ValueError(
+                f"Parameter `{name}` should hold indices from 0 to {size - 1}. Found {found}."
+            )
+    cells = np.bincount(
+        gold.astype(np.int64) * size + predicted.astype(np.int64), minlength=size * size
+    )
     return cells.reshape(size, size)
 
 
-def bootstrap_macro_f1(confusion: NDArray[np.int64], *, resamples: int, seed: int) -> NDArray[np.float64]:
+def bootstrap_macro_f1(
+    confusion: NDArray[np.int64], *, resamples: int, seed: int
+) -> NDArray[np.float64]:
     """Return the macro-F1 of each of the resamples, [resamples].
 
-    Drawing N rows with replacement is drawing the cells of the confusion matrix from a multinomial distribution, so
-    no resample is ever spelled out as rows.
+    Drawing N rows with replacement is drawing the cells of the confusion matrix from a multinomial
+    distribution, so no resample is ever spelled out as rows.
     """
     counts, gold, predicted = resample_cells(confusion, resamples=resamples, seed=seed)
     every_label = np.arange(len(confusion))
     of_gold = (gold[:, None] == every_label).astype(np.float64)  # [cells, K]
     of_predicted = (predicted[:, None] == every_label).astype(np.float64)
-    total = counts @ (of_gold + of_predicted)  # gold rows + predicted rows of each label, [resamples, K]
+    total = counts @ (
+        of_gold + of_predicted
+    )  # gold rows + predicted rows of each label, [resamples, K]
     hits = counts @ (of_gold * of_predicted)
     f1 = np.divide(2 * hits, total, out=np.zeros_like(total), where=total > 0)
     macro: NDArray[np.float64] = f1.sum(axis=1) / (total > 0).sum(axis=1)
@@ -119,7 +138,8 @@ def bootstrap_macro_f1(confusion: NDArray[np.int64], *, resamples: int, seed: in
 def resample_cells(
     confusion: NDArray[np.int64], *, resamples: int, seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Draw the counts of the non-empty cells, [resamples, cells], and return each cell's gold and predicted index."""
+    """Draw the counts of the non-empty cells, [resamples, cells], and return each cell's gold and
+    predicted index."""
     gold, predicted = np.nonzero(confusion)
     cells = confusion[gold, predicted]
     rows = int(cells.sum())

@@ -5,7 +5,8 @@ from numpy.typing import NDArray
 
 
 def macro_f1(confusion: NDArray[np.int64]) -> float:
-    """Return macro-F1 of a confusion matrix `[K, K]`: over the labels that occur, as `score_predictions` has it."""
+    """Return macro-F1 of a confusion matrix `[K, K]`: over the labels that occur, as
+    `score_predictions` has it."""
     total = confusion.sum(axis=1) + confusion.sum(axis=0)
     present = total > 0
     return float(np.mean(2 * np.diag(confusion)[present] / total[present]))
@@ -29,7 +30,9 @@ def macro_f1_gain(
     >>> macro_f1_gain(gold, gold, gold, 2)
     (0.0, (0.0, 0.0))
     """
-    cells, counts = np.unique((gold * size + before) * size + after, return_counts=True)  # rows that are all alike
+    cells, counts = np.unique(
+        (gold * size + before) * size + after, return_counts=True
+    )  # rows that are all alike
     drawn = np.random.default_rng(seed).multinomial(len(gold), counts / len(gold), size=resamples)
     drawn = np.concatenate([counts[None], drawn])
     of_gold, of_before, of_after = cells // size**2, cells // size % size, cells % size

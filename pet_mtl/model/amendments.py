@@ -1,8 +1,9 @@
 """What one batch changes of the outputs of some modules, the modules themselves left alone.
 
-Learned pieces change what the word embeddings give, conditional norms what the norms give. Our own encoder path takes
-the changes as an argument, so threads that share a model do not see one another's. Families that are run by their own
-modules need hooks, which all threads see: they take turns.
+Learned pieces change what the word embeddings give, conditional norms what the norms give. Our own
+encoder path takes the changes as an argument, so threads that share a model do not see one
+another's. Families that are run by their own modules need hooks, which all threads see: they take
+turns.
 """
 
 import contextlib
@@ -14,7 +15,9 @@ from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
 
-Amend = Callable[[Tensor, Tensor], Tensor]  # from what a module read and what it gave, to what is read on
+Amend = Callable[
+    [Tensor, Tensor], Tensor
+]  # from what a module read and what it gave, to what is read on
 Amendments = Mapping[nn.Module, Amend]
 NONE: Amendments = {}
 
@@ -29,7 +32,8 @@ def run(module: nn.Module, states: Tensor, amendments: Amendments) -> Tensor:
 
 
 def amended(module: nn.Module, amendments: Amendments) -> nn.Module:
-    """Return a view of a module, over the same parameters, whose direct children give amended outputs."""
+    """Return a view of a module, over the same parameters, whose direct children give amended
+    outputs."""
     children = {
         name: _Amended(child, amendments[child])
         for name, child in module._modules.items()

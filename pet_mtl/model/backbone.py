@@ -47,15 +47,19 @@ class Backbone(nn.Module):
         lone = None if split else _lone_head(mlm)
         self.head: MlmHead = split or WholeHead(lone or nn.Identity())
         if split and fits_slot_encoder(mlm):
-            self.encode: Callable[[Tensor, Tensor, Tensor], Tensor] = SlotEncoder(mlm.base_model, attention)
+            self.encode: Callable[[Tensor, Tensor, Tensor], Tensor] = SlotEncoder(
+                mlm.base_model, attention
+            )
         else:
             self.encode = self._encode if split or lone else self._logits
 
     def use_sparse_lookups(self) -> nn.Parameter | None:
-        """Let lookups in the word embeddings have sparse gradients, and return the weight; None where it is not tied.
+        """Let lookups in the word embeddings have sparse gradients, and return the weight; None
+        where it is not tied.
 
-        A dense gradient costs passes over all of `[V, H]` for each piece of a step. AdamW and clipping want a dense
-        one: `weight.grad` must be zeros, not None, before the first backward pass, and sparse ones are added to it.
+        A dense gradient costs passes over all of `[V, H]` for each piece of a step. AdamW and
+        clipping want a dense one: `weight.grad` must be zeros, not None, before the first backward
+        pass, and sparse ones are added to it.
         """
         table: Any = self.mlm.get_input_embeddings()
         if not isinstance(table, nn.Embedding) or not isinstance(self.head, SplitHead):
@@ -68,14 +72,20 @@ class Backbone(nn.Module):
         return weight
 
     def _encode(self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor) -> Tensor:
-        hidden = self.mlm.base_model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        hidden = self.mlm.base_model(
+            input_ids=input_ids, attention_mask=attention_mask
+        ).last_hidden_state
         return _at_slots(hidden, slots)
 
     def _logits(self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor) -> Tensor:
         return _at_slots(self.mlm(input_ids=input_ids, attention_mask=attention_mask).logits, slots)
 
     def forward(
-        self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor, amendments: Amendments = NONE
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        slots: Tensor,
+        amendments: Amendments = NONE,
     ) -> Tensor:
         """Return what the head reads at the slots.
 
@@ -98,7 +108,9 @@ class Backbone(nn.Module):
         if not isinstance(self.head, SplitHead):
             return self.head.states(hidden)
         rows = hidden.flatten(0, 1)
-        states = self.head.states(F.pad(rows, (0, 0, 0, -len(rows) % SLOT_STEP)), amendments)  # few shapes
+        states = self.head.states(
+            F.pad(rows, (0, 0, 0, -len(rows) % SLOT_STEP)), amendments
+        )  # few shapes
         return states[: len(rows)].view(*slots.shape, -1)
 
 
@@ -107,7 +119,8 @@ def _at_slots(states: Tensor, slots: Tensor) -> Tensor:
 
 
 def _lone_head(mlm: Any) -> Any:
-    """Return the one module that follows the base model of an unknown family, None where that is not all there is."""
+    """Return the one module that follows the base model of an unknown family, None where that is
+    not all there is."""
     others = [module for module in mlm.children() if module is not mlm.base_model]
     # decoders add a bias of their own to the logits (BART)
     return others[0] if len(others) == 1 and not mlm.config.is_encoder_decoder else None
@@ -126,6 +139,9 @@ def check_length(mlm: Any, max_length: int) -> None:
     usable -= usable % LENGTH_STEP  # batches are padded to a multiple of it
     if max_length > usable:
         raise PetMtlError(
-            f"`train.max_length` is {max_length}, but the model has positions for {usable} tokens",
+            (
+                f"`train.max_length` is {max_length}, but the model has positions for "
+                f"{usable} tokens"
+            ),
             hint=f"set `-s train.max_length={usable}`",
         )

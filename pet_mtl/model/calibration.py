@@ -1,7 +1,7 @@
 """A fitted calibration: one number a label, added to the label log-probabilities of a task.
 
-It is added where the patterns of a task have been averaged already, so one bias serves any number of patterns, and
-training, `score`, `predict` and `pet_mtl.load` all apply it at the same place.
+It is added where the patterns of a task have been averaged already, so one bias serves any number
+of patterns, and training, `score`, `predict` and `pet_mtl.load` all apply it at the same place.
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,8 @@ class Calibration(BaseModel):
 
 
 def calibration_from(kind: Method, log_probs: FloatArray) -> Calibration:
-    """Fit a calibration on label log-probabilities `[rows, K]` of rows that tell nothing about the label.
+    """Fit a calibration on label log-probabilities `[rows, K]` of rows that tell nothing about the
+    label.
 
     >>> half = np.log(np.array([[0.75, 0.25]]))
     >>> np.exp(calibration_from("pmi", half).apply(half)).round(3).tolist()

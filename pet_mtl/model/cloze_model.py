@@ -1,4 +1,5 @@
-"""States at the slots of one masked language model to label scores; the rule is in `word_scores`."""
+"""States at the slots of one masked language model to label scores; the rule is in
+`word_scores`."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -61,7 +62,8 @@ class ClozeModel(TaskModel):
         return self
 
     def forward(self, batch: Batch) -> list[Tensor]:
-        """Return label scores `[b, K]` (fp32, softmax over `K` gives probabilities) for each of `batch.groups`."""
+        """Return label scores `[b, K]` (fp32, softmax over `K` gives probabilities) for each of
+        `batch.groups`."""
         states = self.states(batch)
         logits = self.backbone.head.piece_logits(states, self.piece_ids)  # [N, M, U]
         return [self._label_scores(group, states, logits) for group in batch.groups]
@@ -76,7 +78,8 @@ class ClozeModel(TaskModel):
         return states
 
     def _amended(self, batch: Batch) -> tuple[Tensor, Amendments]:
-        """Return the ids `[N, L]` that the backbone reads, and what changes in it for this batch."""
+        """Return the ids `[N, L]` that the backbone reads, and what changes in it for this
+        batch."""
         (parts,) = self._parts
         if parts is None or parts.soft is None:
             return batch.input_ids, NONE
@@ -87,7 +90,9 @@ class ClozeModel(TaskModel):
         return parts.soft.placed(batch.input_ids, starts)
 
     def task_parameters(self) -> int:
-        return sum(parameter.numel() for part in self._parts if part for parameter in part.parameters())
+        return sum(
+            parameter.numel() for part in self._parts if part for parameter in part.parameters()
+        )
 
     def _label_scores(self, group: FormGroup, states: Tensor, logits: Tensor) -> Tensor:
         prompts, head, (parts,) = group.prompts, self.backbone.head, self._parts
@@ -100,7 +105,9 @@ class ClozeModel(TaskModel):
         how = self.aggregations[group.form]
         if parts is None:
             return label_scores(reading.table, reading.logits, reading.normalizer, how)
-        with torch.autocast(states.device.type, enabled=False):  # little to compute: full precision costs nothing
+        with torch.autocast(
+            states.device.type, enabled=False
+        ):  # little to compute: full precision costs nothing
             scores = parts.scores(group.form, reading)
         if scores is None:
             scores = label_scores(reading.table, reading.logits, reading.normalizer, how)

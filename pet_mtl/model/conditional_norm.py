@@ -1,8 +1,9 @@
-"""Conditional LayerNorm: γ' = γ + W_γ c and β' = β + W_β c, W zero at the start, without bias (Su 2020, kexue 7124).
+"""Conditional LayerNorm: γ' = γ + W_γ c and β' = β + W_β c, W zero at the start, without bias (Su
+2020, kexue 7124).
 
-The model's own norms run as they are and x̂ · W_γ c + W_β c is added to what they give, so that at the start nothing
-changes, to the last bit, whatever the family (of the model run by its modules: `fused_layer` rounds its own way); the
-masked language model itself is left untouched.
+The model's own norms run as they are and x̂ · W_γ c + W_β c is added to what they give, so that at
+the start nothing changes, to the last bit, whatever the family (of the model run by its modules:
+`fused_layer` rounds its own way); the masked language model itself is left untouched.
 """
 
 from functools import partial
@@ -31,10 +32,18 @@ class ConditionalNorms(nn.Module):
 
     def __init__(self, backbone: Backbone, size: int) -> None:
         super().__init__()
-        norms = {name: module for name, module in backbone.mlm.named_modules() if isinstance(module, nn.LayerNorm)}
+        norms = {
+            name: module
+            for name, module in backbone.mlm.named_modules()
+            if isinstance(module, nn.LayerNorm)
+        }
         if not norms:
             raise PetMtlError(
-                f"the family `{backbone.mlm.config.model_type}` has no LayerNorm that a task could be told by",
+                (
+                    f"the family `{backbone.mlm.config.model_type}` has no LayerNorm that "
+                    "a task "
+                    "could be told by"
+                ),
                 hint="choose another model or method",
             )
         self._norms = list(norms.values())  # a plain list: they are the backbone's
@@ -43,7 +52,8 @@ class ConditionalNorms(nn.Module):
             nn.Parameter(torch.zeros(2 * n.normalized_shape[-1], size)) for n in self._norms
         )
         self._flat = isinstance(backbone.encode, SlotEncoder)
-        # the norms that run at the slots only, over flat rows: the head's, and the last layer's of a `SlotEncoder`
+        # the norms that run at the slots only, over flat rows: the head's, and the last layer's of
+        # a `SlotEncoder`
         self._at_slots: set[nn.Module] = set()
         if isinstance(backbone.head, SplitHead):
             self._at_slots = set(backbone.mlm.modules()) - set(backbone.mlm.base_model.modules())
@@ -62,7 +72,9 @@ class ConditionalNorms(nn.Module):
         changes: dict[nn.Module, Amend] = {}
         for norm, weight in zip(self._norms, self.weights, strict=True):
             wide = slots if norm in self._at_slots else length if self._flat else None
-            changes[norm] = partial(_change, norm, conditions=conditions, weight=weight, rows=rows, wide=wide)
+            changes[norm] = partial(
+                _change, norm, conditions=conditions, weight=weight, rows=rows, wide=wide
+            )
         return changes
 
 
@@ -79,13 +91,16 @@ def _change(
     """Return a norm's output under the conditions.
 
     Args:
-        states: what the norm read, `[N, …, H]`, or `[≥ N * wide, H]` where the rows of a batch are laid end to end.
+        states: what the norm read, `[N, …, H]`, or `[≥ N * wide, H]` where the rows of a batch are
+            laid end to end.
     """
     if states.ndim == 2:
         if wide is None:
             return output  # a table that all rows share (DeBERTa's relative positions)
         rows = F.pad(rows.repeat_interleave(wide), (0, len(states) - len(rows) * wide))
-    with torch.autocast(states.device.type, enabled=False):  # few numbers: full precision costs nothing
+    with torch.autocast(
+        states.device.type, enabled=False
+    ):  # few numbers: full precision costs nothing
         change = F.linear(conditions, weight)[rows]  # [N, 2 H]
     gain, shift = change.view(len(rows), *[1] * (states.ndim - 2), -1).chunk(2, -1)
     plain = F.layer_norm(states, norm.normalized_shape, eps=norm.eps)

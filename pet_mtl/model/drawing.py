@@ -48,6 +48,7 @@ class _Drawing(TorchFunctionMode):
 
 @contextmanager
 def drawn_by(seed: int) -> Iterator[None]:
-    """Draw what modules on the CPU start from as after `torch.manual_seed(seed)`, number for number."""
+    """Draw what modules on the CPU start from as after `torch.manual_seed(seed)`, number for
+    number."""
     with _Drawing(torch.Generator().manual_seed(seed)):
         yield

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.slot_encoder import SlotEncoder, fits_slot_encoder
 
-# These families write a second sentence as segment 1; RoBERTa and its kin have one segment, whatever their config says.
+# These families write a second sentence as segment 1; RoBERTa and its kin have one segment,
+# whatever their config says.
 _SEGMENTED = frozenset({"bert", "ernie", "electra", "albert", "roformer", "convbert"})
 
 
@@ -16,7 +17,8 @@ class Encoder(nn.Module):
     """Read the encoder of a masked language model; a copy of this module is an encoder of its own.
 
     Args:
-        separator: the id behind each sentence; where the family has segments, what follows the first one is segment 1.
+        separator: the id behind each sentence; where the family has segments, what follows the
+            first one is segment 1.
 
     Attributes:
         base: the model's `base_model`.
@@ -32,13 +34,16 @@ class Encoder(nn.Module):
         self._separator = separator if segmented else None
         self._slots = SlotEncoder(mlm.base_model, attention) if fits_slot_encoder(mlm) else None
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, *, first_only: bool = False) -> Tensor:
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, *, first_only: bool = False
+    ) -> Tensor:
         """Return the last layer's states.
 
         Args:
             input_ids: `[N, L]`.
             attention_mask: `[N, L]`.
-            first_only: read the first token alone; where the family allows it, only that is computed.
+            first_only: read the first token alone; where the family allows it, only that is
+                computed.
 
         Returns:
             `[N, L, H]`, or `[N, 1, H]`.
@@ -70,5 +75,8 @@ class Encoder(nn.Module):
         output = self._run(input_ids, attention_mask, output_hidden_states=True)
         states: tuple[Tensor, ...] | None = getattr(output, "hidden_states", None)
         if states is None:
-            raise PetMtlError("this model does not show its layers", hint="choose other features, such as `mean`")
+            raise PetMtlError(
+                "this model does not show its layers",
+                hint=("choose other features, such as `mean`"),
+            )
         return states

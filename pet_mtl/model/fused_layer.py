@@ -1,8 +1,9 @@
-"""A BERT layer as one differentiable function: the same numbers as the modules, with less memory and fewer passes.
+"""A BERT layer as one differentiable function: the same numbers as the modules, with less memory
+and fewer passes.
 
-Autograd keeps a tensor for every module; here a layer keeps what its gradient needs and computes the cheap rest again
-(the output of the activation), adds in place, and never writes a gradient of zeros. Checked against the modules' own
-autograd in the tests.
+Autograd keeps a tensor for every module; here a layer keeps what its gradient needs and computes
+the cheap rest again (the output of the activation), adds in place, and never writes a gradient of
+zeros. Checked against the modules' own autograd in the tests.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,21 +28,34 @@ _SOFTMAX_BACKWARD = torch.ops.aten._softmax_backward_data.default
 
 def fits_fused_layer(layer: Any) -> bool:
     """Return whether `fused_layer` computes what this BERT layer computes, in its present mode."""
-    own, after, inner, last = layer.attention.self, layer.attention.output, layer.intermediate, layer.output
+    own, after, inner, last = (
+        layer.attention.self,
+        layer.attention.output,
+        layer.intermediate,
+        layer.output,
+    )
     active = [p.p for p in (own.dropout, after.dropout, last.dropout) if layer.training]
     return (
         not any(active)
-        and all(type(norm) is nn.LayerNorm and not norm._forward_hooks for norm in (after.LayerNorm, last.LayerNorm))
+        and all(
+            type(norm) is nn.LayerNorm and not norm._forward_hooks
+            for norm in (after.LayerNorm, last.LayerNorm)
+        )
         and type(inner.intermediate_act_fn).__name__ == "GELUActivation"
-        and all(type(m) is nn.Linear for m in (own.query, own.key, own.value, after.dense, inner.dense, last.dense))
+        and all(
+            type(m) is nn.Linear
+            for m in (own.query, own.key, own.value, after.dense, inner.dense, last.dense)
+        )
     )
 
 
 @dataclass(frozen=True)
 class Frame:
-    """The shape that attention works in: blocks of prompts at padded lengths, so that few shapes occur.
+    """The shape that attention works in: blocks of prompts at padded lengths, so that few shapes
+    occur.
 
-    Every shape costs the CPU kernels a plan of a megabyte; `N` prompts of `L` tokens would be a shape for each `L`.
+    Every shape costs the CPU kernels a plan of a megabyte; `N` prompts of `L` tokens would be a
+    shape for each `L`.
 
     Attributes:
         count: `N` prompts.
@@ -61,13 +75,23 @@ class Frame:
         count, length = attention_mask.shape
         mask = F.pad(attention_mask, (0, -length % _LENGTH_STEP, 0, -count % _BLOCK))
         bias = torch.zeros(mask.shape, dtype=kind, device=mask.device)
-        bias = bias.masked_fill(mask == 0, torch.finfo(kind).min).repeat_interleave(heads, 0)[:, None]
+        bias = bias.masked_fill(mask == 0, torch.finfo(kind).min).repeat_interleave(heads, 0)[
+            :, None
+        ]
         return cls(count, length, heads, bias)
 
     def split(self, rows: Tensor, length: int, parts: int) -> tuple[Tensor, ...]:
-        """Cut rows `[≥ N * length, parts * H]` into `parts` tensors `[≥ N * heads, ≥ length, H / heads]`."""
-        high, long = len(self.bias) // self.heads, self.bias.shape[-1] if length == self.length else length
-        cut = rows[: self.count * length].view(self.count, length, parts, self.heads, -1).permute(2, 0, 3, 1, 4)
+        """Cut rows `[≥ N * length, parts * H]` into `parts` tensors `[≥ N * heads, ≥ length, H /
+        heads]`."""
+        high, long = (
+            len(self.bias) // self.heads,
+            self.bias.shape[-1] if length == self.length else length,
+        )
+        cut = (
+            rows[: self.count * length]
+            .view(self.count, length, parts, self.heads, -1)
+            .permute(2, 0, 3, 1, 4)
+        )
         size = cut.shape[-1]
         out = rows.new_empty(parts, high, self.heads, long, size)
         out[:, self.count :].zero_()
@@ -98,7 +122,9 @@ class Frame:
         return (slice(start, start + step) for start in range(0, len(self.bias), step))
 
 
-def fused_layer(layer: Any, queries: Tensor | None, hidden: Tensor, frame: Frame, wide: int) -> Tensor:
+def fused_layer(
+    layer: Any, queries: Tensor | None, hidden: Tensor, frame: Frame, wide: int
+) -> Tensor:
     """Run a BERT layer with eager attention and no dropout.
 
     Args:
@@ -110,8 +136,22 @@ def fused_layer(layer: Any, queries: Tensor | None, hidden: Tensor, frame: Frame
     Returns:
         A tensor of the shape of `queries`.
     """
-    own, after, inner, last = layer.attention.self, layer.attention.output, layer.intermediate, layer.output
-    modules = (own.query, own.key, own.value, after.dense, after.LayerNorm, inner.dense, last.dense, last.LayerNorm)
+    own, after, inner, last = (
+        layer.attention.self,
+        layer.attention.output,
+        layer.intermediate,
+        layer.output,
+    )
+    modules = (
+        own.query,
+        own.key,
+        own.value,
+        after.dense,
+        after.LayerNorm,
+        inner.dense,
+        last.dense,
+        last.LayerNorm,
+    )
     parameters = [p for module in modules for p in (module.weight, module.bias)]
     casts = _casts(layer, parameters, hidden.dtype)
     settings = (frame, wide, casts, after.LayerNorm.eps, last.LayerNorm.eps)
@@ -121,7 +161,9 @@ def fused_layer(layer: Any, queries: Tensor | None, hidden: Tensor, frame: Frame
 
 class _FusedLayer(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, queries: Tensor | None, hidden: Tensor, settings: Any, *parameters: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, queries: Tensor | None, hidden: Tensor, settings: Any, *parameters: Tensor
+    ) -> Tensor:
         frame, wide, (w, b, wo, bo, wi, bi, wu, bu), eps_1, eps_2 = settings
         g1, b1, g2, b2 = (parameters[at].detach() for at in (8, 9, 14, 15))
         size = [hidden.shape[1]]
@@ -145,7 +187,23 @@ class _FusedLayer(torch.autograd.Function):
         out: Tensor
         out, mean_2, scale_2 = _NORM(sum_2, size, g2, b2, eps_2)
         ctx.save_for_backward(
-            *(rows, hidden, q, k, v, weights, context, sum_1, mean_1, scale_1, middle, before, sum_2, mean_2, scale_2),
+            *(
+                rows,
+                hidden,
+                q,
+                k,
+                v,
+                weights,
+                context,
+                sum_1,
+                mean_1,
+                scale_1,
+                middle,
+                before,
+                sum_2,
+                mean_2,
+                scale_2,
+            ),
             *parameters,
         )
         ctx.settings = (frame, wide, queries is None)
@@ -155,9 +213,23 @@ class _FusedLayer(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Any:
         frame, wide, same = ctx.settings
-        rows, hidden, q, k, v, weights, context, sum_1, mean_1, scale_1, middle, before, sum_2, mean_2, scale_2 = (
-            ctx.saved_tensors[:15]
-        )
+        (
+            rows,
+            hidden,
+            q,
+            k,
+            v,
+            weights,
+            context,
+            sum_1,
+            mean_1,
+            scale_1,
+            middle,
+            before,
+            sum_2,
+            mean_2,
+            scale_2,
+        ) = ctx.saved_tensors[:15]
         wq, _, wk, _, wv, _, wo, _, g1, b1, wi, _, wu, _, g2, b2 = ctx.saved_tensors[15:]
         kind, size = hidden.dtype, [hidden.shape[1]]
         grad, d_g2, d_b2 = _NORM_BACKWARD(grad, sum_2, size, mean_2, scale_2, g2, b2, [True] * 3)
@@ -189,7 +261,24 @@ class _FusedLayer(torch.autograd.Function):
             (d_wk, d_wv), (d_bk, d_bv) = d_weight.chunk(2), d_bias.chunk(2)
         return (
             *(d_queries, d_hidden, None),
-            *(d_wq, d_bq, d_wk, d_bk, d_wv, d_bv, d_wo, d_bo, d_g1, d_b1, d_wi, d_bi, d_wu, d_bu, d_g2, d_b2),
+            *(
+                d_wq,
+                d_bq,
+                d_wk,
+                d_bk,
+                d_wv,
+                d_bv,
+                d_wo,
+                d_bo,
+                d_g1,
+                d_b1,
+                d_wi,
+                d_bi,
+                d_wu,
+                d_bu,
+                d_g2,
+                d_b2,
+            ),
         )
 
 
@@ -197,25 +286,37 @@ _CASTS: WeakKeyDictionary[Any, tuple[Any, list[Tensor]]] = WeakKeyDictionary()
 
 
 def forget_casts(layers: Iterable[Any]) -> None:
-    """Forget what was kept for scoring: a step may follow, and fused optimizers change weights without a version."""
+    """Forget what was kept for scoring: a step may follow, and fused optimizers change weights
+    without a version."""
     for layer in layers:
         _CASTS.pop(layer, None)
 
 
 def _casts(layer: Any, parameters: Sequence[Tensor], kind: torch.dtype) -> list[Tensor]:
-    """Return weights and biases in the precision of the products, query, key and value joined; kept while scoring."""
-    if torch.is_grad_enabled() or any(parameter.is_inference() for parameter in parameters):  # those have no version
+    """Return weights and biases in the precision of the products, query, key and value joined; kept
+    while scoring."""
+    if torch.is_grad_enabled() or any(
+        parameter.is_inference() for parameter in parameters
+    ):  # those have no version
         return _cast(parameters, kind)
     state = kind, [(parameter.data_ptr(), parameter._version) for parameter in parameters]
     kept = _CASTS.get(layer)
-    if kept is None or kept[0] != state:  # several threads may come here at once: each returns what it found or made
+    if (
+        kept is None or kept[0] != state
+    ):  # several threads may come here at once: each returns what it found or made
         kept = _CASTS[layer] = state, _cast(parameters, kind)
     return kept[1]
 
 
 def _cast(parameters: Sequence[Tensor], kind: torch.dtype) -> list[Tensor]:
-    wq, bq, wk, bk, wv, bv, wo, bo, _, _, wi, bi, wu, bu, _, _ = (parameter.detach() for parameter in parameters)
-    return [_joint(kind, wq, wk, wv), _joint(kind, bq, bk, bv), *(one.to(kind) for one in (wo, bo, wi, bi, wu, bu))]
+    wq, bq, wk, bk, wv, bv, wo, bo, _, _, wi, bi, wu, bu, _, _ = (
+        parameter.detach() for parameter in parameters
+    )
+    return [
+        _joint(kind, wq, wk, wv),
+        _joint(kind, bq, bk, bv),
+        *(one.to(kind) for one in (wo, bo, wi, bi, wu, bu)),
+    ]
 
 
 def _joint(kind: torch.dtype, *parameters: Tensor) -> Tensor:
@@ -224,7 +325,8 @@ def _joint(kind: torch.dtype, *parameters: Tensor) -> Tensor:
 
 @cache
 def _pointwise() -> Any:
-    """Return oneDNN's linear layer, where a sum costs no pass of its own; None without bf16 in its kernels here."""
+    """Return oneDNN's linear layer, where a sum costs no pass of its own; None without bf16 in its
+    kernels here."""
     ops = torch.ops.mkldnn
     known = hasattr(ops, "_linear_pointwise") and hasattr(ops, "_is_mkldnn_bf16_supported")
     return ops._linear_pointwise if known and ops._is_mkldnn_bf16_supported() else None

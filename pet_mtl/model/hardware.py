@@ -1,4 +1,5 @@
-"""What the machine decides: device, precision, attention implementation, memory behaviour; each with its reason."""
+"""What the machine decides: device, precision, attention implementation, memory behaviour; each
+with its reason."""
 
 import ctypes
 import os
@@ -46,12 +47,15 @@ def choose_attention(wanted: str, device: torch.device) -> Choice:
 def keep_freed_memory() -> None:
     """Let the C allocator keep what a training step frees, and bound the cache of kernel plans.
 
-    Each step frees and takes the same hundreds of megabytes; by default glibc hands them back to the system, and every
-    step pays for the page faults again. Must run before torch's first large allocation. Does nothing outside Linux.
+    Each step frees and takes the same hundreds of megabytes; by default glibc hands them back to
+    the system, and every step pays for the page faults again. Must run before torch's first large
+    allocation. Does nothing outside Linux.
     """
     if sys.platform != "linux":
         return
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")  # its own 1,024 held 100 MB more after 80 steps
+    os.environ.setdefault(
+        "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256"
+    )  # its own 1,024 held 100 MB more after 80 steps
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
     if mallopt:
         m_trim_threshold, m_mmap_threshold = -1, -3
@@ -74,17 +78,22 @@ class Machine:
     attention: Choice
 
     @classmethod
-    def choose(cls, precision: str = "auto", attention: str = "auto", device: torch.device | None = None) -> "Machine":
+    def choose(
+        cls, precision: str = "auto", attention: str = "auto", device: torch.device | None = None
+    ) -> "Machine":
         """Choose what is not set; the device is the GPU where there is one."""
         device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return cls(device, choose_precision(precision, device), choose_attention(attention, device))
 
     def autocast(self) -> torch.autocast:
         """Return the context that a forward pass runs in."""
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.precision.value == "bf16")
+        return torch.autocast(
+            self.device.type, dtype=torch.bfloat16, enabled=self.precision.value == "bf16"
+        )
 
     def pieces(self, tokens: int) -> int:
-        """Return in how many pieces so many tokens are computed: on a CPU large ones gain little and take memory."""
+        """Return in how many pieces so many tokens are computed: on a CPU large ones gain little
+        and take memory."""
         return max(1, round(tokens / CPU_PIECE)) if self.device.type == "cpu" else 1
 
     def __str__(self) -> str:

@@ -1,9 +1,10 @@
 """Import transformers without what no command uses, which takes 77 MB and over a second.
 
-transformers loads scipy for losses of object detection, torch's tensor sharding, and all of `torch._dynamo` to mark
-functions that `torch.compile` should leave alone. Here scipy and sharding are said to be missing, and a stand-in that
-marks nothing takes `torch._dynamo`'s place, while the import lasts: whoever asks for it later gets the real one.
-Other code in the process may want all of that, so only our own command line asks for it.
+transformers loads scipy for losses of object detection, torch's tensor sharding, and all of
+`torch._dynamo` to mark functions that `torch.compile` should leave alone. Here scipy and sharding
+are said to be missing, and a stand-in that marks nothing takes `torch._dynamo`'s place, while the
+import lasts: whoever asks for it later gets the real one. Other code in the process may want all of
+that, so only our own command line asks for it.
 """
 
 import contextlib
@@ -14,7 +15,13 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
-_MARKS = ("allow_in_graph", "assume_constant_result", "disable", "disallow_in_graph", "mark_static_address")
+_MARKS = (
+    "allow_in_graph",
+    "assume_constant_result",
+    "disable",
+    "disallow_in_graph",
+    "mark_static_address",
+)
 
 
 wanted = False  # the command line sets it
@@ -31,10 +38,12 @@ def import_transformers() -> None:
 
 @contextlib.contextmanager
 def without_compiler() -> Iterator[None]:
-    """Let transformers load and save models without the compiler, where transformers was to be imported lightly.
+    """Let transformers load and save models without the compiler, where transformers was to be
+    imported lightly.
 
-    A model is built without memory, where torch's compiler, or sympy, makes first values and shapes, though the loaded
-    ones take their place; and before a model is saved, it is asked whether it is compiled, or sharded.
+    A model is built without memory, where torch's compiler, or sympy, makes first values and
+    shapes, though the loaded ones take their place; and before a model is saved, it is asked
+    whether it is compiled, or sharded.
     """
     if not wanted:
         yield
@@ -87,7 +96,9 @@ def _left_out() -> Iterator[None]:
     stand_in.__path__ = [f"{folder}/_dynamo" for folder in spec.submodule_search_locations or ()]
     for name in _MARKS:
         setattr(stand_in, name, _mark_nothing)
-    missing: dict[str, Any] = {name: lambda: False for name in ("is_scipy_available", "is_torch_distributed_available")}
+    missing: dict[str, Any] = {
+        name: lambda: False for name in ("is_scipy_available", "is_torch_distributed_available")
+    }
     with (
         patch.multiple(utils, **missing),
         patch.multiple(import_utils, **missing),

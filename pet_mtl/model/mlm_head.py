@@ -1,7 +1,7 @@
 """MLM heads, split so that the decoder runs only over the vocabulary rows that are asked for.
 
-Every known family's head is `decoder(transform(states))` with the decoder tied to the word embeddings. Taking rows of
-the decoder by index keeps the tie: the gradient reaches the embeddings.
+Every known family's head is `decoder(transform(states))` with the decoder tied to the word
+embeddings. Taking rows of the decoder by index keeps the tie: the gradient reaches the embeddings.
 """
 
 from collections.abc import Callable
@@ -54,9 +54,13 @@ class SplitHead:
 
     def piece_logits(self, states: Tensor, ids: Tensor) -> Tensor:
         weight, bias = self.decoder()
-        with torch.autocast(states.device.type, enabled=False):  # few rows: full precision costs nothing
+        with torch.autocast(
+            states.device.type, enabled=False
+        ):  # few rows: full precision costs nothing
             rows = F.embedding(ids, weight, sparse=self.sparse)
-            return F.linear(states.float(), rows.float(), None if bias is None else bias[ids].float())
+            return F.linear(
+                states.float(), rows.float(), None if bias is None else bias[ids].float()
+            )
 
     def logits(self, states: Tensor) -> Tensor:
         weight, bias = self.decoder()
@@ -64,14 +68,17 @@ class SplitHead:
 
     def log_normalizer(self, states: Tensor) -> Tensor:
         rows = states.flatten(0, -2)
-        rows = F.pad(rows, (0, 0, 0, -len(rows) % _ROW_STEP))  # few shapes: each costs the CPU kernels a new plan
+        rows = F.pad(
+            rows, (0, 0, 0, -len(rows) % _ROW_STEP)
+        )  # few shapes: each costs the CPU kernels a new plan
         normalizer = self.logits(rows).float().logsumexp(-1)
         return normalizer[: states[..., 0].numel()].view(states.shape[:-1])
 
 
 @dataclass(frozen=True)
 class WholeHead:
-    """Any other head: all logits at the slots, then the ones that are asked for. Correct, slower."""
+    """Any other head: all logits at the slots, then the ones that are asked for. Correct,
+    slower."""
 
     head: Callable[[Tensor], Tensor | tuple[Tensor, ...]]
 
@@ -103,13 +110,17 @@ def _bert(model: Any) -> SplitHead:
     predictions = model.cls.predictions
     head = predictions.transform
     return SplitHead(
-        lambda hidden: head.transform_act_fn(head.dense(hidden)), head.LayerNorm, _linear(predictions.decoder)
+        lambda hidden: head.transform_act_fn(head.dense(hidden)),
+        head.LayerNorm,
+        _linear(predictions.decoder),
     )
 
 
 def _roberta(model: Any) -> SplitHead:
     head = model.lm_head
-    return SplitHead(lambda hidden: F.gelu(head.dense(hidden)), head.layer_norm, _linear(head.decoder))
+    return SplitHead(
+        lambda hidden: F.gelu(head.dense(hidden)), head.layer_norm, _linear(head.decoder)
+    )
 
 
 def _modernbert(model: Any) -> SplitHead:
@@ -119,13 +130,17 @@ def _modernbert(model: Any) -> SplitHead:
 
 def _albert(model: Any) -> SplitHead:
     head = model.predictions
-    return SplitHead(lambda hidden: head.activation(head.dense(hidden)), head.LayerNorm, _linear(head.decoder))
+    return SplitHead(
+        lambda hidden: head.activation(head.dense(hidden)), head.LayerNorm, _linear(head.decoder)
+    )
 
 
 def _electra(model: Any) -> SplitHead:
     head = model.generator_predictions
     return SplitHead(
-        lambda hidden: head.activation(head.dense(hidden)), head.LayerNorm, _linear(model.generator_lm_head)
+        lambda hidden: head.activation(head.dense(hidden)),
+        head.LayerNorm,
+        _linear(model.generator_lm_head),
     )
 
 
@@ -140,7 +155,8 @@ def _distilbert(model: Any) -> SplitHead:
 def _deberta_v2(model: Any) -> SplitHead:
     if model.config.legacy:
         return _bert(model)
-    # `get_output_embeddings()` names the wrong layer here: the decoder is the embedding matrix itself.
+    # `get_output_embeddings()` names the wrong layer here: the decoder is the embedding matrix
+    # itself.
     head, embeddings = model.lm_predictions.lm_head, model.deberta.embeddings.word_embeddings
     return SplitHead(
         lambda hidden: head.transform_act_fn(head.dense(hidden)),

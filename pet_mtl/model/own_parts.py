@@ -1,4 +1,5 @@
-"""What tasks add to a cloze model: learned pieces, learned verbalizers, learned factors of their patterns."""
+"""What tasks add to a cloze model: learned pieces, learned verbalizers, learned factors of their
+patterns."""
 
 from collections.abc import Sequence
 
@@ -13,7 +14,7 @@ from pet_mtl.model.verbalizers.prototypical import Prototypical
 from pet_mtl.model.verbalizers.reader import LabelReader, Reading
 from pet_mtl.model.verbalizers.soft import Soft
 from pet_mtl.model.verbalizers.weighted import Weighted
-from pet_mtl.spec.task import TaskSpec
+from pet_mtl.suite.task import TaskSpec
 
 
 class OwnParts(nn.Module):
@@ -43,7 +44,9 @@ class OwnParts(nn.Module):
         return scores * self.factors[key][pattern].exp() if key in self.factors else scores
 
 
-def build_own_parts(backbone: Backbone, forms: Sequence[Form], tasks: Sequence[TaskSpec]) -> OwnParts | None:
+def build_own_parts(
+    backbone: Backbone, forms: Sequence[Form], tasks: Sequence[TaskSpec]
+) -> OwnParts | None:
     """Return the learned parts that tasks ask for; None for plain tasks.
 
     Raises:

@@ -1,8 +1,10 @@
-"""BERT-like encoders run for cloze work: the last layer computes queries and feed-forward only at the slots.
+"""BERT-like encoders run for cloze work: the last layer computes queries and feed-forward only at
+the slots.
 
-Nothing reads the last layer's output anywhere else, and keys and values of the other tokens come from the layer
-before, so the result at the slots is the same; a sixth or more of the work is gone for a small backbone. Linear layers
-run over `[N * L, H]`, queries, keys and values in one product. Checked against transformers' own forward in the tests.
+Nothing reads the last layer's output anywhere else, and keys and values of the other tokens come
+from the layer before, so the result at the slots is the same; a sixth or more of the work is gone
+for a small backbone. Linear layers run over `[N * L, H]`, queries, keys and values in one product.
+Checked against transformers' own forward in the tests.
 """
 
 from typing import Any
@@ -14,8 +16,8 @@ from torch import Tensor, nn
 from pet_mtl.model.amendments import NONE, Amendments, amended, run
 from pet_mtl.model.fused_layer import Frame, fits_fused_layer, forget_casts, fused_layer
 
-# Every new shape costs the CPU kernels a new plan, in time and memory: all batches of one token budget get the same
-# number of rows, whatever their length.
+# Every new shape costs the CPU kernels a new plan, in time and memory: all batches of one token
+# budget get the same number of rows, whatever their length.
 _TOKEN_STEP = 256
 SLOT_STEP = 128
 
@@ -70,7 +72,9 @@ class SlotEncoder:
         kind, hidden = hidden.dtype, _pad_rows(hidden.reshape(count * length, -1), _TOKEN_STEP)
         if torch.is_grad_enabled():
             forget_casts(layers)
-        norms = (part.LayerNorm for layer in layers for part in (layer.attention.output, layer.output))
+        norms = (
+            part.LayerNorm for layer in layers for part in (layer.attention.output, layer.output)
+        )
         plain = amendments.keys().isdisjoint(norms)
         if self.attention != "sdpa" and plain and all(map(fits_fused_layer, layers)):
             frame = Frame.of(attention_mask, self.heads, kind)
@@ -84,13 +88,22 @@ class SlotEncoder:
                 bias = bias.repeat_interleave(self.heads, 0)[:, None, :]  # [N * heads, 1, L]
             for layer in layers[:-1]:
                 hidden = self._layer(layer, hidden, hidden, bias, length, amendments)
-            queries = self._layer(layers[-1], _pad_rows(hidden[at], SLOT_STEP), hidden, bias, wide, amendments)
+            queries = self._layer(
+                layers[-1], _pad_rows(hidden[at], SLOT_STEP), hidden, bias, wide, amendments
+            )
         return queries[: slots.numel()].view(count, wide, -1)
 
     def _layer(
-        self, layer: Any, queries: Tensor, hidden: Tensor, bias: Tensor, wide: int, amendments: Amendments
+        self,
+        layer: Any,
+        queries: Tensor,
+        hidden: Tensor,
+        bias: Tensor,
+        wide: int,
+        amendments: Amendments,
     ) -> Tensor:
-        """Run one layer for `queries` `[≥ N * wide, H]`, which attend to `hidden` `[≥ N * L, H]`."""
+        """Run one layer for `queries` `[≥ N * wide, H]`, which attend to `hidden` `[≥ N * L,
+        H]`."""
         own, length = layer.attention.self, bias.shape[-1]
         count = bias.numel() // length // (1 if self.attention == "sdpa" else self.heads)
         if queries is hidden:
@@ -106,24 +119,41 @@ class SlotEncoder:
             context = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
         else:
             scores = torch.baddbmm(bias, q, k.transpose(1, 2), alpha=self.head_size**-0.5)
-            context = torch.bmm(F.dropout(F.softmax(scores, dim=-1), dropout, training=dropout > 0), v)
-        context = context.view(count, self.heads, wide, -1).transpose(1, 2).reshape(count * wide, -1)
+            context = torch.bmm(
+                F.dropout(F.softmax(scores, dim=-1), dropout, training=dropout > 0), v
+            )
+        context = (
+            context.view(count, self.heads, wide, -1).transpose(1, 2).reshape(count * wide, -1)
+        )
         out: Any = layer.attention.output
-        queries = run(out.LayerNorm, out.dropout(out.dense(_pad_to(context, len(queries)))) + queries, amendments)
+        queries = run(
+            out.LayerNorm,
+            out.dropout(out.dense(_pad_to(context, len(queries)))) + queries,
+            amendments,
+        )
         out = layer.output
         inner = layer.intermediate.intermediate_act_fn(layer.intermediate.dense(queries))
         return run(out.LayerNorm, out.dropout(out.dense(inner)) + queries, amendments)
 
-    def _project(self, hidden: Tensor, count: int, length: int, *projections: nn.Linear) -> tuple[Tensor, ...]:
-        """Return `hidden` under each projection as `[N * heads, length, head_size]`, in one matrix product."""
+    def _project(
+        self, hidden: Tensor, count: int, length: int, *projections: nn.Linear
+    ) -> tuple[Tensor, ...]:
+        """Return `hidden` under each projection as `[N * heads, length, head_size]`, in one matrix
+        product."""
         if len(projections) == 1:
             joint = projections[0](hidden)
         else:
             weight = torch.cat([projection.weight for projection in projections])
-            joint = F.linear(hidden, weight, torch.cat([projection.bias for projection in projections]))
-        joint = joint[: count * length].view(count, length, len(projections), self.heads, self.head_size)
+            joint = F.linear(
+                hidden, weight, torch.cat([projection.bias for projection in projections])
+            )
+        joint = joint[: count * length].view(
+            count, length, len(projections), self.heads, self.head_size
+        )
         parts: tuple[Tensor, ...] = (
-            joint.permute(2, 0, 3, 1, 4).reshape(len(projections), -1, length, self.head_size).unbind(0)
+            joint.permute(2, 0, 3, 1, 4)
+            .reshape(len(projections), -1, length, self.head_size)
+            .unbind(0)
         )
         return parts
 

@@ -1,6 +1,8 @@
-"""Learned pieces in patterns: P-tuning's prompt embeddings (Liu et al. 2021), learned directly, without an LSTM.
+"""Learned pieces in patterns: P-tuning's prompt embeddings (Liu et al. 2021), learned directly,
+without an LSTM.
 
-The compiled pattern has ids beyond the vocabulary in their places; here they are replaced by the embeddings.
+The compiled pattern has ids beyond the vocabulary in their places; here they are replaced by the
+embeddings.
 """
 
 from collections.abc import Sequence
@@ -30,17 +32,22 @@ class SoftPieces(nn.Module):
         self.first = min(i for of_form in ids for i in of_form)
         counts: dict[str, int] = {}
         for form, of_form in zip(forms, ids, strict=True):
-            counts[form.task] = max(counts.get(form.task, 0), *(i - self.first + 1 for i in of_form), 0)
+            counts[form.task] = max(
+                counts.get(form.task, 0), *(i - self.first + 1 for i in of_form), 0
+            )
         self.start = {task: sum(list(counts.values())[:place]) for place, task in enumerate(counts)}
         self.start_of_form = [self.start[form.task] for form in forms]
         table = mlm.get_input_embeddings()
         self._table = (table,)  # in a tuple: it is the backbone's
         drawn = torch.randint(len(table.weight), (sum(counts.values()),))
         self.pieces = nn.Parameter(table.weight.detach()[drawn].clone())
-        self._stand_in = int(mlm.config.pad_token_id == 0)  # any piece but padding, which RoBERTa gives no position
+        self._stand_in = int(
+            mlm.config.pad_token_id == 0
+        )  # any piece but padding, which RoBERTa gives no position
 
     def placed(self, input_ids: Tensor, starts: Tensor) -> tuple[Tensor, Amendments]:
-        """Return ids `[N, L]` to run the model on, and what puts the learned pieces in their places.
+        """Return ids `[N, L]` to run the model on, and what puts the learned pieces in their
+        places.
 
         Args:
             input_ids: `[N, L]` as collated.

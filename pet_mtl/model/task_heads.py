@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from pet_mtl.spec.method import FeatureName
+from pet_mtl.suite.method import FeatureName
 
 Decoding = Literal["linear", "mlp", "lstm"]
 
@@ -15,9 +15,10 @@ class Features(nn.Module):
     """Token states to one vector a row.
 
     Args:
-        kind: `cls` the first token, `pooled` the first token under a dense layer and tanh (as BERT's pooler, Devlin et
-            al. 2019), `mean` and `max` over the tokens, `attention` their mean by learned weights (a softmax of one
-            query's products; Lin et al. 2017 with one hop).
+        kind: `cls` the first token, `pooled` the first token under a dense layer and tanh (as
+            BERT's pooler, Devlin et al. 2019), `mean` and `max` over the tokens, `attention` their
+            mean by learned weights (a softmax of one query's products; Lin et al. 2017 with one
+            hop).
         size: `H`.
     """
 
@@ -44,12 +45,15 @@ class Features(nn.Module):
         real = (mask != 0)[..., None]  # [N, L, 1]
         if self.kind == "max":
             return tokens.masked_fill(~real, float("-inf")).amax(1)
-        weights = self.query(tokens) if self.kind == "attention" else torch.zeros_like(tokens[..., :1])
+        weights = (
+            self.query(tokens) if self.kind == "attention" else torch.zeros_like(tokens[..., :1])
+        )
         return (weights.masked_fill(~real, float("-inf")).softmax(1) * tokens).sum(1)
 
 
 class LayerFeatures(nn.Module):
-    """The first token's states in several layers, mixed: γ Σ softmax(w)_j h_j (ELMo, Peters et al. 2018).
+    """The first token's states in several layers, mixed: γ Σ softmax(w)_j h_j (ELMo, Peters et al.
+    2018).
 
     Args:
         layers: indices into the states of the embeddings and all layers.
@@ -63,7 +67,9 @@ class LayerFeatures(nn.Module):
 
     def forward(self, states: tuple[Tensor, ...], mask: Tensor) -> Tensor:
         """Return `[N, H]` from the states `[N, L, H]` of each layer; the mask is not needed."""
-        chosen = torch.stack([states[layer][:, 0].float() for layer in self.layers], -1)  # [N, H, layers]
+        chosen = torch.stack(
+            [states[layer][:, 0].float() for layer in self.layers], -1
+        )  # [N, H, layers]
         return self.scale * (chosen @ self.weights.softmax(0))
 
 
@@ -71,8 +77,8 @@ class Decoder(nn.Module):
     """Features to the label scores of one task.
 
     Args:
-        kind: `linear`; `mlp` with one hidden layer (GELU); `lstm`, a bidirectional LSTM over the token states whose
-            last states stand beside the features.
+        kind: `linear`; `mlp` with one hidden layer (GELU); `lstm`, a bidirectional LSTM over the
+            token states whose last states stand beside the features.
         inputs: size of the features.
         tokens: size of the token states, `H`.
         labels: `K`.
@@ -80,7 +86,9 @@ class Decoder(nn.Module):
         dropout: rate before each matrix.
     """
 
-    def __init__(self, kind: Decoding, inputs: int, tokens: int, labels: int, width: int, dropout: float) -> None:
+    def __init__(
+        self, kind: Decoding, inputs: int, tokens: int, labels: int, width: int, dropout: float
+    ) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
         if kind == "mlp":
@@ -88,16 +96,23 @@ class Decoder(nn.Module):
         elif kind == "lstm":
             self.lstm = nn.LSTM(tokens, width, batch_first=True, bidirectional=True)
         self.kind = kind
-        self.output = nn.Linear({"linear": inputs, "mlp": width, "lstm": inputs + 2 * width}[kind], labels)
+        self.output = nn.Linear(
+            {"linear": inputs, "mlp": width, "lstm": inputs + 2 * width}[kind], labels
+        )
 
     def forward(self, features: Tensor, tokens: Tensor | None, mask: Tensor) -> Tensor:
-        """Return `[b, K]` from features `[b, F]`, token states `[b, L, H]` (`lstm` only) and their mask `[b, L]`."""
+        """Return `[b, K]` from features `[b, F]`, token states `[b, L, H]` (`lstm` only) and their
+        mask `[b, L]`."""
         if self.kind == "mlp":
             features = nn.functional.gelu(self.hidden(self.dropout(features)))
         elif self.kind == "lstm":
             assert tokens is not None
-            lengths = mask.sum(1).cpu()  # the backward direction starts at a row's last token, not at its padding
-            packed = pack_padded_sequence(self.dropout(tokens), lengths, batch_first=True, enforce_sorted=False)
+            lengths = mask.sum(
+                1
+            ).cpu()  # the backward direction starts at a row's last token, not at its padding
+            packed = pack_padded_sequence(
+                self.dropout(tokens), lengths, batch_first=True, enforce_sorted=False
+            )
             _, (last, _) = self.lstm(packed)  # [2, b, width]
             features = torch.cat([features, last[0], last[1]], -1)
         scores: Tensor = self.output(self.dropout(features))

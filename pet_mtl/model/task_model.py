@@ -27,20 +27,24 @@ class TaskModel(nn.Module, ABC):
     """A backbone and what a method adds to it.
 
     Attributes:
-        own_rate: peak learning rate of the parameters below `own`, which no backbone has; None: that of all others.
+        own_rate: peak learning rate of the parameters below `own`, which no backbone has; None:
+            that of all others.
     """
 
     own_rate: float | None = None
 
     @abstractmethod
     def forward(self, batch: Batch) -> list[Tensor]:
-        """Return label scores `[b, K]` (fp32, softmax over `K` gives probabilities) for each of `batch.groups`."""
+        """Return label scores `[b, K]` (fp32, softmax over `K` gives probabilities) for each of
+        `batch.groups`."""
 
     def add_penalty_gradient(self) -> None:
-        """Add the gradient of what a step's loss has beside its rows; called once a step, after all its rows."""
+        """Add the gradient of what a step's loss has beside its rows; called once a step, after all
+        its rows."""
 
     def use_sparse_lookups(self) -> nn.Parameter | None:
-        """Have sparse gradients where they pay; return the parameter whose gradient must then never be None."""
+        """Have sparse gradients where they pay; return the parameter whose gradient must then never
+        be None."""
         return None
 
     def task_parameters(self) -> int:
@@ -48,4 +52,6 @@ class TaskModel(nn.Module, ABC):
         return 0
 
     def parameter_counts(self) -> ParameterCounts:
-        return ParameterCounts(sum(parameter.numel() for parameter in self.parameters()), self.task_parameters())
+        return ParameterCounts(
+            sum(parameter.numel() for parameter in self.parameters()), self.task_parameters()
+        )

@@ -1,8 +1,10 @@
-"""The scoring rule: piece logits at the slots to word scores and label scores, the same for training and scoring.
+"""The scoring rule: piece logits at the slots to word scores and label scores, the same for
+training and scoring.
 
-The score of a word is the mean over its pieces of log p(piece at its slot), read in a prompt with as many masks as the
-word has pieces; the score of a label aggregates its words. Where all words of a task have one length, the softmax
-denominator is the same for all of them and is left out; otherwise it is computed, at the slots only.
+The score of a word is the mean over its pieces of log p(piece at its slot), read in a prompt with
+as many masks as the word has pieces; the score of a label aggregates its words. Where all words of
+a task have one length, the softmax denominator is the same for all of them and is left out;
+otherwise it is computed, at the slots only.
 """
 
 from collections.abc import Callable
@@ -23,7 +25,8 @@ class WordTable:
 
     Attributes:
         pieces: for each length `P`, `[W_P, P]` columns of the piece logits.
-        words_of_label: `[K, W]` positions among the words, lengths ascending; short rows repeat the first word.
+        words_of_label: `[K, W]` positions among the words, lengths ascending; short rows repeat the
+            first word.
         is_word: `[K, W]` False where a row repeats.
     """
 
@@ -33,7 +36,10 @@ class WordTable:
 
 
 def label_scores(
-    table: WordTable, logits: Callable[[int], Tensor], normalizer: Callable[[int], Tensor], how: Aggregation
+    table: WordTable,
+    logits: Callable[[int], Tensor],
+    normalizer: Callable[[int], Tensor],
+    how: Aggregation,
 ) -> Tensor:
     """Apply the scoring rule: label scores `[b, K]`; see `word_scores` for the arguments."""
     scores = word_scores(table, logits, normalizer if len(table.pieces) > 1 else None)
@@ -46,12 +52,15 @@ def word_scores(
     """Score the words of a form, `[b, words]`, in the order of `words_of_label`'s positions.
 
     Args:
-        logits: for a word length `P`, the logits `[b, P, U]` of the used pieces at the slots of prompts with `P` masks.
+        logits: for a word length `P`, the logits `[b, P, U]` of the used pieces at the slots of
+            prompts with `P` masks.
         normalizer: likewise the log of the softmax denominator `[b, P]`; None leaves it out.
     """
     scores = []
     for length, pieces in table.pieces.items():
-        of_length = logits(length)[:, torch.arange(length, device=pieces.device), pieces].mean(-1)  # [b, W_P]
+        of_length = logits(length)[:, torch.arange(length, device=pieces.device), pieces].mean(
+            -1
+        )  # [b, W_P]
         if normalizer is not None:
             of_length = of_length - normalizer(length).mean(-1, keepdim=True)
         scores.append(of_length)
@@ -59,7 +68,8 @@ def word_scores(
 
 
 def aggregate(scores: Tensor, words_of_label: Tensor, is_word: Tensor, how: Aggregation) -> Tensor:
-    """Aggregate word scores `[b, words]` into label scores `[b, K]`; see `WordTable` for the indices `[K, W]`."""
+    """Aggregate word scores `[b, words]` into label scores `[b, K]`; see `WordTable` for the
+    indices `[K, W]`."""
     of_label = scores[:, words_of_label]  # [b, K, W]
     if how == "mean":
         return (of_label * is_word).sum(-1) / is_word.sum(-1)
@@ -72,8 +82,13 @@ def word_table(words: LabelWords, column: dict[int, int]) -> WordTable:
     by_length: dict[int, list[int]] = {length: [] for length in words.lengths}
     for index, word in enumerate(words.pieces):
         by_length[len(word)].append(index)
-    position = {word: place for place, word in enumerate(w for group in by_length.values() for w in group)}
-    of_label = [[position[w] for w, owner in enumerate(words.labels) if owner == k] for k in range(words.num_labels)]
+    position = {
+        word: place for place, word in enumerate(w for group in by_length.values() for w in group)
+    }
+    of_label = [
+        [position[w] for w, owner in enumerate(words.labels) if owner == k]
+        for k in range(words.num_labels)
+    ]
     most = max(map(len, of_label))
     return WordTable(
         pieces={

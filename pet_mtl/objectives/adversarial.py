@@ -9,16 +9,23 @@ from torch import Tensor, nn
 
 
 def word_tables(model: nn.Module, vocabulary: int) -> list[nn.Embedding]:
-    """Return the tables of at least `vocabulary` rows that a model looks words up in; of several encoders, all."""
+    """Return the tables of at least `vocabulary` rows that a model looks words up in; of several
+    encoders, all."""
     tables = [module for module in model.modules() if isinstance(module, nn.Embedding)]
-    return [table for table in tables if table.num_embeddings >= vocabulary and table.weight.requires_grad]
+    return [
+        table
+        for table in tables
+        if table.num_embeddings >= vocabulary and table.weight.requires_grad
+    ]
 
 
 class Lookups:
-    """What one pass looks up, by table and call: the place where a move is found, and where it is made.
+    """What one pass looks up, by table and call: the place where a move is found, and where it is
+    made.
 
-    The tables themselves stay as they are. Where the output layer is tied to one, its rows have a gradient of their
-    own there, the largest part of the table's, which says nothing about the inputs.
+    The tables themselves stay as they are. Where the output layer is tied to one, its rows have a
+    gradient of their own there, the largest part of the table's, which says nothing about the
+    inputs.
     """
 
     def __init__(self, tables: Sequence[nn.Embedding]) -> None:
@@ -40,7 +47,8 @@ class Lookups:
 
     @contextlib.contextmanager
     def moved(self, size: float) -> Iterator[None]:
-        """Let the same lookups give each sequence moved by `size` · g / ‖g‖, g `[L, E]` being its own gradient."""
+        """Let the same lookups give each sequence moved by `size` · g / ‖g‖, g `[L, E]` being its
+        own gradient."""
         moves = [iter([move(output.grad, size) for output in seen]) for seen in self._seen]
         self._seen = [[] for _ in self._tables]
 
@@ -55,7 +63,9 @@ class Lookups:
         def hook(number: int) -> Any:
             return lambda _module, _inputs, output: act(number, output)
 
-        handles = [table.register_forward_hook(hook(number)) for number, table in enumerate(self._tables)]
+        handles = [
+            table.register_forward_hook(hook(number)) for number, table in enumerate(self._tables)
+        ]
         try:
             yield
         finally:
@@ -64,10 +74,12 @@ class Lookups:
 
 
 def move(gradient: Tensor | None, size: float) -> Tensor:
-    """Return `size` · g / ‖g‖ for each sequence of a gradient `[N, L, E]`, the norm over its words; 0 without one.
+    """Return `size` · g / ‖g‖ for each sequence of a gradient `[N, L, E]`, the norm over its words;
+    0 without one.
 
-    It is the direction in which the sequence's loss rises fastest: a loss that is small there too does not hang on
-    single words. It depends on no other row, so cutting a step into pieces or over processes changes nothing.
+    It is the direction in which the sequence's loss rises fastest: a loss that is small there too
+    does not hang on single words. It depends on no other row, so cutting a step into pieces or over
+    processes changes nothing.
 
     >>> move(torch.tensor([[[3.0, 4.0]], [[0.0, 0.0]]]), size=0.5)
     tensor([[[0.3000, 0.4000]],

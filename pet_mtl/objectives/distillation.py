@@ -1,4 +1,5 @@
-"""Learning from teachers: their label probabilities beside the labels (BAM, Clark et al. 2019), or without (PET)."""
+"""Learning from teachers: their label probabilities beside the labels (BAM, Clark et al. 2019), or
+without (PET)."""
 
 from typing import Literal
 
@@ -9,9 +10,11 @@ LabelShare = float | Literal["annealed"]
 
 
 def teacher_loss(scores: Tensor, probs: Tensor, weights: Tensor) -> Tensor:
-    """Return the weighted sum over rows of the cross-entropy of label scores to a teacher's probabilities.
+    """Return the weighted sum over rows of the cross-entropy of label scores to a teacher's
+    probabilities.
 
-    Its gradient is that of the Kullback-Leibler divergence: the two differ by the teacher's own entropy.
+    Its gradient is that of the Kullback-Leibler divergence: the two differ by the teacher's own
+    entropy.
 
     Args:
         scores: `[b, K]` label scores.
@@ -28,7 +31,8 @@ def teacher_loss(scores: Tensor, probs: Tensor, weights: Tensor) -> Tensor:
 def label_share(setting: LabelShare, step: int, total: int) -> float:
     """Return λ, the share of the labels in the target λ · labels + (1 - λ) · teacher.
 
-    `annealed` raises it from 0 to 1 over the run: the teacher leads first, the labels have the last word.
+    `annealed` raises it from 0 to 1 over the run: the teacher leads first, the labels have the last
+    word.
 
     >>> [label_share("annealed", step, 4) for step in range(4)], label_share(0.5, 3, 4)
     ([0.0, 0.25, 0.5, 0.75], 0.5)

@@ -9,10 +9,12 @@ from pet_mtl.cloze.encode import Prompts
 
 
 def logit_adjustment(labels: npt.NDArray[np.integer], num_labels: int, strength: float) -> Tensor:
-    """Return what is added to a task's label scores while training, and only then (Menon et al. 2021).
+    """Return what is added to a task's label scores while training, and only then (Menon et al.
+    2021).
 
-    What the labels' frequencies explain is thus explained, and the scores learn the rest: with strength 1 those of
-    equally frequent labels, which is best for the mean recall; macro-F1 is often best between 0 and 1.
+    What the labels' frequencies explain is thus explained, and the scores learn the rest: with
+    strength 1 those of equally frequent labels, which is best for the mean recall; macro-F1 is
+    often best between 0 and 1.
 
     Args:
         labels: label indices of the training rows; negative ones are unknown and do not count.
@@ -32,6 +34,8 @@ def logit_adjustment(labels: npt.NDArray[np.integer], num_labels: int, strength:
 def adjustments(prompts: Prompts, strength: float, device: torch.device) -> list[Tensor]:
     """Return the `logit_adjustment` of each form of a prompt store."""
     return [
-        logit_adjustment(prompts.label[prompts.form == number], form.words.num_labels, strength).to(device)
+        logit_adjustment(prompts.label[prompts.form == number], form.words.num_labels, strength).to(
+            device
+        )
         for number, form in enumerate(prompts.forms)
     ]

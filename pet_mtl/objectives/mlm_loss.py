@@ -1,4 +1,5 @@
-"""Cross-entropy over a whole vocabulary, the largest tensor of a pre-training step, in few passes over it."""
+"""Cross-entropy over a whole vocabulary, the largest tensor of a pre-training step, in few passes
+over it."""
 
 from typing import Any
 
@@ -13,8 +14,8 @@ _CHUNK = 1 << 19  # logits at a time on a CPU: the fp32 copy stays in the cache
 def mlm_loss(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Return the sum of the targets' cross-entropies (fp32) and how many targets are ranked first.
 
-    The same as `F.cross_entropy(logits.float(), targets, reduction="sum")`; the gradient is made in the forward pass,
-    on a CPU chunk by chunk, so no fp32 tensor of all logits is written there.
+    The same as `F.cross_entropy(logits.float(), targets, reduction="sum")`; the gradient is made in
+    the forward pass, on a CPU chunk by chunk, so no fp32 tensor of all logits is written there.
 
     Args:
         logits: `[K, V]`.
@@ -39,7 +40,9 @@ class _MlmLoss(torch.autograd.Function):
             of_target = part.gather(1, wanted)
             if part.device.type == "cpu":
                 best = (of_target == part.amax(1, keepdim=True)) & counts
-                right += (part[best[:, 0]].argmax(1) == wanted[best[:, 0], 0]).sum()  # of equal logits the first is it
+                right += (
+                    part[best[:, 0]].argmax(1) == wanted[best[:, 0], 0]
+                ).sum()  # of equal logits the first is it
             else:  # choosing rows would wait for the GPU
                 right += ((part.argmax(1, keepdim=True) == wanted) & counts).sum()
             values = part.to(torch.float32, copy=True)

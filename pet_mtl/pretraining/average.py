@@ -1,4 +1,5 @@
-"""The mean of the weights of several pre-trained models that went on from the same one, in other orders of the text."""
+"""The mean of the weights of several pre-trained models that went on from the same one, in other
+orders of the text."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -16,10 +17,12 @@ from pet_mtl.storage.trained_on import with_earlier
 
 
 def average_models(folders: Sequence[Path], out: Path) -> None:
-    """Write a model with the mean of the models' weights; vocabulary and number format are those of the first.
+    """Write a model with the mean of the models' weights; vocabulary and number format are those of
+    the first.
 
     Raises:
-        PetMtlError: fewer than two, one that is no masked language model or does not fit the first; `out` is there.
+        PetMtlError: fewer than two, one that is no masked language model or does not fit the first;
+            `out` is there.
     """
     check_request(folders, out)
     tokenizers, problems = [load_tokenizer(str(folder)) for folder in folders], ProblemList()
@@ -28,12 +31,21 @@ def average_models(folders: Sequence[Path], out: Path) -> None:
             problems.add(f"has another vocabulary than {folders[0]}", where=str(folder))
     problems.raise_if_any()
     mlm = load_masked_lm(str(folders[0]))
-    mlm.load_state_dict(mean_weights(folders)["model.safetensors"], strict=False)  # a tied decoder is stored once
+    mlm.load_state_dict(
+        mean_weights(folders)["model.safetensors"], strict=False
+    )  # a tied decoder is stored once
     trained_on: Mapping[str, Any] = {}
     for folder in folders:
         trained_on = with_earlier(folder, trained_on)
     facts = {"mean_of": [_facts(folder) for folder in folders]}
-    write_model(out, mlm, PieceTokenizer(tokenizers[0]), half=_is_half(folders[0]), facts=facts, trained_on=trained_on)
+    write_model(
+        out,
+        mlm,
+        PieceTokenizer(tokenizers[0]),
+        half=_is_half(folders[0]),
+        facts=facts,
+        trained_on=trained_on,
+    )
 
 
 def _facts(folder: Path) -> dict[str, Any]:
@@ -42,7 +54,9 @@ def _facts(folder: Path) -> dict[str, Any]:
     try:
         return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
     except (ValueError, TypeError) as error:
-        raise PetMtlError("is damaged", where=str(file), hint="copy the folder again, or remove this file") from error
+        raise PetMtlError(
+            "is damaged", where=str(file), hint="copy the folder again, or remove this file"
+        ) from error
 
 
 def _is_half(folder: Path) -> bool:

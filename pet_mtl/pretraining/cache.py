@@ -1,13 +1,14 @@
-"""The tokenised corpus on disk: written once, memory-mapped by every run that has the same corpus and tokenizer.
+"""The tokenised corpus on disk: written once, memory-mapped by every run that has the same corpus
+and tokenizer.
 
 A cache is a folder named after the digests of corpus and tokenizer:
 
-    pieces.bin      token ids of all paragraphs, each closed by the separator (uint16, or int32 for large vocabularies)
-    words.bin       for each piece whether a word begins with it (uint8); only where a strategy asked for words
-    paragraphs.bin  where each paragraph ends in `pieces` (int64)
+    pieces.bin      token ids of all paragraphs, each closed by the separator (uint16, or int32 for
+    large vocabularies) words.bin       for each piece whether a word begins with it (uint8); only
+    where a strategy asked for words paragraphs.bin  where each paragraph ends in `pieces` (int64)
     documents.bin   how many paragraphs there are up to each document's end (int64)
-    hashes.bin      a hash of each document's text (uint32): which documents are held out must not depend on pieces
-    cache.json      what it was made of; written last
+    hashes.bin      a hash of each document's text (uint32): which documents are held out must not
+    depend on pieces cache.json      what it was made of; written last
 """
 
 import json
@@ -61,7 +62,8 @@ class Cache:
 
 
 def open_or_build(corpus: Corpus, tokenizer: PieceTokenizer, place: Path, *, words: bool) -> Cache:
-    """Return the cache of a corpus, building it where there is none that fits; of several processes, one does.
+    """Return the cache of a corpus, building it where there is none that fits; of several
+    processes, one does.
 
     Args:
         place: the folder that caches are kept in.
@@ -87,7 +89,11 @@ def open_or_build(corpus: Corpus, tokenizer: PieceTokenizer, place: Path, *, wor
                 alone.enter_context(held(lock, wait=True))
             if (cache := _fitting(folder, key)) is None:
                 if folder.exists():
-                    say(f"the cache in {folder} {_difference(_read_key(folder), key)}: building it anew")
+                    say(
+                        f"the cache in {folder} "
+                        f"{_difference(_read_key(folder), key)}: building "
+                        "it anew"
+                    )
                 elif any(place.glob(f"{corpus_name}-*")):
                     say("the corpus' cache is of another tokenizer: building one beside it")
                 _build(corpus, tokenizer, folder, key)
@@ -116,7 +122,11 @@ def _read_key(folder: Path) -> dict[str, Any]:
 
 
 def _serves(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    return all(found.get(name) == value for name, value in wanted.items() if name != "words" or value is not None)
+    return all(
+        found.get(name) == value
+        for name, value in wanted.items()
+        if name != "words" or value is not None
+    )
 
 
 def _difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
@@ -133,7 +143,10 @@ def _build(corpus: Corpus, tokenizer: PieceTokenizer, folder: Path, key: dict[st
     say(f"tokenising the corpus into {folder}")
     encoder = PieceEncoder(tokenizer, WordCutter() if key["words"] else None)
     if not tokenizer.end_ids:
-        raise PetMtlError("the tokenizer has no separator token", hint="choose a masked language model such as BERT")
+        raise PetMtlError(
+            "the tokenizer has no separator token",
+            hint="choose a masked language model such as BERT",
+        )
     separator, started, said = tokenizer.end_ids[-1], time.monotonic(), time.monotonic()
     pieces = paragraphs = documents = unknown = 0
     with new_folder(folder) as temporary:
@@ -141,7 +154,11 @@ def _build(corpus: Corpus, tokenizer: PieceTokenizer, folder: Path, key: dict[st
         try:
             for chunk in _chunks(corpus.documents()):
                 part = _Part.of(chunk, encoder, separator)
-                unknown += int((part.pieces == tokenizer.unk_id).sum()) if tokenizer.unk_id is not None else 0
+                unknown += (
+                    int((part.pieces == tokenizer.unk_id).sum())
+                    if tokenizer.unk_id is not None
+                    else 0
+                )
                 handles["pieces"].write(part.pieces.tobytes())
                 if part.words is not None:
                     handles["words"].write(part.words.tobytes())
@@ -154,21 +171,36 @@ def _build(corpus: Corpus, tokenizer: PieceTokenizer, folder: Path, key: dict[st
                 if time.monotonic() - said > _SAY_EVERY:
                     said = time.monotonic()
                     rate = pieces / (said - started) / 1e6
-                    say(f"tokenising: {documents:,} documents, {pieces:,} pieces ({rate:.2f} M a second)")
+                    say(
+                        f"tokenising: {documents:,} documents, {pieces:,} pieces "
+                        f"({rate:.2f} M a "
+                        "second)"
+                    )
         finally:
             for handle in handles.values():
                 handle.close()
         real = pieces - paragraphs
         if real <= unknown:
             raise PetMtlError(
-                "the corpus has no usable text" if not real else "the vocabulary has no piece of the corpus",
-                hint="is it the right file? txt holds a paragraph a line, json lines and parquet a `text`",
+                "the corpus has no usable text"
+                if not real
+                else "the vocabulary has no piece of the corpus",
+                hint=(
+                    "is it the right file? txt holds a paragraph a line, json lines and "
+                    "parquet "
+                    "a `text`"
+                ),
             )
         if unknown > 0.02 * real:
             say(f"warning: {unknown / real:.1%} of the pieces are unknown to the vocabulary")
         if not key["words"]:
             (temporary / "words.bin").unlink()
-        counts = {"pieces": pieces, "paragraphs": paragraphs, "documents": documents, "unknown": unknown}
+        counts = {
+            "pieces": pieces,
+            "paragraphs": paragraphs,
+            "documents": documents,
+            "unknown": unknown,
+        }
         text = json.dumps(key | {"dtype": np.dtype(encoder.dtype).name, "counts": counts}, indent=1)
         (temporary / "cache.json").write_text(text + "\n", encoding="utf-8")
 
@@ -211,8 +243,13 @@ class _Part:
             begins = np.ones(len(out), np.uint8)
             begins[inside] = words if words is not None else 1
         whole, per_document = np.unique(of_document[kept], return_counts=True)
-        hashes = [blake2b("\n".join(chunk[i]).encode("utf-8", "replace"), digest_size=4).digest() for i in whole]
-        return cls(out, begins, ends, np.cumsum(per_document), np.frombuffer(b"".join(hashes), dtype="<u4"))
+        hashes = [
+            blake2b("\n".join(chunk[i]).encode("utf-8", "replace"), digest_size=4).digest()
+            for i in whole
+        ]
+        return cls(
+            out, begins, ends, np.cumsum(per_document), np.frombuffer(b"".join(hashes), dtype="<u4")
+        )
 
 
 def _open(folder: Path, key: dict[str, Any]) -> Cache | None:
@@ -233,5 +270,11 @@ def _open(folder: Path, key: dict[str, Any]) -> Cache | None:
     except (KeyError, TypeError, OSError, ValueError):
         return None
     return Cache(
-        folder, arrays["pieces"], arrays.get("words"), arrays["paragraphs"], arrays["documents"], arrays["hashes"], key
+        folder,
+        arrays["pieces"],
+        arrays.get("words"),
+        arrays["paragraphs"],
+        arrays["documents"],
+        arrays["hashes"],
+        key,
     )

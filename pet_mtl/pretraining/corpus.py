@@ -14,7 +14,9 @@ from pet_mtl.data.table import SHOWN, BadRows, Chunk, Request, encoding_problem
 from pet_mtl.errors import PetMtlError, ProblemList
 
 Document = list[str]
-MOST_PARAGRAPHS = 512  # a longer document is cut: a file of lines without a blank one is no single text
+MOST_PARAGRAPHS = (
+    512  # a longer document is cut: a file of lines without a blank one is no single text
+)
 
 _READERS: dict[str, Callable[[Path, str, Request, BadRows], Iterator[Chunk]]] = {
     ".json": read_json,
@@ -36,7 +38,8 @@ class Corpus(Protocol):
 
 @dataclass(frozen=True)
 class FileCorpus:
-    """Text files: txt (a paragraph a line, a blank line between documents), json lines, parquet; also compressed.
+    """Text files: txt (a paragraph a line, a blank line between documents), json lines, parquet;
+    also compressed.
 
     Attributes:
         files: in the order they are read.
@@ -58,12 +61,16 @@ class FileCorpus:
     def documents(self) -> Iterator[Document]:
         for file in self.files:
             suffix = data_format(file)
-            yield from _text_documents(file) if suffix == ".txt" else self._table_documents(file, suffix)
+            yield from (
+                _text_documents(file) if suffix == ".txt" else self._table_documents(file, suffix)
+            )
 
     def _table_documents(self, file: Path, suffix: str) -> Iterator[Document]:
         bad = BadRows(str(file), keep=SHOWN)
         problems = ProblemList()
-        for chunk in _READERS[suffix](file, suffix, Request({"text": self.text_key}, labelled=False), bad):
+        for chunk in _READERS[suffix](
+            file, suffix, Request({"text": self.text_key}, labelled=False), bad
+        ):
             if bad.count:
                 break
             for text in chunk.columns["text"].to_pylist():
@@ -76,7 +83,8 @@ def find_corpus(sources: Sequence[str], text_key: str = "text") -> FileCorpus:
     """Return the corpus of paths and globs.
 
     Raises:
-        PetMtlError: a file is missing or of a format that holds no running text; every problem at once.
+        PetMtlError: a file is missing or of a format that holds no running text; every problem at
+            once.
     """
     problems = ProblemList()
     files: list[Path] = []

@@ -1,4 +1,5 @@
-"""Random numbers that depend on nothing but seed, epoch, row and position (splitmix64 as a counter-based generator).
+"""Random numbers that depend on nothing but seed, epoch, row and position (splitmix64 as a
+counter-based generator).
 
 So the masks of a row are the same whichever batch, process or resumed run it is in.
 """

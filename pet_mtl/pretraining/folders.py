@@ -1,4 +1,5 @@
-"""The folders that a pre-training run writes: the model, and the state that `--resume` goes on from."""
+"""The folders that a pre-training run writes: the model, and the state that `--resume` goes on
+from."""
 
 import copy
 import json
@@ -51,7 +52,9 @@ def write_model(
         if trained_on:
             write_trained_on(temporary, trained_on)
         libraries = ("pet-mtl", "torch", "transformers")
-        text = json.dumps(facts | {"versions": {name: version(name) for name in libraries}}, indent=1)
+        text = json.dumps(
+            facts | {"versions": {name: version(name) for name in libraries}}, indent=1
+        )
         (temporary / "pretraining.json").write_text(text + "\n", encoding="utf-8")
 
 
@@ -80,11 +83,17 @@ def read_last(folder: Path) -> Stored:
     recover_folder(folder)
     file = folder / _REQUEST
     if not file.is_file():
-        raise PetMtlError("there is no pre-training run to resume", where=str(folder), hint="leave `--resume` out")
+        raise PetMtlError(
+            ("there is no pre-training run to resume"),
+            where=str(folder),
+            hint="leave `--resume` out",
+        )
     try:
         request = PretrainRequest.model_validate_json(file.read_text(encoding="utf-8"))
     except (ValidationError, ValueError, OSError) as error:
-        raise PetMtlError("the stored options are damaged", where=str(file), hint="train without `--resume`") from error
+        raise PetMtlError(
+            ("the stored options are damaged"), where=str(file), hint="train without `--resume`"
+        ) from error
     return Stored(request, read_progress(folder))
 
 
@@ -101,20 +110,25 @@ def load_weights(folder: Path, mlm: Any) -> None:
     try:
         found = mlm.load_state_dict(load_file(file), strict=False)
     except (OSError, SafetensorError, RuntimeError) as error:
-        raise PetMtlError("the saved weights are damaged or of another model", where=str(file)) from error
+        raise PetMtlError(
+            "the saved weights are damaged or of another model", where=str(file)
+        ) from error
     if found.unexpected_keys:
         raise PetMtlError("the saved weights are of another model", where=str(file))
 
 
 def differences(now: PretrainRequest, then: PretrainRequest) -> list[str]:
-    """Return the options that make it another run; files may have moved, their content is compared elsewhere."""
+    """Return the options that make it another run; files may have moved, their content is compared
+    elsewhere."""
     settings = now.settings.model_dump(), then.settings.model_dump()
     changed = [key for key, value in settings[0].items() if value != settings[1][key]]
     for key in ("masking", "text_key", "task_text", "tokenizer"):
         if getattr(now, key) != getattr(then, key):
             changed.append(key)
     shapes = [
-        None if request.recipe is None else request.recipe.model_dump(include={"model", "vocabulary"})
+        None
+        if request.recipe is None
+        else request.recipe.model_dump(include={"model", "vocabulary"})
         for request in (now, then)
     ]
     return changed + (["recipe"] if shapes[0] != shapes[1] else [])

@@ -1,9 +1,9 @@
 """Which pieces of a task's texts matter to a classifier (Train No Evil, Gu et al. 2020).
 
-The classifier is a cloze checkpoint: f(y|text) is its probability of the label. A buffer is filled from left to right;
-a piece is important if, with it, the buffer comes within δ of the whole text's confidence. An important piece leaves
-the buffer again, so that other evidence for the label is found too. Only rows that the classifier gets right count,
-the most confident 80 % of them.
+The classifier is a cloze checkpoint: f(y|text) is its probability of the label. A buffer is filled
+from left to right; a piece is important if, with it, the buffer comes within δ of the whole text's
+confidence. An important piece leaves the buffer again, so that other evidence for the label is
+found too. Only rows that the classifier gets right count, the most confident 80 % of them.
 """
 
 from collections.abc import Sequence
@@ -50,7 +50,8 @@ def mark_important(
     delta: float = DELTA,
     most_rows: int = ROWS,
 ) -> list[MarkedText]:
-    """Return marked texts of every task, in the pieces of the scorer's tokenizer; the fields of a row are one text.
+    """Return marked texts of every task, in the pieces of the scorer's tokenizer; the fields of a
+    row are one text.
 
     Args:
         scorer: the classifier.
@@ -63,15 +64,26 @@ def mark_important(
     """
     if scorer.suite.method.name != "pet":
         raise PetMtlError(
-            f"the checkpoint was trained with `--method {scorer.suite.method.name}`, not with `pet`",
+            (
+                f"the checkpoint was trained with `--method {scorer.suite.method.name}`, "
+                "not with "
+                "`pet`"
+            ),
             where=str(scorer.folder),
-            hint="selective masking reads partial texts in their patterns: give a checkpoint of the method `pet`",
+            hint=(
+                "selective masking reads partial texts in their patterns: give a "
+                "checkpoint of "
+                "the method `pet`"
+            ),
         )
-    refuse_learned_parts(scorer.suite, str(scorer.folder), "selective masking needs a checkpoint without them")
+    refuse_learned_parts(
+        scorer.suite, str(scorer.folder), ("selective masking needs a checkpoint without them")
+    )
     marked: list[MarkedText] = []
     settings = scorer.suite.train
     all_forms = {
-        name: compile_forms(task, scorer.tokenizer, settings.max_length) for name, task in scorer.suite.tasks.items()
+        name: compile_forms(task, scorer.tokenizer, settings.max_length)
+        for name, task in scorer.suite.tasks.items()
     }
     for index, (name, forms) in enumerate(all_forms.items()):
         parts = [part for part in rows.get(name, ()) if (part.labels >= 0).any()]
@@ -84,23 +96,34 @@ def mark_important(
         marked += _mark_task(scorer, forms[0], of_task.take(chosen), delta, name)
     stop = _stop_ids(scorer)
     return [
-        MarkedText(text.ids, tuple(m and i not in stop for i, m in zip(text.ids, text.important, strict=True)))
+        MarkedText(
+            text.ids,
+            tuple(m and i not in stop for i, m in zip(text.ids, text.important, strict=True)),
+        )
         for text in marked
     ]
 
 
-def _mark_task(scorer: LoadedCheckpoint, form: Form, rows: Rows, delta: float, name: str) -> list[MarkedText]:
+def _mark_task(
+    scorer: LoadedCheckpoint, form: Form, rows: Rows, delta: float, name: str
+) -> list[MarkedText]:
     texts = _fields(scorer, form, rows)
     labels = rows.labels.astype(np.int32)
     model = build_model(scorer.mlm, _prompts(form, texts, labels), scorer.suite, scorer.machine)
     confidence = _confidence(scorer, model, form, texts, labels)
     right = np.flatnonzero(confidence.argmax(-1) == labels)
     whole = confidence[np.arange(len(labels)), labels]
-    right = right[np.argsort(-whole[right], kind="stable")][: max(1, round(KEPT * len(right)))] if len(right) else right
+    right = (
+        right[np.argsort(-whole[right], kind="stable")][: max(1, round(KEPT * len(right)))]
+        if len(right)
+        else right
+    )
     buffers: list[list[list[int]]] = [[[] for _ in texts[row]] for row in right]
     marks = [[[False] * len(ids) for ids in texts[row]] for row in right]
     longest = max((sum(map(len, texts[row])) for row in right), default=0)
-    places = [[(f, i) for f, ids in enumerate(texts[row]) for i in range(len(ids))] for row in right]
+    places = [
+        [(f, i) for f, ids in enumerate(texts[row]) for i in range(len(ids))] for row in right
+    ]
     with bar(f"important pieces of {name}", longest) as shown:
         for position in range(longest):
             live = [k for k in range(len(right)) if position < len(places[k])]
@@ -116,7 +139,10 @@ def _mark_task(scorer: LoadedCheckpoint, form: Form, rows: Rows, delta: float, n
                     buffers[k][field].pop()
             shown.advance(1)
     return [
-        MarkedText(tuple(i for ids in texts[row] for i in ids), tuple(m for of_field in marks[k] for m in of_field))
+        MarkedText(
+            tuple(i for ids in texts[row] for i in ids),
+            tuple(m for of_field in marks[k] for m in of_field),
+        )
         for k, row in enumerate(right)
     ]
 
@@ -124,15 +150,21 @@ def _mark_task(scorer: LoadedCheckpoint, form: Form, rows: Rows, delta: float, n
 def _fields(scorer: LoadedCheckpoint, form: Form, rows: Rows) -> list[list[list[int]]]:
     """Return the pieces of each row's fields, cut to what a prompt holds."""
     parts = [part for part in form.parts if part.field is not None]
-    columns = [tokenize_field(rows, part.field or "", scorer.tokenizer, part.space_before) for part in parts]
+    columns = [
+        tokenize_field(rows, part.field or "", scorer.tokenizer, part.space_before)
+        for part in parts
+    ]
     room = scorer.suite.train.max_length - form.constant_length - form.words.lengths[-1]
     kept = shorten([np.array([len(ids) for ids in column]) for column in columns], room)
     return [
-        [column[row][: int(keep[row])] for column, keep in zip(columns, kept, strict=True)] for row in range(len(rows))
+        [column[row][: int(keep[row])] for column, keep in zip(columns, kept, strict=True)]
+        for row in range(len(rows))
     ]
 
 
-def _prompts(form: Form, texts: Sequence[Sequence[Sequence[int]]], labels: npt.NDArray[np.int32]) -> Prompts:
+def _prompts(
+    form: Form, texts: Sequence[Sequence[Sequence[int]]], labels: npt.NDArray[np.int32]
+) -> Prompts:
     """Put fields that are pieces already into the prompts of a form."""
     ids: list[int] = []
     starts, slots = [0], []

@@ -1,7 +1,7 @@
 """The optimizer steps of pre-training, and the held-out figures.
 
-A step's loss is the mean over its masked pieces. Masks, order and dropout are functions of the seed and the step, so a
-stopped run that is gone on with ends where an unbroken one ends.
+A step's loss is the mean over its masked pieces. Masks, order and dropout are functions of the seed
+and the step, so a stopped run that is gone on with ends where an unbroken one ends.
 """
 
 import contextlib
@@ -54,13 +54,19 @@ class Masker:
     replacements: npt.NDArray[np.int64]
 
     def __call__(self, rows: PieceRows, plan: BatchPlan, seed: int, epoch: int) -> MlmBatch:
-        """Return a masked batch, a function of its arguments; a row's masks do not depend on its batch."""
+        """Return a masked batch, a function of its arguments; a row's masks do not depend on its
+        batch."""
         batch = rows.batch(plan.items, plan.length, plan.rows)
         draws = Draws(seed, epoch, batch.numbers)
         chosen = self.strategy(batch, draws, self.rate)
         always = None if batch.marks is None else batch.marks == LABEL_WORD
         corrupted = corrupt(
-            batch.ids, chosen, draws, mask_id=self.mask_id, replacements=self.replacements, always_mask=always
+            batch.ids,
+            chosen,
+            draws,
+            mask_id=self.mask_id,
+            replacements=self.replacements,
+            always_mask=always,
         )
         return mlm_batch(batch, corrupted, chosen)
 
@@ -94,12 +100,18 @@ class PretrainLoop:
         self.optimizer = build_optimizer(settings, model)
         alone_on_cpu = accelerator.num_processes == 1 and machine.device.type == "cpu"
         sparse = model.backbone.use_sparse_lookups() if alone_on_cpu else None
-        self._frame = OptimizerStep(model, self.optimizer, machine, clip_norm=settings.clip_norm, sparse=sparse)
+        self._frame = OptimizerStep(
+            model, self.optimizer, machine, clip_norm=settings.clip_norm, sparse=sparse
+        )
         self.throughput = Throughput()
-        self.schedule = RowSchedule(rows.lengths, batch_tokens=settings.batch_tokens, seed=settings.seed)
+        self.schedule = RowSchedule(
+            rows.lengths, batch_tokens=settings.batch_tokens, seed=settings.seed
+        )
         self.total = self.schedule.steps(settings.epochs, settings.max_steps)
         self._steps: Iterator[tuple[int, BatchPlan, bool, list[MlmBatch]]] | None = None
-        self._sums = torch.zeros(3, dtype=torch.float64, device=machine.device)  # loss, right, masked
+        self._sums = torch.zeros(
+            3, dtype=torch.float64, device=machine.device
+        )  # loss, right, masked
         self._epoch, self._factor, self._epoch_ends = 0, 0.0, False
 
     def step(self) -> int:
@@ -114,18 +126,25 @@ class PretrainLoop:
         masked = self._everyone(sum(piece.masked for piece in pieces))
         for number, piece in enumerate(pieces):
             batch = piece.to(self.machine.device)
-            with accelerator.no_sync(self.wrapped) if number + 1 < len(pieces) else contextlib.nullcontext():
+            with (
+                accelerator.no_sync(self.wrapped)
+                if number + 1 < len(pieces)
+                else contextlib.nullcontext()
+            ):
                 with self._frame.autocast():
                     loss, right = self.wrapped(batch)
                 accelerator.backward(loss * (world / max(1.0, masked)))
-            self._sums += torch.stack([loss.detach().double(), right.double(), right.new_tensor(batch.masked).double()])
+            self._sums += torch.stack(
+                [loss.detach().double(), right.double(), right.new_tensor(batch.masked).double()]
+            )
         progress.tokens += int(self._everyone(sum(piece.tokens for piece in pieces)))
         self._frame.end()
         return len(plan.items)
 
     @property
     def position(self) -> float:
-        """Where the run stands on the way from 0 to `total`: by steps, or by time where that runs out first."""
+        """Where the run stands on the way from 0 to `total`: by steps, or by time where that runs
+        out first."""
         limit = self.settings.max_minutes
         by_time = 0.0 if limit is None else self.progress.seconds / (limit * 60) * self.total
         return max(float(self.progress.step), by_time)
@@ -136,9 +155,15 @@ class PretrainLoop:
 
         def build(epoch: int, plan: BatchPlan) -> list[MlmBatch]:
             pieces = split_step(plan, self.settings.accumulate * world)
-            own = [self.masker(self.rows, piece, self.settings.seed, epoch) for piece in pieces[rank::world]]
-            # every process must take part in every exchange: one without a piece gets one that counts nothing
-            return own or [self.masker(self.rows, pieces[0], self.settings.seed, epoch).without_targets()]
+            own = [
+                self.masker(self.rows, piece, self.settings.seed, epoch)
+                for piece in pieces[rank::world]
+            ]
+            # every process must take part in every exchange: one without a piece gets one that
+            # counts nothing
+            return own or [
+                self.masker(self.rows, pieces[0], self.settings.seed, epoch).without_targets()
+            ]
 
         steps = self.schedule.from_step(step)
         if self.machine.device.type != "cuda":
@@ -154,7 +179,11 @@ class PretrainLoop:
 
     def record(self, *, whole: bool) -> dict[str, Any]:
         """Return a log line over the steps since the last one."""
-        sums = self.accelerator.reduce(self._sums) if self.accelerator.num_processes > 1 else self._sums
+        sums = (
+            self.accelerator.reduce(self._sums)
+            if self.accelerator.num_processes > 1
+            else self._sums
+        )
         hint = "lower `learning_rate` or set `precision=fp32`; the last saved state is unharmed"
         self._frame.require_numbers(sums, step=self.progress.step, whole=whole, hint=hint)
         loss, right, masked = sums.tolist()
@@ -190,7 +219,11 @@ class PretrainLoop:
         if self.accelerator.num_processes == 1:
             return number
         # fp64: token counts beyond 2^24 must stay exact
-        return float(self.accelerator.reduce(torch.tensor(number, dtype=torch.float64, device=self.machine.device)))
+        return float(
+            self.accelerator.reduce(
+                torch.tensor(number, dtype=torch.float64, device=self.machine.device)
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -202,11 +235,17 @@ class HeldOut:
     masked: int
 
     def to_json(self) -> dict[str, float | int]:
-        return {"loss": round(self.loss, 5), "accuracy": round(self.accuracy, 5), "masked": self.masked}
+        return {
+            "loss": round(self.loss, 5),
+            "accuracy": round(self.accuracy, 5),
+            "masked": self.masked,
+        }
 
 
 @torch.inference_mode()
-def measure(model: MlmModel, rows: PieceRows, masker: Masker, machine: Machine, accelerator: Any) -> HeldOut:
+def measure(
+    model: MlmModel, rows: PieceRows, masker: Masker, machine: Machine, accelerator: Any
+) -> HeldOut:
     """Measure a model on held-out rows, whose masks are the same in every run."""
     was_training = model.training
     model.eval()
@@ -218,7 +257,9 @@ def measure(model: MlmModel, rows: PieceRows, masker: Masker, machine: Machine, 
             batch = masker(rows, plan, HELD_OUT_SEED, 0).to(machine.device)
             with machine.autocast():
                 loss, right = model(batch)
-            sums += torch.stack([loss.double(), right.double(), right.new_tensor(batch.masked).double()])
+            sums += torch.stack(
+                [loss.double(), right.double(), right.new_tensor(batch.masked).double()]
+            )
             shown.advance(1)
     if accelerator.num_processes > 1:
         sums = accelerator.reduce(sums)

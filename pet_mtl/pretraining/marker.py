@@ -26,7 +26,10 @@ EPOCHS = 3
 LEARNING_RATE = 2e-4
 BATCH_TOKENS = 1024  # few texts: many small steps
 MARK_TOKENS = 4096
-_HINT = "the marker cannot be trained from this model: are its weights numbers? choose another `--model` or masking"
+_HINT = (
+    "the marker cannot be trained from this model: are its weights numbers? choose another "
+    "`--model` or masking"
+)
 
 
 class Marker(nn.Module):
@@ -54,7 +57,9 @@ class Marker(nn.Module):
         return logits
 
 
-def train_marker(mlm: Any, texts: Sequence[MarkedText], like: PieceRows, machine: Machine, seed: int) -> Marker:
+def train_marker(
+    mlm: Any, texts: Sequence[MarkedText], like: PieceRows, machine: Machine, seed: int
+) -> Marker:
     """Train a marker on marked texts; important and other pieces weigh the same together.
 
     Args:
@@ -69,7 +74,7 @@ def train_marker(mlm: Any, texts: Sequence[MarkedText], like: PieceRows, machine
     if not marked:
         raise PetMtlError(
             "the scorer finds no important piece",
-            hint="selective masking needs a checkpoint that classifies its training rows well",
+            hint=("selective masking needs a checkpoint that classifies its training rows well"),
         )
     ends = np.cumsum([len(text.ids) for text in texts])
     rows = PieceRows(
@@ -87,7 +92,9 @@ def train_marker(mlm: Any, texts: Sequence[MarkedText], like: PieceRows, machine
     torch.manual_seed(seed)
     marker = Marker(mlm).to(machine.device).train()
     group = {"params": list(marker.parameters()), "peak": LEARNING_RATE}
-    frame = OptimizerStep(marker, torch.optim.AdamW([group], lr=LEARNING_RATE, weight_decay=0.01), machine)
+    frame = OptimizerStep(
+        marker, torch.optim.AdamW([group], lr=LEARNING_RATE, weight_decay=0.01), machine
+    )
     schedule = RowSchedule(rows.lengths, batch_tokens=BATCH_TOKENS, seed=seed)
     plans = [plan for epoch in range(EPOCHS) for plan in schedule.epoch(epoch)]
     with bar("training the marker", len(plans)) as shown:
@@ -98,7 +105,9 @@ def train_marker(mlm: Any, texts: Sequence[MarkedText], like: PieceRows, machine
             with frame.autocast():
                 logits = marker(batch, machine.device)
             target = torch.from_numpy(batch.marks.astype(np.float32)).to(machine.device)
-            losses = F.binary_cross_entropy_with_logits(logits, target, pos_weight=weight, reduction="none")
+            losses = F.binary_cross_entropy_with_logits(
+                logits, target, pos_weight=weight, reduction="none"
+            )
             may = torch.from_numpy(batch.may).to(machine.device)
             loss = (losses * may).sum() / may.sum().clamp(min=1)
             loss.backward()  # type: ignore[no-untyped-call]
@@ -128,7 +137,8 @@ def mark_rows(marker: Marker, rows: PieceRows, machine: Machine) -> npt.NDArray[
 
 
 def stored_marks(folder: Path, made_of: dict[str, Any], count: int) -> npt.NDArray[np.uint8] | None:
-    """Return marks that an earlier run stored for the same ingredients, None where there are none."""
+    """Return marks that an earlier run stored for the same ingredients, None where there are
+    none."""
     file = _file(folder, made_of)
     if file.is_file() and file.stat().st_size == count:
         return np.memmap(file, np.uint8, mode="r")
@@ -139,7 +149,9 @@ def store_marks(folder: Path, made_of: dict[str, Any], marks: npt.NDArray[np.uin
     """Store marks for a resumed or later run."""
     with new_folder(_file(folder, made_of).parent) as temporary:
         (temporary / "marks.bin").write_bytes(marks.tobytes())
-        (temporary / "marks.json").write_text(json.dumps(made_of, indent=1) + "\n", encoding="utf-8")
+        (temporary / "marks.json").write_text(
+            json.dumps(made_of, indent=1) + "\n", encoding="utf-8"
+        )
 
 
 def _file(folder: Path, made_of: dict[str, Any]) -> Path:

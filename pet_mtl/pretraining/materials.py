@@ -30,9 +30,9 @@ from pet_mtl.pretraining.rows import PieceRows, pack_rows
 from pet_mtl.pretraining.task_text import TaskText, training_rows
 from pet_mtl.pretraining.vocabulary import check_vocabulary, vocabulary_folder
 from pet_mtl.scoring.loaded import LoadedCheckpoint
-from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, resolve_model, suite_model
 from pet_mtl.storage.trained_on import Keys, with_earlier
+from pet_mtl.suite.suite import Suite, load_suite
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class Text:
     Attributes:
         suite: of the pattern file, if one is given.
         rows: the suite's rows that may be trained on, by task.
-        corpus: documents to tokenise; None for pattern-aware masking, whose text are the suite's prompts.
+        corpus: documents to tokenise; None for pattern-aware masking, whose text are the suite's
+            prompts.
         scorer: for selective masking.
     """
 
@@ -58,27 +59,38 @@ def find_text(request: PretrainRequest) -> Text:
     Raises:
         PetMtlError: a file is missing or wrong.
     """
-    suite = None if request.patterns is None else load_suite(request.patterns, data_root=request.data_root)
+    suite = (
+        None
+        if request.patterns is None
+        else load_suite(request.patterns, data_root=request.data_root)
+    )
     rows: dict[str, list[Rows]] = {}
     if suite is not None:
-        rows, left_out = training_rows(load_suite_data(suite), unlabelled=request.masking != "pattern")
+        rows, left_out = training_rows(
+            load_suite_data(suite), unlabelled=request.masking != "pattern"
+        )
         if left_out:
             say(f"{left_out} training rows with the text of a dev or test row are left out")
-    corpus: Corpus | None = find_corpus(request.corpus, request.text_key) if request.corpus else None
+    corpus: Corpus | None = (
+        find_corpus(request.corpus, request.text_key) if request.corpus else None
+    )
     if request.task_text:
         corpus = TaskText(tuple(part for parts in rows.values() for part in parts))
     scorer = None if request.scorer is None else LoadedCheckpoint(request.scorer)
     return Text(suite, rows, corpus, scorer)
 
 
-def load_model(request: PretrainRequest, text: Text, machine: Machine, place: Path) -> tuple[PieceTokenizer, Any]:
+def load_model(
+    request: PretrainRequest, text: Text, machine: Machine, place: Path
+) -> tuple[PieceTokenizer, Any]:
     """Return the tokenizer and the model that training starts from.
 
     Args:
         place: the folder that caches are kept in; a new vocabulary goes there.
 
     Raises:
-        PetMtlError: the model cannot be loaded; its vocabulary does not fit; the rows are too long for it.
+        PetMtlError: the model cannot be loaded; its vocabulary does not fit; the rows are too long
+            for it.
     """
     settings, recipe = request.settings, request.recipe
     if recipe is None:
@@ -99,7 +111,7 @@ def load_model(request: PretrainRequest, text: Text, machine: Machine, place: Pa
     elif text.corpus is None:
         raise PetMtlError(
             "there is no corpus to build a vocabulary from",
-            hint="set `vocabulary.tokenizer` to a tokenizer's folder, or give `--corpus FILES`",
+            hint=("set `vocabulary.tokenizer` to a tokenizer's folder, or give `--corpus FILES`"),
         )
     else:
         folder = str(vocabulary_folder(text.corpus, spec, shape.positions, place))
@@ -121,8 +133,13 @@ def _model_folder(request: PretrainRequest, text: Text) -> str:
 
 
 def _trained_on(request: PretrainRequest, text: Text) -> dict[str, Keys]:
-    own = {name: np.concatenate([row_keys(part) for part in parts]) for name, parts in text.rows.items()}
-    return own if request.recipe is not None else with_earlier(Path(_model_folder(request, text)), own)
+    own = {
+        name: np.concatenate([row_keys(part) for part in parts])
+        for name, parts in text.rows.items()
+    }
+    return (
+        own if request.recipe is not None else with_earlier(Path(_model_folder(request, text)), own)
+    )
 
 
 @dataclass(frozen=True)
@@ -133,7 +150,8 @@ class Material:
         train: rows to train on.
         held_out: rows to measure on; may be none.
         fingerprint: digest of both.
-        trained_on: keys of the suite's rows among them, and of those that the model was trained on before, by task.
+        trained_on: keys of the suite's rows among them, and of those that the model was trained on
+            before, by task.
     """
 
     train: PieceRows
@@ -142,7 +160,9 @@ class Material:
     trained_on: dict[str, Keys]
 
 
-def load_material(request: PretrainRequest, text: Text, tokenizer: PieceTokenizer, place: Path) -> Material:
+def load_material(
+    request: PretrainRequest, text: Text, tokenizer: PieceTokenizer, place: Path
+) -> Material:
     """Return the rows, tokenising what is in no cache yet.
 
     Raises:
@@ -150,7 +170,9 @@ def load_material(request: PretrainRequest, text: Text, tokenizer: PieceTokenize
     """
     settings = request.settings
     maskable = np.ones(tokenizer.vocab_size, bool)
-    maskable[tokenizer.tokenizer.all_special_ids] = False  # the unknown piece among them: nothing to learn
+    maskable[tokenizer.tokenizer.all_special_ids] = (
+        False  # the unknown piece among them: nothing to learn
+    )
     if request.masking == "pattern":
         assert text.suite is not None
         rows = pattern_rows(text.suite.tasks, text.rows, tokenizer, settings.max_length, maskable)
@@ -167,7 +189,8 @@ def load_material(request: PretrainRequest, text: Text, tokenizer: PieceTokenize
     held = hashes < settings.held_out * 2**32
     if held.all():
         raise PetMtlError(
-            "the corpus is too small to hold a document out", hint="set `-s held_out=0`, or give more text"
+            "the corpus is too small to hold a document out",
+            hint="set `-s held_out=0`, or give more text",
         )
     digest = hashlib.sha256(f"{kept} {tokenizer_digest(tokenizer)} {len(rows)}".encode())
     digest.update(rows.starts[:: max(1, len(rows) // 1000)].tobytes())
@@ -175,7 +198,9 @@ def load_material(request: PretrainRequest, text: Text, tokenizer: PieceTokenize
         digest.update(np.ascontiguousarray(rows.pieces).tobytes())
     elif rows.marks is not None:  # another scorer marks other pieces
         digest.update(np.ascontiguousarray(rows.marks).data)
-    return Material(_pick(rows, ~held), _pick(rows, held), digest.hexdigest(), _trained_on(request, text))
+    return Material(
+        _pick(rows, ~held), _pick(rows, held), digest.hexdigest(), _trained_on(request, text)
+    )
 
 
 def _pick(rows: PieceRows, mask: npt.NDArray[np.bool_]) -> PieceRows:
@@ -183,10 +208,17 @@ def _pick(rows: PieceRows, mask: npt.NDArray[np.bool_]) -> PieceRows:
 
 
 def _cached_rows(
-    cache: Cache, tokenizer: PieceTokenizer, max_length: int, maskable: npt.NDArray[np.bool_], *, words: bool
+    cache: Cache,
+    tokenizer: PieceTokenizer,
+    max_length: int,
+    maskable: npt.NDArray[np.bool_],
+    *,
+    words: bool,
 ) -> tuple[PieceRows, npt.NDArray[np.uint32]]:
     room = max_length - len(tokenizer.start_ids) - len(tokenizer.end_ids)
-    starts, ends, document = pack_rows(np.asarray(cache.paragraphs), np.asarray(cache.documents), room)
+    starts, ends, document = pack_rows(
+        np.asarray(cache.paragraphs), np.asarray(cache.documents), room
+    )
     rows = PieceRows(
         pieces=cache.pieces,
         starts=starts,
@@ -201,9 +233,12 @@ def _cached_rows(
 
 
 def _hashes(rows: PieceRows) -> npt.NDArray[np.uint32]:
-    """Return a hash of each row's text, so that a row's patterns and repeats are held out together."""
+    """Return a hash of each row's text, so that a row's patterns and repeats are held out
+    together."""
     texts = (
-        rows.pieces[start:end][rows.marks[start:end] == 1] if rows.marks is not None else rows.pieces[start:end]
+        rows.pieces[start:end][rows.marks[start:end] == 1]
+        if rows.marks is not None
+        else rows.pieces[start:end]
         for start, end in zip(rows.starts, rows.ends, strict=True)
     )
     digests = b"".join(hashlib.blake2b(text.tobytes(), digest_size=4).digest() for text in texts)
@@ -211,7 +246,12 @@ def _hashes(rows: PieceRows) -> npt.NDArray[np.uint32]:
 
 
 def _with_marks(
-    request: PretrainRequest, text: Text, rows: PieceRows, tokenizer: PieceTokenizer, corpus: str, place: Path
+    request: PretrainRequest,
+    text: Text,
+    rows: PieceRows,
+    tokenizer: PieceTokenizer,
+    corpus: str,
+    place: Path,
 ) -> PieceRows:
     scorer = text.scorer
     assert scorer is not None

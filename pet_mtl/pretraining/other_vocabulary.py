@@ -1,4 +1,5 @@
-"""Another vocabulary for a masked language model: each new piece starts as the mean of the old pieces of its text."""
+"""Another vocabulary for a masked language model: each new piece starts as the mean of the old
+pieces of its text."""
 
 import math
 from collections import defaultdict
@@ -11,19 +12,29 @@ from torch import Tensor
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 
-_ROLES = ("pad_token", "unk_token", "cls_token", "sep_token", "bos_token", "eos_token", "mask_token")
+_ROLES = (
+    "pad_token",
+    "unk_token",
+    "cls_token",
+    "sep_token",
+    "bos_token",
+    "eos_token",
+    "mask_token",
+)
 
 
 def give_vocabulary(mlm: Any, old: PieceTokenizer, new: PieceTokenizer) -> None:
     """Change the embeddings, and the decoder with its biases, of a model in place.
 
-    A piece that both vocabularies have keeps its row. Any other piece is the mean of the rows of the old pieces that
-    its text falls into (Hewitt 2021, "Initializing new word embeddings for pretrained language models", has the mean
-    of all rows); of a character that the old tokenizer does not know, the mean of the old pieces that contain it;
-    where there are none either, the mean of all rows.
+    A piece that both vocabularies have keeps its row. Any other piece is the mean of the rows of
+    the old pieces that its text falls into (Hewitt 2021, "Initializing new word embeddings for
+    pretrained language models", has the mean of all rows); of a character that the old tokenizer
+    does not know, the mean of the old pieces that contain it; where there are none either, the mean
+    of all rows.
 
     Raises:
-        PetMtlError: the model's decoder cannot be changed, or it has fewer rows than its tokenizer has pieces.
+        PetMtlError: the model's decoder cannot be changed, or it has fewer rows than its tokenizer
+            has pieces.
     """
     table = mlm.get_input_embeddings().weight.detach()
     decoder = mlm.get_output_embeddings()
@@ -55,7 +66,8 @@ def give_vocabulary(mlm: Any, old: PieceTokenizer, new: PieceTokenizer) -> None:
 
 
 def piece_sources(old: PieceTokenizer, new: PieceTokenizer) -> list[Sequence[int]]:
-    """Return, for each id of the new vocabulary, the old ids that its row is the mean of; none: of all."""
+    """Return, for each id of the new vocabulary, the old ids that its row is the mean of; none: of
+    all."""
     known = old.tokenizer.get_vocab()
     roles = {
         getattr(new.tokenizer, f"{role}_id"): getattr(old.tokenizer, f"{role}_id")
@@ -85,11 +97,16 @@ def piece_sources(old: PieceTokenizer, new: PieceTokenizer) -> list[Sequence[int
 def _means(table: Tensor, sources: Sequence[Sequence[int]]) -> Tensor:
     """Return `[new, H]` means of the rows of `[old, H]`."""
     everything = table.float().mean(0)
-    rows = [table[list(of_piece)].float().mean(0) if of_piece else everything for of_piece in sources]
+    rows = [
+        table[list(of_piece)].float().mean(0) if of_piece else everything for of_piece in sources
+    ]
     return torch.stack(rows).to(table.dtype)
 
 
 def _biases(old: Tensor, sources: Sequence[Sequence[int]]) -> Tensor:
-    """Return `[new]`: a piece made of several is at most as likely as the rarest of them, by the old biases."""
+    """Return `[new]`: a piece made of several is at most as likely as the rarest of them, by the
+    old biases."""
     least = float(old.min()) if len(old) else -math.inf
-    return torch.tensor([float(old[list(of_piece)].min()) if of_piece else least for of_piece in sources]).to(old.dtype)
+    return torch.tensor(
+        [float(old[list(of_piece)].min()) if of_piece else least for of_piece in sources]
+    ).to(old.dtype)

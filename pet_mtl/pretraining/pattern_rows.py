@@ -11,7 +11,7 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.rows import LABEL_WORD, TEXT, PieceRows
-from pet_mtl.spec.task import TaskSpec
+from pet_mtl.suite.task import TaskSpec
 
 
 def pattern_rows(
@@ -34,7 +34,8 @@ def pattern_rows(
                 _write(form, part, tokenizer, max_length, pieces, marks)
     if not pieces:
         raise PetMtlError(
-            "no row has a label", hint="pattern-aware masking writes the gold label words into the training rows"
+            "no row has a label",
+            hint="pattern-aware masking writes the gold label words into the training rows",
         )
     ends = np.cumsum([len(row) for row in pieces])
     return PieceRows(
@@ -58,15 +59,23 @@ def _write(
     marks: list[list[int]],
 ) -> None:
     fields = [part for part in form.parts if part.field is not None]
-    texts = [tokenize_field(rows, part.field or "", tokenizer, part.space_before) for part in fields]
+    texts = [
+        tokenize_field(rows, part.field or "", tokenizer, part.space_before) for part in fields
+    ]
     room = max_length - form.constant_length - form.words.lengths[-1]
     lengths = [np.array([len(ids) for ids in column]) for column in texts]
     kept = shorten(lengths, room) if fields else []
     words = [
-        [word for word, owner in zip(form.words.pieces, form.words.labels, strict=True) if owner == label]
+        [
+            word
+            for word, owner in zip(form.words.pieces, form.words.labels, strict=True)
+            if owner == label
+        ]
         for label in range(form.words.num_labels)
     ]
-    inner = form.parts[1:-1]  # the first and the last part are the special ids, which every row gets anyway
+    inner = form.parts[
+        1:-1
+    ]  # the first and the last part are the special ids, which every row gets anyway
     for number in np.flatnonzero(rows.labels >= 0).tolist():
         of_label = words[rows.labels[number]]
         ids: list[int] = []
@@ -86,6 +95,8 @@ def _write(
         marks.append(kinds)
 
 
-def tokenize_field(rows: Rows, field: str, tokenizer: PieceTokenizer, space_before: bool) -> list[list[int]]:
+def tokenize_field(
+    rows: Rows, field: str, tokenizer: PieceTokenizer, space_before: bool
+) -> list[list[int]]:
     """Return the pieces of a field of every row."""
     return tokenizer.encode(rows.fields[field].to_pylist(), space_before=space_before)

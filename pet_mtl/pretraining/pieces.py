@@ -31,25 +31,42 @@ class PieceEncoder:
     def __init__(self, tokenizer: PieceTokenizer, cutter: WordCutter | None = None) -> None:
         self.tokenizer = tokenizer
         self.cutter = cutter
-        self.dtype: type[np.integer] = np.uint16 if tokenizer.vocab_size <= np.iinfo(np.uint16).max else np.int32
+        self.dtype: type[np.integer] = (
+            np.uint16 if tokenizer.vocab_size <= np.iinfo(np.uint16).max else np.int32
+        )
         self._backend: Any = getattr(tokenizer.tokenizer, "backend_tokenizer", None)
         if cutter is not None and self._backend is None:
             raise PetMtlError(
-                f"the tokenizer of `{tokenizer.tokenizer.name_or_path}` does not say where its pieces stand",
-                hint="choose another masking than `whole-word`, or a model with a fast tokenizer (tokenizer.json)",
+                (
+                    f"the tokenizer of `{tokenizer.tokenizer.name_or_path}` does not say "
+                    "where its "
+                    "pieces stand"
+                ),
+                hint=(
+                    "choose another masking than `whole-word`, or a model with a fast "
+                    "tokenizer "
+                    "(tokenizer.json)"
+                ),
             )
         harmless = tokenizer.unk_id if tokenizer.unk_id is not None else tokenizer.pad_id
         self._harmless: IntArray = np.arange(tokenizer.vocab_size).astype(self.dtype)
-        self._harmless[[i for i in tokenizer.tokenizer.all_special_ids if i != tokenizer.unk_id]] = harmless
+        self._harmless[
+            [i for i in tokenizer.tokenizer.all_special_ids if i != tokenizer.unk_id]
+        ] = harmless
 
-    def __call__(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int64], IntArray, ByteArray | None]:
-        """Return the number of pieces of each text, all pieces, and for each whether a word begins with it."""
+    def __call__(
+        self, texts: Sequence[str]
+    ) -> tuple[npt.NDArray[np.int64], IntArray, ByteArray | None]:
+        """Return the number of pieces of each text, all pieces, and for each whether a word begins
+        with it."""
         if self._backend is None:
             ids = self.tokenizer.encode(texts)
             lengths = np.fromiter(map(len, ids), np.int64, len(ids))
             flat = np.fromiter(chain.from_iterable(ids), np.int64, int(lengths.sum()))
             return lengths, self._harmless[flat], None
-        self._backend.encode_special_tokens = True  # "[MASK]" in text stays text; any call of the tokenizer resets it
+        self._backend.encode_special_tokens = (
+            True  # "[MASK]" in text stays text; any call of the tokenizer resets it
+        )
         if self.cutter is None:
             encodings = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
         else:
@@ -57,17 +74,28 @@ class PieceEncoder:
         lengths = np.fromiter(map(len, encodings), np.int64, len(encodings))
         total = int(lengths.sum())
         ids_of_all = np.fromiter(chain.from_iterable(e.ids for e in encodings), np.int64, total)
-        words = self._words(texts, encodings, lengths, total) if self.cutter is not None and total else None
+        words = (
+            self._words(texts, encodings, lengths, total)
+            if self.cutter is not None and total
+            else None
+        )
         return lengths, self._harmless[ids_of_all], words
 
     def _words(
-        self, texts: Sequence[str], encodings: Sequence[Any], lengths: npt.NDArray[np.int64], total: int
+        self,
+        texts: Sequence[str],
+        encodings: Sequence[Any],
+        lengths: npt.NDArray[np.int64],
+        total: int,
     ) -> ByteArray:
-        """Chinese: where the cutter says. Else: the first piece of what the tokenizer splits at spaces and the like."""
+        """Chinese: where the cutter says. Else: the first piece of what the tokenizer splits at
+        spaces and the like."""
         assert self.cutter is not None
         pairs = chain.from_iterable(chain.from_iterable(e.offsets for e in encodings))
         starts = np.fromiter(pairs, np.int64, 2 * total)[::2]
-        word_ids = np.fromiter((-1 if w is None else w for e in encodings for w in e.word_ids), np.int64, total)
+        word_ids = np.fromiter(
+            (-1 if w is None else w for e in encodings for w in e.word_ids), np.int64, total
+        )
         widths = np.fromiter(map(len, texts), np.int64, len(texts))
         at = starts + np.repeat(np.cumsum(widths) - widths, lengths)
         firsts = np.zeros(total, bool)
@@ -75,7 +103,9 @@ class PieceEncoder:
         at = np.minimum(at, int(widths.sum()) - 1)
         moved = np.concatenate([[True], (at[1:] != at[:-1])])
         other_word = np.concatenate([[True], word_ids[1:] != word_ids[:-1]])
-        begins = np.where(is_han(texts)[at], self.cutter.begins(texts)[at] & moved, other_word) | firsts
+        begins = (
+            np.where(is_han(texts)[at], self.cutter.begins(texts)[at] & moved, other_word) | firsts
+        )
         return begins.astype(np.uint8)
 
 
@@ -85,5 +115,7 @@ def tokenizer_digest(tokenizer: PieceTokenizer) -> str:
     if backend is not None:
         text = backend.to_str()
     else:
-        text = json.dumps([type(tokenizer.tokenizer).__name__, sorted(tokenizer.tokenizer.get_vocab().items())])
+        text = json.dumps(
+            [type(tokenizer.tokenizer).__name__, sorted(tokenizer.tokenizer.get_vocab().items())]
+        )
     return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.pretraining.settings import PretrainSettings, read_settings
-from pet_mtl.spec.validation import found, name_hint, validate
-from pet_mtl.spec.yaml_file import read_yaml
+from pet_mtl.suite.validation import found, name_hint, validate
+from pet_mtl.suite.yaml_file import read_yaml
 
 VERSION = 1
 KEYS = ("version", "model", "vocabulary", "train")
@@ -25,14 +25,20 @@ class Shape(_Section):
     hidden_size: int = Field(ge=8, description="width")
     layers: int = Field(ge=1, description="number of layers")
     heads: int = Field(ge=1, description="attention heads of a layer")
-    intermediate: int | None = Field(default=None, ge=8, description="inner width of a layer; null: 4 × hidden_size")
+    intermediate: int | None = Field(
+        default=None, ge=8, description="inner width of a layer; null: 4 × hidden_size"
+    )
     positions: int = Field(default=512, ge=8, description="longest input in tokens")
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="dropout everywhere, also written into the model")
+    dropout: float = Field(
+        default=0.0, ge=0, lt=1, description=("dropout everywhere, also written into the model")
+    )
 
     @model_validator(mode="after")
     def _heads_share_the_width(self) -> "Shape":
         if self.hidden_size % self.heads:
-            raise ValueError(f"`hidden_size` {self.hidden_size} cannot be shared by {self.heads} heads")
+            raise ValueError(
+                f"`hidden_size` {self.hidden_size} cannot be shared by {self.heads} heads"
+            )
         return self
 
 
@@ -40,13 +46,19 @@ class VocabularySpec(_Section):
     """What the vocabulary holds: built from the corpus, or taken from a tokenizer folder."""
 
     size: int = Field(default=8192, ge=16, description="most pieces")
-    min_frequency: int = Field(default=2, ge=1, description="how often a character or a Latin piece must occur")
-    latin: int = Field(default=1000, ge=0, description="most pieces of Latin words; characters have the rest")
+    min_frequency: int = Field(
+        default=2, ge=1, description="how often a character or a Latin piece must occur"
+    )
+    latin: int = Field(
+        default=1000, ge=0, description=("most pieces of Latin words; characters have the rest")
+    )
     words: int = Field(
-        default=0, ge=0, description="most pieces that are Chinese words; 0: every Chinese character is a piece"
+        default=0,
+        ge=0,
+        description=("most pieces that are Chinese words; 0: every Chinese character is a piece"),
     )
     tokenizer: str | None = Field(
-        default=None, description="folder of a tokenizer to use instead, from the file's folder"
+        default=None, description=("folder of a tokenizer to use instead, from the file's folder")
     )
 
 
@@ -77,10 +89,13 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     train = read_settings(document, overrides, problems)
     for key in tree:
         if key not in KEYS:
-            problems.add(f"unknown key `{key}`", where=document.where((key,)), hint=name_hint(key, KEYS))
+            problems.add(
+                f"unknown key `{key}`", where=document.where((key,)), hint=name_hint(key, KEYS)
+            )
     if tree.get("version") != VERSION or isinstance(tree.get("version"), bool):
         problems.add(
-            f"`version` must be {VERSION}, found {found(tree.get('version'))}", where=document.where(("version",))
+            f"`version` must be {VERSION}, found {found(tree.get('version'))}",
+            where=document.where(("version",)),
         )
     if "model" not in tree:
         problems.add(
@@ -88,9 +103,13 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
             where=document.where(()),
             hint="say the shape: model: {hidden_size: 256, layers: 4, heads: 4}",
         )
-    shape = validate(Shape, tree["model"], document, ("model",), problems) if "model" in tree else None
+    shape = (
+        validate(Shape, tree["model"], document, ("model",), problems) if "model" in tree else None
+    )
     section = tree.get("vocabulary")
-    vocabulary = validate(VocabularySpec, {} if section is None else section, document, ("vocabulary",), problems)
+    vocabulary = validate(
+        VocabularySpec, {} if section is None else section, document, ("vocabulary",), problems
+    )
     problems.problems.sort(key=document.order)
     problems.raise_if_any()
     assert shape is not None
@@ -98,13 +117,18 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     assert train is not None
     if train.max_length > shape.positions:
         raise PetMtlError(
-            f"`train.max_length` is {train.max_length}, but `model.positions` is {shape.positions}",
+            (
+                f"`train.max_length` is {train.max_length}, but `model.positions` is "
+                f"{shape.positions}"
+            ),
             where=document.where(("train", "max_length")),
         )
     return Recipe(model=shape, vocabulary=vocabulary, train=train, base=str(path.parent.resolve()))
 
 
-def build_mlm(shape: Shape, vocab_size: int, pad_id: int, *, seed: int, attention: str, dropout: float | None) -> Any:
+def build_mlm(
+    shape: Shape, vocab_size: int, pad_id: int, *, seed: int, attention: str, dropout: float | None
+) -> Any:
     """Return a new BERT with random weights that are a function of the seed."""
     import torch
     from transformers import BertConfig, BertForMaskedLM

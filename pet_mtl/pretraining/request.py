@@ -51,12 +51,18 @@ class PretrainRequest(BaseModel):
         problems = ProblemList()
         needs_suite = self.task_text or self.masking == "pattern"
         if self.model is not None and self.recipe is not None:
-            problems.add("a model to go on from and a recipe for a new one", where="--model, --from-scratch")
+            problems.add(
+                ("a model to go on from and a recipe for a new one"),
+                where="--model, --from-scratch",
+            )
         if self.model is None and self.recipe is None and self.patterns is None:
-            problems.add("there is no model", hint="give `--model M` to go on from, or `--from-scratch RECIPE.yaml`")
+            problems.add(
+                "there is no model",
+                hint="give `--model M` to go on from, or `--from-scratch RECIPE.yaml`",
+            )
         if self.tokenizer is not None and self.recipe is not None:
             problems.add(
-                "gives the model that is gone on from another vocabulary, and there is none",
+                ("gives the model that is gone on from another vocabulary, and there is none"),
                 where=f"--tokenizer {self.tokenizer}",
                 hint="name it in the recipe: vocabulary: {tokenizer: FOLDER}",
             )
@@ -77,10 +83,15 @@ class PretrainRequest(BaseModel):
             )
         if self.corpus and self.task_text:
             problems.add(
-                "give one of the two", where="--corpus, --task-text", hint="or pre-train twice: first on FILES"
+                "give one of the two",
+                where="--corpus, --task-text",
+                hint="or pre-train twice: first on FILES",
             )
         if not self.corpus and not needs_suite:
-            problems.add("there is no text to train on", hint="give `--corpus FILES`, or `--patterns FILE --task-text`")
+            problems.add(
+                "there is no text to train on",
+                hint="give `--corpus FILES`, or `--patterns FILE --task-text`",
+            )
         if self.masking == "selective" and self.scorer is None:
             problems.add(
                 "needs a scorer that says which pieces matter",
@@ -88,7 +99,10 @@ class PretrainRequest(BaseModel):
                 hint="train one with `pet-mtl train` and add `--scorer OUT/checkpoint`",
             )
         if self.scorer is not None and self.masking != "selective":
-            problems.add("only selective masking has a scorer", where=f"--scorer {self.scorer}")
+            problems.add(("only selective masking has a scorer"), where=f"--scorer {self.scorer}")
         if self.settings.masking_rate == 0 and self.masking != "pattern":
-            problems.add("`masking_rate` 0 leaves nothing to learn", hint="only `--masking pattern` can do with 0")
+            problems.add(
+                "`masking_rate` 0 leaves nothing to learn",
+                hint="only `--masking pattern` can do with 0",
+            )
         problems.raise_if_any()

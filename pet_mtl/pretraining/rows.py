@@ -1,9 +1,10 @@
 """Documents cut and packed into rows, and rows put into batches.
 
-A document is one running text: its paragraphs, each closed by the separator. Paragraphs that follow one another share a
-row while they fit, so that short ones (titles, turns of a dialogue) do not become rows of a few tokens; a paragraph
-longer than a row is cut into pieces of equal length. Texts of two documents never share a row, so no attention mask is
-needed beyond the padding's. A row is a slice of the cached pieces: nothing is copied until a batch is made.
+A document is one running text: its paragraphs, each closed by the separator. Paragraphs that follow
+one another share a row while they fit, so that short ones (titles, turns of a dialogue) do not
+become rows of a few tokens; a paragraph longer than a row is cut into pieces of equal length. Texts
+of two documents never share a row, so no attention mask is needed beyond the padding's. A row is a
+slice of the cached pieces: nothing is copied until a batch is made.
 """
 
 from dataclasses import dataclass
@@ -82,7 +83,9 @@ class PieceRows:
     @cached_property
     def lengths(self) -> npt.NDArray[np.int64]:
         """`n` row lengths in tokens, special ones counted."""
-        lengths: npt.NDArray[np.int64] = self.ends - self.starts + len(self.before) + len(self.after)
+        lengths: npt.NDArray[np.int64] = (
+            self.ends - self.starts + len(self.before) + len(self.after)
+        )
         return lengths
 
     def batch(self, rows: npt.NDArray[np.int64], length: int, height: int) -> RowBatch:
@@ -130,7 +133,8 @@ def pack_rows(
     Args:
         paragraphs: where each paragraph's pieces end, its separator counted.
         documents: how many paragraphs there are up to each document's end.
-        room: most pieces of a row; the separator that closes it is not counted, it is the row's own.
+        room: most pieces of a row; the separator that closes it is not counted, it is the row's
+            own.
 
     Returns:
         Start and end of each row in the pieces, and its document.
@@ -147,7 +151,9 @@ def pack_rows(
     chunk_starts = begins[paragraph] + part * widths[paragraph] // many
     chunk_ends = begins[paragraph] + (part + 1) * widths[paragraph] // many
     of_document = np.searchsorted(documents, paragraph, side="right")
-    document_end = np.searchsorted(of_document, of_document, side="right")  # chunk after the document's last
+    document_end = np.searchsorted(
+        of_document, of_document, side="right"
+    )  # chunk after the document's last
     # the chunk after the last one that still fits into a row which this chunk opens
     after = np.minimum(np.searchsorted(chunk_ends, chunk_starts + room, side="right"), document_end)
     firsts, chunk, ends_at = [], 0, after.tolist()

@@ -10,7 +10,14 @@ from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.hardware import Machine
-from pet_mtl.pretraining.folders import Stored, differences, load_weights, read_last, write_last, write_model
+from pet_mtl.pretraining.folders import (
+    Stored,
+    differences,
+    load_weights,
+    read_last,
+    write_last,
+    write_model,
+)
 from pet_mtl.pretraining.loop import LOG_EVERY, HeldOut, Masker, PretrainLoop, Strategy, measure
 from pet_mtl.pretraining.masking.corrupt import replacement_ids
 from pet_mtl.pretraining.masking.pattern_aware import pattern_aware
@@ -73,7 +80,8 @@ def pretrain(request: PretrainRequest, out: Path, *, resume: bool = False) -> Pr
     """Pre-train a masked language model.
 
     Args:
-        out: the run's folder: `model/`, `last/`, `metrics.jsonl`, and `cache/` where no other is given.
+        out: the run's folder: `model/`, `last/`, `metrics.jsonl`, and `cache/` where no other is
+            given.
         resume: go on with the run that is there.
 
     Raises:
@@ -84,7 +92,9 @@ def pretrain(request: PretrainRequest, out: Path, *, resume: bool = False) -> Pr
 
     started = time.monotonic()
     request.check()
-    accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+    accelerator = Accelerator(
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
+    )
     settings = request.settings
     machine = Machine.choose(settings.precision, settings.attention, accelerator.device)
     say(f"machine: {machine}")
@@ -125,8 +135,11 @@ class _Pretraining:
         self.held_out: tuple[int, HeldOut] | None = None
         strategy = STRATEGIES[request.masking]
         replacements = replacement_ids(tokenizer.tokenizer)
-        self.masker = Masker(strategy, request.settings.masking_rate, tokenizer.mask_id, replacements)
-        # held-out figures of all strategies can be compared: the same random pieces, but for prompts
+        self.masker = Masker(
+            strategy, request.settings.masking_rate, tokenizer.mask_id, replacements
+        )
+        # held-out figures of all strategies can be compared: the same random pieces, but for
+        # prompts
         measured = pattern_aware if request.masking == "pattern" else random_pieces
         self.measurer = Masker(measured, HELD_OUT_RATE, tokenizer.mask_id, replacements)
 
@@ -135,10 +148,13 @@ class _Pretraining:
         if resume:
             self._restore(last)
         settings, train = self.request.settings, self.material.train
-        loop = PretrainLoop(self.model, train, self.masker, settings, self.machine, self.accelerator, self.progress)
+        loop = PretrainLoop(
+            self.model, train, self.masker, settings, self.machine, self.accelerator, self.progress
+        )
         self.loop = loop
         say(
-            f"rows: {len(train):,} of up to {settings.max_length} tokens, {int(train.lengths.sum()):,} tokens; "
+            f"rows: {len(train):,} of up to {settings.max_length} tokens, "
+            f"{int(train.lengths.sum()):,} tokens; "
             f"{len(self.material.held_out):,} held out"
         )
         if resume:
@@ -147,7 +163,11 @@ class _Pretraining:
             if self.folder is not None:
                 self.folder.forget_after(self.progress.step)
         if not self.progress.finished:
-            say(f"training: {loop.total} steps of up to {settings.batch_tokens:,} tokens, {self.request.masking} masks")
+            say(
+                f"training: {loop.total} steps of up to {settings.batch_tokens:,} "
+                "tokens, "
+                f"{self.request.masking} masks"
+            )
             run_steps(
                 loop,
                 evaluate=self._evaluate,
@@ -178,9 +198,13 @@ class _Pretraining:
             changed = ["the text, the vocabulary or what the scorer marks"]
         if changed:
             raise PetMtlError(
-                f"this is not the run that is in the folder: {', '.join(f'`{key}`' for key in changed)} changed",
+                (
+                    "this is not the run that is in the folder: "
+                    f"{', '.join(f'`{key}`' for key in changed)} changed"
+                ),
                 where=str(last),
-                hint="`pet-mtl pretrain --resume --out DIR` alone goes on with the stored options; "
+                hint="`pet-mtl pretrain --resume --out DIR` alone goes on with the stored "
+                "options; "
                 "for new ones choose a new folder",
             )
         self.progress = stored.progress
@@ -188,16 +212,23 @@ class _Pretraining:
 
     def _evaluate(self) -> bool:
         if len(self.material.held_out):
-            found = measure(self.model, self.material.held_out, self.measurer, self.machine, self.accelerator)
+            found = measure(
+                self.model, self.material.held_out, self.measurer, self.machine, self.accelerator
+            )
             self.held_out = self.progress.step, found
             self._log({"step": self.progress.step, "held_out": found.to_json()})
-            say(f"step {self.progress.step}: held-out loss {found.loss:.4f}, accuracy {found.accuracy:.2%}")
+            say(
+                f"step {self.progress.step}: held-out loss {found.loss:.4f}, accuracy "
+                f"{found.accuracy:.2%}"
+            )
         return False
 
     def _save(self) -> None:
         if self.folder is not None:
             stored = Stored(self.request, self.progress)
-            write_last(self.folder.last, self.mlm, self.tokenizer, self.model, self.loop.optimizer, stored)
+            write_last(
+                self.folder.last, self.mlm, self.tokenizer, self.model, self.loop.optimizer, stored
+            )
         self.accelerator.wait_for_everyone()
 
     def _write_model(self, result: PretrainResult) -> None:

@@ -11,7 +11,8 @@ _POOL_STEPS = 64  # steps whose rows are sorted by length together, as in traini
 
 
 class RowSchedule:
-    """Every row once an epoch, in an order of its own; rows of similar length share a step, in few shapes.
+    """Every row once an epoch, in an order of its own; rows of similar length share a step, in few
+    shapes.
 
     Args:
         lengths: tokens of each row.
@@ -38,7 +39,8 @@ class RowSchedule:
         return steps
 
     def steps(self, epochs: float, most: int | None = None) -> int:
-        """Return the number of steps of `epochs` passes, at most `most`; a broken epoch counts its share."""
+        """Return the number of steps of `epochs` passes, at most `most`; a broken epoch counts its
+        share."""
         whole, rest = divmod(epochs, 1)
         total = 0
         for number in range(int(whole)):
@@ -49,7 +51,8 @@ class RowSchedule:
         return total if most is None else min(total, most)
 
     def from_step(self, step: int) -> Iterator[tuple[int, BatchPlan, bool]]:
-        """Yield `(epoch, plan, whether it is the epoch's last)` without end, the first `step` steps left out."""
+        """Yield `(epoch, plan, whether it is the epoch's last)` without end, the first `step` steps
+        left out."""
         epoch = 0
         while True:
             plans = self.epoch(epoch)
@@ -59,7 +62,9 @@ class RowSchedule:
             epoch += 1
 
 
-def cut_rows(lengths: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], batch_tokens: int) -> Iterator[BatchPlan]:
+def cut_rows(
+    lengths: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], batch_tokens: int
+) -> Iterator[BatchPlan]:
     """Cut rows into batches of at most `batch_tokens` tokens, padding counted, longest first."""
     rows = rows[np.argsort(-lengths[rows], kind="stable")]
     start = 0

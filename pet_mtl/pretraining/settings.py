@@ -6,9 +6,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pet_mtl.errors import ProblemList
-from pet_mtl.spec.overrides import apply_overrides
-from pet_mtl.spec.validation import validate
-from pet_mtl.spec.yaml_file import Document
+from pet_mtl.suite.overrides import apply_overrides
+from pet_mtl.suite.validation import validate
+from pet_mtl.suite.yaml_file import Document
 
 Masking = Literal["random", "whole-word", "selective", "pattern"]
 
@@ -22,46 +22,85 @@ class PretrainSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    epochs: float = Field(default=1.0, gt=0, description="passes over the rows; the masks differ each time")
+    epochs: float = Field(
+        default=1.0, gt=0, description="passes over the rows; the masks differ each time"
+    )
     max_steps: int | None = Field(
-        default=None, ge=0, description="stop after this many steps; 0 only measures the held-out text"
+        default=None,
+        ge=0,
+        description="stop after this many steps; 0 only measures the held-out text",
     )
     max_minutes: float | None = Field(
-        default=None, gt=0, description="stop after this much time in steps, with the learning rate run down to 0"
+        default=None,
+        gt=0,
+        description=("stop after this much time in steps, with the learning rate run down to 0"),
     )
     learning_rate: float = Field(default=1e-4, gt=0, le=1, description="peak learning rate")
-    batch_tokens: int = Field(default=4096, ge=1, description="tokens of one optimizer step, all processes together")
+    batch_tokens: int = Field(
+        default=4096, ge=1, description=("tokens of one optimizer step, all processes together")
+    )
     max_length: int = Field(default=128, ge=8, description="longest row in tokens")
-    masking_rate: float = Field(default=0.15, ge=0, lt=1, description="share of the pieces that are masked")
-    warmup: float = Field(default=0.06, ge=0, description="below 1: share of the steps; from 1: number of steps")
-    schedule: Literal["linear", "cosine"] = Field(default="linear", description="how the learning rate falls")
-    weight_decay: float = Field(default=0.01, ge=0, description="decoupled weight decay of the matrices")
+    masking_rate: float = Field(
+        default=0.15, ge=0, lt=1, description="share of the pieces that are masked"
+    )
+    warmup: float = Field(
+        default=0.06, ge=0, description=("below 1: share of the steps; from 1: number of steps")
+    )
+    schedule: Literal["linear", "cosine"] = Field(
+        default="linear", description="how the learning rate falls"
+    )
+    weight_decay: float = Field(
+        default=0.01, ge=0, description="decoupled weight decay of the matrices"
+    )
     layer_decay: float = Field(
-        default=1.0, gt=0, le=1, description="each layer below the top learns at this factor of the one above"
+        default=1.0,
+        gt=0,
+        le=1,
+        description="each layer below the top learns at this factor of the one above",
     )
-    clip_norm: float | None = Field(default=1.0, gt=0, description="largest norm of a step's gradient; null: no limit")
-    accumulate: int = Field(default=1, ge=1, description="compute a step in this many pieces: same result, less memory")
-    dropout: float | None = Field(default=None, ge=0, lt=1, description="dropout everywhere; null: the model's own")
-    held_out: float = Field(default=0.005, ge=0, lt=1, description="share of the documents that is only measured on")
+    clip_norm: float | None = Field(
+        default=1.0, gt=0, description="largest norm of a step's gradient; null: no limit"
+    )
+    accumulate: int = Field(
+        default=1,
+        ge=1,
+        description=("compute a step in this many pieces: same result, less memory"),
+    )
+    dropout: float | None = Field(
+        default=None, ge=0, lt=1, description="dropout everywhere; null: the model's own"
+    )
+    held_out: float = Field(
+        default=0.005, ge=0, lt=1, description=("share of the documents that is only measured on")
+    )
     evaluate_every: int | None = Field(
-        default=None, ge=1, description="steps between two measurements; null: once an epoch"
+        default=None, ge=1, description=("steps between two measurements; null: once an epoch")
     )
-    save_every: float = Field(default=300.0, gt=0, description="seconds between two saved states")
+    save_every: float = Field(default=300.0, gt=0, description=("seconds between two saved states"))
     seed: int = Field(default=42, ge=0, lt=2**32, description="seed of everything random")
     precision: Literal["auto", "bf16", "fp32"] = Field(
         default="auto", description="number format of the matrix products"
     )
-    attention: Literal["auto", "eager", "sdpa"] = Field(default="auto", description="attention implementation")
-    weights: Literal["fp32", "fp16"] = Field(default="fp32", description="number format of the model folder")
+    attention: Literal["auto", "eager", "sdpa"] = Field(
+        default="auto", description="attention implementation"
+    )
+    weights: Literal["fp32", "fp16"] = Field(
+        default="fp32", description="number format of the model folder"
+    )
 
     @model_validator(mode="after")
     def _warmup_fits_the_limit(self) -> "PretrainSettings":
         if self.max_minutes is not None and self.warmup >= 1:
-            raise ValueError("with `max_minutes` the steps are not known before: `warmup` must be a share below 1")
+            raise ValueError(
+                "with `max_minutes` the steps are not known before: `warmup` must be "
+                "a share "
+                "below 1"
+            )
         return self
 
 
-def read_settings(document: Document, overrides: Sequence[str], problems: ProblemList) -> PretrainSettings | None:
+def read_settings(
+    document: Document, overrides: Sequence[str], problems: ProblemList
+) -> PretrainSettings | None:
     """Return the `train:` section of a document with `-s` overrides; problems are added.
 
     A key without a section stands for one of `train:`, so `-s epochs=5` is `-s train.epochs=5`.
@@ -76,9 +115,13 @@ def read_settings(document: Document, overrides: Sequence[str], problems: Proble
     apply_overrides(document, [text.removeprefix("-s ") for text in given], mine)
     document.places = {key: given.get(place, place) for key, place in document.places.items()}
     for problem in mine.problems:
-        problems.add(problem.message, where=given.get(problem.where or "", problem.where), hint=problem.hint)
+        problems.add(
+            problem.message, where=given.get(problem.where or "", problem.where), hint=problem.hint
+        )
     section: Any = document.tree.get("train")
-    return validate(PretrainSettings, {} if section is None else section, document, ("train",), problems)
+    return validate(
+        PretrainSettings, {} if section is None else section, document, ("train",), problems
+    )
 
 
 def settings_from(overrides: Sequence[str]) -> PretrainSettings:
@@ -94,7 +137,11 @@ def settings_from(overrides: Sequence[str]) -> PretrainSettings:
     document = Document("settings", {})
     for override in overrides:
         if override.partition(".")[0] in ("model", "vocabulary"):
-            problems.add("there is no recipe to change", where=f"-s {override}", hint="give one with `--from-scratch`")
+            problems.add(
+                "there is no recipe to change",
+                where=f"-s {override}",
+                hint="give one with `--from-scratch`",
+            )
     settings = read_settings(document, overrides, problems)
     problems.raise_if_any()
     assert settings is not None

@@ -1,4 +1,5 @@
-"""A vocabulary counted from a corpus: every Chinese character one piece, Latin letters in lower-cased word pieces."""
+"""A vocabulary counted from a corpus: every Chinese character one piece, Latin letters in
+lower-cased word pieces."""
 
 import json
 import re
@@ -12,7 +13,12 @@ from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.corpus import Corpus, Document
 from pet_mtl.pretraining.recipe import VocabularySpec
-from pet_mtl.pretraining.word_vocabulary import SPECIAL, build_word_vocabulary, is_piece, save_word_tokenizer
+from pet_mtl.pretraining.word_vocabulary import (
+    SPECIAL,
+    build_word_vocabulary,
+    is_piece,
+    save_word_tokenizer,
+)
 
 FORMAT_VERSION = 2
 _WORD = re.compile(r"[a-z0-9]+")
@@ -23,8 +29,9 @@ _MOST_COPIES = 1_000  # the trainer counts copies: a word this frequent is a pie
 def build_vocabulary(documents: Iterable[Document], spec: VocabularySpec) -> list[str]:
     """Return the pieces, most frequent characters first behind the special tokens.
 
-    Half of the rule is a frequency cut: a character or a word piece that occurs less than `min_frequency` times is
-    none. If more are left than fit, Latin pieces have at most `latin` places, characters the others.
+    Half of the rule is a frequency cut: a character or a word piece that occurs less than
+    `min_frequency` times is none. If more are left than fit, Latin pieces have at most `latin`
+    places, characters the others.
 
     Raises:
         PetMtlError: the corpus holds no character often enough.
@@ -40,7 +47,9 @@ def build_vocabulary(documents: Iterable[Document], spec: VocabularySpec) -> lis
     latin = _word_pieces(words, spec.min_frequency, spec.latin)
     room = spec.size - len(SPECIAL) - len(latin)
     found = sorted(characters.items(), key=lambda item: (-item[1], item[0]))
-    kept = [c for c, n in found if n >= spec.min_frequency and is_piece(c) and c not in latin][: max(0, room)]
+    kept = [c for c, n in found if n >= spec.min_frequency and is_piece(c) and c not in latin][
+        : max(0, room)
+    ]
     if not kept:
         raise PetMtlError(
             "no character of the corpus is frequent enough for the vocabulary",
@@ -59,7 +68,11 @@ def _word_pieces(words: Counter[str], least: int, most: int) -> list[str]:
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     trainer = trainers.WordPieceTrainer(
-        vocab_size=most, min_frequency=least, show_progress=False, special_tokens=[], continuing_subword_prefix="##"
+        vocab_size=most,
+        min_frequency=least,
+        show_progress=False,
+        special_tokens=[],
+        continuing_subword_prefix="##",
     )
     lines = (" ".join([word] * min(count, _MOST_COPIES)) for word, count in frequent)
     tokenizer.train_from_iterator(lines, trainer)
@@ -80,7 +93,9 @@ def save_tokenizer(pieces: list[str], folder: Path, positions: int) -> None:
             model_max_length=positions,
         )
         tokenizer.save_pretrained(temporary)
-        (temporary / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces), encoding="utf-8")
+        (temporary / "vocab.txt").write_text(
+            "".join(f"{piece}\n" for piece in pieces), encoding="utf-8"
+        )
 
 
 def vocabulary_folder(corpus: Corpus, spec: VocabularySpec, positions: int, place: Path) -> Path:
@@ -124,7 +139,12 @@ def check_vocabulary(tokenizer: Any, mlm: Any, where: str) -> None:
     """
     if len(tokenizer) > mlm.config.vocab_size:
         raise PetMtlError(
-            f"the vocabulary has {len(tokenizer):,} pieces, but the model only {mlm.config.vocab_size:,}",
+            (
+                f"the vocabulary has {len(tokenizer):,} pieces, but the model only "
+                f"{mlm.config.vocab_size:,}"
+            ),
             where=where,
-            hint="the tokenizer belongs to another model; put the model's own files into the folder",
+            hint=(
+                "the tokenizer belongs to another model; put the model's own files into the folder"
+            ),
         )

@@ -1,8 +1,9 @@
 """A vocabulary with Chinese words: frequent words are one piece, rarer ones fall into characters.
 
-Rows become a quarter shorter, and the embeddings hold word meanings that a small encoder would have to compose
-("Is Word Segmentation Necessary", Li et al. 2019, for the other side; WoBERT, Su 2020). The tokenizer is a unigram
-model (Kudo 2018): of all cuts of a text into pieces the one with the largest product of frequencies.
+Rows become a quarter shorter, and the embeddings hold word meanings that a small encoder would have
+to compose ("Is Word Segmentation Necessary", Li et al. 2019, for the other side; WoBERT, Su 2020).
+The tokenizer is a unigram model (Kudo 2018): of all cuts of a text into pieces the one with the
+largest product of frequencies.
 """
 
 import math
@@ -32,10 +33,13 @@ def is_piece(character: str) -> bool:
     return character.isprintable() and not character.isspace() and character != "\ufffd"
 
 
-def build_word_vocabulary(documents: Iterable[Document], spec: VocabularySpec) -> list[tuple[str, float]]:
+def build_word_vocabulary(
+    documents: Iterable[Document], spec: VocabularySpec
+) -> list[tuple[str, float]]:
     """Return the pieces with their log frequencies, the special tokens first.
 
-    Words have at most `words` places and Latin words `latin`; the most frequent characters have the others.
+    Words have at most `words` places and Latin words `latin`; the most frequent characters have the
+    others.
 
     Raises:
         PetMtlError: the corpus holds no character often enough.
@@ -50,8 +54,12 @@ def build_word_vocabulary(documents: Iterable[Document], spec: VocabularySpec) -
         latin.update(_LATIN_WORD.findall(text))
         words.update(_words(cutter, _HAN_RUN.findall(text)))
         words, latin = _bounded(words), _bounded(latin)
-    frequent_words = [w for w, n in _ranked(words) if len(w) > 1 and n >= spec.min_frequency][: spec.words]
-    frequent_latin = [w for w, n in _ranked(latin) if len(w) > 1 and n >= spec.min_frequency][: spec.latin]
+    frequent_words = [w for w, n in _ranked(words) if len(w) > 1 and n >= spec.min_frequency][
+        : spec.words
+    ]
+    frequent_latin = [w for w, n in _ranked(latin) if len(w) > 1 and n >= spec.min_frequency][
+        : spec.latin
+    ]
     room = max(0, spec.size - len(SPECIAL) - len(frequent_words) - len(frequent_latin))
     single = [c for c, n in _ranked(characters) if n >= spec.min_frequency and is_piece(c)][:room]
     if not single:
@@ -60,10 +68,15 @@ def build_word_vocabulary(documents: Iterable[Document], spec: VocabularySpec) -
             hint="set `vocabulary.min_frequency` lower, or give more text",
         )
     # As a piece a character stands for itself alone: what is inside a word was counted there.
-    counts = {c: words[c] or latin[c] or (0 if _HAN_RUN.match(c) else characters[c]) for c in single}
+    counts = {
+        c: words[c] or latin[c] or (0 if _HAN_RUN.match(c) else characters[c]) for c in single
+    }
     counts |= {w: words[w] for w in frequent_words} | {w: latin[w] for w in frequent_latin}
     total = math.log(sum(counts.values()) or 1)
-    return [*((token, 0.0) for token in SPECIAL), *((p, math.log(n or 0.5) - total) for p, n in counts.items())]
+    return [
+        *((token, 0.0) for token in SPECIAL),
+        *((p, math.log(n or 0.5) - total) for p, n in counts.items()),
+    ]
 
 
 def _words(cutter: WordCutter, runs: Sequence[str]) -> Iterable[str]:
@@ -73,7 +86,11 @@ def _words(cutter: WordCutter, runs: Sequence[str]) -> Iterable[str]:
 
 
 def _bounded(counter: Counter[str]) -> Counter[str]:
-    return counter if len(counter) <= 2 * _MOST_KEPT else Counter(dict(counter.most_common(_MOST_KEPT)))
+    return (
+        counter
+        if len(counter) <= 2 * _MOST_KEPT
+        else Counter(dict(counter.most_common(_MOST_KEPT)))
+    )
 
 
 def _ranked(counter: Counter[str]) -> list[tuple[str, int]]:
@@ -92,7 +109,10 @@ def save_word_tokenizer(scores: Sequence[tuple[str, float]], folder: Path, posit
         clean_text=True, handle_chinese_chars=False, strip_accents=False, lowercase=True
     )
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.BertPreTokenizer(), pre_tokenizers.Split(TokenizerRegex(_HAN_RUN.pattern), "isolated")]
+        [
+            pre_tokenizers.BertPreTokenizer(),
+            pre_tokenizers.Split(TokenizerRegex(_HAN_RUN.pattern), "isolated"),
+        ]
     )
     names = [piece for piece, _ in scores]
     tokenizer.post_processor = processors.TemplateProcessing(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pet_mtl.data.column_names import ID_NAMES, LABEL_NAMES, TEXT_NAMES
 from pet_mtl.errors import PetMtlError
 from pet_mtl.proposal.raw_table import RawTable
-from pet_mtl.spec.label_lines import quoted
+from pet_mtl.suite.label_lines import quoted
 
 MOST_LABELS = 200
 LONGEST_LABEL = 60  # characters
@@ -16,7 +16,9 @@ _PAIRS = """
 question+passage question+context question+answer query+passage query+document query+title premise+hypothesis
 premise+hypo sentence1+sentence2 text1+text2 text_a+text_b question1+question2 问题+段落 问题+回答 前提+假设
 """
-PAIRS = [tuple(pair.split("+")) for pair in _PAIRS.split()]  # they belong together, however much longer one is
+PAIRS = [
+    tuple(pair.split("+")) for pair in _PAIRS.split()
+]  # they belong together, however much longer one is
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ def choose_columns(table: RawTable, label: str | None = None, texts: Sequence[st
     """Choose by names and values; `label` and `texts` name columns that are known.
 
     Raises:
-        PetMtlError: a named column does not exist; no label column is found, or it has one value only; no text is left.
+        PetMtlError: a named column does not exist; no label column is found, or it has one value
+            only; no text is left.
     """
     label_place = _label(table) if label is None else _named(table, label, "--label")
     distinct = {cell.strip() for cell in table.columns[label_place] if cell.strip()}
@@ -45,26 +48,43 @@ def choose_columns(table: RawTable, label: str | None = None, texts: Sequence[st
         raise PetMtlError(
             f"column `{table.names[label_place]}` has one label only{found}",
             where=str(table.path),
-            hint=f"a task needs two labels or more; name another column: `--label COLUMN` ({_listed(table)})",
+            hint=(
+                "a task needs two labels or more; name another column: `--label COLUMN` "
+                f"({_listed(table)})"
+            ),
         )
     if len(distinct) > max(MOST_LABELS, 2):
         raise PetMtlError(
-            f"column `{table.names[label_place]}` has {len(distinct):,} different values, these are no labels",
+            (
+                f"column `{table.names[label_place]}` has {len(distinct):,} different "
+                "values, these "
+                "are no labels"
+            ),
             where=str(table.path),
             hint=f"name another column: `--label COLUMN` ({_listed(table)})",
         )
     if odd := next((label for label in sorted(distinct) if not label.isprintable()), None):
         hint = "mend the label, or name another column: `--label COLUMN`"
-        raise PetMtlError(f"label {quoted(odd)} holds an invisible character", where=str(table.path), hint=hint)
+        raise PetMtlError(
+            (f"label {quoted(odd)} holds an invisible character"), where=str(table.path), hint=hint
+        )
     id_place = _id(table, label_place)
-    chosen = [_named(table, name, "--text") for name in texts] or _texts(table, {label_place, id_place})
+    chosen = [_named(table, name, "--text") for name in texts] or _texts(
+        table, {label_place, id_place}
+    )
     if not chosen:
         raise PetMtlError(
-            "no text column found", where=str(table.path), hint=f"name it: `--text COLUMN` ({_listed(table)})"
+            "no text column found",
+            where=str(table.path),
+            hint=f"name it: `--text COLUMN` ({_listed(table)})",
         )
     if label_place in chosen:
-        raise PetMtlError(f"column `{table.names[label_place]}` cannot be label and text", where="--text")
-    return Roles(label_place, tuple(chosen), id_place, _label_names(table, label_place, {*chosen, id_place}))
+        raise PetMtlError(
+            f"column `{table.names[label_place]}` cannot be label and text", where="--text"
+        )
+    return Roles(
+        label_place, tuple(chosen), id_place, _label_names(table, label_place, {*chosen, id_place})
+    )
 
 
 def _named(table: RawTable, name: str, option: str) -> int:
@@ -76,7 +96,9 @@ def _named(table: RawTable, name: str, option: str) -> int:
 
 def _listed(table: RawTable) -> str:
     left_out = "".join(f"; {why}" for why in table.left_out.values())
-    return "the columns are " + (", ".join(f"`{name}`" for name in table.names) or "none") + left_out
+    return (
+        "the columns are " + (", ".join(f"`{name}`" for name in table.names) or "none") + left_out
+    )
 
 
 def _distinct(table: RawTable, place: int) -> int:
@@ -92,14 +114,19 @@ def _is_named(table: RawTable, place: int, names: frozenset[str]) -> bool:
 
 
 def _label(table: RawTable) -> int:
-    """Return the column that has few short values, of several a usual name or else the fewest values."""
+    """Return the column that has few short values, of several a usual name or else the fewest
+    values."""
     scores: dict[int, tuple[bool, float, int]] = {}
     for place in range(len(table.names)):
         named = _is_named(table, place, LABEL_NAMES)
         distinct = _distinct(table, place)
         short = max(map(len, table.columns[place])) <= LONGEST_LABEL
         few = 2 <= distinct <= min(MOST_LABELS, len(table) / 2)
-        if short and (few or (named and distinct <= MOST_LABELS)) and not _is_named(table, place, ID_NAMES):
+        if (
+            short
+            and (few or (named and distinct <= MOST_LABELS))
+            and not _is_named(table, place, ID_NAMES)
+        ):
             exact = str(table.names[place]).lower() in ("label", "labels", "标签")
             scores[place] = (named, exact - distinct / len(table), place)
     if not scores:
@@ -116,14 +143,18 @@ def _id(table: RawTable, label: int) -> int | None:
         cells = table.columns[place]
         if place == label or len(set(cells)) < len(cells) or not all(cells):
             continue
-        if _is_named(table, place, ID_NAMES) or all(cell.isascii() and cell.isdecimal() for cell in cells):
+        if _is_named(table, place, ID_NAMES) or all(
+            cell.isascii() and cell.isdecimal() for cell in cells
+        ):
             return place
     return None
 
 
 def _texts(table: RawTable, taken: set[int | None]) -> list[int]:
     """Return the longest varied column, and a second one that is about as long."""
-    free = [place for place in range(len(table.names)) if place not in taken and _is_text(table, place)]
+    free = [
+        place for place in range(len(table.names)) if place not in taken and _is_text(table, place)
+    ]
     if not free:
         return []
 
@@ -144,12 +175,17 @@ def _texts(table: RawTable, taken: set[int | None]) -> list[int]:
 
 
 def _is_text(table: RawTable, place: int) -> bool:
-    """Say whether a column may hold texts: letters in most cells, no addresses or dates, several values."""
+    """Say whether a column may hold texts: letters in most cells, no addresses or dates, several
+    values."""
     cells = table.columns[place]
     worded = sum(any(map(str.isalpha, cell)) and "://" not in cell[:12] for cell in cells)
     named = _is_named(table, place, TEXT_NAMES)
     varied = named or _distinct(table, place) > min(20, len(cells) / 10)
-    return worded > len(cells) / 2 and varied and (named or _mean_length(table, place) >= SHORTEST_TEXT)
+    return (
+        worded > len(cells) / 2
+        and varied
+        and (named or _mean_length(table, place) >= SHORTEST_TEXT)
+    )
 
 
 def _label_names(table: RawTable, label: int, taken: set[int | None]) -> int | None:
@@ -158,7 +194,11 @@ def _label_names(table: RawTable, label: int, taken: set[int | None]) -> int | N
     if any(any(map(str.isalpha, cell)) for cell in set(pairs_of)):
         return None
     for place in range(len(table.names)):
-        if place == label or place in taken or not any(map(str.isalpha, "".join(set(table.columns[place])))):
+        if (
+            place == label
+            or place in taken
+            or not any(map(str.isalpha, "".join(set(table.columns[place]))))
+        ):
             continue
         pairs = set(zip(pairs_of, table.columns[place], strict=True))
         if len(pairs) == len(set(pairs_of)) == _distinct(table, place):

@@ -1,4 +1,5 @@
-"""A word for each label: its name where the tokenizer knows it, else a frequent word of its rows, as a guess."""
+"""A word for each label: its name where the tokenizer knows it, else a frequent word of its rows,
+as a guess."""
 
 import math
 import re
@@ -49,7 +50,12 @@ def propose_words(
     def take(candidates: Iterator[str], label: str, guess: bool) -> None:
         for word in candidates:
             pieces = tuple(tokenizer.encode([word], space_before=space_before)[0])
-            if pieces and len(pieces) <= MOST_PIECES and tokenizer.unk_id not in pieces and pieces not in used:
+            if (
+                pieces
+                and len(pieces) <= MOST_PIECES
+                and tokenizer.unk_id not in pieces
+                and pieces not in used
+            ):
                 used.add(pieces)
                 chosen[label] = ProposedWord(word, guess)
                 return
@@ -57,7 +63,8 @@ def propose_words(
     if entailment and {name.lower() for name in names.values()} == set(ENTAILMENT):
         names = {label: entailment[ENTAILMENT.index(name.lower())] for label, name in names.items()}
     for label, word in words_of_names(names).items():
-        # an English name in letters one by one is no word to a Chinese model, and a prompt more for each length
+        # an English name in letters one by one is no word to a Chinese model, and a prompt more for
+        # each length
         if word and (language == "en" or not word.isascii() or _known(word, tokenizer)):
             take(iter([word]), label, guess=False)
     if len(chosen) < len(names):
@@ -75,7 +82,8 @@ def _known(word: str, tokenizer: PieceTokenizer) -> bool:
 
 
 def words_of_names(names: Mapping[str, str]) -> dict[str, str]:
-    """Return each name as a word, empty where it is none: what all names share at the start goes, marks become spaces.
+    """Return each name as a word, empty where it is none: what all names share at the start goes,
+    marks become spaces.
 
     >>> words_of_names({"a": "news_edu", "b": "news_techNews", "c": "news_7"})
     {'a': 'edu', 'b': 'tech news', 'c': ''}
@@ -89,7 +97,10 @@ def words_of_names(names: Mapping[str, str]) -> dict[str, str]:
 
 def _common_start(names: Sequence[str]) -> str:
     first, last = min(names), max(names)
-    size = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    size = next(
+        (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b),
+        min(len(first), len(last)),
+    )
     return first[:size]
 
 
@@ -103,7 +114,8 @@ def _word(name: str) -> str:
 def _distinctive(texts: Mapping[str, Sequence[str]], language: str) -> dict[str, list[str]]:
     """Return the words that are frequent in a label's rows and rare in the others, the best first.
 
-    Ranked by p(word | label) · log(p(word | label) / p(word)), a label's part of their mutual information.
+    Ranked by p(word | label) · log(p(word | label) / p(word)), a label's part of their mutual
+    information.
     """
     cut = _chinese_words() if language == "zh" else lambda text: _ENGLISH.findall(text.lower())
     counts: dict[str, Counter[str]] = {}
@@ -111,7 +123,9 @@ def _distinctive(texts: Mapping[str, Sequence[str]], language: str) -> dict[str,
         words = (set(cut(text)) - STOP_WORDS for text in of_label[:MOST_TEXTS])
         counts[label] = Counter(word for found in words for word in found)
     # every label counts alike, however many rows it has
-    shares = {label: {w: n / found.total() for w, n in found.items()} for label, found in counts.items()}
+    shares = {
+        label: {w: n / found.total() for w, n in found.items()} for label, found in counts.items()
+    }
     total: defaultdict[str, float] = defaultdict(float)
     for share in shares.values():
         for word, value in share.items():

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pet_mtl.proposal.label_words import ProposedWord
-from pet_mtl.spec.label_lines import format_field
+from pet_mtl.suite.label_lines import format_field
 
 SPLIT = 0.1
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
@@ -43,31 +43,54 @@ class PatternFile:
         reasons = [reason for _, reason in self.train.values()]
         lines = [
             f"# Proposed by `pet-mtl init`: {self.found}.",
-            "# Edit what does not fit; every key is explained in the patterns/default.yaml of pet_mtl.",
+            (
+                "# Edit what does not fit; every key is explained in the "
+                "patterns/default.yaml of "
+                "pet_mtl."
+            ),
             "#",
             f"#   pet-mtl train --patterns {self.task}.yaml",
             "",
             "version: 1                 # of this file format",
-            f"model: {_value(self.model):<19} # an embedded backbone, a folder, or a hub name",
+            (f"model: {_value(self.model):<19} # an embedded backbone, a folder, or a hub name"),
             "",
-            "tasks:                     # one or more; they are trained together in one model",
+            ("tasks:                     # one or more; they are trained together in one model"),
             f"  {_value(self.task) + ':':<24} # results are reported under this name",
-            "    # Written before every row: tells the model which task a row belongs to, where there are several.",
+            (
+                "    # Written before every row: tells the model which task a row belongs "
+                "to, where "
+                "there are several."
+            ),
             f"    prefix: {_value(self.prefix)}",
             "    # `{mask}` is where the label word goes, the other braces are columns.",
             f"    patterns: {_value(self.pattern)}",
             "    # The label words, one label a line: look at them before anything else.",
             f"    verbalizer: {_value(self.verbalizer)}",
-            "    # Where the fields are: positions from 0 without a header, names for a header or JSON keys.",
+            (
+                "    # Where the fields are: positions from 0 without a header, names for "
+                "a header or "
+                "JSON keys."
+            ),
             f"    columns: {{{columns}}}",
-            "    # `dev` holds a tenth of the rows out, by text; it may be a file of its own. `test` is optional."
+            (
+                "    # `dev` holds a tenth of the rows out, by text; it may be a file of "
+                "its own. "
+                "`test` is optional."
+            )
             if self.split
-            else "    # No dev rows: no label has two texts. With more rows: dev: {split: 0.1}, or a file.",
+            else (
+                "    # No dev rows: no label has two texts. With more rows: dev: {split: "
+                "0.1}, "
+                "or a file."
+            ),
             f"    data: {{train: {_value(self.data)}{', ' + dev if self.split else ''}}}",
-            "    metric: macro_f1         # or accuracy: what the best checkpoint is chosen by",
+            ("    metric: macro_f1         # or accuracy: what the best checkpoint is chosen by"),
             "",
             "train:                     # `-s train.epochs=5` sets a key for one run",
-            *(f"{setting:<{width}}# {reason}" for setting, reason in zip(settings, reasons, strict=True)),
+            *(
+                f"{setting:<{width}}# {reason}"
+                for setting, reason in zip(settings, reasons, strict=True)
+            ),
         ]
         return "\n".join(lines) + "\n"
 
@@ -75,12 +98,20 @@ class PatternFile:
 def verbalizer_text(words: Mapping[str, ProposedWord], counts: Mapping[str, int]) -> str:
     """Return the verbalizer file; the comment of a guessed word says so."""
     lines = [
-        "# A line is: the label as it stands in the data, then its label words; the first is the main one.",
+        (
+            "# A line is: the label as it stands in the data, then its label words; the "
+            "first is the "
+            "main one."
+        ),
         "# Good words are short, and likely where the pattern has its mask.",
     ]
     if any(word.guess for word in words.values()):
-        lines.append("# GUESS marks words that were taken from the rows of a label: put in better ones.")
-    fields = {label: (format_field(label), format_field(word.word)) for label, word in words.items()}
+        lines.append(
+            "# GUESS marks words that were taken from the rows of a label: put in better ones."
+        )
+    fields = {
+        label: (format_field(label), format_field(word.word)) for label, word in words.items()
+    }
     label_width, word_width = (max(len(pair[i]) for pair in fields.values()) for i in (0, 1))
     for label, (name, word) in fields.items():
         rows = "1 row" if counts[label] == 1 else f"{counts[label]:,} rows"
@@ -90,6 +121,11 @@ def verbalizer_text(words: Mapping[str, ProposedWord], counts: Mapping[str, int]
 
 
 def _value(value: int | str) -> str:
-    """Return a YAML scalar; text that is more than a plain word in double quotes, whatever it holds."""
-    plain = isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in ("true", "false", "null")
+    """Return a YAML scalar; text that is more than a plain word in double quotes, whatever it
+    holds."""
+    plain = (
+        isinstance(value, str)
+        and _PLAIN.fullmatch(value)
+        and value.lower() not in ("true", "false", "null")
+    )
     return str(value) if plain else json.dumps(value, ensure_ascii=False)

@@ -23,11 +23,15 @@ from pet_mtl.proposal.pattern_file import PatternFile, verbalizer_text
 from pet_mtl.proposal.raw_table import RawTable, read_raw_table
 from pet_mtl.proposal.wording import WORDINGS, field_names, language, pattern_for, task_name
 from pet_mtl.resources import bundled_backbone
-from pet_mtl.spec.suite import load_suite
-from pet_mtl.spec.task_section import TASK_NAME
 from pet_mtl.storage.pretrained import load_tokenizer, resolve_model
+from pet_mtl.suite.suite import load_suite
+from pet_mtl.suite.task_section import TASK_NAME
 
-SIZES = ((300, 20, 1024), (2000, 6, 2048), (math.inf, 3, 4096))  # fewer rows than this: epochs, batch_tokens
+SIZES = (
+    (300, 20, 1024),
+    (2000, 6, 2048),
+    (math.inf, 3, 4096),
+)  # fewer rows than this: epochs, batch_tokens
 SHORTEST, LONGEST = 32, 256  # tokens of `max_length`
 LOOKED_AT = 2000  # rows
 
@@ -51,7 +55,8 @@ class Proposal:
     """What was written.
 
     Attributes:
-        copy: a copy of the data that `train` can read, where it cannot read the file itself; `reason` says why.
+        copy: a copy of the data that `train` can read, where it cannot read the file itself;
+            `reason` says why.
     """
 
     patterns: Path
@@ -87,11 +92,18 @@ class Proposal:
         guesses = sum(word.guess for word in self.words.values())
         lines = [
             f"found: {self.form}; {columns}",
-            f"labels: {len(self.words)}, {', '.join(f'{n} → {w.word}' for n, w in list(self.words.items())[:8])}"
+            (
+                f"labels: {len(self.words)}, "
+                f"{', '.join(f'{n} → {w.word}' for n, w in list(self.words.items())[:8])}"
+            )
             + (", …" if len(self.words) > 8 else ""),
         ]
         if guesses:
-            lines.append(f"guessed: {guesses} label words are taken from the rows; look for GUESS in {self.verbalizer}")
+            lines.append(
+                f"guessed: {guesses} label words are taken from the rows; look for "
+                "GUESS in "
+                f"{self.verbalizer}"
+            )
         if self.left_out:
             lines.append(f"left out: {self.left_out:,} rows without a label or of another form")
         if self.copy:
@@ -100,10 +112,12 @@ class Proposal:
 
 
 def propose(request: Request) -> Proposal:
-    """Write a pattern file, a verbalizer and, where `train` cannot read the data as it is, a copy of it.
+    """Write a pattern file, a verbalizer and, where `train` cannot read the data as it is, a copy
+    of it.
 
     Raises:
-        PetMtlError: the file is no table; no label or text column is found; an output file exists already.
+        PetMtlError: the file is no table; no label or text column is found; an output file exists
+            already.
     """
     name = request.task or task_name(request.data.name.split(".")[0])
     if not TASK_NAME.fullmatch(name):
@@ -147,22 +161,31 @@ def propose(request: Request) -> Proposal:
 class _Task:
     """The proposed task and the texts of its files."""
 
-    def __init__(self, table: RawTable, roles: Roles, request: Request, name: str, tokenizer: PieceTokenizer) -> None:
+    def __init__(
+        self, table: RawTable, roles: Roles, request: Request, name: str, tokenizer: PieceTokenizer
+    ) -> None:
         self.request, self.name, self.table, self.tokenizer = request, name, table, tokenizer
         labels = [label.strip() for label in table.columns[roles.label]]
         self.places = {
-            **dict(zip(field_names([table.names[t] for t in roles.texts]), roles.texts, strict=True)),
+            **dict(
+                zip(field_names([table.names[t] for t in roles.texts]), roles.texts, strict=True)
+            ),
             "label": roles.label,
             **({} if roles.id is None else {"id": roles.id}),
         }
         self.names = [table.names[place] for place in self.places.values()]
         self.rows = [row for row, label in enumerate(labels) if label]
-        self.counts = dict(sorted(Counter(labels[row] for row in self.rows).items(), key=_label_order))
+        self.counts = dict(
+            sorted(Counter(labels[row] for row in self.rows).items(), key=_label_order)
+        )
         texts = [table.columns[place] for place in roles.texts]
         self.language = language([texts[-1][row] for row in self.rows])
         wording = WORDINGS[self.language]
         self.fields = list(self.places)[: len(roles.texts)]
-        self.prefix, self.pattern = wording.prefix.format(task=name), pattern_for(self.fields, wording)
+        self.prefix, self.pattern = (
+            wording.prefix.format(task=name),
+            pattern_for(self.fields, wording),
+        )
         shown = labels if roles.names is None else table.columns[roles.names]
         names = {labels[row]: shown[row].strip() for row in reversed(self.rows)}
         of_label: dict[str, list[str]] = {label: [] for label in self.counts}
@@ -177,11 +200,15 @@ class _Task:
             entailment=wording.entailment if len(texts) == 2 else (),
         )
         self.verbalizer = verbalizer_text(self.words, self.counts)
-        self.settings = self._settings([[column[row] for row in self.rows[:LOOKED_AT]] for column in texts])
+        self.settings = self._settings(
+            [[column[row] for row in self.rows[:LOOKED_AT]] for column in texts]
+        )
 
     def columns(self, copy: bool) -> dict[str, int | str]:
         """Return the columns of the data file or of its copy."""
-        return {name: name if copy else self.table.names[place] for name, place in self.places.items()}
+        return {
+            name: name if copy else self.table.names[place] for name, place in self.places.items()
+        }
 
     def copy_text(self) -> str:
         """Return the wanted columns of all rows that have a label, as JSON lines."""
@@ -197,16 +224,31 @@ class _Task:
         found = f"{self.table.form}, {len(self.rows):,} rows, {len(self.words)} labels"
         columns = self.columns(copy)
         return PatternFile(
-            self.name, model, self.prefix, self.pattern, verbalizer, columns, data, split, self.settings, found
+            self.name,
+            model,
+            self.prefix,
+            self.pattern,
+            verbalizer,
+            columns,
+            data,
+            split,
+            self.settings,
+            found,
         ).text()
 
     def _settings(self, texts: Sequence[Sequence[str]]) -> dict[str, tuple[float | int, str]]:
         small = bundled_backbone(self.request.model) is not None
         epochs, batch_tokens = next(values for rows, *values in SIZES if len(self.rows) < rows)
-        lengths = sum(np.array([len(ids) for ids in self.tokenizer.encode(column)]) for column in texts)
+        lengths = sum(
+            np.array([len(ids) for ids in self.tokenizer.encode(column)]) for column in texts
+        )
         room = 8 + sum(map(len, self.tokenizer.encode([self.prefix, self.pattern])))
         wanted = int(np.quantile(lengths, 0.99)) + room
-        longest = min(max(SHORTEST, -(-wanted // 16) * 16), LONGEST, _positions(resolve_model(self.request.model)))
+        longest = min(
+            max(SHORTEST, -(-wanted // 16) * 16),
+            LONGEST,
+            _positions(resolve_model(self.request.model)),
+        )
         return {
             "epochs": (epochs, "passes over the rows; `max_steps: 100` stops earlier"),
             "learning_rate": (4e-4, "fits a small backbone; 3e-5 for one of BERT's size")
@@ -219,19 +261,26 @@ class _Task:
 
 def _label_order(item: tuple[str, int]) -> tuple[int, int, str]:
     label = item[0]
-    return (0, int(label), label) if label.isascii() and label.isdecimal() and len(label) < 9 else (1, 0, label)
+    return (
+        (0, int(label), label)
+        if label.isascii() and label.isdecimal() and len(label) < 9
+        else (1, 0, label)
+    )
 
 
 def _positions(folder: str) -> int:
     """Return the longest prompt that a backbone surely has positions for."""
     from transformers import AutoConfig
 
-    positions = getattr(AutoConfig.from_pretrained(folder, trust_remote_code=False), "max_position_embeddings", None)
+    positions = getattr(
+        AutoConfig.from_pretrained(folder, trust_remote_code=False), "max_position_embeddings", None
+    )
     return (positions - 2) // 4 * 4 if positions and positions > 0 else LONGEST
 
 
 def _trial(task: _Task, data: Path, *, copy: bool, last: bool = False) -> str | None:
-    """Load the task as `train` would; return `split` or `whole` for the dev rows it can have, None where it cannot.
+    """Load the task as `train` would; return `split` or `whole` for the dev rows it can have, None
+    where it cannot.
 
     Raises:
         PetMtlError: it cannot, and it is the `last` trial.
@@ -240,7 +289,9 @@ def _trial(task: _Task, data: Path, *, copy: bool, last: bool = False) -> str | 
         folder = Path(name)
         (folder / "words.txt").write_text(task.verbalizer, encoding="utf-8")
         for way in ("split", "whole"):
-            text = task.pattern_file(str(data.resolve()), "words.txt", split=way == "split", copy=copy)
+            text = task.pattern_file(
+                str(data.resolve()), "words.txt", split=way == "split", copy=copy
+            )
             (folder / "task.yaml").write_text(text, encoding="utf-8")
             try:
                 suite = load_suite(folder / "task.yaml")
@@ -249,7 +300,9 @@ def _trial(task: _Task, data: Path, *, copy: bool, last: bool = False) -> str | 
                 return way
             except PetMtlError as error:
                 if last and way == "whole":  # the places are those of the trial's files
-                    problems = [replace(problem, where=str(task.request.data)) for problem in error.problems]
+                    problems = [
+                        replace(problem, where=str(task.request.data)) for problem in error.problems
+                    ]
                     raise PetMtlError(problems) from error
     return None
 
@@ -258,7 +311,9 @@ def _refuse_existing(files: Sequence[Path], request: Request) -> None:
     for file in files:
         if file.resolve() == request.data.resolve():
             raise PetMtlError(
-                "this is the data file itself", where=str(file), hint="choose another name with `--task NAME`"
+                "this is the data file itself",
+                where=str(file),
+                hint="choose another name with `--task NAME`",
             )
         if file.exists() and not request.force:
             raise PetMtlError(
@@ -269,6 +324,7 @@ def _refuse_existing(files: Sequence[Path], request: Request) -> None:
 
 
 def _relative(data: Path, out: Path) -> str:
-    """Return the data file's path as seen from the output folder; a name that would mean something else in full."""
+    """Return the data file's path as seen from the output folder; a name that would mean something
+    else in full."""
     path = os.path.relpath(data.resolve(), out.resolve())
     return str(data.resolve()) if path.startswith("~") or ":" in path.split("/")[0] else path

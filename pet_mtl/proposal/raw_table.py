@@ -1,4 +1,5 @@
-"""Any table as text, without knowing what is in it: separator, header, JSON keys and encoding are found."""
+"""Any table as text, without knowing what is in it: separator, header, JSON keys and encoding are
+found."""
 
 import csv
 import io
@@ -29,7 +30,8 @@ class RawTable:
     Attributes:
         names: of the columns; positions where the file has no header.
         columns: the cells, column by column.
-        reasons: why `train` could not read the file as it is, by column; under None what holds for the whole file.
+        reasons: why `train` could not read the file as it is, by column; under None what holds for
+            the whole file.
         skipped: rows that are none.
         left_out: why a column is none, by name.
     """
@@ -66,7 +68,9 @@ def read_raw_table(path: Path, header: bool | None = None) -> RawTable:
     text, encoding = _decode(raw, path)
     if not text.strip():
         raise PetMtlError(
-            "the file is empty", where=str(path), hint="give a file with a row a line, each with text and label"
+            "the file is empty",
+            where=str(path),
+            hint="give a file with a row a line, each with text and label",
         )
     if suffix in (".json", ".jsonl"):
         rows, skipped = _json_rows(text, path)
@@ -79,7 +83,9 @@ def read_raw_table(path: Path, header: bool | None = None) -> RawTable:
 
 
 def _decode(raw: bytes, path: Path) -> tuple[str, str]:
-    encodings = ["utf-16"] if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else ["utf-8-sig", "gb18030"]
+    encodings = (
+        ["utf-16"] if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else ["utf-8-sig", "gb18030"]
+    )
     for encoding in encodings:
         try:
             text = raw.decode(encoding)
@@ -96,7 +102,9 @@ def _delimited(path: Path, suffix: str, text: str, header: bool | None) -> RawTa
     separator = max(SEPARATORS, key=lambda each: usual[each][0])  # the first of equals
     width = usual[separator][1]
     if width < 2:
-        raise PetMtlError("this is no table: its lines have one column", where=str(path), hint=NO_TABLE)
+        raise PetMtlError(
+            "this is no table: its lines have one column", where=str(path), hint=NO_TABLE
+        )
     rows = [row for row in splits[separator] if len(row) == width]
     skipped = len(splits[separator]) - len(rows)
     with_header = _has_header(rows) if header is None else header
@@ -116,7 +124,9 @@ def _delimited(path: Path, suffix: str, text: str, header: bool | None) -> RawTa
     if skipped:
         reasons[None] = f"{skipped} of its rows have another number of columns"
     form = f"{NAMES[separator]} between columns, {'a header' if with_header else 'no header'}"
-    return RawTable(path, form, names, [list(column) for column in zip(*rows, strict=True)], reasons, skipped)
+    return RawTable(
+        path, form, names, [list(column) for column in zip(*rows, strict=True)], reasons, skipped
+    )
 
 
 def _split(text: str, separator: str) -> list[list[str]]:
@@ -125,7 +135,9 @@ def _split(text: str, separator: str) -> list[list[str]]:
         return [line.split("\t") for line in text.split("\n") if line]
     limit = csv.field_size_limit(2**31 - 1)
     try:
-        return [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row]
+        return [
+            row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row
+        ]
     except csv.Error:
         return []
     finally:
@@ -133,7 +145,8 @@ def _split(text: str, separator: str) -> list[list[str]]:
 
 
 def _usual(rows: Sequence[Sequence[str]]) -> tuple[float, int]:
-    """Return how many of the first rows have the usual number of columns (0 where that is one), and that number."""
+    """Return how many of the first rows have the usual number of columns (0 where that is one), and
+    that number."""
     widths = Counter(len(row) for row in rows[:LOOKED_AT])
     if not widths:
         return 0.0, 0
@@ -144,16 +157,19 @@ def _usual(rows: Sequence[Sequence[str]]) -> tuple[float, int]:
 def _has_header(rows: Sequence[Sequence[str]]) -> bool:
     """Say whether the first row names the columns.
 
-    It does if its cells are short, different and no numbers, and one of them is a usual name; or if none of them comes
-    again, and one stands above numbers or a few values that repeat.
+    It does if its cells are short, different and no numbers, and one of them is a usual name; or if
+    none of them comes again, and one stands above numbers or a few values that repeat.
 
-    >>> _has_header([["text", "label"], ["a b", "0"]]), _has_header([["good film", "pos"], ["bad", "neg"]])
+    >>> _has_header([["text", "label"], ["a b", "0"]]), _has_header([["good film", "pos"],
+    ...     ["bad", "neg"]])
     (True, False)
     """
     first, rest = [cell.strip() for cell in rows[0]], rows[1:LOOKED_AT]
     if not first[0] and len(first) > 2 and rest and all(row[0].strip().isdecimal() for row in rest):
         first, rest = first[1:], [row[1:] for row in rest]  # the nameless index that pandas writes
-    if len(set(first)) < len(first) or any(not c or len(c) > LONGEST_NAME or _is_number(c) for c in first):
+    if len(set(first)) < len(first) or any(
+        not c or len(c) > LONGEST_NAME or _is_number(c) for c in first
+    ):
         return False
     if {cell.lower() for cell in first} & (LABEL_NAMES | ID_NAMES | TEXT_NAMES):
         return True
@@ -177,7 +193,9 @@ def _unique(names: Sequence[str]) -> list[str]:
     >>> _unique(["a", "", "a"])
     ['a', 'column2', 'column3']
     """
-    return [name if name and name not in names[:i] else f"column{i + 1}" for i, name in enumerate(names)]
+    return [
+        name if name and name not in names[:i] else f"column{i + 1}" for i, name in enumerate(names)
+    ]
 
 
 def _json_rows(text: str, path: Path) -> tuple[list[dict[str, Any]], int]:
@@ -195,7 +213,9 @@ def _json_rows(text: str, path: Path) -> tuple[list[dict[str, Any]], int]:
                 items.append(None)
     rows = [item for item in items if isinstance(item, dict)]
     if not rows:
-        raise PetMtlError("this is no table: it holds no JSON objects", where=str(path), hint=NO_TABLE)
+        raise PetMtlError(
+            "this is no table: it holds no JSON objects", where=str(path), hint=NO_TABLE
+        )
     return rows, len(items) - len(rows)
 
 
@@ -210,7 +230,7 @@ def _parquet_rows(path: Path) -> tuple[str, list[dict[str, Any]], int]:
             table = pq.read_table(pa.BufferReader(read_whole(stream, path)))
         rows, known_names = table.to_pylist(), class_names(table.schema.metadata)
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-        raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
+        raise PetMtlError((f"cannot read the parquet file: {error}"), where=str(path)) from error
     for name, known in known_names.items():
         for row in rows:
             if isinstance(row[name], int) and 0 <= row[name] < len(known):
@@ -229,7 +249,9 @@ def _objects(path: Path, form: str, rows: Sequence[dict[str, Any]], skipped: int
         values = [row.get(name) for row in rows]
         several = next((value for value in values if isinstance(value, list) and value), None)
         if several:
-            table.left_out[name] = f"`{name}` holds lists of several values, such as {_cell(several)[:60]}"
+            table.left_out[name] = (
+                f"`{name}` holds lists of several values, such as {_cell(several)[:60]}"
+            )
         if not name or any(isinstance(value, list | dict) for value in values):
             continue
         table.names.append(name)

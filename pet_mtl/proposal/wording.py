@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pet_mtl.spec.pattern import MASK_NAME
-from pet_mtl.spec.task import ID_COLUMN, LABEL_COLUMN
+from pet_mtl.suite.pattern import MASK_NAME
+from pet_mtl.suite.task import ID_COLUMN, LABEL_COLUMN
 
 LOOKED_AT = 2000  # texts
 CHINESE_SHARE = 0.2  # of the letters
@@ -14,7 +14,8 @@ _HAN = re.compile("[\u3400-\u9fff]")
 
 @dataclass(frozen=True)
 class Wording:
-    """What stands around the texts, by language; `{0}` and `{1}` are the fields, `{task}` is the task's name."""
+    """What stands around the texts, by language; `{0}` and `{1}` are the fields, `{task}` is the
+    task's name."""
 
     prefix: str
     pattern: str
@@ -22,10 +23,15 @@ class Wording:
     entailment: tuple[str, str, str]
 
 
-# Short ones: each token costs time on every row. The pair's form is that of Schick & Schütze, 2021 (PET), for MNLI.
+# Short ones: each token costs time on every row. The pair's form is that of Schick & Schütze, 2021
+# (PET), for MNLI.
 WORDINGS = {
-    "zh": Wording("分类：", "{{mask}}。{{{0}}}", "{{{0}}}？{{mask}}，{{{1}}}", ("所以", "可能", "不过")),
-    "en": Wording("{task}: ", "It is {{mask}}. {{{0}}}", "{{{0}}}? {{mask}}, {{{1}}}", ("yes", "maybe", "no")),
+    "zh": Wording(
+        "分类：", "{{mask}}。{{{0}}}", "{{{0}}}？{{mask}}，{{{1}}}", ("所以", "可能", "不过")
+    ),
+    "en": Wording(
+        "{task}: ", "It is {{mask}}. {{{0}}}", "{{{0}}}? {{mask}}, {{{1}}}", ("yes", "maybe", "no")
+    ),
 }
 ENTAILMENT = ("entailment", "neutral", "contradiction")
 
@@ -44,12 +50,17 @@ def language(texts: Sequence[str]) -> str:
 def field_names(columns: Sequence[str | int]) -> list[str]:
     """Return a name for each text column that a pattern can hold.
 
-    >>> field_names(["Review Text"]), field_names([0]), field_names([2, 3]), field_names(["a-b", "a b"])
+    >>> field_names(["Review Text"]), field_names([0]), field_names([2, 3]),
+    ...     field_names(["a-b", "a b"])
     (['review_text'], ['text'], ['first', 'second'], ['a_b', 'a_b_2'])
     """
     names: list[str] = []
     for number, column in enumerate(columns):
-        name = ("text", "first", "second")[number + (len(columns) > 1)] if isinstance(column, int) else ""
+        name = (
+            ("text", "first", "second")[number + (len(columns) > 1)]
+            if isinstance(column, int)
+            else ""
+        )
         name = name or re.sub(r"\W+", "_", str(column).lower()).strip("_")
         if not name.isidentifier() or name in (LABEL_COLUMN, ID_COLUMN, MASK_NAME):
             name = f"text_{name}".rstrip("_")
@@ -62,7 +73,8 @@ def field_names(columns: Sequence[str | int]) -> list[str]:
 def task_name(stem: str) -> str:
     """Return a task's name for a file's.
 
-    >>> task_name("My Reviews (2024)"), task_name("TNEWS_train"), task_name("新闻"), task_name("--x")
+    >>> task_name("My Reviews (2024)"), task_name("TNEWS_train"), task_name("新闻"),
+    ...     task_name("--x")
     ('my-reviews-2024', 'tnews', 'task', 'x')
     """
     plain = re.sub(r"[^a-z0-9_]+", "-", stem.lower()).strip("-_")
@@ -70,7 +82,8 @@ def task_name(stem: str) -> str:
 
 
 def pattern_for(fields: Sequence[str], wording: Wording) -> str:
-    """Return the pattern of a task with one text, with a pair of texts, or with more of them one after the other."""
+    """Return the pattern of a task with one text, with a pair of texts, or with more of them one
+    after the other."""
     if len(fields) == 2:
         return wording.pair.format(*fields)
     first = wording.pattern.format(fields[0])

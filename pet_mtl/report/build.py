@@ -13,11 +13,19 @@ from pet_mtl.metrics.classification import TaskScore, mean_macro_f1
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
-from pet_mtl.report.data import CurvePoint, ModelView, ReportData, TaskCurves, TaskReport, Token, worst_confusions
+from pet_mtl.report.data import (
+    CurvePoint,
+    ModelView,
+    ReportData,
+    TaskCurves,
+    TaskReport,
+    Token,
+    worst_confusions,
+)
 from pet_mtl.scoring.loaded import top_pieces
 from pet_mtl.scoring.scorer import FloatArray
-from pet_mtl.spec.suite import Suite
-from pet_mtl.spec.task import TaskSpec
+from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import TaskSpec
 
 _TOP = 6  # words shown at a slot
 
@@ -57,10 +65,16 @@ def report_data(
             labels,
             where=of_task.where,
         )
-        view = _view(task, model, tokenizer, machine, prompts, of_task, probabilities, suite.train.max_length)
+        view = _view(
+            task, model, tokenizer, machine, prompts, of_task, probabilities, suite.train.max_length
+        )
         main_words = [words[0] for words in task.verbalizer.words]
         curves = _curves(name, records)
-        tasks.append(TaskReport(name, task.description, labels, main_words, scores[name], curves, confusions, view))
+        tasks.append(
+            TaskReport(
+                name, task.description, labels, main_words, scores[name], curves, confusions, view
+            )
+        )
     return ReportData(
         title=suite.name,
         model=suite.model,
@@ -97,8 +111,16 @@ def _task_settings(suite: Suite) -> dict[str, Any]:
 def _curves(task: str, records: list[dict[str, Any]]) -> TaskCurves:
     return TaskCurves(
         [CurvePoint(r["step"], r["loss"][task]) for r in records if task in r.get("loss", {})],
-        [CurvePoint(r["step"], r["dev"][task]["macro_f1"]) for r in records if task in r.get("dev", {})],
-        [CurvePoint(r["step"], r["weights"][task]) for r in records if task in r.get("weights", {})],
+        [
+            CurvePoint(r["step"], r["dev"][task]["macro_f1"])
+            for r in records
+            if task in r.get("dev", {})
+        ],
+        [
+            CurvePoint(r["step"], r["weights"][task])
+            for r in records
+            if task in r.get("weights", {})
+        ],
     )
 
 
@@ -112,8 +134,11 @@ def _view(
     probabilities: FloatArray,
     max_length: int,
 ) -> ModelView:
-    """Show one row of middling length, in the prompt that scores its predicted label's main word."""
-    form_number = next(number for number, form in enumerate(prompts.forms) if form.task == task.name)
+    """Show one row of middling length, in the prompt that scores its predicted label's main
+    word."""
+    form_number = next(
+        number for number, form in enumerate(prompts.forms) if form.task == task.name
+    )
     items = np.flatnonzero(prompts.form == form_number)
     item = int(items[np.argsort(prompts.lengths[items], kind="stable")[len(items) // 2]])
     row, form = int(prompts.row[item]), prompts.forms[prompts.form[item]]
@@ -123,15 +148,24 @@ def _view(
         Token(tokenizer.piece_texts([token_id])[0], kind)
         for token_id, kind in show_prompt(form, rows.text(row), tokenizer, max_length, length)
     ]
-    names = [f"{label} {words[0]}" for label, words in zip(task.verbalizer.labels, task.verbalizer.words, strict=True)]
+    names = [
+        f"{label} {words[0]}"
+        for label, words in zip(task.verbalizer.labels, task.verbalizer.words, strict=True)
+    ]
     others = ", ".join(str(n) for n in form.words.lengths if n != length)
-    note = f"{rows.where(row)}; the prompt for label words of {length} pieces" if others else rows.where(row)
+    note = (
+        f"{rows.where(row)}; the prompt for label words of {length} pieces"
+        if others
+        else rows.where(row)
+    )
     return ModelView(
         tokens=tokens,
         slots=top_pieces(model, prompts, item, length, machine, tokenizer, _TOP)
         if isinstance(model, ClozeModel)
         else [],
         gold=names[int(rows.labels[row])],
-        label_scores=sorted(zip(names, probabilities[row].tolist(), strict=True), key=lambda pair: -pair[1]),
+        label_scores=sorted(
+            zip(names, probabilities[row].tolist(), strict=True), key=lambda pair: -pair[1]
+        ),
         note=f"{note} (others: {others})" if others else note,
     )

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
 
 def calibration_table(score: "CheckpointScore", *, several: bool) -> "Table":
-    """Lay out macro-F1 before and after calibration; `several` models are told apart by their paths."""
+    """Lay out macro-F1 before and after calibration; `several` models are told apart by their
+    paths."""
     from rich import box
     from rich.table import Table
     from rich.text import Text

@@ -31,7 +31,12 @@ def line_chart(title: str, lines: Sequence[Line], *, from_zero: bool, note: str 
     """
     finite = [point for line in lines for point in line.points if math.isfinite(point.value)]
     if not finite:
-        return element("figure", element("h3", title), element("p", "No finite values", class_="none"), class_="chart")
+        return element(
+            "figure",
+            element("h3", title),
+            element("p", "No finite values", class_="none"),
+            class_="chart",
+        )
     values = [point.value for point in finite]
     y_ticks = nice_ticks(min(0.0, *values) if from_zero else min(values), max(values))
     steps = [point.step for point in finite]
@@ -49,29 +54,57 @@ def line_chart(title: str, lines: Sequence[Line], *, from_zero: bool, note: str 
     drawn = [
         [
             element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y_at(tick), y2=y_at(tick), class_="grid"),
-            element("text", f"{tick:.{decimals}f}", x=LEFT - 8, y=y_at(tick) + 4, text_anchor="end"),
+            element(
+                "text", f"{tick:.{decimals}f}", x=LEFT - 8, y=y_at(tick) + 4, text_anchor="end"
+            ),
         ]
         for tick in y_ticks
     ]
     drawn += [
         [
-            element("line", x1=x_at(tick), x2=x_at(tick), y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM + 4, class_="axis"),
-            element("text", f"{tick:,.0f}", x=x_at(tick), y=HEIGHT - BOTTOM + 18, text_anchor="middle"),
+            element(
+                "line",
+                x1=x_at(tick),
+                x2=x_at(tick),
+                y1=HEIGHT - BOTTOM,
+                y2=HEIGHT - BOTTOM + 4,
+                class_="axis",
+            ),
+            element(
+                "text", f"{tick:,.0f}", x=x_at(tick), y=HEIGHT - BOTTOM + 18, text_anchor="middle"
+            ),
         ]
         for tick in x_ticks
     ]
-    drawn.append([element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM, class_="axis")])
-    drawn.append([element("text", "step", x=WIDTH - RIGHT, y=HEIGHT - 6, text_anchor="end", class_="title")])
+    drawn.append(
+        [
+            element(
+                "line",
+                x1=LEFT,
+                x2=WIDTH - RIGHT,
+                y1=HEIGHT - BOTTOM,
+                y2=HEIGHT - BOTTOM,
+                class_="axis",
+            )
+        ]
+    )
+    drawn.append(
+        [element("text", "step", x=WIDTH - RIGHT, y=HEIGHT - 6, text_anchor="end", class_="title")]
+    )
     for line in lines:
         strokes = [(line.points, "stroke")]
         if not line.markers and len(line.points) >= SMOOTH_FROM:
             strokes = [(line.points, "stroke raw"), (moving_average(line.points), "stroke")]
         for points, css in strokes:
             for segment in segments(thin(points)):
-                path = " ".join(f"{x_at(point.step):.1f},{y_at(point.value):.1f}" for point in segment)
+                path = " ".join(
+                    f"{x_at(point.step):.1f},{y_at(point.value):.1f}" for point in segment
+                )
                 drawn.append([element("polyline", points=path, class_=f"{css} {line.css}")])
         if line.markers or len(line.points) == 1:
-            drawn.append([_marker(line, point, x_at(point.step), y_at(point.value)) for point in line.points])
+            drawn.append(
+                [_marker(line, point, x_at(point.step), y_at(point.value)) for point in line.points]
+            )
     svg = element("svg", drawn, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=title)
     heading = [element("h3", title), *([element("p", note, class_="note")] if note else [])]
     return element("figure", heading, svg, _legend(lines), class_="chart")
@@ -87,7 +120,11 @@ def _marker(line: Line, point: CurvePoint, x: float, y: float) -> Html:
 def _legend(lines: Sequence[Line]) -> Html:
     entries = []
     for line in lines:
-        shown = moving_average(line.points) if not line.markers and len(line.points) >= SMOOTH_FROM else line.points
+        shown = (
+            moving_average(line.points)
+            if not line.markers and len(line.points) >= SMOOTH_FROM
+            else line.points
+        )
         last = f"{shown[-1].value:.3f}" if shown else "–"
         swatch = element("span", class_=f"swatch {line.css}")
         entries.append(element("li", swatch, line.name, " ", element("b", last)))
@@ -134,7 +171,11 @@ def thin(points: Sequence[CurvePoint]) -> list[CurvePoint]:
     middle = []
     for start, stop in pairwise(bounds):
         group = points[start:stop]
-        middle.append(CurvePoint(group[len(group) // 2].step, sum(point.value for point in group) / len(group)))
+        middle.append(
+            CurvePoint(
+                group[len(group) // 2].step, sum(point.value for point in group) / len(group)
+            )
+        )
     return [points[0], *middle, points[-1]]
 
 

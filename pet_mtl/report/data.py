@@ -31,7 +31,8 @@ class TaskCurves:
 
 @dataclass(frozen=True)
 class Example:
-    """One row with its raw labels; `probability` is the one given to `predicted`, `where` is its `file:line`."""
+    """One row with its raw labels; `probability` is the one given to `predicted`, `where` is its
+    `file:line`."""
 
     text: str
     gold: str
@@ -62,8 +63,8 @@ class Token:
 class ModelView:
     """One row as the model sees it.
 
-    `slots` holds, for each slot in order, its top words with their probabilities; `gold` is written like the names in
-    `label_scores`, such as `109 科技`.
+    `slots` holds, for each slot in order, its top words with their probabilities; `gold` is written
+    like the names in `label_scores`, such as `109 科技`.
     """
 
     tokens: list[Token]
@@ -94,9 +95,11 @@ class TaskReport:
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything that one report shows; `facts` are short pairs such as `("training", "43 s, 612 rows/s")`.
+    """Everything that one report shows; `facts` are short pairs such as `("training", "43 s, 612
+    rows/s")`.
 
-    `conflicts` is the share of the pairs of tasks whose gradients point against each other, where it was measured.
+    `conflicts` is the share of the pairs of tasks whose gradients point against each other, where
+    it was measured.
     """
 
     title: str
@@ -120,10 +123,11 @@ def worst_confusions(
     *,
     where: Callable[[int], str] | None = None,
 ) -> list[Confusion]:
-    """Return the pairs of labels that are confused most often, each with its most confident wrong rows.
+    """Return the pairs of labels that are confused most often, each with its most confident wrong
+    rows.
 
-    `gold` and `predicted` are [N] indices into `labels`, `probabilities` is [N, K]; `texts` and `where` give the text
-    and the `file:line` of a row and are called only for the rows shown.
+    `gold` and `predicted` are [N] indices into `labels`, `probabilities` is [N, K]; `texts` and
+    `where` give the text and the `file:line` of a row and are called only for the rows shown.
     """
     if probabilities.shape != (len(gold), len(labels)):
         expected = f"({len(gold)}, {len(labels)}) (rows, labels)"

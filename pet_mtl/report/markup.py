@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from html import escape
 from typing import TypeAlias
 
-VOID = frozenset({"meta", "rect", "line", "path", "circle", "polyline"})  # written without children: <rect …/>
+VOID = frozenset(
+    {"meta", "rect", "line", "path", "circle", "polyline"}
+)  # written without children: <rect …/>
 
 
 class Html(str):
@@ -18,7 +20,8 @@ Child: TypeAlias = "str | Iterable[Child]"
 
 
 def element(name: str, /, *children: Child, **attributes: str | float | bool | None) -> Html:
-    """Return an element; `class_` is written `class`, `text_anchor` is `text-anchor`, None and False are left out.
+    """Return an element; `class_` is written `class`, `text_anchor` is `text-anchor`, None and
+    False are left out.
 
     >>> element("p", "a < b ", element("b", "c"), class_="note", hidden=True)
     '<p class="note" hidden>a &lt; b <b>c</b></p>'

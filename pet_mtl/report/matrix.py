@@ -9,7 +9,8 @@ from pet_mtl.report.markup import Html, element, percent
 SMALLEST_CELL, LARGEST_CELL = 18.0, 60.0
 TARGET_WIDTH = 495.0  # of the cells together, while they are neither too small nor too large
 LONGEST_LABEL = 11.0  # em
-STRONG = 0.5  # from this share of the row on, the count is written in the colour that reads on dark cells
+# from this share of the row on, the count is written in the colour that reads on dark cells
+STRONG = 0.5
 
 
 def confusion_svg(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> Html:
@@ -30,7 +31,9 @@ def confusion_svg(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> H
     for k, (name, full) in enumerate(zip(short, names, strict=True)):
         middle = top + (k + 0.5) * cell + font * 0.36
         cut = [element("title", full)] if name != full else []
-        drawn.append(element("text", cut, name, x=left - 8, y=middle, text_anchor="end", class_="label"))
+        drawn.append(
+            element("text", cut, name, x=left - 8, y=middle, text_anchor="end", class_="label")
+        )
         x, y = left + (k + 0.5) * cell + font * 0.3, top - 7
         turn = f"translate({x:.1f} {y}) rotate(-45)"
         drawn.append(element("text", cut, name, transform=turn, class_="label"))
@@ -39,7 +42,10 @@ def confusion_svg(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> H
         for column, count in enumerate(counts):
             if count:
                 at = (left + column * cell, top + row * cell)
-                tip = f"{names[row]} → {names[column]}: {count:,} of {total:,} rows ({percent(count / total)})"
+                tip = (
+                    f"{names[row]} → {names[column]}: {count:,} of {total:,} rows "
+                    f"({percent(count / total)})"
+                )
                 drawn.append(_cell(at, cell, count, count / total, tip, right=row == column))
     for row, counts in enumerate(confusion):
         if not any(counts):
@@ -59,7 +65,9 @@ def confusion_svg(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> H
     return element("div", svg, class_="matrix", tabindex="0")
 
 
-def _cell(at: tuple[float, float], size: float, count: int, share: float, tip: str, *, right: bool) -> Html:
+def _cell(
+    at: tuple[float, float], size: float, count: int, share: float, tip: str, *, right: bool
+) -> Html:
     written = compact(count)
     font = min(13.0, (size - 2.5) / max(1.75, em_width(written)))
     strong = share >= STRONG
@@ -106,7 +114,8 @@ def matrix_key() -> Html:
 
 
 def shade(share: float) -> float:
-    """Return the opacity for a share of the row: small shares must still show, so it rises fast at first."""
+    """Return the opacity for a share of the row: small shares must still show, so it rises fast at
+    first."""
     return 0.07 + 0.93 * float(share**0.7)
 
 
@@ -118,7 +127,9 @@ def compact(count: int) -> str:
     """
     for unit, name in ((1_000_000, "M"), (1_000, "k")):
         if count >= unit:
-            return f"{count / unit:.1f}{name}" if count < 9.95 * unit else f"{count / unit:.0f}{name}"
+            return (
+                f"{count / unit:.1f}{name}" if count < 9.95 * unit else f"{count / unit:.0f}{name}"
+            )
     return str(count)
 
 

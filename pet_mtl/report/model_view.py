@@ -1,4 +1,5 @@
-"""One row as the model sees it: its tokens by kind, the top words at each slot, the label scores."""
+"""One row as the model sees it: its tokens by kind, the top words at each slot, the label
+scores."""
 
 from collections.abc import Sequence
 
@@ -12,20 +13,34 @@ MOST_LABELS = 8
 def model_view(view: ModelView) -> Html:
     """Return token chips, the top words of each slot, and the best labels."""
     used = {token.kind for token in view.tokens}
-    key = [element("li", element("i", class_=f"token {kind}"), kind) for kind in KINDS if kind in used]
+    key = [
+        element("li", element("i", class_=f"token {kind}"), kind) for kind in KINDS if kind in used
+    ]
     chips, slots = [], 0
     for token in view.tokens:
         number = None
         if token.kind == "slot":
             slots += 1
             number = element("sup", str(slots))
-        chips.append(element("span", token.text or "␠", *([number] if number else []), class_=f"token {token.kind}"))
+        chips.append(
+            element(
+                "span",
+                token.text or "␠",
+                *([number] if number else []),
+                class_=f"token {token.kind}",
+            )
+        )
     panels = [
         element("div", element("h4", f"slot {position}"), _bars(words, marked=None), class_="panel")
         for position, words in enumerate(view.slots, start=1)
     ]
     panels.append(
-        element("div", element("h4", "labels"), _bars(_best_labels(view), marked=view.gold), class_="panel scores")
+        element(
+            "div",
+            element("h4", "labels"),
+            _bars(_best_labels(view), marked=view.gold),
+            class_="panel scores",
+        )
     )
     return element(
         "div",
@@ -50,7 +65,9 @@ def _bars(words: Sequence[tuple[str, float]], *, marked: str | None) -> Html:
         element(
             "li",
             element("span", word, *([element("em", "gold")] if word == marked else [])),
-            element("span", element("i", style=f"width:{min(1.0, max(0.0, share)):.2%}"), class_="track"),
+            element(
+                "span", element("i", style=f"width:{min(1.0, max(0.0, share)):.2%}"), class_="track"
+            ),
             element("b", percent(share)),
             class_="marked" if word == marked else None,
         )

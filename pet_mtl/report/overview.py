@@ -12,19 +12,34 @@ COLOURS = 8
 
 
 def colour_of(position: int) -> str:
-    """Return the classes that colour a task; from the ninth task on, colours repeat with dashed lines."""
+    """Return the classes that colour a task; from the ninth task on, colours repeat with dashed
+    lines."""
     return f"c{position % COLOURS}" + (" dashed" if position >= COLOURS else "")
 
 
 def header_section(data: ReportData) -> Html:
-    """Return title, mean macro-F1, each task's macro-F1 with its interval, and the facts of the run."""
+    """Return title, mean macro-F1, each task's macro-F1 with its interval, and the facts of the
+    run."""
     several = len(data.tasks) > 1
     over = f"mean macro-F1 over {len(data.tasks)} tasks" if several else "macro-F1"
-    figure = element("div", element("strong", f"{data.mean_macro_f1:.3f}"), element("span", over), class_="figure")
-    tasks = element("ol", [_task_line(task, position) for position, task in enumerate(data.tasks)], class_="tasks")
-    scale = element("div", [element("span", tick) for tick in ("0", "0.25", "0.5", "0.75", "1")], class_="scale")
+    figure = element(
+        "div",
+        element("strong", f"{data.mean_macro_f1:.3f}"),
+        element("span", over),
+        class_="figure",
+    )
+    tasks = element(
+        "ol",
+        [_task_line(task, position) for position, task in enumerate(data.tasks)],
+        class_="tasks",
+    )
+    scale = element(
+        "div", [element("span", tick) for tick in ("0", "0.25", "0.5", "0.75", "1")], class_="scale"
+    )
     caption = element("p", "whisker: 95 % interval, bootstrap over rows", class_="note")
-    facts = [element("div", element("dt", name), element("dd", value)) for name, value in data.facts]
+    facts = [
+        element("div", element("dt", name), element("dd", value)) for name, value in data.facts
+    ]
     return element(
         "header",
         element("p", "pet_mtl report", class_="overline"),
@@ -50,8 +65,16 @@ def _task_line(task: TaskReport, position: int) -> Html:
 def whisker(value: float, low: float, high: float) -> Html:
     """Return a bar from 0 to `value` on a scale from 0 to 1, with the interval as a whisker."""
     bar = element("i", class_="bar", style=f"width:{value:.2%}")
-    interval = element("i", class_="interval", style=f"left:{low:.2%};width:{max(0.0, high - low):.2%}")
-    return element("span", bar, interval, class_="whisker", title=f"{value:.4f}, 95 % interval {low:.4f} to {high:.4f}")
+    interval = element(
+        "i", class_="interval", style=f"left:{low:.2%};width:{max(0.0, high - low):.2%}"
+    )
+    return element(
+        "span",
+        bar,
+        interval,
+        class_="whisker",
+        title=f"{value:.4f}, 95 % interval {low:.4f} to {high:.4f}",
+    )
 
 
 def settings_section(settings: Mapping[str, Any]) -> Html:
@@ -74,7 +97,10 @@ def settings_section(settings: Mapping[str, Any]) -> Html:
         if entries
     ]
     return element(
-        "details", element("summary", "Settings"), element("div", tables, class_="groups"), class_="settings"
+        "details",
+        element("summary", "Settings"),
+        element("div", tables, class_="groups"),
+        class_="settings",
     )
 
 
@@ -99,9 +125,12 @@ def _written(value: Any) -> str:
 
 
 def curves_section(tasks: Sequence[TaskReport], conflicts: Sequence[CurvePoint] = ()) -> Html:
-    """Return the charts of training loss, dev macro-F1, weights and conflicts, those that were recorded."""
+    """Return the charts of training loss, dev macro-F1, weights and conflicts, those that were
+    recorded."""
     losses = [
-        Line(task.name, task.curves.train_loss, colour_of(k)) for k, task in enumerate(tasks) if task.curves.train_loss
+        Line(task.name, task.curves.train_loss, colour_of(k))
+        for k, task in enumerate(tasks)
+        if task.curves.train_loss
     ]
     scores = [
         Line(task.name, task.curves.dev_macro_f1, colour_of(k), markers=True)
@@ -122,14 +151,27 @@ def curves_section(tasks: Sequence[TaskReport], conflicts: Sequence[CurvePoint] 
         if mean:
             scores.append(Line("mean", mean, "mean", markers=True))
         charts.append(line_chart("Dev macro-F1", scores, from_zero=False, note=note))
-    weights = [Line(task.name, task.curves.weight, colour_of(k)) for k, task in enumerate(tasks) if task.curves.weight]
+    weights = [
+        Line(task.name, task.curves.weight, colour_of(k))
+        for k, task in enumerate(tasks)
+        if task.curves.weight
+    ]
     if weights:
         charts.append(line_chart("Weights", weights, from_zero=True, note="of each task's losses"))
     if conflicts:
         note = "share of the pairs of tasks whose gradients point against each other"
-        charts.append(line_chart("Conflicts", [Line("all tasks", conflicts, "mean")], from_zero=True, note=note))
+        charts.append(
+            line_chart(
+                "Conflicts", [Line("all tasks", conflicts, "mean")], from_zero=True, note=note
+            )
+        )
     if not charts:
         return Html()
     return join(
-        element("section", element("h2", "Learning curves"), element("div", charts, class_="charts"), class_="card")
+        element(
+            "section",
+            element("h2", "Learning curves"),
+            element("div", charts, class_="charts"),
+            class_="card",
+        )
     )

@@ -17,7 +17,8 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def write_report(path: Path, data: ReportData) -> None:
-    """Write the report under a temporary name, then rename it, so that readers never meet half a file.
+    """Write the report under a temporary name, then rename it, so that readers never meet half a
+    file.
 
     Raises:
         RunError: the file cannot be written.
@@ -31,7 +32,9 @@ def write_report(path: Path, data: ReportData) -> None:
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
-        raise RunError(f"cannot write the report: {error.strerror or error}", where=str(path)) from error
+        raise RunError(
+            f"cannot write the report: {error.strerror or error}", where=str(path)
+        ) from error
 
 
 def report_page(data: ReportData) -> Html:
@@ -42,7 +45,7 @@ def report_page(data: ReportData) -> Html:
         curves_section(data.tasks, data.conflicts),
         *(task_section(task, position) for position, task in enumerate(data.tasks)),
     ]
-    return html_page(f"{data.title} · {data.mean_macro_f1:.3f} · pet_mtl", sections, data.created)
+    return html_page((f"{data.title} · {data.mean_macro_f1:.3f} · pet_mtl"), sections, data.created)
 
 
 def html_page(title: str, sections: Sequence[Html], created: str) -> Html:
@@ -58,7 +61,8 @@ def html_page(title: str, sections: Sequence[Html], created: str) -> Html:
     )
     footer = element("footer", "Written by pet_mtl, ", created)
     return join(
-        Html("<!doctype html>\n"), element("html", head, element("body", element("main", sections, footer)), lang="en")
+        Html("<!doctype html>\n"),
+        element("html", head, element("body", element("main", sections, footer)), lang="en"),
     )
 
 

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
 
 def pattern_table(score: "CheckpointScore", *, several: bool) -> "Table":
-    """Lay out each pattern's scores without calibration; `several` models are told apart by their paths."""
+    """Lay out each pattern's scores without calibration; `several` models are told apart by their
+    paths."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -23,5 +24,7 @@ def pattern_table(score: "CheckpointScore", *, several: bool) -> "Table":
     for name, task in score.patterns.items():
         for pattern, one in zip(task.patterns, task.scores, strict=True):
             table.add_row(Text(name), Text(pattern), f"{one.macro_f1:.4f}", f"{one.accuracy:.4f}")
-        table.add_row(Text(name), "spread", f"{task.spread('macro_f1'):.4f}", f"{task.spread('accuracy'):.4f}")
+        table.add_row(
+            Text(name), "spread", f"{task.spread('macro_f1'):.4f}", f"{task.spread('accuracy'):.4f}"
+        )
     return table

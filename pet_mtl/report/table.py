@@ -15,15 +15,22 @@ _ENDLESS = 10_000  # columns; a table takes what it needs
 def score_table(checkpoints: Sequence[tuple[str, Mapping[str, TaskScore]]]) -> "Table":
     """Lay out macro-F1 with its interval and accuracy, tasks in rows and checkpoints side by side.
 
-    From the second checkpoint on, the difference to the first one stands in brackets. The last row is the mean over
-    the tasks that a checkpoint has; its difference is given only where both have the same tasks.
+    From the second checkpoint on, the difference to the first one stands in brackets. The last row
+    is the mean over the tasks that a checkpoint has; its difference is given only where both have
+    the same tasks.
     """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     several = len(checkpoints) > 1
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+        header_style="bold",
+    )
     table.add_column("task", overflow="fold")
     for name, _ in checkpoints:
         # `Text`, because square brackets in a path or a task name are no markup.
@@ -36,7 +43,10 @@ def score_table(checkpoints: Sequence[tuple[str, Mapping[str, TaskScore]]]) -> "
         cells = [Text(task)]
         for position, (_, scores) in enumerate(checkpoints):
             score, base = scores.get(task), first.get(task) if position else None
-            cells += [Text(_score_cell(score, base, several=several)), Text(f"{score.accuracy:.4f}" if score else "–")]
+            cells += [
+                Text(_score_cell(score, base, several=several)),
+                Text(f"{score.accuracy:.4f}" if score else "–"),
+            ]
         table.add_row(*cells, end_section=task == tasks[-1])
     last = [Text("mean macro-F1")]
     for position, (_, scores) in enumerate(checkpoints):
@@ -49,7 +59,8 @@ def score_table(checkpoints: Sequence[tuple[str, Mapping[str, TaskScore]]]) -> "
 
 
 def per_label_table(task: str, score: TaskScore, main_words: Sequence[str]) -> "Table":
-    """Lay out precision, recall, F1 and support of each label; `main_words` go with the labels in their order."""
+    """Lay out precision, recall, F1 and support of each label; `main_words` go with the labels in
+    their order."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -77,7 +88,10 @@ def print_table(table: "Table") -> None:
     from rich.console import Console
     from rich.text import Text
 
-    for cell in [table.title, *(cell for column in table.columns for cell in (column.header, *column.cells))]:
+    for cell in [
+        table.title,
+        *(cell for column in table.columns for cell in (column.header, *column.cells)),
+    ]:
         if isinstance(cell, Text):
             cell.plain = printable(cell.plain)
     console = Console()
@@ -97,4 +111,6 @@ def _score_cell(score: TaskScore | None, base: TaskScore | None, *, several: boo
     if not several:
         return _with_interval(score)
     # On two lines, so that three checkpoints fit into 100 columns.
-    return _with_interval(score, between=f" ({score.macro_f1 - base.macro_f1:+.4f})\n" if base else "\n")
+    return _with_interval(
+        score, between=f" ({score.macro_f1 - base.macro_f1:+.4f})\n" if base else "\n"
+    )

@@ -1,4 +1,5 @@
-"""The part of the report about one task: scores, labels, confusion matrix, worst confusions, one row in detail."""
+"""The part of the report about one task: scores, labels, confusion matrix, worst confusions, one
+row in detail."""
 
 from collections.abc import Sequence
 
@@ -16,10 +17,16 @@ def task_section(task: TaskReport, position: int) -> Html:
     """Return everything about one task."""
     many = len(task.labels) > BESIDE_MATRIX
     names = [task.title_of(label) for label in task.labels]
-    matrix = [element("h3", "Confusion matrix"), confusion_svg(task.score.confusion, names), matrix_key()]
+    matrix = [
+        element("h3", "Confusion matrix"),
+        confusion_svg(task.score.confusion, names),
+        matrix_key(),
+    ]
     return element(
         "section",
-        element("h2", element("span", class_="mark"), task.name, element("small", task.description)),
+        element(
+            "h2", element("span", class_="mark"), task.name, element("small", task.description)
+        ),
         _figures(task),
         element(
             "div",
@@ -39,7 +46,11 @@ def _figures(task: TaskReport) -> Html:
     low, high = score.macro_f1_ci95
     figures = (
         ("macro-F1", f"{score.macro_f1:.3f}", f"95 % interval {low:.3f} – {high:.3f}"),
-        ("accuracy", f"{score.accuracy:.3f}", f"{sum(row[k] for k, row in enumerate(score.confusion)):,} rows right"),
+        (
+            "accuracy",
+            f"{score.accuracy:.3f}",
+            f"{sum(row[k] for k, row in enumerate(score.confusion)):,} rows right",
+        ),
         ("rows", f"{score.examples:,}", f"{len(task.labels)} labels"),
     )
     return element(
@@ -55,16 +66,24 @@ def _figures(task: TaskReport) -> Html:
 def _label_tables(task: TaskReport) -> Html:
     labels = list(zip(task.labels, task.main_words, strict=True))
     rows = -(-len(labels) // (COLUMNS if len(labels) > BESIDE_MATRIX else 1))
-    tables = [_label_table(task, labels[start : start + rows]) for start in range(0, len(labels), rows)]
+    tables = [
+        _label_table(task, labels[start : start + rows]) for start in range(0, len(labels), rows)
+    ]
     return element("div", tables, class_="tables")
 
 
 def _label_table(task: TaskReport, labels: Sequence[tuple[str, str]]) -> Html:
-    head = [element("th", title, scope="col") for title in ("label", "F1", "prec.", "recall", "rows")]
+    head = [
+        element("th", title, scope="col") for title in ("label", "F1", "prec.", "recall", "rows")
+    ]
     rows = []
     for label, word in labels:
         each = task.score.per_label[label]
-        name = [element("b", word), " ", element("small", label)] if word not in ("", label) else [element("b", label)]
+        name = (
+            [element("b", word), " ", element("small", label)]
+            if word not in ("", label)
+            else [element("b", label)]
+        )
         track = element("span", element("i", style=f"width:{each.f1:.2%}"), class_="track")
         rows.append(
             element(
@@ -84,8 +103,13 @@ def _confusions(task: TaskReport) -> Html:
     if not task.confusions:
         return Html()
     support = {label: each.support for label, each in task.score.per_label.items()}
-    blocks = [_confusion(task, confusion, support.get(confusion.gold, 0)) for confusion in task.confusions]
-    note = "gold → predicted; rows: the most confident mistakes, with the probability of the predicted label"
+    blocks = [
+        _confusion(task, confusion, support.get(confusion.gold, 0)) for confusion in task.confusions
+    ]
+    note = (
+        "gold → predicted; rows: the most confident mistakes, with the probability of the "
+        "predicted label"
+    )
     return element(
         "div",
         element("h3", "Worst confusions"),
@@ -101,7 +125,9 @@ def _confusion(task: TaskReport, confusion: Confusion, support: int) -> Html:
         element("b", task.title_of(confusion.gold), class_="gold"),
         element("span", " → ", class_="arrow"),
         element("b", task.title_of(confusion.predicted), class_="taken"),
-        element("small", f"{confusion.count:,} {'row' if confusion.count == 1 else 'rows'}{share}"),
+        element(
+            "small", (f"{confusion.count:,} {'row' if confusion.count == 1 else 'rows'}{share}")
+        ),
         class_="pair",
     )
     examples = [_example(task, confusion, example) for example in confusion.examples]
@@ -111,7 +137,9 @@ def _confusion(task: TaskReport, confusion: Confusion, support: int) -> Html:
 def _example(task: TaskReport, confusion: Confusion, example: Example) -> Html:
     # An example of this very pair needs no labels of its own; any other keeps what it says.
     other = (example.gold, example.predicted) != (confusion.gold, confusion.predicted)
-    labels = f"{task.title_of(example.gold)} → {task.title_of(example.predicted)}" if other else ""
+    labels = (
+        (f"{task.title_of(example.gold)} → {task.title_of(example.predicted)}") if other else ""
+    )
     return element(
         "li",
         element("span", example.text, class_="text"),

@@ -1,4 +1,5 @@
-"""Say when the rows to score are rows that the model was trained on, its pre-training on task text included."""
+"""Say when the rows to score are rows that the model was trained on, its pre-training on task text
+included."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,9 +12,11 @@ from pet_mtl.storage.trained_on import TRAINED_ON, read_trained_on, rows_seen
 
 
 def guard_rows(folder: Path, rows: Mapping[str, Rows], *, strict: bool) -> None:
-    """Warn of scored rows that were trained on, with their number and an example; `strict` refuses them.
+    """Warn of scored rows that were trained on, with their number and an example; `strict` refuses
+    them.
 
-    A row is known by its task and its normalised text. A model that does not say what it was trained on passes.
+    A row is known by its task and its normalised text. A model that does not say what it was
+    trained on passes.
 
     Raises:
         PetMtlError: `strict`, with the first rows of each task.
@@ -31,10 +34,17 @@ def guard_rows(folder: Path, rows: Mapping[str, Rows], *, strict: bool) -> None:
         count = f"{name}: {len(seen):,} of {len(of_task):,} rows to score were trained on"
         if not strict:
             text = next(iter(of_task.text(seen[0]).values()))
-            say(f'warning: {count}, scores flatter the model ({of_task.where(seen[0])} "{text[:30]}", …)')
+            say(
+                f"warning: {count}, scores flatter the model ({of_task.where(seen[0])} "
+                f'"{text[:30]}", …)'
+            )
             warned = True
             continue
-        problems.add(count, where=str(folder), hint="give other rows with `--data`, or leave `--strict` out")
+        problems.add(
+            count,
+            where=str(folder),
+            hint=("give other rows with `--data`, or leave `--strict` out"),
+        )
         for row in seen[:SHOWN]:
             problems.add("the model was trained on this text", where=of_task.where(row))
         if len(seen) > SHOWN:
@@ -42,6 +52,7 @@ def guard_rows(folder: Path, rows: Mapping[str, Rows], *, strict: bool) -> None:
     problems.raise_if_any()
     if warned:
         say(
-            f"  hint: {folder / TRAINED_ON} has their hashes; if `dev: {{split: …}}` chose them, "
+            f"  hint: {folder / TRAINED_ON} has their hashes; if `dev: {{split: …}}` "
+            "chose them, "
             "keep the `train.seed` of the earlier training; or give other rows"
         )

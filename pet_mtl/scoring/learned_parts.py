@@ -1,8 +1,9 @@
-"""Tasks with parts that only training gives them, where there has been no training, or where words alone are read."""
+"""Tasks with parts that only training gives them, where there has been no training, or where words
+alone are read."""
 
 from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
-from pet_mtl.spec.suite import Suite
+from pet_mtl.suite.suite import Suite
 
 
 def without_learned_parts(suite: Suite) -> Suite:
@@ -10,7 +11,9 @@ def without_learned_parts(suite: Suite) -> Suite:
     for name, task in suite.tasks.items():
         if task.learned_parts:
             say(f"note: {name}: without {_quoted(task.learned_parts)}, which only training gives")
-    return suite.model_copy(update={"tasks": {n: task.without_learned_parts() for n, task in suite.tasks.items()}})
+    return suite.model_copy(
+        update={"tasks": {n: task.without_learned_parts() for n, task in suite.tasks.items()}}
+    )
 
 
 def refuse_learned_parts(suite: Suite, where: str, hint: str) -> None:
@@ -21,7 +24,11 @@ def refuse_learned_parts(suite: Suite, where: str, hint: str) -> None:
     """
     for name, task in suite.tasks.items():
         if task.learned_parts:
-            raise PetMtlError(f"task `{name}` was trained with {_quoted(task.learned_parts)}", where=where, hint=hint)
+            raise PetMtlError(
+                f"task `{name}` was trained with {_quoted(task.learned_parts)}",
+                where=where,
+                hint=hint,
+            )
 
 
 def _quoted(parts: tuple[str, ...]) -> str:

@@ -23,13 +23,13 @@ from pet_mtl.model.methods import build, compiler
 from pet_mtl.model.task_model import ParameterCounts, TaskModel
 from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
 from pet_mtl.scoring.scorer import FloatArray, score_prompts
-from pet_mtl.spec.label_lines import quoted
-from pet_mtl.spec.suite import Suite
-from pet_mtl.spec.task import CalibrationChoice, TaskSpec
-from pet_mtl.spec.verbalizer import Verbalizer, read_verbalizer
 from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.own_weights import load_own_weights
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
+from pet_mtl.suite.label_lines import quoted
+from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import CalibrationChoice, TaskSpec
+from pet_mtl.suite.verbalizer import Verbalizer, read_verbalizer
 
 
 def build_model(mlm: object, prompts: Prompts, suite: Suite, machine: Machine) -> TaskModel:
@@ -43,13 +43,17 @@ def _build(mlm: object, forms: Sequence[Form], suite: Suite, machine: Machine) -
 
 def encode_rows(suite: Suite, rows: Mapping[str, Rows], tokenizer: PieceTokenizer) -> Prompts:
     """Encode rows as the suite's method writes them."""
-    return encode_suite(suite.tasks, rows, tokenizer, suite.train.max_length, compiler(suite.method))
+    return encode_suite(
+        suite.tasks, rows, tokenizer, suite.train.max_length, compiler(suite.method)
+    )
 
 
 class LoadedModel:
-    """A masked language model, its tokenizer, and the tasks of a suite; several threads may score with it at once.
+    """A masked language model, its tokenizer, and the tasks of a suite; several threads may score
+    with it at once.
 
-    What it scores with is built once, when it is first needed, in evaluation mode for ever: to train it, build another.
+    What it scores with is built once, when it is first needed, in evaluation mode for ever: to
+    train it, build another.
 
     Args:
         folder: a folder or hub name.
@@ -61,7 +65,8 @@ class LoadedModel:
         parameters: counted with its model.
 
     Raises:
-        PetMtlError: not a masked language model, or one with fewer positions than the suite's longest prompt.
+        PetMtlError: not a masked language model, or one with fewer positions than the suite's
+            longest prompt.
     """
 
     def __init__(self, folder: str, suite: Suite, dropout: float | None = None) -> None:
@@ -79,7 +84,11 @@ class LoadedModel:
     def forms(self) -> tuple[Form, ...]:
         """The compiled patterns of all tasks."""
         compile_task, longest = compiler(self.suite.method), self.suite.train.max_length
-        return tuple(form for task in self.suite.tasks.values() for form in compile_task(task, self.tokenizer, longest))
+        return tuple(
+            form
+            for task in self.suite.tasks.values()
+            for form in compile_task(task, self.tokenizer, longest)
+        )
 
     @property
     def model(self) -> TaskModel:
@@ -96,10 +105,16 @@ class LoadedModel:
         return _build(self.mlm, self.forms, self.suite, self.machine)
 
     def log_probs(
-        self, rows: Mapping[str, Rows], *, throughput: Throughput | None = None, title: str = "scoring"
+        self,
+        rows: Mapping[str, Rows],
+        *,
+        throughput: Throughput | None = None,
+        title: str = "scoring",
     ) -> dict[str, FloatArray]:
         """Return the label log-probabilities `[rows, K]` of each task's rows, in their order."""
-        return apply_calibrations(self.raw_log_probs(rows, throughput=throughput, title=title), self.calibration)
+        return apply_calibrations(
+            self.raw_log_probs(rows, throughput=throughput, title=title), self.calibration
+        )
 
     def raw_log_probs(
         self,
@@ -127,14 +142,18 @@ class LoadedCheckpoint(LoadedModel):
 
     Args:
         checkpoint: its folder, or what `read_checkpoint` found there, which is not hashed again.
-        verbalizers: other label words for some tasks, by task; a stored calibration does not hold for them.
+        verbalizers: other label words for some tasks, by task; a stored calibration does not hold
+            for them.
 
     Raises:
-        PetMtlError: see `read_checkpoint`; a verbalizer for an unknown task or with other labels than the task's.
+        PetMtlError: see `read_checkpoint`; a verbalizer for an unknown task or with other labels
+            than the task's.
     """
 
     def __init__(self, checkpoint: Path | Checkpoint, verbalizers: Mapping[str, Path] = {}) -> None:
-        self.checkpoint = checkpoint if isinstance(checkpoint, Checkpoint) else read_checkpoint(checkpoint)
+        self.checkpoint = (
+            checkpoint if isinstance(checkpoint, Checkpoint) else read_checkpoint(checkpoint)
+        )
         self.folder = self.checkpoint.folder
         super().__init__(str(self.folder), with_verbalizers(self.checkpoint.suite, verbalizers))
         self.calibration = valid_calibration(self.checkpoint, self.suite)
@@ -146,7 +165,8 @@ class LoadedCheckpoint(LoadedModel):
 
 
 def valid_calibration(checkpoint: Checkpoint, suite: Suite) -> dict[str, Calibration]:
-    """Return the stored calibrations of the tasks whose label words in `suite` are the stored ones."""
+    """Return the stored calibrations of the tasks whose label words in `suite` are the stored
+    ones."""
     stored = checkpoint.suite.tasks
     return {
         name: of_task
@@ -162,34 +182,49 @@ def plan_for_checkpoint(
     wanted: CalibrationChoice | None = None,
     skip_bad_rows: int = 0,
 ) -> Plan:
-    """Plan a checkpoint's calibrations: the stored ones, fitted anew for new words, unless `wanted` says otherwise.
+    """Plan a checkpoint's calibrations: the stored ones, fitted anew for new words, unless `wanted`
+    says otherwise.
 
     Raises:
         PetMtlError: see `plan_calibrations`.
     """
-    stored: dict[str, Method] = {name: of_task.kind for name, of_task in checkpoint.calibration.items()}
+    stored: dict[str, Method] = {
+        name: of_task.kind for name, of_task in checkpoint.calibration.items()
+    }
     choices = dict.fromkeys(tasks, wanted or "auto")
-    return plan_calibrations(suite, choices, stored, valid_calibration(checkpoint, suite), skip_bad_rows=skip_bad_rows)
+    return plan_calibrations(
+        suite, choices, stored, valid_calibration(checkpoint, suite), skip_bad_rows=skip_bad_rows
+    )
 
 
 def with_verbalizers(suite: Suite, files: Mapping[str, Path]) -> Suite:
     """Return the suite with other label words for some tasks; the order of the labels stays.
 
     Raises:
-        PetMtlError: an unknown task, labels that are not the task's, or a method without label words.
+        PetMtlError: an unknown task, labels that are not the task's, or a method without label
+            words.
     """
     tasks = dict(suite.tasks)
     for name, file in files.items():
         if suite.method.name == "heads":
             raise PetMtlError(
-                "the checkpoint was trained with `--method heads`: its classifiers read no label words",
+                (
+                    "the checkpoint was trained with `--method heads`: its classifiers "
+                    "read no label "
+                    "words"
+                ),
                 where=f"--verbalizer {name}={file}",
-                hint="leave `--verbalizer` out; other label words are for checkpoints of the methods `pet` and `cln`",
+                hint=(
+                    "leave `--verbalizer` out; other label words are for checkpoints of "
+                    "the "
+                    "methods `pet` and `cln`"
+                ),
             )
         task = require_task(suite, name, f"--verbalizer {name}={file}")
         if task.verbalizer_kind.name != "manual":
             raise PetMtlError(
-                f"task `{name}` was trained with `verbalizer_kind: {task.verbalizer_kind.name}`: "
+                f"task `{name}` was trained with `verbalizer_kind: "
+                f"{task.verbalizer_kind.name}`: "
                 "what it learned belongs to its own label words",
                 where=f"--verbalizer {name}={file}",
                 hint="leave `--verbalizer` out, or train with the new words",
@@ -227,26 +262,39 @@ def require_task(suite: Suite, name: str, where: str) -> TaskSpec:
         PetMtlError: the suite has no such task.
     """
     if name not in suite.tasks:
-        raise PetMtlError(f"no task `{name}`", where=where, hint=f"the tasks are {', '.join(suite.tasks)}")
+        raise PetMtlError(
+            f"no task `{name}`", where=where, hint=f"the tasks are {', '.join(suite.tasks)}"
+        )
     return suite.tasks[name]
 
 
 def top_pieces(
-    model: ClozeModel, prompts: Prompts, item: int, length: int, machine: Machine, tokenizer: PieceTokenizer, most: int
+    model: ClozeModel,
+    prompts: Prompts,
+    item: int,
+    length: int,
+    machine: Machine,
+    tokenizer: PieceTokenizer,
+    most: int,
 ) -> list[list[tuple[str, float]]]:
-    """Return, for each slot of a prompt with `length` masks, the likeliest pieces and their probabilities."""
+    """Return, for each slot of a prompt with `length` masks, the likeliest pieces and their
+    probabilities."""
     from pet_mtl.cloze.batch import BatchPlan, round_up
 
     variants = prompts.forms[prompts.form[item]].words.lengths
     plan = BatchPlan(np.array([item]), round_up(int(prompts.lengths[item])), len(variants))
-    batch = collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id).to(machine.device)
+    batch = collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id).to(
+        machine.device
+    )
     row = batch.groups[0].prompts[length]
     if model.training:
         model.eval()
     with torch.inference_mode(), machine.autocast():
         head = model.backbone.head
         states = model.states(batch)[row, :length]
-        logits = head.piece_logits(states, torch.arange(tokenizer.vocab_size, device=machine.device))[0]
+        logits = head.piece_logits(
+            states, torch.arange(tokenizer.vocab_size, device=machine.device)
+        )[0]
     best = logits.softmax(-1).topk(most)
     return [
         list(zip(tokenizer.piece_texts(ids), values, strict=True))

@@ -7,7 +7,7 @@ from typing import Any
 from pet_mtl.data.rows import Rows
 from pet_mtl.metrics.classification import TaskScore, score_predictions
 from pet_mtl.scoring.scorer import FloatArray
-from pet_mtl.spec.suite import Suite
+from pet_mtl.suite.suite import Suite
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,15 @@ class PatternScores:
 def score_patterns(
     suite: Suite, rows: Mapping[str, Rows], by_pattern: Mapping[str, FloatArray]
 ) -> dict[str, PatternScores]:
-    """Score each pattern's label log-probabilities `[patterns, rows, K]`; tasks with one pattern are left out."""
+    """Score each pattern's label log-probabilities `[patterns, rows, K]`; tasks with one pattern
+    are left out."""
     out = {}
     for name, log_probs in by_pattern.items():
         task = suite.tasks[name]
         if len(log_probs) > 1:
-            scores = [score_predictions(rows[name].labels, one.argmax(-1), task.verbalizer.labels) for one in log_probs]
+            scores = [
+                score_predictions(rows[name].labels, one.argmax(-1), task.verbalizer.labels)
+                for one in log_probs
+            ]
             out[name] = PatternScores(task.patterns, tuple(scores))
     return out

@@ -16,7 +16,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.loaded import LoadedCheckpoint, plan_for_checkpoint
 from pet_mtl.scoring.score import unlabelled_rows
 from pet_mtl.scoring.scorer import FloatArray
-from pet_mtl.spec.task import CalibrationChoice
+from pet_mtl.suite.task import CalibrationChoice
 
 Format = Literal["jsonl", "csv", "tianchi"]
 SUBMISSION = "submission.zip"
@@ -33,8 +33,9 @@ def predict_files(
 ) -> list[Path]:
     """Predict the label of every row of some files and write one file a task.
 
-    `jsonl` and `csv` hold id, label and its probability; `tianchi` writes `TASK_predict.json` with `{"id", "label"}`
-    a line and zips these files flat. Labels are the raw ones, rows keep their order.
+    `jsonl` and `csv` hold id, label and its probability; `tianchi` writes `TASK_predict.json` with
+    `{"id", "label"}` a line and zips these files flat. Labels are the raw ones, rows keep their
+    order.
 
     Args:
         folder: the checkpoint.
@@ -52,7 +53,9 @@ def predict_files(
     rows = unlabelled_rows(loaded.suite, data)
     plan = plan_for_checkpoint(loaded.checkpoint, loaded.suite, rows, calibration)
     require_folder(out)
-    files = {name: f"{name}_predict.json" if output == "tianchi" else f"{name}.{output}" for name in rows}
+    files = {
+        name: f"{name}_predict.json" if output == "tianchi" else f"{name}.{output}" for name in rows
+    }
     for name, file in files.items():
         _keep_inputs(rows[name], out / file)
     loaded.calibration = plan.carry_out(loaded.raw_log_probs)
@@ -89,7 +92,9 @@ def _keep_inputs(rows: Rows, output: Path) -> None:
             )
 
 
-def _predictions(rows: Rows, log_probs: FloatArray, labels: tuple[str, ...]) -> Iterator[tuple[str, str, float]]:
+def _predictions(
+    rows: Rows, log_probs: FloatArray, labels: tuple[str, ...]
+) -> Iterator[tuple[str, str, float]]:
     best = log_probs.argmax(-1)
     probability = np.exp(log_probs[np.arange(len(best)), best])
     ids = rows.ids.to_pylist()
@@ -108,7 +113,9 @@ def _csv(rows: Rows, log_probs: FloatArray, labels: tuple[str, ...]) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["id", "label", "probability"])
-    writer.writerows([i, label, f"{p:.6f}"] for i, label, p in _predictions(rows, log_probs, labels))
+    writer.writerows(
+        [i, label, f"{p:.6f}"] for i, label, p in _predictions(rows, log_probs, labels)
+    )
     return out.getvalue()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.loaded import LoadedCheckpoint, require_task
-from pet_mtl.spec.task import TaskSpec
+from pet_mtl.suite.task import TaskSpec
 
 Row = str | Mapping[str, str]
 
@@ -59,11 +59,12 @@ class Predictor:
             One prediction a row, in their order.
 
         Raises:
-            PetMtlError: an unknown task, rows that lack a field, or a task that cannot be told from the rows.
+            PetMtlError: an unknown task, rows that lack a field, or a task that cannot be told from
+                the rows.
         """
         if isinstance(rows, str | Mapping):  # a text is a sequence of texts, too
             raise PetMtlError(
-                f"`rows` is one {'text' if isinstance(rows, str) else 'row'}, not a list of rows",
+                (f"`rows` is one {'text' if isinstance(rows, str) else 'row'}, not a list of rows"),
                 hint="put it in a list: `predict([row])`",
             )
         if not rows:
@@ -71,16 +72,23 @@ class Predictor:
         spec = self._spec(rows[0], task)
         columns: dict[str, list[str]] = {name: [] for name in spec.fields}
         for number, row in enumerate(rows):
-            fields = {spec.fields[0]: row} if isinstance(row, str) and len(spec.fields) == 1 else row
+            fields = (
+                {spec.fields[0]: row} if isinstance(row, str) and len(spec.fields) == 1 else row
+            )
             for name, column in columns.items():
                 value = fields.get(name) if isinstance(fields, Mapping) else None
                 if not isinstance(value, str):
                     raise PetMtlError(
                         f"row {number} gives no text for the field `{name}`",
-                        hint=f"task `{spec.name}` takes rows such as {dict.fromkeys(spec.fields, '…')}",
+                        hint=(
+                            f"task `{spec.name}` takes rows such as "
+                            f"{dict.fromkeys(spec.fields, '…')}"
+                        ),
                     )
                 column.append(value)
-        log_probs = self._loaded.log_probs({spec.name: Rows.of(columns)}, title="predicting")[spec.name]
+        log_probs = self._loaded.log_probs({spec.name: Rows.of(columns)}, title="predicting")[
+            spec.name
+        ]
         labels = spec.verbalizer.labels
         predictions = []
         for of_row in np.exp(log_probs):

@@ -1,4 +1,5 @@
-"""What `pet-mtl score` does: checkpoints, or models without training, scored on dev rows or on given files."""
+"""What `pet-mtl score` does: checkpoints, or models without training, scored on dev rows or on
+given files."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,10 +27,10 @@ from pet_mtl.scoring.loaded import (
 )
 from pet_mtl.scoring.patterns import PatternScores, score_patterns
 from pet_mtl.scoring.scorer import FloatArray
-from pet_mtl.spec.suite import Suite
-from pet_mtl.spec.task import CalibrationChoice
 from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.pretrained import resolve_model
+from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import CalibrationChoice
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,8 @@ class CheckpointScore:
             "method": self.method,
             "parameters": self.parameters and self.parameters.to_json(),
             "tasks": {
-                name: task | ({"patterns": self.patterns[name].to_json()} if name in self.patterns else {})
+                name: task
+                | ({"patterns": self.patterns[name].to_json()} if name in self.patterns else {})
                 for name, task in tasks_json(self.tasks, self.calibrated).items()
             },
             "mean_macro_f1": mean_macro_f1(self.tasks.values()),
@@ -90,8 +92,11 @@ class CheckpointScore:
         }
 
 
-def tasks_json(scores: Mapping[str, TaskScore], calibrated: Mapping[str, Calibrated]) -> dict[str, Any]:
-    """Return scores as plain JSON values; a task with a calibration has the key `calibration` too."""
+def tasks_json(
+    scores: Mapping[str, TaskScore], calibrated: Mapping[str, Calibrated]
+) -> dict[str, Any]:
+    """Return scores as plain JSON values; a task with a calibration has the key `calibration`
+    too."""
     more = {name: {"calibration": of_task.to_json()} for name, of_task in calibrated.items()}
     return {name: score.to_json() | more.get(name, {}) for name, score in scores.items()}
 
@@ -107,19 +112,22 @@ def score_checkpoints(
     calibration: CalibrationChoice | None = None,
     load: Callable[[Checkpoint, Mapping[str, Path]], LoadedModel] = LoadedCheckpoint,
 ) -> list[CheckpointScore]:
-    """Score checkpoints on the same rows; all of them and their rows are checked before the first is scored.
+    """Score checkpoints on the same rows; all of them and their rows are checked before the first
+    is scored.
 
     Args:
         data: rows to score, by task, instead of all tasks' dev rows.
         verbalizers: other label words, by task.
-        data_root: where the suite's relative data paths start, instead of where they started in training.
+        data_root: where the suite's relative data paths start, instead of where they started in
+            training.
         skip_bad_rows: bad rows that each source may have.
         strict: refuse rows that a checkpoint was trained on.
         calibration: for all tasks, instead of the one that each checkpoint stores.
         load: what scores a checkpoint's rows; gets what was read of it and the other label words.
 
     Raises:
-        PetMtlError: a checkpoint, a file or a row is not right; with the problems of all checkpoints, each once.
+        PetMtlError: a checkpoint, a file or a row is not right; with the problems of all
+            checkpoints, each once.
     """
     problems: dict[Problem, None] = {}
     work = {}
@@ -131,7 +139,11 @@ def score_checkpoints(
                 suite = suite.model_copy(update={"base": str(data_root.resolve())})
             rows = _rows(suite, data, skip_bad_rows)
             guard_rows(folder, rows, strict=strict)
-            work[folder] = checkpoint, rows, plan_for_checkpoint(checkpoint, suite, rows, calibration, skip_bad_rows)
+            work[folder] = (
+                checkpoint,
+                rows,
+                plan_for_checkpoint(checkpoint, suite, rows, calibration, skip_bad_rows),
+            )
         except PetMtlError as error:
             problems |= dict.fromkeys(error.problems)
     if problems:
@@ -153,7 +165,8 @@ def score_models(
     calibration: CalibrationChoice | None = None,
     load: Callable[[str, Suite], LoadedModel] = LoadedModel,
 ) -> list[CheckpointScore]:
-    """Score masked language models on the tasks of a suite without training them on its rows (zero-shot).
+    """Score masked language models on the tasks of a suite without training them on its rows
+    (zero-shot).
 
     Args:
         models: embedded backbones, folders (checkpoints too) or hub names.
@@ -168,7 +181,8 @@ def score_models(
     """
     if suite.method.name != "pet":
         raise PetMtlError(
-            f"`method: {suite.method.name}` scores nothing before it is trained", hint="give a checkpoint, or `pet`"
+            f"`method: {suite.method.name}` scores nothing before it is trained",
+            hint="give a checkpoint, or `pet`",
         )
     suite = without_learned_parts(suite)
     folders = [resolve_model(model) for model in models]
@@ -181,8 +195,13 @@ def score_models(
             problems.extend(error)
     problems.raise_if_any()
     choices = {name: calibration or suite.tasks[name].calibration for name in rows}
-    plan = plan_calibrations(suite, choices, dict.fromkeys(rows, "prior"), skip_bad_rows=skip_bad_rows)
-    return [_score(model, load(folder, suite), rows, plan) for model, folder in zip(models, folders, strict=True)]
+    plan = plan_calibrations(
+        suite, choices, dict.fromkeys(rows, "prior"), skip_bad_rows=skip_bad_rows
+    )
+    return [
+        _score(model, load(folder, suite), rows, plan)
+        for model, folder in zip(models, folders, strict=True)
+    ]
 
 
 def _rows(suite: Suite, data: Mapping[str, str], skip_bad_rows: int) -> dict[str, Rows]:
@@ -193,13 +212,17 @@ def _score(path: str, loaded: LoadedModel, rows: Mapping[str, Rows], plan: Plan)
     suite, throughput = loaded.suite, Throughput()
     fitted = plan.carry_out(loaded.raw_log_probs)
     each: dict[str, FloatArray] = {}
-    log_probs = loaded.raw_log_probs(rows, throughput=throughput, title=f"scoring {path}", by_pattern=each)
+    log_probs = loaded.raw_log_probs(
+        rows, throughput=throughput, title=f"scoring {path}", by_pattern=each
+    )
     scores, calibrated = score_calibrated(suite, rows, log_probs, fitted)
     return CheckpointScore(
         path=path,
         tasks=scores,
         calibrated=calibrated,
-        main_words={name: [words[0] for words in suite.tasks[name].verbalizer.words] for name in rows},
+        main_words={
+            name: [words[0] for words in suite.tasks[name].verbalizer.words] for name in rows
+        },
         throughput=throughput,
         peak_memory_gb=loaded.machine.peak_memory_gb(),
         method=suite.method.name,
@@ -214,16 +237,26 @@ def score_calibrated(
     log_probs: Mapping[str, FloatArray],
     calibration: Mapping[str, Calibration],
 ) -> tuple[dict[str, TaskScore], dict[str, Calibrated]]:
-    """Score label log-probabilities `[rows, K]` with calibration, and the tasks that have one without it too."""
-    before = score_rows(suite, {name: rows[name] for name in rows if name in calibration}, log_probs)
+    """Score label log-probabilities `[rows, K]` with calibration, and the tasks that have one
+    without it too."""
+    before = score_rows(
+        suite, {name: rows[name] for name in rows if name in calibration}, log_probs
+    )
     after = score_rows(suite, rows, apply_calibrations(log_probs, calibration))
-    return after, {n: Calibrated(calibration[n].kind, calibration[n].rows, score) for n, score in before.items()}
+    return after, {
+        n: Calibrated(calibration[n].kind, calibration[n].rows, score)
+        for n, score in before.items()
+    }
 
 
-def score_rows(suite: Suite, rows: Mapping[str, Rows], log_probs: Mapping[str, FloatArray]) -> dict[str, TaskScore]:
+def score_rows(
+    suite: Suite, rows: Mapping[str, Rows], log_probs: Mapping[str, FloatArray]
+) -> dict[str, TaskScore]:
     """Score label log-probabilities `[rows, K]` against the rows' labels."""
     return {
-        name: score_predictions(of_task.labels, log_probs[name].argmax(-1), suite.tasks[name].verbalizer.labels)
+        name: score_predictions(
+            of_task.labels, log_probs[name].argmax(-1), suite.tasks[name].verbalizer.labels
+        )
         for name, of_task in rows.items()
     }
 
@@ -239,7 +272,9 @@ def dev_rows(suite: Suite, skip_bad_rows: int = 0) -> dict[str, Rows]:
         if task.data.dev is None:
             continue
         try:
-            dev, notes = load_dev(task, Path(suite.base), suite.train.seed, skip_bad_rows=skip_bad_rows)
+            dev, notes = load_dev(
+                task, Path(suite.base), suite.train.seed, skip_bad_rows=skip_bad_rows
+            )
         except PetMtlError as error:
             problems.extend(error)
             continue
@@ -249,7 +284,9 @@ def dev_rows(suite: Suite, skip_bad_rows: int = 0) -> dict[str, Rows]:
             rows[name] = dev
     problems.raise_if_any()
     if not rows:
-        raise PetMtlError("the checkpoint's tasks have no dev rows", hint="give rows with `--data TASK=FILE`")
+        raise PetMtlError(
+            "the checkpoint's tasks have no dev rows", hint=("give rows with `--data TASK=FILE`")
+        )
     return rows
 
 
@@ -258,17 +295,23 @@ def labelled_rows(suite: Suite, data: Mapping[str, str], skip_bad_rows: int = 0)
     return _read(suite, data, skip_bad_rows, labelled=True)
 
 
-def unlabelled_rows(suite: Suite, data: Mapping[str, str], skip_bad_rows: int = 0) -> dict[str, Rows]:
+def unlabelled_rows(
+    suite: Suite, data: Mapping[str, str], skip_bad_rows: int = 0
+) -> dict[str, Rows]:
     """Read rows whose labels, if any, do not matter."""
     return _read(suite, data, skip_bad_rows, labelled=False)
 
 
-def _read(suite: Suite, data: Mapping[str, str], skip_bad_rows: int, *, labelled: bool) -> dict[str, Rows]:
+def _read(
+    suite: Suite, data: Mapping[str, str], skip_bad_rows: int, *, labelled: bool
+) -> dict[str, Rows]:
     problems, rows = ProblemList(), {}
     for name, source in data.items():
         try:
             task = require_task(suite, name, f"--data {name}={source}")
-            rows[name], skipped = read_rows(source, task, base=Path(), labelled=labelled, skip_bad_rows=skip_bad_rows)
+            rows[name], skipped = read_rows(
+                source, task, base=Path(), labelled=labelled, skip_bad_rows=skip_bad_rows
+            )
             for note in skipped_notes(skipped):
                 say(f"warning: {name}: {note}")
         except PetMtlError as error:

@@ -39,17 +39,21 @@ def score_items(
         on_batch: called with the number of rows after each batch.
 
     Returns:
-        `[n, K]` log-probabilities of the labels for each item of the store; `K` is the most labels of any task, and
-        the columns beyond a task's own labels are NaN.
+        `[n, K]` log-probabilities of the labels for each item of the store; `K` is the most labels
+        of any task, and the columns beyond a task's own labels are NaN.
     """
     was_training = model.training
-    if was_training:  # a model that is never trained is read by several threads, and no mode of it is touched
+    if (
+        was_training
+    ):  # a model that is never trained is read by several threads, and no mode of it is touched
         model.eval()
     most = max(form.words.num_labels for form in prompts.forms)
     out = np.full((len(prompts), most), np.nan, dtype=np.float32)
     for number, plan in enumerate(plans):
         start = time.perf_counter()
-        batch = collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id).to(machine.device)
+        batch = collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id).to(
+            machine.device
+        )
         with machine.autocast():
             scores = model(batch)
         for group, of_group in zip(batch.groups, scores, strict=True):
@@ -87,7 +91,9 @@ def score_prompts(
     """
     with bar(title, len(prompts)) as shown:
         plans = score_plans(prompts)
-        scores = score_items(model, prompts, plans, machine, tokenizer, throughput=throughput, on_batch=shown.advance)
+        scores = score_items(
+            model, prompts, plans, machine, tokenizer, throughput=throughput, on_batch=shown.advance
+        )
     if by_pattern is not None:
         by_pattern |= pattern_log_probs(prompts, scores)
     return task_log_probs(prompts, scores)
@@ -105,13 +111,18 @@ def task_log_probs(prompts: Prompts, item_scores: FloatArray) -> dict[str, Float
     out = {}
     for task, each in pattern_log_probs(prompts, item_scores).items():
         weights = np.array([form.weight for form in prompts.forms if form.task == task], np.float32)
-        mean = each.mean(0) if (weights == weights[0]).all() else np.average(each, axis=0, weights=weights)
+        mean = (
+            each.mean(0)
+            if (weights == weights[0]).all()
+            else np.average(each, axis=0, weights=weights)
+        )
         out[task] = mean - np.logaddexp.reduce(mean, axis=-1, keepdims=True)
     return out
 
 
 def pattern_log_probs(prompts: Prompts, item_scores: FloatArray) -> dict[str, FloatArray]:
-    """Return `[patterns, rows, K]` log-probabilities for each task with rows; see `task_log_probs`."""
+    """Return `[patterns, rows, K]` log-probabilities for each task with rows; see
+    `task_log_probs`."""
     out = {}
     for task in dict.fromkeys(form.task for form in prompts.forms):
         forms = [number for number, form in enumerate(prompts.forms) if form.task == task]

@@ -34,9 +34,10 @@ class _AdamW(torch.optim.AdamW):
 def build_optimizer(settings: RateSettings, model: nn.Module) -> torch.optim.Optimizer:
     """Group the parameters by layer and decay, and return AdamW over them.
 
-    The rate of depth `d` is `learning_rate * layer_decay ** (top - d)`: embeddings have depth 0, layers 1 to `n`, the
-    head `n + 1` (BAM, Clark et al. 2019). Biases and norms get no weight decay. What a method adds has
-    the model's `own_rate` (see `TaskModel`). Each group keeps its own peak rate in `peak`.
+    The rate of depth `d` is `learning_rate * layer_decay ** (top - d)`: embeddings have depth 0,
+    layers 1 to `n`, the head `n + 1` (BAM, Clark et al. 2019). Biases and norms get no weight
+    decay. What a method adds has the model's `own_rate` (see `TaskModel`). Each group keeps its own
+    peak rate in `peak`.
     """
     parameters = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     layers = [int(found[1]) for name, _ in parameters if (found := _LAYER.search(name))]
@@ -65,14 +66,16 @@ def build_optimizer(settings: RateSettings, model: nn.Module) -> torch.optim.Opt
 
 
 def clear_gradients(optimizer: torch.optim.Optimizer, sparse: nn.Parameter | None) -> None:
-    """Forget the gradients; that of the parameter with sparse ones becomes zeros, to which they are added."""
+    """Forget the gradients; that of the parameter with sparse ones becomes zeros, to which they are
+    added."""
     optimizer.zero_grad()
     if sparse is not None:
         sparse.grad = torch.zeros_like(sparse)
 
 
 def parameter_depth(name: str, top: int) -> int:
-    """Return how deep a parameter sits: embeddings 0, encoder layer `i` at `i + 1`, everything after them `top`.
+    """Return how deep a parameter sits: embeddings 0, encoder layer `i` at `i + 1`, everything
+    after them `top`.
 
     >>> parameter_depth("mlm.bert.embeddings.LayerNorm.bias", top=5)
     0
@@ -93,8 +96,11 @@ def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:
         group["lr"] = group["peak"] * factor
 
 
-def rate_factor(step: float, total: int, warmup: float, schedule: Literal["linear", "cosine"] = "linear") -> float:
-    """Return the learning rate of a step (from 0) as a factor of its peak: linear up, then down to 0 after the last.
+def rate_factor(
+    step: float, total: int, warmup: float, schedule: Literal["linear", "cosine"] = "linear"
+) -> float:
+    """Return the learning rate of a step (from 0) as a factor of its peak: linear up, then down to
+    0 after the last.
 
     Args:
         warmup: below 1 a share of `total`, from 1 a number of steps.
@@ -108,5 +114,7 @@ def rate_factor(step: float, total: int, warmup: float, schedule: Literal["linea
     rise = warmup if warmup >= 1 else warmup * total
     if step + 1 <= rise:
         return (step + 1) / rise
-    left = min(1.0, max(0.0, (total - step) / max(1.0, total - rise)))  # `rise` may be broken, `step` is not
+    left = min(
+        1.0, max(0.0, (total - step) / max(1.0, total - rise))
+    )  # `rise` may be broken, `step` is not
     return left if schedule == "linear" else (1 - math.cos(math.pi * left)) / 2

@@ -1,7 +1,8 @@
-"""One optimizer step, the same for every procedure that trains: seed, rate, number format, clipping, checks.
+"""One optimizer step, the same for every procedure that trains: seed, rate, number format,
+clipping, checks.
 
-What a step computes stands between `begin` and `end`; how it is cut into passes and what is exchanged between processes
-is the procedure's.
+What a step computes stands between `begin` and `end`; how it is cut into passes and what is
+exchanged between processes is the procedure's.
 """
 
 from contextlib import AbstractContextManager
@@ -51,7 +52,8 @@ class OptimizerStep:
         self.model.train()
 
     def autocast(self) -> AbstractContextManager[object]:
-        """Return the context in which the model's scores are computed; losses are computed outside."""
+        """Return the context in which the model's scores are computed; losses are computed
+        outside."""
         return self.machine.autocast()
 
     def clear(self) -> None:
@@ -71,7 +73,8 @@ class OptimizerStep:
         Args:
             losses: since the last check.
             step: number of the step, for the message.
-            whole: check the weights too: the last step may have broken them after its loss was computed.
+            whole: check the weights too: the last step may have broken them after its loss was
+                computed.
             hint: what the user can do.
 
         Raises:
@@ -85,7 +88,8 @@ class OptimizerStep:
 
 
 def step_seed(seed: int, step: int, rank: int | None = None) -> int:
-    """Return the seed of a step, so that dropout is a function of it and a resumed run needs no random state.
+    """Return the seed of a step, so that dropout is a function of it and a resumed run needs no
+    random state.
 
     Args:
         seed: of the run.

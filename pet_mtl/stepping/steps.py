@@ -1,4 +1,5 @@
-"""What every training procedure does around its optimizer steps: count, time, log, evaluate, save, stop."""
+"""What every training procedure does around its optimizer steps: count, time, log, evaluate, save,
+stop."""
 
 import time
 from collections.abc import Callable
@@ -59,7 +60,8 @@ def run_steps(
 
     Args:
         evaluate: called where the stepper says so; returns whether to stop early.
-        save: writes the state to go on from; called after evaluations, now and then, and before stopping.
+        save: writes the state to go on from; called after evaluations, now and then, and before
+            stopping.
         log: takes a record for `metrics.jsonl`.
         log_every: steps between two records.
         save_every: seconds between two saves.
@@ -70,7 +72,9 @@ def run_steps(
     """
     progress, throughput = stepper.progress, stepper.throughput
     saved, note = time.monotonic(), ""
-    warm = stepper.total - progress.step == 1  # the first step pays for start-up, unless it is the only one
+    warm = (
+        stepper.total - progress.step == 1
+    )  # the first step pays for start-up, unless it is the only one
     with StopSignals() as signals, bar("training", stepper.total, progress.step) as shown:
         while progress.step < stepper.total:
             start, tokens = time.perf_counter(), progress.tokens
@@ -101,4 +105,6 @@ def run_steps(
             if progress.finished:
                 return
             if stops:
-                raise Interrupted(f"stopped after step {progress.step} of {stepper.total}; the state is saved")
+                raise Interrupted(
+                    f"stopped after step {progress.step} of {stepper.total}; the state is saved"
+                )

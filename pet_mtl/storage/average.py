@@ -1,4 +1,5 @@
-"""The mean of several checkpoints' weights is one model, often better than each (model soups, Wortsman et al. 2022)."""
+"""The mean of several checkpoints' weights is one model, often better than each (model soups,
+Wortsman et al. 2022)."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,23 +15,36 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.model.calibration import Calibration
-from pet_mtl.storage.checkpoint import Checkpoint, add_calibration, read_checkpoint, write_checkpoint
+from pet_mtl.storage.checkpoint import (
+    Checkpoint,
+    add_calibration,
+    read_checkpoint,
+    write_checkpoint,
+)
 from pet_mtl.storage.own_weights import OWN_FILE
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.storage.trained_on import with_earlier
 
-_FREE = {"description", "data", "columns", "metric", "calibration"}  # what tasks may differ in and still be the same
+_FREE = {
+    "description",
+    "data",
+    "columns",
+    "metric",
+    "calibration",
+}  # what tasks may differ in and still be the same
 
 
 def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
     """Write a checkpoint with the mean of the checkpoints' weights, and the suite of the first.
 
-    They must have the same tasks as the model reads them, and should have started from the same weights: those of
-    strangers have no mean. Dev metrics are not those of the mean and stay out. A task that each of them calibrates in
-    the same way gets the mean of the calibrations; any other calibration stays out, and that is said.
+    They must have the same tasks as the model reads them, and should have started from the same
+    weights: those of strangers have no mean. Dev metrics are not those of the mean and stay out. A
+    task that each of them calibrates in the same way gets the mean of the calibrations; any other
+    calibration stays out, and that is said.
 
     Raises:
-        PetMtlError: fewer than two checkpoints, one that is none or does not fit the first; `out` is there already.
+        PetMtlError: fewer than two checkpoints, one that is none or does not fit the first; `out`
+            is there already.
     """
     check_request(folders, out)
     problems, checkpoints = ProblemList(), list[Checkpoint]()
@@ -44,7 +58,10 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
     for checkpoint in checkpoints[1:]:
         if _read_tasks(checkpoint) != _read_tasks(first):
             where = str(checkpoint.folder)
-            problems.add(f"has other tasks, patterns, label words or method than {first.folder}", where=where)
+            problems.add(
+                (f"has other tasks, patterns, label words or method than {first.folder}"),
+                where=where,
+            )
     problems.raise_if_any()
     mean = mean_weights(folders)
     mlm = load_masked_lm(str(first.folder))
@@ -62,16 +79,26 @@ def _mean_calibration(checkpoints: Sequence[Checkpoint]) -> dict[str, Calibratio
     """Return the mean calibration of each task that all have in one kind."""
     mean = {}
     for name in checkpoints[0].suite.tasks:
-        found = [checkpoint.calibration[name] for checkpoint in checkpoints if name in checkpoint.calibration]
+        found = [
+            checkpoint.calibration[name]
+            for checkpoint in checkpoints
+            if name in checkpoint.calibration
+        ]
         if not found:
             continue
         kinds = {of_task.kind for of_task in found}
         if len(found) < len(checkpoints) or len(kinds) > 1:
-            say(f"calibration: {name} is not calibrated alike in all of them, left out; `score --calibration` fits one")
+            say(
+                f"calibration: {name} is not calibrated alike in all of them, left "
+                "out; `score "
+                "--calibration` fits one"
+            )
             continue
         biases = zip(*(of_task.bias for of_task in found), strict=True)
         bias = tuple(sum(of_label) / len(found) for of_label in biases)
-        mean[name] = Calibration(kind=found[0].kind, bias=bias, rows=sum(of_task.rows for of_task in found))
+        mean[name] = Calibration(
+            kind=found[0].kind, bias=bias, rows=sum(of_task.rows for of_task in found)
+        )
         say(f"calibration: {name} `{found[0].kind}`, the mean of {len(found)}")
     return mean
 
@@ -85,7 +112,9 @@ def check_request(folders: Sequence[Path], out: Path) -> None:
     if len(folders) < 2:
         raise PetMtlError("a mean needs at least two folders", where="pet-mtl average")
     if out.exists():
-        raise PetMtlError("the folder is there already", where=str(out), hint="choose another with `--out DIR`")
+        raise PetMtlError(
+            "the folder is there already", where=str(out), hint=("choose another with `--out DIR`")
+        )
     require_folder(out)
     problems = ProblemList()
     for folder in folders:
@@ -110,13 +139,18 @@ def mean_weights(folders: Sequence[Path]) -> dict[str, dict[str, Tensor]]:
             for name, tensor in tensors.items():
                 tensor += weights[file][name]
     problems.raise_if_any()
-    return {file: {name: t / len(folders) for name, t in tensors.items()} for file, tensors in total.items()}
+    return {
+        file: {name: t / len(folders) for name, t in tensors.items()}
+        for file, tensors in total.items()
+    }
 
 
 def _read_tasks(checkpoint: Checkpoint) -> dict[str, Any]:
     """Return what decides how rows become scores."""
     free: dict[str, Any] = dict.fromkeys(_FREE, True) | {"verbalizer": {"source", "lines"}}
-    return checkpoint.suite.model_dump(mode="json", include={"tasks", "method"}, exclude={"tasks": {"__all__": free}})
+    return checkpoint.suite.model_dump(
+        mode="json", include={"tasks", "method"}, exclude={"tasks": {"__all__": free}}
+    )
 
 
 def _weights(folder: Path) -> dict[str, dict[str, Tensor]]:
@@ -129,10 +163,18 @@ def _weights(folder: Path) -> dict[str, dict[str, Tensor]]:
     if "model.safetensors" not in files:
         raise PetMtlError("there is no `model.safetensors`", where=str(folder))
     try:
-        return {file: {name: t.float() for name, t in load_file(folder / file).items()} for file in files}
+        return {
+            file: {name: t.float() for name, t in load_file(folder / file).items()}
+            for file in files
+        }
     except (SafetensorError, OSError) as error:
-        raise PetMtlError(f"the weights cannot be read: {error}", where=str(folder), hint="copy it again") from error
+        raise PetMtlError(
+            f"the weights cannot be read: {error}", where=str(folder), hint="copy it again"
+        ) from error
 
 
 def _shapes(weights: Mapping[str, Mapping[str, Tensor]]) -> dict[str, dict[str, torch.Size]]:
-    return {file: {name: tensor.shape for name, tensor in tensors.items()} for file, tensors in weights.items()}
+    return {
+        file: {name: tensor.shape for name, tensor in tensors.items()}
+        for file, tensors in weights.items()
+    }

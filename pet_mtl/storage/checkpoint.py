@@ -1,4 +1,5 @@
-"""The checkpoint folder: an ordinary transformers folder plus `pet_mtl.json`, self-contained and checked when read."""
+"""The checkpoint folder: an ordinary transformers folder plus `pet_mtl.json`, self-contained and
+checked when read."""
 
 import hashlib
 import json
@@ -16,11 +17,11 @@ from pet_mtl.atomic import new_folder, recover_folder, write_text
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.calibration import Calibration
-from pet_mtl.spec.suite import Suite
-from pet_mtl.spec.verbalizer import format_verbalizer
 from pet_mtl.storage.own_weights import OWN_FILE
 from pet_mtl.storage.pretrained import quiet_transformers
 from pet_mtl.storage.trained_on import Keys, write_trained_on
+from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.verbalizer import format_verbalizer
 
 FORMAT_VERSION = 1
 MANIFEST = "pet_mtl.json"
@@ -100,14 +101,19 @@ def fill_checkpoint(
     (folder / MANIFEST).write_text(_format(manifest), encoding="utf-8")
 
 
-def add_calibration(folder: Path, calibration: Mapping[str, Calibration], metrics: dict[str, Any]) -> None:
+def add_calibration(
+    folder: Path, calibration: Mapping[str, Calibration], metrics: dict[str, Any]
+) -> None:
     """Store calibrations in a checkpoint that is there, and the dev metrics that it has with them.
 
     Raises:
         PetMtlError, RunError: the manifest cannot be written; the disk is full.
     """
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    manifest |= {"metrics": metrics, "calibration": {name: c.model_dump() for name, c in calibration.items()}}
+    manifest |= {
+        "metrics": metrics,
+        "calibration": {name: c.model_dump() for name, c in calibration.items()},
+    }
     write_text(folder / MANIFEST, _format(manifest))
 
 
@@ -124,7 +130,9 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     try:
         return _read_checkpoint(folder)
     except OSError as error:
-        raise PetMtlError(f"cannot be read: {error.strerror or error}", where=str(error.filename or folder)) from error
+        raise PetMtlError(
+            (f"cannot be read: {error.strerror or error}"), where=str(error.filename or folder)
+        ) from error
 
 
 def _read_checkpoint(folder: Path) -> Checkpoint:
@@ -134,9 +142,11 @@ def _read_checkpoint(folder: Path) -> Checkpoint:
         inner = folder / "checkpoint"
         found = (inner / MANIFEST).is_file()
         raise PetMtlError(
-            "this is no pet-mtl checkpoint" if folder.exists() else "there is no such folder",
+            ("this is no pet-mtl checkpoint") if folder.exists() else "there is no such folder",
             where=str(folder),
-            hint=f"did you mean `{inner}`?" if found else "give a folder that `pet-mtl train` wrote: OUT/checkpoint",
+            hint=f"did you mean `{inner}`?"
+            if found
+            else "give a folder that `pet-mtl train` wrote: OUT/checkpoint",
         )
     try:
         manifest = json.loads(manifest_file.read_text(encoding="utf-8"))
@@ -145,22 +155,40 @@ def _read_checkpoint(folder: Path) -> Checkpoint:
             raise ValueError(format_version)
         if format_version > FORMAT_VERSION:
             raise PetMtlError(
-                f"the checkpoint has format version {format_version}, this pet-mtl reads up to {FORMAT_VERSION}",
+                (
+                    f"the checkpoint has format version {format_version}, this pet-mtl "
+                    "reads up to "
+                    f"{FORMAT_VERSION}"
+                ),
                 where=str(manifest_file),
                 hint="update pet-mtl",
             )
         _check_files(folder, manifest["sha256"])
         suite = Suite.model_validate_json(json.dumps(manifest["suite"]))
-        calibration = {name: Calibration.model_validate(c) for name, c in manifest.get("calibration", {}).items()}
+        calibration = {
+            name: Calibration.model_validate(c)
+            for name, c in manifest.get("calibration", {}).items()
+        }
         for name, of_task in calibration.items():
             if len(of_task.bias) != len(suite.tasks[name].verbalizer.labels):
                 raise ValueError(name)
         metrics, versions = manifest["metrics"], manifest["versions"]
-        if not isinstance(metrics, dict) or not all(isinstance(text, str) for text in versions.values()):
+        if not isinstance(metrics, dict) or not all(
+            isinstance(text, str) for text in versions.values()
+        ):
             raise TypeError("metrics or versions")
         return Checkpoint(folder, suite, metrics, versions, calibration)
-    except (ValidationError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise PetMtlError("the checkpoint's manifest is damaged", where=str(manifest_file), hint=_REMAKE) from error
+    except (
+        ValidationError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
+        raise PetMtlError(
+            "the checkpoint's manifest is damaged", where=str(manifest_file), hint=_REMAKE
+        ) from error
 
 
 def _check_files(folder: Path, digests: dict[str, str]) -> None:
@@ -169,9 +197,9 @@ def _check_files(folder: Path, digests: dict[str, str]) -> None:
             raise ValueError(name)
         file = folder / name
         if not file.is_file():
-            raise PetMtlError(f"the checkpoint lacks `{name}`", where=str(folder), hint=_REMAKE)
+            raise PetMtlError((f"the checkpoint lacks `{name}`"), where=str(folder), hint=_REMAKE)
         if _digest(file) != digest:
-            raise PetMtlError("the file is damaged or cut short", where=str(file), hint=_REMAKE)
+            raise PetMtlError(("the file is damaged or cut short"), where=str(file), hint=_REMAKE)
 
 
 def _digest(file: Path) -> str:

@@ -1,4 +1,5 @@
-"""What is checked of a model folder, which anyone may have written, before and after transformers reads it."""
+"""What is checked of a model folder, which anyone may have written, before and after transformers
+reads it."""
 
 import json
 import re
@@ -8,7 +9,12 @@ from typing import Any
 
 from pet_mtl.errors import PetMtlError
 
-_MOST = {"num_hidden_layers": 1000, "hidden_size": 1 << 16, "intermediate_size": 1 << 18, "vocab_size": 1 << 22}
+_MOST = {
+    "num_hidden_layers": 1000,
+    "hidden_size": 1 << 16,
+    "intermediate_size": 1 << 18,
+    "vocab_size": 1 << 22,
+}
 _LARGEST_INDEX = 64 << 20  # bytes; those of the largest models are a few MB
 
 
@@ -21,24 +27,35 @@ def check_index(index: Path) -> None:
         files = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
         names = all(isinstance(file, str) and Path(file).name == file for file in files)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise PetMtlError("the index of the weights is damaged", where=str(index), hint="copy it again") from error
+        raise PetMtlError(
+            "the index of the weights is damaged", where=str(index), hint="copy it again"
+        ) from error
     if safe and not (names and all(file.endswith(".safetensors") for file in files)):
         raise PetMtlError(
-            "the index of the weights names files that are no `.safetensors` files beside it",
+            ("the index of the weights names files that are no `.safetensors` files beside it"),
             where=str(index),
-            hint="pickle files can run code when loaded; convert them where you trust them, with `save_pretrained`",
+            hint=(
+                "pickle files can run code when loaded; convert them where you trust "
+                "them, with "
+                "`save_pretrained`"
+            ),
         )
 
 
 def missing_package(error: Exception, folder: str) -> str | None:
-    """Return the package that a tokenizer needs and that is not installed; None where that is not why it failed."""
+    """Return the package that a tokenizer needs and that is not installed; None where that is not
+    why it failed."""
     if any(Path(folder).glob("*.model")) and not find_spec("sentencepiece"):
         return "sentencepiece"  # transformers falls back to tiktoken and asks for that
     if not isinstance(error, ImportError):
         return None
-    named = re.search(r"install (?:the )?`?([A-Za-z][\w-]*)`?|No module named '([\w-]+)", str(error))
+    named = re.search(
+        r"install (?:the )?`?([A-Za-z][\w-]*)`?|No module named '([\w-]+)", str(error)
+    )
     found = (named[1] or named[2]) if named else error.name
-    return {"MeCab": "fugashi", "mecab": "fugashi", "SentencePiece": "sentencepiece"}.get(found or "", found)
+    return {"MeCab": "fugashi", "mecab": "fugashi", "SentencePiece": "sentencepiece"}.get(
+        found or "", found
+    )
 
 
 def check_sizes(config: Any, folder: str) -> None:
@@ -58,7 +75,8 @@ def check_sizes(config: Any, folder: str) -> None:
 
 
 def check_pieces(model: Any, pieces: int, folder: str) -> None:
-    """Refuse a tokenizer with more pieces than the model has embeddings: their rows would end in an index error.
+    """Refuse a tokenizer with more pieces than the model has embeddings: their rows would end in an
+    index error.
 
     Raises:
         PetMtlError: a piece has no embedding.
@@ -66,14 +84,19 @@ def check_pieces(model: Any, pieces: int, folder: str) -> None:
     rows = model.get_input_embeddings().weight.shape[0]
     if pieces > rows:
         raise PetMtlError(
-            f"the tokenizer has {pieces:,} pieces, but the model has embeddings for {rows:,}",
+            (f"the tokenizer has {pieces:,} pieces, but the model has embeddings for {rows:,}"),
             where=folder,
-            hint="tokens were added without `resize_token_embeddings`: do so, save the model again, and train it",
+            hint=(
+                "tokens were added without `resize_token_embeddings`: do so, save the "
+                "model "
+                "again, and train it"
+            ),
         )
 
 
 def has_new_deberta_head(config: Any, folder: str) -> bool:
-    """Say whether DeBERTa's head is stored as its authors have it (`lm_predictions`), which `legacy: false` reads."""
+    """Say whether DeBERTa's head is stored as its authors have it (`lm_predictions`), which
+    `legacy: false` reads."""
     file = Path(folder) / "model.safetensors"
     if not getattr(config, "legacy", False) or not file.is_file():
         return False

@@ -1,4 +1,5 @@
-"""Lock files, by which one process at a time works in a folder; the system frees them when a process dies."""
+"""Lock files, by which one process at a time works in a folder; the system frees them when a
+process dies."""
 
 import errno
 import os
@@ -16,7 +17,8 @@ _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 @contextmanager
 def held(path: Path, *, wait: bool = False) -> Iterator[bool]:
-    """Hold a lock file, removed at the end; give False where another process holds it and `wait` is off.
+    """Hold a lock file, removed at the end; give False where another process holds it and `wait` is
+    off.
 
     Raises:
         PetMtlError: it cannot be written.
@@ -36,16 +38,20 @@ def held(path: Path, *, wait: bool = False) -> Iterator[bool]:
 
 
 def lock_file(path: Path, *, wait: bool = False) -> TextIO | None:
-    """Return the open lock file at `path`, held until it is closed, or None where another process holds it.
+    """Return the open lock file at `path`, held until it is closed, or None where another process
+    holds it.
 
-    Whoever holds it may remove it. Where there are no locks (Windows, some network folders) everyone gets it.
+    Whoever holds it may remove it. Where there are no locks (Windows, some network folders)
+    everyone gets it.
 
     Args:
         wait: wait for another process instead.
     """
     while True:
         with ExitStack() as opened:
-            file = opened.enter_context(path.open("a"))  # not "w": another process' number may stand in it
+            file = opened.enter_context(
+                path.open("a")
+            )  # not "w": another process' number may stand in it
             if not _lock(file, wait):
                 return None
             with suppress(FileNotFoundError):  # its last holder removed it before we had it

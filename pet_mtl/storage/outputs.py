@@ -8,10 +8,10 @@ from typing import Any
 
 from pet_mtl.atomic import recover_folder, sweep_folder, write_errors, write_text
 from pet_mtl.errors import PetMtlError
-from pet_mtl.spec.suite import Suite
 from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.storage.lock import lock_file
 from pet_mtl.storage.tensorboard import TensorBoard
+from pet_mtl.suite.suite import Suite
 
 TEACHER = "teacher.safetensors"
 
@@ -19,8 +19,8 @@ TEACHER = "teacher.safetensors"
 class RunFolder:
     """The output folder of a training run, locked while the run lives.
 
-    Layout: `checkpoint/` (the best) or what `kept` names, `last/` (for `--resume`), `metrics.jsonl`, `report.html`;
-    with teachers their answers, `teacher.safetensors`.
+    Layout: `checkpoint/` (the best) or what `kept` names, `last/` (for `--resume`),
+    `metrics.jsonl`, `report.html`; with teachers their answers, `teacher.safetensors`.
 
     Args:
         path: made where it is missing.
@@ -28,8 +28,8 @@ class RunFolder:
         kept: name of the folder that the run is for.
 
     Raises:
-        PetMtlError: another run holds the folder; it already holds a run and `resume` is off, or none and it is on;
-            it cannot be written.
+        PetMtlError: another run holds the folder; it already holds a run and `resume` is off, or
+            none and it is on; it cannot be written.
     """
 
     def __init__(self, path: Path, *, resume: bool, kept: str = "checkpoint") -> None:
@@ -41,7 +41,9 @@ class RunFolder:
         self._board = TensorBoard(path)
         with write_errors(path):
             if resume and not path.is_dir():
-                raise PetMtlError("there is no run to resume", where=str(path), hint="leave `--resume` out")
+                raise PetMtlError(
+                    "there is no run to resume", where=str(path), hint="leave `--resume` out"
+                )
             self._made = [folder for folder in (path, *path.parents) if not folder.exists()]
             path.mkdir(parents=True, exist_ok=True)
             self._lock = lock_file(path / ".lock")
@@ -70,7 +72,7 @@ class RunFolder:
             raise PetMtlError(
                 "the folder already holds a run",
                 where=str(self.path),
-                hint="go on with it with `--resume`, or choose another folder with `--out DIR`",
+                hint=("go on with it with `--resume`, or choose another folder with `--out DIR`"),
             )
         if not resume:  # what a run leaves that failed before it saved anything
             for file in (self.metrics, self.path / TEACHER):
@@ -84,7 +86,8 @@ class RunFolder:
         self._board.write(record)
 
     def records(self) -> list[dict[str, Any]]:
-        """Return the lines of `metrics.jsonl`; a line that a killed run left unfinished is dropped."""
+        """Return the lines of `metrics.jsonl`; a line that a killed run left unfinished is
+        dropped."""
         records = []
         if self.metrics.is_file():
             for line in self.metrics.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -97,13 +100,18 @@ class RunFolder:
     def forget_after(self, step: int) -> None:
         """Drop the log lines of steps that a resumed run will do again."""
         kept = [record for record in self.records() if record.get("step", 0) <= step]
-        write_text(self.metrics, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept))
+        write_text(
+            self.metrics, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept)
+        )
 
     def close(self) -> None:
         """Give the folder back; folders that this run made and left empty go away."""
         self._board.close()
         if self._lock is not None:
-            with self._lock, contextlib.suppress(OSError):  # removed while it is held: nobody else's goes away
+            with (
+                self._lock,
+                contextlib.suppress(OSError),
+            ):  # removed while it is held: nobody else's goes away
                 (self.path / ".lock").unlink()
             self._lock = None
         for folder in self._made:
@@ -114,9 +122,11 @@ class RunFolder:
 def _nothing_to_resume(path: Path) -> PetMtlError:
     held = (path / "checkpoint").exists()
     return PetMtlError(
-        "there is no saved state to go on from: the run was stopped too early" if held else "there is no run to resume",
+        "there is no saved state to go on from: the run was stopped too early"
+        if held
+        else "there is no run to resume",
         where=str(path),
-        hint="train again in another folder with `--out DIR`" if held else "leave `--resume` out",
+        hint=("train again in another folder with `--out DIR`") if held else "leave `--resume` out",
     )
 
 

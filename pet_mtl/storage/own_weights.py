@@ -11,7 +11,8 @@ OWN_FILE = "method.safetensors"
 
 
 def own_weights(model: nn.Module, mlm: Any) -> dict[str, Tensor]:
-    """Return what a model has and its masked language model has not; nothing for the cloze method."""
+    """Return what a model has and its masked language model has not; nothing for the cloze
+    method."""
     backbone = {id(parameter) for parameter in mlm.parameters()}
     return {
         name: parameter.detach().cpu().contiguous()
@@ -35,7 +36,11 @@ def load_own_weights(folder: Path, model: nn.Module, mlm: Any) -> None:
     try:
         found = load_file(folder / OWN_FILE)
     except (SafetensorError, OSError) as error:
-        raise PetMtlError("the method's weights are missing or damaged", where=str(folder / OWN_FILE)) from error
-    if {name: value.shape for name, value in found.items()} != {name: value.shape for name, value in wanted.items()}:
-        raise PetMtlError("the saved weights do not fit the method", where=str(folder / OWN_FILE))
+        raise PetMtlError(
+            "the method's weights are missing or damaged", where=str(folder / OWN_FILE)
+        ) from error
+    if {name: value.shape for name, value in found.items()} != {
+        name: value.shape for name, value in wanted.items()
+    }:
+        raise PetMtlError(("the saved weights do not fit the method"), where=str(folder / OWN_FILE))
     model.load_state_dict(found, strict=False)

@@ -14,8 +14,14 @@ import torch
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.light_import import import_transformers, without_compiler
 from pet_mtl.resources import bundled_backbone, bundled_backbones
-from pet_mtl.spec.suite import Suite
-from pet_mtl.storage.folder_checks import check_index, check_pieces, check_sizes, has_new_deberta_head, missing_package
+from pet_mtl.storage.folder_checks import (
+    check_index,
+    check_pieces,
+    check_sizes,
+    has_new_deberta_head,
+    missing_package,
+)
+from pet_mtl.suite.suite import Suite
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 
@@ -24,7 +30,8 @@ def resolve_model(name: str, base: Path | None = None) -> str:
     """Return the folder of a backbone, or `name` itself where it can only be a hub name.
 
     Args:
-        name: an embedded backbone's name, a folder (relative to `base` or the working directory), or a hub name.
+        name: an embedded backbone's name, a folder (relative to `base` or the working directory),
+            or a hub name.
 
     Raises:
         PetMtlError: neither an embedded backbone nor a folder, and no hub name by its form.
@@ -38,7 +45,7 @@ def resolve_model(name: str, base: Path | None = None) -> str:
         return name
     raise PetMtlError(
         f"there is no model `{name}`",
-        hint=f"give a folder, a hub name such as `hfl/chinese-roberta-wwm-ext`, or {_embedded()}",
+        hint=(f"give a folder, a hub name such as `hfl/chinese-roberta-wwm-ext`, or {_embedded()}"),
     )
 
 
@@ -49,7 +56,8 @@ def _looks_local(name: str, base: Path | None) -> bool:
 
 
 def suite_model(suite: Suite) -> str:
-    """Return the folder of a suite's backbone, or its hub name; a relative folder starts from the pattern file.
+    """Return the folder of a suite's backbone, or its hub name; a relative folder starts from the
+    pattern file.
 
     Raises:
         PetMtlError: see `resolve_model`.
@@ -58,7 +66,9 @@ def suite_model(suite: Suite) -> str:
         return resolve_model(suite.model, Path(suite.source).parent)
     except PetMtlError as error:
         (problem,) = error.problems
-        raise PetMtlError([replace(problem, where=f"`model:` of {suite.source}, or `--model`")]) from None
+        raise PetMtlError(
+            [replace(problem, where=f"`model:` of {suite.source}, or `--model`")]
+        ) from None
 
 
 def _embedded() -> str:
@@ -75,10 +85,15 @@ def load_tokenizer(folder: str) -> Any:
 
 
 def _stamps(folder: str) -> tuple[tuple[str, int, int], ...]:
-    """Return name, size and time of a folder's files, weights left out: a tokenizer is none of them."""
+    """Return name, size and time of a folder's files, weights left out: a tokenizer is none of
+    them."""
     try:
         with os.scandir(folder) as entries:
-            files = [entry for entry in entries if entry.is_file() and not entry.name.endswith(".safetensors")]
+            files = [
+                entry
+                for entry in entries
+                if entry.is_file() and not entry.name.endswith(".safetensors")
+            ]
             return tuple(sorted((e.name, e.stat().st_size, e.stat().st_mtime_ns) for e in files))
     except OSError:
         return ()  # a hub name, or what is said when it is loaded
@@ -94,13 +109,17 @@ def _load_tokenizer(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> An
             return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except MemoryError:
         raise
-    except Exception as error:  # tokenizers raises bare ones, and transformers whatever a damaged file leads to
+    except (
+        Exception
+    ) as error:  # tokenizers raises bare ones, and transformers whatever a damaged file leads to
         if package := missing_package(error, folder):
             raise PetMtlError(
-                f"the tokenizer needs the package `{package}`", where=folder, hint=f"pip install {package}"
+                f"the tokenizer needs the package `{package}`",
+                where=folder,
+                hint=f"pip install {package}",
             ) from error
         bare = Path(folder).is_dir() and not (Path(folder) / "config.json").is_file()
-        reason = "the folder holds no model (no `config.json`)" if bare else _first_line(error)
+        reason = ("the folder holds no model (no `config.json`)") if bare else _first_line(error)
         raise PetMtlError(
             f"no tokenizer could be loaded: {reason}",
             where=folder,
@@ -117,7 +136,8 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
         dropout: sets every dropout rate of the backbone; None keeps its own.
 
     Raises:
-        PetMtlError: not a masked language model, weights missing, damaged, or not in safetensors form.
+        PetMtlError: not a masked language model, weights missing, damaged, or not in safetensors
+            form.
     """
     import_transformers()
     from safetensors import SafetensorError
@@ -132,7 +152,10 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
         raise PetMtlError(
             f"this is no model that transformers can load: {_first_line(error)}",
             where=folder,
-            hint=f"give a folder with `config.json` and `model.safetensors`, a hub name, or {_embedded()}",
+            hint=(
+                "give a folder with `config.json` and `model.safetensors`, a hub name, or "
+                f"{_embedded()}"
+            ),
         ) from error
     check_sizes(config, folder)
     if has_new_deberta_head(config, folder):
@@ -154,7 +177,9 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
             )
     except SafetensorError as error:
         raise PetMtlError(
-            f"the weights are damaged or cut short: {error}", where=folder, hint="copy the model folder again"
+            f"the weights are damaged or cut short: {error}",
+            where=folder,
+            hint="copy the model folder again",
         ) from error
     except (MemoryError, torch.OutOfMemoryError):
         raise
@@ -162,14 +187,24 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
         raise PetMtlError(
             f"this model has no masked-language-model form: {_first_line(error)}",
             where=folder,
-            hint=f"choose a masked language model such as `hfl/chinese-roberta-wwm-ext` or {_embedded()}",
+            hint=(
+                "choose a masked language model such as `hfl/chinese-roberta-wwm-ext` or "
+                f"{_embedded()}"
+            ),
         ) from error
     if missing := sorted(info["missing_keys"]):
         raise PetMtlError(
-            f"the checkpoint lacks weights of the masked-language-model head: {', '.join(missing[:4])}"
+            (
+                "the checkpoint lacks weights of the masked-language-model head: "
+                f"{', '.join(missing[:4])}"
+            )
             + (f" and {len(missing) - 4} more" if len(missing) > 4 else ""),
             where=folder,
-            hint="it was saved as another kind of model (a classifier, a bare encoder); use the original checkpoint",
+            hint=(
+                "it was saved as another kind of model (a classifier, a bare encoder); "
+                "use the "
+                "original checkpoint"
+            ),
         )
     try:
         pieces = len(load_tokenizer(folder))
@@ -181,19 +216,25 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
 
 def _refuse_pickle(folder: str) -> None:
     path = Path(folder)
-    for index in path.glob("*.index.json"):  # transformers loads whatever files an index names, pickle among them
+    for index in path.glob(
+        "*.index.json"
+    ):  # transformers loads whatever files an index names, pickle among them
         check_index(index)
     if path.is_dir() and not any(path.glob("*.safetensors")) and any(path.glob("*.bin")):
         raise PetMtlError(
             "the weights are a pickle file, which can run code when loaded",
             where=folder,
-            hint="convert them: load the model with transformers where you trust it, then `save_pretrained(folder)`",
+            hint=(
+                "convert them: load the model with transformers where you trust it, then "
+                "`save_pretrained(folder)`"
+            ),
         )
 
 
 @contextlib.contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Keep transformers' bars and its table of unused keys off the terminal: the keys are checked here."""
+    """Keep transformers' bars and its table of unused keys off the terminal: the keys are checked
+    here."""
     from transformers.utils import logging
 
     level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()

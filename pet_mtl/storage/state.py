@@ -1,4 +1,5 @@
-"""What `--resume` needs beside the weights: optimizer moments, counters, and proof that the run is the same one.
+"""What `--resume` needs beside the weights: optimizer moments, counters, and proof that the run is
+the same one.
 
 No random state is stored: the schedule and dropout are functions of the seed and the step.
 """
@@ -57,7 +58,9 @@ class Progress:
     weighting: dict[str, Any] = field(default_factory=dict)
 
 
-def write_state(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress) -> None:
+def write_state(
+    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, progress: Progress
+) -> None:
     """Write the training state into the folder of a checkpoint."""
     moments = {}
     for name, parameter in model.named_parameters():
@@ -79,7 +82,9 @@ def read_progress(folder: Path) -> Progress:
         return Progress(**json.loads(text))  # which refuses keys that it does not know
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise PetMtlError(
-            "the training state is missing or damaged", where=str(folder / _COUNTERS), hint="train without `--resume`"
+            "the training state is missing or damaged",
+            where=str(folder / _COUNTERS),
+            hint="train without `--resume`",
         ) from error
 
 
@@ -102,15 +107,23 @@ def read_moments(folder: Path, model: nn.Module, optimizer: torch.optim.Optimize
             if state:
                 optimizer.state[parameter] = state
     except Exception as error:
-        if type(error).__name__ not in ("SafetensorError", "FileNotFoundError", "OSError", "ValueError"):
+        if type(error).__name__ not in (
+            "SafetensorError",
+            "FileNotFoundError",
+            "OSError",
+            "ValueError",
+        ):
             raise
         raise PetMtlError(
-            "the optimizer state is missing or damaged", where=str(folder / _MOMENTS), hint="train without `--resume`"
+            "the optimizer state is missing or damaged",
+            where=str(folder / _MOMENTS),
+            hint="train without `--resume`",
         ) from error
 
 
 def fingerprint(*stores: Prompts | None, taught: Mapping[str, FloatArray] = {}) -> str:
-    """Return a digest of everything that training and evaluation read from data, patterns and teachers."""
+    """Return a digest of everything that training and evaluation read from data, patterns and
+    teachers."""
     digest = hashlib.sha256()
     for prompts in stores:
         if prompts is None:

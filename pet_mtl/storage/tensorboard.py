@@ -6,7 +6,8 @@ from typing import Any
 
 
 class TensorBoard:
-    """Write the records of `metrics.jsonl` to `OUT/tensorboard` as scalars; without TensorBoard do nothing.
+    """Write the records of `metrics.jsonl` to `OUT/tensorboard` as scalars; without TensorBoard do
+    nothing.
 
     Args:
         path: the run's folder.
@@ -18,7 +19,8 @@ class TensorBoard:
         self._writer: Any = None
 
     def write(self, record: dict[str, Any]) -> None:
-        """Write one record, `{"step": …, "loss": {task: …}}` or `{"step": …, "dev": {task: {metric: …}}}`."""
+        """Write one record, `{"step": …, "loss": {task: …}}` or `{"step": …, "dev": {task: {metric:
+        …}}}`."""
         if not self._wanted:
             return
         if self._writer is None:

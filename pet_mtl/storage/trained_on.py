@@ -1,4 +1,5 @@
-"""Which texts a model was trained on, in pre-training too: a hash a row, so that nobody scores on them unawares."""
+"""Which texts a model was trained on, in pre-training too: a hash a row, so that nobody scores on
+them unawares."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,8 @@ Keys = NDArray[np.uint64]
 
 
 def write_trained_on(folder: Path, keys: Mapping[str, Keys]) -> None:
-    """Write the `row_keys` of each task's rows that were trained on, 8 bytes for each different text."""
+    """Write the `row_keys` of each task's rows that were trained on, 8 bytes for each different
+    text."""
     from safetensors.numpy import save_file
 
     save_file({task: np.unique(of_task) for task, of_task in keys.items()}, folder / TRAINED_ON)
@@ -41,13 +43,17 @@ def read_trained_on(folder: Path) -> dict[str, Keys] | None:
 
 
 def with_earlier(folder: Path, keys: Mapping[str, Keys]) -> dict[str, Keys]:
-    """Return the keys of a run together with those that the model in `folder`, where it starts, was trained on.
+    """Return the keys of a run together with those that the model in `folder`, where it starts, was
+    trained on.
 
     Raises:
         PetMtlError: see `read_trained_on`.
     """
     earlier, none = read_trained_on(folder) or {}, np.empty(0, np.uint64)
-    return {name: np.union1d(earlier.get(name, none), keys.get(name, none)) for name in {**earlier, **keys}}
+    return {
+        name: np.union1d(earlier.get(name, none), keys.get(name, none))
+        for name in {**earlier, **keys}
+    }
 
 
 def rows_seen(rows: Rows, keys: Keys) -> NDArray[np.int64]:

@@ -1,4 +1,5 @@
-"""`verbalizer_kind: automatic`: label words found before the first step, from the rows that will be trained on.
+"""`verbalizer_kind: automatic`: label words found before the first step, from the rows that will be
+trained on.
 
 The search is that of `words suggest`, from the task's own words on and without training.
 """
@@ -12,15 +13,15 @@ from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.model.hardware import Machine
-from pet_mtl.spec.suite import Suite
-from pet_mtl.spec.task import TaskSpec
-from pet_mtl.spec.verbalizer_kind import VerbalizerKind
 from pet_mtl.storage.checkpoint import read_checkpoint
-from pet_mtl.verbalize.state_cache import StateCache
-from pet_mtl.verbalize.states import Model
-from pet_mtl.verbalize.suggest.propose import propose
-from pet_mtl.verbalize.suggest.rank import MOST, rank
-from pet_mtl.verbalize.suggest.search import ROWS, search, some_rows
+from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import TaskSpec
+from pet_mtl.suite.verbalizer_kind import VerbalizerKind
+from pet_mtl.words.state_cache import StateCache
+from pet_mtl.words.states import Model
+from pet_mtl.words.suggest.propose import propose
+from pet_mtl.words.suggest.rank import MOST, rank
+from pet_mtl.words.suggest.search import ROWS, search, some_rows
 
 Words = tuple[tuple[str, ...], ...]
 
@@ -49,12 +50,18 @@ def find_words(
             words, source = stored[name].verbalizer.words, "of the run in the folder"
         else:
             model = Model.of(mlm, tokenizer, machine)
-            words = search_words(model, task, data[name].train, suite.train.max_length, suite.train.seed)
+            words = search_words(
+                model, task, data[name].train, suite.train.max_length, suite.train.seed
+            )
             source = f"from {len(data[name].train):,} training rows"
-        shown = "; ".join(f"{label} {' '.join(w)}" for label, w in zip(task.verbalizer.labels, words, strict=True))
+        shown = "; ".join(
+            f"{label} {' '.join(w)}" for label, w in zip(task.verbalizer.labels, words, strict=True)
+        )
         say(f"{name}: label words {source}: {shown}")
         verbalizer = task.verbalizer.model_copy(update={"words": words})
-        tasks[name] = task.model_copy(update={"verbalizer": verbalizer, "verbalizer_kind": VerbalizerKind()})
+        tasks[name] = task.model_copy(
+            update={"verbalizer": verbalizer, "verbalizer_kind": VerbalizerKind()}
+        )
     return suite.model_copy(update={"tasks": tasks})
 
 
@@ -62,8 +69,12 @@ def search_words(model: Model, task: TaskSpec, rows: Rows, max_length: int, seed
     """Return the label words that the search proposes, all rows being fitted on."""
     rows, kind = some_rows(rows, ROWS, seed), task.verbalizer_kind
     plain, cache = task.without_learned_parts(), StateCache(None, "")
-    found = search(model, plain, rows, len(rows), max_length=max_length, calibrated=True, cache=cache)
-    methods = {name: scores for name, scores in found.methods.items() if kind.method in ("all", name)}
+    found = search(
+        model, plain, rows, len(rows), max_length=max_length, calibrated=True, cache=cache
+    )
+    methods = {
+        name: scores for name, scores in found.methods.items() if kind.method in ("all", name)
+    }
     ranked = rank(found.judge, found.own, methods, found.groups, MOST)
     proposal = propose(found.judge, found.own, ranked, kind.words)
     return tuple(tuple(found.candidates[word] for word in of_label) for of_label in proposal)

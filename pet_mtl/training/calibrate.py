@@ -1,6 +1,8 @@
-"""The calibration of a finished run: fitted on training or unlabelled rows, kept where the task wants it.
+"""The calibration of a finished run: fitted on training or unlabelled rows, kept where the task
+wants it.
 
-A trained model knows the label words already, so `auto` keeps the prior only where it makes dev macro-F1 better.
+A trained model knows the label words already, so `auto` keeps the prior only where it makes dev
+macro-F1 better.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,8 +14,8 @@ from pet_mtl.model.calibration import Calibration, Method
 from pet_mtl.scoring.calibration.plan import Plan, fitting_rows
 from pet_mtl.scoring.score import score_calibrated
 from pet_mtl.scoring.scorer import FloatArray
-from pet_mtl.spec.suite import Suite
-from pet_mtl.spec.task import TaskSpec
+from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import TaskSpec
 
 
 def calibrate(

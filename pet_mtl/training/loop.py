@@ -1,9 +1,9 @@
 """The optimizer steps.
 
-A step's loss is the mean over its rows, whatever their tasks: rows of different tasks share each batch, and the
-schedule decides how often a task is drawn. Accumulation and several processes only cut the step into pieces whose
-losses are divided by the rows of the whole step, so they change nothing but memory and time. What needs the gradients
-of the tasks has a step cut by task.
+A step's loss is the mean over its rows, whatever their tasks: rows of different tasks share each
+batch, and the schedule decides how often a task is drawn. Accumulation and several processes only
+cut the step into pieces whose losses are divided by the rows of the whole step, so they change
+nothing but memory and time. What needs the gradients of the tasks has a step cut by task.
 """
 
 import contextlib
@@ -27,17 +27,19 @@ from pet_mtl.model.task_model import TaskModel
 from pet_mtl.objectives.adversarial import Lookups, word_tables
 from pet_mtl.objectives.weighting import TaskStep, build_weighting
 from pet_mtl.scoring.scorer import FloatArray
-from pet_mtl.spec.settings import TrainSettings
 from pet_mtl.stepping.optim import build_optimizer, rate_factor
 from pet_mtl.stepping.optimizer_step import OptimizerStep, step_seed
 from pet_mtl.stepping.steps import run_steps
 from pet_mtl.storage.state import Progress
+from pet_mtl.suite.settings import TrainSettings
 from pet_mtl.training.row_loss import RowLoss
 from pet_mtl.training.task_gradients import TaskGradients
 
 LOG_EVERY = 10  # steps
 SAVE_EVERY = 300.0  # seconds: what a killed run loses at most
-_HINT = "lower `train.learning_rate` or set `train.precision: fp32`; the last saved state is unharmed"
+_HINT = (
+    "lower `train.learning_rate` or set `train.precision: fp32`; the last saved state is unharmed"
+)
 
 
 @dataclass
@@ -88,21 +90,34 @@ class Loop:
         taught: Mapping[str, FloatArray] = {},
     ) -> None:
         self.model, self.prompts, self.schedule, self.settings = model, prompts, schedule, settings
-        self.machine, self.accelerator, self.tokenizer, self.progress = machine, accelerator, tokenizer, progress
+        self.machine, self.accelerator, self.tokenizer, self.progress = (
+            machine,
+            accelerator,
+            tokenizer,
+            progress,
+        )
         self.wrapped = accelerator.prepare(model) if accelerator.num_processes > 1 else model
         self.optimizer = build_optimizer(settings, model)
         alone_on_cpu = accelerator.num_processes == 1 and machine.device.type == "cpu"
         sparse = model.use_sparse_lookups() if alone_on_cpu else None
-        self._frame = OptimizerStep(model, self.optimizer, machine, clip_norm=settings.clip_norm, sparse=sparse)
+        self._frame = OptimizerStep(
+            model, self.optimizer, machine, clip_norm=settings.clip_norm, sparse=sparse
+        )
         self._row_loss = RowLoss(prompts, settings, machine.device, taught)
         self.throughput = Throughput()
         ends = schedule.ends(settings.epochs, settings.max_steps)
         self.total = ends[-1]
         every = settings.evaluate_every
         self.evaluation_steps = {*(range(0, self.total, every) if every else ends), self.total}
-        labels = {form.task: form.words.num_labels for form in prompts.forms if form.task in schedule.draws}
+        labels = {
+            form.task: form.words.num_labels
+            for form in prompts.forms
+            if form.task in schedule.draws
+        }
         self.weighting = build_weighting(settings.weighting, labels, progress.weighting)
-        self._lookups = Lookups(word_tables(model, tokenizer.vocab_size)) if settings.adversarial else None
+        self._lookups = (
+            Lookups(word_tables(model, tokenizer.vocab_size)) if settings.adversarial else None
+        )
         self._gradients: TaskGradients | None = None
         if settings.surgery != "none" or self.weighting.wants == "gradients":
             self._gradients = TaskGradients(model, accelerator, settings.surgery, settings.seed)
@@ -120,14 +135,17 @@ class Loop:
 
         Args:
             evaluate: called at the evaluation steps; returns whether to stop early.
-            save: writes the state to go on from; called after evaluations, every few minutes and before stopping.
+            save: writes the state to go on from; called after evaluations, every few minutes and
+                before stopping.
             log: takes a record for `metrics.jsonl` every few steps.
 
         Raises:
             Interrupted: Ctrl-C or SIGTERM came; the state was saved.
             RunError: the loss is not a number; the state was not saved.
         """
-        run_steps(self, evaluate=evaluate, save=save, log=log, log_every=LOG_EVERY, save_every=SAVE_EVERY)
+        run_steps(
+            self, evaluate=evaluate, save=save, log=log, log_every=LOG_EVERY, save_every=SAVE_EVERY
+        )
 
     def step(self) -> int:
         """Do one optimizer step and return its rows."""
@@ -177,20 +195,29 @@ class Loop:
         return factor
 
     def _weigh(self, now: _Window, norms: Mapping[str, float], rows: int) -> None:
-        """Tell the weighting of a step of so many rows, by all of which the losses behind its norms were divided."""
+        """Tell the weighting of a step of so many rows, by all of which the losses behind its norms
+        were divided."""
         did = {}
         for task, (loss, own) in self._summed(now).items():
-            did[task] = TaskStep(loss / own, own, norms[task] * rows / own if task in norms else None)
+            did[task] = TaskStep(
+                loss / own, own, norms[task] * rows / own if task in norms else None
+            )
         self.weighting.update(did, self._epoch)
 
     def _by_task(self, plan: BatchPlan) -> dict[str, BatchPlan]:
         """Return a step's rows of each task."""
         tasks = list(self.schedule.draws)
-        of_form = np.array([tasks.index(form.task) if form.task in tasks else -1 for form in self.prompts.forms])
-        return {tasks[n]: part for n, part in split_by_group(plan, of_form[self.prompts.form[plan.items]]).items()}
+        of_form = np.array(
+            [tasks.index(form.task) if form.task in tasks else -1 for form in self.prompts.forms]
+        )
+        return {
+            tasks[n]: part
+            for n, part in split_by_group(plan, of_form[self.prompts.form[plan.items]]).items()
+        }
 
     def _backward(self, plan: BatchPlan, room: int, rows: int, window: _Window) -> int:
-        """Add the gradients of a step or a part of it, cut into pieces, and return its tokens on this process.
+        """Add the gradients of a step or a part of it, cut into pieces, and return its tokens on
+        this process.
 
         Args:
             room: tokens that it takes, padding counted.
@@ -198,16 +225,21 @@ class Loop:
         """
         accelerator = self.accelerator
         world, rank = accelerator.num_processes, accelerator.process_index
-        parts = max(self.settings.accumulate, self.machine.pieces(room * self._row_loss.passes // world))
+        parts = max(
+            self.settings.accumulate, self.machine.pieces(room * self._row_loss.passes // world)
+        )
         pieces = split_step(plan, parts * world)
         own = pieces[rank::world]
-        # Every process must take part in every exchange: one without a piece computes the first with weight 0.
+        # Every process must take part in every exchange: one without a piece computes the first
+        # with weight 0.
         most = -(-len(pieces) // world)
         weights = [1.0] * len(own) + [0.0] * (most - len(own))
         own = own + pieces[:1] * (most - len(own))
         tokens = 0
         for number, (piece, weight) in enumerate(zip(own, weights, strict=True)):
-            batch = collate(self.prompts, piece, mask_id=self.tokenizer.mask_id, pad_id=self.tokenizer.pad_id)
+            batch = collate(
+                self.prompts, piece, mask_id=self.tokenizer.mask_id, pad_id=self.tokenizer.pad_id
+            )
             batch = batch.to(self.machine.device)
             last = self._gradients is None and number + 1 == most
             scale = world / rows
@@ -222,7 +254,9 @@ class Loop:
                 tokens += batch.tokens
         return tokens
 
-    def _pass(self, batch: Batch, weight: float, scale: float, window: _Window, *, exchanges: bool) -> None:
+    def _pass(
+        self, batch: Batch, weight: float, scale: float, window: _Window, *, exchanges: bool
+    ) -> None:
         """Add the gradient of a piece; processes exchange theirs with the last one."""
         with contextlib.nullcontext() if exchanges else self.accelerator.no_sync(self.wrapped):
             loss = self._loss(batch, weight, window) * scale
@@ -243,7 +277,8 @@ class Loop:
         return total
 
     def record(self, *, whole: bool) -> dict[str, Any]:
-        """Return a log line over the steps since the last one, the losses averaged over all processes' rows."""
+        """Return a log line over the steps since the last one, the losses averaged over all
+        processes' rows."""
         window, self._window = self._window, _Window()
         summed = self._summed(window)
         losses = torch.tensor([loss for loss, _ in summed.values()])
@@ -263,13 +298,16 @@ class Loop:
         """Return what a log line says of weighting and surgery."""
         record: dict[str, Any] = {}
         if self.weighting.wants != "nothing":
-            record["weights"] = {task: round(weight, 4) for task, weight in self.weighting.weights().items()}
+            record["weights"] = {
+                task: round(weight, 4) for task, weight in self.weighting.weights().items()
+            }
         if window.conflicts:
             record["conflicts"] = round(float(np.mean(window.conflicts)), 3)
         return record
 
     def _terms_record(self, window: _Window) -> dict[str, Any]:
-        """Return what a log line says of the loss terms: the mean of each over all processes' rows."""
+        """Return what a log line says of the loss terms: the mean of each over all processes'
+        rows."""
         if not self._row_loss.names:
             return {}
         none = torch.zeros(2, device=self.machine.device)
@@ -283,7 +321,9 @@ class Loop:
         """Return loss and rows of all processes by task, for tasks that have rows."""
         zero, tasks = torch.zeros((), device=self.machine.device), list(self.schedule.draws)
         sums = torch.stack([window.loss.get(task, zero).double() for task in tasks])
-        rows = torch.tensor([window.rows[task] for task in tasks], dtype=torch.float64, device=self.machine.device)
+        rows = torch.tensor(
+            [window.rows[task] for task in tasks], dtype=torch.float64, device=self.machine.device
+        )
         if self.accelerator.num_processes > 1:
             sums, rows = self.accelerator.reduce(sums), self.accelerator.reduce(rows)
         both = zip(tasks, sums.tolist(), rows.tolist(), strict=True)
@@ -293,4 +333,6 @@ class Loop:
         """Return whether any process says yes, so that all do the same."""
         if self.accelerator.num_processes == 1:
             return flag
-        return bool(self.accelerator.reduce(torch.tensor(float(flag), device=self.machine.device)) > 0)
+        return bool(
+            self.accelerator.reduce(torch.tensor(float(flag), device=self.machine.device)) > 0
+        )

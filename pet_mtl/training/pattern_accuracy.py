@@ -1,4 +1,5 @@
-"""`pattern_weights: accuracy`: a pattern counts by its accuracy before training (PET, Schick and Schütze 2021)."""
+"""`pattern_weights: accuracy`: a pattern counts by its accuracy before training (PET, Schick and
+Schütze 2021)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,13 +11,18 @@ from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.calibration.prior import fitting_rows
 from pet_mtl.scoring.loaded import build_model, encode_rows
 from pet_mtl.scoring.scorer import FloatArray, score_prompts
-from pet_mtl.spec.suite import Suite
+from pet_mtl.suite.suite import Suite
 
 
 def weigh_patterns(
-    suite: Suite, data: Mapping[str, TaskData], mlm: Any, tokenizer: PieceTokenizer, machine: Machine
+    suite: Suite,
+    data: Mapping[str, TaskData],
+    mlm: Any,
+    tokenizer: PieceTokenizer,
+    machine: Machine,
 ) -> Suite:
-    """Return the suite with numbers where a task says `accuracy`, measured on training rows of the sample's size."""
+    """Return the suite with numbers where a task says `accuracy`, measured on training rows of the
+    sample's size."""
     names = [name for name, task in suite.tasks.items() if task.pattern_weights == "accuracy"]
     if not names:
         return suite
@@ -24,11 +30,17 @@ def weigh_patterns(
     prompts = encode_rows(suite, rows, tokenizer)
     by_pattern: dict[str, FloatArray] = {}
     model = build_model(mlm, prompts, suite, machine)
-    score_prompts(model, prompts, machine, tokenizer, title="weighing patterns", by_pattern=by_pattern)
+    score_prompts(
+        model, prompts, machine, tokenizer, title="weighing patterns", by_pattern=by_pattern
+    )
     tasks = dict(suite.tasks)
     for name in names:
         right = (by_pattern[name].argmax(-1) == rows[name].labels).mean(-1)  # [patterns]
         weights = tuple(right.round(6).tolist()) if right.any() else (1.0,) * len(right)
-        say(f"{name}: pattern weights {', '.join(f'{weight:.3f}' for weight in weights)}, by accuracy before training")
+        say(
+            f"{name}: pattern weights "
+            f"{', '.join(f'{weight:.3f}' for weight in weights)}, by "
+            "accuracy before training"
+        )
         tasks[name] = tasks[name].model_copy(update={"pattern_weights": weights})
     return suite.model_copy(update={"tasks": tasks})

@@ -1,7 +1,9 @@
-"""`verbalizer_kind: knowledgeable`: words that a task's texts make unlikely are dropped before the first step.
+"""`verbalizer_kind: knowledgeable`: words that a task's texts make unlikely are dropped before the
+first step.
 
-The contextualised prior of KPT (Hu et al. 2022): a label word's probability among all label words of its task, averaged
-over rows whose labels are not looked at; of each label's words the likelier share `keep` stays.
+The contextualised prior of KPT (Hu et al. 2022): a label word's probability among all label words
+of its task, averaged over rows whose labels are not looked at; of each label's words the likelier
+share `keep` stays.
 """
 
 import math
@@ -23,15 +25,20 @@ from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.calibration.prior import fitting_rows
 from pet_mtl.scoring.scorer import score_items, score_plans
-from pet_mtl.spec.suite import Suite
-from pet_mtl.spec.task import TaskSpec
-from pet_mtl.spec.verbalizer_kind import VerbalizerKind
+from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import TaskSpec
+from pet_mtl.suite.verbalizer_kind import VerbalizerKind
 
 
 def filter_words(
-    suite: Suite, data: Mapping[str, TaskData], mlm: Any, tokenizer: PieceTokenizer, machine: Machine
+    suite: Suite,
+    data: Mapping[str, TaskData],
+    mlm: Any,
+    tokenizer: PieceTokenizer,
+    machine: Machine,
 ) -> Suite:
-    """Return the suite with fewer label words where a task is `knowledgeable`, which makes it `weighted`."""
+    """Return the suite with fewer label words where a task is `knowledgeable`, which makes it
+    `weighted`."""
     tasks = dict(suite.tasks)
     for name, task in suite.tasks.items():
         if task.verbalizer_kind.name != "knowledgeable":
@@ -43,24 +50,40 @@ def filter_words(
         say(f"{name}: {after} of {before} label words stay, by their prior on {len(rows)} rows")
         verbalizer = task.verbalizer.model_copy(update={"words": words})
         weighted = VerbalizerKind(name="weighted")
-        tasks[name] = task.model_copy(update={"verbalizer": verbalizer, "verbalizer_kind": weighted})
+        tasks[name] = task.model_copy(
+            update={"verbalizer": verbalizer, "verbalizer_kind": weighted}
+        )
     return suite.model_copy(update={"tasks": tasks})
 
 
 def word_priors(
-    task: TaskSpec, rows: Rows, mlm: Any, tokenizer: PieceTokenizer, machine: Machine, max_length: int
+    task: TaskSpec,
+    rows: Rows,
+    mlm: Any,
+    tokenizer: PieceTokenizer,
+    machine: Machine,
+    max_length: int,
 ) -> npt.NDArray[np.float64]:
-    """Return the prior of each label word, `[W]`, label by label; every word is read as if it were a label."""
+    """Return the prior of each label word, `[W]`, label by label; every word is read as if it were
+    a label."""
     task = task.without_learned_parts()
     texts = [word for of_label in task.verbalizer.words for word in of_label]
     forms = []
     for index in range(len(task.patterns)):
         parts, space = compile_pattern(task, index, tokenizer)
         pieces = tuple(map(tuple, tokenizer.encode(texts, space_before=space)))
-        forms.append(Form(task.name, index, LabelWords(pieces, tuple(range(len(texts))), len(texts)), parts))
+        forms.append(
+            Form(task.name, index, LabelWords(pieces, tuple(range(len(texts))), len(texts)), parts)
+        )
     prompts = encode_forms(forms, {task.name: rows}, tokenizer, max_length)
-    model = ClozeModel(Backbone(mlm, machine.attention.value), [form.words for form in forms], ["mean"] * len(forms))
-    log_probs = score_items(model.to(machine.device).eval(), prompts, score_plans(prompts), machine, tokenizer)
+    model = ClozeModel(
+        Backbone(mlm, machine.attention.value),
+        [form.words for form in forms],
+        ["mean"] * len(forms),
+    )
+    log_probs = score_items(
+        model.to(machine.device).eval(), prompts, score_plans(prompts), machine, tokenizer
+    )
     priors: npt.NDArray[np.float64] = np.exp(log_probs.astype(np.float64)).mean(0)
     return priors
 
@@ -68,7 +91,8 @@ def word_priors(
 def kept_words(
     words: tuple[tuple[str, ...], ...], priors: npt.NDArray[np.float64], keep: float
 ) -> tuple[tuple[str, ...], ...]:
-    """Return each label's words in their order, without the less likely ones; one word always stays.
+    """Return each label's words in their order, without the less likely ones; one word always
+    stays.
 
     >>> kept_words((("a", "b", "c"), ("d",)), np.array([0.1, 0.3, 0.2, 0.4]), keep=0.5)
     (('b', 'c'), ('d',))

@@ -1,4 +1,5 @@
-"""What the rows of a step cost: their labels, what teachers say of them, and the run's loss terms."""
+"""What the rows of a step cost: their labels, what teachers say of them, and the run's loss
+terms."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from pet_mtl.objectives.label_loss import label_loss, label_losses
 from pet_mtl.objectives.logit_adjustment import adjustments
 from pet_mtl.objectives.terms import TaskScores, build_terms
 from pet_mtl.scoring.scorer import FloatArray
-from pet_mtl.spec.settings import TrainSettings
+from pet_mtl.suite.settings import TrainSettings
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class GroupLoss:
 
     Attributes:
         total: summed over the rows, with their gradient.
-        terms: for each term its sum over the rows that it acts on, and their number, `[2]`: the losses of what adds
-            one, the factors of what multiplies.
+        terms: for each term its sum over the rows that it acts on, and their number, `[2]`: the
+            losses of what adds one, the factors of what multiplies.
     """
 
     total: Tensor
@@ -46,9 +47,18 @@ class RowLoss:
     """
 
     def __init__(
-        self, prompts: Prompts, settings: TrainSettings, device: torch.device, taught: Mapping[str, FloatArray]
+        self,
+        prompts: Prompts,
+        settings: TrainSettings,
+        device: torch.device,
+        taught: Mapping[str, FloatArray],
     ) -> None:
-        self._prompts, self._settings, self._device, self._taught = prompts, settings, device, taught
+        self._prompts, self._settings, self._device, self._taught = (
+            prompts,
+            settings,
+            device,
+            taught,
+        )
         self._adjustments = adjustments(prompts, settings.logit_adjustment, device)
         terms = build_terms(settings.losses, label_counts(prompts))
         self.names = list(terms)
@@ -57,7 +67,13 @@ class RowLoss:
         self._addends = {name: term for name, term in terms.items() if hasattr(term, "losses")}
 
     def __call__(
-        self, batch: Batch, group: FormGroup, scores: Tensor, second: Tensor | None, step: int, total: int
+        self,
+        batch: Batch,
+        group: FormGroup,
+        scores: Tensor,
+        second: Tensor | None,
+        step: int,
+        total: int,
     ) -> GroupLoss:
         """Return the loss of a batch's group.
 
@@ -68,7 +84,10 @@ class RowLoss:
         """
         adjustment = self._adjustments[group.form]
         rows = TaskScores(
-            group.form, group.labels, scores + adjustment, None if second is None else second + adjustment
+            group.form,
+            group.labels,
+            scores + adjustment,
+            None if second is None else second + adjustment,
         )
         terms: dict[str, Tensor] = {}
         loss = self._base(batch, group, rows, terms, step, total)
@@ -83,7 +102,13 @@ class RowLoss:
         return GroupLoss(loss, terms)
 
     def _base(
-        self, batch: Batch, group: FormGroup, rows: TaskScores, terms: dict[str, Tensor], step: int, total: int
+        self,
+        batch: Batch,
+        group: FormGroup,
+        rows: TaskScores,
+        terms: dict[str, Tensor],
+        step: int,
+        total: int,
     ) -> Tensor:
         """Return what one pass costs without what is added; note the factors in `terms`."""
         smoothing = self._settings.label_smoothing
@@ -112,5 +137,7 @@ def label_counts(prompts: Prompts) -> list[np.ndarray[tuple[int, ...], np.dtype[
     counts = []
     for number, form in enumerate(prompts.forms):
         labels = prompts.label[prompts.form == number]
-        counts.append(np.bincount(labels[labels >= 0], minlength=form.words.num_labels).astype(np.int64))
+        counts.append(
+            np.bincount(labels[labels >= 0], minlength=form.words.num_labels).astype(np.int64)
+        )
     return counts

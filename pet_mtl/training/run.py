@@ -26,12 +26,12 @@ from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import encode_rows
 from pet_mtl.scoring.score import Calibrated, score_calibrated, tasks_json
 from pet_mtl.scoring.scorer import FloatArray
-from pet_mtl.spec.suite import Suite
 from pet_mtl.storage.checkpoint import add_calibration
 from pet_mtl.storage.outputs import RunFolder
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, resolve_model, suite_model
 from pet_mtl.storage.state import Progress
 from pet_mtl.storage.trained_on import with_earlier
+from pet_mtl.suite.suite import Suite
 from pet_mtl.training.automatic_words import find_words
 from pet_mtl.training.calibrate import calibrate
 from pet_mtl.training.pattern_accuracy import weigh_patterns
@@ -142,16 +142,20 @@ def train(
         skip_bad_rows: bad rows that each source may have.
         data: rows of all tasks, instead of those that the suite names.
         teachers: checkpoints to learn from as well; a resumed run has their answers in its folder.
-        report: called once at the end where there are dev rows, by the main process, the run's folder still locked.
+        report: called once at the end where there are dev rows, by the main process, the run's
+            folder still locked.
 
     Raises:
-        PetMtlError: see the parts; all problems of the data come at once, before anything is written.
+        PetMtlError: see the parts; all problems of the data come at once, before anything is
+            written.
     """
     from accelerate import Accelerator
     from accelerate.utils import DistributedDataParallelKwargs
 
     started = time.monotonic()
-    accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+    accelerator = Accelerator(
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
+    )
     settings = suite.train
     machine = Machine.choose(settings.precision, settings.attention, accelerator.device)
     say(f"machine: {machine}")
@@ -163,36 +167,62 @@ def train(
         _describe(data)
         has_teacher = check_teachers(teachers, suite) or taught_tasks(out)
         suite = find_words(suite, data, mlm, tokenizer, machine, out / "last" if resume else None)
-        suite = weigh_patterns(filter_words(suite, data, mlm, tokenizer, machine), data, mlm, tokenizer, machine)
+        suite = weigh_patterns(
+            filter_words(suite, data, mlm, tokenizer, machine), data, mlm, tokenizer, machine
+        )
         rows = rows_to_learn(data, has_teacher)
         prompts = encode_rows(suite, rows, tokenizer)
         for line in unreadable_warnings(prompts, tokenizer):
             say(line)
-        dev_rows = {name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)}
+        dev_rows = {
+            name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)
+        }
         backbone = Path(resolve_model(suite.model))
         guard_rows(backbone, dev_rows, strict=False)
         dev = encode_rows(suite, dev_rows, tokenizer) if dev_rows else None
         if dev is None and settings.early_stop:
             say("warning: `train.early_stop` does nothing without dev rows")
         trained_on = {
-            name: task.train_keys if rows[name] is task.train else row_keys(rows[name]) for name, task in data.items()
+            name: task.train_keys if rows[name] is task.train else row_keys(rows[name])
+            for name, task in data.items()
         }
-        for folder in (backbone, *teachers, *([out / "last"] if resume else [])):  # of gone teachers `last` knows
+        for folder in (
+            backbone,
+            *teachers,
+            *([out / "last"] if resume else []),
+        ):  # of gone teachers `last` knows
             trained_on = with_earlier(folder, trained_on)
         if run is not None and teachers:
             write_answers(out, ask_teachers(teachers, suite, rows, dev_rows))
         accelerator.wait_for_everyone()
         taught = read_answers(out, rows)
         trainer = Trainer(
-            suite, out, run, accelerator, machine, tokenizer, mlm, prompts, dev, dev_rows, trained_on, taught
+            suite,
+            out,
+            run,
+            accelerator,
+            machine,
+            tokenizer,
+            mlm,
+            prompts,
+            dev,
+            dev_rows,
+            trained_on,
+            taught,
         )
         log_probs = trainer.run(resume)
         calibration = calibrate(suite, data, trainer.score, dev_rows, log_probs)
         scores, calibrated = score_calibrated(suite, dev_rows, log_probs, calibration)
         calibrated_log_probs = apply_calibrations(log_probs, calibration)
         if run is not None and calibration:
-            summary = {n: {"macro_f1": score.macro_f1, "accuracy": score.accuracy} for n, score in scores.items()}
-            metrics = {"step": trainer.progress.best_step or trainer.progress.step, "tasks": summary}
+            summary = {
+                n: {"macro_f1": score.macro_f1, "accuracy": score.accuracy}
+                for n, score in scores.items()
+            }
+            metrics = {
+                "step": trainer.progress.best_step or trainer.progress.step,
+                "tasks": summary,
+            }
             add_calibration(run.checkpoint, calibration, metrics)
         rates = trainer.loop.throughput.to_json()
         result = TrainResult(
@@ -233,7 +263,8 @@ def train(
 
 
 def with_absolute_model(suite: Suite) -> Suite:
-    """Return the suite with a model folder named from the root, so that a run can go on from any working directory.
+    """Return the suite with a model folder named from the root, so that a run can go on from any
+    working directory.
 
     Raises:
         PetMtlError: there is no such model.
@@ -256,14 +287,23 @@ def _facts(result: TrainResult, progress: Progress, machine: Machine) -> list[tu
     counts = result.parameters
     rows = f"{progress.rows:,} rows, {progress.tokens:,} tokens in {progress.seconds:,.0f} s"
     changed = [
-        f"{name} {of_task.kind}: macro-F1 {of_task.before.macro_f1:.4f} → {result.scores[name].macro_f1:.4f}"
+        (
+            f"{name} {of_task.kind}: macro-F1 {of_task.before.macro_f1:.4f} → "
+            f"{result.scores[name].macro_f1:.4f}"
+        )
         for name, of_task in result.calibrated.items()
     ]
     return [
         ("training", f"{progress.step} steps, {rows}"),
-        ("method", f"{result.method}: {counts.all:,} parameters, {counts.share:.2%} for one task only"),
+        (
+            "method",
+            (f"{result.method}: {counts.all:,} parameters, {counts.share:.2%} for one task only"),
+        ),
         ("best", f"step {result.best_step}"),
-        ("speed", f"{result.samples_per_second:,.0f} rows/s, {result.tokens_per_second:,.0f} tokens/s"),
+        (
+            "speed",
+            (f"{result.samples_per_second:,.0f} rows/s, {result.tokens_per_second:,.0f} tokens/s"),
+        ),
         *([("calibration", "; ".join(changed))] if changed else []),
         ("memory", f"{result.peak_memory_gb:.2f} GB at the most"),
         ("machine", str(machine)),

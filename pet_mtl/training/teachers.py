@@ -1,7 +1,8 @@
-"""What teachers say of the training rows: checkpoints of one or several of the tasks, of any method and backbone.
+"""What teachers say of the training rows: checkpoints of one or several of the tasks, of any method
+and backbone.
 
-Asked once, before the first step; the run's folder keeps their answers, so going on needs no teacher. A task's
-unlabelled rows are learned from them as well (PET, Schick and Schütze 2021).
+Asked once, before the first step; the run's folder keeps their answers, so going on needs no
+teacher. A task's unlabelled rows are learned from them as well (PET, Schick and Schütze 2021).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -22,17 +23,19 @@ from pet_mtl.objectives.logit_adjustment import logit_adjustment
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.scoring.scorer import FloatArray
-from pet_mtl.spec.suite import Suite
-from pet_mtl.spec.task import TaskSpec
 from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.storage.outputs import TEACHER
+from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import TaskSpec
 
 
 def check_teachers(folders: Sequence[Path], suite: Suite) -> set[str]:
-    """Refuse what cannot teach the tasks of a suite, before anything is computed; return the tasks that have a teacher.
+    """Refuse what cannot teach the tasks of a suite, before anything is computed; return the tasks
+    that have a teacher.
 
     Raises:
-        PetMtlError: a folder is no whole checkpoint, knows none of the tasks, or knows one with other labels or fields.
+        PetMtlError: a folder is no whole checkpoint, knows none of the tasks, or knows one with
+            other labels or fields.
     """
     problems, known = ProblemList(), set[str]()
     for folder in folders:
@@ -46,21 +49,33 @@ def check_teachers(folders: Sequence[Path], suite: Suite) -> set[str]:
         known.update(shared)
         if not shared:
             its, ours = ", ".join(tasks), ", ".join(suite.tasks)
-            problems.add(f"knows {its}, but none of {ours}", where=where, hint="give a checkpoint of these tasks")
+            problems.add(
+                f"knows {its}, but none of {ours}",
+                where=where,
+                hint="give a checkpoint of these tasks",
+            )
         for name in shared:
             for what, theirs, wanted in (
                 ("labels", tasks[name].verbalizer.labels, suite.tasks[name].verbalizer.labels),
                 ("fields", tasks[name].fields, suite.tasks[name].fields),
             ):
                 if set(theirs) != set(wanted):
-                    wrong = f"`{name}` has the {what} {', '.join(theirs)} there, and here {', '.join(wanted)}"
-                    problems.add(wrong, where=where, hint="a teacher must have been trained on the same task")
+                    wrong = (
+                        f"`{name}` has the {what} {', '.join(theirs)} there, and here "
+                        f"{', '.join(wanted)}"
+                    )
+                    problems.add(
+                        wrong,
+                        where=where,
+                        hint=("a teacher must have been trained on the same task"),
+                    )
     problems.raise_if_any()
     return known
 
 
 def rows_to_learn(data: Mapping[str, TaskData], taught: Collection[str]) -> dict[str, Rows]:
-    """Return each task's training rows, and behind them, where it has a teacher, its unlabelled ones.
+    """Return each task's training rows, and behind them, where it has a teacher, its unlabelled
+    ones.
 
     Unlabelled rows with the text of a dev or test row stay out.
 
@@ -83,10 +98,11 @@ def rows_to_learn(data: Mapping[str, TaskData], taught: Collection[str]) -> dict
 def ask_teachers(
     folders: Sequence[Path], suite: Suite, rows: Mapping[str, Rows], dev: Mapping[str, Rows]
 ) -> dict[str, FloatArray]:
-    """Return the mean of the teachers' probabilities `[rows, K]` for each task that some of them know.
+    """Return the mean of the teachers' probabilities `[rows, K]` for each task that some of them
+    know.
 
-    Calibrations are left out; a teacher's logit adjustment is taken back. So these are probabilities of the labels as
-    frequent as they are in the rows.
+    Calibrations are left out; a teacher's logit adjustment is taken back. So these are
+    probabilities of the labels as frequent as they are in the rows.
 
     Args:
         rows: rows by task; those without a label have -1.
@@ -138,8 +154,12 @@ def read_answers(out: Path, rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
     if not file.is_file():
         return {}
     answers = _load(file)
-    if any(name not in rows or len(of_task) != len(rows[name]) for name, of_task in answers.items()):
-        raise PetMtlError("belongs to other training rows", where=str(file), hint="train again in a new folder")
+    if any(
+        name not in rows or len(of_task) != len(rows[name]) for name, of_task in answers.items()
+    ):
+        raise PetMtlError(
+            ("belongs to other training rows"), where=str(file), hint="train again in a new folder"
+        )
     return answers
 
 
@@ -147,4 +167,6 @@ def _load(file: Path) -> dict[str, FloatArray]:
     try:
         return dict(load_file(file))
     except (SafetensorError, OSError) as error:
-        raise PetMtlError(f"cannot be read: {error}", where=str(file), hint="train again in a new folder") from error
+        raise PetMtlError(
+            f"cannot be read: {error}", where=str(file), hint="train again in a new folder"
+        ) from error

@@ -17,13 +17,19 @@ from pet_mtl.metrics.classification import mean_macro_f1
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.loaded import build_model, encode_rows
 from pet_mtl.scoring.score import score_rows
-from pet_mtl.scoring.scorer import FloatArray, score_items, score_plans, score_prompts, task_log_probs
-from pet_mtl.spec.suite import Suite
+from pet_mtl.scoring.scorer import (
+    FloatArray,
+    score_items,
+    score_plans,
+    score_prompts,
+    task_log_probs,
+)
 from pet_mtl.storage.checkpoint import fill_checkpoint, read_checkpoint, write_checkpoint
 from pet_mtl.storage.outputs import TEACHER, RunFolder
 from pet_mtl.storage.own_weights import load_own_weights, own_weights
 from pet_mtl.storage.state import Progress, fingerprint, read_moments, read_progress, write_state
 from pet_mtl.storage.trained_on import Keys
+from pet_mtl.suite.suite import Suite
 from pet_mtl.training.loop import Loop
 
 
@@ -50,7 +56,13 @@ class Trainer:
         trained_on: Mapping[str, Keys],
         taught: Mapping[str, FloatArray] = {},
     ) -> None:
-        self.suite, self.out, self.folder, self.accelerator, self.machine = suite, out, run, accelerator, machine
+        self.suite, self.out, self.folder, self.accelerator, self.machine = (
+            suite,
+            out,
+            run,
+            accelerator,
+            machine,
+        )
         self.tokenizer, self.mlm, self.dev = tokenizer, mlm, dev
         self.dev_rows, self.trained_on, self.taught = dev_rows, trained_on, taught
         self.progress = Progress(fingerprint=fingerprint(prompts, dev, taught=taught))
@@ -68,7 +80,8 @@ class Trainer:
         """Do the steps that are left.
 
         Returns:
-            The dev log-probabilities `[rows, K]` of the best checkpoint by task, whose weights the model then has.
+            The dev log-probabilities `[rows, K]` of the best checkpoint by task, whose weights the
+            model then has.
 
         Raises:
             PetMtlError: `resume`, and the stored run is another one or damaged.
@@ -93,7 +106,11 @@ class Trainer:
             if self.folder is not None:
                 self.folder.forget_after(self.progress.step)
         if not self.progress.finished:
-            say(f"training: {self.loop.total} steps of up to {self.suite.train.batch_tokens:,} tokens")
+            say(
+                f"training: {self.loop.total} steps of up to "
+                f"{self.suite.train.batch_tokens:,} "
+                "tokens"
+            )
             self.loop.run(evaluate=self._evaluate, save=self._save, log=self._log)
         return self._best_log_probs()
 
@@ -105,13 +122,19 @@ class Trainer:
             changed = [f"data` or `{TEACHER}"]
         if changed:
             raise PetMtlError(
-                f"this is not the run that is in the folder: {', '.join(f'`{key}`' for key in changed)} changed",
+                (
+                    "this is not the run that is in the folder: "
+                    f"{', '.join(f'`{key}`' for key in changed)} changed"
+                ),
                 where=str(last),
-                hint="`pet-mtl train --resume --out DIR` alone goes on with the stored settings; "
+                hint="`pet-mtl train --resume --out DIR` alone goes on with the stored "
+                "settings; "
                 "for new settings choose a new folder",
             )
         if progress.best_step:
-            read_checkpoint(self.out / "checkpoint")  # better to learn of damage now than after the last step
+            read_checkpoint(
+                self.out / "checkpoint"
+            )  # better to learn of damage now than after the last step
         self.progress = progress
         self._load_weights(last)
 
@@ -119,7 +142,9 @@ class Trainer:
         from safetensors.torch import load_file
 
         try:
-            unknown = self.mlm.load_state_dict(load_file(folder / "model.safetensors"), strict=False).unexpected_keys
+            unknown = self.mlm.load_state_dict(
+                load_file(folder / "model.safetensors"), strict=False
+            ).unexpected_keys
         except RuntimeError as error:  # other shapes
             unknown = [str(error)]
         load_own_weights(folder, self.model, self.mlm)
@@ -127,7 +152,11 @@ class Trainer:
             raise PetMtlError(
                 f"the saved weights do not fit the model `{self.suite.model}`",
                 where=str(folder),
-                hint="was the backbone replaced by another one? put it back, or train in a new folder",
+                hint=(
+                    "was the backbone replaced by another one? put it back, or train in a "
+                    "new "
+                    "folder"
+                ),
             )
 
     def _evaluate(self) -> bool:
@@ -136,13 +165,20 @@ class Trainer:
             return False
         log_probs = self._score_dev()
         scores = score_rows(self.suite, self.dev_rows, log_probs)
-        wanted = np.mean([getattr(score, self.suite.tasks[name].metric) for name, score in scores.items()])
+        wanted = np.mean(
+            [getattr(score, self.suite.tasks[name].metric) for name, score in scores.items()]
+        )
         mean, progress = float(wanted), self.progress
         summary = {n: {"macro_f1": s.macro_f1, "accuracy": s.accuracy} for n, s in scores.items()}
-        self._log({"step": progress.step, "dev": summary, "mean_macro_f1": mean_macro_f1(scores.values())})
+        self._log(
+            {"step": progress.step, "dev": summary, "mean_macro_f1": mean_macro_f1(scores.values())}
+        )
         better = progress.best_score is None or mean > progress.best_score
         figures = "  ".join(f"{name} {score.macro_f1:.4f}" for name, score in scores.items())
-        say(f"step {progress.step}: dev macro-F1 {figures}  mean {mean:.4f}{'  (best so far)' if better else ''}")
+        say(
+            f"step {progress.step}: dev macro-F1 {figures}  mean "
+            f"{mean:.4f}{'  (best so far)' if better else ''}"
+        )
         if better:
             progress.best_score, progress.best_step, progress.stale = mean, progress.step, 0
             self.best = (progress.step, log_probs)
@@ -160,7 +196,9 @@ class Trainer:
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
         plans = score_plans(self.dev)[rank::world]
         with bar("scoring", sum(len(plan.items) for plan in plans)) as shown:
-            scores = score_items(self.model, self.dev, plans, self.machine, self.tokenizer, on_batch=shown.advance)
+            scores = score_items(
+                self.model, self.dev, plans, self.machine, self.tokenizer, on_batch=shown.advance
+            )
         if world > 1:
             from accelerate.utils import gather_object
 
@@ -170,12 +208,14 @@ class Trainer:
         return task_log_probs(self.dev, scores)
 
     def score(self, rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
-        """Return the label log-probabilities `[rows, K]` that the model, as it is, gives to rows."""
+        """Return the label log-probabilities `[rows, K]` that the model, as it is, gives to
+        rows."""
         prompts = encode_rows(self.suite, rows, self.tokenizer)
         return score_prompts(self.model, prompts, self.machine, self.tokenizer, title="calibrating")
 
     def _best_log_probs(self) -> dict[str, FloatArray]:
-        """Return the dev predictions of the best checkpoint, whose weights the model has afterwards."""
+        """Return the dev predictions of the best checkpoint, whose weights the model has
+        afterwards."""
         if self.dev is None:
             self._write_best({})
             return {}
@@ -191,7 +231,13 @@ class Trainer:
             metrics = {"step": self.progress.step, "tasks": summary}
             own = own_weights(self.model, self.mlm)
             write_checkpoint(
-                self.folder.checkpoint, self.mlm, self.tokenizer, self.suite, metrics, own, self.trained_on
+                self.folder.checkpoint,
+                self.mlm,
+                self.tokenizer,
+                self.suite,
+                metrics,
+                own,
+                self.trained_on,
             )
         self.accelerator.wait_for_everyone()
 
@@ -200,7 +246,9 @@ class Trainer:
             with new_folder(self.folder.last) as temporary:
                 write_state(temporary, self.model, self.loop.optimizer, self.progress)
                 metrics, own = {"step": self.progress.step}, own_weights(self.model, self.mlm)
-                fill_checkpoint(temporary, self.mlm, self.tokenizer, self.suite, metrics, own, self.trained_on)
+                fill_checkpoint(
+                    temporary, self.mlm, self.tokenizer, self.suite, metrics, own, self.trained_on
+                )
         self.accelerator.wait_for_everyone()
 
     def _log(self, record: dict[str, Any]) -> None:
@@ -211,12 +259,18 @@ class Trainer:
 def _comparable(suite: Suite) -> dict[str, Any]:
     """Return what makes a run: all but the names and places of files."""
     places = {"tasks": {"__all__": {"verbalizer": {"source", "lines"}}}}
-    return suite.model_dump(mode="json", include={"model", "tasks", "train", "sampling", "method"}, exclude=places)
+    return suite.model_dump(
+        mode="json", include={"model", "tasks", "train", "sampling", "method"}, exclude=places
+    )
 
 
 def _differences(now: Any, then: Any, path: str = "") -> list[str]:
     """Return the dotted paths at which two JSON trees differ."""
     if isinstance(now, dict) and isinstance(then, dict):
         keys = {**now, **then}
-        return [found for key in keys for found in _differences(now.get(key), then.get(key), f"{path}.{key}")]
+        return [
+            found
+            for key in keys
+            for found in _differences(now.get(key), then.get(key), f"{path}.{key}")
+        ]
     return [] if now == then else [path.removeprefix(".")]

@@ -26,17 +26,23 @@ def test_words_are_those_of_jieba(cutter: WordCutter) -> None:
 
 def test_only_the_most_frequent_count(cutter: WordCutter, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vocabulary, "MOST_WORDS", 2)
-    assert frequent_words(["天气 天气 天气 新闻 新闻 体育 the the the the"], cutter) == {"天气", "新闻"}
+    assert frequent_words(["天气 天气 天气 新闻 新闻 体育 the the the the"], cutter) == {
+        "天气",
+        "新闻",
+    }
 
 
-@pytest.mark.parametrize(("one", "other", "expected"), [("abcd", "cdef", 0.5), ("ab", "abcd", 1.0), ("ab", "cd", 0.0)])
+@pytest.mark.parametrize(
+    ("one", "other", "expected"), [("abcd", "cdef", 0.5), ("ab", "abcd", 1.0), ("ab", "cd", 0.0)]
+)
 def test_overlap(one: str, other: str, expected: float) -> None:
     assert overlap(set(one), set(other)) == overlap(set(other), set(one)) == expected
 
 
 def test_low_overlap_with_a_corpus_is_said() -> None:
     figures, findings = check_vocabulary(
-        {"near": ["天气新闻体育"], "far": ["股票 基金 市场"]}, {"corpus.txt": ["天气", "新闻", "体育", "文化"]}
+        {"near": ["天气新闻体育"], "far": ["股票 基金 市场"]},
+        {"corpus.txt": ["天气", "新闻", "体育", "文化"]},
     )
     assert figures["names"] == ["near", "far", "corpus.txt"]
     assert figures["shared"] == [[1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 1.0]]

@@ -21,7 +21,11 @@ from pet_mtl.audit.parts import Part
         ("新闻".encode().decode("latin-1"), "mojibake", "新闻"),
         ("it’s".encode().decode("cp1252"), "mojibake", "it’s"),
         ("今天的新闻".encode().decode("gb18030", "replace"), "mojibake", "今天的新\ufffd"),
-        ("今天的新闻".encode().decode("gb18030", "replace")[:-1] + "?", "mojibake", "今天的新\ufffd"),
+        (
+            "今天的新闻".encode().decode("gb18030", "replace")[:-1] + "?",
+            "mojibake",
+            "今天的新\ufffd",
+        ),
         ("今天新闻".encode().decode("gb18030"), "mojibake", "今天新闻"),
         ("a\ufffdb", "replacement characters", None),
         ("锟斤拷", "replacement characters", None),
@@ -54,7 +58,11 @@ def test_what_people_write_is_left_alone(text: str) -> None:
     assert [kind.name for kind in KINDS if kind.found(text)] == []
 
 
-@given(st.text(alphabet=st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5), min_size=1, max_size=12))
+@given(
+    st.text(
+        alphabet=st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5), min_size=1, max_size=12
+    )
+)
 def test_chinese_is_no_mojibake(text: str) -> None:
     assert mend_text(text) == (text, [])
 

@@ -11,7 +11,7 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.corpus import find_corpus
 from pet_mtl.report.table import print_table
-from pet_mtl.spec.suite import Suite
+from pet_mtl.suite.suite import Suite
 
 MakeSuite = Callable[..., Suite]
 ROWS = "".join(f"第{number}条天气新闻\t{'ab'[number % 2]}\n" for number in range(40))
@@ -34,7 +34,9 @@ def test_everything_that_is_wrong(
         "u.tsv": "新的\n没有\n",
         "c.txt": "据说第3条天气新闻已经发出\n\n别的话",
     }
-    suite = make_suite(files, {"one": "{train: t.tsv, dev: d.tsv, unlabelled: u.tsv}", "two": "{train: t.tsv}"})
+    suite = make_suite(
+        files, {"one": ("{train: t.tsv, dev: d.tsv, unlabelled: u.tsv}"), "two": "{train: t.tsv}"}
+    )
     result = check_suite(suite, {"c.txt": find_corpus([f"{suite.base}/c.txt"])}, word_pieces)
     assert result.verdict == "error"
     levels = [finding.level for finding in result.findings]
@@ -48,8 +50,16 @@ def test_everything_that_is_wrong(
         ("warning", "characters", "one/train"),
         ("note", "overlap", "two/train"),
     }
-    assert result.parts["one"]["train"]["bad_rows"] == 2  # `断开`, and the unknown label; `的行` is a row by itself
-    assert set(json.loads(json.dumps(result.to_json()))) == {"verdict", "findings", "tasks", "overlap", "vocabulary"}
+    assert (
+        result.parts["one"]["train"]["bad_rows"] == 2
+    )  # `断开`, and the unknown label; `的行` is a row by itself
+    assert set(json.loads(json.dumps(result.to_json()))) == {
+        "verdict",
+        "findings",
+        "tasks",
+        "overlap",
+        "vocabulary",
+    }
     for table in check_tables(result):
         print_table(table)
     printed = capsys.readouterr().out
@@ -58,7 +68,8 @@ def test_everything_that_is_wrong(
     lines = verdict_lines(result)
     assert lines[-1].startswith("verdict: do not train on this as it is: ")
     assert any(
-        line.startswith("error: one/dev: 1 of 2 rows (50.0 %) stand in one/train too (d.tsv:1)") for line in lines
+        line.startswith("error: one/dev: 1 of 2 rows (50.0 %) stand in one/train too (d.tsv:1)")
+        for line in lines
     )
 
 

@@ -13,7 +13,10 @@ MakePart = Callable[..., Part]
 
 def with_labels(part: Part, labels: list[str]) -> Part:
     return replace(
-        part, task=toys.make_task("{mask}。{text}", {label: ["好" * (i + 1)] for i, label in enumerate(labels)})
+        part,
+        task=toys.make_task(
+            "{mask}。{text}", {label: ["好" * (i + 1)] for i, label in enumerate(labels)}
+        ),
     )
 
 
@@ -23,7 +26,9 @@ def test_even_classes_are_fine(make_part: MakePart) -> None:
 
 
 def test_rare_and_absent_labels(make_part: MakePart) -> None:
-    part = with_labels(make_part(["x"] * 1000, [0] * 600 + [1] * 380 + [2] * 20), ["a", "b", "c", "d"])
+    part = with_labels(
+        make_part(["x"] * 1000, [0] * 600 + [1] * 380 + [2] * 20), ["a", "b", "c", "d"]
+    )
     figures, findings = check_classes(part)
     assert figures["labels"] == {"a": 600, "b": 380, "c": 20, "d": 0}
     assert [(finding.level, finding.message) for finding in findings] == [
@@ -34,7 +39,9 @@ def test_rare_and_absent_labels(make_part: MakePart) -> None:
 
 def test_gaps_between_numbers(make_part: MakePart) -> None:
     part = with_labels(make_part(["x"] * 40, [0, 1, 2, 3] * 10), ["100", "101", "102", "104"])
-    assert [str(finding) for finding in check_classes(part)[1]] == ['note: toy/train: the labels leave out "103"']
+    assert [str(finding) for finding in check_classes(part)[1]] == [
+        'note: toy/train: the labels leave out "103"'
+    ]
 
 
 def test_rows_without_labels(make_part: MakePart) -> None:

@@ -10,7 +10,7 @@ import pytest
 from pet_mtl.audit.check import check_suite
 from pet_mtl.audit.clean import CHANGES, clean_suite
 from pet_mtl.errors import PetMtlError
-from pet_mtl.spec.suite import Suite
+from pet_mtl.suite.suite import Suite
 
 MakeSuite = Callable[..., Suite]
 TRAIN = {"one": "{train: t.tsv}"}
@@ -21,11 +21,21 @@ def changes(out: Path) -> list[str]:
 
 
 def test_broken_lines_repeats_and_odd_characters(make_suite: MakeSuite, tmp_path: Path) -> None:
-    lines = ["1\t新车<br>上市\ta\textra", "", "2\t天", "气\tb\t", "3\t新车 上市\ta\t", "4", "5\t\x00文\tb\t x "]
+    lines = [
+        "1\t新车<br>上市\ta\textra",
+        "",
+        "2\t天",
+        "气\tb\t",
+        "3\t新车 上市\ta\t",
+        "4",
+        "5\t\x00文\tb\t x ",
+    ]
     suite = make_suite({"t.tsv": "\n".join(lines)}, TRAIN, columns=(1, 2))
     out = tmp_path / "new" / "out"
     result = clean_suite(suite, out, "majority")
-    assert (out / "t.tsv").read_text("utf-8") == "1\t新车 上市\ta\textra\n2\t天气\tb\t\n5\t文\tb\t x \n"
+    assert (out / "t.tsv").read_text(
+        "utf-8"
+    ) == "1\t新车 上市\ta\textra\n2\t天气\tb\t\n5\t文\tb\t x \n"
     assert changes(out) == [
         "t.tsv:1: mended: HTML remains",
         "t.tsv:3: joined: a stray line break had cut this row into 2 lines",
@@ -41,8 +51,17 @@ def test_broken_lines_repeats_and_odd_characters(make_suite: MakeSuite, tmp_path
     ("how", "expected"),
     [("majority", ["甲\ta", "丙\tb"]), ("drop", ["丙\tb"])],
 )
-def test_conflicting_labels(make_suite: MakeSuite, tmp_path: Path, how: str, expected: list[str]) -> None:
-    rows = ["甲\tb", "甲\ta", "乙\ta", "甲 \ta", "乙\tb", "丙\tb"]  # 甲: two of three; 乙: no majority
+def test_conflicting_labels(
+    make_suite: MakeSuite, tmp_path: Path, how: str, expected: list[str]
+) -> None:
+    rows = [
+        "甲\tb",
+        "甲\ta",
+        "乙\ta",
+        "甲 \ta",
+        "乙\tb",
+        "丙\tb",
+    ]  # 甲: two of three; 乙: no majority
     suite = make_suite({"t.tsv": "\n".join(rows) + "\n"}, TRAIN)
     clean_suite(suite, tmp_path / "out", how)  # type: ignore[arg-type]
     assert (tmp_path / "out" / "t.tsv").read_text("utf-8").splitlines() == expected
@@ -56,7 +75,10 @@ def test_training_rows_that_are_measured_are_dropped(make_suite: MakeSuite, tmp_
     assert (out / "a/t.tsv").read_text("utf-8") == "甲\ta\n丙\ta\n"
     assert (out / "a/d.tsv").read_text("utf-8") == "乙 \tb\n丁\ta\n"
     mended = suite.model_copy(update={"base": str(out)})
-    assert (check_suite(suite, {}, None).verdict, check_suite(mended, {}, None).count("error")) == ("error", 0)
+    assert (check_suite(suite, {}, None).verdict, check_suite(mended, {}, None).count("error")) == (
+        "error",
+        0,
+    )
 
 
 FORMATS = {
@@ -70,7 +92,11 @@ FORMATS = {
         '{"text": "a", "label": "a", "n": {"x": [1]}}\n{"text": "cd", "label": "b"}\n',
     ),
     "t.json": (
-        '[{"text": "a", "label": "a"}, {"text": "a", "label": "a"}, 3, {"text": "b", "label": "b", "n": null}]',
+        (
+            '[{"text": "a", "label": "a"}, {"text": "a", "label": "a"}, 3, {"text": "b", '
+            '"label": '
+            '"b", "n": null}]'
+        ),
         '[\n{"text": "a", "label": "a"},\n{"text": "b", "label": "b", "n": null}\n]\n',
     ),
 }
@@ -99,14 +125,19 @@ def test_parquet_and_compression(make_suite: MakeSuite, tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.table({"text": ["a", "a", "b"], "label": ["a", "a", "b"], "n": pa.array([1, 2, 3], pa.int8())})
+    table = pa.table(
+        {"text": ["a", "a", "b"], "label": ["a", "a", "b"], "n": pa.array([1, 2, 3], pa.int8())}
+    )
     pq.write_table(table, tmp_path / "t.parquet")
     files = {"z.tsv.gz": gzip.compress("新\ta\n新\ta\n闻\tb\n".encode())}
     suite = make_suite(files, {"one": "{train: t.parquet}"}, columns=("text", "label"))
     clean_suite(suite, tmp_path / "out", "majority")
     assert pq.read_table(tmp_path / "out" / "t.parquet").equals(table.take([0, 2]))
     clean_suite(make_suite(files, {"one": "{train: z.tsv.gz}"}), tmp_path / "zipped", "majority")
-    assert gzip.decompress((tmp_path / "zipped" / "z.tsv.gz").read_bytes()).decode() == "新\ta\n闻\tb\n"
+    assert (
+        gzip.decompress((tmp_path / "zipped" / "z.tsv.gz").read_bytes()).decode()
+        == "新\ta\n闻\tb\n"
+    )
 
 
 def test_gb18030_becomes_utf8(make_suite: MakeSuite, tmp_path: Path) -> None:
@@ -131,20 +162,30 @@ def test_files_with_one_name(make_suite: MakeSuite, tmp_path: Path) -> None:
     files = {"t.tsv": "甲\ta\n乙\tb\n", "other/t.tsv": "丙\ta\n"}
     suite = make_suite(files, {"one": "{train: [../t.tsv, ../other/t.tsv]}"})
     with pytest.raises(PetMtlError, match=r"two files would become `t\.tsv`"):
-        clean_suite(suite.model_copy(update={"base": str(tmp_path / "base")}), tmp_path / "out", "majority")
-    shared = make_suite(files, {"one": "{train: t.tsv}", "two": "{train: [t.tsv, other/t.tsv]}"})
+        clean_suite(
+            suite.model_copy(update={"base": str(tmp_path / "base")}), tmp_path / "out", "majority"
+        )
+    shared = make_suite(files, {"one": "{train: t.tsv}", "two": ("{train: [t.tsv, other/t.tsv]}")})
     result = clean_suite(shared, tmp_path / "out", "majority")
     assert (len(result.files), result.outside) == (2, ())
 
 
 def test_files_outside_the_data_folder_and_samples(make_suite: MakeSuite, tmp_path: Path) -> None:
-    suite = make_suite({"t.tsv": "甲\ta\n乙\tb\n"}, {"one": "{train: [t.tsv, 'sample:tnews/train']}"})
+    suite = make_suite(
+        {"t.tsv": "甲\ta\n乙\tb\n"}, {"one": "{train: [t.tsv, 'sample:tnews/train']}"}
+    )
     elsewhere = suite.tasks["one"].model_copy(
-        update={"data": suite.tasks["one"].data.model_copy(update={"train": (str(tmp_path / "t.tsv"), "hub:x")})}
+        update={
+            "data": suite.tasks["one"].data.model_copy(
+                update={"train": (str(tmp_path / "t.tsv"), "hub:x")}
+            )
+        }
     )
     result = clean_suite(suite, tmp_path / "out", "majority")
     assert (result.skipped, result.outside) == (("sample:tnews/train",), ())
     moved = suite.model_copy(update={"tasks": {"one": elsewhere}, "base": str(tmp_path / "out")})
     assert clean_suite(moved, tmp_path / "more", "majority").outside == (str(tmp_path / "t.tsv"),)
     with pytest.raises(PetMtlError, match="there is no file to clean: sample:tnews/train"):
-        clean_suite(make_suite({}, {"one": "{train: 'sample:tnews/train'}"}), tmp_path / "none", "majority")
+        clean_suite(
+            make_suite({}, {"one": "{train: 'sample:tnews/train'}"}), tmp_path / "none", "majority"
+        )

@@ -11,7 +11,10 @@ MakePart = Callable[..., Part]
 
 
 def test_dev_rows_inside_train_are_an_error(make_part: MakePart) -> None:
-    train, dev = make_part(["新车上市", "天气", "Ａ股"]), make_part(["a股", "新闻", "天 气"], name="dev")
+    train, dev = (
+        make_part(["新车上市", "天气", "Ａ股"]),
+        make_part(["a股", "新闻", "天 气"], name="dev"),
+    )
     for parts in ([train, dev], [dev, train]):
         figures, (finding,) = check_overlap(parts)
         assert figures == [{"rows_of": "toy/dev", "in": "toy/train", "rows": 2, "of": 3}]
@@ -30,8 +33,12 @@ def test_dev_rows_inside_train_are_an_error(make_part: MakePart) -> None:
         ({"name": "train"}, {"name": "dev", "task": "other"}, "warning"),
     ],
 )
-def test_levels(make_part: MakePart, one: dict[str, str], other: dict[str, str], level: str) -> None:
-    figures, findings = check_overlap([make_part(["a", "b"], **one), make_part(["b", "c"], **other)])
+def test_levels(
+    make_part: MakePart, one: dict[str, str], other: dict[str, str], level: str
+) -> None:
+    figures, findings = check_overlap(
+        [make_part(["a", "b"], **one), make_part(["b", "c"], **other)]
+    )
     assert [finding.level for finding in findings] == [level]
     assert figures[0]["rows"] == 1
 

@@ -24,7 +24,9 @@ def test_repeats_and_conflicts(make_part: MakePart) -> None:
 def test_a_few_repeats_are_no_matter(make_part: MakePart) -> None:
     texts = [*map(str, range(300)), "7"]
     assert [finding.level for finding in check_repeats(make_part(texts))[1]] == ["note"]
-    assert [finding.level for finding in check_repeats(make_part(texts, name="dev"))[1]] == ["warning"]
+    assert [finding.level for finding in check_repeats(make_part(texts, name="dev"))[1]] == [
+        "warning"
+    ]
     assert check_repeats(make_part(list("abc"))) == ({"repeats": 0, "conflicting_texts": 0}, [])
 
 
@@ -38,10 +40,13 @@ def test_against_the_obvious_way(make_part: MakePart) -> None:
         repeats += text in seen
         seen.setdefault(text, set()).add(label)
     figures, _ = check_repeats(make_part(texts, labels))
-    assert figures == {"repeats": repeats, "conflicting_texts": sum(len(found) == 2 for found in seen.values())}
+    assert figures == {
+        "repeats": repeats,
+        "conflicting_texts": sum(len(found) == 2 for found in seen.values()),
+    }
 
 
 def test_a_field_that_repeats_in_pairs(make_part: MakePart) -> None:
     figures, (finding,) = check_repeats(make_part(["前提"] * 4 + ["别的"], other=list("abcde")))
     assert figures["different_texts"] == {"text": 2, "other": 5}
-    assert (finding.level, finding.message) == ("note", "5 rows have 2 different texts in `text`")
+    assert (finding.level, finding.message) == ("note", ("5 rows have 2 different texts in `text`"))

@@ -56,7 +56,7 @@ def suite(tmp_path: Path, backbone: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Path:
     """The output folder of a finished run; tests that change it copy it."""
-    from pet_mtl.spec.suite import load_suite
+    from pet_mtl.suite.suite import load_suite
     from pet_mtl.training.run import train
 
     folder = tmp_path_factory.mktemp("trained")
@@ -67,14 +67,18 @@ def trained(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Path:
 
 @pytest.fixture
 def checkpoint(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the checkpoint, which a test may damage, and a working directory without anything else."""
+    """A copy of the checkpoint, which a test may damage, and a working directory without anything
+    else."""
     monkeypatch.chdir(tmp_path)
     return Path(shutil.copytree(trained / "checkpoint", tmp_path / "model"))
 
 
 def snapshot(folder: Path) -> dict[str, bytes | None]:
     """Return all files and folders below a folder, with what the files hold."""
-    return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+    }
 
 
 @pytest.fixture

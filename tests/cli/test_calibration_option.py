@@ -30,7 +30,8 @@ def stored(checkpoint: Path) -> dict[str, Any]:
 
 def test_before_and_after_are_shown(call: Call, checkpoint: Path, stored: dict[str, Any]) -> None:
     tasks, raw = (
-        tasks_of(call("score", checkpoint, "--json", *options)) for options in ([], ["--calibration", "none"])
+        tasks_of(call("score", checkpoint, "--json", *options))
+        for options in ([], ["--calibration", "none"])
     )
     told = tasks["topic"]["calibration"]
     assert told == {
@@ -56,11 +57,18 @@ def test_a_kind_by_name(call: Call, checkpoint: Path, kind: str, rows: int | Non
     assert fitted == ([rows] * 2 if rows else [30, 20])
 
 
-def test_the_same_calibration_everywhere(call: Call, checkpoint: Path, stored: dict[str, Any]) -> None:
-    Path("rows.tsv").write_text("1\t一条新闻\tnews\n2\t体育天气\tsport\n3\t科技\ttech art\n", encoding="utf-8")
+def test_the_same_calibration_everywhere(
+    call: Call, checkpoint: Path, stored: dict[str, Any]
+) -> None:
+    Path("rows.tsv").write_text(
+        "1\t一条新闻\tnews\n2\t体育天气\tsport\n3\t科技\ttech art\n", encoding="utf-8"
+    )
     ran = call("predict", checkpoint, "--data", "topic=rows.tsv", "--out", "out")
     assert ran.code == 0, ran.err
-    in_files = [json.loads(line) for line in Path("out/topic.jsonl").read_text(encoding="utf-8").splitlines()]
+    in_files = [
+        json.loads(line)
+        for line in Path("out/topic.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     in_python = pet_mtl.load(checkpoint).predict(["一条新闻", "体育天气", "科技"], "topic")
     assert [row["label"] for row in in_files] == [each.label for each in in_python]
     for row, each in zip(in_files, in_python, strict=True):
@@ -85,7 +93,7 @@ def test_new_label_words_have_their_calibration_fitted_anew(
         *("score", checkpoint, "--json", "--verbalizer", "topic=other.txt"),
         *("--data", "topic=rows.tsv", "--data-root", "nowhere"),
     )
-    assert "warning: topic: no calibration, the rows to fit it on cannot be read: " in ran.err
+    assert ("warning: topic: no calibration, the rows to fit it on cannot be read: ") in ran.err
     assert "calibration" not in tasks_of(ran)["topic"]
 
 
@@ -106,7 +114,9 @@ def test_a_model_without_training(call: Call, suite: Path, backbone: Path) -> No
 
 
 def test_a_checkpoint_on_other_tasks(call: Call, suite: Path, checkpoint: Path) -> None:
-    tasks = tasks_of(call("score", checkpoint, "--patterns", suite, "--json", "--calibration", "none"))
+    tasks = tasks_of(
+        call("score", checkpoint, "--patterns", suite, "--json", "--calibration", "none")
+    )
     assert tasks == tasks_of(call("score", checkpoint, "--json", "--calibration", "none"))
 
 
@@ -115,15 +125,19 @@ def test_a_checkpoint_on_other_tasks(call: Call, suite: Path, checkpoint: Path) 
     [
         (["model", "--calibration", "platt"], "--calibration: unknown calibration `platt`"),
         (["model", "-s", "train.seed=1"], "`-s` needs a pattern file"),
-        (["no-such-model", "--patterns", "suite/toy.yaml"], "there is no model `no-such-model`"),
+        (["no-such-model", "--patterns", "suite/toy.yaml"], ("there is no model `no-such-model`")),
         (["model", "--patterns", "gone.yaml"], "gone.yaml"),
     ],
 )
-def test_wrong_use(refuse: Refuse, suite: Path, checkpoint: Path, arguments: list[str], words: str) -> None:
+def test_wrong_use(
+    refuse: Refuse, suite: Path, checkpoint: Path, arguments: list[str], words: str
+) -> None:
     assert words in refuse("score", *arguments)
 
 
 def test_predict_refuses_an_unknown_kind(refuse: Refuse, checkpoint: Path) -> None:
     Path("rows.tsv").write_text("1\t好\tnews\n", encoding="utf-8")
-    words = refuse("predict", checkpoint, "--data", "topic=rows.tsv", "--out", "out", "--calibration", "x")
+    words = refuse(
+        "predict", checkpoint, "--data", "topic=rows.tsv", "--out", "out", "--calibration", "x"
+    )
     assert "--calibration: unknown calibration `x`" in words

@@ -85,7 +85,9 @@ def test_ctrl_c(call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> No
     assert (ran.code, ran.out, ran.err.strip()) == (130, "", "stopped")
 
 
-def test_files_that_the_system_refuses(call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_the_system_refuses(
+    call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: Any, **__: Any) -> None:
         raise PermissionError(13, "Permission denied", "secret.tsv")
 

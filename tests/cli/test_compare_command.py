@@ -10,10 +10,26 @@ Call = Callable[..., Any]
 
 
 def test_compare(call: Call, suite: Path) -> None:
-    wanted = ["compare", "--patterns", suite, "--seeds", "1", "--shots", "0,2", "--few-shot-steps", "2", "--out", "out"]
+    wanted = [
+        "compare",
+        "--patterns",
+        suite,
+        "--seeds",
+        "1",
+        "--shots",
+        "0,2",
+        "--few-shot-steps",
+        "2",
+        "--out",
+        "out",
+    ]
     ran = call(*wanted, "--methods", "pet,cln", "--single-task", "--json")
     assert ran.code == 0, ran.err
-    assert [(one["shots"], one["method"]) for one in ran.json["entries"]] == [(0, "pet"), (2, "pet"), (2, "cln")]
+    assert [(one["shots"], one["method"]) for one in ran.json["entries"]] == [
+        (0, "pet"),
+        (2, "pet"),
+        (2, "cln"),
+    ]
     assert len(ran.json["single_task"]) == 4
     again = call(*wanted, "--methods", "pet,cln")
     assert again.code == 0
@@ -32,5 +48,7 @@ def test_compare(call: Call, suite: Path) -> None:
         (["--methods", "heads", "--shots", "0"], "nothing to do"),
     ],
 )
-def test_wrong_values(refuse: Callable[..., str], suite: Path, arguments: list[str], words: str) -> None:
+def test_wrong_values(
+    refuse: Callable[..., str], suite: Path, arguments: list[str], words: str
+) -> None:
     assert words in refuse("compare", "--patterns", suite, "--out", "out", *arguments)

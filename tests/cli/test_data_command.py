@@ -24,7 +24,9 @@ def test_dev_rows_inside_train_exit_1(call: Call, suite: Path) -> None:
     train.write_text(train.read_text("utf-8") + dev.read_text("utf-8"), "utf-8")
     ran = call("data", "check", "--patterns", suite)
     assert ran.code == 1
-    assert "error: topic/dev: 12 of 12 rows (100.0 %) stand in topic/train too (topic.dev.tsv:1, " in ran.out
+    assert (
+        "error: topic/dev: 12 of 12 rows (100.0 %) stand in topic/train too (topic.dev.tsv:1, "
+    ) in ran.out
     ran = call("data", "check", "--patterns", suite, "--json")
     assert (ran.code, ran.json["verdict"]) == (1, "error")
 
@@ -50,5 +52,9 @@ def test_wrong_input(suite: Path, refuse: Callable[..., str], tmp_path: Path) ->
     assert "the output folder is not empty" in refuse(*clean, "full")
     assert "unknown way `some`" in refuse(*clean, "new", "--conflicts", "some")
     assert "no such data file" in refuse(*clean, "new", "--data-root", "absent")
-    assert "no such data file" in refuse("data", "check", "--patterns", suite, "--data-root", "absent")
-    assert "no such data file" in refuse("data", "check", "--patterns", suite, "--corpus", "absent.txt")
+    assert "no such data file" in refuse(
+        "data", "check", "--patterns", suite, "--data-root", "absent"
+    )
+    assert "no such data file" in refuse(
+        "data", "check", "--patterns", suite, "--corpus", "absent.txt"
+    )

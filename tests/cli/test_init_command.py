@@ -29,26 +29,39 @@ FILES: dict[str, tuple[str, bytes]] = {
     "json lines, English labels": ("news.jsonl", "\n".join(map(json.dumps, ENGLISH)).encode()),
     "hard labels and texts, odd name": (
         "我的 数据 (v2) #1 [x]'.csv",
-        ("What was said,Its kind\n" + "".join(f"{quoted(a)},{quoted(b)}\n" for a, b in HARD)).encode(),
+        (
+            "What was said,Its kind\n" + "".join(f"{quoted(a)},{quoted(b)}\n" for a, b in HARD)
+        ).encode(),
     ),
     "tabs, digits, no header": (
         "~t.tsv",
-        "".join(f"{n}\t{'体育新闻' if n % 2 else '天气真好'}{n}\t{100 + n % 2}\n" for n in range(9)).encode(),
+        "".join(
+            f"{n}\t{'体育新闻' if n % 2 else '天气真好'}{n}\t{100 + n % 2}\n" for n in range(9)
+        ).encode(),
     ),
     "GB18030, semicolons": (
         "g.csv",
-        ("内容;标签\n" + "".join(f"新闻{n}，好;{'好' if n % 3 else '坏'}\n" for n in range(9))).encode("gb18030"),
+        (
+            "内容;标签\n" + "".join(f"新闻{n}，好;{'好' if n % 3 else '坏'}\n" for n in range(9))
+        ).encode("gb18030"),
     ),
     "pairs": (
         "pairs.csv",
-        "".join(f"it is good {n},it is bad {n},{('entailment', 'neutral')[n % 2]}\n" for n in range(6)).encode(),
+        "".join(
+            (f"it is good {n},it is bad {n},{('entailment', 'neutral')[n % 2]}\n") for n in range(6)
+        ).encode(),
     ),
     "one row each": ("one.tsv", b"text\tlabel\ngood news\tgood\nbad news\tbad\n"),
     "missing labels, true and false": (
         "b.json",
-        json.dumps([{"text": f"news {n}", "label": (True, False, None)[n % 3]} for n in range(12)]).encode(),
+        json.dumps(
+            [{"text": f"news {n}", "label": (True, False, None)[n % 3]} for n in range(12)]
+        ).encode(),
     ),
-    "broken rows": ("broken.csv", b'text,label\n"good" news,a\nbad,b,c\nnews,b\nmore news,a\nfine,b\n'),
+    "broken rows": (
+        "broken.csv",
+        b'text,label\n"good" news,a\nbad,b,c\nnews,b\nmore news,a\nfine,b\n',
+    ),
 }
 
 
@@ -65,12 +78,16 @@ def test_train_accepts_it_at_once(
     assert ran.code == 0, ran.err
     pattern_file = Path(ran.json["patterns"])
     assert YAML(typ="safe", pure=True).load(pattern_file)["version"] == 1
-    ran = call("train", "--patterns", pattern_file, "-s", "train.max_steps=2", "--out", "run", "--json")
+    ran = call(
+        "train", "--patterns", pattern_file, "-s", "train.max_steps=2", "--out", "run", "--json"
+    )
     assert ran.code == 0, ran.err
     assert ran.json["steps"] == 2
 
 
-def test_a_task_never_seen(call: Call, tmp_path: Path, backbone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_task_never_seen(
+    call: Call, tmp_path: Path, backbone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "news.jsonl").write_bytes(FILES["json lines, English labels"][1])
     ran = call("init", "news.jsonl", "--model", backbone)
@@ -92,11 +109,19 @@ def test_a_task_never_seen(call: Call, tmp_path: Path, backbone: Path, monkeypat
         "metric": "macro_f1",
     }
     text = (tmp_path / "news.yaml").read_text("utf-8")
-    for key in ("prefix", "patterns", "verbalizer", "columns", "data"):  # a comment stands before each
+    for key in (
+        "prefix",
+        "patterns",
+        "verbalizer",
+        "columns",
+        "data",
+    ):  # a comment stands before each
         assert text[: text.index(f"    {key}:")].splitlines()[-1].lstrip().startswith("#")
 
 
-def test_guesses_are_marked(call: Call, tmp_path: Path, backbone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_guesses_are_marked(
+    call: Call, tmp_path: Path, backbone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "t.tsv").write_bytes(FILES["tabs, digits, no header"][1])
     ran = call("init", "t.tsv", "--task", "mine", "--model", backbone, "--json")
@@ -108,7 +133,9 @@ def test_guesses_are_marked(call: Call, tmp_path: Path, backbone: Path, monkeypa
     assert "100  天气    # GUESS, 5 rows" in (tmp_path / "mine.words.txt").read_text("utf-8")
 
 
-def test_nothing_is_overwritten(call: Call, tmp_path: Path, backbone: Path, refuse: Callable[..., str]) -> None:
+def test_nothing_is_overwritten(
+    call: Call, tmp_path: Path, backbone: Path, refuse: Callable[..., str]
+) -> None:
     file = tmp_path / "t.tsv"
     file.write_bytes(FILES["one row each"][1])
     arguments = ("init", file, "--out", tmp_path, "--model", backbone)
@@ -118,7 +145,9 @@ def test_nothing_is_overwritten(call: Call, tmp_path: Path, backbone: Path, refu
     assert (tmp_path / "t.words.txt").read_text() != "mine"
     data = tmp_path / "x.data.jsonl"
     data.write_bytes(FILES["missing labels, true and false"][1])
-    assert "this is the data file itself" in refuse("init", data, "--out", tmp_path, "--model", backbone, "--force")
+    assert "this is the data file itself" in refuse(
+        "init", data, "--out", tmp_path, "--model", backbone, "--force"
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,11 +159,16 @@ def test_nothing_is_overwritten(call: Call, tmp_path: Path, backbone: Path, refu
         (b"text\tlabel\na b\tx\nc d\tx\n", [], "has one label only"),
         (b"a b\tx\nc d\ty\n", ["--task", "My Task"], "`My Task` is not a task name"),
         (b"text\tlabel\na b\tx\nc d\ty\n", ["--label", "z"], "no column `z`"),
-        (b"text\tlabel\na b\tx\nc d\ty\n", ["--model", "nowhere"], "there is no model `nowhere`"),
+        ((b"text\tlabel\na b\tx\nc d\ty\n"), ["--model", "nowhere"], "there is no model `nowhere`"),
     ],
 )
 def test_wrong_input(
-    tmp_path: Path, backbone: Path, refuse: Callable[..., str], content: bytes, arguments: list[str], message: str
+    tmp_path: Path,
+    backbone: Path,
+    refuse: Callable[..., str],
+    content: bytes,
+    arguments: list[str],
+    message: str,
 ) -> None:
     file = tmp_path / "t.tsv"
     file.write_bytes(content)

@@ -40,10 +40,15 @@ def test_in_training_and_scoring(call: Call, suite: Path) -> None:
 
 
 def test_in_prediction(call: Call, checkpoint: Path) -> None:
-    Path("rows.tsv").write_text("".join(f"{name}\t{text}\n" for name, text in ODD.items()), encoding="utf-8")
+    Path("rows.tsv").write_text(
+        "".join(f"{name}\t{text}\n" for name, text in ODD.items()), encoding="utf-8"
+    )
     ran = call("predict", checkpoint, "--data", "topic=rows.tsv", "--out", "out")
     assert ran.code == 0, ran.err
-    rows = [json.loads(line) for line in Path("out/topic.jsonl").read_text(encoding="utf-8").splitlines()]
+    rows = [
+        json.loads(line)
+        for line in Path("out/topic.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
     assert [row["id"] for row in rows] == list(ODD)
     predictions = pet_mtl.load(checkpoint).predict(list(ODD.values()))
     assert [p.label for p in predictions] == [row["label"] for row in rows]

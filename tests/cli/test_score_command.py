@@ -15,7 +15,9 @@ Call = Callable[..., Any]
 @pytest.fixture
 def stored(trained: Path) -> dict[str, Any]:
     """The dev scores that training had."""
-    metrics: dict[str, Any] = json.loads((trained / "checkpoint" / "pet_mtl.json").read_text())["metrics"]["tasks"]
+    metrics: dict[str, Any] = json.loads((trained / "checkpoint" / "pet_mtl.json").read_text())[
+        "metrics"
+    ]["tasks"]
     return metrics
 
 
@@ -38,13 +40,18 @@ def test_json(call: Call, checkpoint: Path, stored: dict[str, Any]) -> None:
             label: {"precision", "recall", "f1", "support"}
             for label in {"topic": ("news", "sport", "tech art"), "pair": ("0", "1")}[name]
         }
-    assert one["mean_macro_f1"] == pytest.approx(sum(task["macro_f1"] for task in stored.values()) / 2)
+    assert one["mean_macro_f1"] == pytest.approx(
+        sum(task["macro_f1"] for task in stored.values()) / 2
+    )
     assert one["tokens_per_second"] > one["samples_per_second"] > 0  # of one batch too
     assert one["peak_memory_gb"] > 0
 
 
 def test_checkpoints_stand_side_by_side_whole(call: Call, checkpoint: Path, tmp_path: Path) -> None:
-    others = [shutil.copytree(checkpoint, tmp_path / f"a folder with a long name {number}") for number in (1, 2)]
+    others = [
+        shutil.copytree(checkpoint, tmp_path / f"a folder with a long name {number}")
+        for number in (1, 2)
+    ]
     ran = call("score", checkpoint, *others)
     assert ran.code == 0, ran.err
     assert len(re.findall(r"macro-F1 \[95 %\]", ran.out)) == 3
@@ -87,12 +94,15 @@ def test_other_label_words(call: Call, checkpoint: Path) -> None:
     same = Path("same.txt")
     same.write_text('"tech art" 科\nnews 闻\nsport 体 育\n', encoding="utf-8")
     assert scores("--verbalizer", "topic=same.txt") == before
-    # The toy model says one label for all rows: with the words of two labels exchanged, it says the other one.
+    # The toy model says one label for all rows: with the words of two labels exchanged, it says the
+    # other one.
     (said,) = [label for label, each in before["topic"]["per_label"].items() if each["recall"]]
     words = {"news": "闻", "sport": "体 育", "tech art": "科"}
     other = next(label for label in words if label != said)
     words[said], words[other] = words[other], words[said]
-    Path("other.txt").write_text("".join(f'"{label}" {word}\n' for label, word in words.items()), encoding="utf-8")
+    Path("other.txt").write_text(
+        "".join(f'"{label}" {word}\n' for label, word in words.items()), encoding="utf-8"
+    )
     after = scores("--verbalizer", "topic=other.txt")
     assert list(after["topic"]["per_label"]) == list(before["topic"]["per_label"])
     assert after["topic"]["per_label"][other]["recall"] == 1
@@ -104,7 +114,7 @@ def test_bad_rows_are_skipped_as_far_as_allowed(call: Call, checkpoint: Path) ->
     Path("rows.tsv").write_text("1\t好\tnews\n2\t好\twhat\n3\n4\t坏\tsport\n", encoding="utf-8")
     ran = call("score", checkpoint, "--data", "topic=rows.tsv", "--skip-bad-rows", "2", "--json")
     assert ran.json["checkpoints"][0]["tasks"]["topic"]["examples"] == 2
-    assert 'warning: topic: skipped 2 bad rows (rows.tsv:2: label "what" is not in' in ran.err
+    assert ('warning: topic: skipped 2 bad rows (rows.tsv:2: label "what" is not in') in ran.err
     assert "rows.tsv:3: row has 1 column, expected 3" in ran.err
     refused = call("score", checkpoint, "--data", "topic=rows.tsv", "--skip-bad-rows", "1")
     assert (refused.code, refused.out) == (2, "")
@@ -115,7 +125,9 @@ def test_bad_rows_are_skipped_as_far_as_allowed(call: Call, checkpoint: Path) ->
 def test_the_mean_of_two_checkpoints(call: Call, checkpoint: Path) -> None:
     ran = call("average", checkpoint, checkpoint, "--out", "mean")
     assert (ran.code, ran.out) == (0, "mean\n"), ran.err
-    scored = call("score", checkpoint, "mean", "--calibration", "none", "--json").json["checkpoints"]
+    scored = call("score", checkpoint, "mean", "--calibration", "none", "--json").json[
+        "checkpoints"
+    ]
     assert scored[0]["tasks"] == scored[1]["tasks"]
     again = call("average", checkpoint, checkpoint, "--out", "mean")
     assert again.code == 2

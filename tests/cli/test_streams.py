@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-ROWS = "text,label\n" + "".join(f"第{n}行好看的新闻,{'正面' if n % 2 else '负面'}\n" for n in range(12))
+ROWS = "text,label\n" + "".join(
+    f"第{n}行好看的新闻,{'正面' if n % 2 else '负面'}\n" for n in range(12)
+)
 
 
 def run(tmp_path: Path, tail: str, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,7 @@ import pet_mtl.training.run
 from pet_mtl.cli.main import main
 from pet_mtl.errors import PetMtlError
 from pet_mtl.resources import resource_root
-from pet_mtl.spec.suite import Suite
+from pet_mtl.suite.suite import Suite
 
 Call = Callable[..., Any]
 
@@ -21,14 +21,27 @@ def test_what_a_run_leaves_and_says(call: Call, suite: Path) -> None:
     ran = call("train", "--patterns", suite, "--out", "out/deep")
     assert ran.code == 0, ran.err
     out = Path("out/deep")
-    assert sorted(path.name for path in out.iterdir()) == ["checkpoint", "last", "metrics.jsonl", "report.html"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "checkpoint",
+        "last",
+        "metrics.jsonl",
+        "report.html",
+    ]
     names = {path.name for path in (out / "checkpoint").iterdir()}
-    assert {"pet_mtl.json", "model.safetensors", "config.json", "tokenizer.json", "verbalizers"} <= names
+    assert {
+        "pet_mtl.json",
+        "model.safetensors",
+        "config.json",
+        "tokenizer.json",
+        "verbalizers",
+    } <= names
     records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
     assert [record["step"] for record in records if "dev" in record][-1] == 3
     lines = ran.out.splitlines()
     assert re.match(r"task +macro-F1 \[95 %\] +accuracy$", lines[0])
-    assert re.search(r"^topic +0\.\d{4} \[0\.\d{4}, [01]\.\d{4}\] +0\.\d{4}$", ran.out, re.MULTILINE)
+    assert re.search(
+        r"^topic +0\.\d{4} \[0\.\d{4}, [01]\.\d{4}\] +0\.\d{4}$", ran.out, re.MULTILINE
+    )
     assert lines[-1].startswith("mean macro-F1")
     for words in (
         "machine: cpu, fp32 (as set)",
@@ -48,11 +61,23 @@ def test_json(call: Call, suite: Path) -> None:
     assert ran.code == 0, ran.err
     result = ran.json
     assert set(result) == {
-        *("out", "checkpoint", "method", "parameters", "tasks", "mean_macro_f1", "best_step", "steps", "seconds"),
+        *(
+            "out",
+            "checkpoint",
+            "method",
+            "parameters",
+            "tasks",
+            "mean_macro_f1",
+            "best_step",
+            "steps",
+            "seconds",
+        ),
         *("samples_per_second", "tokens_per_second", "peak_memory_gb"),
     }
     assert list(result["tasks"]) == ["topic", "pair"]
-    assert {"macro_f1", "accuracy", "examples", "macro_f1_ci95", "per_label"} <= set(result["tasks"]["topic"])
+    assert {"macro_f1", "accuracy", "examples", "macro_f1_ci95", "per_label"} <= set(
+        result["tasks"]["topic"]
+    )
     assert result["tasks"]["topic"]["examples"] == 12
     assert set(result["tasks"]["topic"]["per_label"]) == {"news", "sport", "tech art"}
     assert (result["steps"], result["best_step"], result["out"]) == (1, 1, "runs/toy-1")
@@ -126,7 +151,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return found
 
 
-def test_options_reach_the_suite(call: Call, suite: Path, asked: dict[str, Any], tmp_path: Path) -> None:
+def test_options_reach_the_suite(
+    call: Call, suite: Path, asked: dict[str, Any], tmp_path: Path
+) -> None:
     (tmp_path / "words.txt").write_text('"tech art" 天\nsport 真\nnews 新\n', encoding="utf-8")
     options = [
         "-s",
@@ -138,20 +165,42 @@ def test_options_reach_the_suite(call: Call, suite: Path, asked: dict[str, Any],
         "--data-root",
         "rows",
     ]
-    call("train", "--patterns", suite, *options, "--verbalizer", "topic=words.txt", "--skip-bad-rows", "3")
+    call(
+        "train",
+        "--patterns",
+        suite,
+        *options,
+        "--verbalizer",
+        "topic=words.txt",
+        "--skip-bad-rows",
+        "3",
+    )
     found = asked["suite"]
     assert (found.name, found.model, found.base) == ("toy", "some/where", str(tmp_path / "rows"))
-    assert (found.train.epochs, found.train.max_steps, found.tasks["topic"].prefix) == (2, 3, "条：")
+    assert (found.train.epochs, found.train.max_steps, found.tasks["topic"].prefix) == (
+        2,
+        3,
+        "条：",
+    )
     assert found.tasks["topic"].verbalizer.words == (("天",), ("真",), ("新",))
     assert (asked["out"], asked["resume"], asked["skip_bad_rows"]) == (Path("runs/toy-1"), False, 3)
 
 
 @pytest.mark.parametrize(
     ("options", "name"),
-    [([], "default"), (["--patterns", "default"], "default"), (["--patterns", "tianchi"], "tianchi")],
+    [
+        ([], "default"),
+        (["--patterns", "default"], "default"),
+        (["--patterns", "tianchi"], "tianchi"),
+    ],
 )
 def test_bundled_pattern_files(
-    call: Call, asked: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], name: str
+    call: Call,
+    asked: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    name: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     call("train", *options)
@@ -162,7 +211,9 @@ def test_bundled_pattern_files(
 
 def test_the_report(call: Call, suite: Path) -> None:
     rows = suite.parent / "topic.dev.tsv"
-    rows.write_text(rows.read_text() + "x\t<script>alert(1)</script>好\tnews\n" * 5, encoding="utf-8")
+    rows.write_text(
+        rows.read_text() + "x\t<script>alert(1)</script>好\tnews\n" * 5, encoding="utf-8"
+    )
     assert call("train", "--patterns", suite, "--out", "run").code == 0
     page = Path("run/report.html").read_text(encoding="utf-8")
     assert "<script" not in page
@@ -173,7 +224,9 @@ def test_the_report(call: Call, suite: Path) -> None:
     assert page.rstrip().endswith("</html>")
 
 
-def test_several_processes_need_one_folder(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_processes_need_one_folder(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setattr("sys.argv", ["pet-mtl", "train"])
     with pytest.raises(SystemExit) as ended:

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 Call = Callable[..., Any]
-OTHER = {"other.txt": 'news 闻\nsport 天气\n"tech art" 科技\n', "third.txt": 'news 体育\nsport 中\n"tech art" 好 坏\n'}
+OTHER = {
+    "other.txt": 'news 闻\nsport 天气\n"tech art" 科技\n',
+    "third.txt": 'news 体育\nsport 中\n"tech art" 好 坏\n',
+}
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +40,9 @@ def test_check(call: Call, suite: Path) -> None:
 
 
 def test_check_finds_errors(call: Call, suite: Path) -> None:
-    (suite.parent / "topic.txt").write_text('news 龘\nsport 体\n"tech art" 体 科\n', encoding="utf-8")
+    (suite.parent / "topic.txt").write_text(
+        'news 龘\nsport 体\n"tech art" 体 科\n', encoding="utf-8"
+    )
     ran = call("words", "check", "--patterns", suite)
     assert ran.code == 1
     assert "topic.txt:1: the tokenizer of the model cannot write the label word" in ran.err
@@ -47,7 +52,9 @@ def test_check_finds_errors(call: Call, suite: Path) -> None:
     assert (ran.code, len(ran.json["errors"])) == (1, 2)
 
 
-def test_check_other_words_with_a_checkpoint(call: Call, checkpoint: Path, others: list[str]) -> None:
+def test_check_other_words_with_a_checkpoint(
+    call: Call, checkpoint: Path, others: list[str]
+) -> None:
     ran = call("words", "check", "--model", checkpoint, *others[:2], "--json")
     assert ran.code == 0, ran.err
     assert ran.json["tasks"]["topic"]["labels"]["sport"]["words"][0]["word"] == "天气"
@@ -61,7 +68,9 @@ def test_try_scores_as_score_does(call: Call, checkpoint: Path, others: list[str
     entries = ran.json["tasks"]["topic"]
     assert [entry["verbalizer"] for entry in entries] == list(OTHER)
     for entry in entries:
-        scored = call("score", checkpoint, "--verbalizer", f"topic={entry['verbalizer']}", "--json").json
+        scored = call(
+            "score", checkpoint, "--verbalizer", f"topic={entry['verbalizer']}", "--json"
+        ).json
         wanted = scored["checkpoints"][0]["tasks"]["topic"]
         for key in ("macro_f1", "accuracy", "macro_f1_ci95", "per_label"):
             assert entry[key] == wanted[key]
@@ -78,13 +87,18 @@ def test_the_second_time_is_cached(call: Call, checkpoint: Path, others: list[st
     def cached(*more: str) -> list[bool]:
         return [
             each["cached"]
-            for each in call("words", "try", "--model", checkpoint, *others, "--json", *more).json["tasks"]["topic"]
+            for each in call("words", "try", "--model", checkpoint, *others, "--json", *more).json[
+                "tasks"
+            ]["topic"]
         ]
 
     # own words have one piece; the first file adds two, so the second has all it needs
     assert cached() == [False, True]
     assert cached() == [True, True]
-    assert cached("--rows", "train") == [True, True]  # other words had their calibration fitted on them
+    assert cached("--rows", "train") == [
+        True,
+        True,
+    ]  # other words had their calibration fitted on them
     assert cached("--cache", "elsewhere") == [False, True]
     assert list(Path("elsewhere").iterdir())
 
@@ -95,7 +109,10 @@ def test_try_zero_shot(call: Call, suite: Path, others: list[str]) -> None:
     assert "zero-shot" in ran.out
     assert re.search(r"other\.txt +5 +0\.\d{4} \([+-]0\.\d{4}\)", ran.out)
     assert re.search(r"sport +天气 +体 育 ", ran.out)
-    assert call("words", "try", "--patterns", suite, "--limit", "5", "--json").json["zero_shot"] is True
+    assert (
+        call("words", "try", "--patterns", suite, "--limit", "5", "--json").json["zero_shot"]
+        is True
+    )
 
 
 def test_a_checkpoint_on_other_patterns(call: Call, checkpoint: Path, suite: Path) -> None:
@@ -107,7 +124,9 @@ def test_a_checkpoint_on_other_patterns(call: Call, checkpoint: Path, suite: Pat
 
 
 def test_shared_slots_zero_shot_are_warned_of(call: Call, suite: Path) -> None:
-    suite.write_text(suite.read_text().replace('verbalizer: {"0"', 'slots: shared\n    verbalizer: {"0"'))
+    suite.write_text(
+        suite.read_text().replace('verbalizer: {"0"', 'slots: shared\n    verbalizer: {"0"')
+    )
     ran = call("words", "try", "--patterns", suite)
     assert ran.code == 0, ran.err
     assert "warning: pair: `slots: shared` means little before training" in ran.err
@@ -161,7 +180,7 @@ class Steps:
 
 @pytest.fixture
 def edit(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    from pet_mtl.verbalize import try_words, watch
+    from pet_mtl.words import try_words, watch
 
     def plan(*steps: Callable[[], object]) -> None:
         monkeypatch.setattr(try_words, "saved", partial(watch.saved, sleep=Steps(list(steps))))
@@ -192,11 +211,17 @@ def test_watch(call: Call, checkpoint: Path, others: list[str], edit: Callable[.
     assert "watching; Ctrl-C ends" in ran.err
     assert 'other.txt:1: label "news" has no label word' in ran.err
     assert 'cannot write the label word "龘"' in ran.err
-    lines = re.findall(r"^topic other\.txt: macro-F1 .* gained, .* lost, .* flipped, 0\.\d+ s$", ran.out, re.MULTILINE)
+    lines = re.findall(
+        r"^topic other\.txt: macro-F1 .* gained, .* lost, .* flipped, 0\.\d+ s$",
+        ran.out,
+        re.MULTILINE,
+    )
     assert len(lines) == 2
 
 
-def test_watch_json(call: Call, checkpoint: Path, others: list[str], edit: Callable[..., None]) -> None:
+def test_watch_json(
+    call: Call, checkpoint: Path, others: list[str], edit: Callable[..., None]
+) -> None:
     edit(save(OTHER["third.txt"]), save(OTHER["other.txt"]))
     ran = call("words", "try", "--model", checkpoint, *others, "--watch", "--json")
     assert ran.code == 0, ran.err

@@ -1,4 +1,5 @@
-"""`pet-mtl words suggest`: from the training rows alone, with gains on held-out ones, into the user's own file."""
+"""`pet-mtl words suggest`: from the training rows alone, with gains on held-out ones, into the
+user's own file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pet_mtl.spec.verbalizer import read_verbalizer
-from pet_mtl.verbalize.suggest import run as suggest_run
+from pet_mtl.suite.verbalizer import read_verbalizer
+from pet_mtl.words.suggest import run as suggest_run
 
 Call = Callable[..., Any]
 Refuse = Callable[..., str]
@@ -17,7 +18,9 @@ COMMENTED = '# mine\nnews  闻   # first\n\nsport  体 育\n"tech art"  科 # la
 @pytest.fixture
 def suggest(call: Call, suite: Path, tmp_path: Path) -> Call:
     """Run the command on the toy suite."""
-    return lambda *more: call("words", "suggest", "topic", "--patterns", suite, "--cache", tmp_path / "cache", *more)
+    return lambda *more: call(
+        "words", "suggest", "topic", "--patterns", suite, "--cache", tmp_path / "cache", *more
+    )
 
 
 def test_json(suggest: Call) -> None:
@@ -58,7 +61,14 @@ def test_unlikely_words_are_left_out(suggest: Call) -> None:
 def test_a_table(suggest: Call) -> None:
     ran = suggest()
     assert ran.code == 0, ran.err
-    for word in ("label", "suggestion", "change", "gain on fitting rows", "all changes together", "tech art"):
+    for word in (
+        "label",
+        "suggestion",
+        "change",
+        "gain on fitting rows",
+        "all changes together",
+        "tech art",
+    ):
         assert word in ran.out
 
 
@@ -75,10 +85,14 @@ def test_the_state_of_each_row_is_read_once(suggest: Call) -> None:
 
 
 @pytest.mark.parametrize("gain", [0.25, 0.0])
-def test_write_keeps_comments_and_order(suggest: Call, monkeypatch: pytest.MonkeyPatch, gain: float) -> None:
+def test_write_keeps_comments_and_order(
+    suggest: Call, monkeypatch: pytest.MonkeyPatch, gain: float
+) -> None:
     real = suggest_run.macro_f1_gain
     monkeypatch.setattr(suggest_run, "macro_f1_gain", lambda *all_: (gain, real(*all_)[1]))
-    monkeypatch.setattr(suggest_run, "propose", lambda judge, own, ranked: ((ranked[0][0].word,), *own[1:]))
+    monkeypatch.setattr(
+        suggest_run, "propose", lambda judge, own, ranked: ((ranked[0][0].word,), *own[1:])
+    )
     file = Path("mine.txt")
     file.write_text(COMMENTED, encoding="utf-8")
     ran = suggest("--write", file, "--json")
@@ -105,9 +119,14 @@ def test_a_file_that_is_there_gives_the_words_to_start_from(suggest: Call) -> No
 
 
 def test_a_checkpoint(call: Call, checkpoint: Path, trained: Path, tmp_path: Path) -> None:
-    ran = call("words", "suggest", "pair", "--model", checkpoint, "--cache", tmp_path / "cache", "--json")
+    ran = call(
+        "words", "suggest", "pair", "--model", checkpoint, "--cache", tmp_path / "cache", "--json"
+    )
     assert ran.code == 0, ran.err
-    assert (ran.json["zero_shot"], ran.json["calibration"]) == (False, "none")  # the run kept none for this task
+    assert (ran.json["zero_shot"], ran.json["calibration"]) == (
+        False,
+        "none",
+    )  # the run kept none for this task
     assert "may have been trained on these rows" in ran.err
 
 
@@ -115,13 +134,23 @@ def test_a_checkpoint(call: Call, checkpoint: Path, trained: Path, tmp_path: Pat
     ("arguments", "words"),
     [
         (["nothing"], "words suggest nothing: no task `nothing`"),
-        (["topic", "--write", "words.json"], "words.json: only verbalizer files of pet-mtl's own format"),
+        (
+            ["topic", "--write", "words.json"],
+            "words.json: only verbalizer files of pet-mtl's own format",
+        ),
         (["topic", "--write", "other.txt"], "and other.txt the right verbalizer?"),
-        (["topic", "--limit", "4"], "task `topic` has too few training rows to suggest words from"),
+        (
+            ["topic", "--limit", "4"],
+            ("task `topic` has too few training rows to suggest words from"),
+        ),
         (["topic", "--data-root", "nowhere"], "nowhere"),
     ],
 )
-def test_wrong_use(refuse: Refuse, suite: Path, tmp_path: Path, arguments: list[str], words: str) -> None:
+def test_wrong_use(
+    refuse: Refuse, suite: Path, tmp_path: Path, arguments: list[str], words: str
+) -> None:
     Path("words.json").write_text('{"a": "x"}', encoding="utf-8")
     Path("other.txt").write_text("a x\nb y\n", encoding="utf-8")
-    assert words in refuse("words", "suggest", *arguments, "--patterns", suite, "--cache", tmp_path / "cache")
+    assert words in refuse(
+        "words", "suggest", *arguments, "--patterns", suite, "--cache", tmp_path / "cache"
+    )

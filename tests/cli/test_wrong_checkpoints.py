@@ -16,30 +16,54 @@ def cut(folder: Path) -> None:
 
 def from_the_future(folder: Path) -> None:
     manifest = json.loads((folder / "pet_mtl.json").read_text(encoding="utf-8"))
-    (folder / "pet_mtl.json").write_text(json.dumps(manifest | {"format_version": 99}), encoding="utf-8")
+    (folder / "pet_mtl.json").write_text(
+        json.dumps(manifest | {"format_version": 99}), encoding="utf-8"
+    )
 
 
 DAMAGE = {
-    "cut": (cut, ["model/model.safetensors: the file is damaged or cut short", "copy the folder again"]),
-    "lacks a file": (lambda f: (f / "tokenizer.json").unlink(), ["model: the checkpoint lacks `tokenizer.json`"]),
-    "newer": (from_the_future, ["format version 99, this pet-mtl reads up to 1", "hint: update pet-mtl"]),
-    "manifest cut": (lambda f: (f / "pet_mtl.json").write_text("{"), ["manifest is damaged", "hint: "]),
-    "no checkpoint": (lambda f: (f / "pet_mtl.json").unlink(), ["model: this is no pet-mtl checkpoint", "hint: "]),
+    "cut": (
+        cut,
+        [("model/model.safetensors: the file is damaged or cut short"), "copy the folder again"],
+    ),
+    "lacks a file": (
+        lambda f: (f / "tokenizer.json").unlink(),
+        ["model: the checkpoint lacks `tokenizer.json`"],
+    ),
+    "newer": (
+        from_the_future,
+        ["format version 99, this pet-mtl reads up to 1", "hint: update pet-mtl"],
+    ),
+    "manifest cut": (
+        lambda f: (f / "pet_mtl.json").write_text("{"),
+        ["manifest is damaged", "hint: "],
+    ),
+    "no checkpoint": (
+        lambda f: (f / "pet_mtl.json").unlink(),
+        ["model: this is no pet-mtl checkpoint", "hint: "],
+    ),
     "gone": (shutil.rmtree, ["model: there is no such folder", "hint: "]),
 }
 
 
 @pytest.mark.parametrize(("damage", "words"), DAMAGE.values(), ids=DAMAGE)
-def test_damage(refuse: Refuse, checkpoint: Path, damage: Callable[[Path], object], words: list[str]) -> None:
+def test_damage(
+    refuse: Refuse, checkpoint: Path, damage: Callable[[Path], object], words: list[str]
+) -> None:
     Path("rows.tsv").write_text("1\t好\tnews\n", encoding="utf-8")
     damage(checkpoint)
-    for command in (["score", "model"], ["predict", "model", "--data", "topic=rows.tsv", "--out", "out"]):
+    for command in (
+        ["score", "model"],
+        ["predict", "model", "--data", "topic=rows.tsv", "--out", "out"],
+    ):
         found = refuse(*command)
         for word in words:
             assert word in found
 
 
-def test_all_checkpoints_are_checked_first(refuse: Refuse, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_checkpoints_are_checked_first(
+    refuse: Refuse, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import pet_mtl.scoring.score
 
     monkeypatch.delattr(pet_mtl.scoring.score, "LoadedCheckpoint")  # nothing is scored
@@ -59,16 +83,27 @@ OPTIONS = [
     (["--data", "topic=none.tsv"], ["no such data file: `none.tsv`"]),
     (["--data", "topic=empty.tsv"], ["empty.tsv: the file holds no rows"]),
     (["--data", "topic=short.tsv"], ["short.tsv:2: row has 1 column, expected 3"]),
-    (["--data", "topic=rows.tsv", "--verbalizer", "topik=few.txt"], ["no task `topik`", "the tasks are topic, pair"]),
+    (
+        ["--data", "topic=rows.tsv", "--verbalizer", "topik=few.txt"],
+        ["no task `topik`", "the tasks are topic, pair"],
+    ),
     (["--data", "topic=rows.tsv", "--verbalizer", "topic=none.txt"], ["none.txt: file not found"]),
-    (["--data", "topic=rows.tsv", "--verbalizer", "topic=few.txt"], ["few.txt: ", 'lacks "tech art"', '"news", "spo']),
-    (["--data", "topic=rows.tsv", "--verbalizer", "topic=odd.txt"], ["odd.txt:1: ", '"龘"', "hint: "]),
+    (
+        ["--data", "topic=rows.tsv", "--verbalizer", "topic=few.txt"],
+        ["few.txt: ", 'lacks "tech art"', '"news", "spo'],
+    ),
+    (
+        ["--data", "topic=rows.tsv", "--verbalizer", "topic=odd.txt"],
+        ["odd.txt:1: ", '"龘"', "hint: "],
+    ),
 ]
 
 
 @pytest.mark.parametrize(("options", "words"), OPTIONS)
 @pytest.mark.parametrize("command", ["score", "predict"])
-def test_options(refuse: Refuse, checkpoint: Path, command: str, options: list[str], words: list[str]) -> None:
+def test_options(
+    refuse: Refuse, checkpoint: Path, command: str, options: list[str], words: list[str]
+) -> None:
     texts = {
         "rows.tsv": "1\t好\tnews\n",
         "empty.tsv": "",
@@ -86,7 +121,9 @@ def test_options(refuse: Refuse, checkpoint: Path, command: str, options: list[s
 
 def test_scoring_needs_labels(refuse: Refuse, checkpoint: Path) -> None:
     Path("rows.tsv").write_text("1\t好\n", encoding="utf-8")
-    assert "a file without labels can be predicted" in refuse("score", "model", "--data", "topic=rows.tsv")
+    assert "a file without labels can be predicted" in refuse(
+        "score", "model", "--data", "topic=rows.tsv"
+    )
 
 
 def test_dev_rows_that_are_not_there(refuse: Refuse, checkpoint: Path) -> None:
@@ -97,6 +134,8 @@ def test_dev_rows_that_are_not_there(refuse: Refuse, checkpoint: Path) -> None:
 
 
 def test_unknown_format(refuse: Refuse, checkpoint: Path) -> None:
-    found = refuse("predict", "model", "--data", "topic=rows.tsv", "--out", "out", "--format", "xml")
+    found = refuse(
+        "predict", "model", "--data", "topic=rows.tsv", "--out", "out", "--format", "xml"
+    )
     assert "unknown format `xml`" in found
     assert "hint: one of jsonl, csv, tianchi" in found

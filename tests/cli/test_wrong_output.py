@@ -47,7 +47,9 @@ def test_predict_refuses_before_it_scores(
 
 def test_predict_keeps_its_input(refuse: Refuse, checkpoint: Path) -> None:
     Path("topic.csv").write_text("1\t好\tnews\n", encoding="utf-8")
-    found = refuse("predict", checkpoint, "--data", "topic=topic.csv", "--out", ".", "--format", "csv")
+    found = refuse(
+        "predict", checkpoint, "--data", "topic=topic.csv", "--out", ".", "--format", "csv"
+    )
     assert "topic.csv: the predictions would replace this input file" in found
 
 
@@ -64,7 +66,9 @@ def test_no_run_to_resume(refuse: Refuse, suite: Path, held: str) -> None:
     if held == "a folder":
         Path("out").mkdir()
     assert "out: there is no run to resume" in refuse("train", "--resume", "--out", "out")
-    assert "out: there is no run to resume" in refuse("train", "--resume", "--out", "out", "--patterns", suite)
+    assert "out: there is no run to resume" in refuse(
+        "train", "--resume", "--out", "out", "--patterns", suite
+    )
 
 
 def test_resume_alone_takes_no_settings(refuse: Refuse, trained: Path) -> None:
@@ -82,7 +86,9 @@ print("held", flush=True)
 sys.stdin.read()
 """
     Path("out").mkdir()
-    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
         found = refuse("train", "--patterns", suite, "--out", "out")
@@ -95,9 +101,14 @@ def full(*_: Any, **__: Any) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_a_full_disk_in_training(call: Callable[..., Any], suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_in_training(
+    call: Callable[..., Any], suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = ("train", "--patterns", suite, "--out", "out", "-s", "train.evaluate_every=1")
-    sync, left = pet_mtl.atomic._sync, [21]  # some files of the second step's save are still written
+    sync, left = (
+        pet_mtl.atomic._sync,
+        [21],
+    )  # some files of the second step's save are still written
 
     def fill_up(file: Path) -> None:
         left[0] -= 1
@@ -111,14 +122,20 @@ def test_a_full_disk_in_training(call: Callable[..., Any], suite: Path, monkeypa
     assert "error: out/" in ran.err
     assert "the disk is full" in ran.err
     assert "hint: free some space; what was saved before is unharmed" in ran.err
-    assert sorted(path.name for path in Path("out").iterdir()) == ["checkpoint", "last", "metrics.jsonl"]
+    assert sorted(path.name for path in Path("out").iterdir()) == [
+        "checkpoint",
+        "last",
+        "metrics.jsonl",
+    ]
     monkeypatch.setattr(pet_mtl.atomic, "_sync", sync)
     assert call("score", "out/checkpoint").code == 0
     resumed = call("train", "--resume", "--out", "out")
     assert resumed.code == 0, resumed.err
 
 
-def test_a_full_disk_in_prediction(call: Callable[..., Any], checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_in_prediction(
+    call: Callable[..., Any], checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     Path("rows.tsv").write_text("1\t好\tnews\n", encoding="utf-8")
     Path("out").mkdir()
     Path("out/topic.jsonl").write_text("earlier\n")
@@ -126,4 +143,6 @@ def test_a_full_disk_in_prediction(call: Callable[..., Any], checkpoint: Path, m
     ran = call("predict", checkpoint, "--data", "topic=rows.tsv", "--out", "out")
     assert (ran.code, ran.out) == (1, "")
     assert "out/topic.jsonl: the disk is full" in ran.err
-    assert [(path.name, path.read_text()) for path in Path("out").iterdir()] == [("topic.jsonl", "earlier\n")]
+    assert [(path.name, path.read_text()) for path in Path("out").iterdir()] == [
+        ("topic.jsonl", "earlier\n")
+    ]

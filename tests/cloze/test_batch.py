@@ -11,17 +11,30 @@ from pet_mtl.cloze.form import Form
 from pet_mtl.cloze.label_words import LabelWords
 
 
-def make_prompts(lengths: list[int], forms: list[int], word_lengths: list[tuple[int, ...]]) -> Prompts:
+def make_prompts(
+    lengths: list[int], forms: list[int], word_lengths: list[tuple[int, ...]]
+) -> Prompts:
     """Make a store of prompts of given lengths (without masks); contents do not matter."""
     compiled = tuple(
-        Form("toy", number, LabelWords(tuple((9,) * n for n in of_form), tuple(range(len(of_form))), len(of_form)), ())
+        Form(
+            "toy",
+            number,
+            LabelWords(tuple((9,) * n for n in of_form), tuple(range(len(of_form))), len(of_form)),
+            (),
+        )
         for number, of_form in enumerate(word_lengths)
     )
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     zeros = np.zeros(len(lengths), np.int32)
     ids = np.full(starts[-1], 7, np.uint16)
     return Prompts(
-        ids, starts, zeros, np.array(forms, np.int32), np.arange(len(lengths), dtype=np.int32), zeros, compiled
+        ids,
+        starts,
+        zeros,
+        np.array(forms, np.int32),
+        np.arange(len(lengths), dtype=np.int32),
+        zeros,
+        compiled,
     )
 
 
@@ -30,11 +43,17 @@ stores = st.lists(st.tuples(st.integers(1, 90), st.integers(0, 2)), min_size=1, 
 
 @given(store=stores, budget=st.integers(1, 400), part=st.floats(0, 1))
 @settings(deadline=None, max_examples=150)
-def test_every_item_is_in_one_batch_within_the_budget(store: list[tuple[int, int]], budget: int, part: float) -> None:
-    prompts = make_prompts([n for n, _ in store], [form for _, form in store], [(1, 1), (1, 3), (2, 3, 5)])
+def test_every_item_is_in_one_batch_within_the_budget(
+    store: list[tuple[int, int]], budget: int, part: float
+) -> None:
+    prompts = make_prompts(
+        [n for n, _ in store], [form for _, form in store], [(1, 1), (1, 3), (2, 3, 5)]
+    )
     wanted = np.random.default_rng(0).permutation(len(store))[: max(1, int(part * len(store)))]
     plans = list(cut_batches(prompts, wanted, budget))
-    assert sorted(np.concatenate([plan.items for plan in plans]).tolist()) == sorted(wanted.tolist())
+    assert sorted(np.concatenate([plan.items for plan in plans]).tolist()) == sorted(
+        wanted.tolist()
+    )
     longest = [int(prompts.lengths[plan.items].max()) for plan in plans]
     for plan, most in zip(plans, longest, strict=True):
         assert plan.length % LENGTH_STEP == 0
@@ -47,7 +66,9 @@ def test_every_item_is_in_one_batch_within_the_budget(store: list[tuple[int, int
 
 @given(lengths=st.lists(st.integers(1, 60), min_size=1, max_size=80), budget=st.integers(64, 400))
 @settings(deadline=None)
-def test_batches_of_one_length_have_one_size_but_for_the_last(lengths: list[int], budget: int) -> None:
+def test_batches_of_one_length_have_one_size_but_for_the_last(
+    lengths: list[int], budget: int
+) -> None:
     prompts = make_prompts(lengths, [0] * len(lengths), [(1, 1)])
     plans = list(cut_batches(prompts, np.arange(len(lengths)), budget))
     sizes = defaultdict(list)
@@ -62,7 +83,9 @@ def test_no_items() -> None:
     assert list(cut_batches(prompts, np.array([], dtype=np.int64), 64)) == []
 
 
-@pytest.mark.parametrize(("length", "rounded"), [(0, 0), (1, 4), (4, 4), (8, 8), (9, 12), (128, 128)])
+@pytest.mark.parametrize(
+    ("length", "rounded"), [(0, 0), (1, 4), (4, 4), (8, 8), (9, 12), (128, 128)]
+)
 def test_round_up(length: int, rounded: int) -> None:
     assert round_up(length) == rounded
 

@@ -23,7 +23,8 @@ def cutter() -> WordCutter:
 
 
 def test_the_cuts_are_jiebas(cutter: WordCutter) -> None:
-    """The oracle: jieba without its guesser of unknown words, at every border between two Chinese characters."""
+    """The oracle: jieba without its guesser of unknown words, at every border between two Chinese
+    characters."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import jieba

@@ -14,16 +14,23 @@ from pet_mtl.data.rows import Rows
 
 TASKS = {
     "news": toys.make_task(
-        ["这是一条{mask}新闻：{title}", "{title}。{mask}"], {"t": ["体育", "好"], "c": ["科技新闻"]}, name="news"
+        ["这是一条{mask}新闻：{title}", "{title}。{mask}"],
+        {"t": ["体育", "好"], "c": ["科技新闻"]},
+        name="news",
     ),
-    "equal": toys.make_task("{a}{mask}{b}", {"1": ["好", "真"], "0": ["坏"]}, name="equal", prefix="分类："),
-    "shared": toys.make_task("{mask}：{a}", {"1": ["体育"], "0": ["坏"]}, name="shared", slots="shared"),
+    "equal": toys.make_task(
+        "{a}{mask}{b}", {"1": ["好", "真"], "0": ["坏"]}, name="equal", prefix="分类："
+    ),
+    "shared": toys.make_task(
+        "{mask}：{a}", {"1": ["体育"], "0": ["坏"]}, name="shared", slots="shared"
+    ),
     "unused": toys.make_task("{mask}{a}", {"1": ["好"], "0": ["坏"]}, name="unused"),
 }
 ROWS = {
     "news": Rows.of({"title": ["天气" * n for n in range(6)]}, labels=[0, 1, -1, 0, 1, 0]),
     "equal": Rows.of(
-        {"a": ["a", "[MASK]", "", "中" * 99, "x"], "b": ["中" * 99, "b", "", "c", "?"]}, labels=[1, 0, 1, 0, -1]
+        {"a": ["a", "[MASK]", "", "中" * 99, "x"], "b": ["中" * 99, "b", "", "c", "?"]},
+        labels=[1, 0, 1, 0, -1],
     ),
     "shared": Rows.of({"a": ["good [SEP]", ""]}, labels=[0, 1]),
 }
@@ -76,12 +83,17 @@ def check(prompts: Prompts, plan: BatchPlan, batch: Batch, tokenizer: PieceToken
 
 
 @pytest.mark.parametrize("budget", [1, 100, 240, 4096])
-def test_batches_are_what_string_building_gives(prompts: Prompts, word_pieces: PieceTokenizer, budget: int) -> None:
+def test_batches_are_what_string_building_gives(
+    prompts: Prompts, word_pieces: PieceTokenizer, budget: int
+) -> None:
     for plan in cut_batches(prompts, np.arange(len(prompts)), budget):
         check(prompts, plan, build(prompts, plan, word_pieces), word_pieces)
 
 
-@given(items=st.lists(st.integers(0, 18), min_size=1, max_size=12, unique=True), rows=st.integers(1, 50))
+@given(
+    items=st.lists(st.integers(0, 18), min_size=1, max_size=12, unique=True),
+    rows=st.integers(1, 50),
+)
 @settings(deadline=None, max_examples=40)
 def test_any_choice_of_items_in_any_order(items: list[int], rows: int) -> None:
     tokenizer = toys.piece_tokenizer("wordpiece")
@@ -91,7 +103,9 @@ def test_any_choice_of_items_in_any_order(items: list[int], rows: int) -> None:
     check(store, plan, build(store, plan, tokenizer), tokenizer)
 
 
-def test_a_part_full_batch_gets_few_different_heights(prompts: Prompts, word_pieces: PieceTokenizer) -> None:
+def test_a_part_full_batch_gets_few_different_heights(
+    prompts: Prompts, word_pieces: PieceTokenizer
+) -> None:
     heights = {
         len(build(prompts, BatchPlan(np.arange(12, 12 + count), 32, 100), word_pieces).input_ids)
         for count in range(1, 6)
@@ -104,16 +118,26 @@ def test_moving_a_batch_keeps_it(prompts: Prompts, word_pieces: PieceTokenizer) 
     batch = build(prompts, BatchPlan(np.arange(4), 32, 8), word_pieces)
     assert batch.to(torch.device("cpu")) is batch
     moved = batch.to(torch.device("meta"))
-    assert {moved.input_ids.device.type, moved.slots.device.type, moved.attention_mask.device.type} == {"meta"}
+    assert {
+        moved.input_ids.device.type,
+        moved.slots.device.type,
+        moved.attention_mask.device.type,
+    } == {"meta"}
     for group in moved.groups:
-        assert {t.device.type for t in (group.items, group.labels, *group.prompts.values())} == {"meta"}
+        assert {t.device.type for t in (group.items, group.labels, *group.prompts.values())} == {
+            "meta"
+        }
 
 
 def test_ids_beyond_sixteen_bits_arrive(word_pieces: PieceTokenizer) -> None:
     tokenizer = PieceTokenizer(toys.word_piece_tokenizer(70_000))
-    store = encode_suite({"unused": TASKS["unused"]}, {"unused": Rows.of({"a": ["好中"]})}, tokenizer, 16)
+    store = encode_suite(
+        {"unused": TASKS["unused"]}, {"unused": Rows.of({"a": ["好中"]})}, tokenizer, 16
+    )
     batch = build(store, BatchPlan(np.arange(1), 8, 1), tokenizer)
     shown = tokenizer.tokenizer.convert_ids_to_tokens(batch.input_ids[0].tolist())
     assert shown == ["[CLS]", "[MASK]", "好", "中", "[SEP]", "[PAD]", "[PAD]", "[PAD]"]
-    narrow = encode_suite({"unused": TASKS["unused"]}, {"unused": Rows.of({"a": ["好中"]})}, word_pieces, 16)
+    narrow = encode_suite(
+        {"unused": TASKS["unused"]}, {"unused": Rows.of({"a": ["好中"]})}, word_pieces, 16
+    )
     assert (narrow.ids.dtype, store.ids.dtype) == (np.uint16, np.int32)

@@ -4,14 +4,15 @@ import toys
 from pet_mtl.cloze.label_words import tokenize_label_words
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
-from pet_mtl.spec.verbalizer import Verbalizer
+from pet_mtl.suite.verbalizer import Verbalizer
 
 
 def test_words_keep_their_order_labels_and_lengths(word_pieces: PieceTokenizer) -> None:
     verbalizer = toys.make_verbalizer({"a": ["体育", "好"], "b": ["新闻中国"]})
     words = tokenize_label_words(verbalizer, word_pieces, space_before=False, slots="exact")
     expected = tuple(
-        tuple(word_pieces.tokenizer.convert_tokens_to_ids(list(word))) for word in ("体育", "好", "新闻中国")
+        tuple(word_pieces.tokenizer.convert_tokens_to_ids(list(word)))
+        for word in ("体育", "好", "新闻中国")
     )
     assert words.pieces == expected
     assert (words.labels, words.num_labels, words.lengths) == ((0, 0, 1), 2, (1, 2, 4))
@@ -31,7 +32,9 @@ def test_a_space_before_the_slot_is_part_of_byte_level_words(byte_level: PieceTo
     pieces = {
         space: [
             byte_level.tokenizer.convert_ids_to_tokens(list(word))
-            for word in tokenize_label_words(verbalizer, byte_level, space_before=space, slots="exact").pieces
+            for word in tokenize_label_words(
+                verbalizer, byte_level, space_before=space, slots="exact"
+            ).pieces
         ]
         for space in (False, True)
     }
@@ -54,7 +57,11 @@ def test_every_unwritable_word_is_told(word_pieces: PieceTokenizer) -> None:
     verbalizer = toys.make_verbalizer({"a": ["€", "好"], "b": ["₤", "₥"]})
     with pytest.raises(PetMtlError) as caught:
         tokenize_label_words(verbalizer, word_pieces, space_before=False, slots="exact")
-    assert [problem.where for problem in caught.value.problems] == ["toy.txt:1", "toy.txt:2", "toy.txt:2"]
+    assert [problem.where for problem in caught.value.problems] == [
+        "toy.txt:1",
+        "toy.txt:2",
+        "toy.txt:2",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -70,8 +77,12 @@ def test_every_unwritable_word_is_told(word_pieces: PieceTokenizer) -> None:
 def test_labels_that_become_the_same_pieces(
     word_pieces: PieceTokenizer, words: dict[str, list[str]], slots: str
 ) -> None:
-    with pytest.raises(PetMtlError, match=r'toy\.txt:2: labels "x" and "y" have the same label words'):
-        tokenize_label_words(toys.make_verbalizer(words), word_pieces, space_before=False, slots=slots)
+    with pytest.raises(
+        PetMtlError, match=r'toy\.txt:2: labels "x" and "y" have the same label words'
+    ):
+        tokenize_label_words(
+            toys.make_verbalizer(words), word_pieces, space_before=False, slots=slots
+        )
 
 
 def test_labels_may_share_a_word(word_pieces: PieceTokenizer) -> None:
@@ -81,13 +92,20 @@ def test_labels_may_share_a_word(word_pieces: PieceTokenizer) -> None:
     assert words.pieces[1] == words.pieces[2]
 
 
-@pytest.mark.parametrize(("second", "message"), [("€", "cannot write"), ("GOOD", "same label words")])
-def test_a_verbalizer_made_in_code_has_no_lines(word_pieces: PieceTokenizer, second: str, message: str) -> None:
+@pytest.mark.parametrize(
+    ("second", "message"), [("€", "cannot write"), ("GOOD", "same label words")]
+)
+def test_a_verbalizer_made_in_code_has_no_lines(
+    word_pieces: PieceTokenizer, second: str, message: str
+) -> None:
     verbalizer = Verbalizer(labels=("x", "y"), words=(("good",), (second,)))
     with pytest.raises(PetMtlError, match=message):
         tokenize_label_words(verbalizer, word_pieces, space_before=False, slots="exact")
     words = tokenize_label_words(
-        verbalizer.model_copy(update={"words": (("good",), ("bad",))}), word_pieces, space_before=False, slots="exact"
+        verbalizer.model_copy(update={"words": (("good",), ("bad",))}),
+        word_pieces,
+        space_before=False,
+        slots="exact",
     )
     assert words.num_labels == 2
 

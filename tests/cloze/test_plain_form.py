@@ -12,12 +12,18 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 
 WORDS = {"0": ["好", "真好"], "1": ["坏"], "2": ["不是"]}
-TEXTS = {"b": ["good", "", "天气" * 30, "x [MASK] y [SEP]"], "a": ["中国", "b" * 9, "文" * 40, ""], "c": ["z"] * 4}
+TEXTS = {
+    "b": ["good", "", "天气" * 30, "x [MASK] y [SEP]"],
+    "a": ["中国", "b" * 9, "文" * 40, ""],
+    "c": ["z"] * 4,
+}
 
 
 def make_tasks() -> dict[str, toys.TaskSpec]:
     """`pair` has two patterns over two of its three columns; `single` shares the rows."""
-    pair = toys.make_task(["是{mask}：{b}，{a}", "{a}{mask}{b}"], WORDS, name="pair", prefix="分类：")
+    pair = toys.make_task(
+        ["是{mask}：{b}，{a}", "{a}{mask}{b}"], WORDS, name="pair", prefix="分类："
+    )
     single = toys.make_task("{mask}{a}", {"x": ["好"], "y": ["坏"]}, name="single")
     columns = {"c": 0, "b": 1, "a": 2, "label": 3}
     return {"pair": pair.model_copy(update={"columns": columns}), "single": single}
@@ -34,7 +40,9 @@ def test_rows_are_fields_between_special_tokens(kind: str) -> None:
     ]
     assert len(prompts) == 8
     for item in range(8):
-        fields = ["b", "a"] if item < 4 else ["a"]  # in the order of the columns; `c` is in no pattern
+        fields = (
+            ["b", "a"] if item < 4 else ["a"]
+        )  # in the order of the columns; `c` is in no pattern
         pieces = [tokenizer.encode([TEXTS[field][item % 4]])[0][:24] for field in fields]
         room = 24 - len(tokenizer.start_ids) - len(fields) * len(tokenizer.end_ids)
         wanted = list(tokenizer.start_ids)
@@ -53,7 +61,9 @@ def test_rows_are_fields_between_special_tokens(kind: str) -> None:
 
 def test_batches_hold_no_mask_and_read_the_first_token(word_pieces: PieceTokenizer) -> None:
     tasks = make_tasks()
-    prompts = encode_suite(tasks, dict.fromkeys(tasks, Rows.of(TEXTS)), word_pieces, 24, compile_plain)
+    prompts = encode_suite(
+        tasks, dict.fromkeys(tasks, Rows.of(TEXTS)), word_pieces, 24, compile_plain
+    )
     for plan in [*cut_batches(prompts, np.arange(8), 60), BatchPlan(np.arange(8), 24, 30)]:
         batch = collate(prompts, plan, mask_id=word_pieces.mask_id, pad_id=word_pieces.pad_id)
         assert not (batch.input_ids == word_pieces.mask_id).any()

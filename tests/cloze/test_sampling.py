@@ -13,9 +13,14 @@ from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.sampling import Schedule, split_step
 
 
-def make_prompts(tasks: list[tuple[int, int]], seed: int = 0, word_lengths: tuple[int, ...] = (1, 1)) -> Prompts:
-    """Make the store of `(rows, patterns)` tasks in the order of `encode_suite`; lengths are drawn, ids are zeros."""
-    words = LabelWords(tuple((9,) * n for n in word_lengths), tuple(range(len(word_lengths))), len(word_lengths))
+def make_prompts(
+    tasks: list[tuple[int, int]], seed: int = 0, word_lengths: tuple[int, ...] = (1, 1)
+) -> Prompts:
+    """Make the store of `(rows, patterns)` tasks in the order of `encode_suite`; lengths are drawn,
+    ids are zeros."""
+    words = LabelWords(
+        tuple((9,) * n for n in word_lengths), tuple(range(len(word_lengths))), len(word_lengths)
+    )
     forms, form, row = [], [], []
     for number, (rows, patterns) in enumerate(tasks):
         for pattern in range(patterns):
@@ -26,13 +31,21 @@ def make_prompts(tasks: list[tuple[int, int]], seed: int = 0, word_lengths: tupl
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     zeros = np.zeros(len(form), np.int32)
     ids = np.zeros(starts[-1], np.uint16)
-    return Prompts(ids, starts, zeros, np.array(form, np.int32), np.array(row, np.int32), zeros, tuple(forms))
+    return Prompts(
+        ids, starts, zeros, np.array(form, np.int32), np.array(row, np.int32), zeros, tuple(forms)
+    )
 
 
 def schedule(
-    tasks: list[tuple[int, int]], *, temperature: float = 0.75, batch_tokens: int = 256, seed: int = 1
+    tasks: list[tuple[int, int]],
+    *,
+    temperature: float = 0.75,
+    batch_tokens: int = 256,
+    seed: int = 1,
 ) -> Schedule:
-    return Schedule(make_prompts(tasks), temperature=temperature, batch_tokens=batch_tokens, seed=seed)
+    return Schedule(
+        make_prompts(tasks), temperature=temperature, batch_tokens=batch_tokens, seed=seed
+    )
 
 
 def drawn(of: Schedule, epoch: int) -> dict[str, list[tuple[int, int]]]:
@@ -49,12 +62,17 @@ def as_lists(steps: list[tuple[int, BatchPlan]]) -> list[tuple[int, list[int], i
     return [(epoch, plan.items.tolist(), plan.length, plan.rows) for epoch, plan in steps]
 
 
-task_lists = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 3)), min_size=1, max_size=4).filter(
-    lambda tasks: any(rows for rows, _ in tasks)
+task_lists = st.lists(
+    st.tuples(st.integers(0, 40), st.integers(1, 3)), min_size=1, max_size=4
+).filter(lambda tasks: any(rows for rows, _ in tasks))
+
+
+@given(
+    tasks=task_lists,
+    temperature=st.floats(0, 1),
+    budget=st.integers(1, 600),
+    seed=st.integers(0, 2**32 - 1),
 )
-
-
-@given(tasks=task_lists, temperature=st.floats(0, 1), budget=st.integers(1, 600), seed=st.integers(0, 2**32 - 1))
 @settings(deadline=None, max_examples=60)
 def test_draws_follow_the_temperature_and_passes_are_without_replacement(
     tasks: list[tuple[int, int]], temperature: float, budget: int, seed: int
@@ -75,7 +93,8 @@ def test_draws_follow_the_temperature_and_passes_are_without_replacement(
             continue
         pairs = shown[f"task{number}"]
         times = Counter(row for _, row in pairs)
-        # without replacement, going on where the last epoch stopped: no row is a full pass ahead of another
+        # without replacement, going on where the last epoch stopped: no row is a full pass ahead of
+        # another
         counts = [times[row] for row in range(rows)]
         assert max(counts) - min(counts) <= 1
         # another pattern on each pass: a row's patterns are used equally often
@@ -87,7 +106,9 @@ def test_draws_follow_the_temperature_and_passes_are_without_replacement(
 
 @given(tasks=task_lists, budget=st.integers(1, 600), start=st.integers(0, 40))
 @settings(deadline=None, max_examples=40)
-def test_any_step_can_be_gone_back_to(tasks: list[tuple[int, int]], budget: int, start: int) -> None:
+def test_any_step_can_be_gone_back_to(
+    tasks: list[tuple[int, int]], budget: int, start: int
+) -> None:
     of = schedule(tasks, batch_tokens=budget)
     whole = as_lists(list(islice(of.from_step(0), start + 12)))
     again = schedule(tasks, batch_tokens=budget)
@@ -105,7 +126,8 @@ def test_steps_keep_the_budget(tasks: list[tuple[int, int]], budget: int) -> Non
 
 
 @pytest.mark.parametrize(
-    ("temperature", "draws"), [(1.0, [1000, 100, 10]), (0.0, [370, 370, 370]), (0.5, [784, 248, 78])]
+    ("temperature", "draws"),
+    [(1.0, [1000, 100, 10]), (0.0, [370, 370, 370]), (0.5, [784, 248, 78])],
 )
 def test_draws(temperature: float, draws: list[int]) -> None:
     of = schedule([(1000, 2), (100, 1), (10, 1)], temperature=temperature)
@@ -119,14 +141,19 @@ def test_a_tiny_task_is_drawn_at_least_once() -> None:
 
 def test_a_task_with_patterns_shows_different_ones_in_one_pass() -> None:
     pairs = drawn(schedule([(90, 3)], temperature=1.0), 0)["task0"]
-    assert Counter(pattern for pattern, _ in pairs) == {0: 30, 1: 30, 2: 30} or len({p for p, _ in pairs}) == 3
+    assert (
+        Counter(pattern for pattern, _ in pairs) == {0: 30, 1: 30, 2: 30}
+        or len({p for p, _ in pairs}) == 3
+    )
     assert len({row for _, row in pairs}) == 90
 
 
 def test_seeds_and_epochs_give_different_orders() -> None:
     tasks = [(50, 1), (30, 2)]
     orders = {
-        (seed, epoch): str([plan.items.tolist() for plan in schedule(tasks, seed=seed).epoch(epoch)])
+        (seed, epoch): str(
+            [plan.items.tolist() for plan in schedule(tasks, seed=seed).epoch(epoch)]
+        )
         for seed in (1, 2)
         for epoch in (0, 1)
     }
@@ -136,7 +163,11 @@ def test_seeds_and_epochs_give_different_orders() -> None:
 
 def test_tasks_are_mixed_within_steps() -> None:
     of = schedule([(400, 1), (400, 1)], temperature=1.0, batch_tokens=1024)
-    mixed = [len(set(of.prompts.form[plan.items].tolist())) == 2 for plan in of.epoch(0) if len(plan.items) > 8]
+    mixed = [
+        len(set(of.prompts.form[plan.items].tolist())) == 2
+        for plan in of.epoch(0)
+        if len(plan.items) > 8
+    ]
     assert np.mean(mixed) > 0.9
 
 
@@ -153,9 +184,14 @@ def test_number_of_steps(epochs: float) -> None:
     sizes = [len(of.epoch(number)) for number in range(4)]
     whole = int(epochs)
     rest = epochs - whole
-    assert of.ends(epochs)[-1] == sum(sizes[:whole]) + (max(1, round(rest * sizes[whole])) if rest else 0)
+    assert of.ends(epochs)[-1] == sum(sizes[:whole]) + (
+        max(1, round(rest * sizes[whole])) if rest else 0
+    )
     if not rest:
-        assert [epoch for epoch, _ in islice(of.from_step(0), of.ends(epochs)[-1] + 1)][-2:] == [whole - 1, whole]
+        assert [epoch for epoch, _ in islice(of.from_step(0), of.ends(epochs)[-1] + 1)][-2:] == [
+            whole - 1,
+            whole,
+        ]
 
 
 @given(count=st.integers(1, 40), parts=st.integers(1, 12), spare=st.integers(0, 8))

@@ -11,7 +11,9 @@ BAD = "[MASK] [SEP]x[CLS][PAD] <mask> a<s></s> <pad>[mask] ｛mask｝"
 
 
 def texts() -> st.SearchStrategy[str]:
-    special = st.sampled_from([*toys.BERT_SPECIALS, *toys.ROBERTA_SPECIALS, " ", "▁", "Ġ", "\0", "👩‍🚀", "##", "体育"])
+    special = st.sampled_from(
+        [*toys.BERT_SPECIALS, *toys.ROBERTA_SPECIALS, " ", "▁", "Ġ", "\0", "👩‍🚀", "##", "体育"]
+    )
     return st.lists(special | st.text(max_size=8), max_size=8).map("".join)
 
 
@@ -33,7 +35,9 @@ def test_no_special_id_is_read_out_of_text(kind: str, text: str, space: bool) ->
 @pytest.mark.parametrize("kind", KINDS)
 @given(batch=st.lists(texts(), min_size=1, max_size=5), space=st.booleans())
 @settings(deadline=None, max_examples=20)
-def test_a_text_gets_the_same_pieces_whatever_stands_beside_it(kind: str, batch: list[str], space: bool) -> None:
+def test_a_text_gets_the_same_pieces_whatever_stands_beside_it(
+    kind: str, batch: list[str], space: bool
+) -> None:
     tokenizer = toys.piece_tokenizer(kind)
     together = tokenizer.encode(batch, space_before=space)
     assert together == [tokenizer.encode([text], space_before=space)[0] for text in batch]
@@ -78,7 +82,9 @@ def test_pieces(kind: str, text: str, space: bool, pieces: list[str]) -> None:
     assert tokenizer.tokenizer.convert_ids_to_tokens(ids) == pieces
 
 
-@pytest.mark.parametrize(("kind", "matters"), [("wordpiece", False), ("byte_level", True), ("metaspace", True)])
+@pytest.mark.parametrize(
+    ("kind", "matters"), [("wordpiece", False), ("byte_level", True), ("metaspace", True)]
+)
 def test_whether_a_space_matters(kind: str, matters: bool) -> None:
     assert toys.piece_tokenizer(kind).space_matters is matters
 

@@ -8,7 +8,12 @@ from pet_mtl.data.rows import Rows
 
 @pytest.mark.parametrize(
     ("kind", "text", "share"),
-    [("wordpiece", "龘 靐 齉", 1.0), ("wordpiece", "good 龘", 0.5), ("wordpiece", "good", 0.0), ("wordpiece", "", 0.0)],
+    [
+        ("wordpiece", "龘 靐 齉", 1.0),
+        ("wordpiece", "good 龘", 0.5),
+        ("wordpiece", "good", 0.0),
+        ("wordpiece", "", 0.0),
+    ],
 )
 def test_the_share_of_unknown_pieces(kind: str, text: str, share: float) -> None:
     tokenizer = toys.piece_tokenizer(kind)
@@ -22,7 +27,8 @@ def test_single_bytes_of_characters_say_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "warned"), [(["龘", "齉"], True), (["good", "bad"], False), (["good bad good a b 龘"], False)]
+    ("texts", "warned"),
+    [(["龘", "齉"], True), (["good", "bad"], False), (["good bad good a b 龘"], False)],
 )
 def test_a_task_of_unknown_texts_is_warned_of(texts: list[str], warned: bool) -> None:
     tokenizer = toys.piece_tokenizer("wordpiece")

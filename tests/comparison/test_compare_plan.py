@@ -5,7 +5,7 @@ import pytest
 
 from pet_mtl.comparison.plan import Cell, cell_suite, plan_cells, read_variants
 from pet_mtl.errors import PetMtlError
-from pet_mtl.spec.suite import Suite, load_suite
+from pet_mtl.suite.suite import Suite, load_suite
 
 
 @pytest.fixture
@@ -18,7 +18,11 @@ def load(suite_file: Path):  # type: ignore[no-untyped-def]
 
 def test_methods_carry_options(load) -> None:  # type: ignore[no-untyped-def]
     found = read_variants("pet, heads:features=mean:train.learning_rate=1e-4,heads", load)
-    assert [variant.name for variant in found] == ["pet", "heads:features=mean:train.learning_rate=1e-4", "heads"]
+    assert [variant.name for variant in found] == [
+        "pet",
+        "heads:features=mean:train.learning_rate=1e-4",
+        "heads",
+    ]
     assert found[1].suite.method.model_dump()["features"] == "mean"
     assert [variant.suite.train.learning_rate for variant in found] == [0.01, 1e-4, 0.01]
 
@@ -65,8 +69,14 @@ def test_cells(load) -> None:  # type: ignore[no-untyped-def]
 
 
 def test_a_task_alone_sees_as_many_rows_as_jointly(load) -> None:  # type: ignore[no-untyped-def]
-    suite, rows = load("pet", ["train.epochs=4", "sampling.temperature=0.5"]), {"topic": 900, "pair": 100}
-    seen = {task: cell_suite(suite, Cell("pet", "all", 7, task), rows, 100).train.epochs * rows[task] for task in rows}
+    suite, rows = (
+        load("pet", ["train.epochs=4", "sampling.temperature=0.5"]),
+        {"topic": 900, "pair": 100},
+    )
+    seen = {
+        task: cell_suite(suite, Cell("pet", "all", 7, task), rows, 100).train.epochs * rows[task]
+        for task in rows
+    }
     assert seen == pytest.approx({"topic": 4 * 1000 * 0.75, "pair": 4 * 1000 * 0.25})
     joint = cell_suite(suite, Cell("pet", "all", 7), rows, 100)
     assert joint == suite.model_copy(update={"train": suite.train.model_copy(update={"seed": 7})})
@@ -87,7 +97,9 @@ def test_a_task_alone_sees_as_many_rows_as_jointly(load) -> None:  # type: ignor
     ],
 )
 def test_steps(load, overrides, shots, task, steps, every) -> None:  # type: ignore[no-untyped-def]
-    train = cell_suite(load("pet", overrides), Cell("pet", shots, 1, task), {"topic": 40, "pair": 40}, 100).train
+    train = cell_suite(
+        load("pet", overrides), Cell("pet", shots, 1, task), {"topic": 40, "pair": 40}, 100
+    ).train
     assert (train.max_steps, train.evaluate_every) == (steps, every)
     if shots != "all":
         assert train.epochs == steps

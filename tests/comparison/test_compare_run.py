@@ -12,8 +12,8 @@ from pet_mtl.comparison.claim import claim
 from pet_mtl.comparison.plan import Variant, read_variants
 from pet_mtl.comparison.run import Request, compare
 from pet_mtl.errors import PetMtlError, RunError
-from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.suite.suite import Suite, load_suite
 
 
 def variants(file: Path, methods: str, *more: str) -> list[Variant]:
@@ -25,7 +25,9 @@ def variants(file: Path, methods: str, *more: str) -> list[Variant]:
 
 def test_everything_once(suite_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    request = Request(variants(suite_file, "pet,heads:features=mean"), [0, 2, "all"], 2, True, few_shot_steps=2)
+    request = Request(
+        variants(suite_file, "pet,heads:features=mean"), [0, 2, "all"], 2, True, few_shot_steps=2
+    )
     found = compare(request, out)
     assert [(entry.shots, entry.method) for entry in found.entries] == [
         (0, "pet"),
@@ -62,18 +64,26 @@ def test_done_cells_are_skipped_and_more_may_be_added(
 ) -> None:
     out, trained = tmp_path / "out", []
     real = run.train_cell
-    monkeypatch.setattr(run, "train_cell", lambda *cell: trained.append(cell[2].name) or real(*cell))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(
+        run, "train_cell", lambda *cell: trained.append(cell[2].name) or real(*cell)
+    )  # type: ignore[func-returns-value]
     request = Request(variants(suite_file, "pet"), ["all"], 1)
     first = compare(request, out)
     again = compare(request, out)
     assert trained == ["pet.all.seed-42.joint"]
     assert replace(again, created="") == replace(first, created="")
     compare(Request(variants(suite_file, "pet,heads"), ["all"], 2), out)
-    assert sorted(trained) == [f"{m}.all.seed-{s}.joint" for m in ("heads", "pet") for s in (42, 43)]
+    assert sorted(trained) == [
+        f"{m}.all.seed-{s}.joint" for m in ("heads", "pet") for s in (42, 43)
+    ]
 
 
-def test_a_stopped_cell_goes_on(suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    request = Request(variants(suite_file, "pet", "train.evaluate_every=1", "train.epochs=2"), ["all"], 1)
+def test_a_stopped_cell_goes_on(
+    suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = Request(
+        variants(suite_file, "pet", "train.evaluate_every=1", "train.epochs=2"), ["all"], 1
+    )
     whole = compare(request, tmp_path / "whole")
     out = tmp_path / "out"
     real = cell.train
@@ -101,7 +111,9 @@ def test_a_stopped_cell_goes_on(suite_file: Path, tmp_path: Path, monkeypatch: p
     assert resumed.entries[0].seconds is None
 
 
-def test_a_failed_cell_stops_no_other(suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_cell_stops_no_other(
+    suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = run.train_cell
 
     def fail(suite: Suite, *more: object) -> object:
@@ -112,8 +124,10 @@ def test_a_failed_cell_stops_no_other(suite_file: Path, tmp_path: Path, monkeypa
     monkeypatch.setattr(run, "train_cell", fail)
     found = compare(Request(variants(suite_file, "heads,pet"), ["all"], 1), tmp_path / "out")
     assert [entry.method for entry in found.entries] == ["pet"]
-    assert found.failed == {"heads, all rows, seed 42, all tasks": "the loss is not a number"}
-    assert "the loss is not a number" in (tmp_path / "out" / "compare.html").read_text(encoding="utf-8")
+    assert found.failed == {("heads, all rows, seed 42, all tasks"): "the loss is not a number"}
+    assert "the loss is not a number" in (tmp_path / "out" / "compare.html").read_text(
+        encoding="utf-8"
+    )
     with pytest.raises(RunError, match="no cell succeeded"):
         compare(Request(variants(suite_file, "heads"), ["all"], 1), tmp_path / "other")
 
@@ -121,7 +135,10 @@ def test_a_failed_cell_stops_no_other(suite_file: Path, tmp_path: Path, monkeypa
 def test_what_another_process_has_in_hand_is_left_to_it(
     suite_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    request, out = Request(variants(suite_file, "pet"), [0, 2], 1, few_shot_steps=1), tmp_path / "out"
+    request, out = (
+        Request(variants(suite_file, "pet"), [0, 2], 1, few_shot_steps=1),
+        tmp_path / "out",
+    )
     with claim(out / "cells" / "pet.2.seed-42.joint"):
         found = compare(request, out)
         assert [entry.shots for entry in found.entries] == [0]
@@ -156,13 +173,19 @@ def test_a_damaged_folder_is_a_clear_error(suite_file: Path, tmp_path: Path, con
 def test_tasks_without_dev_rows_cannot_be_compared(suite_file: Path, tmp_path: Path) -> None:
     file = suite_file
     text = file.read_text(encoding="utf-8")
-    file.write_text(text.replace(", dev: topic.dev.tsv", "").replace(", dev: pair.dev.tsv", ""), encoding="utf-8")
+    file.write_text(
+        text.replace(", dev: topic.dev.tsv", "").replace(", dev: pair.dev.tsv", ""),
+        encoding="utf-8",
+    )
     with pytest.raises(PetMtlError, match="no task has dev rows"):
         compare(Request(variants(file, "pet"), ["all"], 1), tmp_path / "out")
 
 
 def test_zero_shot_is_without_what_only_training_gives(suite_file: Path, tmp_path: Path) -> None:
     plain = compare(Request(variants(suite_file, "pet"), [0], 1), tmp_path / "plain")
-    options = ["tasks.topic.patterns={soft:2}{mask}。{title}", "tasks.pair.verbalizer_kind=automatic"]
+    options = [
+        "tasks.topic.patterns={soft:2}{mask}。{title}",
+        "tasks.pair.verbalizer_kind=automatic",
+    ]
     soft = compare(Request(variants(suite_file, "pet", *options), [0], 1), tmp_path / "soft")
     assert soft.entries[0].tasks == plain.entries[0].tasks

@@ -13,7 +13,7 @@ from pet_mtl.comparison.run import Request, compare
 from pet_mtl.compat import openprompt_import
 from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.loaded import LoadedModel
-from pet_mtl.spec.suite import Suite, load_suite
+from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training.run import train
 
 
@@ -38,7 +38,9 @@ def test_its_only_option_is_the_learning_rate(suite_file: Path, option: str) -> 
         variants(suite_file, f"openprompt:{option}")
 
 
-def test_its_cells_go_to_the_engine(suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_its_cells_go_to_the_engine(
+    suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     trained, scored = [], []
 
     def fake(suite: Suite, out: Path, **more: Any) -> Any:
@@ -51,7 +53,9 @@ def test_its_cells_go_to_the_engine(suite_file: Path, tmp_path: Path, monkeypatc
             return super().raw_log_probs(*given, **more)
 
     monkeypatch.setattr(run, "find_engine", lambda name: Engine(fake, Fake))
-    request = Request(variants(suite_file, "pet,openprompt"), [0, 2, "all"], 1, single_task=True, few_shot_steps=2)
+    request = Request(
+        variants(suite_file, "pet,openprompt"), [0, 2, "all"], 1, single_task=True, few_shot_steps=2
+    )
     found = compare(request, tmp_path / "out")
     assert trained == [
         f"openprompt.{shots}.seed-42.{tasks}"
@@ -66,7 +70,9 @@ def test_its_cells_go_to_the_engine(suite_file: Path, tmp_path: Path, monkeypatc
     assert {one.method for one in found.joining} == {"pet", "openprompt"}
     for name in ("compare.html", "compare.md"):
         assert "openprompt" in (tmp_path / "out" / name).read_text(encoding="utf-8")
-    monkeypatch.setattr(run, "find_engine", lambda name: pytest.fail("asked for a package that is not needed"))
+    monkeypatch.setattr(
+        run, "find_engine", lambda name: pytest.fail("asked for a package that is not needed")
+    )
     assert len(compare(request, tmp_path / "out").entries) == 6
 
 
@@ -83,7 +89,9 @@ def test_a_missing_package_is_an_error_before_anything_is_written(
 
 @pytest.mark.skipif(bool(openprompt_import.missing_packages()), reason=openprompt_import.INSTALL)
 def test_the_package_itself(suite_file: Path, tmp_path: Path) -> None:
-    request = Request(variants(suite_file, "pet,openprompt"), [0, 2], 1, single_task=True, few_shot_steps=4)
+    request = Request(
+        variants(suite_file, "pet,openprompt"), [0, 2], 1, single_task=True, few_shot_steps=4
+    )
     found = compare(request, tmp_path / "out")
     assert not found.failed
     assert [one.steps for one in found.entries] == [0, 0, 4, 4]

@@ -16,7 +16,9 @@ LABELS = np.array([0, 1, 2, 2, 1, 0, 2, 2, 0, 2, 2, 1] * 5)
 def test_every_label_has_its_rows(shots: int) -> None:
     rows = choose_rows(LABELS, shots, seed=3)
     everything = Counter(LABELS.tolist())
-    assert Counter(LABELS[rows].tolist()) == {label: min(shots, count) for label, count in everything.items()}
+    assert Counter(LABELS[rows].tolist()) == {
+        label: min(shots, count) for label, count in everything.items()
+    }
     assert rows.tolist() == sorted(set(rows.tolist()))
 
 
@@ -24,7 +26,9 @@ def test_rows_depend_on_seed_and_are_nested() -> None:
     assert choose_rows(LABELS, 4, 1).tolist() == choose_rows(LABELS, 4, 1).tolist()
     assert choose_rows(LABELS, 4, 1).tolist() != choose_rows(LABELS, 4, 2).tolist()
     for seed in range(5):
-        assert set(choose_rows(LABELS, 3, seed).tolist()) < set(choose_rows(LABELS, 8, seed).tolist())
+        assert set(choose_rows(LABELS, 3, seed).tolist()) < set(
+            choose_rows(LABELS, 8, seed).tolist()
+        )
 
 
 def test_dev_rows_stay_and_a_task_gets_the_same_rows_alone() -> None:
@@ -38,7 +42,8 @@ def test_dev_rows_stay_and_a_task_gets_the_same_rows_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "shots"), [("all", [ALL]), ("8", [8]), ("all,128, 8,0", [0, 8, 128, ALL]), ("8,8,08", [8])]
+    ("text", "shots"),
+    [("all", [ALL]), ("8", [8]), ("all,128, 8,0", [0, 8, 128, ALL]), ("8,8,08", [8])],
 )
 def test_shots_are_read(text: str, shots: list[int | str]) -> None:
     assert read_shots(text) == shots

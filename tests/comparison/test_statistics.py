@@ -17,7 +17,9 @@ def macro(gold: Labels, predicted: Labels) -> float:
 def guesses(gold: Labels, right: float, seeds: int, labels: int, start: int) -> list[Labels]:
     """Predictions that are right with a probability, and otherwise anything."""
     draws = [np.random.default_rng(start + seed) for seed in range(seeds)]
-    return [np.where(d.random(len(gold)) < right, gold, d.integers(0, labels, len(gold))) for d in draws]
+    return [
+        np.where(d.random(len(gold)) < right, gold, d.integers(0, labels, len(gold))) for d in draws
+    ]
 
 
 @pytest.mark.parametrize("values", [(0.5, 0.7, 0.9), (0.1, 0.4), (0.2, 0.2, 0.2, 0.8)])
@@ -33,11 +35,15 @@ def test_one_seed_has_no_sd() -> None:
 
 
 def test_against_the_slow_formula() -> None:
-    """Two tasks, seeds of different numbers; resampled row by row with scikit-learn, by the same draws."""
+    """Two tasks, seeds of different numbers; resampled row by row with scikit-learn, by the same
+    draws."""
     generator = np.random.default_rng(0)
     gold = {"a": generator.integers(0, 3, 30), "b": generator.integers(0, 5, 17)}
     first = {"a": guesses(gold["a"], 0.3, 2, 3, 1), "b": guesses(gold["b"], 0.3, 2, 5, 2)}
-    other = {"a": guesses(gold["a"], 0.6, 3, 3, 3), "b": guesses(gold["b"], 0.6, 3, 6, 4)}  # a label gold has not
+    other = {
+        "a": guesses(gold["a"], 0.6, 3, 3, 3),
+        "b": guesses(gold["b"], 0.6, 3, 6, 4),
+    }  # a label gold has not
 
     def difference(rows: dict[str, Labels]) -> float:
         sides = [
@@ -47,14 +53,18 @@ def test_against_the_slow_formula() -> None:
         return float(sides[0] - sides[1])
 
     found = paired_difference(gold, first, other, resamples=50, seed=9)
-    assert found.mean == pytest.approx(difference({t: np.arange(len(labels)) for t, labels in gold.items()}))
+    assert found.mean == pytest.approx(
+        difference({t: np.arange(len(labels)) for t, labels in gold.items()})
+    )
     generator = np.random.default_rng(9)
     draws = {}
     for task, labels in gold.items():
         counts = generator.multinomial(len(labels), np.full(len(labels), 1 / len(labels)), 50)
         draws[task] = [np.repeat(np.arange(len(labels)), of_draw) for of_draw in counts]
     slow = [difference({task: of_task[k] for task, of_task in draws.items()}) for k in range(50)]
-    assert [found.low, found.high] == pytest.approx(np.quantile(slow, [0.025, 0.975]).tolist(), abs=1e-6)
+    assert [found.low, found.high] == pytest.approx(
+        np.quantile(slow, [0.025, 0.975]).tolist(), abs=1e-6
+    )
 
 
 def test_same_predictions_differ_by_nothing() -> None:

@@ -16,10 +16,10 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.scoring.loaded import LoadedModel
-from pet_mtl.spec.method import HeadsMethod
-from pet_mtl.spec.settings import SamplingSettings, TrainSettings
-from pet_mtl.spec.suite import Suite
-from pet_mtl.spec.task import TaskSpec
+from pet_mtl.suite.method import HeadsMethod
+from pet_mtl.suite.settings import SamplingSettings, TrainSettings
+from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import TaskSpec
 
 pytestmark = pytest.mark.skipif(bool(missing_packages()), reason=INSTALL)
 
@@ -33,7 +33,16 @@ WORDS: dict[tuple[str, bool], dict[str, list[str]]] = {
     ("metaspace", False): {"0": ["体育", "好"], "1": ["good"]},
     ("metaspace", True): {"0": ["good", "news"], "1": ["is"]},
 }
-TEXTS = ["it is good news", "", "[MASK]", "<mask>", "真的 好 {mask}", "  two  spaces", "不是好的新闻" * 30, "a b c" * 4]
+TEXTS = [
+    "it is good news",
+    "",
+    "[MASK]",
+    "<mask>",
+    "真的 好 {mask}",
+    "  two  spaces",
+    "不是好的新闻" * 30,
+    "a b c" * 4,
+]
 OTHERS = ["bad news", "x", "", "<sep>", "good", "文化" * 20, "体育" * 10, "?"]
 
 Make = Callable[..., tuple[LoadedModel, LoadedModel]]
@@ -54,7 +63,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def make(folders: dict[str, Path]) -> Make:
     """Load a toy model twice over some tasks: for our engine and for OpenPrompt's."""
 
-    def load(*tasks: TaskSpec, kind: str = "wordpiece", **more: Any) -> tuple[LoadedModel, LoadedModel]:
+    def load(
+        *tasks: TaskSpec, kind: str = "wordpiece", **more: Any
+    ) -> tuple[LoadedModel, LoadedModel]:
         suite = Suite(
             name="toy",
             model="toy",
@@ -65,7 +76,9 @@ def make(folders: dict[str, Path]) -> Make:
             base="/",
             **more,
         )
-        return LoadedModel(str(folders[kind]), suite), compat.OpenPromptModel(str(folders[kind]), suite)
+        return LoadedModel(str(folders[kind]), suite), compat.OpenPromptModel(
+            str(folders[kind]), suite
+        )
 
     return load
 
@@ -96,7 +109,9 @@ def test_one_piece_words_score_the_same(make: Make, kind: str, patterns: list[st
 
 
 def test_several_tasks_throughput_and_parameters(make: Make) -> None:
-    tasks = [toys.make_task("{one}{mask}", {"0": ["好"], "1": ["坏"]}, name=name) for name in ("a", "b")]
+    tasks = [
+        toys.make_task("{one}{mask}", {"0": ["好"], "1": ["坏"]}, name=name) for name in ("a", "b")
+    ]
     ours, theirs = make(*tasks)
     of_task = rows().take(np.arange(40) % 8)
     throughput = Throughput()
@@ -131,7 +146,10 @@ def test_live_prompt_is_openprompts(make: Make) -> None:
     np.testing.assert_allclose(scores, ours.raw_log_probs({"toy": rows()})["toy"], atol=2e-5)
     live.model.train()
     torch.nn.functional.cross_entropy(live.model(batch), batch["label"]).backward()
-    assert all(parameter.grad is not None for parameter in live.model.plm.get_input_embeddings().parameters())
+    assert all(
+        parameter.grad is not None
+        for parameter in live.model.plm.get_input_embeddings().parameters()
+    )
 
 
 def test_template_text_is_never_run(make: Make, tmp_path: Path) -> None:
@@ -139,7 +157,10 @@ def test_template_text_is_never_run(make: Make, tmp_path: Path) -> None:
     template = compat.live_prompt(theirs, "toy").model.template
     file = tmp_path / "template.txt"
     file.write_text(f'{{"mask": open({str(tmp_path / "ran")!r}, "w")}}\n')
-    for change in (lambda: template.from_file(str(file)), lambda: setattr(template, "text", file.read_text())):
+    for change in (
+        lambda: template.from_file(str(file)),
+        lambda: setattr(template, "text", file.read_text()),
+    ):
         with pytest.raises(PetMtlError, match="cannot be read"):
             change()
     assert not (tmp_path / "ran").exists()

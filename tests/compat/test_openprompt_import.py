@@ -1,4 +1,5 @@
-"""Importing OpenPrompt: only when asked for, nothing of what it needs left behind, a clear word where it is missing."""
+"""Importing OpenPrompt: only when asked for, nothing of what it needs left behind, a clear word
+where it is missing."""
 
 import subprocess
 import sys
@@ -9,7 +10,9 @@ import pytest
 from pet_mtl.compat import openprompt_import
 from pet_mtl.errors import PetMtlError
 
-installed = pytest.mark.skipif(bool(openprompt_import.missing_packages()), reason=openprompt_import.INSTALL)
+installed = pytest.mark.skipif(
+    bool(openprompt_import.missing_packages()), reason=openprompt_import.INSTALL
+)
 
 
 def python(code: str) -> str:
@@ -24,21 +27,25 @@ def test_nothing_is_left_behind() -> None:
         "from pet_mtl.compat.openprompt_import import import_openprompt as load\n"
         "package = load(); assert load() is package is sys.modules['openprompt']\n"
         "import transformers, transformers.tokenization_utils as tokenization\n"
-        "missing = ['transformers.generation_utils', 'transformers.data.processors.utils']\n"
-        "print(sys.path == path, hasattr(transformers, 'AdamW'), hasattr(tokenization, 'SPECIAL_TOKENS_MAP_FILE'),\n"
+        "missing = ['transformers.generation_utils', "
+        "'transformers.data.processors.utils']\n"
+        "print(sys.path == path, hasattr(transformers, 'AdamW'), hasattr(tokenization, "
+        "'SPECIAL_TOKENS_MAP_FILE'),\n"
         "      any(name in sys.modules for name in missing))\n"
     )
     assert out == "True False False False"
 
 
-@pytest.mark.parametrize("module", ["pet_mtl", "pet_mtl.cli.main", "pet_mtl.compat", "pet_mtl.scoring.score"])
+@pytest.mark.parametrize(
+    "module", ["pet_mtl", "pet_mtl.cli.main", "pet_mtl.compat", "pet_mtl.scoring.score"]
+)
 def test_never_imported_at_start(module: str) -> None:
     assert python(f"import sys, {module}; print('openprompt' in sys.modules)") == "False"
 
 
 def test_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openprompt_import, "_NEEDS", ("openprompt_that_is_missing", "json"))
-    with pytest.raises(PetMtlError, match="`openprompt_that_is_missing` not installed") as caught:
+    with pytest.raises(PetMtlError, match=("`openprompt_that_is_missing` not installed")) as caught:
         openprompt_import.import_openprompt()
     assert "pip install openprompt==0.1.1" in (caught.value.problems[0].hint or "")
 

@@ -1,4 +1,5 @@
-"""Training with OpenPrompt itself: our rows in steps of one task, our losses where it can have them, no weights."""
+"""Training with OpenPrompt itself: our rows in steps of one task, our losses where it can have
+them, no weights."""
 
 import json
 from collections.abc import Sequence
@@ -19,11 +20,11 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import RunError
 from pet_mtl.model.hardware import Machine
-from pet_mtl.spec.settings import SamplingSettings, TrainSettings
-from pet_mtl.spec.suite import Suite
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.stepping.optimizer_step import OptimizerStep
 from pet_mtl.storage.state import Progress
+from pet_mtl.suite.settings import SamplingSettings, TrainSettings
+from pet_mtl.suite.suite import Suite
 from pet_mtl.training.run import TrainResult, train
 
 installed = pytest.mark.skipif(bool(missing_packages()), reason=INSTALL)
@@ -41,8 +42,17 @@ def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def suite_of(backbone: object, tasks: Sequence[str] = ("a", "b"), **train: object) -> Suite:
     words = {"0": ["好", "good"], "1": ["坏"], "2": ["Bad"]}
-    made = [toys.make_task(["{one}。{mask}", "{mask}：{one}"][: 1 + (name == "b")], words, name=name) for name in tasks]
-    settings = {"max_length": 32, "precision": "fp32", "dropout": 0.0, "warmup": 0.0, "learning_rate": 1e-2} | train
+    made = [
+        toys.make_task(["{one}。{mask}", "{mask}：{one}"][: 1 + (name == "b")], words, name=name)
+        for name in tasks
+    ]
+    settings = {
+        "max_length": 32,
+        "precision": "fp32",
+        "dropout": 0.0,
+        "warmup": 0.0,
+        "learning_rate": 1e-2,
+    } | train
     return Suite(
         name="toy",
         model=str(backbone),
@@ -72,7 +82,10 @@ def prompts_of(suite: Suite, *counts: int) -> Prompts:
 def test_an_epoch_has_our_rows_in_steps_of_one_task() -> None:
     prompts = prompts_of(suite_of("none"), 90, 30)
     settings = {"temperature": 0.5, "batch_tokens": 100, "seed": 3}
-    ours, theirs = Schedule(prompts, **settings), openprompt_train.OneTaskSchedule(prompts, **settings)  # type: ignore[arg-type]
+    ours, theirs = (
+        Schedule(prompts, **settings),
+        openprompt_train.OneTaskSchedule(prompts, **settings),
+    )  # type: ignore[arg-type]
     for number in range(3):
         steps = theirs.epoch(number)
         assert all(len(set(prompts.form[plan.items])) == 1 for plan in steps)
@@ -81,7 +94,9 @@ def test_an_epoch_has_our_rows_in_steps_of_one_task() -> None:
         assert len(steps) == pytest.approx(len(ours.epoch(number)), abs=4)  # ours count padding
     order = [prompts.forms[prompts.form[plan.items[0]]].task for plan in theirs.epoch(0)]
     assert order != sorted(order)
-    assert [plan.items.tolist() for plan in theirs.epoch(1)] == [plan.items.tolist() for plan in theirs.epoch(1)]
+    assert [plan.items.tolist() for plan in theirs.epoch(1)] == [
+        plan.items.tolist() for plan in theirs.epoch(1)
+    ]
 
 
 def test_no_step_is_empty() -> None:
@@ -99,14 +114,20 @@ def both(suite: Suite, tmp_path: Path, *counts: int) -> tuple[TrainResult, Train
 @installed
 def test_one_task_trains_as_ours_does(backbone: Path, tmp_path: Path) -> None:
     """All rows in each step, one-piece words, no dropout: the same gradients, so the same steps."""
-    suite = suite_of(backbone, tasks=("a",), epochs=3.0, batch_tokens=2000, evaluate_every=1, warmup=0.4)
+    suite = suite_of(
+        backbone, tasks=("a",), epochs=3.0, batch_tokens=2000, evaluate_every=1, warmup=0.4
+    )
     ours, theirs = both(suite, tmp_path, 36)
     assert (theirs.steps, theirs.best_step) == (ours.steps, ours.best_step) == (3, ours.best_step)
     assert theirs.scores["a"].macro_f1 == pytest.approx(ours.scores["a"].macro_f1)
     assert theirs.predicted["a"].tolist() == ours.predicted["a"].tolist()
     assert theirs.parameters == ours.parameters
     losses = [
-        [record["loss"]["a"] for record in map(json.loads, (out.read_text().splitlines())) if "loss" in record]
+        [
+            record["loss"]["a"]
+            for record in map(json.loads, (out.read_text().splitlines()))
+            if "loss" in record
+        ]
         for out in (tmp_path / "ours" / "metrics.jsonl", tmp_path / "theirs" / "metrics.jsonl")
     ]
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-3)
@@ -115,25 +136,41 @@ def test_one_task_trains_as_ours_does(backbone: Path, tmp_path: Path) -> None:
 @installed
 def test_several_tasks(backbone: Path, tmp_path: Path) -> None:
     suite = suite_of(backbone, epochs=8.0, batch_tokens=200)
-    found = openprompt_train.train_with_openprompt(suite, tmp_path / "out", data=data_of(suite, 24, 12))
+    found = openprompt_train.train_with_openprompt(
+        suite, tmp_path / "out", data=data_of(suite, 24, 12)
+    )
     assert set(found.scores) == {"a", "b"}
     assert min(score.macro_f1 for score in found.scores.values()) > 0.5  # it learns
     assert found.samples_per_second > 0
     assert not list(tmp_path.glob("out/*/"))  # no weights are left
-    again = openprompt_train.train_with_openprompt(suite, tmp_path / "again", data=data_of(suite, 24, 12))
+    again = openprompt_train.train_with_openprompt(
+        suite, tmp_path / "again", data=data_of(suite, 24, 12)
+    )
     assert {name: labels.tolist() for name, labels in again.predicted.items()} == {
         name: labels.tolist() for name, labels in found.predicted.items()
     }
 
 
 @installed
-def test_stopped_and_diverged(backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stopped_and_diverged(
+    backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     suite = suite_of(backbone)
     with monkeypatch.context() as patch:
         patch.setattr(openprompt_train._Loop, "anyone", lambda loop, flag: True)
-        with pytest.raises(Interrupted, match=r"stopped after step 1 of .*; the cell starts anew"):
-            openprompt_train.train_with_openprompt(suite, tmp_path / "stopped", data=data_of(suite, 24, 12))
-    monkeypatch.setattr(openprompt_train, "label_loss", lambda scores, *_: scores.sum() * float("nan"))
+        with pytest.raises(
+            Interrupted,
+            match=(
+                r"stopped after step 1 of .*; the cell "
+                r"starts anew"
+            ),
+        ):
+            openprompt_train.train_with_openprompt(
+                suite, tmp_path / "stopped", data=data_of(suite, 24, 12)
+            )
+    monkeypatch.setattr(
+        openprompt_train, "label_loss", lambda scores, *_: scores.sum() * float("nan")
+    )
     with pytest.raises(RunError, match="not a number"):
         openprompt_train.train_with_openprompt(suite, tmp_path / "nan", data=data_of(suite, 24, 12))
 

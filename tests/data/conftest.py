@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pet_mtl.spec.task import DataSpec, TaskSpec
-from pet_mtl.spec.verbalizer import Verbalizer
+from pet_mtl.suite.task import DataSpec, TaskSpec
+from pet_mtl.suite.verbalizer import Verbalizer
 
 MakeTask = Callable[..., TaskSpec]
 Write = Callable[[str, str | bytes], Path]
@@ -15,7 +15,9 @@ Write = Callable[[str, str | bytes], Path]
 @pytest.fixture(scope="session")
 def make_task() -> MakeTask:
     def make(
-        columns: dict[str, int | str] | None = None, labels: tuple[str, ...] = ("0", "1"), **data: object
+        columns: dict[str, int | str] | None = None,
+        labels: tuple[str, ...] = ("0", "1"),
+        **data: object,
     ) -> TaskSpec:
         columns = columns or {"title": 0, "label": 1}
         words = tuple((f"w{number}",) for number in range(len(labels)))

@@ -61,7 +61,9 @@ def test_tab_files_carry_any_text(make_task, write, name: str, mark: str, end: s
 def test_comma_files_carry_any_text(make_task, write, header: bool) -> None:
     texts = [*TEXTS, "two\nlines", "two\r\nlines", 'a "word", quoted', "tab\t"]
     out = io.StringIO()
-    csv.writer(out, quoting=csv.QUOTE_ALL).writerows([["title", "label"]] * header + [[text, "1"] for text in texts])
+    csv.writer(out, quoting=csv.QUOTE_ALL).writerows(
+        [["title", "label"]] * header + [[text, "1"] for text in texts]
+    )
     path = write("t.csv", out.getvalue())
     rows, _ = read(path, make_task({"title": "title", "label": "label"} if header else None))
     assert rows.fields["title"].to_pylist() == texts
@@ -92,13 +94,17 @@ def test_comma_lines_count_quoted_line_ends_and_blank_lines(make_task, write) ->
     ],
 )
 def test_header_files(make_task, write, name: str, content: str) -> None:
-    rows, _ = read(write(name, content), make_task({"title": "title", "label": "label", "id": "id"}))
+    rows, _ = read(
+        write(name, content), make_task({"title": "title", "label": "label", "id": "id"})
+    )
     assert rows.text(0) == {"title": "a,b"}
     assert (rows.labels.tolist(), rows.ids.to_pylist()) == ([1], ["x"])
 
 
 def test_columns_may_stand_in_any_order_and_twice(make_task, write) -> None:
-    rows, _ = read(write("t.tsv", "1\ta\tb\n"), make_task({"second": 2, "first": 1, "again": 1, "label": 0}))
+    rows, _ = read(
+        write("t.tsv", "1\ta\tb\n"), make_task({"second": 2, "first": 1, "again": 1, "label": 0})
+    )
     assert rows.text(0) == {"second": "b", "first": "a", "again": "a"}
 
 
@@ -108,7 +114,10 @@ def test_block_borders_do_not_show(make_task, write, monkeypatch, size: int, suf
     monkeypatch.setattr(delimited, "CHUNK_BYTES", size)
     texts = [f"标题{number}" * (number % 5) for number in range(50)]
     separator = "\t" if suffix == "tsv" else ","
-    path = write(f"t.{suffix}", "".join(f"{text}{separator}1\n\n" for text in texts) + f"bad\nend{separator}0")
+    path = write(
+        f"t.{suffix}",
+        "".join(f"{text}{separator}1\n\n" for text in texts) + f"bad\nend{separator}0",
+    )
     rows, skipped = read(path, make_task(), skip_bad_rows=1)
     assert rows.fields["title"].to_pylist() == [*texts, "end"]
     assert rows.where(50) == f"{path}:102"
@@ -127,11 +136,18 @@ def test_block_borders_do_not_show(make_task, write, monkeypatch, size: int, suf
         ("t.csv", "a,0\nc,1\nb\rx,1\n", 3, "not comma-separated values"),
         ("t.tsv", "a\t0\nb\t\nc\t1\n", 2, "the label is empty"),
         ("t.tsv", "a\t0\nb\t7\nc\t1\n", 2, 'label "7" is not in verbalizers/toy.txt'),
-        ("t.tsv", "a\t0\nb \udcff\t1\nc\t1\n", 2, "not UTF-8: byte 0xFF at position 3 of the line"),
-        ("t.csv", "a,0\nb \udcff,1\nc,1\n", 2, "not UTF-8: byte 0xFF at position 3 of the line"),
+        (
+            "t.tsv",
+            "a\t0\nb \udcff\t1\nc\t1\n",
+            2,
+            ("not UTF-8: byte 0xFF at position 3 of the line"),
+        ),
+        ("t.csv", "a,0\nb \udcff,1\nc,1\n", 2, ("not UTF-8: byte 0xFF at position 3 of the line")),
     ],
 )
-def test_bad_rows_are_named_and_can_be_skipped(make_task, write, name, content, line, message) -> None:
+def test_bad_rows_are_named_and_can_be_skipped(
+    make_task, write, name, content, line, message
+) -> None:
     path = write(name, content.encode("utf-8", "surrogateescape"))
     with pytest.raises(PetMtlError) as caught:
         read(path, make_task())
@@ -156,7 +172,9 @@ def test_a_file_in_another_encoding_is_recognised(make_task, write) -> None:
 
 @pytest.mark.parametrize("name", ["t.tsv", "t.csv"])
 def test_a_header_in_another_encoding(make_task, write, name: str) -> None:
-    path = write(name, "标题,标签\n新闻,0\n".replace(",", "\t" if name == "t.tsv" else ",").encode("gb18030"))
+    path = write(
+        name, "标题,标签\n新闻,0\n".replace(",", "\t" if name == "t.tsv" else ",").encode("gb18030")
+    )
     with pytest.raises(PetMtlError, match="not UTF-8") as caught:
         read(path, make_task({"title": "标题", "label": "标签"}))
     assert str(caught.value).encode("utf-8")
@@ -169,12 +187,14 @@ def test_utf_16(make_task, write) -> None:
 
 def test_a_broken_header_of_a_comma_file(make_task, write) -> None:
     with pytest.raises(PetMtlError, match="not comma-separated values"):
-        read(write("t.csv", '"title"x,label\na,0\n'), make_task({"title": "title", "label": "label"}))
+        read(
+            write("t.csv", '"title"x,label\na,0\n'), make_task({"title": "title", "label": "label"})
+        )
 
 
 def test_a_quote_that_is_never_closed_cannot_be_skipped(make_task, write) -> None:
     path = write("t.csv", 'a,0\nc,1\n"b,1\nd,1\n')
-    with pytest.raises(PetMtlError, match="a quote opens here and is never closed") as caught:
+    with pytest.raises(PetMtlError, match=("a quote opens here and is never closed")) as caught:
         read(path, make_task(), skip_bad_rows=9)
     assert caught.value.problems[0].where == f"{path}:3"
 
@@ -185,23 +205,35 @@ def test_the_csv_field_limit_is_given_back(make_task, write) -> None:
     assert csv.field_size_limit() == before
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(texts=st.lists(st.text(st.characters(exclude_characters="\t\n\r", exclude_categories=["Cs"])), min_size=1))
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    texts=st.lists(
+        st.text(st.characters(exclude_characters="\t\n\r", exclude_categories=["Cs"])), min_size=1
+    )
+)
 def test_any_text_survives_the_tab_reader(make_task, tmp_path: Path, texts: list[str]) -> None:
     path = tmp_path / "t.tsv"
-    path.write_bytes("".join(f"{text}\t{number % 2}\n" for number, text in enumerate(texts)).encode("utf-8"))
+    path.write_bytes(
+        "".join(f"{text}\t{number % 2}\n" for number, text in enumerate(texts)).encode("utf-8")
+    )
     rows, _ = read(path, make_task())
     # A byte order mark at the start of a file is no text.
     assert rows.fields["title"].to_pylist() == [texts[0].removeprefix("\ufeff"), *texts[1:]]
     assert rows.labels.tolist() == [number % 2 for number in range(len(texts))]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1))
 def test_any_text_survives_the_comma_reader(make_task, tmp_path: Path, texts: list[str]) -> None:
     path = tmp_path / "t.csv"
     out = io.StringIO()
-    csv.writer(out, quoting=csv.QUOTE_ALL).writerows([["title", "label"], *([text, "1"] for text in texts)])
+    csv.writer(out, quoting=csv.QUOTE_ALL).writerows(
+        [["title", "label"], *([text, "1"] for text in texts)]
+    )
     path.write_bytes(out.getvalue().encode("utf-8"))
     rows, _ = read(path, make_task({"title": "title", "label": "label"}))
     assert rows.fields["title"].to_pylist() == texts
@@ -229,7 +261,9 @@ def test_a_header_is_not_predicted_as_a_row(tmp_path: Path, header: str, suffix:
 def test_a_text_is_no_header(tmp_path: Path, first: str) -> None:
     file = tmp_path / "rows.tsv"
     file.write_text(f"{first}\n真的太棒了\n", encoding="utf-8")
-    (chunk,) = read_delimited(file, ".tsv", Request({"text": 0, "label": 1}, labelled=False), BadRows(str(file)))
+    (chunk,) = read_delimited(
+        file, ".tsv", Request({"text": 0, "label": 1}, labelled=False), BadRows(str(file))
+    )
     assert chunk.columns["text"].to_pylist() == [first, "真的太棒了"]
 
 

@@ -29,7 +29,13 @@ def test_formats(name: str, suffix: str) -> None:
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a", "a.gz", "a.zip", "a.csv.zip"])
 def test_unknown_formats(name: str) -> None:
-    with pytest.raises(PetMtlError, match=r"unknown data format .*\n  hint: known are \.csv"):
+    with pytest.raises(
+        PetMtlError,
+        match=(
+            r"unknown data format .*\n  hint: known are "
+            r"\.csv"
+        ),
+    ):
         data_format(Path(name))
 
 
@@ -56,10 +62,15 @@ def test_compressed_json_and_parquet(make_task, write, tmp_path: Path, suffix: s
     import pyarrow.parquet as pq
 
     pq.write_table(pa.table({"title": ["a"], "label": [1]}), tmp_path / "plain.parquet")
-    contents = {"t.json": b'[{"title": "a", "label": 1}]', "t.parquet": (tmp_path / "plain.parquet").read_bytes()}
+    contents = {
+        "t.json": b'[{"title": "a", "label": 1}]',
+        "t.parquet": (tmp_path / "plain.parquet").read_bytes(),
+    }
     for name, content in contents.items():
         path = write(name + suffix, compress(suffix, content))
-        rows, _ = read_rows(path.name, make_task({"title": "title", "label": "label"}), base=path.parent)
+        rows, _ = read_rows(
+            path.name, make_task({"title": "title", "label": "label"}), base=path.parent
+        )
         assert (rows.text(0), rows.labels.tolist()) == ({"title": "a"}, [1])
 
 

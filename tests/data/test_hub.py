@@ -43,7 +43,10 @@ def test_names_that_lack_a_part(make_task, source: str) -> None:
 
 
 def test_a_local_folder_of_json_lines(make_task, write, offline: Path) -> None:
-    write("own/train.jsonl", '{"sentence": "a", "label": 1, "idx": 5}\n{"sentence": "b\\n", "label": 0, "idx": 6}\n')
+    write(
+        "own/train.jsonl",
+        ('{"sentence": "a", "label": 1, "idx": 5}\n{"sentence": "b\\n", "label": 0, "idx": 6}\n'),
+    )
     rows, _ = read_rows("hub:own:train", make_task(COLUMNS), base=offline)
     assert rows.fields["title"].to_pylist() == ["a", "b\n"]
     assert (rows.labels.tolist(), rows.ids.to_pylist()) == ([1, 0], ["5", "6"])
@@ -54,19 +57,29 @@ def test_a_local_folder_of_parquet_with_label_names_and_a_slice(make_task, offli
     import datasets
 
     features = datasets.Features(
-        sentence=datasets.Value("string"), label=datasets.ClassLabel(names=["108", "104"]), idx=datasets.Value("int32")
+        sentence=datasets.Value("string"),
+        label=datasets.ClassLabel(names=["108", "104"]),
+        idx=datasets.Value("int32"),
     )
     columns = {"sentence": ["a", "b", "c"], "label": [1, 0, -1], "idx": [0, 1, 2]}
     (offline / "own").mkdir()
-    datasets.Dataset.from_dict(columns, features=features).to_parquet(offline / "own" / "train.parquet")
+    datasets.Dataset.from_dict(columns, features=features).to_parquet(
+        offline / "own" / "train.parquet"
+    )
     task = make_task(COLUMNS, labels=("104", "108"))
     assert read_rows("hub:own:train[:2]", task, base=offline)[0].labels.tolist() == [0, 1]
-    assert read_rows("hub:own:train", task, base=offline, labelled=False)[0].labels.tolist() == [0, 1, -1]
+    assert read_rows("hub:own:train", task, base=offline, labelled=False)[0].labels.tolist() == [
+        0,
+        1,
+        -1,
+    ]
     with pytest.raises(PetMtlError, match='own:train: row 3: label "-1" is not in'):
         read_rows("hub:own:train", task, base=offline)
 
 
-@pytest.mark.parametrize("source", ["hub:own:validation", "hub:own:nothing/train", "hub:no-such-folder:train"])
+@pytest.mark.parametrize(
+    "source", ["hub:own:validation", "hub:own:nothing/train", "hub:no-such-folder:train"]
+)
 def test_what_cannot_be_loaded(make_task, write, offline: Path, source: str) -> None:
     write("own/train.jsonl", '{"sentence": "a", "label": 1, "idx": 5}\n')
     with pytest.raises(PetMtlError, match="cannot load the data set") as caught:

@@ -22,7 +22,9 @@ def read(path, task, **options):
 @pytest.mark.parametrize("name", ["t.json", "t.jsonl"])
 def test_fewclue_lines(make_task, write, name: str) -> None:
     lines = (
-        '{"label": 1, "label_desc": "news_a", "sentence": "股市", "id": 7}\n\n{"sentence": "球", "label_desc": " 3 "}'
+        '{"label": 1, "label_desc": "news_a", "sentence": "股市", "id": 7}\n\n{"sentence": '
+        '"球", '
+        '"label_desc": " 3 "}'
     )
     path = write(name, "\ufeff" + lines)
     rows, _ = read(path, make_task(COLUMNS, labels=("3", "news_a")))
@@ -32,7 +34,9 @@ def test_fewclue_lines(make_task, write, name: str) -> None:
 
 
 def test_an_array_of_objects(make_task, write) -> None:
-    path = write("t.json", '\n [{"sentence": "a",\n "label_desc": 0}, {"sentence": 5, "label_desc": 1}]')
+    path = write(
+        "t.json", ('\n [{"sentence": "a",\n "label_desc": 0}, {"sentence": 5, "label_desc": 1}]')
+    )
     rows, _ = read(path, make_task(COLUMNS))
     assert rows.fields["title"].to_pylist() == ["a", "5"]
     assert rows.where(1) == f"{path}: item 2"
@@ -41,14 +45,32 @@ def test_an_array_of_objects(make_task, write) -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('{"sentence": "b"}', "no key `label_desc` (wanted by `columns.label`), found `sentence`"),
+        (
+            '{"sentence": "b"}',
+            ("no key `label_desc` (wanted by `columns.label`), found `sentence`"),
+        ),
         ("{}", "no key `sentence` (wanted by `columns.title`), found an empty object"),
         ('{"\\ud800": 1}', "no key `sentence` (wanted by `columns.title`), found `?`"),
-        ('{"sentence": null, "label_desc": 0}', "the value of `sentence` is null, expected text or a number"),
-        ('{"sentence": [], "label_desc": 0}', "the value of `sentence` is a list, expected text or a number"),
-        ('{"sentence": ["a", 1], "label_desc": 0}', "the value of `sentence` is a list of 2: `a`, `1`, expected one"),
-        ('{"sentence": "b", "label_desc": {}}', "the value of `label_desc` is an object, expected text or a number"),
-        ('{"sentence": "\\ud83d", "label_desc": 0}', "the value of `sentence` holds half a surrogate pair"),
+        (
+            '{"sentence": null, "label_desc": 0}',
+            "the value of `sentence` is null, expected text or a number",
+        ),
+        (
+            '{"sentence": [], "label_desc": 0}',
+            "the value of `sentence` is a list, expected text or a number",
+        ),
+        (
+            '{"sentence": ["a", 1], "label_desc": 0}',
+            "the value of `sentence` is a list of 2: `a`, `1`, expected one",
+        ),
+        (
+            '{"sentence": "b", "label_desc": {}}',
+            "the value of `label_desc` is an object, expected text or a number",
+        ),
+        (
+            '{"sentence": "\\ud83d", "label_desc": 0}',
+            "the value of `sentence` holds half a surrogate pair",
+        ),
         ('{"sentence": "b", "label_desc": 2}', 'label "2" is not in verbalizers/toy.txt'),
         ('{"sentence": "b"', "invalid JSON: Expecting ',' delimiter"),
         ("[1]", "expected an object, found a list"),
@@ -80,7 +102,11 @@ def test_bytes_that_are_not_utf_8(make_task, write) -> None:
     ("content", "where", "message"),
     [
         ('[{"sentence": 1},\n{"x" 2}]', ":2", "invalid JSON: Expecting ':' delimiter"),
-        (b'[{"sentence": 1},\n{"\xff": 2}]', ":2", "not UTF-8: byte 0xFF at position 3 of the line"),
+        (
+            b'[{"sentence": 1},\n{"\xff": 2}]',
+            ":2",
+            "not UTF-8: byte 0xFF at position 3 of the line",
+        ),
         ("[" * 100_000, "", "invalid JSON"),
     ],
 )
@@ -105,17 +131,28 @@ def test_positions_do_not_fit(make_task, write) -> None:
 
 def test_rows_without_labels(make_task, write) -> None:
     path = write(
-        "t.json", '{"sentence": "a"}\n{"sentence": "b", "label_desc": null}\n{"sentence": "c", "label_desc": 1}'
+        "t.json",
+        (
+            '{"sentence": "a"}\n{"sentence": "b", "label_desc": null}\n{"sentence": "c", '
+            '"label_desc": 1}'
+        ),
     )
     rows, _ = read(path, make_task(COLUMNS), labelled=False)
     assert rows.labels.tolist() == [-1, -1, 1]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1), escaped=st.booleans())
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1),
+    escaped=st.booleans(),
+)
 def test_any_text_survives(make_task, tmp_path, texts: list[str], escaped: bool) -> None:
     path = tmp_path / "t.jsonl"
-    rows_out = [json.dumps({"sentence": text, "label_desc": 1}, ensure_ascii=escaped) for text in texts]
+    rows_out = [
+        json.dumps({"sentence": text, "label_desc": 1}, ensure_ascii=escaped) for text in texts
+    ]
     path.write_bytes("\n".join(rows_out).encode("utf-8"))
     rows, _ = read(path, make_task(COLUMNS))
     assert rows.fields["title"].to_pylist() == texts
@@ -130,12 +167,17 @@ def test_any_text_survives(make_task, tmp_path, texts: list[str], escaped: bool)
         ({"data.text": "好", "label": 3}, "3"),
     ],
 )
-def test_lists_of_one_nested_keys_and_booleans_are_read(tmp_path: Path, row: dict[str, object], label: str) -> None:
+def test_lists_of_one_nested_keys_and_booleans_are_read(
+    tmp_path: Path, row: dict[str, object], label: str
+) -> None:
     file = tmp_path / "rows.jsonl"
     file.write_text(json.dumps(row) + "\n", encoding="utf-8")
     bad = BadRows(str(file))
     (chunk,) = read_json(file, ".jsonl", Request({"text": "data.text", "label": "label"}), bad)
-    assert {name: column.to_pylist() for name, column in chunk.columns.items()} == {"text": ["好"], "label": [label]}
+    assert {name: column.to_pylist() for name, column in chunk.columns.items()} == {
+        "text": ["好"],
+        "label": [label],
+    }
 
 
 def test_several_labels_are_said_by_name(tmp_path: Path) -> None:

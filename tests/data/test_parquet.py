@@ -13,7 +13,9 @@ TEXT = "[MASK] \x00 \x07 \r\n\t 👩‍👩‍👧 " + "长" * 100_000
 
 @pytest.fixture
 def write_table(tmp_path):
-    def write(columns: dict[str, object], name: str = "t.parquet", metadata: dict[str, str] | None = None):
+    def write(
+        columns: dict[str, object], name: str = "t.parquet", metadata: dict[str, str] | None = None
+    ):
         path = tmp_path / name
         pq.write_table(pa.table(columns).replace_schema_metadata(metadata), path)
         return path
@@ -68,7 +70,10 @@ def test_rows_without_labels(make_task, write_table) -> None:
 
 
 def test_label_numbers_become_the_names_that_datasets_notes(make_task, write_table) -> None:
-    note = '{"info": {"features": {"label": {"names": ["neutral", "entailment"], "_type": "ClassLabel"}}}}'
+    note = (
+        '{"info": {"features": {"label": {"names": ["neutral", "entailment"], "_type": '
+        '"ClassLabel"}}}}'
+    )
     path = write_table({"sentence": ["a", "b"], "label": [0, 1]}, metadata={"huggingface": note})
     rows, _ = read(path, make_task(COLUMNS, labels=("entailment", "neutral")))
     assert rows.labels.tolist() == [1, 0]
@@ -77,11 +82,30 @@ def test_label_numbers_become_the_names_that_datasets_notes(make_task, write_tab
 @pytest.mark.parametrize(
     ("columns", "spec", "message"),
     [
-        ({"sentense": ["a"], "label": [1]}, COLUMNS, "no column `sentence` .*\n  hint: is it `sentense`"),
-        ({"sentence": [["a"]], "label": [1]}, COLUMNS, r"column `sentence` .* holds `list<"),
-        ({"sentence": ["a"], "label": [True]}, COLUMNS, 'label "true" is not in verbalizers/toy.txt'),
+        (
+            {"sentense": ["a"], "label": [1]},
+            COLUMNS,
+            "no column `sentence` .*\n  hint: is it `sentense`",
+        ),
+        (
+            {"sentence": [["a"]], "label": [1]},
+            COLUMNS,
+            (
+                r"column `sentence` .* holds "
+                r"`list<"
+            ),
+        ),
+        (
+            {"sentence": ["a"], "label": [True]},
+            COLUMNS,
+            'label "true" is not in verbalizers/toy.txt',
+        ),
         ({"sentence": ["a"], "label": [1]}, {"title": 0, "label": 1}, "`columns` holds positions"),
-        ({"sentence": pa.array([], pa.string()), "label": pa.array([], pa.string())}, COLUMNS, "holds no rows"),
+        (
+            {"sentence": pa.array([], pa.string()), "label": pa.array([], pa.string())},
+            COLUMNS,
+            "holds no rows",
+        ),
     ],
 )
 def test_files_that_do_not_fit(make_task, write_table, columns, spec, message: str) -> None:

@@ -22,7 +22,9 @@ def test_board_files_lack_the_label(make_task, write, content: str) -> None:
 
 
 def test_what_stands_behind_a_missing_label_moves_up(make_task, write) -> None:
-    rows, _ = read(write("t.tsv", "7\ta\n"), make_task({"id": 0, "label": 1, "title": 2}), labelled=False)
+    rows, _ = read(
+        write("t.tsv", "7\ta\n"), make_task({"id": 0, "label": 1, "title": 2}), labelled=False
+    )
     assert rows.text(0) == {"title": "a"}
 
 
@@ -47,7 +49,9 @@ def test_unknown_labels_do_not_matter_where_none_is_needed(make_task, write) -> 
 
 def test_a_training_file_needs_its_labels(make_task, write) -> None:
     path = write("board.csv", "7\ta\n")
-    with pytest.raises(PetMtlError, match="rows have 2 columns, but `columns` wants `label: 2`") as caught:
+    with pytest.raises(
+        PetMtlError, match="rows have 2 columns, but `columns` wants `label: 2`"
+    ) as caught:
         read(path, make_task(TIANCHI))
     assert "`unlabelled`" in str(caught.value)
 
@@ -83,7 +87,7 @@ def test_an_unknown_label_names_label_and_verbalizer(make_task, write) -> None:
         read(write("t.tsv", "a\t1\nb\tso so\n"), make_task())
     (problem,) = caught.value.problems
     assert problem.message == 'label "so so" is not in verbalizers/toy.txt'
-    assert problem.hint == 'add a line to verbalizers/toy.txt: "so so"  WORD; or mend the row'
+    assert problem.hint == ('add a line to verbalizers/toy.txt: "so so"  WORD; or mend the row')
 
 
 def test_only_unknown_labels_point_to_the_wrong_column(make_task, write) -> None:
@@ -91,12 +95,16 @@ def test_only_unknown_labels_point_to_the_wrong_column(make_task, write) -> None
     with pytest.raises(PetMtlError) as caught:
         read(path, make_task(), skip_bad_rows=10)
     (problem,) = caught.value.problems
-    assert problem.message == ('none of the 2 labels is in verbalizers/toy.txt: found "x", "y", known are "0", "1"')
+    assert problem.message == (
+        'none of the 2 labels is in verbalizers/toy.txt: found "x", "y", known are "0", "1"'
+    )
     assert "is `1` the right label column" in str(problem.hint)
 
 
 def test_a_header_in_a_file_read_by_position(make_task, write) -> None:
-    with pytest.raises(PetMtlError, match=r":1: label \"label\" is not in .*\n  hint: is line 1 a header"):
+    with pytest.raises(
+        PetMtlError, match=r":1: label \"label\" is not in .*\n  hint: is line 1 a header"
+    ):
         read(write("t.tsv", "title\tlabel\na\t1\nb\t0\n"), make_task())
 
 
@@ -148,20 +156,27 @@ def test_the_problems_of_several_files_come_at_once(make_task, write, tmp_path: 
     paths = [write("a.tsv", ""), write("b.tsv", "a\t0\nb\n"), write("c.tsv", "a\tx\nb\ty\n")]
     with pytest.raises(PetMtlError) as caught:
         read_rows("*.tsv", make_task(), base=tmp_path)
-    assert {str(problem.where) for problem in caught.value.problems} == {str(paths[0]), f"{paths[1]}:2", str(paths[2])}
+    assert {str(problem.where) for problem in caught.value.problems} == {
+        str(paths[0]),
+        f"{paths[1]}:2",
+        str(paths[2]),
+    }
 
 
 def test_one_stray_tab_does_not_make_the_other_rows_bad(make_task, write) -> None:
     path = write("board.csv", "1\ta\tx\n2\tb\n3\tc\n")
     rows, skipped = read(path, make_task(TIANCHI), labelled=False, skip_bad_rows=1)
     assert rows.fields["title"].to_pylist() == ["b", "c"]
-    assert [str(problem) for problem in skipped] == [f"{path}:1: row has 3 columns, expected 2"]
+    assert [str(problem) for problem in skipped] == [(f"{path}:1: row has 3 columns, expected 2")]
 
 
 @pytest.mark.parametrize(
-    ("labels", "found"), [(["1", "0"], "1.0\n0.0\n"), (["1.0", "0.0"], "1\n0\n"), (["1", "0"], "1\n0.0\n")]
+    ("labels", "found"),
+    [(["1", "0"], "1.0\n0.0\n"), (["1.0", "0.0"], "1\n0\n"), (["1", "0"], "1\n0.0\n")],
 )
-def test_a_whole_number_with_a_point_is_that_number(make_task, write, labels: list[str], found: str) -> None:
+def test_a_whole_number_with_a_point_is_that_number(
+    make_task, write, labels: list[str], found: str
+) -> None:
     task = make_task({"title": 0, "label": 1}, labels=labels)
     lines = "".join(f"好\t{label}\n" for label in found.split())
     rows, _ = read(write("t.tsv", lines), task)
@@ -169,5 +184,7 @@ def test_a_whole_number_with_a_point_is_that_number(make_task, write, labels: li
 
 
 def test_where_both_are_labels_they_differ(make_task, write) -> None:
-    rows, _ = read(write("t.tsv", "a\t1.0\nb\t1\n"), make_task({"title": 0, "label": 1}, labels=["1", "1.0"]))
+    rows, _ = read(
+        write("t.tsv", "a\t1.0\nb\t1\n"), make_task({"title": 0, "label": 1}, labels=["1", "1.0"])
+    )
     assert rows.labels.tolist() == [1, 0]

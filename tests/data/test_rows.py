@@ -8,7 +8,9 @@ from pet_mtl.data.rows import Rows, Segment, Sources
 
 @pytest.fixture
 def rows() -> Rows:
-    return Rows.of({"a": ["x", "y", "z"], "b": ["1", "2", "3"]}, labels=[0, 1, -1], path="f.parquet")
+    return Rows.of(
+        {"a": ["x", "y", "z"], "b": ["1", "2", "3"]}, labels=[0, 1, -1], path="f.parquet"
+    )
 
 
 def test_length_texts_and_default_ids(rows: Rows) -> None:
@@ -47,7 +49,9 @@ def test_concat_copies_no_text(rows: Rows) -> None:
 
 
 def test_places_over_segments_with_and_without_line_numbers() -> None:
-    sources = Sources((Segment("a", "line", 2, first=2), Segment("b", "line", 2, numbers=np.array([4, 9]))))
+    sources = Sources(
+        (Segment("a", "line", 2, first=2), Segment("b", "line", 2, numbers=np.array([4, 9])))
+    )
     assert len(sources) == 4
     assert [sources.where(i) for i in range(4)] == ["a:2", "a:3", "b:4", "b:9"]
     assert Sources.concat([sources, sources]).where(7) == "b:9"

@@ -75,5 +75,7 @@ def test_samples(samples: Path) -> None:
 
 
 def test_unknown_samples(samples: Path) -> None:
-    with pytest.raises(PetMtlError, match=r"no sample data `tnews/test`\n  hint: .*`sample:tnews/train`"):
+    with pytest.raises(
+        PetMtlError, match=r"no sample data `tnews/test`\n  hint: .*`sample:tnews/train`"
+    ):
         find_files("sample:tnews/test", Path())

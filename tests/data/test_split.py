@@ -25,9 +25,13 @@ def test_shares_are_exact_where_texts_are_distinct() -> None:
 
 
 def test_a_seed_always_gives_the_same_rows() -> None:
-    """Guards the splits that users have reported results on: a change here changes everybody's held-out rows."""
+    """Guards the splits that users have reported results on: a change here changes everybody's
+    held-out rows."""
     rows = make([(text, 0) for text in "abcdefghijklmnopqrst"])
-    assert [split_by_text(rows, 0.2, seed=seed)[1].tolist() for seed in (0, 1)] == [[2, 8, 10, 14], [6, 7, 8, 9]]
+    assert [split_by_text(rows, 0.2, seed=seed)[1].tolist() for seed in (0, 1)] == [
+        [2, 8, 10, 14],
+        [6, 7, 8, 9],
+    ]
 
 
 def test_whole_pairs_are_compared() -> None:
@@ -66,7 +70,9 @@ def test_rows_without_labels_are_a_stratum_of_their_own() -> None:
     assert len(split_by_text(rows, 0.2, seed=0)[1]) == 2
 
 
-PAIRS = st.lists(st.tuples(st.text("abＡ ", max_size=3), st.integers(0, 2)), min_size=1, max_size=60)
+PAIRS = st.lists(
+    st.tuples(st.text("abＡ ", max_size=3), st.integers(0, 2)), min_size=1, max_size=60
+)
 
 
 @settings(max_examples=150, deadline=None)

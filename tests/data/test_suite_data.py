@@ -15,7 +15,9 @@ def test_all_parts(make_task, write, tmp_path) -> None:
     write("dev.tsv", "d\t1\n")
     write("test.tsv", "e\t0\n")
     write("board.tsv", "f\n")
-    task = make_task(train=["train.tsv", "more.tsv"], dev="dev.tsv", test="test.tsv", unlabelled="board.tsv")
+    task = make_task(
+        train=["train.tsv", "more.tsv"], dev="dev.tsv", test="test.tsv", unlabelled="board.tsv"
+    )
     data = load_task(task, tmp_path, seed=0)
     assert data.train.fields["title"].to_pylist() == ["a", "b", "c"]
     assert data.train.where(2) == f"{tmp_path / 'more.tsv'}:1"
@@ -40,7 +42,10 @@ def test_a_share_is_held_out_by_text(make_task, write, tmp_path) -> None:
     data = load_task(task, tmp_path, seed=0)
     assert data.dev is not None
     assert (len(data.train), len(data.dev)) == (60, 20)
-    texts = [{normalize_text(text) for text in part.fields["title"].to_pylist()} for part in (data.train, data.dev)]
+    texts = [
+        {normalize_text(text) for text in part.fields["title"].to_pylist()}
+        for part in (data.train, data.dev)
+    ]
     assert not texts[0] & texts[1]
     again, other = load_task(task, tmp_path, seed=0), load_task(task, tmp_path, seed=1)
     assert again.dev is not None
@@ -63,7 +68,7 @@ def test_notes(make_task, write, tmp_path) -> None:
     assert data.notes == [
         f"skipped 1 bad row ({path}:3: row has 1 column, expected 2)",
         'no training row has the label "2" of verbalizers/toy.txt',
-        f'1 of 3 rows repeat a text, 1 text has different labels ({path}:1 "0" and {path}:2 "1")',
+        (f'1 of 3 rows repeat a text, 1 text has different labels ({path}:1 "0" and {path}:2 "1")'),
         f"1 of 2 dev rows occur in the training data too ({dev}:2, …)",
         f"1 of 1 test rows occur in the training data too ({test}:1, …)",
     ]

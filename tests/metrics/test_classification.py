@@ -92,7 +92,10 @@ def test_interval_equals_that_of_resampled_rows() -> None:
 def plain_macro_f1(gold: np.ndarray, predicted: np.ndarray) -> float:
     """The obvious formula, because 3,000 calls of scikit-learn are slow."""
     labels = set(gold) | set(predicted)
-    parts = [2 * np.sum((gold == k) & (predicted == k)) / (np.sum(gold == k) + np.sum(predicted == k)) for k in labels]
+    parts = [
+        2 * np.sum((gold == k) & (predicted == k)) / (np.sum(gold == k) + np.sum(predicted == k))
+        for k in labels
+    ]
     return float(np.mean(parts))
 
 
@@ -108,7 +111,14 @@ def test_interval_holds_the_score_and_depends_on_the_seed_only() -> None:
 def test_json_is_plain() -> None:
     gold, predicted = noisy_rows(50, 3)
     written = json.loads(json.dumps(score_predictions(gold, predicted, ["a", "b", "c"]).to_json()))
-    assert list(written) == ["accuracy", "macro_f1", "macro_f1_ci95", "examples", "per_label", "confusion"]
+    assert list(written) == [
+        "accuracy",
+        "macro_f1",
+        "macro_f1_ci95",
+        "examples",
+        "per_label",
+        "confusion",
+    ]
     assert list(written["per_label"]["a"]) == ["precision", "recall", "f1", "support"]
     assert len(written["macro_f1_ci95"]) == 2
     assert sum(map(sum, written["confusion"])) == 50
@@ -128,7 +138,7 @@ def test_narrow_index_types_do_not_overflow(kind: type) -> None:
         ([0, 1], [0], "Found `gold.shape = (2,)` and `predicted.shape = (1,)`"),
         ([[0]], [[0]], "(1, 1)"),
         ([-1, 0], [0, 0], "Parameter `gold` should hold indices from 0 to 4. Found -1 … 0"),
-        ([0, 1], [0, 5], "Parameter `predicted` should hold indices from 0 to 4. Found 0 … 5"),
+        ([0, 1], [0, 5], ("Parameter `predicted` should hold indices from 0 to 4. Found 0 … 5")),
     ],
 )
 def test_wrong_input_is_refused(gold: list[int], predicted: list[int], message: str) -> None:
@@ -146,6 +156,10 @@ def test_mean_macro_f1() -> None:
 
 def test_import_stays_light() -> None:
     code = "import sys, pet_mtl.metrics.classification, pet_mtl.report.page, pet_mtl.report.table\n"
-    code += "print([name for name in ('sklearn', 'torch', 'rich', 'jinja2') if name in sys.modules])"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    code += (
+        "print([name for name in ('sklearn', 'torch', 'rich', 'jinja2') if name in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert result.stdout.strip() == "[]"

@@ -26,7 +26,9 @@ def test_macro_f1_is_scikit_learns(rows: int, labels: int) -> None:
 def test_the_gain_is_the_difference() -> None:
     gold, before, after = draw(1, 400, 5)
     gain, (low, high) = macro_f1_gain(gold, before, after, 5)
-    score = {n: f1_score(gold, p, average="macro") for n, p in (("before", before), ("after", after))}
+    score = {
+        n: f1_score(gold, p, average="macro") for n, p in (("before", before), ("after", after))
+    }
     assert gain == pytest.approx(score["after"] - score["before"])
     assert 0 < low < gain < high
 
@@ -39,7 +41,8 @@ def test_the_interval_is_that_of_rows_drawn_again() -> None:
     for _ in range(600):
         rows = generator.integers(0, len(gold), len(gold))
         slow.append(
-            f1_score(gold[rows], after[rows], average="macro") - f1_score(gold[rows], before[rows], average="macro")
+            f1_score(gold[rows], after[rows], average="macro")
+            - f1_score(gold[rows], before[rows], average="macro")
         )
     np.testing.assert_allclose([low, high], np.quantile(slow, [0.025, 0.975]), atol=0.03)
 

@@ -57,7 +57,10 @@ def test_threads_with_hooks_take_turns() -> None:
             with counting:
                 inside += 1
                 most = max(most, inside)
-            same = torch.equal(module(X), module.second(nn.functional.linear(X, *module.first.parameters()) + number))
+            same = torch.equal(
+                module(X),
+                module.second(nn.functional.linear(X, *module.first.parameters()) + number),
+            )
             with counting:
                 inside -= 1
         return same
@@ -68,9 +71,14 @@ def test_threads_with_hooks_take_turns() -> None:
 
 
 def test_our_own_path_and_hooks_agree_on_every_module() -> None:
-    """Whatever is amended (embeddings, both norms of each layer, the head's norm), the path must not pass it by."""
+    """Whatever is amended (embeddings, both norms of each layer, the head's norm), the path must
+    not pass it by."""
     tokens = toys.piece_tokenizer("wordpiece").vocab_size
-    ids, mask, slots = torch.tensor([[2, 7, 9, 3]]), torch.ones(1, 4, dtype=torch.long), torch.tensor([[1]])
+    ids, mask, slots = (
+        torch.tensor([[2, 7, 9, 3]]),
+        torch.ones(1, 4, dtype=torch.long),
+        torch.tensor([[1]]),
+    )
     for family in ("bert", "roberta", "electra"):
         backbone = Backbone(toys.build_mlm(family, tokens)).eval()
         names = {n: m for n, m in backbone.mlm.named_modules() if isinstance(m, nn.LayerNorm)}

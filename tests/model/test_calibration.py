@@ -11,7 +11,9 @@ def draw(rows: int, labels: int, seed: int = 0) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("rows", "labels"), [(1, 2), (3, 5), (200, 15)])
-def test_probabilities_are_divided_by_their_mean_on_the_fitting_rows(rows: int, labels: int) -> None:
+def test_probabilities_are_divided_by_their_mean_on_the_fitting_rows(
+    rows: int, labels: int
+) -> None:
     seen, new = draw(rows, labels), draw(7, labels, seed=1)
     calibration = calibration_from("prior", seen)
     assert (calibration.kind, calibration.rows, len(calibration.bias)) == ("prior", rows, labels)

@@ -14,8 +14,16 @@ def draw() -> list[torch.Tensor]:
     modules = [nn.Linear(3, 4), nn.Embedding(5, 2), nn.LSTM(3, 2), nn.Linear(4, 1, bias=False)]
     nn.init.uniform_(modules[1].weight, -0.05, 0.05)  # type: ignore[arg-type]
     own = [torch.randn(2, 3), torch.randint(9, (4,)), torch.rand(2), torch.randperm(5)]
-    normal = [nn.init.normal_(torch.empty(3)), nn.init.trunc_normal_(torch.empty(3)), nn.init.xavier_uniform_(own[0])]
-    return [parameter.detach() for module in modules for parameter in module.parameters()] + own + normal
+    normal = [
+        nn.init.normal_(torch.empty(3)),
+        nn.init.trunc_normal_(torch.empty(3)),
+        nn.init.xavier_uniform_(own[0]),
+    ]
+    return (
+        [parameter.detach() for module in modules for parameter in module.parameters()]
+        + own
+        + normal
+    )
 
 
 def test_numbers_are_those_of_the_seed_and_the_process_keeps_its_own() -> None:
@@ -30,10 +38,12 @@ def test_numbers_are_those_of_the_seed_and_the_process_keeps_its_own() -> None:
 
 
 @pytest.mark.parametrize("sharing", ["hard", "shared-private", "mmoe", "ple", "soft"])
-def test_methods_seed_nothing_but_their_own_draws(sharing: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pet_mtl.spec.method import HeadsMethod  # the options of the largest method
-    from pet_mtl.spec.settings import SamplingSettings, TrainSettings
-    from pet_mtl.spec.suite import Suite
+def test_methods_seed_nothing_but_their_own_draws(
+    sharing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pet_mtl.suite.method import HeadsMethod  # the options of the largest method
+    from pet_mtl.suite.settings import SamplingSettings, TrainSettings
+    from pet_mtl.suite.suite import Suite
 
     tasks = {"one": toys.make_task("{a}{mask}", {"x": ["好"], "y": ["坏"]}, name="one")}
     method = HeadsMethod.model_validate({"name": "heads", "sharing": sharing, "decoder": "lstm"})

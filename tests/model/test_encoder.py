@@ -18,7 +18,9 @@ def test_states_are_those_of_transformers(family: str) -> None:
     wanted = mlm.base_model(input_ids=ids, attention_mask=mask).last_hidden_state
     real = mask != 0
     torch.testing.assert_close(encoder(ids, mask)[real], wanted[real], rtol=1e-5, atol=2e-5)
-    torch.testing.assert_close(encoder(ids, mask, first_only=True), wanted[:, :1], rtol=1e-5, atol=2e-5)
+    torch.testing.assert_close(
+        encoder(ids, mask, first_only=True), wanted[:, :1], rtol=1e-5, atol=2e-5
+    )
     assert wanted.shape[-1] == encoder.size
 
 

@@ -17,7 +17,11 @@ HEADS, SIZE = 2, 16
 
 def bert(**changes: object) -> BertModel:
     torch.manual_seed(0)
-    settings = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "initializer_range": 0.3} | changes
+    settings = {
+        "hidden_dropout_prob": 0.0,
+        "attention_probs_dropout_prob": 0.0,
+        "initializer_range": 0.3,
+    } | changes
     config = BertConfig(
         vocab_size=50,
         hidden_size=SIZE,
@@ -38,7 +42,9 @@ def batch(count: int, length: int) -> tuple[Tensor, Tensor, Tensor]:
     return torch.randint(1, 50, (count, length)), mask, slots
 
 
-def outputs_and_gradients(model: BertModel, shape: tuple[int, int], kind: torch.dtype) -> list[Tensor]:
+def outputs_and_gradients(
+    model: BertModel, shape: tuple[int, int], kind: torch.dtype
+) -> list[Tensor]:
     ids, mask, slots = batch(*shape)
     model.zero_grad()
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=kind == torch.bfloat16):
@@ -46,7 +52,11 @@ def outputs_and_gradients(model: BertModel, shape: tuple[int, int], kind: torch.
     torch.manual_seed(2)
     (out.float() * torch.randn(out.shape)).sum().backward()
     # a key's bias moves all scores of a query alike: its gradient is zero but for rounding
-    used = [p.grad for name, p in model.named_parameters() if p.grad is not None and "key.bias" not in name]
+    used = [
+        p.grad
+        for name, p in model.named_parameters()
+        if p.grad is not None and "key.bias" not in name
+    ]
     return [out.detach(), *used]
 
 
@@ -66,16 +76,22 @@ def plain_and_fused(
 
 
 def distances(mine: list[Tensor], theirs: list[Tensor]) -> Tensor:
-    return torch.stack([(a.float() - b).norm() / (b.norm() + 1e-3) for a, b in zip(mine, theirs, strict=True)])
+    return torch.stack(
+        [(a.float() - b).norm() / (b.norm() + 1e-3) for a, b in zip(mine, theirs, strict=True)]
+    )
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_equals_the_modules_autograd(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_equals_the_modules_autograd(
+    shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     plain, fused = plain_and_fused(shape, torch.float32, monkeypatch)
     assert float(distances(fused, plain).max()) <= 1e-5
 
 
-@pytest.mark.parametrize(("shape", "onednn"), [*((shape, True) for shape in SHAPES), (SHAPES[3], False)])
+@pytest.mark.parametrize(
+    ("shape", "onednn"), [*((shape, True) for shape in SHAPES), (SHAPES[3], False)]
+)
 def test_bf16_is_as_near_to_fp32_as_the_modules(
     shape: tuple[int, int], onednn: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,7 +113,9 @@ def test_gradients_by_finite_differences() -> None:
     hidden = torch.randn(8, SIZE, dtype=torch.float64, requires_grad=True)
     queries = torch.randn(4, SIZE, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda h: fused_layer(layer, None, h, frame, 4), [hidden])
-    assert torch.autograd.gradcheck(lambda q, h: fused_layer(layer, q, h, frame, 2), [queries, hidden])
+    assert torch.autograd.gradcheck(
+        lambda q, h: fused_layer(layer, q, h, frame, 2), [queries, hidden]
+    )
 
 
 @pytest.mark.parametrize(
@@ -119,7 +137,12 @@ def test_a_rewritten_linear_layer_is_not_taken_on() -> None:
     class OwnLinear(torch.nn.Linear):
         pass
 
-    for path in ("attention.self.key", "attention.output.dense", "intermediate.dense", "output.dense"):
+    for path in (
+        "attention.self.key",
+        "attention.output.dense",
+        "intermediate.dense",
+        "output.dense",
+    ):
         layer = bert().encoder.layer[0]
         old = layer.get_submodule(path)
         layer.set_submodule(path, OwnLinear(old.in_features, old.out_features))
@@ -161,7 +184,8 @@ def test_scoring_sees_what_a_fused_optimizer_changed(dropout: float) -> None:
 
 def test_attention_works_in_few_shapes() -> None:
     shapes = {
-        tuple(Frame.of(batch(n, length)[1], HEADS, torch.float32).bias.shape) for n, length in [(17, 17), (30, 31)]
+        tuple(Frame.of(batch(n, length)[1], HEADS, torch.float32).bias.shape)
+        for n, length in [(17, 17), (30, 31)]
     }
     assert shapes == {(32 * HEADS, 1, 32)}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from pet_mtl.model import light_import
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, quiet_transformers
-from pet_mtl.spec.settings import TrainSettings
+from pet_mtl.suite.settings import TrainSettings
 from pet_mtl.stepping.optim import build_optimizer
 
 light_import.wanted = True
@@ -50,13 +50,18 @@ print("done")
 
 
 def run(code: str, *arguments: str | Path) -> str:
-    done = subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def test_a_command_loads_neither_compiler_nor_scipy(backbone: Path, tmp_path: Path) -> None:
-    folders = [tmp_path / family for family in ("albert", "deberta-v2", "distilbert", "modernbert", "roberta")]
+    folders = [
+        tmp_path / family
+        for family in ("albert", "deberta-v2", "distilbert", "modernbert", "roberta")
+    ]
     for folder in folders:
         toys.build_mlm(folder.name, 50).save_pretrained(folder)
     assert "done" in run(COMMAND, backbone, tmp_path / "saved", *folders)
@@ -64,7 +69,8 @@ def test_a_command_loads_neither_compiler_nor_scipy(backbone: Path, tmp_path: Pa
 
 def test_a_library_call_imports_in_full(backbone: Path) -> None:
     code = (
-        "import sys; from pet_mtl.storage.pretrained import load_masked_lm; load_masked_lm(sys.argv[1]);"
+        "import sys; from pet_mtl.storage.pretrained import load_masked_lm; "
+        "load_masked_lm(sys.argv[1]);"
         "print('torch._dynamo' in sys.modules)"
     )
     assert "True" in run(code, backbone)

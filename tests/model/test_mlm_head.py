@@ -1,4 +1,5 @@
-"""Every family against transformers' own forward: logits, normaliser and all gradients at the slots, in fp32."""
+"""Every family against transformers' own forward: logits, normaliser and all gradients at the
+slots, in fp32."""
 
 from functools import cache
 from typing import Any
@@ -12,7 +13,8 @@ from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.mlm_head import SplitHead, WholeHead, split_head
 
 SPLIT = list(toys.FAMILIES)
-# one module after the encoder; several modules; a head that returns a tuple; a bias added behind the head
+# one module after the encoder; several modules; a head that returns a tuple; a bias added behind
+# the head
 WHOLE = ["mpnet", "roformer", "convbert", "flaubert", "bart"]
 VOCABULARY = 60
 PIECES = torch.tensor([7, 59, 12])
@@ -37,7 +39,9 @@ def build(family: str) -> Any:
                  (("layers", 2), ("attention_heads", 4), ("ffn_dim", 64))}  # fmt: skip
         from transformers import BartConfig, BartForConditionalGeneration
 
-        config = BartConfig(vocab_size=VOCABULARY, d_model=32, max_position_embeddings=64, dropout=0.0, **sizes)
+        config = BartConfig(
+            vocab_size=VOCABULARY, d_model=32, max_position_embeddings=64, dropout=0.0, **sizes
+        )
         config.forced_eos_token_id = None
         model = BartForConditionalGeneration(config).eval()
         model.final_logits_bias.copy_(torch.randn(1, VOCABULARY))
@@ -51,7 +55,10 @@ def full_logits(model: Any, ids: Tensor, mask: Tensor, slots: Tensor) -> Tensor:
 
 @pytest.mark.parametrize(
     ("family", "attention"),
-    [*((family, "eager") for family in (*SPLIT, *WHOLE)), *((family, "sdpa") for family in SPLIT[:6])],
+    [
+        *((family, "eager") for family in (*SPLIT, *WHOLE)),
+        *((family, "sdpa") for family in SPLIT[:6]),
+    ],
 )
 def test_logits_normalizer_and_gradients_equal_the_full_model(family: str, attention: str) -> None:
     model = build(family)
@@ -68,7 +75,10 @@ def test_logits_normalizer_and_gradients_equal_the_full_model(family: str, atten
     wanted = run(full[..., PIECES], full.logsumexp(-1))
     states = backbone(ids, mask, slots)
     assert states.shape[:2] == slots.shape
-    logits, normalizer = backbone.head.piece_logits(states, PIECES), backbone.head.log_normalizer(states)
+    logits, normalizer = (
+        backbone.head.piece_logits(states, PIECES),
+        backbone.head.log_normalizer(states),
+    )
     assert logits.dtype == normalizer.dtype == torch.float32
     torch.testing.assert_close(logits, full[..., PIECES], rtol=1e-5, atol=2e-5)
     torch.testing.assert_close(normalizer, full.logsumexp(-1), rtol=1e-5, atol=2e-5)
@@ -79,7 +89,11 @@ def test_logits_normalizer_and_gradients_equal_the_full_model(family: str, atten
             continue
         scale = float(gradient.abs().max())
         torch.testing.assert_close(
-            got[name], gradient, rtol=1e-4, atol=1e-5 * max(1.0, scale), msg=lambda m, n=name: f"{n}: {m}"
+            got[name],
+            gradient,
+            rtol=1e-4,
+            atol=1e-5 * max(1.0, scale),
+            msg=lambda m, n=name: f"{n}: {m}",
         )
     assert set(got) <= set(wanted)
 
@@ -111,7 +125,9 @@ def test_the_tie_to_the_embeddings_is_kept(family: str) -> None:
         embeddings[PIECES] += 1.0
         after = head.piece_logits(states, PIECES)
         embeddings[PIECES] -= 1.0
-    torch.testing.assert_close(after - before, states.sum(-1, keepdim=True).expand_as(before), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(
+        after - before, states.sum(-1, keepdim=True).expand_as(before), rtol=1e-3, atol=1e-3
+    )
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta", "distilbert"])
@@ -121,7 +137,9 @@ def test_an_untied_decoder_is_used_as_it_is(family: str) -> None:
     backbone = Backbone(model)
     with torch.no_grad():
         logits = backbone.head.piece_logits(backbone(ids, mask, slots), PIECES)
-        torch.testing.assert_close(logits, full_logits(model, ids, mask, slots)[..., PIECES], rtol=1e-5, atol=2e-5)
+        torch.testing.assert_close(
+            logits, full_logits(model, ids, mask, slots)[..., PIECES], rtol=1e-5, atol=2e-5
+        )
 
 
 def test_piece_logits_stay_in_full_precision_under_autocast() -> None:

@@ -9,7 +9,16 @@ from torch import Tensor
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.slot_encoder import SlotEncoder, fits_slot_encoder
 
-BERT_LIKE = ["bert", "ernie", "ernie-task-ids", "roberta", "xlm-roberta", "camembert", "electra", "electra-wide"]
+BERT_LIKE = [
+    "bert",
+    "ernie",
+    "ernie-task-ids",
+    "roberta",
+    "xlm-roberta",
+    "camembert",
+    "electra",
+    "electra-wide",
+]
 
 
 def hidden(model: Any, ids: Tensor, mask: Tensor, slots: Tensor) -> Tensor:
@@ -58,7 +67,9 @@ def test_other_depths_and_numbers_of_slots(layers: int, count: int) -> None:
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 @pytest.mark.parametrize("autocast", [False, True])
-def test_padding_and_blank_rows_give_numbers_and_change_nothing(attention: str, autocast: bool) -> None:
+def test_padding_and_blank_rows_give_numbers_and_change_nothing(
+    attention: str, autocast: bool
+) -> None:
     model = toys.build_mlm("bert")
     ids, mask, slots = inputs(0)
     wide = torch.nn.functional.pad(ids, (0, 24)), torch.nn.functional.pad(mask, (0, 24))

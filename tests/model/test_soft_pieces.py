@@ -16,12 +16,14 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.own_parts import OwnParts, build_own_parts
-from pet_mtl.spec.task import TaskSpec
+from pet_mtl.suite.task import TaskSpec
 
 WORDS = {"x": ["好", "体育"], "y": ["坏"]}
 TASKS = {
     "plain": toys.make_task("{a}{mask}", WORDS, name="plain"),
-    "one": toys.make_task(["{soft:3}{a}：{soft:1}{mask}", "{mask}{a}", "{mask}{soft:2}{a}"], WORDS, name="one"),
+    "one": toys.make_task(
+        ["{soft:3}{a}：{soft:1}{mask}", "{mask}{a}", "{mask}{soft:2}{a}"], WORDS, name="one"
+    ),
     "two": toys.make_task("{a}{mask}{soft:2}", WORDS, name="two"),
 }
 ROWS = Rows.of({"a": ["good news", "天气" * 20, ""]}, labels=[0, 1, 0])
@@ -32,17 +34,23 @@ def prompts(word_pieces: PieceTokenizer) -> Prompts:
     return encode_suite(TASKS, dict.fromkeys(TASKS, ROWS), word_pieces, 24)
 
 
-def build(prompts: Prompts, tokenizer: PieceTokenizer, family: str = "bert") -> tuple[ClozeModel, OwnParts]:
+def build(
+    prompts: Prompts, tokenizer: PieceTokenizer, family: str = "bert"
+) -> tuple[ClozeModel, OwnParts]:
     backbone = Backbone(toys.build_mlm(family, tokenizer.vocab_size))
     torch.manual_seed(3)
     parts = build_own_parts(backbone, prompts.forms, list(TASKS.values()))
     assert parts is not None
     assert parts.soft is not None
-    model = ClozeModel(backbone, [form.words for form in prompts.forms], ["mean"] * len(prompts.forms), parts)
+    model = ClozeModel(
+        backbone, [form.words for form in prompts.forms], ["mean"] * len(prompts.forms), parts
+    )
     return model.eval(), parts
 
 
-def states(model: ClozeModel, prompts: Prompts, tokenizer: PieceTokenizer) -> dict[tuple[int, int], Tensor]:
+def states(
+    model: ClozeModel, prompts: Prompts, tokenizer: PieceTokenizer
+) -> dict[tuple[int, int], Tensor]:
     """Return the states of each item's prompt with each number of masks."""
     out = {}
     for plan in cut_batches(prompts, np.arange(len(prompts)), 200):
@@ -51,11 +59,16 @@ def states(model: ClozeModel, prompts: Prompts, tokenizer: PieceTokenizer) -> di
         for group in batch.groups:
             for masks, rows in group.prompts.items():
                 items = batch.items[group.items.numpy()].tolist()
-                out |= {(item, masks): found[row, :masks] for item, row in zip(items, rows.tolist(), strict=True)}
+                out |= {
+                    (item, masks): found[row, :masks]
+                    for item, row in zip(items, rows.tolist(), strict=True)
+                }
     return out
 
 
-def oracle(model: ClozeModel, ids: Sequence[int], pieces: Tensor, first: int, slots: slice) -> Tensor:
+def oracle(
+    model: ClozeModel, ids: Sequence[int], pieces: Tensor, first: int, slots: slice
+) -> Tensor:
     """Return the logits at the slots of one prompt, its embeddings put together one by one."""
     mlm = model.backbone.mlm
     table = mlm.get_input_embeddings().weight
@@ -71,7 +84,11 @@ def test_states_equal_those_of_embeddings_put_together_by_hand(
 ) -> None:
     model, parts = build(prompts, word_pieces, family)
     assert parts.soft is not None
-    of_task = {"plain": parts.soft.pieces[:0], "one": parts.soft.pieces[:6], "two": parts.soft.pieces[6:]}
+    of_task = {
+        "plain": parts.soft.pieces[:0],
+        "one": parts.soft.pieces[:6],
+        "two": parts.soft.pieces[6:],
+    }
     assert len(of_task["two"]) == 2
     found = states(model, prompts, word_pieces)
     assert len(found) == 2 * len(prompts)
@@ -85,8 +102,11 @@ def test_states_equal_those_of_embeddings_put_together_by_hand(
 
 
 @torch.no_grad()
-def test_roberta_counts_positions_over_learned_pieces(prompts: Prompts, word_pieces: PieceTokenizer) -> None:
-    """Its positions count what is no padding: the stand-in must not be padding, whose id is 1 here."""
+def test_roberta_counts_positions_over_learned_pieces(
+    prompts: Prompts, word_pieces: PieceTokenizer
+) -> None:
+    """Its positions count what is no padding: the stand-in must not be padding, whose id is 1
+    here."""
     _, parts = build(prompts, word_pieces, "roberta")
     assert parts.soft is not None
     ids = torch.tensor([[5, word_pieces.vocab_size, 6]])
@@ -114,7 +134,10 @@ def test_pieces_start_as_pieces_of_the_vocabulary_and_alone_get_their_gradient(
 def test_learned_pieces_are_never_cut(prompts: Prompts, word_pieces: PieceTokenizer) -> None:
     soft = np.flatnonzero(np.isin(prompts.form, [1]))
     for item in soft:
-        ids = prompts.ids[prompts.starts[item] : prompts.starts[item + 1]].astype(np.int64) - word_pieces.vocab_size
+        ids = (
+            prompts.ids[prompts.starts[item] : prompts.starts[item + 1]].astype(np.int64)
+            - word_pieces.vocab_size
+        )
         assert ids[ids >= 0].tolist() == [0, 1, 2, 3]
     assert prompts.lengths.max() == 24
 
@@ -122,4 +145,9 @@ def test_learned_pieces_are_never_cut(prompts: Prompts, word_pieces: PieceTokeni
 def test_plain_tasks_add_nothing(word_pieces: PieceTokenizer) -> None:
     plain: dict[str, TaskSpec] = {"plain": TASKS["plain"]}
     forms = encode_suite(plain, {"plain": ROWS}, word_pieces, 24).forms
-    assert build_own_parts(Backbone(toys.build_mlm("bert", word_pieces.vocab_size)), forms, [TASKS["plain"]]) is None
+    assert (
+        build_own_parts(
+            Backbone(toys.build_mlm("bert", word_pieces.vocab_size)), forms, [TASKS["plain"]]
+        )
+        is None
+    )

@@ -52,12 +52,16 @@ def test_padding_passes_no_gradient_and_no_nan(kind: str) -> None:
 def test_layers_are_mixed_by_a_softmax_and_a_scale() -> None:
     states = tuple(tokens(seed) for seed in range(4))
     features = LayerFeatures((0, -1, 2))
-    torch.testing.assert_close(features(states, MASK), (states[0] + states[3] + states[2])[:, 0] / 3)
+    torch.testing.assert_close(
+        features(states, MASK), (states[0] + states[3] + states[2])[:, 0] / 3
+    )
     with torch.no_grad():
         features.weights.copy_(torch.tensor([0.5, -1.0, 2.0]))
         features.scale.fill_(1.7)
     shares = [2.718281828**weight for weight in (0.5, -1.0, 2.0)]
-    mixed = sum(share * states[layer] for share, layer in zip(shares, (0, 3, 2), strict=True)) / sum(shares)
+    mixed = sum(
+        share * states[layer] for share, layer in zip(shares, (0, 3, 2), strict=True)
+    ) / sum(shares)
     torch.testing.assert_close(features(states, MASK), 1.7 * mixed[:, 0])
 
 
@@ -70,9 +74,13 @@ def test_decoders(kind: str) -> None:
     wanted = []
     for row, count, feature in zip(states, LENGTHS, features, strict=True):
         if kind == "mlp":
-            feature = torch.nn.functional.gelu(decoder.hidden.weight @ feature + decoder.hidden.bias)
+            feature = torch.nn.functional.gelu(
+                decoder.hidden.weight @ feature + decoder.hidden.bias
+            )
         elif kind == "lstm":
-            outputs, _ = decoder.lstm(row[None, :count])  # alone, so that nothing is packed or padded
+            outputs, _ = decoder.lstm(
+                row[None, :count]
+            )  # alone, so that nothing is packed or padded
             feature = torch.cat([feature, outputs[0, -1, :4], outputs[0, 0, 4:]])
         wanted.append(decoder.output.weight @ feature + decoder.output.bias)
     torch.testing.assert_close(got, torch.stack(wanted))

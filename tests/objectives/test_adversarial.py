@@ -22,7 +22,8 @@ class Tied(nn.Module):
 
 
 def test_each_sequence_is_moved_along_the_gradient_of_its_inputs_alone() -> None:
-    """Against sequences one by one, with the gradient of a leaf in the place of what is looked up."""
+    """Against sequences one by one, with the gradient of a leaf in the place of what is looked
+    up."""
     model, ids, labels = Tied(), torch.randint(50, (6, 3)), torch.randint(50, (6,))
     lookups = Lookups(word_tables(model, 50))
     with lookups.watched():
@@ -31,7 +32,9 @@ def test_each_sequence_is_moved_along_the_gradient_of_its_inputs_alone() -> None
         found = model(ids)
     for row in range(6):
         leaf = model.words(ids[row : row + 1]).detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(nn.functional.cross_entropy(model.after(leaf), labels[row : row + 1]), leaf)
+        (gradient,) = torch.autograd.grad(
+            nn.functional.cross_entropy(model.after(leaf), labels[row : row + 1]), leaf
+        )
         wanted = model.after(leaf + 0.7 * gradient / gradient.norm())
         torch.testing.assert_close(found[row : row + 1], wanted)
         assert move(gradient, 0.7).norm() == pytest.approx(0.7)
@@ -39,7 +42,8 @@ def test_each_sequence_is_moved_along_the_gradient_of_its_inputs_alone() -> None
 
 
 def test_tied_output_rows_count_for_nothing() -> None:
-    """The table has a gradient from the output layer too: neither direction nor size of the move depend on it."""
+    """The table has a gradient from the output layer too: neither direction nor size of the move
+    depend on it."""
     model, ids = Tied(), torch.tensor([[1, 2]])
     lookups = Lookups(word_tables(model, 50))
     before = model.words.weight.detach().clone()
@@ -49,7 +53,9 @@ def test_tied_output_rows_count_for_nothing() -> None:
     assert model.words.weight.grad[3:].norm() > 0.01
     seen: list[Tensor] = []
     with lookups.moved(1.0):
-        model.words.register_forward_hook(lambda _module, _inputs, output: seen.append(output.detach()))
+        model.words.register_forward_hook(
+            lambda _module, _inputs, output: seen.append(output.detach())
+        )
         model(ids)
         assert torch.equal(model.words.weight, before)
     assert (seen[0] - before[ids]).norm() == pytest.approx(1.0, rel=1e-5)
@@ -67,7 +73,10 @@ def test_without_a_direction_nothing_moves(value: float) -> None:
 def test_several_lookups_of_a_pass_are_moved_each_its_own_way() -> None:
     table = nn.Embedding(9, 3)
     lookups = Lookups([table])
-    ids, slopes = (torch.tensor([[1, 2]]), torch.tensor([[2]])), (torch.randn(1, 2, 3), torch.randn(1, 1, 3))
+    ids, slopes = (
+        (torch.tensor([[1, 2]]), torch.tensor([[2]])),
+        (torch.randn(1, 2, 3), torch.randn(1, 1, 3)),
+    )
     with lookups.watched():
         sum((table(i) * slope).sum() for i, slope in zip(ids, slopes, strict=True)).backward()
     with lookups.moved(0.5):

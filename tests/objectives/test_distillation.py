@@ -22,7 +22,9 @@ def test_the_formula() -> None:
 def test_a_teacher_who_is_sure_is_a_label() -> None:
     scores, labels = torch.randn(4, 3), torch.tensor([2, 0, 1, 1])
     sure = torch.nn.functional.one_hot(labels, 3).float()
-    torch.testing.assert_close(teacher_loss(scores, sure, torch.ones(4)), label_loss(scores, labels))
+    torch.testing.assert_close(
+        teacher_loss(scores, sure, torch.ones(4)), label_loss(scores, labels)
+    )
 
 
 def test_the_gradient_is_that_of_the_divergence() -> None:

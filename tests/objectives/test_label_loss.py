@@ -19,7 +19,9 @@ def test_the_formula(rows: list[list[float]], gold: list[int], smoothing: float)
     for row, label in zip(rows, gold, strict=False):
         normalizer = math.log(sum(map(math.exp, row)))
         target = [smoothing / 4 + (1 - smoothing) * (k == label) for k in range(4)]
-        wanted -= sum(share * (score - normalizer) for share, score in zip(target, row, strict=True))
+        wanted -= sum(
+            share * (score - normalizer) for share, score in zip(target, row, strict=True)
+        )
     scores = torch.tensor(rows, dtype=torch.float64)
     got = label_loss(scores, torch.tensor(gold[: len(rows)]), smoothing)
     assert got.item() == pytest.approx(wanted, rel=1e-6, abs=1e-6)
@@ -44,4 +46,6 @@ def test_no_rows_cost_nothing() -> None:
 def test_rows_without_a_label_cost_nothing() -> None:
     scores, labels = torch.randn(5, 3), torch.tensor([0, -1, 2, -1, 1])
     known = labels >= 0
-    torch.testing.assert_close(label_loss(scores, labels, 0.1), label_loss(scores[known], labels[known], 0.1))
+    torch.testing.assert_close(
+        label_loss(scores, labels, 0.1), label_loss(scores[known], labels[known], 0.1)
+    )

@@ -21,7 +21,10 @@ def test_a_label_without_rows_counts_as_one() -> None:
 
 def test_no_strength_and_equal_shares_change_no_loss() -> None:
     scores, labels = torch.randn(6, 3), torch.tensor([0, 1, 2, 0, 1, 2])
-    for added in (logit_adjustment(np.array([0, 0, 0, 1]), 3, 0.0), logit_adjustment(labels.numpy(), 3, 1.0)):
+    for added in (
+        logit_adjustment(np.array([0, 0, 0, 1]), 3, 0.0),
+        logit_adjustment(labels.numpy(), 3, 1.0),
+    ):
         torch.testing.assert_close(label_loss(scores + added, labels), label_loss(scores, labels))
 
 

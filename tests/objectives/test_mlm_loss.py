@@ -10,7 +10,9 @@ from pet_mtl.objectives.mlm_loss import IGNORED, mlm_loss
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("chunk", [1, 100, 1 << 19])
-def test_equals_cross_entropy(kind: torch.dtype, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_equals_cross_entropy(
+    kind: torch.dtype, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "_CHUNK", chunk)
     torch.manual_seed(0)
     logits = (3 * torch.randn(370, 29)).to(kind).requires_grad_()
@@ -24,7 +26,9 @@ def test_equals_cross_entropy(kind: torch.dtype, chunk: int, monkeypatch: pytest
     assert int(right) == int((logits.argmax(-1) == targets).sum()) > 0
     (grad,) = torch.autograd.grad(loss / 7, logits)
     assert grad.dtype == kind
-    assert torch.allclose(grad.float(), wanted.float(), atol=1e-7 if kind == torch.float32 else 2e-3)
+    assert torch.allclose(
+        grad.float(), wanted.float(), atol=1e-7 if kind == torch.float32 else 2e-3
+    )
 
 
 def test_rows_without_a_target_count_nothing() -> None:

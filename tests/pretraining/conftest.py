@@ -19,7 +19,9 @@ from pet_mtl.storage.pretrained import load_tokenizer
 def toy_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A BERT with random weights and a vocabulary of single characters and a few Latin pieces."""
     folder = tmp_path_factory.mktemp("model")
-    toys.write_bert(folder, ["[unused1]", *CHARACTERS, *"abcde", *(f"##{letter}" for letter in "abcde")])
+    toys.write_bert(
+        folder, ["[unused1]", *CHARACTERS, *"abcde", *(f"##{letter}" for letter in "abcde")]
+    )
     return folder
 
 
@@ -31,7 +33,9 @@ def toy_tokenizer(toy_model: Path) -> PieceTokenizer:
 @pytest.fixture(scope="session")
 def corpus_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("corpus") / "text.txt"
-    file.write_text("\n\n".join("\n".join(document) for document in documents(60)) + "\n", encoding="utf-8")
+    file.write_text(
+        "\n\n".join("\n".join(document) for document in documents(60)) + "\n", encoding="utf-8"
+    )
     return file
 
 
@@ -47,8 +51,14 @@ def make_request(toy_model: Path, corpus_file: Path) -> Callable[..., PretrainRe
     """Return a request over the toy corpus: `make_request(masking="whole-word", epochs=1.0)`."""
 
     def make(**changes: Any) -> PretrainRequest:
-        options = {name: changes.pop(name) for name in list(changes) if name in PretrainRequest.model_fields}
+        options = {
+            name: changes.pop(name)
+            for name in list(changes)
+            if name in PretrainRequest.model_fields
+        }
         base: dict[str, Any] = {"model": str(toy_model), "corpus": (str(corpus_file),)}
-        return PretrainRequest(**(base | options), settings=PretrainSettings(**(SETTINGS | changes)))
+        return PretrainRequest(
+            **(base | options), settings=PretrainSettings(**(SETTINGS | changes))
+        )
 
     return make

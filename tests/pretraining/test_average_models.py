@@ -21,13 +21,18 @@ MakeRequest = Callable[..., PretrainRequest]
 def models(make_request: MakeRequest, tmp_path: Path) -> list[Path]:
     """Two models that went on from the same one, in fp16."""
     for seed in (1, 2):
-        pretrain(make_request(max_steps=3, seed=seed, weights="fp16", learning_rate=1e-2), tmp_path / str(seed))
+        pretrain(
+            make_request(max_steps=3, seed=seed, weights="fp16", learning_rate=1e-2),
+            tmp_path / str(seed),
+        )
     return [tmp_path / str(seed) / "model" for seed in (1, 2)]
 
 
 def test_the_mean(make_request: MakeRequest, models: list[Path], tmp_path: Path) -> None:
     average_models(models, tmp_path / "mean")
-    one, other, mean = (load_file(folder / "model.safetensors") for folder in (*models, tmp_path / "mean"))
+    one, other, mean = (
+        load_file(folder / "model.safetensors") for folder in (*models, tmp_path / "mean")
+    )
     assert {value.dtype for value in mean.values()} == {torch.float16}
     for name, value in mean.items():
         wanted = (one[name].float() + other[name].float()) / 2
@@ -35,7 +40,9 @@ def test_the_mean(make_request: MakeRequest, models: list[Path], tmp_path: Path)
     assert any(not torch.equal(one[name], mean[name]) for name in mean)
     facts = json.loads((tmp_path / "mean" / "pretraining.json").read_text())
     assert [made["settings"]["seed"] for made in facts["mean_of"]] == [1, 2]
-    measured = pretrain(make_request(model=str(tmp_path / "mean"), max_steps=0), tmp_path / "measured")
+    measured = pretrain(
+        make_request(model=str(tmp_path / "mean"), max_steps=0), tmp_path / "measured"
+    )
     assert measured.held_out is not None
 
 
@@ -44,7 +51,9 @@ def test_what_has_no_mean_is_refused(models: list[Path], toy_model: Path, tmp_pa
     tokenizer = json.loads((other / "tokenizer.json").read_text(encoding="utf-8"))
     tokenizer["model"]["vocab"]["甲甲"] = tokenizer["model"]["vocab"].pop("[unused1]")
     (other / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
-    cut, bare, odd = (Path(shutil.copytree(models[1], tmp_path / name)) for name in ("cut", "bare", "odd"))
+    cut, bare, odd = (
+        Path(shutil.copytree(models[1], tmp_path / name)) for name in ("cut", "bare", "odd")
+    )
     (cut / "model.safetensors").write_bytes((models[1] / "model.safetensors").read_bytes()[:5000])
     (bare / "model.safetensors").unlink()
     (odd / "pretraining.json").write_text("{", encoding="utf-8")

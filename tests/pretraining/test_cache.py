@@ -42,7 +42,11 @@ def texts_of(cache: Cache, tokenizer: PieceTokenizer) -> list[Document]:
 
 @pytest.mark.parametrize("words", [False, True])
 def test_the_cache_holds_the_corpus(
-    corpus: FileCorpus, toy_tokenizer: PieceTokenizer, tmp_path: Path, words: bool, monkeypatch: pytest.MonkeyPatch
+    corpus: FileCorpus,
+    toy_tokenizer: PieceTokenizer,
+    tmp_path: Path,
+    words: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(cache_module, "_CHUNK", 300)  # several chunks
     cache = open_or_build(corpus, toy_tokenizer, tmp_path, words=words)
@@ -68,7 +72,10 @@ def test_words(toy_tokenizer: PieceTokenizer, tmp_path: Path) -> None:
 
 
 def test_it_is_reused_and_needs_no_corpus_twice(
-    corpus: FileCorpus, toy_tokenizer: PieceTokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    corpus: FileCorpus,
+    toy_tokenizer: PieceTokenizer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     first = open_or_build(corpus, toy_tokenizer, tmp_path, words=True)
     monkeypatch.setattr(FileCorpus, "documents", lambda self: pytest.fail("read again"))
@@ -78,7 +85,10 @@ def test_it_is_reused_and_needs_no_corpus_twice(
 
 
 def test_a_cache_without_words_is_built_anew(
-    corpus: FileCorpus, toy_tokenizer: PieceTokenizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    corpus: FileCorpus,
+    toy_tokenizer: PieceTokenizer,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     open_or_build(corpus, toy_tokenizer, tmp_path, words=False)
     assert open_or_build(corpus, toy_tokenizer, tmp_path, words=True).words is not None
@@ -89,7 +99,9 @@ def other_tokenizer() -> PieceTokenizer:
     from transformers import BertTokenizer
 
     pieces = [*BERT_SPECIALS, *"乙甲丙丁戊己庚辛壬山水火土木金日月天地红"]
-    return PieceTokenizer(BertTokenizer(vocab={piece: number for number, piece in enumerate(pieces)}))
+    return PieceTokenizer(
+        BertTokenizer(vocab={piece: number for number, piece in enumerate(pieces)})
+    )
 
 
 def test_two_tokenizers_have_a_cache_each(
@@ -111,7 +123,10 @@ def test_two_tokenizers_have_a_cache_each(
 
 
 def test_a_cache_of_another_tokenizer_is_built_anew_and_said(
-    corpus: FileCorpus, toy_tokenizer: PieceTokenizer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    corpus: FileCorpus,
+    toy_tokenizer: PieceTokenizer,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """It stands where this tokenizer's belongs: copied there, say."""
     place = open_or_build(corpus, toy_tokenizer, tmp_path, words=False).folder
@@ -139,7 +154,9 @@ def test_a_damaged_cache_is_built_anew(
         place.write_bytes(place.read_bytes()[:-3])
     else:
         place.unlink()
-    assert texts_of(open_or_build(corpus, toy_tokenizer, tmp_path, words=False), toy_tokenizer) == documents(60)
+    assert texts_of(
+        open_or_build(corpus, toy_tokenizer, tmp_path, words=False), toy_tokenizer
+    ) == documents(60)
     assert "is damaged: building it anew" in capsys.readouterr().err
 
 
@@ -159,7 +176,9 @@ def test_what_is_held_out_does_not_depend_on_the_tokenizer(
         ("привет мир\n", "has no piece of the corpus"),
     ],
 )
-def test_no_usable_text(toy_tokenizer: PieceTokenizer, tmp_path: Path, text: str, words: str) -> None:
+def test_no_usable_text(
+    toy_tokenizer: PieceTokenizer, tmp_path: Path, text: str, words: str
+) -> None:
     file = tmp_path / "a.txt"
     file.write_text(text, encoding="utf-8")
     with pytest.raises(PetMtlError, match=words):
@@ -177,7 +196,10 @@ def test_many_unknown_pieces_are_told(
 
 
 def test_a_full_disk_leaves_nothing_behind(
-    corpus: FileCorpus, toy_tokenizer: PieceTokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    corpus: FileCorpus,
+    toy_tokenizer: PieceTokenizer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     open_path = Path.open
 
@@ -206,7 +228,10 @@ def test_a_full_disk_leaves_nothing_behind(
 
 
 def test_ctrl_c_while_caching_leaves_nothing_behind(
-    corpus: FileCorpus, toy_tokenizer: PieceTokenizer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    corpus: FileCorpus,
+    toy_tokenizer: PieceTokenizer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def stops(chunk: object, encoder: object, separator: int) -> None:
         raise KeyboardInterrupt
@@ -244,7 +269,9 @@ def test_of_two_processes_one_builds(
 
     busy, waits = Event(), Event()
     monkeypatch.setattr(cache_module, "_build", slow)
-    monkeypatch.setattr(cache_module, "say", lambda text: waits.set() if "waiting for it" in text else None)
+    monkeypatch.setattr(
+        cache_module, "say", lambda text: waits.set() if "waiting for it" in text else None
+    )
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(open_or_build, corpus, toy_tokenizer, tmp_path, words=False)
         assert busy.wait(30)
@@ -252,4 +279,6 @@ def test_of_two_processes_one_builds(
         for one in (first, second):
             assert texts_of(one.result(60), toy_tokenizer) == documents(60)
     assert len(built) == 1
-    assert [path.name for path in tmp_path.iterdir()] == [first.result().folder.name], "no lock file is left"
+    assert [path.name for path in tmp_path.iterdir()] == [first.result().folder.name], (
+        "no lock file is left"
+    )

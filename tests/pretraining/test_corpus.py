@@ -13,7 +13,9 @@ from pet_mtl.pretraining.corpus import MOST_PARAGRAPHS, find_corpus
 
 DOCUMENTS = [["第一段", "第二段"], ["另一篇"]]
 TEXT = "\n第一段 \n第二段\n\n\n  \n另一篇"
-LINES = "".join(json.dumps({"text": "\n".join(d), "n": 1}, ensure_ascii=False) + "\n" for d in DOCUMENTS)
+LINES = "".join(
+    json.dumps({"text": "\n".join(d), "n": 1}, ensure_ascii=False) + "\n" for d in DOCUMENTS
+)
 
 
 def read(*files: Path, text_key: str = "text") -> list[list[str]]:
@@ -27,13 +29,20 @@ def test_txt(tmp_path: Path, content: str) -> None:
     assert read(file) == DOCUMENTS
 
 
-@pytest.mark.parametrize(("suffix", "name"), [(TEXT, "a.txt"), (LINES, "a.jsonl"), (LINES, "a.json")])
+@pytest.mark.parametrize(
+    ("suffix", "name"), [(TEXT, "a.txt"), (LINES, "a.jsonl"), (LINES, "a.json")]
+)
 def test_compressed(tmp_path: Path, suffix: str, name: str) -> None:
     raw = suffix.encode()
     zst = tmp_path / f"{name}.zst"
     with pa.output_stream(str(zst), compression="zstd") as stream:
         stream.write(raw)
-    for end, pack in ((".gz", gzip.compress), (".xz", lzma.compress), (".bz2", bz2.compress), ("", bytes)):
+    for end, pack in (
+        (".gz", gzip.compress),
+        (".xz", lzma.compress),
+        (".bz2", bz2.compress),
+        ("", bytes),
+    ):
         (tmp_path / f"{name}{end}").write_bytes(pack(raw))
         assert read(tmp_path / f"{name}{end}") == DOCUMENTS
     assert read(zst) == DOCUMENTS
@@ -56,7 +65,9 @@ def test_files_follow_one_another_and_globs_are_sorted(tmp_path: Path) -> None:
 
 def test_a_file_of_lines_without_a_blank_one_is_no_single_document(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("行\n" * (MOST_PARAGRAPHS + 3), encoding="utf-8")
-    (tmp_path / "b.jsonl").write_text(json.dumps({"text": "行\n" * (MOST_PARAGRAPHS + 3)}), encoding="utf-8")
+    (tmp_path / "b.jsonl").write_text(
+        json.dumps({"text": "行\n" * (MOST_PARAGRAPHS + 3)}), encoding="utf-8"
+    )
     for name in ("a.txt", "b.jsonl"):
         assert [len(document) for document in read(tmp_path / name)] == [MOST_PARAGRAPHS, 3]
 
@@ -71,7 +82,12 @@ def test_a_file_of_lines_without_a_blank_one_is_no_single_document(tmp_path: Pat
         ("a.csv", b"a,b\n", "holds a table", "a.csv"),
         ("a.pdf", b"x", "unknown data format", "a.pdf"),
         ("a.txt.gz", b"no gzip", "cannot read the file", "a.txt.gz"),
-        ("a.txt.xz", lzma.compress("好\n".encode() * 9999)[:-20], "cannot read the file", "a.txt.xz"),
+        (
+            "a.txt.xz",
+            lzma.compress("好\n".encode() * 9999)[:-20],
+            "cannot read the file",
+            "a.txt.xz",
+        ),
         ("a.parquet", b"PAR1", "cannot read the parquet file", "a.parquet"),
     ],
 )

@@ -11,7 +11,9 @@ def test_numbers_are_uniform_and_independent() -> None:
     assert numbers.max() < 1
     counts = np.histogram(numbers, bins=20, range=(0, 1))[0]
     expected = numbers.size / 20
-    assert ((counts - expected) ** 2 / expected).sum() < 43.8  # chi-square, 19 degrees of freedom, p = 0.001
+    assert (
+        (counts - expected) ** 2 / expected
+    ).sum() < 43.8  # chi-square, 19 degrees of freedom, p = 0.001
     for shifted in (numbers[1:], np.roll(numbers, 1, axis=1)[1:]):
         assert abs(np.corrcoef(numbers[: len(shifted)].ravel(), shifted.ravel())[0, 1]) < 0.01
 

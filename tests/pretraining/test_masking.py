@@ -19,7 +19,8 @@ STRATEGIES = [random_pieces, whole_word, selective, pattern_aware]
 
 
 def make_rows(count: int, longest: int = 40, seed: int = 0) -> PieceRows:
-    """Return rows of random pieces in words of 1 to 4, with separators and unknown pieces among them, and marks."""
+    """Return rows of random pieces in words of 1 to 4, with separators and unknown pieces among
+    them, and marks."""
     draw = np.random.default_rng(seed)
     lengths = draw.integers(1, longest, count)
     total = int(lengths.sum())
@@ -48,7 +49,9 @@ def make_batch(count: int = 400, longest: int = 40) -> RowBatch:
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
 @pytest.mark.parametrize("epoch", range(3))
-def test_never_special_unknown_or_padding(strategy: Callable[[RowBatch, Draws, float], BoolArray], epoch: int) -> None:
+def test_never_special_unknown_or_padding(
+    strategy: Callable[[RowBatch, Draws, float], BoolArray], epoch: int
+) -> None:
     batch = make_batch()
     chosen = strategy(batch, Draws(1, epoch, batch.numbers), 0.5)
     assert chosen.any()
@@ -61,9 +64,14 @@ def test_never_special_unknown_or_padding(strategy: Callable[[RowBatch, Draws, f
 
 @pytest.mark.parametrize("strategy", [random_pieces, whole_word])
 @pytest.mark.parametrize("rate", [0.15, 0.2, 0.4])
-def test_the_rate_is_met_on_average(strategy: Callable[[RowBatch, Draws, float], BoolArray], rate: float) -> None:
+def test_the_rate_is_met_on_average(
+    strategy: Callable[[RowBatch, Draws, float], BoolArray], rate: float
+) -> None:
     batch = make_batch(2000)
-    shares = [strategy(batch, Draws(2, epoch, batch.numbers), rate).sum() / batch.may.sum() for epoch in range(5)]
+    shares = [
+        strategy(batch, Draws(2, epoch, batch.numbers), rate).sum() / batch.may.sum()
+        for epoch in range(5)
+    ]
     assert np.mean(shares) == pytest.approx(rate, abs=0.003)
 
 
@@ -100,7 +108,8 @@ def test_every_place_is_equally_likely() -> None:
         counts += random_pieces(batch, Draws(9, epoch, batch.numbers), 0.15)[0]
     assert counts[0] == counts[21:].sum() == 0
     expected = 4000 * 0.15
-    # without replacement the counts vary a little less than the chi-square bound (19 degrees, p = 0.001) allows
+    # without replacement the counts vary a little less than the chi-square bound (19 degrees, p =
+    # 0.001) allows
     assert ((counts[1:21] - expected) ** 2 / expected).sum() < 43.8
     assert counts.sum() == 4000 * 3
 
@@ -173,8 +182,14 @@ def test_eighty_ten_ten() -> None:
     total = len(before)
     masked = (after == 4).sum()
     other = after[(after != 4) & (after != before)]
-    same = len(replacements) ** -1 * 0.1 * np.isin(before, replacements).mean()  # drawn by chance as itself
-    for count, share in ((masked, 0.8), (len(other), 0.1 - same), (total - masked - len(other), 0.1 + same)):
+    same = (
+        len(replacements) ** -1 * 0.1 * np.isin(before, replacements).mean()
+    )  # drawn by chance as itself
+    for count, share in (
+        (masked, 0.8),
+        (len(other), 0.1 - same),
+        (total - masked - len(other), 0.1 + same),
+    ):
         assert abs(count - share * total) < 4 * np.sqrt(total * share * (1 - share)), share
     assert set(np.unique(other)) == set(replacements)
     counts = np.bincount(other, minlength=VOCABULARY)[10:]

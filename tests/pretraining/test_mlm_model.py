@@ -34,7 +34,9 @@ def make_batch(rate: float = 0.3, special: int = 5) -> tuple[MlmBatch, Any, Any]
     return mlm_batch(batch, corrupted, chosen), batch.ids, chosen
 
 
-@pytest.mark.parametrize("family", ["bert", "roberta", "modernbert", "electra", "albert", "distilbert", "ernie"])
+@pytest.mark.parametrize(
+    "family", ["bert", "roberta", "modernbert", "electra", "albert", "distilbert", "ernie"]
+)
 def test_loss_accuracy_and_gradients(family: str) -> None:
     mlm = toys.build_mlm(family)
     batch, ids, chosen = make_batch(special=6 if family == "roberta" else 5)

@@ -16,7 +16,9 @@ SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 def unigram(pieces: list[str], special: list[str] = SPECIAL) -> PieceTokenizer:
-    vocabulary = [(piece, 0.0) for piece in special] + [(piece, -5.0 - len(special) / 9) for piece in pieces]
+    vocabulary = [(piece, 0.0) for piece in special] + [
+        (piece, -5.0 - len(special) / 9) for piece in pieces
+    ]
     tokenizer = Tokenizer(models.Unigram(vocabulary, unk_id=special.index("[UNK]")))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     names = {f"{piece[1:-1].lower()}_token": piece for piece in special}
@@ -29,7 +31,13 @@ NEW = ["过", "难过", "情", "伤", "鱼", "天"]
 
 def mlm(size: int) -> Any:
     torch.manual_seed(3)
-    config = BertConfig(vocab_size=size, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8)
+    config = BertConfig(
+        vocab_size=size,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
+    )
     model = BertForMaskedLM(config).eval()
     with torch.no_grad():
         model.get_output_embeddings().bias.normal_()
@@ -37,7 +45,10 @@ def mlm(size: int) -> Any:
 
 
 def test_each_piece_is_the_mean_of_the_old_pieces_of_its_text() -> None:
-    old, new = unigram(OLD), unigram(NEW, [*SPECIAL[1:], SPECIAL[0]])  # the special tokens have other ids
+    old, new = (
+        unigram(OLD),
+        unigram(NEW, [*SPECIAL[1:], SPECIAL[0]]),
+    )  # the special tokens have other ids
     model = mlm(old.vocab_size)
     before, bias = (
         model.get_input_embeddings().weight.detach().clone(),

@@ -22,7 +22,11 @@ def rows_of(widths: list[list[int]], room: int) -> list[tuple[int, int, int]]:
         ([[3, 4]], 8, [(0, 8, 0)]),  # two paragraphs do, a separator between them
         ([[3, 5]], 8, [(0, 3, 0), (4, 9, 0)]),
         ([[10]], 8, [(0, 5, 0), (5, 10, 0)]),  # equal pieces
-        ([[17, 1]], 8, [(0, 5, 0), (5, 11, 0), (11, 19, 0)]),  # the last piece takes the next paragraph along
+        (
+            [[17, 1]],
+            8,
+            [(0, 5, 0), (5, 11, 0), (11, 19, 0)],
+        ),  # the last piece takes the next paragraph along
         ([[1, 1, 1, 1, 1]], 5, [(0, 5, 0), (6, 9, 0)]),
     ],
 )
@@ -30,7 +34,10 @@ def test_packing(widths: list[list[int]], room: int, expected: list[tuple[int, i
     assert rows_of(widths, room) == expected
 
 
-@given(st.lists(st.lists(st.integers(1, 60), min_size=1, max_size=6), min_size=1, max_size=8), st.integers(5, 40))
+@given(
+    st.lists(st.lists(st.integers(1, 60), min_size=1, max_size=6), min_size=1, max_size=8),
+    st.integers(5, 40),
+)
 def test_every_piece_is_in_one_row_and_every_row_fits(widths: list[list[int]], room: int) -> None:
     seen: list[int] = []
     for start, end, document in rows_of(widths, room):

@@ -29,7 +29,16 @@ def test_json_and_resume(
     for number, file in enumerate(files):
         file.write_text("\n\n".join(half[number::2]), encoding="utf-8")
     out = tmp_path / "run"
-    arguments = ["--model", str(toy_model), "--corpus", *map(str, files), "--out", str(out), *SET, "--json"]
+    arguments = [
+        "--model",
+        str(toy_model),
+        "--corpus",
+        *map(str, files),
+        "--out",
+        str(out),
+        *SET,
+        "--json",
+    ]
     assert run(monkeypatch, *arguments) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["model"] == str(out / "model")
@@ -46,11 +55,14 @@ def test_json_and_resume(
         (["--masking", "some"], "unknown masking `some`"),
         (["--resume"], "`--resume` needs the folder"),
         (["--resume", "--out", "nowhere"], "no pre-training run to resume"),
-        (["--resume", "--out", "nowhere", "-s", "seed=1"], "goes on with the stored options"),
+        (["--resume", "--out", "nowhere", "-s", "seed=1"], ("goes on with the stored options")),
         (["--model", "zh-mini", "--corpus", "x.txt", "-s", "epoch=1"], "did you mean `epochs`"),
         (["--from-scratch", "x.yaml", "--corpus", "x.txt"], "file not found"),
         (["--model", "zh-mini", "--corpus", "x.txt", "--out", "o"], "no such data file"),
-        (["--model", "zh-mini", "--corpus", "x.txt", "--masking", "selective", "--out", "o"], "needs a scorer"),
+        (
+            ["--model", "zh-mini", "--corpus", "x.txt", "--masking", "selective", "--out", "o"],
+            "needs a scorer",
+        ),
     ],
 )
 def test_wrong_usage(

@@ -38,16 +38,28 @@ SCRIPT = textwrap.dedent(
 )
 CHANGES = {
     "whole-word": {"masking": "whole-word", "epochs": 1.0},
-    "tiny": {"max_steps": 3, "batch_tokens": 30, "accumulate": 2, "evaluate_every": 2},  # steps of one or two rows
+    "tiny": {
+        "max_steps": 3,
+        "batch_tokens": 30,
+        "accumulate": 2,
+        "evaluate_every": 2,
+    },  # steps of one or two rows
 }
 
 
 @pytest.mark.slow
-def test_two_processes_are_one(make_request: Callable[..., PretrainRequest], tmp_path: Path) -> None:
+def test_two_processes_are_one(
+    make_request: Callable[..., PretrainRequest], tmp_path: Path
+) -> None:
     requests = {name: make_request(dropout=0.0, **changes) for name, changes in CHANGES.items()}
     alone = {name: pretrain(request, tmp_path / "one" / name) for name, request in requests.items()}
-    jobs = [(name, False) for name in requests] + [("whole-word", True)]  # the last one is finished and only measures
-    told = [(requests[name].model_dump_json(), str(tmp_path / "two" / name), resume) for name, resume in jobs]
+    jobs = [(name, False) for name in requests] + [
+        ("whole-word", True)
+    ]  # the last one is finished and only measures
+    told = [
+        (requests[name].model_dump_json(), str(tmp_path / "two" / name), resume)
+        for name, resume in jobs
+    ]
     done = run_together(2, SCRIPT, json.dumps(told))
     assert [process.returncode for process in done] == [0, 0], done[0].stderr + done[1].stderr
     assert done[0].stderr.count("tokenising the corpus") == len(requests)
@@ -66,7 +78,9 @@ def test_two_processes_are_one(make_request: Callable[..., PretrainRequest], tmp
 
 
 def compare(one: Path, two: Path) -> None:
-    assert sorted(path.name for path in two.iterdir()) == sorted(path.name for path in one.iterdir())
+    assert sorted(path.name for path in two.iterdir()) == sorted(
+        path.name for path in one.iterdir()
+    )
     for folder in ("last", "model"):
         expected, found = (load_file(run / folder / "model.safetensors") for run in (one, two))
         for name, value in expected.items():

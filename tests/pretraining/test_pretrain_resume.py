@@ -1,4 +1,5 @@
-"""A pre-training run that was stopped and gone on with ends where an unbroken one ends, to the last bit."""
+"""A pre-training run that was stopped and gone on with ends where an unbroken one ends, to the last
+bit."""
 
 import json
 import shutil
@@ -26,11 +27,16 @@ def state_of(run: Path) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def unbroken(toy_model: Path, corpus_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+def unbroken(
+    toy_model: Path, corpus_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, int]:
     """The toy model has dropout 0.1: it must come back too."""
     out = tmp_path_factory.mktemp("unbroken") / "run"
     request = PretrainRequest(
-        model=str(toy_model), corpus=(str(corpus_file),), masking="whole-word", settings=PretrainSettings(**SETTINGS)
+        model=str(toy_model),
+        corpus=(str(corpus_file),),
+        masking="whole-word",
+        settings=PretrainSettings(**SETTINGS),
     )
     return out, pretrain(request, out).steps
 
@@ -53,7 +59,9 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
     request, out = make_request(masking="whole-word"), tmp_path / "run"
     for number, step in enumerate(stops):
         stop_at(step)
-        with pytest.raises(Interrupted, match=f"stopped after step {step} of {unbroken[1]}") as caught:
+        with pytest.raises(
+            Interrupted, match=f"stopped after step {step} of {unbroken[1]}"
+        ) as caught:
             pretrain(request, out, resume=number > 0)
         assert caught.value.exit_code == 130
         assert not (out / "model").exists()
@@ -64,7 +72,9 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
     assert steps == sorted(steps)
 
 
-def test_a_finished_run_only_reports(make_request: MakeRequest, tmp_path: Path, unbroken: tuple[Path, int]) -> None:
+def test_a_finished_run_only_reports(
+    make_request: MakeRequest, tmp_path: Path, unbroken: tuple[Path, int]
+) -> None:
     shutil.copytree(unbroken[0], tmp_path / "run")
     result = pretrain(make_request(masking="whole-word"), tmp_path / "run", resume=True)
     assert result.steps == unbroken[1]
@@ -81,11 +91,15 @@ def test_a_finished_run_only_reports(make_request: MakeRequest, tmp_path: Path, 
     ],
 )
 def test_other_options_are_refused_by_name(
-    make_request: MakeRequest, tmp_path: Path, unbroken: tuple[Path, int], changes: dict[str, Any], named: str
+    make_request: MakeRequest,
+    tmp_path: Path,
+    unbroken: tuple[Path, int],
+    changes: dict[str, Any],
+    named: str,
 ) -> None:
     shutil.copytree(unbroken[0], tmp_path / "run")
     request = make_request(**{"masking": "whole-word"} | changes)
-    with pytest.raises(PetMtlError, match="this is not the run that is in the folder") as caught:
+    with pytest.raises(PetMtlError, match=("this is not the run that is in the folder")) as caught:
         pretrain(request, tmp_path / "run", resume=True)
     assert f"{named} changed" in str(caught.value)
 
@@ -94,9 +108,13 @@ def test_another_corpus_is_refused(
     make_request: MakeRequest, tmp_path: Path, unbroken: tuple[Path, int], corpus_file: Path
 ) -> None:
     shutil.copytree(unbroken[0], tmp_path / "run")
-    (tmp_path / "other.txt").write_text(corpus_file.read_text(encoding="utf-8")[:-8], encoding="utf-8")
+    (tmp_path / "other.txt").write_text(
+        corpus_file.read_text(encoding="utf-8")[:-8], encoding="utf-8"
+    )
     request = make_request(masking="whole-word", corpus=(str(tmp_path / "other.txt"),))
-    with pytest.raises(PetMtlError, match="the text, the vocabulary or what the scorer marks` changed"):
+    with pytest.raises(
+        PetMtlError, match="the text, the vocabulary or what the scorer marks` changed"
+    ):
         pretrain(request, tmp_path / "run", resume=True)
 
 
@@ -110,7 +128,9 @@ def test_the_folder_of_a_run_is_not_written_over(
         pretrain(make_request(), tmp_path / "absent", resume=True)
 
 
-@pytest.mark.parametrize("file", ["model.safetensors", "optimizer.safetensors", "training.json", "pretrain.json"])
+@pytest.mark.parametrize(
+    "file", ["model.safetensors", "optimizer.safetensors", "training.json", "pretrain.json"]
+)
 def test_a_damaged_state_is_told(
     make_request: MakeRequest, tmp_path: Path, unbroken: tuple[Path, int], file: str
 ) -> None:
@@ -152,12 +172,29 @@ def test_a_killed_process(
     number: signal.Signals,
 ) -> None:
     out = tmp_path / "run"
-    settings = [text for key, value in (SETTINGS | {"save_every": 1e-9}).items() for text in ("-s", f"{key}={value}")]
-    command = ["pretrain", "--model", str(toy_model), "--corpus", str(corpus_file), "--masking", "whole-word"]
+    settings = [
+        text
+        for key, value in (SETTINGS | {"save_every": 1e-9}).items()
+        for text in ("-s", f"{key}={value}")
+    ]
+    command = [
+        "pretrain",
+        "--model",
+        str(toy_model),
+        "--corpus",
+        str(corpus_file),
+        "--masking",
+        "whole-word",
+    ]
     arguments = [*command, "--out", str(out), *settings]
     kill_after(2, number, SCRIPT, arguments, out)
     assert saved_step(out) < unbroken[1]
     pretrain(make_request(masking="whole-word", save_every=1e-9), out, resume=True)
     found, expected = state_of(out), state_of(unbroken[0])
     assert_same_state(found, expected)
-    assert sorted(path.name for path in out.iterdir()) == ["cache", "last", "metrics.jsonl", "model"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "cache",
+        "last",
+        "metrics.jsonl",
+        "model",
+    ]

@@ -22,18 +22,26 @@ MakeRequest = Callable[..., PretrainRequest]
 
 
 def records(out: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [
+        json.loads(line)
+        for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
 
 
 @pytest.mark.parametrize("masking", ["random", "whole-word"])
-def test_a_run_learns_and_leaves_an_ordinary_folder(make_request: MakeRequest, tmp_path: Path, masking: str) -> None:
-    request = make_request(masking=masking, epochs=24.0, learning_rate=4e-3, masking_rate=0.25, dropout=0.0)
+def test_a_run_learns_and_leaves_an_ordinary_folder(
+    make_request: MakeRequest, tmp_path: Path, masking: str
+) -> None:
+    request = make_request(
+        masking=masking, epochs=24.0, learning_rate=4e-3, masking_rate=0.25, dropout=0.0
+    )
     result = pretrain(request, tmp_path / "run")
     held = [record["held_out"] for record in records(tmp_path / "run") if "held_out" in record]
     assert len(held) == 24
     assert result.held_out is not None
     assert result.held_out.to_json() == held[-1]
-    # better than the entropy of 20 equally frequent characters, ln 20: what stands around a mask is used
+    # better than the entropy of 20 equally frequent characters, ln 20: what stands around a mask is
+    # used
     assert held[-1]["loss"] < 2.9 < 3.1 < held[0]["loss"]
     assert result.to_json()["tokens"] == result.tokens > 0
 
@@ -55,32 +63,45 @@ def test_from_scratch(corpus_file: Path, tmp_path: Path) -> None:
     recipe_file = tmp_path / "toy.yaml"
     recipe_file.write_text(
         "version: 1\nmodel: {hidden_size: 32, layers: 2, heads: 4, positions: 40}\n"
-        "vocabulary: {size: 60}\ntrain: {max_steps: 4, max_length: 32, batch_tokens: 300, weights: fp16}\n",
+        "vocabulary: {size: 60}\ntrain: {max_steps: 4, max_length: 32, batch_tokens: 300, "
+        "weights: fp16}\n",
         encoding="utf-8",
     )
     recipe = load_recipe(recipe_file)
-    request = PretrainRequest(recipe=recipe, corpus=(str(corpus_file),), settings=recipe.train, cache=tmp_path / "c")
+    request = PretrainRequest(
+        recipe=recipe, corpus=(str(corpus_file),), settings=recipe.train, cache=tmp_path / "c"
+    )
     result = pretrain(request, tmp_path / "run")
     assert result.steps == 4
     weights = load_file(tmp_path / "run" / "model" / "model.safetensors")
     assert {weight.dtype for weight in weights.values()} == {torch.float16}
     config = json.loads((tmp_path / "run" / "model" / "config.json").read_text(encoding="utf-8"))
-    assert (config["num_hidden_layers"], config["vocab_size"]) == (2, 25)  # 20 characters, 5 special tokens
+    assert (config["num_hidden_layers"], config["vocab_size"]) == (
+        2,
+        25,
+    )  # 20 characters, 5 special tokens
     assert not (tmp_path / "run" / "cache").exists()
     # its own result is a tokenizer and a model to go on from
     again = PretrainRequest(
-        model=str(tmp_path / "run" / "model"), corpus=(str(corpus_file),), settings=recipe.train, cache=tmp_path / "c"
+        model=str(tmp_path / "run" / "model"),
+        corpus=(str(corpus_file),),
+        settings=recipe.train,
+        cache=tmp_path / "c",
     )
     assert pretrain(again, tmp_path / "again").steps == 4
 
 
 def test_task_text(suite_file: Path, tmp_path: Path) -> None:
-    request = PretrainRequest(patterns=suite_file, task_text=True, settings=PretrainSettings(**SETTINGS))
+    request = PretrainRequest(
+        patterns=suite_file, task_text=True, settings=PretrainSettings(**SETTINGS)
+    )
     assert pretrain(request, tmp_path / "run").steps > 2
 
 
 def test_pattern_aware(suite_file: Path, tmp_path: Path) -> None:
-    settings = PretrainSettings(**SETTINGS | {"epochs": 30.0, "learning_rate": 3e-3, "masking_rate": 0.0})
+    settings = PretrainSettings(
+        **SETTINGS | {"epochs": 30.0, "learning_rate": 3e-3, "masking_rate": 0.0}
+    )
     request = PretrainRequest(patterns=suite_file, masking="pattern", settings=settings)
     result = pretrain(request, tmp_path / "run")
     assert result.held_out is not None
@@ -94,7 +115,10 @@ def test_no_steps_only_measure(make_request: MakeRequest, tmp_path: Path, toy_mo
     assert result.steps == 0
     assert result.held_out is not None
     assert result.held_out.masked > 10
-    before, after = (load_file(folder / "model.safetensors") for folder in (toy_model, tmp_path / "run" / "model"))
+    before, after = (
+        load_file(folder / "model.safetensors")
+        for folder in (toy_model, tmp_path / "run" / "model")
+    )
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
@@ -117,12 +141,16 @@ def test_the_time_limit_ends_a_run_with_the_rate_run_down(
     make_request: MakeRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pet_mtl.pretraining.run.LOG_EVERY", 1)
-    clock = iter(np.arange(0.0, 1e6, 0.5))  # each look at the clock: half a second, each step: one half
+    clock = iter(
+        np.arange(0.0, 1e6, 0.5)
+    )  # each look at the clock: half a second, each step: one half
     monkeypatch.setattr("pet_mtl.stepping.steps.time.perf_counter", lambda: next(clock))
     request = make_request(max_minutes=0.1, epochs=1000.0, warmup=0.1)  # 6 seconds
     result = pretrain(request, tmp_path / "run")
     assert result.steps == 12
-    rates = [record["learning_rate"] for record in records(tmp_path / "run") if "learning_rate" in record]
+    rates = [
+        record["learning_rate"] for record in records(tmp_path / "run") if "learning_rate" in record
+    ]
     assert max(rates) == rates[2]
     assert rates[-1] < 0.15 * max(rates)
     assert rates[3:] == sorted(rates[3:], reverse=True)
@@ -173,15 +201,29 @@ def test_no_usable_text_leaves_nothing_behind(make_request: MakeRequest, tmp_pat
     assert not (tmp_path / "run").exists()
 
 
-def test_a_vocabulary_that_does_not_fit_the_model(make_request: MakeRequest, toy_model: Path, tmp_path: Path) -> None:
+def test_a_vocabulary_that_does_not_fit_the_model(
+    make_request: MakeRequest, toy_model: Path, tmp_path: Path
+) -> None:
     import shutil
 
     from transformers import BertTokenizer
 
     shutil.copytree(toy_model, tmp_path / "model")
-    pieces = [*"abc", "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(chr(0x4E00 + i) for i in range(100))]
+    pieces = [
+        *"abc",
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *(chr(0x4E00 + i) for i in range(100)),
+    ]
     for file in ("tokenizer.json", "vocab.txt"):
         (tmp_path / "model" / file).unlink(missing_ok=True)
-    BertTokenizer(vocab={piece: n for n, piece in enumerate(pieces)}).save_pretrained(tmp_path / "model")
-    with pytest.raises(PetMtlError, match="tokenizer has 108 pieces, but the model has embeddings for 57"):
+    BertTokenizer(vocab={piece: n for n, piece in enumerate(pieces)}).save_pretrained(
+        tmp_path / "model"
+    )
+    with pytest.raises(
+        PetMtlError, match="tokenizer has 108 pieces, but the model has embeddings for 57"
+    ):
         pretrain(make_request(model=str(tmp_path / "model")), tmp_path / "run")

@@ -24,7 +24,8 @@ def test_the_shipped_recipe() -> None:
 def test_overrides_belong_to_train_where_they_name_no_section(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(GOOD, encoding="utf-8")
     recipe = load_recipe(
-        tmp_path / "a.yaml", ["epochs=5", "train.seed=3", "model.layers=4", "vocabulary.size=50", "schedule=cosine"]
+        tmp_path / "a.yaml",
+        ["epochs=5", "train.seed=3", "model.layers=4", "vocabulary.size=50", "schedule=cosine"],
     )
     assert (recipe.train.epochs, recipe.train.seed, recipe.train.schedule) == (5, 3, "cosine")
     assert (recipe.model.layers, recipe.vocabulary.size) == (4, 50)
@@ -57,7 +58,9 @@ def test_wrong_recipes(tmp_path: Path, line: str, new: str, where: str, words: s
 
 def test_all_problems_at_once(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
-    file.write_text(GOOD.replace("layers: 2", "layers: x").replace("size: 100", "size: 1"), encoding="utf-8")
+    file.write_text(
+        GOOD.replace("layers: 2", "layers: x").replace("size: 100", "size: 1"), encoding="utf-8"
+    )
     with pytest.raises(PetMtlError) as caught:
         load_recipe(file, ["epochs=0", "sede=1"])
     assert len(caught.value.problems) == 4
@@ -86,8 +89,12 @@ def test_wrong_settings(overrides: list[str], words: str) -> None:
 def test_the_shape_and_the_seed() -> None:
     import torch
 
-    shape = load_recipe(resource_root() / "configs" / "zh-mini.yaml", ["model.hidden_size=32"]).model
-    one, two, three = (build_mlm(shape, 50, 0, seed=seed, attention="eager", dropout=None) for seed in (1, 1, 2))
+    shape = load_recipe(
+        resource_root() / "configs" / "zh-mini.yaml", ["model.hidden_size=32"]
+    ).model
+    one, two, three = (
+        build_mlm(shape, 50, 0, seed=seed, attention="eager", dropout=None) for seed in (1, 1, 2)
+    )
     assert one.config.intermediate_size == 1024
     assert one.config.hidden_dropout_prob == 0.0
     assert one.get_input_embeddings().weight.shape == (50, 32)

@@ -13,7 +13,9 @@ def schedule(batch_tokens: int = 512, seed: int = 1) -> RowSchedule:
 
 def test_an_epoch_holds_every_row_once_within_the_budget() -> None:
     steps = schedule().epoch(0)
-    assert sorted(np.concatenate([plan.items for plan in steps]).tolist()) == list(range(len(LENGTHS)))
+    assert sorted(np.concatenate([plan.items for plan in steps]).tolist()) == list(
+        range(len(LENGTHS))
+    )
     for plan in steps:
         assert len(plan.items) <= plan.rows
         assert plan.rows * plan.length <= 512
@@ -56,7 +58,10 @@ def test_the_number_of_steps() -> None:
     assert made.steps(0.001) == 1
     assert made.steps(1.0, 0) == 0
     flags = [last for _, (_, _, last) in zip(range(sum(epochs)), made.from_step(0), strict=False)]
-    assert [number for number, last in enumerate(flags, start=1) if last] == [epochs[0], sum(epochs)]
+    assert [number for number, last in enumerate(flags, start=1) if last] == [
+        epochs[0],
+        sum(epochs),
+    ]
 
 
 def test_a_row_longer_than_the_budget_is_a_batch_of_its_own() -> None:

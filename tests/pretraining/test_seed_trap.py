@@ -1,4 +1,5 @@
-"""The trap of `dev: {split: …}`: another seed after pre-training on the tasks' text makes trained texts dev rows."""
+"""The trap of `dev: {split: …}`: another seed after pre-training on the tasks' text makes trained
+texts dev rows."""
 
 import shutil
 from pathlib import Path
@@ -15,8 +16,8 @@ from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.run import pretrain
 from pet_mtl.pretraining.settings import Masking, PretrainSettings
 from pet_mtl.scoring.score import score_checkpoints, score_models
-from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.storage.trained_on import TRAINED_ON, Keys, read_trained_on, rows_seen
+from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training.run import train
 
 ONE_STEP = PretrainSettings(**SETTINGS | {"max_steps": 1})
@@ -24,16 +25,24 @@ ONE_STEP = PretrainSettings(**SETTINGS | {"max_steps": 1})
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, toy_model: Path) -> Path:
-    """A suite with `dev: {split: …}`, and a model pre-trained on its text by the file's own seed."""
+    """A suite with `dev: {split: …}`, and a model pre-trained on its text by the file's own
+    seed."""
     folder = tmp_path_factory.mktemp("trap")
     write_suite(folder, toy_model, dev="{split: 0.25}")
-    pretrain(PretrainRequest(patterns=folder / "toy.yaml", task_text=True, settings=ONE_STEP), folder / "tapt")
+    pretrain(
+        PretrainRequest(patterns=folder / "toy.yaml", task_text=True, settings=ONE_STEP),
+        folder / "tapt",
+    )
     return folder
 
 
 def suite_of(place: Path, seed: int | None = None) -> Suite:
     model = place / "tapt" / "model"
-    overrides = [f"model={model}", "train.max_steps=1", *([] if seed is None else [f"train.seed={seed}"])]
+    overrides = [
+        f"model={model}",
+        "train.max_steps=1",
+        *([] if seed is None else [f"train.seed={seed}"]),
+    ]
     return load_suite(place / "toy.yaml", overrides=overrides)
 
 
@@ -62,10 +71,14 @@ def test_the_model_folder_knows_its_texts_and_no_dev_row(place: Path) -> None:
 
 
 @pytest.mark.parametrize(("masking", "unlabelled"), [("pattern", False), ("whole-word", True)])
-def test_it_travels_through_pretraining(place: Path, tmp_path: Path, masking: Masking, unlabelled: bool) -> None:
+def test_it_travels_through_pretraining(
+    place: Path, tmp_path: Path, masking: Masking, unlabelled: bool
+) -> None:
     shutil.copytree(place, tmp_path / "suite", ignore=shutil.ignore_patterns("tapt"))
     more = tmp_path / "suite" / "train.tsv"
-    more.write_text(more.read_text("utf-8") + "".join(f"新{n}\tr\n" for n in "甲乙丙丁戊己庚辛壬"), "utf-8")
+    more.write_text(
+        more.read_text("utf-8") + "".join(f"新{n}\tr\n" for n in "甲乙丙丁戊己庚辛壬"), "utf-8"
+    )
     request = PretrainRequest(
         model=str(place / "tapt" / "model"),
         patterns=tmp_path / "suite" / "toy.yaml",
@@ -80,17 +93,24 @@ def test_it_travels_through_pretraining(place: Path, tmp_path: Path, masking: Ma
 
 
 def test_a_corpus_leaves_no_guard(toy_model: Path, corpus_file: Path, tmp_path: Path) -> None:
-    pretrain(PretrainRequest(model=str(toy_model), corpus=(str(corpus_file),), settings=ONE_STEP), tmp_path / "run")
+    pretrain(
+        PretrainRequest(model=str(toy_model), corpus=(str(corpus_file),), settings=ONE_STEP),
+        tmp_path / "run",
+    )
     assert not (tmp_path / "run" / "model" / TRAINED_ON).exists()
 
 
-def test_the_same_seed_is_no_trap(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_same_seed_is_no_trap(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     train(suite_of(place), tmp_path / "run")
     score_checkpoints([tmp_path / "run" / "checkpoint"], strict=True)
     assert "trained on" not in capsys.readouterr().err
 
 
-def test_another_seed_is_told(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_seed_is_told(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     warning = leaked(place, seed=2)
     train(suite_of(place, seed=2), tmp_path / "run")
     words = capsys.readouterr().err
@@ -104,7 +124,9 @@ def test_another_seed_is_told(place: Path, tmp_path: Path, capsys: pytest.Captur
         score_checkpoints([checkpoint], strict=True)
 
 
-def test_models_without_training(place: Path, toy_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_models_without_training(
+    place: Path, toy_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     model, warning = str(place / "tapt" / "model"), leaked(place, seed=2)
     score_models([model], suite_of(place, seed=2))
     assert warning in capsys.readouterr().err
@@ -113,5 +135,7 @@ def test_models_without_training(place: Path, toy_model: Path, capsys: pytest.Ca
 
 
 def test_compare(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    compare(Request([Variant("pet", suite_of(place, seed=2))], [0], seeds=1), tmp_path / "comparison")
+    compare(
+        Request([Variant("pet", suite_of(place, seed=2))], [0], seeds=1), tmp_path / "comparison"
+    )
     assert leaked(place, seed=2) in capsys.readouterr().err

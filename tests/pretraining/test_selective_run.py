@@ -19,7 +19,7 @@ from pet_mtl.pretraining.run import pretrain
 from pet_mtl.pretraining.settings import PretrainSettings
 from pet_mtl.pretraining.task_text import training_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint
-from pet_mtl.spec.suite import load_suite
+from pet_mtl.suite.suite import load_suite
 from pet_mtl.training.run import train
 
 MakeRequest = Callable[..., PretrainRequest]
@@ -43,8 +43,11 @@ def marked(checkpoint: Path) -> tuple[LoadedCheckpoint, list[MarkedText]]:
     return scorer, mark_important(scorer, rows, seed=1)
 
 
-def test_the_decisive_character_is_important(marked: tuple[LoadedCheckpoint, list[MarkedText]]) -> None:
-    """Of the label that the scorer does not give to an empty text; of the other one any piece is evidence enough."""
+def test_the_decisive_character_is_important(
+    marked: tuple[LoadedCheckpoint, list[MarkedText]],
+) -> None:
+    """Of the label that the scorer does not give to an empty text; of the other one any piece is
+    evidence enough."""
     scorer, texts = marked
     assert 20 <= len(texts) <= 48  # 80 % of the right ones of 60
     shares = []
@@ -108,17 +111,23 @@ def test_a_selective_run_stores_its_marks(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    request = make_request(masking="selective", scorer=checkpoint, cache=tmp_path / "cache", max_steps=3)
+    request = make_request(
+        masking="selective", scorer=checkpoint, cache=tmp_path / "cache", max_steps=3
+    )
     assert pretrain(request, tmp_path / "one").steps == 3
     assert "of the pieces are important" in capsys.readouterr().err
-    monkeypatch.setattr("pet_mtl.pretraining.materials.mark_important", lambda *_, **__: pytest.fail("again"))
+    monkeypatch.setattr(
+        "pet_mtl.pretraining.materials.mark_important", lambda *_, **__: pytest.fail("again")
+    )
     pretrain(request, tmp_path / "two")
 
 
 def test_another_scorer_makes_another_run(
     make_request: MakeRequest, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request = make_request(masking="selective", scorer=checkpoint, cache=tmp_path / "cache", max_steps=3)
+    request = make_request(
+        masking="selective", scorer=checkpoint, cache=tmp_path / "cache", max_steps=3
+    )
     pretrain(request, tmp_path / "run")
     pretrain(request, tmp_path / "run", resume=True)
     stored = materials.stored_marks
@@ -130,13 +139,21 @@ def test_another_scorer_makes_another_run(
 def test_task_text_with_a_scorer(checkpoint: Path, tmp_path: Path, suite_file: Path) -> None:
     settings = PretrainSettings(**SETTINGS | {"max_steps": 2})
     request = PretrainRequest(
-        patterns=suite_file, task_text=True, masking="selective", scorer=checkpoint, settings=settings
+        patterns=suite_file,
+        task_text=True,
+        masking="selective",
+        scorer=checkpoint,
+        settings=settings,
     )
     assert pretrain(request, tmp_path / "run").steps == 2
 
 
-def test_a_scorer_of_another_vocabulary(make_request: MakeRequest, checkpoint: Path, tmp_path: Path) -> None:
-    request = make_request(model="zh-mini", masking="selective", scorer=checkpoint, cache=tmp_path / "cache")
+def test_a_scorer_of_another_vocabulary(
+    make_request: MakeRequest, checkpoint: Path, tmp_path: Path
+) -> None:
+    request = make_request(
+        model="zh-mini", masking="selective", scorer=checkpoint, cache=tmp_path / "cache"
+    )
     with pytest.raises(PetMtlError, match="another vocabulary"):
         pretrain(request, tmp_path / "run")
     assert not (tmp_path / "run").exists()

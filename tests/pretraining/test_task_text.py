@@ -5,11 +5,14 @@ from toy_texts import write_suite
 
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.pretraining.task_text import TaskText, training_rows
-from pet_mtl.spec.suite import load_suite
+from pet_mtl.suite.suite import load_suite
 
 
 def texts(folder: Path, name: str) -> set[str]:
-    return {line.split("\t")[0] for line in (folder / f"{name}.tsv").read_text(encoding="utf-8").splitlines()}
+    return {
+        line.split("\t")[0]
+        for line in (folder / f"{name}.tsv").read_text(encoding="utf-8").splitlines()
+    }
 
 
 def documents_of(file: Path) -> tuple[set[str], int]:

@@ -36,7 +36,9 @@ def test_the_size_is_kept_and_the_frequent_stay() -> None:
     pieces = build_vocabulary(LATIN, VocabularySpec(size=30, min_frequency=1, latin=20))
     assert len(pieces) <= 30
     assert "好" in pieces
-    assert len([piece for piece in pieces[5:] if piece.isascii() and piece.strip("#").isalnum()]) >= 20
+    assert (
+        len([piece for piece in pieces[5:] if piece.isascii() and piece.strip("#").isalnum()]) >= 20
+    )
 
 
 def test_no_character_is_frequent_enough() -> None:
@@ -56,10 +58,14 @@ def test_the_folder_is_an_ordinary_tokenizer(tmp_path: Path) -> None:
     assert tokenizer.unk_token not in tokenizer.tokenize("".join(CHARACTERS[:20]))
 
 
-def test_it_is_built_once(corpus_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_built_once(
+    corpus_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     corpus, spec = find_corpus([str(corpus_file)]), VocabularySpec(size=64)
     folder = vocabulary_folder(corpus, spec, 64, tmp_path)
-    monkeypatch.setattr("pet_mtl.pretraining.vocabulary.build_vocabulary", lambda *_: pytest.fail("built again"))
+    monkeypatch.setattr(
+        "pet_mtl.pretraining.vocabulary.build_vocabulary", lambda *_: pytest.fail("built again")
+    )
     assert vocabulary_folder(corpus, spec, 64, tmp_path) == folder
     monkeypatch.undo()
     assert vocabulary_folder(corpus, VocabularySpec(size=32), 64, tmp_path) != folder

@@ -10,7 +10,10 @@ from pet_mtl.pretraining.vocabulary import vocabulary_folder
 from pet_mtl.pretraining.word_vocabulary import SPECIAL, build_word_vocabulary, save_word_tokenizer
 from pet_mtl.storage.pretrained import load_tokenizer
 
-TEXTS = [["今天股票大涨，北京的投资者很高兴", "iPhone 15在北京发布，今天开卖"], ["我们在北京，天安门"]] * 4
+TEXTS = [
+    ["今天股票大涨，北京的投资者很高兴", "iPhone 15在北京发布，今天开卖"],
+    ["我们在北京，天安门"],
+] * 4
 SPEC = VocabularySpec(size=80, min_frequency=2, latin=10, words=12)
 
 
@@ -25,7 +28,12 @@ def test_frequent_words_are_pieces_and_characters_have_the_rest() -> None:
 
 @pytest.mark.parametrize(("words", "latin"), [(0, 0), (3, 1), (5, 0)])
 def test_the_places_are_kept(words: int, latin: int) -> None:
-    pieces = [p for p, _ in build_word_vocabulary(TEXTS, SPEC.model_copy(update={"words": words, "latin": latin}))]
+    pieces = [
+        p
+        for p, _ in build_word_vocabulary(
+            TEXTS, SPEC.model_copy(update={"words": words, "latin": latin})
+        )
+    ]
     longer = [p for p in pieces[5:] if len(p) > 1]
     assert sum(p.isascii() for p in longer) == latin
     assert sum(not p.isascii() for p in longer) == words
@@ -39,7 +47,16 @@ def test_no_character_is_frequent_enough() -> None:
 def test_the_folder_is_an_ordinary_tokenizer(tmp_path: Path) -> None:
     save_word_tokenizer(build_word_vocabulary(TEXTS, SPEC), tmp_path / "made", 64)
     tokenizer = load_tokenizer(str(tmp_path / "made"))
-    assert tokenizer.tokenize("今天北京iPhone 15，涨京龘") == ["今天", "北京", "iphone", "15", "，", "涨", "京", "龘"]
+    assert tokenizer.tokenize("今天北京iPhone 15，涨京龘") == [
+        "今天",
+        "北京",
+        "iphone",
+        "15",
+        "，",
+        "涨",
+        "京",
+        "龘",
+    ]
     assert tokenizer.model_max_length == 64
     ids = tokenizer("北京")["input_ids"]
     assert tokenizer.convert_ids_to_tokens(ids) == ["[CLS]", "北京", "[SEP]"]
@@ -50,6 +67,8 @@ def test_the_folder_is_an_ordinary_tokenizer(tmp_path: Path) -> None:
 
 def test_the_recipe_chooses_it(corpus_file: Path, tmp_path: Path) -> None:
     corpus = find_corpus([str(corpus_file)])
-    tokenizer = load_tokenizer(str(vocabulary_folder(corpus, VocabularySpec(size=64, words=20), 64, tmp_path)))
+    tokenizer = load_tokenizer(
+        str(vocabulary_folder(corpus, VocabularySpec(size=64, words=20), 64, tmp_path))
+    )
     assert len(tokenizer) <= 64
     assert not (tmp_path / "vocab.txt").exists()

@@ -4,7 +4,9 @@ import random
 from pathlib import Path
 from typing import Any
 
-CHARACTERS = list("甲乙丙丁戊己庚辛壬山水火土木金日月天地红蓝绿喜悲伤相反无关同类文中国人民：。，？!")
+CHARACTERS = list(
+    "甲乙丙丁戊己庚辛壬山水火土木金日月天地红蓝绿喜悲伤相反无关同类文中国人民：。，？!"
+)
 SUITE = """\
 version: 1
 model: {model}

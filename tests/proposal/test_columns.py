@@ -9,8 +9,22 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.proposal.columns import Roles, choose_columns
 from pet_mtl.proposal.raw_table import RawTable
 
-TEXTS = ["a film that is good", "the worst of all films", "nothing to say of it", "it was long", "short", "a good book"]
-OTHER = ["the film is good", "a film is bad", "one says nothing", "it took hours", "brief one", "a book is good"]
+TEXTS = [
+    "a film that is good",
+    "the worst of all films",
+    "nothing to say of it",
+    "it was long",
+    "short",
+    "a good book",
+]
+OTHER = [
+    "the film is good",
+    "a film is bad",
+    "one says nothing",
+    "it took hours",
+    "brief one",
+    "a book is good",
+]
 LABELS = ["1", "0", "0", "1", "0", "1"]
 WORDS = ["pos", "neg", "neg", "pos", "neg", "pos"]
 COUNT = list("123456")
@@ -54,7 +68,7 @@ def test_named_columns() -> None:
     ("columns", "label", "texts", "message"),
     [
         ({"a": TEXTS, "b": OTHER}, None, [], "no label column found"),
-        ({"a": TEXTS, "label": ["1"] * 6}, None, [], 'column `label` has one label only: "1"'),
+        ({"a": TEXTS, "label": ["1"] * 6}, None, [], ('column `label` has one label only: "1"')),
         ({"a": TEXTS, "b": [""] * 6}, "b", [], "column `b` has one label only"),
         ({"a": TEXTS, "b": LABELS}, "x", [], "no column `x`"),
         ({"a": TEXTS, "b": LABELS}, None, ["x"], "no column `x`"),
@@ -63,7 +77,9 @@ def test_named_columns() -> None:
         ({"a": TEXTS, "b": ["x\ny", "z"] * 3}, None, [], "holds an invisible character"),
     ],
 )
-def test_errors(columns: dict[str, list[str]], label: str | None, texts: Sequence[str], message: str) -> None:
+def test_errors(
+    columns: dict[str, list[str]], label: str | None, texts: Sequence[str], message: str
+) -> None:
     with pytest.raises(PetMtlError, match=message):
         choose_columns(table(columns), label, texts)
 

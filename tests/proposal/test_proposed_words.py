@@ -7,7 +7,10 @@ from pet_mtl.proposal.label_words import propose_words
 
 
 def words(
-    tokenizer: PieceTokenizer, names: dict[str, str], texts: dict[str, list[str]] | None = None, **more: object
+    tokenizer: PieceTokenizer,
+    names: dict[str, str],
+    texts: dict[str, list[str]] | None = None,
+    **more: object,
 ) -> dict[str, tuple[str, bool]]:
     options = {"language": "en", "space_before": True, **more}
     found = propose_words(names, texts or {label: [] for label in names}, tokenizer, **options)  # type: ignore[arg-type]
@@ -19,23 +22,36 @@ def test_names_that_are_words(word_pieces: PieceTokenizer) -> None:
         "x_good": ("good", False),
         "x_bad": ("bad", False),
     }
-    assert words(word_pieces, {"体育": "体育", "a b": "a b"}) == {"体育": ("体育", False), "a b": ("a b", False)}
+    assert words(word_pieces, {"体育": "体育", "a b": "a b"}) == {
+        "体育": ("体育", False),
+        "a b": ("a b", False),
+    }
 
 
 def test_numbers_take_distinctive_words(word_pieces: PieceTokenizer) -> None:
-    texts = {"0": ["the bad film", "bad the", "so bad news"], "1": ["the good film", "good one", "news good"]}
-    assert words(word_pieces, {"0": "0", "1": "1"}, texts) == {"0": ("bad", True), "1": ("good", True)}
+    texts = {
+        "0": ["the bad film", "bad the", "so bad news"],
+        "1": ["the good film", "good one", "news good"],
+    }
+    assert words(word_pieces, {"0": "0", "1": "1"}, texts) == {
+        "0": ("bad", True),
+        "1": ("good", True),
+    }
 
 
 def test_chinese_rows(word_pieces: PieceTokenizer) -> None:
     texts = {"100": ["体育 新闻", "中国 体育"], "101": ["天气 新闻", "天气 好的"]}
-    found = words(word_pieces, {"100": "100", "101": "101"}, texts, language="zh", space_before=False)
+    found = words(
+        word_pieces, {"100": "100", "101": "101"}, texts, language="zh", space_before=False
+    )
     assert found == {"100": ("体育", True), "101": ("天气", True)}
 
 
 def test_english_names_of_chinese_rows(word_pieces: PieceTokenizer) -> None:
     texts = {"good": ["天气 真好"], "joy": ["体育 新闻"]}
-    found = words(word_pieces, {"good": "good", "joy": "joy"}, texts, language="zh", space_before=False)
+    found = words(
+        word_pieces, {"good": "good", "joy": "joy"}, texts, language="zh", space_before=False
+    )
     assert found["good"] == ("good", False)
     assert found["joy"][1]  # three letters to this tokenizer
 
@@ -46,7 +62,9 @@ def test_entailment(word_pieces: PieceTokenizer) -> None:
     assert [word for word, _ in found.values()] == ["no", "yes", "maybe"]
 
 
-@pytest.mark.parametrize("labels", [["😀", "😁", "💩"], ["Good", "good", "GOOD"], [str(n) for n in range(40)]])
+@pytest.mark.parametrize(
+    "labels", [["😀", "😁", "💩"], ["Good", "good", "GOOD"], [str(n) for n in range(40)]]
+)
 def test_every_label_has_a_word_of_its_own(word_pieces: PieceTokenizer, labels: list[str]) -> None:
     found = words(word_pieces, {label: label for label in labels})
     pieces = {tuple(word_pieces.encode([word], space_before=True)[0]) for word, _ in found.values()}

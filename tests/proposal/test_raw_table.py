@@ -32,7 +32,9 @@ ROWS = [("good, film", "pos"), ('a "bad" one', "neg"), ("so; so | so", "neg"), (
     ],
 )
 @pytest.mark.parametrize("header", ["", "text{0}label\n"])
-def test_separators_and_headers(tmp_path: Path, name: str, content: str, plain: bool, header: str) -> None:
+def test_separators_and_headers(
+    tmp_path: Path, name: str, content: str, plain: bool, header: str
+) -> None:
     separator = next(s for s in "\t;|," if s in content.split("\n")[0].replace("good, film", ""))
     table = read(tmp_path, name, header.format(separator) + content)
     assert table.names == (["text", "label"] if header else [0, 1])
@@ -46,17 +48,25 @@ def test_separators_and_headers(tmp_path: Path, name: str, content: str, plain: 
         (["text", "label"], [["a b", "x"]], True),
         (["内容", "标签"], [["好", "1"]], True),
         (["what was said", "score"], [["bad", "1"], ["good", "0"]], True),
-        (["note", "kind"], [["a", "x"], ["b", "x"], ["c", "x"], ["d", "y"], *([["e", "y"]] * 6)], True),
+        (
+            ["note", "kind"],
+            [["a", "x"], ["b", "x"], ["c", "x"], ["d", "y"], *([["e", "y"]] * 6)],
+            True,
+        ),
         (["good film", "pos"], [["bad film", "neg"], ["fine", "pos"]] * 4, False),
         (["1", "text"], [["2", "label"]], False),
         (["a", "a"], [["b", "1"]], False),
     ],
 )
-def test_has_header(tmp_path: Path, first: list[str], rest: list[list[str]], expected: bool) -> None:
+def test_has_header(
+    tmp_path: Path, first: list[str], rest: list[list[str]], expected: bool
+) -> None:
     table = read(tmp_path, "t.tsv", "".join("\t".join(row) + "\n" for row in [first, *rest]))
     assert (table.names == first) == expected
     assert len(table) == len(rest) + (not expected)
-    forced = read(tmp_path, "t.tsv", "".join("\t".join(row) + "\n" for row in [first, *rest]), not expected)
+    forced = read(
+        tmp_path, "t.tsv", "".join("\t".join(row) + "\n" for row in [first, *rest]), not expected
+    )
     assert len(forced) == len(rest) + expected
 
 
@@ -68,11 +78,24 @@ def test_encodings(tmp_path: Path, encoding: str) -> None:
 
 
 def test_json(tmp_path: Path) -> None:
-    rows = [{"t": "a", "n": 3, "f": 0.5, "b": True, "x": {"y": 1}}, {"t": "b", "n": 4, "f": 1, "b": False, "z": None}]
-    for name, content in (("t.json", json.dumps(rows)), ("t.jsonl", "\n".join(map(json.dumps, rows)))):
+    rows = [
+        {"t": "a", "n": 3, "f": 0.5, "b": True, "x": {"y": 1}},
+        {"t": "b", "n": 4, "f": 1, "b": False, "z": None},
+    ]
+    for name, content in (
+        ("t.json", json.dumps(rows)),
+        ("t.jsonl", "\n".join(map(json.dumps, rows))),
+    ):
         table = read(tmp_path, name, content)
         assert table.names == ["t", "n", "f", "b", "x.y", "z"]
-        assert table.columns == [["a", "b"], ["3", "4"], ["0.5", "1"], ["true", "false"], ["1", ""], ["", ""]]
+        assert table.columns == [
+            ["a", "b"],
+            ["3", "4"],
+            ["0.5", "1"],
+            ["true", "false"],
+            ["1", ""],
+            ["", ""],
+        ]
         assert set(table.reasons) == {"x.y", "z"}
 
 
@@ -116,15 +139,23 @@ def test_missing_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("between", [",", "\t", ";"])
 @pytest.mark.parametrize("names", ["review{}label", "文字{}好坏", "text{}label"])
-def test_the_nameless_index_of_pandas_stands_in_a_header(tmp_path: Path, between: str, names: str) -> None:
+def test_the_nameless_index_of_pandas_stands_in_a_header(
+    tmp_path: Path, between: str, names: str
+) -> None:
     rows = "".join(f"{n}{between}房间第{n}次了{between}{n % 2}\n" for n in range(12))
-    table = read(tmp_path, "t.tsv" if between == "\t" else "t.csv", between + names.format(between) + "\n" + rows)
+    table = read(
+        tmp_path,
+        "t.tsv" if between == "\t" else "t.csv",
+        between + names.format(between) + "\n" + rows,
+    )
     assert table.names == ["column1", *names.format(" ").split()]
     assert len(table) == 12
 
 
 def test_lists_of_one_nested_keys_and_booleans_are_columns(tmp_path: Path) -> None:
-    lines = [{"data": {"text": f"好{n}"}, "label": [n % 2 == 0], "tags": ["a", "b"]} for n in range(4)]
+    lines = [
+        {"data": {"text": f"好{n}"}, "label": [n % 2 == 0], "tags": ["a", "b"]} for n in range(4)
+    ]
     table = read(tmp_path, "t.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
     assert table.names == ["data.text", "label"]
     assert table.columns[1] == ["true", "false", "true", "false"]

@@ -1,4 +1,5 @@
-"""Made-up but plausible reports, for the tests and to look at: `python tests/report/fake_report.py OUT.html`."""
+"""Made-up but plausible reports, for the tests and to look at: `python tests/report/fake_report.py
+OUT.html`."""
 
 import sys
 from pathlib import Path
@@ -46,7 +47,9 @@ EMOTIONS = {
 INFERENCE = {"0": "所以", "1": "可能", "2": "但是"}
 MANY = {
     f"intent_{k:02d}": word
-    for k, word in enumerate(["查天气", "订酒店", "退货", "问路", "点餐", "投诉", "充值", "挂号", "缴费", "翻译"] * 6)
+    for k, word in enumerate(
+        ["查天气", "订酒店", "退货", "问路", "点餐", "投诉", "充值", "挂号", "缴费", "翻译"] * 6
+    )
 }
 TEXTS = [
     "上课时学生手机响个不停，老师一怒之下把手机摔了，家长拿发票让老师赔，大家怎么看待这种事？",
@@ -57,8 +60,11 @@ TEXTS = [
 ]
 
 
-def fake_score(labels: dict[str, str], *, rows: int, accuracy: float, seed: int) -> tuple[TaskScore, np.ndarray]:
-    """Return a score and the [N, 2] gold and predicted indices; labels get rarer towards the last."""
+def fake_score(
+    labels: dict[str, str], *, rows: int, accuracy: float, seed: int
+) -> tuple[TaskScore, np.ndarray]:
+    """Return a score and the [N, 2] gold and predicted indices; labels get rarer towards the
+    last."""
     rng = np.random.default_rng(seed)
     size = len(labels)
     shares = np.linspace(1.0, 0.08, size)
@@ -69,7 +75,9 @@ def fake_score(labels: dict[str, str], *, rows: int, accuracy: float, seed: int)
     return score_predictions(gold, predicted, list(labels)), np.stack([gold, predicted], axis=1)
 
 
-def fake_curves(*, start: float, end: float, final: float, seed: int, steps: int = 600) -> TaskCurves:
+def fake_curves(
+    *, start: float, end: float, final: float, seed: int, steps: int = 600
+) -> TaskCurves:
     rng = np.random.default_rng(seed)
     at = np.arange(10, steps + 1, 10)
     loss = end + (start - end) * np.exp(-at / (steps / 4)) + rng.normal(0, 0.05 * start, len(at))
@@ -81,7 +89,9 @@ def fake_curves(*, start: float, end: float, final: float, seed: int, steps: int
     )
 
 
-def fake_view(prefix: str, before: str, after: str, labels: dict[str, str], *, text: str, slots: int) -> ModelView:
+def fake_view(
+    prefix: str, before: str, after: str, labels: dict[str, str], *, text: str, slots: int
+) -> ModelView:
     rng = np.random.default_rng(len(text))
     parts: list[tuple[str, TokenKind]] = [("[CLS]", "special")]
     parts += [(character, "prefix") for character in prefix]
@@ -90,7 +100,10 @@ def fake_view(prefix: str, before: str, after: str, labels: dict[str, str], *, t
     parts += [(character, "pattern") for character in after]
     parts += [(character, "field") for character in text]
     parts += [("[SEP]", "special")]
-    candidates = [list(dict.fromkeys(word[min(k, len(word) - 1)] for word in labels.values())) for k in range(slots)]
+    candidates = [
+        list(dict.fromkeys(word[min(k, len(word) - 1)] for word in labels.values()))
+        for k in range(slots)
+    ]
     tops = []
     for words in candidates:
         shares = np.sort(rng.dirichlet(np.full(len(words) + 2, 0.4)))[::-1]
@@ -100,11 +113,17 @@ def fake_view(prefix: str, before: str, after: str, labels: dict[str, str], *, t
     order = rng.permutation(len(names))
     label_scores = [(names[k], float(score)) for k, score in zip(order, scores, strict=True)]
     return ModelView(
-        [Token(*part) for part in parts], tops, names[order[1]], label_scores, "a dev row, chosen at random"
+        [Token(*part) for part in parts],
+        tops,
+        names[order[1]],
+        label_scores,
+        "a dev row, chosen at random",
     )
 
 
-def fake_task(name: str, description: str, labels: dict[str, str], *, accuracy: float, seed: int = 0) -> TaskReport:
+def fake_task(
+    name: str, description: str, labels: dict[str, str], *, accuracy: float, seed: int = 0
+) -> TaskReport:
     score, pairs = fake_score(labels, rows=1500, accuracy=accuracy, seed=seed)
     probabilities = np.random.default_rng(seed).dirichlet(np.ones(len(labels)), len(pairs))
     confusions = worst_confusions(
@@ -114,9 +133,13 @@ def fake_task(name: str, description: str, labels: dict[str, str], *, accuracy: 
         list(labels),
         where=lambda row: f"dev.tsv:{row + 1}",
     )
-    view = fake_view("新闻分类：", "这是一条", "新闻：", labels, text=TEXTS[seed % len(TEXTS)], slots=2)
+    view = fake_view(
+        "新闻分类：", "这是一条", "新闻：", labels, text=TEXTS[seed % len(TEXTS)], slots=2
+    )
     curves = fake_curves(start=np.log(len(labels)), end=0.6, final=score.macro_f1, seed=seed)
-    return TaskReport(name, description, list(labels), list(labels.values()), score, curves, confusions, view)
+    return TaskReport(
+        name, description, list(labels), list(labels.values()), score, curves, confusions, view
+    )
 
 
 def fake_report(tasks: list[TaskReport] | None = None) -> ReportData:
@@ -140,7 +163,8 @@ def fake_report(tasks: list[TaskReport] | None = None) -> ReportData:
             },
             "sampling": {"temperature": 0.75},
             "tasks": {
-                task.name: {"patterns": ["这是一条{mask}新闻：{title}"], "aggregation": "mean"} for task in tasks
+                task.name: {"patterns": ["这是一条{mask}新闻：{title}"], "aggregation": "mean"}
+                for task in tasks
             },
             "seed": 7,
         },

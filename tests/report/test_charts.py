@@ -81,9 +81,16 @@ def test_mean_curve_uses_shared_steps_only() -> None:
 
 
 def test_chart_stays_inside_its_box_and_names_its_lines() -> None:
-    lines = [Line("a<b", curve(2.0, 1.0, 0.5), "c0", markers=True), Line("mean", curve(1.0, 7.5, 3.0), "mean")]
+    lines = [
+        Line("a<b", curve(2.0, 1.0, 0.5), "c0", markers=True),
+        Line("mean", curve(1.0, 7.5, 3.0), "mean"),
+    ]
     chart = line_chart("Dev macro-F1", lines, from_zero=True, note="per task")
-    numbers = [pair.split(",") for found in re.findall(r'points="([^"]+)"', chart) for pair in found.split()]
+    numbers = [
+        pair.split(",")
+        for found in re.findall(r'points="([^"]+)"', chart)
+        for pair in found.split()
+    ]
     assert len(numbers) == 6
     assert all(0 <= float(x) <= WIDTH and 0 <= float(y) <= HEIGHT for x, y in numbers)
     assert chart.count("<circle") == 3
@@ -93,12 +100,16 @@ def test_chart_stays_inside_its_box_and_names_its_lines() -> None:
 
 
 def test_long_noisy_lines_are_smoothed() -> None:
-    chart = line_chart("Training loss", [Line("tnews", curve(*([1.0, 2.0] * 50)), "c0")], from_zero=True)
+    chart = line_chart(
+        "Training loss", [Line("tnews", curve(*([1.0, 2.0] * 50)), "c0")], from_zero=True
+    )
     assert chart.count("<polyline") == 2
     assert 'class="stroke raw c0"' in chart
 
 
-@pytest.mark.parametrize("values", [(0.5,), (0.5, 0.5), (0.0, 0.0, 0.0), (1e-9, 2e-9), (NAN, 1.0), (-1.0, 1e6)])
+@pytest.mark.parametrize(
+    "values", [(0.5,), (0.5, 0.5), (0.0, 0.0, 0.0), (1e-9, 2e-9), (NAN, 1.0), (-1.0, 1e6)]
+)
 def test_odd_values_still_make_a_chart(values: tuple[float, ...]) -> None:
     chart = line_chart("x", [Line("a", curve(*values), "c0", markers=True)], from_zero=False)
     assert "<svg" in chart
@@ -106,4 +117,6 @@ def test_odd_values_still_make_a_chart(values: tuple[float, ...]) -> None:
 
 
 def test_nothing_finite_is_said() -> None:
-    assert "No finite values" in line_chart("x", [Line("a", curve(NAN, math.inf), "c0")], from_zero=True)
+    assert "No finite values" in line_chart(
+        "x", [Line("a", curve(NAN, math.inf), "c0")], from_zero=True
+    )

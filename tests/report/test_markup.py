@@ -11,9 +11,15 @@ from pet_mtl.report.markup import Html, element, join, percent
         (element("a", "x", href='"><script>'), '<a href="&quot;&gt;&lt;script&gt;">x</a>'),
         (element("ul", [element("li", str(k)) for k in range(2)]), "<ul><li>0</li><li>1</li></ul>"),
         (element("g", [[element("b")], "<"]), "<g><b></b>&lt;</g>"),
-        (element("p", class_="note", text_anchor="end"), '<p class="note" text-anchor="end"></p>'),
+        (
+            element("p", class_="note", text_anchor="end"),
+            ('<p class="note" text-anchor="end"></p>'),
+        ),
         (element("p", hidden=True, title=None, lang=False), "<p hidden></p>"),
-        (element("rect", x=1.0, y=2.345, width=100.0, rx=0.0), '<rect x="1" y="2.35" width="100" rx="0"/>'),
+        (
+            element("rect", x=1.0, y=2.345, width=100.0, rx=0.0),
+            '<rect x="1" y="2.35" width="100" rx="0"/>',
+        ),
         (element("circle", element("title", "t"), r=3), '<circle r="3"><title>t</title></circle>'),
         (element("meta", name="viewport"), '<meta name="viewport"/>'),
         (join("<", Html("<br/>"), [">"]), "&lt;<br/>&gt;"),

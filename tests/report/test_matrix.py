@@ -33,7 +33,15 @@ def test_everything_is_inside_the_picture(size: int) -> None:
 
 @pytest.mark.parametrize(
     ("count", "expected"),
-    [(1, "1"), (999, "999"), (1000, "1.0k"), (9949, "9.9k"), (9951, "10k"), (123_456, "123k"), (4_200_000, "4.2M")],
+    [
+        (1, "1"),
+        (999, "999"),
+        (1000, "1.0k"),
+        (9949, "9.9k"),
+        (9951, "10k"),
+        (123_456, "123k"),
+        (4_200_000, "4.2M"),
+    ],
 )
 def test_compact_counts_fit_a_cell(count: int, expected: str) -> None:
     assert compact(count) == expected
@@ -47,7 +55,9 @@ def test_shade_grows_and_never_vanishes() -> None:
     assert shades[-1] == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("text", ["短", "109 科技", "一个非常非常非常长的标签名字", "a_very_long_label_name_here"])
+@pytest.mark.parametrize(
+    "text", ["短", "109 科技", "一个非常非常非常长的标签名字", "a_very_long_label_name_here"]
+)
 def test_shorten_fits(text: str) -> None:
     assert em_width(shorten(text, 8)) <= 8
     assert shorten(text, 99) == text

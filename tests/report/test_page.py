@@ -99,15 +99,20 @@ def hostile_task(text: str) -> TaskReport:
     view = ModelView([Token(text, "field")], [[(text, 0.5)]], text, [(text, 0.5)], note=text)
     curves = TaskCurves([CurvePoint(1, 1.0)], [CurvePoint(1, 0.5)])
     confusion = Confusion(labels[1], text, 1, [Example(text, labels[1], text, 0.5, where=text)])
-    return TaskReport(text, text, labels, [text + "w", text + "v"], score, curves, [confusion], view)
+    return TaskReport(
+        text, text, labels, [text + "w", text + "v"], score, curves, [confusion], view
+    )
 
 
 @pytest.mark.parametrize(
-    "text", ["<script>alert(1)</script>", '"><img src=x onerror=y>', "</style></title>&amp;'", "{mask}"]
+    "text",
+    ["<script>alert(1)</script>", '"><img src=x onerror=y>', "</style></title>&amp;'", "{mask}"],
 )
 def test_text_is_escaped_wherever_it_stands(text: str) -> None:
     task = hostile_task(text)
-    report = ReportData(text, text, text, {text: {text: [text]}, "k": text}, [task, task], 0.5, [(text, text)])
+    report = ReportData(
+        text, text, text, {text: {text: [text]}, "k": text}, [task, task], 0.5, [(text, text)]
+    )
     page = WellFormed(report_page(report))
     assert not page.seen & {"script", "img"}
     assert not page.values("onerror")
@@ -131,7 +136,9 @@ def test_one_task_has_no_mean() -> None:
 
 
 def test_more_tasks_than_colours_stay_apart() -> None:
-    text = report_page(fake_report([fake_task(f"task {k}", "", INFERENCE, accuracy=0.5) for k in range(10)]))
+    text = report_page(
+        fake_report([fake_task(f"task {k}", "", INFERENCE, accuracy=0.5) for k in range(10)])
+    )
     assert 'class="stroke c1 dashed"' in text
 
 
@@ -153,7 +160,9 @@ def test_weights_and_conflicts_are_drawn_where_they_were_recorded(report: Report
     points = [CurvePoint(step, step / 40) for step in (10, 20, 30)]
     tasks = [replace(task, curves=replace(task.curves, weight=points)) for task in report.tasks]
     page = report_page(replace(report, tasks=tasks, conflicts=points))
-    weights, conflicts = (page[page.index(f"<h3>{name}</h3>") :] for name in ("Weights", "Conflicts"))
+    weights, conflicts = (
+        page[page.index(f"<h3>{name}</h3>") :] for name in ("Weights", "Conflicts")
+    )
     assert weights.index("<b>0.750</b>") < weights.index("</figure>")
     assert conflicts.index("all tasks ") < conflicts.index("</figure>")
 
@@ -170,7 +179,9 @@ def test_gold_label_is_shown_however_low_it_ranks() -> None:
     assert f"<span>{ordered[0][0]}<em>gold</em></span>" in report_page(fake_report([lowest]))
 
 
-def test_write_replaces_the_file_and_leaves_nothing_else(tmp_path: Path, report: ReportData) -> None:
+def test_write_replaces_the_file_and_leaves_nothing_else(
+    tmp_path: Path, report: ReportData
+) -> None:
     path = tmp_path / "new folder" / "report.html"
     write_report(path, replace(report, title="first"))
     write_report(path, replace(report, title="second \ud800 broken"))

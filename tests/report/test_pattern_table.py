@@ -12,9 +12,17 @@ from pet_mtl.scoring.score import CheckpointScore
 
 def test_each_pattern_and_the_spread_have_a_row() -> None:
     gold = np.array([0, 0, 1, 1])
-    scores = tuple(score_predictions(gold, np.array(p), ("x", "y")) for p in ([0, 0, 1, 1], [1, 1, 1, 1]))
+    scores = tuple(
+        score_predictions(gold, np.array(p), ("x", "y")) for p in ([0, 0, 1, 1], [1, 1, 1, 1])
+    )
     score = CheckpointScore(
-        "run", {}, {}, {}, Throughput(), 0.0, patterns={"toy": PatternScores(("[b]{a}", "c"), scores)}
+        "run",
+        {},
+        {},
+        {},
+        Throughput(),
+        0.0,
+        patterns={"toy": PatternScores(("[b]{a}", "c"), scores)},
     )
     console = Console(width=100, record=True, file=io.StringIO())
     console.print(pattern_table(score, several=True))

@@ -19,14 +19,19 @@ def probabilities() -> np.ndarray:
 
 
 def test_most_frequent_pairs_first_and_most_confident_rows_first() -> None:
-    found = worst_confusions(GOLD, PREDICTED, probabilities(), lambda row: f"text {row}", LABELS, examples=2)
+    found = worst_confusions(
+        GOLD, PREDICTED, probabilities(), lambda row: f"text {row}", LABELS, examples=2
+    )
     assert [(each.gold, each.predicted, each.count) for each in found] == [
         ("100", "101", 3),
         ("101", "100", 1),
         ("101", "102", 1),
         ("102", "100", 1),
     ]
-    assert found[0].examples == [Example("text 1", "100", "101", 0.9), Example("text 2", "100", "101", 0.7)]
+    assert found[0].examples == [
+        Example("text 1", "100", "101", 0.9),
+        Example("text 2", "100", "101", 0.7),
+    ]
 
 
 def test_only_the_rows_shown_are_read() -> None:
@@ -37,7 +42,14 @@ def test_only_the_rows_shown_are_read() -> None:
         return ""
 
     found = worst_confusions(
-        GOLD, PREDICTED, probabilities(), text, LABELS, most=1, examples=1, where=lambda row: f"dev.tsv:{row + 1}"
+        GOLD,
+        PREDICTED,
+        probabilities(),
+        text,
+        LABELS,
+        most=1,
+        examples=1,
+        where=lambda row: f"dev.tsv:{row + 1}",
     )
     assert asked == [1]
     assert [type(row) for row in asked] == [int]
@@ -51,11 +63,19 @@ def test_nothing_confused(rows: int) -> None:
 
 
 def test_wrong_shape_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"should have shape \(8, 3\) \(rows, labels\).*= \(8,\)"):
+    with pytest.raises(
+        ValueError,
+        match=(
+            r"should have shape \(8, 3\) \(rows, labels\).*= "
+            r"\(8,\)"
+        ),
+    ):
         worst_confusions(GOLD, PREDICTED, np.ones(8), str, LABELS)
 
 
-@pytest.mark.parametrize(("label", "title"), [("109", "109 科技"), ("sad", "sad"), ("x", "x"), ("unknown", "unknown")])
+@pytest.mark.parametrize(
+    ("label", "title"), [("109", "109 科技"), ("sad", "sad"), ("x", "x"), ("unknown", "unknown")]
+)
 def test_title_of_label(label: str, title: str) -> None:
     labels, words = ["109", "sad", "x"], ["科技", "sad", ""]
     score = score_predictions(np.array([0]), np.array([0]), labels)

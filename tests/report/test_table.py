@@ -10,17 +10,25 @@ from pet_mtl.report.table import per_label_table, score_table
 
 def score(macro_f1: float, accuracy: float = 0.5) -> TaskScore:
     labels = {"109": LabelScore(0.5, 0.25, 1 / 3, 1234), "[b]": LabelScore(0.0, 0.0, 0.0, 0)}
-    return TaskScore(accuracy, macro_f1, (macro_f1 - 0.02, macro_f1 + 0.02), 1234, labels, [[1, 0], [0, 0]])
+    return TaskScore(
+        accuracy, macro_f1, (macro_f1 - 0.02, macro_f1 + 0.02), 1234, labels, [[1, 0], [0, 0]]
+    )
 
 
 def rendered(table: Table, width: int = 100) -> list[str]:
-    console = Console(record=True, width=width, no_color=True, color_system=None, file=io.StringIO())
+    console = Console(
+        record=True, width=width, no_color=True, color_system=None, file=io.StringIO()
+    )
     console.print(table)
-    return [line.rstrip() for line in console.export_text(styles=False).splitlines() if line.strip()]
+    return [
+        line.rstrip() for line in console.export_text(styles=False).splitlines() if line.strip()
+    ]
 
 
 def test_one_checkpoint() -> None:
-    lines = rendered(score_table([("out/checkpoint", {"tnews": score(0.52, 0.55), "ocnli": score(0.58)})]))
+    lines = rendered(
+        score_table([("out/checkpoint", {"tnews": score(0.52, 0.55), "ocnli": score(0.58)})])
+    )
     assert lines[0].split() == ["task", "macro-F1", "[95", "%]", "accuracy"]
     assert lines[2].split() == ["tnews", "0.5200", "[0.5000,", "0.5400]", "0.5500"]
     assert lines[-1].split() == ["mean", "macro-F1", "0.5500"]
@@ -39,7 +47,9 @@ def test_several_checkpoints_show_the_difference_to_the_first() -> None:
 
 def test_three_checkpoints_fit_into_100_columns() -> None:
     scores = {"ocemotion": score(0.52)}
-    lines = rendered(score_table([(name, scores) for name in ("a" * 40, "runs/b[1]/checkpoint", "c")]))
+    lines = rendered(
+        score_table([(name, scores) for name in ("a" * 40, "runs/b[1]/checkpoint", "c")])
+    )
     assert max(map(len, lines)) <= 100
     assert "…" not in "".join(lines)
     assert sum(line.count("accuracy") for line in lines) == 3
@@ -47,7 +57,10 @@ def test_three_checkpoints_fit_into_100_columns() -> None:
 
 
 def test_missing_task_has_a_dash_and_no_difference_of_means() -> None:
-    first, second = {"tnews": score(0.5), "ocnli": score(0.6)}, {"tnews": score(0.5), "other": score(0.7)}
+    first, second = (
+        {"tnews": score(0.5), "ocnli": score(0.6)},
+        {"tnews": score(0.5), "other": score(0.7)},
+    )
     lines = rendered(score_table([("a", first), ("b", second)]))
     by_task = {line.split()[0]: line.split() for line in lines}
     assert by_task["ocnli"][-2:] == ["–", "–"]
@@ -55,13 +68,19 @@ def test_missing_task_has_a_dash_and_no_difference_of_means() -> None:
     assert by_task["mean"] == ["mean", "macro-F1", "0.5500", "0.6000"]
 
 
-@pytest.mark.parametrize("checkpoints", [[], [("a", {})], [("a", {}), ("b", {"tnews": score(0.5)})]])
-def test_nothing_to_show_is_still_a_table(checkpoints: list[tuple[str, dict[str, TaskScore]]]) -> None:
+@pytest.mark.parametrize(
+    "checkpoints", [[], [("a", {})], [("a", {}), ("b", {"tnews": score(0.5)})]]
+)
+def test_nothing_to_show_is_still_a_table(
+    checkpoints: list[tuple[str, dict[str, TaskScore]]],
+) -> None:
     assert rendered(score_table(checkpoints))[-1].startswith("mean macro-F1")
 
 
 def test_square_brackets_are_text() -> None:
-    assert any("[b]x[/b]" in line for line in rendered(score_table([("p", {"[b]x[/b]": score(0.5)})])))
+    assert any(
+        "[b]x[/b]" in line for line in rendered(score_table([("p", {"[b]x[/b]": score(0.5)})]))
+    )
 
 
 def test_per_label_table() -> None:

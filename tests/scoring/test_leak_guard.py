@@ -23,17 +23,22 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("strict", [False, True])
-def test_fresh_rows_pass_in_silence(folder: Path, strict: bool, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fresh_rows_pass_in_silence(
+    folder: Path, strict: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
     guard_rows(folder, {"news": FRESH, "other": SEEN, "unknown": SEEN}, strict=strict)
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_warning_has_the_count_and_an_example(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_warning_has_the_count_and_an_example(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     guard_rows(folder, {"news": SEEN}, strict=False)
     assert capsys.readouterr().err == (
         "warning: news: 2 of 3 rows to score were trained on, scores flatter the model "
         '(old.tsv: row 2 "新车 上市", …)\n'
-        f"  hint: {folder / TRAINED_ON} has their hashes; if `dev: {{split: …}}` chose them, "
+        f"  hint: {folder / TRAINED_ON} has their hashes; if `dev: {{split: …}}` chose "
+        "them, "
         "keep the `train.seed` of the earlier training; or give other rows\n"
     )
 

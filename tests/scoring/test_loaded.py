@@ -1,4 +1,5 @@
-"""One loaded model for several threads: built once, never in training mode, files read and hashed once."""
+"""One loaded model for several threads: built once, never in training mode, files read and hashed
+once."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +17,10 @@ from pet_mtl.scoring import loaded as loaded_file
 from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel
 from pet_mtl.scoring.predictor import Prediction, Predictor
 from pet_mtl.scoring.score import score_checkpoints
-from pet_mtl.spec.suite import load_suite
 from pet_mtl.storage import checkpoint as checkpoint_file
 from pet_mtl.storage.checkpoint import write_checkpoint
 from pet_mtl.storage.own_weights import own_weights
+from pet_mtl.suite.suite import load_suite
 
 THREADS = 8
 TOPICS = [["一条新闻"], ["体育天气"], ["科技文化" * 5, "坏"], ["好"] * 9]
@@ -29,10 +30,13 @@ CHARACTERS = list("一条新闻体育天气科技文化这是好的真不坏类�
 KINDS: dict[str, list[str]] = {
     "pet": [],
     "heads": ["method=heads"],
-    "heads-lstm": ["method={name: heads, decoder: lstm, features: attention, sharing: ple}"],
+    "heads-lstm": [("method={name: heads, decoder: lstm, features: attention, sharing: ple}")],
     "cln": ["method={name: cln, size: 8}"],
     "soft-pieces": ['tasks.topic.patterns=["{soft:3}{mask}。{title}{soft:1}"]'],
-    "cln-soft-pieces": ["method={name: cln, size: 8}", 'tasks.topic.patterns=["{soft:3}{mask}。{title}"]'],
+    "cln-soft-pieces": [
+        "method={name: cln, size: 8}",
+        'tasks.topic.patterns=["{soft:3}{mask}。{title}"]',
+    ],
     "weighted": ["tasks.pair.verbalizer_kind=weighted"],
     "soft": ["tasks.topic.verbalizer_kind=soft"],
     "prototypical": ["tasks.topic.verbalizer_kind={name: prototypical, size: 8}"],
@@ -42,11 +46,14 @@ Make = Callable[..., Path]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    """Return what writes a checkpoint whose backbone has dropout and whose own weights are no longer the first ones."""
+    """Return what writes a checkpoint whose backbone has dropout and whose own weights are no
+    longer the first ones."""
 
     def write(kind: str, family: str = "bert", precision: str = "fp32") -> Path:
         backbone, out = tmp_path / "backbone", tmp_path / "checkpoint"
-        toys.write_bert(backbone, CHARACTERS, initializer_range=0.3)  # dropout 0.1, as BERT's configuration has it
+        toys.write_bert(
+            backbone, CHARACTERS, initializer_range=0.3
+        )  # dropout 0.1, as BERT's configuration has it
         if family != "bert":
             toys.build_mlm(family, len(CHARACTERS) + 5, dropout=0.1).save_pretrained(backbone)
         toy_suite.write_suite(tmp_path, backbone)
@@ -55,7 +62,10 @@ def make(tmp_path: Path) -> Make:
         model = LoadedModel(suite.model, suite)
         own = own_weights(model.model, model.mlm)
         generator = torch.Generator().manual_seed(4)
-        own = {name: value + 0.3 * torch.randn(value.shape, generator=generator) for name, value in own.items()}
+        own = {
+            name: value + 0.3 * torch.randn(value.shape, generator=generator)
+            for name, value in own.items()
+        }
         write_checkpoint(out, model.mlm, model.tokenizer, suite, {}, own)
         assert [m.p for m in model.mlm.modules() if isinstance(m, torch.nn.Dropout)]
         return out
@@ -65,7 +75,10 @@ def make(tmp_path: Path) -> Make:
 
 def ask(predictor: Predictor, number: int) -> list[list[Prediction]]:
     """Ask about all rows, in an order of the thread's own."""
-    asked: list[tuple[str, Any]] = [*(("topic", rows) for rows in TOPICS), *(("pair", rows) for rows in PAIRS)]
+    asked: list[tuple[str, Any]] = [
+        *(("topic", rows) for rows in TOPICS),
+        *(("pair", rows) for rows in PAIRS),
+    ]
     turn = number % len(asked)
     answers = [predictor.predict(rows, task) for task, rows in asked[turn:] + asked[:turn]]
     back = len(asked) - turn
@@ -88,12 +101,16 @@ def test_eight_threads_give_what_one_gives(make: Make, kind: str) -> None:
     folder = make(kind)
     wanted = ask(pet_mtl.load(folder), 0)
     for of_thread in answers_of_threads(pet_mtl.load(folder)):
-        assert all(answers == wanted for answers in of_thread)  # bit for bit: these are Python's floats
+        assert all(
+            answers == wanted for answers in of_thread
+        )  # bit for bit: these are Python's floats
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp32"])
 @pytest.mark.parametrize("family", ["roberta", "electra", "distilbert", "albert"])
-def test_eight_threads_give_what_one_gives_in_other_families(make: Make, family: str, precision: str) -> None:
+def test_eight_threads_give_what_one_gives_in_other_families(
+    make: Make, family: str, precision: str
+) -> None:
     folder = make("cln-soft-pieces", family, precision)
     wanted = ask(pet_mtl.load(folder), 0)
     for of_thread in answers_of_threads(pet_mtl.load(folder)):

@@ -25,7 +25,9 @@ def prompts_of(weights: object, tokenizer: PieceTokenizer) -> Prompts:
 
 
 @pytest.mark.parametrize("weights", ["equal", [1, 1, 1], [3, 0, 0.5]])
-def test_the_average_counts_patterns_by_their_weights(weights: object, word_pieces: PieceTokenizer) -> None:
+def test_the_average_counts_patterns_by_their_weights(
+    weights: object, word_pieces: PieceTokenizer
+) -> None:
     prompts = prompts_of(weights, word_pieces)
     scores = np.random.default_rng(0).normal(size=(12, 3)).astype(np.float32)
     scores -= np.logaddexp.reduce(scores, axis=-1, keepdims=True)
@@ -35,14 +37,18 @@ def test_the_average_counts_patterns_by_their_weights(weights: object, word_piec
     assert found.dtype == np.float32
     numbers = [1, 1, 1] if weights == "equal" else weights
     for row in range(4):
-        product = np.prod([np.exp(each[p, row]) ** (w / sum(numbers)) for p, w in enumerate(numbers)], axis=0)  # type: ignore[arg-type,call-overload]
+        product = np.prod(
+            [np.exp(each[p, row]) ** (w / sum(numbers)) for p, w in enumerate(numbers)], axis=0
+        )  # type: ignore[arg-type,call-overload]
         np.testing.assert_allclose(np.exp(found[row]), product / product.sum(), rtol=1e-5)
 
 
 def test_learned_factors_multiply_a_patterns_scores(word_pieces: PieceTokenizer) -> None:
     task = toys.make_task(PATTERNS, WORDS, pattern_weights="learned")
     prompts = prompts_of("learned", word_pieces)
-    parts = build_own_parts(Backbone(toys.build_mlm("bert", word_pieces.vocab_size)), prompts.forms, [task])
+    parts = build_own_parts(
+        Backbone(toys.build_mlm("bert", word_pieces.vocab_size)), prompts.forms, [task]
+    )
     assert isinstance(parts, OwnParts)
     assert parts.factors["task_toy"].tolist() == [0.0, 0.0, 0.0]
     parts.factors["task_toy"].data[1] = np.log(2)
@@ -54,12 +60,18 @@ def test_learned_factors_multiply_a_patterns_scores(word_pieces: PieceTokenizer)
 def test_one_pattern_has_no_factor(word_pieces: PieceTokenizer) -> None:
     task = toys.make_task("{a}{mask}", WORDS, pattern_weights="learned")
     forms = encode_suite({"toy": task}, {"toy": ROWS}, word_pieces, 32).forms
-    assert build_own_parts(Backbone(toys.build_mlm("bert", word_pieces.vocab_size)), forms, [task]) is None
+    assert (
+        build_own_parts(Backbone(toys.build_mlm("bert", word_pieces.vocab_size)), forms, [task])
+        is None
+    )
 
 
 def test_the_spread_is_the_best_less_the_worst() -> None:
     gold = np.array([0, 0, 1, 1])
-    scores = [score_predictions(gold, np.array(p), ("x", "y")) for p in ([0, 0, 1, 1], [0, 0, 0, 1], [1, 1, 1, 1])]
+    scores = [
+        score_predictions(gold, np.array(p), ("x", "y"))
+        for p in ([0, 0, 1, 1], [0, 0, 0, 1], [1, 1, 1, 1])
+    ]
     found = PatternScores(("a", "b", "c"), tuple(scores)).to_json()
     assert [one["accuracy"] for one in found["each"]] == [1.0, 0.75, 0.5]
     assert [one["pattern"] for one in found["each"]] == ["a", "b", "c"]

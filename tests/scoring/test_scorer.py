@@ -13,14 +13,28 @@ from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring import scorer
 from pet_mtl.scoring.scorer import score_items, score_plans, task_log_probs
 
-TEXTS = ["中国", "天气真好", "体", "good news", "文化" * 12, "是不是这一条", "坏", "", "科技新闻", "a b c"]
+TEXTS = [
+    "中国",
+    "天气真好",
+    "体",
+    "good news",
+    "文化" * 12,
+    "是不是这一条",
+    "坏",
+    "",
+    "科技新闻",
+    "a b c",
+]
 
 
 @pytest.fixture(scope="module")
 def prompts() -> Prompts:
-    """Two tasks, one of them with two patterns and words of one and two pieces, the other with four labels."""
+    """Two tasks, one of them with two patterns and words of one and two pieces, the other with four
+    labels."""
     tasks = {
-        "two": toys.make_task(["{mask}。{text}", "{text}是{mask}的"], {"0": ["好"], "1": ["不好", "坏"]}, name="two"),
+        "two": toys.make_task(
+            ["{mask}。{text}", "{text}是{mask}的"], {"0": ["好"], "1": ["不好", "坏"]}, name="two"
+        ),
         "four": toys.make_task(
             "新{text}：{mask}", {"a": ["体育"], "b": ["科技"], "c": ["文化"], "d": ["新闻"]}, "four"
         ),
@@ -33,7 +47,9 @@ def prompts() -> Prompts:
 def model(prompts: Prompts) -> ClozeModel:
     tokenizer = toys.piece_tokenizer("wordpiece")
     mlm = toys.build_mlm("bert", tokenizer.vocab_size, dropout=0.3)
-    return ClozeModel(Backbone(mlm), [form.words for form in prompts.forms], ["mean"] * len(prompts.forms))
+    return ClozeModel(
+        Backbone(mlm), [form.words for form in prompts.forms], ["mean"] * len(prompts.forms)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +57,9 @@ def machine() -> Machine:
     return Machine.choose("fp32", "eager", torch.device("cpu"))
 
 
-def score(model: ClozeModel, prompts: Prompts, machine: Machine, plans: list[BatchPlan], **more: object) -> np.ndarray:
+def score(
+    model: ClozeModel, prompts: Prompts, machine: Machine, plans: list[BatchPlan], **more: object
+) -> np.ndarray:
     return score_items(model, prompts, plans, machine, toys.piece_tokenizer("wordpiece"), **more)  # type: ignore[arg-type]
 
 
@@ -59,20 +77,30 @@ def test_scores_are_log_probabilities_of_the_tasks_own_labels(
 
 @pytest.mark.parametrize("budget", [1, 17, 64, 100, 333, 4096, 10**6])
 def test_every_item_is_scored_once_and_alike_whatever_the_budget(
-    model: ClozeModel, prompts: Prompts, machine: Machine, monkeypatch: pytest.MonkeyPatch, budget: int
+    model: ClozeModel,
+    prompts: Prompts,
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
+    budget: int,
 ) -> None:
-    alone = [plan for item in range(len(prompts)) for plan in cut_batches(prompts, np.array([item]), 1)]
+    alone = [
+        plan for item in range(len(prompts)) for plan in cut_batches(prompts, np.array([item]), 1)
+    ]
     expected = score(model, prompts, machine, alone)
     monkeypatch.setattr(scorer, "SCORE_TOKENS", budget)
     plans = score_plans(prompts)
-    assert sorted(np.concatenate([plan.items for plan in plans]).tolist()) == list(range(len(prompts)))
+    assert sorted(np.concatenate([plan.items for plan in plans]).tolist()) == list(
+        range(len(prompts))
+    )
     seen: list[int] = []
     found = score(model, prompts, machine, plans, on_batch=seen.append)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
     assert seen == [len(plan.items) for plan in plans]
 
 
-def test_items_in_no_plan_have_no_score(model: ClozeModel, prompts: Prompts, machine: Machine) -> None:
+def test_items_in_no_plan_have_no_score(
+    model: ClozeModel, prompts: Prompts, machine: Machine
+) -> None:
     items = np.array([3, 11, 20])
     found = score(model, prompts, machine, list(cut_batches(prompts, items, 100)))
     assert np.flatnonzero(~np.isnan(found[:, 0])).tolist() == items.tolist()
@@ -91,7 +119,9 @@ def test_dropout_is_off_and_the_mode_comes_back(
     assert model.backbone.mlm.training is training
 
 
-def test_the_model_can_be_trained_afterwards(model: ClozeModel, prompts: Prompts, machine: Machine) -> None:
+def test_the_model_can_be_trained_afterwards(
+    model: ClozeModel, prompts: Prompts, machine: Machine
+) -> None:
     """What inference mode makes must not stay in the model: autograd refuses it."""
     from pet_mtl.cloze.collate import collate
 
@@ -104,11 +134,16 @@ def test_the_model_can_be_trained_afterwards(model: ClozeModel, prompts: Prompts
     assert model.backbone.mlm.get_input_embeddings().weight.grad.abs().sum() > 0
 
 
-def test_patterns_are_averaged_by_the_obvious_formula(model: ClozeModel, prompts: Prompts, machine: Machine) -> None:
+def test_patterns_are_averaged_by_the_obvious_formula(
+    model: ClozeModel, prompts: Prompts, machine: Machine
+) -> None:
     scores = score(model, prompts, machine, score_plans(prompts))
     found = task_log_probs(prompts, scores)
     assert list(found) == ["two", "four"]
-    assert {name: values.shape for name, values in found.items()} == {"two": (len(TEXTS), 2), "four": (7, 4)}
+    assert {name: values.shape for name, values in found.items()} == {
+        "two": (len(TEXTS), 2),
+        "four": (7, 4),
+    }
     for row in range(len(TEXTS)):
         of_row = [
             scores[item, :2].astype(np.float64)
@@ -117,23 +152,32 @@ def test_patterns_are_averaged_by_the_obvious_formula(model: ClozeModel, prompts
         ]
         assert len(of_row) == 2
         geometric = np.exp((of_row[0] + of_row[1]) / 2)
-        np.testing.assert_allclose(np.exp(found["two"][row]), geometric / geometric.sum(), rtol=1e-5)
-    four = [item for item in range(len(prompts)) if prompts.forms[prompts.form[item]].task == "four"]
+        np.testing.assert_allclose(
+            np.exp(found["two"][row]), geometric / geometric.sum(), rtol=1e-5
+        )
+    four = [
+        item for item in range(len(prompts)) if prompts.forms[prompts.form[item]].task == "four"
+    ]
     np.testing.assert_allclose(found["four"], scores[four], rtol=1e-5, atol=1e-6)
 
 
 def test_a_task_without_rows_is_left_out() -> None:
     tasks = {
-        name: toys.make_task("{text}{mask}", {"0": ["好"], "1": ["坏"]}, name=name) for name in ("first", "second")
+        name: toys.make_task("{text}{mask}", {"0": ["好"], "1": ["坏"]}, name=name)
+        for name in ("first", "second")
     }
-    prompts = encode_suite(tasks, {"second": Rows.of({"text": ["中", "国"]})}, toys.piece_tokenizer("wordpiece"), 40)
+    prompts = encode_suite(
+        tasks, {"second": Rows.of({"text": ["中", "国"]})}, toys.piece_tokenizer("wordpiece"), 40
+    )
     scores = np.log(np.array([[0.25, 0.75], [0.5, 0.5]], dtype=np.float32))
     found = task_log_probs(prompts, scores)
     assert list(found) == ["second"]
     np.testing.assert_allclose(found["second"], scores, rtol=1e-6)
 
 
-def test_throughput_leaves_the_first_batch_out(model: ClozeModel, prompts: Prompts, machine: Machine) -> None:
+def test_throughput_leaves_the_first_batch_out(
+    model: ClozeModel, prompts: Prompts, machine: Machine
+) -> None:
     plans = list(cut_batches(prompts, np.arange(len(prompts)), 100))
     throughput = Throughput()
     score(model, prompts, machine, plans, throughput=throughput)
@@ -141,5 +185,7 @@ def test_throughput_leaves_the_first_batch_out(model: ClozeModel, prompts: Promp
     longest = prompts.lengths * prompts.variants
     assert 0 < throughput.tokens <= int(longest.sum())
     assert throughput.seconds > 0
-    assert throughput.to_json()["samples_per_second"] == pytest.approx(throughput.rows / throughput.seconds, abs=0.06)
+    assert throughput.to_json()["samples_per_second"] == pytest.approx(
+        throughput.rows / throughput.seconds, abs=0.06
+    )
     assert Throughput().to_json() == {"samples_per_second": 0.0, "tokens_per_second": 0.0}

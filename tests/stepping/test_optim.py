@@ -11,10 +11,10 @@ from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.loaded import build_model, encode_rows
-from pet_mtl.spec.settings import TrainSettings
-from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.stepping.optim import build_optimizer, parameter_depth, rate_factor, set_rates
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
+from pet_mtl.suite.settings import TrainSettings
+from pet_mtl.suite.suite import Suite, load_suite
 
 
 @pytest.fixture
@@ -38,11 +38,16 @@ def groups_of(settings: TrainSettings, model: nn.Module) -> dict[str, tuple[floa
     return found
 
 
-def test_every_parameter_is_in_one_group_and_the_tied_decoder_counts_once(model: ClozeModel) -> None:
+def test_every_parameter_is_in_one_group_and_the_tied_decoder_counts_once(
+    model: ClozeModel,
+) -> None:
     found = groups_of(TrainSettings(), model)
     assert set(found) == {name for name, _ in model.named_parameters()}
     mlm = model.backbone.mlm
-    decoder, embeddings = mlm.cls.predictions.decoder.weight, mlm.bert.embeddings.word_embeddings.weight
+    decoder, embeddings = (
+        mlm.cls.predictions.decoder.weight,
+        mlm.bert.embeddings.word_embeddings.weight,
+    )
     assert decoder is embeddings
     assert not any("decoder.weight" in name for name in found)
     total = sum(parameter.numel() for parameter in model.parameters())
@@ -72,7 +77,9 @@ def test_layer_decay_halves_the_rate_from_layer_to_layer(model: ClozeModel) -> N
 
 
 def test_without_layer_decay_all_learn_alike(model: ClozeModel) -> None:
-    assert {peak for peak, _ in groups_of(TrainSettings(learning_rate=0.8), model).values()} == {0.8}
+    assert {peak for peak, _ in groups_of(TrainSettings(learning_rate=0.8), model).values()} == {
+        0.8
+    }
 
 
 @pytest.mark.parametrize(
@@ -112,14 +119,18 @@ def test_a_step_is_the_adamw_of_the_paper() -> None:
     torch.manual_seed(0)
     layer = nn.Linear(3, 2)
     settings = TrainSettings(learning_rate=0.01, weight_decay=0.1)
-    expected = {name: parameter.detach().clone().double() for name, parameter in layer.named_parameters()}
+    expected = {
+        name: parameter.detach().clone().double() for name, parameter in layer.named_parameters()
+    }
     first = {name: torch.zeros_like(value) for name, value in expected.items()}
     second = {name: torch.zeros_like(value) for name, value in expected.items()}
     optimizer = build_optimizer(settings, layer)
     for step in range(1, 6):
         factor = rate_factor(step - 1, total=5, warmup=2)
         set_rates(optimizer, factor)
-        gradient = {name: torch.randn_like(parameter) for name, parameter in layer.named_parameters()}
+        gradient = {
+            name: torch.randn_like(parameter) for name, parameter in layer.named_parameters()
+        }
         for name, parameter in layer.named_parameters():
             parameter.grad = gradient[name].clone()
         optimizer.step()
@@ -128,10 +139,14 @@ def test_a_step_is_the_adamw_of_the_paper() -> None:
             first[name] = 0.9 * first[name] + 0.1 * g
             second[name] = 0.98 * second[name] + 0.02 * g * g
             decay = 0.1 if name == "weight" else 0.0
-            ratio = (first[name] / (1 - 0.9**step)) / ((second[name] / (1 - 0.98**step)).sqrt() + 1e-6)
+            ratio = (first[name] / (1 - 0.9**step)) / (
+                (second[name] / (1 - 0.98**step)).sqrt() + 1e-6
+            )
             expected[name] = value - rate * (ratio + decay * value)
     for name, parameter in layer.named_parameters():
-        torch.testing.assert_close(parameter.detach().double(), expected[name], rtol=1e-5, atol=1e-7)
+        torch.testing.assert_close(
+            parameter.detach().double(), expected[name], rtol=1e-5, atol=1e-7
+        )
 
 
 @pytest.mark.parametrize(
@@ -166,12 +181,23 @@ def test_the_rate_rises_then_falls_and_never_leaves_its_bounds(total: int, warmu
 
 
 def test_what_a_method_adds_has_its_own_rate_and_decays_like_the_rest(suite_file: Path) -> None:
-    suite = load_suite(suite_file, method="heads", sharing="ple", overrides=["method.features={layers: [0, -1]}",
-                       "method.decoder=lstm", "method.learning_rate=0.5", "train.layer_decay=0.9"])  # fmt: skip
+    suite = load_suite(
+        suite_file,
+        method="heads",
+        sharing="ple",
+        overrides=[
+            "method.features={layers: [0, -1]}",
+            "method.decoder=lstm",
+            "method.learning_rate=0.5",
+            "train.layer_decay=0.9",
+        ],
+    )
     tokenizer = PieceTokenizer(load_tokenizer(suite.model))
     rows = {name: data.train for name, data in load_suite_data(suite).items()}
     machine = Machine.choose("fp32", "eager", torch.device("cpu"))
-    model = build_model(load_masked_lm(suite.model), encode_rows(suite, rows, tokenizer), suite, machine)
+    model = build_model(
+        load_masked_lm(suite.model), encode_rows(suite, rows, tokenizer), suite, machine
+    )
     found = groups_of(suite.train, model)
     assert set(found) == {name for name, _ in model.named_parameters()}
     for name, (peak, decay) in found.items():
@@ -184,11 +210,16 @@ def test_what_a_method_adds_has_its_own_rate_and_decays_like_the_rest(suite_file
 
 
 @pytest.mark.parametrize(
-    ("method", "rate", "wanted"), [("heads", 0.001, 0.01), ("heads", 0.5, 1.0), ("cln", 0.001, None)]
+    ("method", "rate", "wanted"),
+    [("heads", 0.001, 0.01), ("heads", 0.5, 1.0), ("cln", 0.001, None)],
 )
-def test_rates_that_are_not_set(suite_file: Path, method: str, rate: float, wanted: float | None) -> None:
+def test_rates_that_are_not_set(
+    suite_file: Path, method: str, rate: float, wanted: float | None
+) -> None:
     suite = load_suite(suite_file, method=method, overrides=[f"train.learning_rate={rate}"])
     rows = {name: data.train for name, data in load_suite_data(suite).items()}
     prompts = encode_rows(suite, rows, PieceTokenizer(load_tokenizer(suite.model)))
     machine = Machine.choose("fp32", "eager", torch.device("cpu"))
-    assert build_model(load_masked_lm(suite.model), prompts, suite, machine).own_rate == pytest.approx(wanted)
+    assert build_model(
+        load_masked_lm(suite.model), prompts, suite, machine
+    ).own_rate == pytest.approx(wanted)

@@ -13,9 +13,16 @@ from pet_mtl.stepping.optimizer_step import OptimizerStep, step_seed
 MACHINE = Machine.choose("fp32", "eager", torch.device("cpu"))
 
 
-def frame(model: nn.Module, clip_norm: float | None = None, sparse: nn.Parameter | None = None) -> OptimizerStep:
-    groups = [{"params": [parameter], "peak": 0.1 * (n + 1)} for n, parameter in enumerate(model.parameters())]
-    return OptimizerStep(model, torch.optim.SGD(groups, lr=9.0), MACHINE, clip_norm=clip_norm, sparse=sparse)
+def frame(
+    model: nn.Module, clip_norm: float | None = None, sparse: nn.Parameter | None = None
+) -> OptimizerStep:
+    groups = [
+        {"params": [parameter], "peak": 0.1 * (n + 1)}
+        for n, parameter in enumerate(model.parameters())
+    ]
+    return OptimizerStep(
+        model, torch.optim.SGD(groups, lr=9.0), MACHINE, clip_norm=clip_norm, sparse=sparse
+    )
 
 
 @pytest.mark.parametrize("clip_norm", [None, 0.5, 100.0])
@@ -28,12 +35,16 @@ def test_a_step_against_the_formula(clip_norm: float | None) -> None:
     with step.autocast():
         scores = model(inputs)
     scores.square().sum().backward()
-    gradients = [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
+    gradients = [
+        parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None
+    ]
     norm = torch.cat([gradient.flatten() for gradient in gradients]).norm()
     scale = 1.0 if clip_norm is None else min(1.0, clip_norm / float(norm))
     step.end()
     for number, (parameter, old) in enumerate(zip(model.parameters(), before, strict=True)):
-        torch.testing.assert_close(parameter.detach(), old - 0.25 * 0.1 * (number + 1) * scale * gradients[number])
+        torch.testing.assert_close(
+            parameter.detach(), old - 0.25 * 0.1 * (number + 1) * scale * gradients[number]
+        )
         assert parameter.grad is None
 
 
@@ -56,7 +67,9 @@ def test_dropout_is_a_function_of_the_step_and_the_model_trains() -> None:
 
 
 def test_seeds_of_steps_and_processes_differ() -> None:
-    every = {step_seed(seed, step, rank) for seed in range(3) for step in range(200) for rank in range(4)}
+    every = {
+        step_seed(seed, step, rank) for seed in range(3) for step in range(200) for rank in range(4)
+    }
     assert len(every) == 3 * 200 * 4
     assert step_seed(2**32 - 1, 10**6, 999) < 2**63  # what torch takes
 
@@ -80,7 +93,10 @@ def test_clear_forgets_without_a_step() -> None:
     step.clear()
     assert all(parameter.grad is None for parameter in model.parameters())
     step.end()
-    assert all(torch.equal(parameter, old) for parameter, old in zip(model.parameters(), before, strict=True))
+    assert all(
+        torch.equal(parameter, old)
+        for parameter, old in zip(model.parameters(), before, strict=True)
+    )
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -88,7 +104,10 @@ def test_clear_forgets_without_a_step() -> None:
 def test_what_is_no_number_stops_a_run(value: float, broken: str) -> None:
     model = nn.Linear(2, 1)
     step, losses = frame(model), torch.tensor([1.0, 2.0])
-    check: Callable[[bool], None] = lambda whole: step.require_numbers(losses, step=8, whole=whole, hint="rest")  # noqa: E731
+
+    def check(whole: bool) -> None:
+        step.require_numbers(losses, step=8, whole=whole, hint="rest")
+
     check(True)
     if broken == "loss":
         losses[1] = value

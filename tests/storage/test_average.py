@@ -12,11 +12,11 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.model.calibration import Calibration
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.scoring.score import dev_rows, score_checkpoints
-from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.storage.average import average_checkpoints
 from pet_mtl.storage.checkpoint import add_calibration, read_checkpoint
 from pet_mtl.storage.own_weights import OWN_FILE
 from pet_mtl.storage.trained_on import read_trained_on
+from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training.run import train
 
 MakeSuite = Callable[..., Suite]
@@ -47,7 +47,9 @@ def test_the_mean(runs: list[Path], tmp_path: Path) -> None:
     assert trained_on.keys() == loaded.suite.tasks.keys()
 
 
-def test_the_mean_of_a_checkpoint_with_itself_scores_the_same(runs: list[Path], tmp_path: Path) -> None:
+def test_the_mean_of_a_checkpoint_with_itself_scores_the_same(
+    runs: list[Path], tmp_path: Path
+) -> None:
     average_checkpoints([runs[0], runs[0]], tmp_path / "mean")
     one, mean = score_checkpoints([runs[0], tmp_path / "mean"], calibration="none")
     assert mean.tasks == one.tasks
@@ -56,7 +58,10 @@ def test_the_mean_of_a_checkpoint_with_itself_scores_the_same(runs: list[Path], 
 def test_calibrations_of_one_kind_are_averaged(
     runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sizes = {name: len(task.verbalizer.labels) for name, task in read_checkpoint(runs[0]).suite.tasks.items()}
+    sizes = {
+        name: len(task.verbalizer.labels)
+        for name, task in read_checkpoint(runs[0]).suite.tasks.items()
+    }
     for run, scale, kinds in ((runs[0], 1.0, ("prior", "prior")), (runs[1], 3.0, ("prior", "pmi"))):
         stored = {
             name: Calibration(kind=kind, bias=tuple(scale * i for i in range(sizes[name])), rows=10)
@@ -66,7 +71,9 @@ def test_calibrations_of_one_kind_are_averaged(
     average_checkpoints(runs[:2], tmp_path / "mean")
     mean = read_checkpoint(tmp_path / "mean").calibration
     assert mean.keys() == {"colour"}
-    assert mean["colour"] == Calibration(kind="prior", bias=tuple(2.0 * i for i in range(sizes["colour"])), rows=20)
+    assert mean["colour"] == Calibration(
+        kind="prior", bias=tuple(2.0 * i for i in range(sizes["colour"])), rows=20
+    )
     said = capsys.readouterr().err
     assert "colour `prior`, the mean of 2" in said
     assert "mood is not calibrated alike" in said
@@ -74,7 +81,10 @@ def test_calibrations_of_one_kind_are_averaged(
 
 def test_what_a_method_adds_is_averaged_too(suite_file: Path, tmp_path: Path) -> None:
     for name, steps in (("a", 2), ("b", 4)):
-        train(load_suite(suite_file, overrides=[f"train.max_steps={steps}"], method="heads"), tmp_path / name)
+        train(
+            load_suite(suite_file, overrides=[f"train.max_steps={steps}"], method="heads"),
+            tmp_path / name,
+        )
     folders = [tmp_path / name / "checkpoint" for name in ("a", "b")]
     average_checkpoints(folders, tmp_path / "mean")
     one, other, mean = (load_file(folder / OWN_FILE) for folder in (*folders, tmp_path / "mean"))
@@ -84,12 +94,18 @@ def test_what_a_method_adds_is_averaged_too(suite_file: Path, tmp_path: Path) ->
 
 
 def test_what_does_not_fit_is_refused(suite_file: Path, runs: list[Path], tmp_path: Path) -> None:
-    train(load_suite(suite_file, overrides=["train.max_steps=1", 'tasks.colour.prefix="文："']), tmp_path / "other")
+    train(
+        load_suite(suite_file, overrides=["train.max_steps=1", 'tasks.colour.prefix="文："']),
+        tmp_path / "other",
+    )
     other = tmp_path / "other" / "checkpoint"
     for folders, words in (
         ([runs[0]], "at least two"),
         ([runs[0], tmp_path / "none", tmp_path], "there is no such folder"),
-        ([runs[0], other, runs[1]], f"{other}: has other tasks, patterns, label words or method than {runs[0]}"),
+        (
+            [runs[0], other, runs[1]],
+            f"{other}: has other tasks, patterns, label words or method than {runs[0]}",
+        ),
     ):
         with pytest.raises(PetMtlError) as caught:
             average_checkpoints(folders, tmp_path / "mean")

@@ -14,18 +14,18 @@ from toy_runs import weights_in
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError, RunError
-from pet_mtl.spec.suite import Suite
-from pet_mtl.spec.verbalizer import read_verbalizer
 from pet_mtl.storage import checkpoint
 from pet_mtl.storage.checkpoint import MANIFEST, read_checkpoint, write_checkpoint
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
+from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.verbalizer import read_verbalizer
 
 METRICS = {"step": 3, "tasks": {"colour": {"macro_f1": 0.1 + 0.2, "accuracy": 1.0}}}
 
 
 @pytest.fixture(scope="module")
 def whole(suite_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from pet_mtl.spec.suite import load_suite
+    from pet_mtl.suite.suite import load_suite
 
     folder = tmp_path_factory.mktemp("whole") / "checkpoint"
     save(folder, load_suite(suite_file))
@@ -73,7 +73,10 @@ def test_the_tokenizer_is_the_backbones(whole: Path, suite: Suite) -> None:
 def test_verbalizers_are_there_for_people(whole: Path, suite: Suite) -> None:
     for name, task in suite.tasks.items():
         verbalizer = read_verbalizer(whole / "verbalizers" / f"{name}.txt")
-        assert (verbalizer.labels, verbalizer.words) == (task.verbalizer.labels, task.verbalizer.words)
+        assert (verbalizer.labels, verbalizer.words) == (
+            task.verbalizer.labels,
+            task.verbalizer.words,
+        )
 
 
 def test_transformers_reads_it_alone_from_wherever_it_lies(copy: Path) -> None:
@@ -101,7 +104,11 @@ def test_damage_is_found(copy: Path, name: str, how: str) -> None:
         file.write_bytes(damaged[how])
     with pytest.raises(PetMtlError) as caught:
         read_checkpoint(copy)
-    words = f"{copy}: the checkpoint lacks `{name}`" if how == "missing" else f"{file}: the file is damaged"
+    words = (
+        f"{copy}: the checkpoint lacks `{name}`"
+        if how == "missing"
+        else f"{file}: the file is damaged"
+    )
     assert str(caught.value).startswith(words)
     assert "hint: train again, or copy" in str(caught.value)
     assert caught.value.exit_code == 2
@@ -148,7 +155,9 @@ def test_a_manifest_with_unknown_keys_in_the_suite(copy: Path) -> None:
 
 def test_a_newer_format_says_so_before_anything_else(copy: Path) -> None:
     (copy / MANIFEST).write_text(json.dumps({"format_version": 2, "all": "new"}))
-    with pytest.raises(PetMtlError, match="format version 2, this pet-mtl reads up to 1") as caught:
+    with pytest.raises(
+        PetMtlError, match=("format version 2, this pet-mtl reads up to 1")
+    ) as caught:
         read_checkpoint(copy)
     assert "hint: update pet-mtl" in str(caught.value)
 
@@ -243,7 +252,8 @@ def disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
 def test_a_disk_that_fills_up_at_any_point(
     disk: Callable[[int], Path], whole: Path, suite: Suite, share: float
 ) -> None:
-    """Whatever library writes when the disk is full, the old checkpoint stays and the error is ours."""
+    """Whatever library writes when the disk is full, the old checkpoint stays and the error is
+    ours."""
     blocks = sum(-(-file.stat().st_size // 4096) for file in whole.rglob("*") if file.is_file())
     place = disk(4 * int(blocks * (1 + share)))
     shutil.copytree(whole, place / "checkpoint")
@@ -259,7 +269,13 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "albert": {"embedding_size": 8},
     "electra": {"embedding_size": 8},
     "distilbert": {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 16},
-    "modernbert": {"pad_token_id": 0, "eos_token_id": 3, "bos_token_id": 2, "cls_token_id": 2, "sep_token_id": 3},
+    "modernbert": {
+        "pad_token_id": 0,
+        "eos_token_id": 3,
+        "bos_token_id": 2,
+        "cls_token_id": 2,
+        "sep_token_id": 3,
+    },
     "deberta-v2": {"relative_attention": True, "legacy": False},
     "ernie": {},
 }
@@ -267,7 +283,8 @@ FAMILIES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_saved_weights_keep_the_names_of_the_model(family: str, tmp_path: Path) -> None:
-    """`--resume` loads the file into the model by name: a family whose names change on saving would lose weights."""
+    """`--resume` loads the file into the model by name: a family whose names change on saving would
+    lose weights."""
     from safetensors.torch import load_file
     from transformers import AutoConfig, AutoModelForMaskedLM
 
@@ -279,16 +296,21 @@ def test_saved_weights_keep_the_names_of_the_model(family: str, tmp_path: Path) 
             parameter.normal_()
     with checkpoint.quiet_transformers():
         model.save_pretrained(tmp_path)
-    unknown = other.load_state_dict(load_file(tmp_path / "model.safetensors"), strict=False).unexpected_keys
+    unknown = other.load_state_dict(
+        load_file(tmp_path / "model.safetensors"), strict=False
+    ).unexpected_keys
     assert not unknown
     found = dict(other.named_parameters())
     for name, parameter in model.named_parameters():
         assert torch.equal(found[name], parameter), name
 
 
-@pytest.mark.parametrize("name", ["../../escaped", "/tmp/escaped", "a/b", "..", "", "a\nb", "Colour"])
+@pytest.mark.parametrize(
+    "name", ["../../escaped", "/tmp/escaped", "a/b", "..", "", "a\nb", "Colour"]
+)
 def test_a_task_name_that_is_none_is_refused(copy: Path, name: str) -> None:
-    """Names of tasks become names of files: `average` and `--resume` would write outside the folder."""
+    """Names of tasks become names of files: `average` and `--resume` would write outside the
+    folder."""
     manifest = json.loads((copy / MANIFEST).read_text(encoding="utf-8"))
     tasks = manifest["suite"]["tasks"]
     manifest["suite"]["tasks"] = {name: {**next(iter(tasks.values())), "name": name}}
@@ -317,7 +339,9 @@ def test_a_manifest_of_other_types_is_damaged(copy: Path, changes: dict[str, obj
         read_checkpoint(copy)
 
 
-@pytest.mark.parametrize("content", ["[" * 100_000, '{"format_version": ' + "9" * 5000 + "}", "3", "\x00"])
+@pytest.mark.parametrize(
+    "content", ["[" * 100_000, '{"format_version": ' + "9" * 5000 + "}", "3", "\x00"]
+)
 def test_a_manifest_that_is_none_is_damaged(copy: Path, content: str) -> None:
     (copy / MANIFEST).write_text(content, encoding="utf-8")
     with pytest.raises(PetMtlError, match="manifest is damaged"):

@@ -34,12 +34,16 @@ def test_a_piece_without_an_embedding_is_refused_at_loading(tmp_path: Path) -> N
         ("No module named 'sudachipy'", "sudachipy"),
     ],
 )
-def test_the_package_that_a_tokenizer_needs_is_named(tmp_path: Path, message: str, package: str) -> None:
+def test_the_package_that_a_tokenizer_needs_is_named(
+    tmp_path: Path, message: str, package: str
+) -> None:
     assert missing_package(ImportError(message), str(tmp_path)) == package
     assert missing_package(ValueError(message), str(tmp_path)) is None
 
 
-@pytest.mark.parametrize("content", ["[" * 100_000, "[]", '{"model": {"type": "WordPiece", "vocab": []}}', "3", ""])
+@pytest.mark.parametrize(
+    "content", ["[" * 100_000, "[]", ('{"model": {"type": "WordPiece", "vocab": []}}'), "3", ""]
+)
 def test_a_damaged_tokenizer_is_an_error(tmp_path: Path, content: str) -> None:
     toys.word_piece_tokenizer().save_pretrained(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}), encoding="utf-8")

@@ -1,4 +1,5 @@
-"""One holder at a time, also when the lock file was removed meanwhile, and where the file system has no locks."""
+"""One holder at a time, also when the lock file was removed meanwhile, and where the file system
+has no locks."""
 
 import errno
 import fcntl
@@ -27,7 +28,9 @@ def test_one_holder_at_a_time(tmp_path: Path) -> None:
         assert not again.closed
 
 
-def test_a_file_that_its_last_holder_removed_is_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_its_last_holder_removed_is_not_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path, real, calls = tmp_path / ".lock", fcntl.flock, []
 
     def flock(file: int, how: int) -> None:
@@ -57,5 +60,7 @@ def test_without_locks_everyone_gets_it_with_a_warning(
 
 def test_other_errors_are_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refuse_with(errno.EIO, monkeypatch)
-    with pytest.raises(OSError, match="Input/output error"):  # an open file would be a warning, which is an error here
+    with pytest.raises(
+        OSError, match="Input/output error"
+    ):  # an open file would be a warning, which is an error here
         lock_file(tmp_path / ".lock")

@@ -105,12 +105,14 @@ HOLDER = textwrap.dedent(
 def test_one_run_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "run"
     command = [sys.executable, "-c", HOLDER, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
         assert other.stdin is not None
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
         for resume in (False, True):
-            with pytest.raises(PetMtlError, match="another run is using the folder") as caught:
+            with pytest.raises(PetMtlError, match=("another run is using the folder")) as caught:
                 RunFolder(path, resume=resume)
             assert caught.value.exit_code == 2
         assert (path / ".lock").is_file()
@@ -123,7 +125,9 @@ def test_one_run_at_a_time(tmp_path: Path) -> None:
 
 def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-c", HOLDER, str(tmp_path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
         other.kill()
@@ -132,7 +136,9 @@ def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize("place", ["file", "file/below", "file/far/below", "/proc/nope", "/proc/nope/deep", "x" * 300])
+@pytest.mark.parametrize(
+    "place", ["file", "file/below", "file/far/below", "/proc/nope", "/proc/nope/deep", "x" * 300]
+)
 def test_places_where_nothing_can_be_written(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("mine")
     if place.startswith("/proc") and not Path("/proc").is_dir():
@@ -161,7 +167,9 @@ def test_forget_after(tmp_path: Path) -> None:
     run.close()
 
 
-@pytest.mark.parametrize("half", [b'{"step": 2, "lo', b'{"step": 2, "name": "\xe6\x96', b"{", b"\x00\x00"])
+@pytest.mark.parametrize(
+    "half", [b'{"step": 2, "lo', b'{"step": 2, "name": "\xe6\x96', b"{", b"\x00\x00"]
+)
 def test_a_half_written_line_is_dropped(tmp_path: Path, half: bytes) -> None:
     run = RunFolder(tmp_path, resume=False)
     run.log({"step": 1})

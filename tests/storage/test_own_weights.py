@@ -45,7 +45,9 @@ def test_a_model_without_own_parts_needs_no_file(tmp_path: Path) -> None:
         ({"own.weight": torch.zeros(2, 2), "own.bias": torch.zeros(2)}, "do not fit"),
     ],
 )
-def test_wrong_files(tmp_path: Path, tensors: dict[str, torch.Tensor] | bytes | None, message: str) -> None:
+def test_wrong_files(
+    tmp_path: Path, tensors: dict[str, torch.Tensor] | bytes | None, message: str
+) -> None:
     model, file = Toy(), tmp_path / OWN_FILE
     if isinstance(tensors, bytes):
         file.write_bytes(tensors)

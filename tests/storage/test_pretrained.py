@@ -53,7 +53,9 @@ def test_a_saved_model_comes_back(saved: Path, capfd: pytest.CaptureFixture[str]
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_checkpoints_load_as_fp32(tmp_path: Path, dtype: torch.dtype) -> None:
     toys.build_mlm("bert").to(dtype).save_pretrained(tmp_path)
-    assert json.loads((tmp_path / "config.json").read_text())["dtype"] == str(dtype).removeprefix("torch.")
+    assert json.loads((tmp_path / "config.json").read_text())["dtype"] == str(dtype).removeprefix(
+        "torch."
+    )
     assert {p.dtype for p in load_masked_lm(str(tmp_path)).parameters()} == {torch.float32}
 
 
@@ -69,7 +71,9 @@ def test_dropout_sets_every_rate(tmp_path: Path, family: str) -> None:
     def rates(model: torch.nn.Module) -> set[float]:
         modules = {m.p for m in model.modules() if isinstance(m, torch.nn.Dropout)}
         return modules | {
-            m.attention_dropout for m in model.modules() if isinstance(getattr(m, "attention_dropout", None), float)
+            m.attention_dropout
+            for m in model.modules()
+            if isinstance(getattr(m, "attention_dropout", None), float)
         }
 
     assert rates(load_masked_lm(str(tmp_path))) - {0.0} == {0.2}
@@ -77,7 +81,9 @@ def test_dropout_sets_every_rate(tmp_path: Path, family: str) -> None:
     assert rates(load_masked_lm(str(tmp_path), dropout=0.35)) - {0.0} == {0.35}
 
 
-@pytest.mark.parametrize("kind", ["BertModel", "BertForSequenceClassification", "BertForTokenClassification"])
+@pytest.mark.parametrize(
+    "kind", ["BertModel", "BertForSequenceClassification", "BertForTokenClassification"]
+)
 def test_a_checkpoint_without_the_head_is_refused(tmp_path: Path, kind: str) -> None:
     import transformers
 
@@ -146,7 +152,10 @@ def test_an_empty_folder_and_an_unknown_hub_name(tmp_path: Path) -> None:
 
 def test_code_in_a_model_folder_is_not_run(copy: Path) -> None:
     trap = copy / "trap"
-    config = {"model_type": "own", "auto_map": {"AutoConfig": "own.Own", "AutoModelForMaskedLM": "own.Own"}}
+    config = {
+        "model_type": "own",
+        "auto_map": {"AutoConfig": "own.Own", "AutoModelForMaskedLM": "own.Own"},
+    }
     (copy / "config.json").write_text(json.dumps(config))
     (copy / "own.py").write_text(f"open({str(trap)!r}, 'w')\nclass Own: pass\n")
     refused(copy)
@@ -165,8 +174,12 @@ def test_names_of_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert resolve_model("hfl/chinese-roberta-wwm-ext", tmp_path) == "hfl/chinese-roberta-wwm-ext"
 
 
-@pytest.mark.parametrize("name", ["no-such", "./no/such", "/no/such", "a/b/c", "", "~/model", "../x"])
-def test_names_that_are_no_model(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "name", ["no-such", "./no/such", "/no/such", "a/b/c", "", "~/model", "../x"]
+)
+def test_names_that_are_no_model(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(PetMtlError, match=r"(?s)there is no model .*`zh-mini`"):
         resolve_model(name)
@@ -205,10 +218,13 @@ def test_a_folder_without_tokenizer_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_an_index_that_names_other_weights_is_refused(tmp_path: Path, files: list[object]) -> None:
-    """transformers would load `weights.bin` with pickle, since an index says so and a `.safetensors` file is there."""
+    """transformers would load `weights.bin` with pickle, since an index says so and a
+    `.safetensors` file is there."""
     (tmp_path / "decoy.safetensors").write_bytes(b"")
     names = {f"weight{number}": file for number, file in enumerate(files)}
-    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": names}), encoding="utf-8")
+    (tmp_path / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": names}), encoding="utf-8"
+    )
     with pytest.raises(PetMtlError, match="index of the weights"):
         load_masked_lm(str(tmp_path))
 
@@ -220,7 +236,9 @@ def test_a_damaged_index_is_an_error(tmp_path: Path, content: str) -> None:
         load_masked_lm(str(tmp_path))
 
 
-def test_a_name_below_a_folder_that_is_here_is_no_hub_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_below_a_folder_that_is_here_is_no_hub_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "runs").mkdir()
     assert resolve_model("hfl/chinese-roberta-wwm-ext", tmp_path) == "hfl/chinese-roberta-wwm-ext"
     with pytest.raises(PetMtlError, match="there is no model"):

@@ -11,11 +11,11 @@ from pet_mtl.cloze.encode import Prompts, encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError
-from pet_mtl.spec.settings import TrainSettings
-from pet_mtl.spec.suite import Suite
 from pet_mtl.stepping.optim import build_optimizer
 from pet_mtl.storage.pretrained import load_tokenizer
 from pet_mtl.storage.state import Progress, fingerprint, read_moments, read_progress, write_state
+from pet_mtl.suite.settings import TrainSettings
+from pet_mtl.suite.suite import Suite
 
 PROGRESS = Progress(3, 0.1 + 0.2, 2, 1, False, 30, 400, 1.25, "abc")
 
@@ -55,7 +55,9 @@ def test_before_the_first_step_there_are_no_moments(tmp_path: Path) -> None:
     assert read_progress(tmp_path) == Progress()
 
 
-@pytest.mark.parametrize("text", [None, "", "{", "[]", "null", '{"stop": 3}', '{"step": 3, "surprise": 1}', "\x00"])
+@pytest.mark.parametrize(
+    "text", [None, "", "{", "[]", "null", '{"stop": 3}', '{"step": 3, "surprise": 1}', "\x00"]
+)
 def test_damaged_counters(tmp_path: Path, text: str | None) -> None:
     if text is not None:
         (tmp_path / "training.json").write_text(text)

@@ -9,7 +9,9 @@ from pet_mtl.storage import tensorboard
 from pet_mtl.storage.tensorboard import TensorBoard, scalars
 
 
-def test_nothing_happens_without_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_happens_without_tensorboard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tensorboard, "find_spec", lambda name: None)
     board = TensorBoard(tmp_path)
     board.write({"step": 1, "rows": 2})
@@ -22,7 +24,12 @@ def test_records_become_scalars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
     class Writer:
         def __init__(self, folder: str, purge_step: int) -> None:
-            self.folder, self.purge_step, self.scalars, self.closed = folder, purge_step, list[Any](), False
+            self.folder, self.purge_step, self.scalars, self.closed = (
+                folder,
+                purge_step,
+                list[Any](),
+                False,
+            )
             made.append(self)
 
         def add_scalar(self, *scalar: object) -> None:
@@ -40,8 +47,16 @@ def test_records_become_scalars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     board.write({"step": 12, "dev": {"a": {"macro_f1": 0.25}}, "mean_macro_f1": 0.25})
     board.close()
     (writer,) = made
-    assert (writer.folder, writer.purge_step, writer.closed) == (str(tmp_path / "tensorboard"), 10, True)
-    assert writer.scalars == [("loss/a", 0.5, 10), ("dev/a/macro_f1", 0.25, 12), ("mean_macro_f1", 0.25, 12)]
+    assert (writer.folder, writer.purge_step, writer.closed) == (
+        str(tmp_path / "tensorboard"),
+        10,
+        True,
+    )
+    assert writer.scalars == [
+        ("loss/a", 0.5, 10),
+        ("dev/a/macro_f1", 0.25, 12),
+        ("mean_macro_f1", 0.25, 12),
+    ]
 
 
 def test_a_task_named_step_keeps_its_loss() -> None:

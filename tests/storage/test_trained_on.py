@@ -9,7 +9,13 @@ import pytest
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.storage.trained_on import TRAINED_ON, read_trained_on, rows_seen, with_earlier, write_trained_on
+from pet_mtl.storage.trained_on import (
+    TRAINED_ON,
+    read_trained_on,
+    rows_seen,
+    with_earlier,
+    write_trained_on,
+)
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -49,8 +55,15 @@ def test_a_million_rows_take_little(tmp_path: Path) -> None:
 
 def test_keys_of_an_earlier_training_come_along(tmp_path: Path) -> None:
     new = {"a": np.array([5, 1, 5], np.uint64), "new": np.array([7], np.uint64)}
-    assert {name: keys.tolist() for name, keys in with_earlier(tmp_path, new).items()} == {"a": [1, 5], "new": [7]}
+    assert {name: keys.tolist() for name, keys in with_earlier(tmp_path, new).items()} == {
+        "a": [1, 5],
+        "new": [7],
+    }
     write_trained_on(tmp_path, {"a": np.array([2, 1], np.uint64), "old": np.array([9], np.uint64)})
     found = with_earlier(tmp_path, new)
-    assert {name: keys.tolist() for name, keys in found.items()} == {"a": [1, 2, 5], "old": [9], "new": [7]}
+    assert {name: keys.tolist() for name, keys in found.items()} == {
+        "a": [1, 2, 5],
+        "old": [9],
+        "new": [7],
+    }
     assert {keys.dtype for keys in found.values()} == {np.dtype(np.uint64)}

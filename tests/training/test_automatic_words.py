@@ -1,4 +1,5 @@
-"""Label words found before training: those of `words suggest`, from training rows alone, stored as plain words."""
+"""Label words found before training: those of `words suggest`, from training rows alone, stored as
+plain words."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,18 +17,21 @@ from pet_mtl.metrics.classification import score_predictions
 from pet_mtl.model.calibration import calibration_from
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.score import score_checkpoints
-from pet_mtl.spec.suite import Suite, load_suite
-from pet_mtl.spec.verbalizer_kind import VerbalizerKind
 from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
+from pet_mtl.suite.suite import Suite, load_suite
+from pet_mtl.suite.verbalizer_kind import VerbalizerKind
 from pet_mtl.training import automatic_words
 from pet_mtl.training.automatic_words import Words, find_words
 from pet_mtl.training.run import train
-from pet_mtl.verbalize.state_cache import StateCache
-from pet_mtl.verbalize.states import Model
-from pet_mtl.verbalize.trial import Trial
+from pet_mtl.words.state_cache import StateCache
+from pet_mtl.words.states import Model
+from pet_mtl.words.trial import Trial
 
-AUTOMATIC = ["tasks.mood.verbalizer_kind=automatic", "tasks.colour.verbalizer_kind={name: automatic, method: petal}"]
+AUTOMATIC = [
+    "tasks.mood.verbalizer_kind=automatic",
+    "tasks.colour.verbalizer_kind={name: automatic, method: petal}",
+]
 SETTINGS = ["train.max_steps=6", "train.evaluate_every=3"]
 Find = Callable[..., Suite]
 
@@ -56,7 +60,12 @@ def macro_f1_on_training_rows(suite: Suite) -> float:
     machine = Machine.choose("fp32", "eager", torch.device("cpu"))
     tokenizer, mlm = PieceTokenizer(load_tokenizer(suite.model)), load_masked_lm(suite.model)
     rows, task = load_suite_data(suite)["mood"].train, suite.tasks["mood"]
-    trial = Trial(Model.of(mlm, tokenizer, machine), {"mood": rows}, suite.train.max_length, StateCache(None, ""))
+    trial = Trial(
+        Model.of(mlm, tokenizer, machine),
+        {"mood": rows},
+        suite.train.max_length,
+        StateCache(None, ""),
+    )
     log_probs = trial.log_probs(task)
     calibrated = calibration_from("prior", log_probs).apply(log_probs)
     return score_predictions(rows.labels, calibrated.argmax(-1), task.verbalizer.labels).macro_f1
@@ -70,7 +79,11 @@ def test_the_found_words_tell_the_training_rows_apart(
     assert max(map(len, words(found))) <= 3
     assert found.tasks["mood"].verbalizer_kind == VerbalizerKind()
     assert found.tasks["pair"] == automatic.tasks["pair"]
-    (shown,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("mood: label words")]
+    (shown,) = [
+        line
+        for line in capsys.readouterr().err.splitlines()
+        if line.startswith("mood: label words")
+    ]
     up, down = (" ".join(of_label) for of_label in words(found))
     assert shown == f"mood: label words from 31 training rows: up {up}; down {down}"
     assert find(automatic) == found  # the same seed, the same words
@@ -84,12 +97,16 @@ def test_labels_have_as_many_words_as_the_task_says(suite_file: Path, find: Find
 
 def test_dev_rows_are_not_read(automatic: Suite, find: Find) -> None:
     data = load_suite_data(automatic)
-    assert find(automatic, {name: replace(task, dev=None) for name, task in data.items()}) == find(automatic, data)
+    assert find(automatic, {name: replace(task, dev=None) for name, task in data.items()}) == find(
+        automatic, data
+    )
 
 
 def test_a_row_a_label_is_enough(automatic: Suite, find: Find) -> None:
     data = {
-        name: replace(task, train=task.train.take(np.unique(task.train.labels, return_index=True)[1]))
+        name: replace(
+            task, train=task.train.take(np.unique(task.train.labels, return_index=True)[1])
+        )
         for name, task in load_suite_data(automatic).items()
     }
     found = find(automatic, data)
@@ -97,7 +114,9 @@ def test_a_row_a_label_is_enough(automatic: Suite, find: Find) -> None:
 
 
 @pytest.mark.parametrize("method", ["pet", "cln"])
-def test_the_checkpoint_holds_plain_words(automatic: Suite, find: Find, tmp_path: Path, method: str) -> None:
+def test_the_checkpoint_holds_plain_words(
+    automatic: Suite, find: Find, tmp_path: Path, method: str
+) -> None:
     suite = automatic.model_copy(update={"method": load_method(automatic, method)})
     result = train(suite, tmp_path / "run")
     stored, found = read_checkpoint(tmp_path / "run" / "checkpoint").suite, find(suite)
@@ -113,7 +132,9 @@ def test_heads_read_no_words(automatic: Suite, find: Find) -> None:
     assert find(suite) == suite
 
 
-def test_a_resumed_run_keeps_its_words(automatic: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_run_keeps_its_words(
+    automatic: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     train(automatic, tmp_path / "run")
     before = state_of(tmp_path / "run")
     monkeypatch.setattr(automatic_words, "search_words", None)  # nothing is sought

@@ -14,19 +14,23 @@ from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.errors import PetMtlError
 from pet_mtl.report.run import report_run
 from pet_mtl.scoring.score import score_checkpoints, score_rows
-from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.storage.checkpoint import MANIFEST, read_checkpoint
+from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training.calibrate import calibrate
 from pet_mtl.training.run import train
 
 GOLD = [0] * 4 + [1] * 2
-GOOD = np.log([[0.9, 0.1]] * 4 + [[0.6, 0.4]] * 2).astype(np.float32)  # the prior's mean is 0.8: the last two turn
+GOOD = np.log([[0.9, 0.1]] * 4 + [[0.6, 0.4]] * 2).astype(
+    np.float32
+)  # the prior's mean is 0.8: the last two turn
 BAD = np.log([[0.7, 0.3]] * 3 + [[0.6, 0.4]] + [[0.1, 0.9]] * 2).astype(np.float32)  # right already
 
 
 def with_choice(suite_file: Path, choice: str, **train: object) -> Suite:
     settings = [f"tasks.{name}.calibration={choice}" for name in ("colour", "mood", "pair")]
-    return load_suite(suite_file, overrides=[*settings, *(f"train.{k}={v}" for k, v in train.items())])
+    return load_suite(
+        suite_file, overrides=[*settings, *(f"train.{k}={v}" for k, v in train.items())]
+    )
 
 
 def rows_of(suite: Suite) -> dict[str, Rows]:
@@ -36,22 +40,36 @@ def rows_of(suite: Suite) -> dict[str, Rows]:
 
 @pytest.mark.parametrize(
     ("choice", "log_probs", "kept"),
-    [("auto", GOOD, True), ("auto", BAD, False), ("none", GOOD, False), ("prior", BAD, True), ("pmi", BAD, True)],
+    [
+        ("auto", GOOD, True),
+        ("auto", BAD, False),
+        ("none", GOOD, False),
+        ("prior", BAD, True),
+        ("pmi", BAD, True),
+    ],
 )
 def test_auto_keeps_what_helps_on_dev(
-    suite_file: Path, choice: str, log_probs: np.ndarray, kept: bool, capsys: pytest.CaptureFixture[str]
+    suite_file: Path,
+    choice: str,
+    log_probs: np.ndarray,
+    kept: bool,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     suite = with_choice(suite_file, choice)
     suite = suite.model_copy(update={"tasks": {"mood": suite.tasks["mood"]}})
     dev = rows_of(suite)
-    train_rows = Rows.of(dict.fromkeys(suite.tasks["mood"].fields, ("a", "b", "c")), labels=[0, 0, 1])
+    train_rows = Rows.of(
+        dict.fromkeys(suite.tasks["mood"].fields, ("a", "b", "c")), labels=[0, 0, 1]
+    )
     fitted_on = []
 
     def score(rows: Mapping[str, Rows]) -> dict[str, np.ndarray]:
         fitted_on.append(len(rows["mood"]))
         return {"mood": log_probs}
 
-    found = calibrate(suite, {"mood": TaskData(train_rows, row_keys(train_rows))}, score, dev, {"mood": log_probs})
+    found = calibrate(
+        suite, {"mood": TaskData(train_rows, row_keys(train_rows))}, score, dev, {"mood": log_probs}
+    )
     assert ("mood" in found) is kept
     assert fitted_on == ([] if choice == "none" else [1 if choice == "pmi" else 3])
     said = capsys.readouterr().err
@@ -74,13 +92,21 @@ def calibrated(suite_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 def test_the_checkpoint_has_the_calibration_and_scores_as_in_training(calibrated: Path) -> None:
     stored = read_checkpoint(calibrated / "checkpoint")
-    assert {name: len(c.bias) for name, c in stored.calibration.items()} == {"colour": 3, "mood": 2, "pair": 3}
+    assert {name: len(c.bias) for name, c in stored.calibration.items()} == {
+        "colour": 3,
+        "mood": 2,
+        "pair": 3,
+    }
     (scored,) = score_checkpoints([calibrated / "checkpoint"])
-    told = {name: {"macro_f1": s.macro_f1, "accuracy": s.accuracy} for name, s in scored.tasks.items()}
+    told = {
+        name: {"macro_f1": s.macro_f1, "accuracy": s.accuracy} for name, s in scored.tasks.items()
+    }
     assert told == stored.metrics["tasks"]
     assert set(scored.calibrated) == {"colour", "mood", "pair"}
     raw = score_checkpoints([calibrated / "checkpoint"], calibration="none")[0]
-    assert {n: c.before.macro_f1 for n, c in scored.calibrated.items()} == {n: s.macro_f1 for n, s in raw.tasks.items()}
+    assert {n: c.before.macro_f1 for n, c in scored.calibrated.items()} == {
+        n: s.macro_f1 for n, s in raw.tasks.items()
+    }
     assert raw.calibrated == {}
     assert "calibration" in (calibrated / "report.html").read_text(encoding="utf-8")
 
@@ -113,7 +139,9 @@ WRONG: dict[str, Spoil] = {
 
 
 @pytest.mark.parametrize("spoil", WRONG.values(), ids=WRONG)
-def test_a_calibration_that_does_not_fit_the_suite_is_damage(calibrated: Path, tmp_path: Path, spoil: Spoil) -> None:
+def test_a_calibration_that_does_not_fit_the_suite_is_damage(
+    calibrated: Path, tmp_path: Path, spoil: Spoil
+) -> None:
     folder = tmp_path / "checkpoint"
     shutil.copytree(calibrated / "checkpoint", folder)
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))

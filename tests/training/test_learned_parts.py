@@ -13,10 +13,10 @@ import pet_mtl
 from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.loaded import with_verbalizers
 from pet_mtl.scoring.score import score_checkpoints, score_models
-from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.outputs import stored_suite
 from pet_mtl.storage.own_weights import OWN_FILE
+from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training import loop
 from pet_mtl.training.run import train
 
@@ -26,7 +26,10 @@ KINDS = {
         'tasks.pair.patterns=["{one}{soft:2}{mask}{two}"]',
     ],
     "weighted": ["tasks.mood.verbalizer_kind=weighted", "tasks.mood.pattern_weights=learned"],
-    "knowledgeable": ["tasks.mood.verbalizer_kind=knowledgeable", "tasks.mood.pattern_weights=accuracy"],
+    "knowledgeable": [
+        "tasks.mood.verbalizer_kind=knowledgeable",
+        "tasks.mood.pattern_weights=accuracy",
+    ],
     "soft": ["tasks.mood.verbalizer_kind=soft", "tasks.pair.verbalizer_kind=soft"],
     "prototypical": ["tasks.mood.verbalizer_kind={name: prototypical, size: 8}"],
     "cln": [
@@ -44,7 +47,9 @@ def make(suite_file: Path) -> Callable[[str], Suite]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_training_scoring_and_prediction_agree(make: Callable[[str], Suite], tmp_path: Path, kind: str) -> None:
+def test_training_scoring_and_prediction_agree(
+    make: Callable[[str], Suite], tmp_path: Path, kind: str
+) -> None:
     result = train(make(kind), tmp_path / "run")
     (scored,) = score_checkpoints([tmp_path / "run" / "checkpoint"])
     assert scored.tasks == result.scores
@@ -59,7 +64,9 @@ def test_training_scoring_and_prediction_agree(make: Callable[[str], Suite], tmp
         or kind == "knowledgeable"
     )
     assert weights_in(tmp_path / "run" / "checkpoint")  # an ordinary masked language model
-    (prediction,) = pet_mtl.load(tmp_path / "run" / "checkpoint").predict([{"one": "山庚", "two": "水辛"}])
+    (prediction,) = pet_mtl.load(tmp_path / "run" / "checkpoint").predict(
+        [{"one": "山庚", "two": "水辛"}]
+    )
     assert sum(prediction.probabilities.values()) == pytest.approx(1, abs=1e-5)
 
 
@@ -80,7 +87,9 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
     assert_same_state(found, wanted)
 
 
-def test_score_shows_each_pattern_of_tasks_with_several(make: Callable[[str], Suite], tmp_path: Path) -> None:
+def test_score_shows_each_pattern_of_tasks_with_several(
+    make: Callable[[str], Suite], tmp_path: Path
+) -> None:
     train(make("weighted"), tmp_path / "run")
     (scored,) = score_checkpoints([tmp_path / "run" / "checkpoint"])
     tasks = json.loads(json.dumps(scored.to_json()))["tasks"]
@@ -101,10 +110,12 @@ def test_without_training_learned_parts_are_left_out(
     (wanted,) = score_models([suite.model], plain)
     (found,) = score_models([suite.model], soft)
     assert found.tasks == wanted.tasks
-    assert "colour: without `{soft:…}`, which only training gives" in capsys.readouterr().err
+    assert ("colour: without `{soft:…}`, which only training gives") in capsys.readouterr().err
 
 
-def test_other_words_do_not_fit_a_learned_verbalizer(make: Callable[[str], Suite], tmp_path: Path) -> None:
+def test_other_words_do_not_fit_a_learned_verbalizer(
+    make: Callable[[str], Suite], tmp_path: Path
+) -> None:
     words = tmp_path / "words.txt"
     words.write_text("up  喜\ndown  悲\n", encoding="utf-8")
     with pytest.raises(PetMtlError, match="what it learned belongs to its own label words"):

@@ -20,8 +20,8 @@ from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.loaded import build_model
 from pet_mtl.scoring.scorer import score_items
-from pet_mtl.spec.suite import Suite
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
+from pet_mtl.suite.suite import Suite
 from pet_mtl.training import loop
 from pet_mtl.training.run import train
 
@@ -29,8 +29,11 @@ MakeSuite = Callable[..., Suite]
 
 
 @pytest.fixture
-def one_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Suite], dict[str, torch.Tensor]]:
-    """Return a function that trains and returns the weights; the gradients of its last step come along."""
+def one_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Suite], dict[str, torch.Tensor]]:
+    """Return a function that trains and returns the weights; the gradients of its last step come
+    along."""
     gradients: dict[str, torch.Tensor] = {}
 
     def step(suite: Suite) -> dict[str, torch.Tensor]:
@@ -44,7 +47,9 @@ def one_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Suite
     def build(settings: object, model: torch.nn.Module) -> torch.optim.Optimizer:
         optimizer = real(settings, model)  # type: ignore[arg-type]
         optimizer.register_step_pre_hook(
-            lambda *_: gradients.update({n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None})
+            lambda *_: gradients.update(
+                {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+            )
         )
         return optimizer
 
@@ -87,13 +92,18 @@ def test_accumulation_changes_no_gradient(
 
 
 @pytest.mark.parametrize("accumulate", [2, 3])
-def test_accumulation_changes_no_result(make_suite: MakeSuite, tmp_path: Path, accumulate: int) -> None:
+def test_accumulation_changes_no_result(
+    make_suite: MakeSuite, tmp_path: Path, accumulate: int
+) -> None:
     for name, pieces in (("whole", 1), ("cut", accumulate)):
         train(make_suite(epochs=1, accumulate=pieces), tmp_path / name)
     whole, cut = weights_in(tmp_path / "whole" / "last"), weights_in(tmp_path / "cut" / "last")
     for name, value in whole.items():
         torch.testing.assert_close(cut[name], value, rtol=1e-3, atol=2e-4, msg=name)
-    one, other = (json.loads((tmp_path / run / "last" / "training.json").read_text()) for run in ("whole", "cut"))
+    one, other = (
+        json.loads((tmp_path / run / "last" / "training.json").read_text())
+        for run in ("whole", "cut")
+    )
     assert {key: one[key] for key in ("rows", "tokens", "step")} == {
         key: other[key] for key in ("rows", "tokens", "step")
     }
@@ -101,7 +111,11 @@ def test_accumulation_changes_no_result(make_suite: MakeSuite, tmp_path: Path, a
 
 @pytest.mark.parametrize(("smoothing", "strength"), [(0.0, 0.0), (0.3, 0.0), (0.1, 0.7)])
 def test_the_loss_of_the_first_step_is_the_formulas(
-    make_suite: MakeSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, smoothing: float, strength: float
+    make_suite: MakeSuite,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    smoothing: float,
+    strength: float,
 ) -> None:
     monkeypatch.setattr(loop, "LOG_EVERY", 1)
     suite = make_suite(max_steps=1, label_smoothing=smoothing, logit_adjustment=strength)
@@ -113,7 +127,10 @@ def test_the_loss_of_the_first_step_is_the_formulas(
     rows = {name: data.train for name, data in load_suite_data(suite).items()}
     prompts = encode_suite(suite.tasks, rows, tokenizer, suite.train.max_length)
     schedule = Schedule(
-        prompts, temperature=suite.sampling.temperature, batch_tokens=suite.train.batch_tokens, seed=suite.train.seed
+        prompts,
+        temperature=suite.sampling.temperature,
+        batch_tokens=suite.train.batch_tokens,
+        seed=suite.train.seed,
     )
     plan = schedule.epoch(0)[0]
     model = build_model(load_masked_lm(suite.model), prompts, suite, machine)
@@ -139,15 +156,23 @@ def test_adversarial_training_adds_the_gradient_beside_the_embeddings(
     one_step: Callable[[Suite], dict[str, torch.Tensor]],
     accumulate: int,
 ) -> None:
-    """Against a step of each row alone, whose looked-up embeddings were moved along their own gradient."""
-    common: dict[str, object] = {"max_steps": 1, "clip_norm": None, "batch_tokens": 600, "accumulate": accumulate}
+    """Against a step of each row alone, whose looked-up embeddings were moved along their own
+    gradient."""
+    common: dict[str, object] = {
+        "max_steps": 1,
+        "clip_norm": None,
+        "batch_tokens": 600,
+        "accumulate": accumulate,
+    }
     here, found = one_step(make_suite(**common)), one_step(make_suite(**common, adversarial=0.5))
     suite = make_suite(**common)
     tokenizer = PieceTokenizer(load_tokenizer(suite.model))
     machine = Machine.choose("fp32", "eager", torch.device("cpu"))
     rows = {name: data.train for name, data in load_suite_data(suite).items()}
     prompts = encode_suite(suite.tasks, rows, tokenizer, suite.train.max_length)
-    schedule = Schedule(prompts, temperature=suite.sampling.temperature, batch_tokens=600, seed=suite.train.seed)
+    schedule = Schedule(
+        prompts, temperature=suite.sampling.temperature, batch_tokens=600, seed=suite.train.seed
+    )
     plan = schedule.epoch(0)[0]
     mlm = load_masked_lm(suite.model)
     model = build_model(mlm, prompts, suite, machine)
@@ -155,12 +180,18 @@ def test_adversarial_training_adds_the_gradient_beside_the_embeddings(
     there: dict[str, torch.Tensor] = {}
     for item in plan.items:
         batch = collate(
-            prompts, BatchPlan(np.array([item]), plan.length, 1), mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id
+            prompts,
+            BatchPlan(np.array([item]), plan.length, 1),
+            mask_id=tokenizer.mask_id,
+            pad_id=tokenizer.pad_id,
         )
         leaves: list[torch.Tensor] = []
 
         def replaced(
-            _module: object, _inputs: object, output: torch.Tensor, leaves: list[torch.Tensor] = leaves
+            _module: object,
+            _inputs: object,
+            output: torch.Tensor,
+            leaves: list[torch.Tensor] = leaves,
         ) -> Any:
             if not leaves:
                 leaves.append(output.detach().requires_grad_())
@@ -168,7 +199,9 @@ def test_adversarial_training_adds_the_gradient_beside_the_embeddings(
 
         def loss(batch: Batch = batch) -> torch.Tensor:
             (scores,) = model(batch)
-            return torch.nn.functional.cross_entropy(scores, batch.groups[0].labels) / len(plan.items)
+            return torch.nn.functional.cross_entropy(scores, batch.groups[0].labels) / len(
+                plan.items
+            )
 
         with hooked(table, replaced):
             (gradient,) = torch.autograd.grad(loss(), leaves)
@@ -196,25 +229,41 @@ def hooked(table: torch.nn.Module, hook: Any) -> Iterator[None]:
 
 
 def test_with_surgery_each_task_is_moved_its_own_way(
-    make_suite: MakeSuite, one_step: Callable[[Suite], dict[str, torch.Tensor]], monkeypatch: pytest.MonkeyPatch
+    make_suite: MakeSuite,
+    one_step: Callable[[Suite], dict[str, torch.Tensor]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    common: dict[str, object] = {"max_steps": 1, "clip_norm": None, "batch_tokens": 600, "adversarial": 0.5}
+    common: dict[str, object] = {
+        "max_steps": 1,
+        "clip_norm": None,
+        "batch_tokens": 600,
+        "adversarial": 0.5,
+    }
     tasks = ("colour", "mood", "pair")
-    alone = [one_step(make_suite(**common, weighting={name: float(name == task) for name in tasks})) for task in tasks]
-    monkeypatch.setattr("pet_mtl.training.task_gradients.factors", lambda _, products, *__: np.ones(len(products)))
+    alone = [
+        one_step(make_suite(**common, weighting={name: float(name == task) for name in tasks}))
+        for task in tasks
+    ]
+    monkeypatch.setattr(
+        "pet_mtl.training.task_gradients.factors", lambda _, products, *__: np.ones(len(products))
+    )
     found = one_step(make_suite(**common, surgery="pcgrad"))
     for name, gradient in found.items():
         wanted = sum(of_task[name] for of_task in alone)
         torch.testing.assert_close(gradient, wanted, rtol=1e-3, atol=2e-5, msg=name)
 
 
-def test_clipping(make_suite: MakeSuite, one_step: Callable[[Suite], dict[str, torch.Tensor]]) -> None:
+def test_clipping(
+    make_suite: MakeSuite, one_step: Callable[[Suite], dict[str, torch.Tensor]]
+) -> None:
     free = one_step(make_suite(max_steps=1, clip_norm=None))
     clipped = one_step(make_suite(max_steps=1, clip_norm=0.01))
     norm = torch.stack([gradient.norm() for gradient in free.values()]).norm()
     assert norm > 0.01
     for name, gradient in free.items():
-        torch.testing.assert_close(clipped[name], gradient * (0.01 / norm), rtol=1e-3, atol=1e-7, msg=name)
+        torch.testing.assert_close(
+            clipped[name], gradient * (0.01 / norm), rtol=1e-3, atol=1e-7, msg=name
+        )
 
 
 def test_each_step_logs_its_rate_and_rows(
@@ -223,7 +272,9 @@ def test_each_step_logs_its_rate_and_rows(
     monkeypatch.setattr(loop, "LOG_EVERY", 1)
     suite = make_suite(max_steps=6, warmup=3, learning_rate=0.0012, evaluate_every=100)
     train(suite, tmp_path / "run")
-    records = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    records = [
+        json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    ]
     steps = [record for record in records if "loss" in record]
     rates = [0.0004, 0.0008, 0.0012, 0.0012, 0.0008, 0.0004]
     assert [record["learning_rate"] for record in steps] == pytest.approx(rates)

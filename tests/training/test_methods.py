@@ -17,16 +17,20 @@ import pet_mtl
 from pet_mtl.errors import PetMtlError
 from pet_mtl.report.run import report_run
 from pet_mtl.scoring.score import score_checkpoints
-from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.outputs import stored_suite
 from pet_mtl.storage.own_weights import OWN_FILE
+from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training import loop
 from pet_mtl.training.run import train
 
 METHODS = {
     "heads": ("heads", None, []),
-    "heads-lstm": ("heads", None, ["method.features={layers: [1, -1]}", "method.decoder=lstm", "method.width=8"]),
+    "heads-lstm": (
+        "heads",
+        None,
+        ["method.features={layers: [1, -1]}", "method.decoder=lstm", "method.width=8"],
+    ),
     "soft": ("heads", "soft", []),
     "shared-private": ("heads", "shared-private", ["method.features=pooled", "method.decoder=mlp"]),
     "mmoe": ("heads", "mmoe", ["method.features=attention"]),
@@ -46,7 +50,9 @@ def make(suite_file: Path) -> Callable[[str], Suite]:
 
 
 @pytest.mark.parametrize("kind", METHODS)
-def test_training_scoring_and_prediction_agree(make: Callable[[str], Suite], tmp_path: Path, kind: str) -> None:
+def test_training_scoring_and_prediction_agree(
+    make: Callable[[str], Suite], tmp_path: Path, kind: str
+) -> None:
     suite, out = make(kind), tmp_path / "run"
     result = train(suite, out, report=report_run)
     (scored,) = score_checkpoints([out / "checkpoint"])
@@ -58,7 +64,7 @@ def test_training_scoring_and_prediction_agree(make: Callable[[str], Suite], tmp
     model = pet_mtl.load(out / "checkpoint")
     (prediction,) = model.predict([{"one": "山庚", "two": "水辛"}])
     assert sum(prediction.probabilities.values()) == pytest.approx(1, abs=1e-5)
-    assert "<h3>As the model sees it</h3>" in (out / "report.html").read_text(encoding="utf-8")
+    assert ("<h3>As the model sees it</h3>") in (out / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("kind", ["soft", "cln"])
@@ -91,7 +97,9 @@ def test_soft_sharing_with_an_infinite_penalty_trains_as_hard_sharing_does(
     make: Callable[[str], Suite], tmp_path: Path
 ) -> None:
     hard = make("heads")
-    same = hard.model_copy(update={"method": hard.method.model_copy(update={"sharing": "soft", "penalty": math.inf})})
+    same = hard.model_copy(
+        update={"method": hard.method.model_copy(update={"sharing": "soft", "penalty": math.inf})}
+    )
     train(hard, tmp_path / "hard")
     train(same, tmp_path / "same")
     assert_same_state(state_of(tmp_path / "same"), state_of(tmp_path / "hard"))
@@ -100,9 +108,14 @@ def test_soft_sharing_with_an_infinite_penalty_trains_as_hard_sharing_does(
 @pytest.mark.slow
 def test_two_processes_are_one(suite_file: Path, tmp_path: Path) -> None:
     """Each process sees rows of some tasks only; the penalty is added once."""
-    overrides = ["method={name: heads, sharing: soft, penalty: 0.5, dropout: 0.0}", "train.max_steps=4"]
+    overrides = [
+        "method={name: heads, sharing: soft, penalty: 0.5, dropout: 0.0}",
+        "train.max_steps=4",
+    ]
     result = train(load_suite(suite_file, overrides=overrides), tmp_path / "one")
-    done = run_together(2, SCRIPT, json.dumps([(str(suite_file), str(tmp_path / "two"), False, overrides)]))
+    done = run_together(
+        2, SCRIPT, json.dumps([(str(suite_file), str(tmp_path / "two"), False, overrides)])
+    )
     assert [process.returncode for process in done] == [0, 0], done[0].stderr + done[1].stderr
     assert json.loads(done[0].stdout)[0]["tasks"] == result.to_json()["tasks"]
     one, two = (load_file(tmp_path / run / "checkpoint" / OWN_FILE) for run in ("one", "two"))

@@ -5,8 +5,8 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.loaded import LoadedModel
-from pet_mtl.spec.suite import Suite
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
+from pet_mtl.suite.suite import Suite
 from pet_mtl.training.pattern_accuracy import weigh_patterns
 
 
@@ -23,7 +23,11 @@ def test_weights_are_the_accuracies_of_each_pattern_alone(suite: Suite) -> None:
     for pattern in mood.patterns:
         alone = mood.model_copy(update={"patterns": (pattern,), "pattern_weights": "equal"})
         model = LoadedModel(suite.model, suite.model_copy(update={"tasks": {"mood": alone}}))
-        wanted.append(float((model.raw_log_probs({"mood": rows})["mood"].argmax(-1) == rows.labels).mean()))
+        wanted.append(
+            float((model.raw_log_probs({"mood": rows})["mood"].argmax(-1) == rows.labels).mean())
+        )
     np.testing.assert_allclose(weighed.tasks["mood"].pattern_weights, wanted, atol=1e-6)
     assert weighed.tasks["colour"] == suite.tasks["colour"]
-    assert weigh_patterns(weighed, data, None, tokenizer, machine) is weighed  # a resumed run measures nothing anew
+    assert (
+        weigh_patterns(weighed, data, None, tokenizer, machine) is weighed
+    )  # a resumed run measures nothing anew

@@ -8,9 +8,9 @@ from pet_mtl.cloze.encode import encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.model.hardware import Machine
-from pet_mtl.spec.suite import Suite
-from pet_mtl.spec.verbalizer_kind import VerbalizerKind
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
+from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.verbalizer_kind import VerbalizerKind
 from pet_mtl.training.prior_filter import filter_words, kept_words, word_priors
 
 WORDS = (("喜", "同喜", "天", "地"), ("悲伤",))
@@ -35,12 +35,17 @@ def test_the_likelier_half_stays(suite: Suite) -> None:
     prompts = encode_suite({"mood": bare}, {"mood": rows}, tokenizer, suite.train.max_length)
     with torch.no_grad():
         for item in range(len(prompts)):
-            ids, at = prompts.ids[prompts.starts[item] : prompts.starts[item + 1]].tolist(), int(prompts.slot_at[item])
+            ids, at = (
+                prompts.ids[prompts.starts[item] : prompts.starts[item + 1]].tolist(),
+                int(prompts.slot_at[item]),
+            )
             scores = []
             for word in tokenizer.encode(texts):
                 row = torch.tensor([[*ids[:at], *[tokenizer.mask_id] * len(word), *ids[at:]]])
                 log_probs = mlm(input_ids=row).logits[0].log_softmax(-1)
-                scores.append(np.mean([log_probs[at + j, piece].item() for j, piece in enumerate(word)]))
+                scores.append(
+                    np.mean([log_probs[at + j, piece].item() for j, piece in enumerate(word)])
+                )
             wanted += np.exp(scores) / np.exp(scores).sum() / len(prompts)
     priors = word_priors(task, rows, mlm, tokenizer, machine, suite.train.max_length)
     np.testing.assert_allclose(priors, wanted, rtol=1e-3, atol=1e-5)
@@ -49,11 +54,14 @@ def test_the_likelier_half_stays(suite: Suite) -> None:
     assert [len(words) for words in filtered.tasks["mood"].verbalizer.words] == [2, 1]
     assert filtered.tasks["mood"].verbalizer_kind.name == "weighted"
     assert filtered.tasks["colour"] == suite.tasks["colour"]
-    assert filter_words(filtered, data, mlm, tokenizer, machine) == filtered  # a resumed run filters nothing twice
+    assert (
+        filter_words(filtered, data, mlm, tokenizer, machine) == filtered
+    )  # a resumed run filters nothing twice
 
 
 @pytest.mark.parametrize(
-    ("keep", "wanted"), [(1.0, WORDS), (0.75, (("同喜", "天", "地"), ("悲伤",))), (0.01, (("天",), ("悲伤",)))]
+    ("keep", "wanted"),
+    [(1.0, WORDS), (0.75, (("同喜", "天", "地"), ("悲伤",))), (0.01, (("天",), ("悲伤",)))],
 )
 def test_the_share_that_stays(keep: float, wanted: tuple[tuple[str, ...], ...]) -> None:
     assert kept_words(WORDS, np.array([0.1, 0.2, 0.4, 0.15, 0.15]), keep) == wanted

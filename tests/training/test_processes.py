@@ -10,7 +10,7 @@ import torch
 from processes import run_together
 from toy_runs import weights_in
 
-from pet_mtl.spec.suite import Suite
+from pet_mtl.suite.suite import Suite
 from pet_mtl.training.run import train
 
 SCRIPT = textwrap.dedent(
@@ -19,7 +19,7 @@ SCRIPT = textwrap.dedent(
     from pathlib import Path
     import torch
     from pet_mtl import console
-    from pet_mtl.spec.suite import load_suite
+    from pet_mtl.suite.suite import load_suite
     from pet_mtl.training.run import train
 
     torch.set_num_threads(1)
@@ -34,8 +34,19 @@ SCRIPT = textwrap.dedent(
 
 SETTINGS: dict[str, dict[str, object]] = {
     "epoch": {"epochs": 1, "evaluate_every": 5},
-    "tiny": {"max_steps": 5, "batch_tokens": 30, "accumulate": 2, "evaluate_every": 2},  # steps of one or two rows
-    "surgery": {"max_steps": 6, "surgery": "pcgrad", "weighting": "gradnorm", "adversarial": 0.3, "evaluate_every": 3},
+    "tiny": {
+        "max_steps": 5,
+        "batch_tokens": 30,
+        "accumulate": 2,
+        "evaluate_every": 2,
+    },  # steps of one or two rows
+    "surgery": {
+        "max_steps": 6,
+        "surgery": "pcgrad",
+        "weighting": "gradnorm",
+        "adversarial": 0.3,
+        "evaluate_every": 3,
+    },
     "adversarial": {"max_steps": 4, "adversarial": 0.3, "evaluate_every": 4},
     "terms": {
         "max_steps": 4,
@@ -46,11 +57,23 @@ SETTINGS: dict[str, dict[str, object]] = {
 
 
 @pytest.mark.slow
-def test_two_processes_are_one(suite_file: Path, make_suite: Callable[..., Suite], tmp_path: Path) -> None:
-    alone = {name: train(make_suite(**settings), tmp_path / "one" / name) for name, settings in SETTINGS.items()}
-    overrides = {n: [f"train.{key}={value}" for key, value in s.items()] for n, s in SETTINGS.items()}
-    jobs = [(name, False) for name in SETTINGS] + [("epoch", True)]  # the last one is finished and only reports
-    told = [(str(suite_file), str(tmp_path / "two" / name), resume, overrides[name]) for name, resume in jobs]
+def test_two_processes_are_one(
+    suite_file: Path, make_suite: Callable[..., Suite], tmp_path: Path
+) -> None:
+    alone = {
+        name: train(make_suite(**settings), tmp_path / "one" / name)
+        for name, settings in SETTINGS.items()
+    }
+    overrides = {
+        n: [f"train.{key}={value}" for key, value in s.items()] for n, s in SETTINGS.items()
+    }
+    jobs = [(name, False) for name in SETTINGS] + [
+        ("epoch", True)
+    ]  # the last one is finished and only reports
+    told = [
+        (str(suite_file), str(tmp_path / "two" / name), resume, overrides[name])
+        for name, resume in jobs
+    ]
     done = run_together(2, SCRIPT, json.dumps(told))
     assert [process.returncode for process in done] == [0, 0], done[0].stderr + done[1].stderr
     assert "training:" in done[0].stderr

@@ -12,18 +12,28 @@ from stopped_runs import assert_same_state, kill_after, saved_step, stop_at_step
 from toy_runs import state_of, write_suite
 
 from pet_mtl.errors import PetMtlError
-from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training import loop
 from pet_mtl.training.run import TrainResult, train
 
 MakeSuite = Callable[..., Suite]
-SETTINGS = {"dropout": 0.2, "epochs": 9, "max_steps": 18, "evaluate_every": 5, "seed": 7}  # more than one epoch
+SETTINGS = {
+    "dropout": 0.2,
+    "epochs": 9,
+    "max_steps": 18,
+    "evaluate_every": 5,
+    "seed": 7,
+}  # more than one epoch
 
 
 @pytest.fixture(scope="module")
-def unbroken(suite_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainResult]:
-    suite = load_suite(suite_file, overrides=[f"train.{key}={value}" for key, value in SETTINGS.items()])
+def unbroken(
+    suite_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, TrainResult]:
+    suite = load_suite(
+        suite_file, overrides=[f"train.{key}={value}" for key, value in SETTINGS.items()]
+    )
     out = tmp_path_factory.mktemp("unbroken") / "run"
     result = train(suite, out)
     assert result.steps == 18
@@ -72,7 +82,10 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
     ],
 )
 def test_weighting_and_surgery_go_on_too(
-    make_suite: MakeSuite, tmp_path: Path, stop_at: Callable[[int], None], settings: dict[str, object]
+    make_suite: MakeSuite,
+    tmp_path: Path,
+    stop_at: Callable[[int], None],
+    settings: dict[str, object],
 ) -> None:
     suite = make_suite(**SETTINGS | settings)
     whole = train(suite, tmp_path / "whole")
@@ -89,7 +102,10 @@ def test_weighting_and_surgery_go_on_too(
 
 
 def test_ctrl_c_in_the_last_step_is_too_late(
-    make_suite: MakeSuite, tmp_path: Path, unbroken: tuple[Path, TrainResult], stop_at: Callable[[int], None]
+    make_suite: MakeSuite,
+    tmp_path: Path,
+    unbroken: tuple[Path, TrainResult],
+    stop_at: Callable[[int], None],
 ) -> None:
     stop_at(18)
     train(make_suite(**SETTINGS), tmp_path / "run")
@@ -97,7 +113,10 @@ def test_ctrl_c_in_the_last_step_is_too_late(
 
 
 def test_a_finished_run_only_reports(
-    make_suite: MakeSuite, tmp_path: Path, unbroken: tuple[Path, TrainResult], monkeypatch: pytest.MonkeyPatch
+    make_suite: MakeSuite,
+    tmp_path: Path,
+    unbroken: tuple[Path, TrainResult],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = tmp_path / "run"
     shutil.copytree(unbroken[0], out)
@@ -116,7 +135,8 @@ def test_a_resumed_run_may_stand_elsewhere(
     stop_at: Callable[[int], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The same files in another folder, named by a relative path, a comment more: still the same run."""
+    """The same files in another folder, named by a relative path, a comment more: still the same
+    run."""
     shutil.copytree(suite_file.parent, tmp_path / "before")
     overrides = [f"train.{key}={value}" for key, value in SETTINGS.items()]
     stop_at(4)
@@ -144,13 +164,17 @@ def test_a_resumed_run_may_stand_elsewhere(
     ],
 )
 def test_other_settings_are_refused_by_name(
-    suite_file: Path, tmp_path: Path, unbroken: tuple[Path, TrainResult], overrides: list[str], named: list[str]
+    suite_file: Path,
+    tmp_path: Path,
+    unbroken: tuple[Path, TrainResult],
+    overrides: list[str],
+    named: list[str],
 ) -> None:
     out = tmp_path / "run"
     shutil.copytree(unbroken[0], out)
     before = state_of(out)
     same = [f"train.{key}={value}" for key, value in SETTINGS.items()]
-    with pytest.raises(PetMtlError, match="this is not the run that is in the folder") as caught:
+    with pytest.raises(PetMtlError, match=("this is not the run that is in the folder")) as caught:
         train(load_suite(suite_file, overrides=[*same, *overrides]), out, resume=True)
     for name in named:
         assert f"`{name}" in str(caught.value)
@@ -160,7 +184,9 @@ def test_other_settings_are_refused_by_name(
 
 
 @pytest.mark.parametrize("part", ["train", "dev"])
-def test_other_data_is_refused(suite_file: Path, tmp_path: Path, unbroken: tuple[Path, TrainResult], part: str) -> None:
+def test_other_data_is_refused(
+    suite_file: Path, tmp_path: Path, unbroken: tuple[Path, TrainResult], part: str
+) -> None:
     out = tmp_path / "run"
     shutil.copytree(unbroken[0], out)
     shutil.copytree(suite_file.parent, tmp_path / "suite")
@@ -196,7 +222,12 @@ def test_without_a_run_there_is_nothing_to_resume(suite: Suite, tmp_path: Path) 
 )
 @pytest.mark.parametrize("how", ["cut", "missing"])
 def test_a_damaged_state_is_told(
-    make_suite: MakeSuite, tmp_path: Path, unbroken: tuple[Path, TrainResult], file: str, words: str, how: str
+    make_suite: MakeSuite,
+    tmp_path: Path,
+    unbroken: tuple[Path, TrainResult],
+    file: str,
+    words: str,
+    how: str,
 ) -> None:
     out = tmp_path / "run"
     shutil.copytree(unbroken[0], out)
@@ -217,7 +248,7 @@ SCRIPT = textwrap.dedent(
     from pathlib import Path
     import torch
     from pet_mtl.errors import PetMtlError
-    from pet_mtl.spec.suite import load_suite
+    from pet_mtl.suite.suite import load_suite
     from pet_mtl.training import loop
     from pet_mtl.training.run import train
 
@@ -241,7 +272,11 @@ SCRIPT = textwrap.dedent(
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_process(
-    suite_file: Path, make_suite: MakeSuite, tmp_path: Path, unbroken: tuple[Path, TrainResult], number: signal.Signals
+    suite_file: Path,
+    make_suite: MakeSuite,
+    tmp_path: Path,
+    unbroken: tuple[Path, TrainResult],
+    number: signal.Signals,
 ) -> None:
     out = tmp_path / "run"
     overrides = [f"train.{key}={value}" for key, value in SETTINGS.items()]
@@ -256,11 +291,17 @@ def test_a_killed_process(
     assert sorted(litter) == ["checkpoint", "last", "metrics.jsonl"]
 
 
-def test_a_kill_before_the_first_save(make_suite: MakeSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The best checkpoint is written before the state: a kill between the two leaves nothing to go on from."""
+def test_a_kill_before_the_first_save(
+    make_suite: MakeSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The best checkpoint is written before the state: a kill between the two leaves nothing to go
+    on from."""
     suite, out = make_suite(max_steps=2), tmp_path / "run"
     with monkeypatch.context() as patch:
-        patch.setattr("pet_mtl.training.trainer.write_state", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+        patch.setattr(
+            "pet_mtl.training.trainer.write_state",
+            lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()),
+        )
         with pytest.raises(KeyboardInterrupt):
             train(suite, out)
     assert (out / "checkpoint").is_dir()
@@ -270,8 +311,11 @@ def test_a_kill_before_the_first_save(make_suite: MakeSuite, tmp_path: Path, mon
     assert "--out" in str(caught.value)
 
 
-def test_another_backbone_of_the_same_name(tmp_path: Path, toy_backbone: Path, stop_at: Callable[[int], None]) -> None:
-    """The weights come from the run's folder; a backbone of another size in its place is an error of ours to tell."""
+def test_another_backbone_of_the_same_name(
+    tmp_path: Path, toy_backbone: Path, stop_at: Callable[[int], None]
+) -> None:
+    """The weights come from the run's folder; a backbone of another size in its place is an error
+    of ours to tell."""
     from transformers import BertConfig, BertForMaskedLM
 
     shutil.copytree(toy_backbone, tmp_path / "backbone")

@@ -1,4 +1,5 @@
-"""Loss terms in whole runs: against the formula, alone and together, stopped, and where they change nothing."""
+"""Loss terms in whole runs: against the formula, alone and together, stopped, and where they change
+nothing."""
 
 import json
 from collections.abc import Callable
@@ -12,14 +13,20 @@ from stopped_runs import assert_same_state, stop_at_step
 from toy_runs import state_of
 
 from pet_mtl.errors import PetMtlError
-from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training import loop, row_loss
 from pet_mtl.training.run import train
 
 MakeSuite = Callable[..., Suite]
-NEUTRAL = "{focal: {gamma: 0}, class_weights: {beta: 0}, hard_negatives: {gamma: 0}, r_drop: {alpha: 0}}"
-ALL = "{focal: {gamma: 1.5}, class_weights: {beta: 0.5}, hard_negatives: {gamma: 0.5}, r_drop: {alpha: 2}}"
+NEUTRAL = (
+    "{focal: {gamma: 0}, class_weights: {beta: 0}, hard_negatives: {gamma: 0}, r_drop: {alpha: 0}}"
+)
+ALL = (
+    "{focal: {gamma: 1.5}, class_weights: {beta: 0.5}, hard_negatives: {gamma: 0.5}, "
+    "r_drop: "
+    "{alpha: 2}}"
+)
 
 
 def records(run: Path) -> list[dict[str, Any]]:
@@ -66,11 +73,19 @@ def test_all_terms_together_against_the_formula(
         return real(self, batch, group, scores, second, *more)
 
     monkeypatch.setattr(row_loss.RowLoss, "__call__", keep)
-    train(make_suite(max_steps=1, dropout=0.3, losses=ALL, label_smoothing=smoothing), tmp_path / "run")
+    train(
+        make_suite(max_steps=1, dropout=0.3, losses=ALL, label_smoothing=smoothing),
+        tmp_path / "run",
+    )
     (prompts,) = stores
     record = records(tmp_path / "run")[0]
     losses: dict[str, list[float]] = {}
-    terms: dict[str, list[float]] = {"focal": [], "class_weights": [], "hard_negatives": [], "r_drop": []}
+    terms: dict[str, list[float]] = {
+        "focal": [],
+        "class_weights": [],
+        "hard_negatives": [],
+        "r_drop": [],
+    }
     for form, label, *both in seen:
         labels = prompts.label[prompts.form == form]
         raw = np.array([max(1, (labels == k).sum()) for k in range(len(both[0]))]) ** -0.5
@@ -81,18 +96,28 @@ def test_all_terms_together_against_the_formula(
             cross = -(1 - smoothing) * np.log(p[label]) - smoothing * np.log(p).mean()
             loss += np.prod(factors) * cross / 2
             if number == 0:
-                for name, factor in zip(("focal", "class_weights", "hard_negatives"), factors, strict=True):
+                for name, factor in zip(
+                    ("focal", "class_weights", "hard_negatives"), factors, strict=True
+                ):
                     terms[name].append(factor)
         one, other = probs
-        terms["r_drop"].append((one * np.log(one / other)).sum() + (other * np.log(other / one)).sum())  # 2 · ½
+        terms["r_drop"].append(
+            (one * np.log(one / other)).sum() + (other * np.log(other / one)).sum()
+        )  # 2 · ½
         losses.setdefault(prompts.forms[form].task, []).append(loss + terms["r_drop"][-1])
-    assert record["loss"] == pytest.approx({task: np.mean(values) for task, values in losses.items()}, abs=3e-5)
-    assert record["terms"] == pytest.approx({name: np.mean(values) for name, values in terms.items()}, abs=3e-5)
+    assert record["loss"] == pytest.approx(
+        {task: np.mean(values) for task, values in losses.items()}, abs=3e-5
+    )
+    assert record["terms"] == pytest.approx(
+        {name: np.mean(values) for name, values in terms.items()}, abs=3e-5
+    )
     assert record["terms"]["r_drop"] > 0.001
 
 
 @pytest.mark.parametrize("settings", [{}, {"surgery": "pcgrad", "adversarial": 0.3}])
-def test_accumulation_changes_no_result(make_suite: MakeSuite, tmp_path: Path, settings: dict[str, object]) -> None:
+def test_accumulation_changes_no_result(
+    make_suite: MakeSuite, tmp_path: Path, settings: dict[str, object]
+) -> None:
     for name, pieces in (("whole", 1), ("cut", 3)):
         train(make_suite(**settings, max_steps=5, accumulate=pieces, losses=ALL), tmp_path / name)
     whole = weights_of(tmp_path / "whole")
@@ -107,7 +132,9 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
 ) -> None:
     monkeypatch.setattr(loop, "LOG_EVERY", 1)
     stop_at = stop_at_step(monkeypatch)
-    suite = make_suite(max_steps=10, epochs=9, dropout=0.2, evaluate_every=4, losses=ALL, adversarial=0.2)
+    suite = make_suite(
+        max_steps=10, epochs=9, dropout=0.2, evaluate_every=4, losses=ALL, adversarial=0.2
+    )
     train(suite, tmp_path / "whole")
     stop_at(6)
     with pytest.raises(Interrupted):
@@ -123,7 +150,9 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
 def test_another_term_is_another_run(suite_file: Path, tmp_path: Path) -> None:
     train(load_suite(suite_file, overrides=["train.max_steps=2"]), tmp_path / "run")
     with pytest.raises(PetMtlError, match=r"`train.losses.focal"):
-        suite = load_suite(suite_file, overrides=["train.max_steps=2", "train.losses.focal.gamma=1"])
+        suite = load_suite(
+            suite_file, overrides=["train.max_steps=2", "train.losses.focal.gamma=1"]
+        )
         train(suite, tmp_path / "run", resume=True)
 
 
@@ -143,7 +172,9 @@ def test_wrong_settings(suite_file: Path, override: str, words: str) -> None:
 
 
 def test_settings_by_name(suite_file: Path) -> None:
-    suite = load_suite(suite_file, overrides=["train.losses.r_drop.alpha=1", "train.losses.focal={}"])
+    suite = load_suite(
+        suite_file, overrides=["train.losses.r_drop.alpha=1", "train.losses.focal={}"]
+    )
     losses = suite.train.losses
     assert losses.r_drop is not None
     assert losses.focal is not None

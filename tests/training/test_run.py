@@ -22,9 +22,9 @@ from pet_mtl.report.run import report_run
 from pet_mtl.scoring import score
 from pet_mtl.scoring.loaded import build_model
 from pet_mtl.scoring.scorer import score_items, score_plans, task_log_probs
-from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
+from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training import loop, run, trainer
 from pet_mtl.training.run import FinishedRun, train
 
@@ -32,7 +32,10 @@ MakeSuite = Callable[..., Suite]
 
 
 def records_of(out: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [
+        json.loads(line)
+        for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    ]
 
 
 def evaluations(out: Path) -> list[int]:
@@ -75,16 +78,26 @@ def test_the_best_checkpoint_is_the_best_and_scores_from_disk_as_it_did_in_train
     stored = read_checkpoint(out / "checkpoint")
     assert stored.suite == suite
     assert stored.metrics == {"step": result.best_step, "tasks": dev[best]["dev"]}
-    assert {n: s.macro_f1 for n, s in result.scores.items()} == {n: s["macro_f1"] for n, s in dev[best]["dev"].items()}
-    assert dev[best]["mean_macro_f1"] == pytest.approx(np.mean([s.macro_f1 for s in result.scores.values()]))
+    assert {n: s.macro_f1 for n, s in result.scores.items()} == {
+        n: s["macro_f1"] for n, s in dev[best]["dev"].items()
+    }
+    assert dev[best]["mean_macro_f1"] == pytest.approx(
+        np.mean([s.macro_f1 for s in result.scores.values()])
+    )
 
     machine = Machine.choose(precision, "auto", torch.device("cpu"))
     tokenizer = PieceTokenizer(load_tokenizer(str(out / "checkpoint")))
     mlm = load_masked_lm(str(out / "checkpoint"), attention=machine.attention.value)
-    rows = {name: data.dev for name, data in load_suite_data(stored.suite).items() if data.dev is not None}
+    rows = {
+        name: data.dev
+        for name, data in load_suite_data(stored.suite).items()
+        if data.dev is not None
+    }
     prompts = encode_suite(stored.suite.tasks, rows, tokenizer, stored.suite.train.max_length)
     model = build_model(mlm, prompts, stored.suite, machine)
-    again = task_log_probs(prompts, score_items(model, prompts, score_plans(prompts), machine, tokenizer))
+    again = task_log_probs(
+        prompts, score_items(model, prompts, score_plans(prompts), machine, tokenizer)
+    )
     assert set(again) == set(scores_of[best])
     for name, values in again.items():
         np.testing.assert_array_equal(values, scores_of[best][name])
@@ -94,7 +107,12 @@ def test_the_best_checkpoint_is_the_best_and_scores_from_disk_as_it_did_in_train
 def test_the_outputs(make_suite: MakeSuite, tmp_path: Path) -> None:
     out = tmp_path / "run"
     result = train(make_suite(epochs=1), out, report=report_run)
-    assert sorted(path.name for path in out.iterdir()) == ["checkpoint", "last", "metrics.jsonl", "report.html"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "checkpoint",
+        "last",
+        "metrics.jsonl",
+        "report.html",
+    ]
     told = result.to_json()
     json.dumps(told)
     assert told["out"] == str(out)
@@ -102,13 +120,25 @@ def test_the_outputs(make_suite: MakeSuite, tmp_path: Path) -> None:
     assert told["steps"] == epoch_steps(make_suite())
     assert set(told["tasks"]) == {"colour", "mood", "pair"}
     assert told["tasks"]["colour"]["examples"] == 19
-    assert told["mean_macro_f1"] == pytest.approx(np.mean([s["macro_f1"] for s in told["tasks"].values()]))
-    assert min(told["samples_per_second"], told["tokens_per_second"], told["peak_memory_gb"], told["seconds"]) > 0
+    assert told["mean_macro_f1"] == pytest.approx(
+        np.mean([s["macro_f1"] for s in told["tasks"].values()])
+    )
+    assert (
+        min(
+            told["samples_per_second"],
+            told["tokens_per_second"],
+            told["peak_memory_gb"],
+            told["seconds"],
+        )
+        > 0
+    )
     first = records_of(out)[0]
     assert set(first) == {"step", "epoch", "loss", "learning_rate", "rows", "seconds"}
     assert first["step"] == 10
     rows = sum(len(data.train) for data in load_suite_data(make_suite()).values())
-    assert records_of(out)[-2]["rows"] == pytest.approx(rows, abs=2)  # the draws of an epoch are rounded by task
+    assert records_of(out)[-2]["rows"] == pytest.approx(
+        rows, abs=2
+    )  # the draws of an epoch are rounded by task
 
 
 def test_one_seed_one_result(make_suite: MakeSuite, tmp_path: Path) -> None:
@@ -138,7 +168,10 @@ def test_one_seed_one_result(make_suite: MakeSuite, tmp_path: Path) -> None:
     ],
 )
 def test_how_long_and_when(
-    make_suite: MakeSuite, tmp_path: Path, settings: dict[str, Any], evaluated: Callable[[int], list[int]]
+    make_suite: MakeSuite,
+    tmp_path: Path,
+    settings: dict[str, Any],
+    evaluated: Callable[[int], list[int]],
 ) -> None:
     result = train(make_suite(**settings), tmp_path / "run")
     steps = evaluated(epoch_steps(make_suite()))
@@ -156,7 +189,9 @@ def dev_scores(monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[float]], N
 
         def fake(*arguments: Any) -> dict[str, TaskScore]:
             value = left.pop(0)
-            return {n: replace(s, macro_f1=value, accuracy=value) for n, s in real(*arguments).items()}
+            return {
+                n: replace(s, macro_f1=value, accuracy=value) for n, s in real(*arguments).items()
+            }
 
         monkeypatch.setattr(trainer, "score_rows", fake)
 
@@ -203,7 +238,9 @@ def test_after_training_the_model_is_the_best_one(
 
     def report(finished: FinishedRun) -> None:
         model: Any = finished.model
-        seen.update({name: value.detach().clone() for name, value in model.backbone.mlm.named_parameters()})
+        seen.update(
+            {name: value.detach().clone() for name, value in model.backbone.mlm.named_parameters()}
+        )
 
     dev_scores([0.1, 0.3, 0.2])
     train(make_suite(max_steps=3, evaluate_every=1), tmp_path / "run", report=report)
@@ -215,11 +252,16 @@ def test_after_training_the_model_is_the_best_one(
 
 def test_without_dev_rows(suite_file: Path, tmp_path: Path) -> None:
     overrides = [f"tasks.{name}.data.dev=null" for name in ("colour", "mood", "pair")]
-    suite = load_suite(suite_file, overrides=[*overrides, "train.max_steps=3", "train.early_stop=1"])
+    suite = load_suite(
+        suite_file, overrides=[*overrides, "train.max_steps=3", "train.early_stop=1"]
+    )
     result = train(suite, tmp_path / "run")
     assert (result.scores, result.steps, result.best_step) == ({}, 3, 3)
     assert result.to_json()["mean_macro_f1"] is None
-    checkpoint, last = weights_in(tmp_path / "run" / "checkpoint"), weights_in(tmp_path / "run" / "last")
+    checkpoint, last = (
+        weights_in(tmp_path / "run" / "checkpoint"),
+        weights_in(tmp_path / "run" / "last"),
+    )
     assert all(torch.equal(checkpoint[name], value) for name, value in last.items())
     assert read_checkpoint(tmp_path / "run" / "checkpoint").metrics["step"] == 3
     assert evaluations(tmp_path / "run") == []
@@ -228,7 +270,11 @@ def test_without_dev_rows(suite_file: Path, tmp_path: Path) -> None:
 
 
 def test_with_dev_rows_for_some_tasks(suite_file: Path, tmp_path: Path) -> None:
-    overrides = ["tasks.colour.data.dev=null", "tasks.pair.data.dev={split: 0.3}", "train.max_steps=2"]
+    overrides = [
+        "tasks.colour.data.dev=null",
+        "tasks.pair.data.dev={split: 0.3}",
+        "train.max_steps=2",
+    ]
     result = train(load_suite(suite_file, overrides=overrides), tmp_path / "run")
     assert set(result.scores) == {"mood", "pair"}
 
@@ -236,7 +282,10 @@ def test_with_dev_rows_for_some_tasks(suite_file: Path, tmp_path: Path) -> None:
 def test_it_learns(make_suite: MakeSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "LOG_EVERY", 1)
     train(make_suite(epochs=10, evaluate_every=1000, learning_rate=0.002), tmp_path / "run")
-    losses = [sum(record["loss"].values()) / len(record["loss"]) for record in records_of(tmp_path / "run")[:-1]]
+    losses = [
+        sum(record["loss"].values()) / len(record["loss"])
+        for record in records_of(tmp_path / "run")[:-1]
+    ]
     assert np.mean(losses[-12:]) < 0.7 * np.mean(losses[:12])
 
 

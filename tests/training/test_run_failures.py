@@ -10,8 +10,8 @@ from stopped_runs import assert_same_state
 from toy_runs import state_of, weights_in
 
 from pet_mtl.errors import PetMtlError, RunError
-from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.storage.checkpoint import read_checkpoint
+from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training import loop, row_loss, trainer
 from pet_mtl.training.run import train
 
@@ -28,7 +28,9 @@ MakeSuite = Callable[..., Suite]
         (["tasks.colour.verbalizer={r: 红, b: 蓝, g: x}"], "cannot write the label word"),
     ],
 )
-def test_wrong_input_writes_nothing(suite_file: Path, tmp_path: Path, overrides: list[str], words: str) -> None:
+def test_wrong_input_writes_nothing(
+    suite_file: Path, tmp_path: Path, overrides: list[str], words: str
+) -> None:
     with pytest.raises(PetMtlError, match=words) as caught:
         train(load_suite(suite_file, overrides=overrides), tmp_path / "run")
     assert caught.value.exit_code == 2

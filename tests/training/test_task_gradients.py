@@ -10,8 +10,8 @@ import torch
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.objectives.surgery import factors
-from pet_mtl.spec.settings import SurgeryName
-from pet_mtl.spec.suite import Suite, load_suite
+from pet_mtl.suite.settings import SurgeryName
+from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training import loop, task_gradients
 from pet_mtl.training.run import train
 
@@ -22,15 +22,20 @@ ONE_STEP = {"max_steps": 1, "batch_tokens": 600, "clip_norm": None}
 
 
 @pytest.fixture
-def gradient_of(make_suite: MakeSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Gradient]:
-    """Return a function that trains one step and returns its gradient; what it logged lies in `run-N`."""
+def gradient_of(
+    make_suite: MakeSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Gradient]:
+    """Return a function that trains one step and returns its gradient; what it logged lies in
+    `run-N`."""
     real, runs = loop.build_optimizer, iter(range(100))
 
     def run(**settings: object) -> Gradient:
         gradient: Gradient = {}
 
         def keep(model: torch.nn.Module) -> None:
-            gradient.update({n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None})
+            gradient.update(
+                {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+            )
 
         def build(given: object, model: torch.nn.Module) -> torch.optim.Optimizer:
             optimizer = real(given, model)  # type: ignore[arg-type]
@@ -55,7 +60,9 @@ def test_a_step_cut_by_task_is_the_step(
     gradient_of: Callable[..., Gradient], monkeypatch: pytest.MonkeyPatch, accumulate: int
 ) -> None:
     whole = gradient_of()
-    monkeypatch.setattr(task_gradients, "factors", lambda name, products, *_: np.ones(len(products)))
+    monkeypatch.setattr(
+        task_gradients, "factors", lambda name, products, *_: np.ones(len(products))
+    )
     cut = gradient_of(surgery="pcgrad", accumulate=accumulate)
     assert cut.keys() == whole.keys()
     for name, gradient in whole.items():
@@ -68,9 +75,13 @@ def test_the_gradient_is_the_methods_of_the_tasks_gradients(
     gradient_of: Callable[..., Gradient], surgery: str, weights: tuple[float, float, float]
 ) -> None:
     like = gradient_of()
-    alone = [gradient_of(weighting={other: float(other == task) for other in TASKS}) for task in TASKS]
+    alone = [
+        gradient_of(weighting={other: float(other == task) for other in TASKS}) for task in TASKS
+    ]
     rows = np.array([w * flat(gradient, like) for w, gradient in zip(weights, alone, strict=True)])
-    found = flat(gradient_of(surgery=surgery, weighting=dict(zip(TASKS, weights, strict=True))), like)
+    found = flat(
+        gradient_of(surgery=surgery, weighting=dict(zip(TASKS, weights, strict=True))), like
+    )
     wanted = factors(surgery, rows @ rows.T, np.random.default_rng([42, 4, 0])) @ rows  # type: ignore[arg-type]
     np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4 * np.abs(wanted).max())
     assert np.abs(found).max() > 1e-3
@@ -89,7 +100,10 @@ def test_methods_that_compare_lengths_see_the_gradients_of_mean_losses(
         real(self, task, rows)
 
     monkeypatch.setattr(task_gradients.TaskGradients, "take", take)
-    alone = {task: gradient_of(weighting={other: float(other == task) for other in TASKS}) for task in TASKS}
+    alone = {
+        task: gradient_of(weighting={other: float(other == task) for other in TASKS})
+        for task in TASKS
+    }
     found = flat(gradient_of(surgery=surgery), like)
     count = sum(counts.values())
     assert max(counts.values()) > 3 * min(counts.values())
@@ -102,16 +116,25 @@ def test_methods_that_compare_lengths_see_the_gradients_of_mean_losses(
         assert (means @ found > 0).all()
 
 
-def test_weights_and_conflicts_are_logged(gradient_of: Callable[..., Gradient], tmp_path: Path) -> None:
+def test_weights_and_conflicts_are_logged(
+    gradient_of: Callable[..., Gradient], tmp_path: Path
+) -> None:
     like = gradient_of()
-    alone = [flat(gradient_of(weighting={other: float(other == task) for other in TASKS}), like) for task in TASKS]
+    alone = [
+        flat(gradient_of(weighting={other: float(other == task) for other in TASKS}), like)
+        for task in TASKS
+    ]
     gradient_of(surgery="mgda", weighting="uncertainty")
     record = json.loads((tmp_path / "run-4" / "metrics.jsonl").read_text().splitlines()[0])
     pairs = [alone[one] @ alone[other] < 0 for one, other in ((0, 1), (0, 2), (1, 2))]
     assert record["conflicts"] == pytest.approx(np.mean(pairs), abs=1e-3)
     for task in TASKS:  # one step down from s = 0
-        assert record["weights"][task] == pytest.approx(np.exp(-0.05 * (record["loss"][task] - 0.5)), abs=1e-3)
-    assert "weights" not in json.loads((tmp_path / "run-0" / "metrics.jsonl").read_text().splitlines()[0])
+        assert record["weights"][task] == pytest.approx(
+            np.exp(-0.05 * (record["loss"][task] - 0.5)), abs=1e-3
+        )
+    assert "weights" not in json.loads(
+        (tmp_path / "run-0" / "metrics.jsonl").read_text().splitlines()[0]
+    )
 
 
 def test_gradnorm_hears_of_the_norms_of_mean_losses(
@@ -119,10 +142,14 @@ def test_gradnorm_hears_of_the_norms_of_mean_losses(
 ) -> None:
     heard: dict[str, loop.TaskStep] = {}
     monkeypatch.setattr(
-        "pet_mtl.objectives.weighting.gradnorm.GradNorm.update", lambda self, step, epoch: heard.update(step)
+        "pet_mtl.objectives.weighting.gradnorm.GradNorm.update",
+        lambda self, step, epoch: heard.update(step),
     )
     like = gradient_of(weighting="gradnorm")
-    alone = {task: gradient_of(weighting={other: float(other == task) for other in TASKS}) for task in TASKS}
+    alone = {
+        task: gradient_of(weighting={other: float(other == task) for other in TASKS})
+        for task in TASKS
+    }
     rows = sum(did.rows for did in heard.values())
     for task, did in heard.items():
         wanted = np.linalg.norm(flat(alone[task], like)) * rows / did.rows
@@ -132,7 +159,10 @@ def test_gradnorm_hears_of_the_norms_of_mean_losses(
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("train.weighting=half", "must be none, uncertainty, dwa, gradnorm, or a number for each task"),
+        (
+            "train.weighting=half",
+            "must be none, uncertainty, dwa, gradnorm, or a number for each task",
+        ),
         ("train.weighting={colour: -1}", "weight of `colour` must be a number from 0"),
         ("train.weighting={colour: red}", "weight of `colour` must be a number from 0"),
         ("train.weighting={colours: 2}", "no task `colours`"),
@@ -146,5 +176,7 @@ def test_wrong_settings(suite_file: Path, override: str, words: str) -> None:
 
 
 def test_weights_of_tasks_that_are_left_out_do_not_matter(suite_file: Path, tmp_path: Path) -> None:
-    suite = load_suite(suite_file, overrides=["train.weighting.pair=2", "train.max_steps=1"], only=["colour"])
+    suite = load_suite(
+        suite_file, overrides=["train.weighting.pair=2", "train.max_steps=1"], only=["colour"]
+    )
     assert train(suite, tmp_path / "run").steps == 1

@@ -14,25 +14,34 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.loaded import LoadedCheckpoint
-from pet_mtl.spec.suite import Suite, load_suite
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.outputs import TEACHER
 from pet_mtl.storage.trained_on import read_trained_on
+from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training import loop
 from pet_mtl.training.run import train
-from pet_mtl.training.teachers import ask_teachers, check_teachers, read_answers, rows_to_learn, write_answers
+from pet_mtl.training.teachers import (
+    ask_teachers,
+    check_teachers,
+    read_answers,
+    rows_to_learn,
+    write_answers,
+)
 
 MakeSuite = Callable[..., Suite]
 
 
 @pytest.fixture(scope="module")
 def teachers(suite_file: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Checkpoints: of all tasks, adjusted; of one with its labels in another order; of two, by classifiers."""
+    """Checkpoints: of all tasks, adjusted; of one with its labels in another order; of two, by
+    classifiers."""
     folder, short = tmp_path_factory.mktemp("teachers"), ["train.max_steps=6"]
     suites = {
         "all": load_suite(suite_file, overrides=[*short, "train.logit_adjustment=0.8"]),
         "colour": load_suite(
-            suite_file, overrides=[*short, 'tasks.colour.verbalizer={"g": 绿, "r": 红, "b": 蓝}'], only=["colour"]
+            suite_file,
+            overrides=[*short, 'tasks.colour.verbalizer={"g": 绿, "r": 红, "b": 蓝}'],
+            only=["colour"],
         ),
         "heads": load_suite(suite_file, overrides=short, method="heads", only=["mood", "pair"]),
     }
@@ -45,12 +54,16 @@ def training_rows(suite: Suite) -> dict[str, Rows]:
     return {name: data.train for name, data in load_suite_data(suite).items()}
 
 
-def test_their_mean_is_over_those_that_know_the_task(suite: Suite, teachers: dict[str, Path]) -> None:
+def test_their_mean_is_over_those_that_know_the_task(
+    suite: Suite, teachers: dict[str, Path]
+) -> None:
     rows = training_rows(suite)
     answers = ask_teachers([teachers["all"], teachers["colour"]], suite, rows, {})
     assert set(answers) == {"colour", "mood", "pair"}
     scores = {
-        name: LoadedCheckpoint(teachers[name]).raw_log_probs(rows if name == "all" else {"colour": rows["colour"]})
+        name: LoadedCheckpoint(teachers[name]).raw_log_probs(
+            rows if name == "all" else {"colour": rows["colour"]}
+        )
         for name in ("all", "colour")
     }
     for task, of_task in rows.items():
@@ -66,7 +79,10 @@ def test_their_mean_is_over_those_that_know_the_task(suite: Suite, teachers: dic
 def test_a_task_without_teacher_is_learned_from_its_labels(
     suite: Suite, teachers: dict[str, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert set(ask_teachers([teachers["heads"]], suite, training_rows(suite), {})) == {"mood", "pair"}
+    assert set(ask_teachers([teachers["heads"]], suite, training_rows(suite), {})) == {
+        "mood",
+        "pair",
+    }
     said = capsys.readouterr().err
     assert "no teacher knows colour" in said
     assert "right on" in said
@@ -74,7 +90,11 @@ def test_a_task_without_teacher_is_learned_from_its_labels(
 
 @pytest.mark.parametrize("share", ["annealed", 0.0, 0.3])
 def test_the_loss_is_the_formulas(
-    make_suite: MakeSuite, teachers: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, share: object
+    make_suite: MakeSuite,
+    teachers: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    share: object,
 ) -> None:
     monkeypatch.setattr(loop, "LOG_EVERY", 1)
     suite = make_suite(max_steps=1, batch_tokens=10_000, label_share=share)  # all rows are one step
@@ -84,13 +104,17 @@ def test_the_loss_is_the_formulas(
     part = 0.0 if share == "annealed" else share
     plain = train_loss(make_suite(max_steps=1, batch_tokens=10_000), tmp_path / "plain", [])
     taught = train_loss(
-        make_suite(max_steps=1, batch_tokens=10_000, label_share=0.0), tmp_path / "0", [teachers["heads"]]
+        make_suite(max_steps=1, batch_tokens=10_000, label_share=0.0),
+        tmp_path / "0",
+        [teachers["heads"]],
     )
     assert found["colour"] == pytest.approx(plain["colour"], abs=2e-5)
     for task in ("mood", "pair"):
         assert isinstance(part, float)
         assert abs(plain[task] - taught[task]) > 1e-3
-        assert found[task] == pytest.approx(part * plain[task] + (1 - part) * taught[task], abs=3e-5)
+        assert found[task] == pytest.approx(
+            part * plain[task] + (1 - part) * taught[task], abs=3e-5
+        )
 
 
 def train_loss(suite: Suite, out: Path, teachers: list[Path]) -> dict[str, float]:
@@ -100,7 +124,8 @@ def train_loss(suite: Suite, out: Path, teachers: list[Path]) -> dict[str, float
 
 def with_unlabelled(suite_file: Path, *overrides: str) -> Suite:
     """Return the suite with the training texts of one task once more without labels."""
-    data = "tasks.mood.data={train: mood.train.tsv, unlabelled: mood.train.tsv}"  # no dev rows: none is left out
+    # no dev rows: none is left out
+    data = "tasks.mood.data={train: mood.train.tsv, unlabelled: mood.train.tsv}"
     return load_suite(suite_file, overrides=[data, *overrides])
 
 
@@ -113,7 +138,9 @@ def test_unlabelled_rows_are_learned_from_the_teacher_alone(
     short.append('tasks.mood.patterns="{text}。{mask}!"')
     plain = train_loss(load_suite(suite_file, overrides=short), tmp_path / "plain", [])
     only = train_loss(
-        load_suite(suite_file, overrides=[*short, "train.label_share=0"]), tmp_path / "only", [teachers["heads"]]
+        load_suite(suite_file, overrides=[*short, "train.label_share=0"]),
+        tmp_path / "only",
+        [teachers["heads"]],
     )
     for share in (1.0, 0.25):
         suite = with_unlabelled(suite_file, *short, f"train.label_share={share}")
@@ -126,8 +153,12 @@ def test_unlabelled_rows_are_learned_from_the_teacher_alone(
     assert abs(plain["mood"] - only["mood"]) > 1e-3
 
 
-def test_unlabelled_rows_that_are_measured_on_stay_out(suite_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    suite = load_suite(suite_file, overrides=["tasks.mood.data.unlabelled=[mood.train.tsv, mood.dev.tsv]"])
+def test_unlabelled_rows_that_are_measured_on_stay_out(
+    suite_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    suite = load_suite(
+        suite_file, overrides=["tasks.mood.data.unlabelled=[mood.train.tsv, mood.dev.tsv]"]
+    )
     data = load_suite_data(suite)
     texts = [str(data["mood"].train.text(i)) for i in range(len(data["mood"].train))]
     dev = {str(data["mood"].dev.text(i)) for i in range(len(data["mood"].dev))}  # type: ignore[union-attr, arg-type]
@@ -171,7 +202,10 @@ def test_with_all_share_to_the_labels_a_teacher_changes_nothing(
 
 
 def test_a_resumed_run_needs_no_teacher(
-    make_suite: MakeSuite, teachers: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_suite: MakeSuite,
+    teachers: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(loop, "LOG_EVERY", 1)
     overrides = ["train.max_steps=8", "train.evaluate_every=3"]

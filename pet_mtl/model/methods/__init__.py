@@ -4,8 +4,8 @@
 - `heads`  by a classifier each over a shared encoder
 - `cln`    by LayerNorms that depend on the task
 
-A method is a module with two functions: `compiler` says how the rows of a task are written, `build` returns the model
-that is trained.
+A method is a module with two functions: `compiler` says how the rows of a task are written, `build`
+returns the model that is trained.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from pet_mtl.cloze.form import Form
 from pet_mtl.model.drawing import drawn_by
 from pet_mtl.model.methods import cln, heads, pet
 from pet_mtl.model.task_model import TaskModel
-from pet_mtl.spec.method import Method
-from pet_mtl.spec.suite import Suite
+from pet_mtl.suite.method import Method
+from pet_mtl.suite.suite import Suite
 
 
 class _MethodFile(Protocol):
@@ -34,7 +34,8 @@ def compiler(method: Method) -> CompileTask:
 
 
 def build(mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> TaskModel:
-    """Return the model that the suite's method trains, on a masked language model; new parts are drawn by the seed.
+    """Return the model that the suite's method trains, on a masked language model; new parts are
+    drawn by the seed.
 
     Raises:
         PetMtlError: the method's options do not fit the model.

@@ -17,9 +17,9 @@ from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.conditional_norm import ConditionalNorms
 from pet_mtl.model.own_parts import OwnParts, build_own_parts
 from pet_mtl.model.word_scores import Aggregation
-from pet_mtl.spec.method import ClnMethod
-from pet_mtl.spec.suite import Suite
-from pet_mtl.spec.task import TaskSpec
+from pet_mtl.suite.method import ClnMethod
+from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import TaskSpec
 
 
 def compiler(method: ClnMethod) -> CompileTask:
@@ -39,7 +39,9 @@ def build(mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> "Con
     task_of_form = [names.index(form.task) for form in forms]
     backbone = Backbone(mlm, attention)
     parts = build_own_parts(backbone, forms, list(suite.tasks.values()))
-    model = ConditionalModel(backbone, words, aggregations, task_of_form, len(names), suite.method.size, parts)
+    model = ConditionalModel(
+        backbone, words, aggregations, task_of_form, len(names), suite.method.size, parts
+    )
     model.own_rate = suite.method.learning_rate
     return model
 
@@ -47,10 +49,13 @@ def build(mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> "Con
 class _Own(nn.Module):
     """What no backbone has: a vector for each task, and what it does to the norms."""
 
-    def __init__(self, tasks: nn.Embedding, norms: ConditionalNorms, parts: OwnParts | None) -> None:
+    def __init__(
+        self, tasks: nn.Embedding, norms: ConditionalNorms, parts: OwnParts | None
+    ) -> None:
         super().__init__()
         self.tasks, self.norms, self.parts = tasks, norms, parts
-        # AdamW moves all of W alike, so γ' and β' move by the rate times Σ |c|: with N(0, 1) training fell apart
+        # AdamW moves all of W alike, so γ' and β' move by the rate times Σ |c|: with N(0, 1)
+        # training fell apart
         nn.init.uniform_(tasks.weight, -0.05, 0.05)
 
 

@@ -1,4 +1,5 @@
-"""`--method heads`: one encoder, features of a row, what the tasks share of them, and a decoder for each task."""
+"""`--method heads`: one encoder, features of a row, what the tasks share of them, and a decoder for
+each task."""
 
 import copy
 import math
@@ -21,8 +22,8 @@ from pet_mtl.model.sharing.shared_private import SharedPrivate
 from pet_mtl.model.sharing.soft import add_penalty_gradient
 from pet_mtl.model.task_heads import Decoder, Features, LayerFeatures
 from pet_mtl.model.task_model import TaskModel
-from pet_mtl.spec.method import HeadsMethod, LayerMix
-from pet_mtl.spec.suite import Suite
+from pet_mtl.suite.method import HeadsMethod, LayerMix
+from pet_mtl.suite.suite import Suite
 
 _FASTER = 10  # new classifiers learn from nothing
 
@@ -64,11 +65,16 @@ class HeadsModel(TaskModel):
         task_of_form: the task of each of `Prompts.forms`.
 
     Attributes:
-        encoders: one; with soft sharing one for each task, of which the first is the masked language model's.
+        encoders: one; with soft sharing one for each task, of which the first is the masked
+            language model's.
     """
 
     def __init__(
-        self, encoder: Encoder, method: HeadsMethod, labels: Sequence[int], task_of_form: Sequence[int]
+        self,
+        encoder: Encoder,
+        method: HeadsMethod,
+        labels: Sequence[int],
+        task_of_form: Sequence[int],
     ) -> None:
         super().__init__()
         self.task_of_form = tuple(task_of_form)
@@ -78,19 +84,27 @@ class HeadsModel(TaskModel):
         copies = tasks if method.sharing == "soft" and math.isfinite(method.penalty) else 1
         features = _features(method, encoder)
         sharing = _sharing(method, encoder.size, tasks)
-        self.encoders = nn.ModuleList([encoder, *(copy.deepcopy(encoder) for _ in range(copies - 1))])
+        self.encoders = nn.ModuleList(
+            [encoder, *(copy.deepcopy(encoder) for _ in range(copies - 1))]
+        )
         self.own = _Own(
             nn.ModuleList([features, *(copy.deepcopy(features) for _ in range(copies - 1))]),
             sharing,
             nn.ModuleList(
-                Decoder(method.decoder, sharing.size, encoder.size, count, method.width, method.dropout)
+                Decoder(
+                    method.decoder, sharing.size, encoder.size, count, method.width, method.dropout
+                )
                 for count in labels
             ),
         )
 
     def forward(self, batch: Batch) -> list[Tensor]:
         device = batch.input_ids.device.type
-        together = self._read(0, batch.input_ids, batch.attention_mask) if len(self.encoders) == 1 else None
+        together = (
+            self._read(0, batch.input_ids, batch.attention_mask)
+            if len(self.encoders) == 1
+            else None
+        )
         scores = []
         for group in batch.groups:
             task, rows = self.task_of_form[group.form], group.prompts[0]
@@ -98,14 +112,20 @@ class HeadsModel(TaskModel):
             if together is None:
                 features, tokens = self._read(task, batch.input_ids[rows], mask)
             else:
-                features, tokens = together[0][rows], together[1] if together[1] is None else together[1][rows]
+                features, tokens = (
+                    together[0][rows],
+                    together[1] if together[1] is None else together[1][rows],
+                )
             with torch.autocast(device, enabled=False):
                 shared = self.own.sharing(features, task)
                 scores.append(self.own.decoders[task](shared, tokens, mask))
         return scores
 
-    def _read(self, number: int, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return features `[N, H]` and, where the decoders read them, the last layer's states `[N, L, H]`."""
+    def _read(
+        self, number: int, input_ids: Tensor, attention_mask: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return features `[N, H]` and, where the decoders read them, the last layer's states `[N,
+        L, H]`."""
         encoder, features = self.encoders[number], self.own.features[number]
         assert isinstance(encoder, Encoder)
         if isinstance(features, LayerFeatures):
@@ -114,7 +134,9 @@ class HeadsModel(TaskModel):
         else:
             first_only = features.first_only and not self.reads_tokens
             tokens = states = encoder(input_ids, attention_mask, first_only=first_only).float()
-        with torch.autocast(input_ids.device.type, enabled=False):  # little to compute: full precision costs nothing
+        with torch.autocast(
+            input_ids.device.type, enabled=False
+        ):  # little to compute: full precision costs nothing
             return features(states, attention_mask), tokens.float() if self.reads_tokens else None
 
     def add_penalty_gradient(self) -> None:
@@ -137,7 +159,9 @@ def _features(method: HeadsMethod, encoder: Encoder) -> Features | LayerFeatures
             raise PetMtlError(
                 f"the model has {encoder.depth} layers, there is no layer {layer}",
                 where="method.features.layers",
-                hint=f"choose from 0 (the embeddings) to {encoder.depth}, or from the end: -1, -2, …",
+                hint=(
+                    f"choose from 0 (the embeddings) to {encoder.depth}, or from the end: -1, -2, …"
+                ),
             )
     return LayerFeatures(method.features.layers)
 

@@ -8,8 +8,8 @@ from pet_mtl.cloze.form import Form, compile_forms
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.own_parts import build_own_parts
-from pet_mtl.spec.method import PetMethod
-from pet_mtl.spec.suite import Suite
+from pet_mtl.suite.method import PetMethod
+from pet_mtl.suite.suite import Suite
 
 _FASTER = 10  # learned pieces and verbalizers move far
 

@@ -4,6 +4,7 @@
 - `shared_private`  a part of all tasks beside a part of each task's own
 - `mmoe`            experts of all tasks, mixed by a gate of each task's own
 - `ple`             experts of all tasks and of each task's own, mixed level by level
-- `soft`            an encoder for each task, tied by a penalty; the features are the tasks' own already
+- `soft`            an encoder for each task, tied by a penalty; the features are the tasks' own
+already
 - `expert`          the part that the others are made of
 """

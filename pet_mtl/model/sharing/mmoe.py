@@ -1,4 +1,5 @@
-"""Multi-gate mixture of experts: y_t = h_t(Σ_i g_t(x)_i f_i(x)), g_t(x) = softmax(W_t x) (Ma et al. 2018)."""
+"""Multi-gate mixture of experts: y_t = h_t(Σ_i g_t(x)_i f_i(x)), g_t(x) = softmax(W_t x) (Ma et al.
+2018)."""
 
 import torch
 from torch import Tensor, nn
@@ -33,5 +34,6 @@ class Mmoe(nn.Module):
 
 
 def mix(seen: Tensor, gate: Tensor) -> Tensor:
-    """Return the mean `[b, width]` of experts `[b, width, E]` by the softmax of their gate `[b, E]`."""
+    """Return the mean `[b, width]` of experts `[b, width, E]` by the softmax of their gate `[b,
+    E]`."""
     return (seen @ gate.softmax(-1)[..., None])[..., 0]

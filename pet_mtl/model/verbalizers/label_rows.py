@@ -10,7 +10,8 @@ from pet_mtl.model.mlm_head import MlmHead, SplitHead
 
 @torch.no_grad()
 def label_rows(head: MlmHead, words: LabelWords) -> tuple[Tensor, Tensor]:
-    """Return rows `[K, M, E]` and biases `[K, M]`: slot by slot, the mean over the label's words of `M` pieces.
+    """Return rows `[K, M, E]` and biases `[K, M]`: slot by slot, the mean over the label's words of
+    `M` pieces.
 
     Raises:
         PetMtlError: the family's decoder is not known.
@@ -25,5 +26,9 @@ def label_rows(head: MlmHead, words: LabelWords) -> tuple[Tensor, Tensor]:
     member = torch.nn.functional.one_hot(owners, words.num_labels).T.float()  # [K, W]
     member = member / member.sum(-1, keepdim=True)
     rows = torch.einsum("kw,wme->kme", member, weight.detach()[pieces].float().cpu())
-    biases = torch.zeros(rows.shape[:2]) if bias is None else member @ bias.detach()[pieces].float().cpu()
+    biases = (
+        torch.zeros(rows.shape[:2])
+        if bias is None
+        else member @ bias.detach()[pieces].float().cpu()
+    )
     return rows, biases

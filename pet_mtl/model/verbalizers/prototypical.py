@@ -1,7 +1,7 @@
 """Prototypical verbalizer: labels are points in a small space (after ProtoVerb, Cui et al. 2022).
 
-The label loss over scaled cosines is ProtoVerb's InfoNCE between instances and prototypes; its instance–instance part
-and its average with the manual verbalizer are left out.
+The label loss over scaled cosines is ProtoVerb's InfoNCE between instances and prototypes; its
+instance–instance part and its average with the manual verbalizer are left out.
 """
 
 import math

@@ -35,7 +35,8 @@ class LabelReader(nn.Module, ABC):
 
 
 def flat_states(reading: Reading, masks: int) -> Tensor:
-    """Return the fp32 states of one-prompt forms, `[b, masks * E]`; zeros where a form has fewer masks."""
+    """Return the fp32 states of one-prompt forms, `[b, masks * E]`; zeros where a form has fewer
+    masks."""
     (length,) = reading.table.pieces
     states = reading.states(length).float()
     return nn.functional.pad(states, (0, 0, 0, masks - length)).flatten(1)

@@ -1,4 +1,5 @@
-"""Soft verbalizer: a learned vector for each label in place of decoder rows (WARP, Hambardzumyan et al. 2021)."""
+"""Soft verbalizer: a learned vector for each label in place of decoder rows (WARP, Hambardzumyan et
+al. 2021)."""
 
 from collections.abc import Sequence
 
@@ -12,7 +13,8 @@ from pet_mtl.model.verbalizers.reader import LabelReader, Reading, flat_states
 
 
 class Soft(LabelReader):
-    """Score a label by the mean over the slots of state · row, plus a bias; rows start as those of its words.
+    """Score a label by the mean over the slots of state · row, plus a bias; rows start as those of
+    its words.
 
     At the start the scores are those of a manual verbalizer with `slots: shared`.
 
@@ -32,4 +34,7 @@ class Soft(LabelReader):
 
     def forward(self, reading: Reading) -> Tensor:
         (length,) = reading.table.pieces
-        return linear(flat_states(reading, self.rows.shape[1]), self.rows.flatten(1)) / length + self.bias
+        return (
+            linear(flat_states(reading, self.rows.shape[1]), self.rows.flatten(1)) / length
+            + self.bias
+        )

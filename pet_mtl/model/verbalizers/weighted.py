@@ -1,4 +1,5 @@
-"""Weighted label words: a label's score is its words' mean by learned weights (KPT, Hu et al. 2022)."""
+"""Weighted label words: a label's score is its words' mean by learned weights (KPT, Hu et al.
+2022)."""
 
 from collections.abc import Sequence
 
@@ -11,7 +12,8 @@ from pet_mtl.model.word_scores import word_scores
 
 
 class Weighted(LabelReader):
-    """Weigh a label's words by a softmax of learned numbers; all equal at the start, as `aggregation: mean` has them.
+    """Weigh a label's words by a softmax of learned numbers; all equal at the start, as
+    `aggregation: mean` has them.
 
     Args:
         words: of each of the task's forms.
@@ -24,7 +26,13 @@ class Weighted(LabelReader):
 
     def forward(self, reading: Reading) -> Tensor:
         table = reading.table
-        scores = word_scores(table, reading.logits, reading.normalizer if len(table.pieces) > 1 else None)
-        weights = self.weights[:, : table.is_word.shape[1]].masked_fill(~table.is_word, float("-inf"))
-        weights = (weights - weights.detach().amax(-1, keepdim=True)).exp()  # ones at the start: exactly the mean
+        scores = word_scores(
+            table, reading.logits, reading.normalizer if len(table.pieces) > 1 else None
+        )
+        weights = self.weights[:, : table.is_word.shape[1]].masked_fill(
+            ~table.is_word, float("-inf")
+        )
+        weights = (
+            weights - weights.detach().amax(-1, keepdim=True)
+        ).exp()  # ones at the start: exactly the mean
         return (scores[:, table.words_of_label] * weights).sum(-1) / weights.sum(-1)

@@ -1,13 +1,14 @@
 """How the gradients of several tasks become one; one file a method.
 
-All of them need only the dot products of the gradients: a method takes the matrix `G = J Jᵀ` of `T` gradients `J`
-`[T, P]` and returns `T` factors, so that the step's gradient is their weighted sum. Gradients that agree get what an
-ordinary step has, their sum.
+All of them need only the dot products of the gradients: a method takes the matrix `G = J Jᵀ` of `T`
+gradients `J` `[T, P]` and returns `T` factors, so that the step's gradient is their weighted sum.
+Gradients that agree get what an ordinary step has, their sum.
 
-In a step whose loss is the mean over its rows, a task's gradient has the length of its share of the rows. Projections
-(pcgrad, upgrad) do not depend on such lengths, and keep the shares in what they add. Methods that compare lengths
-(mgda, cagrad) get the gradients of each task's mean loss, as their papers have it, and how many rows a task has in a
-step decides nothing; they return a weighted mean of these, the scale of an ordinary step.
+In a step whose loss is the mean over its rows, a task's gradient has the length of its share of the
+rows. Projections (pcgrad, upgrad) do not depend on such lengths, and keep the shares in what they
+add. Methods that compare lengths (mgda, cagrad) get the gradients of each task's mean loss, as
+their papers have it, and how many rows a task has in a step decides nothing; they return a weighted
+mean of these, the scale of an ordinary step.
 """
 
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from pet_mtl.objectives.surgery.dot_products import Matrix, Vector
 from pet_mtl.objectives.surgery.mgda import mgda
 from pet_mtl.objectives.surgery.pcgrad import pcgrad
 from pet_mtl.objectives.surgery.upgrad import upgrad
-from pet_mtl.spec.settings import SurgeryName
+from pet_mtl.suite.settings import SurgeryName
 
 _METHODS: dict[str, Callable[[Matrix, np.random.Generator], Vector]] = {
     "pcgrad": pcgrad,
@@ -33,13 +34,17 @@ _OF_MEANS = frozenset({"mgda", "cagrad"})
 
 
 def factors(
-    name: SurgeryName, products: Matrix, generator: np.random.Generator, shares: Vector | None = None
+    name: SurgeryName,
+    products: Matrix,
+    generator: np.random.Generator,
+    shares: Vector | None = None,
 ) -> Vector:
     """Return the factor of each gradient.
 
     Args:
         name: the method.
-        products: `[T, T]` dot products of the gradients, each that of the sum over a task's rows by the step's rows.
+        products: `[T, T]` dot products of the gradients, each that of the sum over a task's rows by
+            the step's rows.
         generator: for the method that draws an order.
         shares: `[T]` each task's share of the step's rows; None: all alike.
     """

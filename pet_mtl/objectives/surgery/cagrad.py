@@ -10,10 +10,11 @@ C = 0.5
 
 
 def cagrad(products: Matrix) -> Vector:
-    """Return the factors of the direction within C ‖ḡ‖ of the mean ḡ along which the worst task gains most.
+    """Return the factors of the direction within C ‖ḡ‖ of the mean ḡ along which the worst task
+    gains most.
 
-    It is ḡ + C ‖ḡ‖ g_w / ‖g_w‖ with the w of the simplex that has the least g_w · ḡ + C ‖ḡ‖ ‖g_w‖ (the dual
-    problem), here T / (1 + C) times that.
+    It is ḡ + C ‖ḡ‖ g_w / ‖g_w‖ with the w of the simplex that has the least g_w · ḡ + C ‖ḡ‖ ‖g_w‖
+    (the dual problem), here T / (1 + C) times that.
 
     >>> cagrad(np.array([[1.0, 1.0], [1.0, 1.0]])).sum().round(6)  # gradients that agree: their sum
     np.float64(2.0)
@@ -32,5 +33,7 @@ def cagrad(products: Matrix) -> Vector:
         return float(w @ products @ equal) + C * length * norm(w)
 
     simplex = {"type": "eq", "fun": lambda w: w.sum() - 1}
-    w = minimize(dual, equal, method="SLSQP", bounds=[(0, 1)] * count, constraints=simplex, tol=1e-10).x
+    w = minimize(
+        dual, equal, method="SLSQP", bounds=[(0, 1)] * count, constraints=simplex, tol=1e-10
+    ).x
     return np.asarray((equal + C * length / norm(w) * w) * count / (1 + C))

@@ -6,9 +6,11 @@ from pet_mtl.objectives.surgery.dot_products import Matrix, Vector
 
 
 def pcgrad(products: Matrix, generator: np.random.Generator) -> Vector:
-    """Return the factors of Σ g_i after each g_i lost what it has against the others, which come in random order.
+    """Return the factors of Σ g_i after each g_i lost what it has against the others, which come in
+    random order.
 
-    >>> pcgrad(np.array([[1.0, -1.0], [-1.0, 4.0]]), np.random.default_rng(0))  # g_1 + g_2 / 4, g_2 + g_1
+    >>> pcgrad(np.array([[1.0, -1.0], [-1.0, 4.0]]),
+    ...     np.random.default_rng(0))  # g_1 + g_2 / 4, g_2 + g_1
     array([2.  , 1.25])
     """
     count = len(products)

@@ -6,7 +6,8 @@ from pet_mtl.objectives.surgery.dot_products import Matrix, Vector, root
 
 
 def upgrad(products: Matrix) -> Vector:
-    """Return the factors of the sum of all g_t projected onto the dual cone, the directions that lower no g_s · x.
+    """Return the factors of the sum of all g_t projected onto the dual cone, the directions that
+    lower no g_s · x.
 
     The projection of g_t is g_t + Σ u_s g_s with the u ≥ 0 that make it shortest.
 
@@ -16,4 +17,6 @@ def upgrad(products: Matrix) -> Vector:
     from scipy.optimize import nnls  # not at the start: few runs need it
 
     columns = root(products)
-    return np.asarray(sum(column + nnls(columns, -columns @ column)[0] for column in np.eye(len(products))))
+    return np.asarray(
+        sum(column + nnls(columns, -columns @ column)[0] for column in np.eye(len(products)))
+    )

@@ -1,7 +1,8 @@
 """Loss terms: what changes the label losses of rows or adds to them; one file a term.
 
-The base is `label_loss` with its smoothing over the adjusted scores, and the teachers' loss beside it. A `Factor` says
-how much each row's label loss counts, an `Addend` adds a loss of its own. Several may act together.
+The base is `label_loss` with its smoothing over the adjusted scores, and the teachers' loss beside
+it. A `Factor` says how much each row's label loss counts, an `Addend` adds a loss of its own.
+Several may act together.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import Any
 
 from pet_mtl.objectives.terms import class_weights, focal, hard_negatives, r_drop
 from pet_mtl.objectives.terms.term import Addend, Counts, Factor, TaskScores, Term, Want
-from pet_mtl.spec.losses import LossSettings
+from pet_mtl.suite.losses import LossSettings
 
 _BUILDERS: dict[str, Callable[[Any, Counts], Term | None]] = {
     "focal": focal.build,

@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 
 from pet_mtl.objectives.terms.term import Counts, TaskScores, Want
-from pet_mtl.spec.losses import ClassWeightsSettings
+from pet_mtl.suite.losses import ClassWeightsSettings
 
 
 class ClassWeights:
-    """Weights ∝ n^-β of the labels of a task, n being a label's training rows; their mean over the labels is 1.
+    """Weights ∝ n^-β of the labels of a task, n being a label's training rows; their mean over the
+    labels is 1.
 
     Args:
         beta: β.

@@ -1,4 +1,5 @@
-"""Focal loss: -(1 - p)^γ log p (Lin et al. 2017), without the α for two classes, which `class_weights` is for many."""
+"""Focal loss: -(1 - p)^γ log p (Lin et al. 2017), without the α for two classes, which
+`class_weights` is for many."""
 
 from typing import ClassVar
 
@@ -6,7 +7,7 @@ import torch
 from torch import Tensor
 
 from pet_mtl.objectives.terms.term import Counts, TaskScores, Want, log_wrong
-from pet_mtl.spec.losses import FocalSettings
+from pet_mtl.suite.losses import FocalSettings
 
 
 class Focal:

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 from pet_mtl.objectives.terms.term import Counts, TaskScores, Want, log_wrong
-from pet_mtl.spec.losses import HardNegativesSettings
+from pet_mtl.suite.losses import HardNegativesSettings
 
 
 class HardNegatives:
-    """The factor (1 - p)^γ as a number: the direction of each row's gradient stays that of cross-entropy.
+    """The factor (1 - p)^γ as a number: the direction of each row's gradient stays that of
+    cross-entropy.
 
     Args:
         gamma: γ, how fast a row's weight falls with its probability p.

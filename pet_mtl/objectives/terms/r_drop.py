@@ -1,21 +1,24 @@
-"""R-Drop: two passes over a row, each with its own dropout, must say the same (Liang et al. 2021)."""
+"""R-Drop: two passes over a row, each with its own dropout, must say the same (Liang et al.
+2021)."""
 
 from typing import ClassVar
 
 from torch import Tensor
 
 from pet_mtl.objectives.terms.term import Counts, TaskScores, Want
-from pet_mtl.spec.losses import RDropSettings
+from pet_mtl.suite.losses import RDropSettings
 
 
 class RDrop:
-    """α · ½ (KL(p₁‖p₂) + KL(p₂‖p₁)) beside the mean of both passes' losses; without dropout it is 0.
+    """α · ½ (KL(p₁‖p₂) + KL(p₂‖p₁)) beside the mean of both passes' losses; without dropout it is
+    0.
 
     Args:
         alpha: α.
 
     >>> import torch
-    >>> rows = TaskScores(0, torch.tensor([0]), torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0, 0.0]]))
+    >>> rows = TaskScores(0, torch.tensor([0]), torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0,
+    ...     0.0]]))
     >>> RDrop(1.0).losses(rows)
     tensor([0.4621])
     """

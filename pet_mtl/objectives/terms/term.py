@@ -67,8 +67,8 @@ Term = Factor | Addend
 def log_wrong(scores: Tensor, labels: Tensor) -> Tensor:
     """Return log(1 - p) `[b]` of the labels' probabilities p.
 
-    Over the other labels, not by 1 - p: where p is near 1 that is 0 in fp32, and (1 - p)^γ would have no gradient or
-    none that is a number.
+    Over the other labels, not by 1 - p: where p is near 1 that is 0 in fp32, and (1 - p)^γ would
+    have no gradient or none that is a number.
 
     Args:
         scores: `[b, K]`.

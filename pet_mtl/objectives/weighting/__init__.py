@@ -1,7 +1,7 @@
 """How much each task's loss counts; one file a method.
 
-A step's loss is the mean over its rows of w_task · loss, so with weights of 1 it is the ordinary one. What a method
-remembers is plain data, which is stored with the run.
+A step's loss is the mean over its rows of w_task · loss, so with weights of 1 it is the ordinary
+one. What a method remembers is plain data, which is stored with the run.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from pet_mtl.objectives.weighting.fixed import FixedWeights
 from pet_mtl.objectives.weighting.gradnorm import GradNorm
 from pet_mtl.objectives.weighting.task_step import TaskStep
 from pet_mtl.objectives.weighting.uncertainty import Uncertainty
-from pet_mtl.spec.settings import WeightingName
+from pet_mtl.suite.settings import WeightingName
 
 
 class Weighting(Protocol):
@@ -42,7 +42,9 @@ def build_weighting(
         state: what the method remembers; empty at the start, changed in place.
     """
     if isinstance(setting, Mapping):
-        return FixedWeights(dict.fromkeys(labels, 1.0) | {name: w for name, w in setting.items() if name in labels})
+        return FixedWeights(
+            dict.fromkeys(labels, 1.0) | {name: w for name, w in setting.items() if name in labels}
+        )
     if setting == "uncertainty":
         return Uncertainty(list(labels), state)
     if setting == "dwa":

@@ -10,10 +10,11 @@ TEMPERATURE = 2.0
 
 
 class DynamicWeightAverage:
-    """Weights T softmax(r / 2) with r_t = L_t(e - 1) / L_t(e - 2), the mean losses of the last two epochs, for T tasks.
+    """Weights T softmax(r / 2) with r_t = L_t(e - 1) / L_t(e - 2), the mean losses of the last two
+    epochs, for T tasks.
 
-    A task whose loss falls slower than the others' counts more. The first two epochs have weights of 1; those of a
-    later epoch hold from its first step to its last.
+    A task whose loss falls slower than the others' counts more. The first two epochs have weights
+    of 1; those of a later epoch hold from its first step to its last.
 
     >>> weighting = DynamicWeightAverage(["a", "b"], {})
     >>> for epoch, (a, b) in enumerate([(2.0, 2.0), (1.0, 2.0)]):
@@ -44,7 +45,10 @@ class DynamicWeightAverage:
         means: dict[str, list[float]] = self._state["means"]
         if any(len(means.get(task, ())) < 2 for task in self._tasks):
             return dict.fromkeys(self._tasks, 1.0)
-        powers = {task: math.exp(means[task][1] / max(means[task][0], 1e-12) / TEMPERATURE) for task in self._tasks}
+        powers = {
+            task: math.exp(means[task][1] / max(means[task][0], 1e-12) / TEMPERATURE)
+            for task in self._tasks
+        }
         return {task: len(powers) * power / sum(powers.values()) for task, power in powers.items()}
 
     def update(self, step: Mapping[str, TaskStep], epoch: int) -> None:

@@ -12,12 +12,14 @@ _LEAST = 0.01
 
 
 class GradNorm:
-    """Weights that bring the tasks' gradient norms G_t to Ḡ r_t^α, r_t being how little a task has learned so far.
+    """Weights that bring the tasks' gradient norms G_t to Ḡ r_t^α, r_t being how little a task has
+    learned so far.
 
-    r_t is L_t / log K_t, the loss over that of a guess among K_t labels (the paper's stand-in for the first loss),
-    divided by the mean over the tasks. After each step with rows of every task, each weight takes a step down the
-    gradient of Σ |G_t - Ḡ r_t^α|, the target held still; norms count relative to their mean, so that a model's scale
-    changes nothing. The weights' mean stays 1. The norms are those of all parameters.
+    r_t is L_t / log K_t, the loss over that of a guess among K_t labels (the paper's stand-in for
+    the first loss), divided by the mean over the tasks. After each step with rows of every task,
+    each weight takes a step down the gradient of Σ |G_t - Ḡ r_t^α|, the target held still; norms
+    count relative to their mean, so that a model's scale changes nothing. The weights' mean stays
+    1. The norms are those of all parameters.
 
     Args:
         labels: K by task.
@@ -43,7 +45,9 @@ class GradNorm:
         mean = sum(norms.values()) / count
         left = {task: step[task].loss / first for task, first in self._first.items()}
         mean_left = max(sum(left.values()) / count, 1e-12)
-        bare = {task: norm / self._weights[task] for task, norm in norms.items()}  # of the loss without its weight
+        bare = {
+            task: norm / self._weights[task] for task, norm in norms.items()
+        }  # of the loss without its weight
         mean_bare = sum(bare.values()) / count
         for task, norm in norms.items():
             gap = norm - mean * (left[task] / mean_left) ** ALPHA

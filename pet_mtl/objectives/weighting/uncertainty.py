@@ -13,8 +13,8 @@ _LEAST = -10.0  # of s: what is learned by heart has a loss of 0, and no end
 class Uncertainty:
     """Weights e^-s_t, with the s_t that minimise Σ e^-s_t L_t + s_t / 2 along with the model.
 
-    s_t = log σ_t² starts at 0 and takes a gradient step of its own after each step that has rows of the task; for a
-    loss that stands still it ends where e^s = 2 L.
+    s_t = log σ_t² starts at 0 and takes a gradient step of its own after each step that has rows of
+    the task; for a loss that stands still it ends where e^s = 2 L.
 
     >>> weighting = Uncertainty(["a"], {})
     >>> for _ in range(1000):

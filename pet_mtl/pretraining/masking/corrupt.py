@@ -1,4 +1,5 @@
-"""What stands in the place of a piece that is to be predicted: 80 % masks, 10 % other pieces, 10 % the piece itself."""
+"""What stands in the place of a piece that is to be predicted: 80 % masks, 10 % other pieces, 10 %
+the piece itself."""
 
 from typing import Any
 
@@ -40,5 +41,9 @@ def corrupt(
 def replacement_ids(tokenizer: Any) -> npt.NDArray[np.int64]:
     """Return the ids of all pieces that are neither special nor `[unused1]` and its like."""
     special = set(tokenizer.all_special_ids)
-    unused = {i for piece, i in tokenizer.get_vocab().items() if piece.startswith(("[unused", "<unused"))}
-    return np.array([i for i in range(len(tokenizer)) if i not in special and i not in unused], dtype=np.int64)
+    unused = {
+        i for piece, i in tokenizer.get_vocab().items() if piece.startswith(("[unused", "<unused"))
+    }
+    return np.array(
+        [i for i in range(len(tokenizer)) if i not in special and i not in unused], dtype=np.int64
+    )

@@ -1,4 +1,5 @@
-"""Pattern-aware masking: the gold label words in a suite's prompts, and pieces of the texts around them.
+"""Pattern-aware masking: the gold label words in a suite's prompts, and pieces of the texts around
+them.
 
 As the FewCLUE runner-up did it: further pre-training on texts already wrapped in several patterns.
 """
@@ -11,7 +12,8 @@ from pet_mtl.pretraining.rows import LABEL_WORD, TEXT, RowBatch
 
 
 def pattern_aware(batch: RowBatch, draws: Draws, rate: float) -> BoolArray:
-    """Choose all pieces of the label word and a share of the text's; prefix and pattern are never chosen.
+    """Choose all pieces of the label word and a share of the text's; prefix and pattern are never
+    chosen.
 
     Args:
         rate: share of the text's pieces; 0 masks the label words only.

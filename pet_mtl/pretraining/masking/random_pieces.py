@@ -11,7 +11,8 @@ def random_pieces(batch: RowBatch, draws: Draws, rate: float) -> BoolArray:
     """Choose a share of each row's pieces.
 
     Args:
-        rate: share of the pieces that are not special; each row has `rate * pieces`, rounded up or down at random.
+        rate: share of the pieces that are not special; each row has `rate * pieces`, rounded up or
+            down at random.
 
     Returns:
         `[N, L]`, True where a piece is to be predicted.

@@ -1,4 +1,5 @@
-"""Selective masking: pieces that were marked as important for the task (Train No Evil, Gu et al. 2020)."""
+"""Selective masking: pieces that were marked as important for the task (Train No Evil, Gu et al.
+2020)."""
 
 import numpy as np
 
@@ -17,4 +18,6 @@ def selective(batch: RowBatch, draws: Draws, rate: float) -> BoolArray:
         `[N, L]`, True where a piece is to be predicted.
     """
     assert batch.marks is not None, "the rows have no marks"
-    return take_units(batch.may & (batch.marks > 0), np.ones_like(batch.may), draws, rate * batch.may.sum(1))
+    return take_units(
+        batch.may & (batch.marks > 0), np.ones_like(batch.may), draws, rate * batch.may.sum(1)
+    )

@@ -9,15 +9,18 @@ BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 
 
-def take_units(may: BoolArray, starts: BoolArray, draws: Draws, target: FloatArray, *, stream: int = 0) -> BoolArray:
+def take_units(
+    may: BoolArray, starts: BoolArray, draws: Draws, target: FloatArray, *, stream: int = 0
+) -> BoolArray:
     """Choose whole units at random so that each row gives `target` pieces on average.
 
-    The units of a row are put in random order; the one that crosses the target is taken with the probability that
-    makes the expected number of pieces exactly the target.
+    The units of a row are put in random order; the one that crosses the target is taken with the
+    probability that makes the expected number of pieces exactly the target.
 
     Args:
         may: `[N, L]` pieces that may be chosen.
-        starts: `[N, L]` where a unit begins; a unit ends where the next begins, pieces that may not be chosen left out.
+        starts: `[N, L]` where a unit begins; a unit ends where the next begins, pieces that may not
+            be chosen left out.
         draws: random numbers of the rows.
         target: `[N]` pieces to choose.
         stream: of the draws; two numbers further on are used.

@@ -1,7 +1,8 @@
 """Calibration: take out what the model says about the labels before it has seen a text.
 
-Every method divides the label probabilities by those that the model gives, on average, to rows that tell nothing about
-the label; the methods differ in these rows. No labels are used, and no dev or test rows.
+Every method divides the label probabilities by those that the model gives, on average, to rows that
+tell nothing about the label; the methods differ in these rows. No labels are used, and no dev or
+test rows.
 
 - `contextual` texts without content
 - `pmi`        the bare pattern: pointwise mutual information with the task as domain

@@ -4,7 +4,11 @@ from collections.abc import Sequence
 
 from pet_mtl.data.rows import Rows
 
-CONTENT_FREE = ("", "N/A", "[MASK]")  # the paper's three; the last one is text here, as in every row
+CONTENT_FREE = (
+    "",
+    "N/A",
+    "[MASK]",
+)  # the paper's three; the last one is text here, as in every row
 
 
 def fitting_rows(fields: Sequence[str]) -> Rows:

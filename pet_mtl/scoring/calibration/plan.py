@@ -12,25 +12,30 @@ from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.model.calibration import Calibration, Method, calibration_from
 from pet_mtl.scoring.calibration import contextual, pmi, prior
 from pet_mtl.scoring.scorer import FloatArray
-from pet_mtl.spec.suite import Suite
-from pet_mtl.spec.task import CalibrationChoice, TaskSpec
+from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import CalibrationChoice, TaskSpec
 
 Score = Callable[[Mapping[str, Rows]], Mapping[str, FloatArray]]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The calibrations of some tasks: those that are fitted already, and those to be fitted on some rows."""
+    """The calibrations of some tasks: those that are fitted already, and those to be fitted on some
+    rows."""
 
     ready: dict[str, Calibration] = field(default_factory=dict)
     fits: dict[str, tuple[Method, Rows]] = field(default_factory=dict)
 
     def carry_out(self, score: Score) -> dict[str, Calibration]:
-        """Fit what is to be fitted; `score` returns label log-probabilities `[rows, K]` without calibration."""
+        """Fit what is to be fitted; `score` returns label log-probabilities `[rows, K]` without
+        calibration."""
         if not self.fits:
             return self.ready
         log_probs = score({name: rows for name, (_, rows) in self.fits.items()})
-        fitted = {name: calibration_from(method, log_probs[name]) for name, (method, _) in self.fits.items()}
+        fitted = {
+            name: calibration_from(method, log_probs[name])
+            for name, (method, _) in self.fits.items()
+        }
         return {**self.ready, **fitted}
 
 
@@ -51,8 +56,8 @@ def plan_calibrations(
         skip_bad_rows: bad rows that each source may have.
 
     Raises:
-        PetMtlError: the rows for a method that was asked for by name cannot be read. Where `auto` asks for it, the task
-            goes without, and a warning says so.
+        PetMtlError: the rows for a method that was asked for by name cannot be read. Where `auto`
+            asks for it, the task goes without, and a warning says so.
     """
     plan, problems = Plan(), ProblemList()
 
@@ -62,7 +67,9 @@ def plan_calibrations(
         return load_train(task, base, seed, unlabelled=unlabelled, skip_bad_rows=skip_bad_rows)
 
     for name, choice in choices.items():
-        method: Method | Literal["none"] = automatic.get(name, "none") if choice == "auto" else choice
+        method: Method | Literal["none"] = (
+            automatic.get(name, "none") if choice == "auto" else choice
+        )
         if method == "none":
             continue
         if name in ready and ready[name].kind == method:
@@ -72,7 +79,11 @@ def plan_calibrations(
             rows = fitting_rows(method, suite.tasks[name], pool, suite.train.seed)
         except PetMtlError as error:
             if choice == "auto":
-                say(f"warning: {name}: no calibration, the rows to fit it on cannot be read: {error.problems[0]}")
+                say(
+                    f"warning: {name}: no calibration, the rows to fit it on cannot "
+                    "be read: "
+                    f"{error.problems[0]}"
+                )
             else:
                 problems.extend(error)
             continue
@@ -82,8 +93,13 @@ def plan_calibrations(
     return plan
 
 
-def fitting_rows(method: Method, task: TaskSpec, pool: Callable[[TaskSpec], Rows], seed: int) -> Rows:
-    """Return the rows that a method is fitted on; `pool` gives unlabelled or training rows where needed."""
+def fitting_rows(
+    method: Method, task: TaskSpec, pool: Callable[[TaskSpec], Rows], seed: int
+) -> Rows:
+    """Return the rows that a method is fitted on; `pool` gives unlabelled or training rows where
+    needed."""
     if method == "contextual":
         return contextual.fitting_rows(task.fields)
-    return pmi.fitting_rows(task.fields) if method == "pmi" else prior.fitting_rows(pool(task), seed)
+    return (
+        pmi.fitting_rows(task.fields) if method == "pmi" else prior.fitting_rows(pool(task), seed)
+    )

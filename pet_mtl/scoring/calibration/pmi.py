@@ -1,4 +1,5 @@
-"""Domain-conditional PMI: log p(label | row) - log p(label | the pattern without a row) (Holtzman et al. 2021)."""
+"""Domain-conditional PMI: log p(label | row) - log p(label | the pattern without a row) (Holtzman
+et al. 2021)."""
 
 from collections.abc import Sequence
 

@@ -1,7 +1,8 @@
-"""The prior of the task's own texts: KPT's contextualised prior (Hu et al. 2022), batch calibration (Zhou et al. 2024).
+"""The prior of the task's own texts: KPT's contextualised prior (Hu et al. 2022), batch calibration
+(Zhou et al. 2024).
 
-The second one takes the batch that is being scored; here both read the same sample, so that a prediction does not
-depend on the rows beside it.
+The second one takes the batch that is being scored; here both read the same sample, so that a
+prediction does not depend on the rows beside it.
 """
 
 import numpy as np

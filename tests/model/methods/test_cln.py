@@ -1,4 +1,5 @@
-"""Conditional LayerNorm against the plain cloze model, and against a model whose norms are rewritten for one task."""
+"""Conditional LayerNorm against the plain cloze model, and against a model whose norms are
+rewritten for one task."""
 
 import copy
 from functools import cache
@@ -15,7 +16,7 @@ from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.conditional_norm import ConditionalNorms
 from pet_mtl.model.methods.cln import ConditionalModel
-from pet_mtl.spec.suite import Suite
+from pet_mtl.suite.suite import Suite
 
 EVERY = [*toys.FAMILIES, "mpnet", "roformer", "convbert", "flaubert"]
 
@@ -29,7 +30,9 @@ def plain_model(suite: Suite, model: Any, attention: str = "eager") -> ClozeMode
     """Return the cloze model without conditions, over the same rows."""
     forms = encode(suite).forms
     aggregations = [TASKS[form.task].aggregation for form in forms]
-    return ClozeModel(Backbone(model, attention), [form.words for form in forms], aggregations).eval()
+    return ClozeModel(
+        Backbone(model, attention), [form.words for form in forms], aggregations
+    ).eval()
 
 
 def fill(model: ConditionalModel) -> None:
@@ -42,7 +45,11 @@ def fill(model: ConditionalModel) -> None:
 def rewritten(model: ConditionalModel, task: int) -> Any:
     """Return a copy of the masked language model whose every norm has the task's γ' and β'."""
     condition, changed = model.own.tasks.weight[task], copy.deepcopy(model.backbone.mlm)
-    norms = [(name, module) for name, module in changed.named_modules() if isinstance(module, nn.LayerNorm)]
+    norms = [
+        (name, module)
+        for name, module in changed.named_modules()
+        if isinstance(module, nn.LayerNorm)
+    ]
     for (name, norm), weight in zip(norms, model.own.norms.weights, strict=True):
         width = norm.normalized_shape[0]
         new = nn.LayerNorm(width, eps=norm.eps)
@@ -55,16 +62,22 @@ def rewritten(model: ConditionalModel, task: int) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("family", "attention"), [*((family, "eager") for family in EVERY), ("bert", "sdpa"), ("roberta", "sdpa")]
+    ("family", "attention"),
+    [*((family, "eager") for family in EVERY), ("bert", "sdpa"), ("roberta", "sdpa")],
 )
 @pytest.mark.parametrize("bf16", [False, True])
 @torch.no_grad()
 def test_at_the_start_nothing_changes_to_the_last_bit(
     family: str, attention: str, bf16: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pet_mtl.model.slot_encoder.fits_fused_layer", lambda layer: False)  # it rounds its own way
+    monkeypatch.setattr(
+        "pet_mtl.model.slot_encoder.fits_fused_layer", lambda layer: False
+    )  # it rounds its own way
     suite = make_suite("cln", size=8)
-    model, plain = make_model(suite, mlm(family), attention), plain_model(suite, mlm(family), attention)
+    model, plain = (
+        make_model(suite, mlm(family), attention),
+        plain_model(suite, mlm(family), attention),
+    )
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         for budget in (10_000, 90):
             wanted = score(plain, batches(suite, budget))
@@ -83,7 +96,10 @@ def test_each_row_has_the_norms_of_its_task(family: str, budget: int) -> None:
     fill(model)
     got = score(model, batches(suite, budget))
     prompts = encode(suite)
-    wanted = [score(plain_model(suite, rewritten(model, task)), batches(suite, budget)) for task in range(2)]
+    wanted = [
+        score(plain_model(suite, rewritten(model, task)), batches(suite, budget))
+        for task in range(2)
+    ]
     for item, scores in got.items():
         task = list(TASKS).index(prompts.forms[prompts.form[item]].task)
         torch.testing.assert_close(scores, wanted[task][item], rtol=1e-3, atol=1e-3)
@@ -92,7 +108,8 @@ def test_each_row_has_the_norms_of_its_task(family: str, budget: int) -> None:
 
 
 def test_many_slots_and_short_rows_are_told_apart() -> None:
-    """Rows laid end to end are counted by the slots in the last layer and by the length below it, never guessed."""
+    """Rows laid end to end are counted by the slots in the last layer and by the length below it,
+    never guessed."""
     backbone = Backbone(mlm("bert"))
     norms = ConditionalNorms(backbone, 3)
     ids = torch.randint(5, 40, (32, 8), generator=torch.Generator().manual_seed(0))
@@ -100,10 +117,14 @@ def test_many_slots_and_short_rows_are_told_apart() -> None:
     rows, conditions = torch.arange(32) % 2, torch.tensor([[0.0, 0.0, 0.0], [1.0, -1.0, 0.5]])
     with torch.no_grad():
         for weight in norms.weights:
-            weight.copy_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)) * 0.2)
+            weight.copy_(
+                torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)) * 0.2
+            )
         plain = backbone(ids, mask, slots)
         mixed = backbone(ids, mask, slots, norms.conditioned(conditions, rows, 8, 7))
-        ones = backbone(ids, mask, slots, norms.conditioned(conditions, torch.ones_like(rows), 8, 7))
+        ones = backbone(
+            ids, mask, slots, norms.conditioned(conditions, torch.ones_like(rows), 8, 7)
+        )
         torch.testing.assert_close(mixed[0::2], plain[0::2], rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(mixed[1::2], ones[1::2], rtol=1e-5, atol=1e-5)
         assert torch.equal(backbone(ids, mask, slots), plain)  # the backbone is left as it was
@@ -116,7 +137,9 @@ def test_gradients_reach_norms_and_tasks() -> None:
 
     def backward() -> None:
         model.zero_grad()
-        sum(scores.log_softmax(-1)[0] for scores in score(model, batches(suite)).values()).backward()
+        sum(
+            scores.log_softmax(-1)[0] for scores in score(model, batches(suite)).values()
+        ).backward()
 
     backward()
     gradients: list[Tensor | None] = [weight.grad for weight in model.own.norms.weights]
@@ -132,7 +155,9 @@ def test_rows_have_a_prefix_only_if_asked(prefix: bool) -> None:
     forms = encode(make_suite("cln", prefix=prefix)).forms
     kinds = [{part.kind for part in form.parts} for form in forms]
     assert all(("prefix" in of_form) is prefix for of_form in kinds)
-    assert [form.words for form in forms] == [form.words for form in encode(make_suite("pet")).forms]
+    assert [form.words for form in forms] == [
+        form.words for form in encode(make_suite("pet")).forms
+    ]
 
 
 def test_counts() -> None:

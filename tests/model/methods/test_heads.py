@@ -20,7 +20,8 @@ def mlm(family: str = "bert", dropout: float = 0.0) -> Any:
 
 
 def fill(model: TaskModel, seed: int = 5) -> None:
-    """Draw what a method adds, biases and mixing weights too, and pull copies of an encoder apart."""
+    """Draw what a method adds, biases and mixing weights too, and pull copies of an encoder
+    apart."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -42,20 +43,27 @@ def slow(model: HeadsModel, prompts: Any, item: int) -> torch.Tensor:
     features, tokens = model.own.features[number], output.last_hidden_state
     layered = hasattr(features, "layers")
     vector = features(output.hidden_states if layered else tokens, torch.ones_like(ids))
-    return model.own.decoders[task](model.own.sharing(vector, task), tokens, torch.ones_like(ids))[0]
+    return model.own.decoders[task](model.own.sharing(vector, task), tokens, torch.ones_like(ids))[
+        0
+    ]
 
 
 @pytest.mark.parametrize(
     ("features", "decoder", "sharing"),
     [
-        *((features, decoder, "hard") for features, decoder in product(FEATURES, ["linear", "mlp", "lstm"])),
+        *(
+            (features, decoder, "hard")
+            for features, decoder in product(FEATURES, ["linear", "mlp", "lstm"])
+        ),
         *(("mean", "linear", sharing) for sharing in SHARING[1:]),
         ({"layers": [0, 2]}, "lstm", "soft"),
     ],
 )
 @torch.no_grad()
 def test_scores_equal_one_row_at_a_time(features: Any, decoder: str, sharing: str) -> None:
-    suite = make_suite("heads", features=features, decoder=decoder, sharing=sharing, width=5, expert_width=7)
+    suite = make_suite(
+        "heads", features=features, decoder=decoder, sharing=sharing, width=5, expert_width=7
+    )
     model, prompts = make_model(suite, mlm()), encode(suite)
     assert isinstance(model, HeadsModel)
     fill(model)
@@ -85,7 +93,9 @@ def test_the_last_layer_is_the_first_token() -> None:
     layered.own.decoders.load_state_dict(plain.own.decoders.state_dict())
     suite = make_suite("heads")
     for item, scores in score(plain, batches(suite)).items():
-        torch.testing.assert_close(score(layered, batches(suite))[item], scores, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(
+            score(layered, batches(suite))[item], scores, rtol=1e-4, atol=1e-5
+        )
 
 
 def gradients(model: TaskModel, suite: Any) -> dict[str, torch.Tensor]:
@@ -103,8 +113,12 @@ def test_soft_with_infinite_penalty_is_hard() -> None:
 
 
 def test_soft_copies_start_alike_and_share_the_gradient_of_hard() -> None:
-    """At the start a copy sees its task's rows only, so the copies' gradients add up to that of the shared encoder."""
-    hard, soft = make_suite("heads", features="pooled"), make_suite("heads", features="pooled", sharing="soft")
+    """At the start a copy sees its task's rows only, so the copies' gradients add up to that of the
+    shared encoder."""
+    hard, soft = (
+        make_suite("heads", features="pooled"),
+        make_suite("heads", features="pooled", sharing="soft"),
+    )
     model = make_model(soft, mlm())
     one, other = gradients(make_model(hard, mlm()), hard), gradients(model, soft)
     for name, gradient in one.items():
@@ -112,7 +126,9 @@ def test_soft_copies_start_alike_and_share_the_gradient_of_hard() -> None:
             second = name.replace(".0.", ".1.", 1)
             torch.testing.assert_close(other[name] + other[second], gradient, rtol=1e-3, atol=1e-4)
     before = {
-        name: parameter.grad.clone() for name, parameter in model.named_parameters() if parameter.grad is not None
+        name: parameter.grad.clone()
+        for name, parameter in model.named_parameters()
+        if parameter.grad is not None
     }
     model.add_penalty_gradient()  # the copies are alike: nothing pulls
     for name, gradient in before.items():
@@ -163,7 +179,10 @@ def test_layers_that_are_not_there(layer: int) -> None:
 
 
 def test_parameters_of_one_task() -> None:
-    counts = {kind: make_model(make_suite("heads", sharing=kind), mlm()).parameter_counts() for kind in SHARING}
+    counts = {
+        kind: make_model(make_suite("heads", sharing=kind), mlm()).parameter_counts()
+        for kind in SHARING
+    }
     decoders = 3 * 33 + 2 * 33
     assert counts["hard"].task_specific == decoders
     assert counts["shared-private"].task_specific == 2 * (3 + 2) * 32 + 5 + 2 * 33 * 32

@@ -13,5 +13,7 @@ def test_the_cloze_method_adds_nothing() -> None:
     assert compiler(suite.method) is pet.compiler(suite.method) is compile_forms
     assert type(model) is ClozeModel
     assert model.own_rate is None
-    assert {id(parameter) for parameter in model.parameters()} == {id(parameter) for parameter in mlm.parameters()}
+    assert {id(parameter) for parameter in model.parameters()} == {
+        id(parameter) for parameter in mlm.parameters()
+    }
     assert model.parameter_counts().task_specific == 0

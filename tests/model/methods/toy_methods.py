@@ -12,13 +12,15 @@ from pet_mtl.cloze.encode import Prompts, encode_suite
 from pet_mtl.data.rows import Rows
 from pet_mtl.model.methods import build, compiler
 from pet_mtl.model.task_model import TaskModel
-from pet_mtl.spec.method import METHODS, Method
-from pet_mtl.spec.settings import SamplingSettings, TrainSettings
-from pet_mtl.spec.suite import Suite
+from pet_mtl.suite.method import METHODS, Method
+from pet_mtl.suite.settings import SamplingSettings, TrainSettings
+from pet_mtl.suite.suite import Suite
 
 TEXTS = ["good", "天气" * 9, "", "x [MASK] y", "科技新闻", "b" * 7]
 TASKS = {
-    "one": toys.make_task("{mask}。{text}", {"0": ["好"], "1": ["坏"], "2": ["中"]}, name="one", prefix="分："),
+    "one": toys.make_task(
+        "{mask}。{text}", {"0": ["好"], "1": ["坏"], "2": ["中"]}, name="one", prefix="分："
+    ),
     "two": toys.make_task(
         ["{first}{mask}，{second}", "是{mask}：{second}"],
         {"a": ["好", "真好"], "b": ["不是"]},
@@ -40,7 +42,9 @@ def make_suite(name: str, **options: Any) -> Suite:
 
 
 def encode(suite: Suite) -> Prompts:
-    return encode_suite(suite.tasks, ROWS, toys.piece_tokenizer("wordpiece"), 32, compiler(suite.method))
+    return encode_suite(
+        suite.tasks, ROWS, toys.piece_tokenizer("wordpiece"), 32, compiler(suite.method)
+    )
 
 
 def make_model(suite: Suite, mlm: Any, attention: str = "eager") -> TaskModel:
@@ -50,8 +54,12 @@ def make_model(suite: Suite, mlm: Any, attention: str = "eager") -> TaskModel:
 def batches(suite: Suite, budget: int = 10_000, items: list[int] | None = None) -> list[Batch]:
     tokenizer, prompts = toys.piece_tokenizer("wordpiece"), encode(suite)
     chosen = np.arange(len(prompts)) if items is None else np.array(items)
-    plans = [BatchPlan(chosen, 32, 40)] if budget == 10_000 else cut_batches(prompts, chosen, budget)
-    return [collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id) for plan in plans]
+    plans = (
+        [BatchPlan(chosen, 32, 40)] if budget == 10_000 else cut_batches(prompts, chosen, budget)
+    )
+    return [
+        collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id) for plan in plans
+    ]
 
 
 def score(model: TaskModel, of: list[Batch]) -> dict[int, Tensor]:

@@ -17,8 +17,11 @@ def test_experts_are_mixed_by_the_tasks_gate() -> None:
 
 
 def test_one_expert_is_hard_sharing() -> None:
-    """With one expert a gate has nothing to choose: all tasks read one and the same features, f(x)."""
+    """With one expert a gate has nothing to choose: all tasks read one and the same features,
+    f(x)."""
     torch.manual_seed(1)
     sharing, features = Mmoe(6, 4, tasks=3, count=1), torch.randn(7, 6)
     for task in range(3):
-        torch.testing.assert_close(sharing(features, task), sharing.experts[0](features), rtol=0, atol=0)
+        torch.testing.assert_close(
+            sharing(features, task), sharing.experts[0](features), rtol=0, atol=0
+        )

@@ -20,7 +20,11 @@ def slow(sharing: Ple, x: Tensor, task: int) -> Tensor:
         of_tasks = [[expert(own[t]) for expert in level.own[t]] for t in tasks]
         new = [mixed(level.gates[t], own[t], of_tasks[t] + of_shared) for t in tasks]
         if level.shared_gate is not None:
-            shared = mixed(level.shared_gate, shared, [part for parts in of_tasks for part in parts] + of_shared)
+            shared = mixed(
+                level.shared_gate,
+                shared,
+                [part for parts in of_tasks for part in parts] + of_shared,
+            )
         own = new
     return own[task]
 

@@ -8,7 +8,8 @@ def test_a_task_reads_the_shared_part_and_its_own() -> None:
     sharing, features = SharedPrivate(6, 4, tasks=3), torch.randn(5, 6)
     for task in range(3):
         parts = [
-            torch.relu(features @ part[0].weight.T + part[0].bias) for part in (sharing.shared, sharing.private[task])
+            torch.relu(features @ part[0].weight.T + part[0].bias)
+            for part in (sharing.shared, sharing.private[task])
         ]
         torch.testing.assert_close(sharing(features, task), torch.cat(parts, -1))
     assert sharing.size == 8

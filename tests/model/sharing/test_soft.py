@@ -31,7 +31,8 @@ def test_the_gradient_is_that_of_the_penalty_over_pairs(count: int) -> None:
 
 
 def test_a_growing_penalty_ties_the_copies() -> None:
-    """Minimise Σ_t (θ_t - a_t)² + λ Σ ‖θ_t - θ_s‖²: the gap between the copies is |a_1 - a_2| / (1 + 2 λ)."""
+    """Minimise Σ_t (θ_t - a_t)² + λ Σ ‖θ_t - θ_s‖²: the gap between the copies is |a_1 - a_2| / (1
+    + 2 λ)."""
     for strength in (0.0, 1.0, 10.0, 50.0):
         modules = [nn.Linear(1, 1, bias=False).double() for _ in range(2)]
         wanted = (3.0, -1.0)
@@ -45,4 +46,6 @@ def test_a_growing_penalty_ties_the_copies() -> None:
                     module.weight -= rate * module.weight.grad
         first, second = (module.weight.item() for module in modules)
         assert first - second == pytest.approx(4 / (1 + 2 * strength), rel=1e-5)
-        assert first + second == pytest.approx(2, rel=1e-5)  # the tied value is that of hard sharing
+        assert first + second == pytest.approx(
+            2, rel=1e-5
+        )  # the tied value is that of hard sharing

@@ -22,13 +22,17 @@ PATTERNS = ["这是{mask}：{a}", "{a}{mask}。"]
 ROWS = Rows.of({"a": ["good", "", "天气" * 9, "x y"]}, labels=[0, 1, 2, 0])
 
 
-def build(tokenizer: PieceTokenizer, kind: Any, *, family: str = "bert", **more: Any) -> tuple[ClozeModel, Prompts]:
+def build(
+    tokenizer: PieceTokenizer, kind: Any, *, family: str = "bert", **more: Any
+) -> tuple[ClozeModel, Prompts]:
     task = toys.make_task(PATTERNS, WORDS, verbalizer_kind=kind, **more)
     prompts = encode_suite({"toy": task}, {"toy": ROWS}, tokenizer, 32)
     backbone = Backbone(toys.build_mlm(family, tokenizer.vocab_size))
     torch.manual_seed(5)
     parts = build_own_parts(backbone, prompts.forms, [task])
-    return ClozeModel(backbone, [form.words for form in prompts.forms], ["mean"] * 2, parts).eval(), prompts
+    return ClozeModel(
+        backbone, [form.words for form in prompts.forms], ["mean"] * 2, parts
+    ).eval(), prompts
 
 
 def reader_of(model: ClozeModel) -> LabelReader:
@@ -49,8 +53,11 @@ def scores(model: ClozeModel, prompts: Prompts, tokenizer: PieceTokenizer) -> Te
     return torch.stack([out[item] for item in range(len(prompts))])
 
 
-def logits_at_slots(model: ClozeModel, prompts: Prompts, item: int, masks: int, mask_id: int) -> tuple[Tensor, Tensor]:
-    """Return what the decoder reads at the slots `[masks, E]`, and its logits `[masks, V]`, of one prompt run alone."""
+def logits_at_slots(
+    model: ClozeModel, prompts: Prompts, item: int, masks: int, mask_id: int
+) -> tuple[Tensor, Tensor]:
+    """Return what the decoder reads at the slots `[masks, E]`, and its logits `[masks, V]`, of one
+    prompt run alone."""
     mlm, at = model.backbone.mlm, int(prompts.slot_at[item])
     ids = prompts.ids[prompts.starts[item] : prompts.starts[item + 1]].tolist()
     row = torch.tensor([[*ids[:at], *[mask_id] * masks, *ids[at:]]])

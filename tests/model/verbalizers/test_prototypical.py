@@ -19,13 +19,16 @@ def test_scores_equal_the_loops(word_pieces: PieceTokenizer) -> None:
         states = logits_at_slots(model, prompts, item, 4, word_pieces.mask_id)[0].flatten()
         projected = torch.stack([row @ states for row in reader.projection])
         for label in range(3):
-            wanted = torch.tensor(0.7).exp() * cosine_similarity(projected, reader.prototypes[label], dim=0)
+            wanted = torch.tensor(0.7).exp() * cosine_similarity(
+                projected, reader.prototypes[label], dim=0
+            )
             torch.testing.assert_close(found[item, label], wanted, rtol=1e-4, atol=1e-4)
 
 
 @torch.no_grad()
 def test_prototypes_start_from_the_label_words(word_pieces: PieceTokenizer) -> None:
-    """In a space as wide as the states, angles between prototypes are nearly those between decoder rows."""
+    """In a space as wide as the states, angles between prototypes are nearly those between decoder
+    rows."""
     model, prompts = build(word_pieces, {"name": "prototypical", "size": 4096})
     reader = reader_of(model)
     assert isinstance(reader, Prototypical)
@@ -44,10 +47,15 @@ def test_label_rows_are_means_over_words(word_pieces: PieceTokenizer) -> None:
     words, decoder = prompts.forms[0].words, model.backbone.mlm.cls.predictions.decoder
     rows, biases = label_rows(model.backbone.head, words)
     for label in range(3):
-        own = [pieces for pieces, owner in zip(words.pieces, words.labels, strict=True) if owner == label]
+        own = [
+            pieces
+            for pieces, owner in zip(words.pieces, words.labels, strict=True)
+            if owner == label
+        ]
         for slot in range(4):
             wanted = torch.stack([decoder.weight[pieces[slot]] for pieces in own]).mean(0)
             torch.testing.assert_close(rows[label, slot], wanted)
             torch.testing.assert_close(
-                biases[label, slot], torch.stack([decoder.bias[pieces[slot]] for pieces in own]).mean()
+                biases[label, slot],
+                torch.stack([decoder.bias[pieces[slot]] for pieces in own]).mean(),
             )

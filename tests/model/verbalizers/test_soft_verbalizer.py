@@ -27,7 +27,10 @@ def test_scores_equal_the_loops(word_pieces: PieceTokenizer) -> None:
     for item in range(len(prompts)):
         states = logits_at_slots(model, prompts, item, masks, word_pieces.mask_id)[0]
         for label in range(3):
-            wanted = sum(states[j] @ reader.rows[label, j] for j in range(masks)) / masks + reader.bias[label]
+            wanted = (
+                sum(states[j] @ reader.rows[label, j] for j in range(masks)) / masks
+                + reader.bias[label]
+            )
             torch.testing.assert_close(found[item, label], wanted, rtol=1e-4, atol=1e-4)
 
 

@@ -9,7 +9,9 @@ from pet_mtl.model.verbalizers.weighted import Weighted
 def test_at_the_start_it_is_manual_to_the_last_bit(word_pieces: PieceTokenizer) -> None:
     for slots in ("exact", "shared"):
         manual = scores(*build(word_pieces, "manual", slots=slots), word_pieces)
-        assert torch.equal(scores(*build(word_pieces, "weighted", slots=slots), word_pieces), manual)
+        assert torch.equal(
+            scores(*build(word_pieces, "weighted", slots=slots), word_pieces), manual
+        )
 
 
 @torch.no_grad()
@@ -23,14 +25,22 @@ def test_scores_equal_the_loops(word_pieces: PieceTokenizer) -> None:
         words = prompts.forms[prompts.form[item]].words
         of_label: list[list[float]] = [[] for _ in range(words.num_labels)]
         for pieces, label in zip(words.pieces, words.labels, strict=True):
-            log_probs = logits_at_slots(model, prompts, item, len(pieces), word_pieces.mask_id)[1].log_softmax(-1)
-            of_label[label].append(sum(log_probs[j, piece].item() for j, piece in enumerate(pieces)) / len(pieces))
+            log_probs = logits_at_slots(model, prompts, item, len(pieces), word_pieces.mask_id)[
+                1
+            ].log_softmax(-1)
+            of_label[label].append(
+                sum(log_probs[j, piece].item() for j, piece in enumerate(pieces)) / len(pieces)
+            )
         for label, values in enumerate(of_label):
             weights = reader.weights[label, : len(values)].softmax(-1)
-            torch.testing.assert_close(found[item, label], weights @ torch.tensor(values), rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(
+                found[item, label], weights @ torch.tensor(values), rtol=1e-4, atol=1e-4
+            )
 
 
-def test_a_label_of_one_word_has_nothing_to_learn_and_absent_words_get_no_gradient(word_pieces: PieceTokenizer) -> None:
+def test_a_label_of_one_word_has_nothing_to_learn_and_absent_words_get_no_gradient(
+    word_pieces: PieceTokenizer,
+) -> None:
     model, prompts = build(word_pieces, "weighted")
     reader = reader_of(model)
     assert isinstance(reader, Weighted)

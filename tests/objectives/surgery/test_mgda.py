@@ -9,7 +9,10 @@ def test_the_closed_form_of_two_tasks() -> None:
             first, second = gradients
             share = np.clip((second - first) @ second / ((first - second) @ (first - second)), 0, 1)
             np.testing.assert_allclose(
-                combined("mgda", gradients), 2 * (share * first + (1 - share) * second), rtol=1e-5, atol=1e-9
+                combined("mgda", gradients),
+                2 * (share * first + (1 - share) * second),
+                rtol=1e-5,
+                atol=1e-9,
             )
 
 

@@ -17,7 +17,9 @@ def slow(gradients: Array, generator: np.random.Generator) -> Array:
 def test_the_papers_algorithm() -> None:
     for number, gradients in enumerate(gradient_sets()):
         wanted = slow(gradients, np.random.default_rng(number))
-        np.testing.assert_allclose(combined("pcgrad", gradients, number), wanted, rtol=1e-8, atol=1e-10)
+        np.testing.assert_allclose(
+            combined("pcgrad", gradients, number), wanted, rtol=1e-8, atol=1e-10
+        )
 
 
 def test_without_a_conflict_it_is_the_sum() -> None:

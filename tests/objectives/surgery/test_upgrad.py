@@ -4,7 +4,8 @@ from scipy.optimize import minimize
 
 
 def projected(gradient: Array, gradients: Array) -> Array:
-    """Return the nearest vector to a gradient that has no negative product with any, by a general solver."""
+    """Return the nearest vector to a gradient that has no negative product with any, by a general
+    solver."""
     unit = gradients / np.linalg.norm(gradients, axis=1, keepdims=True)
     scale = np.linalg.norm(gradient)
     result = minimize(
@@ -24,7 +25,9 @@ def test_the_sum_of_the_projections() -> None:
         if gradients.shape[1] <= 6:
             wanted = sum(projected(gradient, gradients) for gradient in gradients)
             size = np.abs(gradients).max()
-            np.testing.assert_allclose(combined("upgrad", gradients) / size, wanted / size, atol=1e-4)
+            np.testing.assert_allclose(
+                combined("upgrad", gradients) / size, wanted / size, atol=1e-4
+            )
 
 
 def test_no_task_is_hurt() -> None:

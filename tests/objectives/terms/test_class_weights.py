@@ -4,7 +4,7 @@ import torch
 
 from pet_mtl.objectives.terms import TaskScores
 from pet_mtl.objectives.terms.class_weights import ClassWeights, build
-from pet_mtl.spec.losses import ClassWeightsSettings
+from pet_mtl.suite.losses import ClassWeightsSettings
 
 COUNTS = [np.array([40, 10, 0]), np.array([5, 5])]
 
@@ -18,13 +18,23 @@ def test_the_formula_for_each_form(beta: float) -> None:
     assert found.tolist() == pytest.approx([raw[label] / (sum(raw) / 3) for label in (2, 0, 1, 0)])
     every = weights.factors(TaskScores(0, torch.arange(3), torch.zeros(3, 3)))
     assert every.mean() == pytest.approx(1)
-    assert weights.factors(TaskScores(1, torch.tensor([0, 1]), torch.zeros(2, 2))).tolist() == [1, 1]
+    assert weights.factors(TaskScores(1, torch.tensor([0, 1]), torch.zeros(2, 2))).tolist() == [
+        1,
+        1,
+    ]
 
 
 def test_beta_0_is_cross_entropy_and_no_term() -> None:
-    assert ClassWeights(0.0, COUNTS).factors(TaskScores(0, torch.arange(3), torch.zeros(3, 3))).tolist() == [1, 1, 1]
+    assert ClassWeights(0.0, COUNTS).factors(
+        TaskScores(0, torch.arange(3), torch.zeros(3, 3))
+    ).tolist() == [1, 1, 1]
     assert build(ClassWeightsSettings(beta=0), COUNTS) is None
 
 
 def test_rows_without_label_get_through() -> None:
-    assert ClassWeights(1.0, COUNTS).factors(TaskScores(0, torch.tensor([-1]), torch.zeros(1, 3))).isfinite().all()
+    assert (
+        ClassWeights(1.0, COUNTS)
+        .factors(TaskScores(0, torch.tensor([-1]), torch.zeros(1, 3)))
+        .isfinite()
+        .all()
+    )

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 
 from pet_mtl.objectives.terms import TaskScores
 from pet_mtl.objectives.terms.r_drop import RDrop, build
-from pet_mtl.spec.losses import RDropSettings
+from pet_mtl.suite.losses import RDropSettings
 
 
 @pytest.mark.parametrize("alpha", [0.5, 4.0])
@@ -16,16 +16,25 @@ def test_the_formula_and_its_gradient(alpha: float) -> None:
         one, other, log_target=True, reduction="none"
     )
     wanted = alpha / 2 * slow.sum(1)
-    found = RDrop(alpha).losses(TaskScores(0, torch.zeros(7, dtype=torch.long), scores[0], scores[1]))
+    found = RDrop(alpha).losses(
+        TaskScores(0, torch.zeros(7, dtype=torch.long), scores[0], scores[1])
+    )
     torch.testing.assert_close(found, wanted)
-    gradients = [torch.autograd.grad(losses.sum(), scores, retain_graph=True)[0] for losses in (found, wanted)]
+    gradients = [
+        torch.autograd.grad(losses.sum(), scores, retain_graph=True)[0]
+        for losses in (found, wanted)
+    ]
     torch.testing.assert_close(*gradients)
     assert (gradients[0].abs().sum((1, 2)) > 0).all()
 
 
 def test_passes_that_agree_cost_nothing() -> None:
     scores = torch.randn(3, 4)
-    assert RDrop(2.0).losses(TaskScores(0, torch.tensor([0, 1, -1]), scores, scores)).tolist() == [0, 0, 0]
+    assert RDrop(2.0).losses(TaskScores(0, torch.tensor([0, 1, -1]), scores, scores)).tolist() == [
+        0,
+        0,
+        0,
+    ]
 
 
 def test_alpha_0_is_no_term_and_no_second_pass() -> None:

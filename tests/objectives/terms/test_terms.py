@@ -6,7 +6,7 @@ import torch
 
 from pet_mtl.objectives.terms import TaskScores, build_terms
 from pet_mtl.objectives.terms.term import log_wrong
-from pet_mtl.spec.losses import LossSettings
+from pet_mtl.suite.losses import LossSettings
 
 
 def test_every_setting_has_a_term_that_multiplies_or_adds() -> None:
@@ -31,4 +31,6 @@ def test_log_of_the_other_labels_probability(count: int) -> None:
     scores, labels = torch.randn(8, count, dtype=torch.float64), torch.randint(count, (8,))
     wanted = torch.log(1 - scores.softmax(1)[torch.arange(8), labels])
     torch.testing.assert_close(log_wrong(scores, labels), wanted)
-    assert log_wrong(torch.tensor([[60.0, 0.0]]), torch.tensor([0])) == pytest.approx(-60)  # 1 - p is 0 in fp32
+    assert log_wrong(torch.tensor([[60.0, 0.0]]), torch.tensor([0])) == pytest.approx(
+        -60
+    )  # 1 - p is 0 in fp32

@@ -35,7 +35,9 @@ def test_it_ends_where_the_norms_are_in_the_wanted_proportion() -> None:
     seen = []
     for _ in range(400):
         now = weighting.weights()
-        weighting.update({task: TaskStep(losses[task], 8, now[task] * bare[task]) for task in labels}, epoch=0)
+        weighting.update(
+            {task: TaskStep(losses[task], 8, now[task] * bare[task]) for task in labels}, epoch=0
+        )
         seen.append(weighting.weights())
     late = {task: sum(weights[task] for weights in seen[-100:]) / 100 for task in labels}
     # G_a / G_b = (L_a / L_b) ** α, and w_a + w_b = 2

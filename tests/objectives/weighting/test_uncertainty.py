@@ -12,7 +12,9 @@ def test_a_step_goes_down_the_gradient_of_the_papers_objective() -> None:
     weighting = build_weighting("uncertainty", {"a": 3, "b": 2}, {})
     s = torch.zeros(2, dtype=torch.float64, requires_grad=True)
     for _ in range(5):
-        objective = (torch.exp(-s) * torch.tensor(list(losses.values()), dtype=torch.float64) + s / 2).sum()
+        objective = (
+            torch.exp(-s) * torch.tensor(list(losses.values()), dtype=torch.float64) + s / 2
+        ).sum()
         (gradient,) = torch.autograd.grad(objective, s)
         s = (s - RATE * gradient).detach().requires_grad_()
         weighting.update({task: TaskStep(loss, 8) for task, loss in losses.items()}, epoch=0)

@@ -13,7 +13,9 @@ def test_few_rows_are_all_taken() -> None:
 
 def test_of_many_rows_the_seed_draws_a_sample_in_order() -> None:
     def drawn(seed: int) -> list[int]:
-        return [int(text) for text in fitting_rows(texts(SAMPLE * 4), seed).fields["text"].to_pylist()]
+        return [
+            int(text) for text in fitting_rows(texts(SAMPLE * 4), seed).fields["text"].to_pylist()
+        ]
 
     first = drawn(1)
     assert first == sorted(set(first)) == drawn(1)

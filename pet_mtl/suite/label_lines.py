@@ -1,0 +1,85 @@
+"""The lines of a verbalizer file: fields split by white space, `"…"` around a text with spaces, `#`
+for comments."""
+
+import json
+from dataclasses import dataclass
+
+COMMAS = ",，、;；"  # what people put between words in place of white space
+
+
+@dataclass(frozen=True)
+class LabelEntry:
+    """What one place of a file says about one label; `line` is 1-based."""
+
+    label: str
+    words: tuple[str, ...]
+    line: int
+
+
+def quoted(text: str) -> str:
+    """Return `text` in double quotes for a message."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class RawField:
+    """One field of a line; `problem` says why it could not be read."""
+
+    text: str
+    quoted: bool = False
+    problem: str = ""
+
+
+def split_fields(line: str) -> list[RawField]:
+    """Split a line into fields, dropping the comment."""
+    return [field for field, _, _ in field_spans(line)]
+
+
+def field_spans(line: str) -> list[tuple[RawField, int, int]]:
+    """Split a line into fields, each with where it starts and ends; the comment is none."""
+    fields: list[tuple[RawField, int, int]] = []
+    position = 0
+    while True:
+        while position < len(line) and line[position].isspace():
+            position += 1
+        if position == len(line) or line[position] == "#":
+            return fields
+        start = position
+        if line[position] == '"':
+            field, position = _read_quoted(line, position)
+        else:
+            position = next((i for i in range(position, len(line)) if line[i].isspace()), len(line))
+            field = RawField(line[start:position])
+        fields.append((field, start, position))
+
+
+def _read_quoted(line: str, start: int) -> tuple[RawField, int]:
+    """Read the quoted field that starts at `start`; return it and the position behind it."""
+    characters = []
+    position = start + 1
+    while position < len(line):
+        if line[position] == "\\" and line[position + 1 : position + 2] in ('"', "\\"):
+            characters.append(line[position + 1])
+            position += 2
+        elif line[position] == '"':
+            text = "".join(characters)
+            position += 1
+            if position < len(line) and not line[position].isspace():
+                problem = f"no white space behind the quoted {quoted(text)}"
+                return RawField(text, True, problem), len(line)
+            return RawField(text, True), position
+        else:
+            characters.append(line[position])
+            position += 1
+    return RawField(
+        "".join(characters), True, f"the quote at character {start + 1} is never closed"
+    ), len(line)
+
+
+def format_field(text: str) -> str:
+    """Return `text` as a field, quoted where it must be or where it could be taken for several
+    words."""
+    if text and not any(character.isspace() or character in '"\\#' + COMMAS for character in text):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

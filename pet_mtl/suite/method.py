@@ -1,0 +1,184 @@
+"""How tasks are told apart: by their rows (`pet`), by a classifier each (`heads`), by conditional
+LayerNorm (`cln`)."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
+
+from pet_mtl.errors import ProblemList
+from pet_mtl.suite.overrides import set_place
+from pet_mtl.suite.task import FILES_TAG
+from pet_mtl.suite.validation import found, name_hint, validate
+from pet_mtl.suite.yaml_file import Document
+
+_LAYERS_TAG = "<layers>"  # appears in pydantic's error paths; `suite/validation.py` drops it
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, ser_json_inf_nan="constants"
+    )
+
+
+class LayerMix(_Settings):
+    """The first token's state in several layers, in a learned weighted mean (ELMo, Peters et al.
+    2018)."""
+
+    layers: tuple[int, ...] = Field(
+        description=("1 to the number of layers from below, 0 the embeddings, -1 the last layer")
+    )
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _as_tuple(cls, value: Any) -> tuple[int, ...]:
+        if (
+            isinstance(value, list | tuple)
+            and value
+            and all(type(number) is int for number in value)
+        ):
+            return tuple(value)
+        raise ValueError(f"must be a list of layer numbers such as [-1, -2], found {found(value)}")
+
+
+FeatureName = Literal["cls", "pooled", "mean", "max", "attention"]
+
+
+def _kind_of_features(value: Any) -> str:
+    return _LAYERS_TAG if isinstance(value, dict | LayerMix) else FILES_TAG
+
+
+class PetMethod(_Settings):
+    """Tasks share everything and differ in their prefix, pattern and label words."""
+
+    name: Literal["pet"] = "pet"
+    learning_rate: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description=(
+            "peak rate of learned pieces and verbalizers; null: ten times `train.learning_rate`"
+        ),
+    )
+
+
+class HeadsMethod(_Settings):
+    """Shared encoder, one classifier for each task; rows are `[CLS] field [SEP] field [SEP]`.
+
+    >>> HeadsMethod(name="heads", features="mean").decoder
+    'linear'
+    """
+
+    name: Literal["heads"]
+    features: Annotated[
+        Annotated[FeatureName, Tag(FILES_TAG)] | Annotated[LayerMix, Tag(_LAYERS_TAG)],
+        Discriminator(_kind_of_features),
+    ] = Field(
+        default="cls",
+        description=(
+            "what stands for a row: cls, pooled, mean, max, attention, {layers: [-1, -2]}"
+        ),
+    )
+    decoder: Literal["linear", "mlp", "lstm"] = Field(
+        default="linear", description="what each task reads it with"
+    )
+    width: int = Field(
+        default=256, ge=1, description="hidden units of the decoders `mlp` and `lstm`"
+    )
+    sharing: Literal["hard", "soft", "shared-private", "mmoe", "ple"] = Field(
+        default="hard", description="what the tasks share between encoder and decoders"
+    )
+    penalty: float = Field(
+        default=0.01,
+        ge=0,
+        allow_inf_nan=True,
+        description=(
+            "soft: λ of λ Σ ‖θ_t - θ_s‖² over the pairs of tasks; .inf: one encoder, as "
+            "hard sharing has it"
+        ),
+    )
+    experts: int = Field(default=4, ge=1, description=("mmoe, ple: experts that all tasks share"))
+    task_experts: int = Field(default=1, ge=0, description=("ple: experts of each task's own"))
+    levels: int = Field(
+        default=1, ge=1, le=8, description="ple: extraction levels on top of each other"
+    )
+    expert_width: int | None = Field(
+        default=None,
+        ge=1,
+        description="units of an expert or private part; null: the encoder's hidden size",
+    )
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="dropout before each decoder")
+    learning_rate: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description=("peak rate of all but the encoder; null: ten times `train.learning_rate`"),
+    )
+
+
+class ClnMethod(_Settings):
+    """One cloze model whose LayerNorms depend on the task."""
+
+    name: Literal["cln"]
+    size: int = Field(default=128, ge=1, description="numbers that stand for a task")
+    prefix: bool = Field(default=False, description="keep the tasks' prefixes too")
+    learning_rate: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="peak rate of what is not backbone; null: `train.learning_rate`",
+    )
+
+
+Method = PetMethod | HeadsMethod | ClnMethod
+METHODS: dict[str, type[BaseModel]] = {"pet": PetMethod, "heads": HeadsMethod, "cln": ClnMethod}
+
+
+def set_method(document: Document, name: str | None, sharing: str | None) -> None:
+    """Write `--method` and `--sharing` into the tree, and `method: heads` as `method: {name:
+    heads}`.
+
+    Another method than the file's drops the file's options.
+    """
+    tree = document.tree
+    if isinstance(tree.get("method"), str):
+        tree["method"] = {"name": tree["method"]}
+    for key, value, place in (
+        ("name", name, f"--method {name}"),
+        ("sharing", sharing, f"--sharing {sharing}"),
+    ):
+        if value is None:
+            continue
+        method = tree.get("method")
+        if not isinstance(method, dict) or (key == "name" and method.get("name") != value):
+            tree["method"] = {}
+            set_place(document, ("method",), place)
+        tree["method"][key] = value
+        set_place(document, ("method", key), place)
+
+
+def build_method(value: Any, document: Document, problems: ProblemList) -> Any:
+    """Return the method of a pattern file's `method:` section, or add its problems and return
+    None."""
+    where = document.where(("method",))
+    if value is None:
+        return PetMethod()
+    value = {"name": value} if isinstance(value, str) else value
+    if not isinstance(value, dict):
+        problems.add(
+            f"`method` must be a name or keys and values, found {found(value)}", where=where
+        )
+        return None
+    if "name" not in value:
+        problems.add(
+            "`method.name` is missing",
+            where=where,
+            hint="say which: `--method heads`, or method: {name: heads}",
+        )
+        return None
+    name = value["name"]
+    if not isinstance(name, str) or name not in METHODS:
+        where = document.where(("method", "name"))
+        hint = name_hint(name, list(METHODS)) if isinstance(name, str) else None
+        problems.add(f"there is no method {found(name)}", where=where, hint=hint)
+        return None
+    return validate(METHODS[name], value, document, ("method",), problems)

@@ -1,0 +1,81 @@
+"""Apply `-s train.epochs=5` to the plain tree of a pattern file, before it is validated."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.suite.validation import name_hint
+from pet_mtl.suite.yaml_file import Document, Key, parse_value
+
+
+def apply_overrides(document: Document, overrides: Sequence[str], problems: ProblemList) -> None:
+    """Set every `path=value` in the tree and note its place; the last one wins.
+
+    Adds a problem for one that has no `=`, names no key or an unknown task, or goes through a
+    value.
+    """
+    for override in overrides:
+        place = f"-s {override}"
+        path, equals, text = override.partition("=")
+        names = path.strip().split(".")
+        if not equals or not all(names):
+            problems.add(
+                "not of the form `key=value`", where=place, hint=("for example: -s train.epochs=5")
+            )
+            continue
+        try:
+            key = _set(document.tree, names, parse_value(text))
+        except PetMtlError as error:
+            for problem in error.problems:
+                problems.add(problem.message, where=place, hint=problem.hint)
+            continue
+        set_place(document, key, place)
+
+
+def set_place(document: Document, key: Key, place: str) -> None:
+    """Say that `key` and all below it come from `place`."""
+    for places in (document.lines, document.places):
+        for old in [old for old in places if old[: len(key)] == key]:
+            del places[old]
+    document.places[key] = place
+
+
+def _set(tree: Any, names: list[str], value: Any) -> Key:
+    """Set the value at the path; return the key of the outermost thing that is new, sections among
+    them."""
+    node = tree
+    key: Key = ()
+    created: Key = ()
+    for depth, name in enumerate(names):
+        last = depth == len(names) - 1
+        if isinstance(node, list):
+            if not name.isdecimal() or int(name) >= len(node):
+                raise PetMtlError(
+                    f"`{_dotted(key)}` has no item `{name}`",
+                    hint=f"count from 0 to {len(node) - 1}",
+                )
+            part: Any = int(name)
+        else:
+            part = name
+            if key == ("tasks",) and name not in node and not last:
+                raise PetMtlError(f"no task `{name}`", hint=name_hint(name, list(node)))
+        key = (*key, part)
+        if last:
+            node[part] = value
+            break
+        child = node[part] if isinstance(node, list) else node.get(part)
+        if child is None:
+            child = {}
+            node[part] = child
+            created = created or key
+        if not isinstance(child, dict | list):
+            raise PetMtlError(
+                f"`{_dotted(key)}` is a single value, it has no key `{names[depth + 1]}`",
+                hint=f"replace it: -s {_dotted(key)}={{{names[depth + 1]}: …}}",
+            )
+        node = child
+    return created or key
+
+
+def _dotted(key: Key) -> str:
+    return ".".join(map(str, key))

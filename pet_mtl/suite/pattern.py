@@ -1,0 +1,198 @@
+"""Patterns, read by a small parser that never evaluates anything.
+
+A pattern is a text with `{field}` places, one `{mask}`, and perhaps learned pieces, `{soft:8}`.
+"""
+
+from dataclasses import dataclass
+
+from pet_mtl.errors import ProblemList
+
+MASK_NAME = "mask"
+SOFT_START = "soft:"
+MOST_SOFT = 100
+
+
+@dataclass(frozen=True)
+class Literal:
+    """Text that stands in every prompt as it is."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Field:
+    """The place of a column's text; cut when the row is too long."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Mask:
+    """The place of the label word: as many slots as the word has pieces."""
+
+
+@dataclass(frozen=True)
+class Soft:
+    """The place of learned pieces (P-tuning, Liu et al. 2021)."""
+
+    count: int
+
+
+Part = Literal | Field | Mask | Soft
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A parsed pattern: its parts in reading order, neighbouring literals merged."""
+
+    source: str
+    parts: tuple[Part, ...]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Return the field names in order of appearance, each once."""
+        return tuple(dict.fromkeys(part.name for part in self.parts if isinstance(part, Field)))
+
+    @property
+    def soft_pieces(self) -> int:
+        """Return how many learned pieces it has."""
+        return sum(part.count for part in self.parts if isinstance(part, Soft))
+
+
+def parse_pattern(source: str) -> Pattern:
+    """Parse the text of a pattern; `{{` and `}}` are literal braces.
+
+    Raises:
+        PetMtlError: with every problem of the text: no `{mask}` or several, an empty or unclosed
+            `{`, a lone `}`, a field name that is no name, `{soft:…}` without a number. The problems
+            have no place: the caller knows the file and line.
+
+    >>> parse_pattern("这是一条{mask}新闻：{title}").parts
+    (Literal(text='这是一条'), Mask(), Literal(text='新闻：'), Field(name='title'))
+    >>> parse_pattern("{{{mask}}}").parts
+    (Literal(text='{'), Mask(), Literal(text='}'))
+    """
+    problems = ProblemList()
+    parts: list[Part] = []
+    literal: list[str] = []
+
+    def close_literal() -> None:
+        if literal:
+            parts.append(Literal("".join(literal)))
+            literal.clear()
+
+    position = 0
+    while position < len(source):
+        character = source[position]
+        if source.startswith(("{{", "}}"), position):
+            literal.append(character)
+            position += 2
+        elif character == "{":
+            end = _closing_brace(source, position)
+            if end is None:
+                problems.add(
+                    (f"`{{` at character {position + 1} is never closed in the pattern `{source}`"),
+                    hint=(
+                        "write `{name}` for a field, `{mask}` for the label word, `{{` for a brace"
+                    ),
+                )
+                break
+            name = source[position + 1 : end]
+            close_literal()
+            if name == MASK_NAME:
+                parts.append(Mask())
+            elif name.startswith(SOFT_START):
+                parts.append(_soft(name, source, problems))
+            elif _check_name(name, source, problems):
+                parts.append(Field(name))
+            position = end + 1
+        elif character == "}":
+            problems.add(
+                (f"`}}` at character {position + 1} closes nothing in the pattern `{source}`"),
+                hint="write `}}` for a literal brace",
+            )
+            position += 1
+        else:
+            literal.append(character)
+            position += 1
+    close_literal()
+    if not problems.problems:  # a broken brace may have swallowed the mask
+        _check_masks(parts, source, problems)
+    problems.raise_if_any()
+    return Pattern(source, tuple(parts))
+
+
+def without_soft(source: str) -> str:
+    """Return a pattern's text without its learned pieces.
+
+    >>> without_soft("{soft:3}这是{mask}：{{soft:3}}{text}")
+    '这是{mask}：{{soft:3}}{text}'
+    """
+    return "".join(
+        part.text.replace("{", "{{").replace("}", "}}")
+        if isinstance(part, Literal)
+        else f"{{{MASK_NAME if isinstance(part, Mask) else part.name}}}"
+        for part in parse_pattern(source).parts
+        if not isinstance(part, Soft)
+    )
+
+
+def _closing_brace(source: str, start: int) -> int | None:
+    """Return the index of the `}` that ends the `{` at `start`, or None when another `{` or the end
+    comes first."""
+    for index in range(start + 1, len(source)):
+        if source[index] == "}":
+            return index
+        if source[index] == "{":
+            return None
+    return None
+
+
+def _soft(name: str, source: str, problems: ProblemList) -> Soft:
+    """Return the learned pieces that `name` means, or add a problem."""
+    digits = name.removeprefix(SOFT_START)
+    count = int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 6 else 0
+    if not 1 <= count <= MOST_SOFT:
+        problems.add(
+            f"`{{{name}}}` says no number of learned pieces in the pattern `{source}`",
+            hint=f"write `{{soft:8}}` for eight of them; 1 to {MOST_SOFT} are possible",
+        )
+    return Soft(count)
+
+
+def _check_name(name: str, source: str, problems: ProblemList) -> bool:
+    """Add a problem unless `name` can be a field."""
+    if name.isidentifier():
+        return True
+    if not name.strip():
+        problems.add(
+            f"empty `{{{name}}}` in the pattern `{source}`",
+            hint="name a column, as in `{title}`, or `{mask}`",
+        )
+        return False
+    stripped = name.strip()
+    hint = (
+        f"write `{{{stripped}}}` without white space"
+        if stripped.isidentifier()
+        else "a name holds letters, digits and `_` and does not start with a digit"
+    )
+    problems.add(f"`{{{name}}}` is not a field name in the pattern `{source}`", hint=hint)
+    return False
+
+
+def _check_masks(parts: list[Part], source: str, problems: ProblemList) -> None:
+    """Add a problem unless there is exactly one mask."""
+    masks = sum(isinstance(part, Mask) for part in parts)
+    if masks == 0:
+        wide = "｛" in source or "｝" in source
+        hint = (
+            "use the ASCII braces `{` and `}`, not the full-width ones"
+            if wide
+            else "put `{mask}` where the label word goes"
+        )
+        problems.add(f"no `{{mask}}` in the pattern `{source}`", hint=hint)
+    elif masks > 1:
+        problems.add(
+            f"{masks} times `{{mask}}` in the pattern `{source}`",
+            hint="write it once: it stands for as many masks as the label word needs",
+        )

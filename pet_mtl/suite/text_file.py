@@ -1,0 +1,64 @@
+"""Read a user's small text file, with an error that names the place when it cannot be read."""
+
+from contextlib import suppress
+from difflib import get_close_matches
+from pathlib import Path
+
+from pet_mtl.errors import PetMtlError
+
+
+def read_text_file(path: Path) -> str:
+    """Return the text of a UTF-8 file with `\\n` line ends and without a byte order mark.
+
+    Raises:
+        PetMtlError: the file is missing, is a folder, cannot be opened, or is not UTF-8.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise PetMtlError("file not found", where=str(path), hint=_missing_hint(path)) from None
+    except IsADirectoryError:
+        raise PetMtlError("is a folder, not a file", where=str(path)) from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        reason = getattr(error, "strerror", None) or str(error)
+        raise PetMtlError(f"cannot be read: {reason}", where=str(path)) from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # utf-8-sig counts from behind the mark
+        offset = error.start + (3 if data.startswith(b"\xef\xbb\xbf") else 0)
+        line = data.count(b"\n", 0, offset) + 1
+        raise PetMtlError(
+            f"not UTF-8: byte {offset} is 0x{data[offset]:02x}",
+            where=f"{path}:{line}",
+            hint=_encoding_hint(data),
+        ) from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _missing_hint(path: Path) -> str:
+    """Return the first folder on the way that does not exist, a file of a similar name, or the
+    folder searched."""
+    missing = [folder for folder in path.parents if not folder.exists()]
+    if missing:
+        return f"the folder `{missing[-1]}` does not exist"
+    names: list[str] = []
+    with suppress(OSError):  # a folder that may not be listed
+        names = sorted(entry.name for entry in path.parent.iterdir())
+    near = get_close_matches(path.name, names, n=1, cutoff=0.8)
+    return (
+        f"did you mean `{path.with_name(near[0])}`?"
+        if near
+        else f"it was looked for in `{path.parent.resolve()}`"
+    )
+
+
+def _encoding_hint(data: bytes) -> str:
+    """Return what to do, naming the encoding where it can be told."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "the file is UTF-16; save it as UTF-8"
+    try:
+        data.decode("gb18030")
+    except UnicodeDecodeError:
+        return "save the file as UTF-8"
+    return "the file may be GBK; save it as UTF-8, for example: iconv -f GB18030 -t UTF-8"

@@ -1,0 +1,159 @@
+"""Say pydantic's findings in our words: place, key, rule, what was found, what to do."""
+
+import difflib
+import json
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from pet_mtl.errors import ProblemList
+from pet_mtl.suite.yaml_file import Document, Key
+
+Model = TypeVar("Model", bound=BaseModel)
+
+_EXPECTED = {
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "string_type": "text",
+    "tuple_type": "a text or a list of texts",
+    "dict_type": "keys and values",
+    "model_type": "keys and values",
+    "finite_number": "a finite number",
+    "string_too_short": "a text that is not empty",
+    "too_short": "a text or a list of texts that is not empty",
+}
+_EXAMPLES = {
+    "patterns": 'for example: patterns: "{mask}。{text}"',
+    "verbalizer": (
+        "name a file with the label words, or write them here: verbalizer: {0: 坏, 1: 好}"
+    ),
+    "columns": "say where the fields are: columns: {text: 1, label: 2}",
+    "data": "say where the rows are: data: {train: train.tsv, dev: dev.tsv}",
+    "train": "name the file with the training rows",
+}
+_BOUNDS = {
+    "greater_than": "above",
+    "greater_than_equal": "at least",
+    "less_than": "below",
+    "less_than_equal": "at most",
+}
+
+
+def name_hint(name: str, known: Sequence[str]) -> str:
+    """Return the closest known name, or all of them.
+
+    >>> name_hint("epohcs", ["epochs", "seed"]), name_hint("x", ["epochs", "seed"])
+    ('did you mean `epochs`?', 'known: `epochs`, `seed`')
+    """
+    close = difflib.get_close_matches(name.lower(), known, n=1)
+    return (
+        f"did you mean `{close[0]}`?"
+        if close
+        else "known: " + ", ".join(f"`{item}`" for item in known)
+    )
+
+
+def found(value: Any) -> str:
+    """Return a value as it may be shown in a message.
+
+    >>> found("a" * 50), found(None), found({})
+    ('`"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa…`', 'nothing', 'keys and values')
+    """
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "keys and values"
+    if isinstance(value, list | tuple):
+        return "a list" if value else "an empty list"
+    text = json.dumps(value, ensure_ascii=False)
+    return f"`{text if len(text) <= 40 else text[:40] + '…'}`"
+
+
+def validate(
+    model: type[Model],
+    value: Any,
+    document: Document,
+    key: Key,
+    problems: ProblemList,
+    done: frozenset[str] = frozenset(),
+) -> Model | None:
+    """Return the validated model, or add its problems and return None; keys in `done` have had
+    their say already."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        for details in error.errors(include_url=False):
+            location = tuple(part for part in details["loc"] if not str(part).startswith("<"))
+            if not (location and location[0] in done):
+                _add(model, details, document, (*key, *location), problems)
+        return None
+
+
+def _add(
+    model: type[BaseModel],
+    details: ErrorDetails,
+    document: Document,
+    key: Key,
+    problems: ProblemList,
+) -> None:
+    """Add one of pydantic's errors."""
+    kind, context, value = details["type"], details.get("ctx", {}), details["input"]
+    name = ".".join(map(str, key))
+    where = document.where(key)
+    if kind == "extra_forbidden":
+        problems.add(
+            f"unknown key `{key[-1]}`",
+            where=where,
+            hint=name_hint(str(key[-1]), _known(model, details)),
+        )
+    elif kind == "missing":
+        problems.add(
+            f"`{name}` is missing", where=document.where(key[:-1]), hint=_EXAMPLES.get(str(key[-1]))
+        )
+    elif kind == "literal_error":
+        problems.add(
+            f"`{name}` must be one of {_names(context['expected'])}, found {found(value)}",
+            where=where,
+        )
+    elif kind in _BOUNDS:
+        bound = next(iter(context.values()))
+        bound = int(bound) if float(bound).is_integer() else bound
+        problems.add(
+            (f"`{name}` must be {_BOUNDS[kind]} {bound}, found {found(value)}"), where=where
+        )
+    elif kind in _EXPECTED:
+        quote = kind == "string_type" and isinstance(value, int | float)
+        hint = f'put it in quotes: "{json.dumps(value)}"' if quote else None
+        problems.add(
+            (f"`{name}` must be {_EXPECTED[kind]}, found {found(value)}"), where=where, hint=hint
+        )
+    else:
+        message = str(context["error"]) if kind == "value_error" else details["msg"]
+        problems.add(f"`{name}`: {message}", where=where)
+
+
+def _names(expected: str) -> str:
+    """Turn pydantic's `'a', 'b' or 'c'` into our back quotes."""
+    return expected.replace("'", "`")
+
+
+def _known(model: type[BaseModel], details: ErrorDetails) -> list[str]:
+    """Return the keys that the model at the error's place has."""
+    for part in details["loc"][:-1]:
+        for candidate in (
+            _models(model.model_fields[str(part)].annotation)
+            if str(part) in model.model_fields
+            else ()
+        ):
+            model = candidate
+    return list(model.model_fields)
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models inside a type, however deep in unions and annotations."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in getattr(annotation, "__args__", ()) for model in _models(part)]

@@ -1,0 +1,209 @@
+"""Verbalizers: the label words of each label, read from a text file that is made to be edited by
+hand."""
+
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.suite import openprompt_verbalizer as openprompt
+from pet_mtl.suite.label_lines import (
+    COMMAS,
+    LabelEntry,
+    RawField,
+    format_field,
+    quoted,
+    split_fields,
+)
+from pet_mtl.suite.text_file import read_text_file
+
+
+class Verbalizer(BaseModel):
+    """The labels of a task and their words; `words[i]` belong to `labels[i]`, the first is the main
+    one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    labels: tuple[str, ...]
+    words: tuple[tuple[str, ...], ...]
+    source: str = ""
+    lines: tuple[int, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_shape(self) -> Self:
+        if len(self.labels) < 2 or len(set(self.labels)) != len(self.labels):
+            raise ValueError("a verbalizer needs at least two labels, each once")
+        if len(self.words) != len(self.labels) or not all(self.words):
+            raise ValueError("every label needs a word")
+        if self.lines and len(self.lines) != len(self.labels):
+            raise ValueError("`lines` must have one number per label")
+        return self
+
+    def where(self, index: int) -> str:
+        """Return the `file:line` that defines label number `index`; the file alone where the line
+        is unknown."""
+        line = self.lines[index] if self.lines else 0
+        return f"{self.source}:{line}" if line else self.source
+
+
+def build_verbalizer(
+    entries: Sequence[LabelEntry], source: str, problems: ProblemList | None = None
+) -> Verbalizer:
+    """Check the entries of one verbalizer and return it; `problems` are those that reading them
+    gave.
+
+    Raises:
+        PetMtlError: with every problem: a label without words, twice, or alone; a word twice in one
+            label; two labels with the same words; an empty or invisible text.
+    """
+    problems = problems or ProblemList()
+    first_line: dict[str, int] = {}
+    same_words: dict[frozenset[str], LabelEntry] = {}
+    for entry in entries:
+        where = f"{source}:{entry.line}"
+        _check_text("label", entry.label, where, problems)
+        if entry.label in first_line:
+            problems.add(
+                (f"label {quoted(entry.label)} stands on line {first_line[entry.label]} already"),
+                where=where,
+                hint="write all its words on one line",
+            )
+            continue
+        first_line[entry.label] = entry.line
+        if not entry.words:
+            problems.add(
+                f"label {quoted(entry.label)} has no label word",
+                where=where,
+                hint="put white space between a label and its words, not a comma"
+                if any(comma in entry.label for comma in COMMAS)
+                else f"write its words behind it: {format_field(entry.label)}  WORD",
+            )
+            continue
+        for word in entry.words:
+            _check_text("label word", word, where, problems)
+        for word in dict.fromkeys(word for word in entry.words if entry.words.count(word) > 1):
+            problems.add(
+                (f"label {quoted(entry.label)} has the word {quoted(word)} twice"), where=where
+            )
+        twin = same_words.setdefault(frozenset(entry.words), entry)
+        if twin is not entry:
+            problems.add(
+                (
+                    f"labels {quoted(twin.label)} (line {twin.line}) and "
+                    f"{quoted(entry.label)} have "
+                    "the same label words"
+                ),
+                where=where,
+                hint="the model could not tell them apart; change one of them",
+            )
+    if len(first_line) == 1 and not problems.problems:
+        problems.add(
+            ("only one label; a task needs at least two labels"),
+            where=f"{source}:{entries[0].line}",
+        )
+    if not entries and not problems.problems:
+        problems.add(
+            "no labels; a task needs at least two labels",
+            where=source,
+            hint="write one line per label: the label, then its words",
+        )
+    problems.raise_if_any()
+    return Verbalizer(
+        labels=tuple(entry.label for entry in entries),
+        words=tuple(entry.words for entry in entries),
+        source=source,
+        lines=tuple(entry.line for entry in entries),
+    )
+
+
+def read_verbalizer(path: Path) -> Verbalizer:
+    """Read a verbalizer file: our text format, or OpenPrompt's `.txt`, `.csv`, `.json` and
+    `.jsonl`.
+
+    Our format has a label and its words on each line, split by white space; `"…"` holds a text with
+    spaces or `#` (`\\"` and `\\\\` inside), `#` at a line's start or behind white space starts a
+    comment. A text file without labels, each line one list of words with commas, is OpenPrompt's:
+    its labels are `0`, `1`, … (how the two are told apart: `pet_mtl.suite.openprompt_verbalizer`).
+
+    Raises:
+        PetMtlError: with every problem of the file, each with its line.
+    """
+    text = read_text_file(path)
+    source = str(path)
+    if not text.strip():
+        raise PetMtlError(
+            "the file is empty",
+            where=source,
+            hint="write one line per label: the label, then its words: 101  文化",
+        )
+    if path.suffix.lower() in (".json", ".jsonl"):
+        return build_verbalizer(openprompt.json_entries(text, source), source)
+    lines = [(number, split_fields(line)) for number, line in enumerate(text.split("\n"), start=1)]
+    if openprompt.is_openprompt_text(fields for _, fields in lines):
+        return build_verbalizer(openprompt.text_entries(text), source)
+    problems = ProblemList()
+    entries = []
+    for number, fields in lines:
+        where = f"{source}:{number}"
+        if fields and (broken := next((field for field in fields if field.problem), None)):
+            problems.add(
+                broken.problem,
+                where=where,
+                hint='close it with `"`; write `\\"` for a quote inside',
+            )
+        elif fields:
+            _check_commas(fields[1:], where, problems)
+            entries.append(
+                LabelEntry(fields[0].text, tuple(field.text for field in fields[1:]), number)
+            )
+    return build_verbalizer(entries, source, problems)
+
+
+def _check_commas(words: Sequence[RawField], where: str, problems: ProblemList) -> None:
+    """Add a problem where words seem to be split by commas: they would be one long label word."""
+    for word in words:
+        if not word.quoted and any(comma in word.text for comma in COMMAS):
+            problems.add(
+                f"the label word {quoted(word.text)} holds a comma or semicolon",
+                where=where,
+                hint=(
+                    "split words by white space; if it is one word, put it in quotes: "
+                    f"{format_field(word.text)}"
+                ),
+            )
+
+
+def format_verbalizer(verbalizer: Verbalizer) -> str:
+    """Return the text that `read_verbalizer` reads back to the same labels and words.
+
+    >>> print(format_verbalizer(Verbalizer(labels=("100", "so so"), words=(("故事", "传说"),
+    ...     ("very good",)))), end="")
+    100      故事 传说
+    "so so"  "very good"
+    """
+    labels = [format_field(label) for label in verbalizer.labels]
+    width = max(map(len, labels))
+    rows = zip(labels, verbalizer.words, strict=True)
+    return "".join(
+        f"{label:<{width}}  {' '.join(map(format_field, words))}\n" for label, words in rows
+    )
+
+
+def _check_text(what: str, text: str, where: str, problems: ProblemList) -> None:
+    """Add a problem for a text that is empty or holds something that cannot be seen."""
+    if not text.strip():
+        problems.add(f"the {what} is empty", where=where)
+        return
+    for character in text:
+        # Cc: control characters, line breaks among them; Cs: half a surrogate pair, which no file
+        # can hold
+        if unicodedata.category(character) in ("Cc", "Cs") or character in "\u200b\ufeff":
+            problems.add(
+                (f"the {what} {quoted(text)} holds the invisible character U+{ord(character):04X}"),
+                where=where,
+                hint="delete it",
+            )
+            return

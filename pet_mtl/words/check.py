@@ -1,0 +1,263 @@
+"""What `pet-mtl words check` finds in the label words of a suite."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import combinations, pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pet_mtl.cloze.chinese_words import WordCutter, is_han
+from pet_mtl.cloze.encode import encode_forms
+from pet_mtl.cloze.form import Form, compile_pattern
+from pet_mtl.cloze.label_words import LabelWords
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.data.rows import Rows
+from pet_mtl.errors import PetMtlError, Problem
+from pet_mtl.model.word_scores import word_scores, word_table
+from pet_mtl.suite.label_lines import quoted
+from pet_mtl.suite.task import TaskSpec
+from pet_mtl.words.loaded import Loaded
+from pet_mtl.words.state_cache import StateCache
+from pet_mtl.words.states import Model, compute_states
+from pet_mtl.words.trial import Trial
+
+
+@dataclass(frozen=True)
+class Place:
+    """A label word of some task."""
+
+    task: str
+    label: str
+    word: str
+
+
+@dataclass
+class WordReport:
+    """What is known of one label word.
+
+    Attributes:
+        pieces: how its pieces read; the same in all patterns but for the space before the slot.
+        length: their number, which is the number of masks.
+        unknown: characters that the vocabulary does not hold.
+        cuts: how jieba cuts the word, where it does.
+        prior: its probability in the empty pattern: the geometric mean over its pieces and the
+            task's patterns; None where the tokenizer cannot write it.
+        shared: labels elsewhere that have this word.
+        nested: label words elsewhere that hold this word, or that it holds.
+    """
+
+    word: str
+    pieces: list[str]
+    length: int
+    unknown: list[str]
+    cuts: list[str]
+    prior: float | None = None
+    shared: list[Place] = field(default_factory=list)
+    nested: list[Place] = field(default_factory=list)
+
+
+@dataclass
+class LabelReport:
+    """One label: its words, and the probability that the empty pattern gives it (None as for
+    `WordReport.prior`)."""
+
+    label: str
+    words: list[WordReport]
+    prior: float | None = None
+
+
+@dataclass
+class CheckReport:
+    """What was found, by task; errors keep a model from learning, warnings make it harder."""
+
+    model: str
+    tasks: dict[str, list[LabelReport]]
+    errors: list[Problem]
+    warnings: list[Problem]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "tasks": {
+                name: {"labels": {label.label: _label_json(label) for label in labels}}
+                for name, labels in self.tasks.items()
+            },
+            "errors": [asdict(problem) for problem in self.errors],
+            "warnings": [asdict(problem) for problem in self.warnings],
+        }
+
+
+def _label_json(label: LabelReport) -> dict[str, Any]:
+    return {"prior": label.prior, "words": [asdict(word) for word in label.words]}
+
+
+def check_words(loaded: Loaded) -> CheckReport:
+    """Look at every label word of a suite, with the eyes of a model."""
+    suite, model, cutter = loaded.suite, loaded.model, WordCutter()
+    report = CheckReport(loaded.name, {}, [], [])
+    for name, task in suite.tasks.items():
+        rows = {name: Rows.of({column: [""] for column in task.fields})}
+        labels = [
+            LabelReport(label, _read_words(words, task, model, cutter))
+            for label, words in zip(task.verbalizer.labels, task.verbalizer.words, strict=True)
+        ]
+        _add_word_priors(
+            [word for label in labels for word in label.words],
+            task,
+            rows,
+            model,
+            suite.train.max_length,
+        )
+        try:
+            log_probs = Trial(model, rows, suite.train.max_length, StateCache(None, "")).log_probs(
+                task
+            )
+        except PetMtlError as error:
+            report.errors.extend(error.problems)
+        else:
+            for label, prior in zip(labels, np.exp(log_probs[0]).tolist(), strict=True):
+                label.prior = prior
+        report.tasks[name] = labels
+    _compare(report.tasks)
+    for name, task in suite.tasks.items():
+        _judge(task, report.tasks[name], report)
+    return report
+
+
+def _read_words(
+    words: Sequence[str], task: TaskSpec, model: Model, cutter: WordCutter
+) -> list[WordReport]:
+    _, space = compile_pattern(task, 0, model.tokenizer)
+    return [
+        WordReport(
+            word,
+            model.tokenizer.piece_texts(ids),
+            len(ids),
+            _unknown(word, ids, model.tokenizer),
+            _cuts(word, cutter),
+        )
+        for word, ids in zip(words, model.tokenizer.encode(words, space_before=space), strict=True)
+    ]
+
+
+def _unknown(word: str, ids: Sequence[int], tokenizer: PieceTokenizer) -> list[str]:
+    """Return the characters of a word that the tokenizer cannot write; the whole word where none is
+    to blame alone."""
+    if ids and tokenizer.unk_id not in ids:
+        return []
+    characters = list(dict.fromkeys("".join(word.split())))
+    alone = zip(characters, tokenizer.encode(characters), strict=True)
+    return [character for character, ids in alone if not ids or tokenizer.unk_id in ids] or [word]
+
+
+def _cuts(word: str, cutter: WordCutter) -> list[str]:
+    """Return jieba's words where a Chinese label word is several of them."""
+    starts = cutter.begins([word]).nonzero()[0].tolist()
+    if len(starts) < 2 or not is_han([word]).all():
+        return []
+    return [word[start:end] for start, end in pairwise([*starts, len(word)])]
+
+
+def _add_word_priors(
+    words: Sequence[WordReport],
+    task: TaskSpec,
+    rows: dict[str, Rows],
+    model: Model,
+    max_length: int,
+) -> None:
+    """Score the words that can be written in the patterns with empty fields."""
+    words = [word for word in words if not word.unknown]
+    scores = []
+    for index in range(len(task.patterns)):
+        parts, space = compile_pattern(task, index, model.tokenizer)
+        pieces = tuple(
+            map(tuple, model.tokenizer.encode([word.word for word in words], space_before=space))
+        )
+        form = Form(
+            task.name, index, LabelWords(pieces, tuple(range(len(words))), len(words)), parts
+        )
+        if not words or form.constant_length + form.words.lengths[-1] > max_length:
+            return
+        scores.append(_empty_scores(form, rows, model, max_length))
+    for word, prior in zip(words, torch.stack(scores).mean(0).exp().tolist(), strict=True):
+        word.prior = prior
+
+
+@torch.inference_mode()
+def _empty_scores(form: Form, rows: dict[str, Rows], model: Model, max_length: int) -> Tensor:
+    """Return the score of each word of a form, `[W]`, on one row."""
+    prompts = encode_forms([form], rows, model.tokenizer, max_length)
+    used = sorted({piece for word in form.words.pieces for piece in word})
+    table = word_table(form.words, {piece: column for column, piece in enumerate(used)})
+    ids = torch.tensor(used, device=model.machine.device)
+    slots = {
+        masks: compute_states(model, prompts, np.array([0]), masks) for masks in form.words.lengths
+    }
+    scores = word_scores(
+        table,
+        lambda length: slots[length].piece_logits(model.backbone.head, ids),
+        lambda length: slots[length].log_normalizer,
+    )
+    return scores[0, table.words_of_label[:, 0]]
+
+
+def _compare(tasks: Mapping[str, Sequence[LabelReport]]) -> None:
+    """Fill in which words are shared or nested."""
+    known = [
+        (Place(name, label.label, word.word), word)
+        for name, labels in tasks.items()
+        for label in labels
+        for word in label.words
+    ]
+    for (place, word), (other_place, other) in combinations(known, 2):
+        if (place.task, place.label) == (other_place.task, other_place.label):
+            continue
+        if place.word == other_place.word or (
+            word.pieces == other.pieces and not word.unknown and not other.unknown
+        ):
+            word.shared.append(other_place)
+            other.shared.append(place)
+        elif place.word in other_place.word or other_place.word in place.word:
+            word.nested.append(other_place)
+            other.nested.append(place)
+
+
+def _judge(task: TaskSpec, labels: Sequence[LabelReport], report: CheckReport) -> None:
+    """Add what is wrong within one task; the same word in two tasks is none, their prefixes tell
+    them apart."""
+    for index, label in enumerate(labels):
+        where = task.verbalizer.where(index)
+        later = {other.label for other in labels[index + 1 :]}
+        for word in label.words:
+            for place in word.shared:
+                if place.task == task.name and place.label in later:
+                    report.errors.append(
+                        Problem(
+                            f"labels {quoted(label.label)} and {quoted(place.label)} "
+                            f"share the word {quoted(word.word)}",
+                            where=where,
+                            hint="it speaks for both of them; take it from one",
+                        )
+                    )
+            for place in word.nested:
+                if place.task == task.name and word.word in place.word:
+                    report.warnings.append(
+                        Problem(
+                            f"{quoted(word.word)} (label {quoted(label.label)}) is part of "
+                            f"{quoted(place.word)} (label {quoted(place.label)})",
+                            where=where,
+                        )
+                    )
+            if word.cuts:
+                report.warnings.append(
+                    Problem(
+                        (
+                            f"jieba takes {quoted(word.word)} for several words: "
+                            f"{' '.join(word.cuts)}"
+                        ),
+                        where=where,
+                    )
+                )

@@ -1,0 +1,114 @@
+"""The model and the suite that the `words` commands name."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.errors import PetMtlError
+from pet_mtl.model.backbone import check_length
+from pet_mtl.model.calibration import Calibration, Method
+from pet_mtl.model.hardware import Machine
+from pet_mtl.resources import bundled_pattern_file
+from pet_mtl.scoring.learned_parts import refuse_learned_parts, without_learned_parts
+from pet_mtl.scoring.loaded import valid_calibration, with_verbalizers
+from pet_mtl.storage.checkpoint import MANIFEST, Checkpoint, read_checkpoint
+from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, suite_model
+from pet_mtl.suite.suite import Suite, load_suite
+from pet_mtl.words.states import Model
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model in memory and the tasks whose label words it reads.
+
+    Attributes:
+        name: of the model, as the user gave it.
+        zero_shot: the model is no checkpoint: it has not been trained on tasks.
+        calibration: what `score` does to each task's scores; none for a task that is left out.
+        stored: of these, the calibrations that a checkpoint stores for the suite's label words.
+    """
+
+    name: str
+    suite: Suite
+    model: Model
+    zero_shot: bool
+    calibration: Mapping[str, Method] = field(default_factory=dict)
+    stored: Mapping[str, Calibration] = field(default_factory=dict)
+
+
+def load(
+    patterns: Path | None,
+    model: str | None,
+    *,
+    data_root: Path | None = None,
+    verbalizers: Mapping[str, Path] = {},
+) -> Loaded:
+    """Load a backbone or a checkpoint, and the suite of a pattern file or of the checkpoint.
+
+    Args:
+        patterns: None for the checkpoint's suite; for the bundled `default` where the model is
+            none.
+        model: None for the one that the pattern file names.
+        verbalizers: other label words, by task.
+
+    Raises:
+        PetMtlError: the pattern file, a verbalizer or the model is not right.
+    """
+    checkpoint: Checkpoint | None = None
+    if patterns is None and model is not None and _is_checkpoint(Path(model)):
+        folder = model
+        checkpoint = read_checkpoint(Path(folder))
+        suite = with_verbalizers(checkpoint.suite, verbalizers)
+        methods: dict[str, Method] = {
+            name: each.kind for name, each in checkpoint.calibration.items()
+        }
+        stored = valid_calibration(checkpoint, suite)
+        if data_root is not None:
+            suite = suite.model_copy(update={"base": str(data_root.resolve())})
+    else:
+        file = patterns or bundled_pattern_file("default")
+        suite = load_suite(file, data_root=data_root, model=model, verbalizers=verbalizers)
+        folder = model if model and _is_checkpoint(Path(model)) else suite_model(suite)
+        if _is_checkpoint(Path(folder)):
+            checkpoint = read_checkpoint(Path(folder))
+        choices = {name: task.calibration for name, task in suite.tasks.items()}
+        methods = {
+            name: "prior" if choice == "auto" else choice
+            for name, choice in choices.items()
+            if choice != "none"
+        }
+        stored = {}
+    if suite.method.name != "pet" or (
+        checkpoint is not None and checkpoint.suite.method.name != "pet"
+    ):
+        raise PetMtlError(
+            (
+                "this was trained with another method than `pet`: it scores no label "
+                "words, or not by "
+                "them alone"
+            ),
+            where=folder,
+            hint="try label words with a checkpoint of `--method pet`, or with a backbone",
+        )
+    zero_shot = checkpoint is None
+    if checkpoint is None:
+        suite = without_learned_parts(suite)
+    else:
+        for each in (suite, checkpoint.suite):
+            refuse_learned_parts(
+                each, folder, ("try label words with a backbone, or with a checkpoint without them")
+            )
+    machine = Machine.choose(suite.train.precision, suite.train.attention)
+    tokenizer = PieceTokenizer(load_tokenizer(folder))
+    mlm = load_masked_lm(folder, attention=machine.attention.value)
+    check_length(mlm, suite.train.max_length)
+    return Loaded(
+        model or suite.model, suite, Model.of(mlm, tokenizer, machine), zero_shot, methods, stored
+    )
+
+
+def _is_checkpoint(folder: Path) -> bool:
+    """Return whether a folder is a checkpoint, or a run's folder around one, which
+    `read_checkpoint` explains."""
+    return (folder / MANIFEST).is_file() or (folder / "checkpoint" / MANIFEST).is_file()

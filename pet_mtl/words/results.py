@@ -1,0 +1,153 @@
+"""How label words score on rows, and what other words change, row by row."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pet_mtl.data.rows import Rows
+from pet_mtl.metrics.classification import TaskScore
+from pet_mtl.suite.task import TaskSpec
+
+FLIPS_TOLD = 20
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One verbalizer on the rows of one task.
+
+    Attributes:
+        verbalizer: the file.
+        task: with these label words.
+        predicted: `[rows]` label indices.
+        seconds: from reading the file to its scores.
+        cached: no prompt had to go through the model.
+    """
+
+    verbalizer: str
+    task: TaskSpec
+    rows: Rows
+    score: TaskScore
+    predicted: npt.NDArray[np.int64]
+    seconds: float
+    cached: bool
+
+
+@dataclass(frozen=True)
+class Change:
+    """What other label words change, row by row.
+
+    Attributes:
+        before: scored with the old words.
+        after: scored with the new ones.
+    """
+
+    before: Scored
+    after: Scored
+
+    @property
+    def flipped(self) -> npt.NDArray[np.int64]:
+        """The rows that get another label."""
+        return np.flatnonzero(self.before.predicted != self.after.predicted)
+
+    @property
+    def gained(self) -> npt.NDArray[np.int64]:
+        """The rows that are right now and were not."""
+        return self._lost_by(self.after, self.before)
+
+    @property
+    def lost(self) -> npt.NDArray[np.int64]:
+        """The rows that were right and are no more."""
+        return self._lost_by(self.before, self.after)
+
+    def _lost_by(self, one: Scored, other: Scored) -> npt.NDArray[np.int64]:
+        gold = one.rows.labels
+        return np.flatnonzero((one.predicted == gold) & (other.predicted != gold))
+
+    @property
+    def f1(self) -> dict[str, float]:
+        """The change of each label's F1."""
+        before = self.before.score.per_label
+        return {
+            label: each.f1 - before[label].f1 for label, each in self.after.score.per_label.items()
+        }
+
+    def flips(self, most: int) -> list[dict[str, str]]:
+        """Return rows that flipped, gained and lost ones first."""
+        gained, lost = set(self.gained.tolist()), set(self.lost.tolist())
+        labels = self.after.task.verbalizer.labels
+        order = sorted(
+            self.flipped.tolist(), key=lambda row: (row not in gained and row not in lost, row)
+        )
+        return [
+            {
+                "row": self.after.rows.where(row),
+                "text": " | ".join(self.after.rows.text(row).values()),
+                "gold": labels[self.after.rows.labels[row]],
+                "before": labels[self.before.predicted[row]],
+                "after": labels[self.after.predicted[row]],
+                "change": "gained" if row in gained else "lost" if row in lost else "flipped",
+            }
+            for row in order[:most]
+        ]
+
+    def to_json(self, flips: int = 0) -> dict[str, Any]:
+        before, after = self.before.score, self.after.score
+        return {
+            "from": self.before.verbalizer,
+            "macro_f1": after.macro_f1 - before.macro_f1,
+            "accuracy": after.accuracy - before.accuracy,
+            "gained": len(self.gained),
+            "lost": len(self.lost),
+            "flipped": len(self.flipped),
+            "per_label": self.f1,
+            **({"rows": self.flips(flips)} if flips else {}),
+        }
+
+
+@dataclass(frozen=True)
+class Tried:
+    """The verbalizers that were tried for one task, and its own words; where no file is given,
+    these are tried."""
+
+    own: Scored
+    files: tuple[Scored, ...]
+
+    def changes(self) -> list[Change]:
+        """Return what each file changes, beside the task's own words."""
+        return [Change(self.own, each) for each in self.files if each is not self.own]
+
+
+def entry_json(scored: Scored, change: Change | None, flips: int = 0) -> dict[str, Any]:
+    """Return one entry of the JSON that `words try --json` prints."""
+    score = scored.score
+    return {
+        "verbalizer": scored.verbalizer,
+        "rows": score.examples,
+        "macro_f1": score.macro_f1,
+        "accuracy": score.accuracy,
+        "seconds": round(scored.seconds, 4),
+        "cached": scored.cached,
+        "macro_f1_ci95": list(score.macro_f1_ci95),
+        "per_label": score.to_json()["per_label"],
+        "change": change.to_json(flips) if change else None,
+    }
+
+
+def tried_json(tried: Mapping[str, Tried], *, model: str, zero_shot: bool) -> dict[str, Any]:
+    """Return what `words try --json` prints."""
+    tasks = {
+        name: [
+            entry_json(each, None if each is task.own else Change(task.own, each))
+            for each in task.files
+        ]
+        for name, task in tried.items()
+    }
+    return {"tasks": tasks, "model": model, "zero_shot": zero_shot}
+
+
+def event_json(task: str, change: Change) -> dict[str, Any]:
+    """Return what `words try --watch --json` prints when a file was saved."""
+    return {"task": task, **entry_json(change.after, change, FLIPS_TOLD)}

@@ -1,0 +1,71 @@
+"""A verbalizer file with other label words: comments, order and spacing stay."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pet_mtl.atomic import write_bytes, write_text
+from pet_mtl.errors import PetMtlError
+from pet_mtl.suite.label_lines import field_spans, format_field, split_fields
+from pet_mtl.suite.openprompt_verbalizer import is_openprompt_text
+from pet_mtl.suite.text_file import read_text_file
+from pet_mtl.suite.verbalizer import Verbalizer, format_verbalizer
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a file whose form cannot be kept, before any work is done.
+
+    Raises:
+        PetMtlError: the file is there and is not in our own format, or cannot be read.
+    """
+    if path.exists() and not _is_ours(path):
+        raise PetMtlError(
+            "only verbalizer files of pet-mtl's own format can be changed in place",
+            where=str(path),
+            hint="name a file that is not there yet: it is written in that format",
+        )
+
+
+def write_words(path: Path, old: Verbalizer, words: Mapping[str, Sequence[str]]) -> None:
+    """Write the words of each label into a verbalizer file.
+
+    Args:
+        path: changed in place; if it is not there, it starts as a copy of the file that `old` comes
+            from.
+        old: the task's verbalizer.
+
+    Raises:
+        PetMtlError, RunError: the file cannot be read or written.
+    """
+    source = path if path.exists() else Path(old.source)
+    if source.is_file() and old.lines and _is_ours(source):
+        text = source.read_bytes().decode("utf-8")  # line ends and byte order mark stay as they are
+        write_bytes(path, edit(text, words).encode("utf-8"))
+    else:
+        new = tuple(tuple(words[label]) for label in old.labels)
+        write_text(path, format_verbalizer(Verbalizer(labels=old.labels, words=new)))
+
+
+def edit(text: str, words: Mapping[str, Sequence[str]]) -> str:
+    """Return the text of a verbalizer file with other words; a line whose words stay is not
+    touched.
+
+    >>> edit("# news\\n100  故事 传说   # stories\\n101  文化\\n", {"100": ["小说"]})
+    '# news\\n100  小说   # stories\\n101  文化\\n'
+    """
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    return mark + "\n".join(_edit_line(line, words) for line in text.removeprefix(mark).split("\n"))
+
+
+def _edit_line(line: str, words: Mapping[str, Sequence[str]]) -> str:
+    spans = field_spans(line)
+    if not spans or (label := spans[0][0].text) not in words:
+        return line
+    if [field.text for field, _, _ in spans[1:]] == list(words[label]):
+        return line
+    return line[: spans[1][1]] + " ".join(map(format_field, words[label])) + line[spans[-1][2] :]
+
+
+def _is_ours(path: Path) -> bool:
+    if path.suffix.lower() in (".json", ".jsonl", ".yaml", ".yml"):
+        return False
+    return not is_openprompt_text(split_fields(line) for line in read_text_file(path).split("\n"))

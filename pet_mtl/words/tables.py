@@ -1,0 +1,176 @@
+"""What the `words` commands found, as tables for the terminal."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pet_mtl.words.check import LabelReport, Place, WordReport
+from pet_mtl.words.results import FLIPS_TOLD, Change, Tried
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+_TEXT_SHOWN = 40  # characters of a row
+
+
+def check_table(task: str, labels: Sequence[LabelReport]) -> "Table":
+    """Lay out the label words of one task, a word a line."""
+    table = _table(task, ["label", "word", "pieces", "length", "prior", "label prior", "notes"])
+    for label in labels:
+        for number, word in enumerate(label.words):
+            first = number == 0
+            table.add_row(
+                *_cells(
+                    label.label if first else "",
+                    word.word,
+                    " ".join(word.pieces),
+                    str(word.length),
+                    _probability(word.prior),
+                    ("–" if label.prior is None else f"{label.prior:.1%}") if first else "",
+                    "; ".join(_notes(task, word)),
+                )
+            )
+    return table
+
+
+def _notes(task: str, word: WordReport) -> list[str]:
+    notes = [f"unknown: {' '.join(word.unknown)}"] if word.unknown else []
+    notes += [f"also in {_place(task, place)}" for place in word.shared]
+    notes += [
+        (
+            f"{'part of' if word.word in place.word else 'holds'} {place.word} "
+            f"({_place(task, place)})"
+        )
+        for place in word.nested
+    ]
+    return notes + ([f"jieba: {' '.join(word.cuts)}"] if word.cuts else [])
+
+
+def _place(task: str, place: Place) -> str:
+    return place.label if place.task == task else f"{place.task} {place.label}"
+
+
+def _probability(value: float | None) -> str:
+    return "–" if value is None else f"{value:.5f}" if value >= 1e-4 else f"{value:.0e}"
+
+
+def tried_table(task: str, tried: Tried, model: str) -> "Table":
+    """Lay out the scores of some verbalizers, the task's own words first."""
+    names = ["verbalizer", "rows", "macro-F1", "accuracy", "gained", "lost", "seconds"]
+    table = _table(f"{task}, {model}", names)
+    for each in (tried.own, *(file for file in tried.files if file is not tried.own)):
+        change = None if each is tried.own else Change(tried.own, each)
+        score, base = each.score, tried.own.score
+        table.add_row(
+            *_cells(
+                each.verbalizer,
+                f"{score.examples:,}",
+                f"{score.macro_f1:.4f}"
+                + (f" ({score.macro_f1 - base.macro_f1:+.4f})" if change else ""),
+                f"{score.accuracy:.4f}"
+                + (f" ({score.accuracy - base.accuracy:+.4f})" if change else ""),
+                f"{len(change.gained):,}" if change else "",
+                f"{len(change.lost):,}" if change else "",
+                f"{each.seconds:.3f}" + ("" if each.cached else " (model run)"),
+            )
+        )
+    return table
+
+
+def change_tables(change: Change, *, flips: bool = False) -> "list[Table]":
+    """Return what there is to show of a change: the labels, and on demand the rows that flipped."""
+    shown = [_label_table(change)] + ([_flip_table(change)] if flips else [])
+    return [table for table in shown if table.row_count]
+
+
+def _label_table(change: Change) -> "Table":
+    """Lay out the labels whose words or F1 changed."""
+    table = _table(
+        f"{change.after.task.name}, {change.after.verbalizer}",
+        ["label", "words", "words before", "F1", "change"],
+    )
+    before, after = change.before, change.after
+    words = zip(before.task.verbalizer.words, after.task.verbalizer.words, strict=True)
+    for (label, score), (old, new) in zip(after.score.per_label.items(), words, strict=True):
+        difference = change.f1[label]
+        if old != new or difference:
+            shown = "" if old == new else " ".join(old)
+            table.add_row(
+                *_cells(label, " ".join(new), shown, f"{score.f1:.4f}", f"{difference:+.4f}")
+            )
+    return table
+
+
+def change_line(task: str, change: Change) -> str:
+    """Say in one line what a saved file changed."""
+    before, after = change.before.score, change.after.score
+    return (
+        f"{task} {change.after.verbalizer}: macro-F1 {after.macro_f1:.4f} "
+        f"({after.macro_f1 - before.macro_f1:+.4f}), "
+        f"accuracy {after.accuracy:.4f} ({after.accuracy - before.accuracy:+.4f}), "
+        f"{len(change.gained):,} gained, {len(change.lost):,} lost, "
+        f"{len(change.flipped):,} "
+        "flipped, "
+        f"{change.after.seconds:.3f} s"
+    )
+
+
+def _flip_table(change: Change) -> "Table":
+    """Lay out rows that flipped."""
+    verbalizer, rows = change.after.task.verbalizer, change.flips(FLIPS_TOLD)
+    named = {
+        label: f"{label} {words[0]}"
+        for label, words in zip(verbalizer.labels, verbalizer.words, strict=True)
+    }
+    table = _table(
+        f"{len(rows)} of {len(change.flipped):,} rows that flipped",
+        ["", "gold", "before", "after", "text"],
+    )
+    for row in rows:
+        text = row["text"] if len(row["text"]) <= _TEXT_SHOWN else row["text"][:_TEXT_SHOWN] + "…"
+        table.add_row(
+            *_cells(
+                row["change"], *(named[row[which]] for which in ("gold", "before", "after")), text
+            )
+        )
+    return table
+
+
+def _table(title: str, columns: Sequence[str]) -> "Table":
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        title=Text(title),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for name in columns:
+        table.add_column(name, overflow="fold", justify="right" if name in _NUMBERS else "left")
+    return table
+
+
+_NUMBERS = frozenset(
+    [
+        "length",
+        "prior",
+        "label prior",
+        "rows",
+        "macro-F1",
+        "accuracy",
+        "gained",
+        "lost",
+        "seconds",
+        "F1",
+        "change",
+    ]
+)
+
+
+def _cells(*texts: str) -> list["Text"]:
+    from rich.text import Text
+
+    return [Text(text) for text in texts]  # square brackets in a text are no markup

@@ -1,0 +1,113 @@
+"""One model and some rows, ready to score any label words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pet_mtl.cloze.encode import Columns, Prompts, encode_forms
+from pet_mtl.cloze.form import Form, compile_forms
+from pet_mtl.console import Bar
+from pet_mtl.data.rows import Rows
+from pet_mtl.model.word_scores import label_scores, word_table
+from pet_mtl.scoring.scorer import FloatArray, task_log_probs
+from pet_mtl.suite.task import TaskSpec
+from pet_mtl.words.state_cache import StateCache
+from pet_mtl.words.states import Keys, Model, SlotStates, compute_states, prompt_keys
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    """A task's rows in all its patterns; for each pattern its prompts `items` and their keys."""
+
+    prompts: Prompts
+    items: list[npt.NDArray[np.int64]]
+    keys: list[Keys]
+
+
+class Trial:
+    """Score label words on rows whose slot states are computed once.
+
+    Args:
+        rows: of each task.
+        max_length: of prompts, in tokens.
+
+    Attributes:
+        computed: prompts that went through the model so far.
+    """
+
+    def __init__(
+        self, model: Model, rows: Mapping[str, Rows], max_length: int, cache: StateCache
+    ) -> None:
+        self.model, self.rows, self.max_length, self.cache = model, rows, max_length, cache
+        self.computed = 0
+        self._columns: Columns = {}
+        self._encoded: dict[tuple[str, tuple[int, ...]], _Encoded] = {}
+
+    def prepare(self, task: TaskSpec) -> None:
+        """Tokenise the rows of a task, which its first scoring would have to pay for."""
+        self._encode(compile_forms(task, self.model.tokenizer, self.max_length))
+
+    def log_probs(self, task: TaskSpec) -> FloatArray:
+        """Return the label log-probabilities `[rows, K]` of a task's rows, the same that `score`
+        computes.
+
+        Raises:
+            PetMtlError: label words that the tokenizer cannot write; see `compile_forms`.
+        """
+        forms = compile_forms(task, self.model.tokenizer, self.max_length)
+        encoded = self._encode(forms)
+        scores = np.empty((len(encoded.prompts), len(task.verbalizer.labels)), np.float32)
+        for number, form in enumerate(forms):
+            scores[encoded.items[number]] = self._form_log_probs(form, number, encoded, task)
+        return task_log_probs(replace(encoded.prompts, forms=tuple(forms)), scores)[task.name]
+
+    def _encode(self, forms: Sequence[Form]) -> _Encoded:
+        """Return the prompts; they depend on the label words only by the room kept for the
+        longest."""
+        key = (forms[0].task, tuple(form.words.lengths[-1] for form in forms))
+        if key not in self._encoded:
+            prompts = encode_forms(
+                forms, self.rows, self.model.tokenizer, self.max_length, self._columns
+            )
+            items = [np.flatnonzero(prompts.form == number) for number in range(len(forms))]
+            self._encoded[key] = _Encoded(
+                prompts, items, [prompt_keys(prompts, of_form) for of_form in items]
+            )
+        return self._encoded[key]
+
+    @torch.inference_mode()
+    def _form_log_probs(
+        self, form: Form, number: int, encoded: _Encoded, task: TaskSpec
+    ) -> FloatArray:
+        used = sorted({piece for word in form.words.pieces for piece in word})
+        table = word_table(form.words, {piece: column for column, piece in enumerate(used)})
+        ids = torch.tensor(used, device=self.model.machine.device)
+        slots = {masks: self._slots(form, number, encoded, masks) for masks in form.words.lengths}
+        scores = label_scores(
+            table,
+            lambda length: slots[length].piece_logits(self.model.backbone.head, ids),
+            lambda length: slots[length].log_normalizer,
+            task.aggregation,
+        )
+        log_probs: FloatArray = scores.log_softmax(-1).numpy()
+        return log_probs
+
+    def _slots(self, form: Form, number: int, encoded: _Encoded, masks: int) -> SlotStates:
+        items = encoded.items[number]
+
+        def compute(missing: npt.NDArray[np.int64]) -> SlotStates:
+            self.computed += len(missing)
+            shown = Bar(
+                (f"reading {form.task}, {masks} {'mask' if masks == 1 else 'masks'}"), len(missing)
+            )
+            try:
+                return compute_states(
+                    self.model, encoded.prompts, items[missing], masks, shown.advance
+                )
+            finally:
+                shown.close()
+
+        return self.cache.read(form, encoded.keys[number], masks, compute)

@@ -1,0 +1,207 @@
+"""What `pet-mtl words try` does: verbalizer files scored on rows, once or whenever they are
+saved."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from pet_mtl.console import say
+from pet_mtl.data.rows import Rows
+from pet_mtl.data.suite_data import load_dev, load_task
+from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.metrics.classification import score_predictions
+from pet_mtl.model.calibration import calibration_from
+from pet_mtl.scoring.calibration.plan import plan_calibrations
+from pet_mtl.scoring.loaded import with_verbalizers
+from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import TaskSpec
+from pet_mtl.words.loaded import Loaded
+from pet_mtl.words.results import Change, Scored, Tried
+from pet_mtl.words.state_cache import StateCache, default_place, model_digest
+from pet_mtl.words.trial import Trial
+from pet_mtl.words.watch import saved, stamps
+
+RowsOf = Literal["dev", "train"]
+
+
+class WordTrial:
+    """Score verbalizer files on the rows of a suite's tasks.
+
+    Args:
+        files: by task, the files to try; a task without one tries its own words; no task at all:
+            all of them.
+        rows_of: which rows.
+        limit: the most rows of a task, drawn with the suite's seed.
+        place: where slot states are kept; None for the user's cache folder.
+        watch: `watch` will be called.
+
+    Raises:
+        PetMtlError: an unknown task, a file or a row is not right, no rows; nothing to watch.
+    """
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        files: Mapping[str, Sequence[Path]],
+        *,
+        rows_of: RowsOf = "dev",
+        limit: int | None = None,
+        place: Path | None = None,
+        watch: bool = False,
+    ) -> None:
+        self.loaded = loaded
+        self.files = {name: tuple(of_task) for name, of_task in files.items()} or dict.fromkeys(
+            loaded.suite.tasks, ()
+        )
+        problems = ProblemList()
+        for name, of_task in files.items():
+            for file in of_task:
+                try:
+                    with_verbalizers(loaded.suite, {name: file})
+                except PetMtlError as error:
+                    problems.extend(error)
+        problems.raise_if_any()
+        chosen = {name: loaded.suite.tasks[name] for name in self.files}
+        rows = load_rows(loaded.suite.model_copy(update={"tasks": chosen}), rows_of, limit)
+        self.files = {name: of_task for name, of_task in self.files.items() if name in rows}
+        for name in self.files:
+            if loaded.zero_shot and chosen[name].slots == "shared":
+                say(
+                    f"warning: {name}: `slots: shared` means little before training; "
+                    "`exact` is "
+                    "for zero-shot"
+                )
+        self._watched = self._to_watch() if watch else {}
+        self._stamps = stamps(
+            self._watched
+        )  # from before the first score: a file may be saved meanwhile
+        cache = StateCache(place or default_place(), model_digest(loaded.model))
+        self.trial = Trial(loaded.model, rows, loaded.suite.train.max_length, cache)
+        self.fits = plan_calibrations(
+            loaded.suite, dict.fromkeys(self.files, "auto"), loaded.calibration
+        ).fits
+        fitting = {name: rows for name, (_, rows) in self.fits.items()}
+        self.fitting = Trial(loaded.model, fitting, loaded.suite.train.max_length, cache)
+
+    def run(self) -> dict[str, Tried]:
+        """Score each task's own words and its files."""
+        tried = {}
+        for name, files in self.files.items():
+            own = self.score(name)
+            tried[name] = Tried(own, tuple(self.score(name, file) for file in files) or (own,))
+        return tried
+
+    def score(self, name: str, file: Path | None = None) -> Scored:
+        """Score one verbalizer file, or the task's own words.
+
+        Raises:
+            PetMtlError: the file is not right, or its words do not fit the model.
+        """
+        suite = self.loaded.suite
+        self.trial.prepare(suite.tasks[name])
+        start, computed = time.perf_counter(), self._computed
+        task = (with_verbalizers(suite, {name: file}) if file else suite).tasks[name]
+        rows = self.trial.rows[name]
+        predicted = self._log_probs(task).argmax(-1)
+        score = score_predictions(rows.labels, predicted, task.verbalizer.labels)
+        seconds = time.perf_counter() - start
+        source = str(file) if file else task.verbalizer.source
+        return Scored(
+            source, task, rows, score, predicted, seconds, cached=self._computed == computed
+        )
+
+    @property
+    def _computed(self) -> int:
+        return self.trial.computed + self.fitting.computed
+
+    def _log_probs(self, task: TaskSpec) -> FloatArray:
+        """Return label log-probabilities `[rows, K]`, calibrated as `score` has them: other words,
+        another bias."""
+        log_probs, own = self.trial.log_probs(task), self.loaded.suite.tasks[task.name].verbalizer
+        if task.name in self.loaded.stored and task.verbalizer.words == own.words:
+            return self.loaded.stored[task.name].apply(log_probs)
+        if task.name not in self.fits:
+            return log_probs
+        return calibration_from(self.fits[task.name][0], self.fitting.log_probs(task)).apply(
+            log_probs
+        )
+
+    def _to_watch(self) -> dict[Path, list[str]]:
+        """Return the files to watch, those given or the tasks' own, and their tasks."""
+        found: dict[Path, list[str]] = {}
+        for name, files in self.files.items():
+            own = self.loaded.suite.tasks[name].verbalizer.source
+            if not files and (own == self.loaded.suite.source or not Path(own).is_file()):
+                raise PetMtlError(
+                    f"task `{name}` has no verbalizer file to watch",
+                    hint=f"add `--verbalizer {name}=FILE`",
+                )
+            for file in files or (Path(own),):
+                found.setdefault(file, []).append(name)
+        return found
+
+    def watch(self, tried: Mapping[str, Tried]) -> Iterator[tuple[str, Change]]:
+        """Yield a task and what has changed since its last score, each time a file is saved, for
+        ever.
+
+        A file that is not right is told about, and waited for.
+
+        Args:
+            tried: what `run` gave.
+        """
+        last = {
+            (name, Path(each.verbalizer)): each
+            for name, task in tried.items()
+            for each in task.files
+        }
+        for file in saved(self._stamps):
+            for name in self._watched[file]:
+                try:
+                    now = self.score(name, file)
+                except PetMtlError as error:
+                    for problem in error.problems:
+                        say(f"error: {problem}")
+                    continue
+                yield name, Change(last[name, file], now)
+                last[name, file] = now
+
+
+def load_rows(suite: Suite, rows_of: RowsOf, limit: int | None) -> dict[str, Rows]:
+    """Read the dev or training rows of all tasks that have some.
+
+    Raises:
+        PetMtlError: no task has any; a file is missing or bad.
+    """
+    problems, rows = ProblemList(), {}
+    for name, task in suite.tasks.items():
+        try:
+            if rows_of == "train":
+                data = load_task(task, Path(suite.base), suite.train.seed)
+                found: Rows | None = data.train
+                notes = data.notes
+            else:
+                found, notes = load_dev(task, Path(suite.base), suite.train.seed)
+        except PetMtlError as error:
+            problems.extend(error)
+            continue
+        for note in notes:
+            say(f"warning: {name}: {note}")
+        if found is None or not len(found):
+            say(
+                f"warning: task `{name}` has no dev rows; `--rows train` scores on "
+                "its training "
+                "rows"
+            )
+            continue
+        if limit is not None and len(found) > limit:
+            order = np.random.default_rng(suite.train.seed).permutation(len(found))
+            found = found.take(np.sort(order[:limit]))
+        rows[name] = found
+    problems.raise_if_any()
+    if not rows:
+        raise PetMtlError("no task has dev rows", hint=("use the training rows: `--rows train`"))
+    return rows

@@ -1,0 +1,79 @@
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from pet_mtl.suite.losses import FocalSettings, LossSettings
+from pet_mtl.suite.settings import SamplingSettings, TrainSettings
+
+EDGES = [
+    ("epochs", [0.1, 3, 1000], [0, -1, "3", True, None, float("inf"), float("nan")]),
+    ("max_steps", [1, None], [0, 1.5, "1", True]),
+    ("learning_rate", [1e-9, 1], [0, -1e-5, 2, "3e-5"]),
+    ("batch_tokens", [1, 100_000], [0, 4096.5, None]),
+    ("max_length", [8, 512], [7, None, 16.5]),
+    ("warmup", [0, 0.5, 500], [-0.1, None]),
+    ("weight_decay", [0, 0.1], [-0.1]),
+    ("layer_decay", [1, 0.8], [0, 1.1]),
+    ("accumulate", [1, 8], [0, 1.5]),
+    ("evaluate_every", [1, None], [0, 0.5]),
+    ("early_stop", [1, None], [0]),
+    ("seed", [0, 2**32 - 1], [-1, 2**32, 1.5]),
+    ("precision", ["auto", "bf16", "fp32"], ["fp16", 32, None]),
+    ("attention", ["auto", "eager", "sdpa"], ["flash", None]),
+    ("dropout", [0, 0.5, None], [-0.1, 1]),
+    ("label_smoothing", [0, 0.9], [1, -0.1, None]),
+    ("logit_adjustment", [0, 1], [-0.1, 2.5, None]),
+    ("adversarial", [0, 0.5, 1], [-0.1, None]),
+    (
+        "losses",
+        [LossSettings(), LossSettings(focal=FocalSettings(gamma=0))],
+        [None, 1, {"focl": {}}, {"focal": 2}, {"focal": {"gamma": -1}}, {"r_drop": {"beta": 1}}],
+    ),
+    ("label_share", [0, 0.5, 1, "annealed"], [-0.1, 1.1, "half", None]),
+    ("clip_norm", [0.1, None], [0, -1]),
+    (
+        "weighting",
+        ["none", "uncertainty", {"a": 0.5, "b": 2.0}],
+        ["half", {"a": -1}, {"a": "1"}, {"a": True}, 2, None],
+    ),
+    ("surgery", ["none", "pcgrad", "upgrad"], ["pcgard", None]),
+]
+
+
+@pytest.mark.parametrize(("name", "valid", "invalid"), EDGES)
+def test_bounds(name: str, valid: list[object], invalid: list[object]) -> None:
+    for value in valid:
+        assert getattr(TrainSettings.model_validate({name: value}), name) == value
+    for value in invalid:
+        with pytest.raises(ValidationError):
+            TrainSettings.model_validate({name: value})
+
+
+def test_the_table_has_every_setting() -> None:
+    assert [name for name, _, _ in EDGES] == list(TrainSettings.model_fields)
+
+
+def test_temperature() -> None:
+    for value in (0, 0.75, 1):
+        assert SamplingSettings(temperature=value).temperature == value
+    for value in (-0.1, 1.1):
+        with pytest.raises(ValidationError):
+            SamplingSettings(temperature=value)
+
+
+def test_unknown_settings_are_refused_and_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        TrainSettings.model_validate({"epohcs": 3})
+    with pytest.raises(ValidationError):
+        TrainSettings().epochs = 4
+
+
+def test_every_setting_is_described() -> None:
+    for model in (TrainSettings, SamplingSettings):
+        assert all(field.description for field in model.model_fields.values())
+
+
+def test_json_round_trip() -> None:
+    settings = TrainSettings(epochs=2, learning_rate=3e-5, precision="bf16")
+    assert TrainSettings.model_validate(json.loads(settings.model_dump_json())) == settings

@@ -1,0 +1,25 @@
+from pathlib import Path
+
+import pytest
+
+from pet_mtl.errors import PetMtlError
+from pet_mtl.suite.text_file import read_text_file
+
+
+def test_line_ends_and_the_mark_are_gone(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"\xef\xbb\xbfa\r\nb\rc\n")
+    assert read_text_file(path) == "a\nb\nc\n"
+
+
+def test_wrong_bytes_name_offset_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes("第一\n".encode() + "第二".encode("gbk"))
+    with pytest.raises(
+        PetMtlError,
+        match=(
+            r"a\.txt:2: not UTF-8: byte 7 is 0xb5\n  hint: the file may be "
+            r"GBK"
+        ),
+    ):
+        read_text_file(path)

@@ -1,0 +1,45 @@
+import toys
+
+from pet_mtl.data.rows import Rows
+from pet_mtl.words.suggest.candidates import LONGEST, MOST_WORDS, find_candidates
+
+TEXTS = ["体育，新闻，天气", "中国。体育，科技", "新闻, 科技, news", "good news"]
+
+
+def test_chinese_words_and_single_characters_of_the_vocabulary() -> None:
+    tokenizer = toys.piece_tokenizer("wordpiece")
+    found = find_candidates(Rows.of({"text": TEXTS}), [["好"], ["坏", "不好"]], tokenizer, [False])
+    assert found[:3] == ("好", "坏", "不好")  # the task's own words first
+    assert len(set(found)) == len(found)
+    words = {word for word in found[3:] if len(word) > 1}
+    assert words == {"体育", "新闻", "科技"}  # in two rows or more; 天气 and 中国 in one
+    assert {word for word in found if len(word) == 1} == set(toys.CHINESE)
+
+
+def test_words_that_the_tokenizer_cannot_write_are_left_out() -> None:
+    tokenizer = toys.piece_tokenizer("wordpiece")
+    rows = Rows.of({"text": ["篮球体育"] * 3})
+    found = find_candidates(rows, [["好"], ["坏"]], tokenizer, [False])
+    assert "体育" in found
+    assert "篮球" not in found
+
+
+def test_both_fields_are_read_and_no_word_goes_across() -> None:
+    tokenizer = toys.piece_tokenizer("wordpiece")
+    rows = Rows.of({"one": ["这是体"] * 2, "two": ["育好"] * 2})
+    found = find_candidates(rows, [["好"], ["坏"]], tokenizer, [False])
+    assert "体育" not in found
+
+
+def test_english_tasks_get_english_words() -> None:
+    tokenizer = toys.piece_tokenizer("byte_level")
+    rows = Rows.of({"text": ["sports story, 新闻", "a sports topic"]})
+    found = find_candidates(rows, [["good"], ["bad"]], tokenizer, [True])
+    assert found[:2] == ("good", "bad")
+    assert (
+        "sports" not in found or len(tokenizer.encode(["sports"], space_before=True)[0]) <= LONGEST
+    )
+    assert all(word.isalpha() and word.isascii() for word in found)
+    for word in found:
+        assert 1 <= len(tokenizer.encode([word], space_before=True)[0]) <= LONGEST
+    assert len(found) < MOST_WORDS

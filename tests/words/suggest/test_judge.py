@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from pet_mtl.model.calibration import calibration_from
+from pet_mtl.words.suggest.judge import Judge
+
+WORDS = ((0, 1), (2,), (3, 4, 5))
+
+
+def make(calibrated: bool = False, aggregation: str = "mean", patterns: int = 2) -> Judge:
+    generator = np.random.default_rng(1)
+    scores = generator.normal(-4, 2, (patterns, 8, 40)).astype(np.float32)
+    return Judge(scores, generator.integers(0, 3, 40), 25, aggregation, calibrated)
+
+
+def slow_log_probs(judge: Judge) -> np.ndarray:
+    """Score the labels by the scoring rule, pattern by pattern and row by row."""
+    combine = {"mean": np.mean, "max": np.max, "logsumexp": np.logaddexp.reduce}[judge.aggregation]
+    out = np.zeros((40, 3))
+    for pattern in judge.scores.astype(float):
+        for row in range(40):
+            label = np.array([combine([pattern[word, row] for word in words]) for words in WORDS])
+            out[row] += (label - np.logaddexp.reduce(label)) / len(judge.scores)
+    return out - np.logaddexp.reduce(out, axis=-1, keepdims=True)
+
+
+@pytest.mark.parametrize("patterns", [1, 2])
+@pytest.mark.parametrize("aggregation", ["mean", "max", "logsumexp"])
+def test_predictions_follow_the_scoring_rule(aggregation: str, patterns: int) -> None:
+    judge = make(False, aggregation, patterns)
+    assert (
+        judge.predict(judge.all_scores(WORDS)).tolist() == slow_log_probs(judge).argmax(-1).tolist()
+    )
+
+
+def test_the_calibration_is_the_prior_of_the_fitting_rows() -> None:
+    judge = make(True)
+    log_probs = slow_log_probs(judge).astype(np.float32)
+    expected = calibration_from("prior", log_probs[:25]).apply(log_probs).argmax(-1)
+    found = judge.predict(judge.all_scores(WORDS))
+    assert found.tolist() == expected.tolist()
+    assert found.tolist() != log_probs.argmax(-1).tolist()
+
+
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_exchanging_the_words_of_one_label(calibrated: bool) -> None:
+    judge = make(calibrated)
+    choices = [(6,), (7, 6), (2, 7)]
+    found = judge.macro_f1_with(judge.all_scores(WORDS), 1, choices)
+    for choice, value in zip(choices, found, strict=True):
+        predicted = judge.predict(judge.all_scores((WORDS[0], choice, WORDS[2])))
+        assert value == pytest.approx(f1_score(judge.gold, predicted, average="macro"))
+
+
+def test_the_fitting_part_knows_nothing_of_the_rest() -> None:
+    judge = make(True)
+    part = judge.fitting_part()
+    assert part.scores.shape == (2, 8, 25)
+    np.testing.assert_array_equal(
+        part.predict(part.all_scores(WORDS)), judge.predict(judge.all_scores(WORDS))[:25]
+    )

@@ -1,0 +1,85 @@
+"""What a change of words changes, counted by hand."""
+
+import numpy as np
+import toys
+
+from pet_mtl.data.rows import Rows
+from pet_mtl.metrics.classification import score_predictions
+from pet_mtl.words.results import Change, Scored, Tried, entry_json, event_json, tried_json
+
+TASK = toys.make_task("{text}{mask}", {"x": ["好"], "y": ["坏"], "z": ["是"]})
+GOLD = [0, 0, 1, 1, 2]
+ROWS = Rows.of({"text": list("abcde")}, labels=GOLD, path="dev.tsv")
+
+
+def scored(predicted: list[int], name: str) -> Scored:
+    found = np.array(predicted)
+    score = score_predictions(ROWS.labels, found, TASK.verbalizer.labels)
+    return Scored(name, TASK, ROWS, score, found, 0.01234567, cached=name != "old.txt")
+
+
+OLD = scored([0, 1, 1, 0, 0], "old.txt")  # right: rows 0, 2
+NEW = scored([0, 0, 2, 0, 1], "new.txt")  # right: rows 0, 1
+
+
+def test_change() -> None:
+    change = Change(OLD, NEW)
+    assert change.flipped.tolist() == [1, 2, 4]
+    assert change.gained.tolist() == [1]
+    assert change.lost.tolist() == [2]
+    assert change.f1 == {
+        "x": NEW.score.per_label["x"].f1 - OLD.score.per_label["x"].f1,
+        "y": -0.5,
+        "z": 0.0,
+    }
+    assert [flip["change"] for flip in change.flips(9)] == ["gained", "lost", "flipped"]
+    assert change.flips(1) == [
+        {
+            "row": "dev.tsv: row 2",
+            "text": "b",
+            "gold": "x",
+            "before": "y",
+            "after": "x",
+            "change": "gained",
+        }
+    ]
+
+
+def test_nothing_changes() -> None:
+    change = Change(OLD, OLD)
+    assert (len(change.flipped), len(change.gained), len(change.lost), change.flips(5)) == (
+        0,
+        0,
+        0,
+        [],
+    )
+    assert set(change.f1.values()) == {0.0}
+
+
+def test_json() -> None:
+    found = tried_json({"toy": Tried(OLD, (OLD, NEW))}, model="m", zero_shot=True)
+    assert {key: found[key] for key in ("model", "zero_shot")} == {"model": "m", "zero_shot": True}
+    old, new = found["tasks"]["toy"]
+    assert (old["change"], old["cached"], new["cached"], old["seconds"]) == (
+        None,
+        False,
+        True,
+        0.0123,
+    )
+    assert (new["verbalizer"], new["rows"]) == ("new.txt", 5)
+    assert new["macro_f1"] == NEW.score.macro_f1
+    assert new["change"]["from"] == "old.txt"
+    assert {key: new["change"][key] for key in ("gained", "lost", "flipped")} == {
+        "gained": 1,
+        "lost": 1,
+        "flipped": 3,
+    }
+    assert new["change"]["macro_f1"] == NEW.score.macro_f1 - OLD.score.macro_f1
+    assert "rows" not in new["change"]
+
+
+def test_event() -> None:
+    event = event_json("toy", Change(OLD, NEW))
+    assert {**event, "task": None} == {"task": None, **entry_json(NEW, Change(OLD, NEW), 20)}
+    assert event["task"] == "toy"
+    assert len(event["change"]["rows"]) == 3

@@ -1,0 +1,192 @@
+import json
+import math
+from collections.abc import Mapping, Sequence
+
+import pytest
+import torch
+import toys
+
+from pet_mtl.cloze.chinese_words import WordCutter
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.model.hardware import Machine
+from pet_mtl.suite.settings import SamplingSettings, TrainSettings
+from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import TaskSpec
+from pet_mtl.words import check
+from pet_mtl.words.check import CheckReport, Place, WordReport, check_words
+from pet_mtl.words.loaded import Loaded
+from pet_mtl.words.states import Model
+
+PATTERNS = ["这是{mask}：{text}", "{text}{mask}"]
+Words = Mapping[str, Sequence[str]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_cutter() -> object:
+    """Jieba's dictionary takes a second to read."""
+    cutter = WordCutter()
+    patch = pytest.MonkeyPatch()
+    patch.setattr(check, "WordCutter", lambda: cutter)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def model(word_pieces: PieceTokenizer) -> Model:
+    mlm = toys.build_mlm("bert", word_pieces.vocab_size)
+    return Model.of(mlm, word_pieces, Machine.choose("fp32", "eager", torch.device("cpu")))
+
+
+def look(model: Model, *tasks: TaskSpec, max_length: int = 40) -> CheckReport:
+    suite = Suite(
+        name="toy",
+        model="toy",
+        tasks={task.name: task for task in tasks},
+        train=TrainSettings(max_length=max_length),
+        sampling=SamplingSettings(),
+        source="toy.yaml",
+        base=".",
+    )
+    return check_words(Loaded("toy", suite, model, zero_shot=True))
+
+
+def words_of(report: CheckReport, task: str = "toy") -> dict[str, WordReport]:
+    return {word.word: word for label in report.tasks[task] for word in label.words}
+
+
+def test_good_words(model: Model) -> None:
+    report = look(model, toys.make_task(PATTERNS, {"x": ["体育", "新闻"], "y": ["坏"]}))
+    assert (report.errors, report.warnings) == ([], [])
+    words = words_of(report)
+    assert words["体育"].pieces == ["体", "育"]
+    assert [word.length for word in words.values()] == [2, 2, 1]
+    for word in words.values():
+        assert (word.unknown, word.cuts, word.shared, word.nested) == ([], [], [], [])
+    assert sum(label.prior or 0 for label in report.tasks["toy"]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("how", ["mean", "max"])
+@torch.inference_mode()
+def test_priors_by_the_slow_formula(model: Model, word_pieces: PieceTokenizer, how: str) -> None:
+    labels = {"x": ["体育", "新"], "y": ["坏"], "z": ["真天气"]}
+    report = look(model, toys.make_task(PATTERNS, labels, aggregation=how))
+    mask, scores = word_pieces.mask_id, {}
+    for word in words_of(report):
+        per_pattern = []
+        (ids,) = word_pieces.encode([word])
+        for before, after in (("这是", "："), ("", "")):
+            left, right = word_pieces.encode([before, after])
+            start = len(word_pieces.start_ids) + len(left)
+            whole = [
+                *word_pieces.start_ids,
+                *left,
+                *[mask] * len(ids),
+                *right,
+                *word_pieces.end_ids,
+            ]
+            logits = model.backbone.mlm(input_ids=torch.tensor([whole])).logits[0].log_softmax(-1)
+            per_pattern.append(
+                sum(float(logits[start + n, i]) for n, i in enumerate(ids)) / len(ids)
+            )
+        scores[word] = per_pattern
+    for word, found in words_of(report).items():
+        assert found.prior == pytest.approx(math.exp(sum(scores[word]) / 2), rel=1e-3)
+    totals = []
+    for words in labels.values():
+        of_label = torch.tensor([scores[word] for word in words])  # [words, patterns]
+        totals.append(of_label.mean(0) if how == "mean" else of_label.amax(0))
+    wanted = torch.stack(totals).log_softmax(0).mean(1).softmax(0).tolist()
+    assert [label.prior for label in report.tasks["toy"]] == pytest.approx(wanted, rel=1e-3)
+
+
+def test_unknown_characters(model: Model) -> None:
+    report = look(model, toys.make_task(PATTERNS, {"x": ["好龘"], "y": ["坏"]}))
+    (error,) = report.errors
+    assert error.where == "toy.txt:1"
+    assert 'cannot write the label word "好龘"' in error.message
+    words = words_of(report)
+    assert (words["好龘"].unknown, words["好龘"].prior) == (["龘"], None)
+    assert words["坏"].prior is not None
+    assert [label.prior for label in report.tasks["toy"]] == [None, None]
+
+
+def test_no_word_can_be_written(model: Model) -> None:
+    report = look(model, toys.make_task(PATTERNS, {"x": ["龘"], "y": ["靐"]}))
+    assert len(report.errors) == 2
+    assert [word.prior for word in words_of(report).values()] == [None, None]
+
+
+def test_shared_words(model: Model) -> None:
+    one = toys.make_task(PATTERNS, {"x": ["好", "新"], "y": ["好", "坏"]})
+    two = toys.make_task(PATTERNS, {"0": ["坏"], "1": ["是"]}, name="two")
+    report = look(model, one, two)
+    (error,) = report.errors  # the same word in two tasks is none
+    assert error.message == 'labels "x" and "y" share the word "好"'
+    assert error.where == "toy.txt:1"
+    assert report.warnings == []
+    assert report.tasks["toy"][0].words[0].shared == [Place("toy", "y", "好")]
+    assert words_of(report)["坏"].shared == [Place("two", "0", "坏")]
+    assert words_of(report, "two")["坏"].shared == [Place("toy", "y", "坏")]
+
+
+def test_words_that_become_the_same_pieces(model: Model) -> None:
+    report = look(model, toys.make_task(PATTERNS, {"x": ["Good", "新"], "y": ["good", "坏"]}))
+    assert [error.message for error in report.errors] == [
+        'labels "x" and "y" share the word "Good"'
+    ]
+    report = look(model, toys.make_task(PATTERNS, {"x": ["Good"], "y": ["good"]}))
+    assert any(
+        ("have the same label words for this model") in error.message for error in report.errors
+    )
+
+
+def test_nested_words(model: Model) -> None:
+    one = toys.make_task(PATTERNS, {"x": ["好"], "y": ["不好"]})
+    two = toys.make_task(PATTERNS, {"0": ["真好", "好"], "1": ["是"]}, name="two")
+    report = look(model, one, two)
+    (warning,) = [
+        each for each in report.warnings if "jieba" not in each.message
+    ]  # neither within a label nor between tasks
+    assert warning.message == '"好" (label "x") is part of "不好" (label "y")'
+    assert words_of(report)["好"].nested == [Place("toy", "y", "不好"), Place("two", "0", "真好")]
+    assert report.errors == []
+
+
+def test_words_that_jieba_cuts(model: Model) -> None:
+    report = look(
+        model,
+        toys.make_task(
+            PATTERNS, {"x": ["好天气"], "y": ["坏新闻"], "z": ["good news"], "w": ["体育"]}
+        ),
+    )
+    words = words_of(report)
+    assert words["好天气"].cuts == ["好", "天气"]
+    assert words["坏新闻"].cuts == ["坏", "新闻"]
+    assert words["good news"].cuts == words["体育"].cuts == []
+    assert len(report.warnings) == 2
+    assert "several words: 好 天气" in report.warnings[0].message
+
+
+def test_a_pattern_without_room(model: Model) -> None:
+    report = look(
+        model,
+        toys.make_task("这是" * 5 + "{mask}{text}", {"x": ["好"], "y": ["坏"]}),
+        max_length=10,
+    )
+    (error,) = report.errors
+    assert "leaves no room" in error.message
+    assert words_of(report)["好"].prior is None
+
+
+def test_json(model: Model) -> None:
+    report = look(model, toys.make_task(PATTERNS, {"x": ["好龘"], "y": ["坏", "天气好"]}))
+    found = json.loads(json.dumps(report.to_json()))
+    assert list(found) == ["model", "tasks", "errors", "warnings"]
+    assert [word["word"] for word in found["tasks"]["toy"]["labels"]["y"]["words"]] == [
+        "坏",
+        "天气好",
+    ]
+    assert set(found["tasks"]["toy"]["labels"]["x"]["words"][0]) == {
+        "word", "pieces", "length", "unknown", "cuts", "prior", "shared", "nested"
+    }  # fmt: skip
+    assert set(found["errors"][0]) == {"message", "where", "hint"}
