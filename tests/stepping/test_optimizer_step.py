@@ -1,6 +1,5 @@
 """The frame of an optimizer step, without a run."""
 
-from collections.abc import Callable
 
 import pytest
 import torch
