@@ -187,8 +187,7 @@ def _live_prompt(loaded: LoadedModel, task: TaskSpec, form: Form) -> LivePrompt:
         raise PetMtlError(
             f"OpenPrompt cannot score a model of method `{loaded.suite.method.name}`",
             hint=(
-                "it knows only what the MLM head reads at the mask; give a checkpoint of "
-                "method "
+                "it knows only what the MLM head reads at the mask; give a checkpoint of method "
                 "`pet`"
             ),
         )

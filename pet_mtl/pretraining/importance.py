@@ -65,14 +65,12 @@ def mark_important(
     if scorer.suite.method.name != "pet":
         raise PetMtlError(
             (
-                f"the checkpoint was trained with `--method {scorer.suite.method.name}`, "
-                "not with "
+                f"the checkpoint was trained with `--method {scorer.suite.method.name}`, not with "
                 "`pet`"
             ),
             where=str(scorer.folder),
             hint=(
-                "selective masking reads partial texts in their patterns: give a "
-                "checkpoint of "
+                "selective masking reads partial texts in their patterns: give a checkpoint of "
                 "the method `pet`"
             ),
         )

@@ -38,8 +38,7 @@ def weigh_patterns(
         right = (by_pattern[name].argmax(-1) == rows[name].labels).mean(-1)  # [patterns]
         weights = tuple(right.round(6).tolist()) if right.any() else (1.0,) * len(right)
         say(
-            f"{name}: pattern weights "
-            f"{', '.join(f'{weight:.3f}' for weight in weights)}, by "
+            f"{name}: pattern weights {', '.join(f'{weight:.3f}' for weight in weights)}, by "
             "accuracy before training"
         )
         tasks[name] = tasks[name].model_copy(update={"pattern_weights": weights})

@@ -107,8 +107,7 @@ class Trainer:
                 self.folder.forget_after(self.progress.step)
         if not self.progress.finished:
             say(
-                f"training: {self.loop.total} steps of up to "
-                f"{self.suite.train.batch_tokens:,} "
+                f"training: {self.loop.total} steps of up to {self.suite.train.batch_tokens:,} "
                 "tokens"
             )
             self.loop.run(evaluate=self._evaluate, save=self._save, log=self._log)
@@ -128,8 +127,7 @@ class Trainer:
                 ),
                 where=str(last),
                 hint="`pet-mtl train --resume --out DIR` alone goes on with the stored "
-                "settings; "
-                "for new settings choose a new folder",
+                "settings; for new settings choose a new folder",
             )
         if progress.best_step:
             read_checkpoint(
@@ -153,8 +151,7 @@ class Trainer:
                 f"the saved weights do not fit the model `{self.suite.model}`",
                 where=str(folder),
                 hint=(
-                    "was the backbone replaced by another one? put it back, or train in a "
-                    "new "
+                    "was the backbone replaced by another one? put it back, or train in a new "
                     "folder"
                 ),
             )
