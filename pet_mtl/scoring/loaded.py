@@ -22,7 +22,7 @@ from pet_mtl.model.hardware import Machine
 from pet_mtl.model.methods import build, compiler
 from pet_mtl.model.task_model import ParameterCounts, TaskModel
 from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
-from pet_mtl.scoring.scorer import FloatArray, score_prompts
+from pet_mtl.scoring.log_probs import FloatArray, score_prompts
 from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.own_weights import load_own_weights
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer

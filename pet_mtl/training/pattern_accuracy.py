@@ -10,7 +10,7 @@ from pet_mtl.data.suite_data import TaskData
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.calibration.prior import fitting_rows
 from pet_mtl.scoring.loaded import build_model, encode_rows
-from pet_mtl.scoring.scorer import FloatArray, score_prompts
+from pet_mtl.scoring.log_probs import FloatArray, score_prompts
 from pet_mtl.suite.suite import Suite
 
 

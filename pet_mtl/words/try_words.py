@@ -16,7 +16,7 @@ from pet_mtl.metrics.classification import score_predictions
 from pet_mtl.model.calibration import calibration_from
 from pet_mtl.scoring.calibration.plan import plan_calibrations
 from pet_mtl.scoring.loaded import with_verbalizers
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.loaded import Loaded

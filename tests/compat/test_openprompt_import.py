@@ -36,7 +36,7 @@ def test_nothing_is_left_behind() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["pet_mtl", "pet_mtl.cli.main", "pet_mtl.compat", "pet_mtl.scoring.score"]
+    "module", ["pet_mtl", "pet_mtl.cli.main", "pet_mtl.compat", "pet_mtl.scoring.checkpoint_scores"]
 )
 def test_never_imported_at_start(module: str) -> None:
     assert python(f"import sys, {module}; print('openprompt' in sys.modules)") == "False"
