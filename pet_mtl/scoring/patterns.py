@@ -7,7 +7,7 @@ from typing import Any
 from pet_mtl.data.rows import Rows
 from pet_mtl.kinds import kind_of
 from pet_mtl.metrics.score import Score
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.suite import Suite
 
 
