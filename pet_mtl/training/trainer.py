@@ -13,7 +13,7 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import bar, say
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.metrics.classification import mean_macro_f1
+from pet_mtl.metrics.score import mean_macro_f1
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.checkpoint_scores import score_rows
 from pet_mtl.scoring.loaded import build_model, encode_rows
@@ -165,15 +165,15 @@ class Trainer:
         log_probs = self._score_dev()
         scores = score_rows(self.suite, self.dev_rows, log_probs)
         wanted = np.mean(
-            [getattr(score, self.suite.tasks[name].metric) for name, score in scores.items()]
+            [score.value(self.suite.tasks[name].metric) for name, score in scores.items()]
         )
         mean, progress = float(wanted), self.progress
-        summary = {n: {"macro_f1": s.macro_f1, "accuracy": s.accuracy} for n, s in scores.items()}
+        summary = {name: score.summary() for name, score in scores.items()}
         self._log(
             {"step": progress.step, "dev": summary, "mean_macro_f1": mean_macro_f1(scores.values())}
         )
         better = progress.best_score is None or mean > progress.best_score
-        figures = "  ".join(f"{name} {score.macro_f1:.4f}" for name, score in scores.items())
+        figures = "  ".join(f"{name} {score.main.value:.4f}" for name, score in scores.items())
         say(
             f"step {progress.step}: dev macro-F1 {figures}  mean "
             f"{mean:.4f}{'  (best so far)' if better else ''}"
