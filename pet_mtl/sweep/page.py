@@ -53,7 +53,7 @@ def _header(result: SweepResult, created: str) -> Html:
     facts = [
         ("trials", f"{len(result.trials)} of {result.wanted}: {done}"),
         *((name, shown(value)) for name, value in best.settings.items()),
-        *((f"macro-F1 {name}", f"{score:.4f}") for name, score in best.tasks.items()),
+        *((name, f"{score:.4f}") for name, score in best.tasks.items()),
     ]
     figure = element(
         "div",

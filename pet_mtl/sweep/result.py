@@ -16,7 +16,7 @@ class TrialResult:
         state: complete, pruned, fail or running.
         score: the best dev score of the run; None where it did not come to its end.
         settings: what it chose, by setting.
-        tasks: macro-F1 by task.
+        tasks: score by task, of its `metric`.
         curve: dev scores by step.
         seconds: wall time, pauses included.
         why: it failed.

@@ -133,8 +133,10 @@ def _do(
         trial.set_user_attr(WHY, str(error))
         store.study.tell(trial, state=TrialState.FAIL)
     else:
-        trial.set_user_attr(TASKS, {name: score.macro_f1 for name, score in done.scores.items()})
-        metrics = [getattr(score, suite.tasks[name].metric) for name, score in done.scores.items()]
+        trial.set_user_attr(TASKS, {
+            name: score.value(suite.tasks[name].metric) for name, score in done.scores.items()
+        })
+        metrics = [score.value(suite.tasks[name].metric) for name, score in done.scores.items()]
         store.study.tell(trial, sum(metrics) / len(metrics))
 
 

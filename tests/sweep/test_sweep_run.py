@@ -112,7 +112,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, curves: list[list[float] | None]) 
             raise RunError("the loss is not a number")
         for step, score in zip((2, 4), curve, strict=True):
             evaluated(step, score)
-        return SimpleNamespace(scores={"topic": SimpleNamespace(macro_f1=curve[-1])})
+        return SimpleNamespace(scores={"topic": SimpleNamespace(value=lambda metric: curve[-1])})
 
     monkeypatch.setattr(run, "train", train)
 
@@ -149,7 +149,7 @@ def test_what_mattered(suite_file: Path, tmp_path: Path, monkeypatch: pytest.Mon
 
     def train(suite: Suite, *args: Any, **more: Any) -> Any:
         return SimpleNamespace(
-            scores={"topic": SimpleNamespace(macro_f1=suite.train.learning_rate)}
+            scores={"topic": SimpleNamespace(value=lambda metric: suite.train.learning_rate)}
         )
 
     monkeypatch.setattr(run, "train", train)
