@@ -133,11 +133,11 @@ def _do(
         trial.set_user_attr(WHY, str(error))
         store.study.tell(trial, state=TrialState.FAIL)
     else:
-        trial.set_user_attr(TASKS, {
+        by_task = {
             name: score.value(suite.tasks[name].metric) for name, score in done.scores.items()
-        })
-        metrics = [score.value(suite.tasks[name].metric) for name, score in done.scores.items()]
-        store.study.tell(trial, sum(metrics) / len(metrics))
+        }
+        trial.set_user_attr(TASKS, by_task)
+        store.study.tell(trial, sum(by_task.values()) / len(by_task))
 
 
 def _short(value: Any) -> str:
