@@ -28,6 +28,7 @@ FLOORS = {
         "words",
         "comparison",
         "compat",
+        "serving",
     },
     5: {"cli", "__init__"},
 }
