@@ -64,10 +64,8 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
         room = max_length - form.constant_length - words.lengths[-1]
         if room < len(parse_pattern(source).fields):
             raise PetMtlError(
-                f"task `{task.name}`: pattern {index + 1} and its slots take "
-                f"{max_length - room} "
-                "of "
-                f"{max_length} tokens, which leaves no room for the text",
+                f"task `{task.name}`: pattern {index + 1} and its slots take {max_length - room} "
+                f"of {max_length} tokens, which leaves no room for the text",
                 hint="raise `train.max_length` or shorten the prefix and the pattern",
             )
         forms.append(form)

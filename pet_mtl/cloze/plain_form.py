@@ -32,10 +32,8 @@ def compile_plain(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
     form = Form(task.name, 0, words, tuple(parts))
     if max_length - form.constant_length < len(used):
         raise PetMtlError(
-            f"task `{task.name}`: its special tokens take {form.constant_length} of "
-            f"{max_length} "
-            "tokens, "
-            "which leaves no room for the text",
+            f"task `{task.name}`: its special tokens take {form.constant_length} of {max_length} "
+            "tokens, which leaves no room for the text",
             hint="raise `train.max_length`",
         )
     return [form]

@@ -17,9 +17,9 @@ from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.calibration import apply_calibrations
 from pet_mtl.report.run import report_run
 from pet_mtl.scoring.calibration.plan import plan_calibrations
+from pet_mtl.scoring.checkpoint_scores import score_rows
 from pet_mtl.scoring.learned_parts import without_learned_parts
 from pet_mtl.scoring.loaded import LoadedModel
-from pet_mtl.scoring.score import score_rows
 from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.run import train

@@ -24,7 +24,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.task_model import ParameterCounts
 from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel, require_task
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.openprompt_template import PLACEHOLDERS, parse_template, template_from_pattern
 from pet_mtl.suite.task import TaskSpec
 
@@ -187,8 +187,7 @@ def _live_prompt(loaded: LoadedModel, task: TaskSpec, form: Form) -> LivePrompt:
         raise PetMtlError(
             f"OpenPrompt cannot score a model of method `{loaded.suite.method.name}`",
             hint=(
-                "it knows only what the MLM head reads at the mask; give a checkpoint of "
-                "method "
+                "it knows only what the MLM head reads at the mask; give a checkpoint of method "
                 "`pet`"
             ),
         )

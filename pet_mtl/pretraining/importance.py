@@ -22,7 +22,7 @@ from pet_mtl.model.task_model import TaskModel
 from pet_mtl.pretraining.pattern_rows import tokenize_field
 from pet_mtl.scoring.learned_parts import refuse_learned_parts
 from pet_mtl.scoring.loaded import LoadedCheckpoint, build_model
-from pet_mtl.scoring.scorer import SCORE_TOKENS, score_items
+from pet_mtl.scoring.log_probs import SCORE_TOKENS, score_items
 
 DELTA = 0.2  # the authors' code; the paper has 0.05
 KEPT = 0.8
@@ -65,14 +65,12 @@ def mark_important(
     if scorer.suite.method.name != "pet":
         raise PetMtlError(
             (
-                f"the checkpoint was trained with `--method {scorer.suite.method.name}`, "
-                "not with "
+                f"the checkpoint was trained with `--method {scorer.suite.method.name}`, not with "
                 "`pet`"
             ),
             where=str(scorer.folder),
             hint=(
-                "selective masking reads partial texts in their patterns: give a "
-                "checkpoint of "
+                "selective masking reads partial texts in their patterns: give a checkpoint of "
                 "the method `pet`"
             ),
         )

@@ -23,7 +23,7 @@ from pet_mtl.report.data import (
     worst_confusions,
 )
 from pet_mtl.scoring.loaded import top_pieces
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 

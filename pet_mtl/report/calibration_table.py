@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from pet_mtl.scoring.score import CheckpointScore
+    from pet_mtl.scoring.checkpoint_scores import CheckpointScore
 
 
 def calibration_table(score: "CheckpointScore", *, several: bool) -> "Table":

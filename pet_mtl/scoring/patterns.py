@@ -6,7 +6,7 @@ from typing import Any
 
 from pet_mtl.data.rows import Rows
 from pet_mtl.metrics.classification import TaskScore, score_predictions
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.suite import Suite
 
 

@@ -12,8 +12,8 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.model.calibration import Calibration, Method
 from pet_mtl.scoring.calibration.plan import Plan, fitting_rows
-from pet_mtl.scoring.score import score_calibrated
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.checkpoint_scores import score_calibrated
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 

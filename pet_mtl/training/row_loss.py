@@ -14,7 +14,7 @@ from pet_mtl.objectives.distillation import label_share, teacher_loss
 from pet_mtl.objectives.label_loss import label_loss, label_losses
 from pet_mtl.objectives.logit_adjustment import adjustments
 from pet_mtl.objectives.terms import TaskScores, build_terms
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.settings import TrainSettings
 
 

@@ -1,4 +1,4 @@
-"""The whole of `pet-mtl train` but its report: data, model, loop, checkpoint."""
+"""The whole of `pet-mtl train` but its report: data, model, steps, checkpoint."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,10 +22,10 @@ from pet_mtl.model.calibration import apply_calibrations
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import ParameterCounts, TaskModel
 from pet_mtl.resources import bundled_backbone
+from pet_mtl.scoring.checkpoint_scores import Calibrated, score_calibrated, tasks_json
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import encode_rows
-from pet_mtl.scoring.score import Calibrated, score_calibrated, tasks_json
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.checkpoint import add_calibration
 from pet_mtl.storage.outputs import RunFolder
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, resolve_model, suite_model
@@ -224,7 +224,7 @@ def train(
                 "tasks": summary,
             }
             add_calibration(run.checkpoint, calibration, metrics)
-        rates = trainer.loop.throughput.to_json()
+        rates = trainer.steps.throughput.to_json()
         result = TrainResult(
             out=out,
             scores=scores,

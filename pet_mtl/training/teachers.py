@@ -22,7 +22,7 @@ from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.objectives.logit_adjustment import logit_adjustment
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.storage.outputs import TEACHER
 from pet_mtl.suite.suite import Suite

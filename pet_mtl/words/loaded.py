@@ -85,8 +85,7 @@ def load(
         raise PetMtlError(
             (
                 "this was trained with another method than `pet`: it scores no label "
-                "words, or not by "
-                "them alone"
+                "words, or not by them alone"
             ),
             where=folder,
             hint="try label words with a checkpoint of `--method pet`, or with a backbone",

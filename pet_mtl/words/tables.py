@@ -108,10 +108,8 @@ def change_line(task: str, change: Change) -> str:
         f"{task} {change.after.verbalizer}: macro-F1 {after.macro_f1:.4f} "
         f"({after.macro_f1 - before.macro_f1:+.4f}), "
         f"accuracy {after.accuracy:.4f} ({after.accuracy - before.accuracy:+.4f}), "
-        f"{len(change.gained):,} gained, {len(change.lost):,} lost, "
-        f"{len(change.flipped):,} "
-        "flipped, "
-        f"{change.after.seconds:.3f} s"
+        f"{len(change.gained):,} gained, {len(change.lost):,} lost, {len(change.flipped):,} "
+        f"flipped, {change.after.seconds:.3f} s"
     )
 
 

@@ -12,7 +12,7 @@ from pet_mtl.cloze.form import Form, compile_forms
 from pet_mtl.console import Bar
 from pet_mtl.data.rows import Rows
 from pet_mtl.model.word_scores import label_scores, word_table
-from pet_mtl.scoring.scorer import FloatArray, task_log_probs
+from pet_mtl.scoring.log_probs import FloatArray, task_log_probs
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.state_cache import StateCache
 from pet_mtl.words.states import Keys, Model, SlotStates, compute_states, prompt_keys

@@ -16,7 +16,7 @@ from pet_mtl.metrics.classification import score_predictions
 from pet_mtl.model.calibration import calibration_from
 from pet_mtl.scoring.calibration.plan import plan_calibrations
 from pet_mtl.scoring.loaded import with_verbalizers
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.loaded import Loaded
@@ -71,8 +71,7 @@ class WordTrial:
         for name in self.files:
             if loaded.zero_shot and chosen[name].slots == "shared":
                 say(
-                    f"warning: {name}: `slots: shared` means little before training; "
-                    "`exact` is "
+                    f"warning: {name}: `slots: shared` means little before training; `exact` is "
                     "for zero-shot"
                 )
         self._watched = self._to_watch() if watch else {}
@@ -192,8 +191,7 @@ def load_rows(suite: Suite, rows_of: RowsOf, limit: int | None) -> dict[str, Row
             say(f"warning: {name}: {note}")
         if found is None or not len(found):
             say(
-                f"warning: task `{name}` has no dev rows; `--rows train` scores on "
-                "its training "
+                f"warning: task `{name}` has no dev rows; `--rows train` scores on its training "
                 "rows"
             )
             continue

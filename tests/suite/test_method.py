@@ -116,15 +116,12 @@ def test_file_options_and_overrides(
                             "`3`")),
         ("method: {name: [1]}\n", {}, "my.yaml:6: there is no method a list"),
         (HEADS + "  feature: cls\n", {}, ("my.yaml:9: unknown key `feature`\n  hint: did "
-                                          "you mean "
-                                         "`features`?")),
+                                          "you mean `features`?")),
         ("method: {name: cln, features: cls}\n", {}, "my.yaml:6: unknown key `features`\n "
-                                                     " hint: "
-                                                     "known: `name`, "
+                                                     " hint: known: `name`, "
          "`size`, `prefix`, `learning_rate`"),
         (HEADS + "  penalty: -1\n", {}, ("my.yaml:9: `method.penalty` must be at least 0, "
-                                         "found "
-                                        "`-1`")),
+                                         "found `-1`")),
         (HEADS, {"overrides": ["method.features=men"]}, "-s method.features=men: "
                                                         "`method.features` must be one of "
          '`cls`, `pooled`, `mean`, `max` or `attention`, found `"men"`'),
@@ -135,13 +132,10 @@ def test_file_options_and_overrides(
                                  'you mean '
                                 '`heads`?')),
         (HEADS, {"sharing": "moe"}, "--sharing moe: `method.sharing` must be one of "
-                                    "`hard`, "
-                                    "`soft`, `shared-private`, "
+                                    "`hard`, `soft`, `shared-private`, "
          '`mmoe` or `ple`, found `"moe"`'),
         ("", {"sharing": "mmoe"}, "--sharing mmoe: `method.name` is missing\n  hint: say "
-                                  "which: "
-                                  "`--method heads`, or "
-         "method: {name: heads}"),
+                                  "which: `--method heads`, or method: {name: heads}"),
         ("", {"only": ["a", "c"]}, "--tasks a,c: no task `c`\n  hint: the tasks are a, b"),
         ("", {"only": []}, "--tasks : no task ``\n  hint: the tasks are a, b"),
     ],

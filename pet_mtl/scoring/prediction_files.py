@@ -13,9 +13,9 @@ import numpy as np
 from pet_mtl.atomic import require_folder, write_bytes, write_text
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
+from pet_mtl.scoring.checkpoint_scores import unlabelled_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint, plan_for_checkpoint
-from pet_mtl.scoring.score import unlabelled_rows
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.task import CalibrationChoice
 
 Format = Literal["jsonl", "csv", "tianchi"]

@@ -25,8 +25,8 @@ from pet_mtl.scoring.loaded import (
     require_task,
     with_verbalizers,
 )
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.scoring.patterns import PatternScores, score_patterns
-from pet_mtl.scoring.scorer import FloatArray
 from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.pretrained import resolve_model
 from pet_mtl.suite.suite import Suite
