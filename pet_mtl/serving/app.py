@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
+import torch
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -13,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from pet_mtl.console import say
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.serving.api_error import ApiError
 from pet_mtl.serving.batcher import Batcher, ClosedError, QueueFullError
 from pet_mtl.serving.body import read_body
@@ -32,6 +33,7 @@ from pet_mtl.serving.schema import (
     read_request,
 )
 
+_MOST_THREADS = 4
 PROBES = ("/health", "/ready")
 PATHS = ("/v1/predict", "/v1/tasks", *PROBES, "/metrics", "/openapi.json")
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -74,7 +76,13 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         nonlocal batcher
-        batcher = Batcher(tokens=batch_tokens, wait=wait, queue=limits.queue, on_batch=on_batch)
+        batcher = Batcher(
+            tokens=batch_tokens,
+            wait=wait,
+            queue=limits.queue,
+            threads=_scoring_threads(models),
+            on_batch=on_batch,
+        )
         models.watch()
         yield
         models.close()
@@ -151,6 +159,13 @@ def create_app(
         )
 
     return app
+
+
+def _scoring_threads(models: Models) -> int:
+    """Return how many batches are scored at once: on a CPU, threads that each score a batch wait
+    less for one another than those that share one."""
+    devices = {served.loaded.machine.device.type for served in models.served}
+    return min(_MOST_THREADS, torch.get_num_threads()) if devices == {"cpu"} else 1
 
 
 async def _scores(

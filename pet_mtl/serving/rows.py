@@ -10,7 +10,7 @@ import numpy as np
 from pet_mtl.cloze.encode import encode_forms
 from pet_mtl.data.rows import Rows
 from pet_mtl.model.calibration import apply_calibrations
-from pet_mtl.scoring.scorer import FloatArray, score_items, score_plans, task_log_probs
+from pet_mtl.scoring.log_probs import FloatArray, score_items, score_plans, task_log_probs
 from pet_mtl.serving.api_error import ApiError
 from pet_mtl.serving.limits import Limits
 from pet_mtl.serving.models import Served
