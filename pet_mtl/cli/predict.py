@@ -42,7 +42,7 @@ def predict(
     from pet_mtl.model.hardware import keep_freed_memory
 
     keep_freed_memory()
-    from pet_mtl.scoring.predict import Format, predict_files
+    from pet_mtl.scoring.prediction_files import Format, predict_files
 
     if output not in get_args(Format):
         raise PetMtlError(

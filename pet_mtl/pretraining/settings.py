@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pet_mtl.errors import ProblemList
 from pet_mtl.pretraining.teacher_settings import TeacherSettings
 from pet_mtl.suite.overrides import apply_overrides
-from pet_mtl.suite.validation import validate
+from pet_mtl.suite.validation import found, validate
 from pet_mtl.suite.yaml_file import Document
 
 Masking = Literal["random", "whole-word", "selective", "pattern"]
@@ -96,8 +96,7 @@ class PretrainSettings(BaseModel):
     def _warmup_fits_the_limit(self) -> "PretrainSettings":
         if self.max_minutes is not None and self.warmup >= 1:
             raise ValueError(
-                "with `max_minutes` the steps are not known before: `warmup` must be "
-                "a share "
+                "with `max_minutes` the steps are not known before: `warmup` must be a share "
                 "below 1"
             )
         return self
@@ -108,19 +107,21 @@ class KeptLayers(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
-    from_layers: tuple[int, ...] = Field(
-        strict=False, min_length=1, description="layers counted from 0, rising"
-    )
+    from_layers: tuple[int, ...] = Field(description="layers counted from 0, rising")
 
-    @field_validator("from_layers")
+    @field_validator("from_layers", mode="before")
     @classmethod
-    def _rising(cls, layers: tuple[int, ...]) -> tuple[int, ...]:
-        if layers[0] < 0 or any(layers[i] >= layers[i + 1] for i in range(len(layers) - 1)):
+    def _rising(cls, layers: Any) -> Any:
+        if not isinstance(layers, list | tuple) or not layers:
+            raise ValueError(f"must be a list of layers such as [1, 3, 5], found {found(layers)}")
+        if any(type(layer) is not int or layer < 0 for layer in layers) or any(
+            layers[i] >= layers[i + 1] for i in range(len(layers) - 1)
+        ):
             raise ValueError(
-                "layers count from 0 and must rise, each named once, "
+                "layers are whole numbers from 0 that rise, each named once, "
                 f"found {', '.join(map(str, layers))}"
             )
-        return layers
+        return tuple(layers)
 
 
 def read_settings(

@@ -1,8 +1,8 @@
 """What a model learns from a larger one while it is pre-trained: the settings below `teacher:`."""
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Part = Literal["queries", "keys", "values"]
 
@@ -44,6 +44,14 @@ class TeacherSettings(BaseModel):
         ge=1,
         description="heads that relations are computed in; null: the most that fit both widths",
     )
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _numbers(cls, layers: Any) -> Any:
+        """Read keys as numbers: those of our YAML and of JSON are text."""
+        if not isinstance(layers, dict):
+            return layers
+        return {int(k) if str(k).lstrip("-").isdecimal() else k: v for k, v in layers.items()}
 
     @model_validator(mode="after")
     def _something_is_learned(self) -> "TeacherSettings":

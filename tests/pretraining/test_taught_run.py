@@ -81,6 +81,8 @@ def test_layers_to_start_from(corpus_file: Path, teacher: Path, tmp_path: Path) 
         recipe_of(tmp_path, "model: {from_layers: [1, 3], hidden_size: 48, layers: 2}\n"), settings
     )
     plain, layers = start_from([*settings, "model.from_layers=[1,3]"])
+    lesson = start_from(["teacher.layers={1: 3}", "teacher.parts=[keys]"])[0].teacher
+    assert (lesson.layers, lesson.parts) == ({1: 3}, ("keys",))
     shared: dict[str, Any] = {"corpus": (str(corpus_file),), "cache": tmp_path / "cache"}
     requests = {
         "recipe": PretrainRequest(
@@ -255,11 +257,14 @@ def test_wrong_teachers(make_request: MakeRequest, teacher: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("text", "overrides", "words"),
     [
-        ("model: {from_layers: []}", [], "`model.from_layers` must be"),
-        ("model: {from_layers: [3, 1]}", [], "must rise"),
-        ("model: {from_layers: [1, 1]}", [], "must rise"),
-        ("model: {from_layers: [-1, 1]}", [], "count from 0"),
-        ("model: {from_layers: [1.5]}", [], "whole number"),
+        ("model: {from_layers: []}", [], "must be a list of layers such as [1, 3, 5]"),
+        ("model: {from_layers: 3}", [], "must be a list of layers"),
+        ("model: {from_layers: [3, 1]}", [], "that rise"),
+        ("model: {from_layers: [1, 1]}", [], "each named once"),
+        ("model: {from_layers: [-1, 1]}", [], "from 0"),
+        ("model: {from_layers: [1.5]}", [], "whole numbers"),
+        ("model: {from_layers: [0]}", ["teacher.layers={a: 1}"], "whole number"),
+        ("model: {from_layers: [0]}", ["teacher.layers={}"], "names no layer"),
         ("model: {from_layers: [0], width: 3}", [], "unknown key `width`"),
         ("model: {from_layers: [0]}", ["teacher.states=-1"], "at least 0"),
         ("model: {from_layers: [0]}", ["teacher.parts=[heads]"], "`queries`"),
