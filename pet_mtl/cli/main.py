@@ -17,6 +17,7 @@ from pet_mtl.cli import (
     pretrain,
     score,
     serve,
+    sweep,
     train,
     words,
 )
@@ -41,6 +42,7 @@ app.command("score")(score.score)
 app.command("predict")(predict.predict)
 app.command("serve")(serve.serve)
 app.command("compare")(compare.compare)
+app.command("sweep")(sweep.sweep)
 app.command("average")(average.average)
 app.command("init")(init.init)
 app.add_typer(data.app)
