@@ -17,6 +17,8 @@ from pet_mtl.cli import (
     predict,
     pretrain,
     score,
+    serve,
+    sweep,
     train,
     words,
 )
@@ -39,8 +41,10 @@ app.command("train")(train.train)
 app.command("pretrain")(pretrain.pretrain)
 app.command("score")(score.score)
 app.command("predict")(predict.predict)
+app.command("serve")(serve.serve)
 app.command("compare")(compare.compare)
 app.command("distill")(distill.distill)
+app.command("sweep")(sweep.sweep)
 app.command("average")(average.average)
 app.command("init")(init.init)
 app.add_typer(data.app)

@@ -151,7 +151,7 @@ def do_run(
     except Interrupted as stopped:
         raise Interrupted(str(stopped), hint="the same command goes on") from None
     result = RunResult(
-        macro_f1={name: score.macro_f1 for name, score in done.scores.items()},
+        macro_f1={name: score.value("macro_f1") for name, score in done.scores.items()},
         predicted={name: np.asarray(each).tolist() for name, each in done.predicted.items()},
         rows=sum(len(task.train) for task in data.values()),
         steps=done.steps,

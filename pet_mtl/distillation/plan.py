@@ -85,7 +85,14 @@ def check_request(request: Request) -> None:
             hint="take a seed or more, or give checkpoints with `--teacher`",
         )
     theirs, ours = request.teacher.tasks, request.student.tasks
-    for name in ours:
+    for name, task in ours.items():
+        if task.kind_spec.facts.target != "label":
+            problems.add(
+                f"`{name}` is no task of one label a row: its answers have no shares of labels",
+                where=request.student.source,
+                hint="choose other tasks with `--tasks`; `train --teacher` takes all kinds",
+            )
+            continue
         wanted = set(ours[name].verbalizer.labels)
         if name in theirs and set(theirs[name].verbalizer.labels) != wanted:
             problems.add(

@@ -12,7 +12,8 @@ from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts, show_prompt
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
-from pet_mtl.metrics.classification import TaskScore, mean_macro_f1
+from pet_mtl.kinds import kind_of
+from pet_mtl.metrics.score import Score, mean_macro_f1
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.methods.heads import HeadsModel
@@ -44,7 +45,7 @@ def report_data(
     prompts: Prompts,
     rows: Mapping[str, Rows],
     log_probs: Mapping[str, FloatArray],
-    scores: Mapping[str, TaskScore],
+    scores: Mapping[str, Score],
     records: list[dict[str, Any]],
     facts: list[tuple[str, str]],
 ) -> ReportData:
@@ -61,11 +62,13 @@ def report_data(
     """
     tasks = []
     for name, of_task in rows.items():
-        task, probabilities = suite.tasks[name], np.exp(log_probs[name])
+        task = suite.tasks[name]
+        kind = kind_of(task)
+        probabilities = kind.probabilities(log_probs[name])
         labels = list(task.verbalizer.labels)
         confusions = worst_confusions(
             of_task.labels,
-            probabilities.argmax(-1),
+            kind.decide(log_probs[name]),
             probabilities,
             lambda row, r=of_task: "  ｜  ".join(r.text(row).values()),  # type: ignore[misc]
             labels,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pet_mtl.metrics.classification import TaskScore, confusion_matrix
+from pet_mtl.metrics.classification import confusion_matrix
+from pet_mtl.metrics.score import Score
 
 if TYPE_CHECKING:
     from pet_mtl.model.sharing.routes import Routes
@@ -85,7 +86,7 @@ class TaskReport:
     description: str
     labels: list[str]
     main_words: list[str]
-    score: TaskScore
+    score: Score
     curves: TaskCurves
     confusions: list[Confusion]
     view: ModelView | None = None

@@ -15,6 +15,7 @@ from pet_mtl.cloze.form import Form
 from pet_mtl.cloze.plain_form import compile_plain
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.encoder import Encoder
+from pet_mtl.model.methods.capabilities import Capabilities
 from pet_mtl.model.sharing.cross_stitch import CrossStitch
 from pet_mtl.model.sharing.hard import Hard
 from pet_mtl.model.sharing.mmoe import Mmoe
@@ -29,6 +30,9 @@ from pet_mtl.model.task_model import TaskModel
 from pet_mtl.suite.method import HeadsMethod, LayerMix
 from pet_mtl.suite.suite import Suite
 
+CAPABILITIES = Capabilities(
+    reads_words=False, has_patterns=False, zero_shot=False, words_alone=False
+)
 _FASTER = 10  # new classifiers learn from nothing
 
 
