@@ -16,8 +16,7 @@ from pet_mtl.model import light_import
 app = typer.Typer(
     name="pet-mtl",
     help=(
-        "One masked language model for many classification tasks: cloze patterns, label "
-        "words, "
+        "One masked language model for many classification tasks: cloze patterns, label words, "
         "one MLM head."
     ),
     no_args_is_help=True,

@@ -78,7 +78,7 @@ def predict(
 
     keep_freed_memory()
     from pet_mtl.scoring.inputs import Inputs
-    from pet_mtl.scoring.predict import Format, predict_files, predict_rows
+    from pet_mtl.scoring.prediction_files import Format, predict_files, predict_rows
     from pet_mtl.scoring.records import WRITERS, Details, lines_for_people
 
     if output is not None and output not in get_args(Format):

@@ -2,11 +2,12 @@
 slots stay open."""
 
 import typing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pet_mtl.cloze.label_words import LabelWords, tokenize_label_words
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
+from pet_mtl.suite.kind import KindSpec
 from pet_mtl.suite.pattern import Field, Literal, Mask, Part, Soft, parse_pattern
 from pet_mtl.suite.task import TaskSpec
 
@@ -33,6 +34,7 @@ class Form:
         pattern: which of the task's patterns, from 0.
         words: the label words as they are written at this pattern's slot.
         weight: how much it counts in the average of the task's patterns.
+        kind: of the task; what its label scores mean.
     """
 
     task: str
@@ -40,6 +42,7 @@ class Form:
     words: LabelWords
     parts: tuple[FormPart, ...]
     weight: float = 1.0
+    kind: KindSpec = field(default_factory=KindSpec)
 
     @property
     def constant_length(self) -> int:
@@ -60,14 +63,12 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
         words = tokenize_label_words(
             task.verbalizer, tokenizer, space_before=space_at_slot, slots=task.word_slots
         )
-        form = Form(task.name, index, words, parts, task.weight_of(index))
+        form = Form(task.name, index, words, parts, task.weight_of(index), task.kind_spec)
         room = max_length - form.constant_length - words.lengths[-1]
         if room < len(parse_pattern(source).fields):
             raise PetMtlError(
-                f"task `{task.name}`: pattern {index + 1} and its slots take "
-                f"{max_length - room} "
-                "of "
-                f"{max_length} tokens, which leaves no room for the text",
+                f"task `{task.name}`: pattern {index + 1} and its slots take {max_length - room} "
+                f"of {max_length} tokens, which leaves no room for the text",
                 hint="raise `train.max_length` or shorten the prefix and the pattern",
             )
         forms.append(form)

@@ -29,13 +29,11 @@ def compile_plain(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
             parts += [FormPart(field=name, kind="field"), end]
     labels = len(task.verbalizer.labels)
     words = LabelWords(pieces=((),) * labels, labels=tuple(range(labels)), num_labels=labels)
-    form = Form(task.name, 0, words, tuple(parts))
+    form = Form(task.name, 0, words, tuple(parts), kind=task.kind_spec)
     if max_length - form.constant_length < len(used):
         raise PetMtlError(
-            f"task `{task.name}`: its special tokens take {form.constant_length} of "
-            f"{max_length} "
-            "tokens, "
-            "which leaves no room for the text",
+            f"task `{task.name}`: its special tokens take {form.constant_length} of {max_length} "
+            "tokens, which leaves no room for the text",
             hint="raise `train.max_length`",
         )
     return [form]

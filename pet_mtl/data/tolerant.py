@@ -64,7 +64,8 @@ def _by_names(header: Sequence[str], request: Request, usual: str) -> str | None
     """Return the separator with which the header holds all wanted names, the usual one of
     several."""
     wanted = {str(column) for name, column in request.columns.items() if not request.may_lack(name)}
-    for separator in dict.fromkeys((usual, *SEPARATORS)):
+    separators: list[str] = [usual, *SEPARATORS]
+    for separator in separators:
         for cells in _split(header, separator):
             if wanted <= {cell.strip() for cell in cells}:
                 return separator
@@ -76,7 +77,8 @@ def _by_width(lines: Sequence[str], request: Request, default: str) -> str:
     none does."""
     last = max(int(column) for column in request.columns.values())
     least = max(2, last + request.labelled)
-    best, rank = default, (_USUAL, False, 0)
+    best: str = default
+    rank = (_USUAL, False, 0)
     for separator in dict.fromkeys((default, *SEPARATORS)):
         rows = _split(lines, separator)
         widths = Counter(map(len, rows))

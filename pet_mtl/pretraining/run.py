@@ -18,7 +18,6 @@ from pet_mtl.pretraining.folders import (
     write_last,
     write_model,
 )
-from pet_mtl.pretraining.loop import LOG_EVERY, HeldOut, Masker, PretrainLoop, Strategy, measure
 from pet_mtl.pretraining.masking.corrupt import replacement_ids
 from pet_mtl.pretraining.masking.pattern_aware import pattern_aware
 from pet_mtl.pretraining.masking.random_pieces import random_pieces
@@ -28,7 +27,15 @@ from pet_mtl.pretraining.materials import Material, find_text, load_material, lo
 from pet_mtl.pretraining.mlm_model import MlmModel
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.settings import Masking
-from pet_mtl.stepping.steps import run_steps
+from pet_mtl.pretraining.steps import (
+    LOG_EVERY,
+    HeldOut,
+    Masker,
+    PretrainingSteps,
+    Strategy,
+    measure,
+)
+from pet_mtl.stepping.loop import run_loop
 from pet_mtl.storage.outputs import RunFolder
 from pet_mtl.storage.state import Progress, read_moments
 
@@ -148,28 +155,26 @@ class _Pretraining:
         if resume:
             self._restore(last)
         settings, train = self.request.settings, self.material.train
-        loop = PretrainLoop(
+        steps = PretrainingSteps(
             self.model, train, self.masker, settings, self.machine, self.accelerator, self.progress
         )
-        self.loop = loop
+        self.steps = steps
         say(
             f"rows: {len(train):,} of up to {settings.max_length} tokens, "
-            f"{int(train.lengths.sum()):,} tokens; "
-            f"{len(self.material.held_out):,} held out"
+            f"{int(train.lengths.sum()):,} tokens; {len(self.material.held_out):,} held out"
         )
         if resume:
-            read_moments(last, self.model, loop.optimizer)
-            say(f"resuming after step {self.progress.step} of {loop.total}")
+            read_moments(last, self.model, steps.optimizer)
+            say(f"resuming after step {self.progress.step} of {steps.total}")
             if self.folder is not None:
                 self.folder.forget_after(self.progress.step)
         if not self.progress.finished:
             say(
-                f"training: {loop.total} steps of up to {settings.batch_tokens:,} "
-                "tokens, "
+                f"training: {steps.total} steps of up to {settings.batch_tokens:,} tokens, "
                 f"{self.request.masking} masks"
             )
-            run_steps(
-                loop,
+            run_loop(
+                steps,
                 evaluate=self._evaluate,
                 save=self._save,
                 log=self._log,
@@ -183,7 +188,7 @@ class _Pretraining:
             self.held_out[1] if self.held_out else None,
             self.progress.step,
             self.progress.tokens,
-            loop.throughput.to_json()["tokens_per_second"],
+            steps.throughput.to_json()["tokens_per_second"],
             self.machine.peak_memory_gb(),
             time.monotonic() - started,
         )
@@ -204,8 +209,7 @@ class _Pretraining:
                 ),
                 where=str(last),
                 hint="`pet-mtl pretrain --resume --out DIR` alone goes on with the stored "
-                "options; "
-                "for new ones choose a new folder",
+                "options; for new ones choose a new folder",
             )
         self.progress = stored.progress
         load_weights(last, self.mlm)
@@ -227,7 +231,7 @@ class _Pretraining:
         if self.folder is not None:
             stored = Stored(self.request, self.progress)
             write_last(
-                self.folder.last, self.mlm, self.tokenizer, self.model, self.loop.optimizer, stored
+                self.folder.last, self.mlm, self.tokenizer, self.model, self.steps.optimizer, stored
             )
         self.accelerator.wait_for_everyone()
 

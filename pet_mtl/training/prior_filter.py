@@ -24,7 +24,7 @@ from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.calibration.prior import fitting_rows
-from pet_mtl.scoring.scorer import score_items, score_plans
+from pet_mtl.scoring.log_probs import score_items, score_plans
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.suite.verbalizer_kind import VerbalizerKind

@@ -1,4 +1,4 @@
-"""The whole of `pet-mtl train` but its report: data, model, loop, checkpoint."""
+"""The whole of `pet-mtl train` but its report: data, model, steps, checkpoint."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from pet_mtl.cloze.encode import Prompts
@@ -16,16 +15,16 @@ from pet_mtl.console import say
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData, load_suite_data
-from pet_mtl.metrics.classification import TaskScore, mean_macro_f1
+from pet_mtl.metrics.score import Score, mean_macro_f1
 from pet_mtl.model.backbone import check_length
 from pet_mtl.model.calibration import apply_calibrations
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import ParameterCounts, TaskModel
 from pet_mtl.resources import bundled_backbone
+from pet_mtl.scoring.checkpoint_scores import Calibrated, decide, score_calibrated, tasks_json
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import encode_rows
-from pet_mtl.scoring.score import Calibrated, score_calibrated, tasks_json
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.checkpoint import add_calibration
 from pet_mtl.storage.outputs import RunFolder
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, resolve_model, suite_model
@@ -63,11 +62,11 @@ class TrainResult:
         seconds: wall time of the whole command.
         method: how its tasks are told apart.
         parameters: how many it works with.
-        predicted: label numbers of the dev rows, in their order, by task.
+        predicted: decisions on the dev rows, label numbers or such, in their order, by task.
     """
 
     out: Path
-    scores: Mapping[str, TaskScore]
+    scores: Mapping[str, Score]
     calibrated: Mapping[str, Calibrated]
     best_step: int
     steps: int
@@ -77,7 +76,7 @@ class TrainResult:
     seconds: float
     method: str
     parameters: ParameterCounts
-    predicted: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    predicted: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -215,16 +214,13 @@ def train(
         scores, calibrated = score_calibrated(suite, dev_rows, log_probs, calibration)
         calibrated_log_probs = apply_calibrations(log_probs, calibration)
         if run is not None and calibration:
-            summary = {
-                n: {"macro_f1": score.macro_f1, "accuracy": score.accuracy}
-                for n, score in scores.items()
-            }
+            summary = {n: score.summary() for n, score in scores.items()}
             metrics = {
                 "step": trainer.progress.best_step or trainer.progress.step,
                 "tasks": summary,
             }
             add_calibration(run.checkpoint, calibration, metrics)
-        rates = trainer.loop.throughput.to_json()
+        rates = trainer.steps.throughput.to_json()
         result = TrainResult(
             out=out,
             scores=scores,
@@ -237,7 +233,7 @@ def train(
             seconds=time.monotonic() - started,
             method=suite.method.name,
             parameters=trainer.model.parameter_counts(),
-            predicted={name: of_task.argmax(-1) for name, of_task in calibrated_log_probs.items()},
+            predicted=decide(suite, calibrated_log_probs),
         )
         if run is not None and dev is not None:
             report(
@@ -288,8 +284,8 @@ def _facts(result: TrainResult, progress: Progress, machine: Machine) -> list[tu
     rows = f"{progress.rows:,} rows, {progress.tokens:,} tokens in {progress.seconds:,.0f} s"
     changed = [
         (
-            f"{name} {of_task.kind}: macro-F1 {of_task.before.macro_f1:.4f} → "
-            f"{result.scores[name].macro_f1:.4f}"
+            f"{name} {of_task.kind}: {of_task.before.main.name} {of_task.before.main.value:.4f} → "
+            f"{result.scores[name].main.value:.4f}"
         )
         for name, of_task in result.calibrated.items()
     ]

@@ -18,7 +18,7 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.mlm_head import MlmHead
-from pet_mtl.scoring.scorer import SCORE_TOKENS
+from pet_mtl.scoring.log_probs import SCORE_TOKENS
 
 Keys = npt.NDArray[np.uint64]
 _ROWS_AT_A_TIME = 4096  # fp32 copies of the states stay small

@@ -11,8 +11,9 @@ from pet_mtl.cloze.encode import Columns, Prompts, encode_forms
 from pet_mtl.cloze.form import Form, compile_forms
 from pet_mtl.console import Bar
 from pet_mtl.data.rows import Rows
+from pet_mtl.kinds import kind_of_form
 from pet_mtl.model.word_scores import label_scores, word_table
-from pet_mtl.scoring.scorer import FloatArray, task_log_probs
+from pet_mtl.scoring.log_probs import FloatArray, task_log_probs
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.state_cache import StateCache
 from pet_mtl.words.states import Keys, Model, SlotStates, compute_states, prompt_keys
@@ -92,7 +93,7 @@ class Trial:
             lambda length: slots[length].log_normalizer,
             task.aggregation,
         )
-        log_probs: FloatArray = scores.log_softmax(-1).numpy()
+        log_probs: FloatArray = kind_of_form(form).log_probs(scores).numpy()
         return log_probs
 
     def _slots(self, form: Form, number: int, encoded: _Encoded, masks: int) -> SlotStates:

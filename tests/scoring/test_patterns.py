@@ -11,8 +11,8 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.metrics.classification import score_predictions
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.own_parts import OwnParts, build_own_parts
+from pet_mtl.scoring.log_probs import pattern_log_probs, task_log_probs
 from pet_mtl.scoring.patterns import PatternScores
-from pet_mtl.scoring.scorer import pattern_log_probs, task_log_probs
 
 WORDS = {"x": ["好"], "y": ["坏"], "z": ["中"]}
 PATTERNS = ["{a}{mask}", "{mask}：{a}", "这是{mask}{a}"]

@@ -14,7 +14,7 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
-from pet_mtl.scoring.scorer import FloatArray, score_items, score_plans, task_log_probs
+from pet_mtl.scoring.log_probs import FloatArray, score_items, score_plans, task_log_probs
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.state_cache import StateCache, model_digest
 from pet_mtl.words.states import Model

@@ -10,7 +10,7 @@ from pet_mtl.cloze.form import compile_forms, compile_pattern
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.state_cache import StateCache
 from pet_mtl.words.states import Model
@@ -98,8 +98,7 @@ def search(
     if min_prior > 0:
         sizes[word_priors(scores[..., :fitting]) < min_prior] = 0
         say(
-            f"{task.name}: {np.count_nonzero(sizes):,} candidates have a prior of "
-            f"{min_prior:g} "
+            f"{task.name}: {np.count_nonzero(sizes):,} candidates have a prior of {min_prior:g} "
             "or more"
         )
         if not sizes.any():

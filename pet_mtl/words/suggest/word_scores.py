@@ -13,7 +13,7 @@ from pet_mtl.console import Bar
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.word_scores import word_scores, word_table
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.state_cache import StateCache
 from pet_mtl.words.states import Model, SlotStates, compute_states, prompt_keys
@@ -41,8 +41,7 @@ def score_candidates(
     ):
         raise PetMtlError(
             (
-                f"task `{task.name}`: {max_length} tokens leave no room for the text "
-                "beside longer "
+                f"task `{task.name}`: {max_length} tokens leave no room for the text beside longer "
                 "words"
             ),
             hint="raise `train.max_length` or shorten the prefix and the pattern",

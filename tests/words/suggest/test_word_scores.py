@@ -9,7 +9,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
-from pet_mtl.scoring.scorer import score_prompts
+from pet_mtl.scoring.log_probs import score_prompts
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.state_cache import StateCache
 from pet_mtl.words.states import Model

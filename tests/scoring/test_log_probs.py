@@ -10,8 +10,8 @@ from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
-from pet_mtl.scoring import scorer
-from pet_mtl.scoring.scorer import score_items, score_plans, task_log_probs
+from pet_mtl.scoring import log_probs
+from pet_mtl.scoring.log_probs import score_items, score_plans, task_log_probs
 
 TEXTS = [
     "中国",
@@ -87,7 +87,7 @@ def test_every_item_is_scored_once_and_alike_whatever_the_budget(
         plan for item in range(len(prompts)) for plan in cut_batches(prompts, np.array([item]), 1)
     ]
     expected = score(model, prompts, machine, alone)
-    monkeypatch.setattr(scorer, "SCORE_TOKENS", budget)
+    monkeypatch.setattr(log_probs, "SCORE_TOKENS", budget)
     plans = score_plans(prompts)
     assert sorted(np.concatenate([plan.items for plan in plans]).tolist()) == list(
         range(len(prompts))

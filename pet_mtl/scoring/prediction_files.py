@@ -10,9 +10,9 @@ from typing import Literal
 from pet_mtl.atomic import require_folder, write_bytes, write_text
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
+from pet_mtl.scoring.checkpoint_scores import unlabelled_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint, plan_for_checkpoint
 from pet_mtl.scoring.records import PLAIN, WRITERS, Details, Predicted
-from pet_mtl.scoring.score import unlabelled_rows
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import CalibrationChoice
 

@@ -26,10 +26,10 @@ from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
 from pet_mtl.objectives.adversarial import Lookups, word_tables
 from pet_mtl.objectives.weighting import TaskStep, build_weighting
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.stepping.loop import run_loop
 from pet_mtl.stepping.optim import build_optimizer, rate_factor
 from pet_mtl.stepping.optimizer_step import OptimizerStep, step_seed
-from pet_mtl.stepping.steps import run_steps
 from pet_mtl.storage.state import Progress
 from pet_mtl.suite.settings import TrainSettings
 from pet_mtl.training.row_loss import RowLoss
@@ -62,7 +62,7 @@ class _Window:
             self.terms[name] = self.terms[name] + both if name in self.terms else both
 
 
-class Loop:
+class TrainingSteps:
     """Train a method's model over a schedule.
 
     Args:
@@ -143,7 +143,7 @@ class Loop:
             Interrupted: Ctrl-C or SIGTERM came; the state was saved.
             RunError: the loss is not a number; the state was not saved.
         """
-        run_steps(
+        run_loop(
             self, evaluate=evaluate, save=save, log=log, log_every=LOG_EVERY, save_every=SAVE_EVERY
         )
 
@@ -170,6 +170,7 @@ class Loop:
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
         factor = rate_factor(self.progress.step, self.total, settings.warmup)
         self._frame.begin(factor, step_seed(settings.seed, self.progress.step, rank))
+        self.model.begin_step(step_seed(settings.seed, self.progress.step))
         tokens, norms = 0, dict[str, float]()
         if gradients is None:
             tokens = self._backward(plan, settings.batch_tokens, len(plan.items), now)

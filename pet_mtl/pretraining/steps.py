@@ -71,7 +71,7 @@ class Masker:
         return mlm_batch(batch, corrupted, chosen)
 
 
-class PretrainLoop:
+class PretrainingSteps:
     """Train a masked language model over rows.
 
     Args:
