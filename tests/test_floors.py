@@ -26,6 +26,7 @@ FLOORS = {
         "audit",
         "proposal",
         "words",
+        "sweep",
         "comparison",
         "compat",
     },

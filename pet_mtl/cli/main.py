@@ -8,7 +8,7 @@ import sys
 import typer
 
 from pet_mtl import console
-from pet_mtl.cli import average, compare, data, init, predict, pretrain, score, train, words
+from pet_mtl.cli import average, compare, data, init, predict, pretrain, score, sweep, train, words
 from pet_mtl.console import complain, prepare_streams
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model import light_import
@@ -29,6 +29,7 @@ app.command("pretrain")(pretrain.pretrain)
 app.command("score")(score.score)
 app.command("predict")(predict.predict)
 app.command("compare")(compare.compare)
+app.command("sweep")(sweep.sweep)
 app.command("average")(average.average)
 app.command("init")(init.init)
 app.add_typer(data.app)
