@@ -9,6 +9,7 @@ import typer
 from pet_mtl.cli.options import (
     Calibration,
     Json,
+    MissingOption,
     Verbalizers,
     by_task,
     calibration_choice,
@@ -19,6 +20,7 @@ from pet_mtl.errors import PetMtlError
 
 
 def predict(
+    context: typer.Context,
     checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="Checkpoint folder.")],
     texts: Annotated[
         list[str] | None,
@@ -39,7 +41,11 @@ def predict(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Where the predictions go.", show_default="stdout"),
+        typer.Option(
+            metavar="DIR",
+            help="Where the predictions go; needed with `--data`.",
+            show_default="stdout",
+        ),
     ] = None,
     output: Annotated[
         str | None,
@@ -87,13 +93,19 @@ def predict(
             where="--format",
             hint=f"one of {', '.join(get_args(Format))}",
         )
+    if out is None and data:
+        raise MissingOption("'--out' (a folder, or `-` for stdout)", context)
+    if str(out) == "-":
+        out, output = None, output or "jsonl"
     if out is None and (output == "tianchi" or len(data or ()) > 1):
         raise PetMtlError(
             "these predictions are files, not lines on stdout",
-            where=f"--format {output}" if output == "tianchi" else "--data",
+            where=f"--format {output}" if output == "tianchi" else "--out -",
             hint="add `--out DIR`",
         )
-    inputs = Inputs(texts or (), task, by_task("--data", data), header, stdin=_stdin)
+    given = by_task("--data", data)
+    lines = _stdin(context) if not given and texts in (None, [], ["-"]) else None
+    inputs = Inputs(texts or (), task, given, header, lines)
     details = Details(top_k, probabilities, echo)
     words, choice = files_by_task("--verbalizer", verbalizer), calibration_choice(calibration)
     if out is not None:
@@ -116,22 +128,23 @@ def predict(
     ((name, predicted),) = found.items()
     if json_:
         put_json({"task": name, "predictions": list(predicted.records(details))})
-    elif output is not None or data:
-        put(WRITERS[output or "jsonl"](predicted, details).removesuffix("\n"))
+    elif output is not None:
+        put(WRITERS[output](predicted, details).removesuffix("\n"))
     else:
         for line in lines_for_people(predicted, details):
             put(line)
 
 
-def _stdin() -> bytes:
+def _stdin(context: typer.Context) -> bytes:
     """Return what stdin holds.
 
     Raises:
-        PetMtlError: it is a terminal, or closed.
+        MissingOption: it is a terminal, or closed.
     """
+    nothing = MissingOption("'--data', or texts: in quotes, or lines on stdin", context)
     if sys.stdin is None or sys.stdin.isatty():
-        raise PetMtlError(
-            "there is nothing to predict",
-            hint="give a text in quotes, `--data TASK=FILE`, or lines of text on stdin",
-        )
-    return sys.stdin.buffer.read()
+        raise nothing
+    try:
+        return sys.stdin.buffer.read()
+    except (OSError, ValueError) as error:
+        raise nothing from error

@@ -1,6 +1,6 @@
 """Rows to predict, as people have them at hand: a text, lines on stdin, a file."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,18 +20,18 @@ class Inputs:
     """What a user gave to be predicted; called with a suite, it returns the rows by task.
 
     Attributes:
-        texts: the texts themselves, or one name of a file; `-` or none is stdin.
+        texts: the texts themselves, or one name of a file.
         task: whose they are, where it must be said.
         data: files by task.
         header: as `read_rows` has it.
-        stdin: returns what stdin holds.
+        lines: what stdin holds, where the rows come from there.
     """
 
     texts: Sequence[str]
     task: str | None
     data: Mapping[str, str]
     header: bool | None
-    stdin: Callable[[], bytes]
+    lines: bytes | None = None
 
     def __call__(self, suite: Suite) -> dict[str, Rows]:
         """Return the rows.
@@ -48,8 +48,8 @@ class Inputs:
         if self.data:
             return unlabelled_rows(suite, self.data, header=self.header)
         task = choose_task(suite, self.task)
-        if list(self.texts) in ([], ["-"]):
-            return {task.name: rows_of_lines(task, self.stdin(), "stdin", self.header)}
+        if self.lines is not None:
+            return {task.name: rows_of_lines(task, self.lines, "stdin", self.header)}
         if len(self.texts) > 1 or not _is_file(self.texts[0]):
             return {task.name: rows_of_texts(task, self.texts)}
         file = Path(self.texts[0])

@@ -225,7 +225,7 @@ def test_the_file_that_init_read_is_predicted_and_scored(
     ran = call("train", "--patterns", "a.yaml", "-s", "train.max_steps=1", "--out", "run")
     assert ran.code == 0, ran.err
     data = ("--data", f"a={name}")
-    ran = call("predict", "run/checkpoint", *data, "--echo", "--format", "jsonl")
+    ran = call("predict", "run/checkpoint", *data, "--echo", "--out", "-")
     assert ran.code == 0, ran.err
     found = [json.loads(line) for line in ran.out.splitlines()]
     assert [row["id"] for row in found] == [f"10{n}" for n in range(9)]
@@ -238,7 +238,7 @@ def test_the_file_that_init_read_is_predicted_and_scored(
     )
     # without ids and labels
     Path("new.csv").write_bytes(("内容\n" if header else "").encode() + '"好, 新闻"\n'.encode())
-    ran = call("predict", "run/checkpoint", "--data", "a=new.csv", "--echo")
+    ran = call("predict", "run/checkpoint", "--data", "a=new.csv", "--echo", "--out", "-")
     assert ran.code == 0, ran.err
     assert json.loads(ran.out)["id"] == "0"
     assert json.loads(ran.out)["text"] == "好, 新闻"

@@ -161,22 +161,22 @@ def test_details_in_files(call: Call, checkpoint: Path) -> None:
     assert {row["label"], row["label_2"]} == {"0", "1"}
     assert float(row["p_0"]) + float(row["p_1"]) == pytest.approx(1, abs=1e-5)
     assert (row["text_one"], row["text_two"]) == ("这", "是,")
-    assert call("predict", checkpoint, *options, "--format", "csv").out == text  # to stdout
+    assert call("predict", checkpoint, *options, "--out", "-", "--format", "csv").out == text
 
 
 def test_the_old_files_have_their_first_columns(call: Call, checkpoint: Path) -> None:
     Path("pair.tsv").write_text("这\t是\n", encoding="utf-8")
-    ran = call("predict", checkpoint, "--data", "pair=pair.tsv", "--format", "csv")
+    ran = call("predict", checkpoint, "--data", "pair=pair.tsv", "--out", "-", "--format", "csv")
     assert ran.out.splitlines()[0] == "id,label,probability,word"
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["好", "--data", "topic=a.tsv"], "give either texts or `--data`"),
+        (["好", "--data", "topic=a.tsv", "--out", "o"], "give either texts or `--data`"),
         (["好", "--task", "nothing"], "no task `nothing`"),
         (["好", "--format", "tianchi"], "add `--out DIR`"),
-        (["--data", "topic=a.tsv", "--data", "pair=b.tsv"], "add `--out DIR`"),
+        (["--data", "topic=a.tsv", "--data", "pair=b.tsv", "--out", "-"], "add `--out DIR`"),
         (["好", "--top-k", "0"], ""),
     ],
 )
