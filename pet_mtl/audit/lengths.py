@@ -50,8 +50,7 @@ def check_lengths(
     }
     if len(cut):
         message = (
-            f"{share(len(cut), len(rows))} are longer than `max_length: {max_length}` and "
-            "lose "
+            f"{share(len(cut), len(rows))} are longer than `max_length: {max_length}` and lose "
             f"{100 * lost[cut].sum() / tokens[cut].sum():.0f} % of their tokens"
         )
         level: Level = "warning" if len(cut) > MANY * len(rows) else "note"

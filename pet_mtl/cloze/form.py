@@ -3,11 +3,12 @@ slots stay open."""
 
 import typing
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pet_mtl.cloze.label_words import LabelWords, tokenize_label_words
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
+from pet_mtl.suite.kind import KindSpec
 from pet_mtl.suite.pattern import Field, Literal, Mask, Part, Soft, parse_pattern
 from pet_mtl.suite.task import TaskSpec
 
@@ -36,6 +37,7 @@ class Form:
         masks: the numbers of masks that a row is read with, ascending: one prompt for each.
         num_labels: `K` of the task.
         weight: how much it counts in the average of the task's patterns.
+        kind: of the task; what its label scores mean.
     """
 
     task: str
@@ -44,6 +46,7 @@ class Form:
     masks: tuple[int, ...]
     num_labels: int
     weight: float = 1.0
+    kind: KindSpec = field(default_factory=KindSpec)
 
     @property
     def constant_length(self) -> int:
@@ -109,15 +112,14 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
             tables[space] = tokenize_label_words(
                 task.verbalizer, tokenizer, space_before=space, slots=task.word_slots
             )
-        labels = tables[space].num_labels
-        form = Form(task.name, index, parts, tables[space].lengths, labels, task.weight_of(index))
+        masks, labels = tables[space].lengths, tables[space].num_labels
+        weight = task.weight_of(index)
+        form = Form(task.name, index, parts, masks, labels, weight, task.kind_spec)
         room = form.room(max_length)
         if room < len(parse_pattern(source).fields):
             raise PetMtlError(
-                f"task `{task.name}`: pattern {index + 1} and its slots take "
-                f"{max_length - room} "
-                "of "
-                f"{max_length} tokens, which leaves no room for the text",
+                f"task `{task.name}`: pattern {index + 1} and its slots take {max_length - room} "
+                f"of {max_length} tokens, which leaves no room for the text",
                 hint="raise `train.max_length` or shorten the prefix and the pattern",
             )
         forms.append((form, tables[space]))

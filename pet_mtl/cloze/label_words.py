@@ -121,8 +121,7 @@ def _refuse_equal_labels(
             problems.add(
                 (
                     f'labels "{verbalizer.labels[seen[key]]}" and "{label}" have the same '
-                    "label words "
-                    "for this model"
+                    "label words for this model"
                 ),
                 where=verbalizer.where(index),
                 hint=(

@@ -25,13 +25,12 @@ def compile_plain(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
     for name in task.fields:
         if name in used:
             parts += [FormPart(field=name, kind="field"), end]
-    form = Form(task.name, 0, tuple(parts), (0,), len(task.verbalizer.labels))
+    labels = len(task.verbalizer.labels)
+    form = Form(task.name, 0, tuple(parts), (0,), labels, kind=task.kind_spec)
     if form.room(max_length) < len(used):
         raise PetMtlError(
-            f"task `{task.name}`: its special tokens take {form.constant_length} of "
-            f"{max_length} "
-            "tokens, "
-            "which leaves no room for the text",
+            f"task `{task.name}`: its special tokens take {form.constant_length} of {max_length} "
+            "tokens, which leaves no room for the text",
             hint="raise `train.max_length`",
         )
     return Compiled((form,))

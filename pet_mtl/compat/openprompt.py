@@ -22,7 +22,9 @@ from pet_mtl.compat.openprompt_import import import_openprompt
 from pet_mtl.console import bar, say
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
+from pet_mtl.kinds import Kind, kind_of
 from pet_mtl.metrics.throughput import Throughput
+from pet_mtl.model.methods import capabilities
 from pet_mtl.model.task_model import ParameterCounts
 from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel, require_task
 from pet_mtl.scoring.log_probs import FloatArray
@@ -183,12 +185,11 @@ def live_prompt(loaded: LoadedModel, task: str, pattern: int = 0) -> LivePrompt:
 
 
 def _live_prompt(loaded: LoadedModel, task: TaskSpec, form: Form) -> LivePrompt:
-    if loaded.suite.method.name != "pet":
+    if not capabilities(loaded.suite.method).words_alone:
         raise PetMtlError(
             f"OpenPrompt cannot score a model of method `{loaded.suite.method.name}`",
             hint=(
-                "it knows only what the MLM head reads at the mask; give a checkpoint of "
-                "method "
+                "it knows only what the MLM head reads at the mask; give a checkpoint of method "
                 "`pet`"
             ),
         )
@@ -275,20 +276,25 @@ class _OpenPromptScores(LoadedModel):
                     scores = []
                     for start in range(0, len(of_task), BATCH_ROWS):
                         part = of_task.take(np.arange(start, min(start + BATCH_ROWS, len(of_task))))
-                        scores.append(self._score(live, part, throughput if start else None))
+                        scores.append(
+                            self._score(live, kind_of(task), part, throughput if start else None)
+                        )
                         shown.advance(len(part))
                     of_forms.append(np.concatenate(scores))
                 if by_pattern is not None:
                     by_pattern[name] = np.stack(of_forms)
-                mean = np.mean(of_forms, axis=0)
-                out[name] = mean - np.logaddexp.reduce(mean, axis=-1, keepdims=True)
+                out[name] = kind_of(task).average(
+                    np.stack(of_forms), np.ones(len(of_forms), np.float32)
+                )
         return out
 
-    def _score(self, live: LivePrompt, rows: Rows, throughput: Throughput | None) -> FloatArray:
+    def _score(
+        self, live: LivePrompt, kind: Kind, rows: Rows, throughput: Throughput | None
+    ) -> FloatArray:
         start = time.perf_counter()
         batch = live.batch(live.examples(rows)).to(self.machine.device)
         with self.machine.autocast():
-            scores: FloatArray = live.model(batch).float().log_softmax(-1).cpu().numpy()
+            scores: FloatArray = kind.log_probs(live.model(batch).float()).cpu().numpy()
         if throughput is not None:
             throughput.rows += len(rows)
             throughput.tokens += int(batch["attention_mask"].sum())

@@ -22,11 +22,11 @@ from pet_mtl.compat.openprompt import BATCH_ROWS, OpenPromptModel, live_prompt
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
+from pet_mtl.kinds import kind_of_form
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.calibration import apply_calibrations
-from pet_mtl.objectives.label_loss import label_loss
 from pet_mtl.objectives.logit_adjustment import adjustments
-from pet_mtl.scoring.checkpoint_scores import score_calibrated, score_rows
+from pet_mtl.scoring.checkpoint_scores import decide, score_calibrated, score_rows
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.stepping.loop import run_loop
@@ -101,7 +101,8 @@ class _Steps:
             batch = live.batch(live.examples(part)).to(self.loaded.machine.device)
             with self._frame.autocast():
                 scores = live.model(batch).float() + self.adjustments[form]
-            loss = label_loss(scores, batch["label"], settings.label_smoothing) / len(plan.items)
+            kind = kind_of_form(self.prompts.forms[form])
+            loss = kind.loss(scores, batch["label"], settings.label_smoothing) / len(plan.items)
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
             progress.tokens += int(batch["attention_mask"].sum())
@@ -151,12 +152,9 @@ class _Best:
         log_probs = loaded.raw_log_probs(self.dev_rows, title="scoring")
         scores = score_rows(loaded.suite, self.dev_rows, log_probs)
         mean = float(
-            np.mean([getattr(one, loaded.suite.tasks[name].metric) for name, one in scores.items()])
+            np.mean([one.value(loaded.suite.tasks[name].metric) for name, one in scores.items()])
         )
-        summary = {
-            name: {"macro_f1": one.macro_f1, "accuracy": one.accuracy}
-            for name, one in scores.items()
-        }
+        summary = {name: one.summary() for name, one in scores.items()}
         self.run.log({"step": progress.step, "dev": summary})
         better = progress.best_score is None or mean > progress.best_score
         say(f"step {progress.step}: dev mean {mean:.4f}{'  (best so far)' if better else ''}")
@@ -221,7 +219,7 @@ def train_with_openprompt(
             seconds=time.monotonic() - started,
             method="openprompt",
             parameters=loaded.parameters,
-            predicted={name: of_task.argmax(-1) for name, of_task in predicted.items()},
+            predicted=decide(suite, predicted),
         )
     finally:
         run.close()

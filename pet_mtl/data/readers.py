@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pet_mtl.data.arrow import use_arrow
@@ -19,10 +18,9 @@ from pet_mtl.data.parquet import read_parquet
 from pet_mtl.data.rows import Rows, Segment, Sources
 from pet_mtl.data.sources import find_files
 from pet_mtl.data.table import SHOWN, BadRows, Chunk, Request
+from pet_mtl.data.targets import read_targets
 from pet_mtl.errors import PetMtlError, Problem, ProblemList
-from pet_mtl.suite.label_lines import format_field, quoted
 from pet_mtl.suite.task import TaskSpec
-from pet_mtl.suite.verbalizer import Verbalizer
 
 Reader = Callable[[Path, str, Request, BadRows], Iterator[Chunk]]
 READERS: dict[str, Reader] = {
@@ -33,8 +31,6 @@ READERS: dict[str, Reader] = {
     ".jsonl": read_json,
     ".parquet": read_parquet,
 }
-
-_WHOLE = r"^(-?[0-9]+)\.0+$"
 
 
 def read_rows(
@@ -104,82 +100,23 @@ def _rows(
         name: pa.chunked_array([chunk.columns[name] for chunk in chunks], pa.string())
         for name in (chunks[0].columns if chunks else task.columns)
     }
-    labels = np.full(len(lines), -1, np.int64)
+    labels, targets = np.full(len(lines), -1, np.int64), None
     if "label" in columns:
-        labels = _label_numbers(columns["label"], task.verbalizer)
-        if labelled and (labels < 0).any():
-            good = _note_unknown(labels, columns["label"], lines, task, bad)
+        labels, targets, good = read_targets(columns["label"], lines, task, labelled, bad)
+        if not good.all():
             kept = pa.array(good)
             columns = {name: column.filter(kept) for name, column in columns.items()}
             lines, numbers, labels = lines[good], numbers[good], labels[good]
+            targets = None if targets is None else targets[good]
     ids = columns.get("id")
     if ids is None:
         ids = pa.chunked_array([pa.array(numbers + first_row).cast(pa.string())])
     regular = len(lines) == 0 or bool((np.diff(lines) == 1).all())
     first = int(lines[0]) if len(lines) else 1
     segment = Segment(bad.path, bad.unit, len(lines), first, None if regular else lines)
-    rows = Rows(ids, {name: columns[name] for name in task.fields}, labels, Sources((segment,)))
-    return rows, length
+    fields = {name: columns[name] for name in task.fields}
+    return Rows(ids, fields, labels, Sources((segment,)), targets), length
 
 
 def _joined(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     return np.concatenate([np.empty(0, np.int64), *parts])
-
-
-def _label_numbers(column: pa.ChunkedArray, verbalizer: Verbalizer) -> NDArray[np.int64]:
-    """Return the number of each row's label, -1 where it is unknown; white space around a label is
-    ignored."""
-    known = pa.array([label.strip() for label in verbalizer.labels], pa.string())
-    column = pc.utf8_trim_whitespace(column)
-    found = pc.index_in(column, known)
-    if found.null_count:
-        # A whole number with a point, `1.0` in JSON, is the `1` of Parquet and of the verbalizer,
-        # and the reverse.
-        wholes = pc.replace_substring_regex(known, _WHOLE, r"\1")
-        if len(pc.unique(wholes)) == len(known):
-            found = pc.coalesce(
-                found, pc.index_in(pc.replace_substring_regex(column, _WHOLE, r"\1"), wholes)
-            )
-    numbers: NDArray[np.int64] = pc.fill_null(found, -1).to_numpy().astype(np.int64)
-    return numbers
-
-
-def _note_unknown(
-    labels: NDArray[np.int64],
-    column: pa.ChunkedArray,
-    lines: NDArray[np.int64],
-    task: TaskSpec,
-    bad: BadRows,
-) -> NDArray[np.bool_]:
-    """Note the rows with unknown labels and return which rows are good.
-
-    Raises:
-        PetMtlError: no row's label is known.
-    """
-    good = labels >= 0
-    file = task.verbalizer.source
-    if not good.any() and len(labels) > 1:
-        examples = ", ".join(quoted(_short(value)) for value in pc.unique(column)[:3].to_pylist())
-        known = ", ".join(map(quoted, task.verbalizer.labels[:5]))
-        message = (
-            f"none of the {len(labels)} labels is in {file}: found {examples}, known are {known}"
-        )
-        hint = (
-            f"is `{task.columns['label']}` the right label column, and {file} the right verbalizer?"
-        )
-        raise PetMtlError(message, where=bad.path, hint=hint)
-    only_first = lines[0] == 1 and not good[0] and good[1:].all() and len(good) > 1
-    for index in np.flatnonzero(~good):
-        label = column[int(index)].as_py().strip()
-        message = f"label {quoted(_short(label))} is not in {file}"
-        hint = f"add a line to {file}: {format_field(label)}  WORD; or mend the row"
-        if not label:
-            message, hint = "the label is empty", ("a row to train or score on needs its label")
-        elif only_first:
-            hint = "is line 1 a header? then write names instead of positions in `columns`"
-        bad.add(int(lines[index]), message, hint=hint)
-    return good
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:39]}…"

@@ -17,6 +17,7 @@ from pet_mtl.cloze.form import Form
 from pet_mtl.console import bar
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
+from pet_mtl.model.methods import capabilities
 from pet_mtl.pretraining.pattern_rows import tokenize_field
 from pet_mtl.scoring.learned_parts import refuse_learned_parts
 from pet_mtl.scoring.loaded import LoadedCheckpoint
@@ -60,17 +61,15 @@ def mark_important(
     Raises:
         PetMtlError: the scorer is no cloze model without further parts.
     """
-    if scorer.suite.method.name != "pet":
+    if not capabilities(scorer.suite.method).words_alone:
         raise PetMtlError(
             (
-                f"the checkpoint was trained with `--method {scorer.suite.method.name}`, "
-                "not with "
+                f"the checkpoint was trained with `--method {scorer.suite.method.name}`, not with "
                 "`pet`"
             ),
             where=str(scorer.folder),
             hint=(
-                "selective masking reads partial texts in their patterns: give a "
-                "checkpoint of "
+                "selective masking reads partial texts in their patterns: give a checkpoint of "
                 "the method `pet`"
             ),
         )

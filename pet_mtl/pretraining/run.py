@@ -161,8 +161,7 @@ class _Pretraining:
         self.steps = steps
         say(
             f"rows: {len(train):,} of up to {settings.max_length} tokens, "
-            f"{int(train.lengths.sum()):,} tokens; "
-            f"{len(self.material.held_out):,} held out"
+            f"{int(train.lengths.sum()):,} tokens; {len(self.material.held_out):,} held out"
         )
         if resume:
             read_moments(last, self.model, steps.optimizer)
@@ -171,8 +170,7 @@ class _Pretraining:
                 self.folder.forget_after(self.progress.step)
         if not self.progress.finished:
             say(
-                f"training: {steps.total} steps of up to {settings.batch_tokens:,} "
-                "tokens, "
+                f"training: {steps.total} steps of up to {settings.batch_tokens:,} tokens, "
                 f"{self.request.masking} masks"
             )
             run_loop(
@@ -211,8 +209,7 @@ class _Pretraining:
                 ),
                 where=str(last),
                 hint="`pet-mtl pretrain --resume --out DIR` alone goes on with the stored "
-                "options; "
-                "for new ones choose a new folder",
+                "options; for new ones choose a new folder",
             )
         self.progress = stored.progress
         load_weights(last, self.mlm)

@@ -91,8 +91,7 @@ class PretrainSettings(BaseModel):
     def _warmup_fits_the_limit(self) -> "PretrainSettings":
         if self.max_minutes is not None and self.warmup >= 1:
             raise ValueError(
-                "with `max_minutes` the steps are not known before: `warmup` must be "
-                "a share "
+                "with `max_minutes` the steps are not known before: `warmup` must be a share "
                 "below 1"
             )
         return self

@@ -100,8 +100,7 @@ class Proposal:
         ]
         if guesses:
             lines.append(
-                f"guessed: {guesses} label words are taken from the rows; look for "
-                "GUESS in "
+                f"guessed: {guesses} label words are taken from the rows; look for GUESS in "
                 f"{self.verbalizer}"
             )
         if self.left_out:

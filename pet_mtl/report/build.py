@@ -5,14 +5,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
+from pet_mtl.cloze.batch import cut_batches
+from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts, show_prompt
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
-from pet_mtl.metrics.classification import TaskScore, mean_macro_f1
+from pet_mtl.kinds import kind_of
+from pet_mtl.metrics.score import Score, mean_macro_f1
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
+from pet_mtl.model.methods.heads import HeadsModel
+from pet_mtl.model.sharing.routes import Routes
 from pet_mtl.model.task_model import TaskModel
 from pet_mtl.report.data import (
     CurvePoint,
@@ -24,11 +30,12 @@ from pet_mtl.report.data import (
     worst_confusions,
 )
 from pet_mtl.scoring.loaded import top_pieces
-from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.scoring.log_probs import SCORE_TOKENS, FloatArray
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 
 _TOP = 6  # words shown at a slot
+_ROWS = 256  # of each task, whose gates are averaged
 
 
 def report_data(
@@ -40,7 +47,7 @@ def report_data(
     words: Sequence[LabelWords],
     rows: Mapping[str, Rows],
     log_probs: Mapping[str, FloatArray],
-    scores: Mapping[str, TaskScore],
+    scores: Mapping[str, Score],
     records: list[dict[str, Any]],
     facts: list[tuple[str, str]],
 ) -> ReportData:
@@ -58,11 +65,13 @@ def report_data(
     """
     tasks = []
     for name, of_task in rows.items():
-        task, probabilities = suite.tasks[name], np.exp(log_probs[name])
+        task = suite.tasks[name]
+        kind = kind_of(task)
+        probabilities = kind.probabilities(log_probs[name])
         labels = list(task.verbalizer.labels)
         confusions = worst_confusions(
             of_task.labels,
-            probabilities.argmax(-1),
+            kind.decide(log_probs[name]),
             probabilities,
             lambda row, r=of_task: "  ｜  ".join(r.text(row).values()),  # type: ignore[misc]
             labels,
@@ -100,7 +109,32 @@ def report_data(
         mean_macro_f1=mean_macro_f1(scores.values()),
         facts=facts,
         conflicts=[CurvePoint(r["step"], r["conflicts"]) for r in records if "conflicts" in r],
+        routes=_routes(model, prompts, machine, tokenizer, list(suite.tasks)),
     )
+
+
+@torch.inference_mode()
+def _routes(
+    model: TaskModel,
+    prompts: Prompts,
+    machine: Machine,
+    tokenizer: PieceTokenizer,
+    names: list[str],
+) -> list[Routes]:
+    """Return which task uses what, over the first dev rows of each."""
+    if not isinstance(model, HeadsModel):
+        return []
+    model.eval()
+    chosen = [np.flatnonzero(prompts.form == form)[:_ROWS] for form in range(len(prompts.forms))]
+    plans = cut_batches(prompts, np.concatenate(chosen), SCORE_TOKENS)
+    batches = (
+        collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id).to(
+            machine.device
+        )
+        for plan in plans
+    )
+    with machine.autocast():
+        return model.routes(batches, names)
 
 
 def _task_settings(suite: Suite) -> dict[str, Any]:

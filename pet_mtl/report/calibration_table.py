@@ -22,14 +22,14 @@ def calibration_table(score: "CheckpointScore", *, several: bool) -> "Table":
     for name in ("macro-F1 before", "after", "difference", "accuracy before", "after"):
         table.add_column(name, justify="right")
     for name, calibrated in score.calibrated.items():
-        before, after = calibrated.before, score.tasks[name]
+        before, after = calibrated.before.summary(), score.tasks[name].summary()
         table.add_row(
             Text(name),
             calibrated.kind,
-            f"{before.macro_f1:.4f}",
-            f"{after.macro_f1:.4f}",
-            f"{after.macro_f1 - before.macro_f1:+.4f}",
-            f"{before.accuracy:.4f}",
-            f"{after.accuracy:.4f}",
+            f"{before['macro_f1']:.4f}",
+            f"{after['macro_f1']:.4f}",
+            f"{after['macro_f1'] - before['macro_f1']:+.4f}",
+            f"{before['accuracy']:.4f}",
+            f"{after['accuracy']:.4f}",
         )
     return table

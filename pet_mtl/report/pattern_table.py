@@ -23,8 +23,7 @@ def pattern_table(score: "CheckpointScore", *, several: bool) -> "Table":
         table.add_column(name, justify="right")
     for name, task in score.patterns.items():
         for pattern, one in zip(task.patterns, task.scores, strict=True):
-            table.add_row(Text(name), Text(pattern), f"{one.macro_f1:.4f}", f"{one.accuracy:.4f}")
-        table.add_row(
-            Text(name), "spread", f"{task.spread('macro_f1'):.4f}", f"{task.spread('accuracy'):.4f}"
-        )
+            table.add_row(Text(name), Text(pattern), *map("{:.4f}".format, one.summary().values()))
+        spreads = map(task.spread, task.scores[0].summary())
+        table.add_row(Text(name), "spread", *map("{:.4f}".format, spreads))
     return table

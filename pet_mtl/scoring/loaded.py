@@ -19,7 +19,7 @@ from pet_mtl.model.backbone import check_length
 from pet_mtl.model.calibration import Calibration, Method, apply_calibrations
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
-from pet_mtl.model.methods import build, compiler
+from pet_mtl.model.methods import build, capabilities, compiler
 from pet_mtl.model.task_model import ParameterCounts, TaskModel
 from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
 from pet_mtl.scoring.log_probs import FloatArray, score_prompts
@@ -206,25 +206,22 @@ def with_verbalizers(suite: Suite, files: Mapping[str, Path]) -> Suite:
     """
     tasks = dict(suite.tasks)
     for name, file in files.items():
-        if suite.method.name == "heads":
+        if not capabilities(suite.method).reads_words:
             raise PetMtlError(
                 (
-                    "the checkpoint was trained with `--method heads`: its classifiers "
-                    "read no label "
-                    "words"
+                    f"the checkpoint was trained with `--method {suite.method.name}`: its "
+                    "classifiers read no label words"
                 ),
                 where=f"--verbalizer {name}={file}",
                 hint=(
-                    "leave `--verbalizer` out; other label words are for checkpoints of "
-                    "the "
+                    "leave `--verbalizer` out; other label words are for checkpoints of the "
                     "methods `pet` and `cln`"
                 ),
             )
         task = require_task(suite, name, f"--verbalizer {name}={file}")
         if task.verbalizer_kind.name != "manual":
             raise PetMtlError(
-                f"task `{name}` was trained with `verbalizer_kind: "
-                f"{task.verbalizer_kind.name}`: "
+                f"task `{name}` was trained with `verbalizer_kind: {task.verbalizer_kind.name}`: "
                 "what it learned belongs to its own label words",
                 where=f"--verbalizer {name}={file}",
                 hint="leave `--verbalizer` out, or train with the new words",

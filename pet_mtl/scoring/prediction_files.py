@@ -6,13 +6,12 @@ import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
-
-import numpy as np
+from typing import Any, Literal
 
 from pet_mtl.atomic import require_folder, write_bytes, write_text
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
+from pet_mtl.kinds import Kind, kind_of
 from pet_mtl.scoring.checkpoint_scores import unlabelled_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint, plan_for_checkpoint
 from pet_mtl.scoring.log_probs import FloatArray
@@ -62,8 +61,8 @@ def predict_files(
     log_probs = loaded.log_probs(rows, title="predicting")
     texts = {}
     for name, of_task in rows.items():
-        labels = loaded.suite.tasks[name].verbalizer.labels
-        texts[files[name]] = _WRITERS[output](of_task, log_probs[name], labels)
+        kind = kind_of(loaded.suite.tasks[name])
+        texts[files[name]] = _WRITERS[output](of_task, log_probs[name], kind)
     for file, text in texts.items():
         write_text(out / file, text)
     written = [out / file for file in texts]
@@ -92,37 +91,35 @@ def _keep_inputs(rows: Rows, output: Path) -> None:
             )
 
 
-def _predictions(
-    rows: Rows, log_probs: FloatArray, labels: tuple[str, ...]
-) -> Iterator[tuple[str, str, float]]:
-    best = log_probs.argmax(-1)
-    probability = np.exp(log_probs[np.arange(len(best)), best])
-    ids = rows.ids.to_pylist()
-    for row, (label, p) in enumerate(zip(best.tolist(), probability.tolist(), strict=True)):
-        yield ids[row], labels[label], p
+def _cells(rows: Rows, log_probs: FloatArray, kind: Kind) -> Iterator[dict[str, Any]]:
+    """Yield the id of each row and what is predicted of it."""
+    for i, cells in zip(rows.ids.to_pylist(), kind.cells(log_probs), strict=True):
+        yield {"id": i, **cells}
 
 
-def _jsonl(rows: Rows, log_probs: FloatArray, labels: tuple[str, ...]) -> str:
-    return "".join(
-        json.dumps({"id": i, "label": label, "probability": round(p, 6)}, ensure_ascii=False) + "\n"
-        for i, label, p in _predictions(rows, log_probs, labels)
-    )
+def _line(cells: dict[str, Any]) -> str:
+    rounded = {n: round(cell, 6) if isinstance(cell, float) else cell for n, cell in cells.items()}
+    return json.dumps(rounded, ensure_ascii=False) + "\n"
 
 
-def _csv(rows: Rows, log_probs: FloatArray, labels: tuple[str, ...]) -> str:
+def _jsonl(rows: Rows, log_probs: FloatArray, kind: Kind) -> str:
+    return "".join(map(_line, _cells(rows, log_probs, kind)))
+
+
+def _csv(rows: Rows, log_probs: FloatArray, kind: Kind) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["id", "label", "probability"])
-    writer.writerows(
-        [i, label, f"{p:.6f}"] for i, label, p in _predictions(rows, log_probs, labels)
-    )
+    for number, cells in enumerate(_cells(rows, log_probs, kind)):
+        if not number:
+            writer.writerow(cells)
+        writer.writerow(f"{c:.6f}" if isinstance(c, float) else c for c in cells.values())
     return out.getvalue()
 
 
-def _tianchi(rows: Rows, log_probs: FloatArray, labels: tuple[str, ...]) -> str:
+def _tianchi(rows: Rows, log_probs: FloatArray, kind: Kind) -> str:
     return "".join(
-        json.dumps({"id": i, "label": label}, ensure_ascii=False) + "\n"
-        for i, label, _ in _predictions(rows, log_probs, labels)
+        _line({name: cell for name, cell in cells.items() if name in ("id", "label")})
+        for cells in _cells(rows, log_probs, kind)
     )
 
 

@@ -8,6 +8,7 @@ from pet_mtl.cloze.encode import encode_forms
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.data.suite_data import TaskData
+from pet_mtl.kinds import kind_of
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.calibration.prior import fitting_rows
 from pet_mtl.scoring.loaded import build_model, compile_suite
@@ -37,11 +38,11 @@ def weigh_patterns(
     )
     tasks = dict(suite.tasks)
     for name in names:
-        right = (by_pattern[name].argmax(-1) == rows[name].labels).mean(-1)  # [patterns]
+        kind = kind_of(tasks[name])
+        right = kind.right(rows[name].gold, kind.decide(by_pattern[name])).mean(-1)  # [patterns]
         weights = tuple(right.round(6).tolist()) if right.any() else (1.0,) * len(right)
         say(
-            f"{name}: pattern weights "
-            f"{', '.join(f'{weight:.3f}' for weight in weights)}, by "
+            f"{name}: pattern weights {', '.join(f'{weight:.3f}' for weight in weights)}, by "
             "accuracy before training"
         )
         tasks[name] = tasks[name].model_copy(update={"pattern_weights": weights})

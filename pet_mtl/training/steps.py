@@ -168,6 +168,7 @@ class TrainingSteps:
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
         factor = rate_factor(self.progress.step, self.total, settings.warmup)
         self._frame.begin(factor, step_seed(settings.seed, self.progress.step, rank))
+        self.model.begin_step(step_seed(settings.seed, self.progress.step))
         tokens, norms = 0, dict[str, float]()
         if gradients is None:
             tokens = self._backward(plan, settings.batch_tokens, len(plan.items), now)

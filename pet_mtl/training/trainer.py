@@ -1,6 +1,6 @@
 """One training run: its steps, its evaluations, what it saves and how it goes on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import bar, say
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.metrics.classification import mean_macro_f1
+from pet_mtl.metrics.score import mean_macro_f1
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.checkpoint_scores import score_rows
 from pet_mtl.scoring.loaded import build_model
@@ -57,6 +57,7 @@ class Trainer:
         dev_rows: Mapping[str, Rows],
         trained_on: Mapping[str, Keys],
         taught: Mapping[str, FloatArray] = {},
+        evaluated: Callable[[int, float], None] = lambda step, score: None,
     ) -> None:
         self.suite, self.out, self.folder, self.accelerator, self.machine = (
             suite,
@@ -66,6 +67,7 @@ class Trainer:
             machine,
         )
         self.tokenizer, self.mlm, self.compiled, self.dev = tokenizer, mlm, compiled, dev
+        self._evaluated = evaluated
         self.dev_rows, self.trained_on, self.taught = dev_rows, trained_on, taught
         self.progress = Progress(
             fingerprint=fingerprint(prompts, dev, words=compiled.words, taught=taught)
@@ -111,8 +113,7 @@ class Trainer:
                 self.folder.forget_after(self.progress.step)
         if not self.progress.finished:
             say(
-                f"training: {self.steps.total} steps of up to "
-                f"{self.suite.train.batch_tokens:,} "
+                f"training: {self.steps.total} steps of up to {self.suite.train.batch_tokens:,} "
                 "tokens"
             )
             self.steps.run(evaluate=self._evaluate, save=self._save, log=self._log)
@@ -132,8 +133,7 @@ class Trainer:
                 ),
                 where=str(last),
                 hint="`pet-mtl train --resume --out DIR` alone goes on with the stored "
-                "settings; "
-                "for new settings choose a new folder",
+                "settings; for new settings choose a new folder",
             )
         if progress.best_step:
             read_checkpoint(
@@ -157,8 +157,7 @@ class Trainer:
                 f"the saved weights do not fit the model `{self.suite.model}`",
                 where=str(folder),
                 hint=(
-                    "was the backbone replaced by another one? put it back, or train in a "
-                    "new "
+                    "was the backbone replaced by another one? put it back, or train in a new "
                     "folder"
                 ),
             )
@@ -170,15 +169,15 @@ class Trainer:
         log_probs = self._score_dev()
         scores = score_rows(self.suite, self.dev_rows, log_probs)
         wanted = np.mean(
-            [getattr(score, self.suite.tasks[name].metric) for name, score in scores.items()]
+            [score.value(self.suite.tasks[name].metric) for name, score in scores.items()]
         )
         mean, progress = float(wanted), self.progress
-        summary = {n: {"macro_f1": s.macro_f1, "accuracy": s.accuracy} for n, s in scores.items()}
+        summary = {name: score.summary() for name, score in scores.items()}
         self._log(
             {"step": progress.step, "dev": summary, "mean_macro_f1": mean_macro_f1(scores.values())}
         )
         better = progress.best_score is None or mean > progress.best_score
-        figures = "  ".join(f"{name} {score.macro_f1:.4f}" for name, score in scores.items())
+        figures = "  ".join(f"{name} {score.main.value:.4f}" for name, score in scores.items())
         say(
             f"step {progress.step}: dev macro-F1 {figures}  mean "
             f"{mean:.4f}{'  (best so far)' if better else ''}"
@@ -189,6 +188,7 @@ class Trainer:
             self._write_best(summary)
         else:
             progress.stale += 1
+        self._evaluated(progress.step, mean)
         stop = self.suite.train.early_stop
         if stop is not None and progress.stale >= stop:
             say(f"stopping early: {progress.stale} evaluations without a better dev score")

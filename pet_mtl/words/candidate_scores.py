@@ -41,8 +41,7 @@ def score_candidates(
     if min(form.room(max_length) for form in forms) < len(task.fields):
         raise PetMtlError(
             (
-                f"task `{task.name}`: {max_length} tokens leave no room for the text "
-                "beside longer "
+                f"task `{task.name}`: {max_length} tokens leave no room for the text beside longer "
                 "words"
             ),
             hint="raise `train.max_length` or shorten the prefix and the pattern",

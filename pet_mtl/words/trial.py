@@ -12,6 +12,7 @@ from pet_mtl.cloze.form import Form, compile_forms
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.console import Bar
 from pet_mtl.data.rows import Rows
+from pet_mtl.kinds import kind_of_form
 from pet_mtl.model.word_scores import label_scores, word_table
 from pet_mtl.scoring.log_probs import FloatArray, task_log_probs
 from pet_mtl.suite.task import TaskSpec
@@ -91,7 +92,9 @@ class Trial:
             lambda length: slots[length].log_normalizer,
             task.aggregation,
         )
-        log_probs: FloatArray = scores.log_softmax(-1).numpy()
+        log_probs: FloatArray = (
+            kind_of_form(encoded.prompts.forms[number]).log_probs(scores).numpy()
+        )
         return log_probs
 
     def _slots(self, number: int, encoded: _Encoded, masks: int) -> SlotStates:

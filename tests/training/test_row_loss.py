@@ -23,8 +23,7 @@ NEUTRAL = (
     "{focal: {gamma: 0}, class_weights: {beta: 0}, hard_negatives: {gamma: 0}, r_drop: {alpha: 0}}"
 )
 ALL = (
-    "{focal: {gamma: 1.5}, class_weights: {beta: 0.5}, hard_negatives: {gamma: 0.5}, "
-    "r_drop: "
+    "{focal: {gamma: 1.5}, class_weights: {beta: 0.5}, hard_negatives: {gamma: 0.5}, r_drop: "
     "{alpha: 2}}"
 )
 

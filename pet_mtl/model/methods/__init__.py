@@ -4,8 +4,8 @@
 - `heads`  by a classifier each over a shared encoder
 - `cln`    by LayerNorms that depend on the task
 
-A method is a module with two functions: `compiler` says how the rows of a task are written, `build`
-returns the model that is trained.
+A method is a module with two functions and its `CAPABILITIES`: `compiler` says how the rows of a
+task are written, `build` returns the model that is trained.
 """
 
 from typing import Any, Protocol
@@ -13,17 +13,25 @@ from typing import Any, Protocol
 from pet_mtl.cloze.form import Compiled, CompileTask
 from pet_mtl.model.drawing import drawn_by
 from pet_mtl.model.methods import cln, heads, pet
+from pet_mtl.model.methods.capabilities import Capabilities
 from pet_mtl.model.task_model import TaskModel
 from pet_mtl.suite.method import Method
 from pet_mtl.suite.suite import Suite
 
 
 class _MethodFile(Protocol):
+    @property
+    def CAPABILITIES(self) -> Capabilities: ...  # noqa: N802
     def compiler(self, method: Any) -> CompileTask: ...
     def build(self, mlm: Any, compiled: Compiled, suite: Suite, attention: str) -> TaskModel: ...
 
 
 _FILES: dict[str, _MethodFile] = {"pet": pet, "heads": heads, "cln": cln}
+
+
+def capabilities(method: Method) -> Capabilities:
+    """Return what a method can do."""
+    return _FILES[method.name].CAPABILITIES
 
 
 def compiler(method: Method) -> CompileTask:

@@ -14,11 +14,14 @@ from pet_mtl.model.amendments import Amendments
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.conditional_norm import ConditionalNorms
+from pet_mtl.model.methods.capabilities import Capabilities
 from pet_mtl.model.own_parts import OwnParts, build_own_parts
 from pet_mtl.model.word_scores import Aggregation
 from pet_mtl.suite.method import ClnMethod
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
+
+CAPABILITIES = Capabilities(reads_words=True, has_patterns=True, zero_shot=False, words_alone=False)
 
 
 def compiler(method: ClnMethod) -> CompileTask:

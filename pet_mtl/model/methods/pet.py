@@ -5,10 +5,12 @@ from typing import Any
 from pet_mtl.cloze.form import Compiled, CompileTask, compile_forms
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.cloze_model import ClozeModel
+from pet_mtl.model.methods.capabilities import Capabilities
 from pet_mtl.model.own_parts import build_own_parts
 from pet_mtl.suite.method import PetMethod
 from pet_mtl.suite.suite import Suite
 
+CAPABILITIES = Capabilities(reads_words=True, has_patterns=True, zero_shot=True, words_alone=True)
 _FASTER = 10  # learned pieces and verbalizers move far
 
 

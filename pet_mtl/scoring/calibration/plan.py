@@ -80,8 +80,7 @@ def plan_calibrations(
         except PetMtlError as error:
             if choice == "auto":
                 say(
-                    f"warning: {name}: no calibration, the rows to fit it on cannot "
-                    "be read: "
+                    f"warning: {name}: no calibration, the rows to fit it on cannot be read: "
                     f"{error.problems[0]}"
                 )
             else:

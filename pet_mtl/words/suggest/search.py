@@ -99,8 +99,7 @@ def search(
     if min_prior > 0:
         sizes[word_priors(scores[..., :fitting]) < min_prior] = 0
         say(
-            f"{task.name}: {np.count_nonzero(sizes):,} candidates have a prior of "
-            f"{min_prior:g} "
+            f"{task.name}: {np.count_nonzero(sizes):,} candidates have a prior of {min_prior:g} "
             "or more"
         )
         if not sizes.any():
