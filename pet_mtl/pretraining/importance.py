@@ -97,7 +97,7 @@ def mark_important(
 
 
 def _mark_task(scorer: LoadedCheckpoint, rows: Rows, delta: float, name: str) -> list[MarkedText]:
-    forms = scorer.compiled.forms
+    forms = scorer.forms
     number = next(number for number, form in enumerate(forms) if form.task == name)
     texts = _fields(scorer, forms[number], rows)
     labels = rows.labels.astype(np.int32)
@@ -192,7 +192,7 @@ def _confidence(
     labels: npt.NDArray[np.int32],
 ) -> npt.NDArray[np.float32]:
     """Return the probability of each label, `[n, K]`."""
-    forms = scorer.compiled.forms
+    forms = scorer.forms
     prompts = _prompts(forms, form, texts, labels)
     scores = score_items(
         scorer.model, prompts, score_plans(prompts), scorer.machine, scorer.tokenizer

@@ -10,7 +10,7 @@ import torch
 
 from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts, encode_forms
-from pet_mtl.cloze.form import Compiled, compile_tasks
+from pet_mtl.cloze.form import Compiled, Form, compile_tasks
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
@@ -86,6 +86,11 @@ class LoadedModel:
         return compile_suite(self.suite, self.tokenizer)
 
     @property
+    def forms(self) -> tuple[Form, ...]:
+        """The compiled patterns of all tasks."""
+        return self.compiled.forms
+
+    @property
     def model(self) -> TaskModel:
         """The model over `compiled`."""
         if self._built is None:
@@ -102,7 +107,7 @@ class LoadedModel:
     def encode(self, rows: Mapping[str, Rows]) -> Prompts:
         """Return the prompts of rows of some tasks."""
         longest = self.suite.train.max_length
-        return encode_forms(self.compiled.forms, rows, self.tokenizer, longest)
+        return encode_forms(self.forms, rows, self.tokenizer, longest)
 
     def log_probs(
         self,
