@@ -29,6 +29,7 @@ FLOORS = {
         "sweep",
         "comparison",
         "compat",
+        "serving",
     },
     5: {"cli", "__init__"},
 }
