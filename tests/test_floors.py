@@ -30,6 +30,8 @@ FLOORS = {
         "export",
         "comparison",
         "compat",
+        "distillation",
+        "serving",
     },
     5: {"cli", "__init__"},
 }

@@ -12,11 +12,13 @@ from pet_mtl.cli import (
     average,
     compare,
     data,
+    distill,
     export,
     init,
     predict,
     pretrain,
     score,
+    serve,
     sweep,
     train,
     words,
@@ -40,7 +42,9 @@ app.command("train")(train.train)
 app.command("pretrain")(pretrain.pretrain)
 app.command("score")(score.score)
 app.command("predict")(predict.predict)
+app.command("serve")(serve.serve)
 app.command("compare")(compare.compare)
+app.command("distill")(distill.distill)
 app.command("sweep")(sweep.sweep)
 app.command("export")(export.export)
 app.command("average")(average.average)
