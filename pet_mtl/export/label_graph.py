@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pet_mtl.cloze.form import Form
+from pet_mtl.cloze.form import Compiled, Form
 from pet_mtl.model.mlm_head import SplitHead
 from pet_mtl.model.word_scores import Aggregation, WordTable, label_scores, word_table
 
@@ -26,11 +26,7 @@ class PromptPlace:
 
 def prompt_places(forms: Sequence[Form]) -> list[PromptPlace]:
     """Return the prompts that a row of a task needs, in the graph's order."""
-    return [
-        PromptPlace(number, length)
-        for number, form in enumerate(forms)
-        for length in form.words.lengths
-    ]
+    return [PromptPlace(number, masks) for number, form in enumerate(forms) for masks in form.masks]
 
 
 class LabelGraph(nn.Module):
@@ -39,7 +35,7 @@ class LabelGraph(nn.Module):
     Args:
         mlm: the masked language model.
         head: its head, split.
-        forms: the task's patterns.
+        compiled: the task's patterns and label words.
         aggregation: of the words of a label.
         bias: `[K]` of the task's calibration, zeros without one.
     """
@@ -48,20 +44,18 @@ class LabelGraph(nn.Module):
         self,
         mlm: Any,
         head: SplitHead,
-        forms: Sequence[Form],
+        compiled: Compiled,
         aggregation: Aggregation,
         bias: Tensor,
     ) -> None:
         super().__init__()
         self.mlm = mlm
         self._head, self._aggregation = head, aggregation
-        self._places = prompt_places(forms)
-        used = sorted({piece for form in forms for word in form.words.pieces for piece in word})
-        self._tables = [
-            word_table(form.words, {piece: place for place, piece in enumerate(used)})
-            for form in forms
-        ]
-        weights = torch.tensor([form.weight for form in forms])
+        self._places = prompt_places(compiled.forms)
+        used = sorted({piece for words in compiled.words for piece in words.used})
+        column = {piece: place for place, piece in enumerate(used)}
+        self._tables = [word_table(words, column) for words in compiled.words]
+        weights = torch.tensor([form.weight for form in compiled.forms])
         self.register_buffer("used", torch.tensor(used))
         self.register_buffer("weights", weights / weights.sum())
         self.register_buffer("bias", bias)

@@ -55,19 +55,19 @@ def fill_onnx(folder: Path, loaded: LoadedModel, task: TaskSpec, *, int8: bool) 
     """
     head = require_graph(loaded, task)
     require_onnx()
-    forms = [form for form in loaded.forms if form.task == task.name]
-    bias = torch.zeros(forms[0].words.num_labels)
+    compiled = loaded.compiled.of_task(task.name)
+    bias = torch.zeros(len(task.verbalizer.labels))
     if task.name in loaded.calibration:
         bias = torch.tensor(loaded.calibration[task.name].bias)
     loaded.mlm.set_attn_implementation("eager")
-    graph = LabelGraph(loaded.mlm.cpu().float(), head, forms, task.aggregation, bias).eval()
-    _write_graph(folder / MODEL, graph, *_example(loaded, len(prompt_places(forms))))
+    graph = LabelGraph(loaded.mlm.cpu().float(), head, compiled, task.aggregation, bias).eval()
+    _write_graph(folder / MODEL, graph, *_example(loaded, len(prompt_places(compiled.forms))))
     if int8:
         _quantize(folder)
     how = writing(
         task.name,
         task.verbalizer.labels,
-        forms,
+        compiled.forms,
         loaded.tokenizer,
         loaded.suite.train.max_length,
     )

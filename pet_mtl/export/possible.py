@@ -57,24 +57,24 @@ def _graph_reasons(loaded: LoadedModel, task: TaskSpec) -> list[str]:
 
 
 def _fold_reasons(loaded: LoadedModel, task: TaskSpec) -> list[str]:
-    forms = [form for form in loaded.forms if form.task == task.name]
+    compiled = loaded.compiled.of_task(task.name)
+    form = compiled.forms[0]
     reasons = []
-    if len(forms) > 1:
-        reasons.append(f"it has {len(forms)} patterns, and a text is written in one")
+    if len(compiled.forms) > 1:
+        reasons.append(f"it has {len(compiled.forms)} patterns, and a text is written in one")
     if task.aggregation != "mean":
         reasons.append(f"`aggregation: {task.aggregation}` is not linear")
-    for form in forms[:1]:
-        if form.words.lengths != (1,):
-            lengths = " and ".join(map(str, form.words.lengths))
-            reasons.append(
-                f"its label words have {lengths} pieces, and a token of the vocabulary is read at "
-                "one mask"
-            )
-        fields = [part.field for part in form.parts if part.field is not None]
-        if not 1 <= len(fields) <= 2 or len(set(fields)) != len(fields):
-            reasons.append("its pattern must have one or two fields, each once")
-        if len({part.space_before for part in form.parts if part.field is not None}) > 1:
-            reasons.append("a space stands before one of its fields only")
+    if form.masks != (1,):
+        lengths = " and ".join(map(str, form.masks))
+        reasons.append(
+            f"its label words have {lengths} pieces, and a token of the vocabulary is read at one "
+            "mask"
+        )
+    fields = [part for part in form.parts if part.field is not None]
+    if not 1 <= len(fields) <= 2 or len({part.field for part in fields}) != len(fields):
+        reasons.append("its pattern must have one or two fields, each once")
+    if len({part.space_before for part in fields}) > 1:
+        reasons.append("a space stands before one of its fields only")
     head = split_head(loaded.mlm)
     if head is not None and (head.decoder()[1] is None or not _is_tied(loaded.mlm, head)):
         reasons.append("its head has no bias, or is not tied to the word embeddings")

@@ -14,6 +14,7 @@ import torch
 
 from pet_mtl.cloze.encode import shorten
 from pet_mtl.cloze.form import Form
+from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.errors import RunError
 from pet_mtl.export.possible import require_fold
 from pet_mtl.model.mlm_head import split_head
@@ -42,7 +43,8 @@ def fill_transformers(folder: Path, loaded: LoadedModel, task: TaskSpec) -> None
         RunError: the written tokenizer would not write prompts as we do.
     """
     require_fold(loaded, task)
-    (form,) = (form for form in loaded.forms if form.task == task.name)
+    compiled = loaded.compiled.of_task(task.name)
+    (form,), (words,) = compiled.forms, compiled.words
     tokens = [LABEL_TOKEN.format(label) for label in task.verbalizer.labels]
     tokenizer = _tokenizer(loaded, form, tokens)
     _compare(loaded, form, tokenizer)
@@ -50,7 +52,7 @@ def fill_transformers(folder: Path, loaded: LoadedModel, task: TaskSpec) -> None
     bias = torch.zeros(len(tokens))
     if task.name in loaded.calibration:
         bias = torch.tensor(loaded.calibration[task.name].bias)
-    _fold(loaded.mlm, form, ids, bias)
+    _fold(loaded.mlm, words, ids, bias)
     loaded.mlm.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     labels = dict(zip(tokens, task.verbalizer.labels, strict=True))
@@ -59,22 +61,17 @@ def fill_transformers(folder: Path, loaded: LoadedModel, task: TaskSpec) -> None
 
 
 @torch.no_grad()
-def _fold(mlm: Any, form: Form, ids: list[int], bias: torch.Tensor) -> None:
+def _fold(mlm: Any, words: LabelWords, ids: list[int], bias: torch.Tensor) -> None:
     """Give each label a token whose logit is its score, and no other token a chance."""
-    words = [
-        [
-            word[0]
-            for word, owner in zip(form.words.pieces, form.words.labels, strict=True)
-            if owner == k
-        ]
-        for k in range(form.words.num_labels)
+    of_label = [
+        [words.pieces[word][0] for word in words.of_label(k)] for k in range(words.num_labels)
     ]
     head = split_head(mlm)
     assert head is not None
     weight, old = head.decoder()
     assert old is not None
-    rows = torch.stack([weight[pieces].float().mean(0) for pieces in words])
-    offsets = torch.stack([old[pieces].float().mean() for pieces in words])
+    rows = torch.stack([weight[pieces].float().mean(0) for pieces in of_label])
+    offsets = torch.stack([old[pieces].float().mean() for pieces in of_label])
     size = max(len(weight), max(ids) + 1)
     mlm.resize_token_embeddings(size, mean_resizing=False)
     head = split_head(mlm)
@@ -153,7 +150,7 @@ def _compare(loaded: LoadedModel, form: Form, tokenizer: Any) -> None:
     import numpy as np
 
     fields = [part for part in form.parts if part.field is not None]
-    room = loaded.suite.train.max_length - form.constant_length - 1
+    room = form.room(loaded.suite.train.max_length)
     for text in _PROBES:
         texts = [text, "另一段 other text"][: len(fields)]
         pieces = [

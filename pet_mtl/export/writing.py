@@ -26,7 +26,7 @@ def writing(
         form = forms[place.form]
         prompts.append(
             {
-                "room": max_length - form.constant_length - form.words.lengths[-1],
+                "room": form.room(max_length),
                 "masks": place.masks,
                 "parts": [_part(part, place.masks, tokenizer) for part in form.parts],
             }

@@ -99,7 +99,7 @@ def test_prompts_are_written_as_in_training(kind: str, tmp_path: Path) -> None:
     task = toys.make_task(
         ("{one} is {mask}. {two}", "{two}{mask}{one}"), {"a": ["good"], "b": ["bad", "good good"]}
     )
-    forms = compile_forms(task, tokenizer, 32)
+    forms = compile_forms(task, tokenizer, 32).forms
     how = writing("pair", ("a", "b"), forms, tokenizer, 32)
     classifier = object.__new__(written.Classifier)
     classifier.how = json.loads(json.dumps(how))
@@ -110,7 +110,7 @@ def test_prompts_are_written_as_in_training(kind: str, tmp_path: Path) -> None:
     rows = [(one, two) for one in texts for two in texts]
     columns = {"one": [one for one, _ in rows], "two": [two for _, two in rows]}
     prompts = encode_forms(forms, {task.name: Rows.of(columns)}, tokenizer, 32)
-    places = [(n, length) for n, form in enumerate(forms) for length in form.words.lengths]
+    places = [(n, length) for n, form in enumerate(forms) for length in form.masks]
     for r, (one, two) in enumerate(rows):
         for (form, length), prompt in zip(places, classifier.how["prompts"], strict=True):
             item = int(np.flatnonzero((prompts.form == form) & (prompts.row == r))[0])
