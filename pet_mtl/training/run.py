@@ -45,6 +45,7 @@ from pet_mtl.training.teachers import (
     write_answers,
 )
 from pet_mtl.training.trainer import Trainer
+from pet_mtl.training.unlabelled import encode_unlabelled
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,7 @@ def train(
         )
         rows = rows_to_learn(data, has_teacher)
         prompts = encode_rows(suite, rows, tokenizer)
+        others = encode_unlabelled(suite, data, tokenizer)
         for line in unreadable_warnings(prompts, tokenizer):
             say(line)
         dev_rows = {
@@ -209,6 +211,7 @@ def train(
             dev_rows,
             trained_on,
             taught,
+            others,
         )
         log_probs = trainer.run(resume)
         calibration = calibrate(suite, data, trainer.score, dev_rows, log_probs)

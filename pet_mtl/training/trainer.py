@@ -28,6 +28,7 @@ from pet_mtl.storage.checkpoint import fill_checkpoint, read_checkpoint, write_c
 from pet_mtl.storage.outputs import TEACHER, RunFolder
 from pet_mtl.storage.own_weights import load_own_weights, own_weights
 from pet_mtl.storage.state import Progress, fingerprint, read_moments, read_progress, write_state
+from pet_mtl.storage.term_weights import read_term_weights, write_term_weights
 from pet_mtl.storage.trained_on import Keys
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.loop import Loop
@@ -55,6 +56,7 @@ class Trainer:
         dev_rows: Mapping[str, Rows],
         trained_on: Mapping[str, Keys],
         taught: Mapping[str, FloatArray] = {},
+        others: Prompts | None = None,
     ) -> None:
         self.suite, self.out, self.folder, self.accelerator, self.machine = (
             suite,
@@ -65,7 +67,9 @@ class Trainer:
         )
         self.tokenizer, self.mlm, self.dev = tokenizer, mlm, dev
         self.dev_rows, self.trained_on, self.taught = dev_rows, trained_on, taught
-        self.progress = Progress(fingerprint=fingerprint(prompts, dev, taught=taught))
+        self.others = others
+        stores = [prompts, dev, *([others] if others is not None else [])]
+        self.progress = Progress(fingerprint=fingerprint(*stores, taught=taught))
         self.best: tuple[int, dict[str, FloatArray]] | None = None
         self.model = build_model(mlm, prompts, suite, machine)
         self.schedule = Schedule(
@@ -99,9 +103,11 @@ class Trainer:
             self.tokenizer,
             self.progress,
             self.taught,
+            self.others,
         )
         if resume:
-            read_moments(last, self.model, self.loop.optimizer)
+            read_term_weights(last, self.loop.trained.terms)
+            read_moments(last, self.loop.trained, self.loop.optimizer)
             say(f"resuming after step {self.progress.step} of {self.loop.total}")
             if self.folder is not None:
                 self.folder.forget_after(self.progress.step)
@@ -244,7 +250,8 @@ class Trainer:
     def _save(self) -> None:
         if self.folder is not None:
             with new_folder(self.folder.last) as temporary:
-                write_state(temporary, self.model, self.loop.optimizer, self.progress)
+                write_state(temporary, self.loop.trained, self.loop.optimizer, self.progress)
+                write_term_weights(temporary, self.loop.trained.terms)
                 metrics, own = {"step": self.progress.step}, own_weights(self.model, self.mlm)
                 fill_checkpoint(
                     temporary, self.mlm, self.tokenizer, self.suite, metrics, own, self.trained_on
