@@ -4,6 +4,6 @@
 function
 - `trainer`     one run: evaluations, saving, resuming
 - `loop`        the optimizer steps: exact under accumulation, several processes, and resume
-- `row_loss`    the losses of a batch: label loss, adjustment, teachers, terms
+
 - `calibrate`   the calibration of a finished run
 """

@@ -2,6 +2,7 @@
 and where they change nothing."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -86,3 +87,126 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
     last = [records(tmp_path / run)[-2]["terms"] for run in ("whole", "run")]
     assert last[1] == last[0]
     assert len(last[0]) == 8
+
+
+def test_parameters_of_terms_are_kept_for_going_on_and_not_shipped(
+    make_suite: MakeSuite, tmp_path: Path
+) -> None:
+    train(make_suite(max_steps=2), tmp_path / "plain")
+    result = train(make_suite(max_steps=2, losses=ALL), tmp_path / "run")
+    kept = load_file(tmp_path / "run" / "last" / "terms.safetensors")
+    assert {name.split(".")[0] for name in kept} == {
+        "task_discriminator",
+        "word_frequency",
+        "shuffle",
+    }
+    names = [
+        sorted(file.name for file in (tmp_path / run / "checkpoint").iterdir())
+        for run in ("plain", "run")
+    ]
+    assert names[0] == names[1]
+    assert result.parameters.task_specific == 0
+
+
+def test_a_term_learns_at_its_own_rate(make_suite: MakeSuite, tmp_path: Path) -> None:
+    for name, rate in (("slow", 1e-6), ("fast", 1e-2)):
+        losses = f"{{shuffle: {{weight: 0.1, learning_rate: {rate}}}}}"
+        train(make_suite(max_steps=1, warmup=0, losses=losses), tmp_path / name)
+    slow, fast = (
+        load_file(tmp_path / name / "last" / "terms.safetensors")["shuffle.layer.weight"]
+        for name in ("slow", "fast")
+    )
+    assert (fast - slow).abs().max().item() == pytest.approx(1e-2, rel=0.05)  # AdamW's first step
+
+
+@pytest.fixture
+def with_unlabelled(suite_file: Path, tmp_path: Path) -> Path:
+    """The toy suite with unlabelled rows for one task, one of them a dev row's text."""
+    folder = tmp_path / "suite"
+    shutil.copytree(suite_file.parent, folder)
+    dev = (folder / "colour.dev.tsv").read_text(encoding="utf-8").splitlines()[0].split("\t")[0]
+    texts = [f"山水火{sign}天地" for sign in "甲乙丙丁戊己庚"] + [dev]
+    (folder / "more.tsv").write_text("".join(f"{t}\t\n" for t in texts), encoding="utf-8")
+    file = folder / "toy.yaml"
+    text = file.read_text(encoding="utf-8")
+    old = "data: {train: colour.train.tsv, dev: colour.dev.tsv}"
+    assert old in text
+    file.write_text(text.replace(old, f"{old[:-1]}, unlabelled: more.tsv}}"), encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize("more", ["", ", balance: alternating", ", text: both"])
+def test_unlabelled_text_is_read_too(
+    with_unlabelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str
+) -> None:
+    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    stop_at = stop_at_step(monkeypatch)
+    text = "" if "text" in more else ", text: unlabelled"
+    losses = f"train.losses={{mlm: {{alpha: 0.3{text}{more}}}}}"
+    suite = load_suite(with_unlabelled, overrides=["train.max_steps=4", losses])
+    train(suite, tmp_path / "whole")
+    stop_at(2)
+    with pytest.raises(Interrupted):
+        train(suite, tmp_path / "run")
+    stop_at(0)
+    train(suite, tmp_path / "run", resume=True)
+    assert_same_state(state_of(tmp_path / "run"), state_of(tmp_path / "whole"))
+    log = [record for record in records(tmp_path / "whole") if "loss" in record]
+    assert all(record["terms"]["mlm"] > 0 for record in log)
+    assert all(set(record["loss"]) <= set(suite.tasks) for record in log)
+
+
+def test_other_unlabelled_rows_are_another_run(with_unlabelled: Path, tmp_path: Path) -> None:
+    overrides = ["train.max_steps=2", "train.losses.mlm.text=unlabelled"]
+    train(load_suite(with_unlabelled, overrides=overrides), tmp_path / "run")
+    (with_unlabelled.parent / "more.tsv").write_text("山水\t\n", encoding="utf-8")
+    with pytest.raises(PetMtlError, match="data"):
+        train(load_suite(with_unlabelled, overrides=overrides), tmp_path / "run", resume=True)
+
+
+def test_unlabelled_rows_that_are_all_measured(with_unlabelled: Path, tmp_path: Path) -> None:
+    dev = with_unlabelled.parent / "colour.dev.tsv"
+    (with_unlabelled.parent / "more.tsv").write_text(dev.read_text("utf-8"), encoding="utf-8")
+    suite = load_suite(with_unlabelled, overrides=["train.losses.mlm.text=unlabelled"])
+    with pytest.raises(PetMtlError, match="no unlabelled rows") as caught:
+        train(suite, tmp_path / "run")
+    assert "train.losses.mlm.text" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        (["train.losses.mlm.text=unlabelled"], "no task has any"),
+        (["train.losses.mlm.text=both"], "text: labelled"),
+        (["train.losses.mlm.balance=both"], "alternating"),
+        (["train.losses.mlm.alpha=1.5"], "at most 1"),
+        (["train.losses.contrastive.temperature=0"], "temperature"),
+        (["train.losses.adapet.rate=0"], "rate"),
+        (["train.losses.shuffle.share=1"], "share"),
+        (["train.losses.word_frequency.learning_rate=0"], "learning_rate"),
+        (["train.losses.task_discriminator.lambda=1"], "lambda"),
+        *(
+            (["method=heads", f"train.losses.{name}={{}}"], "heads")
+            for name in (
+                "adapet",
+                "contrastive",
+                "mlm",
+                "task_discriminator",
+                "word_frequency",
+                "shuffle",
+            )
+        ),
+    ],
+)
+def test_wrong_settings(suite_file: Path, overrides: list[str], words: str) -> None:
+    with pytest.raises(PetMtlError, match=words) as caught:
+        load_suite(suite_file, overrides=overrides)
+    assert "-s train.losses" in str(caught.value)
+
+
+def test_damaged_parameters_of_terms(make_suite: MakeSuite, tmp_path: Path) -> None:
+    suite = make_suite(max_steps=2, losses="{shuffle: {}}")
+    train(suite, tmp_path / "run")
+    (tmp_path / "run" / "last" / "terms.safetensors").write_bytes(b"no")
+    with pytest.raises(PetMtlError, match=r"terms\.safetensors"):
+        train(suite, tmp_path / "run", resume=True)
