@@ -16,7 +16,6 @@ from pet_mtl.model.task_model import TaskModel
 from pet_mtl.model.verbalizers.reader import Reading
 from pet_mtl.model.word_scores import (
     Aggregation,
-    WordTable,
     aggregate,
     label_scores,
     word_scores,
@@ -65,8 +64,8 @@ class ClozeModel(TaskModel):
         self.backbone = backbone
         self.add_module("own", parts)
         self._parts = (parts,)  # in a tuple: it stands below `own`, whatever else does
-        self.aggregations = tuple(aggregations)
-        used = sorted({piece for form in words for word in form.pieces for piece in word})
+        self.words, self.aggregations = tuple(words), tuple(aggregations)
+        used = sorted({piece for form in words for piece in form.used})
         self.register_buffer("piece_ids", torch.tensor(used), persistent=False)
         self.piece_ids: Tensor
         column = {piece: index for index, piece in enumerate(used)}
@@ -76,14 +75,7 @@ class ClozeModel(TaskModel):
         """Move the word tables along with the parameters."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         device = self.piece_ids.device
-        self._tables = [
-            WordTable(
-                {length: ids.to(device) for length, ids in table.pieces.items()},
-                table.words_of_label.to(device),
-                table.is_word.to(device),
-            )
-            for table in self._tables
-        ]
+        self._tables = [table.to(device) for table in self._tables]
         return self
 
     def forward(self, batch: Batch) -> list[Tensor]:

@@ -201,8 +201,7 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
             + (f" and {len(missing) - 4} more" if len(missing) > 4 else ""),
             where=folder,
             hint=(
-                "it was saved as another kind of model (a classifier, a bare encoder); "
-                "use the "
+                "it was saved as another kind of model (a classifier, a bare encoder); use the "
                 "original checkpoint"
             ),
         )

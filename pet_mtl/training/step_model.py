@@ -193,7 +193,7 @@ def term_facts(model: TaskModel, prompts: Prompts, tokenizer: PieceTokenizer) ->
     return Facts(
         counts,
         [form.task for form in prompts.forms],
-        [form.words for form in prompts.forms],
+        model.words,
         int(model.backbone.mlm.config.hidden_size),
         tokenizer.mask_id,
         replacement_ids(tokenizer.tokenizer),

@@ -17,10 +17,11 @@ from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.kinds import kind_of
 from pet_mtl.objectives.logit_adjustment import logit_adjustment
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.storage.outputs import TEACHER
 from pet_mtl.suite.suite import Suite
@@ -116,7 +117,8 @@ def ask_teachers(
             probs = np.exp(scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True))
             said.setdefault(name, []).append(probs)
             labelled = rows[name].labels >= 0
-            right = float((probs.argmax(-1) == rows[name].labels)[labelled].mean())
+            kind, gold = kind_of(suite.tasks[name]), rows[name].gold
+            right = float(kind.right(gold, kind.decide(np.log(probs.clip(1e-30))))[labelled].mean())
             say(f"teacher {folder}: {name}, right on {right:.1%} of the training rows")
     for name in rows:
         if name not in said:

@@ -1,18 +1,18 @@
 """The unlabelled rows of the tasks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.encode import Prompts, encode_forms
+from pet_mtl.cloze.form import Form
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError
-from pet_mtl.scoring.loaded import encode_rows
 from pet_mtl.suite.suite import Suite
 
 
@@ -31,7 +31,7 @@ def fresh_rows(task: TaskData) -> Rows | None:
 
 
 def encode_unlabelled(
-    suite: Suite, data: Mapping[str, TaskData], tokenizer: PieceTokenizer
+    suite: Suite, data: Mapping[str, TaskData], forms: Sequence[Form], tokenizer: PieceTokenizer
 ) -> Prompts | None:
     """Return the prompts of all unlabelled rows, None where no loss term reads them.
 
@@ -50,4 +50,4 @@ def encode_unlabelled(
             hint="give a task `data: {unlabelled: FILE}`, or set `text: labelled`",
         )
     say(f"losses: {name} reads {sum(map(len, rows.values())):,} unlabelled rows")
-    return encode_rows(suite, rows, tokenizer)
+    return encode_forms(forms, rows, tokenizer, suite.train.max_length)

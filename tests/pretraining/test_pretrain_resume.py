@@ -147,14 +147,14 @@ SCRIPT = textwrap.dedent(
     from pathlib import Path
     import torch
     from pet_mtl.cli.main import app
-    from pet_mtl.pretraining.loop import PretrainLoop
+    from pet_mtl.pretraining.steps import PretrainingSteps
 
     torch.set_num_threads(1)
-    step = PretrainLoop.step
+    step = PretrainingSteps.step
     def slow(self):
         time.sleep(0.1)
         return step(self)
-    PretrainLoop.step = slow
+    PretrainingSteps.step = slow
     from pet_mtl.cli.main import main
     main()
     """

@@ -16,7 +16,7 @@ from toy_runs import state_of
 from pet_mtl.errors import PetMtlError
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.suite.suite import Suite, load_suite
-from pet_mtl.training import loop
+from pet_mtl.training import steps
 from pet_mtl.training.run import train
 
 MakeSuite = Callable[..., Suite]
@@ -73,7 +73,7 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
     monkeypatch: pytest.MonkeyPatch,
     more: dict[str, object],
 ) -> None:
-    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    monkeypatch.setattr(steps, "LOG_EVERY", 1)
     stop_at = stop_at_step(monkeypatch)
     settings = {"max_steps": 6, "epochs": 9, "dropout": 0.2, "accumulate": 2, "losses": ALL}
     suite = make_suite(**settings, **more)
@@ -139,7 +139,7 @@ def with_unlabelled(suite_file: Path, tmp_path: Path) -> Path:
 def test_unlabelled_text_is_read_too(
     with_unlabelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str
 ) -> None:
-    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    monkeypatch.setattr(steps, "LOG_EVERY", 1)
     stop_at = stop_at_step(monkeypatch)
     text = "" if "text" in more else ", text: unlabelled"
     losses = f"train.losses={{mlm: {{alpha: 0.3{text}{more}}}}}"

@@ -37,7 +37,7 @@ def test_label_probabilities_are_over_the_whole_vocabulary() -> None:
         input_ids=batch.input_ids, attention_mask=batch.attention_mask
     ).logits.log_softmax(-1)
     for group, rows in zip(batch.groups, piece.rows, strict=True):
-        words = toy.prompts.forms[group.form].words
+        words = toy.words[group.form]
         assert rows.log_words is not None
         for place in range(len(group.items)):
             for label in range(words.num_labels):
@@ -89,10 +89,8 @@ def test_the_shown_label_is_written_into_the_pattern(own: float) -> None:
         assert toy.prompts.label[batch.items[made.items.numpy()]].min() >= 0
         for place, item in enumerate(made.items.tolist()):
             row = batch.items[item]
-            form, label = toy.prompts.forms[toy.prompts.form[row]], int(toy.prompts.label[row])
-            mains = [
-                form.words.pieces[form.words.labels.index(k)] for k in range(form.words.num_labels)
-            ]
+            words, label = toy.words[toy.prompts.form[row]], int(toy.prompts.label[row])
+            mains = [words.pieces[words.labels.index(k)] for k in range(words.num_labels)]
             at = int(toy.prompts.slot_at[row])
             ids = made.batch.input_ids[place].tolist()
             shown = [k for k, word in enumerate(mains) if tuple(ids[at : at + len(word)]) == word]

@@ -9,6 +9,7 @@ from pet_mtl.cloze.batch import BatchPlan, round_up
 from pet_mtl.cloze.collate import Batch, collate
 from pet_mtl.cloze.draws import Draws
 from pet_mtl.cloze.encode import Prompts, encode_suite
+from pet_mtl.cloze.form import compile_tasks
 from pet_mtl.data.rows import Rows
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.cloze_model import ClozeModel
@@ -50,11 +51,10 @@ class ToyPiece:
     def __init__(self, losses: dict[str, Any]) -> None:
         self.tokenizer = toys.piece_tokenizer("wordpiece")
         self.prompts: Prompts = encode_suite(TASKS, ROWS, self.tokenizer, 40)
+        self.words = compile_tasks(TASKS.values(), self.tokenizer, 40).words
         mlm = toys.build_mlm("bert", vocab_size=self.tokenizer.vocab_size)
         forms = self.prompts.forms
-        self.model = ClozeModel(
-            Backbone(mlm, "eager"), [form.words for form in forms], ["mean"] * len(forms)
-        )
+        self.model = ClozeModel(Backbone(mlm, "eager"), self.words, ["mean"] * len(forms))
         settings = TrainSettings.model_validate({"losses": losses})
         machine = Machine.choose("fp32", "eager")
         facts = term_facts(self.model, self.prompts, self.tokenizer)

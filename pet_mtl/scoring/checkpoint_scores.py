@@ -6,14 +6,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
 from pet_mtl.console import say
 from pet_mtl.data.readers import read_rows
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_dev, skipped_notes
 from pet_mtl.errors import PetMtlError, Problem, ProblemList
-from pet_mtl.metrics.classification import TaskScore, mean_macro_f1, score_predictions
+from pet_mtl.kinds import kind_of
+from pet_mtl.metrics.score import Score, mean_macro_f1
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.calibration import Calibration, Method, apply_calibrations
+from pet_mtl.model.methods import capabilities
 from pet_mtl.model.task_model import ParameterCounts
 from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
 from pet_mtl.scoring.leak_guard import guard_rows
@@ -25,8 +29,8 @@ from pet_mtl.scoring.loaded import (
     require_task,
     with_verbalizers,
 )
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.scoring.patterns import PatternScores, score_patterns
-from pet_mtl.scoring.scorer import FloatArray
 from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.pretrained import resolve_model
 from pet_mtl.suite.suite import Suite
@@ -39,14 +43,13 @@ class Calibrated:
 
     kind: Method
     rows: int
-    before: TaskScore
+    before: Score
 
     def to_json(self) -> dict[str, Any]:
         return {
             "kind": self.kind,
             "fitted_on": self.rows,
-            "macro_f1_before": self.before.macro_f1,
-            "accuracy_before": self.before.accuracy,
+            **{f"{name}_before": value for name, value in self.before.summary().items()},
         }
 
 
@@ -67,7 +70,7 @@ class CheckpointScore:
     """
 
     path: str
-    tasks: dict[str, TaskScore]
+    tasks: dict[str, Score]
     calibrated: dict[str, Calibrated]
     main_words: dict[str, list[str]]
     throughput: Throughput
@@ -92,9 +95,7 @@ class CheckpointScore:
         }
 
 
-def tasks_json(
-    scores: Mapping[str, TaskScore], calibrated: Mapping[str, Calibrated]
-) -> dict[str, Any]:
+def tasks_json(scores: Mapping[str, Score], calibrated: Mapping[str, Calibrated]) -> dict[str, Any]:
     """Return scores as plain JSON values; a task with a calibration has the key `calibration`
     too."""
     more = {name: {"calibration": of_task.to_json()} for name, of_task in calibrated.items()}
@@ -179,7 +180,7 @@ def score_models(
     Raises:
         PetMtlError: a model, a file or a row is not right.
     """
-    if suite.method.name != "pet":
+    if not capabilities(suite.method).zero_shot:
         raise PetMtlError(
             f"`method: {suite.method.name}` scores nothing before it is trained",
             hint="give a checkpoint, or `pet`",
@@ -227,7 +228,9 @@ def _score(path: str, loaded: LoadedModel, rows: Mapping[str, Rows], plan: Plan)
         peak_memory_gb=loaded.machine.peak_memory_gb(),
         method=suite.method.name,
         parameters=loaded.parameters,
-        patterns={} if suite.method.name == "heads" else score_patterns(suite, rows, each),
+        patterns=score_patterns(suite, rows, each)
+        if capabilities(suite.method).has_patterns
+        else {},
     )
 
 
@@ -236,7 +239,7 @@ def score_calibrated(
     rows: Mapping[str, Rows],
     log_probs: Mapping[str, FloatArray],
     calibration: Mapping[str, Calibration],
-) -> tuple[dict[str, TaskScore], dict[str, Calibrated]]:
+) -> tuple[dict[str, Score], dict[str, Calibrated]]:
     """Score label log-probabilities `[rows, K]` with calibration, and the tasks that have one
     without it too."""
     before = score_rows(
@@ -251,14 +254,19 @@ def score_calibrated(
 
 def score_rows(
     suite: Suite, rows: Mapping[str, Rows], log_probs: Mapping[str, FloatArray]
-) -> dict[str, TaskScore]:
-    """Score label log-probabilities `[rows, K]` against the rows' labels."""
-    return {
-        name: score_predictions(
-            of_task.labels, log_probs[name].argmax(-1), suite.tasks[name].verbalizer.labels
-        )
-        for name, of_task in rows.items()
-    }
+) -> dict[str, Score]:
+    """Score label log-probabilities `[rows, K]` against what the rows' targets are."""
+    scores = {}
+    for name, of_task in rows.items():
+        kind = kind_of(suite.tasks[name])
+        scores[name] = kind.score(of_task.gold, kind.decide(log_probs[name]))
+    return scores
+
+
+def decide(suite: Suite, log_probs: Mapping[str, FloatArray]) -> dict[str, NDArray[Any]]:
+    """Return what each task's label log-probabilities `[rows, K]` decide, in the shape of the
+    rows' targets."""
+    return {name: kind_of(suite.tasks[name]).decide(own) for name, own in log_probs.items()}
 
 
 def dev_rows(suite: Suite, skip_bad_rows: int = 0) -> dict[str, Rows]:
@@ -296,21 +304,32 @@ def labelled_rows(suite: Suite, data: Mapping[str, str], skip_bad_rows: int = 0)
 
 
 def unlabelled_rows(
-    suite: Suite, data: Mapping[str, str], skip_bad_rows: int = 0
+    suite: Suite, data: Mapping[str, str], skip_bad_rows: int = 0, header: bool | None = None
 ) -> dict[str, Rows]:
-    """Read rows whose labels, if any, do not matter."""
-    return _read(suite, data, skip_bad_rows, labelled=False)
+    """Read rows whose labels, if any, do not matter; `header` as `read_rows` has it."""
+    return _read(suite, data, skip_bad_rows, labelled=False, header=header)
 
 
 def _read(
-    suite: Suite, data: Mapping[str, str], skip_bad_rows: int, *, labelled: bool
+    suite: Suite,
+    data: Mapping[str, str],
+    skip_bad_rows: int,
+    *,
+    labelled: bool,
+    header: bool | None = None,
 ) -> dict[str, Rows]:
     problems, rows = ProblemList(), {}
     for name, source in data.items():
         try:
             task = require_task(suite, name, f"--data {name}={source}")
             rows[name], skipped = read_rows(
-                source, task, base=Path(), labelled=labelled, skip_bad_rows=skip_bad_rows
+                source,
+                task,
+                base=Path(),
+                labelled=labelled,
+                skip_bad_rows=skip_bad_rows,
+                tolerant=True,
+                header=header,
             )
             for note in skipped_notes(skipped):
                 say(f"warning: {name}: {note}")

@@ -12,6 +12,7 @@ from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import bar
+from pet_mtl.kinds import kind_of_form
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
@@ -47,8 +48,9 @@ def score_items(
         was_training
     ):  # a model that is never trained is read by several threads, and no mode of it is touched
         model.eval()
-    most = max(form.words.num_labels for form in prompts.forms)
+    most = max(form.num_labels for form in prompts.forms)
     out = np.full((len(prompts), most), np.nan, dtype=np.float32)
+    kinds = [kind_of_form(form) for form in prompts.forms]
     for number, plan in enumerate(plans):
         start = time.perf_counter()
         batch = collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id).to(
@@ -58,7 +60,7 @@ def score_items(
             scores = model(batch)
         for group, of_group in zip(batch.groups, scores, strict=True):
             rows = batch.items[group.items.cpu().numpy()]
-            out[rows, : of_group.shape[-1]] = of_group.log_softmax(-1).cpu().numpy()
+            out[rows, : of_group.shape[-1]] = kinds[group.form].log_probs(of_group).cpu().numpy()
         if throughput is not None and (number or len(plans) == 1):
             throughput.rows += len(plan.items)
             throughput.tokens += batch.tokens
@@ -110,13 +112,9 @@ def task_log_probs(prompts: Prompts, item_scores: FloatArray) -> dict[str, Float
     """
     out = {}
     for task, each in pattern_log_probs(prompts, item_scores).items():
-        weights = np.array([form.weight for form in prompts.forms if form.task == task], np.float32)
-        mean = (
-            each.mean(0)
-            if (weights == weights[0]).all()
-            else np.average(each, axis=0, weights=weights)
-        )
-        out[task] = mean - np.logaddexp.reduce(mean, axis=-1, keepdims=True)
+        forms = [form for form in prompts.forms if form.task == task]
+        weights = np.array([form.weight for form in forms], np.float32)
+        out[task] = kind_of_form(forms[0]).average(each, weights)
     return out
 
 
@@ -129,6 +127,6 @@ def pattern_log_probs(prompts: Prompts, item_scores: FloatArray) -> dict[str, Fl
         items = np.flatnonzero(np.isin(prompts.form, forms))
         if not len(items):
             continue
-        labels = prompts.forms[forms[0]].words.num_labels
+        labels = prompts.forms[forms[0]].num_labels
         out[task] = item_scores[items, :labels].reshape(len(forms), -1, labels)
     return out

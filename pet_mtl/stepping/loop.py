@@ -47,7 +47,7 @@ class Stepper(Protocol):
         """Return whether any process says yes, so that all do the same."""
 
 
-def run_steps(
+def run_loop(
     stepper: Stepper,
     *,
     evaluate: Callable[[], bool],

@@ -18,11 +18,11 @@ from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.model.hardware import Machine
-from pet_mtl.scoring.loaded import build_model
-from pet_mtl.scoring.scorer import score_items
+from pet_mtl.scoring.loaded import build_model, compile_suite
+from pet_mtl.scoring.log_probs import score_items
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.suite.suite import Suite
-from pet_mtl.training import loop
+from pet_mtl.training import steps
 from pet_mtl.training.run import train
 
 MakeSuite = Callable[..., Suite]
@@ -38,11 +38,11 @@ def one_step(
 
     def step(suite: Suite) -> dict[str, torch.Tensor]:
         with monkeypatch.context() as patch:
-            patch.setattr(loop, "build_optimizer", lambda settings, model: build(settings, model))
+            patch.setattr(steps, "build_optimizer", lambda settings, model: build(settings, model))
             train(suite, tmp_path / str(len(list(tmp_path.iterdir()))))
         return dict(gradients)
 
-    real = loop.build_optimizer
+    real = steps.build_optimizer
 
     def build(settings: object, model: torch.nn.Module) -> torch.optim.Optimizer:
         optimizer = real(settings, model)  # type: ignore[arg-type]
@@ -117,7 +117,7 @@ def test_the_loss_of_the_first_step_is_the_formulas(
     smoothing: float,
     strength: float,
 ) -> None:
-    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    monkeypatch.setattr(steps, "LOG_EVERY", 1)
     suite = make_suite(max_steps=1, label_smoothing=smoothing, logit_adjustment=strength)
     train(suite, tmp_path / "run")
     record = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[0])
@@ -133,7 +133,8 @@ def test_the_loss_of_the_first_step_is_the_formulas(
         seed=suite.train.seed,
     )
     plan = schedule.epoch(0)[0]
-    model = build_model(load_masked_lm(suite.model), prompts, suite, machine)
+    compiled = compile_suite(suite, tokenizer)
+    model = build_model(load_masked_lm(suite.model), compiled, suite, machine)
     log_probs = score_items(model, prompts, [plan], machine, tokenizer)
     losses: dict[str, list[float]] = {}
     for item in plan.items:
@@ -175,7 +176,7 @@ def test_adversarial_training_adds_the_gradient_beside_the_embeddings(
     )
     plan = schedule.epoch(0)[0]
     mlm = load_masked_lm(suite.model)
-    model = build_model(mlm, prompts, suite, machine)
+    model = build_model(mlm, compile_suite(suite, tokenizer), suite, machine)
     table = mlm.get_input_embeddings()
     there: dict[str, torch.Tensor] = {}
     for item in plan.items:
@@ -269,16 +270,16 @@ def test_clipping(
 def test_each_step_logs_its_rate_and_rows(
     make_suite: MakeSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    monkeypatch.setattr(steps, "LOG_EVERY", 1)
     suite = make_suite(max_steps=6, warmup=3, learning_rate=0.0012, evaluate_every=100)
     train(suite, tmp_path / "run")
     records = [
         json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     ]
-    steps = [record for record in records if "loss" in record]
+    logged = [record for record in records if "loss" in record]
     rates = [0.0004, 0.0008, 0.0012, 0.0012, 0.0008, 0.0004]
-    assert [record["learning_rate"] for record in steps] == pytest.approx(rates)
-    assert [record["step"] for record in steps] == [1, 2, 3, 4, 5, 6]
-    rows = [record["rows"] for record in steps]
+    assert [record["learning_rate"] for record in logged] == pytest.approx(rates)
+    assert [record["step"] for record in logged] == [1, 2, 3, 4, 5, 6]
+    rows = [record["rows"] for record in logged]
     assert rows == sorted(set(rows))
-    assert all(len(record["loss"]) >= 1 for record in steps)
+    assert all(len(record["loss"]) >= 1 for record in logged)

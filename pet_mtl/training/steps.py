@@ -21,10 +21,10 @@ from pet_mtl.model.drawing import drawn_by
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
 from pet_mtl.objectives.weighting import TaskStep, build_weighting
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.stepping.loop import run_loop
 from pet_mtl.stepping.optim import build_optimizer, rate_factor
 from pet_mtl.stepping.optimizer_step import OptimizerStep, step_seed
-from pet_mtl.stepping.steps import run_steps
 from pet_mtl.storage.state import Progress
 from pet_mtl.suite.settings import TrainSettings
 from pet_mtl.training.errands import RowKind, other_schedule
@@ -41,7 +41,7 @@ _HINT = (
 )
 
 
-class Loop:
+class TrainingSteps:
     """Train a method's model over a schedule.
 
     Args:
@@ -96,9 +96,7 @@ class Loop:
         every = settings.evaluate_every
         self.evaluation_steps = {*(range(0, self.total, every) if every else ends), self.total}
         labels = {
-            form.task: form.words.num_labels
-            for form in prompts.forms
-            if form.task in schedule.draws
+            form.task: form.num_labels for form in prompts.forms if form.task in schedule.draws
         }
         self.weighting = build_weighting(settings.weighting, labels, progress.weighting)
         self._gradients: TaskGradients | None = None
@@ -132,7 +130,7 @@ class Loop:
             Interrupted: Ctrl-C or SIGTERM came; the state was saved.
             RunError: the loss is not a number; the state was not saved.
         """
-        run_steps(
+        run_loop(
             self, evaluate=evaluate, save=save, log=log, log_every=LOG_EVERY, save_every=SAVE_EVERY
         )
 
@@ -159,6 +157,7 @@ class Loop:
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
         factor = rate_factor(self.progress.step, self.total, settings.warmup)
         self._frame.begin(factor, step_seed(settings.seed, self.progress.step, rank))
+        self.model.begin_step(step_seed(settings.seed, self.progress.step))
         tokens, norms = 0, dict[str, float]()
         other = None if self._others is None else next(self._other_plans)[1]
         if gradients is None:
