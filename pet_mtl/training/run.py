@@ -161,6 +161,8 @@ def train(
     settings = suite.train
     machine = Machine.choose(settings.precision, settings.attention, accelerator.device)
     say(f"machine: {machine}")
+    for key, reason in suite.chosen.items():
+        say(f"train.{key}: {getattr(settings, key):.6g} ({reason})")
     suite = with_absolute_model(suite)
     run = RunFolder(out, resume=resume) if accelerator.is_main_process else None
     try:
