@@ -29,6 +29,8 @@ FLOORS = {
         "sweep",
         "comparison",
         "compat",
+        "distillation",
+        "serving",
     },
     5: {"cli", "__init__"},
 }

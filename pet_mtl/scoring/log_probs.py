@@ -48,7 +48,7 @@ def score_items(
         was_training
     ):  # a model that is never trained is read by several threads, and no mode of it is touched
         model.eval()
-    most = max(form.words.num_labels for form in prompts.forms)
+    most = max(form.num_labels for form in prompts.forms)
     out = np.full((len(prompts), most), np.nan, dtype=np.float32)
     kinds = [kind_of_form(form) for form in prompts.forms]
     for number, plan in enumerate(plans):
@@ -127,6 +127,6 @@ def pattern_log_probs(prompts: Prompts, item_scores: FloatArray) -> dict[str, Fl
         items = np.flatnonzero(np.isin(prompts.form, forms))
         if not len(items):
             continue
-        labels = prompts.forms[forms[0]].words.num_labels
+        labels = prompts.forms[forms[0]].num_labels
         out[task] = item_scores[items, :labels].reshape(len(forms), -1, labels)
     return out

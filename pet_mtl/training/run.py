@@ -8,7 +8,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.encode import Prompts, encode_forms
+from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.cloze.unreadable import unreadable_warnings
 from pet_mtl.console import say
@@ -23,7 +24,7 @@ from pet_mtl.model.task_model import ParameterCounts, TaskModel
 from pet_mtl.resources import bundled_backbone
 from pet_mtl.scoring.checkpoint_scores import Calibrated, decide, score_calibrated, tasks_json
 from pet_mtl.scoring.leak_guard import guard_rows
-from pet_mtl.scoring.loaded import encode_rows
+from pet_mtl.scoring.loaded import compile_suite
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.checkpoint import add_calibration
 from pet_mtl.storage.outputs import RunFolder
@@ -104,6 +105,7 @@ class FinishedRun:
         file: where the report goes.
         model: with the weights of the best checkpoint.
         prompts: of the dev rows.
+        words: the label words of each form; none where no words are read.
         rows: the dev rows, by task.
         log_probs: `[rows, K]` for each task, calibrated.
         records: the lines of `metrics.jsonl`.
@@ -117,6 +119,7 @@ class FinishedRun:
     tokenizer: PieceTokenizer
     machine: Machine
     prompts: Prompts
+    words: Sequence[LabelWords]
     rows: Mapping[str, Rows]
     log_probs: Mapping[str, FloatArray]
     records: list[dict[str, Any]]
@@ -131,6 +134,7 @@ def train(
     skip_bad_rows: int = 0,
     data: Mapping[str, TaskData] | None = None,
     teachers: Sequence[Path] = (),
+    answers: Mapping[str, FloatArray] | None = None,
     report: Callable[[FinishedRun], None] = lambda _: None,
     evaluated: Callable[[int, float], None] = lambda step, score: None,
 ) -> TrainResult:
@@ -142,6 +146,8 @@ def train(
         skip_bad_rows: bad rows that each source may have.
         data: rows of all tasks, instead of those that the suite names.
         teachers: checkpoints to learn from as well; a resumed run has their answers in its folder.
+        answers: what the teachers say of `rows_to_learn`, `[rows, K]` by task, where they have been
+            asked.
         evaluated: called after each evaluation with the step and the dev score that the best
             checkpoint is chosen by; what it raises ends the run.
         report: called once at the end where there are dev rows, by the main process, the run's
@@ -169,13 +175,18 @@ def train(
         tokenizer, mlm = _load(suite, machine)
         data = load_suite_data(suite, skip_bad_rows=skip_bad_rows) if data is None else data
         _describe(data)
-        has_teacher = check_teachers(teachers, suite) or taught_tasks(out)
+        has_teacher = (
+            set(answers)
+            if answers is not None
+            else check_teachers(teachers, suite) or taught_tasks(out)
+        )
         suite = find_words(suite, data, mlm, tokenizer, machine, out / "last" if resume else None)
         suite = weigh_patterns(
             filter_words(suite, data, mlm, tokenizer, machine), data, mlm, tokenizer, machine
         )
         rows = rows_to_learn(data, has_teacher)
-        prompts = encode_rows(suite, rows, tokenizer)
+        compiled = compile_suite(suite, tokenizer)
+        prompts = encode_forms(compiled.forms, rows, tokenizer, settings.max_length)
         for line in unreadable_warnings(prompts, tokenizer):
             say(line)
         dev_rows = {
@@ -183,7 +194,11 @@ def train(
         }
         backbone = Path(resolve_model(suite.model))
         guard_rows(backbone, dev_rows, strict=False)
-        dev = encode_rows(suite, dev_rows, tokenizer) if dev_rows else None
+        dev = (
+            encode_forms(compiled.forms, dev_rows, tokenizer, settings.max_length)
+            if dev_rows
+            else None
+        )
         if dev is None and settings.early_stop:
             say("warning: `train.early_stop` does nothing without dev rows")
         trained_on = {
@@ -196,7 +211,9 @@ def train(
             *([out / "last"] if resume else []),
         ):  # of gone teachers `last` knows
             trained_on = with_earlier(folder, trained_on)
-        if run is not None and teachers:
+        if run is not None and answers is not None:
+            write_answers(out, answers)
+        elif run is not None and teachers:
             write_answers(out, ask_teachers(teachers, suite, rows, dev_rows))
         accelerator.wait_for_everyone()
         taught = read_answers(out, rows)
@@ -208,6 +225,7 @@ def train(
             machine,
             tokenizer,
             mlm,
+            compiled,
             prompts,
             dev,
             dev_rows,
@@ -251,6 +269,7 @@ def train(
                     tokenizer=tokenizer,
                     machine=machine,
                     prompts=dev,
+                    words=compiled.words,
                     rows=dev_rows,
                     log_probs=calibrated_log_probs,
                     records=run.records(),
