@@ -29,6 +29,7 @@ FLOORS = {
         "sweep",
         "comparison",
         "compat",
+        "distillation",
         "serving",
     },
     5: {"cli", "__init__"},

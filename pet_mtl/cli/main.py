@@ -12,6 +12,7 @@ from pet_mtl.cli import (
     average,
     compare,
     data,
+    distill,
     init,
     predict,
     pretrain,
@@ -42,6 +43,7 @@ app.command("score")(score.score)
 app.command("predict")(predict.predict)
 app.command("serve")(serve.serve)
 app.command("compare")(compare.compare)
+app.command("distill")(distill.distill)
 app.command("sweep")(sweep.sweep)
 app.command("average")(average.average)
 app.command("init")(init.init)
