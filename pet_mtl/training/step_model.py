@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from pet_mtl.cloze.altered import Altered
 from pet_mtl.cloze.collate import Batch
 from pet_mtl.cloze.corrupt import replacement_ids
 from pet_mtl.cloze.encode import Prompts
@@ -20,6 +19,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.model.cloze_model import ClozeModel, Look
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
+from pet_mtl.objectives.altered import Altered
 from pet_mtl.objectives.terms import Facts, Piece, TaskScores
 from pet_mtl.training.row_loss import GroupLoss, RowLoss, counted, label_counts
 

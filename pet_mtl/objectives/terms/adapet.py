@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pet_mtl.cloze.altered import Altered, IdArray, altered, choose_share, text_fields
 from pet_mtl.cloze.collate import Batch
 from pet_mtl.cloze.draws import Draws
 from pet_mtl.cloze.encode import Prompts
+from pet_mtl.objectives.altered import Altered, IdArray, altered, choose_share, text_fields
 from pet_mtl.objectives.terms.targets import mean_by_item, target_log_probs
 from pet_mtl.objectives.terms.term import Facts, Piece, PieceTerm, TaskScores, Want
 from pet_mtl.suite.losses import AdapetSettings

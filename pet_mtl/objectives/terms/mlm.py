@@ -6,11 +6,11 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
-from pet_mtl.cloze.altered import Altered, altered, choose_share, shortest_prompts, text_fields
 from pet_mtl.cloze.collate import Batch
 from pet_mtl.cloze.corrupt import corrupt
 from pet_mtl.cloze.draws import Draws
 from pet_mtl.cloze.encode import Prompts
+from pet_mtl.objectives.altered import Altered, altered, choose_share, shortest_prompts, text_fields
 from pet_mtl.objectives.terms.targets import mean_by_item, sum_by_item, target_log_probs
 from pet_mtl.objectives.terms.term import Facts, Piece, PieceTerm, Text, Want
 from pet_mtl.suite.losses import MlmBalance, MlmSettings

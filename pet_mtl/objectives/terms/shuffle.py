@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pet_mtl.cloze.altered import Altered, altered, masks_of, shortest_prompts, text_fields
 from pet_mtl.cloze.collate import Batch
 from pet_mtl.cloze.draws import Draws
 from pet_mtl.cloze.encode import Prompts
+from pet_mtl.objectives.altered import Altered, altered, masks_of, shortest_prompts, text_fields
 from pet_mtl.objectives.terms.targets import mean_by_item
 from pet_mtl.objectives.terms.term import Facts, Piece, PieceTerm, Want
 from pet_mtl.suite.losses import ShuffleSettings

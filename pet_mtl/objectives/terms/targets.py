@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pet_mtl.cloze.altered import Altered
+from pet_mtl.objectives.altered import Altered
 from pet_mtl.objectives.terms.term import Reader
 
 

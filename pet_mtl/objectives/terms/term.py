@@ -9,11 +9,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from pet_mtl.cloze.altered import Altered
 from pet_mtl.cloze.collate import Batch
 from pet_mtl.cloze.draws import Draws
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.label_words import LabelWords
+from pet_mtl.objectives.altered import Altered
 
 Want = Literal["second_pass", "unlabelled", "slots", "vocabulary", "altered", "step"]
 Text = Literal["labelled", "unlabelled"]

@@ -6,10 +6,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from pet_mtl.cloze.altered import Altered, altered, shortest_prompts, text_fields
 from pet_mtl.cloze.collate import Batch
 from pet_mtl.cloze.draws import Draws
 from pet_mtl.cloze.encode import Prompts
+from pet_mtl.objectives.altered import Altered, altered, shortest_prompts, text_fields
 from pet_mtl.objectives.terms.targets import sum_by_item
 from pet_mtl.objectives.terms.term import Facts, Piece, PieceTerm, Want
 from pet_mtl.suite.losses import WordFrequencySettings

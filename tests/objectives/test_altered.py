@@ -4,12 +4,12 @@ import toys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pet_mtl.cloze.altered import altered, choose_share, shortest_prompts, text_fields
 from pet_mtl.cloze.batch import BatchPlan, round_up
 from pet_mtl.cloze.collate import Batch, collate
 from pet_mtl.cloze.draws import Draws
 from pet_mtl.cloze.encode import Prompts, encode_suite, show_prompt
 from pet_mtl.data.rows import Rows
+from pet_mtl.objectives.altered import altered, choose_share, shortest_prompts, text_fields
 
 TASKS = {
     "news": toys.make_task(
