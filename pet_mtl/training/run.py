@@ -45,6 +45,7 @@ from pet_mtl.training.teachers import (
     write_answers,
 )
 from pet_mtl.training.trainer import Trainer
+from pet_mtl.training.unlabelled import encode_unlabelled
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,8 @@ def train(
     settings = suite.train
     machine = Machine.choose(settings.precision, settings.attention, accelerator.device)
     say(f"machine: {machine}")
+    for key, reason in suite.chosen.items():
+        say(f"train.{key}: {getattr(settings, key):.6g} ({reason})")
     suite = with_absolute_model(suite)
     run = RunFolder(out, resume=resume) if accelerator.is_main_process else None
     try:
@@ -185,6 +188,7 @@ def train(
         rows = rows_to_learn(data, has_teacher)
         compiled = compile_suite(suite, tokenizer)
         prompts = encode_forms(compiled.forms, rows, tokenizer, settings.max_length)
+        others = encode_unlabelled(suite, data, compiled.forms, tokenizer)
         for line in unreadable_warnings(prompts, tokenizer):
             say(line)
         dev_rows = {
@@ -229,6 +233,7 @@ def train(
             dev_rows,
             trained_on,
             taught,
+            others,
             evaluated,
         )
         log_probs = trainer.run(resume)
