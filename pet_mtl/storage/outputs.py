@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from pet_mtl.atomic import recover_folder, sweep_folder, write_errors, write_tex
 from pet_mtl.errors import PetMtlError
 from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.storage.lock import lock_file
-from pet_mtl.storage.tensorboard import TensorBoard
+from pet_mtl.storage.trackers import Trackers
 from pet_mtl.suite.suite import Suite
 
 TEACHER = "teacher.safetensors"
@@ -26,19 +27,22 @@ class RunFolder:
         path: made where it is missing.
         resume: go on with the run that is there.
         kept: name of the folder that the run is for.
+        report_to: trackers that get the log too.
 
     Raises:
         PetMtlError: another run holds the folder; it already holds a run and `resume` is off, or
             none and it is on; it cannot be written.
     """
 
-    def __init__(self, path: Path, *, resume: bool, kept: str = "checkpoint") -> None:
+    def __init__(
+        self, path: Path, *, resume: bool, kept: str = "checkpoint", report_to: Sequence[str] = ()
+    ) -> None:
         self.path = path
         self.checkpoint = path / kept
         self.last = path / "last"
         self.metrics = path / "metrics.jsonl"
         self.report = path / "report.html"
-        self._board = TensorBoard(path)
+        self._trackers = Trackers(report_to, path)
         with write_errors(path):
             if resume and not path.is_dir():
                 raise PetMtlError(
@@ -80,10 +84,10 @@ class RunFolder:
                     file.unlink(missing_ok=True)
 
     def log(self, record: dict[str, Any]) -> None:
-        """Append one line to `metrics.jsonl`, and to TensorBoard's files."""
+        """Append one line to `metrics.jsonl`, and give it to the trackers."""
         with write_errors(self.metrics), self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
-        self._board.write(record)
+        self._trackers.write(record)
 
     def records(self) -> list[dict[str, Any]]:
         """Return the lines of `metrics.jsonl`; a line that a killed run left unfinished is
@@ -106,7 +110,7 @@ class RunFolder:
 
     def close(self) -> None:
         """Give the folder back; folders that this run made and left empty go away."""
-        self._board.close()
+        self._trackers.close()
         if self._lock is not None:
             with (
                 self._lock,

@@ -171,7 +171,11 @@ def train(
     for key, reason in suite.chosen.items():
         say(f"train.{key}: {getattr(settings, key):.6g} ({reason})")
     suite = with_absolute_model(suite)
-    run = RunFolder(out, resume=resume) if accelerator.is_main_process else None
+    run = (
+        RunFolder(out, resume=resume, report_to=settings.report_to)
+        if accelerator.is_main_process
+        else None
+    )
     try:
         tokenizer, mlm = _load(suite, machine)
         data = load_suite_data(suite, skip_bad_rows=skip_bad_rows) if data is None else data

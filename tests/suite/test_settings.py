@@ -19,6 +19,7 @@ EDGES = [
     ("evaluate_every", [1, None], [0, 0.5]),
     ("early_stop", [1, None], [0]),
     ("seed", [0, 2**32 - 1], [-1, 2**32, 1.5]),
+    ("report_to", [("tensorboard",), ("wandb", "mlflow")], ["aim", ["aim"], 1]),
     ("precision", ["auto", "bf16", "fp32"], ["fp16", 32, None]),
     ("attention", ["auto", "eager", "sdpa"], ["flash", None]),
     ("dropout", [0, 0.5, None], [-0.1, 1]),
