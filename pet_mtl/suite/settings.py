@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pet_mtl.suite.losses import LossSettings
 from pet_mtl.suite.validation import found
 
-WeightingName = Literal["none", "uncertainty", "dwa", "gradnorm"]
+WeightingName = Literal["none", "uncertainty", "dwa", "dtp", "gradnorm"]
 SurgeryName = Literal["none", "pcgrad", "mgda", "cagrad", "upgrad"]
 
 

@@ -220,11 +220,10 @@ class TrainingSteps:
     def _weigh(self, now: StepSums, norms: Mapping[str, float], rows: int) -> None:
         """Tell the weighting of a step of so many rows, by all of which the losses behind its norms
         were divided."""
-        did = {}
+        did, right = {}, self._right(now) if self.weighting.wants == "accuracy" else {}
         for task, (loss, own) in self._summed(now).items():
-            did[task] = TaskStep(
-                loss / own, own, norms[task] * rows / own if task in norms else None
-            )
+            norm = norms[task] * rows / own if task in norms else None
+            did[task] = TaskStep(loss / own, own, norm, right.get(task))
         self.weighting.update(did, self._epoch)
 
     def _by_task(self, plan: BatchPlan) -> dict[str, BatchPlan]:
@@ -279,6 +278,16 @@ class TrainingSteps:
             both = self.accelerator.reduce(both)
         pairs = zip(names, both.tolist(), strict=True)
         return {"terms": {name: round(total / rows, 5) for name, (total, rows) in pairs if rows}}
+
+    def _right(self, sums: StepSums) -> dict[str, float]:
+        """Return the share of all processes' labelled rows that is right, by task."""
+        tasks = list(self.schedule.draws)
+        none = torch.zeros(2, device=self.machine.device)
+        both = torch.stack([sums.right.get(task, none).double() for task in tasks])
+        if self.accelerator.num_processes > 1:
+            both = self.accelerator.reduce(both)
+        pairs = zip(tasks, both.tolist(), strict=True)
+        return {task: right / rows for task, (right, rows) in pairs if rows}
 
     def _summed(self, sums: StepSums) -> dict[str, tuple[float, int]]:
         """Return loss and rows of all processes by task, for tasks that have rows."""

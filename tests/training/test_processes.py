@@ -55,6 +55,7 @@ SETTINGS: dict[str, dict[str, object]] = {
     },
     "piece_terms": {
         "max_steps": 4,
+        "weighting": "dtp",
         "evaluate_every": 4,
         "losses": "{adapet: {labels: 0.5}, contrastive: {weight: 0.4}, mlm: {balance: alternating}, "
         "task_discriminator: {}, word_frequency: {}, shuffle: {}}",
