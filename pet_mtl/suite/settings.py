@@ -85,6 +85,12 @@ class TrainSettings(_Settings):
         ge=0,
         description=("how far each row's words are moved against the model in a second pass (FGM)"),
     )
+    ema: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="decay of a running mean of the weights, evaluated and saved in their place",
+    )
     losses: LossSettings = Field(
         default=LossSettings(),
         description=("terms that change the rows' losses or add to them, each with its settings"),

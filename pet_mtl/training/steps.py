@@ -25,6 +25,7 @@ from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.stepping.loop import run_loop
 from pet_mtl.stepping.optim import build_optimizer, rate_factor
 from pet_mtl.stepping.optimizer_step import OptimizerStep, step_seed
+from pet_mtl.stepping.weight_average import WeightAverage
 from pet_mtl.storage.state import Progress
 from pet_mtl.suite.settings import TrainSettings
 from pet_mtl.training.errands import RowKind, other_schedule
@@ -58,6 +59,7 @@ class TrainingSteps:
 
     Attributes:
         trained: the model and the loss terms' own parameters.
+        average: of the model's weights, where the settings have one.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class TrainingSteps:
             )
         self._plans = schedule.from_step(progress.step)
         self._pieces = Pieces(self.trained, settings, machine, accelerator, tokenizer, self.total)
+        self.average = WeightAverage(model, settings.ema) if settings.ema is not None else None
         self._others = others
         if others is not None:
             self._other_plans = other_schedule(others, schedule).from_step(progress.step)
@@ -179,6 +182,8 @@ class TrainingSteps:
         self.model.add_penalty_gradient()
         self._frame.end()
         self._steps_apart(plan, other, now)
+        if self.average is not None:
+            self.average.update(self.progress.step)
         if self.weighting.wants != "nothing":
             self._weigh(now, norms, len(plan.items))
         for task, loss in now.loss.items():
