@@ -14,6 +14,7 @@ import pyarrow as pa
 from pet_mtl.audit.broken_lines import Line, rejoin
 from pet_mtl.data.delimited import uses_tabs
 from pet_mtl.data.files import BYTE_ORDER_MARK, data_format, first_line, open_bytes
+from pet_mtl.data.parquet import whole_table
 from pet_mtl.data.table import Request, locate, usual_width
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.task import ID_COLUMN, LABEL_COLUMN
@@ -261,16 +262,14 @@ def _read_array(text: str, found: Records) -> None:
 
 
 def _read_parquet(path: Path, request: Request) -> Records:
-    import pyarrow.parquet as pq
-
-    try:
-        with open_bytes(path) as stream:
-            table = pq.read_table(pa.BufferReader(stream.read()))
-    except (pa.ArrowInvalid, OSError) as error:
-        raise PetMtlError((f"cannot read the parquet file: {error}"), where=str(path)) from error
+    table = whole_table(path)
     places = locate(request, str(path), header=table.column_names, width=table.num_columns)
     named: dict[str, int | str] = {
         name: table.column_names[place] for name, place in places.items()
     }
-    records = [Record(number, cells) for number, cells in enumerate(table.to_pylist(), start=1)]
+    try:
+        rows = table.to_pylist()
+    except (ValueError, OverflowError) as error:
+        raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
+    records = [Record(number, cells) for number, cells in enumerate(rows, start=1)]
     return Records(path, "parquet", named, records, schema=table.schema)

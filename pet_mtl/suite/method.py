@@ -82,7 +82,7 @@ class HeadsMethod(_Settings):
         default="linear", description="what each task reads it with"
     )
     width: int = Field(
-        default=256, ge=1, description="hidden units of the decoders `mlp` and `lstm`"
+        default=256, ge=1, le=8192, description="hidden units of the decoders `mlp` and `lstm`"
     )
     sharing: Literal["hard", "soft", "shared-private", "mmoe", "ple"] = Field(
         default="hard", description="what the tasks share between encoder and decoders"
@@ -96,14 +96,19 @@ class HeadsMethod(_Settings):
             "hard sharing has it"
         ),
     )
-    experts: int = Field(default=4, ge=1, description=("mmoe, ple: experts that all tasks share"))
-    task_experts: int = Field(default=1, ge=0, description=("ple: experts of each task's own"))
+    experts: int = Field(
+        default=4, ge=1, le=64, description=("mmoe, ple: experts that all tasks share")
+    )
+    task_experts: int = Field(
+        default=1, ge=0, le=64, description=("ple: experts of each task's own")
+    )
     levels: int = Field(
         default=1, ge=1, le=8, description="ple: extraction levels on top of each other"
     )
     expert_width: int | None = Field(
         default=None,
         ge=1,
+        le=8192,
         description="units of an expert or private part; null: the encoder's hidden size",
     )
     dropout: float = Field(default=0.1, ge=0, lt=1, description="dropout before each decoder")
@@ -119,7 +124,7 @@ class ClnMethod(_Settings):
     """One cloze model whose LayerNorms depend on the task."""
 
     name: Literal["cln"]
-    size: int = Field(default=128, ge=1, description="numbers that stand for a task")
+    size: int = Field(default=128, ge=1, le=8192, description="numbers that stand for a task")
     prefix: bool = Field(default=False, description="keep the tasks' prefixes too")
     learning_rate: float | None = Field(
         default=None,

@@ -1,6 +1,5 @@
 """The frame of an optimizer step, without a run."""
 
-
 import pytest
 import torch
 from torch import nn
