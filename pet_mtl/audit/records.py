@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pet_mtl.audit.broken_lines import Line, rejoin
 from pet_mtl.data.delimited import uses_tabs
-from pet_mtl.data.files import BYTE_ORDER_MARK, data_format, first_line, open_bytes
+from pet_mtl.data.files import BYTE_ORDER_MARK, data_format, first_line, open_bytes, read_whole
 from pet_mtl.data.parquet import whole_table
 from pet_mtl.data.table import Request, locate, usual_width
 from pet_mtl.errors import PetMtlError
@@ -155,7 +155,7 @@ def _decode(path: Path) -> tuple[str, list[Change]]:
     """Return a file's text, and the lines that were not UTF-8: read as GB18030, or damaged bytes
     replaced."""
     with open_bytes(path) as stream:
-        raw = stream.read().removeprefix(BYTE_ORDER_MARK)
+        raw = read_whole(stream, path).removeprefix(BYTE_ORDER_MARK)
     first_line(path)  # refuses UTF-16
     try:
         return raw.decode("utf-8"), []

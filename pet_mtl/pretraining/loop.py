@@ -112,6 +112,8 @@ class PretrainLoop:
         self._sums = torch.zeros(
             3, dtype=torch.float64, device=machine.device
         )  # loss, right, masked
+        if progress.window and accelerator.is_main_process:  # it has the sums of all processes
+            self._sums += self._sums.new_tensor(progress.window["sums"])
         self._epoch, self._factor, self._epoch_ends = 0, 0.0, False
 
     def step(self) -> int:
@@ -179,14 +181,7 @@ class PretrainLoop:
 
     def record(self, *, whole: bool) -> dict[str, Any]:
         """Return a log line over the steps since the last one."""
-        sums = (
-            self.accelerator.reduce(self._sums)
-            if self.accelerator.num_processes > 1
-            else self._sums
-        )
-        hint = "lower `learning_rate` or set `precision=fp32`; the last saved state is unharmed"
-        self._frame.require_numbers(sums, step=self.progress.step, whole=whole, hint=hint)
-        loss, right, masked = sums.tolist()
+        loss, right, masked = self._summed(whole=whole)
         self._sums = torch.zeros_like(self._sums)
         return {
             "step": self.progress.step,
@@ -198,6 +193,18 @@ class PretrainLoop:
             "tokens": self.progress.tokens,
             "seconds": round(self.progress.seconds, 3),
         }
+
+    def keep(self) -> None:
+        self.progress.window = {"sums": self._summed(whole=True)}
+
+    def _summed(self, *, whole: bool) -> list[float]:
+        """Return the sums of all processes, checked to be numbers."""
+        sums = self._sums
+        if self.accelerator.num_processes > 1:
+            sums = self.accelerator.reduce(sums)
+        hint = "lower `learning_rate` or set `precision=fp32`; the last saved state is unharmed"
+        self._frame.require_numbers(sums, step=self.progress.step, whole=whole, hint=hint)
+        return [float(each) for each in sums]
 
     def note(self, record: dict[str, Any]) -> str:
         rate = self.throughput.to_json()["tokens_per_second"]

@@ -1,5 +1,6 @@
 """The whole of `pet-mtl pretrain`: text, rows, model, steps, the model's folder."""
 
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +30,7 @@ from pet_mtl.pretraining.mlm_model import MlmModel
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.settings import Masking
 from pet_mtl.stepping.steps import run_steps
-from pet_mtl.storage.outputs import RunFolder
+from pet_mtl.storage.outputs import RunFolder, has_state
 from pet_mtl.storage.state import Progress, read_moments
 
 STRATEGIES: dict[Masking, Strategy] = {
@@ -99,7 +100,11 @@ def pretrain(request: PretrainRequest, out: Path, *, resume: bool = False) -> Pr
     machine = Machine.choose(settings.precision, settings.attention, accelerator.device)
     say(f"machine: {machine}")
     text = find_text(request)
-    folder = RunFolder(out, resume=resume, kept="model") if accelerator.is_main_process else None
+    folder = None
+    if accelerator.is_main_process:
+        begun = json.dumps({"request": request.model_dump(mode="json")})
+        folder = RunFolder(out, resume=resume, kept="model", begun=begun)
+    resume = resume and has_state(out)
     place = request.cache or out / "cache"
     try:
         with accelerator.main_process_first():  # the others find the caches made

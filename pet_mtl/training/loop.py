@@ -56,6 +56,18 @@ class _Window:
         self.loss[task] = self.loss.get(task, torch.zeros_like(loss)) + loss
         self.rows[task] += rows
 
+    def put_back(self, stored: Mapping[str, list[float]], device: torch.device) -> None:
+        """Fill an empty window with what `Loop.keep` stored of one."""
+        for key, sums in stored.items():
+            kind, _, name = key.partition(".")
+            if kind == "loss":
+                self.loss[name] = torch.tensor(sums[0], device=device)
+                self.rows[name] = int(sums[1])
+            elif kind == "terms":
+                self.terms[name] = torch.tensor(sums, device=device)
+            else:
+                self.conflicts = list(sums)
+
     def add_terms(self, terms: Mapping[str, Tensor]) -> None:
         """Add each loss term's sum and rows."""
         for name, both in terms.items():
@@ -123,6 +135,8 @@ class Loop:
             self._gradients = TaskGradients(model, accelerator, settings.surgery, settings.seed)
         self._plans = schedule.from_step(progress.step)
         self._window, self._epoch, self._factor = _Window(), 0, 0.0
+        if progress.window and accelerator.is_main_process:  # it has the sums of all processes
+            self._window.put_back(progress.window, machine.device)
 
     def run(
         self,
@@ -294,6 +308,17 @@ class Loop:
             **self._terms_record(window),
         }
 
+    def keep(self) -> None:
+        window = self._window
+        summed = self._summed(window)
+        losses = torch.tensor([loss for loss, _ in summed.values()])
+        self._frame.require_numbers(losses, step=self.progress.step, whole=True, hint=_HINT)
+        self.progress.window = {
+            **{f"loss.{task}": list(both) for task, both in summed.items()},
+            **{f"terms.{name}": both for name, both in self._terms(window).items()},
+            "conflicts": list(window.conflicts),
+        }
+
     def _multi_task_record(self, window: _Window) -> dict[str, Any]:
         """Return what a log line says of weighting and surgery."""
         record: dict[str, Any] = {}
@@ -310,12 +335,18 @@ class Loop:
         rows."""
         if not self._row_loss.names:
             return {}
+        sums = self._terms(window).items()
+        return {"terms": {name: round(total / rows, 5) for name, (total, rows) in sums if rows}}
+
+    def _terms(self, window: _Window) -> dict[str, list[float]]:
+        """Return sum and rows of each loss term over all processes."""
+        if not self._row_loss.names:
+            return {}
         none = torch.zeros(2, device=self.machine.device)
         both = torch.stack([window.terms.get(name, none).double() for name in self._row_loss.names])
         if self.accelerator.num_processes > 1:
             both = self.accelerator.reduce(both)
-        sums = zip(self._row_loss.names, both.tolist(), strict=True)
-        return {"terms": {name: round(total / rows, 5) for name, (total, rows) in sums if rows}}
+        return dict(zip(self._row_loss.names, both.tolist(), strict=True))
 
     def _summed(self, window: _Window) -> dict[str, tuple[float, int]]:
         """Return loss and rows of all processes by task, for tasks that have rows."""
