@@ -136,14 +136,12 @@ def read_cells(file: Path, settings: dict[str, Any]) -> dict[str, Any]:
     if changed:
         raise PetMtlError(
             (
-                "the result is of another benchmark: "
-                f"{', '.join(f'`{key}`' for key in changed)} "
+                f"the result is of another benchmark: {', '.join(f'`{key}`' for key in changed)} "
                 "changed"
             ),
             where=str(file),
             hint=(
-                "put that back, or choose another file with `--out STEM` and another "
-                "folder with "
+                "put that back, or choose another file with `--out STEM` and another folder with "
                 "`--work DIR`"
             ),
         )
@@ -156,13 +154,10 @@ def table(cells: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     seed."""
     tasks = list(next(iter(cells.values()))["macro_f1"])
     lines = [
-        f"Dev macro-F1 after {settings['steps']} steps of fine-tuning "
-        f"`{settings['model']}`, "
+        f"Dev macro-F1 after {settings['steps']} steps of fine-tuning `{settings['model']}`, "
         "further pre-trained for "
-        f"{settings['pretrain_steps']} steps on the tasks' training text; mean ± sd over "
-        "the "
-        "seeds, the last column "
-        f"paired by seed.",
+        f"{settings['pretrain_steps']} steps on the tasks' training text; mean ± sd over the "
+        f"seeds, the last column paired by seed.",
         "",
         f"| masking | seeds | {' | '.join(tasks)} | mean | mean − off |",
         "|---|---|" + "---|" * (len(tasks) + 2),

@@ -71,8 +71,7 @@ class Benchmark:
             self.results = json.loads(self.file.read_text(encoding="utf-8"))
             if self.results["settings"] != settings:
                 raise SystemExit(
-                    f"{self.file} was measured with {self.results['settings']}: "
-                    "choose another "
+                    f"{self.file} was measured with {self.results['settings']}: choose another "
                     "--out"
                 )
         self.pattern_file = bundled_pattern_file("tianchi")

@@ -80,8 +80,7 @@ def read_rows(file: Path, limit: int) -> list[list[str]]:
         ]
     if len(rows) < limit:
         sys.exit(
-            f"error: {file} has only {len(rows)} rows of the form `id text label`, "
-            f"but {limit} "
+            f"error: {file} has only {len(rows)} rows of the form `id text label`, but {limit} "
             "are wanted"
         )
     return rows[:limit]
@@ -216,8 +215,7 @@ class Pair:
                 seconds = result["measured_seconds"]
                 if seconds < SHORTEST:
                     say(
-                        f"warning: {system} {name}: only {seconds:.1f} s measured; "
-                        "use more rows "
+                        f"warning: {system} {name}: only {seconds:.1f} s measured; use more rows "
                         "or steps"
                     )
         return {
@@ -334,23 +332,17 @@ def main() -> None:
     versions = ", ".join(f"{name} {version}" for name, version in pair.versions.items())
     notes = [
         (
-            f"rounds: {args.rounds}, the systems in turn; {pair.device}, {processor()}; "
-            f"{versions} "
+            f"rounds: {args.rounds}, the systems in turn; {pair.device}, {processor()}; {versions} "
             "for OpenPrompt"
         ),
         f"backbone `{Path(pair.model).name}`, rows of `{args.rows.name}`: the first "
         f"{args.limit:,} for OpenPrompt; "
-        f"the first {args.our_limit:,} ({args.steps} training steps) for pet-mtl, which "
-        "needs "
-        "more for a measurable "
-        f"time; tokenising: the same {args.limit:,} rows",
-        "OpenPrompt as in its tutorials: fp32, batches of 32, padded to 128, AdamW; "
-        "pet-mtl with "
-        "the defaults of its "
-        "command line (precision and batches chosen by it), `max_length` 128",
+        f"the first {args.our_limit:,} ({args.steps} training steps) for pet-mtl, which needs "
+        f"more for a measurable time; tokenising: the same {args.limit:,} rows",
+        "OpenPrompt as in its tutorials: fp32, batches of 32, padded to 128, AdamW; pet-mtl with "
+        "the defaults of its command line (precision and batches chosen by it), `max_length` 128",
         "the imports alone (torch and transformers, and openprompt on its side) hold "
-        f"{imports['openprompt']:.2f} and "
-        f"{imports['ours']:.2f} GB",
+        f"{imports['openprompt']:.2f} and {imports['ours']:.2f} GB",
     ]
     text = markdown(summary, notes)
     args.out.mkdir(parents=True, exist_ok=True)

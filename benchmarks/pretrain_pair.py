@@ -38,7 +38,6 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.hardware import Machine, keep_freed_memory
-from pet_mtl.pretraining.loop import Masker, PretrainLoop
 from pet_mtl.pretraining.masking.corrupt import replacement_ids
 from pet_mtl.pretraining.masking.whole_word import whole_word
 from pet_mtl.pretraining.materials import find_text, load_material
@@ -46,6 +45,7 @@ from pet_mtl.pretraining.mlm_model import MlmModel
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.rows import PieceRows
 from pet_mtl.pretraining.settings import PretrainSettings
+from pet_mtl.pretraining.steps import Masker, PretrainingSteps
 from pet_mtl.storage.pretrained import (
     load_masked_lm,
     load_tokenizer,
@@ -122,17 +122,17 @@ def run_ours(
         whole_word, settings.masking_rate, tokenizer.mask_id, replacement_ids(tokenizer.tokenizer)
     )
     model = MlmModel(Backbone(mlm, machine.attention.value)).to(machine.device)
-    loop = PretrainLoop(model, rows, masker, settings, machine, Accelerator(), Progress())
+    steps = PretrainingSteps(model, rows, masker, settings, machine, Accelerator(), Progress())
     assert settings.max_steps is not None
     tokens, start = 0, 0.0
     for number in range(warm + settings.max_steps):
         if number == warm:
             _wait(machine)
-            tokens, start = loop.progress.tokens, time.perf_counter()
-        loop.step()
-        loop.progress.step += 1
+            tokens, start = steps.progress.tokens, time.perf_counter()
+        steps.step()
+        steps.progress.step += 1
     _wait(machine)
-    return (loop.progress.tokens - tokens) / (time.perf_counter() - start)
+    return (steps.progress.tokens - tokens) / (time.perf_counter() - start)
 
 
 def _wait(machine: Machine) -> None:

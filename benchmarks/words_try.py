@@ -35,8 +35,8 @@ from pet_mtl.atomic import write_text
 from pet_mtl.console import say
 from pet_mtl.model.hardware import keep_freed_memory
 from pet_mtl.resources import bundled_pattern_file
+from pet_mtl.scoring.checkpoint_scores import score_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint, with_verbalizers
-from pet_mtl.scoring.score import score_rows
 from pet_mtl.storage.checkpoint import write_checkpoint
 from pet_mtl.words.loaded import load
 from pet_mtl.words.try_words import WordTrial

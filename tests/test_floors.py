@@ -16,7 +16,7 @@ PACKAGE = Path(pet_mtl.__file__).parent
 FLOORS = {
     0: {"errors", "text", "resources", "atomic", "console", "suite"},
     1: {"data", "cloze"},
-    2: {"model", "objectives", "metrics"},
+    2: {"model", "objectives", "metrics", "kinds"},
     3: {"storage", "stepping"},
     4: {
         "training",
@@ -26,8 +26,11 @@ FLOORS = {
         "audit",
         "proposal",
         "words",
+        "sweep",
         "comparison",
         "compat",
+        "distillation",
+        "serving",
     },
     5: {"cli", "__init__"},
 }

@@ -108,8 +108,7 @@ def compare(
     say(f"page: {folder / 'compare.html'}")
     if comparison.failed:
         say(
-            f"{len(comparison.failed)} cells failed; the same command with `--out "
-            f"{folder}` tries "
+            f"{len(comparison.failed)} cells failed; the same command with `--out {folder}` tries "
             "them again"
         )
         raise typer.Exit(1)

@@ -8,7 +8,20 @@ import sys
 import typer
 
 from pet_mtl import console
-from pet_mtl.cli import average, compare, data, init, predict, pretrain, score, train, words
+from pet_mtl.cli import (
+    average,
+    compare,
+    data,
+    distill,
+    init,
+    predict,
+    pretrain,
+    score,
+    serve,
+    sweep,
+    train,
+    words,
+)
 from pet_mtl.console import complain, prepare_streams
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model import light_import
@@ -16,8 +29,7 @@ from pet_mtl.model import light_import
 app = typer.Typer(
     name="pet-mtl",
     help=(
-        "One masked language model for many classification tasks: cloze patterns, label "
-        "words, "
+        "One masked language model for many classification tasks: cloze patterns, label words, "
         "one MLM head."
     ),
     no_args_is_help=True,
@@ -29,7 +41,10 @@ app.command("train")(train.train)
 app.command("pretrain")(pretrain.pretrain)
 app.command("score")(score.score)
 app.command("predict")(predict.predict)
+app.command("serve")(serve.serve)
 app.command("compare")(compare.compare)
+app.command("distill")(distill.distill)
+app.command("sweep")(sweep.sweep)
 app.command("average")(average.average)
 app.command("init")(init.init)
 app.add_typer(data.app)

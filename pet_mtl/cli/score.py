@@ -74,8 +74,8 @@ def score(
     from pet_mtl.model.hardware import keep_freed_memory
 
     keep_freed_memory()
+    from pet_mtl.scoring.checkpoint_scores import score_checkpoints, score_models
     from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel
-    from pet_mtl.scoring.score import score_checkpoints, score_models
     from pet_mtl.suite.suite import load_suite
 
     of_checkpoint, of_model = LoadedCheckpoint, LoadedModel

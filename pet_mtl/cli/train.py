@@ -44,7 +44,10 @@ def train(
     ] = None,
     sharing: Annotated[
         str | None,
-        typer.Option(metavar="KIND", help=("With heads: hard, soft, shared-private, mmoe or ple.")),
+        typer.Option(
+            metavar="KIND",
+            help=("With heads: hard, soft, shared-private, moe, mmoe, ple, snr or cross-stitch."),
+        ),
     ] = None,
     tasks: Annotated[
         str | None,

@@ -64,8 +64,6 @@ def unreadable_warnings(
 def warning(task: str, share: float) -> str:
     """Say how much of a task's texts is lost."""
     return (
-        f"warning: {task}: the model cannot read {100 * share:.0f} % of the pieces of the "
-        "texts "
-        "(unknown to its "
-        "vocabulary); choose a model of their language and script"
+        f"warning: {task}: the model cannot read {100 * share:.0f} % of the pieces of the texts "
+        "(unknown to its vocabulary); choose a model of their language and script"
     )

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from pet_mtl.comparison.engine import Engine
@@ -17,9 +16,9 @@ from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.calibration import apply_calibrations
 from pet_mtl.report.run import report_run
 from pet_mtl.scoring.calibration.plan import plan_calibrations
+from pet_mtl.scoring.checkpoint_scores import decide, score_rows
 from pet_mtl.scoring.learned_parts import without_learned_parts
 from pet_mtl.scoring.loaded import LoadedModel
-from pet_mtl.scoring.score import score_rows
 from pet_mtl.storage.checked_json import Count
 from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.suite.suite import Suite
@@ -81,7 +80,7 @@ def train_cell(
         suite, run, resume=resume, data=data
     )
     return CellResult(
-        macro_f1={name: score.macro_f1 for name, score in done.scores.items()},
+        macro_f1={name: score.value("macro_f1") for name, score in done.scores.items()},
         predicted={name: of_task.tolist() for name, of_task in done.predicted.items()},
         parameters=done.parameters.to_json(),
         rows=sum(len(task.train) for task in data.values()),
@@ -109,9 +108,10 @@ def zero_shot_cell(
     speed: dict[str, Any] = throughput.to_json()
     return CellResult(
         macro_f1={
-            name: score.macro_f1 for name, score in score_rows(suite, rows, log_probs).items()
+            name: score.value("macro_f1")
+            for name, score in score_rows(suite, rows, log_probs).items()
         },
-        predicted={name: np.argmax(of_task, -1).tolist() for name, of_task in log_probs.items()},
+        predicted={name: made.tolist() for name, made in decide(suite, log_probs).items()},
         parameters=loaded.parameters.to_json(),
         rows=0,
         steps=0,

@@ -90,8 +90,7 @@ def check_settings(out: Path, now: dict[str, Any]) -> None:
         if changed:
             raise PetMtlError(
                 (
-                    "this is another comparison than the one in the folder: "
-                    f"{_listed(changed)} "
+                    f"this is another comparison than the one in the folder: {_listed(changed)} "
                     "changed"
                 ),
                 where=str(out),

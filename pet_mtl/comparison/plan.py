@@ -9,6 +9,7 @@ from pathlib import Path
 from pet_mtl.comparison.engine import OPENPROMPT, EngineName
 from pet_mtl.comparison.shots import ALL, Shots
 from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.model.methods import capabilities
 from pet_mtl.suite.method import METHODS
 from pet_mtl.suite.settings import MOST_EPOCHS
 from pet_mtl.suite.suite import Suite
@@ -144,7 +145,7 @@ def plan_cells(
         for index, seed in enumerate(seeds):
             for variant in variants:
                 if number == 0:
-                    if variant.suite.method.name == "pet" and index == 0:
+                    if capabilities(variant.suite.method).zero_shot and index == 0:
                         cells.append(Cell(variant.name, 0, seed))
                     continue
                 cells += [Cell(variant.name, number, seed, task) for task in (None, *alone)]

@@ -52,10 +52,8 @@ def scores_sheet(comparison: Comparison) -> Sheet:
             )
     seeds = f"{len(comparison.seeds)} seeds" if len(comparison.seeds) > 1 else "1 seed"
     note = (
-        f"dev macro-F1, mean ± sd over {seeds}; difference of the mean to {first} with "
-        "its 95 % "
-        "interval "
-        "(paired bootstrap over dev rows, seeds averaged), * where 0 is outside"
+        f"dev macro-F1, mean ± sd over {seeds}; difference of the mean to {first} with its 95 % "
+        "interval (paired bootstrap over dev rows, seeds averaged), * where 0 is outside"
     )
     return Sheet(
         "Scores", note, ["shots", "method", "mean of tasks", "median", f"to {first}", *tasks], rows
@@ -107,8 +105,7 @@ def joining_sheet(comparison: Comparison) -> Sheet:
         for one in comparison.joining
     ]
     note = (
-        "dev macro-F1 of one model for all tasks, and of a model for the task alone that "
-        "saw "
+        "dev macro-F1 of one model for all tasks, and of a model for the task alone that saw "
         "as many of its rows"
     )
     return Sheet(

@@ -16,15 +16,18 @@ import torch
 
 from pet_mtl.cloze.encode import shorten
 from pet_mtl.cloze.form import Form, compile_forms
+from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.compat.openprompt_import import import_openprompt
 from pet_mtl.console import bar, say
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
+from pet_mtl.kinds import Kind, kind_of
 from pet_mtl.metrics.throughput import Throughput
+from pet_mtl.model.methods import capabilities
 from pet_mtl.model.task_model import ParameterCounts
 from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel, require_task
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.openprompt_template import PLACEHOLDERS, parse_template, template_from_pattern
 from pet_mtl.suite.task import TaskSpec
 
@@ -177,18 +180,16 @@ def live_prompt(loaded: LoadedModel, task: str, pattern: int = 0) -> LivePrompt:
         raise PetMtlError(
             f"task `{task}` has no pattern {pattern}", hint=f"0 to {len(spec.patterns) - 1}"
         )
-    return _live_prompt(
-        loaded, spec, compile_forms(spec, loaded.tokenizer, loaded.suite.train.max_length)[pattern]
-    )
+    compiled = compile_forms(spec, loaded.tokenizer, loaded.suite.train.max_length)
+    return _live_prompt(loaded, spec, compiled.forms[pattern])
 
 
 def _live_prompt(loaded: LoadedModel, task: TaskSpec, form: Form) -> LivePrompt:
-    if loaded.suite.method.name != "pet":
+    if not capabilities(loaded.suite.method).words_alone:
         raise PetMtlError(
             f"OpenPrompt cannot score a model of method `{loaded.suite.method.name}`",
             hint=(
-                "it knows only what the MLM head reads at the mask; give a checkpoint of "
-                "method "
+                "it knows only what the MLM head reads at the mask; give a checkpoint of method "
                 "`pet`"
             ),
         )
@@ -218,10 +219,10 @@ def _live_prompt(loaded: LoadedModel, task: TaskSpec, form: Form) -> LivePrompt:
     return LivePrompt(model, tokenizer, wrapper_class, loaded.suite.train.max_length)
 
 
-def differences(task: TaskSpec, form: Form) -> list[str]:
+def differences(task: TaskSpec, label_words: LabelWords) -> list[str]:
     """Return what OpenPrompt does otherwise than we, so that its scores of a task are not ours."""
     found = []
-    words = tuple(form.words.pieces)
+    words = label_words.pieces
     long = sum(len(word) > 1 for word in words)
     if long:
         found.append(
@@ -229,7 +230,7 @@ def differences(task: TaskSpec, form: Form) -> list[str]:
         )
     if task.learned_parts:
         found.append(f"it knows nothing of {', '.join(task.learned_parts)}")
-    if task.aggregation != "mean" and len(words) > form.words.num_labels:
+    if task.aggregation != "mean" and len(words) > label_words.num_labels:
         found.append(
             "it averages the words of a label, where the task has `aggregation: "
             f"{task.aggregation}`"
@@ -262,33 +263,38 @@ class _OpenPromptScores(LoadedModel):
         ) as shown:
             for name, of_task in rows.items():
                 task = self.suite.tasks[name]
-                forms = compile_forms(task, self.tokenizer, self.suite.train.max_length)
+                compiled = compile_forms(task, self.tokenizer, self.suite.train.max_length)
                 for difference in dict.fromkeys(
-                    found for form in forms for found in differences(task, form)
+                    found for words in compiled.words for found in differences(task, words)
                 ):
                     if name not in self._said:
                         say(f"warning: {name}: OpenPrompt's scores differ: {difference}")
                 self._said |= {name}
                 of_forms = []
-                for form in forms:
+                for form in compiled.forms:
                     live = _live_prompt(self, task, form)
                     scores = []
                     for start in range(0, len(of_task), BATCH_ROWS):
                         part = of_task.take(np.arange(start, min(start + BATCH_ROWS, len(of_task))))
-                        scores.append(self._score(live, part, throughput if start else None))
+                        scores.append(
+                            self._score(live, kind_of(task), part, throughput if start else None)
+                        )
                         shown.advance(len(part))
                     of_forms.append(np.concatenate(scores))
                 if by_pattern is not None:
                     by_pattern[name] = np.stack(of_forms)
-                mean = np.mean(of_forms, axis=0)
-                out[name] = mean - np.logaddexp.reduce(mean, axis=-1, keepdims=True)
+                out[name] = kind_of(task).average(
+                    np.stack(of_forms), np.ones(len(of_forms), np.float32)
+                )
         return out
 
-    def _score(self, live: LivePrompt, rows: Rows, throughput: Throughput | None) -> FloatArray:
+    def _score(
+        self, live: LivePrompt, kind: Kind, rows: Rows, throughput: Throughput | None
+    ) -> FloatArray:
         start = time.perf_counter()
         batch = live.batch(live.examples(rows)).to(self.machine.device)
         with self.machine.autocast():
-            scores: FloatArray = live.model(batch).float().log_softmax(-1).cpu().numpy()
+            scores: FloatArray = kind.log_probs(live.model(batch).float()).cpu().numpy()
         if throughput is not None:
             throughput.rows += len(rows)
             throughput.tokens += int(batch["attention_mask"].sum())

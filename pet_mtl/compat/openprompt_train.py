@@ -22,24 +22,23 @@ from pet_mtl.compat.openprompt import BATCH_ROWS, OpenPromptModel, live_prompt
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
+from pet_mtl.kinds import kind_of_form
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.calibration import apply_calibrations
-from pet_mtl.objectives.label_loss import label_loss
 from pet_mtl.objectives.logit_adjustment import adjustments
-from pet_mtl.scoring.loaded import encode_rows
-from pet_mtl.scoring.score import score_calibrated, score_rows
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.checkpoint_scores import decide, score_calibrated, score_rows
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.stepping.loop import run_loop
 from pet_mtl.stepping.optim import build_optimizer, rate_factor
 from pet_mtl.stepping.optimizer_step import OptimizerStep, step_seed
-from pet_mtl.stepping.steps import run_steps
 from pet_mtl.storage.outputs import RunFolder
 from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.storage.state import Progress
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.calibrate import calibrate
-from pet_mtl.training.loop import LOG_EVERY, SAVE_EVERY
 from pet_mtl.training.run import TrainResult
+from pet_mtl.training.steps import LOG_EVERY, SAVE_EVERY
 
 
 class OneTaskSchedule(Schedule):
@@ -61,8 +60,8 @@ class OneTaskSchedule(Schedule):
         return steps
 
 
-class _Loop:
-    """The steps; see `stepping.steps.Stepper`."""
+class _Steps:
+    """The steps; see `stepping.loop.Stepper`."""
 
     def __init__(self, loaded: OpenPromptModel, rows: Mapping[str, Rows], prompts: Prompts) -> None:
         settings = loaded.suite.train
@@ -102,7 +101,8 @@ class _Loop:
             batch = live.batch(live.examples(part)).to(self.loaded.machine.device)
             with self._frame.autocast():
                 scores = live.model(batch).float() + self.adjustments[form]
-            loss = label_loss(scores, batch["label"], settings.label_smoothing) / len(plan.items)
+            kind = kind_of_form(self.prompts.forms[form])
+            loss = kind.loss(scores, batch["label"], settings.label_smoothing) / len(plan.items)
             loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
             progress.tokens += int(batch["attention_mask"].sum())
@@ -144,23 +144,20 @@ class _Loop:
 class _Best:
     """The weights of the best evaluation so far, kept in memory, and its dev log-probabilities."""
 
-    def __init__(self, loop: _Loop, dev_rows: Mapping[str, Rows], run: RunFolder) -> None:
-        self.loop, self.dev_rows, self.run = loop, dev_rows, run
+    def __init__(self, steps: _Steps, dev_rows: Mapping[str, Rows], run: RunFolder) -> None:
+        self.steps, self.dev_rows, self.run = steps, dev_rows, run
         self.log_probs: dict[str, FloatArray] = {}
         self.weights: dict[str, torch.Tensor] = {}
 
     def evaluate(self) -> bool:
         """Score the dev rows; return whether to stop early."""
-        loaded, progress = self.loop.loaded, self.loop.progress
+        loaded, progress = self.steps.loaded, self.steps.progress
         log_probs = loaded.raw_log_probs(self.dev_rows, title="scoring")
         scores = score_rows(loaded.suite, self.dev_rows, log_probs)
         mean = float(
-            np.mean([getattr(one, loaded.suite.tasks[name].metric) for name, one in scores.items()])
+            np.mean([one.value(loaded.suite.tasks[name].metric) for name, one in scores.items()])
         )
-        summary = {
-            name: {"macro_f1": one.macro_f1, "accuracy": one.accuracy}
-            for name, one in scores.items()
-        }
+        summary = {name: one.summary() for name, one in scores.items()}
         self.run.log({"step": progress.step, "dev": summary})
         better = progress.best_score is None or mean > progress.best_score
         say(f"step {progress.step}: dev mean {mean:.4f}{'  (best so far)' if better else ''}")
@@ -191,12 +188,12 @@ def train_with_openprompt(
         dev_rows = {
             name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)
         }
-        loop = _Loop(loaded, rows, encode_rows(suite, rows, loaded.tokenizer))
-        best, progress = _Best(loop, dev_rows, run), loop.progress
-        say(f"training with OpenPrompt: {loop.total} steps, {loaded.machine}")
+        steps = _Steps(loaded, rows, loaded.encode(rows))
+        best, progress = _Best(steps, dev_rows, run), steps.progress
+        say(f"training with OpenPrompt: {steps.total} steps, {loaded.machine}")
         try:
-            run_steps(
-                loop,
+            run_loop(
+                steps,
                 evaluate=best.evaluate,
                 save=lambda: None,
                 log=run.log,
@@ -205,14 +202,14 @@ def train_with_openprompt(
             )
         except Interrupted:
             raise Interrupted(
-                f"stopped after step {progress.step} of {loop.total}; the cell starts anew"
+                f"stopped after step {progress.step} of {steps.total}; the cell starts anew"
             ) from None
         loaded.mlm.load_state_dict(best.weights)
         calibration = calibrate(suite, data, loaded.raw_log_probs, dev_rows, best.log_probs)
         scores, calibrated = score_calibrated(suite, dev_rows, best.log_probs, calibration)
         predicted = apply_calibrations(best.log_probs, calibration)
         assert loaded.parameters is not None
-        rates = loop.throughput.to_json()
+        rates = steps.throughput.to_json()
         return TrainResult(
             out=out,
             scores=scores,
@@ -225,7 +222,7 @@ def train_with_openprompt(
             seconds=time.monotonic() - started,
             method="openprompt",
             parameters=loaded.parameters,
-            predicted={name: of_task.argmax(-1) for name, of_task in predicted.items()},
+            predicted=decide(suite, predicted),
         )
     finally:
         run.close()

@@ -41,8 +41,7 @@ class Conflicts:
         count = len(self.groups)
         texts = "1 text has" if count == 1 else f"{count} texts have"
         return (
-            f"{self.duplicates} of {self.rows} rows repeat a text, {texts} different "
-            "labels "
+            f"{self.duplicates} of {self.rows} rows repeat a text, {texts} different labels "
             f"({'; '.join(places)}{more})"
         )
 
@@ -55,9 +54,11 @@ def find_conflicts(rows: Rows, *, keys: NDArray[np.uint64] | None = None) -> Con
 
     >>> rows = Rows.of({"title": ["新车上市", "新车 上市", "利率上调"]}, labels=[0, 1, 1])
     >>> conflicts = find_conflicts(rows)
-    >>> print(conflicts.summary(rows, ("汽车", "财经")))
-    1 of 3 rows repeat a text, 1 text has different labels (memory: row 1 "汽车" and memory: row 2
-    "财经")
+    >>> first, second = conflicts.summary(rows, ("汽车", "财经")).split(", ")
+    >>> print(first)
+    1 of 3 rows repeat a text
+    >>> print(second)
+    1 text has different labels (memory: row 1 "汽车" and memory: row 2 "财经")
     """
     labelled = np.flatnonzero(rows.labels >= 0)
     found = (row_keys(rows) if keys is None else keys)[labelled]

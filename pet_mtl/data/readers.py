@@ -1,6 +1,7 @@
 """Read the rows of a task from wherever its data stands: a sample, files in several formats, the
 hub."""
 
+import io
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pet_mtl.data.arrow import use_arrow
-from pet_mtl.data.delimited import read_delimited
+from pet_mtl.data.delimited import read_delimited, read_tabs
+from pet_mtl.data.encoding import as_utf8, find_encoding
 from pet_mtl.data.files import data_format
 from pet_mtl.data.hub import read_hub
 from pet_mtl.data.jsonl import read_json
@@ -19,10 +21,10 @@ from pet_mtl.data.parquet import read_parquet
 from pet_mtl.data.rows import Rows, Segment, Sources
 from pet_mtl.data.sources import find_files
 from pet_mtl.data.table import SHOWN, BadRows, Chunk, Request
+from pet_mtl.data.targets import read_targets
+from pet_mtl.data.tolerant import text_a_line, understand
 from pet_mtl.errors import PetMtlError, Problem, ProblemList
-from pet_mtl.suite.label_lines import format_field, quoted
 from pet_mtl.suite.task import TaskSpec
-from pet_mtl.suite.verbalizer import Verbalizer
 
 Reader = Callable[[Path, str, Request, BadRows], Iterator[Chunk]]
 READERS: dict[str, Reader] = {
@@ -34,11 +36,16 @@ READERS: dict[str, Reader] = {
     ".parquet": read_parquet,
 }
 
-_WHOLE = r"^(-?[0-9]+)\.0+$"
-
 
 def read_rows(
-    source: str, task: TaskSpec, *, base: Path, labelled: bool = True, skip_bad_rows: int = 0
+    source: str,
+    task: TaskSpec,
+    *,
+    base: Path,
+    labelled: bool = True,
+    skip_bad_rows: int = 0,
+    tolerant: bool = False,
+    header: bool | None = None,
 ) -> tuple[Rows, list[Problem]]:
     """Read the rows that `source` names, and return them with the bad rows that were skipped.
 
@@ -46,11 +53,15 @@ def read_rows(
     `hub:clue/clue:tnews/train`. Where the rows are not `labelled`, the label column may be missing,
     and labels that the verbalizer does not know become -1.
 
+    Args:
+        tolerant: read what `init` reads: GB18030, UTF-16, other separators, files without ids.
+        header: whether the first line names the columns, where `columns` holds positions.
+
     Raises:
         PetMtlError: nothing is there or can be read, or more than `skip_bad_rows` rows are bad.
     """
     use_arrow()
-    request = Request(task.columns, labelled)
+    request = Request(task.columns, labelled, tolerant, header)
     problems = ProblemList()
     parts: list[Rows] = []
     files: list[BadRows] = []
@@ -65,7 +76,7 @@ def read_rows(
                     where=path,
                     hint="fill it, or name another file under `data:` (or `--data`)",
                 )
-            part, length = _rows(chunks, task, labelled, first_row, bad)
+            part, length = _rows(chunks, task, labelled, first_row, bad, tolerant)
         except PetMtlError as error:
             problems.extend(error)
             continue
@@ -89,12 +100,43 @@ def _chunk_makers(
         yield source, partial(read_hub, source, base, request)
         return
     for path in find_files(source, base):
-        suffix = data_format(path)
-        yield str(path), partial(READERS[suffix], path, suffix, request)
+        yield str(path), partial(_read_file, path, request)
+
+
+def _read_file(path: Path, request: Request, bad: BadRows) -> Iterator[Chunk]:
+    suffix = data_format(path)
+    if request.tolerant:
+        request = understand(path, suffix, request)
+    yield from READERS[suffix](path, suffix, request, bad)
+
+
+def read_lines(raw: bytes, task: TaskSpec, path: str, header: bool | None = None) -> Rows:
+    """Read a text a line, for a task of several texts with tabs between them; blank lines are no
+    rows.
+
+    Raises:
+        PetMtlError: there are none, or the first line looks like names of columns and `header` does
+            not say whether it is.
+    """
+    use_arrow()
+    request = text_a_line(task.fields, header)
+    bad = BadRows(path)
+    chunks = list(read_tabs(as_utf8(io.BytesIO(raw), find_encoding(raw)), request, bad))
+    if bad.count:
+        raise PetMtlError(bad.shown())
+    if not sum(len(chunk.lines) for chunk in chunks):
+        raise PetMtlError("there are no texts", where=path, hint="give a text a line")
+    plain = task.model_copy(update={"columns": dict(request.columns)})
+    return _rows(chunks, plain, False, 0, bad)[0]
 
 
 def _rows(
-    chunks: list[Chunk], task: TaskSpec, labelled: bool, first_row: int, bad: BadRows
+    chunks: list[Chunk],
+    task: TaskSpec,
+    labelled: bool,
+    first_row: int,
+    bad: BadRows,
+    tolerant: bool = False,
 ) -> tuple[Rows, int]:
     """Return one file's rows and how many rows the file has, bad ones among them."""
     lines = _joined([chunk.lines for chunk in chunks])
@@ -104,82 +146,24 @@ def _rows(
         name: pa.chunked_array([chunk.columns[name] for chunk in chunks], pa.string())
         for name in (chunks[0].columns if chunks else task.columns)
     }
-    labels = np.full(len(lines), -1, np.int64)
+    labels, targets = np.full(len(lines), -1, np.int64), None
     if "label" in columns:
-        labels = _label_numbers(columns["label"], task.verbalizer)
-        if labelled and (labels < 0).any():
-            good = _note_unknown(labels, columns["label"], lines, task, bad)
+        labels, targets, good = read_targets(columns["label"], lines, task, labelled, bad)
+        if not good.all():
             kept = pa.array(good)
             columns = {name: column.filter(kept) for name, column in columns.items()}
             lines, numbers, labels = lines[good], numbers[good], labels[good]
+            targets = None if targets is None else targets[good]
     ids = columns.get("id")
-    if ids is None:
-        ids = pa.chunked_array([pa.array(numbers + first_row).cast(pa.string())])
+    if ids is None or tolerant:
+        row_numbers = pa.chunked_array([pa.array(numbers + first_row).cast(pa.string())])
+        ids = row_numbers if ids is None else pc.if_else(pc.equal(ids, ""), row_numbers, ids)
     regular = len(lines) == 0 or bool((np.diff(lines) == 1).all())
     first = int(lines[0]) if len(lines) else 1
     segment = Segment(bad.path, bad.unit, len(lines), first, None if regular else lines)
-    rows = Rows(ids, {name: columns[name] for name in task.fields}, labels, Sources((segment,)))
-    return rows, length
+    fields = {name: columns[name] for name in task.fields}
+    return Rows(ids, fields, labels, Sources((segment,)), targets), length
 
 
 def _joined(parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     return np.concatenate([np.empty(0, np.int64), *parts])
-
-
-def _label_numbers(column: pa.ChunkedArray, verbalizer: Verbalizer) -> NDArray[np.int64]:
-    """Return the number of each row's label, -1 where it is unknown; white space around a label is
-    ignored."""
-    known = pa.array([label.strip() for label in verbalizer.labels], pa.string())
-    column = pc.utf8_trim_whitespace(column)
-    found = pc.index_in(column, known)
-    if found.null_count:
-        # A whole number with a point, `1.0` in JSON, is the `1` of Parquet and of the verbalizer,
-        # and the reverse.
-        wholes = pc.replace_substring_regex(known, _WHOLE, r"\1")
-        if len(pc.unique(wholes)) == len(known):
-            found = pc.coalesce(
-                found, pc.index_in(pc.replace_substring_regex(column, _WHOLE, r"\1"), wholes)
-            )
-    numbers: NDArray[np.int64] = pc.fill_null(found, -1).to_numpy().astype(np.int64)
-    return numbers
-
-
-def _note_unknown(
-    labels: NDArray[np.int64],
-    column: pa.ChunkedArray,
-    lines: NDArray[np.int64],
-    task: TaskSpec,
-    bad: BadRows,
-) -> NDArray[np.bool_]:
-    """Note the rows with unknown labels and return which rows are good.
-
-    Raises:
-        PetMtlError: no row's label is known.
-    """
-    good = labels >= 0
-    file = task.verbalizer.source
-    if not good.any() and len(labels) > 1:
-        examples = ", ".join(quoted(_short(value)) for value in pc.unique(column)[:3].to_pylist())
-        known = ", ".join(map(quoted, task.verbalizer.labels[:5]))
-        message = (
-            f"none of the {len(labels)} labels is in {file}: found {examples}, known are {known}"
-        )
-        hint = (
-            f"is `{task.columns['label']}` the right label column, and {file} the right verbalizer?"
-        )
-        raise PetMtlError(message, where=bad.path, hint=hint)
-    only_first = lines[0] == 1 and not good[0] and good[1:].all() and len(good) > 1
-    for index in np.flatnonzero(~good):
-        label = column[int(index)].as_py().strip()
-        message = f"label {quoted(_short(label))} is not in {file}"
-        hint = f"add a line to {file}: {format_field(label)}  WORD; or mend the row"
-        if not label:
-            message, hint = "the label is empty", ("a row to train or score on needs its label")
-        elif only_first:
-            hint = "is line 1 a header? then write names instead of positions in `columns`"
-        bad.add(int(lines[index]), message, hint=hint)
-    return good
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:39]}…"

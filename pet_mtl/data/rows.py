@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -81,8 +82,9 @@ class Rows:
     """Rows of one task: `ids` and `fields` are string columns without nulls, `labels` numbers of
     verbalizer labels.
 
-    A label of -1 stands for "no label"; an id that the data does not hold is the 0-based row
-    number.
+    A label of -1 stands for "no label"; rows whose target is more than one label have `targets`, a
+    target a row, and their labels are groups that a split keeps in proportion. An id that the data
+    does not hold is the 0-based row number.
 
     >>> rows = Rows.of({"title": ["利率上调", "新车上市"]}, labels=[0, 1])
     >>> len(rows), rows.text(1), rows.where(1)
@@ -95,6 +97,12 @@ class Rows:
     fields: dict[str, pa.ChunkedArray]
     labels: NDArray[np.int64]
     sources: Sources
+    targets: NDArray[np.float32] | None = None
+
+    @property
+    def gold(self) -> NDArray[Any]:
+        """Return what is to be predicted of each row: its label's number, or its target."""
+        return self.labels if self.targets is None else self.targets
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -141,12 +149,14 @@ class Rows:
             fields={name: column.take(wanted) for name, column in self.fields.items()},
             labels=self.labels[chosen],
             sources=self.sources.take(chosen),
+            targets=None if self.targets is None else self.targets[chosen],
         )
 
     @staticmethod
     def concat(parts: "list[Rows]") -> "Rows":
         """Return all rows of `parts`, one after the other, without copying their texts; the fields
         must be the same."""
+        targets = [part.targets for part in parts if part.targets is not None]
         return Rows(
             ids=pa.chunked_array(
                 [chunk for part in parts for chunk in part.ids.chunks], pa.string()
@@ -159,4 +169,5 @@ class Rows:
             },
             labels=np.concatenate([part.labels for part in parts]),
             sources=Sources.concat([part.sources for part in parts]),
+            targets=np.concatenate(targets) if targets else None,
         )

@@ -162,8 +162,7 @@ def _split(
     train_rows, dev_rows = split_by_text(train, spec.split, seed, keys=keys)
     if not len(dev_rows):
         message = (
-            f"`dev: {{split: {spec.split}}}` of `{task}` leaves no row: every label has "
-            "one "
+            f"`dev: {{split: {spec.split}}}` of `{task}` leaves no row: every label has one "
             "text only"
         )
         raise PetMtlError(message, where=train.where(0))

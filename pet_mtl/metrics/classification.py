@@ -1,22 +1,14 @@
 """How well predicted labels match gold labels: accuracy, macro-F1 with its uncertainty, and the
 confusion matrix."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-
-@dataclass(frozen=True)
-class LabelScore:
-    """How well one label is found; `support` counts its gold rows."""
-
-    precision: float
-    recall: float
-    f1: float
-    support: int
+from pet_mtl.metrics.score import Figure, LabelScore
 
 
 @dataclass(frozen=True)
@@ -30,6 +22,28 @@ class TaskScore:
     examples: int
     per_label: dict[str, LabelScore]
     confusion: list[list[int]]
+
+    @property
+    def main(self) -> Figure:
+        return Figure("macro-F1", self.macro_f1, self.macro_f1_ci95)
+
+    def value(self, metric: str) -> float:
+        """Return what a checkpoint is chosen by."""
+        return float(getattr(self, metric))
+
+    def summary(self) -> dict[str, float]:
+        """Return the figures that are logged at each evaluation."""
+        return {"macro_f1": self.macro_f1, "accuracy": self.accuracy}
+
+    def shown(self) -> list[tuple[str, str, str]]:
+        """Return the figures of a report: name, value, note."""
+        low, high = self.macro_f1_ci95
+        right = sum(row[k] for k, row in enumerate(self.confusion))
+        return [
+            ("macro-F1", f"{self.macro_f1:.3f}", f"95 % interval {low:.3f} – {high:.3f}"),
+            ("accuracy", f"{self.accuracy:.3f}", f"{right:,} rows right"),
+            ("rows", f"{self.examples:,}", f"{len(self.per_label)} labels"),
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Return the score as plain JSON values, in the form that `score --json` prints."""
@@ -145,15 +159,3 @@ def resample_cells(
     rows = int(cells.sum())
     counts = np.random.default_rng(seed).multinomial(rows, cells / rows, size=resamples)
     return counts.astype(np.float64), gold, predicted  # floats: the sums are matrix products
-
-
-def mean_macro_f1(scores: Iterable[TaskScore]) -> float:
-    """Return the unweighted mean of the tasks' macro-F1.
-
-    Raises:
-        ValueError: no scores.
-    """
-    values = [score.macro_f1 for score in scores]
-    if not values:
-        raise ValueError("Parameter `scores` should hold at least one score. Found none.")
-    return float(np.mean(values))

@@ -40,8 +40,7 @@ class ConditionalNorms(nn.Module):
         if not norms:
             raise PetMtlError(
                 (
-                    f"the family `{backbone.mlm.config.model_type}` has no LayerNorm that "
-                    "a task "
+                    f"the family `{backbone.mlm.config.model_type}` has no LayerNorm that a task "
                     "could be told by"
                 ),
                 hint="choose another model or method",

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.slot_encoder import SlotEncoder, fits_slot_encoder
+from pet_mtl.model.slot_encoder import BERT_LIKE, SlotEncoder, fits_slot_encoder
 
 # These families write a second sentence as segment 1; RoBERTa and its kin have one segment,
 # whatever their config says.
@@ -32,6 +32,7 @@ class Encoder(nn.Module):
         self.depth: int = mlm.config.num_hidden_layers
         segmented = mlm.config.model_type in _SEGMENTED and mlm.config.type_vocab_size > 1
         self._separator = separator if segmented else None
+        self.family: str = mlm.config.model_type
         self._slots = SlotEncoder(mlm.base_model, attention) if fits_slot_encoder(mlm) else None
 
     def forward(
@@ -65,6 +66,27 @@ class Encoder(nn.Module):
             return None
         ends = (input_ids == self._separator).long()  # user text never holds the separator
         return (ends.cumsum(1) - ends).clamp(max=1)
+
+    def slots(self) -> SlotEncoder:
+        """Return the encoder as one that can be run layer by layer.
+
+        Raises:
+            PetMtlError: the family is not BERT-like.
+        """
+        if self._slots is None:
+            raise PetMtlError(
+                f"a model of the family `{self.family}` cannot be run layer by layer",
+                where="method.sharing",
+                hint=(
+                    "`cross-stitch` is for the families "
+                    f"{', '.join(sorted(BERT_LIKE))}; choose another sharing"
+                ),
+            )
+        return self._slots
+
+    def segments(self, input_ids: Tensor) -> Tensor | None:
+        """Return token types `[N, L]`; None where the family has none."""
+        return self._segments(input_ids)
 
     def layers(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
         """Return the states of the embeddings and of every layer, each `[N, L, H]`.

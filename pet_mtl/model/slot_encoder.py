@@ -46,6 +46,7 @@ class SlotEncoder:
         slots: Tensor,
         segments: Tensor | None = None,
         amendments: Amendments = NONE,
+        read: dict[int, Tensor] | None = None,
     ) -> Tensor:
         """Return the last layer's output at the slots.
 
@@ -55,18 +56,13 @@ class SlotEncoder:
             slots: `[N, M]` positions.
             segments: `[N, L]` token types; None: all 0.
             amendments: of the word embeddings and of norms.
+            read: its values become what the layers named by its keys read, `[N, L, H]` each.
 
         Returns:
             `[N, M, H]`.
         """
         count, length = input_ids.shape
-        embeddings = amended(self.encoder.embeddings, amendments)
-        hidden = embeddings(input_ids=input_ids, token_type_ids=segments)
-        if hasattr(self.encoder, "embeddings_project"):  # ELECTRA generators: narrow embeddings
-            hidden = self.encoder.embeddings_project(hidden)
-        device = input_ids.device.type
-        if torch.is_autocast_enabled(device):
-            hidden = hidden.to(torch.get_autocast_dtype(device))
+        hidden = self._embed(input_ids, segments, amendments)
         layers, wide = self.encoder.encoder.layer, slots.shape[1]
         at = (torch.arange(count, device=slots.device)[:, None] * length + slots).flatten()
         kind, hidden = hidden.dtype, _pad_rows(hidden.reshape(count * length, -1), _TOKEN_STEP)
@@ -76,22 +72,61 @@ class SlotEncoder:
             part.LayerNorm for layer in layers for part in (layer.attention.output, layer.output)
         )
         plain = amendments.keys().isdisjoint(norms)
-        if self.attention != "sdpa" and plain and all(map(fits_fused_layer, layers)):
+        fused = self.attention != "sdpa" and plain and all(map(fits_fused_layer, layers))
+
+        def note(number: int, states: Tensor) -> None:
+            if read is not None and number in read:
+                read[number] = states[: count * length].view(count, length, -1)
+
+        if fused:
             frame = Frame.of(attention_mask, self.heads, kind)
-            for layer in layers[:-1]:
+            for number, layer in enumerate(layers[:-1]):
+                note(number, hidden)
                 hidden = fused_layer(layer, None, hidden, frame, length)
+            note(len(layers) - 1, hidden)
             queries = fused_layer(layers[-1], _pad_rows(hidden[at], SLOT_STEP), hidden, frame, wide)
         else:
-            bias = torch.zeros(attention_mask.shape, dtype=kind, device=hidden.device)
-            bias = bias.masked_fill(attention_mask == 0, torch.finfo(kind).min)
-            if self.attention != "sdpa":
-                bias = bias.repeat_interleave(self.heads, 0)[:, None, :]  # [N * heads, 1, L]
-            for layer in layers[:-1]:
+            bias = self._bias(attention_mask, kind)
+            for number, layer in enumerate(layers[:-1]):
+                note(number, hidden)
                 hidden = self._layer(layer, hidden, hidden, bias, length, amendments)
+            note(len(layers) - 1, hidden)
             queries = self._layer(
                 layers[-1], _pad_rows(hidden[at], SLOT_STEP), hidden, bias, wide, amendments
             )
         return queries[: slots.numel()].view(count, wide, -1)
+
+    def _embed(self, input_ids: Tensor, segments: Tensor | None, amendments: Amendments) -> Tensor:
+        """Return `[N, L, H]`."""
+        embeddings = amended(self.encoder.embeddings, amendments)
+        hidden: Tensor = embeddings(input_ids=input_ids, token_type_ids=segments)
+        if hasattr(self.encoder, "embeddings_project"):  # ELECTRA generators: narrow embeddings
+            hidden = self.encoder.embeddings_project(hidden)
+        device = input_ids.device.type
+        if torch.is_autocast_enabled(device):
+            hidden = hidden.to(torch.get_autocast_dtype(device))
+        return hidden
+
+    def _bias(self, attention_mask: Tensor, kind: torch.dtype) -> Tensor:
+        """Return what is added to attention scores: `[N, L]` with sdpa, else `[N * heads, 1,
+        L]`."""
+        bias = torch.zeros(attention_mask.shape, dtype=kind, device=attention_mask.device)
+        bias = bias.masked_fill(attention_mask == 0, torch.finfo(kind).min)
+        return (
+            bias if self.attention == "sdpa" else bias.repeat_interleave(self.heads, 0)[:, None, :]
+        )
+
+    def start(
+        self, input_ids: Tensor, attention_mask: Tensor, segments: Tensor | None = None
+    ) -> "EncoderRun":
+        """Return a run that goes through the layers as its user says; see `__call__`."""
+        hidden = self._embed(input_ids, segments, NONE)
+        return EncoderRun(self, hidden.flatten(0, 1), attention_mask)
+
+    @property
+    def depth(self) -> int:
+        """The number of layers."""
+        return len(self.encoder.encoder.layer)
 
     def _layer(
         self,
@@ -156,6 +191,32 @@ class SlotEncoder:
             .unbind(0)
         )
         return parts
+
+
+class EncoderRun:
+    """The states of a batch on their way through the layers.
+
+    Attributes:
+        states: `[N * L, H]`; may be replaced between two layers.
+    """
+
+    def __init__(self, encoder: SlotEncoder, states: Tensor, attention_mask: Tensor) -> None:
+        self.states = states
+        self._encoder, self._mask = encoder, attention_mask
+
+    def through(self, done: int, until: int) -> Tensor:
+        """Go on from behind layer `done` to behind layer `until`; return the states `[N, L, H]`."""
+        length = self._mask.shape[1]
+        bias = self._encoder._bias(self._mask, self.states.dtype)
+        for layer in self._encoder.encoder.encoder.layer[done:until]:
+            self.states = self._encoder._layer(layer, self.states, self.states, bias, length, NONE)
+        return self.states.view(len(self._mask), length, -1)
+
+    def only(self, rows: Tensor) -> "EncoderRun":
+        """Return a run of some rows."""
+        count, length = self._mask.shape
+        states = self.states.view(count, length, -1)[rows].flatten(0, 1)
+        return EncoderRun(self._encoder, states, self._mask[rows])
 
 
 def _pad_rows(rows: Tensor, step: int) -> Tensor:

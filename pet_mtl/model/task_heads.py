@@ -73,6 +73,27 @@ class LayerFeatures(nn.Module):
         return self.scale * (chosen @ self.weights.softmax(0))
 
 
+class TapFeatures(nn.Module):
+    """Features of several layers, each by a `Features` of its own.
+
+    Args:
+        kind: see `Features`.
+        layers: indices into the states of the embeddings and all layers.
+        size: `H`.
+    """
+
+    def __init__(self, kind: FeatureName, layers: tuple[int, ...], size: int) -> None:
+        super().__init__()
+        self.layers = layers
+        self.of_layer = nn.ModuleList(Features(kind, size) for _ in layers)
+
+    def forward(self, states: tuple[Tensor, ...], mask: Tensor) -> Tensor:
+        """Return `[N, layers, H]` from the states `[N, L, H]` of each layer and their mask `[N,
+        L]`."""
+        pairs = zip(self.layers, self.of_layer, strict=True)
+        return torch.stack([of_layer(states[n].float(), mask) for n, of_layer in pairs], 1)
+
+
 class Decoder(nn.Module):
     """Features to the label scores of one task.
 

@@ -38,6 +38,10 @@ class TaskModel(nn.Module, ABC):
         """Return label scores `[b, K]` (fp32, softmax over `K` gives probabilities) for each of
         `batch.groups`."""
 
+    def begin_step(self, seed: int) -> None:
+        """Draw what all rows of an optimizer step share; called before it, with a seed that all
+        processes have."""
+
     def add_penalty_gradient(self) -> None:
         """Add the gradient of what a step's loss has beside its rows; called once a step, after all
         its rows."""

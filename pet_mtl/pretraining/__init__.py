@@ -16,5 +16,5 @@
 - `importance`    which pieces a classifier needs, found with a cloze checkpoint
 - `marker`        a small token classifier that learns these marks and marks other text
 - `mlm_model`     the loss, with the decoder at the masked positions only
-- `loop`          the optimizer steps and the held-out figures
+- `steps`         the optimizer steps and the held-out figures
 """

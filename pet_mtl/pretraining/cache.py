@@ -97,8 +97,7 @@ def open_or_build(corpus: Corpus, tokenizer: PieceTokenizer, place: Path, *, wor
             if (cache := _fitting(folder, key, tokenizer.vocab_size)) is None:
                 if folder.exists():
                     say(
-                        f"the cache in {folder} "
-                        f"{_difference(_read_key(folder), key)}: building "
+                        f"the cache in {folder} {_difference(_read_key(folder), key)}: building "
                         "it anew"
                     )
                 elif any(place.glob(f"{corpus_name}-*")):
@@ -195,8 +194,7 @@ def _build(corpus: Corpus, tokenizer: PieceTokenizer, folder: Path, key: dict[st
                     said = time.monotonic()
                     rate = pieces / (said - started) / 1e6
                     say(
-                        f"tokenising: {documents:,} documents, {pieces:,} pieces "
-                        f"({rate:.2f} M a "
+                        f"tokenising: {documents:,} documents, {pieces:,} pieces ({rate:.2f} M a "
                         "second)"
                     )
         finally:
@@ -209,8 +207,7 @@ def _build(corpus: Corpus, tokenizer: PieceTokenizer, folder: Path, key: dict[st
                 if not real
                 else "the vocabulary has no piece of the corpus",
                 hint=(
-                    "is it the right file? txt holds a paragraph a line, json lines and "
-                    "parquet "
+                    "is it the right file? txt holds a paragraph a line, json lines and parquet "
                     "a `text`"
                 ),
             )

@@ -38,13 +38,11 @@ class PieceEncoder:
         if cutter is not None and self._backend is None:
             raise PetMtlError(
                 (
-                    f"the tokenizer of `{tokenizer.tokenizer.name_or_path}` does not say "
-                    "where its "
+                    f"the tokenizer of `{tokenizer.tokenizer.name_or_path}` does not say where its "
                     "pieces stand"
                 ),
                 hint=(
-                    "choose another masking than `whole-word`, or a model with a fast "
-                    "tokenizer "
+                    "choose another masking than `whole-word`, or a model with a fast tokenizer "
                     "(tokenizer.json)"
                 ),
             )

@@ -19,7 +19,6 @@ from pet_mtl.pretraining.folders import (
     write_last,
     write_model,
 )
-from pet_mtl.pretraining.loop import LOG_EVERY, HeldOut, Masker, PretrainLoop, Strategy, measure
 from pet_mtl.pretraining.masking.corrupt import replacement_ids
 from pet_mtl.pretraining.masking.pattern_aware import pattern_aware
 from pet_mtl.pretraining.masking.random_pieces import random_pieces
@@ -27,11 +26,23 @@ from pet_mtl.pretraining.masking.selective import selective
 from pet_mtl.pretraining.masking.whole_word import whole_word
 from pet_mtl.pretraining.materials import Material, find_text, load_material, load_model
 from pet_mtl.pretraining.mlm_model import MlmModel
+from pet_mtl.pretraining.recipe import TakenShape
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.settings import Masking
-from pet_mtl.stepping.steps import run_steps
+from pet_mtl.pretraining.steps import (
+    LOG_EVERY,
+    HeldOut,
+    Masker,
+    PretrainingSteps,
+    Strategy,
+    measure,
+)
+from pet_mtl.pretraining.teaching import Teaching, load_teaching
+from pet_mtl.resources import model_folder
+from pet_mtl.stepping.loop import run_loop
 from pet_mtl.storage.outputs import RunFolder, has_state
 from pet_mtl.storage.state import Progress, read_moments
+from pet_mtl.suite.auto import Recommended, by_size, count_layers, read_record
 
 STRATEGIES: dict[Masking, Strategy] = {
     "random": random_pieces,
@@ -109,8 +120,11 @@ def pretrain(request: PretrainRequest, out: Path, *, resume: bool = False) -> Pr
     try:
         with accelerator.main_process_first():  # the others find the caches made
             tokenizer, mlm = load_model(request, text, machine, place)
+            teaching = load_teaching(request, tokenizer, mlm, machine)
             material = load_material(request, text, tokenizer, place)
-        run = _Pretraining(request, out, folder, accelerator, machine, tokenizer, mlm, material)
+        run = _Pretraining(
+            request, out, folder, accelerator, machine, tokenizer, mlm, teaching, material
+        )
         return run.run(resume, started)
     finally:
         if place.is_dir() and not any(place.iterdir()):
@@ -131,12 +145,16 @@ class _Pretraining:
         machine: Machine,
         tokenizer: PieceTokenizer,
         mlm: Any,
+        teaching: Teaching | None,
         material: Material,
     ) -> None:
         self.request, self.out, self.folder, self.accelerator = request, out, folder, accelerator
         self.machine, self.tokenizer, self.mlm, self.material = machine, tokenizer, mlm, material
-        self.model = MlmModel(Backbone(mlm, machine.attention.value)).to(machine.device)
-        self.progress = Progress(fingerprint=material.fingerprint)
+        backbone = Backbone(mlm, machine.attention.value)
+        model = MlmModel(backbone) if teaching is None else teaching.model(backbone)
+        self.model = model.to(machine.device)
+        fingerprint = material.fingerprint + ("" if teaching is None else f" {teaching.digest}")
+        self.progress = Progress(fingerprint=fingerprint)
         self.held_out: tuple[int, HeldOut] | None = None
         strategy = STRATEGIES[request.masking]
         replacements = replacement_ids(tokenizer.tokenizer)
@@ -153,28 +171,26 @@ class _Pretraining:
         if resume:
             self._restore(last)
         settings, train = self.request.settings, self.material.train
-        loop = PretrainLoop(
+        steps = PretrainingSteps(
             self.model, train, self.masker, settings, self.machine, self.accelerator, self.progress
         )
-        self.loop = loop
+        self.steps = steps
         say(
             f"rows: {len(train):,} of up to {settings.max_length} tokens, "
-            f"{int(train.lengths.sum()):,} tokens; "
-            f"{len(self.material.held_out):,} held out"
+            f"{int(train.lengths.sum()):,} tokens; {len(self.material.held_out):,} held out"
         )
         if resume:
-            read_moments(last, self.model, loop.optimizer)
-            say(f"resuming after step {self.progress.step} of {loop.total}")
+            read_moments(last, self.model, steps.optimizer)
+            say(f"resuming after step {self.progress.step} of {steps.total}")
             if self.folder is not None:
                 self.folder.forget_after(self.progress.step)
         if not self.progress.finished:
             say(
-                f"training: {loop.total} steps of up to {settings.batch_tokens:,} "
-                "tokens, "
+                f"training: {steps.total} steps of up to {settings.batch_tokens:,} tokens, "
                 f"{self.request.masking} masks"
             )
-            run_steps(
-                loop,
+            run_loop(
+                steps,
                 evaluate=self._evaluate,
                 save=self._save,
                 log=self._log,
@@ -188,7 +204,7 @@ class _Pretraining:
             self.held_out[1] if self.held_out else None,
             self.progress.step,
             self.progress.tokens,
-            loop.throughput.to_json()["tokens_per_second"],
+            steps.throughput.to_json()["tokens_per_second"],
             self.machine.peak_memory_gb(),
             time.monotonic() - started,
         )
@@ -200,7 +216,8 @@ class _Pretraining:
         stored = read_last(last)
         changed = differences(self.request, stored.request)
         if not changed and stored.progress.fingerprint != self.progress.fingerprint:
-            changed = ["the text, the vocabulary or what the scorer marks"]
+            teacher = "" if self.request.teacher is None else " the teacher,"
+            changed = [f"the text,{teacher} the vocabulary or what the scorer marks"]
         if changed:
             raise PetMtlError(
                 (
@@ -209,8 +226,7 @@ class _Pretraining:
                 ),
                 where=str(last),
                 hint="`pet-mtl pretrain --resume --out DIR` alone goes on with the stored "
-                "options; "
-                "for new ones choose a new folder",
+                "options; for new ones choose a new folder",
             )
         self.progress = stored.progress
         load_weights(last, self.mlm)
@@ -225,6 +241,7 @@ class _Pretraining:
             say(
                 f"step {self.progress.step}: held-out loss {found.loss:.4f}, accuracy "
                 f"{found.accuracy:.2%}"
+                + ("" if found.teacher is None else f", teacher's loss {found.teacher['loss']:.4f}")
             )
         return False
 
@@ -232,7 +249,7 @@ class _Pretraining:
         if self.folder is not None:
             stored = Stored(self.request, self.progress)
             write_last(
-                self.folder.last, self.mlm, self.tokenizer, self.model, self.loop.optimizer, stored
+                self.folder.last, self.mlm, self.tokenizer, self.model, self.steps.optimizer, stored
             )
         self.accelerator.wait_for_everyone()
 
@@ -241,11 +258,13 @@ class _Pretraining:
             figures = result.to_json()
             facts = {
                 "masking": self.request.masking,
+                **self._origin(),
                 "settings": self.request.settings.model_dump(),
                 "parameters": sum(parameter.numel() for parameter in self.mlm.parameters()),
                 **{key: figures[key] for key in ("steps", "tokens", "held_out")},
                 "training_seconds": round(self.progress.seconds, 1),
                 "machine": str(self.machine),
+                "recommended": self._recommended().model_dump(),
             }
             half = self.request.settings.weights == "fp16"
             write_model(
@@ -257,6 +276,29 @@ class _Pretraining:
                 trained_on=self.material.trained_on,
             )
         self.accelerator.wait_for_everyone()
+
+    def _recommended(self) -> Recommended:
+        """Return what the model is best fine-tuned with: as the one that it went on from, or by its
+        size."""
+        start = self.material.start
+        folder = None if start is None else model_folder(start)
+        own = None if folder is None else read_record(folder)
+        if own is not None:
+            return own
+        shapes = {name: tensor.shape for name, tensor in self.mlm.named_parameters()}
+        return by_size(count_layers(shapes, self.mlm.config.vocab_size))
+
+    def _origin(self) -> dict[str, Any]:
+        """Return what the settings do not say of a taught or cut model."""
+        recipe = self.request.recipe
+        layers = self.request.from_layers
+        if recipe is not None and isinstance(recipe.model, TakenShape):
+            layers = recipe.model.from_layers
+        known = {
+            "teacher": self.request.teacher and Path(self.request.teacher).name,
+            "from_layers": layers,
+        }
+        return {name: value for name, value in known.items() if value is not None}
 
     def _log(self, record: dict[str, Any]) -> None:
         if self.folder is not None:

@@ -57,8 +57,7 @@ def choose_columns(table: RawTable, label: str | None = None, texts: Sequence[st
         raise PetMtlError(
             (
                 f"column `{table.names[label_place]}` has {len(distinct):,} different "
-                "values, these "
-                "are no labels"
+                "values, these are no labels"
             ),
             where=str(table.path),
             hint=f"name another column: `--label COLUMN` ({_listed(table)})",

@@ -31,7 +31,7 @@ class PatternFile:
     columns: Mapping[str, int | str]
     data: str
     split: bool
-    train: Mapping[str, tuple[float | int, str]]
+    train: Mapping[str, tuple[int | str, str]]
     found: str
 
     def text(self) -> str:
@@ -44,8 +44,7 @@ class PatternFile:
         lines = [
             f"# Proposed by `pet-mtl init`: {self.found}.",
             (
-                "# Edit what does not fit; every key is explained in the "
-                "patterns/default.yaml of "
+                "# Edit what does not fit; every key is explained in the patterns/default.yaml of "
                 "pet_mtl."
             ),
             "#",
@@ -58,8 +57,7 @@ class PatternFile:
             f"  {_value(self.task) + ':':<24} # results are reported under this name",
             (
                 "    # Written before every row: tells the model which task a row belongs "
-                "to, where "
-                "there are several."
+                "to, where there are several."
             ),
             f"    prefix: {_value(self.prefix)}",
             "    # `{mask}` is where the label word goes, the other braces are columns.",
@@ -68,19 +66,16 @@ class PatternFile:
             f"    verbalizer: {_value(self.verbalizer)}",
             (
                 "    # Where the fields are: positions from 0 without a header, names for "
-                "a header or "
-                "JSON keys."
+                "a header or JSON keys."
             ),
             f"    columns: {{{columns}}}",
             (
-                "    # `dev` holds a tenth of the rows out, by text; it may be a file of "
-                "its own. "
+                "    # `dev` holds a tenth of the rows out, by text; it may be a file of its own. "
                 "`test` is optional."
             )
             if self.split
             else (
-                "    # No dev rows: no label has two texts. With more rows: dev: {split: "
-                "0.1}, "
+                "    # No dev rows: no label has two texts. With more rows: dev: {split: 0.1}, "
                 "or a file."
             ),
             f"    data: {{train: {_value(self.data)}{', ' + dev if self.split else ''}}}",
@@ -100,8 +95,7 @@ def verbalizer_text(words: Mapping[str, ProposedWord], counts: Mapping[str, int]
     lines = [
         (
             "# A line is: the label as it stands in the data, then its label words; the "
-            "first is the "
-            "main one."
+            "first is the main one."
         ),
         "# Good words are short, and likely where the pattern has its mask.",
     ]

@@ -1,17 +1,24 @@
 """From a finished run to its report."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
+from pet_mtl.cloze.batch import cut_batches
+from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts, show_prompt
+from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
-from pet_mtl.metrics.classification import TaskScore, mean_macro_f1
+from pet_mtl.kinds import kind_of
+from pet_mtl.metrics.score import Score, mean_macro_f1
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
+from pet_mtl.model.methods.heads import HeadsModel
+from pet_mtl.model.sharing.routes import Routes
 from pet_mtl.model.task_model import TaskModel
 from pet_mtl.report.data import (
     CurvePoint,
@@ -23,11 +30,12 @@ from pet_mtl.report.data import (
     worst_confusions,
 )
 from pet_mtl.scoring.loaded import top_pieces
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import SCORE_TOKENS, FloatArray
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 
 _TOP = 6  # words shown at a slot
+_ROWS = 256  # of each task, whose gates are averaged
 
 
 def report_data(
@@ -36,9 +44,10 @@ def report_data(
     tokenizer: PieceTokenizer,
     machine: Machine,
     prompts: Prompts,
+    words: Sequence[LabelWords],
     rows: Mapping[str, Rows],
     log_probs: Mapping[str, FloatArray],
-    scores: Mapping[str, TaskScore],
+    scores: Mapping[str, Score],
     records: list[dict[str, Any]],
     facts: list[tuple[str, str]],
 ) -> ReportData:
@@ -47,6 +56,7 @@ def report_data(
     Args:
         model: with the weights of the best checkpoint.
         prompts: of the dev rows.
+        words: the label words of each form; none where no words are read.
         rows: the dev rows, by task.
         log_probs: `[rows, K]` for each task.
         scores: of these predictions.
@@ -55,18 +65,28 @@ def report_data(
     """
     tasks = []
     for name, of_task in rows.items():
-        task, probabilities = suite.tasks[name], np.exp(log_probs[name])
+        task = suite.tasks[name]
+        kind = kind_of(task)
+        probabilities = kind.probabilities(log_probs[name])
         labels = list(task.verbalizer.labels)
         confusions = worst_confusions(
             of_task.labels,
-            probabilities.argmax(-1),
+            kind.decide(log_probs[name]),
             probabilities,
             lambda row, r=of_task: "  ｜  ".join(r.text(row).values()),  # type: ignore[misc]
             labels,
             where=of_task.where,
         )
         view = _view(
-            task, model, tokenizer, machine, prompts, of_task, probabilities, suite.train.max_length
+            task,
+            model,
+            tokenizer,
+            machine,
+            prompts,
+            words,
+            of_task,
+            probabilities,
+            suite.train.max_length,
         )
         main_words = [words[0] for words in task.verbalizer.words]
         curves = _curves(name, records)
@@ -89,7 +109,32 @@ def report_data(
         mean_macro_f1=mean_macro_f1(scores.values()),
         facts=facts,
         conflicts=[CurvePoint(r["step"], r["conflicts"]) for r in records if "conflicts" in r],
+        routes=_routes(model, prompts, machine, tokenizer, list(suite.tasks)),
     )
+
+
+@torch.inference_mode()
+def _routes(
+    model: TaskModel,
+    prompts: Prompts,
+    machine: Machine,
+    tokenizer: PieceTokenizer,
+    names: list[str],
+) -> list[Routes]:
+    """Return which task uses what, over the first dev rows of each."""
+    if not isinstance(model, HeadsModel):
+        return []
+    model.eval()
+    chosen = [np.flatnonzero(prompts.form == form)[:_ROWS] for form in range(len(prompts.forms))]
+    plans = cut_batches(prompts, np.concatenate(chosen), SCORE_TOKENS)
+    batches = (
+        collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id).to(
+            machine.device
+        )
+        for plan in plans
+    )
+    with machine.autocast():
+        return model.routes(batches, names)
 
 
 def _task_settings(suite: Suite) -> dict[str, Any]:
@@ -130,6 +175,7 @@ def _view(
     tokenizer: PieceTokenizer,
     machine: Machine,
     prompts: Prompts,
+    words: Sequence[LabelWords],
     rows: Rows,
     probabilities: FloatArray,
     max_length: int,
@@ -143,7 +189,8 @@ def _view(
     item = int(items[np.argsort(prompts.lengths[items], kind="stable")[len(items) // 2]])
     row, form = int(prompts.row[item]), prompts.forms[prompts.form[item]]
     predicted = int(probabilities[row].argmax())
-    length = len(form.words.pieces[form.words.labels.index(predicted)])
+    read = words[prompts.form[item]] if words else None
+    length = len(read.pieces[read.of_label(predicted)[0]]) if read else 0
     tokens = [
         Token(tokenizer.piece_texts([token_id])[0], kind)
         for token_id, kind in show_prompt(form, rows.text(row), tokenizer, max_length, length)
@@ -152,7 +199,7 @@ def _view(
         f"{label} {words[0]}"
         for label, words in zip(task.verbalizer.labels, task.verbalizer.words, strict=True)
     ]
-    others = ", ".join(str(n) for n in form.words.lengths if n != length)
+    others = ", ".join(str(n) for n in form.masks if n != length)
     note = (
         f"{rows.where(row)}; the prompt for label words of {length} pieces"
         if others

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from pet_mtl.scoring.score import CheckpointScore
+    from pet_mtl.scoring.checkpoint_scores import CheckpointScore
 
 
 def calibration_table(score: "CheckpointScore", *, several: bool) -> "Table":
@@ -22,14 +22,14 @@ def calibration_table(score: "CheckpointScore", *, several: bool) -> "Table":
     for name in ("macro-F1 before", "after", "difference", "accuracy before", "after"):
         table.add_column(name, justify="right")
     for name, calibrated in score.calibrated.items():
-        before, after = calibrated.before, score.tasks[name]
+        before, after = calibrated.before.summary(), score.tasks[name].summary()
         table.add_row(
             Text(name),
             calibrated.kind,
-            f"{before.macro_f1:.4f}",
-            f"{after.macro_f1:.4f}",
-            f"{after.macro_f1 - before.macro_f1:+.4f}",
-            f"{before.accuracy:.4f}",
-            f"{after.accuracy:.4f}",
+            f"{before['macro_f1']:.4f}",
+            f"{after['macro_f1']:.4f}",
+            f"{after['macro_f1'] - before['macro_f1']:+.4f}",
+            f"{before['accuracy']:.4f}",
+            f"{after['accuracy']:.4f}",
         )
     return table

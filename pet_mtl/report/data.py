@@ -2,12 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pet_mtl.metrics.classification import TaskScore, confusion_matrix
+from pet_mtl.metrics.classification import confusion_matrix
+from pet_mtl.metrics.score import Score
+
+if TYPE_CHECKING:
+    from pet_mtl.model.sharing.routes import Routes
 
 TokenKind = Literal["special", "prefix", "pattern", "field", "slot", "soft"]
 
@@ -82,7 +86,7 @@ class TaskReport:
     description: str
     labels: list[str]
     main_words: list[str]
-    score: TaskScore
+    score: Score
     curves: TaskCurves
     confusions: list[Confusion]
     view: ModelView | None = None
@@ -99,7 +103,8 @@ class ReportData:
     rows/s")`.
 
     `conflicts` is the share of the pairs of tasks whose gradients point against each other, where
-    it was measured.
+    it was measured; `routes` says which task uses what, where the kind of sharing has gates or
+    routes.
     """
 
     title: str
@@ -110,6 +115,7 @@ class ReportData:
     mean_macro_f1: float
     facts: list[tuple[str, str]] = field(default_factory=list)
     conflicts: list[CurvePoint] = field(default_factory=list)
+    routes: "list[Routes]" = field(default_factory=list)
 
 
 def worst_confusions(

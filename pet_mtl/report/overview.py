@@ -51,12 +51,13 @@ def header_section(data: ReportData) -> Html:
 
 
 def _task_line(task: TaskReport, position: int) -> Html:
-    low, high = task.score.macro_f1_ci95
+    figure = task.score.main
+    low, high = figure.ci95
     return element(
         "li",
         element("a", task.name, href=f"#task-{position}"),
-        whisker(task.score.macro_f1, low, high),
-        element("b", f"{task.score.macro_f1:.3f}"),
+        whisker(figure.value, low, high),
+        element("b", f"{figure.value:.3f}"),
         element("small", f"{low:.3f} – {high:.3f}"),
         class_=colour_of(position),
     )

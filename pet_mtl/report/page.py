@@ -10,6 +10,7 @@ from pet_mtl.errors import RunError
 from pet_mtl.report.data import ReportData
 from pet_mtl.report.markup import Html, element, join
 from pet_mtl.report.overview import curves_section, header_section, settings_section
+from pet_mtl.report.routes_section import routes_section
 from pet_mtl.report.task_section import task_section
 
 # The browser itself refuses to load or run anything, whatever text found its way into the page.
@@ -43,6 +44,7 @@ def report_page(data: ReportData) -> Html:
         header_section(data),
         settings_section(data.settings),
         curves_section(data.tasks, data.conflicts),
+        routes_section(data.routes),
         *(task_section(task, position) for position, task in enumerate(data.tasks)),
     ]
     return html_page((f"{data.title} · {data.mean_macro_f1:.3f} · pet_mtl"), sections, data.created)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from pet_mtl.scoring.score import CheckpointScore
+    from pet_mtl.scoring.checkpoint_scores import CheckpointScore
 
 
 def pattern_table(score: "CheckpointScore", *, several: bool) -> "Table":
@@ -23,8 +23,7 @@ def pattern_table(score: "CheckpointScore", *, several: bool) -> "Table":
         table.add_column(name, justify="right")
     for name, task in score.patterns.items():
         for pattern, one in zip(task.patterns, task.scores, strict=True):
-            table.add_row(Text(name), Text(pattern), f"{one.macro_f1:.4f}", f"{one.accuracy:.4f}")
-        table.add_row(
-            Text(name), "spread", f"{task.spread('macro_f1'):.4f}", f"{task.spread('accuracy'):.4f}"
-        )
+            table.add_row(Text(name), Text(pattern), *map("{:.4f}".format, one.summary().values()))
+        spreads = map(task.spread, task.scores[0].summary())
+        table.add_row(Text(name), "spread", *map("{:.4f}".format, spreads))
     return table

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pet_mtl.metrics.classification import TaskScore, mean_macro_f1
+from pet_mtl.metrics.score import Score, mean_macro_f1
 from pet_mtl.text import printable
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _ENDLESS = 10_000  # columns; a table takes what it needs
 
 
-def score_table(checkpoints: Sequence[tuple[str, Mapping[str, TaskScore]]]) -> "Table":
+def score_table(checkpoints: Sequence[tuple[str, Mapping[str, Score]]]) -> "Table":
     """Lay out macro-F1 with its interval and accuracy, tasks in rows and checkpoints side by side.
 
     From the second checkpoint on, the difference to the first one stands in brackets. The last row
@@ -45,7 +45,7 @@ def score_table(checkpoints: Sequence[tuple[str, Mapping[str, TaskScore]]]) -> "
             score, base = scores.get(task), first.get(task) if position else None
             cells += [
                 Text(_score_cell(score, base, several=several)),
-                Text(f"{score.accuracy:.4f}" if score else "–"),
+                Text(_accuracy(score)),
             ]
         table.add_row(*cells, end_section=task == tasks[-1])
     last = [Text("mean macro-F1")]
@@ -58,14 +58,14 @@ def score_table(checkpoints: Sequence[tuple[str, Mapping[str, TaskScore]]]) -> "
     return table
 
 
-def per_label_table(task: str, score: TaskScore, main_words: Sequence[str]) -> "Table":
+def per_label_table(task: str, score: Score, main_words: Sequence[str]) -> "Table":
     """Lay out precision, recall, F1 and support of each label; `main_words` go with the labels in
     their order."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    title = Text(f"{task}: macro-F1 {_with_interval(score)}")
+    title = Text(f"{task}: {score.main.name} {_with_interval(score)}")
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("label", overflow="fold")
     table.add_column("word", overflow="fold")
@@ -100,17 +100,22 @@ def print_table(table: "Table") -> None:
     console.print(table)
 
 
-def _with_interval(score: TaskScore, *, between: str = " ") -> str:
-    low, high = score.macro_f1_ci95
-    return f"{score.macro_f1:.4f}{between}[{low:.4f}, {high:.4f}]"
+def _with_interval(score: Score, *, between: str = " ") -> str:
+    low, high = score.main.ci95
+    return f"{score.main.value:.4f}{between}[{low:.4f}, {high:.4f}]"
 
 
-def _score_cell(score: TaskScore | None, base: TaskScore | None, *, several: bool) -> str:
+def _accuracy(score: Score | None) -> str:
+    figures = score.summary() if score else {}
+    return f"{figures['accuracy']:.4f}" if "accuracy" in figures else "–"
+
+
+def _score_cell(score: Score | None, base: Score | None, *, several: bool) -> str:
     if score is None:
         return "–"
     if not several:
         return _with_interval(score)
     # On two lines, so that three checkpoints fit into 100 columns.
     return _with_interval(
-        score, between=f" ({score.macro_f1 - base.macro_f1:+.4f})\n" if base else "\n"
+        score, between=f" ({score.main.value - base.main.value:+.4f})\n" if base else "\n"
     )

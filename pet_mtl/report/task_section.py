@@ -42,22 +42,11 @@ def task_section(task: TaskReport, position: int) -> Html:
 
 
 def _figures(task: TaskReport) -> Html:
-    score = task.score
-    low, high = score.macro_f1_ci95
-    figures = (
-        ("macro-F1", f"{score.macro_f1:.3f}", f"95 % interval {low:.3f} – {high:.3f}"),
-        (
-            "accuracy",
-            f"{score.accuracy:.3f}",
-            f"{sum(row[k] for k, row in enumerate(score.confusion)):,} rows right",
-        ),
-        ("rows", f"{score.examples:,}", f"{len(task.labels)} labels"),
-    )
     return element(
         "dl",
         [
             element("div", element("dt", name), element("dd", value, element("small", note)))
-            for name, value, note in figures
+            for name, value, note in task.score.shown()
         ],
         class_="figures",
     )

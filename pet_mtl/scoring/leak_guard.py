@@ -52,7 +52,6 @@ def guard_rows(folder: Path, rows: Mapping[str, Rows], *, strict: bool) -> None:
     problems.raise_if_any()
     if warned:
         say(
-            f"  hint: {folder / TRAINED_ON} has their hashes; if `dev: {{split: …}}` "
-            "chose them, "
+            f"  hint: {folder / TRAINED_ON} has their hashes; if `dev: {{split: …}}` chose them, "
             "keep the `train.seed` of the earlier training; or give other rows"
         )

@@ -1,7 +1,7 @@
 """A model in memory, ready to score rows."""
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from pet_mtl.cloze.collate import collate
-from pet_mtl.cloze.encode import Prompts, encode_forms, encode_suite
-from pet_mtl.cloze.form import Form
+from pet_mtl.cloze.encode import Prompts, encode_forms
+from pet_mtl.cloze.form import Compiled, Form, compile_tasks
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
@@ -19,10 +19,10 @@ from pet_mtl.model.backbone import check_length
 from pet_mtl.model.calibration import Calibration, Method, apply_calibrations
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
-from pet_mtl.model.methods import build, compiler
+from pet_mtl.model.methods import build, capabilities, compiler
 from pet_mtl.model.task_model import ParameterCounts, TaskModel
 from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
-from pet_mtl.scoring.scorer import FloatArray, score_prompts
+from pet_mtl.scoring.log_probs import FloatArray, score_prompts
 from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.own_weights import load_own_weights
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
@@ -32,20 +32,20 @@ from pet_mtl.suite.task import CalibrationChoice, TaskSpec
 from pet_mtl.suite.verbalizer import Verbalizer, read_verbalizer
 
 
-def build_model(mlm: object, prompts: Prompts, suite: Suite, machine: Machine) -> TaskModel:
-    """Put what the suite's method adds on a masked language model, in evaluation mode."""
-    return _build(mlm, prompts.forms, suite, machine)
+def compile_suite(suite: Suite, tokenizer: PieceTokenizer) -> Compiled:
+    """Compile all tasks as the suite's method writes their rows.
 
-
-def _build(mlm: object, forms: Sequence[Form], suite: Suite, machine: Machine) -> TaskModel:
-    return build(mlm, forms, suite, machine.attention.value).to(machine.device).eval()
-
-
-def encode_rows(suite: Suite, rows: Mapping[str, Rows], tokenizer: PieceTokenizer) -> Prompts:
-    """Encode rows as the suite's method writes them."""
-    return encode_suite(
-        suite.tasks, rows, tokenizer, suite.train.max_length, compiler(suite.method)
+    Raises:
+        PetMtlError: see `compile_forms`.
+    """
+    return compile_tasks(
+        suite.tasks.values(), tokenizer, suite.train.max_length, compiler(suite.method)
     )
+
+
+def build_model(mlm: object, compiled: Compiled, suite: Suite, machine: Machine) -> TaskModel:
+    """Put what the suite's method adds on a masked language model, in evaluation mode."""
+    return build(mlm, compiled, suite, machine.attention.value).to(machine.device).eval()
 
 
 class LoadedModel:
@@ -81,18 +81,18 @@ class LoadedModel:
         self._building = threading.RLock()
 
     @cached_property
+    def compiled(self) -> Compiled:
+        """The patterns and label words of all tasks."""
+        return compile_suite(self.suite, self.tokenizer)
+
+    @property
     def forms(self) -> tuple[Form, ...]:
         """The compiled patterns of all tasks."""
-        compile_task, longest = compiler(self.suite.method), self.suite.train.max_length
-        return tuple(
-            form
-            for task in self.suite.tasks.values()
-            for form in compile_task(task, self.tokenizer, longest)
-        )
+        return self.compiled.forms
 
     @property
     def model(self) -> TaskModel:
-        """The model over `forms`."""
+        """The model over `compiled`."""
         if self._built is None:
             with self._building:
                 if self._built is None:  # another thread may have been first
@@ -102,7 +102,12 @@ class LoadedModel:
         return self._built
 
     def _build(self) -> TaskModel:
-        return _build(self.mlm, self.forms, self.suite, self.machine)
+        return build_model(self.mlm, self.compiled, self.suite, self.machine)
+
+    def encode(self, rows: Mapping[str, Rows]) -> Prompts:
+        """Return the prompts of rows of some tasks."""
+        longest = self.suite.train.max_length
+        return encode_forms(self.forms, rows, self.tokenizer, longest)
 
     def log_probs(
         self,
@@ -125,7 +130,7 @@ class LoadedModel:
         by_pattern: dict[str, FloatArray] | None = None,
     ) -> dict[str, FloatArray]:
         """Return `log_probs` without calibration; see `score_prompts` for `by_pattern`."""
-        prompts = encode_forms(self.forms, rows, self.tokenizer, self.suite.train.max_length)
+        prompts = self.encode(rows)
         return score_prompts(
             self.model,
             prompts,
@@ -206,25 +211,22 @@ def with_verbalizers(suite: Suite, files: Mapping[str, Path]) -> Suite:
     """
     tasks = dict(suite.tasks)
     for name, file in files.items():
-        if suite.method.name == "heads":
+        if not capabilities(suite.method).reads_words:
             raise PetMtlError(
                 (
-                    "the checkpoint was trained with `--method heads`: its classifiers "
-                    "read no label "
-                    "words"
+                    f"the checkpoint was trained with `--method {suite.method.name}`: its "
+                    "classifiers read no label words"
                 ),
                 where=f"--verbalizer {name}={file}",
                 hint=(
-                    "leave `--verbalizer` out; other label words are for checkpoints of "
-                    "the "
+                    "leave `--verbalizer` out; other label words are for checkpoints of the "
                     "methods `pet` and `cln`"
                 ),
             )
         task = require_task(suite, name, f"--verbalizer {name}={file}")
         if task.verbalizer_kind.name != "manual":
             raise PetMtlError(
-                f"task `{name}` was trained with `verbalizer_kind: "
-                f"{task.verbalizer_kind.name}`: "
+                f"task `{name}` was trained with `verbalizer_kind: {task.verbalizer_kind.name}`: "
                 "what it learned belongs to its own label words",
                 where=f"--verbalizer {name}={file}",
                 hint="leave `--verbalizer` out, or train with the new words",
@@ -281,7 +283,7 @@ def top_pieces(
     probabilities."""
     from pet_mtl.cloze.batch import BatchPlan, round_up
 
-    variants = prompts.forms[prompts.form[item]].words.lengths
+    variants = prompts.forms[prompts.form[item]].masks
     plan = BatchPlan(np.array([item]), round_up(int(prompts.lengths[item])), len(variants))
     batch = collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id).to(
         machine.device

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pet_mtl.data.rows import Rows
-from pet_mtl.metrics.classification import TaskScore, score_predictions
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.kinds import kind_of
+from pet_mtl.metrics.score import Score
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.suite import Suite
 
 
@@ -15,20 +16,20 @@ class PatternScores:
     """A task's patterns, as in the pattern file, and the score of each without calibration."""
 
     patterns: tuple[str, ...]
-    scores: tuple[TaskScore, ...]
+    scores: tuple[Score, ...]
 
     def spread(self, metric: str) -> float:
         """Return how far the best pattern lies above the worst."""
-        values = [getattr(score, metric) for score in self.scores]
+        values = [score.summary()[metric] for score in self.scores]
         return float(max(values) - min(values))
 
     def to_json(self) -> dict[str, Any]:
         return {
             "each": [
-                {"pattern": pattern, "macro_f1": score.macro_f1, "accuracy": score.accuracy}
+                {"pattern": pattern, **score.summary()}
                 for pattern, score in zip(self.patterns, self.scores, strict=True)
             ],
-            "spread": {metric: self.spread(metric) for metric in ("macro_f1", "accuracy")},
+            "spread": {metric: self.spread(metric) for metric in self.scores[0].summary()},
         }
 
 
@@ -41,9 +42,7 @@ def score_patterns(
     for name, log_probs in by_pattern.items():
         task = suite.tasks[name]
         if len(log_probs) > 1:
-            scores = [
-                score_predictions(rows[name].labels, one.argmax(-1), task.verbalizer.labels)
-                for one in log_probs
-            ]
+            kind, gold = kind_of(task), rows[name].gold
+            scores = [kind.score(gold, kind.decide(one)) for one in log_probs]
             out[name] = PatternScores(task.patterns, tuple(scores))
     return out

@@ -1,32 +1,15 @@
 """A checkpoint as a Python object."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
+from pet_mtl.kinds import Prediction, kind_of
 from pet_mtl.scoring.loaded import LoadedCheckpoint, require_task
 from pet_mtl.suite.task import TaskSpec
 
 Row = str | Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """The predicted label of one row.
-
-    Attributes:
-        label: the raw label, as it stands in the training data.
-        probability: of that label.
-        probabilities: of all labels.
-    """
-
-    label: str
-    probability: float
-    probabilities: dict[str, float]
 
 
 class Predictor:
@@ -89,13 +72,7 @@ class Predictor:
         log_probs = self._loaded.log_probs({spec.name: Rows.of(columns)}, title="predicting")[
             spec.name
         ]
-        labels = spec.verbalizer.labels
-        predictions = []
-        for of_row in np.exp(log_probs):
-            best = int(of_row.argmax())
-            probabilities = dict(zip(labels, of_row.tolist(), strict=True))
-            predictions.append(Prediction(labels[best], probabilities[labels[best]], probabilities))
-        return predictions
+        return kind_of(spec).predictions(log_probs)
 
     def _spec(self, row: Row, task: str | None) -> TaskSpec:
         suite = self._loaded.suite

@@ -1,6 +1,6 @@
 """What training and pre-training share around and in an optimizer step.
 
-- `steps`      what every procedure does around its steps: count, log, evaluate, save, stop
+- `loop`       what every procedure does around its steps: count, log, evaluate, save, stop
 - `optimizer_step` the frame of one step: seed, rate, number format, clipping, checks
 - `optim`      AdamW with layer-wise rates, warm-up and decay
 - `interrupt`  Ctrl-C and SIGTERM as a wish to stop

@@ -89,8 +89,7 @@ def _mean_calibration(checkpoints: Sequence[Checkpoint]) -> dict[str, Calibratio
         kinds = {of_task.kind for of_task in found}
         if len(found) < len(checkpoints) or len(kinds) > 1:
             say(
-                f"calibration: {name} is not calibrated alike in all of them, left "
-                "out; `score "
+                f"calibration: {name} is not calibrated alike in all of them, left out; `score "
                 "--calibration` fits one"
             )
             continue

@@ -34,7 +34,7 @@ class _Record(BaseModel):
     weights: Numbers = {}
     conflicts: Number = 0.0
     terms: Numbers = {}
-    held_out: Numbers = {}
+    held_out: dict[str, Number | Numbers] = {}
 
 
 def read_bounded(file: Path, most: int = LARGEST) -> str:

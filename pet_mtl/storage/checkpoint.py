@@ -159,8 +159,7 @@ def _read_checkpoint(folder: Path) -> Checkpoint:
         if format_version > FORMAT_VERSION:
             raise PetMtlError(
                 (
-                    f"the checkpoint has format version {format_version}, this pet-mtl "
-                    "reads up to "
+                    f"the checkpoint has format version {format_version}, this pet-mtl reads up to "
                     f"{FORMAT_VERSION}"
                 ),
                 where=str(manifest_file),

@@ -35,8 +35,7 @@ def check_index(index: Path) -> None:
             ("the index of the weights names files that are no `.safetensors` files beside it"),
             where=str(index),
             hint=(
-                "pickle files can run code when loaded; convert them where you trust "
-                "them, with "
+                "pickle files can run code when loaded; convert them where you trust them, with "
                 "`save_pretrained`"
             ),
         )
@@ -87,8 +86,7 @@ def check_pieces(model: Any, pieces: int, folder: str) -> None:
             (f"the tokenizer has {pieces:,} pieces, but the model has embeddings for {rows:,}"),
             where=folder,
             hint=(
-                "tokens were added without `resize_token_embeddings`: do so, save the "
-                "model "
+                "tokens were added without `resize_token_embeddings`: do so, save the model "
                 "again, and train it"
             ),
         )

@@ -6,7 +6,7 @@ No random state is stored: the schedule and dropout are functions of the seed an
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.errors import PetMtlError
 from pet_mtl.storage.checked_json import Count, read_bounded
 
@@ -82,7 +83,7 @@ def read_progress(folder: Path) -> Progress:
         text = read_bounded(folder / _COUNTERS)
         checked = TypeAdapter(Progress).validate_json(text, strict=True)
         for key, sums in checked.window.items():
-            if key != "conflicts" and len(sums) != (3 if key == "sums" else 2):
+            if key not in ("conflicts", "sums") and len(sums) != 2:
                 raise ValueError(key)
         return Progress(**json.loads(text))  # which refuses keys that it does not know
     except (OSError, ValueError, TypeError, RecursionError) as error:
@@ -126,7 +127,11 @@ def read_moments(folder: Path, model: nn.Module, optimizer: torch.optim.Optimize
         ) from error
 
 
-def fingerprint(*stores: Prompts | None, taught: Mapping[str, FloatArray] = {}) -> str:
+def fingerprint(
+    *stores: Prompts | None,
+    words: Sequence[LabelWords] = (),
+    taught: Mapping[str, FloatArray] = {},
+) -> str:
     """Return a digest of everything that training and evaluation read from data, patterns and
     teachers."""
     digest = hashlib.sha256()
@@ -136,7 +141,7 @@ def fingerprint(*stores: Prompts | None, taught: Mapping[str, FloatArray] = {}) 
             continue
         for array in (prompts.ids, prompts.starts, prompts.slot_at, prompts.form, prompts.label):
             digest.update(array.tobytes())
-        digest.update(repr([form.words for form in prompts.forms]).encode())
+        digest.update(repr(list(words)).encode())
     for name in sorted(taught):
         digest.update(name.encode() + taught[name].tobytes())
     return digest.hexdigest()

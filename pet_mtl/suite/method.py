@@ -1,9 +1,17 @@
 """How tasks are told apart: by their rows (`pet`), by a classifier each (`heads`), by conditional
 LayerNorm (`cln`)."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from pet_mtl.errors import ProblemList
 from pet_mtl.suite.overrides import set_place
@@ -31,16 +39,17 @@ class LayerMix(_Settings):
     @field_validator("layers", mode="before")
     @classmethod
     def _as_tuple(cls, value: Any) -> tuple[int, ...]:
-        if (
-            isinstance(value, list | tuple)
-            and value
-            and all(type(number) is int for number in value)
-        ):
-            return tuple(value)
-        raise ValueError(f"must be a list of layer numbers such as [-1, -2], found {found(value)}")
+        return _layer_numbers(value)
+
+
+def _layer_numbers(value: Any) -> tuple[int, ...]:
+    if isinstance(value, list | tuple) and value and all(type(number) is int for number in value):
+        return tuple(value)
+    raise ValueError(f"must be a list of layer numbers such as [-1, -2], found {found(value)}")
 
 
 FeatureName = Literal["cls", "pooled", "mean", "max", "attention"]
+Sharing = Literal["hard", "soft", "shared-private", "moe", "mmoe", "ple", "snr", "cross-stitch"]
 
 
 def _kind_of_features(value: Any) -> str:
@@ -84,8 +93,16 @@ class HeadsMethod(_Settings):
     width: int = Field(
         default=256, ge=1, le=8192, description="hidden units of the decoders `mlp` and `lstm`"
     )
-    sharing: Literal["hard", "soft", "shared-private", "mmoe", "ple"] = Field(
+    sharing: Sharing = Field(
         default="hard", description="what the tasks share between encoder and decoders"
+    )
+    layers: tuple[int, ...] | None = Field(
+        default=None,
+        description=(
+            "ple: the encoder layer that each level reads beside the level below; null: all read "
+            "the features. cross-stitch: the layers behind which the tasks' encoders are mixed; "
+            "null: every second one"
+        ),
     )
     penalty: float = Field(
         default=0.01,
@@ -97,13 +114,24 @@ class HeadsMethod(_Settings):
         ),
     )
     experts: int = Field(
-        default=4, ge=1, le=64, description=("mmoe, ple: experts that all tasks share")
+        default=4,
+        ge=1,
+        le=64,
+        description=("moe, mmoe, ple: experts that all tasks share; snr: sub-networks of a level"),
     )
     task_experts: int = Field(
         default=1, ge=0, le=64, description=("ple: experts of each task's own")
     )
-    levels: int = Field(
-        default=1, ge=1, le=8, description="ple: extraction levels on top of each other"
+    levels: int = Field(default=1, ge=1, le=8, description="ple, snr: levels on top of each other")
+    routes: Literal["average", "transform"] = Field(
+        default="average",
+        description="snr: what a route does: passes on as it is, or through a matrix of its own",
+    )
+    route_penalty: float = Field(
+        default=0.001,
+        ge=0,
+        le=1e6,
+        description="snr: λ of λ Σ P(route is open), which closes routes",
     )
     expert_width: int | None = Field(
         default=None,
@@ -118,6 +146,33 @@ class HeadsMethod(_Settings):
         le=1,
         description=("peak rate of all but the encoder; null: ten times `train.learning_rate`"),
     )
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _check_layers(cls, value: Any) -> tuple[int, ...] | None:
+        return None if value is None else _layer_numbers(value)
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.layers is None and self.sharing != "cross-stitch":
+            return self
+        if self.sharing not in ("ple", "cross-stitch"):
+            raise ValueError(
+                f"`layers` is for `sharing: ple` and `cross-stitch`, not for `{self.sharing}`"
+            )
+        own_layers = isinstance(self.features, LayerMix)
+        if own_layers:
+            raise ValueError(
+                f"`features` must be a name such as `mean` where `sharing: {self.sharing}` reads "
+                "layers of its own"
+            )
+        count = len(self.layers or ())
+        if self.sharing == "ple" and self.levels not in (1, count):
+            raise ValueError(
+                f"there is one level for each of the {count} `layers`, but `levels` is "
+                f"{self.levels}: leave it out"
+            )
+        return self
 
 
 class ClnMethod(_Settings):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, model_validator
 
 from pet_mtl.errors import ProblemList
+from pet_mtl.suite.auto import fill_auto
 from pet_mtl.suite.method import Method, PetMethod, build_method, set_method
 from pet_mtl.suite.overrides import apply_overrides, set_place
 from pet_mtl.suite.settings import SamplingSettings, TrainSettings
@@ -21,7 +22,7 @@ KEYS = ("version", "model", "data_root", "tasks", "method", "train", "sampling")
 
 class Suite(BaseModel):
     """Everything a pattern file says. `base` is the absolute folder that relative data paths start
-    from."""
+    from; `chosen` says of the keys of `train:` that were `auto` whence their numbers come."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,6 +34,7 @@ class Suite(BaseModel):
     method: Annotated[Method, Discriminator("name")] = PetMethod()
     source: str
     base: str
+    chosen: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:
@@ -96,6 +98,7 @@ def load_suite(
     root = _text("data_root", tree, document, problems)
     base = Path(data_root) if data_root is not None else path.parent / (root or "")
     tasks = _tasks(document, verbalizers, problems)
+    chosen = fill_auto(document, name, path.parent, problems)
     train = validate(TrainSettings, _section("train", tree), document, ("train",), problems)
     sampling = validate(
         SamplingSettings, _section("sampling", tree), document, ("sampling",), problems
@@ -115,6 +118,7 @@ def load_suite(
         method=how,
         source=str(path),
         base=str(base.resolve()),
+        chosen=chosen,
     )
 
 

@@ -8,11 +8,14 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    SerializerFunctionWrapHandler,
     Tag,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
+from pet_mtl.suite.kind import KindName, KindSpec, MetricName
 from pet_mtl.suite.pattern import parse_pattern, without_soft
 from pet_mtl.suite.validation import found
 from pet_mtl.suite.verbalizer import Verbalizer
@@ -40,6 +43,9 @@ def _kind_of_dev(value: Any) -> str:
         return NONE_TAG
     return SPLIT_TAG if isinstance(value, dict | SplitSpec) else FILES_TAG
 
+
+# keys that say something of some kinds of task only
+_OF_KINDS = frozenset({"kind"})
 
 NonEmpty = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[NonEmpty, ...], BeforeValidator(_as_list)]
@@ -83,7 +89,8 @@ class TaskSpec(_Spec):
     verbalizer: Verbalizer
     columns: dict[str, int | str]
     data: DataSpec
-    metric: Literal["macro_f1", "accuracy"] = "macro_f1"
+    kind: KindName = "classification"
+    metric: MetricName = "macro_f1"
     aggregation: Literal["mean", "max", "logsumexp"] = "mean"
     slots: Literal["exact", "shared"] = "exact"
     calibration: CalibrationChoice = "auto"
@@ -114,6 +121,21 @@ class TaskSpec(_Spec):
                 f"`aggregation: {self.aggregation}` is for manual verbalizers, not for `{kind}`"
             )
         return self
+
+    @model_serializer(mode="wrap")
+    def _leave_out_plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out the keys of other kinds: what is stored of a task that classifies stays."""
+        plain = type(self).model_fields
+        return {
+            key: value
+            for key, value in dump(self).items()
+            if key not in _OF_KINDS or getattr(self, key) != plain[key].default
+        }
+
+    @property
+    def kind_spec(self) -> KindSpec:
+        """Return the task's kind with all that its maths need."""
+        return KindSpec(self.kind, self.verbalizer.labels)
 
     @property
     def word_slots(self) -> Literal["exact", "shared"]:

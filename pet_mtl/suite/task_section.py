@@ -243,8 +243,7 @@ def _verbalizer(
         problems.add(
             (
                 f"`{'.'.join(map(str, key))}` must be a file name, or labels with their "
-                "words, found "
-                f"{found(value)}"
+                f"words, found {found(value)}"
             ),
             where=document.where(key),
         )

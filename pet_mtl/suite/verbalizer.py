@@ -93,8 +93,7 @@ def build_verbalizer(
             problems.add(
                 (
                     f"labels {quoted(twin.label)} (line {twin.line}) and "
-                    f"{quoted(entry.label)} have "
-                    "the same label words"
+                    f"{quoted(entry.label)} have the same label words"
                 ),
                 where=where,
                 hint="the model could not tell them apart; change one of them",

@@ -85,11 +85,10 @@ def parse_value(text: str) -> Any:
     """Read a value given on the command line: a YAML scalar or flow collection, else the text as it
     stands.
 
-    >>> parse_value("3e-5"), parse_value("yes"), parse_value("[a, 2]"),
-    ...     parse_value("{mask}新闻：{title}")
-    (3e-05, 'yes', ['a', 2], '{mask}新闻：{title}')
-    >>> parse_value("{}")
-    {}
+    >>> parse_value("3e-5"), parse_value("yes"), parse_value("[a, 2]"), parse_value("{}")
+    (3e-05, 'yes', ['a', 2], {})
+    >>> parse_value("{mask}新闻：{title}")
+    '{mask}新闻：{title}'
     """
     try:
         node = YAML(typ="safe", pure=True).compose(text)

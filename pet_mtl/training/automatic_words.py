@@ -13,6 +13,7 @@ from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.model.hardware import Machine
+from pet_mtl.model.methods import capabilities
 from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
@@ -40,7 +41,7 @@ def find_words(
         resumed: the state of the run that goes on: its words stay.
     """
     names = [name for name, task in suite.tasks.items() if task.verbalizer_kind.name == "automatic"]
-    if not names or suite.method.name == "heads":
+    if not names or not capabilities(suite.method).reads_words:
         return suite
     stored = read_checkpoint(resumed).suite.tasks if resumed else {}
     tasks = dict(suite.tasks)

@@ -12,8 +12,8 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.model.calibration import Calibration, Method
 from pet_mtl.scoring.calibration.plan import Plan, fitting_rows
-from pet_mtl.scoring.score import score_calibrated
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.checkpoint_scores import score_calibrated
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 
@@ -46,11 +46,11 @@ def calibrate(
     fitted = plan.carry_out(score)
     scores, calibrated = score_calibrated(suite, dev_rows, dev_log_probs, fitted)
     for name, of_task in calibrated.items():
-        before, after = of_task.before.macro_f1, scores[name].macro_f1
-        kept = after > before or suite.tasks[name].calibration != "auto"
+        before, after = of_task.before.main, scores[name].main
+        kept = after.value > before.value or suite.tasks[name].calibration != "auto"
         say(
-            f"calibration: {name} `{of_task.kind}` dev macro-F1 {before:.4f} → {after:.4f}"
-            + ("" if kept else ", not kept")
+            f"calibration: {name} `{of_task.kind}` dev {before.name} "
+            f"{before.value:.4f} → {after.value:.4f}" + ("" if kept else ", not kept")
         )
         if not kept:
             del fitted[name]

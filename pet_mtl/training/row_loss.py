@@ -10,11 +10,11 @@ from torch import Tensor
 
 from pet_mtl.cloze.collate import Batch, FormGroup
 from pet_mtl.cloze.encode import Prompts
-from pet_mtl.objectives.distillation import label_share, teacher_loss
-from pet_mtl.objectives.label_loss import label_loss, label_losses
+from pet_mtl.kinds import kind_of_form
+from pet_mtl.objectives.distillation import label_share
 from pet_mtl.objectives.logit_adjustment import adjustments
 from pet_mtl.objectives.terms import TaskScores, build_terms
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.settings import TrainSettings
 
 
@@ -60,6 +60,7 @@ class RowLoss:
             taught,
         )
         self._adjustments = adjustments(prompts, settings.logit_adjustment, device)
+        self._kinds = [kind_of_form(form) for form in prompts.forms]
         terms = build_terms(settings.losses, label_counts(prompts))
         self.names = list(terms)
         self.passes = 2 if any("second_pass" in term.wants for term in terms.values()) else 1
@@ -111,11 +112,11 @@ class RowLoss:
         total: int,
     ) -> Tensor:
         """Return what one pass costs without what is added; note the factors in `terms`."""
-        smoothing = self._settings.label_smoothing
+        smoothing, kind = self._settings.label_smoothing, self._kinds[group.form]
         if not self._factors:
-            loss = label_loss(rows.scores, rows.labels, smoothing)
+            loss = kind.loss(rows.scores, rows.labels, smoothing)
         else:
-            losses = label_losses(rows.scores, rows.labels, smoothing)
+            losses = kind.losses(rows.scores, rows.labels, smoothing)
             for name, term in self._factors.items():
                 factors = term.factors(rows)
                 counted = factors.detach() * rows.labelled
@@ -129,7 +130,7 @@ class RowLoss:
         probs = torch.from_numpy(self._taught[task][places]).to(self._device)
         share = label_share(self._settings.label_share, step, total)
         of_teacher = torch.where(group.labels < 0, 1.0, 1.0 - share)  # all of a row without label
-        return share * loss + teacher_loss(rows.scores, probs, of_teacher)
+        return share * loss + kind.teacher_loss(rows.scores, probs, of_teacher)
 
 
 def label_counts(prompts: Prompts) -> list[np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
@@ -137,7 +138,5 @@ def label_counts(prompts: Prompts) -> list[np.ndarray[tuple[int, ...], np.dtype[
     counts = []
     for number, form in enumerate(prompts.forms):
         labels = prompts.label[prompts.form == number]
-        counts.append(
-            np.bincount(labels[labels >= 0], minlength=form.words.num_labels).astype(np.int64)
-        )
+        counts.append(np.bincount(labels[labels >= 0], minlength=form.num_labels).astype(np.int64))
     return counts

@@ -1,4 +1,4 @@
-"""The whole of `pet-mtl train` but its report: data, model, loop, checkpoint."""
+"""The whole of `pet-mtl train` but its report: data, model, steps, checkpoint."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -6,26 +6,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.encode import Prompts, encode_forms
+from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.cloze.unreadable import unreadable_warnings
 from pet_mtl.console import say
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData, load_suite_data
-from pet_mtl.metrics.classification import TaskScore, mean_macro_f1
+from pet_mtl.metrics.score import Score, mean_macro_f1
 from pet_mtl.model.backbone import check_length
 from pet_mtl.model.calibration import apply_calibrations
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import ParameterCounts, TaskModel
 from pet_mtl.resources import bundled_backbone
+from pet_mtl.scoring.checkpoint_scores import Calibrated, decide, score_calibrated, tasks_json
 from pet_mtl.scoring.leak_guard import guard_rows
-from pet_mtl.scoring.loaded import encode_rows
-from pet_mtl.scoring.score import Calibrated, score_calibrated, tasks_json
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.loaded import compile_suite
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.checkpoint import add_calibration
 from pet_mtl.storage.outputs import RunFolder, begun_note, begun_teachers, has_state
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, resolve_model, suite_model
@@ -63,11 +63,11 @@ class TrainResult:
         seconds: wall time of the whole command.
         method: how its tasks are told apart.
         parameters: how many it works with.
-        predicted: label numbers of the dev rows, in their order, by task.
+        predicted: decisions on the dev rows, label numbers or such, in their order, by task.
     """
 
     out: Path
-    scores: Mapping[str, TaskScore]
+    scores: Mapping[str, Score]
     calibrated: Mapping[str, Calibrated]
     best_step: int
     steps: int
@@ -77,7 +77,7 @@ class TrainResult:
     seconds: float
     method: str
     parameters: ParameterCounts
-    predicted: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    predicted: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -105,6 +105,7 @@ class FinishedRun:
         file: where the report goes.
         model: with the weights of the best checkpoint.
         prompts: of the dev rows.
+        words: the label words of each form; none where no words are read.
         rows: the dev rows, by task.
         log_probs: `[rows, K]` for each task, calibrated.
         records: the lines of `metrics.jsonl`.
@@ -118,6 +119,7 @@ class FinishedRun:
     tokenizer: PieceTokenizer
     machine: Machine
     prompts: Prompts
+    words: Sequence[LabelWords]
     rows: Mapping[str, Rows]
     log_probs: Mapping[str, FloatArray]
     records: list[dict[str, Any]]
@@ -132,7 +134,9 @@ def train(
     skip_bad_rows: int = 0,
     data: Mapping[str, TaskData] | None = None,
     teachers: Sequence[Path] = (),
+    answers: Mapping[str, FloatArray] | None = None,
     report: Callable[[FinishedRun], None] = lambda _: None,
+    evaluated: Callable[[int, float], None] = lambda step, score: None,
 ) -> TrainResult:
     """Train one model on all tasks of a suite.
 
@@ -142,6 +146,10 @@ def train(
         skip_bad_rows: bad rows that each source may have.
         data: rows of all tasks, instead of those that the suite names.
         teachers: checkpoints to learn from as well; a resumed run has their answers in its folder.
+        answers: what the teachers say of `rows_to_learn`, `[rows, K]` by task, where they have been
+            asked.
+        evaluated: called after each evaluation with the step and the dev score that the best
+            checkpoint is chosen by; what it raises ends the run.
         report: called once at the end where there are dev rows, by the main process, the run's
             folder still locked.
 
@@ -159,6 +167,8 @@ def train(
     settings = suite.train
     machine = Machine.choose(settings.precision, settings.attention, accelerator.device)
     say(f"machine: {machine}")
+    for key, reason in suite.chosen.items():
+        say(f"train.{key}: {getattr(settings, key):.6g} ({reason})")
     suite = with_absolute_model(suite)
     if resume and not has_state(out):  # begins anew, where there is a note to begin from
         teachers = begun_teachers(out)
@@ -169,13 +179,18 @@ def train(
         tokenizer, mlm = _load(suite, machine)
         data = load_suite_data(suite, skip_bad_rows=skip_bad_rows) if data is None else data
         _describe(data)
-        has_teacher = check_teachers(teachers, suite) or taught_tasks(out)
+        has_teacher = (
+            set(answers)
+            if answers is not None
+            else check_teachers(teachers, suite) or taught_tasks(out)
+        )
         suite = find_words(suite, data, mlm, tokenizer, machine, out / "last" if resume else None)
         suite = weigh_patterns(
             filter_words(suite, data, mlm, tokenizer, machine), data, mlm, tokenizer, machine
         )
         rows = rows_to_learn(data, has_teacher)
-        prompts = encode_rows(suite, rows, tokenizer)
+        compiled = compile_suite(suite, tokenizer)
+        prompts = encode_forms(compiled.forms, rows, tokenizer, settings.max_length)
         for line in unreadable_warnings(prompts, tokenizer):
             say(line)
         dev_rows = {
@@ -183,7 +198,11 @@ def train(
         }
         backbone = Path(resolve_model(suite.model))
         guard_rows(backbone, dev_rows, strict=False)
-        dev = encode_rows(suite, dev_rows, tokenizer) if dev_rows else None
+        dev = (
+            encode_forms(compiled.forms, dev_rows, tokenizer, settings.max_length)
+            if dev_rows
+            else None
+        )
         if dev is None and settings.early_stop:
             say("warning: `train.early_stop` does nothing without dev rows")
         trained_on = {
@@ -196,7 +215,9 @@ def train(
             *([out / "last"] if resume else []),
         ):  # of gone teachers `last` knows
             trained_on = with_earlier(folder, trained_on)
-        if run is not None and teachers:
+        if run is not None and answers is not None:
+            write_answers(out, answers)
+        elif run is not None and teachers:
             write_answers(out, ask_teachers(teachers, suite, rows, dev_rows))
         accelerator.wait_for_everyone()
         taught = read_answers(out, suite, rows)
@@ -208,27 +229,26 @@ def train(
             machine,
             tokenizer,
             mlm,
+            compiled,
             prompts,
             dev,
             dev_rows,
             trained_on,
             taught,
+            evaluated,
         )
         log_probs = trainer.run(resume)
         calibration = calibrate(suite, data, trainer.score, dev_rows, log_probs)
         scores, calibrated = score_calibrated(suite, dev_rows, log_probs, calibration)
         calibrated_log_probs = apply_calibrations(log_probs, calibration)
         if run is not None and calibration:
-            summary = {
-                n: {"macro_f1": score.macro_f1, "accuracy": score.accuracy}
-                for n, score in scores.items()
-            }
+            summary = {n: score.summary() for n, score in scores.items()}
             metrics = {
                 "step": trainer.progress.best_step or trainer.progress.step,
                 "tasks": summary,
             }
             add_calibration(run.checkpoint, calibration, metrics)
-        rates = trainer.loop.throughput.to_json()
+        rates = trainer.steps.throughput.to_json()
         result = TrainResult(
             out=out,
             scores=scores,
@@ -241,7 +261,7 @@ def train(
             seconds=time.monotonic() - started,
             method=suite.method.name,
             parameters=trainer.model.parameter_counts(),
-            predicted={name: of_task.argmax(-1) for name, of_task in calibrated_log_probs.items()},
+            predicted=decide(suite, calibrated_log_probs),
         )
         if run is not None and dev is not None:
             report(
@@ -253,6 +273,7 @@ def train(
                     tokenizer=tokenizer,
                     machine=machine,
                     prompts=dev,
+                    words=compiled.words,
                     rows=dev_rows,
                     log_probs=calibrated_log_probs,
                     records=run.records(),
@@ -292,8 +313,8 @@ def _facts(result: TrainResult, progress: Progress, machine: Machine) -> list[tu
     rows = f"{progress.rows:,} rows, {progress.tokens:,} tokens in {progress.seconds:,.0f} s"
     changed = [
         (
-            f"{name} {of_task.kind}: macro-F1 {of_task.before.macro_f1:.4f} → "
-            f"{result.scores[name].macro_f1:.4f}"
+            f"{name} {of_task.kind}: {of_task.before.main.name} {of_task.before.main.value:.4f} → "
+            f"{result.scores[name].main.value:.4f}"
         )
         for name, of_task in result.calibrated.items()
     ]

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
@@ -19,11 +20,12 @@ from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.kinds import kind_of
 from pet_mtl.objectives.logit_adjustment import logit_adjustment
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint
-from pet_mtl.scoring.scorer import FloatArray
-from pet_mtl.storage.checkpoint import read_checkpoint
+from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.outputs import TEACHER
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
@@ -111,22 +113,41 @@ def ask_teachers(
     said: dict[str, list[FloatArray]] = {}
     for folder in folders:
         guard_rows(folder, dev, strict=False)
-        loaded = LoadedCheckpoint(folder)
-        known = {name: of_task for name, of_task in rows.items() if name in loaded.suite.tasks}
-        strength = loaded.suite.train.logit_adjustment
-        for name, log_probs in loaded.raw_log_probs(known, title=f"asking {folder}").items():
-            order = _order(suite.tasks[name], loaded.suite.tasks[name])
-            scores = log_probs[:, order]
-            scores = scores + logit_adjustment(rows[name].labels, len(order), strength).numpy()
-            probs = np.exp(scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True))
+        counted = {name: of_task.labels for name, of_task in rows.items()}
+        for name, probs in ask_teacher(folder, suite, rows, counted).items():
             said.setdefault(name, []).append(probs)
             labelled = rows[name].labels >= 0
-            right = float((probs.argmax(-1) == rows[name].labels)[labelled].mean())
+            kind, gold = kind_of(suite.tasks[name]), rows[name].gold
+            right = float(kind.right(gold, kind.decide(np.log(probs.clip(1e-30))))[labelled].mean())
             say(f"teacher {folder}: {name}, right on {right:.1%} of the training rows")
     for name in rows:
         if name not in said:
             say(f"note: no teacher knows {name}: it is learned from its labels alone")
     return {name: np.mean(each, axis=0, dtype=np.float32) for name, each in said.items()}
+
+
+def ask_teacher(
+    teacher: Path | Checkpoint,
+    suite: Suite,
+    rows: Mapping[str, Rows],
+    counted: Mapping[str, NDArray[np.int64]],
+) -> dict[str, FloatArray]:
+    """Return one teacher's probabilities `[rows, K]` for each task that it knows; see
+    `ask_teachers`.
+
+    Args:
+        counted: labels of the rows by whose frequencies its logit adjustment is taken back, by
+            task.
+    """
+    loaded = LoadedCheckpoint(teacher)
+    known = {name: of_task for name, of_task in rows.items() if name in loaded.suite.tasks}
+    strength, found = loaded.suite.train.logit_adjustment, {}
+    for name, log_probs in loaded.raw_log_probs(known, title=f"asking {loaded.folder}").items():
+        order = _order(suite.tasks[name], loaded.suite.tasks[name])
+        scores = log_probs[:, order]
+        scores = scores + logit_adjustment(counted[name], len(order), strength).numpy()
+        found[name] = np.exp(scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True))
+    return found
 
 
 def _order(task: TaskSpec, taught: TaskSpec) -> list[int]:

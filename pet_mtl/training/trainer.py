@@ -1,23 +1,24 @@
 """One training run: its steps, its evaluations, what it saves and how it goes on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pet_mtl.atomic import new_folder
-from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.encode import Prompts, encode_forms
+from pet_mtl.cloze.form import Compiled
 from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import bar, say
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.metrics.classification import mean_macro_f1
+from pet_mtl.metrics.score import mean_macro_f1
 from pet_mtl.model.hardware import Machine
-from pet_mtl.scoring.loaded import build_model, encode_rows
-from pet_mtl.scoring.score import score_rows
-from pet_mtl.scoring.scorer import (
+from pet_mtl.scoring.checkpoint_scores import score_rows
+from pet_mtl.scoring.loaded import build_model
+from pet_mtl.scoring.log_probs import (
     FloatArray,
     score_items,
     score_plans,
@@ -30,7 +31,7 @@ from pet_mtl.storage.own_weights import load_own_weights, own_weights
 from pet_mtl.storage.state import Progress, fingerprint, read_moments, read_progress, write_state
 from pet_mtl.storage.trained_on import Keys
 from pet_mtl.suite.suite import Suite
-from pet_mtl.training.loop import Loop
+from pet_mtl.training.steps import TrainingSteps
 
 
 class Trainer:
@@ -38,7 +39,7 @@ class Trainer:
 
     Attributes:
         progress: where the run stands.
-        loop: its steps.
+        steps: its optimizer steps.
     """
 
     def __init__(
@@ -50,11 +51,13 @@ class Trainer:
         machine: Machine,
         tokenizer: PieceTokenizer,
         mlm: Any,
+        compiled: Compiled,
         prompts: Prompts,
         dev: Prompts | None,
         dev_rows: Mapping[str, Rows],
         trained_on: Mapping[str, Keys],
         taught: Mapping[str, FloatArray] = {},
+        evaluated: Callable[[int, float], None] = lambda step, score: None,
     ) -> None:
         self.suite, self.out, self.folder, self.accelerator, self.machine = (
             suite,
@@ -63,11 +66,14 @@ class Trainer:
             accelerator,
             machine,
         )
-        self.tokenizer, self.mlm, self.dev = tokenizer, mlm, dev
+        self.tokenizer, self.mlm, self.compiled, self.dev = tokenizer, mlm, compiled, dev
+        self._evaluated = evaluated
         self.dev_rows, self.trained_on, self.taught = dev_rows, trained_on, taught
-        self.progress = Progress(fingerprint=fingerprint(prompts, dev, taught=taught))
+        self.progress = Progress(
+            fingerprint=fingerprint(prompts, dev, words=compiled.words, taught=taught)
+        )
         self.best: tuple[int, dict[str, FloatArray]] | None = None
-        self.model = build_model(mlm, prompts, suite, machine)
+        self.model = build_model(mlm, compiled, suite, machine)
         self.schedule = Schedule(
             prompts,
             temperature=suite.sampling.temperature,
@@ -89,7 +95,7 @@ class Trainer:
         last = self.out / "last"
         if resume:
             self._restore_weights(last)
-        self.loop = Loop(
+        self.steps = TrainingSteps(
             self.model,
             self.prompts,
             self.schedule,
@@ -101,17 +107,16 @@ class Trainer:
             self.taught,
         )
         if resume:
-            read_moments(last, self.model, self.loop.optimizer)
-            say(f"resuming after step {self.progress.step} of {self.loop.total}")
+            read_moments(last, self.model, self.steps.optimizer)
+            say(f"resuming after step {self.progress.step} of {self.steps.total}")
             if self.folder is not None:
                 self.folder.forget_after(self.progress.step)
         if not self.progress.finished:
             say(
-                f"training: {self.loop.total} steps of up to "
-                f"{self.suite.train.batch_tokens:,} "
+                f"training: {self.steps.total} steps of up to {self.suite.train.batch_tokens:,} "
                 "tokens"
             )
-            self.loop.run(evaluate=self._evaluate, save=self._save, log=self._log)
+            self.steps.run(evaluate=self._evaluate, save=self._save, log=self._log)
         return self._best_log_probs()
 
     def _restore_weights(self, last: Path) -> None:
@@ -128,8 +133,7 @@ class Trainer:
                 ),
                 where=str(last),
                 hint="`pet-mtl train --resume --out DIR` alone goes on with the stored "
-                "settings; "
-                "for new settings choose a new folder",
+                "settings; for new settings choose a new folder",
             )
         if progress.best_step:
             read_checkpoint(
@@ -153,8 +157,7 @@ class Trainer:
                 f"the saved weights do not fit the model `{self.suite.model}`",
                 where=str(folder),
                 hint=(
-                    "was the backbone replaced by another one? put it back, or train in a "
-                    "new "
+                    "was the backbone replaced by another one? put it back, or train in a new "
                     "folder"
                 ),
             )
@@ -166,15 +169,15 @@ class Trainer:
         log_probs = self._score_dev()
         scores = score_rows(self.suite, self.dev_rows, log_probs)
         wanted = np.mean(
-            [getattr(score, self.suite.tasks[name].metric) for name, score in scores.items()]
+            [score.value(self.suite.tasks[name].metric) for name, score in scores.items()]
         )
         mean, progress = float(wanted), self.progress
-        summary = {n: {"macro_f1": s.macro_f1, "accuracy": s.accuracy} for n, s in scores.items()}
+        summary = {name: score.summary() for name, score in scores.items()}
         self._log(
             {"step": progress.step, "dev": summary, "mean_macro_f1": mean_macro_f1(scores.values())}
         )
         better = progress.best_score is None or mean > progress.best_score
-        figures = "  ".join(f"{name} {score.macro_f1:.4f}" for name, score in scores.items())
+        figures = "  ".join(f"{name} {score.main.value:.4f}" for name, score in scores.items())
         say(
             f"step {progress.step}: dev macro-F1 {figures}  mean "
             f"{mean:.4f}{'  (best so far)' if better else ''}"
@@ -185,6 +188,7 @@ class Trainer:
             self._write_best(summary)
         else:
             progress.stale += 1
+        self._evaluated(progress.step, mean)
         stop = self.suite.train.early_stop
         if stop is not None and progress.stale >= stop:
             say(f"stopping early: {progress.stale} evaluations without a better dev score")
@@ -210,7 +214,8 @@ class Trainer:
     def score(self, rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
         """Return the label log-probabilities `[rows, K]` that the model, as it is, gives to
         rows."""
-        prompts = encode_rows(self.suite, rows, self.tokenizer)
+        longest = self.suite.train.max_length
+        prompts = encode_forms(self.compiled.forms, rows, self.tokenizer, longest)
         return score_prompts(self.model, prompts, self.machine, self.tokenizer, title="calibrating")
 
     def _best_log_probs(self) -> dict[str, FloatArray]:
@@ -244,7 +249,7 @@ class Trainer:
     def _save(self) -> None:
         if self.folder is not None:
             with new_folder(self.folder.last) as temporary:
-                write_state(temporary, self.model, self.loop.optimizer, self.progress)
+                write_state(temporary, self.model, self.steps.optimizer, self.progress)
                 metrics, own = {"step": self.progress.step}, own_weights(self.model, self.mlm)
                 fill_checkpoint(
                     temporary, self.mlm, self.tokenizer, self.suite, metrics, own, self.trained_on

@@ -9,6 +9,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import check_length
 from pet_mtl.model.calibration import Calibration, Method
 from pet_mtl.model.hardware import Machine
+from pet_mtl.model.methods import capabilities
 from pet_mtl.resources import bundled_pattern_file
 from pet_mtl.scoring.learned_parts import refuse_learned_parts, without_learned_parts
 from pet_mtl.scoring.loaded import valid_calibration, with_verbalizers
@@ -79,14 +80,13 @@ def load(
             if choice != "none"
         }
         stored = {}
-    if suite.method.name != "pet" or (
-        checkpoint is not None and checkpoint.suite.method.name != "pet"
+    if not capabilities(suite.method).words_alone or (
+        checkpoint is not None and not capabilities(checkpoint.suite.method).words_alone
     ):
         raise PetMtlError(
             (
                 "this was trained with another method than `pet`: it scores no label "
-                "words, or not by "
-                "them alone"
+                "words, or not by them alone"
             ),
             where=folder,
             hint="try label words with a checkpoint of `--method pet`, or with a backbone",

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pet_mtl.data.rows import Rows
-from pet_mtl.metrics.classification import TaskScore
+from pet_mtl.kinds import kind_of
+from pet_mtl.metrics.score import Score
 from pet_mtl.suite.task import TaskSpec
 
 FLIPS_TOLD = 20
@@ -29,7 +30,7 @@ class Scored:
     verbalizer: str
     task: TaskSpec
     rows: Rows
-    score: TaskScore
+    score: Score
     predicted: npt.NDArray[np.int64]
     seconds: float
     cached: bool
@@ -63,8 +64,9 @@ class Change:
         return self._lost_by(self.before, self.after)
 
     def _lost_by(self, one: Scored, other: Scored) -> npt.NDArray[np.int64]:
-        gold = one.rows.labels
-        return np.flatnonzero((one.predicted == gold) & (other.predicted != gold))
+        kind, gold = kind_of(one.task), one.rows.gold
+        right = kind.right(gold, one.predicted)
+        return np.flatnonzero(right & ~kind.right(gold, other.predicted))
 
     @property
     def f1(self) -> dict[str, float]:
@@ -97,8 +99,7 @@ class Change:
         before, after = self.before.score, self.after.score
         return {
             "from": self.before.verbalizer,
-            "macro_f1": after.macro_f1 - before.macro_f1,
-            "accuracy": after.accuracy - before.accuracy,
+            **{name: value - before.summary()[name] for name, value in after.summary().items()},
             "gained": len(self.gained),
             "lost": len(self.lost),
             "flipped": len(self.flipped),
@@ -126,12 +127,14 @@ def entry_json(scored: Scored, change: Change | None, flips: int = 0) -> dict[st
     return {
         "verbalizer": scored.verbalizer,
         "rows": score.examples,
-        "macro_f1": score.macro_f1,
-        "accuracy": score.accuracy,
+        **score.summary(),
         "seconds": round(scored.seconds, 4),
         "cached": scored.cached,
-        "macro_f1_ci95": list(score.macro_f1_ci95),
-        "per_label": score.to_json()["per_label"],
+        **{
+            key: value
+            for key, value in score.to_json().items()
+            if key.endswith("_ci95") or key == "per_label"
+        },
         "change": change.to_json(flips) if change else None,
     }
 

@@ -70,7 +70,8 @@ def _probability(value: float | None) -> str:
 
 def tried_table(task: str, tried: Tried, model: str) -> "Table":
     """Lay out the scores of some verbalizers, the task's own words first."""
-    names = ["verbalizer", "rows", "macro-F1", "accuracy", "gained", "lost", "seconds"]
+    shown = [key.replace("macro_f1", "macro-F1") for key in tried.own.score.summary()]
+    names = ["verbalizer", "rows", *shown, "gained", "lost", "seconds"]
     table = _table(f"{task}, {model}", names)
     for each in (tried.own, *(file for file in tried.files if file is not tried.own)):
         change = None if each is tried.own else Change(tried.own, each)
@@ -79,10 +80,10 @@ def tried_table(task: str, tried: Tried, model: str) -> "Table":
             *_cells(
                 each.verbalizer,
                 f"{score.examples:,}",
-                f"{score.macro_f1:.4f}"
-                + (f" ({score.macro_f1 - base.macro_f1:+.4f})" if change else ""),
-                f"{score.accuracy:.4f}"
-                + (f" ({score.accuracy - base.accuracy:+.4f})" if change else ""),
+                *(
+                    f"{value:.4f}" + (f" ({value - base.summary()[key]:+.4f})" if change else "")
+                    for key, value in score.summary().items()
+                ),
                 f"{len(change.gained):,}" if change else "",
                 f"{len(change.lost):,}" if change else "",
                 f"{each.seconds:.3f}" + ("" if each.cached else " (model run)"),
@@ -117,11 +118,13 @@ def _label_table(change: Change) -> "Table":
 
 def change_line(task: str, change: Change) -> str:
     """Say in one line what a saved file changed."""
-    before, after = change.before.score, change.after.score
+    before, after = change.before.score.summary(), change.after.score.summary()
+    figures = ", ".join(
+        f"{key.replace('macro_f1', 'macro-F1')} {value:.4f} ({value - before[key]:+.4f})"
+        for key, value in after.items()
+    )
     return (
-        f"{task} {change.after.verbalizer}: macro-F1 {after.macro_f1:.4f} "
-        f"({after.macro_f1 - before.macro_f1:+.4f}), "
-        f"accuracy {after.accuracy:.4f} ({after.accuracy - before.accuracy:+.4f}), "
+        f"{task} {change.after.verbalizer}: {figures}, "
         f"{len(change.gained):,} gained, {len(change.lost):,} lost, "
         f"{len(change.flipped):,} "
         "flipped, "

@@ -12,11 +12,11 @@ from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_dev, load_task
 from pet_mtl.errors import PetMtlError, ProblemList
-from pet_mtl.metrics.classification import score_predictions
+from pet_mtl.kinds import kind_of
 from pet_mtl.model.calibration import calibration_from
 from pet_mtl.scoring.calibration.plan import plan_calibrations
 from pet_mtl.scoring.loaded import with_verbalizers
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.loaded import Loaded
@@ -71,8 +71,7 @@ class WordTrial:
         for name in self.files:
             if loaded.zero_shot and chosen[name].slots == "shared":
                 say(
-                    f"warning: {name}: `slots: shared` means little before training; "
-                    "`exact` is "
+                    f"warning: {name}: `slots: shared` means little before training; `exact` is "
                     "for zero-shot"
                 )
         self._watched = self._to_watch() if watch else {}
@@ -106,8 +105,9 @@ class WordTrial:
         start, computed = time.perf_counter(), self._computed
         task = (with_verbalizers(suite, {name: file}) if file else suite).tasks[name]
         rows = self.trial.rows[name]
-        predicted = self._log_probs(task).argmax(-1)
-        score = score_predictions(rows.labels, predicted, task.verbalizer.labels)
+        kind = kind_of(task)
+        predicted = kind.decide(self._log_probs(task))
+        score = kind.score(rows.gold, predicted)
         seconds = time.perf_counter() - start
         source = str(file) if file else task.verbalizer.source
         return Scored(
@@ -192,8 +192,7 @@ def load_rows(suite: Suite, rows_of: RowsOf, limit: int | None) -> dict[str, Row
             say(f"warning: {name}: {note}")
         if found is None or not len(found):
             say(
-                f"warning: task `{name}` has no dev rows; `--rows train` scores on "
-                "its training "
+                f"warning: task `{name}` has no dev rows; `--rows train` scores on its training "
                 "rows"
             )
             continue

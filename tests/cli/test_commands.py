@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-import pet_mtl.scoring.score
+import pet_mtl.scoring.checkpoint_scores
 
 MAIN = "from pet_mtl.cli.main import main; main()"
 
@@ -80,7 +80,7 @@ def test_ctrl_c(call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> No
     def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pet_mtl.scoring.score, "score_checkpoints", interrupt)
+    monkeypatch.setattr(pet_mtl.scoring.checkpoint_scores, "score_checkpoints", interrupt)
     ran = call("score", "model")
     assert (ran.code, ran.out, ran.err.strip()) == (130, "", "stopped")
 
@@ -91,7 +91,7 @@ def test_files_that_the_system_refuses(
     def refuse(*_: Any, **__: Any) -> None:
         raise PermissionError(13, "Permission denied", "secret.tsv")
 
-    monkeypatch.setattr(pet_mtl.scoring.score, "score_checkpoints", refuse)
+    monkeypatch.setattr(pet_mtl.scoring.checkpoint_scores, "score_checkpoints", refuse)
     ran = call("score", "model")
     assert (ran.code, ran.out, ran.err) == (1, "", "error: secret.tsv: Permission denied\n")
 

@@ -114,11 +114,11 @@ def test_resume_needs_the_folder_alone(
 ) -> None:
     straight = call("train", "--patterns", suite, "--out", "straight", "--json").json
     from pet_mtl.stepping.interrupt import Interrupted
-    from pet_mtl.training.loop import Loop
+    from pet_mtl.training.steps import TrainingSteps
 
-    step = Loop._step
+    step = TrainingSteps._step
 
-    def stop(self: Loop, plan: Any, window: Any) -> float:
+    def stop(self: TrainingSteps, plan: Any, window: Any) -> float:
         factor = step(self, plan, window)
         if self.progress.step == 1:
             import signal
@@ -126,10 +126,10 @@ def test_resume_needs_the_folder_alone(
             signal.raise_signal(signal.SIGINT)
         return factor
 
-    monkeypatch.setattr(Loop, "_step", stop)
+    monkeypatch.setattr(TrainingSteps, "_step", stop)
     stopped = call("train", "--patterns", suite, "--out", "run", "--json")
     assert (stopped.code, stopped.out) == (Interrupted.exit_code, "")
-    monkeypatch.setattr(Loop, "_step", step)
+    monkeypatch.setattr(TrainingSteps, "_step", step)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     resumed = call("train", "--resume", "--out", "../run", "--json")

@@ -64,9 +64,9 @@ def test_damage(
 def test_all_checkpoints_are_checked_first(
     refuse: Refuse, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import pet_mtl.scoring.score
+    import pet_mtl.scoring.checkpoint_scores
 
-    monkeypatch.delattr(pet_mtl.scoring.score, "LoadedCheckpoint")  # nothing is scored
+    monkeypatch.delattr(pet_mtl.scoring.checkpoint_scores, "LoadedCheckpoint")  # nothing is scored
     found = refuse("score", checkpoint, "none", "a" * 300)
     assert "none: there is no such folder" in found
     assert "File name too long" in found

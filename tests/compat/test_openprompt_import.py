@@ -27,8 +27,7 @@ def test_nothing_is_left_behind() -> None:
         "from pet_mtl.compat.openprompt_import import import_openprompt as load\n"
         "package = load(); assert load() is package is sys.modules['openprompt']\n"
         "import transformers, transformers.tokenization_utils as tokenization\n"
-        "missing = ['transformers.generation_utils', "
-        "'transformers.data.processors.utils']\n"
+        "missing = ['transformers.generation_utils', 'transformers.data.processors.utils']\n"
         "print(sys.path == path, hasattr(transformers, 'AdamW'), hasattr(tokenization, "
         "'SPECIAL_TOKENS_MAP_FILE'),\n"
         "      any(name in sys.modules for name in missing))\n"
@@ -37,7 +36,7 @@ def test_nothing_is_left_behind() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["pet_mtl", "pet_mtl.cli.main", "pet_mtl.compat", "pet_mtl.scoring.score"]
+    "module", ["pet_mtl", "pet_mtl.cli.main", "pet_mtl.compat", "pet_mtl.scoring.checkpoint_scores"]
 )
 def test_never_imported_at_start(module: str) -> None:
     assert python(f"import sys, {module}; print('openprompt' in sys.modules)") == "False"

@@ -157,7 +157,7 @@ def test_stopped_and_diverged(
 ) -> None:
     suite = suite_of(backbone)
     with monkeypatch.context() as patch:
-        patch.setattr(openprompt_train._Loop, "anyone", lambda loop, flag: True)
+        patch.setattr(openprompt_train._Steps, "anyone", lambda steps, flag: True)
         with pytest.raises(
             Interrupted,
             match=(
@@ -176,14 +176,14 @@ def test_stopped_and_diverged(
 
 
 def test_weights_that_are_no_numbers_stop_it_after_its_last_step() -> None:
-    loop = object.__new__(openprompt_train._Loop)
+    steps = object.__new__(openprompt_train._Steps)
     model = torch.nn.Linear(2, 1)
-    loop.loaded = SimpleNamespace(mlm=model)  # type: ignore[assignment]
+    steps.loaded = SimpleNamespace(mlm=model)  # type: ignore[assignment]
     machine = Machine.choose("fp32", "eager", torch.device("cpu"))
-    loop._frame = OptimizerStep(model, torch.optim.SGD(model.parameters(), lr=1.0), machine)
-    loop.progress, loop._epoch, loop._losses = Progress(step=3), 0, {"a": [1.0, 2.0]}
-    assert loop.record(whole=True)["loss"] == {"a": 1.5}
-    torch.nn.init.constant_(loop.loaded.mlm.weight, float("nan"))
-    loop.record(whole=False)
+    steps._frame = OptimizerStep(model, torch.optim.SGD(model.parameters(), lr=1.0), machine)
+    steps.progress, steps._epoch, steps._losses = Progress(step=3), 0, {"a": [1.0, 2.0]}
+    assert steps.record(whole=True)["loss"] == {"a": 1.5}
+    torch.nn.init.constant_(steps.loaded.mlm.weight, float("nan"))
+    steps.record(whole=False)
     with pytest.raises(RunError, match=r"not a number any more \(step 3\)"):
-        loop.record(whole=True)
+        steps.record(whole=True)

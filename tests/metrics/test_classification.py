@@ -12,10 +12,10 @@ from pet_mtl.metrics.classification import (
     TaskScore,
     bootstrap_macro_f1,
     confusion_matrix,
-    mean_macro_f1,
     resample_cells,
     score_predictions,
 )
+from pet_mtl.metrics.score import mean_macro_f1
 
 LABELS = ["100", "101", "102", "103", "104"]
 

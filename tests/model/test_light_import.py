@@ -70,7 +70,6 @@ def test_a_command_loads_neither_compiler_nor_scipy(backbone: Path, tmp_path: Pa
 def test_a_library_call_imports_in_full(backbone: Path) -> None:
     code = (
         "import sys; from pet_mtl.storage.pretrained import load_masked_lm; "
-        "load_masked_lm(sys.argv[1]);"
-        "print('torch._dynamo' in sys.modules)"
+        "load_masked_lm(sys.argv[1]);print('torch._dynamo' in sys.modules)"
     )
     assert "True" in run(code, backbone)

@@ -16,10 +16,10 @@ from toy_texts import SETTINGS
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.folders import stored_request
-from pet_mtl.pretraining.loop import PretrainLoop
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.run import pretrain
 from pet_mtl.pretraining.settings import PretrainSettings
+from pet_mtl.pretraining.steps import PretrainingSteps
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.checked_json import read_records
 from pet_mtl.storage.outputs import BEGUN
@@ -152,14 +152,14 @@ SCRIPT = textwrap.dedent(
     from pathlib import Path
     import torch
     from pet_mtl.cli.main import app
-    from pet_mtl.pretraining.loop import PretrainLoop
+    from pet_mtl.pretraining.steps import PretrainingSteps
 
     torch.set_num_threads(1)
-    step = PretrainLoop.step
+    step = PretrainingSteps.step
     def slow(self):
         time.sleep(0.1)
         return step(self)
-    PretrainLoop.step = slow
+    PretrainingSteps.step = slow
     from pet_mtl.cli.main import main
     main()
     """
@@ -211,15 +211,15 @@ def test_the_log_of_a_stopped_run_is_that_of_an_unbroken_one(
     monkeypatch.setattr("pet_mtl.pretraining.run.LOG_EVERY", 4)
     request = make_request()
     pretrain(request, tmp_path / "whole")
-    step, stops = PretrainLoop.step, [2, 6]
+    step, stops = PretrainingSteps.step, [2, 6]
 
-    def stopping(self: PretrainLoop) -> int:
+    def stopping(self: PretrainingSteps) -> int:
         if stops and self.progress.step == stops[0] - 1:
             stops.pop(0)
             os.kill(os.getpid(), signal.SIGINT)
         return step(self)
 
-    monkeypatch.setattr(PretrainLoop, "step", stopping)
+    monkeypatch.setattr(PretrainingSteps, "step", stopping)
     for number in range(2):
         with pytest.raises(Interrupted):
             pretrain(request, tmp_path / "run", resume=number > 0)

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from toy_texts import CHARACTERS, SETTINGS
 
 from pet_mtl.errors import PetMtlError, RunError
-from pet_mtl.pretraining import loop
+from pet_mtl.pretraining import steps
 from pet_mtl.pretraining.recipe import load_recipe
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.run import pretrain
@@ -144,7 +144,7 @@ def test_the_time_limit_ends_a_run_with_the_rate_run_down(
     clock = iter(
         np.arange(0.0, 1e6, 0.5)
     )  # each look at the clock: half a second, each step: one half
-    monkeypatch.setattr("pet_mtl.stepping.steps.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("pet_mtl.stepping.loop.time.perf_counter", lambda: next(clock))
     request = make_request(max_minutes=0.1, epochs=1000.0, warmup=0.1)  # 6 seconds
     result = pretrain(request, tmp_path / "run")
     assert result.steps == 12
@@ -159,7 +159,7 @@ def test_the_time_limit_ends_a_run_with_the_rate_run_down(
 def test_a_loss_that_is_no_number_stops_the_run(
     make_request: MakeRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "rate_factor", lambda *_: float("nan"))
+    monkeypatch.setattr(steps, "rate_factor", lambda *_: float("nan"))
     with pytest.raises(RunError, match="not a number any more"):
         pretrain(make_request(), tmp_path / "run")
     assert not (tmp_path / "run" / "last").exists()

@@ -15,7 +15,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.run import pretrain
 from pet_mtl.pretraining.settings import Masking, PretrainSettings
-from pet_mtl.scoring.score import score_checkpoints, score_models
+from pet_mtl.scoring.checkpoint_scores import score_checkpoints, score_models
 from pet_mtl.storage.trained_on import TRAINED_ON, Keys, read_trained_on, rows_seen
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training.run import train

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pet_mtl.metrics.classification import TaskScore, mean_macro_f1, score_predictions
+from pet_mtl.metrics.classification import TaskScore, score_predictions
+from pet_mtl.metrics.score import mean_macro_f1
 from pet_mtl.report.data import (
     CurvePoint,
     ModelView,

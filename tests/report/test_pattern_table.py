@@ -6,8 +6,8 @@ from rich.console import Console
 from pet_mtl.metrics.classification import score_predictions
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.report.pattern_table import pattern_table
+from pet_mtl.scoring.checkpoint_scores import CheckpointScore
 from pet_mtl.scoring.patterns import PatternScores
-from pet_mtl.scoring.score import CheckpointScore
 
 
 def test_each_pattern_and_the_spread_have_a_row() -> None:

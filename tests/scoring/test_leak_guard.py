@@ -37,8 +37,7 @@ def test_a_warning_has_the_count_and_an_example(
     assert capsys.readouterr().err == (
         "warning: news: 2 of 3 rows to score were trained on, scores flatter the model "
         '(old.tsv: row 2 "新车 上市", …)\n'
-        f"  hint: {folder / TRAINED_ON} has their hashes; if `dev: {{split: …}}` chose "
-        "them, "
+        f"  hint: {folder / TRAINED_ON} has their hashes; if `dev: {{split: …}}` chose them, "
         "keep the `train.seed` of the earlier training; or give other rows\n"
     )
 

@@ -14,9 +14,9 @@ import toys
 
 import pet_mtl
 from pet_mtl.scoring import loaded as loaded_file
+from pet_mtl.scoring.checkpoint_scores import score_checkpoints
 from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel
 from pet_mtl.scoring.predictor import Prediction, Predictor
-from pet_mtl.scoring.score import score_checkpoints
 from pet_mtl.storage import checkpoint as checkpoint_file
 from pet_mtl.storage.checkpoint import write_checkpoint
 from pet_mtl.storage.own_weights import own_weights

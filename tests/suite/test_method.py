@@ -22,11 +22,14 @@ EDGES = [
      {"layers": []}, {"layers": [1.5]}, {"layers": [True]}, {"layers": 2}, {"layer": [1]}]),
     ("decoder", ["linear", "mlp", "lstm"], ["gru", None]),
     ("width", [1, 512], [0, 1.5, None]),
-    ("sharing", ["hard", "soft", "shared-private", "mmoe", "ple"], ["moe", None]),
+    ("sharing", ["hard", "soft", "shared-private", "moe", "mmoe", "ple", "snr", "cross-stitch"], ["eggs", None]),
+    ("layers", [None], [[], 2, [1.5], [True], "1"]),
     ("penalty", [0, 0.5, float("inf")], [-1, float("nan"), "1"]),
     ("experts", [1, 8], [0]),
     ("task_experts", [0, 2], [-1]),
     ("levels", [1, 8], [0, 9]),
+    ("routes", ["average", "transform"], ["matrix", None]),
+    ("route_penalty", [0, 0.1], [-1, None]),
     ("expert_width", [1, None], [0]),
     ("dropout", [0, 0.5], [1, -0.1, None]),
     ("learning_rate", [1e-3, 1, None], [0, 1.1]),
@@ -56,6 +59,12 @@ def test_bounds_of_heads(name: str, valid: list[Any], invalid: list[Any]) -> Non
     for value in invalid:
         with pytest.raises(ValidationError):
             HeadsMethod.model_validate({"name": "heads", name: value})
+
+
+@pytest.mark.parametrize("sharing", ["ple", "cross-stitch"])
+def test_layers(sharing: str) -> None:
+    given = {"name": "heads", "sharing": sharing, "layers": [1, -1]}
+    assert HeadsMethod.model_validate(given).layers == (1, -1)
 
 
 def test_the_table_has_every_option_and_each_is_described() -> None:
@@ -116,15 +125,12 @@ def test_file_options_and_overrides(
                             "`3`")),
         ("method: {name: [1]}\n", {}, "my.yaml:6: there is no method a list"),
         (HEADS + "  feature: cls\n", {}, ("my.yaml:9: unknown key `feature`\n  hint: did "
-                                          "you mean "
-                                         "`features`?")),
+                                          "you mean `features`?")),
         ("method: {name: cln, features: cls}\n", {}, "my.yaml:6: unknown key `features`\n "
-                                                     " hint: "
-                                                     "known: `name`, "
+                                                     " hint: known: `name`, "
          "`size`, `prefix`, `learning_rate`"),
         (HEADS + "  penalty: -1\n", {}, ("my.yaml:9: `method.penalty` must be at least 0, "
-                                         "found "
-                                        "`-1`")),
+                                         "found `-1`")),
         (HEADS, {"overrides": ["method.features=men"]}, "-s method.features=men: "
                                                         "`method.features` must be one of "
          '`cls`, `pooled`, `mean`, `max` or `attention`, found `"men"`'),
@@ -134,14 +140,17 @@ def test_file_options_and_overrides(
         ("", {"method": "hds"}, ('--method hds: there is no method `"hds"`\n  hint: did '
                                  'you mean '
                                 '`heads`?')),
-        (HEADS, {"sharing": "moe"}, "--sharing moe: `method.sharing` must be one of "
-                                    "`hard`, "
-                                    "`soft`, `shared-private`, "
-         '`mmoe` or `ple`, found `"moe"`'),
+        (HEADS, {"sharing": "eggs"}, "--sharing eggs: `method.sharing` must be one of `hard`, `soft`, "
+         '`shared-private`, `moe`, `mmoe`, `ple`, `snr` or `cross-stitch`, found `"eggs"`'),
+        (HEADS + "  layers: [1]\n", {}, "my.yaml:6: `method`: `layers` is for `sharing: ple` and "
+                                        "`cross-stitch`, not for `hard`"),
+        (HEADS + "  layers: [1, 2]\n  levels: 3\n", {"sharing": "ple"}, "my.yaml:6: `method`: there is one "
+         "level for each of the 2 `layers`, but `levels` is 3: leave it out"),
+        ("method: {name: heads, features: {layers: [1]}}\n", {"sharing": "cross-stitch"}, "my.yaml:6: "
+         "`method`: `features` must be a name such as `mean` where `sharing: cross-stitch` reads layers of "
+         "its own"),
         ("", {"sharing": "mmoe"}, "--sharing mmoe: `method.name` is missing\n  hint: say "
-                                  "which: "
-                                  "`--method heads`, or "
-         "method: {name: heads}"),
+                                  "which: `--method heads`, or method: {name: heads}"),
         ("", {"only": ["a", "c"]}, "--tasks a,c: no task `c`\n  hint: the tasks are a, b"),
         ("", {"only": []}, "--tasks : no task ``\n  hint: the tasks are a, b"),
     ],

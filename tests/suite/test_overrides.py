@@ -83,8 +83,7 @@ def test_a_replaced_section_forgets_its_lines() -> None:
             "model.x=1",
             (
                 "-s model.x=1: `model` is a single value, it has no key `x`\n  hint: "
-                "replace it: -s "
-                "model={x: …}"
+                "replace it: -s model={x: …}"
             ),
         ),
         (

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ValidationError
 
 from pet_mtl.pretraining.recipe import Shape, VocabularySpec
 from pet_mtl.pretraining.settings import PretrainSettings
+from pet_mtl.pretraining.teacher_settings import TeacherSettings
 from pet_mtl.suite.losses import (
     ClassWeightsSettings,
     FocalSettings,
@@ -71,7 +72,7 @@ def numbers_of(model: type[BaseModel]) -> list[str]:
 
 MODELS = [TrainSettings, SamplingSettings, PretrainSettings, Shape, VocabularySpec, VerbalizerKind]
 MODELS += [*METHODS.values(), FocalSettings, ClassWeightsSettings, HardNegativesSettings]
-MODELS += [RDropSettings]
+MODELS += [RDropSettings, TeacherSettings]
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)

@@ -103,8 +103,7 @@ def test_problems_of_overrides_have_their_place(path: Path) -> None:
         "-s tasks.c.prefix=x: no task `c`\n  hint: known: `a`, `b`",
         "-s x: not of the form `key=value`\n  hint: for example: -s train.epochs=5",
         "-s foo.bar=1: unknown key `foo`\n  hint: known: `version`, `model`, `data_root`, "
-        "`tasks`, `method`, "
-        "`train`, `sampling`",
+        "`tasks`, `method`, `train`, `sampling`",
         "-s tasks.a.patterns.0={text}: no `{mask}` in the pattern `{text}`"
         "\n  hint: put `{mask}` where the label word goes",
         '-s train.seed=a: `train.seed` must be a whole number, found `"a"`',

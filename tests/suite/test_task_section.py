@@ -104,8 +104,7 @@ PROBLEMS: list[tuple[dict[str, Any], list[str]]] = [
         {"patterns": ["{mask}{titel}"]},
         [
             (
-                "x.yaml:20: the pattern uses `{titel}`, but `columns` has no `titel`\n  "
-                "hint: "
+                "x.yaml:20: the pattern uses `{titel}`, but `columns` has no `titel`\n  hint: "
                 "columns: `title`"
             )
         ],
@@ -199,8 +198,7 @@ PROBLEMS: list[tuple[dict[str, Any], list[str]]] = [
         {"verbalizer_kind": {"name": "weighted", "keep": 0.3}},
         [
             (
-                "x.yaml:60: `tasks.tnews.verbalizer_kind`: `keep` is an option of "
-                "`knowledgeable`, "
+                "x.yaml:60: `tasks.tnews.verbalizer_kind`: `keep` is an option of `knowledgeable`, "
                 "not of `weighted`"
             )
         ],
@@ -218,8 +216,7 @@ PROBLEMS: list[tuple[dict[str, Any], list[str]]] = [
         [
             (
                 "x.yaml:60: `tasks.tnews.pattern_weights`: must be `equal`, `accuracy`, "
-                "`learned` or "
-                "a list of weights"
+                "`learned` or a list of weights"
             )
         ],
     ),

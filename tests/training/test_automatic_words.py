@@ -16,7 +16,7 @@ from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.metrics.classification import score_predictions
 from pet_mtl.model.calibration import calibration_from
 from pet_mtl.model.hardware import Machine
-from pet_mtl.scoring.score import score_checkpoints
+from pet_mtl.scoring.checkpoint_scores import score_checkpoints
 from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.suite.suite import Suite, load_suite

@@ -13,7 +13,7 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.errors import PetMtlError
 from pet_mtl.report.run import report_run
-from pet_mtl.scoring.score import score_checkpoints, score_rows
+from pet_mtl.scoring.checkpoint_scores import score_checkpoints, score_rows
 from pet_mtl.storage.checkpoint import MANIFEST, read_checkpoint
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training.calibrate import calibrate

@@ -11,13 +11,13 @@ from toy_runs import state_of, weights_in
 
 import pet_mtl
 from pet_mtl.errors import PetMtlError
+from pet_mtl.scoring.checkpoint_scores import score_checkpoints, score_models
 from pet_mtl.scoring.loaded import with_verbalizers
-from pet_mtl.scoring.score import score_checkpoints, score_models
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.outputs import stored_suite
 from pet_mtl.storage.own_weights import OWN_FILE
 from pet_mtl.suite.suite import Suite, load_suite
-from pet_mtl.training import loop
+from pet_mtl.training import steps
 from pet_mtl.training.run import train
 
 KINDS = {
@@ -75,7 +75,7 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
     make: Callable[[str], Suite], tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(make(kind), tmp_path / "unbroken")
-    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    monkeypatch.setattr(steps, "LOG_EVERY", 1)
     with monkeypatch.context() as patch:
         stop_at_step(patch)(5)
         with pytest.raises(Interrupted, match="stopped after step 5 of 8"):

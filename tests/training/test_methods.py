@@ -16,12 +16,12 @@ from toy_runs import state_of, weights_in
 import pet_mtl
 from pet_mtl.errors import PetMtlError
 from pet_mtl.report.run import report_run
-from pet_mtl.scoring.score import score_checkpoints
+from pet_mtl.scoring.checkpoint_scores import score_checkpoints
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.outputs import stored_suite
 from pet_mtl.storage.own_weights import OWN_FILE
 from pet_mtl.suite.suite import Suite, load_suite
-from pet_mtl.training import loop
+from pet_mtl.training import steps
 from pet_mtl.training.run import train
 
 METHODS = {
@@ -35,6 +35,10 @@ METHODS = {
     "shared-private": ("heads", "shared-private", ["method.features=pooled", "method.decoder=mlp"]),
     "mmoe": ("heads", "mmoe", ["method.features=attention"]),
     "ple": ("heads", "ple", ["method.features=max", "method.levels=2"]),
+    "ple-inside": ("heads", "ple", ["method.features=mean", "method.layers=[1, 2]"]),
+    "moe": ("heads", "moe", []),
+    "snr": ("heads", "snr", ["method.levels=2", "method.routes=transform"]),
+    "cross-stitch": ("heads", "cross-stitch", ["method.layers=[1]"]),
     "cln": ("cln", None, ["method.size=8"]),
 }
 SETTINGS = ["train.max_steps=8", "train.evaluate_every=4", "train.dropout=0.2"]
@@ -64,15 +68,18 @@ def test_training_scoring_and_prediction_agree(
     model = pet_mtl.load(out / "checkpoint")
     (prediction,) = model.predict([{"one": "山庚", "two": "水辛"}])
     assert sum(prediction.probabilities.values()) == pytest.approx(1, abs=1e-5)
-    assert ("<h3>As the model sees it</h3>") in (out / "report.html").read_text(encoding="utf-8")
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "<h3>As the model sees it</h3>" in page
+    gated = kind in ("mmoe", "moe", "ple", "ple-inside", "snr", "cross-stitch")
+    assert ("Which task uses what" in page) == gated
 
 
-@pytest.mark.parametrize("kind", ["soft", "cln"])
+@pytest.mark.parametrize("kind", ["soft", "cln", "snr", "cross-stitch"])
 def test_a_stopped_run_ends_as_an_unbroken_one(
     make: Callable[[str], Suite], tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(make(kind), tmp_path / "unbroken")
-    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    monkeypatch.setattr(steps, "LOG_EVERY", 1)
     with monkeypatch.context() as patch:
         stop_at_step(patch)(5)
         with pytest.raises(Interrupted, match="stopped after step 5 of 8"):
@@ -106,10 +113,15 @@ def test_soft_sharing_with_an_infinite_penalty_trains_as_hard_sharing_does(
 
 
 @pytest.mark.slow
-def test_two_processes_are_one(suite_file: Path, tmp_path: Path) -> None:
-    """Each process sees rows of some tasks only; the penalty is added once."""
+@pytest.mark.parametrize(
+    "sharing",
+    ["soft, penalty: 0.5", "snr, levels: 2, route_penalty: 0.5", "cross-stitch, layers: [1]"],
+)
+def test_two_processes_are_one(suite_file: Path, tmp_path: Path, sharing: str) -> None:
+    """Each process sees rows of some tasks only; penalties are added once, routes are drawn
+    alike."""
     overrides = [
-        "method={name: heads, sharing: soft, penalty: 0.5, dropout: 0.0}",
+        f"method={{name: heads, sharing: {sharing}, dropout: 0.0}}",
         "train.max_steps=4",
     ]
     result = train(load_suite(suite_file, overrides=overrides), tmp_path / "one")

@@ -17,7 +17,7 @@ from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.checked_json import read_records
 from pet_mtl.storage.outputs import BEGUN, stored_suite
 from pet_mtl.suite.suite import Suite, load_suite
-from pet_mtl.training import loop
+from pet_mtl.training import steps
 from pet_mtl.training.run import TrainResult, train
 
 MakeSuite = Callable[..., Suite]
@@ -46,7 +46,7 @@ def unbroken(
 @pytest.fixture
 def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Return a function that lets Ctrl-C come during the given step."""
-    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    monkeypatch.setattr(steps, "LOG_EVERY", 1)
     return stop_at_step(monkeypatch)
 
 
@@ -71,8 +71,8 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
     assert_same_state(state_of(out), state_of(unbroken[0]))
     assert result.scores == unbroken[1].scores
     assert (result.best_step, result.steps) == (unbroken[1].best_step, unbroken[1].steps)
-    steps = [json.loads(line)["step"] for line in (out / "metrics.jsonl").read_text().splitlines()]
-    assert steps == sorted(steps)
+    logged = [json.loads(line)["step"] for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert logged == sorted(logged)
     assert not list(out.glob(".last.*"))
 
 
@@ -124,7 +124,7 @@ def test_a_finished_run_only_reports(
     out = tmp_path / "run"
     shutil.copytree(unbroken[0], out)
     before = state_of(out)
-    monkeypatch.setattr(loop.Loop, "_step", lambda *_: pytest.fail("a step was done"))
+    monkeypatch.setattr(steps.TrainingSteps, "_step", lambda *_: pytest.fail("a step was done"))
     result = train(make_suite(**SETTINGS), out, resume=True)
     assert_same_state(state_of(out), before)
     assert result.scores == unbroken[1].scores
@@ -252,16 +252,16 @@ SCRIPT = textwrap.dedent(
     import torch
     from pet_mtl.errors import PetMtlError
     from pet_mtl.suite.suite import load_suite
-    from pet_mtl.training import loop
+    from pet_mtl.training import steps
     from pet_mtl.training.run import train
 
     torch.set_num_threads(1)
-    loop.SAVE_EVERY = 0.0
-    step = loop.Loop._step
+    steps.SAVE_EVERY = 0.0
+    step = steps.TrainingSteps._step
     def slow(self, *args):
         time.sleep(0.1)
         return step(self, *args)
-    loop.Loop._step = slow
+    steps.TrainingSteps._step = slow
     file, out, resume, *overrides = sys.argv[1:]
     try:
         train(load_suite(Path(file), overrides=overrides), Path(out), resume=resume == "resume")
@@ -368,17 +368,17 @@ def test_the_log_of_a_stopped_run_is_that_of_an_unbroken_one(
 ) -> None:
     """The sums of the line that is not written yet are kept, and no line more is written."""
     suite = make_suite(**SETTINGS | {"max_steps": 9, "evaluate_every": 7} | settings)
-    monkeypatch.setattr(loop, "LOG_EVERY", 4)
+    monkeypatch.setattr(steps, "LOG_EVERY", 4)
     train(suite, tmp_path / "whole")
-    step, stops = loop.Loop.step, [2, 5, 6]
+    step, stops = steps.TrainingSteps.step, [2, 5, 6]
 
-    def stopping(self: loop.Loop) -> int:
+    def stopping(self: steps.TrainingSteps) -> int:
         if stops and self.progress.step == stops[0] - 1:
             stops.pop(0)
             os.kill(os.getpid(), signal.SIGINT)
         return step(self)
 
-    monkeypatch.setattr(loop.Loop, "step", stopping)
+    monkeypatch.setattr(steps.TrainingSteps, "step", stopping)
     for number in range(3):
         with pytest.raises(Interrupted):
             train(suite, tmp_path / "run", resume=number > 0)

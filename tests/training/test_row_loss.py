@@ -15,7 +15,7 @@ from toy_runs import state_of
 from pet_mtl.errors import PetMtlError
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.suite.suite import Suite, load_suite
-from pet_mtl.training import loop, row_loss
+from pet_mtl.training import row_loss, steps
 from pet_mtl.training.run import train
 
 MakeSuite = Callable[..., Suite]
@@ -23,8 +23,7 @@ NEUTRAL = (
     "{focal: {gamma: 0}, class_weights: {beta: 0}, hard_negatives: {gamma: 0}, r_drop: {alpha: 0}}"
 )
 ALL = (
-    "{focal: {gamma: 1.5}, class_weights: {beta: 0.5}, hard_negatives: {gamma: 0.5}, "
-    "r_drop: "
+    "{focal: {gamma: 1.5}, class_weights: {beta: 0.5}, hard_negatives: {gamma: 0.5}, r_drop: "
     "{alpha: 2}}"
 )
 
@@ -61,7 +60,7 @@ def test_all_terms_together_against_the_formula(
     make_suite: MakeSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, smoothing: float
 ) -> None:
     """The first step's log against rows one by one, from the scores of both passes."""
-    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    monkeypatch.setattr(steps, "LOG_EVERY", 1)
     seen: list[tuple[int, int, Any, Any]] = []
     real, stores = row_loss.RowLoss.__call__, []
 
@@ -130,7 +129,7 @@ def test_accumulation_changes_no_result(
 def test_a_stopped_run_ends_as_an_unbroken_one(
     make_suite: MakeSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    monkeypatch.setattr(steps, "LOG_EVERY", 1)
     stop_at = stop_at_step(monkeypatch)
     suite = make_suite(
         max_steps=10, epochs=9, dropout=0.2, evaluate_every=4, losses=ALL, adversarial=0.2

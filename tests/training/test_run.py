@@ -16,16 +16,17 @@ from toy_runs import epoch_steps, state_of, weights_in
 from pet_mtl.cloze.encode import encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.suite_data import load_suite_data
+from pet_mtl.errors import PetMtlError
 from pet_mtl.metrics.classification import TaskScore
 from pet_mtl.model.hardware import Machine
 from pet_mtl.report.run import report_run
-from pet_mtl.scoring import score
-from pet_mtl.scoring.loaded import build_model
-from pet_mtl.scoring.scorer import score_items, score_plans, task_log_probs
+from pet_mtl.scoring import checkpoint_scores
+from pet_mtl.scoring.loaded import build_model, compile_suite
+from pet_mtl.scoring.log_probs import score_items, score_plans, task_log_probs
 from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.suite.suite import Suite, load_suite
-from pet_mtl.training import loop, run, trainer
+from pet_mtl.training import run, steps, trainer
 from pet_mtl.training.run import FinishedRun, train
 
 MakeSuite = Callable[..., Suite]
@@ -52,10 +53,27 @@ def scores_of(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, np.ndarray]]
         seen.append({name: values.copy() for name, values in log_probs.items()})
         return real(suite, rows, log_probs)
 
-    for module in (trainer, score):
+    for module in (trainer, checkpoint_scores):
         monkeypatch.setattr(module, "score_rows", spy)
     monkeypatch.setattr(run, "calibrate", lambda *_: {})  # tests/training/test_calibrate.py
     return seen
+
+
+def test_what_auto_stood_for_is_said_and_stored(
+    make_suite: MakeSuite, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = make_suite(max_steps=1)
+    model = Path(given.model)
+    suite = make_suite(max_steps=1, learning_rate="auto")
+    with caplog.at_level("INFO", "pet_mtl"):
+        train(suite, tmp_path / "run")
+    said = [line for line in caplog.messages if line.startswith("train.learning_rate: 0.0004")]
+    assert len(said) == 1
+    assert model.name in said[0]
+    stored = read_checkpoint(tmp_path / "run" / "checkpoint").suite
+    assert (stored.train.learning_rate, list(stored.chosen)) == (4e-4, ["learning_rate"])
+    with pytest.raises(PetMtlError, match="learning_rate` changed"):
+        train(given, tmp_path / "run", resume=True)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -94,7 +112,7 @@ def test_the_best_checkpoint_is_the_best_and_scores_from_disk_as_it_did_in_train
         if data.dev is not None
     }
     prompts = encode_suite(stored.suite.tasks, rows, tokenizer, stored.suite.train.max_length)
-    model = build_model(mlm, prompts, stored.suite, machine)
+    model = build_model(mlm, compile_suite(stored.suite, tokenizer), stored.suite, machine)
     again = task_log_probs(
         prompts, score_items(model, prompts, score_plans(prompts), machine, tokenizer)
     )
@@ -174,9 +192,9 @@ def test_how_long_and_when(
     evaluated: Callable[[int], list[int]],
 ) -> None:
     result = train(make_suite(**settings), tmp_path / "run")
-    steps = evaluated(epoch_steps(make_suite()))
-    assert evaluations(tmp_path / "run") == steps
-    assert result.steps == steps[-1]
+    expected = evaluated(epoch_steps(make_suite()))
+    assert evaluations(tmp_path / "run") == expected
+    assert result.steps == expected[-1]
 
 
 @pytest.fixture
@@ -280,7 +298,7 @@ def test_with_dev_rows_for_some_tasks(suite_file: Path, tmp_path: Path) -> None:
 
 
 def test_it_learns(make_suite: MakeSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    monkeypatch.setattr(steps, "LOG_EVERY", 1)
     train(make_suite(epochs=10, evaluate_every=1000, learning_rate=0.002), tmp_path / "run")
     losses = [
         sum(record["loss"].values()) / len(record["loss"])

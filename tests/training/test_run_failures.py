@@ -12,7 +12,7 @@ from toy_runs import state_of, weights_in
 from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.suite.suite import Suite, load_suite
-from pet_mtl.training import loop, row_loss, trainer
+from pet_mtl.training import row_loss, steps, trainer
 from pet_mtl.training.run import train
 
 MakeSuite = Callable[..., Suite]
@@ -59,7 +59,7 @@ def test_no_state_that_is_no_number_is_saved(
     """The loss may still be a number in the very step that breaks the weights."""
     suite, out = make_suite(max_steps=8, evaluate_every=4, dropout=0.1), tmp_path / "run"
     train(suite, tmp_path / "unbroken")
-    real_step, real_loss = loop.Loop._step, row_loss.label_loss
+    real_step, real_loss = steps.TrainingSteps._step, row_loss.label_loss
 
     with monkeypatch.context() as patch:
         if what == "loss":
@@ -73,7 +73,7 @@ def test_no_state_that_is_no_number_is_saved(
             patch.setattr(row_loss, "label_loss", nan_loss)
         else:
 
-            def breaks(self: loop.Loop, *arguments: Any) -> float:
+            def breaks(self: steps.TrainingSteps, *arguments: Any) -> float:
                 if what == "gradient" and self.progress.step == 7:
                     weight = next(self.model.parameters())
                     weight.register_hook(lambda gradient: gradient * float("inf"))
@@ -83,7 +83,7 @@ def test_no_state_that_is_no_number_is_saved(
                         list(self.model.parameters())[-1][0] = float("nan")
                 return factor
 
-            patch.setattr(loop.Loop, "_step", breaks)
+            patch.setattr(steps.TrainingSteps, "_step", breaks)
         with pytest.raises(RunError, match="not a number any more") as caught:
             train(suite, out)
     assert caught.value.exit_code == 1

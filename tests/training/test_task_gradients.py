@@ -12,7 +12,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.objectives.surgery import factors
 from pet_mtl.suite.settings import SurgeryName
 from pet_mtl.suite.suite import Suite, load_suite
-from pet_mtl.training import loop, task_gradients
+from pet_mtl.training import steps, task_gradients
 from pet_mtl.training.run import train
 
 MakeSuite = Callable[..., Suite]
@@ -27,7 +27,7 @@ def gradient_of(
 ) -> Callable[..., Gradient]:
     """Return a function that trains one step and returns its gradient; what it logged lies in
     `run-N`."""
-    real, runs = loop.build_optimizer, iter(range(100))
+    real, runs = steps.build_optimizer, iter(range(100))
 
     def run(**settings: object) -> Gradient:
         gradient: Gradient = {}
@@ -43,7 +43,7 @@ def gradient_of(
             return optimizer
 
         with monkeypatch.context() as patch:
-            patch.setattr(loop, "build_optimizer", build)
+            patch.setattr(steps, "build_optimizer", build)
             train(make_suite(**ONE_STEP | settings), tmp_path / f"run-{next(runs)}")
         return gradient
 
@@ -140,7 +140,7 @@ def test_weights_and_conflicts_are_logged(
 def test_gradnorm_hears_of_the_norms_of_mean_losses(
     gradient_of: Callable[..., Gradient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    heard: dict[str, loop.TaskStep] = {}
+    heard: dict[str, steps.TaskStep] = {}
     monkeypatch.setattr(
         "pet_mtl.objectives.weighting.gradnorm.GradNorm.update",
         lambda self, step, epoch: heard.update(step),

@@ -18,7 +18,7 @@ from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.outputs import TEACHER
 from pet_mtl.storage.trained_on import read_trained_on
 from pet_mtl.suite.suite import Suite, load_suite
-from pet_mtl.training import loop
+from pet_mtl.training import steps
 from pet_mtl.training.run import train
 from pet_mtl.training.teachers import (
     ask_teachers,
@@ -96,7 +96,7 @@ def test_the_loss_is_the_formulas(
     monkeypatch: pytest.MonkeyPatch,
     share: object,
 ) -> None:
-    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    monkeypatch.setattr(steps, "LOG_EVERY", 1)
     suite = make_suite(max_steps=1, batch_tokens=10_000, label_share=share)  # all rows are one step
     train(suite, tmp_path / "run", teachers=[teachers["heads"]])
     found = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[0])["loss"]
@@ -132,7 +132,7 @@ def with_unlabelled(suite_file: Path, *overrides: str) -> Suite:
 def test_unlabelled_rows_are_learned_from_the_teacher_alone(
     suite_file: Path, teachers: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    monkeypatch.setattr(steps, "LOG_EVERY", 1)
     # each row once and in the same pattern, in one step
     short = ["train.max_steps=1", "train.batch_tokens=10_000", "sampling.temperature=1"]
     short.append('tasks.mood.patterns="{text}。{mask}!"')
@@ -177,7 +177,7 @@ def test_unlabelled_rows_that_are_measured_on_stay_out(
 def test_a_resumed_run_still_has_the_unlabelled_rows(
     suite_file: Path, teachers: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    monkeypatch.setattr(steps, "LOG_EVERY", 1)
     suite = with_unlabelled(suite_file, "train.max_steps=8", "train.evaluate_every=3")
     train(suite, tmp_path / "unbroken", teachers=[teachers["all"]])
     stop_at = stop_at_step(monkeypatch)
@@ -207,7 +207,7 @@ def test_a_resumed_run_needs_no_teacher(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(loop, "LOG_EVERY", 1)
+    monkeypatch.setattr(steps, "LOG_EVERY", 1)
     overrides = ["train.max_steps=8", "train.evaluate_every=3"]
     suite = load_suite(
         Path(make_suite().source), overrides=overrides, only=["colour", "pair"]

@@ -9,12 +9,13 @@ import torch
 import toys
 
 from pet_mtl.cloze.encode import encode_suite
+from pet_mtl.cloze.form import compile_forms
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
-from pet_mtl.scoring.scorer import FloatArray, score_items, score_plans, task_log_probs
+from pet_mtl.scoring.log_probs import FloatArray, score_items, score_plans, task_log_probs
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.state_cache import StateCache, model_digest
 from pet_mtl.words.states import Model
@@ -42,7 +43,7 @@ def scored(model: Model, task: TaskSpec) -> FloatArray:
     prompts = encode_suite({task.name: task}, {task.name: ROWS}, model.tokenizer, LENGTH)
     cloze = ClozeModel(
         model.backbone,
-        [form.words for form in prompts.forms],
+        compile_forms(task, model.tokenizer, LENGTH).words,
         [task.aggregation] * len(task.patterns),
     ).eval()
     items = score_items(cloze, prompts, score_plans(prompts), model.machine, model.tokenizer)

@@ -3,28 +3,35 @@ each task."""
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pet_mtl.cloze.collate import Batch
-from pet_mtl.cloze.encode import CompileTask
-from pet_mtl.cloze.form import Form
+from pet_mtl.cloze.form import Compiled, CompileTask
 from pet_mtl.cloze.plain_form import compile_plain
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.encoder import Encoder
+from pet_mtl.model.methods.capabilities import Capabilities
+from pet_mtl.model.sharing.cross_stitch import CrossStitch
 from pet_mtl.model.sharing.hard import Hard
 from pet_mtl.model.sharing.mmoe import Mmoe
+from pet_mtl.model.sharing.moe import Moe
 from pet_mtl.model.sharing.ple import Ple
+from pet_mtl.model.sharing.routes import Routes
 from pet_mtl.model.sharing.shared_private import SharedPrivate
+from pet_mtl.model.sharing.snr import Snr
 from pet_mtl.model.sharing.soft import add_penalty_gradient
-from pet_mtl.model.task_heads import Decoder, Features, LayerFeatures
+from pet_mtl.model.task_heads import Decoder, Features, LayerFeatures, TapFeatures
 from pet_mtl.model.task_model import TaskModel
 from pet_mtl.suite.method import HeadsMethod, LayerMix
 from pet_mtl.suite.suite import Suite
 
+CAPABILITIES = Capabilities(
+    reads_words=False, has_patterns=False, zero_shot=False, words_alone=False
+)
 _FASTER = 10  # new classifiers learn from nothing
 
 
@@ -32,11 +39,12 @@ def compiler(method: HeadsMethod) -> CompileTask:
     return compile_plain
 
 
-def build(mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> "HeadsModel":
+def build(mlm: Any, compiled: Compiled, suite: Suite, attention: str) -> "HeadsModel":
     """Put a classifier for each task of a suite on the encoder of a masked language model."""
     assert isinstance(suite.method, HeadsMethod)
     names = list(suite.tasks)
     labels = [len(task.verbalizer.labels) for task in suite.tasks.values()]
+    forms = compiled.forms
     end = forms[0].parts[-1].ids
     encoder = Encoder(mlm, attention, end[-1] if end else None)
     model = HeadsModel(encoder, suite.method, labels, [names.index(form.task) for form in forms])
@@ -44,15 +52,23 @@ def build(mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> "Hea
     return model
 
 
-_Sharing = Hard | SharedPrivate | Mmoe | Ple
+_Sharing = Hard | SharedPrivate | Moe | Mmoe | Ple | Snr
 
 
 class _Own(nn.Module):
-    """What no backbone has: features (as many as encoders), sharing, decoders (one a task)."""
+    """What no backbone has: features (as many as encoders), sharing, decoders (one a task), and
+    what mixes encoders."""
 
-    def __init__(self, features: nn.ModuleList, sharing: _Sharing, decoders: nn.ModuleList) -> None:
+    def __init__(
+        self,
+        features: nn.ModuleList,
+        sharing: _Sharing,
+        decoders: nn.ModuleList,
+        stitch: CrossStitch | None,
+    ) -> None:
         super().__init__()
         self.features, self.sharing, self.decoders = features, sharing, decoders
+        self.stitch = stitch
 
 
 class HeadsModel(TaskModel):
@@ -65,8 +81,8 @@ class HeadsModel(TaskModel):
         task_of_form: the task of each of `Prompts.forms`.
 
     Attributes:
-        encoders: one; with soft sharing one for each task, of which the first is the masked
-            language model's.
+        encoders: one; with soft sharing and cross-stitch one for each task, of which the first is
+            the masked language model's.
     """
 
     def __init__(
@@ -78,12 +94,15 @@ class HeadsModel(TaskModel):
     ) -> None:
         super().__init__()
         self.task_of_form = tuple(task_of_form)
-        self.penalty = method.penalty
+        self.penalty, self.route_penalty = method.penalty, method.route_penalty
         self.reads_tokens = method.decoder == "lstm"
         tasks = len(labels)
-        copies = tasks if method.sharing == "soft" and math.isfinite(method.penalty) else 1
+        soft = method.sharing == "soft" and math.isfinite(method.penalty)
+        stitched = method.sharing == "cross-stitch"
+        copies = tasks if soft or stitched else 1
         features = _features(method, encoder)
         sharing = _sharing(method, encoder.size, tasks)
+        stitch = CrossStitch(tasks, _stitched_layers(method, encoder)) if stitched else None
         self.encoders = nn.ModuleList(
             [encoder, *(copy.deepcopy(encoder) for _ in range(copies - 1))]
         )
@@ -96,30 +115,70 @@ class HeadsModel(TaskModel):
                 )
                 for count in labels
             ),
+            stitch,
         )
 
     def forward(self, batch: Batch) -> list[Tensor]:
-        device = batch.input_ids.device.type
-        together = (
-            self._read(0, batch.input_ids, batch.attention_mask)
-            if len(self.encoders) == 1
-            else None
-        )
-        scores = []
-        for group in batch.groups:
-            task, rows = self.task_of_form[group.form], group.prompts[0]
-            mask = batch.attention_mask[rows]
-            if together is None:
-                features, tokens = self._read(task, batch.input_ids[rows], mask)
-            else:
-                features, tokens = (
-                    together[0][rows],
-                    together[1] if together[1] is None else together[1][rows],
-                )
+        device, scores = batch.input_ids.device.type, []
+        for group, (features, tokens) in zip(batch.groups, self._features(batch), strict=True):
+            task, mask = self.task_of_form[group.form], batch.attention_mask[group.prompts[0]]
             with torch.autocast(device, enabled=False):
                 shared = self.own.sharing(features, task)
                 scores.append(self.own.decoders[task](shared, tokens, mask))
         return scores
+
+    def _features(self, batch: Batch) -> list[tuple[Tensor, Tensor | None]]:
+        """Return for each of `batch.groups` its rows' features and, where they are read, token
+        states; see `_read`."""
+        members = [group.prompts[0] for group in batch.groups]
+        if self.own.stitch is not None:
+            return self._stitched(batch, self.own.stitch)
+        if len(self.encoders) == 1:
+            features, tokens = self._read(0, batch.input_ids, batch.attention_mask)
+            return [(features[m], None if tokens is None else tokens[m]) for m in members]
+        return [
+            self._read(self.task_of_form[group.form], batch.input_ids[m], batch.attention_mask[m])
+            for group, m in zip(batch.groups, members, strict=True)
+        ]
+
+    def _stitched(self, batch: Batch, stitch: CrossStitch) -> list[tuple[Tensor, Tensor | None]]:
+        """Return what `_features` does, from encoders that are mixed on the way."""
+        encoders: Any = self.encoders
+        # with this method a task has one form
+        rows = {self.task_of_form[group.form]: group.prompts[0] for group in batch.groups}
+        states = stitch(
+            [encoder.slots() for encoder in encoders],
+            batch.input_ids,
+            batch.attention_mask,
+            encoders[0].segments(batch.input_ids),
+            rows,
+        )
+        found: list[tuple[Tensor, Tensor | None]] = []
+        for group in batch.groups:
+            task = self.task_of_form[group.form]
+            tokens = states[task].float()
+            with torch.autocast(tokens.device.type, enabled=False):
+                features = self.own.features[task](tokens, batch.attention_mask[rows[task]])
+            found.append((features, tokens if self.reads_tokens else None))
+        return found
+
+    def routes(self, batches: Iterable[Batch], names: Sequence[str]) -> list[Routes]:
+        """Return which task uses what, as a mean over the rows of some batches; nothing where the
+        kind of sharing has neither gates nor routes.
+
+        Args:
+            names: of the tasks.
+        """
+        if self.own.stitch is not None:
+            return self.own.stitch.routes(names)
+        sharing = self.own.sharing
+        if isinstance(sharing, Hard | SharedPrivate):
+            return []
+        found: dict[int, list[Tensor]] = {}
+        for batch in batches:
+            for group, (features, _) in zip(batch.groups, self._features(batch), strict=True):
+                found.setdefault(self.task_of_form[group.form], []).append(features)
+        return sharing.routes({task: torch.cat(found[task]) for task in sorted(found)}, names)
 
     def _read(
         self, number: int, input_ids: Tensor, attention_mask: Tensor
@@ -128,7 +187,7 @@ class HeadsModel(TaskModel):
         L, H]`."""
         encoder, features = self.encoders[number], self.own.features[number]
         assert isinstance(encoder, Encoder)
-        if isinstance(features, LayerFeatures):
+        if isinstance(features, LayerFeatures | TapFeatures):
             states: Any = encoder.layers(input_ids, attention_mask)
             tokens = states[-1]
         else:
@@ -139,31 +198,63 @@ class HeadsModel(TaskModel):
         ):  # little to compute: full precision costs nothing
             return features(states, attention_mask), tokens.float() if self.reads_tokens else None
 
+    def begin_step(self, seed: int) -> None:
+        if isinstance(self.own.sharing, Snr):
+            self.own.sharing.draw(torch.Generator().manual_seed(seed))
+
     def add_penalty_gradient(self) -> None:
-        if len(self.encoders) > 1:
+        if isinstance(self.own.sharing, Snr):
+            self.own.sharing.add_penalty_gradient(self.route_penalty)
+        elif len(self.encoders) > 1 and self.own.stitch is None:
             add_penalty_gradient(self.encoders, self.penalty)
             add_penalty_gradient(self.own.features, self.penalty)
 
     def task_parameters(self) -> int:
         parts: list[nn.Module] = [self.own.decoders, *self.own.sharing.task_modules()]
+        if self.own.stitch is not None:  # what lies above the last mix sees its task's rows only
+            above = self.own.stitch.layers[-1]
+            encoders: Any = self.encoders
+            parts += [layer for e in encoders for layer in e.slots().encoder.encoder.layer[above:]]
+        elif len(self.encoders) > 1:
+            parts.append(self.encoders)
         if len(self.encoders) > 1:
-            parts += [self.encoders, self.own.features]
+            parts.append(self.own.features)
         return sum(parameter.numel() for part in parts for parameter in part.parameters())
 
 
-def _features(method: HeadsMethod, encoder: Encoder) -> Features | LayerFeatures:
-    if not isinstance(method.features, LayerMix):
-        return Features(method.features, encoder.size)
-    for layer in method.features.layers:
-        if not -encoder.depth - 1 <= layer <= encoder.depth:
+def _features(method: HeadsMethod, encoder: Encoder) -> Features | LayerFeatures | TapFeatures:
+    if isinstance(method.features, LayerMix):
+        _check_layers(method.features.layers, encoder, "method.features.layers")
+        return LayerFeatures(method.features.layers)
+    if method.sharing == "ple" and method.layers is not None:
+        _check_layers(method.layers, encoder, "method.layers")
+        return TapFeatures(method.features, method.layers, encoder.size)
+    return Features(method.features, encoder.size)
+
+
+def _check_layers(layers: Sequence[int], encoder: Encoder, where: str, lowest: int = 0) -> None:
+    for layer in layers:
+        number = layer if layer >= 0 else encoder.depth + 1 + layer
+        if not lowest <= number <= encoder.depth:
             raise PetMtlError(
-                f"the model has {encoder.depth} layers, there is no layer {layer}",
-                where="method.features.layers",
+                f"the model has {encoder.depth} layers, there is no layer {layer}"
+                if layer
+                else "the embeddings are no layer",
+                where=where,
                 hint=(
-                    f"choose from 0 (the embeddings) to {encoder.depth}, or from the end: -1, -2, …"
+                    f"choose from {lowest}{' (the embeddings)' if lowest == 0 else ''} to "
+                    f"{encoder.depth}, or from the end: -1, -2, …"
                 ),
             )
-    return LayerFeatures(method.features.layers)
+
+
+def _stitched_layers(method: HeadsMethod, encoder: Encoder) -> list[int]:
+    """Return the layers behind which encoders are mixed, from 1, ascending."""
+    encoder.slots()
+    if method.layers is None:
+        return list(range(2, encoder.depth + 1, 2)) or [encoder.depth]
+    _check_layers(method.layers, encoder, "method.layers", lowest=1)
+    return sorted({n if n > 0 else encoder.depth + 1 + n for n in method.layers})
 
 
 def _sharing(method: HeadsMethod, size: int, tasks: int) -> _Sharing:
@@ -171,9 +262,16 @@ def _sharing(method: HeadsMethod, size: int, tasks: int) -> _Sharing:
     match method.sharing:
         case "shared-private":
             return SharedPrivate(size, width, tasks)
+        case "moe":
+            return Moe(size, width, method.experts)
         case "mmoe":
             return Mmoe(size, width, tasks, method.experts)
         case "ple":
-            return Ple(size, width, tasks, method.experts, method.task_experts, method.levels)
-        case _:  # with soft sharing, features are the tasks' own already
+            tapped = method.layers is not None
+            levels = len(method.layers) if method.layers else method.levels
+            return Ple(size, width, tasks, method.experts, method.task_experts, levels, tapped)
+        case "snr":
+            transform = method.routes == "transform"
+            return Snr(size, width, tasks, method.experts, method.levels, transform)
+        case _:  # with an encoder for each task, features are the tasks' own already
             return Hard(size)

@@ -1,10 +1,13 @@
 """Multi-gate mixture of experts: y_t = h_t(Σ_i g_t(x)_i f_i(x)), g_t(x) = softmax(W_t x) (Ma et al.
 2018)."""
 
+from collections.abc import Mapping, Sequence
+
 import torch
 from torch import Tensor, nn
 
 from pet_mtl.model.sharing.expert import experts
+from pet_mtl.model.sharing.routes import Routes, gate_routes, numbered
 
 
 class Mmoe(nn.Module):
@@ -31,6 +34,11 @@ class Mmoe(nn.Module):
     def task_modules(self) -> list[nn.Module]:
         """Return the parts that serve one task only."""
         return [self.gates]
+
+    def routes(self, features: Mapping[int, Tensor], names: Sequence[str]) -> list[Routes]:
+        """Return how much rows of each task take of each expert, from features `[b, F]` by task."""
+        gates = {task: self.gates[task](of_task) for task, of_task in features.items()}
+        return [gate_routes(gates, names, numbered("expert", len(self.experts)))]
 
 
 def mix(seen: Tensor, gate: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from pet_mtl.data.suite_data import load_train
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.model.calibration import Calibration, Method, calibration_from
 from pet_mtl.scoring.calibration import contextual, pmi, prior
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import CalibrationChoice, TaskSpec
 
@@ -80,8 +80,7 @@ def plan_calibrations(
         except PetMtlError as error:
             if choice == "auto":
                 say(
-                    f"warning: {name}: no calibration, the rows to fit it on cannot "
-                    "be read: "
+                    f"warning: {name}: no calibration, the rows to fit it on cannot be read: "
                     f"{error.problems[0]}"
                 )
             else:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.words.suggest.judge import Judge
 
 SWEEPS = 4

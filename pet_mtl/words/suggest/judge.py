@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from pet_mtl.metrics.classification import confusion_matrix
 from pet_mtl.metrics.gain import macro_f1
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 
 Words = tuple[tuple[int, ...], ...]  # for each label the candidates that are its words
 IntArray = npt.NDArray[np.int64]

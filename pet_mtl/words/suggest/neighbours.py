@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 
 
 @torch.inference_mode()

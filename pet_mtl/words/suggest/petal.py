@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 
 MOST_LIKELY = 1000  # the ratio ranks these; below, it would find words that are rare everywhere
 _ALMOST_CERTAIN = np.float32(-1e-6)  # log p of a certain word would make log(1 - p) infinite

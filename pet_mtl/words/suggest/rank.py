@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from pet_mtl.metrics.gain import macro_f1_gain
-from pet_mtl.scoring.scorer import FloatArray
+from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.words.suggest.judge import Judge, Words
 
 PER_METHOD = 10  # words of each method and group that are judged for a label

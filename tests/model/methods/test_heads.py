@@ -12,7 +12,7 @@ from pet_mtl.model.methods.heads import HeadsModel
 from pet_mtl.model.task_model import TaskModel
 
 FEATURES: list[Any] = ["cls", "pooled", "mean", "max", "attention", {"layers": [1, -1]}]
-SHARING = ["hard", "soft", "shared-private", "mmoe", "ple"]
+SHARING = ["hard", "soft", "shared-private", "mmoe", "ple", "moe", "snr"]
 
 
 def mlm(family: str = "bert", dropout: float = 0.0) -> Any:
@@ -71,7 +71,7 @@ def test_scores_equal_one_row_at_a_time(features: Any, decoder: str, sharing: st
     assert sorted(together) == sorted(cut) == list(range(10))
     for item, scores in together.items():
         assert scores.dtype == torch.float32
-        assert len(scores) == prompts.forms[prompts.form[item]].words.num_labels
+        assert len(scores) == prompts.forms[prompts.form[item]].num_labels
         torch.testing.assert_close(scores, slow(model, prompts, item), rtol=1e-4, atol=1e-4)
         torch.testing.assert_close(cut[item], scores, rtol=1e-4, atol=1e-4)
 
@@ -190,3 +190,90 @@ def test_parameters_of_one_task() -> None:
     assert counts["ple"].task_specific == decoders + 2 * 33 * 32 + 2 * 5 * 32
     assert counts["soft"].task_specific == counts["soft"].all
     assert counts["soft"].all == 2 * (counts["hard"].all - decoders) + decoders
+    assert counts["moe"].task_specific == decoders
+    assert counts["snr"].task_specific == decoders + 2 * 4
+
+
+@torch.no_grad()
+def test_levels_inside_the_encoder() -> None:
+    """Each level reads a layer of its own; with one level at the top it is a plain one."""
+    suite = make_suite("heads", sharing="ple", layers=[1, -1], features="mean", expert_width=7)
+    model, prompts = make_model(suite, mlm()), encode(suite)
+    fill(model)
+    sharing = model.own.sharing
+    assert [level.shared[0][0].in_features for level in sharing.levels] == [32, 7 + 32]
+    for item, scores in score(model, batches(suite)).items():
+        torch.testing.assert_close(scores, slow(model, prompts, item), rtol=1e-4, atol=1e-4)
+    plain = make_suite("heads", sharing="ple", features="mean")
+    top = make_suite("heads", sharing="ple", layers=[-1], features="mean")
+    one, other = make_model(plain, mlm()), make_model(top, mlm())
+    other.own.sharing.load_state_dict(one.own.sharing.state_dict())
+    other.own.decoders.load_state_dict(one.own.decoders.state_dict())
+    wanted = score(one, batches(plain))
+    for item, scores in score(other, batches(top)).items():
+        torch.testing.assert_close(scores, wanted[item], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("decoder", ["linear", "lstm"])
+@torch.no_grad()
+def test_cross_stitch_with_the_identity_is_an_encoder_for_each_task(decoder: str) -> None:
+    apart = make_suite("heads", sharing="soft", penalty=0.0, features="mean", decoder=decoder)
+    stitched = make_suite("heads", sharing="cross-stitch", features="mean", decoder=decoder)
+    one, other = make_model(apart, mlm()), make_model(stitched, mlm())
+    fill(one)
+    other.load_state_dict(one.state_dict(), strict=False)
+    before = score(other, batches(stitched))
+    for alpha in other.own.stitch.alphas:
+        alpha.copy_(torch.eye(2).flatten())
+    wanted = score(one, batches(apart))
+    for item, scores in score(other, batches(stitched)).items():
+        torch.testing.assert_close(scores, wanted[item], rtol=1e-4, atol=1e-4)
+    assert any(not torch.allclose(before[item], wanted[item], atol=1e-3) for item in wanted)
+    other.add_penalty_gradient()  # nothing ties these encoders
+    assert all(parameter.grad is None for parameter in other.parameters())
+
+
+def test_cross_stitch_of_other_families() -> None:
+    with pytest.raises(PetMtlError, match="`distilbert` cannot be run layer by layer"):
+        make_model(make_suite("heads", sharing="cross-stitch"), mlm("distilbert"))
+    with pytest.raises(PetMtlError, match="the embeddings are no layer"):
+        make_model(make_suite("heads", sharing="cross-stitch", layers=[0]), mlm())
+
+
+@pytest.mark.parametrize(
+    ("options", "levels", "weights"),
+    [
+        ({"sharing": "mmoe"}, 1, 4),
+        ({"sharing": "moe"}, 1, 4),
+        ({"sharing": "ple", "levels": 2}, 2, 2 + 4),
+        ({"sharing": "snr", "levels": 2}, 2, 4),
+        ({"sharing": "cross-stitch"}, 1, 2),
+        ({"sharing": "hard"}, 0, 0),
+    ],
+)
+@torch.no_grad()
+def test_routes(options: dict[str, Any], levels: int, weights: int) -> None:
+    suite = make_suite("heads", **options)
+    model = make_model(suite, mlm())
+    assert isinstance(model, HeadsModel)
+    shown = model.routes(batches(suite), ["one", "two"])
+    assert len(shown) == levels
+    for one in shown:
+        assert all(len(row) == len(one.sources) == weights for row in one.weights)
+    if options["sharing"] in ("mmoe", "moe", "ple"):
+        for one in shown:
+            assert [sum(row) for row in one.weights] == pytest.approx([1.0] * len(one.readers))
+
+
+def test_a_step_draws_its_routes_once() -> None:
+    suite = make_suite("heads", sharing="snr")
+    model = make_model(suite, mlm()).train()
+    (route,) = model.own.sharing.routing
+    model.begin_step(7)
+    first = route.opening().detach()
+    state = torch.get_rng_state()
+    model.begin_step(8)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not torch.equal(route.opening(), first)
+    model.begin_step(7)
+    assert torch.equal(route.opening(), first)

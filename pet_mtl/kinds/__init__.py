@@ -1,0 +1,37 @@
+"""Kinds of task: loss, probabilities, decision, scores, and what files hold; one file a kind.
+
+- `kind`           what every kind gives
+- `classification` one of the labels: softmax, cross-entropy, macro-F1
+
+`pet_mtl/suite/kind.py` says in plain facts what a kind is; `pet_mtl/data/targets.py` reads its
+label cells.
+"""
+
+from functools import lru_cache
+
+from pet_mtl.cloze.form import Form
+from pet_mtl.kinds.classification import Classification
+from pet_mtl.kinds.kind import Kind, Prediction
+from pet_mtl.suite.kind import KindSpec
+from pet_mtl.suite.task import TaskSpec
+
+_KINDS: dict[str, type[Kind]] = {"classification": Classification}
+
+
+@lru_cache(maxsize=1024)
+def build_kind(spec: KindSpec) -> Kind:
+    """Return a kind for one task's labels."""
+    return _KINDS[spec.name](spec)
+
+
+def kind_of(task: TaskSpec) -> Kind:
+    """Return the kind of a task."""
+    return build_kind(task.kind_spec)
+
+
+def kind_of_form(form: Form) -> Kind:
+    """Return the kind of a compiled pattern's task; a form that says nothing classifies."""
+    return build_kind(form.kind)
+
+
+__all__ = ["Kind", "Prediction", "build_kind", "kind_of", "kind_of_form"]

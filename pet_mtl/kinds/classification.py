@@ -1,0 +1,72 @@
+"""One of the labels: softmax, cross-entropy, macro-F1."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from pet_mtl.kinds.kind import Decided, FloatArray, Gold, Kind, Prediction
+from pet_mtl.metrics.classification import TaskScore, score_predictions
+from pet_mtl.objectives.distillation import teacher_loss
+from pet_mtl.objectives.label_loss import label_loss, label_losses
+
+
+class Classification(Kind):
+    """A row has one label, and the label of the highest probability is chosen.
+
+    >>> import torch
+    >>> from pet_mtl.suite.kind import KindSpec
+    >>> kind = Classification(KindSpec(labels=("a", "b")))
+    >>> log_probs = kind.log_probs(torch.tensor([[0.0, 0.0], [0.0, 2.0]])).numpy()
+    >>> kind.decide(log_probs).tolist()
+    [0, 1]
+    """
+
+    def losses(self, scores: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        return label_losses(scores, targets, smoothing)
+
+    def loss(self, scores: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        return label_loss(scores, targets, smoothing)
+
+    def teacher_loss(self, scores: Tensor, probs: Tensor, weights: Tensor) -> Tensor:
+        return teacher_loss(scores, probs, weights)
+
+    def log_probs(self, scores: Tensor) -> Tensor:
+        return scores.log_softmax(-1)
+
+    def average(self, each: FloatArray, weights: npt.NDArray[np.float32]) -> FloatArray:
+        mean = weighted_mean(each, weights)
+        return mean - np.logaddexp.reduce(mean, axis=-1, keepdims=True)
+
+    def decide(self, log_probs: FloatArray) -> Decided:
+        return np.asarray(log_probs.argmax(-1))
+
+    def right(self, gold: Gold, decided: Decided) -> npt.NDArray[np.bool_]:
+        return np.asarray(decided == gold)
+
+    def score(self, gold: Gold, decided: Decided) -> TaskScore:
+        return score_predictions(gold, decided, self.spec.labels)
+
+    def cells(self, log_probs: FloatArray) -> Iterator[dict[str, Any]]:
+        best, labels = self.decide(log_probs), self.spec.labels
+        probability = self.probabilities(log_probs[np.arange(len(best)), best])
+        for label, p in zip(best.tolist(), probability.tolist(), strict=True):
+            yield {"label": labels[label], "probability": p}
+
+    def predictions(self, log_probs: FloatArray) -> list[Prediction]:
+        labels, done = self.spec.labels, []
+        for best, of_row in zip(
+            self.decide(log_probs).tolist(), self.probabilities(log_probs).tolist(), strict=True
+        ):
+            probabilities = dict(zip(labels, of_row, strict=True))
+            done.append(Prediction(labels[best], of_row[best], probabilities))
+        return done
+
+
+def weighted_mean(each: FloatArray, weights: npt.NDArray[np.float32]) -> FloatArray:
+    """Return the mean of patterns `[patterns, …]`, by their weights where these differ."""
+    if (weights == weights[0]).all():
+        return np.asarray(each.mean(0))
+    return np.asarray(np.average(each, axis=0, weights=weights))

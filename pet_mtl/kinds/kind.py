@@ -1,0 +1,98 @@
+"""What every kind of task gives."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from pet_mtl.metrics.score import Score
+from pet_mtl.suite.kind import KindSpec
+
+FloatArray = npt.NDArray[np.float32]
+Gold = npt.NDArray[Any]  # a target for each row: what `Rows.gold` returns
+Decided = npt.NDArray[Any]  # a decision for each row, of the same shape as its target
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The predicted label of one row.
+
+    Attributes:
+        label: the raw label, as it stands in the training data.
+        probability: of that label.
+        probabilities: of all labels.
+    """
+
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+
+class Kind(ABC):
+    """What a task's label scores mean.
+
+    `C` are the columns that the model scores, `K` those that the kind makes of them; both are the
+    task's labels unless the kind says otherwise.
+
+    Args:
+        spec: the kind with the task's labels.
+    """
+
+    def __init__(self, spec: KindSpec) -> None:
+        self.spec = spec
+
+    @abstractmethod
+    def losses(self, scores: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Return the loss `[b]` of each row, 0 for rows without a target.
+
+        Args:
+            scores: `[b, C]`.
+            targets: `[b]` label numbers, -1 where unknown.
+            smoothing: share of the target that all outcomes get alike.
+        """
+
+    def loss(self, scores: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Return the sum of `losses`."""
+        return self.losses(scores, targets, smoothing).sum()
+
+    @abstractmethod
+    def teacher_loss(self, scores: Tensor, probs: Tensor, weights: Tensor) -> Tensor:
+        """Return the weighted sum over rows of the cross-entropy of scores `[b, C]` to a teacher's
+        probabilities `[b, K]`; `weights` is `[b]`."""
+
+    @abstractmethod
+    def log_probs(self, scores: Tensor) -> Tensor:
+        """Return label log-probabilities `[b, K]` for scores `[b, C]`."""
+
+    @abstractmethod
+    def average(self, each: FloatArray, weights: npt.NDArray[np.float32]) -> FloatArray:
+        """Return the log-probabilities `[rows, K]` that several patterns `[patterns, rows, K]` say
+        together."""
+
+    def probabilities(self, log_probs: FloatArray) -> FloatArray:
+        """Return the probabilities of log-probabilities `[…, K]`."""
+        return np.exp(log_probs)
+
+    @abstractmethod
+    def decide(self, log_probs: FloatArray) -> Decided:
+        """Return the decision `[…]` for log-probabilities `[…, K]`."""
+
+    @abstractmethod
+    def right(self, gold: Gold, decided: Decided) -> npt.NDArray[np.bool_]:
+        """Return `[…, rows]` which decisions are right."""
+
+    @abstractmethod
+    def score(self, gold: Gold, decided: Decided) -> Score:
+        """Score the decisions of rows."""
+
+    @abstractmethod
+    def cells(self, log_probs: FloatArray) -> Iterator[dict[str, Any]]:
+        """Yield what a file of predictions says of each row: text and numbers by name."""
+
+    @abstractmethod
+    def predictions(self, log_probs: FloatArray) -> list[Prediction]:
+        """Return what Python gets for each row."""

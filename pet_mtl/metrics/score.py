@@ -1,0 +1,70 @@
+"""What the scores of all kinds of task have in common."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class LabelScore:
+    """How well one label is found; `support` counts its gold rows."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One figure with its 95 % interval, as tables and reports show it."""
+
+    name: str
+    value: float
+    ci95: tuple[float, float]
+
+
+class Score(Protocol):
+    """How well one task is solved."""
+
+    @property
+    def examples(self) -> int:
+        """The rows that were scored."""
+
+    @property
+    def per_label(self) -> Mapping[str, LabelScore]:
+        """How well each label is found; empty where there are no labels to find."""
+
+    @property
+    def confusion(self) -> Sequence[Sequence[int]]:
+        """Gold rows and predicted columns `[K, K]`; empty where a row has not one of the labels."""
+
+    @property
+    def main(self) -> Figure:
+        """The figure that stands for the task."""
+
+    def value(self, metric: str) -> float:
+        """Return what a checkpoint is chosen by: more is better."""
+
+    def summary(self) -> dict[str, float]:
+        """Return the figures that are logged at each evaluation."""
+
+    def shown(self) -> list[tuple[str, str, str]]:
+        """Return the figures of a report: name, value, note."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the score as plain JSON values, in the form that `score --json` prints."""
+
+
+def mean_macro_f1(scores: Iterable[Score]) -> float:
+    """Return the unweighted mean of the tasks' macro-F1.
+
+    Raises:
+        ValueError: no scores.
+    """
+    values = [score.value("macro_f1") for score in scores]
+    if not values:
+        raise ValueError("Parameter `scores` should hold at least one score. Found none.")
+    return float(np.mean(values))

@@ -1,0 +1,339 @@
+"""What `pet-mtl score` does: checkpoints, or models without training, scored on dev rows or on
+given files."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from pet_mtl.console import say
+from pet_mtl.data.readers import read_rows
+from pet_mtl.data.rows import Rows
+from pet_mtl.data.suite_data import load_dev, skipped_notes
+from pet_mtl.errors import PetMtlError, Problem, ProblemList
+from pet_mtl.kinds import kind_of
+from pet_mtl.metrics.score import Score, mean_macro_f1
+from pet_mtl.metrics.throughput import Throughput
+from pet_mtl.model.calibration import Calibration, Method, apply_calibrations
+from pet_mtl.model.methods import capabilities
+from pet_mtl.model.task_model import ParameterCounts
+from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
+from pet_mtl.scoring.leak_guard import guard_rows
+from pet_mtl.scoring.learned_parts import without_learned_parts
+from pet_mtl.scoring.loaded import (
+    LoadedCheckpoint,
+    LoadedModel,
+    plan_for_checkpoint,
+    require_task,
+    with_verbalizers,
+)
+from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.scoring.patterns import PatternScores, score_patterns
+from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
+from pet_mtl.storage.pretrained import resolve_model
+from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import CalibrationChoice
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What a calibration changed on the scored rows."""
+
+    kind: Method
+    rows: int
+    before: Score
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "fitted_on": self.rows,
+            **{f"{name}_before": value for name, value in self.before.summary().items()},
+        }
+
+
+@dataclass(frozen=True)
+class CheckpointScore:
+    """The scores of one checkpoint or model.
+
+    Attributes:
+        path: the checkpoint's folder, or the model's name.
+        tasks: scores by task.
+        calibrated: what it was without calibration, for the tasks that have one.
+        main_words: the main label word of each label, by task.
+        throughput: rows and tokens a second, the first batch left out.
+        peak_memory_gb: the most memory that was in use.
+        method: how its tasks are told apart.
+        parameters: how many it works with.
+        patterns: scores of each pattern, for the tasks with several.
+    """
+
+    path: str
+    tasks: dict[str, Score]
+    calibrated: dict[str, Calibrated]
+    main_words: dict[str, list[str]]
+    throughput: Throughput
+    peak_memory_gb: float
+    method: str = "pet"
+    parameters: ParameterCounts | None = None
+    patterns: dict[str, PatternScores] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "path": self.path,
+            "method": self.method,
+            "parameters": self.parameters and self.parameters.to_json(),
+            "tasks": {
+                name: task
+                | ({"patterns": self.patterns[name].to_json()} if name in self.patterns else {})
+                for name, task in tasks_json(self.tasks, self.calibrated).items()
+            },
+            "mean_macro_f1": mean_macro_f1(self.tasks.values()),
+            **self.throughput.to_json(),
+            "peak_memory_gb": round(self.peak_memory_gb, 3),
+        }
+
+
+def tasks_json(scores: Mapping[str, Score], calibrated: Mapping[str, Calibrated]) -> dict[str, Any]:
+    """Return scores as plain JSON values; a task with a calibration has the key `calibration`
+    too."""
+    more = {name: {"calibration": of_task.to_json()} for name, of_task in calibrated.items()}
+    return {name: score.to_json() | more.get(name, {}) for name, score in scores.items()}
+
+
+def score_checkpoints(
+    folders: Sequence[Path],
+    *,
+    data: Mapping[str, str] = {},
+    verbalizers: Mapping[str, Path] = {},
+    data_root: Path | None = None,
+    skip_bad_rows: int = 0,
+    strict: bool = False,
+    calibration: CalibrationChoice | None = None,
+    load: Callable[[Checkpoint, Mapping[str, Path]], LoadedModel] = LoadedCheckpoint,
+) -> list[CheckpointScore]:
+    """Score checkpoints on the same rows; all of them and their rows are checked before the first
+    is scored.
+
+    Args:
+        data: rows to score, by task, instead of all tasks' dev rows.
+        verbalizers: other label words, by task.
+        data_root: where the suite's relative data paths start, instead of where they started in
+            training.
+        skip_bad_rows: bad rows that each source may have.
+        strict: refuse rows that a checkpoint was trained on.
+        calibration: for all tasks, instead of the one that each checkpoint stores.
+        load: what scores a checkpoint's rows; gets what was read of it and the other label words.
+
+    Raises:
+        PetMtlError: a checkpoint, a file or a row is not right; with the problems of all
+            checkpoints, each once.
+    """
+    problems: dict[Problem, None] = {}
+    work = {}
+    for folder in dict.fromkeys(folders):
+        try:
+            checkpoint = read_checkpoint(folder)
+            suite = with_verbalizers(checkpoint.suite, verbalizers)
+            if data_root is not None:
+                suite = suite.model_copy(update={"base": str(data_root.resolve())})
+            rows = _rows(suite, data, skip_bad_rows)
+            guard_rows(folder, rows, strict=strict)
+            work[folder] = (
+                checkpoint,
+                rows,
+                plan_for_checkpoint(checkpoint, suite, rows, calibration, skip_bad_rows),
+            )
+        except PetMtlError as error:
+            problems |= dict.fromkeys(error.problems)
+    if problems:
+        raise PetMtlError(list(problems))
+    scores = []
+    for folder in folders:
+        checkpoint, rows, plan = work[folder]
+        scores.append(_score(str(folder), load(checkpoint, verbalizers), rows, plan))
+    return scores
+
+
+def score_models(
+    models: Sequence[str],
+    suite: Suite,
+    *,
+    data: Mapping[str, str] = {},
+    skip_bad_rows: int = 0,
+    strict: bool = False,
+    calibration: CalibrationChoice | None = None,
+    load: Callable[[str, Suite], LoadedModel] = LoadedModel,
+) -> list[CheckpointScore]:
+    """Score masked language models on the tasks of a suite without training them on its rows
+    (zero-shot).
+
+    Args:
+        models: embedded backbones, folders (checkpoints too) or hub names.
+        data: rows to score, by task, instead of all tasks' dev rows.
+        skip_bad_rows: bad rows that each source may have.
+        strict: refuse rows that a model was trained on.
+        calibration: for all tasks, instead of what each says; `auto` means `prior`.
+        load: what scores a model's rows.
+
+    Raises:
+        PetMtlError: a model, a file or a row is not right.
+    """
+    if not capabilities(suite.method).zero_shot:
+        raise PetMtlError(
+            f"`method: {suite.method.name}` scores nothing before it is trained",
+            hint="give a checkpoint, or `pet`",
+        )
+    suite = without_learned_parts(suite)
+    folders = [resolve_model(model) for model in models]
+    rows = _rows(suite, data, skip_bad_rows)
+    problems = ProblemList()
+    for folder in dict.fromkeys(folders):
+        try:
+            guard_rows(Path(folder), rows, strict=strict)
+        except PetMtlError as error:
+            problems.extend(error)
+    problems.raise_if_any()
+    choices = {name: calibration or suite.tasks[name].calibration for name in rows}
+    plan = plan_calibrations(
+        suite, choices, dict.fromkeys(rows, "prior"), skip_bad_rows=skip_bad_rows
+    )
+    return [
+        _score(model, load(folder, suite), rows, plan)
+        for model, folder in zip(models, folders, strict=True)
+    ]
+
+
+def _rows(suite: Suite, data: Mapping[str, str], skip_bad_rows: int) -> dict[str, Rows]:
+    return labelled_rows(suite, data, skip_bad_rows) if data else dev_rows(suite, skip_bad_rows)
+
+
+def _score(path: str, loaded: LoadedModel, rows: Mapping[str, Rows], plan: Plan) -> CheckpointScore:
+    suite, throughput = loaded.suite, Throughput()
+    fitted = plan.carry_out(loaded.raw_log_probs)
+    each: dict[str, FloatArray] = {}
+    log_probs = loaded.raw_log_probs(
+        rows, throughput=throughput, title=f"scoring {path}", by_pattern=each
+    )
+    scores, calibrated = score_calibrated(suite, rows, log_probs, fitted)
+    return CheckpointScore(
+        path=path,
+        tasks=scores,
+        calibrated=calibrated,
+        main_words={
+            name: [words[0] for words in suite.tasks[name].verbalizer.words] for name in rows
+        },
+        throughput=throughput,
+        peak_memory_gb=loaded.machine.peak_memory_gb(),
+        method=suite.method.name,
+        parameters=loaded.parameters,
+        patterns=score_patterns(suite, rows, each)
+        if capabilities(suite.method).has_patterns
+        else {},
+    )
+
+
+def score_calibrated(
+    suite: Suite,
+    rows: Mapping[str, Rows],
+    log_probs: Mapping[str, FloatArray],
+    calibration: Mapping[str, Calibration],
+) -> tuple[dict[str, Score], dict[str, Calibrated]]:
+    """Score label log-probabilities `[rows, K]` with calibration, and the tasks that have one
+    without it too."""
+    before = score_rows(
+        suite, {name: rows[name] for name in rows if name in calibration}, log_probs
+    )
+    after = score_rows(suite, rows, apply_calibrations(log_probs, calibration))
+    return after, {
+        n: Calibrated(calibration[n].kind, calibration[n].rows, score)
+        for n, score in before.items()
+    }
+
+
+def score_rows(
+    suite: Suite, rows: Mapping[str, Rows], log_probs: Mapping[str, FloatArray]
+) -> dict[str, Score]:
+    """Score label log-probabilities `[rows, K]` against what the rows' targets are."""
+    scores = {}
+    for name, of_task in rows.items():
+        kind = kind_of(suite.tasks[name])
+        scores[name] = kind.score(of_task.gold, kind.decide(log_probs[name]))
+    return scores
+
+
+def decide(suite: Suite, log_probs: Mapping[str, FloatArray]) -> dict[str, NDArray[Any]]:
+    """Return what each task's label log-probabilities `[rows, K]` decide, in the shape of the
+    rows' targets."""
+    return {name: kind_of(suite.tasks[name]).decide(own) for name, own in log_probs.items()}
+
+
+def dev_rows(suite: Suite, skip_bad_rows: int = 0) -> dict[str, Rows]:
+    """Read the dev rows of all tasks that have some.
+
+    Raises:
+        PetMtlError: no task has any; a file is missing or bad.
+    """
+    problems, rows = ProblemList(), {}
+    for name, task in suite.tasks.items():
+        if task.data.dev is None:
+            continue
+        try:
+            dev, notes = load_dev(
+                task, Path(suite.base), suite.train.seed, skip_bad_rows=skip_bad_rows
+            )
+        except PetMtlError as error:
+            problems.extend(error)
+            continue
+        for note in notes:
+            say(f"warning: {name}: {note}")
+        if dev is not None and len(dev):
+            rows[name] = dev
+    problems.raise_if_any()
+    if not rows:
+        raise PetMtlError(
+            "the checkpoint's tasks have no dev rows", hint=("give rows with `--data TASK=FILE`")
+        )
+    return rows
+
+
+def labelled_rows(suite: Suite, data: Mapping[str, str], skip_bad_rows: int = 0) -> dict[str, Rows]:
+    """Read labelled rows for some tasks, paths relative to the working directory."""
+    return _read(suite, data, skip_bad_rows, labelled=True)
+
+
+def unlabelled_rows(
+    suite: Suite, data: Mapping[str, str], skip_bad_rows: int = 0, header: bool | None = None
+) -> dict[str, Rows]:
+    """Read rows whose labels, if any, do not matter; `header` as `read_rows` has it."""
+    return _read(suite, data, skip_bad_rows, labelled=False, header=header)
+
+
+def _read(
+    suite: Suite,
+    data: Mapping[str, str],
+    skip_bad_rows: int,
+    *,
+    labelled: bool,
+    header: bool | None = None,
+) -> dict[str, Rows]:
+    problems, rows = ProblemList(), {}
+    for name, source in data.items():
+        try:
+            task = require_task(suite, name, f"--data {name}={source}")
+            rows[name], skipped = read_rows(
+                source,
+                task,
+                base=Path(),
+                labelled=labelled,
+                skip_bad_rows=skip_bad_rows,
+                tolerant=True,
+                header=header,
+            )
+            for note in skipped_notes(skipped):
+                say(f"warning: {name}: {note}")
+        except PetMtlError as error:
+            problems.extend(error)
+    problems.raise_if_any()
+    return rows

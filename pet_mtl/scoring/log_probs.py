@@ -1,0 +1,132 @@
+"""Prompts to label log-probabilities."""
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pet_mtl.cloze.batch import BatchPlan, cut_batches
+from pet_mtl.cloze.collate import collate
+from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.console import bar
+from pet_mtl.kinds import kind_of_form
+from pet_mtl.metrics.throughput import Throughput
+from pet_mtl.model.hardware import Machine
+from pet_mtl.model.task_model import TaskModel
+
+FloatArray = npt.NDArray[np.float32]
+SCORE_TOKENS = 1536  # larger batches are little faster on a CPU and take memory
+
+
+@torch.inference_mode()
+def score_items(
+    model: TaskModel,
+    prompts: Prompts,
+    plans: Sequence[BatchPlan],
+    machine: Machine,
+    tokenizer: PieceTokenizer,
+    *,
+    throughput: Throughput | None = None,
+    on_batch: Callable[[int], None] = lambda rows: None,
+) -> FloatArray:
+    """Score batches of prompts.
+
+    Args:
+        plans: batches, as `cut_batches` gives them; items in none of them keep a score of NaN.
+        throughput: filled as batches are scored.
+        on_batch: called with the number of rows after each batch.
+
+    Returns:
+        `[n, K]` log-probabilities of the labels for each item of the store; `K` is the most labels
+        of any task, and the columns beyond a task's own labels are NaN.
+    """
+    was_training = model.training
+    if (
+        was_training
+    ):  # a model that is never trained is read by several threads, and no mode of it is touched
+        model.eval()
+    most = max(form.num_labels for form in prompts.forms)
+    out = np.full((len(prompts), most), np.nan, dtype=np.float32)
+    kinds = [kind_of_form(form) for form in prompts.forms]
+    for number, plan in enumerate(plans):
+        start = time.perf_counter()
+        batch = collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id).to(
+            machine.device
+        )
+        with machine.autocast():
+            scores = model(batch)
+        for group, of_group in zip(batch.groups, scores, strict=True):
+            rows = batch.items[group.items.cpu().numpy()]
+            out[rows, : of_group.shape[-1]] = kinds[group.form].log_probs(of_group).cpu().numpy()
+        if throughput is not None and (number or len(plans) == 1):
+            throughput.rows += len(plan.items)
+            throughput.tokens += batch.tokens
+            throughput.seconds += time.perf_counter() - start
+        on_batch(len(plan.items))
+    if was_training:
+        model.train()
+    return out
+
+
+def score_plans(prompts: Prompts) -> list[BatchPlan]:
+    """Return batches that hold every prompt once, the longest first."""
+    return list(cut_batches(prompts, np.arange(len(prompts)), SCORE_TOKENS))
+
+
+def score_prompts(
+    model: TaskModel,
+    prompts: Prompts,
+    machine: Machine,
+    tokenizer: PieceTokenizer,
+    *,
+    throughput: Throughput | None = None,
+    title: str = "scoring",
+    by_pattern: dict[str, FloatArray] | None = None,
+) -> dict[str, FloatArray]:
+    """Score every prompt under a progress bar; see `task_log_probs` for the result.
+
+    Args:
+        by_pattern: filled with what `pattern_log_probs` returns.
+    """
+    with bar(title, len(prompts)) as shown:
+        plans = score_plans(prompts)
+        scores = score_items(
+            model, prompts, plans, machine, tokenizer, throughput=throughput, on_batch=shown.advance
+        )
+    if by_pattern is not None:
+        by_pattern |= pattern_log_probs(prompts, scores)
+    return task_log_probs(prompts, scores)
+
+
+def task_log_probs(prompts: Prompts, item_scores: FloatArray) -> dict[str, FloatArray]:
+    """Average the patterns of each task, by their weights.
+
+    Args:
+        item_scores: as `score_items` returns them, no item of any task left out.
+
+    Returns:
+        For each task with rows, `[rows, K]` log-probabilities, in the order of the rows.
+    """
+    out = {}
+    for task, each in pattern_log_probs(prompts, item_scores).items():
+        forms = [form for form in prompts.forms if form.task == task]
+        weights = np.array([form.weight for form in forms], np.float32)
+        out[task] = kind_of_form(forms[0]).average(each, weights)
+    return out
+
+
+def pattern_log_probs(prompts: Prompts, item_scores: FloatArray) -> dict[str, FloatArray]:
+    """Return `[patterns, rows, K]` log-probabilities for each task with rows; see
+    `task_log_probs`."""
+    out = {}
+    for task in dict.fromkeys(form.task for form in prompts.forms):
+        forms = [number for number, form in enumerate(prompts.forms) if form.task == task]
+        items = np.flatnonzero(np.isin(prompts.form, forms))
+        if not len(items):
+            continue
+        labels = prompts.forms[forms[0]].num_labels
+        out[task] = item_scores[items, :labels].reshape(len(forms), -1, labels)
+    return out

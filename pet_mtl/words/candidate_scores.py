@@ -1,0 +1,116 @@
+"""Words that are no label words, or not yet, scored on rows by the scoring rule, from slot
+states."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from pet_mtl.cloze.encode import Prompts, encode_forms
+from pet_mtl.cloze.form import Form, compile_pattern
+from pet_mtl.cloze.label_words import Words, tokenize_words
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.console import Bar
+from pet_mtl.data.rows import Rows
+from pet_mtl.errors import PetMtlError
+from pet_mtl.model.word_scores import piece_table, word_scores
+from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.suite.task import TaskSpec
+from pet_mtl.words.state_cache import StateCache
+from pet_mtl.words.states import Model, SlotStates, compute_states, prompt_keys
+
+_WORDS_AT_A_TIME = 512  # their logits are in memory together
+
+
+def score_candidates(
+    model: Model,
+    task: TaskSpec,
+    rows: Rows,
+    words: Sequence[str],
+    max_length: int,
+    cache: StateCache,
+) -> FloatArray:
+    """Return `[F, C, N]` scores, mean log p over the pieces, of `C` words on `N` rows in the `F`
+    patterns.
+
+    Raises:
+        PetMtlError: the longest word leaves the text no room.
+    """
+    forms, tables = compile_candidates(task, words, model.tokenizer)
+    if min(form.room(max_length) for form in forms) < len(task.fields):
+        raise PetMtlError(
+            (
+                f"task `{task.name}`: {max_length} tokens leave no room for the text beside longer "
+                "words"
+            ),
+            hint="raise `train.max_length` or shorten the prefix and the pattern",
+        )
+    prompts = encode_forms(forms, {task.name: rows}, model.tokenizer, max_length)
+    return np.stack(
+        [
+            _score_form(model, form, table, number, prompts, cache)
+            for number, (form, table) in enumerate(zip(forms, tables, strict=True))
+        ]
+    )
+
+
+def word_priors(scores: FloatArray) -> FloatArray:
+    """Return the prior `[C]` of each word: its probability, averaged over rows (KPT's, Hu et al.
+    2022).
+
+    The probability is the geometric mean over pieces and patterns.
+    """
+    return np.asarray(np.exp(scores.mean(0)).mean(-1))
+
+
+def compile_candidates(
+    task: TaskSpec, words: Sequence[str], tokenizer: PieceTokenizer
+) -> tuple[list[Form], list[Words]]:
+    """Return the task's patterns with room for some words, and these words at each slot."""
+    forms, tables, labels = [], [], len(task.verbalizer.labels)
+    for pattern in range(len(task.patterns)):
+        parts, space = compile_pattern(task, pattern, tokenizer)
+        table = tokenize_words(words, tokenizer, space_before=space, slots=task.slots)
+        forms.append(Form(task.name, pattern, parts, table.lengths, labels))
+        tables.append(table)
+    return forms, tables
+
+
+@torch.inference_mode()
+def _score_form(
+    model: Model, form: Form, words: Words, number: int, prompts: Prompts, cache: StateCache
+) -> FloatArray:
+    items = np.flatnonzero(prompts.form == number)
+    keys = prompt_keys(prompts, items)
+    lengths = np.array([len(word) for word in words.pieces])
+    scores = np.empty((len(lengths), len(items)), np.float32)
+    for masks in words.lengths:
+
+        def compute(missing: npt.NDArray[np.int64], masks: int = masks) -> SlotStates:
+            bar = Bar(
+                (f"reading {form.task}, {masks} {'mask' if masks == 1 else 'masks'}"), len(missing)
+            )
+            try:
+                return compute_states(model, prompts, items[missing], masks, bar.advance)
+            finally:
+                bar.close()
+
+        slots = cache.read(form, keys, masks, compute)
+        of_length = np.flatnonzero(lengths == masks)
+        for start in range(0, len(of_length), _WORDS_AT_A_TIME):
+            chosen = of_length[start : start + _WORDS_AT_A_TIME]
+            part = Words(tuple(words.pieces[word] for word in chosen))
+            scores[chosen] = _score_words(model, slots, part)
+    return scores
+
+
+def _score_words(model: Model, slots: SlotStates, words: Words) -> FloatArray:
+    """Return the scores `[words, N]` of words of one length."""
+    ids = torch.tensor(words.used, device=model.machine.device)
+    found: FloatArray = word_scores(
+        piece_table(words),
+        lambda _: slots.piece_logits(model.backbone.head, ids),
+        lambda _: slots.log_normalizer,
+    ).T.numpy()
+    return found
