@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pet_mtl.cloze.corrupt import replacement_ids
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
@@ -19,7 +20,6 @@ from pet_mtl.pretraining.folders import (
     write_last,
     write_model,
 )
-from pet_mtl.pretraining.masking.corrupt import replacement_ids
 from pet_mtl.pretraining.masking.pattern_aware import pattern_aware
 from pet_mtl.pretraining.masking.random_pieces import random_pieces
 from pet_mtl.pretraining.masking.selective import selective

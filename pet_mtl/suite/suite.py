@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Discriminator, model_validator
 
 from pet_mtl.errors import ProblemList
 from pet_mtl.suite.auto import fill_auto
-from pet_mtl.suite.method import Method, PetMethod, build_method, set_method
+from pet_mtl.suite.losses import LossSettings
+from pet_mtl.suite.method import HeadsMethod, Method, PetMethod, build_method, set_method
 from pet_mtl.suite.overrides import apply_overrides, set_place
 from pet_mtl.suite.settings import SamplingSettings, TrainSettings
 from pet_mtl.suite.task import TaskSpec
@@ -105,6 +106,8 @@ def load_suite(
     )
     _check_weights(document, problems)
     how = build_method(tree.get("method"), document, problems)
+    if train is not None:
+        _check_terms(train.losses, tasks, how, document, problems)
     problems.problems.sort(key=document.order)
     problems.raise_if_any()
     assert train is not None
@@ -164,6 +167,30 @@ def _check_weights(document: Document, problems: ProblemList) -> None:
                 where=where,
                 hint=name_hint(name, list(tasks)),
             )
+
+
+def _check_terms(
+    losses: LossSettings,
+    tasks: dict[str, TaskSpec],
+    method: Any,
+    document: Document,
+    problems: ProblemList,
+) -> None:
+    """Find loss terms that need what the tasks or the method have not."""
+    name = losses.reads_slots
+    if name is not None and isinstance(method, HeadsMethod):
+        problems.add(
+            f"`train.losses.{name}` reads the slots of prompts, and `method: heads` has none",
+            where=document.where(("train", "losses", name)),
+            hint="leave it out, or train with `method: pet` or `method: cln`",
+        )
+    name = losses.reads_unlabelled
+    if name is not None and tasks and not any(task.data.unlabelled for task in tasks.values()):
+        problems.add(
+            f"`train.losses.{name}` reads unlabelled rows, and no task has any",
+            where=document.where(("train", "losses", name, "text")),
+            hint="give a task `data: {unlabelled: FILE}`, or set `text: labelled`",
+        )
 
 
 def _check_version(tree: dict[str, Any], document: Document, problems: ProblemList) -> None:

@@ -45,6 +45,7 @@ from pet_mtl.training.teachers import (
     write_answers,
 )
 from pet_mtl.training.trainer import Trainer
+from pet_mtl.training.unlabelled import encode_unlabelled
 
 
 @dataclass(frozen=True)
@@ -191,6 +192,7 @@ def train(
         rows = rows_to_learn(data, has_teacher)
         compiled = compile_suite(suite, tokenizer)
         prompts = encode_forms(compiled.forms, rows, tokenizer, settings.max_length)
+        others = encode_unlabelled(suite, data, compiled.forms, tokenizer)
         for line in unreadable_warnings(prompts, tokenizer):
             say(line)
         dev_rows = {
@@ -235,6 +237,7 @@ def train(
             dev_rows,
             trained_on,
             taught,
+            others,
             evaluated,
         )
         log_probs = trainer.run(resume)

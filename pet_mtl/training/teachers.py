@@ -6,7 +6,6 @@ teacher. A task's unlabelled rows are learned from them as well (PET, Schick and
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ from safetensors.numpy import load_file, save
 
 from pet_mtl.atomic import write_bytes
 from pet_mtl.console import say
-from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError, ProblemList
@@ -29,6 +27,7 @@ from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.outputs import TEACHER
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
+from pet_mtl.training.unlabelled import fresh_rows
 
 
 def check_teachers(folders: Sequence[Path], suite: Suite) -> set[str]:
@@ -86,14 +85,10 @@ def rows_to_learn(data: Mapping[str, TaskData], taught: Collection[str]) -> dict
     """
     rows = {name: task.train for name, task in data.items()}
     for name, task in data.items():
-        if name in taught and task.unlabelled is not None:
-            measured = [row_keys(part) for part in (task.dev, task.test) if part is not None]
-            seen = np.concatenate([np.empty(0, np.uint64), *measured])
-            fresh = np.flatnonzero(~np.isin(row_keys(task.unlabelled), seen))
-            say(f"teachers: {name}, {len(fresh):,} unlabelled rows are learned from them")
-            unlabelled = task.unlabelled.take(fresh)
-            none = np.full(len(fresh), -1, np.int64)  # the files may have labels all the same
-            rows[name] = Rows.concat([task.train, replace(unlabelled, labels=none)])
+        unlabelled = fresh_rows(task) if name in taught else None
+        if unlabelled is not None:
+            say(f"teachers: {name}, {len(unlabelled):,} unlabelled rows are learned from them")
+            rows[name] = Rows.concat([task.train, unlabelled])
     return rows
 
 
