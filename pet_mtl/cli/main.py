@@ -13,6 +13,7 @@ from pet_mtl.cli import (
     compare,
     data,
     distill,
+    export,
     init,
     predict,
     pretrain,
@@ -45,6 +46,7 @@ app.command("serve")(serve.serve)
 app.command("compare")(compare.compare)
 app.command("distill")(distill.distill)
 app.command("sweep")(sweep.sweep)
+app.command("export")(export.export)
 app.command("average")(average.average)
 app.command("init")(init.init)
 app.add_typer(data.app)

@@ -103,8 +103,8 @@ class ReportData:
     rows/s")`.
 
     `conflicts` is the share of the pairs of tasks whose gradients point against each other, where
-    it was measured; `terms` are the means of the loss terms; `routes` says which task uses what, where the kind of sharing has gates or
-    routes.
+    it was measured; `terms` are the means of the loss terms; `routes` says which task uses what,
+    where the kind of sharing has gates or routes.
     """
 
     title: str
