@@ -43,6 +43,7 @@ def predict(
 
     keep_freed_memory()
     from pet_mtl.scoring.prediction_files import Format, predict_files
+    from pet_mtl.scoring.processes import join_processes
 
     if output not in get_args(Format):
         raise PetMtlError(
@@ -50,6 +51,7 @@ def predict(
             where="--format",
             hint=f"one of {', '.join(get_args(Format))}",
         )
+    processes = join_processes()
     written = predict_files(
         checkpoint,
         by_task("--data", data),
@@ -57,7 +59,10 @@ def predict(
         output=cast(Format, output),
         verbalizers=files_by_task("--verbalizer", verbalizer),
         calibration=calibration_choice(calibration),
+        processes=processes,
     )
+    if not processes.first:
+        return
     if json_:
         put_json({"files": [str(file) for file in written]})
         return

@@ -5,6 +5,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from pet_mtl.kinds import Kind, kind_of
 from pet_mtl.scoring.checkpoint_scores import unlabelled_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint, plan_for_checkpoint
 from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.scoring.processes import ALONE, Processes
 from pet_mtl.suite.task import CalibrationChoice
 
 Format = Literal["jsonl", "csv", "tianchi"]
@@ -29,6 +31,7 @@ def predict_files(
     output: Format = "jsonl",
     verbalizers: Mapping[str, Path] = {},
     calibration: CalibrationChoice | None = None,
+    processes: Processes = ALONE,
 ) -> list[Path]:
     """Predict the label of every row of some files and write one file a task.
 
@@ -41,6 +44,7 @@ def predict_files(
         data: the rows, by task; a label column may be there or not.
         out: made where it is missing.
         calibration: for all tasks, instead of the one that the checkpoint stores.
+        processes: that make this call together; the first one writes.
 
     Returns:
         The files written.
@@ -57,22 +61,25 @@ def predict_files(
     }
     for name, file in files.items():
         _keep_inputs(rows[name], out / file)
-    loaded.calibration = plan.carry_out(loaded.raw_log_probs)
-    log_probs = loaded.log_probs(rows, title="predicting")
+    loaded.calibration = plan.carry_out(partial(loaded.raw_log_probs, processes=processes))
+    log_probs = loaded.log_probs(rows, title="predicting", processes=processes)
+    written = [out / file for file in files.values()]
+    if output == "tianchi":
+        written.append(out / SUBMISSION)
+    if not processes.first:
+        return written
     texts = {}
     for name, of_task in rows.items():
         kind = kind_of(loaded.suite.tasks[name])
         texts[files[name]] = _WRITERS[output](of_task, log_probs[name], kind)
     for file, text in texts.items():
         write_text(out / file, text)
-    written = [out / file for file in texts]
     if output == "tianchi":
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             for file, text in texts.items():
                 archive.writestr(file, text)
         write_bytes(out / SUBMISSION, packed.getvalue())
-        written.append(out / SUBMISSION)
     return written
 
 
