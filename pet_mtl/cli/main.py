@@ -12,6 +12,8 @@ from pet_mtl.cli import (
     average,
     compare,
     data,
+    distill,
+    export,
     init,
     predict,
     pretrain,
@@ -43,7 +45,9 @@ app.command("score")(score.score)
 app.command("predict")(predict.predict)
 app.command("serve")(serve.serve)
 app.command("compare")(compare.compare)
+app.command("distill")(distill.distill)
 app.command("sweep")(sweep.sweep)
+app.command("export")(export.export)
 app.command("average")(average.average)
 app.command("init")(init.init)
 app.add_typer(data.app)

@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 
 from pet_mtl.cloze.batch import BatchPlan
+from pet_mtl.cloze.corrupt import corrupt
+from pet_mtl.cloze.draws import Draws
 from pet_mtl.cloze.sampling import split_step
 from pet_mtl.console import bar
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.hardware import Machine
-from pet_mtl.pretraining.draws import Draws
-from pet_mtl.pretraining.masking.corrupt import corrupt
 from pet_mtl.pretraining.masking.take import BoolArray
 from pet_mtl.pretraining.mlm_model import MlmBatch, MlmModel, mlm_batch
 from pet_mtl.pretraining.rows import LABEL_WORD, PieceRows, RowBatch

@@ -99,7 +99,8 @@ def _decode(raw: bytes, path: Path) -> tuple[str, str]:
 def _delimited(path: Path, suffix: str, text: str, header: bool | None) -> RawTable:
     splits = {separator: _split(text, separator) for separator in SEPARATORS}
     usual = {separator: _usual(rows) for separator, rows in splits.items()}
-    separator = max(SEPARATORS, key=lambda each: usual[each][0])  # the first of equals
+    # of equals the tab, which is seldom in texts, then what makes more columns
+    separator = max(SEPARATORS, key=lambda each: (usual[each][0], each == "\t", usual[each][1]))
     width = usual[separator][1]
     if width < 2:
         raise PetMtlError(

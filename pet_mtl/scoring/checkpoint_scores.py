@@ -316,21 +316,32 @@ def labelled_rows(suite: Suite, data: Mapping[str, str], skip_bad_rows: int = 0)
 
 
 def unlabelled_rows(
-    suite: Suite, data: Mapping[str, str], skip_bad_rows: int = 0
+    suite: Suite, data: Mapping[str, str], skip_bad_rows: int = 0, header: bool | None = None
 ) -> dict[str, Rows]:
-    """Read rows whose labels, if any, do not matter."""
-    return _read(suite, data, skip_bad_rows, labelled=False)
+    """Read rows whose labels, if any, do not matter; `header` as `read_rows` has it."""
+    return _read(suite, data, skip_bad_rows, labelled=False, header=header)
 
 
 def _read(
-    suite: Suite, data: Mapping[str, str], skip_bad_rows: int, *, labelled: bool
+    suite: Suite,
+    data: Mapping[str, str],
+    skip_bad_rows: int,
+    *,
+    labelled: bool,
+    header: bool | None = None,
 ) -> dict[str, Rows]:
     problems, rows = ProblemList(), {}
     for name, source in data.items():
         try:
             task = require_task(suite, name, f"--data {name}={source}")
             rows[name], skipped = read_rows(
-                source, task, base=Path(), labelled=labelled, skip_bad_rows=skip_bad_rows
+                source,
+                task,
+                base=Path(),
+                labelled=labelled,
+                skip_bad_rows=skip_bad_rows,
+                tolerant=True,
+                header=header,
             )
             for note in skipped_notes(skipped):
                 say(f"warning: {name}: {note}")

@@ -45,6 +45,7 @@ from pet_mtl.training.teachers import (
     write_answers,
 )
 from pet_mtl.training.trainer import Trainer
+from pet_mtl.training.unlabelled import encode_unlabelled
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,7 @@ def train(
     skip_bad_rows: int = 0,
     data: Mapping[str, TaskData] | None = None,
     teachers: Sequence[Path] = (),
+    answers: Mapping[str, FloatArray] | None = None,
     report: Callable[[FinishedRun], None] = lambda _: None,
     evaluated: Callable[[int, float], None] = lambda step, score: None,
 ) -> TrainResult:
@@ -145,6 +147,8 @@ def train(
         skip_bad_rows: bad rows that each source may have.
         data: rows of all tasks, instead of those that the suite names.
         teachers: checkpoints to learn from as well; a resumed run has their answers in its folder.
+        answers: what the teachers say of `rows_to_learn`, `[rows, K]` by task, where they have been
+            asked.
         evaluated: called after each evaluation with the step and the dev score that the best
             checkpoint is chosen by; what it raises ends the run.
         report: called once at the end where there are dev rows, by the main process, the run's
@@ -164,13 +168,19 @@ def train(
     settings = suite.train
     machine = Machine.choose(settings.precision, settings.attention, accelerator.device)
     say(f"machine: {machine}")
+    for key, reason in suite.chosen.items():
+        say(f"train.{key}: {getattr(settings, key):.6g} ({reason})")
     suite = with_absolute_model(suite)
     run = RunFolder(out, resume=resume) if accelerator.is_main_process else None
     try:
         tokenizer, mlm = _load(suite, machine)
         data = load_suite_data(suite, skip_bad_rows=skip_bad_rows) if data is None else data
         _describe(data)
-        has_teacher = check_teachers(teachers, suite) or taught_tasks(out)
+        has_teacher = (
+            set(answers)
+            if answers is not None
+            else check_teachers(teachers, suite) or taught_tasks(out)
+        )
         suite = find_words(suite, data, mlm, tokenizer, machine, out / "last" if resume else None)
         suite = weigh_patterns(
             filter_words(suite, data, mlm, tokenizer, machine), data, mlm, tokenizer, machine
@@ -178,6 +188,7 @@ def train(
         rows = rows_to_learn(data, has_teacher)
         compiled = compile_suite(suite, tokenizer)
         prompts = encode_forms(compiled.forms, rows, tokenizer, settings.max_length)
+        others = encode_unlabelled(suite, data, compiled.forms, tokenizer)
         for line in unreadable_warnings(prompts, tokenizer):
             say(line)
         dev_rows = {
@@ -202,7 +213,9 @@ def train(
             *([out / "last"] if resume else []),
         ):  # of gone teachers `last` knows
             trained_on = with_earlier(folder, trained_on)
-        if run is not None and teachers:
+        if run is not None and answers is not None:
+            write_answers(out, answers)
+        elif run is not None and teachers:
             write_answers(out, ask_teachers(teachers, suite, rows, dev_rows))
         accelerator.wait_for_everyone()
         taught = read_answers(out, rows)
@@ -220,6 +233,7 @@ def train(
             dev_rows,
             trained_on,
             taught,
+            others,
             evaluated,
         )
         log_probs = trainer.run(resume)

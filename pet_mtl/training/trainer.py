@@ -24,6 +24,7 @@ from pet_mtl.storage.checkpoint import fill_checkpoint, read_checkpoint, write_c
 from pet_mtl.storage.outputs import TEACHER, RunFolder
 from pet_mtl.storage.own_weights import load_own_weights, own_weights
 from pet_mtl.storage.state import Progress, fingerprint, read_moments, read_progress, write_state
+from pet_mtl.storage.term_weights import read_term_weights, write_term_weights
 from pet_mtl.storage.trained_on import Keys
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.steps import TrainingSteps
@@ -52,6 +53,7 @@ class Trainer:
         dev_rows: Mapping[str, Rows],
         trained_on: Mapping[str, Keys],
         taught: Mapping[str, FloatArray] = {},
+        others: Prompts | None = None,
         evaluated: Callable[[int, float], None] = lambda step, score: None,
     ) -> None:
         self.suite, self.out, self.folder, self.accelerator, self.machine = (
@@ -64,8 +66,10 @@ class Trainer:
         self.tokenizer, self.mlm, self.compiled, self.dev = tokenizer, mlm, compiled, dev
         self._evaluated = evaluated
         self.dev_rows, self.trained_on, self.taught = dev_rows, trained_on, taught
+        self.others = others
+        stores = [prompts, dev, *([others] if others is not None else [])]
         self.progress = Progress(
-            fingerprint=fingerprint(prompts, dev, words=compiled.words, taught=taught)
+            fingerprint=fingerprint(*stores, words=compiled.words, taught=taught)
         )
         self.best: tuple[int, dict[str, FloatArray]] | None = None
         self.model = build_model(mlm, compiled, suite, machine)
@@ -100,9 +104,11 @@ class Trainer:
             self.tokenizer,
             self.progress,
             self.taught,
+            self.others,
         )
         if resume:
-            read_moments(last, self.model, self.steps.optimizer)
+            read_term_weights(last, self.steps.trained.terms)
+            read_moments(last, self.steps.trained, self.steps.optimizer)
             say(f"resuming after step {self.progress.step} of {self.steps.total}")
             if self.folder is not None:
                 self.folder.forget_after(self.progress.step)
@@ -243,7 +249,8 @@ class Trainer:
     def _save(self) -> None:
         if self.folder is not None:
             with new_folder(self.folder.last) as temporary:
-                write_state(temporary, self.model, self.steps.optimizer, self.progress)
+                write_state(temporary, self.steps.trained, self.steps.optimizer, self.progress)
+                write_term_weights(temporary, self.steps.trained.terms)
                 metrics, own = {"step": self.progress.step}, own_weights(self.model, self.mlm)
                 fill_checkpoint(
                     temporary, self.mlm, self.tokenizer, self.suite, metrics, own, self.trained_on
