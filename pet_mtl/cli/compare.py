@@ -25,7 +25,7 @@ def compare(
         ),
     ] = "pet,heads,cln",
     seeds: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Runs of each kind, with N seeds.")
+        int, typer.Option(min=1, max=1000, metavar="N", help="Runs of each kind, with N seeds.")
     ] = 5,
     shots: Annotated[
         str, typer.Option(metavar="LIST", help=("Training rows for each label: 0,8,32,128,all"))
@@ -33,7 +33,10 @@ def compare(
     few_shot_steps: Annotated[
         int,
         typer.Option(
-            min=1, metavar="N", help="Optimizer steps of runs on some rows of each label."
+            min=1,
+            max=10_000,
+            metavar="N",
+            help="Optimizer steps of runs on some rows of each label.",
         ),
     ] = 100,
     single_task: Annotated[

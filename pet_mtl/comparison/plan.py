@@ -11,6 +11,7 @@ from pet_mtl.comparison.shots import ALL, Shots
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.model.methods import capabilities
 from pet_mtl.suite.method import METHODS
+from pet_mtl.suite.settings import MOST_EPOCHS
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.validation import found, name_hint
 
@@ -170,7 +171,7 @@ def cell_suite(suite: Suite, cell: Cell, rows: Mapping[str, int], few_shot_steps
     limits = [settings.max_steps, None if cell.shots == ALL else few_shot_steps]
     known = [limit for limit in limits if limit is not None]
     steps = max(1, round(min(known) * share)) if known else None
-    epochs, every = settings.epochs * passes, settings.evaluate_every
+    epochs, every = min(settings.epochs * passes, MOST_EPOCHS), settings.evaluate_every
     if cell.shots != ALL and steps is not None:
         epochs, every = (
             float(steps),

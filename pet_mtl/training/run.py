@@ -27,7 +27,7 @@ from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import compile_suite
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.checkpoint import add_calibration
-from pet_mtl.storage.outputs import RunFolder
+from pet_mtl.storage.outputs import RunFolder, begun_note, begun_teachers, has_state
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, resolve_model, suite_model
 from pet_mtl.storage.state import Progress
 from pet_mtl.storage.trained_on import with_earlier
@@ -171,7 +171,11 @@ def train(
     for key, reason in suite.chosen.items():
         say(f"train.{key}: {getattr(settings, key):.6g} ({reason})")
     suite = with_absolute_model(suite)
-    run = RunFolder(out, resume=resume) if accelerator.is_main_process else None
+    if resume and not has_state(out):  # begins anew, where there is a note to begin from
+        teachers = begun_teachers(out)
+    begun = begun_note(suite, teachers)
+    run = RunFolder(out, resume=resume, begun=begun) if accelerator.is_main_process else None
+    resume = resume and has_state(out)
     try:
         tokenizer, mlm = _load(suite, machine)
         data = load_suite_data(suite, skip_bad_rows=skip_bad_rows) if data is None else data
@@ -218,7 +222,7 @@ def train(
         elif run is not None and teachers:
             write_answers(out, ask_teachers(teachers, suite, rows, dev_rows))
         accelerator.wait_for_everyone()
-        taught = read_answers(out, rows)
+        taught = read_answers(out, suite, rows)
         trainer = Trainer(
             suite,
             out,

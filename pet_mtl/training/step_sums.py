@@ -29,6 +29,18 @@ class StepSums:
         self.loss[task] = self.loss.get(task, torch.zeros_like(loss)) + loss
         self.rows[task] += rows
 
+    def put_back(self, stored: Mapping[str, list[float]], device: torch.device) -> None:
+        """Fill empty sums with what `TrainingSteps.keep` stored of them."""
+        for key, sums in stored.items():
+            kind, _, name = key.partition(".")
+            if kind == "loss":
+                self.loss[name] = torch.tensor(sums[0], device=device)
+                self.rows[name] = int(sums[1])
+            elif kind == "terms":
+                self.terms[name] = torch.tensor(sums, device=device)
+            else:
+                self.conflicts = list(sums)
+
     def add_terms(self, terms: Mapping[str, Tensor]) -> None:
         """Add each loss term's sum and rows."""
         for name, both in terms.items():

@@ -110,6 +110,8 @@ class TrainingSteps:
         if others is not None:
             self._other_plans = other_schedule(others, schedule).from_step(progress.step)
         self._sums, self._epoch, self._factor = StepSums(), 0, 0.0
+        if progress.window and accelerator.is_main_process:  # it has the sums of all processes
+            self._sums.put_back(progress.window, machine.device)
 
     def run(
         self,
@@ -256,6 +258,17 @@ class TrainingSteps:
             **self._terms_record(sums),
         }
 
+    def keep(self) -> None:
+        sums = self._sums
+        summed = self._summed(sums)
+        losses = torch.tensor([loss for loss, _ in summed.values()])
+        self._frame.require_numbers(losses, step=self.progress.step, whole=True, hint=_HINT)
+        self.progress.window = {
+            **{f"loss.{task}": list(both) for task, both in summed.items()},
+            **{f"terms.{name}": both for name, both in self._terms(sums).items()},
+            "conflicts": list(sums.conflicts),
+        }
+
     def _multi_task_record(self, sums: StepSums) -> dict[str, Any]:
         """Return what a log line says of weighting and surgery."""
         record: dict[str, Any] = {}
@@ -270,6 +283,12 @@ class TrainingSteps:
     def _terms_record(self, sums: StepSums) -> dict[str, Any]:
         """Return what a log line says of the loss terms: the mean of each over all processes'
         rows."""
+        terms = self._terms(sums).items()
+        means = {name: round(total / rows, 5) for name, (total, rows) in terms if rows}
+        return {"terms": means} if terms else {}
+
+    def _terms(self, sums: StepSums) -> dict[str, list[float]]:
+        """Return sum and rows of each loss term over all processes."""
         names = self.trained.row_loss.names
         if not names:
             return {}
@@ -277,8 +296,7 @@ class TrainingSteps:
         both = torch.stack([sums.terms.get(name, none).double() for name in names])
         if self.accelerator.num_processes > 1:
             both = self.accelerator.reduce(both)
-        pairs = zip(names, both.tolist(), strict=True)
-        return {"terms": {name: round(total / rows, 5) for name, (total, rows) in pairs if rows}}
+        return dict(zip(names, both.tolist(), strict=True))
 
     def _summed(self, sums: StepSums) -> dict[str, tuple[float, int]]:
         """Return loss and rows of all processes by task, for tasks that have rows."""
