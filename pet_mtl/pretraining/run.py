@@ -11,7 +11,7 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import Backbone
-from pet_mtl.model.hardware import Machine
+from pet_mtl.model.hardware import Machine, joined
 from pet_mtl.pretraining.folders import (
     Stored,
     differences,
@@ -104,8 +104,8 @@ def pretrain(request: PretrainRequest, out: Path, *, resume: bool = False) -> Pr
 
     started = time.monotonic()
     request.check()
-    accelerator = Accelerator(
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
+    accelerator = joined(
+        Accelerator, kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
     )
     settings = request.settings
     machine = Machine.choose(settings.precision, settings.attention, accelerator.device)

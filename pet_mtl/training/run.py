@@ -19,7 +19,7 @@ from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.metrics.score import Score, mean_macro_f1
 from pet_mtl.model.backbone import check_length
 from pet_mtl.model.calibration import apply_calibrations
-from pet_mtl.model.hardware import Machine
+from pet_mtl.model.hardware import Machine, joined
 from pet_mtl.model.task_model import ParameterCounts, TaskModel
 from pet_mtl.resources import bundled_backbone
 from pet_mtl.scoring.checkpoint_scores import Calibrated, decide, score_calibrated, tasks_json
@@ -162,8 +162,8 @@ def train(
     from accelerate.utils import DistributedDataParallelKwargs
 
     started = time.monotonic()
-    accelerator = Accelerator(
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
+    accelerator = joined(
+        Accelerator, kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
     )
     settings = suite.train
     machine = Machine.choose(settings.precision, settings.attention, accelerator.device)

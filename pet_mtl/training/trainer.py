@@ -14,20 +14,15 @@ from pet_mtl.cloze.encode import Prompts, encode_forms
 from pet_mtl.cloze.form import Compiled
 from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.console import bar, say
+from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.metrics.score import mean_macro_f1
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.checkpoint_scores import score_rows
 from pet_mtl.scoring.loaded import build_model
-from pet_mtl.scoring.log_probs import (
-    FloatArray,
-    score_items,
-    score_plans,
-    score_prompts,
-    task_log_probs,
-)
+from pet_mtl.scoring.log_probs import FloatArray, score_prompts
+from pet_mtl.scoring.processes import Processes
 from pet_mtl.storage.checkpoint import fill_checkpoint, read_checkpoint, write_checkpoint
 from pet_mtl.storage.outputs import TEACHER, RunFolder
 from pet_mtl.storage.own_weights import load_own_weights, own_weights
@@ -224,26 +219,25 @@ class Trainer:
 
     def _score_dev(self) -> dict[str, FloatArray]:
         assert self.dev is not None
-        world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        plans = score_plans(self.dev)[rank::world]
-        with bar("scoring", sum(len(plan.items) for plan in plans)) as shown:
-            scores = score_items(
-                self.model, self.dev, plans, self.machine, self.tokenizer, on_batch=shown.advance
-            )
-        if world > 1:
-            from accelerate.utils import gather_object
+        return self._score(self.dev, "scoring")
 
-            parts = np.stack(gather_object([scores]))
-            scores = np.nanmax(np.nan_to_num(parts, nan=-np.inf), axis=0)
-            scores[np.isneginf(scores)] = np.nan
-        return task_log_probs(self.dev, scores)
+    def _score(self, prompts: Prompts, title: str) -> dict[str, FloatArray]:
+        state = self.accelerator
+        return score_prompts(
+            self.model,
+            prompts,
+            self.machine,
+            self.tokenizer,
+            title=title,
+            processes=Processes(state.num_processes, state.process_index, state.device),
+        )
 
     def score(self, rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
         """Return the label log-probabilities `[rows, K]` that the model, as it is, gives to
         rows."""
         longest = self.suite.train.max_length
         prompts = encode_forms(self.compiled.forms, rows, self.tokenizer, longest)
-        return score_prompts(self.model, prompts, self.machine, self.tokenizer, title="calibrating")
+        return self._score(prompts, "calibrating")
 
     def _best_log_probs(self) -> dict[str, FloatArray]:
         """Return the dev predictions of the best checkpoint, whose weights the model has
