@@ -1,5 +1,6 @@
 """The whole of `pet-mtl pretrain`: text, rows, model, steps, the model's folder."""
 
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import Backbone
-from pet_mtl.model.hardware import Machine
+from pet_mtl.model.hardware import Machine, joined
 from pet_mtl.pretraining.folders import (
     Stored,
     differences,
@@ -39,7 +40,7 @@ from pet_mtl.pretraining.steps import (
 from pet_mtl.pretraining.teaching import Teaching, load_teaching
 from pet_mtl.resources import model_folder
 from pet_mtl.stepping.loop import run_loop
-from pet_mtl.storage.outputs import RunFolder
+from pet_mtl.storage.outputs import RunFolder, has_state
 from pet_mtl.storage.state import Progress, read_moments
 from pet_mtl.suite.auto import Recommended, by_size, count_layers, read_record
 
@@ -103,14 +104,18 @@ def pretrain(request: PretrainRequest, out: Path, *, resume: bool = False) -> Pr
 
     started = time.monotonic()
     request.check()
-    accelerator = Accelerator(
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
+    accelerator = joined(
+        Accelerator, kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
     )
     settings = request.settings
     machine = Machine.choose(settings.precision, settings.attention, accelerator.device)
     say(f"machine: {machine}")
     text = find_text(request)
-    folder = RunFolder(out, resume=resume, kept="model") if accelerator.is_main_process else None
+    folder = None
+    if accelerator.is_main_process:
+        begun = json.dumps({"request": request.model_dump(mode="json")})
+        folder = RunFolder(out, resume=resume, kept="model", begun=begun)
+    resume = resume and has_state(out)
     place = request.cache or out / "cache"
     try:
         with accelerator.main_process_first():  # the others find the caches made

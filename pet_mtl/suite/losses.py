@@ -71,6 +71,7 @@ class RDropSettings(_Settings):
     alpha: float = Field(
         default=1.0,
         ge=0,
+        le=1000,
         description="how much the divergence of the two passes counts; 0: one pass as ever",
     )
 

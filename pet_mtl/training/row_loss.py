@@ -3,7 +3,7 @@ terms."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -28,10 +28,12 @@ class GroupLoss:
         total: summed over the rows, with their gradient.
         terms: for each term its sum over the rows that it acts on, and their number, `[2]`: the
             losses of what adds one, the factors of what multiplies.
+        right: `[2]` rows that are decided rightly, and rows with a label; None where not asked for.
     """
 
     total: Tensor
     terms: dict[str, Tensor] = field(default_factory=dict)
+    right: Tensor | None = None
 
     def with_term(self, name: str, losses: Tensor, counts: Tensor) -> "GroupLoss":
         """Return it with what a term adds.
@@ -42,7 +44,7 @@ class GroupLoss:
         """
         added = (losses * counts).sum()
         noted = torch.stack([added.detach(), counts.sum().to(added.dtype)])
-        return GroupLoss(self.total + added, {**self.terms, name: noted})
+        return replace(self, total=self.total + added, terms={**self.terms, name: noted})
 
 
 class RowLoss:
@@ -77,6 +79,7 @@ class RowLoss:
             taught,
         )
         self._adjustments = adjustments(prompts, settings.logit_adjustment, device)
+        self._judges = settings.weighting == "dtp"
         self._kinds = [kind_of_form(form) for form in prompts.forms]
         terms = build_terms(settings.losses, facts or Facts(label_counts(prompts)))
         self.names = list(terms)
@@ -118,10 +121,18 @@ class RowLoss:
         if rows.second is not None:
             again = TaskScores(group.form, group.labels, rows.second, rows.scores)
             loss = (loss + self._base(batch, group, again, {}, step, total)) / 2
-        found = GroupLoss(loss, terms)
+        found = GroupLoss(loss, terms, self._right(group, scores) if self._judges else None)
         for name, term in self._addends.items():
             found = found.with_term(name, term.losses(rows), counted(term, rows.labels))
         return found
+
+    def _right(self, group: FormGroup, scores: Tensor) -> Tensor:
+        """Return how many rows are decided rightly, and how many have a label."""
+        kind, labelled = self._kinds[group.form], (group.labels >= 0).cpu().numpy()
+        decided = kind.decide(kind.log_probs(scores.detach().float()).cpu().numpy())
+        right = kind.right(group.labels.cpu().numpy(), decided) & labelled
+        counts = [float(right.sum()), float(labelled.sum())]
+        return torch.tensor(counts, device=self._device)
 
     def _base(
         self,

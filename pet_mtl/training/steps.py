@@ -25,6 +25,7 @@ from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.stepping.loop import run_loop
 from pet_mtl.stepping.optim import build_optimizer, rate_factor
 from pet_mtl.stepping.optimizer_step import OptimizerStep, step_seed
+from pet_mtl.stepping.weight_average import WeightAverage
 from pet_mtl.storage.state import Progress
 from pet_mtl.suite.settings import TrainSettings
 from pet_mtl.training.errands import RowKind, other_schedule
@@ -58,6 +59,7 @@ class TrainingSteps:
 
     Attributes:
         trained: the model and the loss terms' own parameters.
+        average: of the model's weights, where the settings have one.
     """
 
     def __init__(
@@ -106,10 +108,13 @@ class TrainingSteps:
             )
         self._plans = schedule.from_step(progress.step)
         self._pieces = Pieces(self.trained, settings, machine, accelerator, tokenizer, self.total)
+        self.average = WeightAverage(model, settings.ema) if settings.ema is not None else None
         self._others = others
         if others is not None:
             self._other_plans = other_schedule(others, schedule).from_step(progress.step)
         self._sums, self._epoch, self._factor = StepSums(), 0, 0.0
+        if progress.window and accelerator.is_main_process:  # it has the sums of all processes
+            self._sums.put_back(progress.window, machine.device)
 
     def run(
         self,
@@ -179,6 +184,8 @@ class TrainingSteps:
         self.model.add_penalty_gradient()
         self._frame.end()
         self._steps_apart(plan, other, now)
+        if self.average is not None:
+            self.average.update(self.progress.step)
         if self.weighting.wants != "nothing":
             self._weigh(now, norms, len(plan.items))
         for task, loss in now.loss.items():
@@ -220,11 +227,10 @@ class TrainingSteps:
     def _weigh(self, now: StepSums, norms: Mapping[str, float], rows: int) -> None:
         """Tell the weighting of a step of so many rows, by all of which the losses behind its norms
         were divided."""
-        did = {}
+        did, right = {}, self._right(now) if self.weighting.wants == "accuracy" else {}
         for task, (loss, own) in self._summed(now).items():
-            did[task] = TaskStep(
-                loss / own, own, norms[task] * rows / own if task in norms else None
-            )
+            norm = norms[task] * rows / own if task in norms else None
+            did[task] = TaskStep(loss / own, own, norm, right.get(task))
         self.weighting.update(did, self._epoch)
 
     def _by_task(self, plan: BatchPlan) -> dict[str, BatchPlan]:
@@ -256,6 +262,17 @@ class TrainingSteps:
             **self._terms_record(sums),
         }
 
+    def keep(self) -> None:
+        sums = self._sums
+        summed = self._summed(sums)
+        losses = torch.tensor([loss for loss, _ in summed.values()])
+        self._frame.require_numbers(losses, step=self.progress.step, whole=True, hint=_HINT)
+        self.progress.window = {
+            **{f"loss.{task}": list(both) for task, both in summed.items()},
+            **{f"terms.{name}": both for name, both in self._terms(sums).items()},
+            "conflicts": list(sums.conflicts),
+        }
+
     def _multi_task_record(self, sums: StepSums) -> dict[str, Any]:
         """Return what a log line says of weighting and surgery."""
         record: dict[str, Any] = {}
@@ -270,6 +287,12 @@ class TrainingSteps:
     def _terms_record(self, sums: StepSums) -> dict[str, Any]:
         """Return what a log line says of the loss terms: the mean of each over all processes'
         rows."""
+        terms = self._terms(sums).items()
+        means = {name: round(total / rows, 5) for name, (total, rows) in terms if rows}
+        return {"terms": means} if terms else {}
+
+    def _terms(self, sums: StepSums) -> dict[str, list[float]]:
+        """Return sum and rows of each loss term over all processes."""
         names = self.trained.row_loss.names
         if not names:
             return {}
@@ -277,8 +300,17 @@ class TrainingSteps:
         both = torch.stack([sums.terms.get(name, none).double() for name in names])
         if self.accelerator.num_processes > 1:
             both = self.accelerator.reduce(both)
-        pairs = zip(names, both.tolist(), strict=True)
-        return {"terms": {name: round(total / rows, 5) for name, (total, rows) in pairs if rows}}
+        return dict(zip(names, both.tolist(), strict=True))
+
+    def _right(self, sums: StepSums) -> dict[str, float]:
+        """Return the share of all processes' labelled rows that is right, by task."""
+        tasks = list(self.schedule.draws)
+        none = torch.zeros(2, device=self.machine.device)
+        both = torch.stack([sums.right.get(task, none).double() for task in tasks])
+        if self.accelerator.num_processes > 1:
+            both = self.accelerator.reduce(both)
+        pairs = zip(tasks, both.tolist(), strict=True)
+        return {task: right / rows for task, (right, rows) in pairs if rows}
 
     def _summed(self, sums: StepSums) -> dict[str, tuple[float, int]]:
         """Return loss and rows of all processes by task, for tasks that have rows."""

@@ -160,8 +160,11 @@ def taught_tasks(out: Path) -> set[str]:
     return set(_load(out / TEACHER)) if (out / TEACHER).is_file() else set()
 
 
-def read_answers(out: Path, rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
+def read_answers(out: Path, suite: Suite, rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
     """Return the answers that the folder of a run keeps; none where it has no teacher.
+
+    Args:
+        rows: that the tasks of the suite learn from.
 
     Raises:
         PetMtlError: the file is damaged or belongs to other rows.
@@ -171,18 +174,37 @@ def read_answers(out: Path, rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
         return {}
     answers = _load(file)
     if any(
-        name not in rows or len(of_task) != len(rows[name]) for name, of_task in answers.items()
+        name not in rows or of_task.shape[:1] != (len(rows[name]),)
+        for name, of_task in answers.items()
     ):
         raise PetMtlError(
             ("belongs to other training rows"), where=str(file), hint="train again in a new folder"
         )
+    for name, of_task in answers.items():
+        shape = (len(rows[name]), len(suite.tasks[name].verbalizer.labels))
+        if of_task.dtype != np.float32 or of_task.shape != shape or not _are_shares(of_task):
+            raise PetMtlError(
+                f"what it says of `{name}` are no probabilities of its labels",
+                where=str(file),
+                hint="train again in a new folder",
+            )
     return answers
+
+
+def _are_shares(probs: FloatArray) -> bool:
+    return bool((probs >= 0).all() and (abs(probs.sum(-1) - 1) < 1e-2).all())
 
 
 def _load(file: Path) -> dict[str, FloatArray]:
     try:
         return dict(load_file(file))
-    except (SafetensorError, OSError) as error:
+    except (
+        SafetensorError,
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+    ) as error:
         raise PetMtlError(
             f"cannot be read: {error}", where=str(file), hint="train again in a new folder"
         ) from error
