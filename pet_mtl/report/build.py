@@ -29,6 +29,7 @@ from pet_mtl.report.data import (
     Token,
     worst_confusions,
 )
+from pet_mtl.scoring.chain import said_labels
 from pet_mtl.scoring.loaded import top_pieces
 from pet_mtl.scoring.log_probs import SCORE_TOKENS, FloatArray
 from pet_mtl.suite.suite import Suite
@@ -191,9 +192,12 @@ def _view(
     predicted = int(probabilities[row].argmax())
     read = words[prompts.form[item]] if words else None
     length = len(read.pieces[read.of_label(predicted)[0]]) if read else 0
+    said = (
+        said_labels(model, prompts, np.array([item]), machine, tokenizer)[0] if prompts.said else ()
+    )
     tokens = [
         Token(tokenizer.piece_texts([token_id])[0], kind)
-        for token_id, kind in show_prompt(form, rows.text(row), tokenizer, max_length, length)
+        for token_id, kind in show_prompt(form, rows.text(row), tokenizer, max_length, length, said)
     ]
     names = [
         f"{label} {words[0]}"

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, model_validator
 
 from pet_mtl.errors import ProblemList
+from pet_mtl.suite.chain import check_chains, require_reads
 from pet_mtl.suite.method import Method, PetMethod, build_method, set_method
 from pet_mtl.suite.overrides import apply_overrides, set_place
 from pet_mtl.suite.settings import SamplingSettings, TrainSettings
@@ -43,6 +44,11 @@ class Suite(BaseModel):
                 raise ValueError(f"{found(name)} is not a task name")
         if not self.tasks:
             raise ValueError("there are no tasks")
+        before: set[str] = set()
+        for name, task in self.tasks.items():
+            if not before.issuperset(task.reads):
+                raise ValueError(f"{found(name)} reads what no task before it predicts")
+            before.add(name)
         return self
 
 
@@ -102,6 +108,14 @@ def load_suite(
     )
     _check_weights(document, problems)
     how = build_method(tree.get("method"), document, problems)
+    if how is not None and how.name == "heads":
+        for task in tasks.values():
+            if task.reads:
+                problems.add(
+                    f"`{{task:{task.reads[0]}}}` stands in a pattern, but `heads` reads none",
+                    where=document.where(("tasks", task.name, "patterns")),
+                    hint="take `pet` or `cln`, or leave that place out of the patterns",
+                )
     problems.problems.sort(key=document.order)
     problems.raise_if_any()
     assert train is not None
@@ -130,7 +144,9 @@ def _some(tasks: dict[str, TaskSpec], names: Sequence[str]) -> dict[str, TaskSpe
             where = f"--tasks {','.join(names)}"
             problems.add(f"no task `{name}`", where=where, hint=f"the tasks are {', '.join(tasks)}")
     problems.raise_if_any()
-    return {name: task for name, task in tasks.items() if name in names}
+    some = {name: task for name, task in tasks.items() if name in names}
+    require_reads(some, f"--tasks {','.join(names)}")
+    return some
 
 
 def _section(key: str, tree: dict[str, Any]) -> Any:
@@ -209,4 +225,5 @@ def _tasks(
         task = build_task(name, section, document, verbalizers.get(name), problems)
         if task is not None:
             tasks[name] = task
+    check_chains(tasks, list(sections), document, problems)
     return tasks

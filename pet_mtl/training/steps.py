@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from pet_mtl.cloze.batch import BatchPlan
-from pet_mtl.cloze.collate import Batch, collate
+from pet_mtl.cloze.collate import Batch
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.sampling import Schedule, split_by_group, split_step
 from pet_mtl.cloze.tokenizer import PieceTokenizer
@@ -26,6 +26,7 @@ from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
 from pet_mtl.objectives.adversarial import Lookups, word_tables
 from pet_mtl.objectives.weighting import TaskStep, build_weighting
+from pet_mtl.scoring.chain import chained_batch
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.stepping.loop import run_loop
 from pet_mtl.stepping.optim import build_optimizer, rate_factor
@@ -236,10 +237,7 @@ class TrainingSteps:
         own = own + pieces[:1] * (most - len(own))
         tokens = 0
         for number, (piece, weight) in enumerate(zip(own, weights, strict=True)):
-            batch = collate(
-                self.prompts, piece, mask_id=self.tokenizer.mask_id, pad_id=self.tokenizer.pad_id
-            )
-            batch = batch.to(self.machine.device)
+            batch = chained_batch(self.model, self.prompts, piece, self.machine, self.tokenizer)
             last = self._gradients is None and number + 1 == most
             scale = world / rows
             if self._lookups is None:
