@@ -20,7 +20,12 @@ from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training import steps
 from pet_mtl.training.run import train
 
-SHORT = ["train.max_steps=6", "train.evaluate_every=3", "train.dropout=0.1"]
+SHORT = [
+    "train.max_steps=30",
+    "train.evaluate_every=15",
+    "train.dropout=0.1",
+    "train.learning_rate=0.004",
+]
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +76,7 @@ def test_the_chain_runs_by_itself(run: Path) -> None:
     got = loaded.raw_log_probs({"mood": Rows.of({"text": TEXTS})})["mood"]
     np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4)
     said = loaded.raw_log_probs({"colour": Rows.of({"text": TEXTS})})["colour"].argmax(-1)
-    assert len(set(said.tolist())) > 1
+    assert len(set(said.tolist())) > 1  # a model that always says the same would prove little
 
 
 def test_it_matters_what_the_other_task_says(run: Path) -> None:
@@ -80,12 +85,7 @@ def test_it_matters_what_the_other_task_says(run: Path) -> None:
     other = LoadedCheckpoint(run / "checkpoint")
     task = other.suite.tasks["colour"]
     words = tuple((word,) for word in ("喜", "悲", "伤"))
-    verbalizer = task.verbalizer.model_copy(update={"words": words}) if hasattr(
-        task.verbalizer, "model_copy") else None  # fmt: skip
-    if verbalizer is None:
-        from dataclasses import replace
-
-        verbalizer = replace(task.verbalizer, words=words)
+    verbalizer = task.verbalizer.model_copy(update={"words": words})
     changed = task.model_copy(update={"verbalizer": verbalizer})
     other.suite = other.suite.model_copy(update={"tasks": {**other.suite.tasks, "colour": changed}})
     assert not np.allclose(other.raw_log_probs({"mood": Rows.of({"text": TEXTS})})["mood"], got)

@@ -94,7 +94,7 @@ def test_without_what_is_read(tmp_path: Path) -> None:
     ):
         load_suite(file, only=["b"])
     assert list(load_suite(file, only=["a"]).tasks) == ["a"]
-    with pytest.raises(PetMtlError, match="my.yaml:10: .*`heads` reads none"):
+    with pytest.raises(PetMtlError, match=r"my\.yaml:10: .*`heads` reads none"):
         load_suite(file, method="heads")
 
 
