@@ -27,6 +27,7 @@ FLOORS = {
         "proposal",
         "words",
         "sweep",
+        "export",
         "comparison",
         "compat",
         "distillation",

@@ -8,7 +8,7 @@ from itertools import chain, pairwise
 import numpy as np
 import numpy.typing as npt
 
-from pet_mtl.cloze.form import CompileTask, Form, Kind, compile_tasks
+from pet_mtl.cloze.form import CompileTask, Form, compile_tasks
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
@@ -30,6 +30,7 @@ class Prompts:
         row: `n` row numbers within the task's rows.
         label: `n` label indices, -1 where unknown.
         forms: the compiled patterns.
+        kept: `[n, F]` tokens of each field that were kept, in the order of the form's fields.
         said_at: `[n, C]` positions of the words that other tasks say; a form with fewer of them has
             zeros at the end.
         said: for a task and one that it reads, its rows as prompts of that one, pattern by pattern.
@@ -42,6 +43,7 @@ class Prompts:
     row: npt.NDArray[np.int32]
     label: npt.NDArray[np.int32]
     forms: tuple[Form, ...]
+    kept: npt.NDArray[np.int32] | None = None
     said_at: npt.NDArray[np.int32] | None = None
     said: "Mapping[tuple[str, str], Prompts]" = field(default_factory=dict)
 
@@ -81,6 +83,18 @@ class _Ragged:
     def part(self, start: int, end: int) -> "_Ragged":
         starts = self.starts[start : end + 1]
         return _Ragged(self.ids[starts[0] : starts[-1]], starts - starts[0])
+
+
+@dataclass(frozen=True)
+class _Assembled:
+    """Prompts of one form: ids, and for each its length, slot position, fields' tokens `[n, F]` and
+    the positions of what other tasks say `[n, C]`."""
+
+    ids: IntArray
+    lengths: npt.NDArray[np.int64]
+    slot_at: npt.NDArray[np.int64]
+    kept: npt.NDArray[np.int64]
+    said_at: npt.NDArray[np.int64]
 
 
 Columns = dict[
@@ -159,8 +173,9 @@ def encode_forms(
         row=np.concatenate([np.arange(len(r), dtype=np.int32) for _, r, _ in blocks]),
         label=np.concatenate([r.labels for _, r, _ in blocks]).astype(np.int32),
         forms=tuple(forms),
-        said_at=_stack_said([block.said_at for *_, block in blocks]) if said else None,
+        said_at=_stacked([block.said_at for *_, block in blocks]) if said else None,
         said=said,
+        kept=_stacked([block.kept for *_, block in blocks]),
     )
 
 
@@ -193,11 +208,12 @@ def _encode_said(
     return said
 
 
-def _stack_said(parts: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int32]:
-    """Return positions `[n, C]` of several blocks, zeros where a block has fewer of them."""
-    most = max(part.shape[1] for part in parts)
-    wide = [np.pad(part, ((0, 0), (0, most - part.shape[1]))) for part in parts]
-    return np.concatenate(wide).astype(np.int32)
+def _stacked(kept: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int32]:
+    """Put blocks `[n, F]` under one another, `F` being that of the widest."""
+    most = max(block.shape[1] for block in kept)
+    return np.concatenate(
+        [np.pad(block, ((0, 0), (0, most - block.shape[1]))) for block in kept]
+    ).astype(np.int32)
 
 
 def _tokenize_column(
@@ -226,17 +242,6 @@ def _chunks(rows: Rows, field: str) -> Iterator[Sequence[str]]:
         yield column.slice(start, _CHUNK).to_pylist()
 
 
-@dataclass(frozen=True)
-class _Assembled:
-    """Rows in one form: ids one after the other, `n` lengths, `n` positions of the slot, `[n, C]`
-    of what other tasks say."""
-
-    ids: IntArray
-    lengths: npt.NDArray[np.int64]
-    slot_at: npt.NDArray[np.int64]
-    said_at: npt.NDArray[np.int64]
-
-
 def _assemble_rows(
     form: Form, fields: Mapping[tuple[str, bool], _Ragged], count: int, max_length: int, dtype: type
 ) -> _Assembled:
@@ -251,6 +256,7 @@ def _assemble_rows(
         np.concatenate([block.ids for block in done]),
         np.concatenate([block.lengths for block in done]),
         np.concatenate([block.slot_at for block in done]),
+        np.concatenate([block.kept for block in done]),
         np.concatenate([block.said_at for block in done]),
     )
 
@@ -295,51 +301,8 @@ def _assemble(
                 np.repeat(source.starts[:-1], keep) + within
             ]
             field_number += 1
-    return _Assembled(out, edges[-1], slot_at, said_at)
-
-
-def show_prompt(
-    form: Form,
-    text: Mapping[str, str],
-    tokenizer: PieceTokenizer,
-    max_length: int,
-    masks: int,
-    said: Sequence[int] = (),
-) -> list[tuple[int, Kind]]:
-    """Return one row's prompt as `(token id, kind)`; kinds are special, prefix, pattern, field,
-    slot.
-
-    Args:
-        said: the label numbers that other tasks say, in the order of `form.said_parts`.
-    """
-    told = iter(said)
-    fields = {
-        (part.field, part.space_before): tokenizer.encode(
-            [text[part.field]], space_before=part.space_before
-        )[0]
-        for part in form.parts
-        if part.field is not None
-    }
-    room = form.room(max_length)
-    parts = [part for part in form.parts if part.field is not None]
-    lengths = [
-        np.array([min(len(fields[part.field, part.space_before]), max_length)])  # type: ignore[index]
-        for part in parts
-    ]
-    kept = {
-        id(part): int(keep[0]) for part, keep in zip(parts, shorten(lengths, room), strict=True)
-    }
-    shown: list[tuple[int, Kind]] = []
-    for part in form.parts:
-        if part.is_slot:
-            shown += [(tokenizer.mask_id, "slot")] * masks
-        elif part.said is not None:
-            shown += [(i, part.kind) for i in part.words[next(told)]]
-        elif part.field is None:
-            shown += [(i, part.kind) for i in part.ids]
-        else:
-            shown += [(i, "field") for i in fields[part.field, part.space_before][: kept[id(part)]]]
-    return shown
+    kept_by_row = np.stack(kept, 1) if kept else np.empty((count, 0), np.int64)
+    return _Assembled(out, edges[-1], slot_at, kept_by_row, said_at)
 
 
 def shorten(lengths: Sequence[npt.NDArray[np.int64]], room: int) -> list[npt.NDArray[np.int64]]:

@@ -66,4 +66,5 @@ def with_words(
         label=prompts.label[items],
         said_at=None,
         said={},
+        kept=None,
     )

@@ -26,13 +26,15 @@ from pet_mtl.proposal.raw_table import RawTable, read_raw_table
 from pet_mtl.proposal.wording import WORDINGS, field_names, language, pattern_for, task_name
 from pet_mtl.resources import bundled_backbone
 from pet_mtl.storage.pretrained import load_tokenizer, resolve_model
+from pet_mtl.suite.auto import AUTO, recommend
 from pet_mtl.suite.suite import load_suite
 from pet_mtl.suite.task_section import TASK_NAME
 
 SIZES = (
     (300, 20, 1024),
     (2000, 6, 2048),
-    (math.inf, 3, 4096),
+    (20_000, 3, 4096),
+    (math.inf, AUTO, AUTO),
 )  # fewer rows than this: epochs, batch_tokens
 SHORTEST, LONGEST = 32, 256  # tokens of `max_length`
 LOOKED_AT = 2000  # rows
@@ -253,8 +255,8 @@ class _Task:
             found,
         ).text()
 
-    def _settings(self, texts: Sequence[Sequence[str]]) -> dict[str, tuple[float | int, str]]:
-        small = bundled_backbone(self.request.model) is not None
+    def _settings(self, texts: Sequence[Sequence[str]]) -> dict[str, tuple[int | str, str]]:
+        rate = recommend(self.request.model)[0].learning_rate
         epochs, batch_tokens = next(values for rows, *values in SIZES if len(self.rows) < rows)
         lengths = sum(
             np.array([len(ids) for ids in self.tokenizer.encode(column)]) for column in texts
@@ -268,9 +270,7 @@ class _Task:
         )
         return {
             "epochs": (epochs, "passes over the rows; `max_steps: 100` stops earlier"),
-            "learning_rate": (4e-4, "fits a small backbone; 3e-5 for one of BERT's size")
-            if small
-            else (3e-5, "fits a backbone of BERT's size; 4e-4 for a small one"),
+            "learning_rate": (AUTO, f"as the backbone recommends, or by its size; here {rate:g}"),
             "batch_tokens": (batch_tokens, "tokens of one optimizer step"),
             "max_length": (longest, "tokens of the longest prompt; longer texts are cut"),
         }

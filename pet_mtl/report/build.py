@@ -9,8 +9,9 @@ import torch
 
 from pet_mtl.cloze.batch import cut_batches
 from pet_mtl.cloze.collate import collate
-from pet_mtl.cloze.encode import Prompts, show_prompt
+from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.label_words import LabelWords
+from pet_mtl.cloze.shown import show_prompt
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.kinds import kind_of
@@ -110,6 +111,7 @@ def report_data(
         mean_macro_f1=mean_macro_f1(scores.values()),
         facts=facts,
         conflicts=[CurvePoint(r["step"], r["conflicts"]) for r in records if "conflicts" in r],
+        terms=_terms(records),
         routes=_routes(model, prompts, machine, tokenizer, list(suite.tasks)),
     )
 
@@ -136,6 +138,19 @@ def _routes(
     )
     with machine.autocast():
         return model.routes(batches, names)
+
+
+def _terms(records: list[dict[str, Any]]) -> dict[str, list[CurvePoint]]:
+    """Return how each loss term went."""
+    names = dict.fromkeys(name for record in records for name in record.get("terms", {}))
+    return {
+        name: [
+            CurvePoint(record["step"], record["terms"][name])
+            for record in records
+            if name in record.get("terms", {})
+        ]
+        for name in names
+    }
 
 
 def _task_settings(suite: Suite) -> dict[str, Any]:

@@ -29,15 +29,15 @@ def chained_batch(
     machine: Machine,
     tokenizer: PieceTokenizer,
 ) -> Batch:
-    """Return a batch on the machine's device; where the store has places for them, with the words
-    that other tasks say."""
+    """Return a batch as `collate` does; where the store has places for them, with the words that
+    other tasks say."""
     ids = {"mask_id": tokenizer.mask_id, "pad_id": tokenizer.pad_id}
     if not prompts.said:
-        return collate(prompts, plan, **ids).to(machine.device)
+        return collate(prompts, plan, **ids)
     said = said_labels(model, prompts, plan.items, machine, tokenizer)
     told = with_words(prompts, plan.items, said)
     batch = collate(told, replace(plan, items=np.arange(len(plan.items))), **ids)
-    return replace(batch.to(machine.device), items=plan.items)
+    return replace(batch, items=plan.items, said=said)
 
 
 def said_labels(
@@ -82,7 +82,7 @@ def _decisions(
     items = np.arange(len(store)).reshape(len(forms), -1)[:, wanted].ravel()  # ascending
     log_probs = np.empty((len(items), labels), dtype=np.float32)
     for plan in cut_batches(store, items, _TOKENS):
-        batch = chained_batch(model, store, plan, machine, tokenizer)
+        batch = chained_batch(model, store, plan, machine, tokenizer).to(machine.device)
         with machine.autocast():
             scores = model(batch)
         for group, of_group in zip(batch.groups, scores, strict=True):

@@ -6,7 +6,6 @@ teacher. A task's unlabelled rows are learned from them as well (PET, Schick and
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ from safetensors.numpy import load_file, save
 
 from pet_mtl.atomic import write_bytes
 from pet_mtl.console import say
-from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError, ProblemList
@@ -29,6 +27,7 @@ from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.outputs import TEACHER
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
+from pet_mtl.training.unlabelled import fresh_rows
 
 
 def check_teachers(folders: Sequence[Path], suite: Suite) -> set[str]:
@@ -86,14 +85,10 @@ def rows_to_learn(data: Mapping[str, TaskData], taught: Collection[str]) -> dict
     """
     rows = {name: task.train for name, task in data.items()}
     for name, task in data.items():
-        if name in taught and task.unlabelled is not None:
-            measured = [row_keys(part) for part in (task.dev, task.test) if part is not None]
-            seen = np.concatenate([np.empty(0, np.uint64), *measured])
-            fresh = np.flatnonzero(~np.isin(row_keys(task.unlabelled), seen))
-            say(f"teachers: {name}, {len(fresh):,} unlabelled rows are learned from them")
-            unlabelled = task.unlabelled.take(fresh)
-            none = np.full(len(fresh), -1, np.int64)  # the files may have labels all the same
-            rows[name] = Rows.concat([task.train, replace(unlabelled, labels=none)])
+        unlabelled = fresh_rows(task) if name in taught else None
+        if unlabelled is not None:
+            say(f"teachers: {name}, {len(unlabelled):,} unlabelled rows are learned from them")
+            rows[name] = Rows.concat([task.train, unlabelled])
     return rows
 
 
@@ -165,8 +160,11 @@ def taught_tasks(out: Path) -> set[str]:
     return set(_load(out / TEACHER)) if (out / TEACHER).is_file() else set()
 
 
-def read_answers(out: Path, rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
+def read_answers(out: Path, suite: Suite, rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
     """Return the answers that the folder of a run keeps; none where it has no teacher.
+
+    Args:
+        rows: that the tasks of the suite learn from.
 
     Raises:
         PetMtlError: the file is damaged or belongs to other rows.
@@ -176,18 +174,37 @@ def read_answers(out: Path, rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
         return {}
     answers = _load(file)
     if any(
-        name not in rows or len(of_task) != len(rows[name]) for name, of_task in answers.items()
+        name not in rows or of_task.shape[:1] != (len(rows[name]),)
+        for name, of_task in answers.items()
     ):
         raise PetMtlError(
             ("belongs to other training rows"), where=str(file), hint="train again in a new folder"
         )
+    for name, of_task in answers.items():
+        shape = (len(rows[name]), len(suite.tasks[name].verbalizer.labels))
+        if of_task.dtype != np.float32 or of_task.shape != shape or not _are_shares(of_task):
+            raise PetMtlError(
+                f"what it says of `{name}` are no probabilities of its labels",
+                where=str(file),
+                hint="train again in a new folder",
+            )
     return answers
+
+
+def _are_shares(probs: FloatArray) -> bool:
+    return bool((probs >= 0).all() and (abs(probs.sum(-1) - 1) < 1e-2).all())
 
 
 def _load(file: Path) -> dict[str, FloatArray]:
     try:
         return dict(load_file(file))
-    except (SafetensorError, OSError) as error:
+    except (
+        SafetensorError,
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+    ) as error:
         raise PetMtlError(
             f"cannot be read: {error}", where=str(file), hint="train again in a new folder"
         ) from error

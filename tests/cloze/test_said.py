@@ -9,12 +9,14 @@ import toys
 
 from pet_mtl.cloze.batch import BatchPlan, round_up
 from pet_mtl.cloze.collate import collate
-from pet_mtl.cloze.encode import Prompts, encode_forms, encode_suite, show_prompt
+from pet_mtl.cloze.encode import Prompts, encode_forms, encode_suite
 from pet_mtl.cloze.form import compile_forms, compile_tasks
 from pet_mtl.cloze.said import with_words
+from pet_mtl.cloze.shown import show_prompt
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
+from pet_mtl.objectives.altered import shortest_prompts, text_fields
 from pet_mtl.suite.task import TaskSpec
 
 FIRST = {"a": ["好"], "b": ["真好", "好"], "c": ["good news"]}
@@ -108,3 +110,23 @@ def test_what_cannot_know_the_other_task() -> None:
         compile_tasks([suite["second"]], tokenizer, 64)
     with pytest.raises(PetMtlError, match="leaves no room"):
         compile_tasks(suite.values(), tokenizer, 10)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_where_the_text_is(pattern: str) -> None:
+    tokenizer, suite = toys.piece_tokenizer("wordpiece"), tasks(pattern)
+    rows = {"second": Rows.of({"text": TEXTS}, labels=[0] * 4)}
+    store = encode_suite(suite, rows, tokenizer, 64)
+    assert store.said_at is not None
+    said = np.repeat(np.array([[0], [1], [2], [1]]), store.said_at.shape[1], 1)
+    told, items = with_words(store, np.arange(4), said), np.arange(4)
+    plan = BatchPlan(items, 64, 16)
+    batch = collate(told, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id)
+    batch = replace(batch, said=said)
+    chosen = shortest_prompts(batch)
+    fields = text_fields(store, batch, chosen)
+    for item, text in enumerate(TEXTS):
+        ids = batch.input_ids[chosen[item]].numpy()[fields[item] == 1].tolist()
+        (whole,) = tokenizer.encode([text])
+        assert ids == whole[: len(ids)]
+        assert len(ids) == len(whole) or item == 3

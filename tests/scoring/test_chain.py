@@ -20,12 +20,7 @@ from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training import steps
 from pet_mtl.training.run import train
 
-SHORT = [
-    "train.max_steps=30",
-    "train.evaluate_every=15",
-    "train.dropout=0.1",
-    "train.learning_rate=0.004",
-]
+SHORT = ["train.max_steps=6", "train.evaluate_every=3", "train.dropout=0.1"]
 
 
 @pytest.fixture(scope="module")
@@ -48,10 +43,8 @@ def run(chained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def by_hand(loaded: LoadedModel, texts: list[str]) -> np.ndarray:
+def by_hand(loaded: LoadedModel, texts: list[str], said: np.ndarray) -> np.ndarray:
     """Return what the second task says where the first one's words stand in its pattern as text."""
-    rows = Rows.of({"text": texts})
-    said = loaded.raw_log_probs({"colour": rows})["colour"].argmax(-1)
     found = []
     for text, label in zip(texts, said, strict=True):
         word = loaded.suite.tasks["colour"].verbalizer.words[label][0]
@@ -71,12 +64,20 @@ TEXTS = ["山丁甲", "乙水己", "丙火", "", "戊土金日月天地甲"]
 
 
 def test_the_chain_runs_by_itself(run: Path) -> None:
+    loaded, rows = LoadedCheckpoint(run / "checkpoint"), Rows.of({"text": TEXTS})
+    said = loaded.raw_log_probs({"colour": rows})["colour"].argmax(-1)
+    got = loaded.raw_log_probs({"mood": rows})["mood"]
+    np.testing.assert_allclose(got, by_hand(loaded, TEXTS, said), rtol=1e-4, atol=1e-4)
+
+
+def test_every_row_has_its_own_word(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "pet_mtl.scoring.chain._decisions", lambda model, store, rows, *_: rows.astype(np.int64) % 3
+    )
     loaded = LoadedCheckpoint(run / "checkpoint")
-    wanted = by_hand(loaded, TEXTS)
     got = loaded.raw_log_probs({"mood": Rows.of({"text": TEXTS})})["mood"]
+    wanted = by_hand(loaded, TEXTS, np.arange(len(TEXTS)) % 3)
     np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4)
-    said = loaded.raw_log_probs({"colour": Rows.of({"text": TEXTS})})["colour"].argmax(-1)
-    assert len(set(said.tolist())) > 1  # a model that always says the same would prove little
 
 
 def test_it_matters_what_the_other_task_says(run: Path) -> None:
