@@ -30,6 +30,7 @@ FLOORS = {
         "comparison",
         "compat",
         "serving",
+        "studio",
     },
     5: {"cli", "__init__"},
 }

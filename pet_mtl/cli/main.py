@@ -17,6 +17,7 @@ from pet_mtl.cli import (
     pretrain,
     score,
     serve,
+    studio,
     sweep,
     train,
     words,
@@ -40,6 +41,7 @@ app.command("train")(train.train)
 app.command("pretrain")(pretrain.pretrain)
 app.command("score")(score.score)
 app.command("predict")(predict.predict)
+app.command("studio")(studio.studio)
 app.command("serve")(serve.serve)
 app.command("compare")(compare.compare)
 app.command("sweep")(sweep.sweep)
