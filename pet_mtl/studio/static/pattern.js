@@ -80,7 +80,7 @@ function column(pattern, index) {
 export function promptView(prompt) {
   return h("div", { class: "prompt" },
     h("small", {}, t(prompt.masks === 1 ? "masks_1" : "masks", { n: prompt.masks })),
-    h("p", { class: "pieces" }, prompt.pieces.map((piece) => h("span", { class: `piece ${piece.kind}` }, piece.kind === "slot" ? "▢" : piece.text))),
+    h("p", { class: "pieces" }, prompt.pieces.map((piece) => h("span", { class: `piece is-${piece.kind}` }, piece.kind === "slot" ? "▢" : piece.text))),
     h("div", { class: "slots" }, prompt.slots.map((slot, number) => h("div", { class: "slot" }, h("small", {}, t("slot", { n: number + 1 })),
       slot.map((each) => h("div", { class: "top" }, h("span", {}, each.piece), bar(each.probability), h("span", { class: "bar-value" }, percent(each.probability))))))));
 }

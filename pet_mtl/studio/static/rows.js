@@ -52,5 +52,5 @@ function one(row, names) {
       h("span", { class: "tag gold", title: t("gold") }, word(row.gold)),
       row.before !== row.after && h("span", { class: `tag ${row.before === row.gold ? "right" : "mistake"} struck`, title: t("before") }, word(row.before)),
       h("span", { class: `tag ${row.after === row.gold ? "right" : "mistake"}`, title: t("after") }, word(row.after), h("small", {}, ` ${percent(row.probability, 0)}`)),
-      h("button", { class: "look", data: { key: `look-${row.row}` }, title: row.where, "aria-label": t("look"), on: { click: () => { state.inspected = { ...row.fields }; state.view = "inspect"; changed("view", "inspect"); } } }, t("look"))));
+      h("button", { class: "look", data: { key: `look-${row.row}` }, title: row.where, "aria-label": t("look"), on: { click: () => { state.inspected = { ...row.fields }; state.view = "inspect"; changed("view", "inspect"); document.getElementById("tabs").scrollIntoView({ block: "nearest" }); } } }, t("look"))));
 }
