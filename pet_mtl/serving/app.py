@@ -20,6 +20,7 @@ from pet_mtl.serving.guard import Access, Guard
 from pet_mtl.serving.limits import Limits
 from pet_mtl.serving.metrics import CONTENT_TYPE, Metrics
 from pet_mtl.serving.models import Models
+from pet_mtl.serving.quiet_app import quiet_app
 from pet_mtl.serving.request_log import RequestLog
 from pet_mtl.serving.rows import Job, make_job
 from pet_mtl.serving.schema import (
@@ -86,12 +87,11 @@ def create_app(
         models.close()
         await asyncio.to_thread(batcher.close)
 
-    app = FastAPI(
+    app = quiet_app(
+        lifespan,
         title="pet-mtl",
         summary="Labels of texts, from checkpoints that pet-mtl trained.",
-        docs_url=None,  # its page loads scripts from another site
-        redoc_url=None,
-        lifespan=lifespan,
+        openapi_url="/openapi.json",
     )
     app.add_middleware(Guard, access=access or Access(), open_paths=PROBES)
     app.add_middleware(RequestLog, metrics=metrics, paths=PATHS, quiet=(*PROBES, "/metrics"))

@@ -14,6 +14,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.serving.api_error import ApiError, handle_errors
 from pet_mtl.serving.guard import Access, Guard
 from pet_mtl.serving.metrics import Metrics
+from pet_mtl.serving.quiet_app import quiet_app
 from pet_mtl.serving.request_log import RequestLog
 from pet_mtl.studio.jobs import Job, Jobs, problems_json
 from pet_mtl.studio.page import POLICY, page_files
@@ -65,9 +66,7 @@ def create_app(loaded: Loaded, choice: Choice, access: Access | None = None) -> 
         yield
         jobs.stop_all()
 
-    app = FastAPI(
-        title="pet-mtl studio", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan
-    )
+    app = quiet_app(lifespan, title="pet-mtl studio", openapi_url=None)
     app.add_middleware(Guard, access=access or Access(), open_paths=files)
     app.add_middleware(
         RequestLog, metrics=Metrics(), paths=files, policy=POLICY, quiet=("other", *files)

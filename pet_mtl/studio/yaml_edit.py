@@ -52,7 +52,8 @@ def _edit_one(text: str, key: Key, value: Value, where: str) -> str:
             raise _unusual(where)
         start = parent.value[0][0].start_mark
         indent = " " * start.column
-        line = f"{_quoted(key[-1])}: {_written(value)}\n{indent}"
+        name = key[-1] if key[-1].isidentifier() else _quoted(key[-1])
+        line = f"{name}: {_written(value)}\n{indent}"
         return text[: start.index] + line + text[start.index :]
     items = node.value if isinstance(node, SequenceNode) else None
     if items is not None and not isinstance(value, str) and len(items) == len(value):

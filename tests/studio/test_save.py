@@ -1,6 +1,5 @@
 """Words and patterns back in their files: comments and order kept, never over another's change."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -98,7 +97,7 @@ def test_a_write_that_fails_leaves_the_file(
     assert "disk is full" in found["problems"][0]["message"]
     monkeypatch.undo()
     assert file.read_bytes() == before
-    assert not [name for name in os.listdir(folder) if name.startswith(".topic")]
+    assert not list(folder.glob(".topic*"))
 
 
 @pytest.mark.slow

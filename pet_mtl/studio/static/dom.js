@@ -28,12 +28,28 @@ export function show(node, ...children) {
 }
 
 // Replace what a node shows and keep the keyboard where it was: elements are found again by data-key.
+// An input method (pinyin, for one) composes in an element that must stay until it is done.
+let composing = false;
+document.addEventListener("compositionstart", () => { composing = true; });
+document.addEventListener("compositionend", (event) => {
+  composing = false;
+  event.target.dispatchEvent(new Event("input", { bubbles: true })); // not every browser tells of the result
+  document.dispatchEvent(new Event("settled"));
+});
+
+// A browser tells an input that is taken away that it was changed: nobody changed it.
+let drawing = false;
+export const isDrawing = () => drawing;
+
 export function redraw(node, ...children) {
   const active = node.contains(document.activeElement) ? document.activeElement : null;
+  if (active && composing) return; // drawn when it is settled
   const key = active && active.dataset.key;
   const range = active && active.selectionStart !== undefined ? [active.selectionStart, active.selectionEnd] : null;
   const scrolls = [...node.querySelectorAll("[data-scroll]")].map((each) => [each.dataset.scroll, each.scrollTop]);
+  drawing = true;
   show(node, ...children);
+  drawing = false;
   for (const [name, top] of scrolls) {
     const again = node.querySelector(`[data-scroll="${name}"]`);
     if (again) again.scrollTop = top;

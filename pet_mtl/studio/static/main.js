@@ -108,6 +108,7 @@ document.addEventListener("keydown", (event) => {
 window.addEventListener("beforeunload", (event) => {
   if (state.task && (wordsDiffer() || patternsDiffer())) event.preventDefault();
 });
+document.addEventListener("settled", () => state.task && drawAll());
 window.addEventListener("focus", lookAtFiles);
 const theme = localStorage.getItem("pet-mtl-theme");
 if (theme) document.documentElement.dataset.theme = theme;

@@ -104,15 +104,19 @@ export const stopScoring = () => {
   changed("progress");
 };
 
+let checks = 0; // answers may overtake one another: the last question counts
+
 export async function recheck(draft) {
   const task = state.task;
+  if (draft && state.words[draft.label].includes(draft.word)) return;
+  const mine = (checks += 1);
   const words = draft ? { ...state.words, [draft.label]: [...state.words[draft.label], draft.word] } : state.words;
   try {
     const found = await post(path("check"), { words });
-    if (task !== state.task) return;
+    if (task !== state.task || mine !== checks) return;
     state.check = found;
   } catch {
-    if (draft) return;
+    if (draft || mine !== checks) return;
     state.check = null;
   }
   changed("check");

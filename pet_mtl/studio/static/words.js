@@ -1,5 +1,5 @@
 // The labels and their words as chips.
-import { focusKey, h, redraw } from "./dom.js";
+import { focusKey, h, isDrawing, redraw } from "./dom.js";
 import { percent, signed, t } from "./i18n.js";
 import { change, recheckDraft, save, state, suggest, undo, redo, reset, wordsDiffer } from "./store.js";
 
@@ -83,7 +83,7 @@ function labelRow(label) {
       view.compare && before.filter((word) => !words.includes(word)).map((word) => h("span", { class: "chip gone" }, word)),
       h("input", {
         class: "add", data: { key: keyOf(label, "add") }, value: draft, placeholder: t("add_word"), "aria-label": `${label}: ${t("add_word")}`, spellcheck: "false", autocomplete: "off",
-        on: { input: (e) => typed(label, e), keydown: (e) => addKey(label, e), change: (e) => commit(label, e.target.value) },
+        on: { input: (e) => typed(label, e), keydown: (e) => addKey(label, e), change: (e) => { if (!isDrawing()) commit(label, e.target.value); } },
       }),
       draft && reports.get(draft.trim()) && h("span", { class: "draft" }, facts(reports.get(draft.trim())))),
     opened(label, reports),
