@@ -12,6 +12,8 @@ from pet_mtl.cli import (
     average,
     compare,
     data,
+    distill,
+    export,
     init,
     predict,
     pretrain,
@@ -22,6 +24,7 @@ from pet_mtl.cli import (
     train,
     words,
 )
+from pet_mtl.cli.launchers import check_launcher
 from pet_mtl.console import complain, prepare_streams
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model import light_import
@@ -44,7 +47,9 @@ app.command("predict")(predict.predict)
 app.command("studio")(studio.studio)
 app.command("serve")(serve.serve)
 app.command("compare")(compare.compare)
+app.command("distill")(distill.distill)
 app.command("sweep")(sweep.sweep)
+app.command("export")(export.export)
 app.command("average")(average.average)
 app.command("init")(init.init)
 app.add_typer(data.app)
@@ -56,6 +61,7 @@ _STREAM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBAD
 
 @app.callback(invoke_without_command=True)
 def version(
+    context: typer.Context,
     show: bool = typer.Option(False, "--version", help="Print the version and stop."),
 ) -> None:
     console.show()
@@ -64,6 +70,8 @@ def version(
 
         typer.echo(f"pet-mtl {installed('pet-mtl')}")
         raise typer.Exit
+    if context.invoked_subcommand is not None:
+        check_launcher(context.invoked_subcommand)
 
 
 def main() -> None:

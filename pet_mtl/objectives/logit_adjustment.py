@@ -34,7 +34,7 @@ def logit_adjustment(labels: npt.NDArray[np.integer], num_labels: int, strength:
 def adjustments(prompts: Prompts, strength: float, device: torch.device) -> list[Tensor]:
     """Return the `logit_adjustment` of each form of a prompt store."""
     return [
-        logit_adjustment(prompts.label[prompts.form == number], form.words.num_labels, strength).to(
+        logit_adjustment(prompts.label[prompts.form == number], form.num_labels, strength).to(
             device
         )
         for number, form in enumerate(prompts.forms)

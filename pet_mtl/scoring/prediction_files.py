@@ -1,46 +1,85 @@
-"""What `pet-mtl predict` does: predictions of whole files, for machines, people and the contest."""
+"""What `pet-mtl predict` does: predictions of texts and of whole files, for machines, people and
+the contest."""
 
-import csv
 import io
-import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pet_mtl.atomic import require_folder, write_bytes, write_text
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.kinds import Kind, kind_of
 from pet_mtl.scoring.checkpoint_scores import unlabelled_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint, plan_for_checkpoint
-from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.scoring.processes import ALONE, Processes
+from pet_mtl.scoring.records import PLAIN, WRITERS, Details, Predicted
+from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import CalibrationChoice
 
 Format = Literal["jsonl", "csv", "tianchi"]
 SUBMISSION = "submission.zip"
 
 
+def predict_rows(
+    folder: Path,
+    gather: Callable[[Suite], dict[str, Rows]],
+    *,
+    verbalizers: Mapping[str, Path] = {},
+    calibration: CalibrationChoice | None = None,
+    prepare: Callable[[Mapping[str, Rows]], None] = lambda rows: None,
+    processes: Processes = ALONE,
+) -> dict[str, Predicted]:
+    """Predict rows with a checkpoint.
+
+    Args:
+        folder: the checkpoint.
+        gather: returns the rows by task, for the checkpoint's suite.
+        calibration: for all tasks, instead of the one that the checkpoint stores.
+        prepare: called with the rows before they are predicted.
+        processes: that make this call together; each gets all predictions.
+
+    Raises:
+        PetMtlError: the checkpoint or the rows are not right.
+    """
+    loaded = LoadedCheckpoint(folder, verbalizers)
+    rows = gather(loaded.suite)
+    plan = plan_for_checkpoint(loaded.checkpoint, loaded.suite, rows, calibration)
+    prepare(rows)
+    loaded.calibration = plan.carry_out(partial(loaded.raw_log_probs, processes=processes))
+    log_probs = loaded.log_probs(rows, title="predicting", processes=processes)
+    return {
+        name: Predicted(loaded.suite.tasks[name], of_task, log_probs[name])
+        for name, of_task in rows.items()
+    }
+
+
 def predict_files(
     folder: Path,
-    data: Mapping[str, str],
+    data: Mapping[str, str] | Callable[[Suite], dict[str, Rows]],
     out: Path,
     *,
     output: Format = "jsonl",
     verbalizers: Mapping[str, Path] = {},
     calibration: CalibrationChoice | None = None,
+    details: Details = PLAIN,
+    header: bool | None = None,
+    processes: Processes = ALONE,
 ) -> list[Path]:
     """Predict the label of every row of some files and write one file a task.
 
-    `jsonl` and `csv` hold id, label and its probability; `tianchi` writes `TASK_predict.json` with
-    `{"id", "label"}` a line and zips these files flat. Labels are the raw ones, rows keep their
-    order.
+    `jsonl` and `csv` hold id, label, its probability and label word, and what `details` says;
+    `tianchi` writes `TASK_predict.json` with `{"id", "label"}` a line and zips these files flat.
+    Labels are the raw ones, rows keep their order.
 
     Args:
         folder: the checkpoint.
-        data: the rows, by task; a label column may be there or not.
+        data: files, by task; a label column and ids may be there or not. Or what gathers the rows.
         out: made where it is missing.
         calibration: for all tasks, instead of the one that the checkpoint stores.
+        header: as `read_rows` has it.
+        processes: that make this call together; the first one writes.
 
     Returns:
         The files written.
@@ -48,29 +87,35 @@ def predict_files(
     Raises:
         PetMtlError: the checkpoint or a file is not right; nothing is written then.
     """
-    loaded = LoadedCheckpoint(folder, verbalizers)
-    rows = unlabelled_rows(loaded.suite, data)
-    plan = plan_for_checkpoint(loaded.checkpoint, loaded.suite, rows, calibration)
-    require_folder(out)
-    files = {
-        name: f"{name}_predict.json" if output == "tianchi" else f"{name}.{output}" for name in rows
-    }
-    for name, file in files.items():
-        _keep_inputs(rows[name], out / file)
-    loaded.calibration = plan.carry_out(loaded.raw_log_probs)
-    log_probs = loaded.log_probs(rows, title="predicting")
-    texts = {}
-    for name, of_task in rows.items():
-        kind = kind_of(loaded.suite.tasks[name])
-        texts[files[name]] = _WRITERS[output](of_task, log_probs[name], kind)
+
+    def file_of(name: str) -> Path:
+        return out / (f"{name}_predict.json" if output == "tianchi" else f"{name}.{output}")
+
+    def prepare(rows: Mapping[str, Rows]) -> None:
+        require_folder(out)
+        for name, of_task in rows.items():
+            _keep_inputs(of_task, file_of(name))
+
+    gather = data if callable(data) else lambda suite: unlabelled_rows(suite, data, header=header)
+    predicted = predict_rows(
+        folder,
+        gather,
+        verbalizers=verbalizers,
+        calibration=calibration,
+        prepare=prepare,
+        processes=processes,
+    )
+    if not processes.first:
+        return []
+    texts = {file_of(name): WRITERS[output](one, details) for name, one in predicted.items()}
     for file, text in texts.items():
-        write_text(out / file, text)
-    written = [out / file for file in texts]
+        write_text(file, text)
+    written = list(texts)
     if output == "tianchi":
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             for file, text in texts.items():
-                archive.writestr(file, text)
+                archive.writestr(file.name, text)
         write_bytes(out / SUBMISSION, packed.getvalue())
         written.append(out / SUBMISSION)
     return written
@@ -89,38 +134,3 @@ def _keep_inputs(rows: Rows, output: Path) -> None:
                 where=path,
                 hint="choose another folder with `--out DIR`",
             )
-
-
-def _cells(rows: Rows, log_probs: FloatArray, kind: Kind) -> Iterator[dict[str, Any]]:
-    """Yield the id of each row and what is predicted of it."""
-    for i, cells in zip(rows.ids.to_pylist(), kind.cells(log_probs), strict=True):
-        yield {"id": i, **cells}
-
-
-def _line(cells: dict[str, Any]) -> str:
-    rounded = {n: round(cell, 6) if isinstance(cell, float) else cell for n, cell in cells.items()}
-    return json.dumps(rounded, ensure_ascii=False) + "\n"
-
-
-def _jsonl(rows: Rows, log_probs: FloatArray, kind: Kind) -> str:
-    return "".join(map(_line, _cells(rows, log_probs, kind)))
-
-
-def _csv(rows: Rows, log_probs: FloatArray, kind: Kind) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    for number, cells in enumerate(_cells(rows, log_probs, kind)):
-        if not number:
-            writer.writerow(cells)
-        writer.writerow(f"{c:.6f}" if isinstance(c, float) else c for c in cells.values())
-    return out.getvalue()
-
-
-def _tianchi(rows: Rows, log_probs: FloatArray, kind: Kind) -> str:
-    return "".join(
-        _line({name: cell for name, cell in cells.items() if name in ("id", "label")})
-        for cells in _cells(rows, log_probs, kind)
-    )
-
-
-_WRITERS = {"jsonl": _jsonl, "csv": _csv, "tianchi": _tianchi}

@@ -30,10 +30,10 @@ def preview(
     """
     rows = {task.name: Rows.of({name: [fields[name]] for name in task.fields})}
     found = []
-    for form in compile_forms(task, model.tokenizer, max_length):
+    for form in compile_forms(task, model.tokenizer, max_length).forms:
         prompts = encode_forms([form], rows, model.tokenizer, max_length)
         shown = []
-        for masks in form.words.lengths:
+        for masks in form.masks:
             pieces = show_prompt(form, fields, model.tokenizer, max_length, masks)
             texts = model.tokenizer.piece_texts([i for i, _ in pieces])
             shown.append(
