@@ -21,7 +21,8 @@ def show_prompt(
     slot.
 
     Args:
-        said: the label numbers that other tasks say, in the order of `form.said_parts`.
+        said: the label numbers that other tasks say, in the order of `form.said_parts`; the
+            first label where nothing is said.
     """
     told = iter(said)
     fields = {
@@ -45,7 +46,8 @@ def show_prompt(
         if part.is_slot:
             shown += [(tokenizer.mask_id, "slot")] * masks
         elif part.said is not None:
-            shown += [(i, part.kind) for i in part.words[next(told)]]
+            label = next(told, 0)
+            shown += [(i, part.kind) for i in (part.words[label] if part.words else ())]
         elif part.field is None:
             shown += [(i, part.kind) for i in part.ids]
         else:
