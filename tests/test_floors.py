@@ -32,6 +32,7 @@ FLOORS = {
         "compat",
         "distillation",
         "serving",
+        "studio",
     },
     5: {"cli", "__init__"},
 }
