@@ -1,7 +1,7 @@
 """Shared and private parts: a task reads `[shared(x); private_t(x)]`.
 
-The architecture of Liu et al. 2017. What keeps the parts apart in their paper, a discriminator of the
-tasks that the shared part learns against and the orthogonality of the two, are loss terms:
+The architecture of Liu et al. 2017. What keeps the parts apart in their paper, a discriminator of
+the tasks that the shared part learns against and the orthogonality of the two, are loss terms:
 `objectives/terms/shared_private.py`.
 """
 
