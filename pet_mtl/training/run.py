@@ -32,10 +32,9 @@ from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, resolve_m
 from pet_mtl.storage.state import Progress
 from pet_mtl.storage.trained_on import with_earlier
 from pet_mtl.suite.suite import Suite
-from pet_mtl.training.automatic_words import find_words
 from pet_mtl.training.calibrate import calibrate
-from pet_mtl.training.pattern_accuracy import weigh_patterns
-from pet_mtl.training.prior_filter import filter_words
+from pet_mtl.training.given import Given
+from pet_mtl.training.preparation import prepare
 from pet_mtl.training.teachers import (
     ask_teachers,
     check_teachers,
@@ -185,10 +184,8 @@ def train(
             if answers is not None
             else check_teachers(teachers, suite) or taught_tasks(out)
         )
-        suite = find_words(suite, data, mlm, tokenizer, machine, out / "last" if resume else None)
-        suite = weigh_patterns(
-            filter_words(suite, data, mlm, tokenizer, machine), data, mlm, tokenizer, machine
-        )
+        resumed = out / "last" if resume else None
+        suite = prepare(suite, Given(data, mlm, tokenizer, machine, resumed))
         rows = rows_to_learn(data, has_teacher)
         compiled = compile_suite(suite, tokenizer)
         prompts = encode_forms(compiled.forms, rows, tokenizer, settings.max_length)
