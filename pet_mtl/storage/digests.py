@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +16,7 @@ _REMAKE = "train again, or copy the folder again from where it is whole"
 
 
 _Version = tuple[int, ...]
-_KNOWN: OrderedDict[_Version, str] = OrderedDict()  # sums by file and version, the last ones
+_KNOWN: dict[_Version, str] = {}  # sums by file and version
 _MOST_KNOWN = 256
 _YOUNG = 0.1  # seconds: a file may change again within a tick of the clock that its stamp shows
 
@@ -32,9 +31,9 @@ def file_digest(file: Path) -> str:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
         same = _version(handle) == version
     if same and time.time() - version[-1] / 1e9 > _YOUNG:
+        if len(_KNOWN) >= _MOST_KNOWN:  # all at once: no thread ever iterates over it
+            _KNOWN.clear()
         _KNOWN[version] = digest
-        while len(_KNOWN) > _MOST_KNOWN:
-            _KNOWN.pop(next(iter(_KNOWN)), None)
     return digest
 
 

