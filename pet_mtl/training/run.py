@@ -136,6 +136,7 @@ def train(
     teachers: Sequence[Path] = (),
     report: Callable[[FinishedRun], None] = lambda _: None,
     evaluated: Callable[[int, float], None] = lambda step, score: None,
+    logged: Callable[[dict[str, Any]], None] = lambda record: None,
 ) -> TrainResult:
     """Train one model on all tasks of a suite.
 
@@ -147,6 +148,7 @@ def train(
         teachers: checkpoints to learn from as well; a resumed run has their answers in its folder.
         evaluated: called after each evaluation with the step and the dev score that the best
             checkpoint is chosen by; what it raises ends the run.
+        logged: called with each line of `metrics.jsonl`; what it raises ends the run.
         report: called once at the end where there are dev rows, by the main process, the run's
             folder still locked.
 
@@ -221,6 +223,7 @@ def train(
             trained_on,
             taught,
             evaluated,
+            logged,
         )
         log_probs = trainer.run(resume)
         calibration = calibrate(suite, data, trainer.score, dev_rows, log_probs)

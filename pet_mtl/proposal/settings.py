@@ -1,0 +1,60 @@
+"""Settings that fit a task's rows: epochs, rates, lengths."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.resources import bundled_backbone
+from pet_mtl.storage.pretrained import resolve_model
+
+SIZES = (
+    (300, 20, 1024),
+    (2000, 6, 2048),
+    (math.inf, 3, 4096),
+)  # fewer rows than this: epochs, batch_tokens
+SHORTEST, LONGEST = 32, 256  # tokens of `max_length`
+
+
+def propose_settings(
+    rows: int,
+    texts: Sequence[Sequence[str]],
+    around: Sequence[str],
+    tokenizer: PieceTokenizer,
+    model: str,
+) -> dict[str, tuple[float | int, str]]:
+    """Return settings, each with the reason for its value.
+
+    Args:
+        rows: how many there are.
+        texts: some of them, column by column.
+        around: prefix and pattern.
+        model: the backbone's name.
+    """
+    small = bundled_backbone(model) is not None
+    epochs, batch_tokens = next(values for most, *values in SIZES if rows < most)
+    lengths = sum(
+        np.array([len(ids) for ids in tokenizer.encode(list(column))]) for column in texts
+    )
+    room = 8 + sum(map(len, tokenizer.encode(list(around))))
+    wanted = int(np.quantile(lengths, 0.99)) + room
+    longest = min(max(SHORTEST, -(-wanted // 16) * 16), LONGEST, positions(resolve_model(model)))
+    return {
+        "epochs": (epochs, "passes over the rows; `max_steps: 100` stops earlier"),
+        "learning_rate": (4e-4, "fits a small backbone; 3e-5 for one of BERT's size")
+        if small
+        else (3e-5, "fits a backbone of BERT's size; 4e-4 for a small one"),
+        "batch_tokens": (batch_tokens, "tokens of one optimizer step"),
+        "max_length": (longest, "tokens of the longest prompt; longer texts are cut"),
+    }
+
+
+def positions(folder: str) -> int:
+    """Return the longest prompt that a backbone surely has positions for."""
+    from transformers import AutoConfig
+
+    positions = getattr(
+        AutoConfig.from_pretrained(folder, trust_remote_code=False), "max_position_embeddings", None
+    )
+    return (positions - 2) // 4 * 4 if positions and positions > 0 else LONGEST
