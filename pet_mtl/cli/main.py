@@ -12,6 +12,8 @@ from pet_mtl.cli import (
     average,
     compare,
     data,
+    distill,
+    export,
     init,
     predict,
     pretrain,
@@ -21,6 +23,7 @@ from pet_mtl.cli import (
     train,
     words,
 )
+from pet_mtl.cli.launchers import check_launcher
 from pet_mtl.console import complain, prepare_streams
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model import light_import
@@ -42,7 +45,9 @@ app.command("score")(score.score)
 app.command("predict")(predict.predict)
 app.command("serve")(serve.serve)
 app.command("compare")(compare.compare)
+app.command("distill")(distill.distill)
 app.command("sweep")(sweep.sweep)
+app.command("export")(export.export)
 app.command("average")(average.average)
 app.command("init")(init.init)
 app.add_typer(data.app)
@@ -54,6 +59,7 @@ _STREAM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBAD
 
 @app.callback(invoke_without_command=True)
 def version(
+    context: typer.Context,
     show: bool = typer.Option(False, "--version", help="Print the version and stop."),
 ) -> None:
     console.show()
@@ -62,6 +68,8 @@ def version(
 
         typer.echo(f"pet-mtl {installed('pet-mtl')}")
         raise typer.Exit
+    if context.invoked_subcommand is not None:
+        check_launcher(context.invoked_subcommand)
 
 
 def main() -> None:

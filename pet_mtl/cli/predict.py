@@ -15,7 +15,7 @@ from pet_mtl.cli.options import (
     calibration_choice,
     files_by_task,
 )
-from pet_mtl.console import put, put_json
+from pet_mtl.console import put, put_json, started_together
 from pet_mtl.errors import PetMtlError
 
 
@@ -85,6 +85,7 @@ def predict(
     keep_freed_memory()
     from pet_mtl.scoring.inputs import Inputs
     from pet_mtl.scoring.prediction_files import Format, predict_files, predict_rows
+    from pet_mtl.scoring.processes import join_processes
     from pet_mtl.scoring.records import WRITERS, Details, lines_for_people
 
     if output is not None and output not in get_args(Format):
@@ -108,6 +109,7 @@ def predict(
     inputs = Inputs(texts or (), task, given, header, lines)
     details = Details(top_k, probabilities, echo)
     words, choice = files_by_task("--verbalizer", verbalizer), calibration_choice(calibration)
+    processes = join_processes()
     if out is not None:
         written = predict_files(
             checkpoint,
@@ -117,14 +119,21 @@ def predict(
             verbalizers=words,
             calibration=choice,
             details=details,
+            processes=processes,
         )
+        if not processes.first:
+            return
         if json_:
             put_json({"files": [str(file) for file in written]})
         else:
             for file in written:
                 put(str(file))
         return
-    found = predict_rows(checkpoint, inputs, verbalizers=words, calibration=choice)
+    found = predict_rows(
+        checkpoint, inputs, verbalizers=words, calibration=choice, processes=processes
+    )
+    if not processes.first:
+        return
     ((name, predicted),) = found.items()
     if json_:
         put_json({"task": name, "predictions": list(predicted.records(details))})
@@ -140,7 +149,12 @@ def _stdin(context: typer.Context) -> bytes:
 
     Raises:
         MissingOption: it is a terminal, or closed.
+        PetMtlError: several processes would share it.
     """
+    if started_together() > 1:
+        raise PetMtlError(
+            "several processes cannot share stdin", hint="give the rows with `--data TASK=FILE`"
+        )
     nothing = MissingOption("'--data', or texts: in quotes, or lines on stdin", context)
     if sys.stdin is None or sys.stdin.isatty():
         raise nothing

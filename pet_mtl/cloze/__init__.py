@@ -11,4 +11,6 @@ text stay text
 - `chinese_words` where Chinese words begin: jieba's dictionary
 - `sampling`     which prompts each step takes: a pure function of seed and step
 - `collate`      one batch as tensors, masks put in
+- `draws`        random numbers that depend on nothing but seed, epoch, row and position
+- `corrupt`      what stands in the place of pieces that are to be predicted
 """

@@ -30,6 +30,7 @@ class Prompts:
         row: `n` row numbers within the task's rows.
         label: `n` label indices, -1 where unknown.
         forms: the compiled patterns.
+        kept: `[n, F]` tokens of each field that were kept, in the order of the form's fields.
     """
 
     ids: IntArray
@@ -39,6 +40,7 @@ class Prompts:
     row: npt.NDArray[np.int32]
     label: npt.NDArray[np.int32]
     forms: tuple[Form, ...]
+    kept: npt.NDArray[np.int32] | None = None
 
     def __len__(self) -> int:
         return len(self.slot_at)
@@ -73,6 +75,17 @@ class _Ragged:
     def part(self, start: int, end: int) -> "_Ragged":
         starts = self.starts[start : end + 1]
         return _Ragged(self.ids[starts[0] : starts[-1]], starts - starts[0])
+
+
+@dataclass(frozen=True)
+class _Assembled:
+    """Prompts of one form: ids, and for each its length, slot position and fields' tokens `[n,
+    F]`."""
+
+    ids: IntArray
+    lengths: npt.NDArray[np.int64]
+    slot_at: npt.NDArray[np.int64]
+    kept: npt.NDArray[np.int64]
 
 
 Columns = dict[
@@ -124,7 +137,7 @@ def encode_forms(
     )
     dtype = np.uint16 if highest <= np.iinfo(np.uint16).max else np.int32
     columns = {} if columns is None else columns
-    blocks: list[tuple[int, Rows, IntArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
+    blocks: list[tuple[int, Rows, _Assembled]] = []
     for number, form in enumerate(forms):
         if form.task not in rows or not len(rows[form.task]):
             continue
@@ -138,19 +151,28 @@ def encode_forms(
                 columns[key] = _tokenize_column(of_task, name, tokenizer, space, max_length, dtype)
             fields[name, space] = columns[key]
         blocks.append(
-            (number, of_task, *_assemble_rows(form, fields, len(of_task), max_length, dtype))
+            (number, of_task, _assemble_rows(form, fields, len(of_task), max_length, dtype))
         )
     if not blocks:
         raise PetMtlError("there are no rows to encode")
     return Prompts(
-        ids=np.concatenate([ids for _, _, ids, _, _ in blocks]),
-        starts=np.cumsum(np.concatenate([[0], *(lengths for *_, lengths, _ in blocks)])),
-        slot_at=np.concatenate([slot_at for *_, slot_at in blocks]).astype(np.int32),
-        form=np.concatenate([np.full(len(r), number, np.int32) for number, r, *_ in blocks]),
-        row=np.concatenate([np.arange(len(r), dtype=np.int32) for _, r, *_ in blocks]),
-        label=np.concatenate([r.labels for _, r, *_ in blocks]).astype(np.int32),
+        ids=np.concatenate([block.ids for *_, block in blocks]),
+        starts=np.cumsum(np.concatenate([[0], *(block.lengths for *_, block in blocks)])),
+        slot_at=np.concatenate([block.slot_at for *_, block in blocks]).astype(np.int32),
+        form=np.concatenate([np.full(len(r), number, np.int32) for number, r, _ in blocks]),
+        row=np.concatenate([np.arange(len(r), dtype=np.int32) for _, r, _ in blocks]),
+        label=np.concatenate([r.labels for _, r, _ in blocks]).astype(np.int32),
         forms=tuple(forms),
+        kept=_stacked([block.kept for *_, block in blocks]),
     )
+
+
+def _stacked(kept: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int32]:
+    """Put blocks `[n, F]` under one another, `F` being that of the widest."""
+    most = max(block.shape[1] for block in kept)
+    return np.concatenate(
+        [np.pad(block, ((0, 0), (0, most - block.shape[1]))) for block in kept]
+    ).astype(np.int32)
 
 
 def _tokenize_column(
@@ -181,7 +203,7 @@ def _chunks(rows: Rows, field: str) -> Iterator[Sequence[str]]:
 
 def _assemble_rows(
     form: Form, fields: Mapping[tuple[str, bool], _Ragged], count: int, max_length: int, dtype: type
-) -> tuple[IntArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+) -> _Assembled:
     """Assemble in blocks of rows: the index arrays of all rows at once would be many times the
     prompts."""
     done = []
@@ -189,14 +211,18 @@ def _assemble_rows(
         end = min(start + _CHUNK, count)
         part = {name: column.part(start, end) for name, column in fields.items()}
         done.append(_assemble(form, part, end - start, max_length, dtype))
-    ids, lengths, slot_at = zip(*done, strict=True)
-    return np.concatenate(ids), np.concatenate(lengths), np.concatenate(slot_at)
+    return _Assembled(
+        np.concatenate([block.ids for block in done]),
+        np.concatenate([block.lengths for block in done]),
+        np.concatenate([block.slot_at for block in done]),
+        np.concatenate([block.kept for block in done]),
+    )
 
 
 def _assemble(
     form: Form, fields: Mapping[tuple[str, bool], _Ragged], count: int, max_length: int, dtype: type
-) -> tuple[IntArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Put constant parts and shortened fields together: ids, lengths, slot positions."""
+) -> _Assembled:
+    """Put constant parts and shortened fields together."""
     field_parts = [part for part in form.parts if part.field is not None]
     sources = [
         fields[part.field, part.space_before] for part in field_parts if part.field is not None
@@ -229,7 +255,8 @@ def _assemble(
                 np.repeat(source.starts[:-1], keep) + within
             ]
             field_number += 1
-    return out, edges[-1], slot_at
+    kept_by_row = np.stack(kept, 1) if kept else np.empty((count, 0), np.int64)
+    return _Assembled(out, edges[-1], slot_at, kept_by_row)
 
 
 def show_prompt(

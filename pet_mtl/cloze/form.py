@@ -72,6 +72,12 @@ class Compiled:
     forms: tuple[Form, ...]
     words: tuple[LabelWords, ...] = ()
 
+    def of_task(self, name: str) -> "Compiled":
+        """Return the patterns and label words of one task."""
+        places = [place for place, form in enumerate(self.forms) if form.task == name]
+        words = tuple(self.words[place] for place in places) if self.words else ()
+        return Compiled(tuple(self.forms[place] for place in places), words)
+
 
 CompileTask = Callable[[TaskSpec, PieceTokenizer, int], Compiled]
 

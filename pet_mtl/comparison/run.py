@@ -7,7 +7,14 @@ from pathlib import Path
 from pet_mtl.comparison.cell import CellResult, train_cell, zero_shot_cell
 from pet_mtl.comparison.claim import claim
 from pet_mtl.comparison.engine import Engine, find_engine
-from pet_mtl.comparison.folder import check_settings, finish, read_result, settings_of
+from pet_mtl.comparison.folder import (
+    check_results,
+    check_settings,
+    clear,
+    finish,
+    read_result,
+    settings_of,
+)
 from pet_mtl.comparison.page import write_pages
 from pet_mtl.comparison.plan import Cell, Variant, cell_path, cell_suite, plan_cells
 from pet_mtl.comparison.shots import Shots, few_rows
@@ -97,6 +104,7 @@ def compare(request: Request, out: Path) -> Comparison:
         if not results:
             raise RunError("no cell succeeded", where=str(out))
         gold = {name: rows.labels for name, rows in scored.items()}
+        check_results(out, suite, results, {name: len(rows) for name, rows in scored.items()})
         comparison = summarize(
             suite, [variant.name for variant in request.variants], gold, results, failed
         )
@@ -131,6 +139,7 @@ def _do(
     busy: list[Cell] = []
     for number, cell in enumerate(cells, 1):
         if read_result(out, cell) is not None:
+            clear(out, cell)  # a run may have been killed before it did
             continue
         with claim(cell_path(out, cell)) as ours:
             if not ours:

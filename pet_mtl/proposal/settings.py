@@ -6,13 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.resources import bundled_backbone
 from pet_mtl.storage.pretrained import resolve_model
+from pet_mtl.suite.auto import AUTO, recommend
 
 SIZES = (
     (300, 20, 1024),
     (2000, 6, 2048),
-    (math.inf, 3, 4096),
+    (20_000, 3, 4096),
+    (math.inf, AUTO, AUTO),
 )  # fewer rows than this: epochs, batch_tokens
 SHORTEST, LONGEST = 32, 256  # tokens of `max_length`
 
@@ -23,7 +24,7 @@ def propose_settings(
     around: Sequence[str],
     tokenizer: PieceTokenizer,
     model: str,
-) -> dict[str, tuple[float | int, str]]:
+) -> dict[str, tuple[int | str, str]]:
     """Return settings, each with the reason for its value.
 
     Args:
@@ -32,7 +33,7 @@ def propose_settings(
         around: prefix and pattern.
         model: the backbone's name.
     """
-    small = bundled_backbone(model) is not None
+    rate = recommend(model)[0].learning_rate
     epochs, batch_tokens = next(values for most, *values in SIZES if rows < most)
     lengths = sum(
         np.array([len(ids) for ids in tokenizer.encode(list(column))]) for column in texts
@@ -42,9 +43,7 @@ def propose_settings(
     longest = min(max(SHORTEST, -(-wanted // 16) * 16), LONGEST, positions(resolve_model(model)))
     return {
         "epochs": (epochs, "passes over the rows; `max_steps: 100` stops earlier"),
-        "learning_rate": (4e-4, "fits a small backbone; 3e-5 for one of BERT's size")
-        if small
-        else (3e-5, "fits a backbone of BERT's size; 4e-4 for a small one"),
+        "learning_rate": (AUTO, f"as the backbone recommends, or by its size; here {rate:g}"),
         "batch_tokens": (batch_tokens, "tokens of one optimizer step"),
         "max_length": (longest, "tokens of the longest prompt; longer texts are cut"),
     }

@@ -4,6 +4,7 @@ the contest."""
 import io
 import zipfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,7 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.checkpoint_scores import unlabelled_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint, plan_for_checkpoint
+from pet_mtl.scoring.processes import ALONE, Processes
 from pet_mtl.scoring.records import PLAIN, WRITERS, Details, Predicted
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import CalibrationChoice
@@ -27,6 +29,7 @@ def predict_rows(
     verbalizers: Mapping[str, Path] = {},
     calibration: CalibrationChoice | None = None,
     prepare: Callable[[Mapping[str, Rows]], None] = lambda rows: None,
+    processes: Processes = ALONE,
 ) -> dict[str, Predicted]:
     """Predict rows with a checkpoint.
 
@@ -35,6 +38,7 @@ def predict_rows(
         gather: returns the rows by task, for the checkpoint's suite.
         calibration: for all tasks, instead of the one that the checkpoint stores.
         prepare: called with the rows before they are predicted.
+        processes: that make this call together; each gets all predictions.
 
     Raises:
         PetMtlError: the checkpoint or the rows are not right.
@@ -43,8 +47,8 @@ def predict_rows(
     rows = gather(loaded.suite)
     plan = plan_for_checkpoint(loaded.checkpoint, loaded.suite, rows, calibration)
     prepare(rows)
-    loaded.calibration = plan.carry_out(loaded.raw_log_probs)
-    log_probs = loaded.log_probs(rows, title="predicting")
+    loaded.calibration = plan.carry_out(partial(loaded.raw_log_probs, processes=processes))
+    log_probs = loaded.log_probs(rows, title="predicting", processes=processes)
     return {
         name: Predicted(loaded.suite.tasks[name], of_task, log_probs[name])
         for name, of_task in rows.items()
@@ -61,6 +65,7 @@ def predict_files(
     calibration: CalibrationChoice | None = None,
     details: Details = PLAIN,
     header: bool | None = None,
+    processes: Processes = ALONE,
 ) -> list[Path]:
     """Predict the label of every row of some files and write one file a task.
 
@@ -74,6 +79,7 @@ def predict_files(
         out: made where it is missing.
         calibration: for all tasks, instead of the one that the checkpoint stores.
         header: as `read_rows` has it.
+        processes: that make this call together; the first one writes.
 
     Returns:
         The files written.
@@ -92,8 +98,15 @@ def predict_files(
 
     gather = data if callable(data) else lambda suite: unlabelled_rows(suite, data, header=header)
     predicted = predict_rows(
-        folder, gather, verbalizers=verbalizers, calibration=calibration, prepare=prepare
+        folder,
+        gather,
+        verbalizers=verbalizers,
+        calibration=calibration,
+        prepare=prepare,
+        processes=processes,
     )
+    if not processes.first:
+        return []
     texts = {file_of(name): WRITERS[output](one, details) for name, one in predicted.items()}
     for file, text in texts.items():
         write_text(file, text)

@@ -7,7 +7,9 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, model_validator
 
 from pet_mtl.errors import ProblemList
-from pet_mtl.suite.method import Method, PetMethod, build_method, set_method
+from pet_mtl.suite.auto import fill_auto
+from pet_mtl.suite.losses import LossSettings
+from pet_mtl.suite.method import HeadsMethod, Method, PetMethod, build_method, set_method
 from pet_mtl.suite.overrides import apply_overrides, set_place
 from pet_mtl.suite.settings import SamplingSettings, TrainSettings
 from pet_mtl.suite.task import TaskSpec
@@ -21,7 +23,7 @@ KEYS = ("version", "model", "data_root", "tasks", "method", "train", "sampling")
 
 class Suite(BaseModel):
     """Everything a pattern file says. `base` is the absolute folder that relative data paths start
-    from."""
+    from; `chosen` says of the keys of `train:` that were `auto` whence their numbers come."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,6 +35,7 @@ class Suite(BaseModel):
     method: Annotated[Method, Discriminator("name")] = PetMethod()
     source: str
     base: str
+    chosen: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:
@@ -142,12 +145,15 @@ def _build(
     root = _text("data_root", tree, document, problems)
     base = Path(data_root) if data_root is not None else path.parent / (root or "")
     tasks = _tasks(document, verbalizers, problems)
+    chosen = fill_auto(document, name, path.parent, problems)
     train = validate(TrainSettings, _section("train", tree), document, ("train",), problems)
     sampling = validate(
         SamplingSettings, _section("sampling", tree), document, ("sampling",), problems
     )
     _check_weights(document, problems)
     how = build_method(tree.get("method"), document, problems)
+    if train is not None:
+        _check_terms(train.losses, tasks, how, document, problems)
     problems.problems.sort(key=document.order)
     problems.raise_if_any()
     assert train is not None
@@ -161,6 +167,7 @@ def _build(
         method=how,
         source=str(path),
         base=str(base.resolve()),
+        chosen=chosen,
     )
 
 
@@ -206,6 +213,30 @@ def _check_weights(document: Document, problems: ProblemList) -> None:
                 where=where,
                 hint=name_hint(name, list(tasks)),
             )
+
+
+def _check_terms(
+    losses: LossSettings,
+    tasks: dict[str, TaskSpec],
+    method: Any,
+    document: Document,
+    problems: ProblemList,
+) -> None:
+    """Find loss terms that need what the tasks or the method have not."""
+    name = losses.reads_slots
+    if name is not None and isinstance(method, HeadsMethod):
+        problems.add(
+            f"`train.losses.{name}` reads the slots of prompts, and `method: heads` has none",
+            where=document.where(("train", "losses", name)),
+            hint="leave it out, or train with `method: pet` or `method: cln`",
+        )
+    name = losses.reads_unlabelled
+    if name is not None and tasks and not any(task.data.unlabelled for task in tasks.values()):
+        problems.add(
+            f"`train.losses.{name}` reads unlabelled rows, and no task has any",
+            where=document.where(("train", "losses", name, "text")),
+            hint="give a task `data: {unlabelled: FILE}`, or set `text: labelled`",
+        )
 
 
 def _check_version(tree: dict[str, Any], document: Document, problems: ProblemList) -> None:

@@ -5,5 +5,7 @@ function
 - `trainer`     one run: evaluations, saving, resuming
 - `steps`       the optimizer steps: exact under accumulation, several processes, and resume
 - `row_loss`    the losses of a batch: label loss, adjustment, teachers, terms
+- `pieces`      the gradients of a step's rows, cut for memory and several processes
+- `step_model`  model and loss of a piece, with what loss terms ask of it
 - `calibrate`   the calibration of a finished run
 """

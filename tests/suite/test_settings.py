@@ -1,10 +1,22 @@
 import json
+from typing import get_args
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from pet_mtl.suite.losses import FocalSettings, LossSettings
+from pet_mtl.pretraining.recipe import Shape, VocabularySpec
+from pet_mtl.pretraining.settings import PretrainSettings
+from pet_mtl.pretraining.teacher_settings import TeacherSettings
+from pet_mtl.suite.losses import (
+    ClassWeightsSettings,
+    FocalSettings,
+    HardNegativesSettings,
+    LossSettings,
+    RDropSettings,
+)
+from pet_mtl.suite.method import METHODS
 from pet_mtl.suite.settings import SamplingSettings, TrainSettings
+from pet_mtl.suite.verbalizer_kind import VerbalizerKind
 
 EDGES = [
     ("epochs", [0.1, 3, 1000], [0, -1, "3", True, None, float("inf"), float("nan")]),
@@ -48,6 +60,36 @@ def test_bounds(name: str, valid: list[object], invalid: list[object]) -> None:
     for value in invalid:
         with pytest.raises(ValidationError):
             TrainSettings.model_validate({name: value})
+
+
+def numbers_of(model: type[BaseModel]) -> list[str]:
+    """Return the names of a model's settings that take a number."""
+    kinds = {
+        name: get_args(f.annotation) or (f.annotation,) for name, f in model.model_fields.items()
+    }
+    return [name for name, kind in kinds.items() if int in kind or float in kind]
+
+
+MODELS = [TrainSettings, SamplingSettings, PretrainSettings, Shape, VocabularySpec, VerbalizerKind]
+MODELS += [*METHODS.values(), FocalSettings, ClassWeightsSettings, HardNegativesSettings]
+MODELS += [RDropSettings, TeacherSettings]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_every_number_has_a_bound(model: type[BaseModel]) -> None:
+    """What no machine can do is refused when it is read, not after minutes."""
+    for name in numbers_of(model):
+        for value in (2**63, 10**30, 1e300, float("inf"), float("nan"), -1):
+            if name == "penalty" and value > 0:
+                continue  # infinite: one encoder for all tasks
+            with pytest.raises(ValidationError) as caught:
+                model.model_validate({name: value})
+            assert name in {error["loc"][0] for error in caught.value.errors()}, (name, value)
+
+
+def test_a_model_that_fits_no_machine_is_refused() -> None:
+    with pytest.raises(ValidationError, match="parameters"):
+        Shape(hidden_size=65536, layers=1000, heads=1)
 
 
 def test_the_table_has_every_setting() -> None:
