@@ -32,6 +32,7 @@ FLOORS = {
         "compat",
         "distillation",
         "serving",
+        "studio",
     },
     5: {"api", "cli", "__init__"},
 }

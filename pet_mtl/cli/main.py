@@ -19,6 +19,7 @@ from pet_mtl.cli import (
     pretrain,
     score,
     serve,
+    studio,
     sweep,
     train,
     words,
@@ -43,6 +44,7 @@ app.command("train")(train.train)
 app.command("pretrain")(pretrain.pretrain)
 app.command("score")(score.score)
 app.command("predict")(predict.predict)
+app.command("studio")(studio.studio)
 app.command("serve")(serve.serve)
 app.command("compare")(compare.compare)
 app.command("distill")(distill.distill)
