@@ -25,7 +25,7 @@ OWN = {
     "train.label_smoothing",
     "train.logit_adjustment",
 }
-OWN |= {"train.adversarial", "train.losses", "train.weighting", "train.surgery"}
+OWN |= {"train.adversarial", "train.losses", "train.weighting", "train.surgery", "train.ema"}
 # OpenPrompt trains what `pet` trains, in full precision; its steps have one task each, so there is
 # nothing to weigh
 _OF_OPENPROMPT = (
@@ -34,6 +34,7 @@ _OF_OPENPROMPT = (
     "train.surgery=none",
     "train.adversarial=0",
     "train.losses={}",
+    "train.ema=null",
 )
 EVALUATIONS = 4  # of a few-shot run: an epoch is a step or two
 

@@ -109,6 +109,7 @@ def report_data(
         mean_macro_f1=mean_macro_f1(scores.values()),
         facts=facts,
         conflicts=[CurvePoint(r["step"], r["conflicts"]) for r in records if "conflicts" in r],
+        terms=_terms(records),
         routes=_routes(model, prompts, machine, tokenizer, list(suite.tasks)),
     )
 
@@ -135,6 +136,19 @@ def _routes(
     )
     with machine.autocast():
         return model.routes(batches, names)
+
+
+def _terms(records: list[dict[str, Any]]) -> dict[str, list[CurvePoint]]:
+    """Return how each loss term went."""
+    names = dict.fromkeys(name for record in records for name in record.get("terms", {}))
+    return {
+        name: [
+            CurvePoint(record["step"], record["terms"][name])
+            for record in records
+            if name in record.get("terms", {})
+        ]
+        for name in names
+    }
 
 
 def _task_settings(suite: Suite) -> dict[str, Any]:

@@ -125,9 +125,13 @@ def _written(value: Any) -> str:
     return str(value)
 
 
-def curves_section(tasks: Sequence[TaskReport], conflicts: Sequence[CurvePoint] = ()) -> Html:
-    """Return the charts of training loss, dev macro-F1, weights and conflicts, those that were
-    recorded."""
+def curves_section(
+    tasks: Sequence[TaskReport],
+    conflicts: Sequence[CurvePoint] = (),
+    terms: Mapping[str, Sequence[CurvePoint]] = {},
+) -> Html:
+    """Return the charts of training loss, dev macro-F1, weights, conflicts and loss terms, those
+    that were recorded."""
     losses = [
         Line(task.name, task.curves.train_loss, colour_of(k))
         for k, task in enumerate(tasks)
@@ -166,6 +170,10 @@ def curves_section(tasks: Sequence[TaskReport], conflicts: Sequence[CurvePoint] 
                 "Conflicts", [Line("all tasks", conflicts, "mean")], from_zero=True, note=note
             )
         )
+    for position, (name, points) in enumerate(terms.items()):  # their scales differ
+        note = "loss term, mean over the rows that it acts on"
+        lines = [Line("all tasks", points, colour_of(position))]
+        charts.append(line_chart(name, lines, from_zero=True, note=note))
     if not charts:
         return Html()
     return join(

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pet_mtl.suite.losses import LossSettings
 from pet_mtl.suite.validation import found
 
-WeightingName = Literal["none", "uncertainty", "dwa", "gradnorm"]
+WeightingName = Literal["none", "uncertainty", "dwa", "dtp", "gradnorm"]
 SurgeryName = Literal["none", "pcgrad", "mgda", "cagrad", "upgrad"]
 
 MOST_EPOCHS = 10_000  # all are planned before the first step
@@ -105,6 +105,12 @@ class TrainSettings(_Settings):
         ge=0,
         le=1000,
         description=("how far each row's words are moved against the model in a second pass (FGM)"),
+    )
+    ema: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="decay of a running mean of the weights, evaluated and saved in their place",
     )
     losses: LossSettings = Field(
         default=LossSettings(),

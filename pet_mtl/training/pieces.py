@@ -169,6 +169,8 @@ class Pieces:
             if share.weight:
                 if errand.scored:
                     sums.add(task, loss.total.detach(), len(group.labels))
+                if loss.right is not None:
+                    sums.add_right(task, loss.right)
                 sums.add_terms(loss.terms)
         return total
 

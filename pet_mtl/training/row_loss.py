@@ -3,7 +3,7 @@ terms."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -28,10 +28,12 @@ class GroupLoss:
         total: summed over the rows, with their gradient.
         terms: for each term its sum over the rows that it acts on, and their number, `[2]`: the
             losses of what adds one, the factors of what multiplies.
+        right: `[2]` rows that are decided rightly, and rows with a label; None where not asked for.
     """
 
     total: Tensor
     terms: dict[str, Tensor] = field(default_factory=dict)
+    right: Tensor | None = None
 
     def with_term(self, name: str, losses: Tensor, counts: Tensor) -> "GroupLoss":
         """Return it with what a term adds.
@@ -42,7 +44,7 @@ class GroupLoss:
         """
         added = (losses * counts).sum()
         noted = torch.stack([added.detach(), counts.sum().to(added.dtype)])
-        return GroupLoss(self.total + added, {**self.terms, name: noted})
+        return replace(self, total=self.total + added, terms={**self.terms, name: noted})
 
 
 class RowLoss:
@@ -54,9 +56,11 @@ class RowLoss:
         device: where it is computed.
         taught: teachers' probabilities `[rows, K]`, for the tasks that have a teacher.
         facts: what terms are built from.
+        sharing: terms that the model itself asks for.
 
     Attributes:
         names: of the run's terms.
+        of_settings: of those that the settings ask for.
         second_pass: whether each row is to be scored twice.
         piece_terms: the terms that read more than label scores.
         passes: how often a row is read.
@@ -69,6 +73,7 @@ class RowLoss:
         device: torch.device,
         taught: Mapping[str, FloatArray],
         facts: Facts | None = None,
+        sharing: Mapping[str, PieceTerm] = {},
     ) -> None:
         self._prompts, self._settings, self._device, self._taught = (
             prompts,
@@ -77,8 +82,11 @@ class RowLoss:
             taught,
         )
         self._adjustments = adjustments(prompts, settings.logit_adjustment, device)
+        self._judges = settings.weighting == "dtp"
         self._kinds = [kind_of_form(form) for form in prompts.forms]
         terms = build_terms(settings.losses, facts or Facts(label_counts(prompts)))
+        self.of_settings = list(terms)
+        terms |= sharing
         self.names = list(terms)
         self.second_pass = any("second_pass" in term.wants for term in terms.values())
         self.piece_terms: dict[str, PieceTerm] = {
@@ -118,10 +126,18 @@ class RowLoss:
         if rows.second is not None:
             again = TaskScores(group.form, group.labels, rows.second, rows.scores)
             loss = (loss + self._base(batch, group, again, {}, step, total)) / 2
-        found = GroupLoss(loss, terms)
+        found = GroupLoss(loss, terms, self._right(group, scores) if self._judges else None)
         for name, term in self._addends.items():
             found = found.with_term(name, term.losses(rows), counted(term, rows.labels))
         return found
+
+    def _right(self, group: FormGroup, scores: Tensor) -> Tensor:
+        """Return how many rows are decided rightly, and how many have a label."""
+        kind, labelled = self._kinds[group.form], (group.labels >= 0).cpu().numpy()
+        decided = kind.decide(kind.log_probs(scores.detach().float()).cpu().numpy())
+        right = kind.right(group.labels.cpu().numpy(), decided) & labelled
+        counts = [float(right.sum()), float(labelled.sum())]
+        return torch.tensor(counts, device=self._device)
 
     def _base(
         self,

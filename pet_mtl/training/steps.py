@@ -25,12 +25,13 @@ from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.stepping.loop import run_loop
 from pet_mtl.stepping.optim import build_optimizer, rate_factor
 from pet_mtl.stepping.optimizer_step import OptimizerStep, step_seed
+from pet_mtl.stepping.weight_average import WeightAverage
 from pet_mtl.storage.state import Progress
 from pet_mtl.suite.settings import TrainSettings
 from pet_mtl.training.errands import RowKind, other_schedule
 from pet_mtl.training.pieces import Part, Pieces
 from pet_mtl.training.row_loss import RowLoss
-from pet_mtl.training.step_model import StepModel, term_facts
+from pet_mtl.training.step_model import StepModel, sharing_terms, term_facts
 from pet_mtl.training.step_sums import StepSums
 from pet_mtl.training.task_gradients import TaskGradients
 
@@ -58,6 +59,7 @@ class TrainingSteps:
 
     Attributes:
         trained: the model and the loss terms' own parameters.
+        average: of the model's weights, where the settings have one.
     """
 
     def __init__(
@@ -82,7 +84,8 @@ class TrainingSteps:
         )
         with drawn_by(settings.seed):
             facts = term_facts(model, prompts, tokenizer)
-            row_loss = RowLoss(prompts, settings, machine.device, taught, facts)
+            sharing = sharing_terms(model, prompts)
+            row_loss = RowLoss(prompts, settings, machine.device, taught, facts, sharing)
         self.trained = StepModel(model, row_loss, machine)
         self.optimizer = build_optimizer(settings, self.trained)
         alone_on_cpu = accelerator.num_processes == 1 and machine.device.type == "cpu"
@@ -106,6 +109,7 @@ class TrainingSteps:
             )
         self._plans = schedule.from_step(progress.step)
         self._pieces = Pieces(self.trained, settings, machine, accelerator, tokenizer, self.total)
+        self.average = WeightAverage(model, settings.ema) if settings.ema is not None else None
         self._others = others
         if others is not None:
             self._other_plans = other_schedule(others, schedule).from_step(progress.step)
@@ -181,6 +185,8 @@ class TrainingSteps:
         self.model.add_penalty_gradient()
         self._frame.end()
         self._steps_apart(plan, other, now)
+        if self.average is not None:
+            self.average.update(self.progress.step)
         if self.weighting.wants != "nothing":
             self._weigh(now, norms, len(plan.items))
         for task, loss in now.loss.items():
@@ -222,11 +228,10 @@ class TrainingSteps:
     def _weigh(self, now: StepSums, norms: Mapping[str, float], rows: int) -> None:
         """Tell the weighting of a step of so many rows, by all of which the losses behind its norms
         were divided."""
-        did = {}
+        did, right = {}, self._right(now) if self.weighting.wants == "accuracy" else {}
         for task, (loss, own) in self._summed(now).items():
-            did[task] = TaskStep(
-                loss / own, own, norms[task] * rows / own if task in norms else None
-            )
+            norm = norms[task] * rows / own if task in norms else None
+            did[task] = TaskStep(loss / own, own, norm, right.get(task))
         self.weighting.update(did, self._epoch)
 
     def _by_task(self, plan: BatchPlan) -> dict[str, BatchPlan]:
@@ -297,6 +302,16 @@ class TrainingSteps:
         if self.accelerator.num_processes > 1:
             both = self.accelerator.reduce(both)
         return dict(zip(names, both.tolist(), strict=True))
+
+    def _right(self, sums: StepSums) -> dict[str, float]:
+        """Return the share of all processes' labelled rows that is right, by task."""
+        tasks = list(self.schedule.draws)
+        none = torch.zeros(2, device=self.machine.device)
+        both = torch.stack([sums.right.get(task, none).double() for task in tasks])
+        if self.accelerator.num_processes > 1:
+            both = self.accelerator.reduce(both)
+        pairs = zip(tasks, both.tolist(), strict=True)
+        return {task: right / rows for task, (right, rows) in pairs if rows}
 
     def _summed(self, sums: StepSums) -> dict[str, tuple[float, int]]:
         """Return loss and rows of all processes by task, for tasks that have rows."""

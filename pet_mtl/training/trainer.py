@@ -1,10 +1,13 @@
 """One training run: its steps, its evaluations, what it saves and how it goes on."""
 
+import contextlib
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from pet_mtl.atomic import new_folder
 from pet_mtl.cloze.encode import Prompts, encode_forms
@@ -23,8 +26,8 @@ from pet_mtl.scoring.processes import Processes
 from pet_mtl.storage.checkpoint import fill_checkpoint, read_checkpoint, write_checkpoint
 from pet_mtl.storage.outputs import TEACHER, RunFolder
 from pet_mtl.storage.own_weights import load_own_weights, own_weights
+from pet_mtl.storage.run_weights import AVERAGE, TERMS, read_run_weights, write_run_weights
 from pet_mtl.storage.state import Progress, fingerprint, read_moments, read_progress, write_state
-from pet_mtl.storage.term_weights import read_term_weights, write_term_weights
 from pet_mtl.storage.trained_on import Keys
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.steps import TrainingSteps
@@ -55,6 +58,7 @@ class Trainer:
         taught: Mapping[str, FloatArray] = {},
         others: Prompts | None = None,
         evaluated: Callable[[int, float], None] = lambda step, score: None,
+        logged: Callable[[dict[str, Any]], None] = lambda record: None,
     ) -> None:
         self.suite, self.out, self.folder, self.accelerator, self.machine = (
             suite,
@@ -64,7 +68,7 @@ class Trainer:
             machine,
         )
         self.tokenizer, self.mlm, self.compiled, self.dev = tokenizer, mlm, compiled, dev
-        self._evaluated = evaluated
+        self._evaluated, self._logged = evaluated, logged
         self.dev_rows, self.trained_on, self.taught = dev_rows, trained_on, taught
         self.others = others
         stores = [prompts, dev, *([others] if others is not None else [])]
@@ -107,7 +111,8 @@ class Trainer:
             self.others,
         )
         if resume:
-            read_term_weights(last, self.steps.trained.terms)
+            for file, weights in self._run_weights().items():
+                read_run_weights(last, file, weights)
             read_moments(last, self.steps.trained, self.steps.optimizer)
             say(f"resuming after step {self.progress.step} of {self.steps.total}")
             if self.folder is not None:
@@ -163,10 +168,27 @@ class Trainer:
                 ),
             )
 
+    def _run_weights(self) -> dict[str, Mapping[str, Tensor]]:
+        """Return what the run needs to go on beside its model, by file."""
+        average = self.steps.average
+        return {
+            TERMS: dict(self.steps.trained.terms.named_parameters()),
+            AVERAGE: {} if average is None else average.weights,
+        }
+
+    def _averaged(self) -> AbstractContextManager[None]:
+        """Let the model have the weights that are evaluated and saved."""
+        average = self.steps.average
+        return contextlib.nullcontext() if average is None else average.applied()
+
     def _evaluate(self) -> bool:
         """Score the dev rows, keep the best checkpoint; return whether to stop early."""
         if self.dev is None:
             return False
+        with self._averaged():
+            return self._evaluate_weights()
+
+    def _evaluate_weights(self) -> bool:
         log_probs = self._score_dev()
         scores = score_rows(self.suite, self.dev_rows, log_probs)
         wanted = np.mean(
@@ -222,11 +244,14 @@ class Trainer:
         """Return the dev predictions of the best checkpoint, whose weights the model has
         afterwards."""
         if self.dev is None:
-            self._write_best({})
-            return {}
-        if self.progress.step != self.progress.best_step:
+            with self._averaged():
+                self._write_best({})
+        gone = self.dev is not None and self.progress.step != self.progress.best_step
+        if gone or self.steps.average is not None:
             self.accelerator.wait_for_everyone()
             self._load_weights(self.out / "checkpoint")
+        if self.dev is None:
+            return {}
         if self.best is not None and self.best[0] == self.progress.best_step:
             return self.best[1]
         return self._score_dev()
@@ -250,7 +275,8 @@ class Trainer:
         if self.folder is not None:
             with new_folder(self.folder.last) as temporary:
                 write_state(temporary, self.steps.trained, self.steps.optimizer, self.progress)
-                write_term_weights(temporary, self.steps.trained.terms)
+                for file, weights in self._run_weights().items():
+                    write_run_weights(temporary, file, weights)
                 metrics, own = {"step": self.progress.step}, own_weights(self.model, self.mlm)
                 fill_checkpoint(
                     temporary, self.mlm, self.tokenizer, self.suite, metrics, own, self.trained_on
@@ -260,6 +286,7 @@ class Trainer:
     def _log(self, record: dict[str, Any]) -> None:
         if self.folder is not None:
             self.folder.log(record)
+        self._logged(record)
 
 
 def _comparable(suite: Suite) -> dict[str, Any]:

@@ -53,8 +53,10 @@ SETTINGS: dict[str, dict[str, object]] = {
         "evaluate_every": 4,
         "losses": "{focal: {gamma: 1.5}, class_weights: {beta: 0.5}, r_drop: {alpha: 2}}",
     },
+    "average": {"max_steps": 4, "ema": 0.9, "evaluate_every": 2},
     "piece_terms": {
         "max_steps": 4,
+        "weighting": "dtp",
         "evaluate_every": 4,
         "losses": "{adapet: {labels: 0.5}, contrastive: {weight: 0.4}, mlm: {balance: alternating}, "
         "task_discriminator: {}, word_frequency: {}, shuffle: {}}",

@@ -78,6 +78,7 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
     "settings",
     [
         {"weighting": "uncertainty"},
+        {"weighting": "dtp"},
         {"weighting": "dwa", "batch_tokens": 600},
         {"weighting": "gradnorm", "surgery": "pcgrad"},
     ],
