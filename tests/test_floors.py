@@ -33,8 +33,9 @@ FLOORS = {
         "compat",
         "distillation",
         "serving",
+        "studio",
     },
-    5: {"cli", "__init__"},
+    5: {"api", "cli", "__init__"},
 }
 TOP = max(FLOORS)
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}

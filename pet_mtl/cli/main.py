@@ -19,6 +19,7 @@ from pet_mtl.cli import (
     pretrain,
     score,
     serve,
+    studio,
     sweep,
     train,
     words,
@@ -35,7 +36,7 @@ app = typer.Typer(
         "one MLM head."
     ),
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -43,6 +44,7 @@ app.command("train")(train.train)
 app.command("pretrain")(pretrain.pretrain)
 app.command("score")(score.score)
 app.command("predict")(predict.predict)
+app.command("studio")(studio.studio)
 app.command("serve")(serve.serve)
 app.command("compare")(compare.compare)
 app.command("distill")(distill.distill)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, model_validator
 
 from pet_mtl.errors import ProblemList
 from pet_mtl.suite.auto import fill_auto
+from pet_mtl.suite.chain import check_chains, require_reads
 from pet_mtl.suite.losses import LossSettings
 from pet_mtl.suite.method import HeadsMethod, Method, PetMethod, build_method, set_method
 from pet_mtl.suite.overrides import apply_overrides, set_place
@@ -15,7 +16,7 @@ from pet_mtl.suite.settings import SamplingSettings, TrainSettings
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.suite.task_section import TASK_NAME, build_task
 from pet_mtl.suite.validation import found, name_hint, validate
-from pet_mtl.suite.yaml_file import Document, read_yaml
+from pet_mtl.suite.yaml_file import Document, Key, read_yaml
 
 VERSION = 1
 KEYS = ("version", "model", "data_root", "tasks", "method", "train", "sampling")
@@ -46,6 +47,11 @@ class Suite(BaseModel):
                 raise ValueError(f"{found(name)} is not a task name")
         if not self.tasks:
             raise ValueError("there are no tasks")
+        before: set[str] = set()
+        for name, task in self.tasks.items():
+            if not before.issuperset(task.reads):
+                raise ValueError(f"{found(name)} reads what no task before it predicts")
+            before.add(name)
         return self
 
 
@@ -70,7 +76,53 @@ def load_suite(
     Raises:
         PetMtlError: with every problem of the pattern file, the overrides and the verbalizer files.
     """
-    document = read_yaml(path)
+    return _build(
+        read_yaml(path),
+        path.stem,
+        overrides=overrides,
+        data_root=data_root,
+        model=model,
+        verbalizers=verbalizers,
+        method=method,
+        sharing=sharing,
+        only=only,
+    )
+
+
+def suite_from_tree(tree: Mapping[str, Any], name: str) -> Suite:
+    """Check what a pattern file would say, given as plain data by a program; relative paths start
+    from the working directory.
+
+    Raises:
+        PetMtlError: with every problem; the places are keys such as `tasks.news.patterns`.
+    """
+    document = Document("suite", dict(tree))
+    _name_places(document, document.tree, ())
+    return _build(document, name)
+
+
+def _name_places(document: Document, part: Any, key: Key) -> None:
+    if key:
+        document.places[key] = ".".join(map(str, key))
+    if isinstance(part, dict | list):
+        items = part.items() if isinstance(part, dict) else enumerate(part)
+        for inner, value in items:
+            _name_places(document, value, (*key, inner))
+
+
+def _build(
+    document: Document,
+    file_name: str,
+    *,
+    overrides: Sequence[str] = (),
+    data_root: Path | None = None,
+    model: str | None = None,
+    verbalizers: Mapping[str, Path] = {},
+    method: str | None = None,
+    sharing: str | None = None,
+    only: Sequence[str] | None = None,
+) -> Suite:
+    path = Path(document.path)
     problems = ProblemList()
     if not isinstance(document.tree, dict):
         problems.add(
@@ -106,6 +158,14 @@ def load_suite(
     )
     _check_weights(document, problems)
     how = build_method(tree.get("method"), document, problems)
+    if how is not None and isinstance(how, HeadsMethod):
+        for task in tasks.values():
+            if task.reads:
+                problems.add(
+                    f"`{{task:{task.reads[0]}}}` stands in a pattern, but `heads` reads none",
+                    where=document.where(("tasks", task.name, "patterns")),
+                    hint="take `pet` or `cln`, or leave that place out of the patterns",
+                )
     if train is not None:
         _check_terms(train.losses, tasks, how, document, problems)
     problems.problems.sort(key=document.order)
@@ -113,7 +173,7 @@ def load_suite(
     assert train is not None
     assert sampling is not None
     return Suite(
-        name=path.stem,
+        name=file_name,
         model=name,
         tasks=tasks if only is None else _some(tasks, only),
         train=train,
@@ -137,7 +197,9 @@ def _some(tasks: dict[str, TaskSpec], names: Sequence[str]) -> dict[str, TaskSpe
             where = f"--tasks {','.join(names)}"
             problems.add(f"no task `{name}`", where=where, hint=f"the tasks are {', '.join(tasks)}")
     problems.raise_if_any()
-    return {name: task for name, task in tasks.items() if name in names}
+    some = {name: task for name, task in tasks.items() if name in names}
+    require_reads(some, f"--tasks {','.join(names)}")
+    return some
 
 
 def _section(key: str, tree: dict[str, Any]) -> Any:
@@ -240,4 +302,5 @@ def _tasks(
         task = build_task(name, section, document, verbalizers.get(name), problems)
         if task is not None:
             tasks[name] = task
+    check_chains(tasks, list(sections), document, problems)
     return tasks

@@ -32,10 +32,9 @@ from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, resolve_m
 from pet_mtl.storage.state import Progress
 from pet_mtl.storage.trained_on import with_earlier
 from pet_mtl.suite.suite import Suite
-from pet_mtl.training.automatic_words import find_words
 from pet_mtl.training.calibrate import calibrate
-from pet_mtl.training.pattern_accuracy import weigh_patterns
-from pet_mtl.training.prior_filter import filter_words
+from pet_mtl.training.given import Given
+from pet_mtl.training.preparation import prepare
 from pet_mtl.training.teachers import (
     ask_teachers,
     check_teachers,
@@ -138,6 +137,7 @@ def train(
     answers: Mapping[str, FloatArray] | None = None,
     report: Callable[[FinishedRun], None] = lambda _: None,
     evaluated: Callable[[int, float], None] = lambda step, score: None,
+    logged: Callable[[dict[str, Any]], None] = lambda record: None,
 ) -> TrainResult:
     """Train one model on all tasks of a suite.
 
@@ -151,6 +151,7 @@ def train(
             asked.
         evaluated: called after each evaluation with the step and the dev score that the best
             checkpoint is chosen by; what it raises ends the run.
+        logged: called with each line of `metrics.jsonl`; what it raises ends the run.
         report: called once at the end where there are dev rows, by the main process, the run's
             folder still locked.
 
@@ -187,10 +188,8 @@ def train(
             if answers is not None
             else check_teachers(teachers, suite) or taught_tasks(out)
         )
-        suite = find_words(suite, data, mlm, tokenizer, machine, out / "last" if resume else None)
-        suite = weigh_patterns(
-            filter_words(suite, data, mlm, tokenizer, machine), data, mlm, tokenizer, machine
-        )
+        resumed = out / "last" if resume else None
+        suite = prepare(suite, Given(data, mlm, tokenizer, machine, resumed))
         rows = rows_to_learn(data, has_teacher)
         compiled = compile_suite(suite, tokenizer)
         prompts = encode_forms(compiled.forms, rows, tokenizer, settings.max_length)
@@ -241,6 +240,7 @@ def train(
             taught,
             others,
             evaluated,
+            logged,
         )
         log_probs = trainer.run(resume)
         calibration = calibrate(suite, data, trainer.score, dev_rows, log_probs)

@@ -28,6 +28,7 @@ from pet_mtl.words.states import Keys, Model, SlotStates
 
 FORMAT_VERSION = 1
 MOST_BYTES = 4 << 30  # beyond this, the entries that were not used for longest go
+MOST_OPEN = 2 << 30  # bytes in memory: who tries many patterns opens many entries
 _FILE = "states.safetensors"
 _CHANGING = (
     "_name_or_path",
@@ -132,8 +133,21 @@ class StateCache:
             self._keep(name, stored)
             at = stored.find(keys)
         assert stored is not None
-        self._open[name] = stored
+        self._open.pop(name, None)
+        self._open[name] = stored  # the last one used stands last
+        self._close_old()
         return stored.slots.take(at)
+
+    def _close_old(self) -> None:
+        """Forget the entries that were not used for longest, until the rest is small enough; on
+        disk they stay."""
+        sizes = {name: each.slots.states.nbytes for name, each in self._open.items()}
+        total = sum(sizes.values())
+        for name in list(self._open)[:-1]:
+            if self.place is None or total <= MOST_OPEN:
+                return
+            total -= sizes[name]
+            del self._open[name]
 
     def _load(self, name: str, masks: int) -> _Stored | None:
         if self.place is None:
