@@ -34,7 +34,7 @@ FLOORS = {
         "serving",
         "studio",
     },
-    5: {"cli", "__init__"},
+    5: {"api", "cli", "__init__"},
 }
 TOP = max(FLOORS)
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}

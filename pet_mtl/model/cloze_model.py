@@ -2,7 +2,6 @@
 `word_scores`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -12,7 +11,7 @@ from pet_mtl.cloze.collate import Batch, FormGroup
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.model.amendments import NONE, Amendments
 from pet_mtl.model.backbone import Backbone
-from pet_mtl.model.task_model import TaskModel
+from pet_mtl.model.task_model import Look, TaskModel
 from pet_mtl.model.verbalizers.reader import Reading
 from pet_mtl.model.word_scores import (
     Aggregation,
@@ -24,23 +23,6 @@ from pet_mtl.model.word_scores import (
 
 if TYPE_CHECKING:
     from pet_mtl.model.own_parts import OwnParts
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a cloze model makes of a batch.
-
-    Attributes:
-        scores: label scores `[b, K]` of each group.
-        hidden: the encoder's states `[b, M, H]` at the slots of each group's prompts with the
-            fewest masks.
-        log_words: for each group `[b, K]` log-probabilities of the labels' words over the whole
-            vocabulary, where they were asked for.
-    """
-
-    scores: list[Tensor]
-    hidden: list[Tensor]
-    log_words: list[Tensor]
 
 
 class ClozeModel(TaskModel):
@@ -89,11 +71,6 @@ class ClozeModel(TaskModel):
         return [self._label_scores(group, states, logits) for group in batch.groups], logits
 
     def look(self, batch: Batch, *, over_vocabulary: bool) -> Look:
-        """Return the label scores as `forward` does, and what they are made of.
-
-        Args:
-            over_vocabulary: the labels' log-probabilities over the whole vocabulary are wanted too.
-        """
         input_ids, amendments = self._amended(batch)
         hidden = self.backbone.hidden(input_ids, batch.attention_mask, batch.slots, amendments)
         states = self.backbone.read(hidden, amendments)

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import math
 import os
 import tempfile
 from collections import Counter
@@ -11,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from pet_mtl.atomic import write_text
 from pet_mtl.cloze.form import compile_forms
@@ -23,20 +20,13 @@ from pet_mtl.proposal.columns import Roles, choose_columns
 from pet_mtl.proposal.label_words import ProposedWord, propose_words
 from pet_mtl.proposal.pattern_file import PatternFile, verbalizer_text
 from pet_mtl.proposal.raw_table import RawTable, read_raw_table
+from pet_mtl.proposal.settings import propose_settings
 from pet_mtl.proposal.wording import WORDINGS, field_names, language, pattern_for, task_name
 from pet_mtl.resources import bundled_backbone
 from pet_mtl.storage.pretrained import load_tokenizer, resolve_model
-from pet_mtl.suite.auto import AUTO, recommend
 from pet_mtl.suite.suite import load_suite
 from pet_mtl.suite.task_section import TASK_NAME
 
-SIZES = (
-    (300, 20, 1024),
-    (2000, 6, 2048),
-    (20_000, 3, 4096),
-    (math.inf, AUTO, AUTO),
-)  # fewer rows than this: epochs, batch_tokens
-SHORTEST, LONGEST = 32, 256  # tokens of `max_length`
 LOOKED_AT = 2000  # rows
 
 
@@ -203,8 +193,12 @@ class _Task:
             entailment=wording.entailment if len(texts) == 2 else (),
         )
         self.verbalizer = verbalizer_text(self.words, self.counts)
-        self.settings = self._settings(
-            [[column[row] for row in self.rows[:LOOKED_AT]] for column in texts]
+        self.settings = propose_settings(
+            len(self.rows),
+            [[column[row] for row in self.rows[:LOOKED_AT]] for column in texts],
+            [self.prefix, self.pattern],
+            tokenizer,
+            request.model,
         )
 
     @property
@@ -255,26 +249,6 @@ class _Task:
             found,
         ).text()
 
-    def _settings(self, texts: Sequence[Sequence[str]]) -> dict[str, tuple[int | str, str]]:
-        rate = recommend(self.request.model)[0].learning_rate
-        epochs, batch_tokens = next(values for rows, *values in SIZES if len(self.rows) < rows)
-        lengths = sum(
-            np.array([len(ids) for ids in self.tokenizer.encode(column)]) for column in texts
-        )
-        room = 8 + sum(map(len, self.tokenizer.encode([self.prefix, self.pattern])))
-        wanted = int(np.quantile(lengths, 0.99)) + room
-        longest = min(
-            max(SHORTEST, -(-wanted // 16) * 16),
-            LONGEST,
-            _positions(resolve_model(self.request.model)),
-        )
-        return {
-            "epochs": (epochs, "passes over the rows; `max_steps: 100` stops earlier"),
-            "learning_rate": (AUTO, f"as the backbone recommends, or by its size; here {rate:g}"),
-            "batch_tokens": (batch_tokens, "tokens of one optimizer step"),
-            "max_length": (longest, "tokens of the longest prompt; longer texts are cut"),
-        }
-
 
 def _label_order(item: tuple[str, int]) -> tuple[int, int, str]:
     label = item[0]
@@ -283,16 +257,6 @@ def _label_order(item: tuple[str, int]) -> tuple[int, int, str]:
         if label.isascii() and label.isdecimal() and len(label) < 9
         else (1, 0, label)
     )
-
-
-def _positions(folder: str) -> int:
-    """Return the longest prompt that a backbone surely has positions for."""
-    from transformers import AutoConfig
-
-    positions = getattr(
-        AutoConfig.from_pretrained(folder, trust_remote_code=False), "max_position_embeddings", None
-    )
-    return (positions - 2) // 4 * 4 if positions and positions > 0 else LONGEST
 
 
 def _trial(task: _Task, data: Path, *, last: bool = False) -> str | None:

@@ -133,6 +133,24 @@ class HeadsMethod(_Settings):
         le=1e6,
         description="snr: λ of λ Σ P(route is open), which closes routes",
     )
+    adversarial: float = Field(
+        default=0.0,
+        ge=0,
+        le=1e6,
+        description=(
+            "shared-private: λ of the gradient that the shared part learns against a discriminator "
+            "of the tasks; Liu et al. 2017 have 0.05"
+        ),
+    )
+    orthogonality: float = Field(
+        default=0.0,
+        ge=0,
+        le=1e6,
+        description=(
+            "shared-private: γ of γ ‖Sᵀ P‖² between shared and private parts; Liu et al. 2017 have "
+            "0.01"
+        ),
+    )
     expert_width: int | None = Field(
         default=None,
         ge=1,
@@ -151,6 +169,15 @@ class HeadsMethod(_Settings):
     @classmethod
     def _check_layers(cls, value: Any) -> tuple[int, ...] | None:
         return None if value is None else _layer_numbers(value)
+
+    @model_validator(mode="after")
+    def _check_losses(self) -> Self:
+        for name in ("adversarial", "orthogonality"):
+            if getattr(self, name) and self.sharing != "shared-private":
+                raise ValueError(
+                    f"`{name}` is for `sharing: shared-private`, not for `{self.sharing}`"
+                )
+        return self
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

@@ -15,7 +15,7 @@ from pet_mtl.suite.settings import SamplingSettings, TrainSettings
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.suite.task_section import TASK_NAME, build_task
 from pet_mtl.suite.validation import found, name_hint, validate
-from pet_mtl.suite.yaml_file import Document, read_yaml
+from pet_mtl.suite.yaml_file import Document, Key, read_yaml
 
 VERSION = 1
 KEYS = ("version", "model", "data_root", "tasks", "method", "train", "sampling")
@@ -70,7 +70,53 @@ def load_suite(
     Raises:
         PetMtlError: with every problem of the pattern file, the overrides and the verbalizer files.
     """
-    document = read_yaml(path)
+    return _build(
+        read_yaml(path),
+        path.stem,
+        overrides=overrides,
+        data_root=data_root,
+        model=model,
+        verbalizers=verbalizers,
+        method=method,
+        sharing=sharing,
+        only=only,
+    )
+
+
+def suite_from_tree(tree: Mapping[str, Any], name: str) -> Suite:
+    """Check what a pattern file would say, given as plain data by a program; relative paths start
+    from the working directory.
+
+    Raises:
+        PetMtlError: with every problem; the places are keys such as `tasks.news.patterns`.
+    """
+    document = Document("suite", dict(tree))
+    _name_places(document, document.tree, ())
+    return _build(document, name)
+
+
+def _name_places(document: Document, part: Any, key: Key) -> None:
+    if key:
+        document.places[key] = ".".join(map(str, key))
+    if isinstance(part, dict | list):
+        items = part.items() if isinstance(part, dict) else enumerate(part)
+        for inner, value in items:
+            _name_places(document, value, (*key, inner))
+
+
+def _build(
+    document: Document,
+    file_name: str,
+    *,
+    overrides: Sequence[str] = (),
+    data_root: Path | None = None,
+    model: str | None = None,
+    verbalizers: Mapping[str, Path] = {},
+    method: str | None = None,
+    sharing: str | None = None,
+    only: Sequence[str] | None = None,
+) -> Suite:
+    path = Path(document.path)
     problems = ProblemList()
     if not isinstance(document.tree, dict):
         problems.add(
@@ -113,7 +159,7 @@ def load_suite(
     assert train is not None
     assert sampling is not None
     return Suite(
-        name=path.stem,
+        name=file_name,
         model=name,
         tasks=tasks if only is None else _some(tasks, only),
         train=train,

@@ -56,9 +56,11 @@ class RowLoss:
         device: where it is computed.
         taught: teachers' probabilities `[rows, K]`, for the tasks that have a teacher.
         facts: what terms are built from.
+        sharing: terms that the model itself asks for.
 
     Attributes:
         names: of the run's terms.
+        of_settings: of those that the settings ask for.
         second_pass: whether each row is to be scored twice.
         piece_terms: the terms that read more than label scores.
         passes: how often a row is read.
@@ -71,6 +73,7 @@ class RowLoss:
         device: torch.device,
         taught: Mapping[str, FloatArray],
         facts: Facts | None = None,
+        sharing: Mapping[str, PieceTerm] = {},
     ) -> None:
         self._prompts, self._settings, self._device, self._taught = (
             prompts,
@@ -82,6 +85,8 @@ class RowLoss:
         self._judges = settings.weighting == "dtp"
         self._kinds = [kind_of_form(form) for form in prompts.forms]
         terms = build_terms(settings.losses, facts or Facts(label_counts(prompts)))
+        self.of_settings = list(terms)
+        terms |= sharing
         self.names = list(terms)
         self.second_pass = any("second_pass" in term.wants for term in terms.values())
         self.piece_terms: dict[str, PieceTerm] = {

@@ -138,6 +138,7 @@ def train(
     answers: Mapping[str, FloatArray] | None = None,
     report: Callable[[FinishedRun], None] = lambda _: None,
     evaluated: Callable[[int, float], None] = lambda step, score: None,
+    logged: Callable[[dict[str, Any]], None] = lambda record: None,
 ) -> TrainResult:
     """Train one model on all tasks of a suite.
 
@@ -151,6 +152,7 @@ def train(
             asked.
         evaluated: called after each evaluation with the step and the dev score that the best
             checkpoint is chosen by; what it raises ends the run.
+        logged: called with each line of `metrics.jsonl`; what it raises ends the run.
         report: called once at the end where there are dev rows, by the main process, the run's
             folder still locked.
 
@@ -239,6 +241,7 @@ def train(
             taught,
             others,
             evaluated,
+            logged,
         )
         log_probs = trainer.run(resume)
         calibration = calibrate(suite, data, trainer.score, dev_rows, log_probs)

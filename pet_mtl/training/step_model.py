@@ -7,6 +7,7 @@ that ask the model anew, or have parameters of their own, are computed here.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,11 +17,14 @@ from pet_mtl.cloze.corrupt import replacement_ids
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.cloze_model import ClozeModel, Look
+from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
-from pet_mtl.model.task_model import TaskModel
+from pet_mtl.model.methods.heads import HeadsModel
+from pet_mtl.model.sharing.shared_private import SharedPrivate
+from pet_mtl.model.task_model import Look, TaskModel
 from pet_mtl.objectives.altered import Altered
-from pet_mtl.objectives.terms import Facts, Piece, TaskScores
+from pet_mtl.objectives.terms import Facts, Piece, PieceTerm, TaskScores
+from pet_mtl.objectives.terms.shared_private import build_sharing_terms
 from pet_mtl.training.row_loss import GroupLoss, RowLoss, counted, label_counts
 
 
@@ -59,10 +63,11 @@ class StepModel(nn.Module):
     def __init__(self, model: TaskModel, row_loss: RowLoss, machine: Machine) -> None:
         super().__init__()
         wants = {name: term.wants for name, term in row_loss.piece_terms.items()}
-        if wants and not isinstance(model, ClozeModel):
+        of_slots = [name for name in row_loss.of_settings if name in wants]
+        if of_slots and not isinstance(model, ClozeModel):
             raise PetMtlError(
-                f"`{next(iter(wants))}` reads the slots of prompts, which this method has not",
-                where=f"train.losses.{next(iter(wants))}",
+                f"`{of_slots[0]}` reads the slots of prompts, which this method has not",
+                where=f"train.losses.{of_slots[0]}",
                 hint="leave it out, or train with `--method pet` or `--method cln`",
             )
         self.model, self.row_loss, self._machine = model, row_loss, machine
@@ -118,7 +123,6 @@ class StepModel(nn.Module):
     def _look(self, batch: Batch) -> Look:
         if not self._looks:
             return Look(self.model(batch), [], [])
-        assert isinstance(self.model, ClozeModel)
         return self.model.look(batch, over_vocabulary=self._over_vocabulary)
 
     def _rows(self, batch: Batch, look: Look) -> list[TaskScores]:
@@ -183,6 +187,22 @@ class StepModel(nn.Module):
         assert isinstance(self.model, ClozeModel)
         with self._machine.autocast():
             return self.model.backbone.head.logits(states).float()
+
+
+def sharing_terms(model: TaskModel, prompts: Prompts) -> dict[str, PieceTerm]:
+    """Return the loss terms that a model's kind of sharing asks for."""
+    if not isinstance(model, HeadsModel) or not isinstance(model.own.sharing, SharedPrivate):
+        return {}
+    sharing: Any = model.own.sharing
+    return build_sharing_terms(
+        [form.task for form in prompts.forms],
+        sharing.shared,
+        list(sharing.private),
+        sharing.size // 2,
+        adversarial=model.adversarial,
+        orthogonality=model.orthogonality,
+        learning_rate=model.own_rate or 1e-3,
+    )
 
 
 def term_facts(model: TaskModel, prompts: Prompts, tokenizer: PieceTokenizer) -> Facts:

@@ -31,7 +31,7 @@ from pet_mtl.suite.settings import TrainSettings
 from pet_mtl.training.errands import RowKind, other_schedule
 from pet_mtl.training.pieces import Part, Pieces
 from pet_mtl.training.row_loss import RowLoss
-from pet_mtl.training.step_model import StepModel, term_facts
+from pet_mtl.training.step_model import StepModel, sharing_terms, term_facts
 from pet_mtl.training.step_sums import StepSums
 from pet_mtl.training.task_gradients import TaskGradients
 
@@ -84,7 +84,8 @@ class TrainingSteps:
         )
         with drawn_by(settings.seed):
             facts = term_facts(model, prompts, tokenizer)
-            row_loss = RowLoss(prompts, settings, machine.device, taught, facts)
+            sharing = sharing_terms(model, prompts)
+            row_loss = RowLoss(prompts, settings, machine.device, taught, facts, sharing)
         self.trained = StepModel(model, row_loss, machine)
         self.optimizer = build_optimizer(settings, self.trained)
         alone_on_cpu = accelerator.num_processes == 1 and machine.device.type == "cpu"

@@ -58,6 +58,7 @@ class Trainer:
         taught: Mapping[str, FloatArray] = {},
         others: Prompts | None = None,
         evaluated: Callable[[int, float], None] = lambda step, score: None,
+        logged: Callable[[dict[str, Any]], None] = lambda record: None,
     ) -> None:
         self.suite, self.out, self.folder, self.accelerator, self.machine = (
             suite,
@@ -67,7 +68,7 @@ class Trainer:
             machine,
         )
         self.tokenizer, self.mlm, self.compiled, self.dev = tokenizer, mlm, compiled, dev
-        self._evaluated = evaluated
+        self._evaluated, self._logged = evaluated, logged
         self.dev_rows, self.trained_on, self.taught = dev_rows, trained_on, taught
         self.others = others
         stores = [prompts, dev, *([others] if others is not None else [])]
@@ -285,6 +286,7 @@ class Trainer:
     def _log(self, record: dict[str, Any]) -> None:
         if self.folder is not None:
             self.folder.log(record)
+        self._logged(record)
 
 
 def _comparable(suite: Suite) -> dict[str, Any]:

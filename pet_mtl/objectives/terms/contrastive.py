@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from pet_mtl.objectives.terms.targets import of_whole
 from pet_mtl.objectives.terms.term import Facts, Piece, StepTerm, Want
 from pet_mtl.suite.losses import ContrastiveSettings
 
@@ -57,9 +58,7 @@ class Contrastive(StepTerm):
         states, classes = self.members(piece)
         if piece.whole is None:
             return self.step_losses(states, classes)
-        losses, gradients = piece.whole  # its value, and its gradient, from all of the step's rows
-        pull = (states * gradients).sum(1)
-        return losses + pull - pull.detach()
+        return of_whole(states, piece.whole)
 
 
 def build(settings: ContrastiveSettings, facts: Facts) -> Contrastive | None:

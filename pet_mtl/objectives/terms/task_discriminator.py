@@ -41,9 +41,13 @@ class TaskDiscriminator(nn.Module, PieceTerm):
         self._task_of_form = [names.index(task) for task in tasks]
         self.layers = nn.Sequential(nn.Linear(size, width), nn.ReLU(), nn.Linear(width, len(names)))
 
+    def read(self, piece: Piece) -> Tensor:
+        """Return what the discriminator reads of each item, `[B, size]`."""
+        return piece.by_item([rows.state for rows in piece.rows])
+
     def piece_losses(self, piece: Piece) -> Tensor:
         strength = self._weight * (rise(piece.progress) if self._rises else 1.0)
-        states = piece.by_item([rows.state for rows in piece.rows])
+        states = self.read(piece)
         logits = self.layers(reversed_gradient(states, strength))
         tasks = [torch.full_like(rows.labels, self._task_of_form[rows.form]) for rows in piece.rows]
         return F.cross_entropy(logits, piece.by_item(tasks), reduction="none")
