@@ -28,6 +28,7 @@ FLOORS = {
         "words",
         "sweep",
         "export",
+        "bulk",
         "comparison",
         "compat",
         "distillation",

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +17,9 @@ from pet_mtl.cli.options import (
 )
 from pet_mtl.console import put, put_json, started_together
 from pet_mtl.errors import PetMtlError
+
+if TYPE_CHECKING:
+    from pet_mtl.scoring.records import Details
 
 
 def predict(
@@ -52,7 +55,7 @@ def predict(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="jsonl, csv, or tianchi (the contest's files, zipped)",
+            help="jsonl, csv, tianchi (the contest's files, zipped); parquet for shards",
             show_default="jsonl for files",
         ),
     ] = None,
@@ -70,6 +73,21 @@ def predict(
             help="Whether the first line names the columns, for files without names otherwise.",
         ),
     ] = None,
+    shard_rows: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="For large files: write a file for each N rows, in steady memory, and go on with "
+            "those that are not there.",
+        ),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(metavar="NAME", help="For shards: local, or ray (Ray Data).")
+    ] = "local",
+    workers: Annotated[
+        int, typer.Option(min=1, metavar="N", help="With `--engine ray`, how many actors.")
+    ] = 2,
     verbalizer: Verbalizers = None,
     calibration: Calibration = None,
     json_: Json = False,
@@ -88,6 +106,24 @@ def predict(
     from pet_mtl.scoring.processes import join_processes
     from pet_mtl.scoring.records import WRITERS, Details, lines_for_people
 
+    if engine not in ("local", "ray"):
+        raise PetMtlError(f"unknown engine `{engine}`", where="--engine", hint="local or ray")
+    if shard_rows is not None or engine == "ray":
+        _shards(
+            context,
+            checkpoint,
+            texts,
+            by_task("--data", data),
+            out,
+            output,
+            Details(top_k, probabilities, echo),
+            header,
+            shard_rows or 100_000,
+            workers if engine == "ray" else None,
+            verbalizer or calibration,
+            json_,
+        )
+        return
     if output is not None and output not in get_args(Format):
         raise PetMtlError(
             f"unknown format `{output}`",
@@ -142,6 +178,62 @@ def predict(
     else:
         for line in lines_for_people(predicted, details):
             put(line)
+
+
+def _shards(
+    context: typer.Context,
+    checkpoint: Path,
+    texts: list[str] | None,
+    data: dict[str, str],
+    out: Path | None,
+    output: str | None,
+    details: "Details",
+    header: bool | None,
+    rows: int,
+    workers: int | None,
+    other: object,
+    json_: bool,
+) -> None:
+    """Predict one file in shards, with Ray where there are `workers`."""
+    from typing import cast, get_args
+
+    from pet_mtl.bulk.shards import ShardFormat, ShardRequest
+    from pet_mtl.console import say
+
+    if output is not None and output not in get_args(ShardFormat):
+        raise PetMtlError(
+            f"shards cannot be `{output}`",
+            where="--format",
+            hint=f"one of {', '.join(get_args(ShardFormat))}",
+        )
+    if texts or len(data) != 1:
+        raise PetMtlError(
+            "shards are of one file", where="--shard-rows", hint="give `--data TASK=FILE` once"
+        )
+    if out is None or str(out) == "-":
+        raise MissingOption("'--out' (a folder for the shards)", context)
+    if other:
+        raise PetMtlError(
+            "shards are predicted with the checkpoint's own label words and calibration",
+            hint="leave `--verbalizer` and `--calibration` out",
+        )
+    ((task, source),) = data.items()
+    request = ShardRequest(
+        checkpoint, task, source, out, rows, cast(ShardFormat, output or "jsonl"), details, header
+    )
+    if workers is None:
+        from pet_mtl.bulk.run import predict_shards
+
+        done = predict_shards(request)
+    else:
+        from pet_mtl.bulk.ray_engine import predict_with_ray
+
+        done = predict_with_ray(request, workers)
+    if json_:
+        put_json({"out": str(out), "shards": done.shards, "rows": done.rows, "made": done.made})
+    say(f"{done.rows:,} rows in {done.shards:,} shards, {done.made:,} of them made now: {out}")
+    if done.busy:
+        say(f"left to another process: {done.busy} shards")
 
 
 def _stdin(context: typer.Context) -> bytes:

@@ -2,13 +2,13 @@
 is made."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from pet_mtl.cloze.form import CompileTask, Form, Kind, compile_tasks
+from pet_mtl.cloze.form import CompileTask, Form, compile_tasks
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
@@ -31,6 +31,9 @@ class Prompts:
         label: `n` label indices, -1 where unknown.
         forms: the compiled patterns.
         kept: `[n, F]` tokens of each field that were kept, in the order of the form's fields.
+        said_at: `[n, C]` positions of the words that other tasks say; a form with fewer of them has
+            zeros at the end.
+        said: for a task and one that it reads, its rows as prompts of that one, pattern by pattern.
     """
 
     ids: IntArray
@@ -41,14 +44,19 @@ class Prompts:
     label: npt.NDArray[np.int32]
     forms: tuple[Form, ...]
     kept: npt.NDArray[np.int32] | None = None
+    said_at: npt.NDArray[np.int32] | None = None
+    said: "Mapping[tuple[str, str], Prompts]" = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.slot_at)
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """`n` prompt lengths in tokens, with as many masks as a row is ever read with."""
-        longest = np.array([form.masks[-1] for form in self.forms], dtype=np.int64)
+        """`n` prompt lengths in tokens, with as many masks as a row is ever read with, and the
+        longest words of other tasks."""
+        longest = np.array(
+            [form.masks[-1] + form.said_length for form in self.forms], dtype=np.int64
+        )
         return np.diff(self.starts) + longest[self.form]
 
     @property
@@ -79,13 +87,14 @@ class _Ragged:
 
 @dataclass(frozen=True)
 class _Assembled:
-    """Prompts of one form: ids, and for each its length, slot position and fields' tokens `[n,
-    F]`."""
+    """Prompts of one form: ids, and for each its length, slot position, fields' tokens `[n, F]` and
+    the positions of what other tasks say `[n, C]`."""
 
     ids: IntArray
     lengths: npt.NDArray[np.int64]
     slot_at: npt.NDArray[np.int64]
     kept: npt.NDArray[np.int64]
+    said_at: npt.NDArray[np.int64]
 
 
 Columns = dict[
@@ -155,6 +164,7 @@ def encode_forms(
         )
     if not blocks:
         raise PetMtlError("there are no rows to encode")
+    said = _encode_said(forms, rows, tokenizer, max_length)
     return Prompts(
         ids=np.concatenate([block.ids for *_, block in blocks]),
         starts=np.cumsum(np.concatenate([[0], *(block.lengths for *_, block in blocks)])),
@@ -163,8 +173,39 @@ def encode_forms(
         row=np.concatenate([np.arange(len(r), dtype=np.int32) for _, r, _ in blocks]),
         label=np.concatenate([r.labels for _, r, _ in blocks]).astype(np.int32),
         forms=tuple(forms),
+        said_at=_stacked([block.said_at for *_, block in blocks]) if said else None,
+        said=said,
         kept=_stacked([block.kept for *_, block in blocks]),
     )
+
+
+def _encode_said(
+    forms: Sequence[Form], rows: Mapping[str, Rows], tokenizer: PieceTokenizer, max_length: int
+) -> dict[tuple[str, str], Prompts]:
+    """Return the rows of each task that reads predictions as prompts of the tasks that predict.
+
+    Raises:
+        PetMtlError: the forms are not those of a whole suite.
+    """
+    said: dict[tuple[str, str], Prompts] = {}
+    for form in forms:
+        for part in form.said_parts if form.task in rows and len(rows[form.task]) else ():
+            assert part.said is not None
+            if (form.task, part.said) in said:
+                continue
+            if not part.words:
+                raise PetMtlError(
+                    f"`{{task:{part.said}}}` in a pattern of `{form.task}` needs the other task's "
+                    "prediction, which this cannot ask for",
+                    hint="leave the task out here, or write a pattern without that place",
+                )
+            of_task = rows[form.task]
+            none = np.full(len(of_task), -1, np.int64)
+            bare = replace(of_task, labels=none, targets=None)
+            said[form.task, part.said] = encode_forms(
+                forms, {part.said: bare}, tokenizer, max_length
+            )
+    return said
 
 
 def _stacked(kept: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int32]:
@@ -216,6 +257,7 @@ def _assemble_rows(
         np.concatenate([block.lengths for block in done]),
         np.concatenate([block.slot_at for block in done]),
         np.concatenate([block.kept for block in done]),
+        np.concatenate([block.said_at for block in done]),
     )
 
 
@@ -240,11 +282,15 @@ def _assemble(
     starts = np.concatenate([[0], np.cumsum(edges[-1])])
     out = np.empty(starts[-1], dtype=dtype)
     slot_at = np.zeros(count, dtype=np.int64)
-    field_number = 0
+    said_at = np.zeros((count, len(form.said_parts)), dtype=np.int64)
+    field_number = said_number = 0
     for part, (edge, _) in zip(form.parts, pairwise(edges), strict=True):
         at = starts[:-1] + edge
         if part.is_slot:
             slot_at = edge
+        elif part.said is not None:
+            said_at[:, said_number] = edge
+            said_number += 1
         elif part.field is None:
             if part.ids:
                 out[at[:, None] + np.arange(len(part.ids))] = np.array(part.ids, dtype=dtype)
@@ -256,39 +302,7 @@ def _assemble(
             ]
             field_number += 1
     kept_by_row = np.stack(kept, 1) if kept else np.empty((count, 0), np.int64)
-    return _Assembled(out, edges[-1], slot_at, kept_by_row)
-
-
-def show_prompt(
-    form: Form, text: Mapping[str, str], tokenizer: PieceTokenizer, max_length: int, masks: int
-) -> list[tuple[int, Kind]]:
-    """Return one row's prompt as `(token id, kind)`; kinds are special, prefix, pattern, field,
-    slot."""
-    fields = {
-        (part.field, part.space_before): tokenizer.encode(
-            [text[part.field]], space_before=part.space_before
-        )[0]
-        for part in form.parts
-        if part.field is not None
-    }
-    room = form.room(max_length)
-    parts = [part for part in form.parts if part.field is not None]
-    lengths = [
-        np.array([min(len(fields[part.field, part.space_before]), max_length)])  # type: ignore[index]
-        for part in parts
-    ]
-    kept = {
-        id(part): int(keep[0]) for part, keep in zip(parts, shorten(lengths, room), strict=True)
-    }
-    shown: list[tuple[int, Kind]] = []
-    for part in form.parts:
-        if part.is_slot:
-            shown += [(tokenizer.mask_id, "slot")] * masks
-        elif part.field is None:
-            shown += [(i, part.kind) for i in part.ids]
-        else:
-            shown += [(i, "field") for i in fields[part.field, part.space_before][: kept[id(part)]]]
-    return shown
+    return _Assembled(out, edges[-1], slot_at, kept_by_row, said_at)
 
 
 def shorten(lengths: Sequence[npt.NDArray[np.int64]], room: int) -> list[npt.NDArray[np.int64]]:

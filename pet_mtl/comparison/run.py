@@ -26,6 +26,7 @@ from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.pretrained import suite_model
+from pet_mtl.suite.chain import require_reads
 from pet_mtl.suite.suite import Suite
 
 
@@ -62,6 +63,9 @@ def compare(request: Request, out: Path) -> Comparison:
         RunError: no cell succeeded.
     """
     suite = request.variants[0].suite
+    if request.single_task:
+        for name in suite.tasks:
+            require_reads({name: suite.tasks[name]}, "--single-task")
     data = load_suite_data(suite)
     scored = {
         name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)

@@ -92,6 +92,53 @@ def read_rows(
     return rows, [problem for bad in files for problem in bad.ordered()]
 
 
+def stream_rows(
+    source: str,
+    task: TaskSpec,
+    *,
+    base: Path,
+    size: int,
+    header: bool | None = None,
+) -> Iterator[Rows]:
+    """Yield rows without labels in parts of `size`, as `read_rows` reads them to be predicted, in
+    memory that does not grow with the file.
+
+    Raises:
+        PetMtlError: nothing is there or can be read, or a row is bad; the parts before it were
+            yielded.
+    """
+    use_arrow()
+    request = Request(task.columns, False, True, header)
+    first_row, found = 0, False
+    waiting: list[Rows] = []
+    for path, make_chunks in _chunk_makers(source, base, request):
+        bad = BadRows(path)
+        length = 0
+        for chunk in make_chunks(bad):
+            part, _ = _rows([chunk], task, False, first_row, bad, tolerant=True)
+            if bad.count:
+                raise PetMtlError(bad.shown())
+            length += len(part)
+            waiting.append(part)
+            if sum(map(len, waiting)) >= size:
+                *whole, rest = _cut(Rows.concat(waiting), size)
+                waiting = [rest]
+                yield from whole
+        if bad.count:
+            raise PetMtlError(bad.shown())
+        first_row += length
+        found = found or length > 0
+    if not found:
+        raise PetMtlError("there are no rows", where=source)
+    yield from (part for part in _cut(Rows.concat(waiting), size) if len(part))
+
+
+def _cut(rows: Rows, size: int) -> list[Rows]:
+    """Return whole parts of `size` rows, and what is left, which may be nothing."""
+    edges = range(0, len(rows) + 1, size)
+    return [rows.take(np.arange(start, min(start + size, len(rows)))) for start in edges]
+
+
 def _chunk_makers(
     source: str, base: Path, request: Request
 ) -> Iterator[tuple[str, Callable[[BadRows], Iterator[Chunk]]]]:

@@ -12,6 +12,7 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.distillation.folds import Folds, fold_rows
 from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.suite.chain import require_reads
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.teachers import check_teachers
 
@@ -100,6 +101,12 @@ def check_request(request: Request) -> None:
                 where="--teacher-set",
                 hint="change label words for students and teachers alike, with `-s`",
             )
+    for option, have in (("--from", request.teachers_have), ("--to", request.students_have)):
+        for tasks in task_groups(request.student, have):
+            try:
+                require_reads({name: ours[name] for name in tasks}, f"{option} {have}")
+            except PetMtlError as error:
+                problems.extend(error)
     if request.generations:
         if request.given or not request.seeds:
             problems.add(

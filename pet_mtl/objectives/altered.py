@@ -85,10 +85,15 @@ def text_fields(prompts: Prompts, batch: Batch, rows: IdArray) -> npt.NDArray[np
     fields = np.zeros((len(batch.items), len(place)), np.int8)
     for group in batch.groups:
         own = group.items.numpy()
-        start, number = np.zeros(len(own), np.int64), 0
+        start, number, place_of_word = np.zeros(len(own), np.int64), 0, 0
         for part in prompts.forms[group.form].parts:
             if part.is_slot:
                 start = start + masks[own]
+            elif part.said is not None:
+                assert batch.said is not None
+                widths = np.array([len(word) for word in part.words])
+                start = start + widths[batch.said[own, place_of_word]]
+                place_of_word += 1
             elif part.field is None:
                 start = start + len(part.ids)
             else:

@@ -9,8 +9,9 @@ import torch
 
 from pet_mtl.cloze.batch import cut_batches
 from pet_mtl.cloze.collate import collate
-from pet_mtl.cloze.encode import Prompts, show_prompt
+from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.label_words import LabelWords
+from pet_mtl.cloze.shown import show_prompt
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.kinds import kind_of
@@ -29,6 +30,7 @@ from pet_mtl.report.data import (
     Token,
     worst_confusions,
 )
+from pet_mtl.scoring.chain import said_labels
 from pet_mtl.scoring.loaded import top_pieces
 from pet_mtl.scoring.log_probs import SCORE_TOKENS, FloatArray
 from pet_mtl.suite.suite import Suite
@@ -205,9 +207,12 @@ def _view(
     predicted = int(probabilities[row].argmax())
     read = words[prompts.form[item]] if words else None
     length = len(read.pieces[read.of_label(predicted)[0]]) if read else 0
+    said = (
+        said_labels(model, prompts, np.array([item]), machine, tokenizer)[0] if prompts.said else ()
+    )
     tokens = [
         Token(tokenizer.piece_texts([token_id])[0], kind)
-        for token_id, kind in show_prompt(form, rows.text(row), tokenizer, max_length, length)
+        for token_id, kind in show_prompt(form, rows.text(row), tokenizer, max_length, length, said)
     ]
     names = [
         f"{label} {words[0]}"

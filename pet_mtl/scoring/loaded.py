@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts, encode_forms
 from pet_mtl.cloze.form import Compiled, Form, compile_tasks
 from pet_mtl.cloze.tokenizer import PieceTokenizer
@@ -22,6 +21,7 @@ from pet_mtl.model.hardware import Machine
 from pet_mtl.model.methods import build, capabilities, compiler
 from pet_mtl.model.task_model import ParameterCounts, TaskModel
 from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
+from pet_mtl.scoring.chain import chained_batch
 from pet_mtl.scoring.log_probs import FloatArray, score_prompts
 from pet_mtl.scoring.processes import ALONE, Processes
 from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
@@ -289,9 +289,7 @@ def top_pieces(
 
     variants = prompts.forms[prompts.form[item]].masks
     plan = BatchPlan(np.array([item]), round_up(int(prompts.lengths[item])), len(variants))
-    batch = collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id).to(
-        machine.device
-    )
+    batch = chained_batch(model, prompts, plan, machine, tokenizer).to(machine.device)
     row = batch.groups[0].prompts[length]
     if model.training:
         model.eval()

@@ -8,7 +8,6 @@ import numpy.typing as npt
 import torch
 
 from pet_mtl.cloze.batch import BatchPlan, cut_batches
-from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import bar
@@ -16,6 +15,7 @@ from pet_mtl.kinds import kind_of_form
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
+from pet_mtl.scoring.chain import chained_batch
 from pet_mtl.scoring.processes import ALONE, Processes
 
 FloatArray = npt.NDArray[np.float32]
@@ -54,9 +54,7 @@ def score_items(
     kinds = [kind_of_form(form) for form in prompts.forms]
     for number, plan in enumerate(plans):
         start = time.perf_counter()
-        batch = collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id).to(
-            machine.device
-        )
+        batch = chained_batch(model, prompts, plan, machine, tokenizer).to(machine.device)
         with machine.autocast():
             scores = model(batch)
         for group, of_group in zip(batch.groups, scores, strict=True):

@@ -87,22 +87,25 @@ def jsonl_text(predicted: Predicted, details: Details) -> str:
     )
 
 
+def flat(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record as the cells of a table: `label_2`, `probability_2`, `word_2` are the next in
+    order, `p_LABEL` the probabilities, `text_FIELD` the texts of a task with several."""
+    cells = {name: cell for name, cell in record.items() if name not in _NESTED}
+    for rank, one in enumerate(record.get("top", [])[1:], start=2):
+        cells |= {f"{name}_{rank}": cell for name, cell in one.items()}
+    cells |= {f"p_{label}": p for label, p in record.get("probabilities", {}).items()}
+    text = record.get("text", {})
+    if isinstance(text, str):
+        return cells | {"text": text}
+    return cells | {f"text_{field}": each for field, each in text.items()}
+
+
 def csv_text(predicted: Predicted, details: Details) -> str:
-    """Return comma-separated values with a header: `label_2`, `probability_2`, `word_2` are the
-    next in order, `p_LABEL` the probabilities, `text_FIELD` the texts of a task with several."""
+    """Return comma-separated values with a header; see `flat` for the columns."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     for number, record in enumerate(predicted.records(details)):
-        cells = {name: cell for name, cell in record.items() if name not in _NESTED}
-        for rank, one in enumerate(record.get("top", [])[1:], start=2):
-            cells |= {f"{name}_{rank}": cell for name, cell in one.items()}
-        cells |= {f"p_{label}": p for label, p in record.get("probabilities", {}).items()}
-        text = record.get("text", {})
-        cells |= (
-            {"text": text}
-            if isinstance(text, str)
-            else {f"text_{field}": each for field, each in text.items()}
-        )
+        cells = flat(record)
         if not number:
             writer.writerow(cells)
         writer.writerow(f"{c:.6f}" if isinstance(c, float) else c for c in cells.values())

@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.storage.checked_json import read_bounded
@@ -12,10 +15,33 @@ DIGESTS = "sha256.json"
 _REMAKE = "train again, or copy the folder again from where it is whole"
 
 
+_Version = tuple[int, ...]
+_KNOWN: dict[_Version, str] = {}  # sums by file and version
+_MOST_KNOWN = 256
+_YOUNG = 0.1  # seconds: a file may change again within a tick of the clock that its stamp shows
+
+
 def file_digest(file: Path) -> str:
-    """Return a file's SHA-256 sum."""
+    """Return a file's SHA-256 sum; a file that has not changed since is not read again."""
     with file.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+        version = _version(handle)
+        known = _KNOWN.get(version)
+        if known is not None:
+            return known
+        digest = hashlib.file_digest(handle, "sha256").hexdigest()
+        same = _version(handle) == version
+    if same and time.time() - version[-1] / 1e9 > _YOUNG:
+        if len(_KNOWN) >= _MOST_KNOWN:  # all at once: no thread ever iterates over it
+            _KNOWN.clear()
+        _KNOWN[version] = digest
+    return digest
+
+
+def _version(handle: BinaryIO) -> _Version:
+    """Return what tells one content of one file from another: the change time cannot be set by
+    hand, as the time of the last write can."""
+    stat = os.fstat(handle.fileno())
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
 def check_files(folder: Path, digests: Mapping[str, str]) -> None:

@@ -14,7 +14,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.storage.checked_json import read_bounded, read_records
 from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.storage.lock import lock_file
-from pet_mtl.storage.tensorboard import TensorBoard
+from pet_mtl.storage.trackers import Trackers
 from pet_mtl.suite.suite import Suite
 
 TEACHER = "teacher.safetensors"
@@ -32,6 +32,7 @@ class RunFolder:
         path: made where it is missing.
         resume: go on with the run that is there.
         kept: name of the folder that the run is for.
+        report_to: trackers that get the log too.
         begun: what a run needs to begin anew, as JSON; kept in the folder until there is a state to
             go on from.
 
@@ -41,14 +42,20 @@ class RunFolder:
     """
 
     def __init__(
-        self, path: Path, *, resume: bool, kept: str = "checkpoint", begun: str = "{}"
+        self,
+        path: Path,
+        *,
+        resume: bool,
+        kept: str = "checkpoint",
+        begun: str = "{}",
+        report_to: Sequence[str] = (),
     ) -> None:
         self.path = path
         self.checkpoint = path / kept
         self.last = path / "last"
         self.metrics = path / "metrics.jsonl"
         self.report = path / "report.html"
-        self._board = TensorBoard(path)
+        self._trackers = Trackers(report_to, path)
         with write_errors(path):
             if resume and not path.is_dir():
                 raise PetMtlError(
@@ -96,10 +103,10 @@ class RunFolder:
         write_text(self.path / BEGUN, begun + "\n")
 
     def log(self, record: dict[str, Any]) -> None:
-        """Append one line to `metrics.jsonl`, and to TensorBoard's files."""
+        """Append one line to `metrics.jsonl`, and give it to the trackers."""
         with write_errors(self.metrics), self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
-        self._board.write(record)
+        self._trackers.write(record)
 
     def records(self) -> list[dict[str, Any]]:
         """Return the lines of `metrics.jsonl`; a line that a killed run left unfinished is dropped,
@@ -115,7 +122,7 @@ class RunFolder:
 
     def close(self) -> None:
         """Give the folder back; folders that this run made and left empty go away."""
-        self._board.close()
+        self._trackers.close()
         if self._lock is not None and (self.last.exists() or not self.checkpoint.exists()):
             with contextlib.suppress(OSError):
                 (self.path / BEGUN).unlink()

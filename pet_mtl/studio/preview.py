@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from pet_mtl.cloze.encode import encode_forms, show_prompt
+from pet_mtl.cloze.encode import encode_forms
 from pet_mtl.cloze.form import compile_forms
+from pet_mtl.cloze.shown import show_prompt
 from pet_mtl.data.rows import Rows
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.states import Model, compute_states

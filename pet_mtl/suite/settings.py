@@ -1,14 +1,23 @@
 """Settings of a run: what the `train:` and `sampling:` sections of a pattern file may say."""
 
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from pet_mtl.suite.losses import LossSettings
 from pet_mtl.suite.validation import found
 
 WeightingName = Literal["none", "uncertainty", "dwa", "dtp", "gradnorm"]
 SurgeryName = Literal["none", "pcgrad", "mgda", "cagrad", "upgrad"]
+Tracker = Literal["tensorboard", "trackio", "wandb", "mlflow"]
+
+
+def _as_tuple(value: Any) -> Any:
+    """Turn a list into a tuple, and one name into a tuple of one."""
+    return (
+        (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+    )
+
 
 MOST_EPOCHS = 10_000  # all are planned before the first step
 MOST_STEPS = 1_000_000_000
@@ -82,6 +91,9 @@ class TrainSettings(_Settings):
         description="stop after this many evaluations without a better dev score",
     )
     seed: int = Field(default=42, ge=0, lt=2**32, description="seed of everything random")
+    report_to: Annotated[tuple[Tracker, ...], BeforeValidator(_as_tuple)] = Field(
+        default=(), description="experiment trackers that get the run's log too"
+    )
     precision: Literal["auto", "bf16", "fp32"] = Field(
         default="auto", description="number format of the matrix products"
     )

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, model_validator
 
 from pet_mtl.errors import ProblemList
 from pet_mtl.suite.auto import fill_auto
+from pet_mtl.suite.chain import check_chains, require_reads
 from pet_mtl.suite.losses import LossSettings
 from pet_mtl.suite.method import HeadsMethod, Method, PetMethod, build_method, set_method
 from pet_mtl.suite.overrides import apply_overrides, set_place
@@ -46,6 +47,11 @@ class Suite(BaseModel):
                 raise ValueError(f"{found(name)} is not a task name")
         if not self.tasks:
             raise ValueError("there are no tasks")
+        before: set[str] = set()
+        for name, task in self.tasks.items():
+            if not before.issuperset(task.reads):
+                raise ValueError(f"{found(name)} reads what no task before it predicts")
+            before.add(name)
         return self
 
 
@@ -152,6 +158,14 @@ def _build(
     )
     _check_weights(document, problems)
     how = build_method(tree.get("method"), document, problems)
+    if how is not None and isinstance(how, HeadsMethod):
+        for task in tasks.values():
+            if task.reads:
+                problems.add(
+                    f"`{{task:{task.reads[0]}}}` stands in a pattern, but `heads` reads none",
+                    where=document.where(("tasks", task.name, "patterns")),
+                    hint="take `pet` or `cln`, or leave that place out of the patterns",
+                )
     if train is not None:
         _check_terms(train.losses, tasks, how, document, problems)
     problems.problems.sort(key=document.order)
@@ -183,7 +197,9 @@ def _some(tasks: dict[str, TaskSpec], names: Sequence[str]) -> dict[str, TaskSpe
             where = f"--tasks {','.join(names)}"
             problems.add(f"no task `{name}`", where=where, hint=f"the tasks are {', '.join(tasks)}")
     problems.raise_if_any()
-    return {name: task for name, task in tasks.items() if name in names}
+    some = {name: task for name, task in tasks.items() if name in names}
+    require_reads(some, f"--tasks {','.join(names)}")
+    return some
 
 
 def _section(key: str, tree: dict[str, Any]) -> Any:
@@ -286,4 +302,5 @@ def _tasks(
         task = build_task(name, section, document, verbalizers.get(name), problems)
         if task is not None:
             tasks[name] = task
+    check_chains(tasks, list(sections), document, problems)
     return tasks

@@ -2,6 +2,7 @@
 
 - `run`         the whole procedure, from the suite to the checkpoint; who wants a report passes a
 function
+- `preparation` what is found out before the first step, a list of steps from suite to suite
 - `trainer`     one run: evaluations, saving, resuming
 - `steps`       the optimizer steps: exact under accumulation, several processes, and resume
 - `row_loss`    the losses of a batch: label loss, adjustment, teachers, terms

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from pet_mtl.cloze.batch import BatchPlan
-from pet_mtl.cloze.collate import Batch, collate
+from pet_mtl.cloze.collate import Batch
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.sampling import split_step
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.model.hardware import Machine
 from pet_mtl.objectives.adversarial import Lookups, word_tables
+from pet_mtl.scoring.chain import chained_batch
 from pet_mtl.stepping.optimizer_step import step_seed
 from pet_mtl.suite.settings import TrainSettings
 from pet_mtl.training.errands import Errands, RowKind
@@ -134,8 +135,7 @@ class Pieces:
         return tokens
 
     def _collate(self, prompts: Prompts, plan: BatchPlan) -> Batch:
-        mask_id, pad_id = self._tokenizer.mask_id, self._tokenizer.pad_id
-        return collate(prompts, plan, mask_id=mask_id, pad_id=pad_id)
+        return chained_batch(self._model.model, prompts, plan, self._machine, self._tokenizer)
 
     def _passes(
         self, batch: Batch, errand: Errand, share: "_Share", sums: StepSums, exchanges: bool

@@ -32,10 +32,9 @@ from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, resolve_m
 from pet_mtl.storage.state import Progress
 from pet_mtl.storage.trained_on import with_earlier
 from pet_mtl.suite.suite import Suite
-from pet_mtl.training.automatic_words import find_words
 from pet_mtl.training.calibrate import calibrate
-from pet_mtl.training.pattern_accuracy import weigh_patterns
-from pet_mtl.training.prior_filter import filter_words
+from pet_mtl.training.given import Given
+from pet_mtl.training.preparation import prepare
 from pet_mtl.training.teachers import (
     ask_teachers,
     check_teachers,
@@ -176,7 +175,9 @@ def train(
     if resume and not has_state(out):  # begins anew, where there is a note to begin from
         teachers = begun_teachers(out)
     begun = begun_note(suite, teachers)
-    run = RunFolder(out, resume=resume, begun=begun) if accelerator.is_main_process else None
+    run = None
+    if accelerator.is_main_process:
+        run = RunFolder(out, resume=resume, begun=begun, report_to=settings.report_to)
     resume = resume and has_state(out)
     try:
         tokenizer, mlm = _load(suite, machine)
@@ -187,10 +188,8 @@ def train(
             if answers is not None
             else check_teachers(teachers, suite) or taught_tasks(out)
         )
-        suite = find_words(suite, data, mlm, tokenizer, machine, out / "last" if resume else None)
-        suite = weigh_patterns(
-            filter_words(suite, data, mlm, tokenizer, machine), data, mlm, tokenizer, machine
-        )
+        resumed = out / "last" if resume else None
+        suite = prepare(suite, Given(data, mlm, tokenizer, machine, resumed))
         rows = rows_to_learn(data, has_teacher)
         compiled = compile_suite(suite, tokenizer)
         prompts = encode_forms(compiled.forms, rows, tokenizer, settings.max_length)

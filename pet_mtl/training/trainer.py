@@ -290,8 +290,11 @@ class Trainer:
 
 
 def _comparable(suite: Suite) -> dict[str, Any]:
-    """Return what makes a run: all but the names and places of files."""
-    places = {"tasks": {"__all__": {"verbalizer": {"source", "lines"}}}}
+    """Return what makes a run: all but the names and places of files, and who is told of it."""
+    places: Any = {
+        "tasks": {"__all__": {"verbalizer": {"source", "lines"}}},
+        "train": {"report_to"},
+    }
     return suite.model_dump(
         mode="json", include={"model", "tasks", "train", "sampling", "method"}, exclude=places
     )

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from pet_mtl.cloze.batch import BatchPlan, round_up
 from pet_mtl.cloze.collate import Batch, collate
 from pet_mtl.cloze.draws import Draws
-from pet_mtl.cloze.encode import Prompts, encode_suite, show_prompt
+from pet_mtl.cloze.encode import Prompts, encode_suite
+from pet_mtl.cloze.shown import show_prompt
 from pet_mtl.data.rows import Rows
 from pet_mtl.objectives.altered import altered, choose_share, shortest_prompts, text_fields
 
