@@ -6,11 +6,13 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pet_mtl.cloze.chinese_words import WordCutter
 from pet_mtl.errors import PetMtlError
 from pet_mtl.studio.edit import edited_task
 from pet_mtl.studio.effect import Effect
@@ -85,7 +87,7 @@ class Session:
         """Return what `words check --json` says of the words of this task."""
         task = self._task(edit)
         suite = self.loaded.suite.model_copy(update={"tasks": {self.name: task}})
-        report = check_words(replace(self.loaded, suite=suite)).to_json()
+        report = check_words(replace(self.loaded, suite=suite), _word_cutter()).to_json()
         return {**report["tasks"][self.name], **{k: report[k] for k in ("errors", "warnings")}}
 
     def effect(self, edit: Edit, job: Job) -> dict[str, Any]:
@@ -243,6 +245,12 @@ class Session:
     def _sources(self) -> tuple[Any, Any]:
         suite = self.loaded.suite
         return words_source(suite, self.base, self.stored), patterns_source(suite, self.stored)
+
+
+@cache
+def _word_cutter() -> WordCutter:
+    """Return what cuts words for all tasks: words are checked while they are typed."""
+    return WordCutter()
 
 
 def _file_json(source: Any) -> dict[str, Any]:

@@ -93,9 +93,13 @@ def _label_json(label: LabelReport) -> dict[str, Any]:
     return {"prior": label.prior, "words": [asdict(word) for word in label.words]}
 
 
-def check_words(loaded: Loaded) -> CheckReport:
-    """Look at every label word of a suite, with the eyes of a model."""
-    suite, model, cutter = loaded.suite, loaded.model, WordCutter()
+def check_words(loaded: Loaded, cutter: WordCutter | None = None) -> CheckReport:
+    """Look at every label word of a suite, with the eyes of a model.
+
+    Args:
+        cutter: for who checks again and again; making one takes seconds.
+    """
+    suite, model, cutter = loaded.suite, loaded.model, cutter or WordCutter()
     report = CheckReport(loaded.name, {}, [], [])
     for name, task in suite.tasks.items():
         rows = {name: Rows.of({column: [""] for column in task.fields})}

@@ -63,3 +63,29 @@ def test_no_checkpoint(refuse: Callable[..., str], tmp_path: Path) -> None:
     assert "cannot listen here" in refuse(
         "serve", tmp_path, "--host", "192.0.2.1", "--token", "abc", "--port", "0"
     )
+
+
+@pytest.mark.usefixtures("installed")
+def test_answers_wait_for_no_acknowledgement() -> None:
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
+    from pet_mtl.serving.server import open_socket
+
+    async def delays() -> int:
+        found = asyncio.get_running_loop().create_future()
+
+        def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            own = writer.get_extra_info("socket")
+            found.set_result(own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        with open_socket("127.0.0.1", 0) as opened:
+            async with await asyncio.start_server(connected, sock=opened):
+                _, writer = await asyncio.open_connection(*opened.getsockname())
+                nodelay = await found
+                writer.close()
+                return int(nodelay)
+
+    with ThreadPoolExecutor(1) as pool:  # a browser's tests have a loop in this thread
+        assert pool.submit(asyncio.run, delays()).result()

@@ -13,7 +13,7 @@ const WORDS = {
     gain: "{gain} on held-out rows", replaces: "in place of all", adds: "one more",
     macro_f1: "macro-F1", accuracy: "accuracy", gained: "gained", lost: "lost", flipped: "flipped", wrong: "wrong", all: "all rows",
     reading: "The model reads the rows: {done} of {total}", working: "Working…", stop: "Stop", seconds: "{n} rows in {s} s",
-    luck: "A gain like this ({gained} gained, {lost} lost) comes by chance alone with probability {p}, counting the {tries} edits tried on these rows.",
+    luck: "A gain like this ({gained} gained, {lost} lost) comes by chance alone with probability {p} (edits tried on these rows: {tries}).",
     luck_ok: "By chance alone a gain like this has probability {p} (edits tried: {tries}).",
     few: "Only {n} rows: differences of a few points mean little. Check the choice on other rows.",
     per_label: "F1 of each label", before: "before", after: "now", support: "rows", confusion: "Confusion", gold: "true", predicted: "predicted",

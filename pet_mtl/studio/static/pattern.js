@@ -71,8 +71,8 @@ function column(pattern, index) {
   const alone = view.alone[index];
   return h("section", { class: "pattern", "aria-label": `${t("pattern")} ${index + 1}` },
     h("div", { class: "heading" }, h("h3", {}, `${t("pattern")} ${index + 1}`),
-      alone && h("span", { class: "legend" }, `${t("alone")}: ${t("macro_f1")} ${alone.macro_f1.after.toFixed(4)} (${signed(alone.macro_f1.change)})`),
       view.patterns.length > 1 && h("button", { data: { key: `p-remove-${index}` }, "aria-label": `${t("remove_pattern")} ${index + 1}`, on: { click: () => { view.patterns.splice(index, 1); touched(); } } }, "×")),
+    alone && h("p", { class: "legend" }, `${t("alone")}: ${t("macro_f1")} ${alone.macro_f1.after.toFixed(4)} (${signed(alone.macro_f1.change)})`),
     h("textarea", { rows: "2", data: { key: `p-text-${index}` }, "aria-label": `${t("pattern")} ${index + 1}`, spellcheck: "false", value: pattern, on: { input: (e) => { view.patterns[index] = e.target.value; touched(); } } }),
     shown && h("div", { class: "prompts" }, h("h4", {}, t("as_model")), shown.prompts.map(promptView)));
 }

@@ -139,7 +139,7 @@ function suggestionsOf(label) {
     h("button", { class: "suggestion", data: { key: `suggestion-${label}-${each.word}` }, title: each.change === "add" ? t("adds") : t("replaces"),
       on: { click: () => edited(label, each.change === "add" ? [...state.words[label], each.word] : [each.word]) } },
     each.change === "add" ? "+ " : "= ", each.word,
-    h("small", { class: each.gain > 0 ? "up" : "down" }, ` ${signed(each.gain, 3)} [${signed(each.gain_ci95[0], 3)}, ${signed(each.gain_ci95[1], 3)}]`))));
+    h("small", { class: each.gain_ci95[0] > 0 ? "up" : each.gain_ci95[1] < 0 ? "down" : "flat" }, ` ${signed(each.gain, 3)} [${signed(each.gain_ci95[0], 3)}, ${signed(each.gain_ci95[1], 3)}]`))));
 }
 
 function typed(label, event) {
