@@ -6,6 +6,7 @@ from pathlib import Path
 from torch import nn
 
 from pet_mtl.errors import PetMtlError
+from pet_mtl.storage.tensors import read_tensors
 
 _FILE = "terms.safetensors"
 
@@ -25,16 +26,14 @@ def read_term_weights(folder: Path, terms: nn.ModuleDict) -> None:
     Raises:
         PetMtlError: the file is missing, damaged, or of other terms.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     if not any(True for _ in terms.parameters()):
         return
+    weights = read_tensors(folder / _FILE, "train without `--resume`")
     try:
-        terms.load_state_dict(load_file(folder / _FILE))
-    except (SafetensorError, OSError, RuntimeError) as error:
+        terms.load_state_dict(weights)
+    except RuntimeError as error:
         raise PetMtlError(
-            "the loss terms' weights are missing or damaged",
+            "the loss terms' weights are of other terms",
             where=str(folder / _FILE),
             hint="train without `--resume`",
         ) from error

@@ -29,6 +29,7 @@ from pet_mtl.storage.checkpoint import fill_checkpoint, read_checkpoint, write_c
 from pet_mtl.storage.outputs import TEACHER, RunFolder
 from pet_mtl.storage.own_weights import load_own_weights, own_weights
 from pet_mtl.storage.state import Progress, fingerprint, read_moments, read_progress, write_state
+from pet_mtl.storage.tensors import load_into
 from pet_mtl.storage.term_weights import read_term_weights, write_term_weights
 from pet_mtl.storage.trained_on import Keys
 from pet_mtl.suite.suite import Suite
@@ -149,24 +150,9 @@ class Trainer:
         self._load_weights(last)
 
     def _load_weights(self, folder: Path) -> None:
-        from safetensors.torch import load_file
-
-        try:
-            unknown = self.mlm.load_state_dict(
-                load_file(folder / "model.safetensors"), strict=False
-            ).unexpected_keys
-        except RuntimeError as error:  # other shapes
-            unknown = [str(error)]
+        hint = "was the backbone replaced by another one? put it back, or train in a new folder"
+        load_into(self.mlm, folder / "model.safetensors", hint)
         load_own_weights(folder, self.model, self.mlm)
-        if unknown:
-            raise PetMtlError(
-                f"the saved weights do not fit the model `{self.suite.model}`",
-                where=str(folder),
-                hint=(
-                    "was the backbone replaced by another one? put it back, or train in a new "
-                    "folder"
-                ),
-            )
 
     def _evaluate(self) -> bool:
         """Score the dev rows, keep the best checkpoint; return whether to stop early."""

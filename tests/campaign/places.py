@@ -290,7 +290,8 @@ def _overrides(draw: random.Random) -> Command:
 def _command(draw: random.Random) -> Command:
     name = draw.choice(list(OPTIONS))
     words = name.split()
-    for option in draw.sample(OPTIONS[name].split(), draw.randrange(1, 5)):
+    options = OPTIONS[name].split()
+    for option in draw.sample(options, min(len(options), draw.randrange(1, 5))):
         words.append(option)
         if option.startswith("-") and draw.random() < 0.85:
             words.append(draw.choice(GOOD) if draw.random() < 0.5 else _value(draw))

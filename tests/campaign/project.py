@@ -1,19 +1,24 @@
-"""The project that the campaign damages, made once."""
+"""Make the project that the campaign damages.
 
+Called by `run.py`, in a process of its own: who has used a tokenizer's threads must not fork.
+"""
+
+import sys
 from pathlib import Path
 
 from door import invoke
 from places import Command, build
 
 
-def ready_project(out: Path) -> Path:
-    """Return the project's folder, made where it is missing."""
-    project = out / "project"
-    if not (project / "states").is_dir():
+def main() -> None:
+    project = Path(sys.argv[1])
 
-        def run(command: Command) -> None:
-            outcome = invoke(command, project)
-            assert outcome.code == 0, (command, outcome.messages, outcome.fault)
+    def run(command: Command) -> None:
+        outcome = invoke(command, project)
+        assert outcome.code == 0, (command, outcome.messages, outcome.fault)
 
-        build(project, run)
-    return project
+    build(project, run)
+
+
+if __name__ == "__main__":
+    main()

@@ -85,9 +85,9 @@ def main() -> None:
     sys.path[:0] = [str(HERE), str(HERE.parent), str(HERE.parent.parent)]
     out = options.out.resolve()
     out.mkdir(parents=True, exist_ok=True)
-    from project import ready_project
-
-    project = ready_project(out)
+    project = out / "project"
+    if not (project / "states").is_dir():
+        subprocess.run([sys.executable, str(HERE / "project.py"), str(project)], check=True)
     records = (
         list(try_inputs(project, out, options.first, options.inputs)) if options.inputs else []
     )
