@@ -5,8 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.numpy import save
 
 from pet_mtl.atomic import write_bytes
 from pet_mtl.data.keys import row_keys
@@ -14,6 +13,7 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.checkpoint import read_checkpoint
+from pet_mtl.storage.tensors import read_arrays
 from pet_mtl.storage.trained_on import Keys
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.teachers import ask_teacher
@@ -87,10 +87,7 @@ def _free(rows: Rows, barred: Keys | None) -> NDArray[np.int64]:
 
 def _read(file: Path, rows: Mapping[str, Rows], dev: Mapping[str, Rows]) -> Answers:
     hint = "remove the file: the teacher is then asked again"
-    try:
-        tensors = load_file(file)
-    except (SafetensorError, OSError) as error:
-        raise PetMtlError(f"cannot be read: {error}", where=str(file), hint=hint) from error
+    tensors = read_arrays(file, hint)
     answers = Answers(
         *(
             {
@@ -103,7 +100,7 @@ def _read(file: Path, rows: Mapping[str, Rows], dev: Mapping[str, Rows]) -> Answ
     )
     for kept, wanted in ((answers.rows, rows), (answers.dev, dev)):
         for name, probs in kept.items():
-            if name not in wanted or len(probs) != len(wanted[name]):
+            if name not in wanted or probs.ndim != 2 or len(probs) != len(wanted[name]):
                 raise PetMtlError("is about other rows", where=str(file), hint=hint)
     return answers
 

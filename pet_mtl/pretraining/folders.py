@@ -21,6 +21,7 @@ from pet_mtl.storage.digests import DIGESTS, check_files, write_digests
 from pet_mtl.storage.outputs import BEGUN, begun_run
 from pet_mtl.storage.pretrained import quiet_transformers
 from pet_mtl.storage.state import Progress, read_progress, write_state
+from pet_mtl.storage.tensors import load_into
 from pet_mtl.storage.trained_on import Keys, write_trained_on
 
 _REQUEST = "pretrain.json"
@@ -137,18 +138,7 @@ def load_weights(folder: Path, mlm: Any) -> None:
     Raises:
         PetMtlError: they are missing, damaged or of another model.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    file = folder / "model.safetensors"
-    try:
-        found = mlm.load_state_dict(load_file(file), strict=False)
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise PetMtlError(
-            "the saved weights are damaged or of another model", where=str(file)
-        ) from error
-    if found.unexpected_keys:
-        raise PetMtlError("the saved weights are of another model", where=str(file))
+    load_into(mlm, folder / "model.safetensors", "train without `--resume`")
 
 
 def differences(now: PretrainRequest, then: PretrainRequest) -> list[str]:

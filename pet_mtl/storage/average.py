@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from pet_mtl.atomic import require_folder
@@ -23,6 +21,7 @@ from pet_mtl.storage.checkpoint import (
 )
 from pet_mtl.storage.own_weights import OWN_FILE
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
+from pet_mtl.storage.tensors import read_tensors
 from pet_mtl.storage.trained_on import with_earlier
 
 _FREE = {
@@ -161,15 +160,13 @@ def _weights(folder: Path) -> dict[str, dict[str, Tensor]]:
     files = [file for file in ("model.safetensors", OWN_FILE) if (folder / file).is_file()]
     if "model.safetensors" not in files:
         raise PetMtlError("there is no `model.safetensors`", where=str(folder))
-    try:
-        return {
-            file: {name: t.float() for name, t in load_file(folder / file).items()}
-            for file in files
+    return {
+        file: {
+            name: t.float()
+            for name, t in read_tensors(folder / file, what="the weights cannot be read").items()
         }
-    except (SafetensorError, OSError) as error:
-        raise PetMtlError(
-            f"the weights cannot be read: {error}", where=str(folder), hint="copy it again"
-        ) from error
+        for file in files
+    }
 
 
 def _shapes(weights: Mapping[str, Mapping[str, Tensor]]) -> dict[str, dict[str, torch.Size]]:

@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from pet_mtl.errors import PetMtlError
+from pet_mtl.storage.tensors import read_tensors
 
 OWN_FILE = "method.safetensors"
 
@@ -27,18 +28,10 @@ def load_own_weights(folder: Path, model: nn.Module, mlm: Any) -> None:
     Raises:
         PetMtlError: the file is missing, damaged, or of a model with other options.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     wanted = own_weights(model, mlm)
     if not wanted:
         return
-    try:
-        found = load_file(folder / OWN_FILE)
-    except (SafetensorError, OSError) as error:
-        raise PetMtlError(
-            "the method's weights are missing or damaged", where=str(folder / OWN_FILE)
-        ) from error
+    found = read_tensors(folder / OWN_FILE, what="the method's weights are missing or damaged")
     if {name: value.shape for name, value in found.items()} != {
         name: value.shape for name, value in wanted.items()
     }:

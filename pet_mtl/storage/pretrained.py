@@ -103,7 +103,10 @@ def _load_tokenizer(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> An
 
     try:
         with quiet_transformers():
-            return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        if not isinstance(tokenizer.model_max_length, int | float):  # compared at each call
+            raise TypeError("`model_max_length` is no number")
+        return tokenizer
     except MemoryError:
         raise
     except (

@@ -7,9 +7,11 @@ from pathlib import Path
 from torch import Tensor
 
 from pet_mtl.errors import PetMtlError
+from pet_mtl.storage.tensors import read_tensors
 
 TERMS = "terms.safetensors"
 AVERAGE = "average.safetensors"
+RETRAIN = "train without `--resume`"
 
 
 def write_run_weights(folder: Path, file: str, weights: Mapping[str, Tensor]) -> None:
@@ -27,20 +29,11 @@ def read_run_weights(folder: Path, file: str, weights: Mapping[str, Tensor]) -> 
     Raises:
         PetMtlError: the file is missing, damaged, or of other weights.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     if not weights:
         return
-    try:
-        found = load_file(folder / file)
-        if {name: v.shape for name, v in found.items()} != {n: v.shape for n, v in weights.items()}:
-            raise ValueError(file)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise PetMtlError(
-            "the weights that this run goes on with are missing or damaged",
-            where=str(folder / file),
-            hint="train without `--resume`",
-        ) from error
+    what, hint = "the weights that this run goes on with are missing or damaged", RETRAIN
+    found = read_tensors(folder / file, hint, what)
+    if {name: v.shape for name, v in found.items()} != {n: v.shape for n, v in weights.items()}:
+        raise PetMtlError(what, where=str(folder / file), hint=hint)
     for name, value in weights.items():
         value.detach().copy_(found[name])

@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from pydantic import Field, TypeAdapter
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.errors import PetMtlError
 from pet_mtl.storage.checked_json import Count, read_bounded
+from pet_mtl.storage.tensors import read_tensors
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -100,31 +101,21 @@ def read_moments(folder: Path, model: nn.Module, optimizer: torch.optim.Optimize
     Raises:
         PetMtlError: the file is missing, damaged or of another model.
     """
-    try:
-        moments = load_file(folder / _MOMENTS)
-        for name, parameter in model.named_parameters():
-            state: dict[str, Any] = {}
-            for key in ("step", "exp_avg", "exp_avg_sq"):
-                value = moments.get(f"{name}:{key}")
-                if value is not None:
-                    if not value.is_floating_point() or value.shape not in ((), parameter.shape):
-                        raise ValueError(f"{name}:{key}")
-                    state[key] = value.to(parameter.device)
-            if state:
-                optimizer.state[parameter] = state
-    except Exception as error:
-        if type(error).__name__ not in (
-            "SafetensorError",
-            "FileNotFoundError",
-            "OSError",
-            "ValueError",
-        ):
-            raise
-        raise PetMtlError(
-            "the optimizer state is missing or damaged",
-            where=str(folder / _MOMENTS),
-            hint="train without `--resume`",
-        ) from error
+    file, hint = folder / _MOMENTS, "train without `--resume`"
+    wrong = "the optimizer state is missing or damaged"
+    moments = read_tensors(file, hint, wrong)
+    for name, parameter in model.named_parameters():
+        state: dict[str, Any] = {}
+        for key in ("step", "exp_avg", "exp_avg_sq"):
+            value = moments.get(f"{name}:{key}")
+            if value is not None:
+                if not value.is_floating_point() or value.shape not in ((), parameter.shape):
+                    raise PetMtlError(wrong, where=str(file), hint=hint)
+                state[key] = value.to(parameter.device)
+        if state and len(state) < 3:
+            raise PetMtlError(wrong, where=str(file), hint=hint)
+        if state:
+            optimizer.state[parameter] = state
 
 
 def fingerprint(

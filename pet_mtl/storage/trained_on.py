@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
+from pet_mtl.storage.tensors import is_sorted, read_arrays
 
 TRAINED_ON = "trained_on.safetensors"
 Keys = NDArray[np.uint64]
@@ -29,17 +30,14 @@ def read_trained_on(folder: Path) -> dict[str, Keys] | None:
     Raises:
         PetMtlError: the file is damaged.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     file = folder / TRAINED_ON
     if not file.is_file():
         return None
-    try:
-        return dict(load_file(file))
-    except SafetensorError as error:
+    keys = read_arrays(file)
+    if not all(map(is_sorted, keys.values())):
         hint = "copy the folder again from where it is whole"
-        raise PetMtlError(f"cannot be read: {error}", where=str(file), hint=hint) from error
+        raise PetMtlError("holds no keys of rows", where=str(file), hint=hint)
+    return keys
 
 
 def with_earlier(folder: Path, keys: Mapping[str, Keys]) -> dict[str, Keys]:

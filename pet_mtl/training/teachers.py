@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.numpy import save
 
 from pet_mtl.atomic import write_bytes
 from pet_mtl.console import say
@@ -25,6 +24,7 @@ from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.outputs import TEACHER
+from pet_mtl.storage.tensors import read_arrays
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.training.unlabelled import fresh_rows
@@ -196,15 +196,4 @@ def _are_shares(probs: FloatArray) -> bool:
 
 
 def _load(file: Path) -> dict[str, FloatArray]:
-    try:
-        return dict(load_file(file))
-    except (
-        SafetensorError,
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-    ) as error:
-        raise PetMtlError(
-            f"cannot be read: {error}", where=str(file), hint="train again in a new folder"
-        ) from error
+    return read_arrays(file, "train again in a new folder")

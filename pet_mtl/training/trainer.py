@@ -28,6 +28,7 @@ from pet_mtl.storage.outputs import TEACHER, RunFolder
 from pet_mtl.storage.own_weights import load_own_weights, own_weights
 from pet_mtl.storage.run_weights import AVERAGE, TERMS, read_run_weights, write_run_weights
 from pet_mtl.storage.state import Progress, fingerprint, read_moments, read_progress, write_state
+from pet_mtl.storage.tensors import load_into
 from pet_mtl.storage.trained_on import Keys
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.steps import TrainingSteps
@@ -149,24 +150,9 @@ class Trainer:
         self._load_weights(last)
 
     def _load_weights(self, folder: Path) -> None:
-        from safetensors.torch import load_file
-
-        try:
-            unknown = self.mlm.load_state_dict(
-                load_file(folder / "model.safetensors"), strict=False
-            ).unexpected_keys
-        except RuntimeError as error:  # other shapes
-            unknown = [str(error)]
+        hint = "was the backbone replaced by another one? put it back, or train in a new folder"
+        load_into(self.mlm, folder / "model.safetensors", hint)
         load_own_weights(folder, self.model, self.mlm)
-        if unknown:
-            raise PetMtlError(
-                f"the saved weights do not fit the model `{self.suite.model}`",
-                where=str(folder),
-                hint=(
-                    "was the backbone replaced by another one? put it back, or train in a new "
-                    "folder"
-                ),
-            )
 
     def _run_weights(self) -> dict[str, Mapping[str, Tensor]]:
         """Return what the run needs to go on beside its model, by file."""

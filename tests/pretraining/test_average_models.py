@@ -58,7 +58,7 @@ def test_what_has_no_mean_is_refused(models: list[Path], toy_model: Path, tmp_pa
     (bare / "model.safetensors").unlink()
     (odd / "pretraining.json").write_text("{", encoding="utf-8")
     for folders, words in (
-        ([models[0], cut], "cut: the weights cannot be read"),
+        ([models[0], cut], "cut/model.safetensors: the weights cannot be read"),
         ([models[0], bare], "bare: there is no `model.safetensors`"),
         ([models[0], odd], "pretraining.json: is damaged"),
         (models[:1], "at least two"),

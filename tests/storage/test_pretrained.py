@@ -258,3 +258,12 @@ def test_a_tokenizer_that_was_rewritten_is_read_again(tmp_path: Path) -> None:
         BertTokenizer(vocab=vocabulary).save_pretrained(tmp_path)
         assert len(load_tokenizer(str(tmp_path))) == len(vocabulary)
         assert load_tokenizer(str(tmp_path)) is load_tokenizer(str(tmp_path))
+
+
+def test_a_tokenizer_whose_longest_input_is_no_number(tmp_path: Path) -> None:
+    toys.write_bert(tmp_path, "好坏")
+    file = tmp_path / "tokenizer_config.json"
+    settings = json.loads(file.read_text())
+    file.write_text(json.dumps(settings | {"model_max_length": "many"}))
+    with pytest.raises(PetMtlError, match="model_max_length"):
+        load_tokenizer(str(tmp_path))

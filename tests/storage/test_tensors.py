@@ -1,0 +1,54 @@
+"""Tensors out of files that anyone may have written."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import toys
+from safetensors.torch import load_file, save_file
+
+from pet_mtl.errors import PetMtlError
+from pet_mtl.storage.tensors import is_sorted, load_into, read_arrays, read_tensors
+
+
+@pytest.mark.parametrize("content", [b"", b"no tensors", b"\xff" * 64, None])
+def test_damage_is_one_error(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "t.safetensors"
+    if content is not None:
+        file.write_bytes(content)
+    for read in (read_tensors, read_arrays):
+        with pytest.raises(PetMtlError) as caught:
+            read(file)
+        assert str(file) in str(caught.value)
+
+
+def test_weights_that_are_missing_or_of_another_shape(tmp_path: Path) -> None:
+    """A weight that the file lacks would stay that of the backbone, unsaid; tied ones are stored
+    once."""
+    mlm, other = toys.build_mlm("bert"), toys.build_mlm("bert")
+    mlm.save_pretrained(tmp_path)
+    file = tmp_path / "model.safetensors"
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.zero_()
+    load_into(other, file, "copy it")
+    for name, value in mlm.state_dict().items():
+        assert torch.equal(other.state_dict()[name], value), name
+    weights = load_file(file)
+    name = next(name for name in weights if "layer.1" in name)
+    for wrong in (
+        {key: value for key, value in weights.items() if key != name},
+        weights | {name: torch.zeros(3)},
+        weights | {"another": torch.zeros(3)},
+    ):
+        save_file(wrong, file)
+        with pytest.raises(PetMtlError, match="do not fit the model"):
+            load_into(other, file, "copy it")
+
+
+def test_keys() -> None:
+    assert is_sorted(np.array([1, 5], np.uint64))
+    assert is_sorted(np.array([], np.uint64))
+    for wrong in (np.array([5, 1], np.uint64), np.array([1, 5]), np.array([[1]], np.uint64)):
+        assert not is_sorted(wrong)
