@@ -2,7 +2,7 @@
 is made."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, pairwise
 
 import numpy as np
@@ -30,6 +30,7 @@ class Prompts:
         row: `n` row numbers within the task's rows.
         label: `n` label indices, -1 where unknown.
         forms: the compiled patterns.
+        targets: by task, the targets of its rows `[rows, …]`, for those that are more than labels.
     """
 
     ids: IntArray
@@ -39,6 +40,7 @@ class Prompts:
     row: npt.NDArray[np.int32]
     label: npt.NDArray[np.int32]
     forms: tuple[Form, ...]
+    targets: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.slot_at)
@@ -146,6 +148,11 @@ def encode_forms(
         row=np.concatenate([np.arange(len(r), dtype=np.int32) for _, r, *_ in blocks]),
         label=np.concatenate([r.labels for _, r, *_ in blocks]).astype(np.int32),
         forms=tuple(forms),
+        targets={
+            name: of_task.targets
+            for name, of_task in rows.items()
+            if of_task.targets is not None and any(form.task == name for form in forms)
+        },
     )
 
 

@@ -61,7 +61,7 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
     for index, source in enumerate(task.patterns):
         parts, space_at_slot = compile_pattern(task, index, tokenizer)
         words = tokenize_label_words(
-            task.verbalizer, tokenizer, space_before=space_at_slot, slots=task.word_slots
+            task.readings, tokenizer, space_before=space_at_slot, slots=task.word_slots
         )
         form = Form(task.name, index, words, parts, task.weight_of(index), task.kind_spec)
         room = max_length - form.constant_length - words.lengths[-1]

@@ -27,7 +27,7 @@ def compile_plain(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
     for name in task.fields:
         if name in used:
             parts += [FormPart(field=name, kind="field"), end]
-    labels = len(task.verbalizer.labels)
+    labels = len(task.readings.labels)
     words = LabelWords(pieces=((),) * labels, labels=tuple(range(labels)), num_labels=labels)
     form = Form(task.name, 0, words, tuple(parts), kind=task.kind_spec)
     if max_length - form.constant_length < len(used):

@@ -82,7 +82,7 @@ def _chunks(
     rows: list[int] = []
     filled = 0
     for row, (number, value, size) in enumerate(values):
-        texts = _row_texts(value, keys, optional)
+        texts = _row_texts(value, keys, optional, request.lists)
         if isinstance(texts, str):
             hint = None
             if isinstance(value, UnicodeDecodeError):
@@ -108,8 +108,11 @@ def _chunk(cells: dict[str, list[str]], lines: list[int], rows: list[int]) -> Ch
     return Chunk(columns, np.array(lines, np.int64), np.array(rows, np.int64))
 
 
-def _row_texts(value: Any, keys: list[tuple[str, str]], optional: set[str]) -> list[str] | str:
-    """Return the wanted values of one row as text, or what is wrong with it."""
+def _row_texts(
+    value: Any, keys: list[tuple[str, str]], optional: set[str], lists: bool = False
+) -> list[str] | str:
+    """Return the wanted values of one row as text, or what is wrong with it; with `lists`, a list
+    of labels as its JSON text."""
     if isinstance(value, Exception):
         return f"invalid JSON: {getattr(value, 'msg', value)}"
     if not isinstance(value, dict):
@@ -120,6 +123,8 @@ def _row_texts(value: Any, keys: list[tuple[str, str]], optional: set[str]) -> l
         if type(found) is not str:
             if key not in value:
                 there, found = _nested(value, key)
+            if lists and name == "label" and isinstance(found, list):
+                found = json.dumps(found, ensure_ascii=False)
             found = plain_value(found)
             if not there and name in optional:
                 found = ""
@@ -133,8 +138,13 @@ def _row_texts(value: Any, keys: list[tuple[str, str]], optional: set[str]) -> l
             elif name in optional and found is None:
                 found = ""
             elif isinstance(found, list) and found:
-                return (
+                wrong = (
                     f"the value of `{key}` is a list of {len(found)}: {_shown(found)}, expected one"
+                )
+                return wrong + (
+                    " (rows with several labels are of `kind: multi_label`)"
+                    if name == "label"
+                    else ""
                 )
             elif type(found) is str:
                 pass

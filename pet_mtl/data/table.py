@@ -19,11 +19,12 @@ CHUNK_ROWS = 65_536
 
 @dataclass(frozen=True)
 class Request:
-    """What to read from a file: `columns` (field name to position or name), and whether the label
-    must be there."""
+    """What to read from a file: `columns` (field name to position or name), whether the label must
+    be there, and whether it may be a list, which is then its JSON text."""
 
     columns: Mapping[str, int | str]
     labelled: bool = True
+    lists: bool = False
 
     @property
     def by_position(self) -> bool:

@@ -48,9 +48,11 @@ def score_items(
         was_training
     ):  # a model that is never trained is read by several threads, and no mode of it is touched
         model.eval()
-    most = max(form.words.num_labels for form in prompts.forms)
-    out = np.full((len(prompts), most), np.nan, dtype=np.float32)
     kinds = [kind_of_form(form) for form in prompts.forms]
+    most = max(
+        kind.width(form.words.num_labels) for kind, form in zip(kinds, prompts.forms, strict=True)
+    )
+    out = np.full((len(prompts), most), np.nan, dtype=np.float32)
     for number, plan in enumerate(plans):
         start = time.perf_counter()
         batch = collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id).to(
@@ -60,7 +62,8 @@ def score_items(
             scores = model(batch)
         for group, of_group in zip(batch.groups, scores, strict=True):
             rows = batch.items[group.items.cpu().numpy()]
-            out[rows, : of_group.shape[-1]] = kinds[group.form].log_probs(of_group).cpu().numpy()
+            log_probs = kinds[group.form].log_probs(of_group)
+            out[rows, : log_probs.shape[-1]] = log_probs.cpu().numpy()
         if throughput is not None and (number or len(plans) == 1):
             throughput.rows += len(plan.items)
             throughput.tokens += batch.tokens
@@ -127,6 +130,7 @@ def pattern_log_probs(prompts: Prompts, item_scores: FloatArray) -> dict[str, Fl
         items = np.flatnonzero(np.isin(prompts.form, forms))
         if not len(items):
             continue
-        labels = prompts.forms[forms[0]].words.num_labels
+        first = prompts.forms[forms[0]]
+        labels = kind_of_form(first).width(first.words.num_labels)
         out[task] = item_scores[items, :labels].reshape(len(forms), -1, labels)
     return out

@@ -131,6 +131,8 @@ def fingerprint(*stores: Prompts | None, taught: Mapping[str, FloatArray] = {}) 
             continue
         for array in (prompts.ids, prompts.starts, prompts.slot_at, prompts.form, prompts.label):
             digest.update(array.tobytes())
+        for name in sorted(prompts.targets):
+            digest.update(name.encode() + prompts.targets[name].tobytes())
         digest.update(repr([form.words for form in prompts.forms]).encode())
     for name in sorted(taught):
         digest.update(name.encode() + taught[name].tobytes())

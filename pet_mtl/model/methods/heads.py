@@ -44,7 +44,7 @@ def build(mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> "Hea
     """Put a classifier for each task of a suite on the encoder of a masked language model."""
     assert isinstance(suite.method, HeadsMethod)
     names = list(suite.tasks)
-    labels = [len(task.verbalizer.labels) for task in suite.tasks.values()]
+    labels = [len(task.readings.labels) for task in suite.tasks.values()]
     end = forms[0].parts[-1].ids
     encoder = Encoder(mlm, attention, end[-1] if end else None)
     model = HeadsModel(encoder, suite.method, labels, [names.index(form.task) for form in forms])
