@@ -26,8 +26,10 @@ FLOORS = {
         "audit",
         "proposal",
         "words",
+        "sweep",
         "comparison",
         "compat",
+        "serving",
     },
     5: {"cli", "__init__"},
 }

@@ -25,6 +25,10 @@ def pretrain(
         str | None,
         typer.Option(metavar="FOLDER", help=("Give `--model` the vocabulary of this tokenizer.")),
     ] = None,
+    teacher: Annotated[
+        str | None,
+        typer.Option(metavar="M", help="A larger model to learn from: name, folder, hub name."),
+    ] = None,
     from_scratch: Annotated[
         Path | None,
         typer.Option(
@@ -89,7 +93,7 @@ def pretrain(
     from pet_mtl.pretraining.recipe import load_recipe
     from pet_mtl.pretraining.request import PretrainRequest
     from pet_mtl.pretraining.run import pretrain as run
-    from pet_mtl.pretraining.settings import Masking, settings_from
+    from pet_mtl.pretraining.settings import Masking, start_from
     from pet_mtl.stepping.interrupt import Interrupted
     from pet_mtl.storage.outputs import next_run_folder
 
@@ -103,7 +107,7 @@ def pretrain(
     if resume and out is None:
         raise PetMtlError("`--resume` needs the folder of the run", hint="add `--out DIR`")
     if resume and out is not None and not (model or from_scratch or sources or patterns):
-        if override or scorer or task_text or tokenizer:
+        if override or scorer or task_text or tokenizer or teacher:
             raise PetMtlError(
                 "`--resume` alone goes on with the stored options",
                 hint="leave the others out, or give all of them",
@@ -111,9 +115,12 @@ def pretrain(
         request = read_last(out / "last").request
     else:
         recipe = load_recipe(from_scratch, override or ()) if from_scratch else None
+        settings, layers = (recipe.train, None) if recipe else start_from(override or ())
         request = PretrainRequest(
             model=model,
             tokenizer=tokenizer,
+            teacher=teacher,
+            from_layers=layers,
             recipe=recipe,
             corpus=sources,
             text_key=text_key,
@@ -122,7 +129,7 @@ def pretrain(
             task_text=task_text,
             masking=cast(Masking, masking),
             scorer=scorer,
-            settings=recipe.train if recipe else settings_from(override or ()),
+            settings=settings,
             cache=cache,
         )
     folder = out or next_run_folder("pretrain")

@@ -46,6 +46,7 @@ class SlotEncoder:
         slots: Tensor,
         segments: Tensor | None = None,
         amendments: Amendments = NONE,
+        read: dict[int, Tensor] | None = None,
     ) -> Tensor:
         """Return the last layer's output at the slots.
 
@@ -55,6 +56,7 @@ class SlotEncoder:
             slots: `[N, M]` positions.
             segments: `[N, L]` token types; None: all 0.
             amendments: of the word embeddings and of norms.
+            read: its values become what the layers named by its keys read, `[N, L, H]` each.
 
         Returns:
             `[N, M, H]`.
@@ -70,15 +72,25 @@ class SlotEncoder:
             part.LayerNorm for layer in layers for part in (layer.attention.output, layer.output)
         )
         plain = amendments.keys().isdisjoint(norms)
-        if self.attention != "sdpa" and plain and all(map(fits_fused_layer, layers)):
+        fused = self.attention != "sdpa" and plain and all(map(fits_fused_layer, layers))
+
+        def note(number: int, states: Tensor) -> None:
+            if read is not None and number in read:
+                read[number] = states[: count * length].view(count, length, -1)
+
+        if fused:
             frame = Frame.of(attention_mask, self.heads, kind)
-            for layer in layers[:-1]:
+            for number, layer in enumerate(layers[:-1]):
+                note(number, hidden)
                 hidden = fused_layer(layer, None, hidden, frame, length)
+            note(len(layers) - 1, hidden)
             queries = fused_layer(layers[-1], _pad_rows(hidden[at], SLOT_STEP), hidden, frame, wide)
         else:
             bias = self._bias(attention_mask, kind)
-            for layer in layers[:-1]:
+            for number, layer in enumerate(layers[:-1]):
+                note(number, hidden)
                 hidden = self._layer(layer, hidden, hidden, bias, length, amendments)
+            note(len(layers) - 1, hidden)
             queries = self._layer(
                 layers[-1], _pad_rows(hidden[at], SLOT_STEP), hidden, bias, wide, amendments
             )

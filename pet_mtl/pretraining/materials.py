@@ -15,22 +15,24 @@ from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.backbone import check_length
 from pet_mtl.model.hardware import Machine
 from pet_mtl.pretraining.cache import Cache, open_or_build
 from pet_mtl.pretraining.corpus import Corpus, find_corpus
+from pet_mtl.pretraining.from_layers import keep_layers
 from pet_mtl.pretraining.importance import mark_important
 from pet_mtl.pretraining.marker import mark_rows, store_marks, stored_marks, train_marker
 from pet_mtl.pretraining.other_vocabulary import give_vocabulary
 from pet_mtl.pretraining.pattern_rows import pattern_rows
 from pet_mtl.pretraining.pieces import tokenizer_digest
-from pet_mtl.pretraining.recipe import build_mlm
+from pet_mtl.pretraining.recipe import TakenShape, build_mlm
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.rows import PieceRows, pack_rows
 from pet_mtl.pretraining.task_text import TaskText, training_rows
-from pet_mtl.pretraining.vocabulary import check_vocabulary, vocabulary_folder
+from pet_mtl.pretraining.teacher_checks import check_same_vocabulary
+from pet_mtl.pretraining.teaching import whole_model
+from pet_mtl.pretraining.vocabulary import vocabulary_folder
 from pet_mtl.scoring.loaded import LoadedCheckpoint
-from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, resolve_model, suite_model
+from pet_mtl.storage.pretrained import load_tokenizer, resolve_model, suite_model
 from pet_mtl.storage.trained_on import Keys, with_earlier
 from pet_mtl.suite.suite import Suite, load_suite
 
@@ -95,10 +97,9 @@ def load_model(
     settings, recipe = request.settings, request.recipe
     if recipe is None:
         folder = _model_folder(request, text)
-        tokenizer = PieceTokenizer(load_tokenizer(folder))
-        mlm = load_masked_lm(folder, attention=machine.attention.value, dropout=settings.dropout)
-        check_vocabulary(tokenizer.tokenizer, mlm, folder)
-        check_length(mlm, settings.max_length)
+        tokenizer, mlm = whole_model(folder, settings, machine)
+        if request.from_layers is not None:
+            keep_layers(mlm, request.from_layers)
         if request.tokenizer is not None:
             wanted = PieceTokenizer(load_tokenizer(resolve_model(request.tokenizer)))
             give_vocabulary(mlm, tokenizer, wanted)
@@ -106,6 +107,18 @@ def load_model(
             tokenizer = wanted
         return tokenizer, mlm
     spec, shape = recipe.vocabulary, recipe.model
+    if isinstance(shape, TakenShape):
+        tokenizer, mlm = whole_model(
+            resolve_model(request.teacher or ""), settings, machine, shape.dropout
+        )
+        shape.check(mlm.config)
+        keep_layers(mlm, shape.from_layers)
+        if spec.tokenizer is not None:
+            folder = resolve_model(spec.tokenizer, Path(recipe.base))
+            check_same_vocabulary(
+                PieceTokenizer(load_tokenizer(folder)), tokenizer, "vocabulary.tokenizer"
+            )
+        return tokenizer, mlm
     if spec.tokenizer is not None:
         folder = resolve_model(spec.tokenizer, Path(recipe.base))
     elif text.corpus is None:
@@ -127,8 +140,8 @@ def load_model(
 
 
 def _model_folder(request: PretrainRequest, text: Text) -> str:
-    if request.model is not None or text.suite is None:
-        return resolve_model(request.model or "")
+    if request.start is not None or text.suite is None:
+        return resolve_model(request.start or "")
     return suite_model(text.suite)
 
 
@@ -137,9 +150,11 @@ def _trained_on(request: PretrainRequest, text: Text) -> dict[str, Keys]:
         name: np.concatenate([row_keys(part) for part in parts])
         for name, parts in text.rows.items()
     }
-    return (
-        own if request.recipe is not None else with_earlier(Path(_model_folder(request, text)), own)
-    )
+    if request.recipe is None:
+        own = with_earlier(Path(_model_folder(request, text)), own)
+    if request.teacher is not None:  # what it was trained on reaches its student
+        own = with_earlier(Path(resolve_model(request.teacher)), own)
+    return own
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ class MlmBatch:
         targets: `[K]` ids to predict, -100 for the repeats.
         masked: number of real targets.
         tokens: number of real tokens.
+        rows: the first so many of the `N` rows count; the others keep the shape.
     """
 
     input_ids: Tensor
@@ -37,10 +38,13 @@ class MlmBatch:
     targets: Tensor
     masked: int
     tokens: int
+    rows: int
 
     def without_targets(self) -> "MlmBatch":
         """Return a batch of the same shape that counts nothing."""
-        return replace(self, targets=torch.full_like(self.targets, IGNORED), masked=0, tokens=0)
+        return replace(
+            self, targets=torch.full_like(self.targets, IGNORED), masked=0, tokens=0, rows=0
+        )
 
     def to(self, device: torch.device) -> "MlmBatch":
         """Return the batch on another device."""
@@ -89,6 +93,7 @@ def mlm_batch(batch: RowBatch, corrupted: npt.NDArray[np.int64], chosen: BoolArr
         torch.from_numpy(targets),
         len(row),
         batch.tokens,
+        len(batch.rows),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pet_mtl.errors import PetMtlError, ProblemList
-from pet_mtl.pretraining.settings import PretrainSettings, read_settings
+from pet_mtl.pretraining.settings import KeptLayers, PretrainSettings, read_settings
 from pet_mtl.suite.validation import found, name_hint, validate
 from pet_mtl.suite.yaml_file import read_yaml
 
@@ -42,6 +42,47 @@ class Shape(_Section):
         return self
 
 
+class TakenShape(KeptLayers):
+    """A model that starts from layers of the teacher, with its embeddings and head.
+
+    The sizes are the teacher's; those that are written are only compared with it.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    hidden_size: int | None = Field(default=None, description="width")
+    layers: int | None = Field(default=None, description="number of layers")
+    heads: int | None = Field(default=None, description="attention heads of a layer")
+    intermediate: int | None = Field(default=None, description="inner width of a layer")
+    positions: int | None = Field(default=None, description="longest input in tokens")
+    dropout: float | None = Field(
+        default=None, ge=0, lt=1, description="dropout everywhere; null: the teacher's own"
+    )
+
+    def check(self, config: Any) -> None:
+        """Refuse sizes that are not the teacher's.
+
+        Raises:
+            PetMtlError: with every one.
+        """
+        problems = ProblemList()
+        for name, its in (
+            ("hidden_size", config.hidden_size),
+            ("layers", len(self.from_layers)),
+            ("heads", config.num_attention_heads),
+            ("intermediate", config.intermediate_size),
+            ("positions", config.max_position_embeddings),
+        ):
+            wanted = getattr(self, name)
+            if wanted is not None and wanted != its:
+                problems.add(
+                    f"`{name}` is {wanted}, but what starts from the teacher's layers has {its}",
+                    where=f"model.{name}",
+                    hint="leave it out",
+                )
+        problems.raise_if_any()
+
+
 class VocabularySpec(_Section):
     """What the vocabulary holds: built from the corpus, or taken from a tokenizer folder."""
 
@@ -65,7 +106,7 @@ class VocabularySpec(_Section):
 class Recipe(_Section):
     """A whole `--from-scratch` file; `base` is the folder that its paths start from."""
 
-    model: Shape
+    model: Shape | TakenShape
     vocabulary: VocabularySpec
     train: PretrainSettings
     base: str
@@ -103,9 +144,11 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
             where=document.where(()),
             hint="say the shape: model: {hidden_size: 256, layers: 4, heads: 4}",
         )
-    shape = (
-        validate(Shape, tree["model"], document, ("model",), problems) if "model" in tree else None
-    )
+    shape = None
+    if "model" in tree:
+        taken = isinstance(tree["model"], dict) and "from_layers" in tree["model"]
+        kind: type[Shape] | type[TakenShape] = TakenShape if taken else Shape
+        shape = validate(kind, tree["model"], document, ("model",), problems)
     section = tree.get("vocabulary")
     vocabulary = validate(
         VocabularySpec, {} if section is None else section, document, ("vocabulary",), problems
@@ -115,7 +158,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     assert shape is not None
     assert vocabulary is not None
     assert train is not None
-    if train.max_length > shape.positions:
+    if shape.positions is not None and train.max_length > shape.positions:
         raise PetMtlError(
             (
                 f"`train.max_length` is {train.max_length}, but `model.positions` is "

@@ -5,8 +5,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from pet_mtl.errors import ProblemList
-from pet_mtl.pretraining.recipe import Recipe
+from pet_mtl.pretraining.recipe import Recipe, TakenShape
 from pet_mtl.pretraining.settings import Masking, PretrainSettings
+from pet_mtl.pretraining.teacher_settings import TeacherSettings
 
 
 class PretrainRequest(BaseModel):
@@ -15,6 +16,8 @@ class PretrainRequest(BaseModel):
     Attributes:
         model: the model to go on from; None with a recipe, or for the pattern file's own.
         tokenizer: another vocabulary for the model: a tokenizer's folder.
+        teacher: a larger model to learn from.
+        from_layers: the layers that the model keeps; None: all.
         recipe: the new model to begin; None with a model.
         corpus: files and globs.
         text_key: where json lines and parquet hold their text.
@@ -31,6 +34,8 @@ class PretrainRequest(BaseModel):
 
     model: str | None = None
     tokenizer: str | None = None
+    teacher: str | None = None
+    from_layers: tuple[int, ...] | None = None
     recipe: Recipe | None = None
     corpus: tuple[str, ...] = ()
     text_key: str = "text"
@@ -41,6 +46,13 @@ class PretrainRequest(BaseModel):
     scorer: Path | None = None
     settings: PretrainSettings = PretrainSettings()
     cache: Path | None = None
+
+    @property
+    def start(self) -> str | None:
+        """The model to go on from: the one that is named, or the teacher whose layers are kept."""
+        if self.model is None and self.recipe is None and self.from_layers is not None:
+            return self.teacher
+        return self.model
 
     def check(self) -> None:
         """Refuse options that do not go together.
@@ -55,7 +67,7 @@ class PretrainRequest(BaseModel):
                 ("a model to go on from and a recipe for a new one"),
                 where="--model, --from-scratch",
             )
-        if self.model is None and self.recipe is None and self.patterns is None:
+        if self.start is None and self.recipe is None and self.patterns is None:
             problems.add(
                 "there is no model",
                 hint="give `--model M` to go on from, or `--from-scratch RECIPE.yaml`",
@@ -65,6 +77,19 @@ class PretrainRequest(BaseModel):
                 ("gives the model that is gone on from another vocabulary, and there is none"),
                 where=f"--tokenizer {self.tokenizer}",
                 hint="name it in the recipe: vocabulary: {tokenizer: FOLDER}",
+            )
+        if self.teacher is None and self.settings.teacher != TeacherSettings():
+            problems.add(
+                "there is no teacher to learn from",
+                where="-s teacher.…",
+                hint="name one: `--teacher MODEL`",
+            )
+        taken = self.recipe is not None and isinstance(self.recipe.model, TakenShape)
+        if taken and self.teacher is None:
+            problems.add(
+                "needs a model whose layers are taken",
+                where="model.from_layers",
+                hint="name it: `--teacher MODEL`",
             )
         if needs_suite and self.patterns is None:
             option = "--task-text" if self.task_text else "--masking pattern"

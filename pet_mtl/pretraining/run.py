@@ -25,6 +25,7 @@ from pet_mtl.pretraining.masking.selective import selective
 from pet_mtl.pretraining.masking.whole_word import whole_word
 from pet_mtl.pretraining.materials import Material, find_text, load_material, load_model
 from pet_mtl.pretraining.mlm_model import MlmModel
+from pet_mtl.pretraining.recipe import TakenShape
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.settings import Masking
 from pet_mtl.pretraining.steps import (
@@ -35,6 +36,7 @@ from pet_mtl.pretraining.steps import (
     Strategy,
     measure,
 )
+from pet_mtl.pretraining.teaching import Teaching, load_teaching
 from pet_mtl.stepping.loop import run_loop
 from pet_mtl.storage.outputs import RunFolder
 from pet_mtl.storage.state import Progress, read_moments
@@ -111,8 +113,11 @@ def pretrain(request: PretrainRequest, out: Path, *, resume: bool = False) -> Pr
     try:
         with accelerator.main_process_first():  # the others find the caches made
             tokenizer, mlm = load_model(request, text, machine, place)
+            teaching = load_teaching(request, tokenizer, mlm, machine)
             material = load_material(request, text, tokenizer, place)
-        run = _Pretraining(request, out, folder, accelerator, machine, tokenizer, mlm, material)
+        run = _Pretraining(
+            request, out, folder, accelerator, machine, tokenizer, mlm, teaching, material
+        )
         return run.run(resume, started)
     finally:
         if place.is_dir() and not any(place.iterdir()):
@@ -133,12 +138,16 @@ class _Pretraining:
         machine: Machine,
         tokenizer: PieceTokenizer,
         mlm: Any,
+        teaching: Teaching | None,
         material: Material,
     ) -> None:
         self.request, self.out, self.folder, self.accelerator = request, out, folder, accelerator
         self.machine, self.tokenizer, self.mlm, self.material = machine, tokenizer, mlm, material
-        self.model = MlmModel(Backbone(mlm, machine.attention.value)).to(machine.device)
-        self.progress = Progress(fingerprint=material.fingerprint)
+        backbone = Backbone(mlm, machine.attention.value)
+        model = MlmModel(backbone) if teaching is None else teaching.model(backbone)
+        self.model = model.to(machine.device)
+        fingerprint = material.fingerprint + ("" if teaching is None else f" {teaching.digest}")
+        self.progress = Progress(fingerprint=fingerprint)
         self.held_out: tuple[int, HeldOut] | None = None
         strategy = STRATEGIES[request.masking]
         replacements = replacement_ids(tokenizer.tokenizer)
@@ -200,7 +209,8 @@ class _Pretraining:
         stored = read_last(last)
         changed = differences(self.request, stored.request)
         if not changed and stored.progress.fingerprint != self.progress.fingerprint:
-            changed = ["the text, the vocabulary or what the scorer marks"]
+            teacher = "" if self.request.teacher is None else " the teacher,"
+            changed = [f"the text,{teacher} the vocabulary or what the scorer marks"]
         if changed:
             raise PetMtlError(
                 (
@@ -224,6 +234,7 @@ class _Pretraining:
             say(
                 f"step {self.progress.step}: held-out loss {found.loss:.4f}, accuracy "
                 f"{found.accuracy:.2%}"
+                + ("" if found.teacher is None else f", teacher's loss {found.teacher['loss']:.4f}")
             )
         return False
 
@@ -240,6 +251,7 @@ class _Pretraining:
             figures = result.to_json()
             facts = {
                 "masking": self.request.masking,
+                **self._origin(),
                 "settings": self.request.settings.model_dump(),
                 "parameters": sum(parameter.numel() for parameter in self.mlm.parameters()),
                 **{key: figures[key] for key in ("steps", "tokens", "held_out")},
@@ -256,6 +268,18 @@ class _Pretraining:
                 trained_on=self.material.trained_on,
             )
         self.accelerator.wait_for_everyone()
+
+    def _origin(self) -> dict[str, Any]:
+        """Return what the settings do not say of a taught or cut model."""
+        recipe = self.request.recipe
+        layers = self.request.from_layers
+        if recipe is not None and isinstance(recipe.model, TakenShape):
+            layers = recipe.model.from_layers
+        known = {
+            "teacher": self.request.teacher and Path(self.request.teacher).name,
+            "from_layers": layers,
+        }
+        return {name: value for name, value in known.items() if value is not None}
 
     def _log(self, record: dict[str, Any]) -> None:
         if self.folder is not None:

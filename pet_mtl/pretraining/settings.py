@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from pet_mtl.errors import ProblemList
+from pet_mtl.pretraining.teacher_settings import TeacherSettings
 from pet_mtl.suite.overrides import apply_overrides
-from pet_mtl.suite.validation import validate
+from pet_mtl.suite.validation import found, validate
 from pet_mtl.suite.yaml_file import Document
 
 Masking = Literal["random", "whole-word", "selective", "pattern"]
@@ -87,6 +88,10 @@ class PretrainSettings(BaseModel):
         default="fp32", description="number format of the model folder"
     )
 
+    teacher: TeacherSettings = Field(
+        default=TeacherSettings(), description="what is learned from a teacher, if there is one"
+    )
+
     @model_validator(mode="after")
     def _warmup_fits_the_limit(self) -> "PretrainSettings":
         if self.max_minutes is not None and self.warmup >= 1:
@@ -95,6 +100,28 @@ class PretrainSettings(BaseModel):
                 "below 1"
             )
         return self
+
+
+class KeptLayers(BaseModel):
+    """Which layers of a model are kept."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    from_layers: tuple[int, ...] = Field(description="layers counted from 0, rising")
+
+    @field_validator("from_layers", mode="before")
+    @classmethod
+    def _rising(cls, layers: Any) -> Any:
+        if not isinstance(layers, list | tuple) or not layers:
+            raise ValueError(f"must be a list of layers such as [1, 3, 5], found {found(layers)}")
+        if any(type(layer) is not int or layer < 0 for layer in layers) or any(
+            layers[i] >= layers[i + 1] for i in range(len(layers) - 1)
+        ):
+            raise ValueError(
+                "layers are whole numbers from 0 that rise, each named once, "
+                f"found {', '.join(map(str, layers))}"
+            )
+        return tuple(layers)
 
 
 def read_settings(
@@ -124,10 +151,17 @@ def read_settings(
 
 
 def settings_from(overrides: Sequence[str]) -> PretrainSettings:
-    """Return the settings of `-s key=value` texts alone.
+    """Return the settings of `-s key=value` texts alone, see `start_from`.
 
     >>> settings_from(["epochs=5", "schedule=cosine"]).schedule
     'cosine'
+    """
+    return start_from(overrides)[0]
+
+
+def start_from(overrides: Sequence[str]) -> tuple[PretrainSettings, tuple[int, ...] | None]:
+    """Return the settings of `-s key=value` texts alone, and the layers that the model keeps; None:
+    all.
 
     Raises:
         PetMtlError: with every problem.
@@ -135,13 +169,19 @@ def settings_from(overrides: Sequence[str]) -> PretrainSettings:
     problems = ProblemList()
     document = Document("settings", {})
     for override in overrides:
-        if override.partition(".")[0] in ("model", "vocabulary"):
+        key = override.partition("=")[0].strip()
+        if key.split(".")[0] in ("model", "vocabulary") and key != "model.from_layers":
             problems.add(
                 "there is no recipe to change",
                 where=f"-s {override}",
                 hint="give one with `--from-scratch`",
             )
     settings = read_settings(document, overrides, problems)
+    layers: tuple[int, ...] | None = None
+    section = document.tree.get("model")
+    if isinstance(section, dict) and "from_layers" in section:
+        kept = validate(KeptLayers, section, document, ("model",), problems)
+        layers = None if kept is None else kept.from_layers
     problems.raise_if_any()
     assert settings is not None
-    return settings
+    return settings, layers

@@ -6,7 +6,7 @@ and the step, so a stopped run that is gone on with ends where an unbroken one e
 
 import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +28,7 @@ from pet_mtl.pretraining.mlm_model import MlmBatch, MlmModel, mlm_batch
 from pet_mtl.pretraining.rows import LABEL_WORD, PieceRows, RowBatch
 from pet_mtl.pretraining.schedule import RowSchedule, cut_rows
 from pet_mtl.pretraining.settings import PretrainSettings
+from pet_mtl.pretraining.teacher import Lesson, TaughtModel
 from pet_mtl.stepping.optim import build_optimizer, rate_factor
 from pet_mtl.stepping.optimizer_step import OptimizerStep, step_seed
 from pet_mtl.storage.state import Progress
@@ -86,7 +87,7 @@ class PretrainingSteps:
 
     def __init__(
         self,
-        model: MlmModel,
+        model: MlmModel | TaughtModel,
         rows: PieceRows,
         masker: Masker,
         settings: PretrainSettings,
@@ -109,9 +110,8 @@ class PretrainingSteps:
         )
         self.total = self.schedule.steps(settings.epochs, settings.max_steps)
         self._steps: Iterator[tuple[int, BatchPlan, bool, list[MlmBatch]]] | None = None
-        self._sums = torch.zeros(
-            3, dtype=torch.float64, device=machine.device
-        )  # loss, right, masked
+        self.lesson = model.lesson if isinstance(model, TaughtModel) else None
+        self._sums = _zeros(model, machine)
         self._epoch, self._factor, self._epoch_ends = 0, 0.0, False
 
     def step(self) -> int:
@@ -124,6 +124,7 @@ class PretrainingSteps:
         self._factor = rate_factor(self.position, self.total, settings.warmup, settings.schedule)
         self._frame.begin(self._factor, step_seed(settings.seed, progress.step, rank))
         masked = self._everyone(sum(piece.masked for piece in pieces))
+        tokens = self._everyone(sum(piece.tokens for piece in pieces))
         for number, piece in enumerate(pieces):
             batch = piece.to(self.machine.device)
             with (
@@ -132,12 +133,13 @@ class PretrainingSteps:
                 else contextlib.nullcontext()
             ):
                 with self._frame.autocast():
-                    loss, right = self.wrapped(batch)
-                accelerator.backward(loss * (world / max(1.0, masked)))
-            self._sums += torch.stack(
-                [loss.detach().double(), right.double(), right.new_tensor(batch.masked).double()]
-            )
-        progress.tokens += int(self._everyone(sum(piece.tokens for piece in pieces)))
+                    loss, right, *terms = self.wrapped(batch)
+                if self.lesson is None:
+                    accelerator.backward(loss * (world / max(1.0, masked)))
+                else:
+                    accelerator.backward(self.lesson.total(loss, terms, masked, tokens) * world)
+            self._sums += _sums(batch, loss, right, terms)
+        progress.tokens += int(tokens)
         self._frame.end()
         return len(plan.items)
 
@@ -186,13 +188,13 @@ class PretrainingSteps:
         )
         hint = "lower `learning_rate` or set `precision=fp32`; the last saved state is unharmed"
         self._frame.require_numbers(sums, step=self.progress.step, whole=whole, hint=hint)
-        loss, right, masked = sums.tolist()
         self._sums = torch.zeros_like(self._sums)
+        figures = _figures(sums, self.lesson).to_json()
+        del figures["masked"]
         return {
             "step": self.progress.step,
             "epoch": self._epoch,
-            "loss": round(loss / max(1.0, masked), 5),
-            "accuracy": round(right / max(1.0, masked), 5),
+            **figures,
             "learning_rate": self.settings.learning_rate * self._factor,
             "rows": self.progress.rows,
             "tokens": self.progress.tokens,
@@ -228,41 +230,71 @@ class PretrainingSteps:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Figures of text that was never trained on: mean loss and accuracy at the masked pieces."""
+    """Figures of text that was never trained on: mean loss and accuracy at the masked pieces.
+
+    Attributes:
+        teacher: with a teacher the mean of each of its terms, and `loss`, their weighted sum.
+    """
 
     loss: float
     accuracy: float
     masked: int
+    teacher: Mapping[str, float] | None = None
 
-    def to_json(self) -> dict[str, float | int]:
+    def to_json(self) -> dict[str, Any]:
+        taught = self.teacher and {name: round(mean, 5) for name, mean in self.teacher.items()}
         return {
             "loss": round(self.loss, 5),
             "accuracy": round(self.accuracy, 5),
             "masked": self.masked,
+            **({"teacher": taught} if taught else {}),
         }
+
+
+def _zeros(model: MlmModel | TaughtModel, machine: Machine) -> Tensor:
+    """Return room for the sums of `_sums`."""
+    terms = len(model.lesson.terms) if isinstance(model, TaughtModel) else 0
+    return torch.zeros(4 + terms, dtype=torch.float64, device=machine.device)
+
+
+def _sums(batch: MlmBatch, loss: Tensor, right: Tensor, terms: Sequence[Tensor]) -> Tensor:
+    """Return loss, right ones, masked ones, tokens and the teacher's terms of a batch."""
+    counts = [right.new_tensor(count) for count in (batch.masked, batch.tokens)]
+    return torch.stack([value.detach().double() for value in (loss, right, *counts, *terms)])
+
+
+def _figures(sums: Tensor, lesson: Lesson | None) -> HeldOut:
+    loss, right, masked, tokens, *terms = sums.tolist()
+    return HeldOut(
+        loss / max(1.0, masked),
+        right / max(1.0, masked),
+        int(masked),
+        None if lesson is None else lesson.means(terms, masked, tokens),
+    )
 
 
 @torch.inference_mode()
 def measure(
-    model: MlmModel, rows: PieceRows, masker: Masker, machine: Machine, accelerator: Any
+    model: MlmModel | TaughtModel,
+    rows: PieceRows,
+    masker: Masker,
+    machine: Machine,
+    accelerator: Any,
 ) -> HeldOut:
     """Measure a model on held-out rows, whose masks are the same in every run."""
     was_training = model.training
     model.eval()
     plans = list(cut_rows(rows.lengths, np.arange(len(rows)), 4096))
     own = plans[accelerator.process_index :: accelerator.num_processes]
-    sums: Tensor = torch.zeros(3, dtype=torch.float64, device=machine.device)
+    sums = _zeros(model, machine)
     with bar("held-out text", len(own)) as shown:
         for plan in own:
             batch = masker(rows, plan, HELD_OUT_SEED, 0).to(machine.device)
             with machine.autocast():
-                loss, right = model(batch)
-            sums += torch.stack(
-                [loss.double(), right.double(), right.new_tensor(batch.masked).double()]
-            )
+                loss, right, *terms = model(batch)
+            sums += _sums(batch, loss, right, terms)
             shown.advance(1)
     if accelerator.num_processes > 1:
         sums = accelerator.reduce(sums)
     model.train(was_training)
-    loss_sum, right_sum, masked = sums.tolist()
-    return HeldOut(loss_sum / max(1.0, masked), right_sum / max(1.0, masked), int(masked))
+    return _figures(sums, model.lesson if isinstance(model, TaughtModel) else None)

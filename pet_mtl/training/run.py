@@ -132,6 +132,7 @@ def train(
     data: Mapping[str, TaskData] | None = None,
     teachers: Sequence[Path] = (),
     report: Callable[[FinishedRun], None] = lambda _: None,
+    evaluated: Callable[[int, float], None] = lambda step, score: None,
 ) -> TrainResult:
     """Train one model on all tasks of a suite.
 
@@ -141,6 +142,8 @@ def train(
         skip_bad_rows: bad rows that each source may have.
         data: rows of all tasks, instead of those that the suite names.
         teachers: checkpoints to learn from as well; a resumed run has their answers in its folder.
+        evaluated: called after each evaluation with the step and the dev score that the best
+            checkpoint is chosen by; what it raises ends the run.
         report: called once at the end where there are dev rows, by the main process, the run's
             folder still locked.
 
@@ -208,6 +211,7 @@ def train(
             dev_rows,
             trained_on,
             taught,
+            evaluated,
         )
         log_probs = trainer.run(resume)
         calibration = calibrate(suite, data, trainer.score, dev_rows, log_probs)

@@ -1,6 +1,6 @@
 """One training run: its steps, its evaluations, what it saves and how it goes on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,7 @@ class Trainer:
         dev_rows: Mapping[str, Rows],
         trained_on: Mapping[str, Keys],
         taught: Mapping[str, FloatArray] = {},
+        evaluated: Callable[[int, float], None] = lambda step, score: None,
     ) -> None:
         self.suite, self.out, self.folder, self.accelerator, self.machine = (
             suite,
@@ -64,6 +65,7 @@ class Trainer:
             machine,
         )
         self.tokenizer, self.mlm, self.dev = tokenizer, mlm, dev
+        self._evaluated = evaluated
         self.dev_rows, self.trained_on, self.taught = dev_rows, trained_on, taught
         self.progress = Progress(fingerprint=fingerprint(prompts, dev, taught=taught))
         self.best: tuple[int, dict[str, FloatArray]] | None = None
@@ -182,6 +184,7 @@ class Trainer:
             self._write_best(summary)
         else:
             progress.stale += 1
+        self._evaluated(progress.step, mean)
         stop = self.suite.train.early_stop
         if stop is not None and progress.stale >= stop:
             say(f"stopping early: {progress.stale} evaluations without a better dev score")

@@ -12,6 +12,7 @@ from toy_texts import CHARACTERS, SETTINGS, documents, write_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.settings import PretrainSettings
+from pet_mtl.pretraining.teacher_settings import TeacherSettings
 from pet_mtl.storage.pretrained import load_tokenizer
 
 
@@ -50,15 +51,16 @@ def suite_file(tmp_path_factory: pytest.TempPathFactory, toy_model: Path) -> Pat
 def make_request(toy_model: Path, corpus_file: Path) -> Callable[..., PretrainRequest]:
     """Return a request over the toy corpus: `make_request(masking="whole-word", epochs=1.0)`."""
 
-    def make(**changes: Any) -> PretrainRequest:
+    def make(teacher_settings: Any = None, **changes: Any) -> PretrainRequest:
         options = {
             name: changes.pop(name)
             for name in list(changes)
             if name in PretrainRequest.model_fields
         }
         base: dict[str, Any] = {"model": str(toy_model), "corpus": (str(corpus_file),)}
-        return PretrainRequest(
-            **(base | options), settings=PretrainSettings(**(SETTINGS | changes))
-        )
+        settings = SETTINGS | changes
+        if teacher_settings is not None:
+            settings["teacher"] = TeacherSettings(**teacher_settings)
+        return PretrainRequest(**(base | options), settings=PretrainSettings(**settings))
 
     return make

@@ -1,0 +1,88 @@
+"""`pet-mtl serve`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def serve(
+    checkpoints: Annotated[
+        list[Path], typer.Argument(metavar="CHECKPOINT...", help="Checkpoint folders.")
+    ],
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Where to listen; others need a token.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="N", help="0 takes a free one.")
+    ] = 8000,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="PET_MTL_TOKEN",
+            show_envvar=True,
+            metavar="TOKEN",
+            help="What requests must bear; better as a variable, which no list of processes shows.",
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A further name that the server is asked by."),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, metavar="N", help="Processes, each with its models.")
+    ] = 1,
+    max_body: Annotated[int, typer.Option(min=1024, metavar="BYTES", help="Of a request.")] = 1
+    << 20,
+    max_rows: Annotated[int, typer.Option(min=1, metavar="N", help="Of a request.")] = 256,
+    max_length: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Characters of a text.")
+    ] = 10_000,
+    max_queue: Annotated[int, typer.Option(min=1, metavar="N", help="Rows that may wait.")] = 2048,
+    max_wait: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1000, metavar="MS", help="Milliseconds that a row waits for others."
+        ),
+    ] = 2.0,
+    batch_tokens: Annotated[
+        int, typer.Option(min=64, metavar="N", help="Tokens that are scored together.")
+    ] = 4096,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, metavar="S", help="Seconds that an answer may take.")
+    ] = 30.0,
+    log_texts: Annotated[
+        bool, typer.Option("--log-texts", help="Put the texts of requests into the log.")
+    ] = False,
+) -> None:
+    """Predict over HTTP: one queue for all tasks, batches by tokens."""
+    from pet_mtl.serving.extra import require_extra
+
+    require_extra("pet-mtl serve")
+    from pet_mtl.model.hardware import keep_freed_memory
+
+    keep_freed_memory()
+    from pet_mtl.console import say
+    from pet_mtl.serving.guard import Access
+    from pet_mtl.serving.limits import Limits
+    from pet_mtl.serving.server import address_of, open_socket
+    from pet_mtl.serving.workers import Settings, Workers, serve_here
+
+    access = Access(host, tuple(allow_host or ()), token or None)
+    access.check()
+    settings = Settings(
+        tuple(checkpoints),
+        access,
+        Limits(max_body, max_rows, max_length, max_queue, answer_seconds=timeout),
+        batch_tokens,
+        max_wait / 1000,
+        log_texts,
+    )
+    with open_socket(host, port) as opened:
+        say(f"listening on {address_of(opened, host)}; Ctrl-C ends")
+        code = (
+            serve_here(settings, opened)
+            if workers == 1
+            else Workers(settings, opened, workers).run()
+        )
+    raise typer.Exit(code)

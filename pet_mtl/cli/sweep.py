@@ -1,0 +1,100 @@
+"""`pet-mtl sweep`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pet_mtl.cli.options import DataRoot, Json, Overrides, pattern_file
+from pet_mtl.console import put_json
+from pet_mtl.errors import PetMtlError
+
+if TYPE_CHECKING:
+    from pet_mtl.suite.suite import Suite
+
+
+def sweep(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="YAML file of settings with ranges and choices.")
+    ],
+    patterns: Annotated[
+        str, typer.Option(metavar="FILE", help="Pattern file, or the name of a bundled one.")
+    ] = "default",
+    trials: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Trials, instead of the file's.")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="M", help="Embedded backbone, folder or hub name, instead of the file's."
+        ),
+    ] = None,
+    data_root: DataRoot = None,
+    override: Overrides = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Output folder.", show_default="runs/sweep-1, runs/sweep-2, …"
+        ),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Search settings, patterns and verbalizer files for the best dev score.
+
+    The same command with the same `--out` goes on where it was stopped; run it in several shells to
+    use several processes.
+    """
+    import dataclasses
+    import os
+
+    from pet_mtl.model.hardware import keep_freed_memory
+
+    keep_freed_memory()
+    from pet_mtl.atomic import require_folder
+    from pet_mtl.console import say
+    from pet_mtl.storage.outputs import next_run_folder
+    from pet_mtl.suite.suite import load_suite
+    from pet_mtl.suite.yaml_file import parse_value
+    from pet_mtl.sweep.run import SweepRequest
+    from pet_mtl.sweep.run import sweep as run_sweep
+    from pet_mtl.sweep.space import override as written
+    from pet_mtl.sweep.space import read_space
+    from pet_mtl.sweep.study import require_optuna
+    from pet_mtl.sweep.table import print_result
+
+    require_optuna()
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        raise PetMtlError(
+            "a trial of `sweep` runs in one process",
+            hint="start the same command in several shells instead of `torchrun`",
+        )
+    source = pattern_file(patterns)
+    common: dict[str, Any] = {}
+    if model is not None:
+        common["model"] = str(Path(model).resolve()) if Path(model).is_dir() else model
+    if data_root is not None:
+        common["data_root"] = str(data_root.resolve())
+    before = [written(name, value) for name, value in common.items()] + list(override or ())
+
+    def load(overrides: list[str]) -> "Suite":
+        return load_suite(source, overrides=[*before, *overrides])
+
+    space = read_space(file, load)
+    for text in override or ():
+        name, _, value = text.partition("=")
+        if name.strip() in space.searched:
+            raise PetMtlError(
+                f"`{name.strip()}` is searched", where=f"-s {text}", hint=f"take it out of {file}"
+            )
+        common[name.strip()] = parse_value(value)
+    space = dataclasses.replace(
+        space, fixed={**common, **space.fixed}, trials=trials or space.trials
+    )
+    folder = out or next_run_folder("sweep")
+    require_folder(folder)
+    result = run_sweep(SweepRequest(source, load, space), folder)
+    if json_:
+        put_json(result.to_json())
+    else:
+        print_result(result)
+    say(f"page: {folder / 'sweep.html'}, best settings: {folder / 'best.yaml'}")

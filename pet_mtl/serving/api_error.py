@@ -1,0 +1,47 @@
+"""Errors of the HTTP interface, all of one form."""
+
+from collections.abc import Mapping
+
+from fastapi.responses import JSONResponse
+
+
+class ApiError(Exception):
+    """What is wrong with a request.
+
+    Args:
+        status: of the answer.
+        code: for machines; stays the same when words change.
+        message: for people; holds nothing of the request that is longer than a name.
+        hint: what to do.
+        headers: more headers of the answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        hint: str | None = None,
+        headers: Mapping[str, str] = {},
+    ) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.hint = status, code, message, hint
+        self.headers = dict(headers)
+
+    def response(self, request_id: str | None = None) -> JSONResponse:
+        """Return the answer: `{"error": {"code", "message", "hint", "request_id"}}`."""
+        error = {"code": self.code, "message": self.message}
+        if self.hint:
+            error["hint"] = self.hint
+        if request_id:
+            error["request_id"] = request_id
+        return JSONResponse({"error": error}, self.status, headers=self.headers)
+
+
+def shown(text: str, most: int = 80) -> str:
+    """Return a name out of a request as an error may repeat it: short, printable, on one line."""
+    from pet_mtl.text import one_line
+
+    line = one_line(text)
+    return line if len(line) <= most else line[:most] + "…"

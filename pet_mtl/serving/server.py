@@ -1,0 +1,118 @@
+"""A socket, and an application on it until it is told to stop."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from pet_mtl.errors import PetMtlError, RunError
+from pet_mtl.serving.limits import Limits
+from pet_mtl.serving.protocol import timed_protocol
+
+_HEAD_BYTES = 32 << 10
+STOPPED = 130  # the exit status after Ctrl-C
+
+
+def open_socket(host: str, port: int) -> socket.socket:
+    """Listen on an address.
+
+    Raises:
+        PetMtlError: it is none of this machine, or in use.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except (OSError, UnicodeError) as error:
+        raise PetMtlError(f"no address of this machine: {error}", where=f"--host {host}") from error
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind(address)
+        opened.listen(1024)
+        opened.set_inheritable(True)
+    except OSError as error:
+        opened.close()
+        raise PetMtlError(
+            f"cannot listen here: {error.strerror or error}",
+            where=f"{host}:{port}",
+            hint="choose another port with `--port N`; `--port 0` takes a free one",
+        ) from error
+    return opened
+
+
+def address_of(opened: socket.socket, host: str) -> str:
+    """Return the address to open in a browser."""
+    port = opened.getsockname()[1]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Server(uvicorn.Server):
+    """A server that remembers why it was stopped and lets its caller decide how the process
+    ends."""
+
+    stopped_by: int | None = None
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        def stop(number: int, frame: object) -> None:
+            self.force_exit = self.stopped_by is not None and number == signal.SIGINT
+            self.stopped_by = self.stopped_by or number
+            self.should_exit = True
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def run_server(
+    app: ASGIApp,
+    opened: socket.socket,
+    limits: Limits,
+    *,
+    on_start: Callable[[Callable[[], None]], None] = lambda stop: None,
+) -> int:
+    """Answer requests until SIGINT or SIGTERM, then answer what was accepted, and return the exit
+    status: 0, or 130 after Ctrl-C.
+
+    Args:
+        on_start: called with a function that stops the server, which any thread may call.
+
+    Raises:
+        RunError: the application could not start.
+    """
+    config = uvicorn.Config(
+        app,
+        http=timed_protocol(limits.header_seconds, limits.send_seconds),
+        ws="none",
+        loop="asyncio",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=limits.connections,
+        h11_max_incomplete_event_size=_HEAD_BYTES,
+        timeout_graceful_shutdown=int(limits.drain_seconds),
+    )
+    # what it says of itself is ours to say; its errors bear texts of requests
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    server = _Server(config)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    on_start(stop)
+    try:
+        asyncio.run(server.serve(sockets=[opened]))
+    except SystemExit as ended:
+        raise RunError("the server could not start") from ended
+    return STOPPED if server.stopped_by == signal.SIGINT else 0

@@ -1,0 +1,8 @@
+"""Search for good settings: many short trainings, chosen by Optuna.
+
+- `space`  what is searched: the sweep file
+- `study`  the trials on disk, shared by several processes
+- `run`    the trials one after the other
+- `best`   the best trial's settings as a pattern file
+- `page`   what mattered, as a page
+"""

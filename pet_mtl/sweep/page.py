@@ -1,0 +1,232 @@
+"""`sweep.html`: how the scores rose, what mattered, and every trial."""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pet_mtl.atomic import write_bytes
+from pet_mtl.report.charts import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Line,
+    line_chart,
+    nice_ticks,
+)
+from pet_mtl.report.data import CurvePoint
+from pet_mtl.report.markup import Html, element, percent
+from pet_mtl.report.page import html_page
+from pet_mtl.sweep.result import SweepResult, TrialResult
+
+MOST_ROWS = 200  # trials in the table
+
+
+def write_page(file: Path, result: SweepResult) -> None:
+    """Write the page of a sweep that has a best trial."""
+    write_bytes(file, sweep_page(result).encode("utf-8", errors="replace"))
+
+
+def sweep_page(result: SweepResult) -> Html:
+    """Return the page: the best, the history, what mattered, a chart for each setting, the
+    trials."""
+    created = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M")
+    sections = [
+        _header(result, created),
+        _history(result),
+        _importance(result),
+        _settings(result),
+        _table(result),
+    ]
+    return html_page(f"{result.suite} · sweep · pet_mtl", sections, created)
+
+
+def _header(result: SweepResult, created: str) -> Html:
+    best, counts = result.best, result.counts
+    assert best is not None
+    assert best.score is not None
+    done = f"{counts['complete']} to the end, {counts['pruned']} stopped, {counts['fail']} failed"
+    facts = [
+        ("trials", f"{len(result.trials)} of {result.wanted}: {done}"),
+        *((name, shown(value)) for name, value in best.settings.items()),
+        *((name, f"{score:.4f}") for name, score in best.tasks.items()),
+    ]
+    figure = element(
+        "div",
+        element("strong", f"{best.score:.3f}"),
+        element("span", f"best dev score, trial {best.number + 1}; `best.yaml` has its settings"),
+        class_="figure",
+    )
+    return element(
+        "header",
+        element("p", "pet_mtl sweep", class_="overline"),
+        element("h1", result.suite),
+        element("p", element("span", created), class_="meta"),
+        element("div", figure, class_="hero"),
+        element(
+            "dl",
+            [element("div", element("dt", k), element("dd", v)) for k, v in facts],
+            class_="facts",
+        ),
+    )
+
+
+def _history(result: SweepResult) -> Html:
+    ended = [trial for trial in result.trials if trial.score is not None]
+    points = [CurvePoint(trial.number + 1, trial.score or 0.0) for trial in ended]
+    best = [
+        CurvePoint(point.step, max(other.value for other in points[: place + 1]))
+        for place, point in enumerate(points)
+    ]
+    runs = [
+        Line(
+            f"trial {trial.number + 1}",
+            [CurvePoint(step, value) for step, value in trial.curve.items()],
+            f"c{place % 8}",
+            markers=True,
+        )
+        for place, trial in enumerate(_ranked(ended)[:5])
+    ]
+    charts = [
+        line_chart(
+            "Scores by trial",
+            [Line("score", points, "c0", markers=True), Line("best so far", best, "mean")],
+            from_zero=False,
+        ),
+        line_chart("The five best by step", runs, from_zero=False),
+    ]
+    return element("section", element("h2", "History"), element("div", charts, class_="charts"))
+
+
+def _importance(result: SweepResult) -> Html:
+    title = element("h2", "What mattered")
+    if not result.importance:
+        few = "Four finished trials with different scores are needed to say it."
+        return element("section", title, element("p", few, class_="none"), class_="card")
+    bars = [
+        element(
+            "li",
+            element("span", name),
+            element("span", element("i", style=f"width:{share:.1%}"), class_="track"),
+            element("b", percent(share)),
+            class_="c0",
+        )
+        for name, share in result.importance.items()
+    ]
+    note = "share of the spread of the scores that each setting explains (functional ANOVA)"
+    body = [element("p", note, class_="note"), element("ul", bars, class_="bars")]
+    return element("section", title, *body, class_="card scores")
+
+
+def _settings(result: SweepResult) -> Html:
+    ended = [trial for trial in result.trials if trial.score is not None]
+    names = list(dict.fromkeys(name for trial in ended for name in trial.settings))
+    charts = [_scatter(name, ended, log=name in result.log) for name in names]
+    return element(
+        "section", element("h2", "Settings"), element("div", charts, class_="charts"), class_="card"
+    )
+
+
+def _scatter(name: str, trials: Sequence[TrialResult], *, log: bool) -> Html:
+    """Return a chart of the scores over a setting's values; values that are no numbers stand at
+    equal distances."""
+    values = [trial.settings[name] for trial in trials]
+    numeric = all(type(value) in (int, float) for value in values)
+    kinds = sorted({shown(value) for value in values})
+    places = [
+        (math.log10(value) if log else float(value)) if numeric else kinds.index(shown(value))
+        for value in values
+    ]
+    scores = [trial.score or 0.0 for trial in trials]
+    low, high = min(places), max(places)
+    room = (high - low) * 0.05 or 1.0
+    low, high = low - room, high + room
+    y_ticks = nice_ticks(min(scores), max(scores))
+    y_low, y_high = y_ticks[0], y_ticks[-1]
+
+    def x_at(place: float) -> float:
+        return LEFT + (place - low) / (high - low) * (WIDTH - LEFT - RIGHT)
+
+    def y_at(score: float) -> float:
+        return HEIGHT - BOTTOM - (score - y_low) / (y_high - y_low) * (HEIGHT - TOP - BOTTOM)
+
+    drawn: list[Html] = []
+    for tick in y_ticks:
+        y = y_at(tick)
+        drawn += [
+            element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="grid"),
+            element("text", f"{tick:.3g}", x=LEFT - 8, y=y + 4, text_anchor="end"),
+        ]
+    if numeric:
+        marks = [(low + room + (high - low - 2 * room) * k / 4) for k in range(5)]
+        labels = [f"{10**mark:.2g}" if log else f"{mark:.3g}" for mark in marks]
+    else:
+        marks, labels = [float(k) for k in range(len(kinds))], [_cut(kind) for kind in kinds]
+    for mark, label in zip(marks, labels, strict=True):
+        drawn.append(
+            element("text", label, x=x_at(mark), y=HEIGHT - BOTTOM + 18, text_anchor="middle")
+        )
+    best = max(range(len(scores)), key=scores.__getitem__)
+    for place, (trial, x, score) in enumerate(zip(trials, places, scores, strict=True)):
+        tip = f"trial {trial.number + 1}: {shown(trial.settings[name])}, {score:.4f}"
+        css = "dot mean" if place == best else "dot c0"
+        drawn.append(
+            element("circle", element("title", tip), cx=x_at(x), cy=y_at(score), r=4.0, class_=css)
+        )
+    svg = element("svg", drawn, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=name)
+    return element("figure", element("h3", name), svg, class_="chart")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 16 else f"{text[:15]}…"
+
+
+def shown(value: Any) -> str:
+    """Write a setting's value for readers.
+
+    >>> shown(0.00031234), shown(2), shown(["a", "b"])
+    ('0.000312', '2', 'a · b')
+    """
+    if isinstance(value, float):
+        return f"{value:.3g}"
+    return " · ".join(map(shown, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def _ranked(trials: Sequence[TrialResult]) -> list[TrialResult]:
+    return sorted(trials, key=lambda trial: (-(trial.score or 0.0), trial.number))
+
+
+def _table(result: SweepResult) -> Html:
+    ended = _ranked([trial for trial in result.trials if trial.score is not None])
+    rest = [trial for trial in result.trials if trial.score is None]
+    rows = [*ended, *rest][:MOST_ROWS]
+    names = list(dict.fromkeys(name for trial in rows for name in trial.settings))
+    head = element("tr", [element("th", text) for text in ("trial", "score", *names, "")])
+    body = []
+    for trial in rows:
+        score = "–" if trial.score is None else f"{trial.score:.4f}"
+        cells = [element("td", shown(trial.settings.get(name, "–"))) for name in names]
+        state = "" if trial.state == "complete" else trial.why or trial.state
+        body.append(
+            element(
+                "tr",
+                element("th", str(trial.number + 1)),
+                element("td", score),
+                *cells,
+                element("td", state, class_="name"),
+            )
+        )
+    left = len(result.trials) - len(rows)
+    more = [element("p", f"and {left:,} more", class_="note")] if left > 0 else []
+    table = element("table", element("thead", head), element("tbody", body))
+    return element(
+        "section",
+        element("h2", "Trials"),
+        element("div", table, class_="wide"),
+        *more,
+        class_="card",
+    )

@@ -1,0 +1,192 @@
+"""The whole of `pet-mtl sweep`: trial after trial, then what they say."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pet_mtl.console import say
+from pet_mtl.data.suite_data import TaskData, load_suite_data
+from pet_mtl.errors import PetMtlError, RunError
+from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.storage.lock import held
+from pet_mtl.sweep.best import write_best
+from pet_mtl.sweep.page import write_page
+from pet_mtl.sweep.result import SweepResult, TrialResult
+from pet_mtl.sweep.space import LoadSuite, Space
+from pet_mtl.sweep.study import TrialStore, require_optuna
+from pet_mtl.training.run import train
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial, Trial
+
+WHY = "why"  # the attribute of a failed trial that says it
+TASKS = "tasks"  # its scores by task
+
+
+@dataclass(frozen=True)
+class SweepRequest:
+    """What to search.
+
+    Attributes:
+        file: the pattern file.
+        load: reads its suite with some settings.
+        space: what is searched.
+    """
+
+    file: Path
+    load: LoadSuite
+    space: Space
+
+
+def sweep(request: SweepRequest, out: Path) -> SweepResult:
+    """Do the trials that are neither done nor in the hands of another process.
+
+    A trial is a training of its own in `OUT/trials/NUMBER`; its score is what the run's best
+    checkpoint has on the dev rows with its calibration, the mean over the tasks of each task's
+    metric. Trials are stopped by what their evaluations say, without calibration. Only the best
+    trial keeps its checkpoint.
+    `OUT/best.yaml` is the pattern file with the best settings, `OUT/sweep.html` the page.
+
+    Raises:
+        PetMtlError: Optuna is not installed; the rows are not right; `out` holds another sweep.
+        Interrupted: the trial in hand was saved; the same call goes on.
+        RunError: no trial succeeded.
+    """
+    require_optuna()
+    suite = request.load(request.space.overrides({}))
+    data = load_suite_data(suite)
+    if not any(task.dev is not None and len(task.dev) for task in data.values()):
+        raise PetMtlError(
+            "no task has dev rows to choose settings by",
+            where=suite.source,
+            hint="add `data: dev:` to a task",
+        )
+    store = TrialStore(out, suite, request.space)
+    while True:
+        with store.next() as trial:
+            if trial is None:
+                break
+            _do(store, trial, request, data if _same_data(request, trial) else None)
+            _keep_best(store)
+    with held(out / ".lock", wait=True):
+        result = summarize(store, suite.name)
+        if result.best is None:
+            if result.running:
+                raise PetMtlError("another process has all trials in hand", where=str(out))
+            raise RunError(
+                "no trial succeeded", where=str(out), hint="; ".join(result.reasons[:3]) or None
+            )
+        best = {name: result.best.settings[name] for name in request.space.searched}
+        write_best(request.file, {**request.space.fixed, **best}, out / "best.yaml")
+        write_page(out / "sweep.html", result)
+    if result.running:
+        say(
+            f"left to another process: {result.running} trials; it writes the page anew when it is "
+            "done"
+        )
+    return result
+
+
+def _same_data(request: SweepRequest, trial: "Trial") -> bool:
+    """Tell whether a trial's rows are those of the suite itself: no task's settings are searched,
+    nor the seed, which splits."""
+    return not any(
+        name.startswith(("tasks", "data_root", "train.seed")) for name in request.space.searched
+    )
+
+
+def _do(
+    store: TrialStore, trial: "Trial", request: SweepRequest, data: Mapping[str, TaskData] | None
+) -> None:
+    from optuna.exceptions import TrialPruned
+    from optuna.trial import TrialState
+
+    chosen = request.space.ask(trial)
+    shown = "  ".join(f"{name}={_short(value)}" for name, value in chosen.items())
+    say(f"trial {trial.number + 1} of {request.space.trials}: {shown}")
+    run = store.folder(trial.number) / "run"
+    resume = (run / "last").exists()
+    if not resume:
+        shutil.rmtree(run, ignore_errors=True)  # stopped before there was a state to go on from
+
+    def evaluated(step: int, score: float) -> None:
+        told = store.study.get_trials(deepcopy=False)[trial.number].intermediate_values
+        if step not in told:
+            trial.report(score, step)
+        if trial.should_prune():
+            raise TrialPruned
+
+    try:
+        suite = request.load(request.space.overrides(chosen))
+        done = train(suite, run, resume=resume, data=data, evaluated=evaluated)
+    except Interrupted as stopped:
+        raise Interrupted(
+            str(stopped), hint=f"the same command with `--out {store.out}` goes on"
+        ) from None
+    except TrialPruned:
+        say(f"trial {trial.number + 1}: stopped, its scores are below the median of the others'")
+        store.study.tell(trial, state=TrialState.PRUNED)
+    except RunError as error:
+        say(f"error: trial {trial.number + 1}: {error}")
+        trial.set_user_attr(WHY, str(error))
+        store.study.tell(trial, state=TrialState.FAIL)
+    else:
+        by_task = {
+            name: score.value(suite.tasks[name].metric) for name, score in done.scores.items()
+        }
+        trial.set_user_attr(TASKS, by_task)
+        store.study.tell(trial, sum(by_task.values()) / len(by_task))
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _keep_best(store: TrialStore) -> None:
+    """Remove the weights of all trials but the best."""
+    with held(store.out / ".lock", wait=True):
+        best = store.best()
+        for trial in store.study.get_trials(deepcopy=False):
+            if trial.state.is_finished() and (best is None or trial.number != best.number):
+                shutil.rmtree(store.folder(trial.number) / "run" / "checkpoint", True)
+            if trial.state.is_finished():
+                shutil.rmtree(store.folder(trial.number) / "run" / "last", True)
+
+
+def summarize(store: TrialStore, suite: str) -> SweepResult:
+    """Return what the trials of a sweep say."""
+    trials = store.study.get_trials(deepcopy=False)
+    best = store.best()
+    return SweepResult(
+        out=store.out,
+        suite=suite,
+        wanted=store.space.trials,
+        trials=[_result(store, trial) for trial in trials],
+        best=None if best is None else _result(store, best),
+        importance=store.importance(),
+        log={name for name, axis in store.space.searched.items() if getattr(axis, "log", False)},
+    )
+
+
+def _result(store: TrialStore, trial: "FrozenTrial") -> TrialResult:
+    chosen = {
+        name: getattr(store.space.searched[name], "values", None)
+        for name in trial.params
+        if name in store.space.searched
+    }
+    settings = {
+        name: trial.params[name] if values is None else values[trial.params[name]]
+        for name, values in chosen.items()
+    }
+    return TrialResult(
+        number=trial.number,
+        state=trial.state.name.lower(),
+        score=trial.value if trial.state.name == "COMPLETE" else None,
+        settings=settings,
+        tasks=dict(trial.user_attrs.get(TASKS, {})),
+        curve=dict(sorted(trial.intermediate_values.items())),
+        seconds=None if trial.duration is None else trial.duration.total_seconds(),
+        why=trial.user_attrs.get(WHY),
+    )

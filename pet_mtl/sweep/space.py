@@ -1,0 +1,270 @@
+"""What a sweep searches: a YAML file of settings with ranges and choices.
+
+trials: 20
+train.learning_rate: [1e-4, 1e-3]             # two numbers are a range
+train.dropout: {low: 0.0, high: 0.2, step: 0.05}
+tasks.tnews.verbalizer: [a.txt, b.txt]        # other lists are choices
+tasks.tnews.patterns: {choices: ["{mask}：{title}", "{title}。{mask}"]}
+train.epochs: 2                               # one value holds for all trials
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.validation import found, name_hint
+from pet_mtl.suite.yaml_file import Document, Key, read_yaml
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+OPTIONS = ("trials", "seed", "pruning")
+LOG_FROM = (
+    4.0  # a range of positive numbers whose ends are so many times apart is searched by ratio
+)
+MOST_TRIALS = 100_000
+
+LoadSuite = Callable[[list[str]], Suite]  # from `key=value` texts
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`; whole where both are, by ratio where `log`, in steps of
+    `step`."""
+
+    low: float
+    high: float
+    log: bool
+    step: float | None = None
+
+    @property
+    def ends(self) -> tuple[Any, ...]:
+        return (self.low, self.high)
+
+    def ask(self, trial: "Trial", name: str) -> Any:
+        """Have a trial choose a value."""
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            step = 1 if self.step is None else int(self.step)
+            return trial.suggest_int(name, self.low, self.high, step=step, log=self.log)
+        return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """One of some values of any kind."""
+
+    values: tuple[Any, ...]
+
+    @property
+    def ends(self) -> tuple[Any, ...]:
+        return self.values
+
+    def ask(self, trial: "Trial", name: str) -> Any:
+        # Optuna compares plain values only, so a choice is known by its number
+        return self.values[trial.suggest_categorical(name, list(range(len(self.values))))]
+
+
+@dataclass(frozen=True)
+class Space:
+    """A sweep file.
+
+    Attributes:
+        searched: what is searched, by setting.
+        fixed: settings that all trials have.
+        trials: how many trials a sweep has.
+        seed: of the sampler.
+        pruning: stop trials early whose dev scores are below the median of the others'.
+    """
+
+    searched: Mapping[str, Range | Choices]
+    fixed: Mapping[str, Any]
+    trials: int = 20
+    seed: int = 42
+    pruning: bool = True
+
+    def ask(self, trial: "Trial") -> dict[str, Any]:
+        """Return the settings that a trial chooses."""
+        return {name: axis.ask(trial, name) for name, axis in self.searched.items()}
+
+    def overrides(self, chosen: Mapping[str, Any]) -> list[str]:
+        """Return `key=value` texts for `load_suite`."""
+        return [override(name, value) for name, value in {**self.fixed, **chosen}.items()]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what must be the same for trials to be compared."""
+        axes = {
+            name: {"choices": list(axis.values)} if isinstance(axis, Choices) else vars(axis)
+            for name, axis in self.searched.items()
+        }
+        return {"searched": axes, "fixed": dict(self.fixed)}
+
+
+def override(name: str, value: Any) -> str:
+    """Return `key=value` as `-s` takes it; JSON is YAML.
+
+    >>> override("train.epochs", 2), override("tasks.a.patterns", ["{mask}：{text}"])
+    ('train.epochs=2', 'tasks.a.patterns=["{mask}：{text}"]')
+    """
+    plain = isinstance(value, str)
+    return f"{name}={value if plain else json.dumps(value, ensure_ascii=False)}"
+
+
+def read_space(file: Path, load: LoadSuite) -> Space:
+    """Read a sweep file and try the ends of its ranges and all of its choices on the suite.
+
+    Args:
+        load: reads the suite with some settings.
+
+    Raises:
+        PetMtlError: with all problems: a key that does not exist, a range that is empty, a value
+            that the suite does not allow.
+    """
+    document = read_yaml(file)
+    if not isinstance(document.tree, dict):
+        raise PetMtlError(
+            f"must have settings as keys, found {found(document.tree)}",
+            where=document.where(()),
+            hint="for example: train.learning_rate: [1e-4, 1e-3]",
+        )
+    problems = ProblemList()
+    load([])  # what is wrong with the pattern file itself is told as such
+    options: dict[str, Any] = {}
+    searched: dict[str, Range | Choices] = {}
+    fixed: dict[str, Any] = {}
+    for key, value in _flat(document.tree, ()):
+        name = ".".join(map(str, key))
+        if name in OPTIONS:
+            options[name] = _option(name, value, document, problems)
+            continue
+        if len(key) == 1 and "." not in name and name not in ("model", "method", "data_root"):
+            problems.add(
+                f"unknown key `{name}`",
+                where=document.where(key),
+                hint=name_hint(name, OPTIONS)
+                or "settings are written as `-s` takes them: train.learning_rate: [1e-4, 1e-3]",
+            )
+            continue
+        try:
+            axis = _axis(name, value)
+        except PetMtlError as error:
+            for problem in error.problems:
+                problems.add(problem.message, where=document.where(key), hint=problem.hint)
+            continue
+        if axis is None:
+            fixed[name] = value
+        else:
+            searched[name] = axis
+        _try_values(name, axis.ends if axis else (value,), document.where(key), load, problems)
+    if not searched and not problems.problems:
+        problems.add(
+            "nothing to search: no setting has a range or choices",
+            where=document.where(()),
+            hint="for example: train.learning_rate: [1e-4, 1e-3]",
+        )
+    problems.raise_if_any()
+    return Space(searched, fixed, **options)
+
+
+def _flat(tree: dict[Any, Any], above: Key) -> list[tuple[Key, Any]]:
+    """Return settings and their values, sections opened: `train: {epochs: [1, 3]}` is
+    `train.epochs`."""
+    found_values: list[tuple[Key, Any]] = []
+    for key, value in tree.items():
+        inner = isinstance(value, dict) and not {"choices", "low", "high"} & value.keys()
+        found_values += _flat(value, (*above, key)) if inner else [((*above, key), value)]
+    return found_values
+
+
+def _option(name: str, value: Any, document: Document, problems: ProblemList) -> Any:
+    where = document.where((name,))
+    if name == "pruning":
+        if not isinstance(value, bool):
+            problems.add(f"`pruning` must be true or false, found {found(value)}", where=where)
+        return value
+    low, high = (1, MOST_TRIALS) if name == "trials" else (0, 2**32 - 1)
+    if type(value) is not int or not low <= value <= high:
+        problems.add(
+            f"`{name}` must be a whole number from {low} to {high}, found {found(value)}",
+            where=where,
+        )
+    return value
+
+
+def _axis(name: str, value: Any) -> Range | Choices | None:
+    """Return what is searched by a value of the file, None where it is one value."""
+    if isinstance(value, dict):
+        return _written_out(name, value)
+    if not isinstance(value, list):
+        return None
+    if len(value) == 2 and all(type(end) in (int, float) for end in value):
+        low, high = value
+        return _range(name, low, high, log=low > 0 and high / low >= LOG_FROM, step=None)
+    return _choices(name, value)
+
+
+def _choices(name: str, values: Any) -> Choices:
+    if not isinstance(values, list) or len(values) < 2:
+        raise PetMtlError(
+            f"`{name}` has {found(values)} to choose from",
+            hint="give two values or more, or a single value without brackets for all trials",
+        )
+    if any(values[:place].count(value) for place, value in enumerate(values)):
+        raise PetMtlError(f"`{name}` has a choice twice")
+    return Choices(tuple(values))
+
+
+def _written_out(name: str, value: dict[str, Any]) -> Range | Choices:
+    allowed = ("choices",) if "choices" in value else ("low", "high", "log", "step")
+    for key in value:
+        if key not in allowed:
+            raise PetMtlError(f"`{name}` has an unknown key `{key}`", hint=name_hint(key, allowed))
+    if "choices" in value:
+        return _choices(name, value["choices"])
+    if "low" not in value or "high" not in value:
+        raise PetMtlError(f"`{name}` needs `low` and `high`")
+    log, step = value.get("log", False), value.get("step")
+    if not isinstance(log, bool):
+        raise PetMtlError(f"`{name}.log` must be true or false, found {found(log)}")
+    if step is not None and (type(step) not in (int, float) or not step > 0):
+        raise PetMtlError(f"`{name}.step` must be a number above 0, found {found(step)}")
+    return _range(name, value["low"], value["high"], log=log, step=step)
+
+
+def _range(name: str, low: Any, high: Any, *, log: bool, step: float | None) -> Range:
+    for end in (low, high):
+        if type(end) not in (int, float) or not math.isfinite(end) or abs(end) > 2**53:
+            raise PetMtlError(f"the ends of `{name}` must be numbers, found {found(end)}")
+    if not low < high:
+        raise PetMtlError(
+            f"the range of `{name}` is empty: {low} to {high}", hint="write the smaller end first"
+        )
+    if log and low <= 0:
+        raise PetMtlError(f"`{name}` is searched by ratio (`log`), so `low` must be above 0")
+    if log and step is not None:
+        raise PetMtlError(f"`{name}` has `log` and `step`: Optuna takes one of them")
+    if isinstance(low, int) and isinstance(high, int):
+        if step is not None and step != int(step):
+            raise PetMtlError(f"`{name}.step` must be whole, as its ends are")
+        return Range(low, high, log, step)
+    return Range(float(low), float(high), log, step)
+
+
+def _try_values(
+    name: str, values: tuple[Any, ...], where: str, load: LoadSuite, problems: ProblemList
+) -> None:
+    """Find values that the suite does not allow; what a `-s` is told is told of the sweep file."""
+    for value in values:
+        text = override(name, value)
+        try:
+            load([text])
+        except PetMtlError as error:
+            for problem in error.problems:
+                ours = problem.where is None or problem.where.startswith("-s ")
+                place = where if ours else f"{where} ({problem.where})"
+                problems.add(problem.message, where=place, hint=problem.hint)
+            return

@@ -1,0 +1,178 @@
+"""The trials of a sweep on disk: an Optuna study in a journal file, which several processes share.
+
+A trial is held by a lock that the system frees with its process, so a trial whose process died is
+found and goes on.
+"""
+
+import json
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pet_mtl.atomic import write_text
+from pet_mtl.errors import PetMtlError
+from pet_mtl.storage.lock import held
+from pet_mtl.suite.suite import Suite
+from pet_mtl.sweep.space import Space
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial, Trial
+
+SETTINGS = "sweep.json"
+JOURNAL = "trials.journal"
+WARM_UP_TRIALS = 5  # that are never pruned, so that there is a median to compare with
+
+
+def require_optuna() -> None:
+    """Raise where the package is not there.
+
+    Raises:
+        PetMtlError: Optuna is not installed.
+    """
+    try:
+        import optuna  # noqa: F401
+    except ImportError as error:
+        raise PetMtlError(
+            "`pet-mtl sweep` needs Optuna", hint='install it: pip install "pet-mtl[sweep]"'
+        ) from error
+
+
+class TrialStore:
+    """A sweep's folder.
+
+    Args:
+        out: the folder, made where it is missing.
+        suite: what the trials start from.
+        space: what they search.
+
+    Raises:
+        PetMtlError: the folder holds another sweep, or is damaged.
+    """
+
+    def __init__(self, out: Path, suite: Suite, space: Space) -> None:
+        self.out, self.space = out, space
+        with held(out / ".lock", wait=True):
+            _check_settings(out / SETTINGS, suite, space)
+            self.study = self._open()
+
+    def _open(self) -> "Study":
+        import optuna
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
+        if self.space.pruning:
+            pruner = optuna.pruners.MedianPruner(n_startup_trials=WARM_UP_TRIALS)
+        file = self.out / JOURNAL
+        try:
+            return optuna.create_study(
+                study_name="sweep",
+                storage=JournalStorage(JournalFileBackend(str(file))),
+                sampler=self._sampler(0),
+                pruner=pruner,
+                direction="maximize",
+                load_if_exists=True,
+            )
+        except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
+            raise PetMtlError(
+                "damaged", where=str(file), hint="choose another folder with `--out DIR`"
+            ) from error
+
+    def _sampler(self, number: int) -> Any:
+        """Return what chooses a trial's settings; its seed depends on the trial alone, not on the
+        process or on earlier stops."""
+        from optuna.samplers import TPESampler
+
+        seed = random.Random(f"{self.space.seed}:{number}").getrandbits(32)
+        return TPESampler(seed=seed, constant_liar=True)
+
+    def folder(self, number: int) -> Path:
+        """Return the folder of a trial."""
+        return self.out / "trials" / f"{number:03d}"
+
+    @contextmanager
+    def next(self) -> Iterator["Trial | None"]:
+        """Hold the next trial: one that a dead process left, or a new one; None where all are done
+        or in other hands."""
+        from optuna.trial import Trial, TrialState
+
+        with held(self.out / ".lock", wait=True):
+            trial, lock = None, None
+            for left in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+                lock = held(self.folder(left.number) / ".lock")
+                if lock.__enter__():
+                    trial = Trial(self.study, left._trial_id)
+                    break
+                lock.__exit__(None, None, None)
+            started = len(self.study.get_trials(deepcopy=False))
+            if trial is None and started < self.space.trials:
+                self.study.sampler = self._sampler(started)
+                trial = self.study.ask()
+                lock = held(self.folder(trial.number) / ".lock")
+                lock.__enter__()
+        try:
+            yield trial
+        finally:
+            if trial is not None and lock is not None:
+                lock.__exit__(None, None, None)
+
+    def finished(self) -> list["FrozenTrial"]:
+        """Return the trials that were trained to the end."""
+        from optuna.trial import TrialState
+
+        return self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+    def best(self) -> "FrozenTrial | None":
+        """Return the finished trial with the best score, the first of equal ones."""
+        finished = self.finished()
+        return max(finished, key=lambda trial: (trial.value or 0.0, -trial.number), default=None)
+
+    def importance(self) -> dict[str, float]:
+        """Return how much of the scores' spread each setting explains (functional ANOVA, Hutter et
+        al. 2014); nothing where there are too few trials."""
+        import optuna
+
+        if len(self.finished()) < 4:
+            return {}
+        judge = optuna.importance.FanovaImportanceEvaluator(seed=self.space.seed)
+        try:
+            shares = optuna.importance.get_param_importances(self.study, evaluator=judge)
+        except (ValueError, RuntimeError):  # all scores are the same
+            return {}
+        return {name: float(share) for name, share in shares.items()}
+
+
+def _check_settings(file: Path, suite: Suite, space: Space) -> None:
+    """Note what the trials depend on, after checking that those which are there had the same.
+
+    Raises:
+        PetMtlError: the folder holds another sweep.
+    """
+    places = {"tasks": {"__all__": {"verbalizer": {"source", "lines"}}}}
+    parts = {"model", "tasks", "train", "sampling", "method", "base"}
+    now: dict[str, Any] = {
+        **space.to_json(),
+        "suite": suite.model_dump(mode="json", include=parts, exclude=places),
+    }
+    now = json.loads(json.dumps(now))
+    if file.is_file():
+        try:
+            then = json.loads(file.read_text(encoding="utf-8"))
+            changed = [key for key in now if then[key] != now[key]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise PetMtlError(
+                "damaged", where=str(file), hint="choose another folder with `--out DIR`"
+            ) from error
+        if changed:
+            raise PetMtlError(
+                "this is another sweep than the one in the folder: "
+                f"{', '.join(f'`{key}`' for key in changed)} changed",
+                where=str(file.parent),
+                hint="put that back, or choose another folder with `--out DIR`",
+            )
+        return
+    write_text(file, json.dumps(now, ensure_ascii=False, indent=1) + "\n")

@@ -1,0 +1,76 @@
+"""What a sweep file says, and what is wrong with it."""
+
+from pathlib import Path
+
+import pytest
+
+from pet_mtl.errors import PetMtlError
+from pet_mtl.suite.suite import Suite, load_suite
+from pet_mtl.sweep.space import Choices, Range, Space, read_space
+
+
+def space_of(text: str, suite_file: Path) -> Space:
+    file = suite_file.with_name("sweep.yaml")
+    file.write_text(text, encoding="utf-8")
+
+    def load(overrides: list[str]) -> Suite:
+        return load_suite(suite_file, overrides=overrides)
+
+    return read_space(file, load)
+
+
+def test_ranges_choices_and_fixed_settings(suite_file: Path) -> None:
+    space = space_of(
+        """\
+trials: 7
+seed: 3
+pruning: false
+train.learning_rate: [1e-4, 4e-4]
+train.dropout: [0.0, 0.2]
+train: {max_steps: [2, 5], warmup: 0.5}
+tasks.topic.patterns: ["{mask}。{title}", "{title}{mask}", "{mask}{title}"]
+train.label_smoothing: {low: 0.0, high: 0.2, step: 0.1}
+method: {choices: [pet, cln]}
+""",
+        suite_file,
+    )
+    assert (space.trials, space.seed, space.pruning) == (7, 3, False)
+    assert space.fixed == {"train.warmup": 0.5}
+    assert space.searched == {
+        "train.learning_rate": Range(1e-4, 4e-4, log=True),
+        "train.dropout": Range(0.0, 0.2, log=False),
+        "train.max_steps": Range(2, 5, log=False),
+        "tasks.topic.patterns": Choices(("{mask}。{title}", "{title}{mask}", "{mask}{title}")),
+        "train.label_smoothing": Range(0.0, 0.2, log=False, step=0.1),
+        "method": Choices(("pet", "cln")),
+    }
+    assert space.overrides({"method": "cln"}) == ["train.warmup=0.5", "method=cln"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("train.epohcs: [1, 3]", "sweep.yaml:1: unknown key `epohcs`"),
+        ("trials: 2\nspeed: [1, 3]", "sweep.yaml:2: unknown key `speed`"),
+        ("tasks.topics.prefix: [a, b]", "sweep.yaml:1: no task `topics`"),
+        ("train.dropout: [0.5, 1.5]", "sweep.yaml:1: `train.dropout` must be"),
+        ("train.epochs: [3, 1]", "sweep.yaml:1: the range of `train.epochs` is empty: 3 to 1"),
+        ("train.epochs: [2, 2]", "is empty"),
+        ("train.epochs: [2]", "`train.epochs` has"),
+        ("train.epochs: {choices: [2, 2]}", "has a choice twice"),
+        ("train.epochs: {low: 1}", "needs `low` and `high`"),
+        ("train.epochs: {low: 1, high: 3, steps: 1}", "unknown key `steps`"),
+        ("train.dropout: {low: 0.0, high: 0.2, log: true}", "`low` must be above 0"),
+        ("train.dropout: {low: 0.0, high: .inf}", "must be numbers"),
+        ("trials: 0\ntrain.epochs: [1, 2]", "`trials` must be a whole number from 1"),
+        ("pruning: 1\ntrain.epochs: [1, 2]", "`pruning` must be true or false"),
+        ("train.epochs: 2", "nothing to search"),
+        ("- a", "must have settings as keys"),
+        ("tasks.topic.verbalizer: [topic.txt, none.txt]", "none.txt"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(suite_file: Path, text: str, message: str) -> None:
+    with pytest.raises(PetMtlError) as error:
+        space_of(text, suite_file)
+    assert message in str(error.value)
+    assert "-s " not in str(error.value)

@@ -1,0 +1,205 @@
+"""Whole sweeps of toy models: what is chosen, kept, gone on with and refused."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from stopped_runs import stop_at_step
+
+from pet_mtl.errors import PetMtlError, RunError
+from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.storage.lock import held
+from pet_mtl.suite.suite import Suite, load_suite
+from pet_mtl.sweep import run, study
+from pet_mtl.sweep.run import SweepRequest, sweep
+from pet_mtl.sweep.space import read_space
+from pet_mtl.sweep.study import TrialStore
+from pet_mtl.training import steps
+from pet_mtl.training.run import train
+
+pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
+
+SWEEP = """\
+trials: 3
+train.learning_rate: [1e-3, 1e-1]
+tasks.topic.patterns: ["{mask}。{title}", "{title}{mask}", "{mask}{title}"]
+train.evaluate_every: 2
+"""
+
+
+def request_of(suite_file: Path, text: str = SWEEP) -> SweepRequest:
+    file = suite_file.with_name("sweep.yaml")
+    file.write_text(text, encoding="utf-8")
+
+    def load(overrides: list[str]) -> Suite:
+        return load_suite(suite_file, overrides=overrides)
+
+    return SweepRequest(suite_file, load, read_space(file, load))
+
+
+def test_the_best_is_found_kept_and_written(suite_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    found = sweep(request_of(suite_file), out)
+    assert [trial.state for trial in found.trials] == ["complete"] * 3
+    assert found.best is not None
+    assert found.best.score == max(trial.score or 0 for trial in found.trials)
+    kept = [path.parent.parent.name for path in out.glob("trials/*/run/checkpoint")]
+    assert kept == [f"{found.best.number:03d}"]
+    assert not list(out.glob("trials/*/run/last"))
+    assert all(set(trial.curve) == {2, 4} for trial in found.trials)
+    page = (out / "sweep.html").read_text(encoding="utf-8")
+    assert page.count("<svg") == 4  # two of the history, one for each setting
+    assert "<script" not in page
+
+    # the pattern file of the best, in another folder, is the best trial
+    again = train(load_suite(out / "best.yaml"), tmp_path / "again")
+    assert {name: score.macro_f1 for name, score in again.scores.items()} == found.best.tasks
+    assert "# one field, ids, one word length" in (out / "best.yaml").read_text(encoding="utf-8")
+
+
+def test_more_trials_go_on_and_chosen_settings_do_not_depend_on_stops(
+    suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    curves: list[list[float] | None] = [[0.2, 0.3], [0.3, 0.2], [0.1, 0.4]]
+    scripted(monkeypatch, curves * 2)
+    whole = sweep(request_of(suite_file), tmp_path / "whole")
+    sweep(request_of(suite_file, SWEEP.replace("3", "2", 1)), tmp_path / "parts")
+    parts = sweep(request_of(suite_file), tmp_path / "parts")
+    assert [trial.to_json() for trial in parts.trials] == [t.to_json() for t in whole.trials]
+
+
+def test_a_stopped_trial_goes_on(
+    suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = sweep(request_of(suite_file), tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "LOG_EVERY", 1)
+        stop: Callable[[int], None] = stop_at_step(patch)
+        stop(3)
+        with pytest.raises(Interrupted) as error:
+            sweep(request_of(suite_file), tmp_path / "out")
+        assert "the same command with `--out" in str(error.value)
+    found = sweep(request_of(suite_file), tmp_path / "out")
+    assert [trial.to_json() for trial in found.trials] == [t.to_json() for t in whole.trials]
+
+
+def test_trials_in_other_hands_are_left(
+    suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(monkeypatch, [[0.2, 0.3]])
+    out, request = tmp_path / "out", request_of(suite_file, SWEEP.replace("3", "1", 1))
+    store = TrialStore(out, request.load(request.space.overrides({})), request.space)
+    with (
+        store.next() as trial,
+        pytest.raises(PetMtlError, match="another process has all trials in hand"),
+    ):
+        assert trial is not None
+        sweep(request, out)
+    assert sweep(request, out).counts["complete"] == 1  # its process is gone: it is done here
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, curves: list[list[float] | None]) -> None:
+    """Have each trial's evaluations at steps 2 and 4 give these scores; None is a run that
+    diverges."""
+    left = iter(curves)
+
+    def train(*args: Any, evaluated: Callable[[int, float], None], **more: Any) -> Any:
+        curve = next(left)
+        if curve is None:
+            raise RunError("the loss is not a number")
+        for step, score in zip((2, 4), curve, strict=True):
+            evaluated(step, score)
+        return SimpleNamespace(scores={"topic": SimpleNamespace(value=lambda metric: curve[-1])})
+
+    monkeypatch.setattr(run, "train", train)
+
+
+def test_bad_trials_are_pruned(
+    suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study, "WARM_UP_TRIALS", 2)
+    curves: list[list[float] | None] = [[0.2, 0.4], [0.4, 0.5], [0.25, 0.9], [0.35, 0.6]]
+    for pruning, states in (("true", "ccpc"), ("false", "cccc")):
+        scripted(monkeypatch, curves)
+        text = SWEEP.replace("trials: 3", f"trials: 4\npruning: {pruning}")
+        found = sweep(request_of(suite_file, text), tmp_path / pruning)
+        assert "".join(trial.state[0] for trial in found.trials) == states
+        assert found.best is not None
+        assert found.best.number == (3 if pruning == "true" else 2)
+        assert [trial.score is None for trial in found.trials] == [c == "p" for c in states]
+
+
+def test_failed_trials_do_not_stop_the_rest(
+    suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(monkeypatch, [None, [0.2, 0.3], [0.2, 0.4]])
+    found = sweep(request_of(suite_file), tmp_path / "out")
+    assert found.counts == {"complete": 2, "fail": 1}
+    assert found.trials[0].why == "the loss is not a number"
+    scripted(monkeypatch, [None] * 3)
+    with pytest.raises(RunError, match="no trial succeeded"):
+        sweep(request_of(suite_file), tmp_path / "none")
+
+
+def test_what_mattered(suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The score follows the learning rate alone."""
+
+    def train(suite: Suite, *args: Any, **more: Any) -> Any:
+        return SimpleNamespace(
+            scores={"topic": SimpleNamespace(value=lambda metric: suite.train.learning_rate)}
+        )
+
+    monkeypatch.setattr(run, "train", train)
+    text = SWEEP.replace("trials: 3", "trials: 12")
+    found = sweep(request_of(suite_file, text), tmp_path / "out")
+    assert found.importance["train.learning_rate"] > 0.8
+    assert sum(found.importance.values()) == pytest.approx(1)
+
+
+def test_another_sweep_and_damaged_folders_are_refused(
+    suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    request = request_of(suite_file, SWEEP.replace("3", "1", 1))
+    scripted(monkeypatch, [[0.2, 0.3]])
+    sweep(request, out)
+    other = request_of(suite_file, SWEEP.replace("1e-1", "2e-1"))
+    with pytest.raises(PetMtlError, match=r"another sweep .*`searched` changed"):
+        sweep(other, out)
+    (out / "sweep.json").write_text("{", encoding="utf-8")
+    with pytest.raises(PetMtlError, match="damaged"):
+        sweep(request, out)
+    assert not list(out.glob("**/.lock"))
+    with held(out / ".lock") as ours:
+        assert ours
+
+
+@pytest.mark.parametrize("content", ["{}\n", "[1]\n{}\n", "\x00\n\n", '{"op_code": 99}\n'])
+def test_damaged_journals_are_told(suite_file: Path, tmp_path: Path, content: str) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "trials.journal").write_text(content + content, encoding="utf-8")
+    with pytest.raises(PetMtlError, match=r"trials\.journal: damaged"):
+        sweep(request_of(suite_file), out)
+
+
+def test_rows_without_dev_are_refused(suite_file: Path, tmp_path: Path) -> None:
+    for task in ("topic", "pair"):
+        text = suite_file.read_text(encoding="utf-8")
+        text = text.replace(f", dev: {task}.dev.tsv", "")
+        suite_file.write_text(text, encoding="utf-8")
+    with pytest.raises(PetMtlError, match="no task has dev rows"):
+        sweep(request_of(suite_file), tmp_path / "out")
+
+
+def test_json_is_plain(suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted(monkeypatch, [[0.2, 0.3]])
+    found = sweep(request_of(suite_file, SWEEP.replace("3", "1", 1)), tmp_path / "out")
+    told = json.loads(json.dumps(found.to_json()))
+    assert told["counts"] == {"complete": 1, "pruned": 0, "fail": 0, "running": 0}
+    assert set(told["best"]["settings"]) == {"train.learning_rate", "tasks.topic.patterns"}
+    assert told["best"]["score"] == 0.3
+    assert Path(told["patterns"]).is_file()
