@@ -82,8 +82,9 @@ def load_task(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int
     assert train is not None
     keys = row_keys(train)
     notes.extend(_label_notes(train, task))
+    gold = train.gold
     if conflicts := find_conflicts(train, keys=keys).summary(
-        train, lambda row: target_text(train.gold[row], task)
+        train, lambda row: target_text(gold[row], task)
     ):
         notes.append(conflicts)
     if isinstance(dev_spec, SplitSpec):

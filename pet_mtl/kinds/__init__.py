@@ -14,8 +14,15 @@ from functools import lru_cache
 
 from pet_mtl.cloze.form import Form
 from pet_mtl.kinds.classification import Classification
-from pet_mtl.kinds.kind import Kind, Prediction, SetPrediction, ValuePrediction
-from pet_mtl.kinds.multi_label import MultiLabel
+from pet_mtl.kinds.kind import (
+    FloatArray,
+    Gold,
+    Kind,
+    Prediction,
+    SetPrediction,
+    ValuePrediction,
+)
+from pet_mtl.kinds.multi_label import MultiLabel, fit_thresholds
 from pet_mtl.kinds.ordered import Ordered
 from pet_mtl.kinds.similarity import Similarity
 from pet_mtl.suite.kind import KindSpec
@@ -45,12 +52,20 @@ def kind_of_form(form: Form) -> Kind:
     return build_kind(form.kind)
 
 
+def fitted_thresholds(kind: Kind, gold: Gold, log_probs: FloatArray) -> tuple[float, ...]:
+    """Return for each label of a kind of sets the threshold with the best F1 on some rows."""
+    assert isinstance(kind, MultiLabel)
+    probabilities = kind.probabilities(log_probs)
+    return tuple(fit_thresholds(gold, probabilities, kind.thresholds).tolist())
+
+
 __all__ = [
     "Kind",
     "Prediction",
     "SetPrediction",
     "ValuePrediction",
     "build_kind",
+    "fitted_thresholds",
     "kind_of",
     "kind_of_form",
 ]

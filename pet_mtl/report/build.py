@@ -13,7 +13,7 @@ from pet_mtl.cloze.encode import Prompts, show_prompt
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.kinds import kind_of
-from pet_mtl.metrics.score import Score, mean_macro_f1
+from pet_mtl.metrics.score import Score, mean_main
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.methods.heads import HeadsModel
@@ -95,7 +95,7 @@ def report_data(
             **_task_settings(suite),
         },
         tasks=tasks,
-        mean_macro_f1=mean_macro_f1(scores.values()),
+        mean=mean_main(scores.values()),
         facts=facts,
         conflicts=[CurvePoint(r["step"], r["conflicts"]) for r in records if "conflicts" in r],
         routes=_routes(model, prompts, machine, tokenizer, list(suite.tasks)),
@@ -146,7 +146,7 @@ def _curves(task: str, records: list[dict[str, Any]]) -> TaskCurves:
     return TaskCurves(
         [CurvePoint(r["step"], r["loss"][task]) for r in records if task in r.get("loss", {})],
         [
-            CurvePoint(r["step"], r["dev"][task]["macro_f1"])
+            CurvePoint(r["step"], next(iter(r["dev"][task].values())))
             for r in records
             if task in r.get("dev", {})
         ],

@@ -29,7 +29,7 @@ class TaskCurves:
     """How one task went during training; any list may be empty. `weight` is that of its losses."""
 
     train_loss: list[CurvePoint] = field(default_factory=list)
-    dev_macro_f1: list[CurvePoint] = field(default_factory=list)
+    dev_score: list[CurvePoint] = field(default_factory=list)
     weight: list[CurvePoint] = field(default_factory=list)
 
 
@@ -99,7 +99,8 @@ class TaskReport:
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything that one report shows; `facts` are short pairs such as `("training", "43 s, 612
+    """Everything that one report shows; `mean` is that of the tasks' main figures with its name,
+    `facts` are short pairs such as `("training", "43 s, 612
     rows/s")`.
 
     `conflicts` is the share of the pairs of tasks whose gradients point against each other, where
@@ -112,7 +113,7 @@ class ReportData:
     created: str
     settings: dict[str, Any]
     tasks: list[TaskReport]
-    mean_macro_f1: float
+    mean: tuple[str, float]
     facts: list[tuple[str, str]] = field(default_factory=list)
     conflicts: list[CurvePoint] = field(default_factory=list)
     routes: "list[Routes]" = field(default_factory=list)

@@ -15,7 +15,7 @@ from pet_mtl.console import say
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData, load_suite_data
-from pet_mtl.metrics.score import Score, mean_macro_f1
+from pet_mtl.metrics.score import Score, means_json
 from pet_mtl.model.backbone import check_length
 from pet_mtl.model.calibration import apply_calibrations
 from pet_mtl.model.hardware import Machine
@@ -25,6 +25,7 @@ from pet_mtl.scoring.checkpoint_scores import Calibrated, decide, score_calibrat
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import encode_rows
 from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.scoring.thresholds import with_fitted_thresholds, without_thresholds
 from pet_mtl.storage.checkpoint import add_calibration
 from pet_mtl.storage.outputs import RunFolder
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, resolve_model, suite_model
@@ -85,7 +86,7 @@ class TrainResult:
             "method": self.method,
             "parameters": self.parameters.to_json(),
             "tasks": tasks_json(self.scores, self.calibrated),
-            "mean_macro_f1": mean_macro_f1(self.scores.values()) if self.scores else None,
+            **means_json(self.scores.values()),
             "best_step": self.best_step,
             "steps": self.steps,
             "samples_per_second": self.samples_per_second,
@@ -161,7 +162,7 @@ def train(
     settings = suite.train
     machine = Machine.choose(settings.precision, settings.attention, accelerator.device)
     say(f"machine: {machine}")
-    suite = with_absolute_model(suite)
+    suite = without_thresholds(with_absolute_model(suite))
     run = RunFolder(out, resume=resume) if accelerator.is_main_process else None
     try:
         tokenizer, mlm = _load(suite, machine)
@@ -214,6 +215,7 @@ def train(
             evaluated,
         )
         log_probs = trainer.run(resume)
+        suite = with_fitted_thresholds(suite, dev_rows, log_probs)
         calibration = calibrate(suite, data, trainer.score, dev_rows, log_probs)
         scores, calibrated = score_calibrated(suite, dev_rows, log_probs, calibration)
         calibrated_log_probs = apply_calibrations(log_probs, calibration)
