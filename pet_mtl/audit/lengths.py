@@ -1,5 +1,6 @@
 """How long rows are, and what is lost where they are cut."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def check_lengths(
     if tokenizer is None:
         return figures, findings
     tokens, lost = _token_lengths(
-        rows, compile_forms(part.task, tokenizer, max_length), tokenizer, max_length
+        rows, compile_forms(part.task, tokenizer, max_length).forms, tokenizer, max_length
     )
     cut = np.flatnonzero(lost > 0)
     figures["tokens"] = {
@@ -85,14 +86,14 @@ def _emptiest(rows: Rows) -> NDArray[np.int64]:
 
 
 def _token_lengths(
-    rows: Rows, forms: list[Form], tokenizer: PieceTokenizer, max_length: int
+    rows: Rows, forms: Sequence[Form], tokenizer: PieceTokenizer, max_length: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the tokens of each row's longest prompt before it is cut, and how many of them are too
     many."""
     counts: dict[tuple[str, bool], NDArray[np.int64]] = {}
     longest = np.zeros(len(rows), np.int64)
     for form in forms:
-        total = np.full(len(rows), form.constant_length + form.words.lengths[-1], np.int64)
+        total = np.full(len(rows), form.constant_length + form.masks[-1], np.int64)
         for part in form.parts:
             if part.field is None:
                 continue

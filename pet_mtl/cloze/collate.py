@@ -20,7 +20,7 @@ class FormGroup:
     Attributes:
         form: index into `Prompts.forms`.
         items: `b` positions within the batch's items.
-        prompts: for each label-word length of the form, `b` row numbers of the batch's tensors.
+        prompts: for each number of masks of the form, `b` row numbers of the batch's tensors.
         labels: `b` label indices, -1 where unknown.
     """
 
@@ -76,7 +76,7 @@ class Batch:
 def collate(prompts: Prompts, plan: BatchPlan, *, mask_id: int, pad_id: int) -> Batch:
     """Build the tensors of one batch; no Python loop over rows.
 
-    An item becomes one prompt for each distinct length of its label words, with that many masks.
+    An item becomes one prompt for each number of masks of its form.
     """
     items = plan.items
     form_of_item = prompts.form[items]
@@ -89,7 +89,7 @@ def collate(prompts: Prompts, plan: BatchPlan, *, mask_id: int, pad_id: int) -> 
     for form in np.unique(form_of_item):
         members = np.flatnonzero(form_of_item == form)
         rows = {}
-        for length in prompts.forms[form].words.lengths:
+        for length in prompts.forms[form].masks:
             rows[length] = torch.arange(total, total + len(members))
             prompt_item.append(members)
             prompt_masks.append(np.full(len(members), length, dtype=np.int64))

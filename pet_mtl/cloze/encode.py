@@ -1,14 +1,14 @@
 """Rows to prompts: each row is tokenised once and put into its forms; masks are put in when a batch
 is made."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain, pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from pet_mtl.cloze.form import Form, Kind, compile_forms
+from pet_mtl.cloze.form import CompileTask, Form, Kind, compile_tasks
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
@@ -47,15 +47,20 @@ class Prompts:
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """`n` prompt lengths in tokens, with the masks of the longest label word."""
-        longest = np.array([form.words.lengths[-1] for form in self.forms], dtype=np.int64)
+        """`n` prompt lengths in tokens, with as many masks as a row is ever read with."""
+        longest = np.array([form.masks[-1] for form in self.forms], dtype=np.int64)
         return np.diff(self.starts) + longest[self.form]
 
     @property
     def variants(self) -> npt.NDArray[np.int64]:
-        """`n` numbers of prompts that a row needs: one for each distinct label-word length."""
-        counts = np.array([len(form.words.lengths) for form in self.forms], dtype=np.int64)
+        """`n` numbers of prompts that a row needs: one for each number of masks."""
+        counts = np.array([len(form.masks) for form in self.forms], dtype=np.int64)
         return counts[self.form]
+
+    def with_masks(self, masks: int) -> "Prompts":
+        """Return the same rows, to be read with so many masks each, whatever the label words."""
+        forms = tuple(replace(form, masks=(masks,)) for form in self.forms)
+        return replace(self, forms=forms)
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,6 @@ class _Ragged:
 Columns = dict[
     tuple[str, str, bool], _Ragged
 ]  # by task, field, and whether a space stands before it
-CompileTask = Callable[[TaskSpec, PieceTokenizer, int], list[Form]]
 
 
 def encode_suite(
@@ -83,7 +87,7 @@ def encode_suite(
     rows: Mapping[str, Rows],
     tokenizer: PieceTokenizer,
     max_length: int,
-    compile_task: CompileTask = compile_forms,
+    compile_task: CompileTask | None = None,
 ) -> Prompts:
     """Encode the rows of several tasks into one store of prompts.
 
@@ -95,13 +99,13 @@ def encode_suite(
         rows: rows of each task.
         tokenizer: the backbone's tokenizer.
         max_length: the longest prompt, in tokens; only fields are shortened, the longest first.
-        compile_task: how a task's rows are written.
+        compile_task: see `compile_tasks`.
 
     Raises:
         PetMtlError: see `compile_forms`.
     """
-    forms = [form for task in tasks.values() for form in compile_task(task, tokenizer, max_length)]
-    return encode_forms(forms, rows, tokenizer, max_length)
+    compiled = compile_tasks(tasks.values(), tokenizer, max_length, compile_task)
+    return encode_forms(compiled.forms, rows, tokenizer, max_length)
 
 
 def encode_forms(
@@ -204,7 +208,7 @@ def _assemble(
     sources = [
         fields[part.field, part.space_before] for part in field_parts if part.field is not None
     ]
-    room = max_length - form.constant_length - form.words.lengths[-1]
+    room = form.room(max_length)
     kept = shorten([source.lengths for source in sources], room) if sources else []
     widths, field_number = [], 0
     for part in form.parts:
@@ -247,7 +251,7 @@ def show_prompt(
         for part in form.parts
         if part.field is not None
     }
-    room = max_length - form.constant_length - form.words.lengths[-1]
+    room = form.room(max_length)
     parts = [part for part in form.parts if part.field is not None]
     lengths = [
         np.array([min(len(fields[part.field, part.space_before]), max_length)])  # type: ignore[index]

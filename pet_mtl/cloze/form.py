@@ -2,6 +2,7 @@
 slots stay open."""
 
 import typing
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from pet_mtl.cloze.label_words import LabelWords, tokenize_label_words
@@ -32,15 +33,18 @@ class Form:
     Attributes:
         task: the task's name.
         pattern: which of the task's patterns, from 0.
-        words: the label words as they are written at this pattern's slot.
+        parts: in the order of the prompt.
+        masks: the numbers of masks that a row is read with, ascending: one prompt for each.
+        num_labels: `K` of the task.
         weight: how much it counts in the average of the task's patterns.
         kind: of the task; what its label scores mean.
     """
 
     task: str
     pattern: int
-    words: LabelWords
     parts: tuple[FormPart, ...]
+    masks: tuple[int, ...]
+    num_labels: int
     weight: float = 1.0
     kind: KindSpec = field(default_factory=KindSpec)
 
@@ -49,30 +53,77 @@ class Form:
         """Tokens of a prompt that are neither fields nor slots."""
         return sum(len(part.ids) for part in self.parts)
 
+    def room(self, max_length: int) -> int:
+        """Return how many tokens the fields may take together; all prompts of a row have the same
+        text, so room is kept for the most masks."""
+        return max_length - self.constant_length - self.masks[-1]
 
-def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) -> list[Form]:
-    """Compile the patterns of a task: their constant parts are tokenised here, once.
+
+@dataclass(frozen=True)
+class Compiled:
+    """Patterns and label words of tasks, compiled for a tokenizer.
+
+    Attributes:
+        forms: `F`, pattern by pattern, task by task.
+        words: `F`, the label words as they are written at each form's slot; none where no words
+            are read.
+    """
+
+    forms: tuple[Form, ...]
+    words: tuple[LabelWords, ...] = ()
+
+
+CompileTask = Callable[[TaskSpec, PieceTokenizer, int], Compiled]
+
+
+def compile_tasks(
+    tasks: Iterable[TaskSpec],
+    tokenizer: PieceTokenizer,
+    max_length: int,
+    compile_task: CompileTask | None = None,
+) -> Compiled:
+    """Compile several tasks.
+
+    Args:
+        compile_task: how a task's rows are written; None for `compile_forms`.
+
+    Raises:
+        PetMtlError: see `compile_forms`.
+    """
+    each = [(compile_task or compile_forms)(task, tokenizer, max_length) for task in tasks]
+    return Compiled(
+        tuple(form for of_task in each for form in of_task.forms),
+        tuple(words for of_task in each for words in of_task.words),
+    )
+
+
+def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) -> Compiled:
+    """Compile the patterns of a task: their constant parts and its label words are tokenised here,
+    once.
 
     Raises:
         PetMtlError: label words the tokenizer cannot write; a pattern that leaves its fields no
             room in `max_length`.
     """
-    forms = []
+    forms, tables = [], dict[bool, LabelWords]()  # by whether a space stands before the slot
     for index, source in enumerate(task.patterns):
-        parts, space_at_slot = compile_pattern(task, index, tokenizer)
-        words = tokenize_label_words(
-            task.readings, tokenizer, space_before=space_at_slot, slots=task.word_slots
-        )
-        form = Form(task.name, index, words, parts, task.weight_of(index), task.kind_spec)
-        room = max_length - form.constant_length - words.lengths[-1]
+        parts, space = compile_pattern(task, index, tokenizer)
+        if space not in tables:
+            tables[space] = tokenize_label_words(
+                task.readings, tokenizer, space_before=space, slots=task.word_slots
+            )
+        masks, labels = tables[space].lengths, tables[space].num_labels
+        weight = task.weight_of(index)
+        form = Form(task.name, index, parts, masks, labels, weight, task.kind_spec)
+        room = form.room(max_length)
         if room < len(parse_pattern(source).fields):
             raise PetMtlError(
                 f"task `{task.name}`: pattern {index + 1} and its slots take {max_length - room} "
                 f"of {max_length} tokens, which leaves no room for the text",
                 hint="raise `train.max_length` or shorten the prefix and the pattern",
             )
-        forms.append(form)
-    return forms
+        forms.append((form, tables[space]))
+    return Compiled(tuple(form for form, _ in forms), tuple(words for _, words in forms))
 
 
 def compile_pattern(

@@ -1,39 +1,78 @@
-"""The pieces of a task's label words."""
+"""Words as pieces at the slot of a pattern: the tables that all scoring of label words starts from.
 
+They are made from a verbalizer (or any list of words) and a tokenizer, once, and know nothing of
+rows; prompts know of them only how many masks they need.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import ProblemList
 from pet_mtl.suite.verbalizer import Verbalizer
 
+Slots = Literal["exact", "shared"]
+
 
 @dataclass(frozen=True)
-class LabelWords:
-    """Every label word of a task as pieces.
+class Words:
+    """Words as pieces.
 
     Attributes:
         pieces: `W` words, each a tuple of token ids.
-        labels: `W` label indices, which label a word stands for.
-        num_labels: `K`.
     """
 
     pieces: tuple[tuple[int, ...], ...]
-    labels: tuple[int, ...]
-    num_labels: int
 
-    @property
+    @cached_property
     def lengths(self) -> tuple[int, ...]:
         """The distinct numbers of pieces, ascending: a prompt is needed for each."""
         return tuple(sorted({len(word) for word in self.pieces}))
 
+    @cached_property
+    def used(self) -> tuple[int, ...]:
+        """The distinct pieces, ascending."""
+        return tuple(sorted({piece for word in self.pieces for piece in word}))
+
+
+@dataclass(frozen=True)
+class LabelWords(Words):
+    """Every label word of a task as pieces.
+
+    Attributes:
+        labels: `W` label indices, which label a word stands for.
+        num_labels: `K`.
+    """
+
+    labels: tuple[int, ...]
+    num_labels: int
+
+    def of_label(self, label: int) -> list[int]:
+        """Return the words of a label, as indices."""
+        return [word for word, owner in enumerate(self.labels) if owner == label]
+
+
+def tokenize_words(
+    words: Sequence[str], tokenizer: PieceTokenizer, *, space_before: bool, slots: Slots = "exact"
+) -> Words:
+    """Tokenise words that need not be label words, one by one; see `tokenize_label_words`."""
+    pieces = [tuple(ids) for ids in tokenizer.encode(words, space_before=space_before)]
+    return Words(_closed(pieces, tokenizer, slots))
+
+
+def _closed(
+    pieces: Sequence[tuple[int, ...]], tokenizer: PieceTokenizer, slots: Slots
+) -> tuple[tuple[int, ...], ...]:
+    if slots == "exact":
+        return tuple(pieces)
+    longest = max(map(len, pieces))
+    return tuple(word + (tokenizer.pad_id,) * (longest - len(word)) for word in pieces)
+
 
 def tokenize_label_words(
-    verbalizer: Verbalizer,
-    tokenizer: PieceTokenizer,
-    *,
-    space_before: bool,
-    slots: Literal["exact", "shared"],
+    verbalizer: Verbalizer, tokenizer: PieceTokenizer, *, space_before: bool, slots: Slots
 ) -> LabelWords:
     """Tokenise the label words of a task.
 
@@ -68,10 +107,7 @@ def tokenize_label_words(
                 labels.append(index)
     problems.raise_if_any()
     _refuse_equal_labels(verbalizer, pieces, labels)
-    if slots == "shared":
-        longest = max(map(len, pieces))
-        pieces = [word + (tokenizer.pad_id,) * (longest - len(word)) for word in pieces]
-    return LabelWords(tuple(pieces), tuple(labels), len(verbalizer.labels))
+    return LabelWords(_closed(pieces, tokenizer, slots), tuple(labels), len(verbalizer.labels))
 
 
 def _refuse_equal_labels(

@@ -1,20 +1,18 @@
 """The form of a row that a classifier reads: `[CLS] field [SEP] field [SEP]`, without prefix,
 pattern and masks."""
 
-from pet_mtl.cloze.form import Form, FormPart
-from pet_mtl.cloze.label_words import LabelWords
+from pet_mtl.cloze.form import Compiled, Form, FormPart
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.pattern import parse_pattern
 from pet_mtl.suite.task import TaskSpec
 
 
-def compile_plain(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) -> list[Form]:
+def compile_plain(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) -> Compiled:
     """Compile the one plain form of a task: the fields that its patterns use, in the order of its
     columns.
 
-    Every label has one word of no pieces, so there is one prompt for a row, without masks, and its
-    slot is its first token.
+    A row is one prompt, without masks, and its slot is its first token.
 
     Raises:
         PetMtlError: `max_length` leaves the fields no room.
@@ -28,12 +26,11 @@ def compile_plain(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
         if name in used:
             parts += [FormPart(field=name, kind="field"), end]
     labels = len(task.readings.labels)
-    words = LabelWords(pieces=((),) * labels, labels=tuple(range(labels)), num_labels=labels)
-    form = Form(task.name, 0, words, tuple(parts), kind=task.kind_spec)
-    if max_length - form.constant_length < len(used):
+    form = Form(task.name, 0, tuple(parts), (0,), labels, kind=task.kind_spec)
+    if form.room(max_length) < len(used):
         raise PetMtlError(
             f"task `{task.name}`: its special tokens take {form.constant_length} of {max_length} "
             "tokens, which leaves no room for the text",
             hint="raise `train.max_length`",
         )
-    return [form]
+    return Compiled((form,))

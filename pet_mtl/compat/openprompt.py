@@ -16,6 +16,7 @@ import torch
 
 from pet_mtl.cloze.encode import shorten
 from pet_mtl.cloze.form import Form, compile_forms
+from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.compat.openprompt_import import import_openprompt
 from pet_mtl.console import bar, say
@@ -179,9 +180,8 @@ def live_prompt(loaded: LoadedModel, task: str, pattern: int = 0) -> LivePrompt:
         raise PetMtlError(
             f"task `{task}` has no pattern {pattern}", hint=f"0 to {len(spec.patterns) - 1}"
         )
-    return _live_prompt(
-        loaded, spec, compile_forms(spec, loaded.tokenizer, loaded.suite.train.max_length)[pattern]
-    )
+    compiled = compile_forms(spec, loaded.tokenizer, loaded.suite.train.max_length)
+    return _live_prompt(loaded, spec, compiled.forms[pattern])
 
 
 def _live_prompt(loaded: LoadedModel, task: TaskSpec, form: Form) -> LivePrompt:
@@ -219,10 +219,10 @@ def _live_prompt(loaded: LoadedModel, task: TaskSpec, form: Form) -> LivePrompt:
     return LivePrompt(model, tokenizer, wrapper_class, loaded.suite.train.max_length)
 
 
-def differences(task: TaskSpec, form: Form) -> list[str]:
+def differences(task: TaskSpec, label_words: LabelWords) -> list[str]:
     """Return what OpenPrompt does otherwise than we, so that its scores of a task are not ours."""
     found = []
-    words = tuple(form.words.pieces)
+    words = label_words.pieces
     long = sum(len(word) > 1 for word in words)
     if long:
         found.append(
@@ -230,7 +230,7 @@ def differences(task: TaskSpec, form: Form) -> list[str]:
         )
     if task.learned_parts:
         found.append(f"it knows nothing of {', '.join(task.learned_parts)}")
-    if task.aggregation != "mean" and len(words) > form.words.num_labels:
+    if task.aggregation != "mean" and len(words) > label_words.num_labels:
         found.append(
             "it averages the words of a label, where the task has `aggregation: "
             f"{task.aggregation}`"
@@ -263,15 +263,15 @@ class _OpenPromptScores(LoadedModel):
         ) as shown:
             for name, of_task in rows.items():
                 task = self.suite.tasks[name]
-                forms = compile_forms(task, self.tokenizer, self.suite.train.max_length)
+                compiled = compile_forms(task, self.tokenizer, self.suite.train.max_length)
                 for difference in dict.fromkeys(
-                    found for form in forms for found in differences(task, form)
+                    found for words in compiled.words for found in differences(task, words)
                 ):
                     if name not in self._said:
                         say(f"warning: {name}: OpenPrompt's scores differ: {difference}")
                 self._said |= {name}
                 of_forms = []
-                for form in forms:
+                for form in compiled.forms:
                     live = _live_prompt(self, task, form)
                     scores = []
                     for start in range(0, len(of_task), BATCH_ROWS):

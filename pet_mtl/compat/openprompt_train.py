@@ -27,7 +27,6 @@ from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.calibration import apply_calibrations
 from pet_mtl.objectives.logit_adjustment import adjustments
 from pet_mtl.scoring.checkpoint_scores import decide, score_calibrated, score_rows
-from pet_mtl.scoring.loaded import encode_rows
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.stepping.loop import run_loop
@@ -186,7 +185,7 @@ def train_with_openprompt(
         dev_rows = {
             name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)
         }
-        steps = _Steps(loaded, rows, encode_rows(suite, rows, loaded.tokenizer))
+        steps = _Steps(loaded, rows, loaded.encode(rows))
         best, progress = _Best(steps, dev_rows, run), steps.progress
         say(f"training with OpenPrompt: {steps.total} steps, {loaded.machine}")
         try:

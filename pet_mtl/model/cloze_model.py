@@ -13,7 +13,7 @@ from pet_mtl.model.amendments import NONE, Amendments
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.task_model import TaskModel
 from pet_mtl.model.verbalizers.reader import Reading
-from pet_mtl.model.word_scores import Aggregation, WordTable, label_scores, word_table
+from pet_mtl.model.word_scores import Aggregation, label_scores, word_table
 
 if TYPE_CHECKING:
     from pet_mtl.model.own_parts import OwnParts
@@ -41,7 +41,7 @@ class ClozeModel(TaskModel):
         self.add_module("own", parts)
         self._parts = (parts,)  # in a tuple: it stands below `own`, whatever else does
         self.aggregations = tuple(aggregations)
-        used = sorted({piece for form in words for word in form.pieces for piece in word})
+        used = sorted({piece for form in words for piece in form.used})
         self.register_buffer("piece_ids", torch.tensor(used), persistent=False)
         self.piece_ids: Tensor
         column = {piece: index for index, piece in enumerate(used)}
@@ -51,14 +51,7 @@ class ClozeModel(TaskModel):
         """Move the word tables along with the parameters."""
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         device = self.piece_ids.device
-        self._tables = [
-            WordTable(
-                {length: ids.to(device) for length, ids in table.pieces.items()},
-                table.words_of_label.to(device),
-                table.is_word.to(device),
-            )
-            for table in self._tables
-        ]
+        self._tables = [table.to(device) for table in self._tables]
         return self
 
     def forward(self, batch: Batch) -> list[Tensor]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from pet_mtl.cloze.form import Form
+from pet_mtl.cloze.form import Compiled, Form
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.soft_pieces import SoftPieces, soft_ids
@@ -45,18 +45,20 @@ class OwnParts(nn.Module):
 
 
 def build_own_parts(
-    backbone: Backbone, forms: Sequence[Form], tasks: Sequence[TaskSpec]
+    backbone: Backbone, compiled: Compiled, tasks: Sequence[TaskSpec]
 ) -> OwnParts | None:
     """Return the learned parts that tasks ask for; None for plain tasks.
 
     Raises:
         PetMtlError: the model's family cannot have them.
     """
+    forms = compiled.forms
     parts = OwnParts(forms)
     if any(map(soft_ids, forms)):
         parts.soft = SoftPieces(backbone.mlm, forms)
     for task in tasks:
-        words = [form.words for form in forms if form.task == task.name]
+        each = zip(forms, compiled.words, strict=True)
+        words = [of_form for form, of_form in each if form.task == task.name]
         reader = _reader(task, backbone, words) if words else None
         if reader is not None:
             parts.readers[_key(task.name)] = reader

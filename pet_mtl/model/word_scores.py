@@ -7,32 +7,55 @@ a task have one length, the softmax denominator is the same for all of them and 
 otherwise it is computed, at the slots only.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from pet_mtl.cloze.label_words import LabelWords
+from pet_mtl.cloze.label_words import LabelWords, Words
 
 Aggregation = Literal["mean", "max", "logsumexp"]
 
 
 @dataclass(frozen=True)
-class WordTable:
-    """A form's label words as indices.
+class PieceTable:
+    """Words as indices, lengths ascending.
 
     Attributes:
         pieces: for each length `P`, `[W_P, P]` columns of the piece logits.
-        words_of_label: `[K, W]` positions among the words, lengths ascending; short rows repeat the
-            first word.
-        is_word: `[K, W]` False where a row repeats.
+        order: `W` words, by the position at which their scores stand.
     """
 
     pieces: dict[int, Tensor]
+    order: tuple[int, ...]
+
+    def to(self, device: torch.device) -> "PieceTable":
+        """Return the table on another device."""
+        pieces = {length: ids.to(device) for length, ids in self.pieces.items()}
+        return replace(self, pieces=pieces)
+
+
+@dataclass(frozen=True)
+class WordTable(PieceTable):
+    """A form's label words as indices.
+
+    Attributes:
+        words_of_label: `[K, W]` positions among the words; short rows repeat the first word.
+        is_word: `[K, W]` False where a row repeats.
+    """
+
     words_of_label: Tensor
     is_word: Tensor
+
+    def to(self, device: torch.device) -> "WordTable":
+        return WordTable(
+            super().to(device).pieces,
+            self.order,
+            self.words_of_label.to(device),
+            self.is_word.to(device),
+        )
 
 
 def label_scores(
@@ -47,9 +70,9 @@ def label_scores(
 
 
 def word_scores(
-    table: WordTable, logits: Callable[[int], Tensor], normalizer: Callable[[int], Tensor] | None
+    table: PieceTable, logits: Callable[[int], Tensor], normalizer: Callable[[int], Tensor] | None
 ) -> Tensor:
-    """Score the words of a form, `[b, words]`, in the order of `words_of_label`'s positions.
+    """Score words, `[b, words]`, in the order of the table.
 
     Args:
         logits: for a word length `P`, the logits `[b, P, U]` of the used pieces at the slots of
@@ -77,24 +100,35 @@ def aggregate(scores: Tensor, words_of_label: Tensor, is_word: Tensor, how: Aggr
     return of_label.amax(-1) if how == "max" else of_label.logsumexp(-1)
 
 
-def word_table(words: LabelWords, column: dict[int, int]) -> WordTable:
-    """Index the label words of a form; `column` is each piece's place among the `U` used pieces."""
-    by_length: dict[int, list[int]] = {length: [] for length in words.lengths}
-    for index, word in enumerate(words.pieces):
-        by_length[len(word)].append(index)
-    position = {
-        word: place for place, word in enumerate(w for group in by_length.values() for w in group)
-    }
-    of_label = [
-        [position[w] for w, owner in enumerate(words.labels) if owner == k]
-        for k in range(words.num_labels)
+def piece_table(words: Words, columns: Mapping[int, int] | None = None) -> PieceTable:
+    """Index words.
+
+    Args:
+        columns: each piece's place among the `U` pieces whose logits are there; None for the places
+            in `words.used`.
+    """
+    if columns is None:
+        columns = {piece: column for column, piece in enumerate(words.used)}
+    groups = [
+        (length, [w for w, word in enumerate(words.pieces) if len(word) == length])
+        for length in words.lengths
     ]
+    pieces = {
+        length: torch.tensor([[columns[piece] for piece in words.pieces[w]] for w in group])
+        for length, group in groups
+    }
+    return PieceTable(pieces, tuple(w for _, group in groups for w in group))
+
+
+def word_table(words: LabelWords, columns: Mapping[int, int] | None = None) -> WordTable:
+    """Index the label words of a form; see `piece_table`."""
+    table = piece_table(words, columns)
+    position = {word: place for place, word in enumerate(table.order)}
+    of_label = [[position[w] for w in words.of_label(k)] for k in range(words.num_labels)]
     most = max(map(len, of_label))
     return WordTable(
-        pieces={
-            length: torch.tensor([[column[piece] for piece in words.pieces[w]] for w in group])
-            for length, group in by_length.items()
-        },
+        table.pieces,
+        table.order,
         words_of_label=torch.tensor([own + own[:1] * (most - len(own)) for own in of_label]),
         is_word=torch.tensor([[True] * len(own) + [False] * (most - len(own)) for own in of_label]),
     )

@@ -37,7 +37,7 @@ def adjustments(prompts: Prompts, strength: float, device: torch.device) -> list
     return [
         logit_adjustment(
             prompts.label[prompts.form == number],
-            form.words.num_labels,
+            form.num_labels,
             # labels of a set, or ends of a range, have no share of the rows
             strength if form.kind.facts.target == "label" else 0.0,
         ).to(device)

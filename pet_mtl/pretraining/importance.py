@@ -12,18 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pet_mtl.cloze.batch import cut_batches
 from pet_mtl.cloze.encode import Prompts, shorten
-from pet_mtl.cloze.form import Form, compile_forms
+from pet_mtl.cloze.form import Form
 from pet_mtl.console import bar
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.methods import capabilities
-from pet_mtl.model.task_model import TaskModel
 from pet_mtl.pretraining.pattern_rows import tokenize_field
 from pet_mtl.scoring.learned_parts import refuse_learned_parts
-from pet_mtl.scoring.loaded import LoadedCheckpoint, build_model
-from pet_mtl.scoring.log_probs import SCORE_TOKENS, score_items
+from pet_mtl.scoring.loaded import LoadedCheckpoint
+from pet_mtl.scoring.log_probs import score_items, score_plans
 
 DELTA = 0.2  # the authors' code; the paper has 0.05
 KEPT = 0.8
@@ -79,12 +77,7 @@ def mark_important(
         scorer.suite, str(scorer.folder), ("selective masking needs a checkpoint without them")
     )
     marked: list[MarkedText] = []
-    settings = scorer.suite.train
-    all_forms = {
-        name: compile_forms(task, scorer.tokenizer, settings.max_length)
-        for name, task in scorer.suite.tasks.items()
-    }
-    for index, (name, forms) in enumerate(all_forms.items()):
+    for index, name in enumerate(scorer.suite.tasks):
         parts = [part for part in rows.get(name, ()) if (part.labels >= 0).any()]
         if not parts:
             continue
@@ -92,7 +85,7 @@ def mark_important(
         labelled = np.flatnonzero(of_task.labels >= 0)
         generator = np.random.default_rng([seed, 4, index])
         chosen = np.sort(generator.permutation(labelled)[:most_rows])
-        marked += _mark_task(scorer, forms[0], of_task.take(chosen), delta, name)
+        marked += _mark_task(scorer, of_task.take(chosen), delta, name)
     stop = _stop_ids(scorer)
     return [
         MarkedText(
@@ -103,13 +96,12 @@ def mark_important(
     ]
 
 
-def _mark_task(
-    scorer: LoadedCheckpoint, form: Form, rows: Rows, delta: float, name: str
-) -> list[MarkedText]:
-    texts = _fields(scorer, form, rows)
+def _mark_task(scorer: LoadedCheckpoint, rows: Rows, delta: float, name: str) -> list[MarkedText]:
+    forms = scorer.forms
+    number = next(number for number, form in enumerate(forms) if form.task == name)
+    texts = _fields(scorer, forms[number], rows)
     labels = rows.labels.astype(np.int32)
-    model = build_model(scorer.mlm, _prompts(form, texts, labels), scorer.suite, scorer.machine)
-    confidence = _confidence(scorer, model, form, texts, labels)
+    confidence = _confidence(scorer, number, texts, labels)
     right = np.flatnonzero(confidence.argmax(-1) == labels)
     whole = confidence[np.arange(len(labels)), labels]
     right = (
@@ -130,7 +122,7 @@ def _mark_task(
                 field, place = places[k][position]
                 buffers[k][field].append(texts[right[k]][field][place])
             of_live = labels[right[live]]
-            scores = _confidence(scorer, model, form, [buffers[k] for k in live], of_live)
+            scores = _confidence(scorer, number, [buffers[k] for k in live], of_live)
             for k, score in zip(live, scores[np.arange(len(live)), of_live], strict=True):
                 field, place = places[k][position]
                 if whole[right[k]] - score < delta:
@@ -153,7 +145,7 @@ def _fields(scorer: LoadedCheckpoint, form: Form, rows: Rows) -> list[list[list[
         tokenize_field(rows, part.field or "", scorer.tokenizer, part.space_before)
         for part in parts
     ]
-    room = scorer.suite.train.max_length - form.constant_length - form.words.lengths[-1]
+    room = form.room(scorer.suite.train.max_length)
     kept = shorten([np.array([len(ids) for ids in column]) for column in columns], room)
     return [
         [column[row][: int(keep[row])] for column, keep in zip(columns, kept, strict=True)]
@@ -162,14 +154,17 @@ def _fields(scorer: LoadedCheckpoint, form: Form, rows: Rows) -> list[list[list[
 
 
 def _prompts(
-    form: Form, texts: Sequence[Sequence[Sequence[int]]], labels: npt.NDArray[np.int32]
+    forms: Sequence[Form],
+    number: int,
+    texts: Sequence[Sequence[Sequence[int]]],
+    labels: npt.NDArray[np.int32],
 ) -> Prompts:
-    """Put fields that are pieces already into the prompts of a form."""
+    """Put fields that are pieces already into the prompts of one of the forms."""
     ids: list[int] = []
     starts, slots = [0], []
     for fields in texts:
         field, begin = 0, len(ids)
-        for part in form.parts:
+        for part in forms[number].parts:
             if part.is_slot:
                 slots.append(len(ids) - begin)
             elif part.field is not None:
@@ -183,25 +178,26 @@ def _prompts(
         ids=np.array(ids, np.int32),
         starts=np.array(starts, np.int64),
         slot_at=np.array(slots, np.int32),
-        form=np.zeros(count, np.int32),
+        form=np.full(count, number, np.int32),
         row=np.arange(count, dtype=np.int32),
         label=labels,
-        forms=(form,),
+        forms=tuple(forms),
     )
 
 
 def _confidence(
     scorer: LoadedCheckpoint,
-    model: TaskModel,
-    form: Form,
+    form: int,
     texts: Sequence[Sequence[Sequence[int]]],
     labels: npt.NDArray[np.int32],
 ) -> npt.NDArray[np.float32]:
     """Return the probability of each label, `[n, K]`."""
-    prompts = _prompts(form, texts, labels)
-    plans = list(cut_batches(prompts, np.arange(len(prompts)), SCORE_TOKENS))
-    scores = score_items(model, prompts, plans, scorer.machine, scorer.tokenizer)
-    probabilities: npt.NDArray[np.float32] = np.exp(scores)
+    forms = scorer.forms
+    prompts = _prompts(forms, form, texts, labels)
+    scores = score_items(
+        scorer.model, prompts, score_plans(prompts), scorer.machine, scorer.tokenizer
+    )
+    probabilities: npt.NDArray[np.float32] = np.exp(scores[:, : forms[form].num_labels])
     return probabilities
 
 

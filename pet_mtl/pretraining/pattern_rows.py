@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from pet_mtl.cloze.encode import shorten
 from pet_mtl.cloze.form import Form, compile_forms
+from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
@@ -29,9 +30,10 @@ def pattern_rows(
     pieces: list[list[int]] = []
     marks: list[list[int]] = []
     for name, task in tasks.items():
-        for form in compile_forms(task, tokenizer, max_length):
+        compiled = compile_forms(task, tokenizer, max_length)
+        for form, words in zip(compiled.forms, compiled.words, strict=True):
             for part in rows.get(name, ()):
-                _write(form, part, tokenizer, max_length, pieces, marks)
+                _write(form, words, part, tokenizer, max_length, pieces, marks)
     if not pieces:
         raise PetMtlError(
             "no row has a label",
@@ -52,6 +54,7 @@ def pattern_rows(
 
 def _write(
     form: Form,
+    words: LabelWords,
     rows: Rows,
     tokenizer: PieceTokenizer,
     max_length: int,
@@ -62,22 +65,14 @@ def _write(
     texts = [
         tokenize_field(rows, part.field or "", tokenizer, part.space_before) for part in fields
     ]
-    room = max_length - form.constant_length - form.words.lengths[-1]
     lengths = [np.array([len(ids) for ids in column]) for column in texts]
-    kept = shorten(lengths, room) if fields else []
-    words = [
-        [
-            word
-            for word, owner in zip(form.words.pieces, form.words.labels, strict=True)
-            if owner == label
-        ]
-        for label in range(form.words.num_labels)
-    ]
+    kept = shorten(lengths, form.room(max_length)) if fields else []
+    own = [[words.pieces[w] for w in words.of_label(k)] for k in range(words.num_labels)]
     inner = form.parts[
         1:-1
     ]  # the first and the last part are the special ids, which every row gets anyway
     for number in np.flatnonzero(rows.labels >= 0).tolist():
-        of_label = words[rows.labels[number]]
+        of_label = own[rows.labels[number]]
         ids: list[int] = []
         kinds: list[int] = []
         field = 0

@@ -1,7 +1,7 @@
 """From a finished run to its report."""
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 from pet_mtl.cloze.batch import cut_batches
 from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts, show_prompt
+from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.kinds import kind_of
@@ -43,6 +44,7 @@ def report_data(
     tokenizer: PieceTokenizer,
     machine: Machine,
     prompts: Prompts,
+    words: Sequence[LabelWords],
     rows: Mapping[str, Rows],
     log_probs: Mapping[str, FloatArray],
     scores: Mapping[str, Score],
@@ -54,6 +56,7 @@ def report_data(
     Args:
         model: with the weights of the best checkpoint.
         prompts: of the dev rows.
+        words: the label words of each form; none where no words are read.
         rows: the dev rows, by task.
         log_probs: `[rows, K]` for each task.
         scores: of these predictions.
@@ -75,7 +78,15 @@ def report_data(
             where=of_task.where,
         )
         view = _view(
-            task, model, tokenizer, machine, prompts, of_task, probabilities, suite.train.max_length
+            task,
+            model,
+            tokenizer,
+            machine,
+            prompts,
+            words,
+            of_task,
+            probabilities,
+            suite.train.max_length,
         )
         main_words = [words[0] for words in task.verbalizer.words]
         curves = _curves(name, records)
@@ -164,6 +175,7 @@ def _view(
     tokenizer: PieceTokenizer,
     machine: Machine,
     prompts: Prompts,
+    words: Sequence[LabelWords],
     rows: Rows,
     probabilities: FloatArray,
     max_length: int,
@@ -177,7 +189,8 @@ def _view(
     item = int(items[np.argsort(prompts.lengths[items], kind="stable")[len(items) // 2]])
     row, form = int(prompts.row[item]), prompts.forms[prompts.form[item]]
     predicted = int(probabilities[row].argmax())
-    length = len(form.words.pieces[form.words.labels.index(predicted)])
+    read = words[prompts.form[item]] if words else None
+    length = len(read.pieces[read.of_label(predicted)[0]]) if read else 0
     tokens = [
         Token(tokenizer.piece_texts([token_id])[0], kind)
         for token_id, kind in show_prompt(form, rows.text(row), tokenizer, max_length, length)
@@ -186,7 +199,7 @@ def _view(
         f"{label} {words[0]}"
         for label, words in zip(task.verbalizer.labels, task.verbalizer.words, strict=True)
     ]
-    others = ", ".join(str(n) for n in form.words.lengths if n != length)
+    others = ", ".join(str(n) for n in form.masks if n != length)
     note = (
         f"{rows.where(row)}; the prompt for label words of {length} pieces"
         if others

@@ -13,6 +13,7 @@ def report_run(run: FinishedRun) -> None:
         run.tokenizer,
         run.machine,
         run.prompts,
+        run.words,
         run.rows,
         run.log_probs,
         run.result.scores,

@@ -1,7 +1,7 @@
 """A model in memory, ready to score rows."""
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from pet_mtl.cloze.collate import collate
-from pet_mtl.cloze.encode import Prompts, encode_forms, encode_suite
-from pet_mtl.cloze.form import Form
+from pet_mtl.cloze.encode import Prompts, encode_forms
+from pet_mtl.cloze.form import Compiled, Form, compile_tasks
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
@@ -32,20 +32,20 @@ from pet_mtl.suite.task import CalibrationChoice, TaskSpec
 from pet_mtl.suite.verbalizer import Verbalizer, read_verbalizer
 
 
-def build_model(mlm: object, prompts: Prompts, suite: Suite, machine: Machine) -> TaskModel:
-    """Put what the suite's method adds on a masked language model, in evaluation mode."""
-    return _build(mlm, prompts.forms, suite, machine)
+def compile_suite(suite: Suite, tokenizer: PieceTokenizer) -> Compiled:
+    """Compile all tasks as the suite's method writes their rows.
 
-
-def _build(mlm: object, forms: Sequence[Form], suite: Suite, machine: Machine) -> TaskModel:
-    return build(mlm, forms, suite, machine.attention.value).to(machine.device).eval()
-
-
-def encode_rows(suite: Suite, rows: Mapping[str, Rows], tokenizer: PieceTokenizer) -> Prompts:
-    """Encode rows as the suite's method writes them."""
-    return encode_suite(
-        suite.tasks, rows, tokenizer, suite.train.max_length, compiler(suite.method)
+    Raises:
+        PetMtlError: see `compile_forms`.
+    """
+    return compile_tasks(
+        suite.tasks.values(), tokenizer, suite.train.max_length, compiler(suite.method)
     )
+
+
+def build_model(mlm: object, compiled: Compiled, suite: Suite, machine: Machine) -> TaskModel:
+    """Put what the suite's method adds on a masked language model, in evaluation mode."""
+    return build(mlm, compiled, suite, machine.attention.value).to(machine.device).eval()
 
 
 class LoadedModel:
@@ -81,18 +81,18 @@ class LoadedModel:
         self._building = threading.RLock()
 
     @cached_property
+    def compiled(self) -> Compiled:
+        """The patterns and label words of all tasks."""
+        return compile_suite(self.suite, self.tokenizer)
+
+    @property
     def forms(self) -> tuple[Form, ...]:
         """The compiled patterns of all tasks."""
-        compile_task, longest = compiler(self.suite.method), self.suite.train.max_length
-        return tuple(
-            form
-            for task in self.suite.tasks.values()
-            for form in compile_task(task, self.tokenizer, longest)
-        )
+        return self.compiled.forms
 
     @property
     def model(self) -> TaskModel:
-        """The model over `forms`."""
+        """The model over `compiled`."""
         if self._built is None:
             with self._building:
                 if self._built is None:  # another thread may have been first
@@ -102,7 +102,12 @@ class LoadedModel:
         return self._built
 
     def _build(self) -> TaskModel:
-        return _build(self.mlm, self.forms, self.suite, self.machine)
+        return build_model(self.mlm, self.compiled, self.suite, self.machine)
+
+    def encode(self, rows: Mapping[str, Rows]) -> Prompts:
+        """Return the prompts of rows of some tasks."""
+        longest = self.suite.train.max_length
+        return encode_forms(self.forms, rows, self.tokenizer, longest)
 
     def log_probs(
         self,
@@ -125,7 +130,7 @@ class LoadedModel:
         by_pattern: dict[str, FloatArray] | None = None,
     ) -> dict[str, FloatArray]:
         """Return `log_probs` without calibration; see `score_prompts` for `by_pattern`."""
-        prompts = encode_forms(self.forms, rows, self.tokenizer, self.suite.train.max_length)
+        prompts = self.encode(rows)
         return score_prompts(
             self.model,
             prompts,
@@ -278,7 +283,7 @@ def top_pieces(
     probabilities."""
     from pet_mtl.cloze.batch import BatchPlan, round_up
 
-    variants = prompts.forms[prompts.form[item]].words.lengths
+    variants = prompts.forms[prompts.form[item]].masks
     plan = BatchPlan(np.array([item]), round_up(int(prompts.lengths[item])), len(variants))
     batch = collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id).to(
         machine.device

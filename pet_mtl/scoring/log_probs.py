@@ -49,9 +49,7 @@ def score_items(
     ):  # a model that is never trained is read by several threads, and no mode of it is touched
         model.eval()
     kinds = [kind_of_form(form) for form in prompts.forms]
-    most = max(
-        kind.width(form.words.num_labels) for kind, form in zip(kinds, prompts.forms, strict=True)
-    )
+    most = max(kind.width(form.num_labels) for kind, form in zip(kinds, prompts.forms, strict=True))
     out = np.full((len(prompts), most), np.nan, dtype=np.float32)
     for number, plan in enumerate(plans):
         start = time.perf_counter()
@@ -131,6 +129,6 @@ def pattern_log_probs(prompts: Prompts, item_scores: FloatArray) -> dict[str, Fl
         if not len(items):
             continue
         first = prompts.forms[forms[0]]
-        labels = kind_of_form(first).width(first.words.num_labels)
+        labels = kind_of_form(first).width(first.num_labels)
         out[task] = item_scores[items, :labels].reshape(len(forms), -1, labels)
     return out

@@ -41,8 +41,8 @@ class Served:
         found: dict[str, tuple[int, int]] = {}
         for form in self.loaded.forms:
             length, prompts = found.get(form.task, (0, 0))
-            own = form.constant_length + form.words.lengths[-1]
-            found[form.task] = max(length, own), prompts + len(form.words.lengths)
+            own = form.constant_length + form.masks[-1]
+            found[form.task] = max(length, own), prompts + len(form.masks)
         return found
 
     def tokens(self, task: TaskSpec, columns: dict[str, list[str]]) -> int:

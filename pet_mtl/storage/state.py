@@ -6,7 +6,7 @@ No random state is stored: the schedule and dropout are functions of the seed an
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.errors import PetMtlError
 
 FloatArray = npt.NDArray[np.float32]
@@ -121,7 +122,11 @@ def read_moments(folder: Path, model: nn.Module, optimizer: torch.optim.Optimize
         ) from error
 
 
-def fingerprint(*stores: Prompts | None, taught: Mapping[str, FloatArray] = {}) -> str:
+def fingerprint(
+    *stores: Prompts | None,
+    words: Sequence[LabelWords] = (),
+    taught: Mapping[str, FloatArray] = {},
+) -> str:
     """Return a digest of everything that training and evaluation read from data, patterns and
     teachers."""
     digest = hashlib.sha256()
@@ -133,7 +138,7 @@ def fingerprint(*stores: Prompts | None, taught: Mapping[str, FloatArray] = {}) 
             digest.update(array.tobytes())
         for name in sorted(prompts.targets):
             digest.update(name.encode() + prompts.targets[name].tobytes())
-        digest.update(repr([form.words for form in prompts.forms]).encode())
+        digest.update(repr(list(words)).encode())
     for name in sorted(taught):
         digest.update(name.encode() + taught[name].tobytes())
     return digest.hexdigest()

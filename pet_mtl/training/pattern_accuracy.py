@@ -4,13 +4,14 @@ Schütze 2021)."""
 from collections.abc import Mapping
 from typing import Any
 
+from pet_mtl.cloze.encode import encode_forms
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.kinds import kind_of
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.calibration.prior import fitting_rows
-from pet_mtl.scoring.loaded import build_model, encode_rows
+from pet_mtl.scoring.loaded import build_model, compile_suite
 from pet_mtl.scoring.log_probs import FloatArray, score_prompts
 from pet_mtl.suite.suite import Suite
 
@@ -28,9 +29,10 @@ def weigh_patterns(
     if not names:
         return suite
     rows = {name: fitting_rows(data[name].train, suite.train.seed) for name in names}
-    prompts = encode_rows(suite, rows, tokenizer)
+    compiled = compile_suite(suite, tokenizer)
+    prompts = encode_forms(compiled.forms, rows, tokenizer, suite.train.max_length)
     by_pattern: dict[str, FloatArray] = {}
-    model = build_model(mlm, prompts, suite, machine)
+    model = build_model(mlm, compiled, suite, machine)
     score_prompts(
         model, prompts, machine, tokenizer, title="weighing patterns", by_pattern=by_pattern
     )

@@ -13,21 +13,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pet_mtl.cloze.encode import encode_forms
-from pet_mtl.cloze.form import Form, compile_pattern
-from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
-from pet_mtl.model.backbone import Backbone
-from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.calibration.prior import fitting_rows
-from pet_mtl.scoring.log_probs import score_items, score_plans
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.suite.verbalizer_kind import VerbalizerKind
+from pet_mtl.words.candidate_scores import score_candidates
+from pet_mtl.words.state_cache import StateCache
+from pet_mtl.words.states import Model
 
 
 def filter_words(
@@ -64,27 +61,15 @@ def word_priors(
     machine: Machine,
     max_length: int,
 ) -> npt.NDArray[np.float64]:
-    """Return the prior of each label word, `[W]`, label by label; every word is read as if it were
-    a label."""
-    task = task.without_learned_parts()
-    texts = [word for of_label in task.verbalizer.words for word in of_label]
-    forms = []
-    for index in range(len(task.patterns)):
-        parts, space = compile_pattern(task, index, tokenizer)
-        pieces = tuple(map(tuple, tokenizer.encode(texts, space_before=space)))
-        forms.append(
-            Form(task.name, index, LabelWords(pieces, tuple(range(len(texts))), len(texts)), parts)
-        )
-    prompts = encode_forms(forms, {task.name: rows}, tokenizer, max_length)
-    model = ClozeModel(
-        Backbone(mlm, machine.attention.value),
-        [form.words for form in forms],
-        ["mean"] * len(forms),
-    )
-    log_probs = score_items(
-        model.to(machine.device).eval(), prompts, score_plans(prompts), machine, tokenizer
-    )
-    priors: npt.NDArray[np.float64] = np.exp(log_probs.astype(np.float64)).mean(0)
+    """Return the prior of each label word, `[W]`, label by label: its probability among all of
+    them, averaged over rows and patterns."""
+    plain = task.without_learned_parts()
+    plain = plain.model_copy(update={"slots": "exact"})  # a word is read as long as it is
+    words = [word for of_label in task.verbalizer.words for word in of_label]
+    model, cache = Model.of(mlm, tokenizer, machine), StateCache(None, "")
+    scores = score_candidates(model, plain, rows, words, max_length, cache).astype(np.float64)
+    log_probs = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)  # [F, W, N]
+    priors: npt.NDArray[np.float64] = np.exp(log_probs).mean((0, 2))
     return priors
 
 

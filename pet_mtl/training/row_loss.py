@@ -150,7 +150,5 @@ def label_counts(prompts: Prompts) -> list[np.ndarray[tuple[int, ...], np.dtype[
     counts = []
     for number, form in enumerate(prompts.forms):
         labels = prompts.label[prompts.form == number]
-        counts.append(
-            np.bincount(labels[labels >= 0], minlength=form.words.num_labels).astype(np.int64)
-        )
+        counts.append(np.bincount(labels[labels >= 0], minlength=form.num_labels).astype(np.int64))
     return counts

@@ -8,7 +8,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.encode import Prompts, encode_forms
+from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.cloze.unreadable import unreadable_warnings
 from pet_mtl.console import say
@@ -23,7 +24,7 @@ from pet_mtl.model.task_model import ParameterCounts, TaskModel
 from pet_mtl.resources import bundled_backbone
 from pet_mtl.scoring.checkpoint_scores import Calibrated, decide, score_calibrated, tasks_json
 from pet_mtl.scoring.leak_guard import guard_rows
-from pet_mtl.scoring.loaded import encode_rows
+from pet_mtl.scoring.loaded import compile_suite
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.scoring.thresholds import with_fitted_thresholds, without_thresholds
 from pet_mtl.storage.checkpoint import add_calibration
@@ -105,6 +106,7 @@ class FinishedRun:
         file: where the report goes.
         model: with the weights of the best checkpoint.
         prompts: of the dev rows.
+        words: the label words of each form; none where no words are read.
         rows: the dev rows, by task.
         log_probs: `[rows, K]` for each task, calibrated.
         records: the lines of `metrics.jsonl`.
@@ -118,6 +120,7 @@ class FinishedRun:
     tokenizer: PieceTokenizer
     machine: Machine
     prompts: Prompts
+    words: Sequence[LabelWords]
     rows: Mapping[str, Rows]
     log_probs: Mapping[str, FloatArray]
     records: list[dict[str, Any]]
@@ -174,7 +177,8 @@ def train(
             filter_words(suite, data, mlm, tokenizer, machine), data, mlm, tokenizer, machine
         )
         rows = rows_to_learn(data, has_teacher)
-        prompts = encode_rows(suite, rows, tokenizer)
+        compiled = compile_suite(suite, tokenizer)
+        prompts = encode_forms(compiled.forms, rows, tokenizer, settings.max_length)
         for line in unreadable_warnings(prompts, tokenizer):
             say(line)
         dev_rows = {
@@ -182,7 +186,11 @@ def train(
         }
         backbone = Path(resolve_model(suite.model))
         guard_rows(backbone, dev_rows, strict=False)
-        dev = encode_rows(suite, dev_rows, tokenizer) if dev_rows else None
+        dev = (
+            encode_forms(compiled.forms, dev_rows, tokenizer, settings.max_length)
+            if dev_rows
+            else None
+        )
         if dev is None and settings.early_stop:
             say("warning: `train.early_stop` does nothing without dev rows")
         trained_on = {
@@ -207,6 +215,7 @@ def train(
             machine,
             tokenizer,
             mlm,
+            compiled,
             prompts,
             dev,
             dev_rows,
@@ -251,6 +260,7 @@ def train(
                     tokenizer=tokenizer,
                     machine=machine,
                     prompts=dev,
+                    words=compiled.words,
                     rows=dev_rows,
                     log_probs=calibrated_log_probs,
                     records=run.records(),

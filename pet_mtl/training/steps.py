@@ -110,9 +110,7 @@ class TrainingSteps:
         every = settings.evaluate_every
         self.evaluation_steps = {*(range(0, self.total, every) if every else ends), self.total}
         labels = {
-            form.task: form.words.num_labels
-            for form in prompts.forms
-            if form.task in schedule.draws
+            form.task: form.num_labels for form in prompts.forms if form.task in schedule.draws
         }
         self.weighting = build_weighting(settings.weighting, labels, progress.weighting)
         self._lookups = (

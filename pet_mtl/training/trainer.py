@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from pet_mtl.atomic import new_folder
-from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.encode import Prompts, encode_forms
+from pet_mtl.cloze.form import Compiled
 from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import bar, say
@@ -16,7 +17,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.metrics.score import mean_main, means_json
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.checkpoint_scores import score_rows
-from pet_mtl.scoring.loaded import build_model, encode_rows
+from pet_mtl.scoring.loaded import build_model
 from pet_mtl.scoring.log_probs import (
     FloatArray,
     score_items,
@@ -51,6 +52,7 @@ class Trainer:
         machine: Machine,
         tokenizer: PieceTokenizer,
         mlm: Any,
+        compiled: Compiled,
         prompts: Prompts,
         dev: Prompts | None,
         dev_rows: Mapping[str, Rows],
@@ -65,12 +67,14 @@ class Trainer:
             accelerator,
             machine,
         )
-        self.tokenizer, self.mlm, self.dev = tokenizer, mlm, dev
+        self.tokenizer, self.mlm, self.compiled, self.dev = tokenizer, mlm, compiled, dev
         self._evaluated = evaluated
         self.dev_rows, self.trained_on, self.taught = dev_rows, trained_on, taught
-        self.progress = Progress(fingerprint=fingerprint(prompts, dev, taught=taught))
+        self.progress = Progress(
+            fingerprint=fingerprint(prompts, dev, words=compiled.words, taught=taught)
+        )
         self.best: tuple[int, dict[str, FloatArray]] | None = None
-        self.model = build_model(mlm, prompts, suite, machine)
+        self.model = build_model(mlm, compiled, suite, machine)
         self.schedule = Schedule(
             prompts,
             temperature=suite.sampling.temperature,
@@ -210,7 +214,8 @@ class Trainer:
     def score(self, rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
         """Return the label log-probabilities `[rows, K]` that the model, as it is, gives to
         rows."""
-        prompts = encode_rows(self.suite, rows, self.tokenizer)
+        longest = self.suite.train.max_length
+        prompts = encode_forms(self.compiled.forms, rows, self.tokenizer, longest)
         return score_prompts(self.model, prompts, self.machine, self.tokenizer, title="calibrating")
 
     def _best_log_probs(self) -> dict[str, FloatArray]:

@@ -6,22 +6,18 @@ from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from pet_mtl.cloze.chinese_words import WordCutter, is_han
-from pet_mtl.cloze.encode import encode_forms
-from pet_mtl.cloze.form import Form, compile_pattern
-from pet_mtl.cloze.label_words import LabelWords
+from pet_mtl.cloze.form import compile_pattern
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError, Problem
-from pet_mtl.model.word_scores import word_scores, word_table
 from pet_mtl.suite.label_lines import quoted
 from pet_mtl.suite.task import TaskSpec
+from pet_mtl.words.candidate_scores import score_candidates, word_priors
 from pet_mtl.words.loaded import Loaded
 from pet_mtl.words.state_cache import StateCache
-from pet_mtl.words.states import Model, compute_states
+from pet_mtl.words.states import Model
 from pet_mtl.words.trial import Trial
 
 
@@ -107,7 +103,7 @@ def check_words(loaded: Loaded) -> CheckReport:
         _add_word_priors(
             [word for label in labels for word in label.words],
             task,
-            rows,
+            rows[name],
             model,
             suite.train.max_length,
         )
@@ -164,44 +160,22 @@ def _cuts(word: str, cutter: WordCutter) -> list[str]:
 def _add_word_priors(
     words: Sequence[WordReport],
     task: TaskSpec,
-    rows: dict[str, Rows],
+    rows: Rows,
     model: Model,
     max_length: int,
 ) -> None:
     """Score the words that can be written in the patterns with empty fields."""
     words = [word for word in words if not word.unknown]
-    scores = []
-    for index in range(len(task.patterns)):
-        parts, space = compile_pattern(task, index, model.tokenizer)
-        pieces = tuple(
-            map(tuple, model.tokenizer.encode([word.word for word in words], space_before=space))
-        )
-        form = Form(
-            task.name, index, LabelWords(pieces, tuple(range(len(words))), len(words)), parts
-        )
-        if not words or form.constant_length + form.words.lengths[-1] > max_length:
-            return
-        scores.append(_empty_scores(form, rows, model, max_length))
-    for word, prior in zip(words, torch.stack(scores).mean(0).exp().tolist(), strict=True):
+    if not words:
+        return
+    texts = [word.word for word in words]
+    plain = task.model_copy(update={"slots": "exact"})  # each word with as many masks as it has
+    try:
+        scores = score_candidates(model, plain, rows, texts, max_length, StateCache(None, ""))
+    except PetMtlError:  # no room: the patterns themselves are refused for it
+        return
+    for word, prior in zip(words, word_priors(scores).tolist(), strict=True):
         word.prior = prior
-
-
-@torch.inference_mode()
-def _empty_scores(form: Form, rows: dict[str, Rows], model: Model, max_length: int) -> Tensor:
-    """Return the score of each word of a form, `[W]`, on one row."""
-    prompts = encode_forms([form], rows, model.tokenizer, max_length)
-    used = sorted({piece for word in form.words.pieces for piece in word})
-    table = word_table(form.words, {piece: column for column, piece in enumerate(used)})
-    ids = torch.tensor(used, device=model.machine.device)
-    slots = {
-        masks: compute_states(model, prompts, np.array([0]), masks) for masks in form.words.lengths
-    }
-    scores = word_scores(
-        table,
-        lambda length: slots[length].piece_logits(model.backbone.head, ids),
-        lambda length: slots[length].log_normalizer,
-    )
-    return scores[0, table.words_of_label[:, 0]]
 
 
 def _compare(tasks: Mapping[str, Sequence[LabelReport]]) -> None:

@@ -1,7 +1,7 @@
 """What the MLM head reads at the slots of prompts: all that label words are scored from."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
@@ -13,7 +13,6 @@ from torch import Tensor
 from pet_mtl.cloze.batch import cut_batches
 from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts
-from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.hardware import Machine
@@ -78,8 +77,7 @@ def compute_states(
         items: `N` indices into the store.
         on_batch: called with the number of rows after each batch.
     """
-    any_word = LabelWords(((0,) * masks,), (0,), 1)  # the batch is made for words of one length
-    prompts = replace(prompts, forms=tuple(replace(form, words=any_word) for form in prompts.forms))
+    prompts = prompts.with_masks(masks)
     place = np.empty(len(prompts), np.int64)
     place[items] = np.arange(len(items))
     states: Tensor | None = None

@@ -1,7 +1,7 @@
 """One model and some rows, ready to score any label words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,7 @@ import torch
 
 from pet_mtl.cloze.encode import Columns, Prompts, encode_forms
 from pet_mtl.cloze.form import Form, compile_forms
+from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.console import Bar
 from pet_mtl.data.rows import Rows
 from pet_mtl.kinds import kind_of_form
@@ -45,11 +46,11 @@ class Trial:
         self.model, self.rows, self.max_length, self.cache = model, rows, max_length, cache
         self.computed = 0
         self._columns: Columns = {}
-        self._encoded: dict[tuple[str, tuple[int, ...]], _Encoded] = {}
+        self._encoded: dict[tuple[str, tuple[tuple[int, int], ...]], _Encoded] = {}
 
     def prepare(self, task: TaskSpec) -> None:
         """Tokenise the rows of a task, which its first scoring would have to pay for."""
-        self._encode(compile_forms(task, self.model.tokenizer, self.max_length))
+        self._encode(compile_forms(task, self.model.tokenizer, self.max_length).forms)
 
     def log_probs(self, task: TaskSpec) -> FloatArray:
         """Return the label log-probabilities `[rows, K]` of a task's rows, the same that `score`
@@ -58,17 +59,17 @@ class Trial:
         Raises:
             PetMtlError: label words that the tokenizer cannot write; see `compile_forms`.
         """
-        forms = compile_forms(task, self.model.tokenizer, self.max_length)
-        encoded = self._encode(forms)
+        compiled = compile_forms(task, self.model.tokenizer, self.max_length)
+        encoded = self._encode(compiled.forms)
         scores = np.empty((len(encoded.prompts), len(task.verbalizer.labels)), np.float32)
-        for number, form in enumerate(forms):
-            scores[encoded.items[number]] = self._form_log_probs(form, number, encoded, task)
-        return task_log_probs(replace(encoded.prompts, forms=tuple(forms)), scores)[task.name]
+        for number, words in enumerate(compiled.words):
+            scores[encoded.items[number]] = self._form_log_probs(words, number, encoded, task)
+        return task_log_probs(encoded.prompts, scores)[task.name]
 
     def _encode(self, forms: Sequence[Form]) -> _Encoded:
-        """Return the prompts; they depend on the label words only by the room kept for the
+        """Return the prompts; all that label words change in them is the room kept for the
         longest."""
-        key = (forms[0].task, tuple(form.words.lengths[-1] for form in forms))
+        key = (forms[0].task, tuple((form.masks[-1], form.num_labels) for form in forms))
         if key not in self._encoded:
             prompts = encode_forms(
                 forms, self.rows, self.model.tokenizer, self.max_length, self._columns
@@ -81,23 +82,23 @@ class Trial:
 
     @torch.inference_mode()
     def _form_log_probs(
-        self, form: Form, number: int, encoded: _Encoded, task: TaskSpec
+        self, words: LabelWords, number: int, encoded: _Encoded, task: TaskSpec
     ) -> FloatArray:
-        used = sorted({piece for word in form.words.pieces for piece in word})
-        table = word_table(form.words, {piece: column for column, piece in enumerate(used)})
-        ids = torch.tensor(used, device=self.model.machine.device)
-        slots = {masks: self._slots(form, number, encoded, masks) for masks in form.words.lengths}
+        ids = torch.tensor(words.used, device=self.model.machine.device)
+        slots = {masks: self._slots(number, encoded, masks) for masks in words.lengths}
         scores = label_scores(
-            table,
+            word_table(words),
             lambda length: slots[length].piece_logits(self.model.backbone.head, ids),
             lambda length: slots[length].log_normalizer,
             task.aggregation,
         )
-        log_probs: FloatArray = kind_of_form(form).log_probs(scores).numpy()
+        log_probs: FloatArray = (
+            kind_of_form(encoded.prompts.forms[number]).log_probs(scores).numpy()
+        )
         return log_probs
 
-    def _slots(self, form: Form, number: int, encoded: _Encoded, masks: int) -> SlotStates:
-        items = encoded.items[number]
+    def _slots(self, number: int, encoded: _Encoded, masks: int) -> SlotStates:
+        form, items = encoded.prompts.forms[number], encoded.items[number]
 
         def compute(missing: npt.NDArray[np.int64]) -> SlotStates:
             self.computed += len(missing)

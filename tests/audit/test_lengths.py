@@ -37,7 +37,7 @@ def test_cuts_are_those_of_the_encoder(
     part = make_part(one, other=two)
     figures, findings = check_lengths(part, word_pieces, max_length)
     prompts = encode_suite({"toy": part.task}, {"toy": part.rows}, word_pieces, max_length)
-    (form,) = compile_forms(part.task, word_pieces, max_length)
+    (form,) = compile_forms(part.task, word_pieces, max_length).forms
     whole = (
         np.array([len(a) + len(b) for a, b in zip(one, two, strict=True)])
         + form.constant_length

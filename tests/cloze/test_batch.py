@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from pet_mtl.cloze.batch import LENGTH_STEP, cut_batches, round_up
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.form import Form
-from pet_mtl.cloze.label_words import LabelWords
 
 
 def make_prompts(
@@ -16,12 +15,7 @@ def make_prompts(
 ) -> Prompts:
     """Make a store of prompts of given lengths (without masks); contents do not matter."""
     compiled = tuple(
-        Form(
-            "toy",
-            number,
-            LabelWords(tuple((9,) * n for n in of_form), tuple(range(len(of_form))), len(of_form)),
-            (),
-        )
+        Form("toy", number, (), tuple(sorted(set(of_form))), len(of_form))
         for number, of_form in enumerate(word_lengths)
     )
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
@@ -96,3 +90,13 @@ def test_the_masks_of_the_longest_word_count() -> None:
     (plan, other) = cut_batches(prompts, np.arange(2), 16)
     assert (plan.items.tolist(), plan.length, plan.rows) == ([1], 12, 2)
     assert (other.items.tolist(), other.length) == ([0], 8)
+
+
+def test_other_masks_change_lengths_and_variants_and_nothing_else() -> None:
+    prompts = make_prompts([5, 9, 7], [0, 1, 1], [(1, 1), (1, 3)])
+    assert prompts.lengths.tolist() == [6, 12, 10]
+    other = prompts.with_masks(2)
+    assert other.lengths.tolist() == [7, 11, 9]
+    assert other.variants.tolist() == [1, 1, 1]
+    assert other.ids is prompts.ids
+    assert prompts.variants.tolist() == [1, 2, 2]  # as they were

@@ -53,7 +53,7 @@ def check(prompts: Prompts, plan: BatchPlan, batch: Batch, tokenizer: PieceToken
     seen_items, seen_rows, tokens = [], [], 0
     for group in batch.groups:
         form = prompts.forms[group.form]
-        assert tuple(group.prompts) == form.words.lengths
+        assert tuple(group.prompts) == form.masks
         seen_items += group.items.tolist()
         for place, label in zip(group.items.tolist(), group.labels.tolist(), strict=True):
             item = plan.items[place]

@@ -56,7 +56,7 @@ def test_prompts_are_what_string_building_gives(
     assert prompts.label.tolist() == [rows[task].labels[row] for task, _, row in expected]
     assert len(prompts) == len(expected)
     for i, (task, pattern, row) in enumerate(expected):
-        lengths = prompts.forms[prompts.form[i]].words.lengths
+        lengths = prompts.forms[prompts.form[i]].masks
         assert lengths == ((1, 2, 4) if task == "news" else (1,))
         for masks in lengths:
             wanted = oracle_prompt(
@@ -120,7 +120,7 @@ def test_slots_survive_any_text_with_other_tokenizers(
     prompts = encode_suite({"toy": task}, {"toy": Rows.of({"a": texts})}, tokenizer, max_length)
     special = sorted(set(tokenizer.tokenizer.all_special_ids) - {tokenizer.unk_id})
     (form,) = prompts.forms
-    most = form.words.lengths[-1]
+    most = form.masks[-1]
     empty = encode_suite({"toy": task}, {"toy": Rows.of({"a": [""]})}, tokenizer, max_length)
     (tail,) = {len(empty.ids) - int(empty.slot_at[0])}
     for i in range(len(prompts)):
@@ -143,7 +143,7 @@ def test_a_text_of_a_hundred_thousand_characters(kind: str) -> None:
     prompts = encode_suite({"toy": task}, {"toy": rows}, tokenizer, 40)
     assert prompts.lengths.tolist() == [40] * 3
     (a,) = {len(tokenizer.encode(["a"])[0])}
-    (most,) = prompts.forms[0].words.lengths
+    (most,) = prompts.forms[0].masks
     assert prompts.slot_at[:2].tolist() == [40 - most - a - 1] * 2  # the short field is whole
     assert prompts.slot_at[2] == 1 + len(
         tokenizer.encode(["a"], space_before=tokenizer.marks_start)[0]
@@ -184,7 +184,7 @@ def test_byte_level_prompts_equal_the_whole_string(
     filled = (prefix + pattern).replace("{mask}", "good")
     for name, text in texts.items():
         filled = filled.replace(f"{{{name}}}", text)
-    word = prompts.forms[0].words.pieces[0]
+    word = compile_forms(task, byte_level, 64).words[0].pieces[0]
     assert [*ids[:slot], *word, *ids[slot + 1 :]] == byte_level.tokenizer(filled)["input_ids"]
 
 
@@ -298,9 +298,9 @@ def test_each_field_needs_room_for_a_token(
         "{a}是一条的{b}：{mask}", {"x": ["体育新闻"], "y": ["好"]}, prefix="分类：天"
     )
     constants = 2 + 4 + 5
-    assert compile_forms(task, word_pieces, 64)[0].constant_length == constants
+    assert compile_forms(task, word_pieces, 64).forms[0].constant_length == constants
     if fits:
-        (form,) = compile_forms(task, word_pieces, max_length)
+        (form,) = compile_forms(task, word_pieces, max_length).forms
         rows = Rows.of({"a": ["中" * 50], "b": ["国" * 50]})
         prompts = encode_suite({"toy": task}, {"toy": rows}, word_pieces, max_length)
         assert prompts.lengths.tolist() == [max_length]
@@ -333,7 +333,7 @@ def test_pieces_are_those_of_the_whole_prompt(
     for text in ("的", "好 good", "体育"):
         prompts = encode_suite({"toy": task}, {"toy": Rows.of({"a": [text]})}, tokenizer, 64)
         ids, (slot, *_) = prompt(prompts, 0, 1, tokenizer.mask_id)
-        pieces = prompts.forms[0].words.pieces[0]
+        pieces = compile_forms(task, tokenizer, 64).words[0].pieces[0]
         whole = (prefix + pattern).replace("{mask}", word).replace("{a}", text)
         assert [*ids[:slot], *pieces, *ids[slot + 1 :]] == tokenizer.tokenizer(whole)[
             "input_ids"

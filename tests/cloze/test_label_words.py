@@ -1,7 +1,7 @@
 import pytest
 import toys
 
-from pet_mtl.cloze.label_words import tokenize_label_words
+from pet_mtl.cloze.label_words import tokenize_label_words, tokenize_words
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.verbalizer import Verbalizer
@@ -115,3 +115,16 @@ def test_words_that_are_one_word_to_the_tokenizer_count_once(word_pieces: PieceT
     words = tokenize_label_words(verbalizer, word_pieces, space_before=False, slots="exact")
     assert words.labels == (0, 0, 1)
     assert len(set(words.pieces)) == 3
+
+
+def test_words_that_are_no_label_words_keep_their_places(word_pieces: PieceTokenizer) -> None:
+    texts = ["体育新闻", "好", "好", "是不是"]  # equal words stay: each has a score of its own
+    exact = tokenize_words(texts, word_pieces, space_before=False)
+    assert exact.pieces == tuple(map(tuple, word_pieces.encode(texts)))
+    assert exact.lengths == tuple(sorted({len(word) for word in exact.pieces}))
+    assert exact.used == tuple(sorted({piece for word in exact.pieces for piece in word}))
+    shared = tokenize_words(texts, word_pieces, space_before=False, slots="shared")
+    (longest,) = shared.lengths
+    assert longest == exact.lengths[-1]
+    for word, closed in zip(exact.pieces, shared.pieces, strict=True):
+        assert closed == word + (word_pieces.pad_id,) * (longest - len(word))

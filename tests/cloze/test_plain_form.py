@@ -34,7 +34,7 @@ def test_rows_are_fields_between_special_tokens(kind: str) -> None:
     tokenizer, tasks = toys.piece_tokenizer(kind), make_tasks()
     rows = Rows.of(TEXTS, labels=[0, 1, 2, 0])
     prompts = encode_suite(tasks, dict.fromkeys(tasks, rows), tokenizer, 24, compile_plain)
-    assert [(form.task, form.pattern, form.words.num_labels) for form in prompts.forms] == [
+    assert [(form.task, form.pattern, form.num_labels) for form in prompts.forms] == [
         ("pair", 0, 3),
         ("single", 0, 2),
     ]

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from pet_mtl.cloze.batch import BatchPlan
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.form import Form
-from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.sampling import Schedule, split_step
 
 
@@ -18,15 +17,13 @@ def make_prompts(
 ) -> Prompts:
     """Make the store of `(rows, patterns)` tasks in the order of `encode_suite`; lengths are drawn,
     ids are zeros."""
-    words = LabelWords(
-        tuple((9,) * n for n in word_lengths), tuple(range(len(word_lengths))), len(word_lengths)
-    )
+    masks, labels = tuple(sorted(set(word_lengths))), len(word_lengths)
     forms, form, row = [], [], []
     for number, (rows, patterns) in enumerate(tasks):
         for pattern in range(patterns):
             form += [len(forms)] * rows
             row += range(rows)
-            forms.append(Form(f"task{number}", pattern, words, ()))
+            forms.append(Form(f"task{number}", pattern, (), masks, labels))
     lengths = np.random.default_rng(seed).integers(3, 60, len(form))
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     zeros = np.zeros(len(form), np.int32)

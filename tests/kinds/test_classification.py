@@ -63,7 +63,7 @@ def test_a_form_knows_its_kind() -> None:
     from pet_mtl.cloze.form import compile_forms
 
     task = make_task("{mask}。{text}", {"x": ["好"], "y": ["坏"]})
-    (form,) = compile_forms(task, piece_tokenizer("wordpiece"), 40)
+    (form,) = compile_forms(task, piece_tokenizer("wordpiece"), 40).forms
     assert kind_of_form(form) is kind_of(task)
     assert kind_of(task).spec.labels == ("x", "y")
 

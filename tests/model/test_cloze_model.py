@@ -12,6 +12,7 @@ from torch import Tensor
 from pet_mtl.cloze.batch import BatchPlan, cut_batches
 from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts, encode_suite
+from pet_mtl.cloze.form import compile_tasks
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.model.backbone import Backbone
@@ -51,19 +52,20 @@ def build_model(
     prompts: Prompts, tokenizer: PieceTokenizer, family: str = "bert", attention: str = "eager"
 ) -> ClozeModel:
     backbone = Backbone(toys.build_mlm(family, tokenizer.vocab_size), attention)
-    words = [form.words for form in prompts.forms]
-    return ClozeModel(
-        backbone, words, [TASKS[form.task].aggregation for form in prompts.forms]
-    ).eval()
+    compiled = compile_tasks(TASKS.values(), tokenizer, 40)
+    aggregations = [TASKS[form.task].aggregation for form in compiled.forms]
+    return ClozeModel(backbone, compiled.words, aggregations).eval()
 
 
 def oracle(mlm: torch.nn.Module, prompts: Prompts, item: int, mask_id: int) -> list[float]:
     """Return the label scores of one prompt."""
     form = prompts.forms[prompts.form[item]]
+    compiled = compile_tasks(TASKS.values(), toys.piece_tokenizer("wordpiece"), 40)
+    words = compiled.words[prompts.form[item]]
     ids = prompts.ids[prompts.starts[item] : prompts.starts[item + 1]].tolist()
     at = int(prompts.slot_at[item])
-    of_label: list[list[float]] = [[] for _ in range(form.words.num_labels)]
-    for word, label in zip(form.words.pieces, form.words.labels, strict=True):
+    of_label: list[list[float]] = [[] for _ in range(form.num_labels)]
+    for word, label in zip(words.pieces, words.labels, strict=True):
         row = torch.tensor([[*ids[:at], *[mask_id] * len(word), *ids[at:]]])
         log_probs = (
             mlm(input_ids=row, attention_mask=torch.ones_like(row)).logits[0].log_softmax(-1)
@@ -110,9 +112,7 @@ def test_scores_equal_the_loops(
     for item, scores in got.items():
         form = prompts.forms[prompts.form[item]]
         wanted = torch.tensor(oracle(model.backbone.mlm, prompts, item, word_pieces.mask_id))
-        if (
-            len(form.words.lengths) == 1
-        ):  # the normaliser is left out: a constant for all labels of a row
+        if len(form.masks) == 1:  # the normaliser is left out: a constant for all labels of a row
             scores, wanted = scores.log_softmax(-1), wanted.log_softmax(-1)
         torch.testing.assert_close(
             scores, wanted, rtol=1e-4, atol=1e-4, msg=lambda m, t=form.task: f"{t}: {m}"

@@ -52,11 +52,11 @@ def test_methods_seed_nothing_but_their_own_draws(
     from pet_mtl.model.methods import compiler
 
     tokenizer = toys.piece_tokenizer("wordpiece")
-    forms = compiler(method)(tasks["one"], tokenizer, 32)
+    compiled = compiler(method)(tasks["one"], tokenizer, 32)
     mlm = toys.build_mlm("bert", tokenizer.vocab_size)
     monkeypatch.delattr(torch, "manual_seed")
     before = torch.get_rng_state()
-    models = [build(mlm, forms, suite, "eager") for _ in range(2)]
+    models = [build(mlm, compiled, suite, "eager") for _ in range(2)]
     assert torch.equal(torch.get_rng_state(), before)  # nothing was drawn beside the seed
     assert isinstance(models[0], HeadsModel)
     for one, other in zip(*(model.parameters() for model in models), strict=True):

@@ -11,6 +11,7 @@ from torch import Tensor
 from pet_mtl.cloze.batch import cut_batches
 from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts, encode_suite
+from pet_mtl.cloze.form import compile_tasks
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.model.backbone import Backbone
@@ -39,12 +40,11 @@ def build(
 ) -> tuple[ClozeModel, OwnParts]:
     backbone = Backbone(toys.build_mlm(family, tokenizer.vocab_size))
     torch.manual_seed(3)
-    parts = build_own_parts(backbone, prompts.forms, list(TASKS.values()))
+    compiled = compile_tasks(TASKS.values(), tokenizer, 24)
+    parts = build_own_parts(backbone, compiled, list(TASKS.values()))
     assert parts is not None
     assert parts.soft is not None
-    model = ClozeModel(
-        backbone, [form.words for form in prompts.forms], ["mean"] * len(prompts.forms), parts
-    )
+    model = ClozeModel(backbone, compiled.words, ["mean"] * len(prompts.forms), parts)
     return model.eval(), parts
 
 
@@ -144,10 +144,10 @@ def test_learned_pieces_are_never_cut(prompts: Prompts, word_pieces: PieceTokeni
 
 def test_plain_tasks_add_nothing(word_pieces: PieceTokenizer) -> None:
     plain: dict[str, TaskSpec] = {"plain": TASKS["plain"]}
-    forms = encode_suite(plain, {"plain": ROWS}, word_pieces, 24).forms
+    compiled = compile_tasks(plain.values(), word_pieces, 24)
     assert (
         build_own_parts(
-            Backbone(toys.build_mlm("bert", word_pieces.vocab_size)), forms, [TASKS["plain"]]
+            Backbone(toys.build_mlm("bert", word_pieces.vocab_size)), compiled, [TASKS["plain"]]
         )
         is None
     )

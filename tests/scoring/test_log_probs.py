@@ -5,6 +5,7 @@ import toys
 
 from pet_mtl.cloze.batch import BatchPlan, cut_batches
 from pet_mtl.cloze.encode import Prompts, encode_suite
+from pet_mtl.cloze.form import compile_tasks
 from pet_mtl.data.rows import Rows
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.backbone import Backbone
@@ -27,29 +28,30 @@ TEXTS = [
 ]
 
 
+TASKS = {
+    "two": toys.make_task(
+        ["{mask}。{text}", "{text}是{mask}的"], {"0": ["好"], "1": ["不好", "坏"]}, name="two"
+    ),
+    "four": toys.make_task(
+        "新{text}：{mask}", {"a": ["体育"], "b": ["科技"], "c": ["文化"], "d": ["新闻"]}, "four"
+    ),
+}
+
+
 @pytest.fixture(scope="module")
 def prompts() -> Prompts:
     """Two tasks, one of them with two patterns and words of one and two pieces, the other with four
     labels."""
-    tasks = {
-        "two": toys.make_task(
-            ["{mask}。{text}", "{text}是{mask}的"], {"0": ["好"], "1": ["不好", "坏"]}, name="two"
-        ),
-        "four": toys.make_task(
-            "新{text}：{mask}", {"a": ["体育"], "b": ["科技"], "c": ["文化"], "d": ["新闻"]}, "four"
-        ),
-    }
     rows = {"two": Rows.of({"text": TEXTS}), "four": Rows.of({"text": TEXTS[::-1][:7]})}
-    return encode_suite(tasks, rows, toys.piece_tokenizer("wordpiece"), 40)
+    return encode_suite(TASKS, rows, toys.piece_tokenizer("wordpiece"), 40)
 
 
 @pytest.fixture(scope="module")
 def model(prompts: Prompts) -> ClozeModel:
     tokenizer = toys.piece_tokenizer("wordpiece")
     mlm = toys.build_mlm("bert", tokenizer.vocab_size, dropout=0.3)
-    return ClozeModel(
-        Backbone(mlm), [form.words for form in prompts.forms], ["mean"] * len(prompts.forms)
-    )
+    words = compile_tasks(TASKS.values(), tokenizer, 40).words
+    return ClozeModel(Backbone(mlm), words, ["mean"] * len(words))
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +71,7 @@ def test_scores_are_log_probabilities_of_the_tasks_own_labels(
     scores = score(model, prompts, machine, score_plans(prompts))
     assert scores.shape == (len(prompts), 4)
     assert scores.dtype == np.float32
-    labels = np.array([form.words.num_labels for form in prompts.forms])[prompts.form]
+    labels = np.array([form.num_labels for form in prompts.forms])[prompts.form]
     for of_item, count in zip(scores, labels, strict=True):
         assert np.isnan(of_item[count:]).all()
         assert np.exp(of_item[:count]).sum() == pytest.approx(1, abs=1e-5)

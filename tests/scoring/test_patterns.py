@@ -6,6 +6,7 @@ import torch
 import toys
 
 from pet_mtl.cloze.encode import Prompts, encode_suite
+from pet_mtl.cloze.form import compile_forms
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.metrics.classification import score_predictions
@@ -45,9 +46,9 @@ def test_the_average_counts_patterns_by_their_weights(
 
 def test_learned_factors_multiply_a_patterns_scores(word_pieces: PieceTokenizer) -> None:
     task = toys.make_task(PATTERNS, WORDS, pattern_weights="learned")
-    prompts = prompts_of("learned", word_pieces)
+    compiled = compile_forms(task, word_pieces, 32)
     parts = build_own_parts(
-        Backbone(toys.build_mlm("bert", word_pieces.vocab_size)), prompts.forms, [task]
+        Backbone(toys.build_mlm("bert", word_pieces.vocab_size)), compiled, [task]
     )
     assert isinstance(parts, OwnParts)
     assert parts.factors["task_toy"].tolist() == [0.0, 0.0, 0.0]
@@ -59,9 +60,9 @@ def test_learned_factors_multiply_a_patterns_scores(word_pieces: PieceTokenizer)
 
 def test_one_pattern_has_no_factor(word_pieces: PieceTokenizer) -> None:
     task = toys.make_task("{a}{mask}", WORDS, pattern_weights="learned")
-    forms = encode_suite({"toy": task}, {"toy": ROWS}, word_pieces, 32).forms
+    compiled = compile_forms(task, word_pieces, 32)
     assert (
-        build_own_parts(Backbone(toys.build_mlm("bert", word_pieces.vocab_size)), forms, [task])
+        build_own_parts(Backbone(toys.build_mlm("bert", word_pieces.vocab_size)), compiled, [task])
         is None
     )
 

@@ -5,12 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from pet_mtl.cloze.encode import encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
-from pet_mtl.scoring.loaded import build_model, encode_rows
+from pet_mtl.scoring.loaded import build_model, compile_suite
 from pet_mtl.stepping.optim import build_optimizer, parameter_depth, rate_factor, set_rates
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.suite.settings import TrainSettings
@@ -20,10 +18,9 @@ from pet_mtl.suite.suite import Suite, load_suite
 @pytest.fixture
 def model(suite: Suite) -> ClozeModel:
     tokenizer = PieceTokenizer(load_tokenizer(suite.model))
-    rows = {name: data.train for name, data in load_suite_data(suite).items()}
     machine = Machine.choose("fp32", "eager", torch.device("cpu"))
     mlm = load_masked_lm(suite.model)
-    return build_model(mlm, encode_suite(suite.tasks, rows, tokenizer, 32), suite, machine)
+    return build_model(mlm, compile_suite(suite, tokenizer), suite, machine)
 
 
 def groups_of(settings: TrainSettings, model: nn.Module) -> dict[str, tuple[float, float]]:
@@ -193,11 +190,9 @@ def test_what_a_method_adds_has_its_own_rate_and_decays_like_the_rest(suite_file
         ],
     )
     tokenizer = PieceTokenizer(load_tokenizer(suite.model))
-    rows = {name: data.train for name, data in load_suite_data(suite).items()}
     machine = Machine.choose("fp32", "eager", torch.device("cpu"))
-    model = build_model(
-        load_masked_lm(suite.model), encode_rows(suite, rows, tokenizer), suite, machine
-    )
+    compiled = compile_suite(suite, tokenizer)
+    model = build_model(load_masked_lm(suite.model), compiled, suite, machine)
     found = groups_of(suite.train, model)
     assert set(found) == {name for name, _ in model.named_parameters()}
     for name, (peak, decay) in found.items():
@@ -217,9 +212,8 @@ def test_rates_that_are_not_set(
     suite_file: Path, method: str, rate: float, wanted: float | None
 ) -> None:
     suite = load_suite(suite_file, method=method, overrides=[f"train.learning_rate={rate}"])
-    rows = {name: data.train for name, data in load_suite_data(suite).items()}
-    prompts = encode_rows(suite, rows, PieceTokenizer(load_tokenizer(suite.model)))
+    compiled = compile_suite(suite, PieceTokenizer(load_tokenizer(suite.model)))
     machine = Machine.choose("fp32", "eager", torch.device("cpu"))
     assert build_model(
-        load_masked_lm(suite.model), prompts, suite, machine
+        load_masked_lm(suite.model), compiled, suite, machine
     ).own_rate == pytest.approx(wanted)

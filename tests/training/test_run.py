@@ -20,7 +20,7 @@ from pet_mtl.metrics.classification import TaskScore
 from pet_mtl.model.hardware import Machine
 from pet_mtl.report.run import report_run
 from pet_mtl.scoring import checkpoint_scores
-from pet_mtl.scoring.loaded import build_model
+from pet_mtl.scoring.loaded import build_model, compile_suite
 from pet_mtl.scoring.log_probs import score_items, score_plans, task_log_probs
 from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
@@ -94,7 +94,7 @@ def test_the_best_checkpoint_is_the_best_and_scores_from_disk_as_it_did_in_train
         if data.dev is not None
     }
     prompts = encode_suite(stored.suite.tasks, rows, tokenizer, stored.suite.train.max_length)
-    model = build_model(mlm, prompts, stored.suite, machine)
+    model = build_model(mlm, compile_suite(stored.suite, tokenizer), stored.suite, machine)
     again = task_log_probs(
         prompts, score_items(model, prompts, score_plans(prompts), machine, tokenizer)
     )

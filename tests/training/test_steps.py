@@ -18,7 +18,7 @@ from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.model.hardware import Machine
-from pet_mtl.scoring.loaded import build_model
+from pet_mtl.scoring.loaded import build_model, compile_suite
 from pet_mtl.scoring.log_probs import score_items
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.suite.suite import Suite
@@ -133,7 +133,8 @@ def test_the_loss_of_the_first_step_is_the_formulas(
         seed=suite.train.seed,
     )
     plan = schedule.epoch(0)[0]
-    model = build_model(load_masked_lm(suite.model), prompts, suite, machine)
+    compiled = compile_suite(suite, tokenizer)
+    model = build_model(load_masked_lm(suite.model), compiled, suite, machine)
     log_probs = score_items(model, prompts, [plan], machine, tokenizer)
     losses: dict[str, list[float]] = {}
     for item in plan.items:
@@ -175,7 +176,7 @@ def test_adversarial_training_adds_the_gradient_beside_the_embeddings(
     )
     plan = schedule.epoch(0)[0]
     mlm = load_masked_lm(suite.model)
-    model = build_model(mlm, prompts, suite, machine)
+    model = build_model(mlm, compile_suite(suite, tokenizer), suite, machine)
     table = mlm.get_input_embeddings()
     there: dict[str, torch.Tensor] = {}
     for item in plan.items:

@@ -8,14 +8,13 @@ import torch
 import toys
 
 from pet_mtl.cloze.form import Form
-from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.model.hardware import Machine
 from pet_mtl.words import state_cache
 from pet_mtl.words.state_cache import StateCache, default_place, model_digest
 from pet_mtl.words.states import Model, SlotStates
 
-FORM = Form("toy", 0, LabelWords(((1,),), (0,), 1), ())
+FORM = Form("toy", 0, (), (1,), 1)
 MASKS = 2
 
 

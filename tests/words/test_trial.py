@@ -9,6 +9,7 @@ import torch
 import toys
 
 from pet_mtl.cloze.encode import encode_suite
+from pet_mtl.cloze.form import compile_forms
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
@@ -42,7 +43,7 @@ def scored(model: Model, task: TaskSpec) -> FloatArray:
     prompts = encode_suite({task.name: task}, {task.name: ROWS}, model.tokenizer, LENGTH)
     cloze = ClozeModel(
         model.backbone,
-        [form.words for form in prompts.forms],
+        compile_forms(task, model.tokenizer, LENGTH).words,
         [task.aggregation] * len(task.patterns),
     ).eval()
     items = score_items(cloze, prompts, score_plans(prompts), model.machine, model.tokenizer)

@@ -8,11 +8,9 @@ A method is a module with two functions and its `CAPABILITIES`: `compiler` says 
 task are written, `build` returns the model that is trained.
 """
 
-from collections.abc import Sequence
 from typing import Any, Protocol
 
-from pet_mtl.cloze.encode import CompileTask
-from pet_mtl.cloze.form import Form
+from pet_mtl.cloze.form import Compiled, CompileTask
 from pet_mtl.model.drawing import drawn_by
 from pet_mtl.model.methods import cln, heads, pet
 from pet_mtl.model.methods.capabilities import Capabilities
@@ -25,7 +23,7 @@ class _MethodFile(Protocol):
     @property
     def CAPABILITIES(self) -> Capabilities: ...  # noqa: N802
     def compiler(self, method: Any) -> CompileTask: ...
-    def build(self, mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> TaskModel: ...
+    def build(self, mlm: Any, compiled: Compiled, suite: Suite, attention: str) -> TaskModel: ...
 
 
 _FILES: dict[str, _MethodFile] = {"pet": pet, "heads": heads, "cln": cln}
@@ -41,7 +39,7 @@ def compiler(method: Method) -> CompileTask:
     return _FILES[method.name].compiler(method)
 
 
-def build(mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> TaskModel:
+def build(mlm: Any, compiled: Compiled, suite: Suite, attention: str) -> TaskModel:
     """Return the model that the suite's method trains, on a masked language model; new parts are
     drawn by the seed.
 
@@ -49,4 +47,4 @@ def build(mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> Task
         PetMtlError: the method's options do not fit the model.
     """
     with drawn_by(suite.train.seed):
-        return _FILES[suite.method.name].build(mlm, forms, suite, attention)
+        return _FILES[suite.method.name].build(mlm, compiled, suite, attention)

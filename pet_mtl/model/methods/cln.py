@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pet_mtl.cloze.collate import Batch
-from pet_mtl.cloze.encode import CompileTask
-from pet_mtl.cloze.form import Form, compile_forms
+from pet_mtl.cloze.form import Compiled, CompileTask, compile_forms
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.model.amendments import Amendments
@@ -29,21 +28,21 @@ def compiler(method: ClnMethod) -> CompileTask:
     return compile_forms if method.prefix else _compile_bare
 
 
-def _compile_bare(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) -> list[Form]:
+def _compile_bare(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) -> Compiled:
     return compile_forms(task.model_copy(update={"prefix": ""}), tokenizer, max_length)
 
 
-def build(mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> "ConditionalModel":
+def build(mlm: Any, compiled: Compiled, suite: Suite, attention: str) -> "ConditionalModel":
     """Condition the norms of a masked language model on the tasks of a suite."""
     assert isinstance(suite.method, ClnMethod)
     names = list(suite.tasks)
-    words = [form.words for form in forms]
+    forms = compiled.forms
     aggregations = [suite.tasks[form.task].aggregation for form in forms]
     task_of_form = [names.index(form.task) for form in forms]
     backbone = Backbone(mlm, attention)
-    parts = build_own_parts(backbone, forms, list(suite.tasks.values()))
+    parts = build_own_parts(backbone, compiled, list(suite.tasks.values()))
     model = ConditionalModel(
-        backbone, words, aggregations, task_of_form, len(names), suite.method.size, parts
+        backbone, compiled.words, aggregations, task_of_form, len(names), suite.method.size, parts
     )
     model.own_rate = suite.method.learning_rate
     return model

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pet_mtl.cloze.collate import Batch
-from pet_mtl.cloze.encode import CompileTask
-from pet_mtl.cloze.form import Form
+from pet_mtl.cloze.form import Compiled, CompileTask
 from pet_mtl.cloze.plain_form import compile_plain
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.encoder import Encoder
@@ -40,11 +39,12 @@ def compiler(method: HeadsMethod) -> CompileTask:
     return compile_plain
 
 
-def build(mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> "HeadsModel":
+def build(mlm: Any, compiled: Compiled, suite: Suite, attention: str) -> "HeadsModel":
     """Put a classifier for each task of a suite on the encoder of a masked language model."""
     assert isinstance(suite.method, HeadsMethod)
     names = list(suite.tasks)
     labels = [len(task.readings.labels) for task in suite.tasks.values()]
+    forms = compiled.forms
     end = forms[0].parts[-1].ids
     encoder = Encoder(mlm, attention, end[-1] if end else None)
     model = HeadsModel(encoder, suite.method, labels, [names.index(form.task) for form in forms])

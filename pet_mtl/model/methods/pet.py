@@ -1,10 +1,8 @@
 """`--method pet`: tasks share everything and differ in how their rows are written."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from pet_mtl.cloze.encode import CompileTask
-from pet_mtl.cloze.form import Form, compile_forms
+from pet_mtl.cloze.form import Compiled, CompileTask, compile_forms
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.methods.capabilities import Capabilities
@@ -20,13 +18,12 @@ def compiler(method: PetMethod) -> CompileTask:
     return compile_forms
 
 
-def build(mlm: Any, forms: Sequence[Form], suite: Suite, attention: str) -> ClozeModel:
+def build(mlm: Any, compiled: Compiled, suite: Suite, attention: str) -> ClozeModel:
     """Put the label words of a suite on a masked language model."""
-    words = [form.words for form in forms]
-    aggregations = [suite.tasks[form.task].aggregation for form in forms]
+    aggregations = [suite.tasks[form.task].aggregation for form in compiled.forms]
     backbone = Backbone(mlm, attention)
-    parts = build_own_parts(backbone, forms, list(suite.tasks.values()))
-    model = ClozeModel(backbone, words, aggregations, parts)
+    parts = build_own_parts(backbone, compiled, list(suite.tasks.values()))
+    model = ClozeModel(backbone, compiled.words, aggregations, parts)
     if parts is not None:
         assert isinstance(suite.method, PetMethod)
         model.own_rate = suite.method.learning_rate or min(1.0, _FASTER * suite.train.learning_rate)

@@ -12,6 +12,7 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.task import TaskSpec
+from pet_mtl.words.candidate_scores import score_candidates, word_priors
 from pet_mtl.words.state_cache import StateCache
 from pet_mtl.words.states import Model
 from pet_mtl.words.suggest.automatic import automatic_scores
@@ -19,7 +20,6 @@ from pet_mtl.words.suggest.candidates import LONGEST, find_candidates
 from pet_mtl.words.suggest.judge import Judge, Words
 from pet_mtl.words.suggest.neighbours import neighbour_scores
 from pet_mtl.words.suggest.petal import most_likely, petal_scores
-from pet_mtl.words.suggest.word_scores import score_candidates, word_priors
 
 _LIKELY, _NEAR = 100, 50  # LM-BFF's numbers of words to choose from, here in each group
 
@@ -76,7 +76,8 @@ def search(
     """
     tokenizer = model.tokenizer
     spaces = [compile_pattern(task, pattern, tokenizer)[1] for pattern in range(len(task.patterns))]
-    own_longest = max(form.words.lengths[-1] for form in compile_forms(task, tokenizer, max_length))
+    compiled = compile_forms(task, tokenizer, max_length)
+    own_longest = max(form.masks[-1] for form in compiled.forms)
     longest = (
         own_longest if task.slots == "shared" else LONGEST
     )  # more masks would be another prompt for all words

@@ -9,7 +9,7 @@ import pytest
 import torch
 import toys
 from torch import Tensor, nn
-from toy_methods import TASKS, batches, encode, make_model, make_suite, score
+from toy_methods import TASKS, batches, compiled, encode, make_model, make_suite, score
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import Backbone
@@ -28,11 +28,9 @@ def mlm(family: str) -> Any:
 
 def plain_model(suite: Suite, model: Any, attention: str = "eager") -> ClozeModel:
     """Return the cloze model without conditions, over the same rows."""
-    forms = encode(suite).forms
-    aggregations = [TASKS[form.task].aggregation for form in forms]
-    return ClozeModel(
-        Backbone(model, attention), [form.words for form in forms], aggregations
-    ).eval()
+    both = compiled(suite)
+    aggregations = [TASKS[form.task].aggregation for form in both.forms]
+    return ClozeModel(Backbone(model, attention), both.words, aggregations).eval()
 
 
 def fill(model: ConditionalModel) -> None:
@@ -152,12 +150,10 @@ def test_gradients_reach_norms_and_tasks() -> None:
 
 @pytest.mark.parametrize("prefix", [False, True])
 def test_rows_have_a_prefix_only_if_asked(prefix: bool) -> None:
-    forms = encode(make_suite("cln", prefix=prefix)).forms
-    kinds = [{part.kind for part in form.parts} for form in forms]
+    both = compiled(make_suite("cln", prefix=prefix))
+    kinds = [{part.kind for part in form.parts} for form in both.forms]
     assert all(("prefix" in of_form) is prefix for of_form in kinds)
-    assert [form.words for form in forms] == [
-        form.words for form in encode(make_suite("pet")).forms
-    ]
+    assert both.words == compiled(make_suite("pet")).words
 
 
 def test_counts() -> None:

@@ -71,7 +71,7 @@ def test_scores_equal_one_row_at_a_time(features: Any, decoder: str, sharing: st
     assert sorted(together) == sorted(cut) == list(range(10))
     for item, scores in together.items():
         assert scores.dtype == torch.float32
-        assert len(scores) == prompts.forms[prompts.form[item]].words.num_labels
+        assert len(scores) == prompts.forms[prompts.form[item]].num_labels
         torch.testing.assert_close(scores, slow(model, prompts, item), rtol=1e-4, atol=1e-4)
         torch.testing.assert_close(cut[item], scores, rtol=1e-4, atol=1e-4)
 

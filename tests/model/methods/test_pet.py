@@ -1,5 +1,5 @@
 import toys
-from toy_methods import encode, make_suite
+from toy_methods import compiled, make_suite
 
 from pet_mtl.cloze.form import compile_forms
 from pet_mtl.model.cloze_model import ClozeModel
@@ -9,7 +9,7 @@ from pet_mtl.model.methods import build, compiler, pet
 def test_the_cloze_method_adds_nothing() -> None:
     suite = make_suite("pet")
     mlm = toys.build_mlm("bert", toys.piece_tokenizer("wordpiece").vocab_size)
-    model = build(mlm, encode(suite).forms, suite, "eager")
+    model = build(mlm, compiled(suite), suite, "eager")
     assert compiler(suite.method) is pet.compiler(suite.method) is compile_forms
     assert type(model) is ClozeModel
     assert model.own_rate is None

@@ -9,6 +9,7 @@ from torch import Tensor
 from pet_mtl.cloze.batch import BatchPlan, cut_batches
 from pet_mtl.cloze.collate import Batch, collate
 from pet_mtl.cloze.encode import Prompts, encode_suite
+from pet_mtl.cloze.form import Compiled, compile_tasks
 from pet_mtl.data.rows import Rows
 from pet_mtl.model.methods import build, compiler
 from pet_mtl.model.task_model import TaskModel
@@ -47,8 +48,13 @@ def encode(suite: Suite) -> Prompts:
     )
 
 
+def compiled(suite: Suite) -> Compiled:
+    tokenizer = toys.piece_tokenizer("wordpiece")
+    return compile_tasks(suite.tasks.values(), tokenizer, 32, compiler(suite.method))
+
+
 def make_model(suite: Suite, mlm: Any, attention: str = "eager") -> TaskModel:
-    return build(mlm, encode(suite).forms, suite, attention).eval()
+    return build(mlm, compiled(suite), suite, attention).eval()
 
 
 def batches(suite: Suite, budget: int = 10_000, items: list[int] | None = None) -> list[Batch]:

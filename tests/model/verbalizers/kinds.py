@@ -9,7 +9,9 @@ from torch import Tensor
 
 from pet_mtl.cloze.batch import cut_batches
 from pet_mtl.cloze.collate import collate
-from pet_mtl.cloze.encode import Prompts, encode_suite
+from pet_mtl.cloze.encode import Prompts, encode_forms
+from pet_mtl.cloze.form import compile_forms
+from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.model.backbone import Backbone
@@ -26,13 +28,18 @@ def build(
     tokenizer: PieceTokenizer, kind: Any, *, family: str = "bert", **more: Any
 ) -> tuple[ClozeModel, Prompts]:
     task = toys.make_task(PATTERNS, WORDS, verbalizer_kind=kind, **more)
-    prompts = encode_suite({"toy": task}, {"toy": ROWS}, tokenizer, 32)
+    compiled = compile_forms(task, tokenizer, 32)
+    prompts = encode_forms(compiled.forms, {"toy": ROWS}, tokenizer, 32)
     backbone = Backbone(toys.build_mlm(family, tokenizer.vocab_size))
     torch.manual_seed(5)
-    parts = build_own_parts(backbone, prompts.forms, [task])
-    return ClozeModel(
-        backbone, [form.words for form in prompts.forms], ["mean"] * 2, parts
-    ).eval(), prompts
+    parts = build_own_parts(backbone, compiled, [task])
+    return ClozeModel(backbone, compiled.words, ["mean"] * 2, parts).eval(), prompts
+
+
+def label_words(tokenizer: PieceTokenizer, kind: Any, **more: Any) -> tuple[LabelWords, ...]:
+    """Return the label words of each form of the task that `build` makes."""
+    task = toys.make_task(PATTERNS, WORDS, verbalizer_kind=kind, **more)
+    return compile_forms(task, tokenizer, 32).words
 
 
 def reader_of(model: ClozeModel) -> LabelReader:

@@ -1,5 +1,5 @@
 import torch
-from kinds import build, logits_at_slots, reader_of, scores
+from kinds import build, label_words, logits_at_slots, reader_of, scores
 from torch.nn.functional import cosine_similarity
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
@@ -29,10 +29,11 @@ def test_scores_equal_the_loops(word_pieces: PieceTokenizer) -> None:
 def test_prototypes_start_from_the_label_words(word_pieces: PieceTokenizer) -> None:
     """In a space as wide as the states, angles between prototypes are nearly those between decoder
     rows."""
-    model, prompts = build(word_pieces, {"name": "prototypical", "size": 4096})
+    model, _ = build(word_pieces, {"name": "prototypical", "size": 4096})
     reader = reader_of(model)
     assert isinstance(reader, Prototypical)
-    rows = label_rows(model.backbone.head, prompts.forms[0].words)[0].flatten(1)
+    words = label_words(word_pieces, "prototypical")[0]
+    rows = label_rows(model.backbone.head, words)[0].flatten(1)
     rows = rows - rows.mean(0)
     for one in range(3):
         for other in range(3):
@@ -43,8 +44,8 @@ def test_prototypes_start_from_the_label_words(word_pieces: PieceTokenizer) -> N
 
 @torch.no_grad()
 def test_label_rows_are_means_over_words(word_pieces: PieceTokenizer) -> None:
-    model, prompts = build(word_pieces, "soft")
-    words, decoder = prompts.forms[0].words, model.backbone.mlm.cls.predictions.decoder
+    model, _ = build(word_pieces, "soft")
+    words, decoder = label_words(word_pieces, "soft")[0], model.backbone.mlm.cls.predictions.decoder
     rows, biases = label_rows(model.backbone.head, words)
     for label in range(3):
         own = [

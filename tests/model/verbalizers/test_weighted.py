@@ -1,5 +1,5 @@
 import torch
-from kinds import build, logits_at_slots, reader_of, scores
+from kinds import build, label_words, logits_at_slots, reader_of, scores
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.model.verbalizers.weighted import Weighted
@@ -22,7 +22,7 @@ def test_scores_equal_the_loops(word_pieces: PieceTokenizer) -> None:
     reader.weights.copy_(torch.randn(3, 3, generator=torch.Generator().manual_seed(1)) * 3)
     found = scores(model, prompts, word_pieces)
     for item in range(len(prompts)):
-        words = prompts.forms[prompts.form[item]].words
+        words = label_words(word_pieces, "weighted")[prompts.form[item]]
         of_label: list[list[float]] = [[] for _ in range(words.num_labels)]
         for pieces, label in zip(words.pieces, words.labels, strict=True):
             log_probs = logits_at_slots(model, prompts, item, len(pieces), word_pieces.mask_id)[

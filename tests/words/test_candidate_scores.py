@@ -4,6 +4,7 @@ import torch
 import toys
 
 from pet_mtl.cloze.encode import encode_suite
+from pet_mtl.cloze.form import compile_forms
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import Backbone
@@ -11,10 +12,10 @@ from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.log_probs import score_prompts
 from pet_mtl.suite.task import TaskSpec
+from pet_mtl.words.candidate_scores import score_candidates, word_priors
 from pet_mtl.words.state_cache import StateCache
 from pet_mtl.words.states import Model
 from pet_mtl.words.suggest.judge import Judge
-from pet_mtl.words.suggest.word_scores import score_candidates, word_priors
 
 ROWS = Rows.of({"text": ["中国体育", "天气真好", "科技", "", "文化" * 5]})
 CANDIDATES = ["好", "坏", "体育", "不好", "科技", "是不是"]
@@ -43,9 +44,8 @@ def test_label_words_score_as_the_cloze_model_scores_them(
 ) -> None:
     task = make(slots, words)
     prompts = encode_suite({"toy": task}, {"toy": ROWS}, model.tokenizer, 40)
-    cloze = ClozeModel(
-        Backbone(model.backbone.mlm), [form.words for form in prompts.forms], ["mean"] * 2
-    )
+    own = compile_forms(task, model.tokenizer, 40).words
+    cloze = ClozeModel(Backbone(model.backbone.mlm), own, ["mean"] * 2)
     expected = score_prompts(cloze, prompts, model.machine, model.tokenizer)["toy"]
     scores = score_candidates(model, task, ROWS, CANDIDATES, 40, StateCache(None, "toy"))
     assert scores.shape == (2, len(CANDIDATES), len(ROWS))

@@ -1,4 +1,5 @@
-"""All candidate words scored on all rows by the scoring rule, from slot states."""
+"""Words that are no label words, or not yet, scored on rows by the scoring rule, from slot
+states."""
 
 from collections.abc import Sequence
 
@@ -8,11 +9,12 @@ import torch
 
 from pet_mtl.cloze.encode import Prompts, encode_forms
 from pet_mtl.cloze.form import Form, compile_pattern
-from pet_mtl.cloze.label_words import LabelWords
+from pet_mtl.cloze.label_words import Words, tokenize_words
+from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import Bar
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.word_scores import word_scores, word_table
+from pet_mtl.model.word_scores import piece_table, word_scores
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.state_cache import StateCache
@@ -35,10 +37,8 @@ def score_candidates(
     Raises:
         PetMtlError: the longest word leaves the text no room.
     """
-    forms = [_form(task, pattern, words, model) for pattern in range(len(task.patterns))]
-    if min(max_length - form.constant_length - form.words.lengths[-1] for form in forms) < len(
-        task.fields
-    ):
+    forms, tables = compile_candidates(task, words, model.tokenizer)
+    if min(form.room(max_length) for form in forms) < len(task.fields):
         raise PetMtlError(
             (
                 f"task `{task.name}`: {max_length} tokens leave no room for the text beside longer "
@@ -48,7 +48,10 @@ def score_candidates(
         )
     prompts = encode_forms(forms, {task.name: rows}, model.tokenizer, max_length)
     return np.stack(
-        [_score_form(model, form, number, prompts, cache) for number, form in enumerate(forms)]
+        [
+            _score_form(model, form, table, number, prompts, cache)
+            for number, (form, table) in enumerate(zip(forms, tables, strict=True))
+        ]
     )
 
 
@@ -61,27 +64,28 @@ def word_priors(scores: FloatArray) -> FloatArray:
     return np.asarray(np.exp(scores.mean(0)).mean(-1))
 
 
-def _form(task: TaskSpec, pattern: int, words: Sequence[str], model: Model) -> Form:
-    """Compile a pattern whose label words are the candidates, a label each."""
-    parts, space_before = compile_pattern(task, pattern, model.tokenizer)
-    pieces = [tuple(ids) for ids in model.tokenizer.encode(words, space_before=space_before)]
-    if task.slots == "shared":
-        longest = max(map(len, pieces))
-        pieces = [word + (model.tokenizer.pad_id,) * (longest - len(word)) for word in pieces]
-    return Form(
-        task.name, pattern, LabelWords(tuple(pieces), tuple(range(len(words))), len(words)), parts
-    )
+def compile_candidates(
+    task: TaskSpec, words: Sequence[str], tokenizer: PieceTokenizer
+) -> tuple[list[Form], list[Words]]:
+    """Return the task's patterns with room for some words, and these words at each slot."""
+    forms, tables, labels = [], [], len(task.verbalizer.labels)
+    for pattern in range(len(task.patterns)):
+        parts, space = compile_pattern(task, pattern, tokenizer)
+        table = tokenize_words(words, tokenizer, space_before=space, slots=task.slots)
+        forms.append(Form(task.name, pattern, parts, table.lengths, labels))
+        tables.append(table)
+    return forms, tables
 
 
 @torch.inference_mode()
 def _score_form(
-    model: Model, form: Form, number: int, prompts: Prompts, cache: StateCache
+    model: Model, form: Form, words: Words, number: int, prompts: Prompts, cache: StateCache
 ) -> FloatArray:
     items = np.flatnonzero(prompts.form == number)
     keys = prompt_keys(prompts, items)
-    lengths = np.array([len(word) for word in form.words.pieces])
+    lengths = np.array([len(word) for word in words.pieces])
     scores = np.empty((len(lengths), len(items)), np.float32)
-    for masks in form.words.lengths:
+    for masks in words.lengths:
 
         def compute(missing: npt.NDArray[np.int64], masks: int = masks) -> SlotStates:
             bar = Bar(
@@ -96,20 +100,16 @@ def _score_form(
         of_length = np.flatnonzero(lengths == masks)
         for start in range(0, len(of_length), _WORDS_AT_A_TIME):
             chosen = of_length[start : start + _WORDS_AT_A_TIME]
-            scores[chosen] = _score_words(
-                model, slots, [form.words.pieces[word] for word in chosen]
-            )
+            part = Words(tuple(words.pieces[word] for word in chosen))
+            scores[chosen] = _score_words(model, slots, part)
     return scores
 
 
-def _score_words(model: Model, slots: SlotStates, pieces: Sequence[tuple[int, ...]]) -> FloatArray:
+def _score_words(model: Model, slots: SlotStates, words: Words) -> FloatArray:
     """Return the scores `[words, N]` of words of one length."""
-    used = sorted({piece for word in pieces for piece in word})
-    words = LabelWords(tuple(pieces), tuple(range(len(pieces))), len(pieces))
-    table = word_table(words, {piece: column for column, piece in enumerate(used)})
-    ids = torch.tensor(used, device=model.machine.device)
+    ids = torch.tensor(words.used, device=model.machine.device)
     found: FloatArray = word_scores(
-        table,
+        piece_table(words),
         lambda _: slots.piece_logits(model.backbone.head, ids),
         lambda _: slots.log_normalizer,
     ).T.numpy()
