@@ -35,11 +35,10 @@ def adjustments(prompts: Prompts, strength: float, device: torch.device) -> list
     """Return the `logit_adjustment` of each form of a prompt store, 0 where rows have not one of
     the labels."""
     return [
-        logit_adjustment(
-            prompts.label[prompts.form == number],
-            form.num_labels,
-            # labels of a set, or ends of a range, have no share of the rows
-            strength if form.kind.facts.target == "label" else 0.0,
+        (
+            logit_adjustment(prompts.label[prompts.form == number], form.num_labels, strength)
+            if form.kind.facts.target == "label"  # labels of a set have no share of the rows
+            else torch.zeros(form.num_labels)
         ).to(device)
         for number, form in enumerate(prompts.forms)
     ]

@@ -13,6 +13,7 @@ from pet_mtl.cloze.encode import Prompts, show_prompt
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
+from pet_mtl.data.targets import target_text
 from pet_mtl.kinds import kind_of
 from pet_mtl.metrics.score import Score, mean_main
 from pet_mtl.model.cloze_model import ClozeModel
@@ -29,12 +30,14 @@ from pet_mtl.report.data import (
     Token,
     worst_confusions,
 )
+from pet_mtl.report.mistakes import worst_sets
 from pet_mtl.scoring.loaded import top_pieces
 from pet_mtl.scoring.log_probs import SCORE_TOKENS, FloatArray
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 
 _TOP = 6  # words shown at a slot
+_POINTS = 500  # rows of a task with numbers
 _ROWS = 256  # of each task, whose gates are averaged
 
 
@@ -69,14 +72,21 @@ def report_data(
         kind = kind_of(task)
         probabilities = kind.probabilities(log_probs[name])
         labels = list(task.verbalizer.labels)
-        confusions = worst_confusions(
-            of_task.labels,
-            kind.decide(log_probs[name]),
-            probabilities,
-            lambda row, r=of_task: "  ｜  ".join(r.text(row).values()),  # type: ignore[misc]
-            labels,
-            where=of_task.where,
-        )
+        decided = kind.decide(log_probs[name])
+
+        def text(row: int, rows: Rows = of_task) -> str:
+            return "  ｜  ".join(rows.text(row).values())
+
+        if kind.one_label:
+            confusions = worst_confusions(
+                of_task.labels, decided, probabilities, text, labels, where=of_task.where
+            )
+        else:
+            confusions = worst_sets(kind, of_task.gold, log_probs[name], text, of_task.where)
+        points: list[tuple[float, float]] = []
+        if kind.spec.facts.target == "number":
+            some = np.linspace(0, len(decided) - 1, min(len(decided), _POINTS)).astype(int)
+            points = list(zip(of_task.gold[some].tolist(), decided[some].tolist(), strict=True))
         view = _view(
             task,
             model,
@@ -92,7 +102,16 @@ def report_data(
         curves = _curves(name, records)
         tasks.append(
             TaskReport(
-                name, task.description, labels, main_words, scores[name], curves, confusions, view
+                name,
+                task.description,
+                labels,
+                main_words,
+                scores[name],
+                curves,
+                confusions,
+                view,
+                points,
+                kind.spec.range,
             )
         )
     return ReportData(
@@ -140,6 +159,12 @@ def _routes(
 def _task_settings(suite: Suite) -> dict[str, Any]:
     return {
         name: {
+            **({} if task.kind == "classification" else {"kind": task.kind}),
+            **(
+                {"thresholds": [f"{threshold:.4f}" for threshold in task.thresholds]}
+                if task.thresholds
+                else {}
+            ),
             "prefix": task.prefix,
             "patterns": list(task.patterns),
             "slots": task.slots,
@@ -199,18 +224,23 @@ def _view(
         f"{label} {words[0]}"
         for label, words in zip(task.verbalizer.labels, task.verbalizer.words, strict=True)
     ]
+    note = rows.where(row)
+    match task.kind_spec.facts.target:
+        case "label":
+            gold = [names[int(rows.labels[row])]]
+        case "labels":
+            gold = [names[k] for k in np.flatnonzero(rows.gold[row] > 0)]
+        case "number":
+            gold, note = [], f"{note}; target {target_text(rows.gold[row], task)}"
     others = ", ".join(str(n) for n in form.masks if n != length)
-    note = (
-        f"{rows.where(row)}; the prompt for label words of {length} pieces"
-        if others
-        else rows.where(row)
-    )
+    note = f"{note}; the prompt for label words of {length} pieces" if others else note
     return ModelView(
         tokens=tokens,
         slots=top_pieces(model, prompts, item, length, machine, tokenizer, _TOP)
         if isinstance(model, ClozeModel)
         else [],
-        gold=names[int(rows.labels[row])],
+        gold=gold[0] if gold else "",
+        also=tuple(gold[1:]),
         label_scores=sorted(
             zip(names, probabilities[row].tolist(), strict=True), key=lambda pair: -pair[1]
         ),

@@ -32,7 +32,8 @@ def predict_files(
 ) -> list[Path]:
     """Predict the label of every row of some files and write one file a task.
 
-    `jsonl` and `csv` hold id, label and its probability; `tianchi` writes `TASK_predict.json` with
+    `jsonl` and `csv` hold id, label and its probability (of a set its labels and the probability
+    of each, of a number the value); `tianchi` writes `TASK_predict.json` with
     `{"id", "label"}` a line and zips these files flat. Labels are the raw ones, rows keep their
     order.
 
@@ -50,6 +51,14 @@ def predict_files(
     """
     loaded = LoadedCheckpoint(folder, verbalizers)
     rows = unlabelled_rows(loaded.suite, data)
+    for name in rows if output == "tianchi" else ():
+        if not kind_of(loaded.suite.tasks[name]).one_label:
+            raise PetMtlError(
+                f"the contest's files hold one label a row, task `{name}` is of the kind "
+                f"`{loaded.suite.tasks[name].kind}`",
+                where="--format tianchi",
+                hint="choose `--format jsonl`",
+            )
     plan = plan_for_checkpoint(loaded.checkpoint, loaded.suite, rows, calibration)
     require_folder(out)
     files = {
@@ -98,8 +107,22 @@ def _cells(rows: Rows, log_probs: FloatArray, kind: Kind) -> Iterator[dict[str, 
 
 
 def _line(cells: dict[str, Any]) -> str:
-    rounded = {n: round(cell, 6) if isinstance(cell, float) else cell for n, cell in cells.items()}
-    return json.dumps(rounded, ensure_ascii=False) + "\n"
+    return json.dumps(_rounded(cells), ensure_ascii=False) + "\n"
+
+
+def _rounded(cell: Any) -> Any:
+    if isinstance(cell, dict):
+        return {name: _rounded(inner) for name, inner in cell.items()}
+    return round(cell, 6) if isinstance(cell, float) else cell
+
+
+def _text(cell: Any, kind: Kind) -> str:
+    """Return a cell of a csv file: a list as text with the task's separator, a mapping as JSON."""
+    if isinstance(cell, list):
+        return kind.spec.separator.join(cell) or "[]"
+    if isinstance(cell, dict):
+        return json.dumps(_rounded(cell), ensure_ascii=False)
+    return f"{cell:.6f}" if isinstance(cell, float) else str(cell)
 
 
 def _jsonl(rows: Rows, log_probs: FloatArray, kind: Kind) -> str:
@@ -112,7 +135,7 @@ def _csv(rows: Rows, log_probs: FloatArray, kind: Kind) -> str:
     for number, cells in enumerate(_cells(rows, log_probs, kind)):
         if not number:
             writer.writerow(cells)
-        writer.writerow(f"{c:.6f}" if isinstance(c, float) else c for c in cells.values())
+        writer.writerow(_text(cell, kind) for cell in cells.values())
     return out.getvalue()
 
 
