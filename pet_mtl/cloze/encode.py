@@ -150,7 +150,9 @@ def encode_forms(
         slot_at=np.concatenate([slot_at for *_, slot_at in blocks]).astype(np.int32),
         form=np.concatenate([np.full(len(r), number, np.int32) for number, r, *_ in blocks]),
         row=np.concatenate([np.arange(len(r), dtype=np.int32) for _, r, *_ in blocks]),
-        label=np.concatenate([r.labels for _, r, *_ in blocks]).astype(np.int32),
+        label=np.concatenate([_labels(forms[number], r.labels) for number, r, *_ in blocks]).astype(
+            np.int32
+        ),
         forms=tuple(forms),
         targets={
             name: of_task.targets
@@ -158,6 +160,14 @@ def encode_forms(
             if of_task.targets is not None and any(form.task == name for form in forms)
         },
     )
+
+
+def _labels(form: Form, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the label of each row's prompt: the row's own, or, of a hypothesis, 0 (yes) where it
+    is the row's label and 1 (no) elsewhere."""
+    if form.hypothesis is None:
+        return labels
+    return np.where(labels < 0, -1, (labels != form.hypothesis).astype(np.int64))
 
 
 def _tokenize_column(

@@ -38,6 +38,7 @@ class Form:
         num_labels: `K` of the task.
         weight: how much it counts in the average of the task's patterns.
         kind: of the task; what its label scores mean.
+        hypothesis: the label that the prompt states, where a row is read once for each.
     """
 
     task: str
@@ -47,6 +48,7 @@ class Form:
     num_labels: int
     weight: float = 1.0
     kind: KindSpec = field(default_factory=KindSpec)
+    hypothesis: int | None = None
 
     @property
     def constant_length(self) -> int:
@@ -106,6 +108,9 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
             room in `max_length`.
     """
     forms, tables = [], dict[bool, LabelWords]()  # by whether a space stands before the slot
+    stated = 0  # labels, each in a form of its own
+    if task.kind_spec.facts.hypotheses:
+        task, stated = task.statements, len(task.verbalizer.labels)
     for index, source in enumerate(task.patterns):
         parts, space = compile_pattern(task, index, tokenizer)
         if space not in tables:
@@ -113,8 +118,9 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
                 task.readings, tokenizer, space_before=space, slots=task.word_slots
             )
         masks, labels = tables[space].lengths, tables[space].num_labels
-        weight = task.weight_of(index)
-        form = Form(task.name, index, parts, masks, labels, weight, task.kind_spec)
+        pattern, label = divmod(index, stated) if stated else (index, None)
+        weight = task.weight_of(pattern)
+        form = Form(task.name, pattern, parts, masks, labels, weight, task.kind_spec, label)
         room = form.room(max_length)
         if room < len(parse_pattern(source).fields):
             raise PetMtlError(

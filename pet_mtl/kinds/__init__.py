@@ -5,6 +5,7 @@
 - `multi_label`    a set of labels, each by itself: thresholds, micro- and macro-F1
 - `similarity`     a number between two ends: Pearson, Spearman
 - `ordered`        one label of a scale: the mean absolute error too
+- `entailment`     one of the labels, each as a hypothesis that is true or false
 
 `pet_mtl/suite/kind.py` says in plain facts what a kind is; `pet_mtl/data/targets.py` reads its
 label cells.
@@ -14,6 +15,7 @@ from functools import lru_cache
 
 from pet_mtl.cloze.form import Form
 from pet_mtl.kinds.classification import Classification
+from pet_mtl.kinds.entailment import Entailment
 from pet_mtl.kinds.kind import (
     FloatArray,
     Gold,
@@ -33,6 +35,7 @@ _KINDS: dict[str, type[Kind]] = {
     "multi_label": MultiLabel,
     "similarity": Similarity,
     "ordered": Ordered,
+    "entailment": Entailment,
 }
 
 

@@ -93,6 +93,16 @@ class Kind(ABC):
         """Return `K` for `C` columns of scores."""
         return columns - self.spec.no
 
+    def combine(self, each: FloatArray) -> FloatArray:
+        """Return log-probabilities `[patterns, rows, K]` for those of all forms of a task,
+        `[forms, rows, …]`."""
+        return each
+
+    def taught(self, probs: Tensor, hypothesis: int | None) -> Tensor:
+        """Return what a teacher's probabilities `[b, K]` say of the prompts of a form, as
+        `teacher_loss` wants them."""
+        return probs
+
     @abstractmethod
     def average(self, each: FloatArray, weights: npt.NDArray[np.float32]) -> FloatArray:
         """Return the log-probabilities `[rows, K]` that several patterns `[patterns, rows, K]` say

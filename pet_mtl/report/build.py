@@ -214,6 +214,15 @@ def _view(
     item = int(items[np.argsort(prompts.lengths[items], kind="stable")[len(items) // 2]])
     row, form = int(prompts.row[item]), prompts.forms[prompts.form[item]]
     predicted = int(probabilities[row].argmax())
+    if form.hypothesis is not None:  # the prompt that states it, and the words for yes
+        stated = [
+            number
+            for number in np.flatnonzero(prompts.row == row).tolist()
+            if (other := prompts.forms[prompts.form[number]]).task == task.name
+            and (other.pattern, other.hypothesis) == (form.pattern, predicted)
+        ]
+        item, predicted = stated[0], 0
+        form = prompts.forms[prompts.form[item]]
     read = words[prompts.form[item]] if words else None
     length = len(read.pieces[read.of_label(predicted)[0]]) if read else 0
     tokens = [

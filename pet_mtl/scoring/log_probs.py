@@ -114,7 +114,8 @@ def task_log_probs(prompts: Prompts, item_scores: FloatArray) -> dict[str, Float
     out = {}
     for task, each in pattern_log_probs(prompts, item_scores).items():
         forms = [form for form in prompts.forms if form.task == task]
-        weights = np.array([form.weight for form in forms], np.float32)
+        # of the forms of one pattern, all have its weight
+        weights = np.array([form.weight for form in forms], np.float32)[:: len(forms) // len(each)]
         out[task] = kind_of_form(forms[0]).average(each, weights)
     return out
 
@@ -129,6 +130,8 @@ def pattern_log_probs(prompts: Prompts, item_scores: FloatArray) -> dict[str, Fl
         if not len(items):
             continue
         first = prompts.forms[forms[0]]
-        labels = kind_of_form(first).width(first.num_labels)
-        out[task] = item_scores[items, :labels].reshape(len(forms), -1, labels)
+        kind = kind_of_form(first)
+        columns = kind.width(first.num_labels)
+        of_forms = item_scores[items, :columns].reshape(len(forms), -1, columns)
+        out[task] = kind.combine(of_forms)
     return out

@@ -7,7 +7,7 @@ What a kind computes stands in `pet_mtl/kinds/`, one file each; how its label ce
 from dataclasses import dataclass
 from typing import Literal
 
-KindName = Literal["classification", "multi_label", "similarity", "ordered"]
+KindName = Literal["classification", "multi_label", "similarity", "ordered", "entailment"]
 MetricName = Literal[
     "macro_f1", "accuracy", "micro_f1", "exact_match", "mae", "pearson", "spearman"
 ]
@@ -24,6 +24,7 @@ class KindFacts:
         keys: of a task's section, that say something of this kind and not of all.
         calibrates: a bias for each label makes sense.
         plain: the likeliest of the label words at a slot is the answer, as in any cloze.
+        hypotheses: a row is read once for each label, in whose prompt the label itself stands.
     """
 
     target: Target
@@ -31,6 +32,7 @@ class KindFacts:
     keys: tuple[str, ...] = ()
     calibrates: bool = False
     plain: bool = False
+    hypotheses: bool = False
 
 
 KINDS: dict[str, KindFacts] = {
@@ -42,7 +44,15 @@ KINDS: dict[str, KindFacts] = {
     ),
     "similarity": KindFacts("number", ("pearson", "spearman"), keys=("range",)),
     "ordered": KindFacts("label", ("macro_f1", "accuracy", "mae"), calibrates=True, plain=True),
+    "entailment": KindFacts(
+        "label",
+        ("macro_f1", "accuracy"),
+        keys=("yes", "no", "question", "descriptions"),
+        calibrates=True,
+        hypotheses=True,
+    ),
 }
+YES_LABEL = "yes"  # the name of what says that a hypothesis is true
 NO_LABEL = "no"  # the name of what stands for none of the labels, or for a hypothesis that is false
 
 

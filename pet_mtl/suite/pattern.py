@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pet_mtl.errors import ProblemList
 
 MASK_NAME = "mask"
+LABEL_NAME = "label"  # in patterns of `kind: entailment`, the place of a label's description
 SOFT_START = "soft:"
 MOST_SOFT = 100
 
@@ -135,6 +136,34 @@ def without_soft(source: str) -> str:
         for part in parse_pattern(source).parts
         if not isinstance(part, Soft)
     )
+
+
+def hypothesis(source: str, description: str, question: str) -> str:
+    """Return a pattern that states a label and asks whether that is true.
+
+    A pattern with `{label}` is such a statement and has its own `{mask}`; in any other, the
+    description takes the place of the mask, and the question stands behind it.
+
+    >>> hypothesis("这是{mask}新闻：{text}", "体育", "对吗？{mask}")
+    '这是体育新闻：{text}对吗？{mask}'
+    >>> hypothesis("{mask}，说的是{label}：{text}", "体育", "对吗？{mask}")
+    '{mask}，说的是体育：{text}'
+    """
+    parts = parse_pattern(source).parts
+    own = any(part == Field(LABEL_NAME) for part in parts)
+    escaped = description.replace("{", "{{").replace("}", "}}")
+    texts = []
+    for part in parts:
+        match part:
+            case Literal(text=text):
+                texts.append(text.replace("{", "{{").replace("}", "}}"))
+            case Mask():
+                texts.append(f"{{{MASK_NAME}}}" if own else escaped)
+            case Field(name=name):
+                texts.append(escaped if name == LABEL_NAME else f"{{{name}}}")
+            case Soft(count=count):
+                texts.append(f"{{{SOFT_START}{count}}}")
+    return "".join(texts) + ("" if own else question)
 
 
 def _closing_brace(source: str, start: int) -> int | None:

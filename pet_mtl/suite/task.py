@@ -15,8 +15,9 @@ from pydantic import (
     model_validator,
 )
 
-from pet_mtl.suite.kind import KINDS, NO_LABEL, KindName, KindSpec, MetricName, numbers
-from pet_mtl.suite.pattern import parse_pattern, without_soft
+from pet_mtl.errors import PetMtlError
+from pet_mtl.suite.kind import KINDS, NO_LABEL, YES_LABEL, KindName, KindSpec, MetricName, numbers
+from pet_mtl.suite.pattern import hypothesis, parse_pattern, without_soft
 from pet_mtl.suite.validation import found
 from pet_mtl.suite.verbalizer import Verbalizer
 from pet_mtl.suite.verbalizer_kind import VerbalizerKind
@@ -28,6 +29,10 @@ ID_COLUMN = "id"
 FILES_TAG = "<files>"
 SPLIT_TAG = "<split>"
 NONE_TAG = "<none>"
+
+
+def _default(key: str) -> Any:
+    return TaskSpec.model_fields[key].get_default(call_default_factory=True)
 
 
 def _as_list(value: Any) -> Any:
@@ -93,7 +98,10 @@ class TaskSpec(_Spec):
     data: DataSpec
     kind: KindName = "classification"
     separator: NonEmpty = ","
+    yes: Names = ()
     no: Names = ()
+    question: NonEmpty = "对吗？{mask}"
+    descriptions: dict[str, NonEmpty] = Field(default_factory=dict)
     threshold: Literal["auto", "dev"] | float = "auto"
     thresholds: tuple[float, ...] | None = None
     range: tuple[float, float] | None = None
@@ -162,7 +170,7 @@ class TaskSpec(_Spec):
         """Refuse what does not go with the task's kind."""
         facts, labels = KINDS[self.kind], self.verbalizer.labels
         for key in sorted(_OF_KINDS - {"kind"} - set(facts.keys)):
-            if getattr(self, key) != type(self).model_fields[key].default:
+            if key in self.model_fields_set and getattr(self, key) != _default(key):
                 kinds = ", ".join(f"`{name}`" for name, of in KINDS.items() if key in of.keys)
                 raise ValueError(f"`{key}` is for the kind {kinds}, not for `{self.kind}`")
         if self.metric not in facts.metrics:
@@ -176,9 +184,10 @@ class TaskSpec(_Spec):
             raise ValueError(
                 f"`verbalizer_kind: {self.verbalizer_kind.name}` is not for `kind: {self.kind}`"
             )
-        if shared := set(self.no) & {word for words in self.verbalizer.words for word in words}:
-            raise ValueError(f"the word `{min(shared)}` of `no` is a label word too")
         if self.kind == "multi_label":
+            label_words = {word for words in self.verbalizer.words for word in words}
+            if shared := set(self.no) & label_words:
+                raise ValueError(f"the word `{min(shared)}` of `no` is a label word too")
             if self.thresholds is not None and len(self.thresholds) != len(labels):
                 raise ValueError(f"{len(labels)} labels have {len(self.thresholds)} `thresholds`")
             if self.fits_thresholds and self.thresholds is None and self.data.dev is None:
@@ -187,6 +196,8 @@ class TaskSpec(_Spec):
                     "give `no:` words that stand for none of the labels, or a number as "
                     "`threshold:`"
                 )
+        if facts.hypotheses:
+            self._check_hypotheses()
         if self.kind == "similarity":
             if len(labels) != 2:
                 raise ValueError(
@@ -207,6 +218,39 @@ class TaskSpec(_Spec):
                     "lowest to the highest"
                 )
 
+    def _check_hypotheses(self) -> None:
+        if unknown := [label for label in self.descriptions if label not in self.verbalizer.labels]:
+            raise ValueError(f"`descriptions` describes {found(unknown[0])}, which is no label")
+        if self.verbalizer_kind.name != "manual":
+            raise ValueError(
+                f"`verbalizer_kind: {self.verbalizer_kind.name}` is not for `kind: {self.kind}`"
+            )
+        if any(parse_pattern(pattern).soft_pieces for pattern in self.patterns):
+            raise ValueError(f"`{{soft:…}}` is not for `kind: {self.kind}`")
+        try:
+            fields = parse_pattern(self.question).fields
+        except PetMtlError as error:
+            raise ValueError(f"`question`: {error.problems[0].message}") from error
+        if fields:
+            raise ValueError("`question` is text with one `{mask}`, without fields")
+        if both := set(self.readings.words[0]) & set(self.readings.words[1]):
+            raise ValueError(f"the word `{min(both)}` stands in `yes` and in `no`")
+
+    @property
+    def statements(self) -> "TaskSpec":
+        """Return the task with a pattern for each hypothesis: pattern by pattern, label by label.
+
+        A label's description is the one given, else its main word.
+        """
+        labels, words = self.verbalizer.labels, self.verbalizer.words
+        told = [self.descriptions.get(label, w[0]) for label, w in zip(labels, words, strict=True)]
+        patterns = tuple(
+            hypothesis(pattern, description, self.question)
+            for pattern in self.patterns
+            for description in told
+        )
+        return self.model_copy(update={"patterns": patterns})
+
     @property
     def fits_thresholds(self) -> bool:
         """Whether the thresholds of a set's labels are fitted on dev rows."""
@@ -217,11 +261,10 @@ class TaskSpec(_Spec):
     @model_serializer(mode="wrap")
     def _leave_out_plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out the keys of other kinds: what is stored of a task that classifies stays."""
-        plain = type(self).model_fields
         return {
             key: value
             for key, value in dump(self).items()
-            if key not in _OF_KINDS or getattr(self, key) != plain[key].default
+            if key not in _OF_KINDS or getattr(self, key) != _default(key)
         }
 
     @property
@@ -236,7 +279,7 @@ class TaskSpec(_Spec):
         return KindSpec(
             self.kind,
             labels,
-            bool(self.no),
+            bool(self.no) and self.kind == "multi_label",
             thresholds,
             self.separator,
             ends if self.kind == "similarity" else (0.0, 1.0),
@@ -246,8 +289,14 @@ class TaskSpec(_Spec):
     @property
     def readings(self) -> Verbalizer:
         """Return what the model reads at the slots, a column of scores for each: the labels, and
-        behind them what stands for none of them."""
+        behind them what stands for none of them; of hypotheses, yes and no."""
         words = self.verbalizer
+        if KINDS[self.kind].hypotheses:
+            return Verbalizer(
+                labels=(YES_LABEL, NO_LABEL),
+                words=(self.yes or ("对",), self.no or ("错",)),
+                source=words.source,
+            )
         if not self.no:
             return words
         name = f"({NO_LABEL})" if NO_LABEL in words.labels else NO_LABEL

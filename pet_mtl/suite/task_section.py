@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.suite.kind import KINDS
 from pet_mtl.suite.label_lines import LabelEntry
 from pet_mtl.suite.openprompt_template import is_template, pattern_from_template, patterns_from_file
-from pet_mtl.suite.pattern import MASK_NAME, parse_pattern
+from pet_mtl.suite.pattern import LABEL_NAME, MASK_NAME, parse_pattern
 from pet_mtl.suite.task import ID_COLUMN, LABEL_COLUMN, TaskSpec
 from pet_mtl.suite.validation import found, name_hint, validate
 from pet_mtl.suite.verbalizer import Verbalizer, build_verbalizer, read_verbalizer
 from pet_mtl.suite.yaml_file import Document, Key
 
+_STATING = [name for name, facts in KINDS.items() if facts.hypotheses]
 TASK_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -64,6 +66,7 @@ def build_task(
         document,
         (*key, "patterns"),
         problems,
+        values.get("kind") in _STATING,
     )
     words = _verbalizer(
         values.get("verbalizer"), verbalizer, document, (*key, "verbalizer"), problems
@@ -181,8 +184,10 @@ def _check_patterns(
     document: Document,
     key: Key,
     problems: ProblemList,
+    statements: bool,
 ) -> None:
-    """Check every pattern, and its fields against the columns where these are fine."""
+    """Check every pattern, and its fields against the columns where these are fine; `{label}` may
+    stand in `statements`."""
     items = [((*key,), patterns)] if isinstance(patterns, str) else []
     if isinstance(patterns, list):
         items = [
@@ -206,6 +211,8 @@ def _check_patterns(
                 hint="put the row's text in, as in `{text}`",
             )
         for name in pattern.fields:
+            if name == LABEL_NAME and statements:
+                continue
             if name in (LABEL_COLUMN, ID_COLUMN):
                 problems.add((f"the pattern uses `{{{name}}}`, which is not a text"), where=where)
             elif columns is not None and name not in fields:

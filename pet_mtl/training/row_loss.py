@@ -133,6 +133,8 @@ class RowLoss:
             return loss
         places = self._prompts.row[batch.items[group.items.cpu().numpy()]]
         probs = torch.from_numpy(self._taught[task][places]).to(self._device)
+        form = self._prompts.forms[group.form]
+        probs = kind.taught(probs, form.hypothesis)
         share = label_share(self._settings.label_share, step, total)
         of_teacher = torch.where(group.labels < 0, 1.0, 1.0 - share)  # all of a row without label
         return share * loss + kind.teacher_loss(rows.scores, probs, of_teacher)

@@ -59,6 +59,7 @@ def check_teachers(folders: Sequence[Path], suite: Suite) -> set[str]:
             for what, theirs, wanted in (
                 ("labels", tasks[name].verbalizer.labels, suite.tasks[name].verbalizer.labels),
                 ("fields", tasks[name].fields, suite.tasks[name].fields),
+                ("targets", (_target(tasks[name]),), (_target(suite.tasks[name]),)),
             ):
                 if set(theirs) != set(wanted):
                     wrong = (
@@ -118,17 +119,22 @@ def ask_teachers(
         for name, log_probs in loaded.raw_log_probs(known, title=f"asking {folder}").items():
             order = _order(suite.tasks[name], loaded.suite.tasks[name])
             scores = log_probs[:, order]
-            scores = scores + logit_adjustment(rows[name].labels, len(order), strength).numpy()
-            probs = np.exp(scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True))
-            said.setdefault(name, []).append(probs)
-            labelled = rows[name].labels >= 0
             kind, gold = kind_of(suite.tasks[name]), rows[name].gold
-            right = float(kind.right(gold, kind.decide(np.log(probs.clip(1e-30))))[labelled].mean())
+            if kind.one_label:
+                scores = scores + logit_adjustment(rows[name].labels, len(order), strength).numpy()
+                scores = scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True)
+            said.setdefault(name, []).append(kind.probabilities(scores))
+            labelled = rows[name].labels >= 0
+            right = float(kind.right(gold, kind.decide(scores))[labelled].mean())
             say(f"teacher {folder}: {name}, right on {right:.1%} of the training rows")
     for name in rows:
         if name not in said:
             say(f"note: no teacher knows {name}: it is learned from its labels alone")
     return {name: np.mean(each, axis=0, dtype=np.float32) for name, each in said.items()}
+
+
+def _target(task: TaskSpec) -> str:
+    return task.kind_spec.facts.target
 
 
 def _order(task: TaskSpec, taught: TaskSpec) -> list[int]:

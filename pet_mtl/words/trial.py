@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -46,7 +47,7 @@ class Trial:
         self.model, self.rows, self.max_length, self.cache = model, rows, max_length, cache
         self.computed = 0
         self._columns: Columns = {}
-        self._encoded: dict[tuple[str, tuple[tuple[int, int], ...]], _Encoded] = {}
+        self._encoded: dict[tuple[str, tuple[Any, ...]], _Encoded] = {}
 
     def prepare(self, task: TaskSpec) -> None:
         """Tokenise the rows of a task, which its first scoring would have to pay for."""
@@ -71,7 +72,14 @@ class Trial:
     def _encode(self, forms: Sequence[Form]) -> _Encoded:
         """Return the prompts; all that label words change in them is the room kept for the
         longest."""
-        key = (forms[0].task, tuple((form.masks[-1], form.num_labels) for form in forms))
+        key = (
+            forms[0].task,
+            tuple(
+                # label words stand in the prompts themselves where these state them
+                (form.masks[-1], form.num_labels, () if form.hypothesis is None else form.parts)
+                for form in forms
+            ),
+        )
         if key not in self._encoded:
             prompts = encode_forms(
                 forms, self.rows, self.model.tokenizer, self.max_length, self._columns
