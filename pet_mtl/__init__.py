@@ -7,23 +7,115 @@ head scores the label words at the masks; tasks differ only in how their rows ar
 
     model = pet_mtl.load("runs/default-1/checkpoint")
     model.predict(["央行宣布下调存款准备金率"], task="tnews")
+
+    task = pet_mtl.Task("mood", labels={"up": "好", "down": "坏"}, patterns="{mask}。{text}",
+                        train=(texts, labels), dev=0.1)
+    run = pet_mtl.train(tasks=[task], epochs=5)
+
+    classifier = pet_mtl.PetClassifier(labels={"up": "好", "down": "坏"}).fit(texts, labels)
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pet_mtl.api.classifier import PetClassifier
+    from pet_mtl.api.task import Task
+    from pet_mtl.api.train import TrainedRun
+    from pet_mtl.errors import PetMtlError
     from pet_mtl.scoring.predictor import Predictor
+    from pet_mtl.suite.task import CalibrationChoice
 
-__all__ = ["load"]
+    __version__: str
+
+__all__ = ["PetClassifier", "PetMtlError", "Task", "__version__", "load", "train"]
+
+_LATER = {
+    "PetClassifier": "pet_mtl.api.classifier",
+    "Task": "pet_mtl.api.task",
+    "PetMtlError": "pet_mtl.errors",
+}
 
 
-def load(folder: str | Path) -> "Predictor":
-    """Load a checkpoint folder for prediction.
+def load(
+    model: str | Path,
+    tasks: "Sequence[Task] | str | Path | None" = None,
+    calibration: "CalibrationChoice" = "none",
+) -> "Predictor":
+    """Load a checkpoint folder for prediction; or, with tasks, a backbone that was not trained on
+    them (zero-shot).
+
+    Args:
+        model: a checkpoint folder; with `tasks` an embedded backbone, a folder or a hub name.
+        tasks: `Task` objects, or a pattern file, for a backbone.
+        calibration: for a backbone, what is fitted without labels: `contextual` and `pmi` need no
+            rows, `prior` needs those of a pattern file.
 
     Raises:
         PetMtlError: no checkpoint, one of a newer format, or a damaged one.
     """
-    from pet_mtl.scoring.predictor import Predictor
+    from pet_mtl.api.load import load as load_model
 
-    return Predictor(Path(folder))
+    return load_model(model, tasks, calibration)
+
+
+def train(
+    tasks: "Sequence[Task]",
+    model: str = "zh-mini",
+    out: str | Path | None = None,
+    *,
+    method: str | Mapping[str, Any] = "pet",
+    sampling: Mapping[str, Any] = {},
+    callbacks: Sequence[Callable[[dict[str, Any]], None]] = (),
+    resume: bool = False,
+    **settings: Any,
+) -> "TrainedRun":
+    """Train one model on tasks, as `pet-mtl train` does with a pattern file.
+
+    Args:
+        tasks: `Task` objects, with their rows.
+        model: an embedded backbone, a folder, or a hub name.
+        out: the run's folder; None is the next of `runs/TASKS-1`, `runs/TASKS-2`, ….
+        method: `pet`, `heads` or `cln`, or its section of a pattern file.
+        sampling: that section of a pattern file.
+        callbacks: called with each record that `metrics.jsonl` gets, such as `{"step", "loss", …}`
+            and, after an evaluation, `{"step", "dev", "mean_macro_f1"}`; what one raises ends the
+            run, which `resume` goes on with.
+        resume: go on with the run in `out`.
+        settings: keys of `train:` in a pattern file, such as `epochs=5`.
+
+    Returns:
+        The run: `scores`, `checkpoint`, `report`, `predict(rows)`.
+
+    Raises:
+        PetMtlError: a task, a row or a setting is not right; nothing is written then.
+    """
+    from pet_mtl.api.train import train as train_tasks
+
+    return train_tasks(
+        tasks,
+        model,
+        out,
+        method=method,
+        sampling=sampling,
+        callbacks=callbacks,
+        resume=resume,
+        **settings,
+    )
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("pet-mtl")
+    if name in _LATER:
+        from importlib import import_module
+
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

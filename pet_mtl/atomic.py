@@ -123,12 +123,17 @@ def recover_folder(path: Path) -> None:
         old.rename(path)
 
 
-def sweep_folder(path: Path) -> None:
-    """Recover a folder and remove what killed writers left beside it; nobody may be writing it
-    now."""
-    recover_folder(path)
-    for left in path.parent.glob(f".{path.name}.*"):
-        shutil.rmtree(left, ignore_errors=True)
+def sweep(path: Path) -> None:
+    """Remove what killed writers of a file or folder left beside it, locks left out; nobody may be
+    writing it now, and a folder must have been recovered."""
+    before = f".{path.name}."
+    with contextlib.suppress(OSError):
+        for left in list(path.parent.iterdir()):
+            if left.name.startswith(before) and left.suffix != ".lock":
+                if left.is_dir() and not left.is_symlink():
+                    shutil.rmtree(left, ignore_errors=True)
+                else:
+                    left.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -36,9 +36,22 @@ def show() -> None:
         LOGGER.propagate = False  # nothing twice
 
 
+def started_together() -> int:
+    """Return how many processes a launcher (`torchrun`, `accelerate launch`, `mpirun`) has started
+    for one run."""
+    count = _launched("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
+    return max(1, count or 1)
+
+
 def speaks() -> bool:
     """Return whether this process talks: of several processes of one run, the first does."""
-    return os.environ.get("RANK", "0") == "0"
+    return not _launched("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK")
+
+
+def _launched(*names: str) -> int | None:
+    """Return the first number among what launchers put into the environment."""
+    found = (os.environ.get(name, "") for name in names)
+    return next((int(number) for number in found if number.isdecimal()), None)
 
 
 def say(text: str) -> None:

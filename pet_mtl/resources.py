@@ -29,6 +29,18 @@ def bundled_backbone(name: str) -> Path | None:
     return folder if name in bundled_backbones() else None
 
 
+def model_folder(name: str, base: Path | None = None) -> Path | None:
+    """Return the folder that a model's name means; None where it can only be a hub name.
+
+    Args:
+        name: an embedded backbone's name, or a folder, relative to `base` or the working directory.
+    """
+    if folder := bundled_backbone(name):
+        return folder
+    candidates = (*((base / name,) if base else ()), Path(name))
+    return next((folder for folder in candidates if name and folder.is_dir()), None)
+
+
 def sample_file(name: str) -> Path:
     """Return the sample data file for `tnews/train` (written `sample:tnews/train` in a pattern
     file)."""

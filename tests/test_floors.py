@@ -27,11 +27,15 @@ FLOORS = {
         "proposal",
         "words",
         "sweep",
+        "export",
+        "bulk",
         "comparison",
         "compat",
+        "distillation",
         "serving",
+        "studio",
     },
-    5: {"cli", "__init__"},
+    5: {"api", "cli", "__init__"},
 }
 TOP = max(FLOORS)
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}

@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from pet_mtl.audit.broken_lines import Line, rejoin
 from pet_mtl.data.delimited import uses_tabs
-from pet_mtl.data.files import BYTE_ORDER_MARK, data_format, first_line, open_bytes
+from pet_mtl.data.files import BYTE_ORDER_MARK, data_format, first_line, open_bytes, read_whole
+from pet_mtl.data.parquet import whole_table
 from pet_mtl.data.table import Request, locate, usual_width
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.task import ID_COLUMN, LABEL_COLUMN
@@ -154,7 +155,7 @@ def _decode(path: Path) -> tuple[str, list[Change]]:
     """Return a file's text, and the lines that were not UTF-8: read as GB18030, or damaged bytes
     replaced."""
     with open_bytes(path) as stream:
-        raw = stream.read().removeprefix(BYTE_ORDER_MARK)
+        raw = read_whole(stream, path).removeprefix(BYTE_ORDER_MARK)
     first_line(path)  # refuses UTF-16
     try:
         return raw.decode("utf-8"), []
@@ -261,16 +262,14 @@ def _read_array(text: str, found: Records) -> None:
 
 
 def _read_parquet(path: Path, request: Request) -> Records:
-    import pyarrow.parquet as pq
-
-    try:
-        with open_bytes(path) as stream:
-            table = pq.read_table(pa.BufferReader(stream.read()))
-    except (pa.ArrowInvalid, OSError) as error:
-        raise PetMtlError((f"cannot read the parquet file: {error}"), where=str(path)) from error
+    table = whole_table(path)
     places = locate(request, str(path), header=table.column_names, width=table.num_columns)
     named: dict[str, int | str] = {
         name: table.column_names[place] for name, place in places.items()
     }
-    records = [Record(number, cells) for number, cells in enumerate(table.to_pylist(), start=1)]
+    try:
+        rows = table.to_pylist()
+    except (ValueError, OverflowError) as error:
+        raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
+    records = [Record(number, cells) for number, cells in enumerate(rows, start=1)]
     return Records(path, "parquet", named, records, schema=table.schema)

@@ -8,7 +8,6 @@ import typer
 
 from pet_mtl.cli.options import DataRoot, Json, Overrides, pattern_file
 from pet_mtl.console import put_json
-from pet_mtl.errors import PetMtlError
 
 if TYPE_CHECKING:
     from pet_mtl.suite.suite import Suite
@@ -26,7 +25,7 @@ def compare(
         ),
     ] = "pet,heads,cln",
     seeds: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Runs of each kind, with N seeds.")
+        int, typer.Option(min=1, max=1000, metavar="N", help="Runs of each kind, with N seeds.")
     ] = 5,
     shots: Annotated[
         str, typer.Option(metavar="LIST", help=("Training rows for each label: 0,8,32,128,all"))
@@ -34,7 +33,10 @@ def compare(
     few_shot_steps: Annotated[
         int,
         typer.Option(
-            min=1, metavar="N", help="Optimizer steps of runs on some rows of each label."
+            min=1,
+            max=10_000,
+            metavar="N",
+            help="Optimizer steps of runs on some rows of each label.",
         ),
     ] = 100,
     single_task: Annotated[
@@ -62,7 +64,6 @@ def compare(
     The same command with the same `--out` goes on where it was stopped; methods, seeds and shots
     may be added.
     """
-    import os
 
     from pet_mtl.model.hardware import keep_freed_memory
 
@@ -78,11 +79,6 @@ def compare(
     from pet_mtl.storage.outputs import next_run_folder
     from pet_mtl.suite.suite import load_suite
 
-    if os.environ.get("WORLD_SIZE", "1") != "1":
-        raise PetMtlError(
-            "`compare` runs in one process",
-            hint="start it without `torchrun` or `accelerate launch`",
-        )
     file = pattern_file(patterns)
 
     def load(method: str, options: Sequence[str]) -> "Suite":

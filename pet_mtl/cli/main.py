@@ -12,15 +12,19 @@ from pet_mtl.cli import (
     average,
     compare,
     data,
+    distill,
+    export,
     init,
     predict,
     pretrain,
     score,
     serve,
+    studio,
     sweep,
     train,
     words,
 )
+from pet_mtl.cli.launchers import check_launcher
 from pet_mtl.console import complain, prepare_streams
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model import light_import
@@ -32,7 +36,7 @@ app = typer.Typer(
         "one MLM head."
     ),
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -40,9 +44,12 @@ app.command("train")(train.train)
 app.command("pretrain")(pretrain.pretrain)
 app.command("score")(score.score)
 app.command("predict")(predict.predict)
+app.command("studio")(studio.studio)
 app.command("serve")(serve.serve)
 app.command("compare")(compare.compare)
+app.command("distill")(distill.distill)
 app.command("sweep")(sweep.sweep)
+app.command("export")(export.export)
 app.command("average")(average.average)
 app.command("init")(init.init)
 app.add_typer(data.app)
@@ -54,6 +61,7 @@ _STREAM_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBAD
 
 @app.callback(invoke_without_command=True)
 def version(
+    context: typer.Context,
     show: bool = typer.Option(False, "--version", help="Print the version and stop."),
 ) -> None:
     console.show()
@@ -62,6 +70,8 @@ def version(
 
         typer.echo(f"pet-mtl {installed('pet-mtl')}")
         raise typer.Exit
+    if context.invoked_subcommand is not None:
+        check_launcher(context.invoked_subcommand)
 
 
 def main() -> None:

@@ -34,6 +34,13 @@ Calibration = Annotated[
 ]
 
 
+class MissingOption(typer.BadParameter):
+    """An option that only some uses of a command need: shown with the command's usage."""
+
+    def format_message(self) -> str:
+        return f"Missing option {self.message}"
+
+
 def by_task(option: str, values: Sequence[str] | None) -> dict[str, str]:
     """Read `TASK=FILE` values.
 

@@ -1,65 +1,256 @@
 """`pet-mtl predict`."""
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pet_mtl.cli.options import (
     Calibration,
     Json,
+    MissingOption,
     Verbalizers,
     by_task,
     calibration_choice,
     files_by_task,
 )
-from pet_mtl.console import put, put_json
+from pet_mtl.console import put, put_json, started_together
 from pet_mtl.errors import PetMtlError
+
+if TYPE_CHECKING:
+    from pet_mtl.scoring.records import Details
 
 
 def predict(
+    context: typer.Context,
     checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="Checkpoint folder.")],
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TEXT",
+            help="Texts, or a file of them; without any, stdin is read, a text a line.",
+        ),
+    ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="The task that the texts are for, where it is not clear."
+        ),
+    ] = None,
     data: Annotated[
-        list[str],
+        list[str] | None,
         typer.Option(metavar="TASK=FILE", help=("Rows to predict; labels are not needed.")),
-    ],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the predictions go.")],
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where the predictions go; needed with `--data`.",
+            show_default="stdout",
+        ),
+    ] = None,
     output: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="jsonl, csv, or tianchi (the contest's files, zipped)",
+            help="jsonl, csv, tianchi (the contest's files, zipped); parquet for shards",
+            show_default="jsonl for files",
         ),
-    ] = "jsonl",
+    ] = None,
+    top_k: Annotated[
+        int, typer.Option("--top-k", min=1, metavar="N", help="List the N likeliest labels.")
+    ] = 1,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Give the probabilities of all labels.")
+    ] = False,
+    echo: Annotated[bool, typer.Option("--echo", help="Repeat the text beside its label.")] = False,
+    header: Annotated[
+        bool | None,
+        typer.Option(
+            "--header/--no-header",
+            help="Whether the first line names the columns, for files without names otherwise.",
+        ),
+    ] = None,
+    shard_rows: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="For large files: write a file for each N rows, in steady memory, and go on with "
+            "those that are not there.",
+        ),
+    ] = None,
+    engine: Annotated[
+        str, typer.Option(metavar="NAME", help="For shards: local, or ray (Ray Data).")
+    ] = "local",
+    workers: Annotated[
+        int, typer.Option(min=1, metavar="N", help="With `--engine ray`, how many actors.")
+    ] = 2,
     verbalizer: Verbalizers = None,
     calibration: Calibration = None,
     json_: Json = False,
 ) -> None:
-    """Predict the labels of whole files, one output file a task, rows in their order."""
+    """Predict the labels of texts and of whole files, rows in their order.
+
+    A line on stdout is label, label word and probability, tabs between.
+    """
     from typing import cast, get_args
 
     from pet_mtl.model.hardware import keep_freed_memory
 
     keep_freed_memory()
-    from pet_mtl.scoring.prediction_files import Format, predict_files
+    from pet_mtl.scoring.inputs import Inputs
+    from pet_mtl.scoring.prediction_files import Format, predict_files, predict_rows
+    from pet_mtl.scoring.processes import join_processes
+    from pet_mtl.scoring.records import WRITERS, Details, lines_for_people
 
-    if output not in get_args(Format):
+    if engine not in ("local", "ray"):
+        raise PetMtlError(f"unknown engine `{engine}`", where="--engine", hint="local or ray")
+    if shard_rows is not None or engine == "ray":
+        _shards(
+            context,
+            checkpoint,
+            texts,
+            by_task("--data", data),
+            out,
+            output,
+            Details(top_k, probabilities, echo),
+            header,
+            shard_rows or 100_000,
+            workers if engine == "ray" else None,
+            verbalizer or calibration,
+            json_,
+        )
+        return
+    if output is not None and output not in get_args(Format):
         raise PetMtlError(
             f"unknown format `{output}`",
             where="--format",
             hint=f"one of {', '.join(get_args(Format))}",
         )
-    written = predict_files(
-        checkpoint,
-        by_task("--data", data),
-        out,
-        output=cast(Format, output),
-        verbalizers=files_by_task("--verbalizer", verbalizer),
-        calibration=calibration_choice(calibration),
-    )
-    if json_:
-        put_json({"files": [str(file) for file in written]})
+    if out is None and data:
+        raise MissingOption("'--out' (a folder, or `-` for stdout)", context)
+    if str(out) == "-":
+        out, output = None, output or "jsonl"
+    if out is None and (output == "tianchi" or len(data or ()) > 1):
+        raise PetMtlError(
+            "these predictions are files, not lines on stdout",
+            where=f"--format {output}" if output == "tianchi" else "--out -",
+            hint="add `--out DIR`",
+        )
+    given = by_task("--data", data)
+    lines = _stdin(context) if not given and texts in (None, [], ["-"]) else None
+    inputs = Inputs(texts or (), task, given, header, lines)
+    details = Details(top_k, probabilities, echo)
+    words, choice = files_by_task("--verbalizer", verbalizer), calibration_choice(calibration)
+    processes = join_processes()
+    if out is not None:
+        written = predict_files(
+            checkpoint,
+            inputs,
+            out,
+            output=cast(Format, output or "jsonl"),
+            verbalizers=words,
+            calibration=choice,
+            details=details,
+            processes=processes,
+        )
+        if not processes.first:
+            return
+        if json_:
+            put_json({"files": [str(file) for file in written]})
+        else:
+            for file in written:
+                put(str(file))
         return
-    for file in written:
-        put(str(file))
+    found = predict_rows(
+        checkpoint, inputs, verbalizers=words, calibration=choice, processes=processes
+    )
+    if not processes.first:
+        return
+    ((name, predicted),) = found.items()
+    if json_:
+        put_json({"task": name, "predictions": list(predicted.records(details))})
+    elif output is not None:
+        put(WRITERS[output](predicted, details).removesuffix("\n"))
+    else:
+        for line in lines_for_people(predicted, details):
+            put(line)
+
+
+def _shards(
+    context: typer.Context,
+    checkpoint: Path,
+    texts: list[str] | None,
+    data: dict[str, str],
+    out: Path | None,
+    output: str | None,
+    details: "Details",
+    header: bool | None,
+    rows: int,
+    workers: int | None,
+    other: object,
+    json_: bool,
+) -> None:
+    """Predict one file in shards, with Ray where there are `workers`."""
+    from typing import cast, get_args
+
+    from pet_mtl.bulk.shards import ShardFormat, ShardRequest
+    from pet_mtl.console import say
+
+    if output is not None and output not in get_args(ShardFormat):
+        raise PetMtlError(
+            f"shards cannot be `{output}`",
+            where="--format",
+            hint=f"one of {', '.join(get_args(ShardFormat))}",
+        )
+    if texts or len(data) != 1:
+        raise PetMtlError(
+            "shards are of one file", where="--shard-rows", hint="give `--data TASK=FILE` once"
+        )
+    if out is None or str(out) == "-":
+        raise MissingOption("'--out' (a folder for the shards)", context)
+    if other:
+        raise PetMtlError(
+            "shards are predicted with the checkpoint's own label words and calibration",
+            hint="leave `--verbalizer` and `--calibration` out",
+        )
+    ((task, source),) = data.items()
+    request = ShardRequest(
+        checkpoint, task, source, out, rows, cast(ShardFormat, output or "jsonl"), details, header
+    )
+    if workers is None:
+        from pet_mtl.bulk.run import predict_shards
+
+        done = predict_shards(request)
+    else:
+        from pet_mtl.bulk.ray_engine import predict_with_ray
+
+        done = predict_with_ray(request, workers)
+    if json_:
+        put_json({"out": str(out), "shards": done.shards, "rows": done.rows, "made": done.made})
+    say(f"{done.rows:,} rows in {done.shards:,} shards, {done.made:,} of them made now: {out}")
+    if done.busy:
+        say(f"left to another process: {done.busy} shards")
+
+
+def _stdin(context: typer.Context) -> bytes:
+    """Return what stdin holds.
+
+    Raises:
+        MissingOption: it is a terminal, or closed.
+        PetMtlError: several processes would share it.
+    """
+    if started_together() > 1:
+        raise PetMtlError(
+            "several processes cannot share stdin", hint="give the rows with `--data TASK=FILE`"
+        )
+    nothing = MissingOption("'--data', or texts: in quotes, or lines on stdin", context)
+    if sys.stdin is None or sys.stdin.isatty():
+        raise nothing
+    try:
+        return sys.stdin.buffer.read()
+    except (OSError, ValueError) as error:
+        raise nothing from error

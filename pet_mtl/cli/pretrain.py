@@ -89,7 +89,7 @@ def pretrain(
     from typing import cast, get_args
 
     from pet_mtl.console import say
-    from pet_mtl.pretraining.folders import read_last
+    from pet_mtl.pretraining.folders import stored_request
     from pet_mtl.pretraining.recipe import load_recipe
     from pet_mtl.pretraining.request import PretrainRequest
     from pet_mtl.pretraining.run import pretrain as run
@@ -112,7 +112,7 @@ def pretrain(
                 "`--resume` alone goes on with the stored options",
                 hint="leave the others out, or give all of them",
             )
-        request = read_last(out / "last").request
+        request = stored_request(out)
     else:
         recipe = load_recipe(from_scratch, override or ()) if from_scratch else None
         settings, layers = (recipe.train, None) if recipe else start_from(override or ())

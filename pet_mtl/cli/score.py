@@ -76,6 +76,7 @@ def score(
     keep_freed_memory()
     from pet_mtl.scoring.checkpoint_scores import score_checkpoints, score_models
     from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel
+    from pet_mtl.scoring.processes import join_processes
     from pet_mtl.suite.suite import load_suite
 
     of_checkpoint, of_model = LoadedCheckpoint, LoadedModel
@@ -83,7 +84,7 @@ def score(
         from pet_mtl.compat.openprompt import openprompt_engine
 
         of_checkpoint, of_model = openprompt_engine()
-    rows = by_task("--data", data)
+    rows, processes = by_task("--data", data), join_processes()
     if patterns is None:
         scores = score_checkpoints(
             [Path(folder) for folder in checkpoints],
@@ -93,6 +94,7 @@ def score(
             skip_bad_rows=skip_bad_rows,
             strict=strict,
             calibration=choice,
+            processes=processes,
             load=of_checkpoint,
         )
     else:
@@ -106,8 +108,11 @@ def score(
             skip_bad_rows=skip_bad_rows,
             strict=strict,
             calibration=choice,
+            processes=processes,
             load=of_model,
         )
+    if not processes.first:
+        return
     if json_:
         put_json({"checkpoints": [one.to_json() for one in scores]})
         return

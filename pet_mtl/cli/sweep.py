@@ -45,13 +45,12 @@ def sweep(
     use several processes.
     """
     import dataclasses
-    import os
 
     from pet_mtl.model.hardware import keep_freed_memory
 
     keep_freed_memory()
     from pet_mtl.atomic import require_folder
-    from pet_mtl.console import say
+    from pet_mtl.console import say, started_together
     from pet_mtl.storage.outputs import next_run_folder
     from pet_mtl.suite.suite import load_suite
     from pet_mtl.suite.yaml_file import parse_value
@@ -63,7 +62,7 @@ def sweep(
     from pet_mtl.sweep.table import print_result
 
     require_optuna()
-    if os.environ.get("WORLD_SIZE", "1") != "1":
+    if started_together() > 1:
         raise PetMtlError(
             "a trial of `sweep` runs in one process",
             hint="start the same command in several shells instead of `torchrun`",

@@ -1,6 +1,5 @@
 """`pet-mtl train`."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -80,7 +79,7 @@ def train(
 
     keep_freed_memory()
     from pet_mtl.atomic import require_folder
-    from pet_mtl.console import say, speaks
+    from pet_mtl.console import say, speaks, started_together
     from pet_mtl.report.run import report_run
     from pet_mtl.stepping.interrupt import Interrupted
     from pet_mtl.storage.outputs import next_run_folder, stored_suite
@@ -112,9 +111,7 @@ def train(
             sharing=sharing,
             only=None if tasks is None else [name.strip() for name in tasks.split(",")],
         )
-    if (
-        out is None and os.environ.get("WORLD_SIZE", "1") != "1"
-    ):  # each process would look for a free name
+    if out is None and started_together() > 1:  # each process would look for a free name
         raise PetMtlError(("several processes need one output folder"), hint="add `--out DIR`")
     folder = out or next_run_folder(suite.name)
     require_folder(folder)

@@ -79,7 +79,7 @@ def try_(
     ] = None,
     rows: Annotated[str, typer.Option(metavar="dev|train", help="Which rows to score.")] = "dev",
     limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="At most N rows of each task.")
+        int | None, typer.Option(min=1, max=10**9, metavar="N", help="At most N rows of each task.")
     ] = None,
     data_root: DataRoot = None,
     cache: Annotated[
@@ -154,7 +154,7 @@ def suggest(
     model: ModelName = None,
     verbalizer: Verbalizers = None,
     limit: Annotated[
-        int, typer.Option(min=4, metavar="N", help="Use at most N training rows.")
+        int, typer.Option(min=4, max=10**9, metavar="N", help="Use at most N training rows.")
     ] = 2000,
     min_prior: Annotated[
         float,
@@ -165,10 +165,18 @@ def suggest(
             help=("Leave out words that the model says with less than P."),
         ),
     ] = 0.0,
-    most: Annotated[int, typer.Option(min=1, metavar="N", help="Suggestions for each label.")] = 8,
+    most: Annotated[
+        int, typer.Option(min=1, max=10_000, metavar="N", help="Suggestions for each label.")
+    ] = 8,
     seed: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Seed of drawing rows.", show_default="the file's"),
+        typer.Option(
+            min=0,
+            max=2**32 - 1,
+            metavar="N",
+            help="Seed of drawing rows.",
+            show_default="the file's",
+        ),
     ] = None,
     write: Annotated[
         Path | None,

@@ -10,5 +10,9 @@ text stay text
 - `batch`        prompts cut into batches by a token budget over length buckets
 - `chinese_words` where Chinese words begin: jieba's dictionary
 - `sampling`     which prompts each step takes: a pure function of seed and step
+- `said`         words that other tasks say, put into prompts
+- `shown`        one row's prompt, token by token
 - `collate`      one batch as tensors, masks put in
+- `draws`        random numbers that depend on nothing but seed, epoch, row and position
+- `corrupt`      what stands in the place of pieces that are to be predicted
 """

@@ -43,6 +43,7 @@ class Batch:
         groups: the items by task and pattern.
         items: `B` indices into the prompt store.
         tokens: number of real tokens.
+        said: `[B, C]` the label numbers that other tasks say of the items, where some do.
     """
 
     input_ids: Tensor
@@ -51,6 +52,7 @@ class Batch:
     groups: tuple[FormGroup, ...]
     items: npt.NDArray[np.int64]
     tokens: int
+    said: npt.NDArray[np.int64] | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on another device."""

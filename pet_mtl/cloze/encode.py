@@ -8,7 +8,7 @@ from itertools import chain, pairwise
 import numpy as np
 import numpy.typing as npt
 
-from pet_mtl.cloze.form import CompileTask, Form, Kind, compile_tasks
+from pet_mtl.cloze.form import CompileTask, Form, compile_tasks
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
@@ -31,6 +31,10 @@ class Prompts:
         label: `n` label indices, -1 where unknown.
         forms: the compiled patterns.
         targets: by task, the targets of its rows `[rows, …]`, for those that are more than labels.
+        kept: `[n, F]` tokens of each field that were kept, in the order of the form's fields.
+        said_at: `[n, C]` positions of the words that other tasks say; a form with fewer of them has
+            zeros at the end.
+        said: for a task and one that it reads, its rows as prompts of that one, pattern by pattern.
     """
 
     ids: IntArray
@@ -41,14 +45,20 @@ class Prompts:
     label: npt.NDArray[np.int32]
     forms: tuple[Form, ...]
     targets: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    kept: npt.NDArray[np.int32] | None = None
+    said_at: npt.NDArray[np.int32] | None = None
+    said: "Mapping[tuple[str, str], Prompts]" = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.slot_at)
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        """`n` prompt lengths in tokens, with as many masks as a row is ever read with."""
-        longest = np.array([form.masks[-1] for form in self.forms], dtype=np.int64)
+        """`n` prompt lengths in tokens, with as many masks as a row is ever read with, and the
+        longest words of other tasks."""
+        longest = np.array(
+            [form.masks[-1] + form.said_length for form in self.forms], dtype=np.int64
+        )
         return np.diff(self.starts) + longest[self.form]
 
     @property
@@ -75,6 +85,18 @@ class _Ragged:
     def part(self, start: int, end: int) -> "_Ragged":
         starts = self.starts[start : end + 1]
         return _Ragged(self.ids[starts[0] : starts[-1]], starts - starts[0])
+
+
+@dataclass(frozen=True)
+class _Assembled:
+    """Prompts of one form: ids, and for each its length, slot position, fields' tokens `[n, F]` and
+    the positions of what other tasks say `[n, C]`."""
+
+    ids: IntArray
+    lengths: npt.NDArray[np.int64]
+    slot_at: npt.NDArray[np.int64]
+    kept: npt.NDArray[np.int64]
+    said_at: npt.NDArray[np.int64]
 
 
 Columns = dict[
@@ -126,7 +148,7 @@ def encode_forms(
     )
     dtype = np.uint16 if highest <= np.iinfo(np.uint16).max else np.int32
     columns = {} if columns is None else columns
-    blocks: list[tuple[int, Rows, IntArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
+    blocks: list[tuple[int, Rows, _Assembled]] = []
     for number, form in enumerate(forms):
         if form.task not in rows or not len(rows[form.task]):
             continue
@@ -140,17 +162,18 @@ def encode_forms(
                 columns[key] = _tokenize_column(of_task, name, tokenizer, space, max_length, dtype)
             fields[name, space] = columns[key]
         blocks.append(
-            (number, of_task, *_assemble_rows(form, fields, len(of_task), max_length, dtype))
+            (number, of_task, _assemble_rows(form, fields, len(of_task), max_length, dtype))
         )
     if not blocks:
         raise PetMtlError("there are no rows to encode")
+    said = _encode_said(forms, rows, tokenizer, max_length)
     return Prompts(
-        ids=np.concatenate([ids for _, _, ids, _, _ in blocks]),
-        starts=np.cumsum(np.concatenate([[0], *(lengths for *_, lengths, _ in blocks)])),
-        slot_at=np.concatenate([slot_at for *_, slot_at in blocks]).astype(np.int32),
-        form=np.concatenate([np.full(len(r), number, np.int32) for number, r, *_ in blocks]),
-        row=np.concatenate([np.arange(len(r), dtype=np.int32) for _, r, *_ in blocks]),
-        label=np.concatenate([_labels(forms[number], r.labels) for number, r, *_ in blocks]).astype(
+        ids=np.concatenate([block.ids for *_, block in blocks]),
+        starts=np.cumsum(np.concatenate([[0], *(block.lengths for *_, block in blocks)])),
+        slot_at=np.concatenate([block.slot_at for *_, block in blocks]).astype(np.int32),
+        form=np.concatenate([np.full(len(r), number, np.int32) for number, r, _ in blocks]),
+        row=np.concatenate([np.arange(len(r), dtype=np.int32) for _, r, _ in blocks]),
+        label=np.concatenate([_labels(forms[number], r.labels) for number, r, _ in blocks]).astype(
             np.int32
         ),
         forms=tuple(forms),
@@ -159,6 +182,9 @@ def encode_forms(
             for name, of_task in rows.items()
             if of_task.targets is not None and any(form.task == name for form in forms)
         },
+        said_at=_stacked([block.said_at for *_, block in blocks]) if said else None,
+        said=said,
+        kept=_stacked([block.kept for *_, block in blocks]),
     )
 
 
@@ -168,6 +194,43 @@ def _labels(form: Form, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     if form.hypothesis is None:
         return labels
     return np.where(labels < 0, -1, (labels != form.hypothesis).astype(np.int64))
+
+
+def _encode_said(
+    forms: Sequence[Form], rows: Mapping[str, Rows], tokenizer: PieceTokenizer, max_length: int
+) -> dict[tuple[str, str], Prompts]:
+    """Return the rows of each task that reads predictions as prompts of the tasks that predict.
+
+    Raises:
+        PetMtlError: the forms are not those of a whole suite.
+    """
+    said: dict[tuple[str, str], Prompts] = {}
+    for form in forms:
+        for part in form.said_parts if form.task in rows and len(rows[form.task]) else ():
+            assert part.said is not None
+            if (form.task, part.said) in said:
+                continue
+            if not part.words:
+                raise PetMtlError(
+                    f"`{{task:{part.said}}}` in a pattern of `{form.task}` needs the other task's "
+                    "prediction, which this cannot ask for",
+                    hint="leave the task out here, or write a pattern without that place",
+                )
+            of_task = rows[form.task]
+            none = np.full(len(of_task), -1, np.int64)
+            bare = replace(of_task, labels=none, targets=None)
+            said[form.task, part.said] = encode_forms(
+                forms, {part.said: bare}, tokenizer, max_length
+            )
+    return said
+
+
+def _stacked(kept: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int32]:
+    """Put blocks `[n, F]` under one another, `F` being that of the widest."""
+    most = max(block.shape[1] for block in kept)
+    return np.concatenate(
+        [np.pad(block, ((0, 0), (0, most - block.shape[1]))) for block in kept]
+    ).astype(np.int32)
 
 
 def _tokenize_column(
@@ -198,7 +261,7 @@ def _chunks(rows: Rows, field: str) -> Iterator[Sequence[str]]:
 
 def _assemble_rows(
     form: Form, fields: Mapping[tuple[str, bool], _Ragged], count: int, max_length: int, dtype: type
-) -> tuple[IntArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+) -> _Assembled:
     """Assemble in blocks of rows: the index arrays of all rows at once would be many times the
     prompts."""
     done = []
@@ -206,14 +269,19 @@ def _assemble_rows(
         end = min(start + _CHUNK, count)
         part = {name: column.part(start, end) for name, column in fields.items()}
         done.append(_assemble(form, part, end - start, max_length, dtype))
-    ids, lengths, slot_at = zip(*done, strict=True)
-    return np.concatenate(ids), np.concatenate(lengths), np.concatenate(slot_at)
+    return _Assembled(
+        np.concatenate([block.ids for block in done]),
+        np.concatenate([block.lengths for block in done]),
+        np.concatenate([block.slot_at for block in done]),
+        np.concatenate([block.kept for block in done]),
+        np.concatenate([block.said_at for block in done]),
+    )
 
 
 def _assemble(
     form: Form, fields: Mapping[tuple[str, bool], _Ragged], count: int, max_length: int, dtype: type
-) -> tuple[IntArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Put constant parts and shortened fields together: ids, lengths, slot positions."""
+) -> _Assembled:
+    """Put constant parts and shortened fields together."""
     field_parts = [part for part in form.parts if part.field is not None]
     sources = [
         fields[part.field, part.space_before] for part in field_parts if part.field is not None
@@ -231,11 +299,15 @@ def _assemble(
     starts = np.concatenate([[0], np.cumsum(edges[-1])])
     out = np.empty(starts[-1], dtype=dtype)
     slot_at = np.zeros(count, dtype=np.int64)
-    field_number = 0
+    said_at = np.zeros((count, len(form.said_parts)), dtype=np.int64)
+    field_number = said_number = 0
     for part, (edge, _) in zip(form.parts, pairwise(edges), strict=True):
         at = starts[:-1] + edge
         if part.is_slot:
             slot_at = edge
+        elif part.said is not None:
+            said_at[:, said_number] = edge
+            said_number += 1
         elif part.field is None:
             if part.ids:
                 out[at[:, None] + np.arange(len(part.ids))] = np.array(part.ids, dtype=dtype)
@@ -246,39 +318,8 @@ def _assemble(
                 np.repeat(source.starts[:-1], keep) + within
             ]
             field_number += 1
-    return out, edges[-1], slot_at
-
-
-def show_prompt(
-    form: Form, text: Mapping[str, str], tokenizer: PieceTokenizer, max_length: int, masks: int
-) -> list[tuple[int, Kind]]:
-    """Return one row's prompt as `(token id, kind)`; kinds are special, prefix, pattern, field,
-    slot."""
-    fields = {
-        (part.field, part.space_before): tokenizer.encode(
-            [text[part.field]], space_before=part.space_before
-        )[0]
-        for part in form.parts
-        if part.field is not None
-    }
-    room = form.room(max_length)
-    parts = [part for part in form.parts if part.field is not None]
-    lengths = [
-        np.array([min(len(fields[part.field, part.space_before]), max_length)])  # type: ignore[index]
-        for part in parts
-    ]
-    kept = {
-        id(part): int(keep[0]) for part, keep in zip(parts, shorten(lengths, room), strict=True)
-    }
-    shown: list[tuple[int, Kind]] = []
-    for part in form.parts:
-        if part.is_slot:
-            shown += [(tokenizer.mask_id, "slot")] * masks
-        elif part.field is None:
-            shown += [(i, part.kind) for i in part.ids]
-        else:
-            shown += [(i, "field") for i in fields[part.field, part.space_before][: kept[id(part)]]]
-    return shown
+    kept_by_row = np.stack(kept, 1) if kept else np.empty((count, 0), np.int64)
+    return _Assembled(out, edges[-1], slot_at, kept_by_row, said_at)
 
 
 def shorten(lengths: Sequence[npt.NDArray[np.int64]], room: int) -> list[npt.NDArray[np.int64]]:

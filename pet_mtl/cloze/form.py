@@ -2,14 +2,14 @@
 slots stay open."""
 
 import typing
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from pet_mtl.cloze.label_words import LabelWords, tokenize_label_words
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.kind import KindSpec
-from pet_mtl.suite.pattern import Field, Literal, Mask, Part, Soft, parse_pattern
+from pet_mtl.suite.pattern import Field, Literal, Mask, Part, Said, Soft, parse_pattern
 from pet_mtl.suite.task import TaskSpec
 
 Kind = typing.Literal["special", "prefix", "pattern", "field", "slot", "soft"]
@@ -17,13 +17,20 @@ Kind = typing.Literal["special", "prefix", "pattern", "field", "slot", "soft"]
 
 @dataclass(frozen=True)
 class FormPart:
-    """One part of a compiled pattern: constant ids, a field, or (neither) the slots."""
+    """One part of a compiled pattern: constant ids, a field, the slots, or what another task says.
+
+    Attributes:
+        said: the task whose predicted label word stands here.
+        words: the pieces of the main word of each of its labels; none before `compile_tasks`.
+    """
 
     ids: tuple[int, ...] = ()
     field: str | None = None
     space_before: bool = False
     is_slot: bool = False
     kind: Kind = "pattern"
+    said: str | None = None
+    words: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,10 +62,20 @@ class Form:
         """Tokens of a prompt that are neither fields nor slots."""
         return sum(len(part.ids) for part in self.parts)
 
+    @property
+    def said_parts(self) -> tuple[FormPart, ...]:
+        """The places of what other tasks say, in the order of the prompt."""
+        return tuple(part for part in self.parts if part.said is not None)
+
+    @property
+    def said_length(self) -> int:
+        """Tokens that what other tasks say takes at the most."""
+        return sum(max(map(len, part.words), default=0) for part in self.said_parts)
+
     def room(self, max_length: int) -> int:
         """Return how many tokens the fields may take together; all prompts of a row have the same
-        text, so room is kept for the most masks."""
-        return max_length - self.constant_length - self.masks[-1]
+        text, so room is kept for the most masks, and for the longest words of other tasks."""
+        return max_length - self.constant_length - self.masks[-1] - self.said_length
 
 
 @dataclass(frozen=True)
@@ -73,6 +90,12 @@ class Compiled:
 
     forms: tuple[Form, ...]
     words: tuple[LabelWords, ...] = ()
+
+    def of_task(self, name: str) -> "Compiled":
+        """Return the patterns and label words of one task."""
+        places = [place for place, form in enumerate(self.forms) if form.task == name]
+        words = tuple(self.words[place] for place in places) if self.words else ()
+        return Compiled(tuple(self.forms[place] for place in places), words)
 
 
 CompileTask = Callable[[TaskSpec, PieceTokenizer, int], Compiled]
@@ -92,9 +115,15 @@ def compile_tasks(
     Raises:
         PetMtlError: see `compile_forms`.
     """
+    tasks = list(tasks)
     each = [(compile_task or compile_forms)(task, tokenizer, max_length) for task in tasks]
+    specs = {task.name: task for task in tasks}
     return Compiled(
-        tuple(form for of_task in each for form in of_task.forms),
+        tuple(
+            _with_words(form, specs, tokenizer, max_length)
+            for of_task in each
+            for form in of_task.forms
+        ),
         tuple(words for of_task in each for words in of_task.words),
     )
 
@@ -111,7 +140,7 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
     stated = 0  # labels, each in a form of its own
     if task.kind_spec.facts.hypotheses:
         task, stated = task.statements, len(task.verbalizer.labels)
-    for index, source in enumerate(task.patterns):
+    for index in range(len(task.patterns)):
         parts, space = compile_pattern(task, index, tokenizer)
         if space not in tables:
             tables[space] = tokenize_label_words(
@@ -121,15 +150,47 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
         pattern, label = divmod(index, stated) if stated else (index, None)
         weight = task.weight_of(pattern)
         form = Form(task.name, pattern, parts, masks, labels, weight, task.kind_spec, label)
-        room = form.room(max_length)
-        if room < len(parse_pattern(source).fields):
-            raise PetMtlError(
-                f"task `{task.name}`: pattern {index + 1} and its slots take {max_length - room} "
-                f"of {max_length} tokens, which leaves no room for the text",
-                hint="raise `train.max_length` or shorten the prefix and the pattern",
-            )
+        _require_room(form, max_length)
         forms.append((form, tables[space]))
     return Compiled(tuple(form for form, _ in forms), tuple(words for _, words in forms))
+
+
+def _require_room(form: Form, max_length: int) -> None:
+    """Refuse a pattern that leaves its fields no room."""
+    room = form.room(max_length)
+    if room < len({part.field for part in form.parts if part.field is not None}):
+        raise PetMtlError(
+            f"task `{form.task}`: pattern {form.pattern + 1} and its slots take "
+            f"{max_length - room} of {max_length} tokens, which leaves no room for the text",
+            hint="raise `train.max_length` or shorten the prefix and the pattern",
+        )
+
+
+def _with_words(
+    form: Form, tasks: Mapping[str, TaskSpec], tokenizer: PieceTokenizer, max_length: int
+) -> Form:
+    """Return a form that knows the label words of the tasks whose predictions it reads.
+
+    Raises:
+        PetMtlError: such a task is not among the tasks; no room is left for the text.
+    """
+    if not form.said_parts:
+        return form
+    parts = []
+    for part in form.parts:
+        if part.said is not None:
+            if part.said not in tasks:
+                raise PetMtlError(
+                    f"`{form.task}` reads what `{part.said}` predicts, and that task is left out",
+                    hint=f"take `{part.said}` too",
+                )
+            mains = [words[0] for words in tasks[part.said].verbalizer.words]
+            pieces = tokenizer.encode(mains, space_before=part.space_before)
+            part = replace(part, words=tuple(map(tuple, pieces)))
+        parts.append(part)
+    form = replace(form, parts=tuple(parts))
+    _require_room(form, max_length)
+    return form
 
 
 def compile_pattern(
@@ -172,5 +233,8 @@ def compile_pattern(
             ):  # ids beyond the vocabulary, for each task from its end; see `model.soft_pieces`
                 parts.append(FormPart(ids=tuple(range(soft, soft + count)), kind="soft"))
                 soft += count
+            case Said(task=read):
+                parts.append(FormPart(said=read, space_before=space))
+                space = False
     parts.append(FormPart(ids=tuple(tokenizer.end_ids), kind="special"))
     return tuple(parts), space_at_slot

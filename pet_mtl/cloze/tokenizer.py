@@ -125,7 +125,7 @@ class PieceTokenizer:
         return [
             ids
             if special.isdisjoint(ids)
-            else [self._harmless(i) if i in special else i for i in ids]
+            else [self.harmless_id if i in special else i for i in ids]
             for ids in encoded
         ]
 
@@ -142,9 +142,24 @@ class PieceTokenizer:
             return [ids[size:] for ids in joined]
         return [ids[1:] if ids and ids[0] == mark else ids for ids in joined]
 
-    def _harmless(self, special_id: int) -> int:
-        """Return what stands in for a special id that a tokenizer model read out of user text."""
+    @property
+    def special_ids(self) -> list[int]:
+        """The ids that no text may have."""
+        return list(map(int, self._special_ids))
+
+    @property
+    def harmless_id(self) -> int:
+        """What stands in for a special id that a tokenizer model read out of user text."""
         return self.unk_id if self.unk_id is not None else self.pad_id
+
+    def lead(self, *, space_before: bool) -> dict[str, Any]:
+        """Return in plain values how `encode` reads a part: behind the text `lead`, whose pieces
+        `lead_ids` are then taken off; where they are not there, `mark` is, if it comes first."""
+        if not self._metaspace or space_before:
+            shown = " " if self.space_matters and not self._metaspace and space_before else ""
+            return {"lead": shown, "lead_ids": [], "mark": None}
+        mark = self.tokenizer.convert_tokens_to_ids("▁")
+        return {"lead": self._joint, "lead_ids": self._joint_ids, "mark": mark}
 
     def piece_texts(self, ids: Sequence[int]) -> list[str]:
         """Return how pieces read, without the marks of their tokenizer family."""

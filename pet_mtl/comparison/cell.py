@@ -5,9 +5,9 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from pet_mtl.comparison.engine import Engine
 from pet_mtl.comparison.memory import forget_peak
@@ -19,9 +19,13 @@ from pet_mtl.scoring.calibration.plan import plan_calibrations
 from pet_mtl.scoring.checkpoint_scores import decide, score_rows
 from pet_mtl.scoring.learned_parts import without_learned_parts
 from pet_mtl.scoring.loaded import LoadedModel
+from pet_mtl.storage.checked_json import Count
 from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.run import train
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Measured = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class CellResult(BaseModel):
@@ -40,14 +44,23 @@ class CellResult(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    macro_f1: dict[str, float]
-    predicted: dict[str, list[int]]
-    parameters: dict[str, float]
-    rows: int
-    steps: int
-    seconds: float | None
-    samples_per_second: float
-    peak_memory_gb: float | None
+    macro_f1: dict[str, Share]
+    predicted: dict[str, list[Count]]
+    parameters: dict[str, Measured]
+    rows: Count
+    steps: Count
+    seconds: Measured | None
+    samples_per_second: Measured
+    peak_memory_gb: Measured | None
+
+    def fits(self, labels: Mapping[str, int], rows: Mapping[str, int]) -> bool:
+        """Say whether these are results of some tasks with so many labels and dev rows."""
+        return (
+            self.macro_f1.keys() == self.predicted.keys() == labels.keys()
+            and self.parameters.keys() == {"all", "task_specific", "task_specific_share"}
+            and all(len(self.predicted[task]) == rows[task] for task in labels)
+            and all(max(self.predicted[task]) < count for task, count in labels.items())
+        )
 
 
 def train_cell(

@@ -9,13 +9,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pet_mtl.atomic import write_text
+from pet_mtl.atomic import sweep, write_text
 from pet_mtl.comparison.cell import CellResult
 from pet_mtl.comparison.plan import Cell, Variant, cell_path
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError
+from pet_mtl.storage.checked_json import read_bounded
+from pet_mtl.suite.suite import Suite
 
 SETTINGS = "compare.json"
+PAGES = ("results.json", "compare.md", "compare.html")
 RESULT = "result.json"
 
 
@@ -63,15 +66,24 @@ def check_settings(out: Path, now: dict[str, Any]) -> None:
         PetMtlError: the folder holds another comparison.
     """
     file = out / SETTINGS
+    for left in (SETTINGS, *PAGES):
+        sweep(out / left)
     methods = dict(now["methods"])
     if file.is_file():
         try:
-            then = json.loads(file.read_text(encoding="utf-8"))
+            then = json.loads(read_bounded(file))
             changed = [key for key in ("few_shot_steps", "rows") if then[key] != now[key]]
             for name in methods.keys() & then["methods"].keys():
                 changed += _changes(then["methods"][name], methods[name])
             methods = then["methods"] | methods
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             raise PetMtlError(
                 "damaged", where=str(file), hint="choose another folder with `--out DIR`"
             ) from error
@@ -112,16 +124,43 @@ def read_result(out: Path, cell: Cell) -> CellResult | None:
     if not file.is_file():
         return None
     try:
-        return CellResult.model_validate_json(file.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError) as error:
-        raise PetMtlError(
-            "damaged", where=str(file), hint="remove it: the cell is then done again"
-        ) from error
+        return CellResult.model_validate_json(read_bounded(file))
+    except (ValidationError, ValueError, OSError, RecursionError) as error:
+        raise _damaged(file) from error
+
+
+def check_results(
+    out: Path, suite: Suite, results: Mapping[Cell, CellResult], rows: Mapping[str, int]
+) -> None:
+    """Check that results are of the tasks and dev rows of a comparison.
+
+    Args:
+        rows: dev rows by task.
+
+    Raises:
+        PetMtlError: one is not.
+    """
+    labels = {name: len(suite.tasks[name].verbalizer.labels) for name in rows}
+    for cell, result in results.items():
+        of_cell = {cell.task: labels[cell.task]} if cell.task else labels
+        if not result.fits(of_cell, rows):
+            raise _damaged(cell_path(out, cell) / RESULT)
+
+
+def _damaged(file: Path) -> PetMtlError:
+    return PetMtlError("damaged", where=str(file), hint="remove it: the cell is then done again")
 
 
 def finish(out: Path, cell: Cell, result: CellResult) -> None:
     """Write a cell's result, which marks it as done, then remove its weights."""
     folder = cell_path(out, cell)
     write_text(folder / RESULT, result.model_dump_json() + "\n")
+    clear(out, cell)
+
+
+def clear(out: Path, cell: Cell) -> None:
+    """Remove the weights of a cell that is done, and what killed writers left in its folder."""
+    folder = cell_path(out, cell)
+    sweep(folder / RESULT)
     for weights in ("checkpoint", "last"):
         shutil.rmtree(folder / "run" / weights, ignore_errors=True)

@@ -11,6 +11,7 @@ from pet_mtl.comparison.shots import ALL, Shots
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.model.methods import capabilities
 from pet_mtl.suite.method import METHODS
+from pet_mtl.suite.settings import MOST_EPOCHS
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.validation import found, name_hint
 
@@ -24,7 +25,7 @@ OWN = {
     "train.label_smoothing",
     "train.logit_adjustment",
 }
-OWN |= {"train.adversarial", "train.losses", "train.weighting", "train.surgery"}
+OWN |= {"train.adversarial", "train.losses", "train.weighting", "train.surgery", "train.ema"}
 # OpenPrompt trains what `pet` trains, in full precision; its steps have one task each, so there is
 # nothing to weigh
 _OF_OPENPROMPT = (
@@ -33,6 +34,7 @@ _OF_OPENPROMPT = (
     "train.surgery=none",
     "train.adversarial=0",
     "train.losses={}",
+    "train.ema=null",
 )
 EVALUATIONS = 4  # of a few-shot run: an epoch is a step or two
 
@@ -170,7 +172,7 @@ def cell_suite(suite: Suite, cell: Cell, rows: Mapping[str, int], few_shot_steps
     limits = [settings.max_steps, None if cell.shots == ALL else few_shot_steps]
     known = [limit for limit in limits if limit is not None]
     steps = max(1, round(min(known) * share)) if known else None
-    epochs, every = settings.epochs * passes, settings.evaluate_every
+    epochs, every = min(settings.epochs * passes, MOST_EPOCHS), settings.evaluate_every
     if cell.shots != ALL and steps is not None:
         epochs, every = (
             float(steps),

@@ -7,7 +7,14 @@ from pathlib import Path
 from pet_mtl.comparison.cell import CellResult, train_cell, zero_shot_cell
 from pet_mtl.comparison.claim import claim
 from pet_mtl.comparison.engine import Engine, find_engine
-from pet_mtl.comparison.folder import check_settings, finish, read_result, settings_of
+from pet_mtl.comparison.folder import (
+    check_results,
+    check_settings,
+    clear,
+    finish,
+    read_result,
+    settings_of,
+)
 from pet_mtl.comparison.page import write_pages
 from pet_mtl.comparison.plan import Cell, Variant, cell_path, cell_suite, plan_cells
 from pet_mtl.comparison.shots import Shots, few_rows
@@ -19,6 +26,7 @@ from pet_mtl.errors import PetMtlError, ProblemList, RunError
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.pretrained import suite_model
+from pet_mtl.suite.chain import require_reads
 from pet_mtl.suite.suite import Suite
 
 
@@ -65,6 +73,9 @@ def compare(request: Request, out: Path) -> Comparison:
                 hint="name the other tasks in a pattern file of their own",
             )
     problems.raise_if_any()
+    if request.single_task:
+        for name in suite.tasks:
+            require_reads({name: suite.tasks[name]}, "--single-task")
     data = load_suite_data(suite)
     scored = {
         name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)
@@ -107,6 +118,7 @@ def compare(request: Request, out: Path) -> Comparison:
         if not results:
             raise RunError("no cell succeeded", where=str(out))
         gold = {name: rows.labels for name, rows in scored.items()}
+        check_results(out, suite, results, {name: len(rows) for name, rows in scored.items()})
         comparison = summarize(
             suite, [variant.name for variant in request.variants], gold, results, failed
         )
@@ -141,6 +153,7 @@ def _do(
     busy: list[Cell] = []
     for number, cell in enumerate(cells, 1):
         if read_result(out, cell) is not None:
+            clear(out, cell)  # a run may have been killed before it did
             continue
         with claim(cell_path(out, cell)) as ours:
             if not ours:

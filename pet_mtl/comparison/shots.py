@@ -24,7 +24,7 @@ def read_shots(text: str) -> list[Shots]:
     """
     parts = {part.strip() for part in text.split(",")}
     for part in parts - {ALL}:
-        if not (part.isascii() and part.isdecimal()):
+        if not (part.isascii() and part.isdecimal() and len(part) < 10):
             raise PetMtlError(
                 f"`{part}` is not a number of rows",
                 where=f"--shots {text}",

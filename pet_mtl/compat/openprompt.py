@@ -28,6 +28,7 @@ from pet_mtl.model.methods import capabilities
 from pet_mtl.model.task_model import ParameterCounts
 from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel, require_task
 from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.scoring.processes import ALONE, Processes
 from pet_mtl.suite.openprompt_template import PLACEHOLDERS, parse_template, template_from_pattern
 from pet_mtl.suite.task import TaskSpec
 
@@ -256,9 +257,15 @@ class _OpenPromptScores(LoadedModel):
         throughput: Throughput | None = None,
         title: str = "calibrating",
         by_pattern: dict[str, FloatArray] | None = None,
+        processes: Processes = ALONE,
     ) -> dict[str, FloatArray]:
         """Return the label log-probabilities `[rows, K]` of each task's rows, in their order,
         without calibration."""
+        if processes.count > 1:
+            raise PetMtlError(
+                "OpenPrompt scores in one process",
+                hint="start it without `torchrun` or `accelerate launch`",
+            )
         self.parameters = ParameterCounts(
             sum(parameter.numel() for parameter in self.mlm.parameters()), 0
         )

@@ -125,6 +125,9 @@ class _Steps:
             "rows": self.progress.rows,
         }
 
+    def keep(self) -> None:  # no state is saved
+        pass
+
     def note(self, record: dict[str, Any]) -> str:
         return f"{self.throughput.to_json()['samples_per_second']:.0f} rows/s"
 

@@ -16,13 +16,14 @@ premise hypothesis hypo passage context sentence1 sentence2 text1 text2 text_a t
 LABEL_NAMES, ID_NAMES, TEXT_NAMES = (frozenset(names.split()) for names in (_LABELS, _IDS, _TEXTS))
 _PLAIN_LABEL_NAMES = frozenset(["label", "labels", "label_desc", "label_name", "标签", "类别"])
 LONGEST_NAME = 40  # characters
+_SNAKE = re.compile(r"[a-z]+\d*(_[a-z\d]+){1,3}")
 _WORDS = re.compile(r"[A-Za-z]+|[^\W\dA-Za-z_]+")
 
 
 def is_usual_name(cell: str) -> bool:
-    """Say whether a cell names a column, as `text`, `Text_A`, `comment_text` or `评论内容` do.
+    """Say whether a cell names a column, as `text`, `Text_A`, `news_title` or `评论内容` do.
 
-    >>> [is_usual_name(cell) for cell in ("Text", "comment_text", "sentence 1", "评论内容",
+    >>> [is_usual_name(cell) for cell in ("Text", "news_title", "sentence 1", "评论内容",
     ...     "这个东西很不错", "")]
     [True, True, True, True, False, False]
     """
@@ -36,6 +37,8 @@ def is_usual_name(cell: str) -> bool:
         if len(words) == 1 and len(words[0]) == 4 and not words[0].isascii()
         else words
     )
+    if _SNAKE.fullmatch(name) and any(w in TEXT_NAMES for w in words):
+        return True
     return (
         bool(halves)
         and len(name) <= LONGEST_NAME
@@ -61,7 +64,8 @@ def looks_like_header(cells: Sequence[str], places: Mapping[str, int]) -> bool:
         if places.get("label", len(cells)) < len(cells)
         else ""
     )
-    if label in _PLAIN_LABEL_NAMES:
+    row_id = cells[places["id"]] if places.get("id", len(cells)) < len(cells) else ""
+    if label in _PLAIN_LABEL_NAMES or row_id.strip().lower() in ID_NAMES:
         return True
     return bool(texts) and all(
         is_usual_name(cell) or cell.strip().lower() == name for name, cell in texts

@@ -1,7 +1,7 @@
 """Read tab-separated files (quotes are text) and comma-separated ones (quoted as in RFC 4180)."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pet_mtl.data.column_names import looks_like_header
+from pet_mtl.data.encoding import as_utf8
 from pet_mtl.data.files import (
     BYTE_ORDER_MARK,
     LONGEST_LINE,
@@ -38,9 +39,13 @@ COMMA_HINT = 'a text that holds `,` or `"` stands in quotes, and each quote in i
 def read_delimited(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterator[Chunk]:
     """Yield the good rows of a delimited file in chunks and note the bad ones; blank lines are no
     rows."""
-    with_tabs = uses_tabs(path, suffix, request)
+    separator = request.separator or ("\t" if uses_tabs(path, suffix, request) else ",")
     with open_bytes(path) as stream:
-        yield from (_read_tabs if with_tabs else _read_commas)(stream, request, bad)
+        text = as_utf8(stream, request.encoding)
+        if separator == "\t":
+            yield from read_tabs(text, request, bad)
+        else:
+            yield from _read_commas(text, request, bad, separator)
 
 
 def uses_tabs(path: Path, suffix: str, request: Request) -> bool:
@@ -78,7 +83,8 @@ def _blocks(stream: BinaryIO, path: str) -> Iterator[bytes]:
     yield rest.removesuffix(b"\n")
 
 
-def _read_tabs(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[Chunk]:
+def read_tabs(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[Chunk]:
+    """Yield the good rows of tab-separated UTF-8 in chunks and note the bad ones."""
     places: dict[str, int] | None = None
     width = line = row = 0
     for block in _blocks(stream, bad.path):
@@ -105,9 +111,9 @@ def _read_tabs(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[Chu
         if places is None:
             width = usual_width(widths, request)
             places = locate(request, bad.path, header=None, width=width)
-            _refuse_header(
-                lines[0].as_py().decode("utf-8", "replace").split("\t"), places, request, bad.path
-            )
+            first = lines[0].as_py().decode("utf-8", "replace").split("\t")
+            if leave_out_header(first, places, request, bad.path):
+                lines, cells, numbers, widths = lines[1:], cells[1:], numbers[1:], widths[1:]
         good = widths == width
         rows = row + np.arange(len(lines), dtype=np.int64)
         row += len(lines)
@@ -129,21 +135,29 @@ def _read_tabs(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[Chu
         yield _decoded(binary, lines, Chunk({}, numbers, rows), bad)
 
 
-def _refuse_header(cells: list[str], places: dict[str, int], request: Request, path: str) -> None:
-    """Refuse a header where columns are positions: it would be predicted as a row. With labels, its
-    label is unknown.
+def leave_out_header(
+    cells: Sequence[str], places: Mapping[str, int], request: Request, path: str
+) -> bool:
+    """Say whether the first line is left out where columns are positions; refuse a header, which
+    would be predicted as a row. With labels, its label is unknown.
 
     Raises:
-        PetMtlError: the first line names the columns.
+        PetMtlError: the first line names the columns, and nobody said so.
     """
-    if not request.labelled and looks_like_header(cells, places):
+    if request.header is None and not request.labelled and looks_like_header(cells, places):
+        way_out = (
+            "leave it out with `--header`, or say with `--no-header` that it is a row"
+            if request.tolerant
+            else "delete the first line, or train with names instead of positions in `columns`"
+        )
         raise PetMtlError(
             "the first line looks like a header "
             f"({', '.join(f'`{cell[:40]}`' for cell in cells[:5])}), "
             "but `columns` holds positions, for files without one",
             where=f"{path}:1",
-            hint=("delete the first line, or train with names instead of positions in `columns`"),
+            hint=way_out,
         )
+    return request.header is True
 
 
 def _header(line: bytes, path: str, number: int) -> str:
@@ -176,10 +190,12 @@ def _decoded(binary: dict[str, pa.Array], lines: pa.Array, chunk: Chunk, bad: Ba
     )
 
 
-def _read_commas(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[Chunk]:
+def _read_commas(
+    stream: BinaryIO, request: Request, bad: BadRows, separator: str
+) -> Iterator[Chunk]:
     places: dict[str, int] | None = None
     width = row = 0
-    for rows, lines, failures in _comma_rows(stream, bad.path):
+    for rows, lines, failures in _comma_rows(stream, bad.path, separator):
         first = 0
         if places is None and not request.by_position:
             if 0 in failures:
@@ -194,7 +210,8 @@ def _read_commas(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[C
             widths = [len(cells) for index, cells in enumerate(rows) if index not in failures]
             width = usual_width(np.array(widths or [0]), request)
             places = locate(request, bad.path, header=None, width=width)
-            _refuse_header(rows[0] if rows and 0 not in failures else [], places, request, bad.path)
+            names = rows[0] if rows and 0 not in failures else []
+            first = int(leave_out_header(names, places, request, bad.path))
         good = []
         for index in range(first, len(rows)):
             if index in failures:
@@ -237,7 +254,7 @@ def _note_damaged(cells: list[str], places: dict[str, int], line: int, bad: BadR
 
 
 def _comma_rows(
-    stream: BinaryIO, path: str
+    stream: BinaryIO, path: str, separator: str
 ) -> Iterator[tuple[list[list[str]], list[int], dict[int, str]]]:
     """Yield rows, the physical lines they start on, and what is wrong with the rows (by index) that
     cannot be parsed.
@@ -260,7 +277,7 @@ def _comma_rows(
         LONGEST_LINE
     )  # process-wide, hence given back; the default refuses long texts
     try:
-        reader = csv.reader(lines(), strict=True)
+        reader = csv.reader(lines(), strict=True, delimiter=separator)
         rows: list[list[str]] = []
         starts: list[int] = []
         failures: dict[int, str] = {}

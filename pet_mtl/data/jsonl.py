@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 
+from pet_mtl.data.encoding import as_utf8
 from pet_mtl.data.files import BYTE_ORDER_MARK, first_line, lines_of, open_bytes, read_whole
 from pet_mtl.data.table import CHUNK_BYTES, CHUNK_ROWS, BadRows, Chunk, Request, encoding_problem
 from pet_mtl.errors import PetMtlError
@@ -31,13 +32,21 @@ def read_json(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterat
         raise PetMtlError(
             ("`columns` holds positions, but JSON values have names"), where=str(path), hint=hint
         )
-    is_array = first_line(path).lstrip().startswith(b"[")
+    is_array = _first_bytes(path, request.encoding).lstrip().startswith(b"[")
     if is_array:
         bad.unit = "item"
     with open_bytes(path) as stream:
+        text = as_utf8(stream, request.encoding)
         yield from _chunks(
-            _array_items(stream, path) if is_array else _line_objects(stream, bad), request, bad
+            _array_items(text, path) if is_array else _line_objects(text, bad), request, bad
         )
+
+
+def _first_bytes(path: Path, encoding: str) -> bytes:
+    if encoding == "utf-8":
+        return first_line(path)
+    with open_bytes(path) as stream:
+        return as_utf8(stream, encoding).read(1 << 10)
 
 
 def _line_objects(stream: BinaryIO, bad: BadRows) -> Iterator[tuple[int, Any, int]]:
@@ -75,7 +84,7 @@ def _array_items(stream: BinaryIO, path: Path) -> Iterator[tuple[int, Any, int]]
 def _chunks(
     values: Iterable[tuple[int, Any, int]], request: Request, bad: BadRows
 ) -> Iterator[Chunk]:
-    optional = set() if request.labelled else {"label"}
+    optional = {name for name in request.columns if request.may_lack(name)}
     keys = [(name, str(column)) for name, column in request.columns.items()]
     cells: dict[str, list[str]] = {name: [] for name, _ in keys}
     lines: list[int] = []

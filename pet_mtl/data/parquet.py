@@ -13,6 +13,9 @@ from pet_mtl.data.files import open_bytes, read_whole
 from pet_mtl.data.table import CHUNK_ROWS, BadRows, Chunk, Request, checked_strings, locate
 from pet_mtl.errors import PetMtlError
 
+# what pyarrow raises on damaged files; strings that are no UTF-8 are a ValueError
+DAMAGE = (pa.ArrowException, OSError, ValueError, OverflowError)
+
 
 def read_parquet(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterator[Chunk]:
     """Yield the good rows of a parquet file in chunks and note the bad ones; rows are counted from
@@ -32,11 +35,30 @@ def read_parquet(path: Path, suffix: str, request: Request, bad: BadRows) -> Ite
     try:
         with pq.ParquetFile(source) as file:
             places = table_columns(file.schema_arrow, request, str(path))
-            batches = file.iter_batches(batch_size=CHUNK_ROWS, columns=sorted(set(places.values())))
+            columns = sorted(set(places.values()))
+            batches = file.iter_batches(CHUNK_ROWS, columns=columns, use_threads=False)
             names = class_names(file.schema_arrow.metadata)
             yield from table_chunks(batches, places, names, request, bad)
-    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
+    except DAMAGE as error:
         raise PetMtlError((f"cannot read the parquet file: {error}"), where=str(path)) from error
+
+
+def whole_table(path: Path) -> pa.Table:
+    """Return a parquet file as one table.
+
+    Raises:
+        PetMtlError: the file is damaged.
+    """
+    import pyarrow.parquet as pq
+
+    try:
+        with open_bytes(path) as stream:
+            source = pa.BufferReader(read_whole(stream, path))
+        with pq.ParquetFile(source) as file:
+            # one thread: on damage, those of `read_table` abort a process that is about to end
+            return file.read(use_threads=False)
+    except DAMAGE as error:
+        raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
 
 
 def table_columns(schema: pa.Schema, request: Request, path: str) -> dict[str, str]:
@@ -69,9 +91,11 @@ def class_names(metadata: Mapping[bytes, bytes] | None) -> dict[str, list[str]]:
     try:
         features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
         return {
-            name: list(feature["names"]) for name, feature in features.items() if "names" in feature
+            name: [str(label) for label in feature["names"]]
+            for name, feature in features.items()
+            if "names" in feature
         }
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return {}
 
 

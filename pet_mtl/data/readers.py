@@ -1,16 +1,19 @@
 """Read the rows of a task from wherever its data stands: a sample, files in several formats, the
 hub."""
 
+import io
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pet_mtl.data.arrow import use_arrow
-from pet_mtl.data.delimited import read_delimited
+from pet_mtl.data.delimited import read_delimited, read_tabs
+from pet_mtl.data.encoding import as_utf8, find_encoding
 from pet_mtl.data.files import data_format
 from pet_mtl.data.hub import read_hub
 from pet_mtl.data.jsonl import read_json
@@ -19,6 +22,7 @@ from pet_mtl.data.rows import Rows, Segment, Sources
 from pet_mtl.data.sources import find_files
 from pet_mtl.data.table import SHOWN, BadRows, Chunk, Request
 from pet_mtl.data.targets import no_targets, read_targets
+from pet_mtl.data.tolerant import text_a_line, understand
 from pet_mtl.errors import PetMtlError, Problem, ProblemList
 from pet_mtl.suite.task import TaskSpec
 
@@ -34,7 +38,14 @@ READERS: dict[str, Reader] = {
 
 
 def read_rows(
-    source: str, task: TaskSpec, *, base: Path, labelled: bool = True, skip_bad_rows: int = 0
+    source: str,
+    task: TaskSpec,
+    *,
+    base: Path,
+    labelled: bool = True,
+    skip_bad_rows: int = 0,
+    tolerant: bool = False,
+    header: bool | None = None,
 ) -> tuple[Rows, list[Problem]]:
     """Read the rows that `source` names, and return them with the bad rows that were skipped.
 
@@ -42,11 +53,16 @@ def read_rows(
     `hub:clue/clue:tnews/train`. Where the rows are not `labelled`, the label column may be missing,
     and labels that the verbalizer does not know become -1.
 
+    Args:
+        tolerant: read what `init` reads: GB18030, UTF-16, other separators, files without ids.
+        header: whether the first line names the columns, where `columns` holds positions.
+
     Raises:
         PetMtlError: nothing is there or can be read, or more than `skip_bad_rows` rows are bad.
     """
     use_arrow()
-    request = Request(task.columns, labelled, task.kind_spec.facts.target == "labels")
+    lists = task.kind_spec.facts.target == "labels"
+    request = Request(task.columns, labelled, tolerant, header, lists=lists)
     problems = ProblemList()
     parts: list[Rows] = []
     files: list[BadRows] = []
@@ -61,7 +77,7 @@ def read_rows(
                     where=path,
                     hint="fill it, or name another file under `data:` (or `--data`)",
                 )
-            part, length = _rows(chunks, task, labelled, first_row, bad)
+            part, length = _rows(chunks, task, labelled, first_row, bad, tolerant)
         except PetMtlError as error:
             problems.extend(error)
             continue
@@ -77,6 +93,53 @@ def read_rows(
     return rows, [problem for bad in files for problem in bad.ordered()]
 
 
+def stream_rows(
+    source: str,
+    task: TaskSpec,
+    *,
+    base: Path,
+    size: int,
+    header: bool | None = None,
+) -> Iterator[Rows]:
+    """Yield rows without labels in parts of `size`, as `read_rows` reads them to be predicted, in
+    memory that does not grow with the file.
+
+    Raises:
+        PetMtlError: nothing is there or can be read, or a row is bad; the parts before it were
+            yielded.
+    """
+    use_arrow()
+    request = Request(task.columns, False, True, header)
+    first_row, found = 0, False
+    waiting: list[Rows] = []
+    for path, make_chunks in _chunk_makers(source, base, request):
+        bad = BadRows(path)
+        length = 0
+        for chunk in make_chunks(bad):
+            part, _ = _rows([chunk], task, False, first_row, bad, tolerant=True)
+            if bad.count:
+                raise PetMtlError(bad.shown())
+            length += len(part)
+            waiting.append(part)
+            if sum(map(len, waiting)) >= size:
+                *whole, rest = _cut(Rows.concat(waiting), size)
+                waiting = [rest]
+                yield from whole
+        if bad.count:
+            raise PetMtlError(bad.shown())
+        first_row += length
+        found = found or length > 0
+    if not found:
+        raise PetMtlError("there are no rows", where=source)
+    yield from (part for part in _cut(Rows.concat(waiting), size) if len(part))
+
+
+def _cut(rows: Rows, size: int) -> list[Rows]:
+    """Return whole parts of `size` rows, and what is left, which may be nothing."""
+    edges = range(0, len(rows) + 1, size)
+    return [rows.take(np.arange(start, min(start + size, len(rows)))) for start in edges]
+
+
 def _chunk_makers(
     source: str, base: Path, request: Request
 ) -> Iterator[tuple[str, Callable[[BadRows], Iterator[Chunk]]]]:
@@ -85,12 +148,43 @@ def _chunk_makers(
         yield source, partial(read_hub, source, base, request)
         return
     for path in find_files(source, base):
-        suffix = data_format(path)
-        yield str(path), partial(READERS[suffix], path, suffix, request)
+        yield str(path), partial(_read_file, path, request)
+
+
+def _read_file(path: Path, request: Request, bad: BadRows) -> Iterator[Chunk]:
+    suffix = data_format(path)
+    if request.tolerant:
+        request = understand(path, suffix, request)
+    yield from READERS[suffix](path, suffix, request, bad)
+
+
+def read_lines(raw: bytes, task: TaskSpec, path: str, header: bool | None = None) -> Rows:
+    """Read a text a line, for a task of several texts with tabs between them; blank lines are no
+    rows.
+
+    Raises:
+        PetMtlError: there are none, or the first line looks like names of columns and `header` does
+            not say whether it is.
+    """
+    use_arrow()
+    request = text_a_line(task.fields, header)
+    bad = BadRows(path)
+    chunks = list(read_tabs(as_utf8(io.BytesIO(raw), find_encoding(raw)), request, bad))
+    if bad.count:
+        raise PetMtlError(bad.shown())
+    if not sum(len(chunk.lines) for chunk in chunks):
+        raise PetMtlError("there are no texts", where=path, hint="give a text a line")
+    plain = task.model_copy(update={"columns": dict(request.columns)})
+    return _rows(chunks, plain, False, 0, bad)[0]
 
 
 def _rows(
-    chunks: list[Chunk], task: TaskSpec, labelled: bool, first_row: int, bad: BadRows
+    chunks: list[Chunk],
+    task: TaskSpec,
+    labelled: bool,
+    first_row: int,
+    bad: BadRows,
+    tolerant: bool = False,
 ) -> tuple[Rows, int]:
     """Return one file's rows and how many rows the file has, bad ones among them."""
     lines = _joined([chunk.lines for chunk in chunks])
@@ -109,8 +203,9 @@ def _rows(
             lines, numbers, labels = lines[good], numbers[good], labels[good]
             targets = None if targets is None else targets[good]
     ids = columns.get("id")
-    if ids is None:
-        ids = pa.chunked_array([pa.array(numbers + first_row).cast(pa.string())])
+    if ids is None or tolerant:
+        row_numbers = pa.chunked_array([pa.array(numbers + first_row).cast(pa.string())])
+        ids = row_numbers if ids is None else pc.if_else(pc.equal(ids, ""), row_numbers, ids)
     regular = len(lines) == 0 or bool((np.diff(lines) == 1).all())
     first = int(lines[0]) if len(lines) else 1
     segment = Segment(bad.path, bad.unit, len(lines), first, None if regular else lines)

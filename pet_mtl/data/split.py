@@ -28,8 +28,8 @@ def split_by_text(
     groups, group_of, sizes = np.unique(
         row_keys(rows) if keys is None else keys, return_inverse=True, return_counts=True
     )
-    labels = _majority_labels(group_of, rows.labels, len(groups))
-    ranks = _ranks(groups, seed)
+    labels = group_labels(group_of, rows.labels, len(groups))
+    ranks = text_ranks(groups, seed)
     held_out = np.zeros(len(groups), bool)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
@@ -39,10 +39,16 @@ def split_by_text(
     return np.flatnonzero(~in_dev), np.flatnonzero(in_dev)
 
 
-def _majority_labels(
+def group_labels(
     group_of: NDArray[np.int64], labels: NDArray[np.int64], groups: int
 ) -> NDArray[np.int64]:
-    """Return each group's most frequent label, the smallest among equals."""
+    """Return each group's most frequent label, the smallest among equals.
+
+    Args:
+        group_of: group of each row.
+        labels: of each row, from -1.
+        groups: how many there are.
+    """
     kinds = int(labels.max(initial=-1)) + 2
     pairs, counts = np.unique(group_of * kinds + labels + 1, return_counts=True)
     pair_group, pair_label = pairs // kinds, pairs % kinds - 1
@@ -52,7 +58,7 @@ def _majority_labels(
     return majority
 
 
-def _ranks(keys: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
+def text_ranks(keys: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
     """Return a random number per key that depends on nothing but the key and the seed (splitmix64's
     last steps)."""
     salt = blake2b(str(seed).encode(), digest_size=8).digest()

@@ -81,12 +81,7 @@ def load_task(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int
     problems.raise_if_any()
     assert train is not None
     keys = row_keys(train)
-    notes.extend(_label_notes(train, task))
-    gold = train.gold
-    if conflicts := find_conflicts(train, keys=keys).summary(
-        train, lambda row: target_text(gold[row], task)
-    ):
-        notes.append(conflicts)
+    notes.extend(row_notes(train, task, keys))
     if isinstance(dev_spec, SplitSpec):
         train, dev, keys = _split(train, dev_spec, task.name, seed, keys)
     else:
@@ -181,6 +176,15 @@ def skipped_notes(skipped: Sequence[Problem]) -> list[str]:
     shown = ";\n  ".join((f"{problem.where}: {problem.message}") for problem in skipped[:SHOWN])
     rows = "1 bad row" if len(skipped) == 1 else f"{len(skipped)} bad rows"
     return [f"skipped {rows} ({shown}{'; …' if len(skipped) > SHOWN else ''})"]
+
+
+def row_notes(train: Rows, task: TaskSpec, keys: NDArray[np.uint64]) -> list[str]:
+    """Say what is odd about training rows: labels without rows, texts with several labels."""
+    gold = train.gold
+    conflicts = find_conflicts(train, keys=keys).summary(
+        train, lambda row: target_text(gold[row], task)
+    )
+    return [*_label_notes(train, task), *([conflicts] if conflicts else [])]
 
 
 def _label_notes(train: Rows, task: TaskSpec) -> list[str]:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pet_mtl.data.column_names import is_usual_name
 from pet_mtl.errors import PetMtlError, Problem
 
 SHOWN = 20
@@ -19,17 +20,50 @@ CHUNK_ROWS = 65_536
 
 @dataclass(frozen=True)
 class Request:
-    """What to read from a file: `columns` (field name to position or name), whether the label must
-    be there, and whether it may be a list, which is then its JSON text."""
+    """What to read from a file.
+
+    Attributes:
+        columns: field name to position or name.
+        labelled: the label must be there.
+        tolerant: read to score or predict: the file may lack the column of the ids.
+        header: whether the first line names the columns, where `columns` holds positions: True
+            leaves it out, None refuses one that looks so.
+        encoding: of the file.
+        separator: of the columns; None finds out whether it is a tab or a comma.
+        width: how many columns each row has; None finds out.
+        lists: a label may be a list, which is then its JSON text.
+    """
 
     columns: Mapping[str, int | str]
     labelled: bool = True
+    tolerant: bool = False
+    header: bool | None = None
+    encoding: str = "utf-8"
+    separator: str | None = None
+    width: int | None = None
     lists: bool = False
 
     @property
     def by_position(self) -> bool:
         """Say whether the file has no header."""
         return any(isinstance(column, int) for column in self.columns.values())
+
+    @property
+    def texts(self) -> list[str]:
+        """Return the fields, by position in the file where `columns` holds positions."""
+        names = [name for name in self.columns if name not in ("label", "id")]
+        return (
+            sorted(names, key=lambda name: int(self.columns[name])) if self.by_position else names
+        )
+
+    @property
+    def bare_texts(self) -> bool:
+        """Say whether the file may hold the texts alone, in their order."""
+        return self.tolerant and not self.labelled
+
+    def may_lack(self, name: str) -> bool:
+        """Say whether the file may be without the column of `name`."""
+        return (name == "label" and not self.labelled) or (name == "id" and self.tolerant)
 
 
 @dataclass(frozen=True)
@@ -95,6 +129,8 @@ def locate(
         return _locate_names(request, path, header)
     columns = {name: int(position) for name, position in request.columns.items()}
     last = max(columns.values(), default=0)
+    if request.bare_texts and last >= width and width == len(request.texts):
+        return {name: place for place, name in enumerate(request.texts)}
     label = columns.get("label")
     if not request.labelled and label is not None and (last == width or label >= width):
         del columns["label"]
@@ -128,11 +164,13 @@ def _locate_names(request: Request, path: str, header: Sequence[str]) -> dict[st
     for name, column in request.columns.items():
         if column in header:
             places[name] = header.index(str(column))
-        elif name != "label" or request.labelled:
+        elif not request.may_lack(name):
             near = get_close_matches(str(column), header, n=1)
             found = ", ".join(f"`{title[:40]}`" for title in header[:20])
             hint = f"is it `{near[0]}`? " if near else ""
             message = f"no column `{column}` (wanted by `columns.{name}`)"
+            if request.tolerant and not any(map(is_usual_name, header)):
+                hint = f"{hint}the first line must name the columns; "
             problems.append(Problem(message, path, f"{hint}the file has {found}"))
     if problems:
         raise PetMtlError(problems)
@@ -158,6 +196,8 @@ def usual_width(widths: NDArray[np.integer], request: Request) -> int:
 
     Not simply the first row's: if that is the broken one, all others would be called broken.
     """
+    if request.width is not None:
+        return request.width
     label = request.columns.get("label")
     last = max(
         int(position)
@@ -165,7 +205,10 @@ def usual_width(widths: NDArray[np.integer], request: Request) -> int:
         if request.labelled or name != "label"
     )
     moved_up = not request.labelled and label is not None and int(label) < last
-    enough = widths[widths > last - moved_up]
+    least = last + 1 - moved_up
+    if request.bare_texts:
+        least = min(least, len(request.texts))
+    enough = widths[widths >= least]
     if not len(enough):
         enough = widths
     counts = np.bincount(enough)

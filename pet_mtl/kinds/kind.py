@@ -32,6 +32,11 @@ class Prediction:
     probability: float
     probabilities: dict[str, float]
 
+    @property
+    def more(self) -> dict[str, Any]:
+        """What the kind says beside these, as plain JSON values."""
+        return {}
+
 
 @dataclass(frozen=True)
 class SetPrediction(Prediction):
@@ -39,12 +44,20 @@ class SetPrediction(Prediction):
 
     labels: tuple[str, ...] = ()
 
+    @property
+    def more(self) -> dict[str, Any]:
+        return {"labels": list(self.labels)}
+
 
 @dataclass(frozen=True)
 class ValuePrediction(Prediction):
     """The predicted number of one row of a `similarity` task."""
 
     value: float = 0.0
+
+    @property
+    def more(self) -> dict[str, Any]:
+        return {"value": self.value}
 
 
 class Kind(ABC):
@@ -111,6 +124,10 @@ class Kind(ABC):
     def probabilities(self, log_probs: FloatArray) -> FloatArray:
         """Return the probabilities of log-probabilities `[…, K]`."""
         return np.exp(log_probs)
+
+    def from_probabilities(self, probabilities: FloatArray) -> FloatArray:
+        """Return the log-probabilities that `probabilities` turns into these."""
+        return np.asarray(np.log(probabilities.clip(1e-30)))
 
     @abstractmethod
     def decide(self, log_probs: FloatArray) -> Decided:

@@ -63,6 +63,10 @@ class MultiLabel(Kind):
         """Return the probability of each label, independent of the others."""
         return np.asarray(np.exp(-np.logaddexp(0, -log_probs.astype(np.float64))))
 
+    def from_probabilities(self, probabilities: FloatArray) -> FloatArray:
+        p = probabilities.astype(np.float64).clip(1e-30, 1 - 1e-16)
+        return np.asarray(np.log(p) - np.log1p(-p))
+
     @property
     def thresholds(self) -> npt.NDArray[np.float64]:
         """The probability `[K]` from which each label is chosen."""

@@ -1,5 +1,6 @@
 """A masked language model, read at its slots."""
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -98,20 +99,38 @@ class Backbone(nn.Module):
         Returns:
             `[N, M, E]`, to be given to `head.piece_logits` and `head.log_normalizer`.
         """
+        hidden = self.hidden(input_ids, attention_mask, slots, amendments)
+        return self.read(hidden, amendments)
+
+    def hidden(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        slots: Tensor,
+        amendments: Amendments = NONE,
+    ) -> Tensor:
+        """Return the encoder's states at the slots, `[N, M, H]`; see `forward` for the arguments.
+
+        A family whose head is not known gives its logits.
+        """
         if isinstance(self.encode, SlotEncoder):
-            hidden = self.encode(input_ids, attention_mask, slots, amendments=amendments)
-        elif amendments:  # these modules call one another: only hooks reach them
+            return self.encode(input_ids, attention_mask, slots, amendments=amendments)
+        if amendments:  # these modules call one another: only hooks reach them
             with hooked(self.mlm, amendments):
-                return self(input_ids, attention_mask, slots)  # type: ignore[no-any-return]
-        else:
-            hidden = self.encode(input_ids, attention_mask, slots)
+                return self.encode(input_ids, attention_mask, slots)
+        return self.encode(input_ids, attention_mask, slots)
+
+    def read(self, hidden: Tensor, amendments: Amendments = NONE) -> Tensor:
+        """Turn the encoder's states `[N, M, H]` into what the head's other methods read, `[N, M,
+        E]`."""
         if not isinstance(self.head, SplitHead):
-            return self.head.states(hidden)
+            with hooked(self.mlm, amendments) if amendments else contextlib.nullcontext():
+                return self.head.states(hidden)
         rows = hidden.flatten(0, 1)
         states = self.head.states(
             F.pad(rows, (0, 0, 0, -len(rows) % SLOT_STEP)), amendments
         )  # few shapes
-        return states[: len(rows)].view(*slots.shape, -1)
+        return states[: len(rows)].view(*hidden.shape[:2], -1)
 
 
 def _at_slots(states: Tensor, slots: Tensor) -> Tensor:

@@ -11,9 +11,15 @@ from pet_mtl.cloze.collate import Batch, FormGroup
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.model.amendments import NONE, Amendments
 from pet_mtl.model.backbone import Backbone
-from pet_mtl.model.task_model import TaskModel
+from pet_mtl.model.task_model import Look, TaskModel
 from pet_mtl.model.verbalizers.reader import Reading
-from pet_mtl.model.word_scores import Aggregation, label_scores, word_table
+from pet_mtl.model.word_scores import (
+    Aggregation,
+    aggregate,
+    label_scores,
+    word_scores,
+    word_table,
+)
 
 if TYPE_CHECKING:
     from pet_mtl.model.own_parts import OwnParts
@@ -40,7 +46,7 @@ class ClozeModel(TaskModel):
         self.backbone = backbone
         self.add_module("own", parts)
         self._parts = (parts,)  # in a tuple: it stands below `own`, whatever else does
-        self.aggregations = tuple(aggregations)
+        self.words, self.aggregations = tuple(words), tuple(aggregations)
         used = sorted({piece for form in words for piece in form.used})
         self.register_buffer("piece_ids", torch.tensor(used), persistent=False)
         self.piece_ids: Tensor
@@ -57,9 +63,29 @@ class ClozeModel(TaskModel):
     def forward(self, batch: Batch) -> list[Tensor]:
         """Return label scores `[b, K]` (fp32, softmax over `K` gives probabilities) for each of
         `batch.groups`."""
-        states = self.states(batch)
+        return self._scores(batch, self.states(batch))[0]
+
+    def _scores(self, batch: Batch, states: Tensor) -> tuple[list[Tensor], Tensor]:
+        """Return the label scores of each group, and the logits that they are made of."""
         logits = self.backbone.head.piece_logits(states, self.piece_ids)  # [N, M, U]
-        return [self._label_scores(group, states, logits) for group in batch.groups]
+        return [self._label_scores(group, states, logits) for group in batch.groups], logits
+
+    def look(self, batch: Batch, *, over_vocabulary: bool) -> Look:
+        input_ids, amendments = self._amended(batch)
+        hidden = self.backbone.hidden(input_ids, batch.attention_mask, batch.slots, amendments)
+        states = self.backbone.read(hidden, amendments)
+        scores, logits = self._scores(batch, states)
+        over = [self._log_words(g, states, logits) for g in batch.groups if over_vocabulary]
+        shortest = [
+            hidden[group.prompts[min(group.prompts)], : min(group.prompts)]
+            for group in batch.groups
+        ]
+        return Look(scores, shortest, over)
+
+    def hidden(self, batch: Batch) -> Tensor:
+        """Return the encoder's states at the slots, `[N, M, H]`."""
+        input_ids, amendments = self._amended(batch)
+        return self.backbone.hidden(input_ids, batch.attention_mask, batch.slots, amendments)
 
     def use_sparse_lookups(self) -> nn.Parameter | None:
         return self.backbone.use_sparse_lookups()
@@ -86,6 +112,18 @@ class ClozeModel(TaskModel):
         return sum(
             parameter.numel() for part in self._parts if part for parameter in part.parameters()
         )
+
+    def _log_words(self, group: FormGroup, states: Tensor, logits: Tensor) -> Tensor:
+        """Return label scores `[b, K]` of the label words as they are, each a log-probability over
+        the whole vocabulary."""
+        prompts, head, table = group.prompts, self.backbone.head, self._tables[group.form]
+        scores = word_scores(
+            table,
+            lambda length: logits[prompts[length], :length],
+            lambda length: head.log_normalizer(states[prompts[length], :length]),
+        )
+        how = self.aggregations[group.form]
+        return aggregate(scores, table.words_of_label, table.is_word, how)
 
     def _label_scores(self, group: FormGroup, states: Tensor, logits: Tensor) -> Tensor:
         prompts, head, (parts,) = group.prompts, self.backbone.head, self._parts

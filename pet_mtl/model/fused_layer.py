@@ -9,7 +9,7 @@ zeros. Checked against the modules' own autograd in the tests.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
@@ -28,12 +28,8 @@ _SOFTMAX_BACKWARD = torch.ops.aten._softmax_backward_data.default
 
 def fits_fused_layer(layer: Any) -> bool:
     """Return whether `fused_layer` computes what this BERT layer computes, in its present mode."""
-    own, after, inner, last = (
-        layer.attention.self,
-        layer.attention.output,
-        layer.intermediate,
-        layer.output,
-    )
+    own, after = layer.attention.self, layer.attention.output
+    inner, last = layer.intermediate, layer.output
     active = [p.p for p in (own.dropout, after.dropout, last.dropout) if layer.training]
     return (
         not any(active)
@@ -136,27 +132,74 @@ def fused_layer(
     Returns:
         A tensor of the shape of `queries`.
     """
-    own, after, inner, last = (
-        layer.attention.self,
-        layer.attention.output,
-        layer.intermediate,
-        layer.output,
-    )
-    modules = (
-        own.query,
-        own.key,
-        own.value,
-        after.dense,
-        after.LayerNorm,
-        inner.dense,
-        last.dense,
-        last.LayerNorm,
-    )
-    parameters = [p for module in modules for p in (module.weight, module.bias)]
+    parameters = _Parameters.of(layer)
     casts = _casts(layer, parameters, hidden.dtype)
-    settings = (frame, wide, casts, after.LayerNorm.eps, last.LayerNorm.eps)
-    result: Tensor = _FusedLayer.apply(queries, hidden, settings, *parameters)  # type: ignore[no-untyped-call]
+    eps = layer.attention.output.LayerNorm.eps, layer.output.LayerNorm.eps
+    result: Tensor = _FusedLayer.apply(queries, hidden, (frame, wide, casts, eps), *parameters)  # type: ignore[no-untyped-call]
     return result
+
+
+class _Parameters(NamedTuple):
+    """The parameters of a layer, or their gradients; autograd's functions take and give them one by
+    one."""
+
+    query: Tensor  # [H, H]
+    query_bias: Tensor
+    key: Tensor
+    key_bias: Tensor
+    value: Tensor
+    value_bias: Tensor
+    output: Tensor  # of attention
+    output_bias: Tensor
+    scale_1: Tensor  # of the norm behind attention
+    shift_1: Tensor
+    up: Tensor  # [I, H]
+    up_bias: Tensor
+    down: Tensor  # [H, I]
+    down_bias: Tensor
+    scale_2: Tensor  # of the last norm
+    shift_2: Tensor
+
+    @classmethod
+    def of(cls, layer: Any) -> "_Parameters":
+        own, after, last = layer.attention.self, layer.attention.output, layer.output
+        attention = (own.query, own.key, own.value, after.dense, after.LayerNorm)
+        modules = (*attention, layer.intermediate.dense, last.dense, last.LayerNorm)
+        return cls(*(p for module in modules for p in (module.weight, module.bias)))
+
+
+class _Casts(NamedTuple):
+    """Weights and biases in the precision of the products; query, key and value stand in one."""
+
+    joint: Tensor  # [3 H, H]
+    joint_bias: Tensor
+    output: Tensor
+    output_bias: Tensor
+    up: Tensor
+    up_bias: Tensor
+    down: Tensor
+    down_bias: Tensor
+
+
+class _Saved(NamedTuple):
+    """What the gradient of a layer needs of its forward pass; the output of the activation is
+    computed again."""
+
+    rows: Tensor  # those that attend
+    hidden: Tensor
+    q: Tensor
+    k: Tensor
+    v: Tensor
+    weights: Tensor  # of attention
+    context: Tensor
+    sum_1: Tensor  # what the norms read, and what they computed of it
+    mean_1: Tensor
+    deviation_1: Tensor
+    middle: Tensor  # behind the first norm
+    before: Tensor  # the activation
+    sum_2: Tensor
+    mean_2: Tensor
+    deviation_2: Tensor
 
 
 class _FusedLayer(torch.autograd.Function):
@@ -164,48 +207,34 @@ class _FusedLayer(torch.autograd.Function):
     def forward(
         ctx: Any, queries: Tensor | None, hidden: Tensor, settings: Any, *parameters: Tensor
     ) -> Tensor:
-        frame, wide, (w, b, wo, bo, wi, bi, wu, bu), eps_1, eps_2 = settings
-        g1, b1, g2, b2 = (parameters[at].detach() for at in (8, 9, 14, 15))
-        size = [hidden.shape[1]]
+        frame, wide, cast, (eps_1, eps_2) = settings
+        own, size = _Parameters(*parameters), [hidden.shape[1]]
         if queries is None:
             rows = hidden
-            q, k, v = frame.split(_linear(hidden, w, b), frame.length, 3)
+            q, k, v = frame.split(_linear(hidden, cast.joint, cast.joint_bias), frame.length, 3)
         else:
-            rows, own = queries, hidden.shape[1]
-            (q,) = frame.split(_linear(queries, w[:own], b[:own]), wide, 1)
-            k, v = frame.split(_linear(hidden, w[own:], b[own:]), frame.length, 2)
+            rows, cut = queries, hidden.shape[1]
+            (q,) = frame.split(_linear(queries, cast.joint[:cut], cast.joint_bias[:cut]), wide, 1)
+            both = _linear(hidden, cast.joint[cut:], cast.joint_bias[cut:])
+            k, v = frame.split(both, frame.length, 2)
         weights = q.new_empty(len(q), q.shape[1], k.shape[1])
         for block in frame.blocks():
             scores, keys = weights[block], k[block].transpose(1, 2)
             torch.baddbmm(frame.bias[block], q[block], keys, alpha=q.shape[-1] ** -0.5, out=scores)
             torch.softmax(scores, -1, out=scores)
         context = frame.join([frame.product(weights, v)], wide, len(rows))
-        sum_1 = _linear(context, wo, bo, rows)
-        middle, mean_1, scale_1 = _NORM(sum_1, size, g1, b1, eps_1)
-        before = _linear(middle, wi, bi)
-        sum_2 = _linear(F.gelu(before), wu, bu, middle)
+        sum_1 = _linear(context, cast.output, cast.output_bias, rows)
+        scale, shift = own.scale_1.detach(), own.shift_1.detach()
+        middle, mean_1, deviation_1 = _NORM(sum_1, size, scale, shift, eps_1)
+        before = _linear(middle, cast.up, cast.up_bias)
+        sum_2 = _linear(F.gelu(before), cast.down, cast.down_bias, middle)
+        scale, shift = own.scale_2.detach(), own.shift_2.detach()
         out: Tensor
-        out, mean_2, scale_2 = _NORM(sum_2, size, g2, b2, eps_2)
-        ctx.save_for_backward(
-            *(
-                rows,
-                hidden,
-                q,
-                k,
-                v,
-                weights,
-                context,
-                sum_1,
-                mean_1,
-                scale_1,
-                middle,
-                before,
-                sum_2,
-                mean_2,
-                scale_2,
-            ),
-            *parameters,
-        )
+        out, mean_2, deviation_2 = _NORM(sum_2, size, scale, shift, eps_2)
+        attention = (rows, hidden, q, k, v, weights, context)
+        first, second = (sum_1, mean_1, deviation_1), (sum_2, mean_2, deviation_2)
+        saved = _Saved(*attention, *first, middle, before, *second)
+        ctx.save_for_backward(*saved, *parameters)
         ctx.settings = (frame, wide, queries is None)
         return out
 
@@ -213,76 +242,54 @@ class _FusedLayer(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Any:
         frame, wide, same = ctx.settings
-        (
-            rows,
-            hidden,
-            q,
-            k,
-            v,
-            weights,
-            context,
-            sum_1,
-            mean_1,
-            scale_1,
-            middle,
-            before,
-            sum_2,
-            mean_2,
-            scale_2,
-        ) = ctx.saved_tensors[:15]
-        wq, _, wk, _, wv, _, wo, _, g1, b1, wi, _, wu, _, g2, b2 = ctx.saved_tensors[15:]
-        kind, size = hidden.dtype, [hidden.shape[1]]
-        grad, d_g2, d_b2 = _NORM_BACKWARD(grad, sum_2, size, mean_2, scale_2, g2, b2, [True] * 3)
-        d_wu, d_bu = _weight_grads(grad, F.gelu(before), wu)
-        d_before = grad @ wu.to(kind)
-        _GELU_BACKWARD(d_before, before, grad_input=d_before)
-        d_wi, d_bi = _weight_grads(d_before, middle, wi)
-        grad = torch.addmm(grad, d_before, wi.to(kind), out=grad)
+        tensors = ctx.saved_tensors
+        seen = _Saved(*tensors[: len(_Saved._fields)])
+        own = _Parameters(*tensors[len(_Saved._fields) :])
+        kind, size = seen.hidden.dtype, [seen.hidden.shape[1]]
+        norm = (seen.mean_2, seen.deviation_2, own.scale_2, own.shift_2)
+        grad, *d_norm_2 = _NORM_BACKWARD(grad, seen.sum_2, size, *norm, [True] * 3)
+        d_down = _weight_grads(grad, F.gelu(seen.before), own.down)
+        d_before = grad @ own.down.to(kind)
+        _GELU_BACKWARD(d_before, seen.before, grad_input=d_before)
+        d_up = _weight_grads(d_before, seen.middle, own.up)
+        grad = torch.addmm(grad, d_before, own.up.to(kind), out=grad)
         del d_before
-        grad, d_g1, d_b1 = _NORM_BACKWARD(grad, sum_1, size, mean_1, scale_1, g1, b1, [True] * 3)
-        d_wo, d_bo = _weight_grads(grad, context, wo)
-        (d_context,) = frame.split(grad @ wo.to(kind), wide, 1)
+        norm = (seen.mean_1, seen.deviation_1, own.scale_1, own.shift_1)
+        grad, *d_norm_1 = _NORM_BACKWARD(grad, seen.sum_1, size, *norm, [True] * 3)
+        d_output = _weight_grads(grad, seen.context, own.output)
+        (d_context,) = frame.split(grad @ own.output.to(kind), wide, 1)
+        q, k, weights = seen.q, seen.k, seen.weights
         d_v = frame.product(weights.transpose(1, 2), d_context)
-        d_scores = _SOFTMAX_BACKWARD(frame.product(d_context, v.transpose(1, 2)), weights, -1, kind)
+        d_weights = frame.product(d_context, seen.v.transpose(1, 2))
+        d_scores = _SOFTMAX_BACKWARD(d_weights, weights, -1, kind)
+        del d_weights
         d_scores *= q.shape[-1] ** -0.5
         d_q, d_k = frame.product(d_scores, k), frame.product(d_scores.transpose(1, 2), q)
+        # `out=grad`: the gradient of the residual is in it already, and takes the sum in place
         if same:
-            joint = frame.join([d_q, d_k, d_v], frame.length, len(hidden))
-            d_weight, d_bias = _weight_grads(joint, hidden, wq)
-            d_queries, d_hidden = None, torch.addmm(grad, joint, _joint(kind, wq, wk, wv), out=grad)
-            (d_wq, d_wk, d_wv), (d_bq, d_bk, d_bv) = d_weight.chunk(3), d_bias.chunk(3)
+            joint = frame.join([d_q, d_k, d_v], frame.length, len(seen.hidden))
+            parts = _cut_joint(_weight_grads(joint, seen.hidden, own.query), 3)
+            turned = _joint(kind, own.query, own.key, own.value)
+            d_queries, d_hidden = None, torch.addmm(grad, joint, turned, out=grad)
         else:
-            d_rows = frame.join([d_q], wide, len(rows))
-            d_wq, d_bq = _weight_grads(d_rows, rows, wq)
-            d_queries = torch.addmm(grad, d_rows, wq.to(kind), out=grad)
-            joint = frame.join([d_k, d_v], frame.length, len(hidden))
-            d_weight, d_bias = _weight_grads(joint, hidden, wk)
-            d_hidden = joint @ _joint(kind, wk, wv)
-            (d_wk, d_wv), (d_bk, d_bv) = d_weight.chunk(2), d_bias.chunk(2)
-        return (
-            *(d_queries, d_hidden, None),
-            *(
-                d_wq,
-                d_bq,
-                d_wk,
-                d_bk,
-                d_wv,
-                d_bv,
-                d_wo,
-                d_bo,
-                d_g1,
-                d_b1,
-                d_wi,
-                d_bi,
-                d_wu,
-                d_bu,
-                d_g2,
-                d_b2,
-            ),
-        )
+            d_rows = frame.join([d_q], wide, len(seen.rows))
+            of_query = _weight_grads(d_rows, seen.rows, own.query)
+            d_queries = torch.addmm(grad, d_rows, own.query.to(kind), out=grad)
+            joint = frame.join([d_k, d_v], frame.length, len(seen.hidden))
+            parts = [*of_query, *_cut_joint(_weight_grads(joint, seen.hidden, own.key), 2)]
+            d_hidden = joint @ _joint(kind, own.key, own.value)
+        found = (*parts, *d_output, *d_norm_1, *d_up, *d_down, *d_norm_2)  # as `_Parameters`
+        return d_queries, d_hidden, None, *found
 
 
-_CASTS: WeakKeyDictionary[Any, tuple[Any, list[Tensor]]] = WeakKeyDictionary()
+def _cut_joint(grads: tuple[Tensor, Tensor], count: int) -> list[Tensor]:
+    """Cut the gradients of joint weights and biases: weight and bias of each part in turn."""
+    weight, bias = grads
+    parts = zip(weight.chunk(count), bias.chunk(count), strict=True)
+    return [one for both in parts for one in both]
+
+
+_CASTS: WeakKeyDictionary[Any, tuple[Any, _Casts]] = WeakKeyDictionary()
 
 
 def forget_casts(layers: Iterable[Any]) -> None:
@@ -292,7 +299,7 @@ def forget_casts(layers: Iterable[Any]) -> None:
         _CASTS.pop(layer, None)
 
 
-def _casts(layer: Any, parameters: Sequence[Tensor], kind: torch.dtype) -> list[Tensor]:
+def _casts(layer: Any, parameters: _Parameters, kind: torch.dtype) -> _Casts:
     """Return weights and biases in the precision of the products, query, key and value joined; kept
     while scoring."""
     if torch.is_grad_enabled() or any(
@@ -308,15 +315,14 @@ def _casts(layer: Any, parameters: Sequence[Tensor], kind: torch.dtype) -> list[
     return kept[1]
 
 
-def _cast(parameters: Sequence[Tensor], kind: torch.dtype) -> list[Tensor]:
-    wq, bq, wk, bk, wv, bv, wo, bo, _, _, wi, bi, wu, bu, _, _ = (
-        parameter.detach() for parameter in parameters
+def _cast(parameters: _Parameters, kind: torch.dtype) -> _Casts:
+    own = _Parameters(*(parameter.detach() for parameter in parameters))
+    plain = (own.output, own.output_bias, own.up, own.up_bias, own.down, own.down_bias)
+    return _Casts(
+        _joint(kind, own.query, own.key, own.value),
+        _joint(kind, own.query_bias, own.key_bias, own.value_bias),
+        *(one.to(kind) for one in plain),
     )
-    return [
-        _joint(kind, wq, wk, wv),
-        _joint(kind, bq, bk, bv),
-        *(one.to(kind) for one in (wo, bo, wi, bi, wu, bu)),
-    ]
 
 
 def _joint(kind: torch.dtype, *parameters: Tensor) -> Tensor:

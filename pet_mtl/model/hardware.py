@@ -5,8 +5,12 @@ import ctypes
 import os
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+
+from pet_mtl.console import started_together
+from pet_mtl.errors import PetMtlError
 
 CPU_PIECE = 2048  # tokens
 
@@ -61,6 +65,27 @@ def keep_freed_memory() -> None:
         m_trim_threshold, m_mmap_threshold = -1, -3
         mallopt(m_trim_threshold, 128 << 20)
         mallopt(m_mmap_threshold, 4 << 20)
+
+
+def joined(kind: Any, **options: Any) -> Any:
+    """Return accelerate's state of the processes that were started together.
+
+    Args:
+        kind: `Accelerator` or `PartialState`.
+        options: of its constructor.
+
+    Raises:
+        PetMtlError: they cannot work together here.
+    """
+    together = started_together()
+    # Unasked, accelerate takes processes without a GPU for strangers: each would do all the work.
+    state = kind(cpu=together > 1 and not torch.cuda.is_available(), **options)
+    if state.num_processes != together:
+        raise PetMtlError(
+            f"{together} processes were started, but {state.num_processes} can work together here",
+            hint="start one, or start them with `torchrun`",
+        )
+    return state
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,23 @@ class ParameterCounts:
         return {**asdict(self), "task_specific_share": round(self.share, 6)}
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a model makes of a batch.
+
+    Attributes:
+        scores: label scores `[b, K]` of each group.
+        hidden: the encoder's states `[b, M, H]` at the slots of each group's prompts with the
+            fewest masks; without slots, the rows' features as the only one.
+        log_words: for each group `[b, K]` log-probabilities of the labels' words over the whole
+            vocabulary, where they were asked for.
+    """
+
+    scores: list[Tensor]
+    hidden: list[Tensor]
+    log_words: list[Tensor]
+
+
 class TaskModel(nn.Module, ABC):
     """A backbone and what a method adds to it.
 
@@ -37,6 +54,14 @@ class TaskModel(nn.Module, ABC):
     def forward(self, batch: Batch) -> list[Tensor]:
         """Return label scores `[b, K]` (fp32, softmax over `K` gives probabilities) for each of
         `batch.groups`."""
+
+    def look(self, batch: Batch, *, over_vocabulary: bool) -> Look:
+        """Return the label scores as `forward` does, and what they are made of.
+
+        Args:
+            over_vocabulary: the labels' log-probabilities over the whole vocabulary are wanted too.
+        """
+        raise NotImplementedError
 
     def begin_step(self, seed: int) -> None:
         """Draw what all rows of an optimizer step share; called before it, with a seed that all

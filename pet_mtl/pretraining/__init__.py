@@ -11,7 +11,6 @@
 - `rows`          documents cut and packed into rows; rows into batches
 - `pattern_rows`  rows that are a suite's prompts with their gold label words written in
 - `schedule`      which rows each step sees
-- `draws`         random numbers that depend on nothing but seed, epoch, row and position
 - `masking`       which pieces are masked, one strategy a file
 - `importance`    which pieces a classifier needs, found with a cloze checkpoint
 - `marker`        a small token classifier that learns these marks and marks other text

@@ -14,6 +14,7 @@ from pet_mtl.pretraining.folders import write_model
 from pet_mtl.storage.average import check_request, mean_weights
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.storage.trained_on import with_earlier
+from pet_mtl.suite.auto import read_record
 
 
 def average_models(folders: Sequence[Path], out: Path) -> None:
@@ -37,7 +38,9 @@ def average_models(folders: Sequence[Path], out: Path) -> None:
     trained_on: Mapping[str, Any] = {}
     for folder in folders:
         trained_on = with_earlier(folder, trained_on)
-    facts = {"mean_of": [_facts(folder) for folder in folders]}
+    facts: dict[str, Any] = {"mean_of": [_facts(folder) for folder in folders]}
+    if (own := read_record(folders[0])) is not None:
+        facts["recommended"] = own.model_dump()
     write_model(
         out,
         mlm,

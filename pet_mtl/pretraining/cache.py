@@ -3,12 +3,16 @@ and tokenizer.
 
 A cache is a folder named after the digests of corpus and tokenizer:
 
-    pieces.bin      token ids of all paragraphs, each closed by the separator (uint16, or int32 for
-    large vocabularies) words.bin       for each piece whether a word begins with it (uint8); only
-    where a strategy asked for words paragraphs.bin  where each paragraph ends in `pieces` (int64)
+    pieces.bin      token ids of all paragraphs, each closed by the separator (uint16, or int32
+                    for large vocabularies)
+    words.bin       for each piece whether a word begins with it (uint8); only where a strategy
+                    asked for words
+    paragraphs.bin  where each paragraph ends in `pieces` (int64)
     documents.bin   how many paragraphs there are up to each document's end (int64)
     hashes.bin      a hash of each document's text (uint32): which documents are held out must not
-    depend on pieces cache.json      what it was made of; written last
+                    depend on pieces
+    cache.json      what it was made of
+    sha256.json     the sums of all files; written last
 """
 
 import json
@@ -23,18 +27,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pet_mtl.atomic import new_folder
+from pet_mtl.atomic import new_folder, sweep
 from pet_mtl.cloze.chinese_words import WordCutter, words_version
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.corpus import Corpus, Document
 from pet_mtl.pretraining.pieces import PieceEncoder, tokenizer_digest
+from pet_mtl.storage.checked_json import read_bounded
+from pet_mtl.storage.digests import is_whole, write_digests
 from pet_mtl.storage.lock import held
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 2: with checksums
 _CHUNK = 1 << 20  # characters tokenised at a time: enough for all cores, little memory
 _SAY_EVERY = 15.0  # seconds
+_DTYPES = {"uint16": np.uint16, "int32": np.int32}
 _FILES = ("pieces", "words", "paragraphs", "documents", "hashes")
 
 
@@ -81,13 +88,13 @@ def open_or_build(corpus: Corpus, tokenizer: PieceTokenizer, place: Path, *, wor
     }
     corpus_name = str(key["corpus"])[:16]
     folder = place / f"{corpus_name}-{str(key['tokenizer'])[:16]}"
-    if (cache := _fitting(folder, key)) is None:
+    if (cache := _fitting(folder, key, tokenizer.vocab_size)) is None:
         with ExitStack() as alone:
             lock = place / f".{folder.name}.lock"
             if not alone.enter_context(held(lock)):
                 say(f"another process is tokenising the corpus into {folder}: waiting for it")
                 alone.enter_context(held(lock, wait=True))
-            if (cache := _fitting(folder, key)) is None:
+            if (cache := _fitting(folder, key, tokenizer.vocab_size)) is None:
                 if folder.exists():
                     say(
                         f"the cache in {folder} {_difference(_read_key(folder), key)}: building "
@@ -95,16 +102,32 @@ def open_or_build(corpus: Corpus, tokenizer: PieceTokenizer, place: Path, *, wor
                     )
                 elif any(place.glob(f"{corpus_name}-*")):
                     say("the corpus' cache is of another tokenizer: building one beside it")
+                sweep(folder)
                 _build(corpus, tokenizer, folder, key)
-                cache = _fitting(folder, key)
+                cache = _fitting(folder, key, tokenizer.vocab_size)
     assert cache is not None
     say(f"cache: {folder}, {_size(cache)}")
     return cache
 
 
-def _fitting(folder: Path, key: dict[str, Any]) -> Cache | None:
+def _fitting(folder: Path, key: dict[str, Any], vocab_size: int) -> Cache | None:
+    """Return the cache where it is there, whole, and was made of what `key` says."""
     found = _read_key(folder)
-    return _open(folder, found) if _serves(found, key) else None
+    if not _serves(found, key) or not is_whole(folder):
+        return None
+    cache = _open(folder, found)
+    return cache if cache is not None and _is_sound(cache, vocab_size) else None
+
+
+def _is_sound(cache: Cache, vocab_size: int) -> bool:
+    """Say whether the numbers of a cache fit each other: ends grow up to what they are ends of."""
+    for ends, count in (
+        (cache.paragraphs, len(cache.pieces)),
+        (cache.documents, len(cache.paragraphs)),
+    ):
+        if not len(ends) or ends[0] < 1 or ends[-1] != count or (np.diff(ends) < 1).any():
+            return False
+    return bool(cache.pieces.min() >= 0 and cache.pieces.max() < vocab_size)
 
 
 def _size(cache: Cache) -> str:
@@ -114,8 +137,8 @@ def _size(cache: Cache) -> str:
 def _read_key(folder: Path) -> dict[str, Any]:
     """Return what a cache was made of; nothing where that cannot be read."""
     try:
-        key = json.loads((folder / "cache.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        key = json.loads(read_bounded(folder / "cache.json"))
+    except (OSError, ValueError, RecursionError):
         return {}
     return key if isinstance(key, dict) else {}
 
@@ -200,6 +223,7 @@ def _build(corpus: Corpus, tokenizer: PieceTokenizer, folder: Path, key: dict[st
         }
         text = json.dumps(key | {"dtype": np.dtype(encoder.dtype).name, "counts": counts}, indent=1)
         (temporary / "cache.json").write_text(text + "\n", encoding="utf-8")
+        write_digests(temporary)
 
 
 def _chunks(documents: Iterator[Document]) -> Iterator[list[Document]]:
@@ -252,7 +276,7 @@ class _Part:
 def _open(folder: Path, key: dict[str, Any]) -> Cache | None:
     """Map a cache's files, or return None where one is missing or not as long as it should be."""
     try:
-        counts, dtype = key["counts"], np.dtype(key["dtype"])
+        counts, dtype = key["counts"], np.dtype(_DTYPES[key["dtype"]])
         kinds = {"pieces": dtype, "paragraphs": np.dtype("<i8"), "documents": np.dtype("<i8")}
         kinds["hashes"] = np.dtype("<u4")
         if key["words"]:

@@ -16,6 +16,9 @@ from pet_mtl.atomic import new_folder, recover_folder
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.request import PretrainRequest
+from pet_mtl.storage.checked_json import read_bounded
+from pet_mtl.storage.digests import DIGESTS, check_files, write_digests
+from pet_mtl.storage.outputs import BEGUN, begun_run
 from pet_mtl.storage.pretrained import quiet_transformers
 from pet_mtl.storage.state import Progress, read_progress, write_state
 from pet_mtl.storage.trained_on import Keys, write_trained_on
@@ -72,6 +75,17 @@ def write_last(
         _fill(temporary, mlm, tokenizer)
         text = stored.request.model_dump_json(indent=1)
         (temporary / _REQUEST).write_text(text + "\n", encoding="utf-8")
+        write_digests(temporary)
+
+
+def _check_digests(folder: Path) -> None:
+    """Check the files of a stored run; those of older versions have no digests.
+
+    Raises:
+        PetMtlError: a file is missing or damaged.
+    """
+    if (folder / DIGESTS).is_file():
+        check_files(folder, json.loads(read_bounded(folder / DIGESTS)))
 
 
 def read_last(folder: Path) -> Stored:
@@ -89,12 +103,32 @@ def read_last(folder: Path) -> Stored:
             hint="leave `--resume` out",
         )
     try:
-        request = PretrainRequest.model_validate_json(file.read_text(encoding="utf-8"))
-    except (ValidationError, ValueError, OSError) as error:
+        _check_digests(folder)
+        request = PretrainRequest.model_validate_json(read_bounded(file))
+    except (ValidationError, ValueError, OSError, AttributeError, RecursionError) as error:
         raise PetMtlError(
             ("the stored options are damaged"), where=str(file), hint="train without `--resume`"
         ) from error
     return Stored(request, read_progress(folder))
+
+
+def stored_request(out: Path) -> PretrainRequest:
+    """Return the request of the run in a folder, which may not have saved a state yet.
+
+    Raises:
+        PetMtlError: there is none, or it is damaged.
+    """
+    recover_folder(out / "last")
+    if (out / "last").is_dir() or (note := begun_run(out)) is None:
+        return read_last(out / "last").request
+    try:
+        return PretrainRequest.model_validate_json(json.dumps(note["request"]))
+    except (ValueError, KeyError) as error:
+        raise PetMtlError(
+            "the stored options are damaged",
+            where=str(out / BEGUN),
+            hint="train without `--resume`",
+        ) from error
 
 
 def load_weights(folder: Path, mlm: Any) -> None:

@@ -21,6 +21,7 @@ from pet_mtl.pretraining.rows import PieceRows, RowBatch
 from pet_mtl.pretraining.schedule import RowSchedule, cut_rows
 from pet_mtl.stepping.optim import rate_factor
 from pet_mtl.stepping.optimizer_step import OptimizerStep
+from pet_mtl.storage.digests import is_whole, write_digests
 
 EPOCHS = 3
 LEARNING_RATE = 2e-4
@@ -140,7 +141,7 @@ def stored_marks(folder: Path, made_of: dict[str, Any], count: int) -> npt.NDArr
     """Return marks that an earlier run stored for the same ingredients, None where there are
     none."""
     file = _file(folder, made_of)
-    if file.is_file() and file.stat().st_size == count:
+    if file.is_file() and file.stat().st_size == count and is_whole(file.parent):
         return np.memmap(file, np.uint8, mode="r")
     return None
 
@@ -152,6 +153,7 @@ def store_marks(folder: Path, made_of: dict[str, Any], marks: npt.NDArray[np.uin
         (temporary / "marks.json").write_text(
             json.dumps(made_of, indent=1) + "\n", encoding="utf-8"
         )
+        write_digests(temporary)
 
 
 def _file(folder: Path, made_of: dict[str, Any]) -> Path:

@@ -145,6 +145,13 @@ def _model_folder(request: PretrainRequest, text: Text) -> str:
     return suite_model(text.suite)
 
 
+def _start(request: PretrainRequest, text: Text) -> str | None:
+    if request.recipe is None:
+        return _model_folder(request, text)
+    taken = isinstance(request.recipe.model, TakenShape) and request.teacher
+    return resolve_model(taken) if taken else None
+
+
 def _trained_on(request: PretrainRequest, text: Text) -> dict[str, Keys]:
     own = {
         name: np.concatenate([row_keys(part) for part in parts])
@@ -167,12 +174,14 @@ class Material:
         fingerprint: digest of both.
         trained_on: keys of the suite's rows among them, and of those that the model was trained on
             before, by task.
+        start: folder or hub name of the model that weights come from; None: a new one.
     """
 
     train: PieceRows
     held_out: PieceRows
     fingerprint: str
     trained_on: dict[str, Keys]
+    start: str | None
 
 
 def load_material(
@@ -214,7 +223,11 @@ def load_material(
     elif rows.marks is not None:  # another scorer marks other pieces
         digest.update(np.ascontiguousarray(rows.marks).data)
     return Material(
-        _pick(rows, ~held), _pick(rows, held), digest.hexdigest(), _trained_on(request, text)
+        _pick(rows, ~held),
+        _pick(rows, held),
+        digest.hexdigest(),
+        _trained_on(request, text),
+        _start(request, text),
     )
 
 

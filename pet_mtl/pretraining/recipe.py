@@ -12,6 +12,7 @@ from pet_mtl.suite.validation import found, name_hint, validate
 from pet_mtl.suite.yaml_file import read_yaml
 
 VERSION = 1
+MOST_PARAMETERS = 4 * 10**9  # beyond, weights and moments fill the memory of any one machine
 KEYS = ("version", "model", "vocabulary", "train")
 
 
@@ -22,22 +23,29 @@ class _Section(BaseModel):
 class Shape(_Section):
     """The size of a BERT."""
 
-    hidden_size: int = Field(ge=8, description="width")
-    layers: int = Field(ge=1, description="number of layers")
-    heads: int = Field(ge=1, description="attention heads of a layer")
+    hidden_size: int = Field(ge=8, le=1 << 16, description="width")
+    layers: int = Field(ge=1, le=1000, description="number of layers")
+    heads: int = Field(ge=1, le=1 << 16, description="attention heads of a layer")
     intermediate: int | None = Field(
-        default=None, ge=8, description="inner width of a layer; null: 4 × hidden_size"
+        default=None, ge=8, le=1 << 18, description="inner width of a layer; null: 4 × hidden_size"
     )
-    positions: int = Field(default=512, ge=8, description="longest input in tokens")
+    positions: int = Field(default=512, ge=8, le=1 << 20, description="longest input in tokens")
     dropout: float = Field(
         default=0.0, ge=0, lt=1, description=("dropout everywhere, also written into the model")
     )
 
     @model_validator(mode="after")
-    def _heads_share_the_width(self) -> "Shape":
+    def _can_be_built(self) -> "Shape":
         if self.hidden_size % self.heads:
             raise ValueError(
                 f"`hidden_size` {self.hidden_size} cannot be shared by {self.heads} heads"
+            )
+        width, inner = self.hidden_size, self.intermediate or 4 * self.hidden_size
+        parameters = width * (self.positions + self.layers * (4 * width + 2 * inner))
+        if parameters > MOST_PARAMETERS:
+            raise ValueError(
+                f"this model has {parameters:,} parameters, more than {MOST_PARAMETERS:,}: "
+                "give it fewer or narrower layers"
             )
         return self
 
@@ -86,16 +94,23 @@ class TakenShape(KeptLayers):
 class VocabularySpec(_Section):
     """What the vocabulary holds: built from the corpus, or taken from a tokenizer folder."""
 
-    size: int = Field(default=8192, ge=16, description="most pieces")
+    size: int = Field(default=8192, ge=16, le=1 << 22, description="most pieces")
     min_frequency: int = Field(
-        default=2, ge=1, description="how often a character or a Latin piece must occur"
+        default=2,
+        ge=1,
+        le=1_000_000_000,
+        description="how often a character or a Latin piece must occur",
     )
     latin: int = Field(
-        default=1000, ge=0, description=("most pieces of Latin words; characters have the rest")
+        default=1000,
+        ge=0,
+        le=1 << 22,
+        description=("most pieces of Latin words; characters have the rest"),
     )
     words: int = Field(
         default=0,
         ge=0,
+        le=1 << 22,
         description=("most pieces that are Chinese words; 0: every Chinese character is a piece"),
     )
     tokenizer: str | None = Field(

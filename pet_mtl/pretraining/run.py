@@ -1,15 +1,17 @@
 """The whole of `pet-mtl pretrain`: text, rows, model, steps, the model's folder."""
 
+import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pet_mtl.cloze.corrupt import replacement_ids
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import Backbone
-from pet_mtl.model.hardware import Machine
+from pet_mtl.model.hardware import Machine, joined
 from pet_mtl.pretraining.folders import (
     Stored,
     differences,
@@ -18,7 +20,6 @@ from pet_mtl.pretraining.folders import (
     write_last,
     write_model,
 )
-from pet_mtl.pretraining.masking.corrupt import replacement_ids
 from pet_mtl.pretraining.masking.pattern_aware import pattern_aware
 from pet_mtl.pretraining.masking.random_pieces import random_pieces
 from pet_mtl.pretraining.masking.selective import selective
@@ -37,9 +38,11 @@ from pet_mtl.pretraining.steps import (
     measure,
 )
 from pet_mtl.pretraining.teaching import Teaching, load_teaching
+from pet_mtl.resources import model_folder
 from pet_mtl.stepping.loop import run_loop
-from pet_mtl.storage.outputs import RunFolder
+from pet_mtl.storage.outputs import RunFolder, has_state
 from pet_mtl.storage.state import Progress, read_moments
+from pet_mtl.suite.auto import Recommended, by_size, count_layers, read_record
 
 STRATEGIES: dict[Masking, Strategy] = {
     "random": random_pieces,
@@ -101,14 +104,18 @@ def pretrain(request: PretrainRequest, out: Path, *, resume: bool = False) -> Pr
 
     started = time.monotonic()
     request.check()
-    accelerator = Accelerator(
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
+    accelerator = joined(
+        Accelerator, kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
     )
     settings = request.settings
     machine = Machine.choose(settings.precision, settings.attention, accelerator.device)
     say(f"machine: {machine}")
     text = find_text(request)
-    folder = RunFolder(out, resume=resume, kept="model") if accelerator.is_main_process else None
+    folder = None
+    if accelerator.is_main_process:
+        begun = json.dumps({"request": request.model_dump(mode="json")})
+        folder = RunFolder(out, resume=resume, kept="model", begun=begun)
+    resume = resume and has_state(out)
     place = request.cache or out / "cache"
     try:
         with accelerator.main_process_first():  # the others find the caches made
@@ -257,6 +264,7 @@ class _Pretraining:
                 **{key: figures[key] for key in ("steps", "tokens", "held_out")},
                 "training_seconds": round(self.progress.seconds, 1),
                 "machine": str(self.machine),
+                "recommended": self._recommended().model_dump(),
             }
             half = self.request.settings.weights == "fp16"
             write_model(
@@ -268,6 +276,17 @@ class _Pretraining:
                 trained_on=self.material.trained_on,
             )
         self.accelerator.wait_for_everyone()
+
+    def _recommended(self) -> Recommended:
+        """Return what the model is best fine-tuned with: as the one that it went on from, or by its
+        size."""
+        start = self.material.start
+        folder = None if start is None else model_folder(start)
+        own = None if folder is None else read_record(folder)
+        if own is not None:
+            return own
+        shapes = {name: tensor.shape for name, tensor in self.mlm.named_parameters()}
+        return by_size(count_layers(shapes, self.mlm.config.vocab_size))
 
     def _origin(self) -> dict[str, Any]:
         """Return what the settings do not say of a taught or cut model."""

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pet_mtl.errors import ProblemList
 from pet_mtl.pretraining.teacher_settings import TeacherSettings
 from pet_mtl.suite.overrides import apply_overrides
+from pet_mtl.suite.settings import MOST_EPOCHS, MOST_STEPS
 from pet_mtl.suite.validation import found, validate
 from pet_mtl.suite.yaml_file import Document
 
@@ -24,34 +25,45 @@ class PretrainSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     epochs: float = Field(
-        default=1.0, gt=0, description="passes over the rows; the masks differ each time"
+        default=1.0,
+        gt=0,
+        le=MOST_EPOCHS,
+        description="passes over the rows; the masks differ each time",
     )
     max_steps: int | None = Field(
         default=None,
         ge=0,
+        le=MOST_STEPS,
         description="stop after this many steps; 0 only measures the held-out text",
     )
     max_minutes: float | None = Field(
         default=None,
         gt=0,
+        le=1e7,
         description=("stop after this much time in steps, with the learning rate run down to 0"),
     )
     learning_rate: float = Field(default=1e-4, gt=0, le=1, description="peak learning rate")
     batch_tokens: int = Field(
-        default=4096, ge=1, description=("tokens of one optimizer step, all processes together")
+        default=4096,
+        ge=1,
+        le=1 << 30,
+        description=("tokens of one optimizer step, all processes together"),
     )
-    max_length: int = Field(default=128, ge=8, description="longest row in tokens")
+    max_length: int = Field(default=128, ge=8, le=1 << 16, description="longest row in tokens")
     masking_rate: float = Field(
         default=0.15, ge=0, lt=1, description="share of the pieces that are masked"
     )
     warmup: float = Field(
-        default=0.06, ge=0, description=("below 1: share of the steps; from 1: number of steps")
+        default=0.06,
+        ge=0,
+        le=MOST_STEPS,
+        description=("below 1: share of the steps; from 1: number of steps"),
     )
     schedule: Literal["linear", "cosine"] = Field(
         default="linear", description="how the learning rate falls"
     )
     weight_decay: float = Field(
-        default=0.01, ge=0, description="decoupled weight decay of the matrices"
+        default=0.01, ge=0, le=1000, description="decoupled weight decay of the matrices"
     )
     layer_decay: float = Field(
         default=1.0,
@@ -60,11 +72,12 @@ class PretrainSettings(BaseModel):
         description="each layer below the top learns at this factor of the one above",
     )
     clip_norm: float | None = Field(
-        default=1.0, gt=0, description="largest norm of a step's gradient; null: no limit"
+        default=1.0, gt=0, le=1e12, description="largest norm of a step's gradient; null: no limit"
     )
     accumulate: int = Field(
         default=1,
         ge=1,
+        le=1 << 16,
         description=("compute a step in this many pieces: same result, less memory"),
     )
     dropout: float | None = Field(
@@ -74,9 +87,14 @@ class PretrainSettings(BaseModel):
         default=0.005, ge=0, lt=1, description=("share of the documents that is only measured on")
     )
     evaluate_every: int | None = Field(
-        default=None, ge=1, description=("steps between two measurements; null: once an epoch")
+        default=None,
+        ge=1,
+        le=MOST_STEPS,
+        description=("steps between two measurements; null: once an epoch"),
     )
-    save_every: float = Field(default=300.0, gt=0, description=("seconds between two saved states"))
+    save_every: float = Field(
+        default=300.0, gt=0, le=1e9, description=("seconds between two saved states")
+    )
     seed: int = Field(default=42, ge=0, lt=2**32, description="seed of everything random")
     precision: Literal["auto", "bf16", "fp32"] = Field(
         default="auto", description="number format of the matrix products"

@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 
 from pet_mtl.cloze.batch import BatchPlan
+from pet_mtl.cloze.corrupt import corrupt
+from pet_mtl.cloze.draws import Draws
 from pet_mtl.cloze.sampling import split_step
 from pet_mtl.console import bar
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.hardware import Machine
-from pet_mtl.pretraining.draws import Draws
-from pet_mtl.pretraining.masking.corrupt import corrupt
 from pet_mtl.pretraining.masking.take import BoolArray
 from pet_mtl.pretraining.mlm_model import MlmBatch, MlmModel, mlm_batch
 from pet_mtl.pretraining.rows import LABEL_WORD, PieceRows, RowBatch
@@ -112,6 +112,9 @@ class PretrainingSteps:
         self._steps: Iterator[tuple[int, BatchPlan, bool, list[MlmBatch]]] | None = None
         self.lesson = model.lesson if isinstance(model, TaughtModel) else None
         self._sums = _zeros(model, machine)
+        stored = self._sums.new_tensor(progress.window.get("sums", []))
+        if accelerator.is_main_process and stored.shape == self._sums.shape:
+            self._sums += stored  # those of all processes
         self._epoch, self._factor, self._epoch_ends = 0, 0.0, False
 
     def step(self) -> int:
@@ -181,13 +184,7 @@ class PretrainingSteps:
 
     def record(self, *, whole: bool) -> dict[str, Any]:
         """Return a log line over the steps since the last one."""
-        sums = (
-            self.accelerator.reduce(self._sums)
-            if self.accelerator.num_processes > 1
-            else self._sums
-        )
-        hint = "lower `learning_rate` or set `precision=fp32`; the last saved state is unharmed"
-        self._frame.require_numbers(sums, step=self.progress.step, whole=whole, hint=hint)
+        sums = self._summed(whole=whole)
         self._sums = torch.zeros_like(self._sums)
         figures = _figures(sums, self.lesson).to_json()
         del figures["masked"]
@@ -200,6 +197,18 @@ class PretrainingSteps:
             "tokens": self.progress.tokens,
             "seconds": round(self.progress.seconds, 3),
         }
+
+    def keep(self) -> None:
+        self.progress.window = {"sums": self._summed(whole=True).tolist()}
+
+    def _summed(self, *, whole: bool) -> Tensor:
+        """Return the sums of all processes, checked to be numbers."""
+        sums = self._sums
+        if self.accelerator.num_processes > 1:
+            sums = self.accelerator.reduce(sums)
+        hint = "lower `learning_rate` or set `precision=fp32`; the last saved state is unharmed"
+        self._frame.require_numbers(sums, step=self.progress.step, whole=whole, hint=hint)
+        return sums
 
     def note(self, record: dict[str, Any]) -> str:
         rate = self.throughput.to_json()["tokens_per_second"]

@@ -16,18 +16,26 @@ class TeacherSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    mlm: float = Field(default=1.0, ge=0, description="weight of the model's own loss at the masks")
+    mlm: float = Field(
+        default=1.0, ge=0, le=1e6, description="weight of the model's own loss at the masks"
+    )
     logits: float = Field(
-        default=1.0, ge=0, description="weight of the teacher's distribution at the masks"
+        default=1.0, ge=0, le=1e6, description="weight of the teacher's distribution at the masks"
     )
     temperature: float = Field(
-        default=1.0, gt=0, description="what both logits are divided by before they are compared"
+        default=1.0,
+        gt=0,
+        le=1e6,
+        description="what both logits are divided by before they are compared",
     )
     relations: float = Field(
-        default=1.0, ge=0, description="weight of the relations of queries, keys and values"
+        default=1.0, ge=0, le=1e6, description="weight of the relations of queries, keys and values"
     )
     states: float = Field(
-        default=0.0, ge=0, description="weight of the layers' states, for models of one width"
+        default=0.0,
+        ge=0,
+        le=1e6,
+        description="weight of the layers' states, for models of one width",
     )
     layers: dict[int, int] | None = Field(
         default=None,
@@ -42,6 +50,7 @@ class TeacherSettings(BaseModel):
     relation_heads: int | None = Field(
         default=None,
         ge=1,
+        le=1 << 16,
         description="heads that relations are computed in; null: the most that fit both widths",
     )
 

@@ -19,6 +19,7 @@ from pet_mtl.pretraining.word_vocabulary import (
     is_piece,
     save_word_tokenizer,
 )
+from pet_mtl.storage.digests import is_whole, write_digests
 
 FORMAT_VERSION = 2
 _WORD = re.compile(r"[a-z0-9]+")
@@ -96,6 +97,7 @@ def save_tokenizer(pieces: list[str], folder: Path, positions: int) -> None:
         (temporary / "vocab.txt").write_text(
             "".join(f"{piece}\n" for piece in pieces), encoding="utf-8"
         )
+        write_digests(temporary)
 
 
 def vocabulary_folder(corpus: Corpus, spec: VocabularySpec, positions: int, place: Path) -> Path:
@@ -109,7 +111,9 @@ def vocabulary_folder(corpus: Corpus, spec: VocabularySpec, positions: int, plac
     from hashlib import sha256
 
     folder = place / f"vocabulary-{sha256(made_of.encode()).hexdigest()[:16]}"
-    if not (folder / "tokenizer.json").is_file():
+    if not is_whole(folder):
+        if folder.exists():
+            say(f"the vocabulary in {folder} is damaged: building it anew")
         say("counting the vocabulary")
         documents = _watched(corpus.documents())
         if spec.words:

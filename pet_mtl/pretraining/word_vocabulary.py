@@ -20,6 +20,7 @@ from pet_mtl.cloze.chinese_words import WordCutter
 from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.corpus import Document
 from pet_mtl.pretraining.recipe import VocabularySpec
+from pet_mtl.storage.digests import write_digests
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _HAN_RUN = re.compile("[\u4e00-\u9fd5]+")
@@ -132,3 +133,4 @@ def save_word_tokenizer(scores: Sequence[tuple[str, float]], folder: Path, posit
     )
     with new_folder(folder) as temporary:
         fast.save_pretrained(temporary)
+        write_digests(temporary)

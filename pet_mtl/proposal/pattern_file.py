@@ -31,7 +31,7 @@ class PatternFile:
     columns: Mapping[str, int | str]
     data: str
     split: bool
-    train: Mapping[str, tuple[float | int, str]]
+    train: Mapping[str, tuple[int | str, str]]
     found: str
 
     def text(self) -> str:

@@ -1,7 +1,8 @@
 """Look at a data file and write a task for it that `train` accepts."""
 
+import csv
+import io
 import json
-import math
 import os
 import tempfile
 from collections import Counter
@@ -9,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from pet_mtl.atomic import write_text
 from pet_mtl.cloze.form import compile_forms
@@ -21,18 +20,13 @@ from pet_mtl.proposal.columns import Roles, choose_columns
 from pet_mtl.proposal.label_words import ProposedWord, propose_words
 from pet_mtl.proposal.pattern_file import PatternFile, verbalizer_text
 from pet_mtl.proposal.raw_table import RawTable, read_raw_table
+from pet_mtl.proposal.settings import propose_settings
 from pet_mtl.proposal.wording import WORDINGS, field_names, language, pattern_for, task_name
 from pet_mtl.resources import bundled_backbone
 from pet_mtl.storage.pretrained import load_tokenizer, resolve_model
 from pet_mtl.suite.suite import load_suite
 from pet_mtl.suite.task_section import TASK_NAME
 
-SIZES = (
-    (300, 20, 1024),
-    (2000, 6, 2048),
-    (math.inf, 3, 4096),
-)  # fewer rows than this: epochs, batch_tokens
-SHORTEST, LONGEST = 32, 256  # tokens of `max_length`
 LOOKED_AT = 2000  # rows
 
 
@@ -124,25 +118,25 @@ def propose(request: Request) -> Proposal:
         raise PetMtlError(f"`{name}` is not a task name", where=f"--task {name}", hint=hint)
     table = read_raw_table(request.data, request.header)
     roles = choose_columns(table, request.label, request.texts)
-    files = {kind: request.out / f"{name}.{kind}" for kind in ("yaml", "words.txt", "data.jsonl")}
     tokenizer = PieceTokenizer(load_tokenizer(resolve_model(request.model)))
     task = _Task(table, roles, request, name, tokenizer)
     reason = next((table.reasons[key] for key in (None, *task.names) if key in table.reasons), None)
-    fits = None if reason else _trial(task, request.data, copy=False)
+    fits = None if reason else _trial(task, request.data)
     if not fits:
         reason = reason or "some of its rows cannot be read as they stand"
         with tempfile.TemporaryDirectory() as folder:
-            trial = Path(folder) / "copy.jsonl"
-            trial.write_text(task.copy_text(), encoding="utf-8")
-            fits = _trial(task, trial, copy=True, last=True)
+            trial = Path(folder) / f"copy{task.copy_suffix}"
+            trial.write_text(task.copy_text(), encoding="utf-8", newline="")
+            fits = _trial(task, trial, last=True)
     assert fits is not None
-    yaml, words, copy = files["yaml"], files["words.txt"], files["data.jsonl"] if reason else None
+    yaml, words = request.out / f"{name}.yaml", request.out / f"{name}.words.txt"
+    copy = request.out / f"{name}.data{task.copy_suffix}" if reason else None
     _refuse_existing([file for file in (yaml, words, copy) if file], request)
     if copy:
         write_text(copy, task.copy_text())
     write_text(words, task.verbalizer)
     data = copy.name if copy else _relative(request.data, request.out)
-    write_text(yaml, task.pattern_file(data, words.name, split=fits == "split", copy=bool(copy)))
+    write_text(yaml, task.pattern_file(data, words.name, split=fits == "split"))
     return Proposal(
         yaml,
         words,
@@ -150,7 +144,7 @@ def propose(request: Request) -> Proposal:
         reason,
         name,
         table.form,
-        task.columns(bool(reason)),
+        task.columns,
         task.words,
         task.counts,
         table.skipped + len(table) - len(task.rows),
@@ -199,63 +193,61 @@ class _Task:
             entailment=wording.entailment if len(texts) == 2 else (),
         )
         self.verbalizer = verbalizer_text(self.words, self.counts)
-        self.settings = self._settings(
-            [[column[row] for row in self.rows[:LOOKED_AT]] for column in texts]
+        self.settings = propose_settings(
+            len(self.rows),
+            [[column[row] for row in self.rows[:LOOKED_AT]] for column in texts],
+            [self.prefix, self.pattern],
+            tokenizer,
+            request.model,
         )
 
-    def columns(self, copy: bool) -> dict[str, int | str]:
-        """Return the columns of the data file or of its copy."""
-        return {
-            name: name if copy else self.table.names[place] for name, place in self.places.items()
-        }
+    @property
+    def columns(self) -> dict[str, int | str]:
+        """Return the columns of the data file, which are those of its copy: so the checkpoint reads
+        the file itself, too."""
+        return {name: self.table.names[place] for name, place in self.places.items()}
+
+    @property
+    def copy_suffix(self) -> str:
+        """Return the format of the copy: that of columns with names, or of positions."""
+        return ".jsonl" if isinstance(self.table.names[0], str) else ".csv"
 
     def copy_text(self) -> str:
-        """Return the wanted columns of all rows that have a label, as JSON lines."""
-        columns = {name: self.table.columns[place] for name, place in self.places.items()}
-        rows = ({name: column[row] for name, column in columns.items()} for row in self.rows)
+        """Return all rows that have a label: the wanted columns as JSON lines, or all columns as
+        comma-separated values where they are positions."""
+        if self.copy_suffix == ".csv":
+            out = io.StringIO()
+            columns = self.table.columns
+            csv.writer(out, lineterminator="\n").writerows(
+                # a tab would be taken for the separator
+                [column[row].replace("\t", " ") for column in columns]
+                for row in self.rows
+            )
+            return out.getvalue()
+        named = {
+            self.table.names[place]: self.table.columns[place] for place in self.places.values()
+        }
+        rows = ({name: column[row] for name, column in named.items()} for row in self.rows)
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
-    def pattern_file(self, data: str, verbalizer: str, *, split: bool, copy: bool) -> str:
+    def pattern_file(self, data: str, verbalizer: str, *, split: bool) -> str:
         """Return the YAML."""
         model = self.request.model
         if not bundled_backbone(model) and Path(model).is_dir():
             model = str(Path(model).resolve())
         found = f"{self.table.form}, {len(self.rows):,} rows, {len(self.words)} labels"
-        columns = self.columns(copy)
         return PatternFile(
             self.name,
             model,
             self.prefix,
             self.pattern,
             verbalizer,
-            columns,
+            self.columns,
             data,
             split,
             self.settings,
             found,
         ).text()
-
-    def _settings(self, texts: Sequence[Sequence[str]]) -> dict[str, tuple[float | int, str]]:
-        small = bundled_backbone(self.request.model) is not None
-        epochs, batch_tokens = next(values for rows, *values in SIZES if len(self.rows) < rows)
-        lengths = sum(
-            np.array([len(ids) for ids in self.tokenizer.encode(column)]) for column in texts
-        )
-        room = 8 + sum(map(len, self.tokenizer.encode([self.prefix, self.pattern])))
-        wanted = int(np.quantile(lengths, 0.99)) + room
-        longest = min(
-            max(SHORTEST, -(-wanted // 16) * 16),
-            LONGEST,
-            _positions(resolve_model(self.request.model)),
-        )
-        return {
-            "epochs": (epochs, "passes over the rows; `max_steps: 100` stops earlier"),
-            "learning_rate": (4e-4, "fits a small backbone; 3e-5 for one of BERT's size")
-            if small
-            else (3e-5, "fits a backbone of BERT's size; 4e-4 for a small one"),
-            "batch_tokens": (batch_tokens, "tokens of one optimizer step"),
-            "max_length": (longest, "tokens of the longest prompt; longer texts are cut"),
-        }
 
 
 def _label_order(item: tuple[str, int]) -> tuple[int, int, str]:
@@ -267,17 +259,7 @@ def _label_order(item: tuple[str, int]) -> tuple[int, int, str]:
     )
 
 
-def _positions(folder: str) -> int:
-    """Return the longest prompt that a backbone surely has positions for."""
-    from transformers import AutoConfig
-
-    positions = getattr(
-        AutoConfig.from_pretrained(folder, trust_remote_code=False), "max_position_embeddings", None
-    )
-    return (positions - 2) // 4 * 4 if positions and positions > 0 else LONGEST
-
-
-def _trial(task: _Task, data: Path, *, copy: bool, last: bool = False) -> str | None:
+def _trial(task: _Task, data: Path, *, last: bool = False) -> str | None:
     """Load the task as `train` would; return `split` or `whole` for the dev rows it can have, None
     where it cannot.
 
@@ -288,9 +270,7 @@ def _trial(task: _Task, data: Path, *, copy: bool, last: bool = False) -> str | 
         folder = Path(name)
         (folder / "words.txt").write_text(task.verbalizer, encoding="utf-8")
         for way in ("split", "whole"):
-            text = task.pattern_file(
-                str(data.resolve()), "words.txt", split=way == "split", copy=copy
-            )
+            text = task.pattern_file(str(data.resolve()), "words.txt", split=way == "split")
             (folder / "task.yaml").write_text(text, encoding="utf-8")
             try:
                 suite = load_suite(folder / "task.yaml")

@@ -9,8 +9,9 @@ import torch
 
 from pet_mtl.cloze.batch import cut_batches
 from pet_mtl.cloze.collate import collate
-from pet_mtl.cloze.encode import Prompts, show_prompt
+from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.label_words import LabelWords
+from pet_mtl.cloze.shown import show_prompt
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.targets import target_text
@@ -31,6 +32,7 @@ from pet_mtl.report.data import (
     worst_confusions,
 )
 from pet_mtl.report.mistakes import worst_sets
+from pet_mtl.scoring.chain import said_labels
 from pet_mtl.scoring.loaded import top_pieces
 from pet_mtl.scoring.log_probs import SCORE_TOKENS, FloatArray
 from pet_mtl.suite.suite import Suite
@@ -128,6 +130,7 @@ def report_data(
         mean=mean_main(scores.values()),
         facts=facts,
         conflicts=[CurvePoint(r["step"], r["conflicts"]) for r in records if "conflicts" in r],
+        terms=_terms(records),
         routes=_routes(model, prompts, machine, tokenizer, list(suite.tasks)),
     )
 
@@ -154,6 +157,19 @@ def _routes(
     )
     with machine.autocast():
         return model.routes(batches, names)
+
+
+def _terms(records: list[dict[str, Any]]) -> dict[str, list[CurvePoint]]:
+    """Return how each loss term went."""
+    names = dict.fromkeys(name for record in records for name in record.get("terms", {}))
+    return {
+        name: [
+            CurvePoint(record["step"], record["terms"][name])
+            for record in records
+            if name in record.get("terms", {})
+        ]
+        for name in names
+    }
 
 
 def _task_settings(suite: Suite) -> dict[str, Any]:
@@ -225,9 +241,12 @@ def _view(
         form = prompts.forms[prompts.form[item]]
     read = words[prompts.form[item]] if words else None
     length = len(read.pieces[read.of_label(predicted)[0]]) if read else 0
+    said = (
+        said_labels(model, prompts, np.array([item]), machine, tokenizer)[0] if prompts.said else ()
+    )
     tokens = [
         Token(tokenizer.piece_texts([token_id])[0], kind)
-        for token_id, kind in show_prompt(form, rows.text(row), tokenizer, max_length, length)
+        for token_id, kind in show_prompt(form, rows.text(row), tokenizer, max_length, length, said)
     ]
     names = [
         f"{label} {words[0]}"

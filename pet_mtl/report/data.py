@@ -111,8 +111,8 @@ class ReportData:
     rows/s")`.
 
     `conflicts` is the share of the pairs of tasks whose gradients point against each other, where
-    it was measured; `routes` says which task uses what, where the kind of sharing has gates or
-    routes.
+    it was measured; `terms` are the means of the loss terms; `routes` says which task uses what,
+    where the kind of sharing has gates or routes.
     """
 
     title: str
@@ -123,6 +123,7 @@ class ReportData:
     mean: tuple[str, float]
     facts: list[tuple[str, str]] = field(default_factory=list)
     conflicts: list[CurvePoint] = field(default_factory=list)
+    terms: dict[str, list[CurvePoint]] = field(default_factory=dict)
     routes: "list[Routes]" = field(default_factory=list)
 
 

@@ -127,10 +127,13 @@ def _written(value: Any) -> str:
 
 
 def curves_section(
-    tasks: Sequence[TaskReport], conflicts: Sequence[CurvePoint] = (), name: str = "macro-F1"
+    tasks: Sequence[TaskReport],
+    conflicts: Sequence[CurvePoint] = (),
+    terms: Mapping[str, Sequence[CurvePoint]] = {},
+    name: str = "macro-F1",
 ) -> Html:
-    """Return the charts of training loss, dev scores (called `name`), weights and conflicts, those
-    that were recorded."""
+    """Return the charts of training loss, dev scores (called `name`), weights, conflicts and loss
+    terms, those     that were recorded."""
     losses = [
         Line(task.name, task.curves.train_loss, colour_of(k))
         for k, task in enumerate(tasks)
@@ -169,6 +172,10 @@ def curves_section(
                 "Conflicts", [Line("all tasks", conflicts, "mean")], from_zero=True, note=note
             )
         )
+    for position, (name, points) in enumerate(terms.items()):  # their scales differ
+        note = "loss term, mean over the rows that it acts on"
+        lines = [Line("all tasks", points, colour_of(position))]
+        charts.append(line_chart(name, lines, from_zero=True, note=note))
     if not charts:
         return Html()
     return join(

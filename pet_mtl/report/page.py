@@ -43,7 +43,7 @@ def report_page(data: ReportData) -> Html:
     sections = [
         header_section(data),
         settings_section(data.settings),
-        curves_section(data.tasks, data.conflicts, data.mean[0]),
+        curves_section(data.tasks, data.conflicts, data.terms, data.mean[0]),
         routes_section(data.routes),
         *(task_section(task, position) for position, task in enumerate(data.tasks)),
     ]

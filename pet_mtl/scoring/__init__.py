@@ -2,6 +2,7 @@
 
 - `loaded`      a model or checkpoint in memory, ready to score rows
 - `log_probs`   prompts to label log-probabilities
+- `processes`   several processes that score the same rows together
 - `calibration` what the model says about the labels before it has seen a text, taken out
 - `predictor`   a checkpoint as a Python object: `pet_mtl.load(folder).predict([...])`
 - `checkpoint_scores` what `pet-mtl score` prints: checkpoints, or models without training, on

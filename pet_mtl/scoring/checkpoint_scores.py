@@ -3,6 +3,7 @@ given files."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from pet_mtl.scoring.loaded import (
 )
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.scoring.patterns import PatternScores, score_patterns
+from pet_mtl.scoring.processes import ALONE, Processes
 from pet_mtl.scoring.thresholds import fitted_where_missing
 from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.pretrained import resolve_model
@@ -112,6 +114,7 @@ def score_checkpoints(
     skip_bad_rows: int = 0,
     strict: bool = False,
     calibration: CalibrationChoice | None = None,
+    processes: Processes = ALONE,
     load: Callable[[Checkpoint, Mapping[str, Path]], LoadedModel] = LoadedCheckpoint,
 ) -> list[CheckpointScore]:
     """Score checkpoints on the same rows; all of them and their rows are checked before the first
@@ -125,6 +128,7 @@ def score_checkpoints(
         skip_bad_rows: bad rows that each source may have.
         strict: refuse rows that a checkpoint was trained on.
         calibration: for all tasks, instead of the one that each checkpoint stores.
+        processes: that make this call together; each gets the scores of all rows.
         load: what scores a checkpoint's rows; gets what was read of it and the other label words.
 
     Raises:
@@ -153,7 +157,7 @@ def score_checkpoints(
     scores = []
     for folder in folders:
         checkpoint, rows, plan = work[folder]
-        scores.append(_score(str(folder), load(checkpoint, verbalizers), rows, plan))
+        scores.append(_score(str(folder), load(checkpoint, verbalizers), rows, plan, processes))
     return scores
 
 
@@ -165,6 +169,7 @@ def score_models(
     skip_bad_rows: int = 0,
     strict: bool = False,
     calibration: CalibrationChoice | None = None,
+    processes: Processes = ALONE,
     load: Callable[[str, Suite], LoadedModel] = LoadedModel,
 ) -> list[CheckpointScore]:
     """Score masked language models on the tasks of a suite without training them on its rows
@@ -176,6 +181,7 @@ def score_models(
         skip_bad_rows: bad rows that each source may have.
         strict: refuse rows that a model was trained on.
         calibration: for all tasks, instead of what each says; `auto` means `prior`.
+        processes: that make this call together; each gets the scores of all rows.
         load: what scores a model's rows.
 
     Raises:
@@ -201,7 +207,7 @@ def score_models(
         suite, choices, dict.fromkeys(rows, "prior"), skip_bad_rows=skip_bad_rows
     )
     return [
-        _score(model, load(folder, suite), rows, plan)
+        _score(model, load(folder, suite), rows, plan, processes)
         for model, folder in zip(models, folders, strict=True)
     ]
 
@@ -210,12 +216,18 @@ def _rows(suite: Suite, data: Mapping[str, str], skip_bad_rows: int) -> dict[str
     return labelled_rows(suite, data, skip_bad_rows) if data else dev_rows(suite, skip_bad_rows)
 
 
-def _score(path: str, loaded: LoadedModel, rows: Mapping[str, Rows], plan: Plan) -> CheckpointScore:
+def _score(
+    path: str, loaded: LoadedModel, rows: Mapping[str, Rows], plan: Plan, processes: Processes
+) -> CheckpointScore:
     suite, throughput = loaded.suite, Throughput()
-    fitted = plan.carry_out(loaded.raw_log_probs)
+    fitted = plan.carry_out(partial(loaded.raw_log_probs, processes=processes))
     each: dict[str, FloatArray] = {}
     log_probs = loaded.raw_log_probs(
-        rows, throughput=throughput, title=f"scoring {path}", by_pattern=each
+        rows,
+        throughput=throughput,
+        title=f"scoring {path}",
+        by_pattern=each,
+        processes=processes,
     )
     suite = fitted_where_missing(suite, rows, log_probs)
     scores, calibrated = score_calibrated(suite, rows, log_probs, fitted)
@@ -306,21 +318,32 @@ def labelled_rows(suite: Suite, data: Mapping[str, str], skip_bad_rows: int = 0)
 
 
 def unlabelled_rows(
-    suite: Suite, data: Mapping[str, str], skip_bad_rows: int = 0
+    suite: Suite, data: Mapping[str, str], skip_bad_rows: int = 0, header: bool | None = None
 ) -> dict[str, Rows]:
-    """Read rows whose labels, if any, do not matter."""
-    return _read(suite, data, skip_bad_rows, labelled=False)
+    """Read rows whose labels, if any, do not matter; `header` as `read_rows` has it."""
+    return _read(suite, data, skip_bad_rows, labelled=False, header=header)
 
 
 def _read(
-    suite: Suite, data: Mapping[str, str], skip_bad_rows: int, *, labelled: bool
+    suite: Suite,
+    data: Mapping[str, str],
+    skip_bad_rows: int,
+    *,
+    labelled: bool,
+    header: bool | None = None,
 ) -> dict[str, Rows]:
     problems, rows = ProblemList(), {}
     for name, source in data.items():
         try:
             task = require_task(suite, name, f"--data {name}={source}")
             rows[name], skipped = read_rows(
-                source, task, base=Path(), labelled=labelled, skip_bad_rows=skip_bad_rows
+                source,
+                task,
+                base=Path(),
+                labelled=labelled,
+                skip_bad_rows=skip_bad_rows,
+                tolerant=True,
+                header=header,
             )
             for note in skipped_notes(skipped):
                 say(f"warning: {name}: {note}")

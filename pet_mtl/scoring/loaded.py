@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts, encode_forms
 from pet_mtl.cloze.form import Compiled, Form, compile_tasks
 from pet_mtl.cloze.tokenizer import PieceTokenizer
@@ -22,7 +21,9 @@ from pet_mtl.model.hardware import Machine
 from pet_mtl.model.methods import build, capabilities, compiler
 from pet_mtl.model.task_model import ParameterCounts, TaskModel
 from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
+from pet_mtl.scoring.chain import chained_batch
 from pet_mtl.scoring.log_probs import FloatArray, score_prompts
+from pet_mtl.scoring.processes import ALONE, Processes
 from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.own_weights import load_own_weights
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
@@ -115,11 +116,11 @@ class LoadedModel:
         *,
         throughput: Throughput | None = None,
         title: str = "scoring",
+        processes: Processes = ALONE,
     ) -> dict[str, FloatArray]:
         """Return the label log-probabilities `[rows, K]` of each task's rows, in their order."""
-        return apply_calibrations(
-            self.raw_log_probs(rows, throughput=throughput, title=title), self.calibration
-        )
+        raw = self.raw_log_probs(rows, throughput=throughput, title=title, processes=processes)
+        return apply_calibrations(raw, self.calibration)
 
     def raw_log_probs(
         self,
@@ -128,8 +129,10 @@ class LoadedModel:
         throughput: Throughput | None = None,
         title: str = "calibrating",
         by_pattern: dict[str, FloatArray] | None = None,
+        processes: Processes = ALONE,
     ) -> dict[str, FloatArray]:
-        """Return `log_probs` without calibration; see `score_prompts` for `by_pattern`."""
+        """Return `log_probs` without calibration; see `score_prompts` for `by_pattern` and
+        `processes`."""
         prompts = self.encode(rows)
         return score_prompts(
             self.model,
@@ -139,6 +142,7 @@ class LoadedModel:
             throughput=throughput,
             title=title,
             by_pattern=by_pattern,
+            processes=processes,
         )
 
 
@@ -287,9 +291,7 @@ def top_pieces(
 
     variants = prompts.forms[prompts.form[item]].masks
     plan = BatchPlan(np.array([item]), round_up(int(prompts.lengths[item])), len(variants))
-    batch = collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id).to(
-        machine.device
-    )
+    batch = chained_batch(model, prompts, plan, machine, tokenizer).to(machine.device)
     row = batch.groups[0].prompts[length]
     if model.training:
         model.eval()

@@ -8,7 +8,6 @@ import numpy.typing as npt
 import torch
 
 from pet_mtl.cloze.batch import BatchPlan, cut_batches
-from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import bar
@@ -16,6 +15,8 @@ from pet_mtl.kinds import kind_of_form
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
+from pet_mtl.scoring.chain import chained_batch
+from pet_mtl.scoring.processes import ALONE, Processes
 
 FloatArray = npt.NDArray[np.float32]
 SCORE_TOKENS = 1536  # larger batches are little faster on a CPU and take memory
@@ -53,9 +54,7 @@ def score_items(
     out = np.full((len(prompts), most), np.nan, dtype=np.float32)
     for number, plan in enumerate(plans):
         start = time.perf_counter()
-        batch = collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id).to(
-            machine.device
-        )
+        batch = chained_batch(model, prompts, plan, machine, tokenizer).to(machine.device)
         with machine.autocast():
             scores = model(batch)
         for group, of_group in zip(batch.groups, scores, strict=True):
@@ -86,17 +85,22 @@ def score_prompts(
     throughput: Throughput | None = None,
     title: str = "scoring",
     by_pattern: dict[str, FloatArray] | None = None,
+    processes: Processes = ALONE,
 ) -> dict[str, FloatArray]:
     """Score every prompt under a progress bar; see `task_log_probs` for the result.
 
     Args:
         by_pattern: filled with what `pattern_log_probs` returns.
+        processes: that score these prompts together; all of them get the whole result.
     """
-    with bar(title, len(prompts)) as shown:
-        plans = score_plans(prompts)
+    plans = processes.share(score_plans(prompts))
+    with bar(title, sum(len(plan.items) for plan in plans)) as shown:
         scores = score_items(
             model, prompts, plans, machine, tokenizer, throughput=throughput, on_batch=shown.advance
         )
+    scores = processes.together(scores, plans)
+    if throughput is not None:
+        processes.add_up(throughput)
     if by_pattern is not None:
         by_pattern |= pattern_log_probs(prompts, scores)
     return task_log_probs(prompts, scores)

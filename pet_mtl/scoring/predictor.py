@@ -1,29 +1,34 @@
 """A checkpoint as a Python object."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+
+from pet_mtl.data.memory import row_list, text_columns
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.kinds import Prediction, kind_of
-from pet_mtl.scoring.loaded import LoadedCheckpoint, require_task
+from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel, require_task
+from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.scoring.notebook import predictor_html
 from pet_mtl.suite.task import TaskSpec
-
-Row = str | Mapping[str, str]
 
 
 class Predictor:
     """Predict labels with a checkpoint; several threads may ask one predictor at once.
 
     Args:
-        folder: a checkpoint folder.
+        folder: a checkpoint folder, or a model in memory with its tasks.
 
     Raises:
         PetMtlError: no checkpoint, one of a newer format, or a damaged one.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._loaded = LoadedCheckpoint(folder)
+    def __init__(self, folder: Path | LoadedModel) -> None:
+        self._loaded = folder if isinstance(folder, LoadedModel) else LoadedCheckpoint(folder)
+        self._name = self._loaded.suite.model if isinstance(folder, LoadedModel) else str(folder)
         _ = self._loaded.model  # built now, not in the time of the first rows
 
     @property
@@ -31,11 +36,33 @@ class Predictor:
         """The names of the tasks that the checkpoint knows."""
         return tuple(self._loaded.suite.tasks)
 
-    def predict(self, rows: Sequence[Row], task: str | None = None) -> list[Prediction]:
+    def labels(self, task: str | None = None) -> tuple[str, ...]:
+        """Return the labels of a task, which may be left out where there is one only.
+
+        Raises:
+            PetMtlError: no such task, or it is not said which.
+        """
+        if task is None and len(self.tasks) > 1:
+            raise PetMtlError("there are several tasks", hint=f"one of {', '.join(self.tasks)}")
+        return kind_of(
+            require_task(self._loaded.suite, task or self.tasks[0], "labels")
+        ).spec.labels
+
+    def __repr__(self) -> str:
+        tasks = (f"{name}: {len(self.labels(name))} labels" for name in self.tasks)
+        return f"{type(self).__name__}({self._name!r}, {'; '.join(tasks)})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the tasks with their labels and words."""
+        return predictor_html(self._name, self._loaded.suite)
+
+    def predict(self, rows: Any, task: str | None = None) -> list[Prediction]:
         """Predict the labels of rows of one task.
 
         Args:
-            rows: for a task with one field, texts; for any task, mappings from field to text.
+            rows: texts for a task with one field, tuples in the order of the fields, or mappings
+                from field to text; a list, a generator, a pandas frame or series, a numpy array, an
+                Arrow table, a `datasets.Dataset`.
             task: may be left out where the rows fit one task only.
 
         Returns:
@@ -45,36 +72,28 @@ class Predictor:
             PetMtlError: an unknown task, rows that lack a field, or a task that cannot be told from
                 the rows.
         """
-        if isinstance(rows, str | Mapping):  # a text is a sequence of texts, too
-            raise PetMtlError(
-                (f"`rows` is one {'text' if isinstance(rows, str) else 'row'}, not a list of rows"),
-                hint="put it in a list: `predict([row])`",
-            )
-        if not rows:
-            return []
-        spec = self._spec(rows[0], task)
-        columns: dict[str, list[str]] = {name: [] for name in spec.fields}
-        for number, row in enumerate(rows):
-            fields = (
-                {spec.fields[0]: row} if isinstance(row, str) and len(spec.fields) == 1 else row
-            )
-            for name, column in columns.items():
-                value = fields.get(name) if isinstance(fields, Mapping) else None
-                if not isinstance(value, str):
-                    raise PetMtlError(
-                        f"row {number} gives no text for the field `{name}`",
-                        hint=(
-                            f"task `{spec.name}` takes rows such as "
-                            f"{dict.fromkeys(spec.fields, '…')}"
-                        ),
-                    )
-                column.append(value)
-        log_probs = self._loaded.log_probs({spec.name: Rows.of(columns)}, title="predicting")[
-            spec.name
-        ]
-        return kind_of(spec).predictions(log_probs)
+        spec, log_probs = self._log_probs(rows, task)
+        return [] if log_probs is None else kind_of(spec).predictions(log_probs)
 
-    def _spec(self, row: Row, task: str | None) -> TaskSpec:
+    def predict_proba(self, rows: Any, task: str | None = None) -> FloatArray:
+        """Return the probabilities `[rows, K]` of the labels, in the order of `labels`; see
+        `predict`."""
+        spec, log_probs = self._log_probs(rows, task)
+        kind = kind_of(spec)
+        if log_probs is None:
+            return np.empty((0, len(kind.spec.labels)), np.float32)
+        return kind.probabilities(log_probs)
+
+    def _log_probs(self, rows: Any, task: str | None) -> tuple[TaskSpec, FloatArray | None]:
+        listed = row_list(rows)
+        if not listed:
+            return self._spec("", task or self.tasks[0]), None
+        spec = self._spec(listed[0], task)
+        columns = text_columns(listed, spec.fields, spec.name)
+        found = self._loaded.log_probs({spec.name: Rows.of(columns)}, title="predicting")
+        return spec, found[spec.name]
+
+    def _spec(self, row: Any, task: str | None) -> TaskSpec:
         suite = self._loaded.suite
         if task is not None:
             return require_task(suite, task, "predict")
@@ -84,7 +103,9 @@ class Predictor:
             if (
                 len(spec.fields) == 1
                 if isinstance(row, str)
-                else isinstance(row, Mapping) and set(spec.fields) <= set(row)
+                else set(spec.fields) <= set(row)
+                if isinstance(row, Mapping)
+                else isinstance(row, list | tuple) and len(spec.fields) == len(row)
             )
         ]
         if len(fitting) == 1:

@@ -14,6 +14,7 @@ scores them as `predict` does. FastAPI and uvicorn come with the extra `studio`.
 - `rows`         rows of a request as a job
 - `batcher`      jobs to batches to scores
 - `metrics`      what Prometheus reads
+- `quiet_app`    FastAPI without telemetry
 - `app`          the HTTP interface
 - `protocol`     HTTP/1.1 that waits for no slow client
 - `server`       sockets, signals, start and stop

@@ -2,7 +2,12 @@
 
 from collections.abc import Mapping
 
-from fastapi.responses import JSONResponse
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from pet_mtl.text import one_line
 
 
 class ApiError(Exception):
@@ -41,7 +46,28 @@ class ApiError(Exception):
 
 def shown(text: str, most: int = 80) -> str:
     """Return a name out of a request as an error may repeat it: short, printable, on one line."""
-    from pet_mtl.text import one_line
-
     line = one_line(text)
     return line if len(line) <= most else line[:most] + "…"
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Give every error the one form."""
+
+    def request_id(request: Request) -> str | None:
+        return getattr(request.state, "request_id", None)
+
+    @app.exception_handler(ApiError)
+    async def ours(request: Request, error: ApiError) -> Response:
+        return error.response(request_id(request))
+
+    @app.exception_handler(HTTPException)
+    async def of_starlette(request: Request, error: HTTPException) -> Response:
+        code = {404: "not_found", 405: "bad_method"}.get(error.status_code, "bad_request")
+        answer = ApiError(error.status_code, code, error.detail, headers=error.headers or {})
+        return answer.response(request_id(request))
+
+    @app.exception_handler(RequestValidationError)
+    async def of_fastapi(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        message = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        return ApiError(422, "bad_request", message).response(request_id(request))

@@ -5,23 +5,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import numpy as np
 import torch
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from pet_mtl.console import say
+from pet_mtl.kinds import kind_of
 from pet_mtl.scoring.log_probs import FloatArray
-from pet_mtl.serving.api_error import ApiError
+from pet_mtl.serving.api_error import ApiError, handle_errors
 from pet_mtl.serving.batcher import Batcher, ClosedError, QueueFullError
 from pet_mtl.serving.body import read_body
 from pet_mtl.serving.guard import Access, Guard
 from pet_mtl.serving.limits import Limits
 from pet_mtl.serving.metrics import CONTENT_TYPE, Metrics
 from pet_mtl.serving.models import Models
+from pet_mtl.serving.quiet_app import quiet_app
 from pet_mtl.serving.request_log import RequestLog
 from pet_mtl.serving.rows import Job, make_job
 from pet_mtl.serving.schema import (
@@ -88,16 +87,15 @@ def create_app(
         models.close()
         await asyncio.to_thread(batcher.close)
 
-    app = FastAPI(
+    app = quiet_app(
+        lifespan,
         title="pet-mtl",
         summary="Labels of texts, from checkpoints that pet-mtl trained.",
-        docs_url=None,  # its page loads scripts from another site
-        redoc_url=None,
-        lifespan=lifespan,
+        openapi_url="/openapi.json",
     )
     app.add_middleware(Guard, access=access or Access(), open_paths=PROBES)
     app.add_middleware(RequestLog, metrics=metrics, paths=PATHS, quiet=(*PROBES, "/metrics"))
-    _handle_errors(app)
+    handle_errors(app)
 
     @app.get("/health", summary="Whether the process lives.")
     async def health() -> dict[str, str]:
@@ -151,9 +149,11 @@ def create_app(
         request.state.note = f" {task.name} {job.rows} rows"
         if log_texts:
             say(f"{request.state.request_id} {task.name} {job.columns}")
-        scores = await _scores(job, request, batcher, limits) if job.rows else np.empty((0, 1))
-        metrics.rows.labels(served.name, task.name).inc(job.rows)
-        predictions = [_prediction(job, of_row, asked.top_k) for of_row in np.exp(scores)]
+        predictions = []
+        if job.rows:
+            scores = await _scores(job, request, batcher, limits)
+            predictions = _predictions(job, scores, asked.top_k)
+            metrics.rows.labels(served.name, task.name).inc(job.rows)
         return JSONResponse(
             {"task": task.name, "predictions": predictions}, headers={"X-Model": served.name}
         )
@@ -210,37 +210,19 @@ async def _scores(
         scores.cancel()
 
 
-def _prediction(job: Job, probabilities: FloatArray, top_k: int | None) -> dict[str, Any]:
+def _predictions(job: Job, scores: FloatArray, top_k: int | None) -> list[dict[str, Any]]:
     verbalizer = job.task.verbalizer
-    order = np.argsort(-probabilities, kind="stable")[:top_k].tolist()
-    of_label = {verbalizer.labels[index]: float(probabilities[index]) for index in order}
-    best = order[0]
-    return {
-        "label": verbalizer.labels[best],
-        "word": verbalizer.words[best][0],
-        "probability": float(probabilities[best]),
-        "probabilities": of_label,
-    }
-
-
-def _handle_errors(app: FastAPI) -> None:
-    """Give every error the one form."""
-
-    def request_id(request: Request) -> str | None:
-        return getattr(request.state, "request_id", None)
-
-    @app.exception_handler(ApiError)
-    async def ours(request: Request, error: ApiError) -> Response:
-        return error.response(request_id(request))
-
-    @app.exception_handler(HTTPException)
-    async def of_starlette(request: Request, error: HTTPException) -> Response:
-        code = {404: "not_found", 405: "bad_method"}.get(error.status_code, "bad_request")
-        answer = ApiError(error.status_code, code, error.detail, headers=error.headers or {})
-        return answer.response(request_id(request))
-
-    @app.exception_handler(RequestValidationError)
-    async def of_fastapi(request: Request, error: RequestValidationError) -> Response:
-        first = error.errors()[0]
-        message = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-        return ApiError(422, "bad_request", message).response(request_id(request))
+    words = dict(zip(verbalizer.labels, (words[0] for words in verbalizer.words), strict=True))
+    predictions = []
+    for found in kind_of(job.task).predictions(scores):
+        order = sorted(found.probabilities, key=lambda label: -found.probabilities[label])
+        predictions.append(
+            {
+                "label": found.label,
+                "word": words.get(found.label, ""),
+                "probability": found.probability,
+                "probabilities": {label: found.probabilities[label] for label in order[:top_k]},
+                **found.more,
+            }
+        )
+    return predictions

@@ -3,5 +3,6 @@
 - `loop`       what every procedure does around its steps: count, log, evaluate, save, stop
 - `optimizer_step` the frame of one step: seed, rate, number format, clipping, checks
 - `optim`      AdamW with layer-wise rates, warm-up and decay
+- `weight_average` a running mean of a model's weights
 - `interrupt`  Ctrl-C and SIGTERM as a wish to stop
 """

@@ -34,6 +34,14 @@ class Stepper(Protocol):
             RunError: a value is not a number.
         """
 
+    def keep(self) -> None:
+        """Check the weights, and put what the next log line sums up into `progress.window`: which
+        lines a run writes must not depend on where it was stopped.
+
+        Raises:
+            RunError: a value is not a number.
+        """
+
     def note(self, record: dict[str, Any]) -> str:
         """Return what stands behind the progress bar."""
 
@@ -92,10 +100,13 @@ def run_loop(
             evaluates = stepper.evaluates() or last
             stops = stepper.anyone(signals.wanted)
             saves = evaluates or stops or stepper.anyone(time.monotonic() - saved > save_every)
-            if saves or progress.step % log_every == 0:
+            if evaluates or progress.step % log_every == 0:
                 record = stepper.record(whole=saves)
+                progress.window = {}
                 log(record)
                 note = stepper.note(record)
+            elif saves:
+                stepper.keep()
             shown.advance(1, note)
             if evaluates:
                 progress.finished = evaluate() or last

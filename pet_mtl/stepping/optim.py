@@ -36,18 +36,21 @@ def build_optimizer(settings: RateSettings, model: nn.Module) -> torch.optim.Opt
 
     The rate of depth `d` is `learning_rate * layer_decay ** (top - d)`: embeddings have depth 0,
     layers 1 to `n`, the head `n + 1` (BAM, Clark et al. 2019). Biases and norms get no weight
-    decay. What a method adds has the model's `own_rate` (see `TaskModel`). Each group keeps its own
-    peak rate in `peak`.
+    decay. What a method adds has the model's `own_rate` (see `TaskModel`); `rates` of the model are
+    peak rates by how parameters' names begin. Each group keeps its own peak rate in `peak`.
     """
     parameters = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     layers = [int(found[1]) for name, _ in parameters if (found := _LAYER.search(name))]
     top = max(layers, default=-1) + 2
     own_rate: float | None = getattr(model, "own_rate", None)
+    rates: dict[str, float] = getattr(model, "rates", {})
     groups: dict[tuple[float, bool], list[nn.Parameter]] = defaultdict(list)
     for name, parameter in parameters:
         rate = settings.learning_rate * settings.layer_decay ** (top - parameter_depth(name, top))
         if own_rate is not None and name.startswith("own."):
             rate = own_rate
+        for start, of_start in rates.items():
+            rate = of_start if name.startswith(start) else rate
         groups[rate, parameter.ndim > 1].append(parameter)
     return _AdamW(
         [

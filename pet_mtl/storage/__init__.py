@@ -9,5 +9,5 @@
 - `state`       what `--resume` needs beside the weights
 - `outputs`     the run's folder: lock, `metrics.jsonl`
 - `lock`        one process at a time in a folder
-- `tensorboard` the figures for TensorBoard, where it is installed
+- `trackers` the figures for experiment trackers, where `train.report_to` asks for them
 """

@@ -1,7 +1,6 @@
 """The checkpoint folder: an ordinary transformers folder plus `pet_mtl.json`, self-contained and
 checked when read."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,8 @@ from pet_mtl.atomic import new_folder, recover_folder, write_text
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.calibration import Calibration
+from pet_mtl.storage.checked_json import read_bounded
+from pet_mtl.storage.digests import check_files, file_digest
 from pet_mtl.storage.own_weights import OWN_FILE
 from pet_mtl.storage.pretrained import quiet_transformers
 from pet_mtl.storage.trained_on import Keys, write_trained_on
@@ -96,7 +97,9 @@ def fill_checkpoint(
         "versions": {name: version(name) for name in libraries},
         "metrics": metrics,
         "suite": suite.model_dump(mode="json"),
-        "sha256": {file.name: _digest(file) for file in sorted(folder.iterdir()) if file.is_file()},
+        "sha256": {
+            file.name: file_digest(file) for file in sorted(folder.iterdir()) if file.is_file()
+        },
     }
     (folder / MANIFEST).write_text(_format(manifest), encoding="utf-8")
 
@@ -149,7 +152,7 @@ def _read_checkpoint(folder: Path) -> Checkpoint:
             else "give a folder that `pet-mtl train` wrote: OUT/checkpoint",
         )
     try:
-        manifest = json.loads(manifest_file.read_text(encoding="utf-8"))
+        manifest = json.loads(read_bounded(manifest_file))
         format_version = manifest["format_version"]
         if type(format_version) is not int or format_version < 1:
             raise ValueError(format_version)
@@ -162,7 +165,7 @@ def _read_checkpoint(folder: Path) -> Checkpoint:
                 where=str(manifest_file),
                 hint="update pet-mtl",
             )
-        _check_files(folder, manifest["sha256"])
+        check_files(folder, manifest["sha256"])
         suite = Suite.model_validate_json(json.dumps(manifest["suite"]))
         calibration = {
             name: Calibration.model_validate(c)
@@ -188,19 +191,3 @@ def _read_checkpoint(folder: Path) -> Checkpoint:
         raise PetMtlError(
             "the checkpoint's manifest is damaged", where=str(manifest_file), hint=_REMAKE
         ) from error
-
-
-def _check_files(folder: Path, digests: dict[str, str]) -> None:
-    for name, digest in digests.items():
-        if Path(name).name != name or not isinstance(digest, str):  # a path out of the folder
-            raise ValueError(name)
-        file = folder / name
-        if not file.is_file():
-            raise PetMtlError((f"the checkpoint lacks `{name}`"), where=str(folder), hint=_REMAKE)
-        if _digest(file) != digest:
-            raise PetMtlError(("the file is damaged or cut short"), where=str(file), hint=_REMAKE)
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -3,17 +3,23 @@
 import contextlib
 import json
 import os
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pet_mtl.atomic import recover_folder, sweep_folder, write_errors, write_text
+from pet_mtl.atomic import recover_folder, sweep, write_errors, write_text
+from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
+from pet_mtl.storage.checked_json import read_bounded, read_records
 from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.storage.lock import lock_file
-from pet_mtl.storage.tensorboard import TensorBoard
+from pet_mtl.storage.trackers import Trackers
 from pet_mtl.suite.suite import Suite
 
 TEACHER = "teacher.safetensors"
+BEGUN = ".begun.json"
+_FILES = ("metrics.jsonl", "report.html", TEACHER)
 
 
 class RunFolder:
@@ -26,19 +32,30 @@ class RunFolder:
         path: made where it is missing.
         resume: go on with the run that is there.
         kept: name of the folder that the run is for.
+        report_to: trackers that get the log too.
+        begun: what a run needs to begin anew, as JSON; kept in the folder until there is a state to
+            go on from.
 
     Raises:
         PetMtlError: another run holds the folder; it already holds a run and `resume` is off, or
             none and it is on; it cannot be written.
     """
 
-    def __init__(self, path: Path, *, resume: bool, kept: str = "checkpoint") -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        resume: bool,
+        kept: str = "checkpoint",
+        begun: str = "{}",
+        report_to: Sequence[str] = (),
+    ) -> None:
         self.path = path
         self.checkpoint = path / kept
         self.last = path / "last"
         self.metrics = path / "metrics.jsonl"
         self.report = path / "report.html"
-        self._board = TensorBoard(path)
+        self._trackers = Trackers(report_to, path)
         with write_errors(path):
             if resume and not path.is_dir():
                 raise PetMtlError(
@@ -57,56 +74,58 @@ class RunFolder:
             self._lock.write(str(os.getpid()))
             self._lock.flush()
         try:
-            self._prepare(resume)
+            self._prepare(resume, begun)
         except PetMtlError:
             self.close()
             raise
 
-    def _prepare(self, resume: bool) -> None:
+    def _prepare(self, resume: bool, begun: str) -> None:
         """Check what the folder holds, and clear away what a killed run left half done."""
         for folder in (self.checkpoint, self.last):
-            sweep_folder(folder)
-        if resume and not self.last.exists():
+            recover_folder(folder)
+        for name in (self.checkpoint.name, self.last.name, *_FILES, BEGUN):
+            sweep(self.path / name)
+        if self.last.exists():
+            if not resume:
+                raise _in_use(self.path)
+            return
+        if (self.path / BEGUN).is_file():
+            say(f"{self.path}: its run was stopped before it saved a state: beginning anew")
+            shutil.rmtree(self.checkpoint, ignore_errors=True)
+        elif resume:
             raise _nothing_to_resume(self.path)
-        if not resume and (self.checkpoint.exists() or self.last.exists()):
-            raise PetMtlError(
-                "the folder already holds a run",
-                where=str(self.path),
-                hint=("go on with it with `--resume`, or choose another folder with `--out DIR`"),
-            )
-        if not resume:  # what a run leaves that failed before it saved anything
-            for file in (self.metrics, self.path / TEACHER):
-                with write_errors(file):
-                    file.unlink(missing_ok=True)
+        elif self.checkpoint.exists():
+            raise _in_use(self.path)
+        # what a run leaves that failed before it saved anything; `resume` cannot ask teachers again
+        for file in (self.metrics, *(() if resume else (self.path / TEACHER,))):
+            with write_errors(file):
+                file.unlink(missing_ok=True)
+        write_text(self.path / BEGUN, begun + "\n")
 
     def log(self, record: dict[str, Any]) -> None:
-        """Append one line to `metrics.jsonl`, and to TensorBoard's files."""
+        """Append one line to `metrics.jsonl`, and give it to the trackers."""
         with write_errors(self.metrics), self.metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
-        self._board.write(record)
+        self._trackers.write(record)
 
     def records(self) -> list[dict[str, Any]]:
-        """Return the lines of `metrics.jsonl`; a line that a killed run left unfinished is
-        dropped."""
-        records = []
-        if self.metrics.is_file():
-            for line in self.metrics.read_text(encoding="utf-8", errors="replace").splitlines():
-                try:
-                    records.append(json.loads(line))
-                except ValueError:
-                    continue
-        return records
+        """Return the lines of `metrics.jsonl`; a line that a killed run left unfinished is dropped,
+        as are damaged ones."""
+        return read_records(self.metrics)
 
     def forget_after(self, step: int) -> None:
         """Drop the log lines of steps that a resumed run will do again."""
-        kept = [record for record in self.records() if record.get("step", 0) <= step]
+        kept = [record for record in self.records() if record["step"] <= step]
         write_text(
             self.metrics, "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in kept)
         )
 
     def close(self) -> None:
         """Give the folder back; folders that this run made and left empty go away."""
-        self._board.close()
+        self._trackers.close()
+        if self._lock is not None and (self.last.exists() or not self.checkpoint.exists()):
+            with contextlib.suppress(OSError):
+                (self.path / BEGUN).unlink()
         if self._lock is not None:
             with (
                 self._lock,
@@ -117,6 +136,14 @@ class RunFolder:
         for folder in self._made:
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
+
+
+def _in_use(path: Path) -> PetMtlError:
+    return PetMtlError(
+        "the folder already holds a run",
+        where=str(path),
+        hint="go on with it with `--resume`, or choose another folder with `--out DIR`",
+    )
 
 
 def _nothing_to_resume(path: Path) -> PetMtlError:
@@ -130,6 +157,53 @@ def _nothing_to_resume(path: Path) -> PetMtlError:
     )
 
 
+def has_state(path: Path) -> bool:
+    """Return whether the run in a folder has a state to go on from."""
+    # in this order: another process may be renaming the first to the second
+    return (path / ".last.old").is_dir() or (path / "last").is_dir()
+
+
+def begun_run(path: Path) -> dict[str, Any] | None:
+    """Return what the run in a folder noted when it began; None where it has noted nothing.
+
+    Raises:
+        PetMtlError: the note is damaged.
+    """
+    file = path / BEGUN
+    try:
+        note = json.loads(read_bounded(file))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        raise _damaged_note(file) from error
+    if not isinstance(note, dict):
+        raise _damaged_note(file)
+    return note
+
+
+def begun_note(suite: Suite, teachers: Sequence[Path]) -> str:
+    """Return what a training run notes when it begins."""
+    folders = [str(folder.resolve()) for folder in teachers]
+    return json.dumps({"suite": suite.model_dump(mode="json"), "teachers": folders})
+
+
+def begun_teachers(path: Path) -> list[Path]:
+    """Return the teachers that a run which begins anew has to ask; none where their answers are in
+    its folder.
+
+    Raises:
+        PetMtlError: the note is damaged.
+    """
+    folders = (begun_run(path) or {}).get("teachers", [])
+    if not isinstance(folders, list) or not all(isinstance(each, str) for each in folders):
+        raise _damaged_note(path / BEGUN)
+    return [] if (path / TEACHER).is_file() else [Path(folder) for folder in folders]
+
+
+def _damaged_note(file: Path) -> PetMtlError:
+    return PetMtlError("damaged", where=str(file), hint="train without `--resume`")
+
+
 def stored_suite(path: Path) -> Suite:
     """Return the suite of the run in a folder.
 
@@ -138,9 +212,15 @@ def stored_suite(path: Path) -> Suite:
     """
     with write_errors(path):
         recover_folder(path / "last")
-        if not (path / "last").exists():
-            raise _nothing_to_resume(path)
-    return read_checkpoint(path / "last").suite
+    if (path / "last").exists():
+        return read_checkpoint(path / "last").suite
+    note = begun_run(path)
+    if note is None:
+        raise _nothing_to_resume(path)
+    try:
+        return Suite.model_validate_json(json.dumps(note["suite"]))
+    except (ValueError, KeyError) as error:
+        raise _damaged_note(path / BEGUN) from error
 
 
 def next_run_folder(name: str) -> Path:

@@ -13,7 +13,7 @@ import torch
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.light_import import import_transformers, without_compiler
-from pet_mtl.resources import bundled_backbone, bundled_backbones
+from pet_mtl.resources import bundled_backbones, model_folder
 from pet_mtl.storage.folder_checks import (
     check_index,
     check_pieces,
@@ -36,11 +36,8 @@ def resolve_model(name: str, base: Path | None = None) -> str:
     Raises:
         PetMtlError: neither an embedded backbone nor a folder, and no hub name by its form.
     """
-    if folder := bundled_backbone(name):
+    if folder := model_folder(name, base):
         return str(folder)
-    for candidate in (*((base / name,) if base else ()), Path(name)):
-        if name and candidate.is_dir():
-            return str(candidate)
     if name.count("/") == 1 and _HUB_NAME.fullmatch(name) and not _looks_local(name, base):
         return name
     raise PetMtlError(

@@ -21,13 +21,12 @@ from torch import nn
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.errors import PetMtlError
+from pet_mtl.storage.checked_json import Count, read_bounded
 
 FloatArray = npt.NDArray[np.float32]
 
 _MOMENTS = "optimizer.safetensors"
 _COUNTERS = "training.json"
-
-Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 @dataclass
@@ -45,6 +44,8 @@ class Progress:
         seconds: time spent in steps, evaluation left out.
         fingerprint: of the training and dev prompts.
         weighting: what the weighting of the tasks remembers.
+        window: sums of the log line that is not written yet: `loss.TASK` and `terms.NAME` with
+            their rows, the steps' `conflicts`; of pre-training `sums`.
     """
 
     step: Count = 0
@@ -57,6 +58,7 @@ class Progress:
     seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
     fingerprint: str = field(default="")
     weighting: dict[str, Any] = field(default_factory=dict)
+    window: dict[str, list[float]] = field(default_factory=dict)
 
 
 def write_state(
@@ -78,8 +80,11 @@ def read_progress(folder: Path) -> Progress:
         PetMtlError: the file is missing or damaged.
     """
     try:
-        text = (folder / _COUNTERS).read_text(encoding="utf-8")
-        TypeAdapter(Progress).validate_json(text, strict=True)
+        text = read_bounded(folder / _COUNTERS)
+        checked = TypeAdapter(Progress).validate_json(text, strict=True)
+        for key, sums in checked.window.items():
+            if key not in ("conflicts", "sums") and len(sums) != 2:
+                raise ValueError(key)
         return Progress(**json.loads(text))  # which refuses keys that it does not know
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise PetMtlError(

@@ -91,7 +91,7 @@ class HeadsMethod(_Settings):
         default="linear", description="what each task reads it with"
     )
     width: int = Field(
-        default=256, ge=1, description="hidden units of the decoders `mlp` and `lstm`"
+        default=256, ge=1, le=8192, description="hidden units of the decoders `mlp` and `lstm`"
     )
     sharing: Sharing = Field(
         default="hard", description="what the tasks share between encoder and decoders"
@@ -116,20 +116,45 @@ class HeadsMethod(_Settings):
     experts: int = Field(
         default=4,
         ge=1,
+        le=64,
         description=("moe, mmoe, ple: experts that all tasks share; snr: sub-networks of a level"),
     )
-    task_experts: int = Field(default=1, ge=0, description=("ple: experts of each task's own"))
+    task_experts: int = Field(
+        default=1, ge=0, le=64, description=("ple: experts of each task's own")
+    )
     levels: int = Field(default=1, ge=1, le=8, description="ple, snr: levels on top of each other")
     routes: Literal["average", "transform"] = Field(
         default="average",
         description="snr: what a route does: passes on as it is, or through a matrix of its own",
     )
     route_penalty: float = Field(
-        default=0.001, ge=0, description="snr: λ of λ Σ P(route is open), which closes routes"
+        default=0.001,
+        ge=0,
+        le=1e6,
+        description="snr: λ of λ Σ P(route is open), which closes routes",
+    )
+    adversarial: float = Field(
+        default=0.0,
+        ge=0,
+        le=1e6,
+        description=(
+            "shared-private: λ of the gradient that the shared part learns against a discriminator "
+            "of the tasks; Liu et al. 2017 have 0.05"
+        ),
+    )
+    orthogonality: float = Field(
+        default=0.0,
+        ge=0,
+        le=1e6,
+        description=(
+            "shared-private: γ of γ ‖Sᵀ P‖² between shared and private parts; Liu et al. 2017 have "
+            "0.01"
+        ),
     )
     expert_width: int | None = Field(
         default=None,
         ge=1,
+        le=8192,
         description="units of an expert or private part; null: the encoder's hidden size",
     )
     dropout: float = Field(default=0.1, ge=0, lt=1, description="dropout before each decoder")
@@ -144,6 +169,15 @@ class HeadsMethod(_Settings):
     @classmethod
     def _check_layers(cls, value: Any) -> tuple[int, ...] | None:
         return None if value is None else _layer_numbers(value)
+
+    @model_validator(mode="after")
+    def _check_losses(self) -> Self:
+        for name in ("adversarial", "orthogonality"):
+            if getattr(self, name) and self.sharing != "shared-private":
+                raise ValueError(
+                    f"`{name}` is for `sharing: shared-private`, not for `{self.sharing}`"
+                )
+        return self
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -172,7 +206,7 @@ class ClnMethod(_Settings):
     """One cloze model whose LayerNorms depend on the task."""
 
     name: Literal["cln"]
-    size: int = Field(default=128, ge=1, description="numbers that stand for a task")
+    size: int = Field(default=128, ge=1, le=8192, description="numbers that stand for a task")
     prefix: bool = Field(default=False, description="keep the tasks' prefixes too")
     learning_rate: float | None = Field(
         default=None,

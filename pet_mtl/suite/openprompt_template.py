@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pet_mtl.errors import PetMtlError, ProblemList
-from pet_mtl.suite.pattern import MASK_NAME, Field, Literal, Mask, parse_pattern
+from pet_mtl.suite.pattern import MASK_NAME, Field, Literal, Mask, Said, parse_pattern
 from pet_mtl.suite.text_file import read_text_file
 
 PLACEHOLDERS = (
@@ -144,6 +144,11 @@ def template_from_pattern(pattern: str, prefix: str = "") -> str:
             case Mask():
                 template += space + '{"mask"}'
                 space, after_text = "", False
+            case Said(task=task):
+                raise PetMtlError(
+                    f"OpenPrompt has nothing like `{{task:{task}}}`",
+                    hint="leave the engine out, or write a pattern without that place",
+                )
     return template
 
 

@@ -1,6 +1,7 @@
 """Patterns, read by a small parser that never evaluates anything.
 
-A pattern is a text with `{field}` places, one `{mask}`, and perhaps learned pieces, `{soft:8}`.
+A pattern is a text with `{field}` places, one `{mask}`, and perhaps learned pieces, `{soft:8}`, or
+what another task says of the row, `{task:topic}`.
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pet_mtl.errors import ProblemList
 MASK_NAME = "mask"
 LABEL_NAME = "label"  # in patterns of `kind: entailment`, the place of a label's description
 SOFT_START = "soft:"
+TASK_START = "task:"
 MOST_SOFT = 100
 
 
@@ -39,7 +41,14 @@ class Soft:
     count: int
 
 
-Part = Literal | Field | Mask | Soft
+@dataclass(frozen=True)
+class Said:
+    """The place of the main label word of the label that another task predicts for the row."""
+
+    task: str
+
+
+Part = Literal | Field | Mask | Soft | Said
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,11 @@ class Pattern:
     def fields(self) -> tuple[str, ...]:
         """Return the field names in order of appearance, each once."""
         return tuple(dict.fromkeys(part.name for part in self.parts if isinstance(part, Field)))
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Return the tasks whose predictions it reads, each once."""
+        return tuple(dict.fromkeys(part.task for part in self.parts if isinstance(part, Said)))
 
     @property
     def soft_pieces(self) -> int:
@@ -104,6 +118,8 @@ def parse_pattern(source: str) -> Pattern:
                 parts.append(Mask())
             elif name.startswith(SOFT_START):
                 parts.append(_soft(name, source, problems))
+            elif name.startswith(TASK_START):
+                parts.append(_said(name, source, problems))
             elif _check_name(name, source, problems):
                 parts.append(Field(name))
             position = end + 1
@@ -130,11 +146,7 @@ def without_soft(source: str) -> str:
     '这是{mask}：{{soft:3}}{text}'
     """
     return "".join(
-        part.text.replace("{", "{{").replace("}", "}}")
-        if isinstance(part, Literal)
-        else f"{{{MASK_NAME if isinstance(part, Mask) else part.name}}}"
-        for part in parse_pattern(source).parts
-        if not isinstance(part, Soft)
+        _written(part) for part in parse_pattern(source).parts if not isinstance(part, Soft)
     )
 
 
@@ -154,16 +166,26 @@ def hypothesis(source: str, description: str, question: str) -> str:
     escaped = description.replace("{", "{{").replace("}", "}}")
     texts = []
     for part in parts:
-        match part:
-            case Literal(text=text):
-                texts.append(text.replace("{", "{{").replace("}", "}}"))
-            case Mask():
-                texts.append(f"{{{MASK_NAME}}}" if own else escaped)
-            case Field(name=name):
-                texts.append(escaped if name == LABEL_NAME else f"{{{name}}}")
-            case Soft(count=count):
-                texts.append(f"{{{SOFT_START}{count}}}")
+        if (isinstance(part, Mask) and not own) or part == Field(LABEL_NAME):
+            texts.append(escaped)
+        else:
+            texts.append(_written(part))
     return "".join(texts) + ("" if own else question)
+
+
+def _written(part: Part) -> str:
+    """Return a part as a pattern has it."""
+    match part:
+        case Literal(text=text):
+            return text.replace("{", "{{").replace("}", "}}")
+        case Field(name=name):
+            return f"{{{name}}}"
+        case Mask():
+            return f"{{{MASK_NAME}}}"
+        case Soft(count=count):
+            return f"{{{SOFT_START}{count}}}"
+        case Said(task=task):
+            return f"{{{TASK_START}{task}}}"
 
 
 def _closing_brace(source: str, start: int) -> int | None:
@@ -187,6 +209,17 @@ def _soft(name: str, source: str, problems: ProblemList) -> Soft:
             hint=f"write `{{soft:8}}` for eight of them; 1 to {MOST_SOFT} are possible",
         )
     return Soft(count)
+
+
+def _said(name: str, source: str, problems: ProblemList) -> Said:
+    """Return the task that `name` means, or add a problem."""
+    task = name.removeprefix(TASK_START)
+    if not task or task != task.strip():
+        problems.add(
+            f"`{{{name}}}` names no task in the pattern `{source}`",
+            hint="write `{task:topic}` for what the task `topic` predicts",
+        )
+    return Said(task)
 
 
 def _check_name(name: str, source: str, problems: ProblemList) -> bool:

@@ -1,14 +1,27 @@
 """Settings of a run: what the `train:` and `sampling:` sections of a pattern file may say."""
 
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from pet_mtl.suite.losses import LossSettings
 from pet_mtl.suite.validation import found
 
-WeightingName = Literal["none", "uncertainty", "dwa", "gradnorm"]
+WeightingName = Literal["none", "uncertainty", "dwa", "dtp", "gradnorm"]
 SurgeryName = Literal["none", "pcgrad", "mgda", "cagrad", "upgrad"]
+Tracker = Literal["tensorboard", "trackio", "wandb", "mlflow"]
+
+
+def _as_tuple(value: Any) -> Any:
+    """Turn a list into a tuple, and one name into a tuple of one."""
+    return (
+        (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+    )
+
+
+MOST_EPOCHS = 10_000  # all are planned before the first step
+MOST_STEPS = 1_000_000_000
+MOST_WEIGHT = 1e6
 
 
 class _Settings(BaseModel):
@@ -18,28 +31,40 @@ class _Settings(BaseModel):
 
 
 class TrainSettings(_Settings):
-    """How the model is trained.
+    """How the model is trained. In a pattern file `epochs`, `learning_rate` and `batch_tokens` may
+    be `auto`: numbers by the time they are here (`suite/auto.py`).
 
     >>> TrainSettings(epochs=2).learning_rate
     3e-05
     """
 
-    epochs: float = Field(default=3.0, gt=0, description="passes over the training rows")
+    epochs: float = Field(
+        default=3.0, gt=0, le=MOST_EPOCHS, description="passes over the training rows"
+    )
     max_steps: int | None = Field(
-        default=None, ge=1, description="stop after this many steps, whatever `epochs` says"
+        default=None,
+        ge=1,
+        le=MOST_STEPS,
+        description="stop after this many steps, whatever `epochs` says",
     )
     learning_rate: float = Field(default=3e-5, gt=0, le=1, description="peak learning rate")
     batch_tokens: int = Field(
-        default=4096, ge=1, description=("tokens of one optimizer step, all processes together")
+        default=4096,
+        ge=1,
+        le=1 << 30,
+        description=("tokens of one optimizer step, all processes together"),
     )
     max_length: int = Field(
-        default=128, ge=8, description="longest prompt in tokens; longer texts are cut"
+        default=128, ge=8, le=1 << 16, description="longest prompt in tokens; longer texts are cut"
     )
     warmup: float = Field(
-        default=0.1, ge=0, description=("below 1: share of the steps; from 1: number of steps")
+        default=0.1,
+        ge=0,
+        le=MOST_STEPS,
+        description=("below 1: share of the steps; from 1: number of steps"),
     )
     weight_decay: float = Field(
-        default=0.01, ge=0, description="decoupled weight decay of the matrices"
+        default=0.01, ge=0, le=1000, description="decoupled weight decay of the matrices"
     )
     layer_decay: float = Field(
         default=1.0,
@@ -50,17 +75,25 @@ class TrainSettings(_Settings):
     accumulate: int = Field(
         default=1,
         ge=1,
+        le=1 << 16,
         description="compute a step in at least so many pieces: same result, less memory",
     )
     evaluate_every: int | None = Field(
-        default=None, ge=1, description="steps between two evaluations; null: once an epoch"
+        default=None,
+        ge=1,
+        le=MOST_STEPS,
+        description="steps between two evaluations; null: once an epoch",
     )
     early_stop: int | None = Field(
         default=None,
         ge=1,
+        le=MOST_STEPS,
         description="stop after this many evaluations without a better dev score",
     )
     seed: int = Field(default=42, ge=0, lt=2**32, description="seed of everything random")
+    report_to: Annotated[tuple[Tracker, ...], BeforeValidator(_as_tuple)] = Field(
+        default=(), description="experiment trackers that get the run's log too"
+    )
     precision: Literal["auto", "bf16", "fp32"] = Field(
         default="auto", description="number format of the matrix products"
     )
@@ -82,7 +115,14 @@ class TrainSettings(_Settings):
     adversarial: float = Field(
         default=0.0,
         ge=0,
+        le=1000,
         description=("how far each row's words are moved against the model in a second pass (FGM)"),
+    )
+    ema: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="decay of a running mean of the weights, evaluated and saved in their place",
     )
     losses: LossSettings = Field(
         default=LossSettings(),
@@ -93,7 +133,7 @@ class TrainSettings(_Settings):
         description=("with teachers, share of the labels in the target; annealed: from 0 up to 1"),
     )
     clip_norm: float | None = Field(
-        default=1.0, gt=0, description="largest norm of a step's gradient; null: no limit"
+        default=1.0, gt=0, le=1e12, description="largest norm of a step's gradient; null: no limit"
     )
     weighting: WeightingName | dict[str, float] = Field(
         default="none",
@@ -108,9 +148,10 @@ class TrainSettings(_Settings):
     def _check_weighting(cls, value: Any) -> Any:
         if isinstance(value, dict):
             for task, weight in value.items():
-                if type(weight) not in (int, float) or not 0 <= weight < float("inf"):
+                if type(weight) not in (int, float) or not 0 <= weight <= MOST_WEIGHT:
                     raise ValueError(
-                        f"the weight of `{task}` must be a number from 0, found {found(weight)}"
+                        f"the weight of `{task}` must be a number from 0 to {MOST_WEIGHT:,.0f}, "
+                        f"found {found(weight)}"
                     )
             return {str(task): float(weight) for task, weight in value.items()}
         if value in get_args(WeightingName):

@@ -7,13 +7,16 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, model_validator
 
 from pet_mtl.errors import ProblemList
-from pet_mtl.suite.method import Method, PetMethod, build_method, set_method
+from pet_mtl.suite.auto import fill_auto
+from pet_mtl.suite.chain import check_chains, require_reads
+from pet_mtl.suite.losses import LossSettings
+from pet_mtl.suite.method import HeadsMethod, Method, PetMethod, build_method, set_method
 from pet_mtl.suite.overrides import apply_overrides, set_place
 from pet_mtl.suite.settings import SamplingSettings, TrainSettings
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.suite.task_section import TASK_NAME, build_task
 from pet_mtl.suite.validation import found, name_hint, validate
-from pet_mtl.suite.yaml_file import Document, read_yaml
+from pet_mtl.suite.yaml_file import Document, Key, read_yaml
 
 VERSION = 1
 KEYS = ("version", "model", "data_root", "tasks", "method", "train", "sampling")
@@ -21,7 +24,7 @@ KEYS = ("version", "model", "data_root", "tasks", "method", "train", "sampling")
 
 class Suite(BaseModel):
     """Everything a pattern file says. `base` is the absolute folder that relative data paths start
-    from."""
+    from; `chosen` says of the keys of `train:` that were `auto` whence their numbers come."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,6 +36,7 @@ class Suite(BaseModel):
     method: Annotated[Method, Discriminator("name")] = PetMethod()
     source: str
     base: str
+    chosen: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:
@@ -43,6 +47,11 @@ class Suite(BaseModel):
                 raise ValueError(f"{found(name)} is not a task name")
         if not self.tasks:
             raise ValueError("there are no tasks")
+        before: set[str] = set()
+        for name, task in self.tasks.items():
+            if not before.issuperset(task.reads):
+                raise ValueError(f"{found(name)} reads what no task before it predicts")
+            before.add(name)
         return self
 
 
@@ -67,7 +76,53 @@ def load_suite(
     Raises:
         PetMtlError: with every problem of the pattern file, the overrides and the verbalizer files.
     """
-    document = read_yaml(path)
+    return _build(
+        read_yaml(path),
+        path.stem,
+        overrides=overrides,
+        data_root=data_root,
+        model=model,
+        verbalizers=verbalizers,
+        method=method,
+        sharing=sharing,
+        only=only,
+    )
+
+
+def suite_from_tree(tree: Mapping[str, Any], name: str) -> Suite:
+    """Check what a pattern file would say, given as plain data by a program; relative paths start
+    from the working directory.
+
+    Raises:
+        PetMtlError: with every problem; the places are keys such as `tasks.news.patterns`.
+    """
+    document = Document("suite", dict(tree))
+    _name_places(document, document.tree, ())
+    return _build(document, name)
+
+
+def _name_places(document: Document, part: Any, key: Key) -> None:
+    if key:
+        document.places[key] = ".".join(map(str, key))
+    if isinstance(part, dict | list):
+        items = part.items() if isinstance(part, dict) else enumerate(part)
+        for inner, value in items:
+            _name_places(document, value, (*key, inner))
+
+
+def _build(
+    document: Document,
+    file_name: str,
+    *,
+    overrides: Sequence[str] = (),
+    data_root: Path | None = None,
+    model: str | None = None,
+    verbalizers: Mapping[str, Path] = {},
+    method: str | None = None,
+    sharing: str | None = None,
+    only: Sequence[str] | None = None,
+) -> Suite:
+    path = Path(document.path)
     problems = ProblemList()
     if not isinstance(document.tree, dict):
         problems.add(
@@ -96,18 +151,29 @@ def load_suite(
     root = _text("data_root", tree, document, problems)
     base = Path(data_root) if data_root is not None else path.parent / (root or "")
     tasks = _tasks(document, verbalizers, problems)
+    chosen = fill_auto(document, name, path.parent, problems)
     train = validate(TrainSettings, _section("train", tree), document, ("train",), problems)
     sampling = validate(
         SamplingSettings, _section("sampling", tree), document, ("sampling",), problems
     )
     _check_weights(document, problems)
     how = build_method(tree.get("method"), document, problems)
+    if how is not None and isinstance(how, HeadsMethod):
+        for task in tasks.values():
+            if task.reads:
+                problems.add(
+                    f"`{{task:{task.reads[0]}}}` stands in a pattern, but `heads` reads none",
+                    where=document.where(("tasks", task.name, "patterns")),
+                    hint="take `pet` or `cln`, or leave that place out of the patterns",
+                )
+    if train is not None:
+        _check_terms(train.losses, tasks, how, document, problems)
     problems.problems.sort(key=document.order)
     problems.raise_if_any()
     assert train is not None
     assert sampling is not None
     return Suite(
-        name=path.stem,
+        name=file_name,
         model=name,
         tasks=tasks if only is None else _some(tasks, only),
         train=train,
@@ -115,6 +181,7 @@ def load_suite(
         method=how,
         source=str(path),
         base=str(base.resolve()),
+        chosen=chosen,
     )
 
 
@@ -130,7 +197,9 @@ def _some(tasks: dict[str, TaskSpec], names: Sequence[str]) -> dict[str, TaskSpe
             where = f"--tasks {','.join(names)}"
             problems.add(f"no task `{name}`", where=where, hint=f"the tasks are {', '.join(tasks)}")
     problems.raise_if_any()
-    return {name: task for name, task in tasks.items() if name in names}
+    some = {name: task for name, task in tasks.items() if name in names}
+    require_reads(some, f"--tasks {','.join(names)}")
+    return some
 
 
 def _section(key: str, tree: dict[str, Any]) -> Any:
@@ -160,6 +229,30 @@ def _check_weights(document: Document, problems: ProblemList) -> None:
                 where=where,
                 hint=name_hint(name, list(tasks)),
             )
+
+
+def _check_terms(
+    losses: LossSettings,
+    tasks: dict[str, TaskSpec],
+    method: Any,
+    document: Document,
+    problems: ProblemList,
+) -> None:
+    """Find loss terms that need what the tasks or the method have not."""
+    name = losses.reads_slots
+    if name is not None and isinstance(method, HeadsMethod):
+        problems.add(
+            f"`train.losses.{name}` reads the slots of prompts, and `method: heads` has none",
+            where=document.where(("train", "losses", name)),
+            hint="leave it out, or train with `method: pet` or `method: cln`",
+        )
+    name = losses.reads_unlabelled
+    if name is not None and tasks and not any(task.data.unlabelled for task in tasks.values()):
+        problems.add(
+            f"`train.losses.{name}` reads unlabelled rows, and no task has any",
+            where=document.where(("train", "losses", name, "text")),
+            hint="give a task `data: {unlabelled: FILE}`, or set `text: labelled`",
+        )
 
 
 def _check_version(tree: dict[str, Any], document: Document, problems: ProblemList) -> None:
@@ -209,4 +302,5 @@ def _tasks(
         task = build_task(name, section, document, verbalizers.get(name), problems)
         if task is not None:
             tasks[name] = task
+    check_chains(tasks, list(sections), document, problems)
     return tasks

@@ -318,6 +318,12 @@ class TaskSpec(_Spec):
         return self.pattern_weights[pattern] if isinstance(self.pattern_weights, tuple) else 1.0
 
     @property
+    def reads(self) -> tuple[str, ...]:
+        """Return the tasks whose predictions its patterns read, each once."""
+        named = [task for pattern in self.patterns for task in parse_pattern(pattern).tasks]
+        return tuple(dict.fromkeys(named))
+
+    @property
     def learned_parts(self) -> tuple[str, ...]:
         """Return, as in the pattern file, what only training gives the task."""
         soft = any(parse_pattern(pattern).soft_pieces for pattern in self.patterns)

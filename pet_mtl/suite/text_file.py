@@ -6,15 +6,19 @@ from pathlib import Path
 
 from pet_mtl.errors import PetMtlError
 
+LARGEST = 16 << 20  # bytes; the label words of thousands of labels are less than one MiB
+
 
 def read_text_file(path: Path) -> str:
     """Return the text of a UTF-8 file with `\\n` line ends and without a byte order mark.
 
     Raises:
-        PetMtlError: the file is missing, is a folder, cannot be opened, or is not UTF-8.
+        PetMtlError: the file is missing, is a folder, cannot be opened, is larger than any such
+            file, or is not UTF-8.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as stream:
+            data = stream.read(LARGEST + 1)
     except FileNotFoundError:
         raise PetMtlError("file not found", where=str(path), hint=_missing_hint(path)) from None
     except IsADirectoryError:
@@ -22,6 +26,10 @@ def read_text_file(path: Path) -> str:
     except (OSError, ValueError) as error:  # ValueError: a null byte in the name
         reason = getattr(error, "strerror", None) or str(error)
         raise PetMtlError(f"cannot be read: {reason}", where=str(path)) from None
+    if len(data) > LARGEST:
+        raise PetMtlError(
+            f"larger than {LARGEST >> 20} MiB", where=str(path), hint="is this the right file?"
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

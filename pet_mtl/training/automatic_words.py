@@ -4,20 +4,14 @@ trained on.
 The search is that of `words suggest`, from the task's own words on and without training.
 """
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
-
-from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
-from pet_mtl.data.suite_data import TaskData
-from pet_mtl.model.hardware import Machine
 from pet_mtl.model.methods import capabilities
 from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.suite.verbalizer_kind import VerbalizerKind
+from pet_mtl.training.given import Given
 from pet_mtl.words.state_cache import StateCache
 from pet_mtl.words.states import Model
 from pet_mtl.words.suggest.propose import propose
@@ -27,34 +21,24 @@ from pet_mtl.words.suggest.search import ROWS, search, some_rows
 Words = tuple[tuple[str, ...], ...]
 
 
-def find_words(
-    suite: Suite,
-    data: Mapping[str, TaskData],
-    mlm: Any,
-    tokenizer: PieceTokenizer,
-    machine: Machine,
-    resumed: Path | None = None,
-) -> Suite:
-    """Return the suite with other label words where a task is `automatic`, which makes it `manual`.
-
-    Args:
-        resumed: the state of the run that goes on: its words stay.
-    """
+def find_words(suite: Suite, given: Given) -> Suite:
+    """Return the suite with other label words where a task is `automatic`, which makes it `manual`;
+    a run that goes on keeps its words."""
     names = [name for name, task in suite.tasks.items() if task.verbalizer_kind.name == "automatic"]
     if not names or not capabilities(suite.method).reads_words:
         return suite
-    stored = read_checkpoint(resumed).suite.tasks if resumed else {}
+    stored = read_checkpoint(given.resumed).suite.tasks if given.resumed else {}
     tasks = dict(suite.tasks)
     for name in names:
         task = suite.tasks[name]
         if name in stored and stored[name].verbalizer.labels == task.verbalizer.labels:
             words, source = stored[name].verbalizer.words, "of the run in the folder"
         else:
-            model = Model.of(mlm, tokenizer, machine)
+            model = Model.of(given.mlm, given.tokenizer, given.machine)
             words = search_words(
-                model, task, data[name].train, suite.train.max_length, suite.train.seed
+                model, task, given.data[name].train, suite.train.max_length, suite.train.seed
             )
-            source = f"from {len(data[name].train):,} training rows"
+            source = f"from {len(given.data[name].train):,} training rows"
         shown = "; ".join(
             f"{label} {' '.join(w)}" for label, w in zip(task.verbalizer.labels, words, strict=True)
         )

@@ -1,38 +1,28 @@
 """`pattern_weights: accuracy`: a pattern counts by its accuracy before training (PET, Schick and
 Schütze 2021)."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from pet_mtl.cloze.encode import encode_forms
-from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
-from pet_mtl.data.suite_data import TaskData
 from pet_mtl.kinds import kind_of
-from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.calibration.prior import fitting_rows
 from pet_mtl.scoring.loaded import build_model, compile_suite
 from pet_mtl.scoring.log_probs import FloatArray, score_prompts
 from pet_mtl.suite.suite import Suite
+from pet_mtl.training.given import Given
 
 
-def weigh_patterns(
-    suite: Suite,
-    data: Mapping[str, TaskData],
-    mlm: Any,
-    tokenizer: PieceTokenizer,
-    machine: Machine,
-) -> Suite:
+def weigh_patterns(suite: Suite, given: Given) -> Suite:
     """Return the suite with numbers where a task says `accuracy`, measured on training rows of the
     sample's size."""
     names = [name for name, task in suite.tasks.items() if task.pattern_weights == "accuracy"]
     if not names:
         return suite
-    rows = {name: fitting_rows(data[name].train, suite.train.seed) for name in names}
+    rows = {name: fitting_rows(given.data[name].train, suite.train.seed) for name in names}
+    tokenizer, machine = given.tokenizer, given.machine
     compiled = compile_suite(suite, tokenizer)
     prompts = encode_forms(compiled.forms, rows, tokenizer, suite.train.max_length)
     by_pattern: dict[str, FloatArray] = {}
-    model = build_model(mlm, compiled, suite, machine)
+    model = build_model(given.mlm, compiled, suite, machine)
     score_prompts(
         model, prompts, machine, tokenizer, title="weighing patterns", by_pattern=by_pattern
     )

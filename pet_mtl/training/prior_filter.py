@@ -7,41 +7,33 @@ share `keep` stays.
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
-from pet_mtl.data.suite_data import TaskData
-from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.calibration.prior import fitting_rows
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.suite.verbalizer_kind import VerbalizerKind
+from pet_mtl.training.given import Given
 from pet_mtl.words.candidate_scores import score_candidates
 from pet_mtl.words.state_cache import StateCache
 from pet_mtl.words.states import Model
 
 
-def filter_words(
-    suite: Suite,
-    data: Mapping[str, TaskData],
-    mlm: Any,
-    tokenizer: PieceTokenizer,
-    machine: Machine,
-) -> Suite:
+def filter_words(suite: Suite, given: Given) -> Suite:
     """Return the suite with fewer label words where a task is `knowledgeable`, which makes it
     `weighted`."""
     tasks = dict(suite.tasks)
     for name, task in suite.tasks.items():
         if task.verbalizer_kind.name != "knowledgeable":
             continue
-        rows = fitting_rows(data[name].unlabelled or data[name].train, suite.train.seed)
-        priors = word_priors(task, rows, mlm, tokenizer, machine, suite.train.max_length)
+        of_task = given.data[name]
+        rows = fitting_rows(of_task.unlabelled or of_task.train, suite.train.seed)
+        model = Model.of(given.mlm, given.tokenizer, given.machine)
+        priors = word_priors(task, rows, model, suite.train.max_length)
         words = kept_words(task.verbalizer.words, priors, task.verbalizer_kind.keep)
         before, after = (sum(map(len, of_label)) for of_label in (task.verbalizer.words, words))
         say(f"{name}: {after} of {before} label words stay, by their prior on {len(rows)} rows")
@@ -56,9 +48,7 @@ def filter_words(
 def word_priors(
     task: TaskSpec,
     rows: Rows,
-    mlm: Any,
-    tokenizer: PieceTokenizer,
-    machine: Machine,
+    model: Model,
     max_length: int,
 ) -> npt.NDArray[np.float64]:
     """Return the prior of each label word, `[W]`, label by label: its probability among all of
@@ -66,7 +56,7 @@ def word_priors(
     plain = task.without_learned_parts()
     plain = plain.model_copy(update={"slots": "exact"})  # a word is read as long as it is
     words = [word for of_label in task.verbalizer.words for word in of_label]
-    model, cache = Model.of(mlm, tokenizer, machine), StateCache(None, "")
+    cache = StateCache(None, "")
     scores = score_candidates(model, plain, rows, words, max_length, cache).astype(np.float64)
     log_probs = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)  # [F, W, N]
     priors: npt.NDArray[np.float64] = np.exp(log_probs).mean((0, 2))

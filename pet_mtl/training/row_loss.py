@@ -1,8 +1,9 @@
 """What the rows of a step cost: their labels, what teachers say of them, and the run's loss
 terms."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -13,7 +14,8 @@ from pet_mtl.cloze.encode import Prompts
 from pet_mtl.kinds import kind_of_form
 from pet_mtl.objectives.distillation import label_share
 from pet_mtl.objectives.logit_adjustment import adjustments
-from pet_mtl.objectives.terms import TaskScores, build_terms
+from pet_mtl.objectives.terms import Facts, PieceTerm, TaskScores, Term, build_terms
+from pet_mtl.objectives.terms.term import is_piece_term
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.settings import TrainSettings
 
@@ -26,10 +28,23 @@ class GroupLoss:
         total: summed over the rows, with their gradient.
         terms: for each term its sum over the rows that it acts on, and their number, `[2]`: the
             losses of what adds one, the factors of what multiplies.
+        right: `[2]` rows that are decided rightly, and rows with a label; None where not asked for.
     """
 
     total: Tensor
     terms: dict[str, Tensor] = field(default_factory=dict)
+    right: Tensor | None = None
+
+    def with_term(self, name: str, losses: Tensor, counts: Tensor) -> "GroupLoss":
+        """Return it with what a term adds.
+
+        Args:
+            losses: `[b]`.
+            counts: `[b]` which rows have this loss.
+        """
+        added = (losses * counts).sum()
+        noted = torch.stack([added.detach(), counts.sum().to(added.dtype)])
+        return replace(self, total=self.total + added, terms={**self.terms, name: noted})
 
 
 class RowLoss:
@@ -40,10 +55,15 @@ class RowLoss:
         settings: the `train:` section.
         device: where it is computed.
         taught: teachers' probabilities `[rows, K]`, for the tasks that have a teacher.
+        facts: what terms are built from.
+        sharing: terms that the model itself asks for.
 
     Attributes:
         names: of the run's terms.
-        passes: how often a row is to be scored.
+        of_settings: of those that the settings ask for.
+        second_pass: whether each row is to be scored twice.
+        piece_terms: the terms that read more than label scores.
+        passes: how often a row is read.
     """
 
     def __init__(
@@ -52,6 +72,8 @@ class RowLoss:
         settings: TrainSettings,
         device: torch.device,
         taught: Mapping[str, FloatArray],
+        facts: Facts | None = None,
+        sharing: Mapping[str, PieceTerm] = {},
     ) -> None:
         self._prompts, self._settings, self._device, self._taught = (
             prompts,
@@ -60,10 +82,19 @@ class RowLoss:
             taught,
         )
         self._adjustments = adjustments(prompts, settings.logit_adjustment, device)
+        self._judges = settings.weighting == "dtp"
         self._kinds = [kind_of_form(form) for form in prompts.forms]
-        terms = build_terms(settings.losses, label_counts(prompts))
+        terms = build_terms(settings.losses, facts or Facts(label_counts(prompts)))
+        self.of_settings = list(terms)
+        terms |= sharing
         self.names = list(terms)
-        self.passes = 2 if any("second_pass" in term.wants for term in terms.values()) else 1
+        self.second_pass = any("second_pass" in term.wants for term in terms.values())
+        self.piece_terms: dict[str, PieceTerm] = {
+            name: term for name, term in terms.items() if is_piece_term(term)
+        }
+        own_passes = sum("altered" in term.wants for term in self.piece_terms.values())
+        self.passes = 1 + self.second_pass + own_passes
+        self._label_share = math.prod(term.label_share for term in self.piece_terms.values())
         self._factors = {name: term for name, term in terms.items() if hasattr(term, "factors")}
         self._addends = {name: term for name, term in terms.items() if hasattr(term, "losses")}
 
@@ -97,12 +128,18 @@ class RowLoss:
         if rows.second is not None:
             again = TaskScores(group.form, labels, rows.second, rows.scores)
             loss = (loss + self._base(batch, group, again, {}, step, total)) / 2
+        found = GroupLoss(loss, terms, self._right(group, scores) if self._judges else None)
         for name, term in self._addends.items():
-            counts = torch.ones_like(rows.labelled) if "unlabelled" in term.wants else rows.labelled
-            added = (term.losses(rows) * counts).sum()
-            terms[name] = torch.stack([added.detach(), counts.sum().to(added.dtype)])
-            loss = loss + added
-        return GroupLoss(loss, terms)
+            found = found.with_term(name, term.losses(rows), counted(term, rows.labels))
+        return found
+
+    def _right(self, group: FormGroup, scores: Tensor) -> Tensor:
+        """Return how many rows are decided rightly, and how many have a label."""
+        kind, labelled = self._kinds[group.form], (group.labels >= 0).cpu().numpy()
+        decided = kind.decide(kind.log_probs(scores.detach().float()).cpu().numpy())
+        right = kind.right(group.labels.cpu().numpy(), decided) & labelled
+        counts = [float(right.sum()), float(labelled.sum())]
+        return torch.tensor(counts, device=self._device)
 
     def _base(
         self,
@@ -128,6 +165,8 @@ class RowLoss:
                 terms[name] = torch.stack([counted.sum(), rows.labelled.sum().to(counted.dtype)])
                 losses = losses * factors
             loss = losses.sum()
+        if self._label_share != 1:
+            loss = loss * self._label_share
         task = self._prompts.forms[group.form].task
         if task not in self._taught:
             return loss
@@ -145,6 +184,11 @@ class RowLoss:
         targets = self._prompts.targets[self._prompts.forms[group.form].task]
         places = self._prompts.row[batch.items[group.items.cpu().numpy()]]
         return torch.from_numpy(targets[places]).to(self._device)
+
+
+def counted(term: Term, labels: Tensor) -> Tensor:
+    """Return `[b]` which of the rows have a term's loss."""
+    return torch.ones_like(labels, dtype=torch.bool) if "unlabelled" in term.wants else labels >= 0
 
 
 def label_counts(prompts: Prompts) -> list[np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:

@@ -19,7 +19,7 @@ from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.metrics.score import Score, means_json
 from pet_mtl.model.backbone import check_length
 from pet_mtl.model.calibration import apply_calibrations
-from pet_mtl.model.hardware import Machine
+from pet_mtl.model.hardware import Machine, joined
 from pet_mtl.model.task_model import ParameterCounts, TaskModel
 from pet_mtl.resources import bundled_backbone
 from pet_mtl.scoring.checkpoint_scores import Calibrated, decide, score_calibrated, tasks_json
@@ -28,15 +28,14 @@ from pet_mtl.scoring.loaded import compile_suite
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.scoring.thresholds import with_fitted_thresholds, without_thresholds
 from pet_mtl.storage.checkpoint import add_calibration
-from pet_mtl.storage.outputs import RunFolder
+from pet_mtl.storage.outputs import RunFolder, begun_note, begun_teachers, has_state
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, resolve_model, suite_model
 from pet_mtl.storage.state import Progress
 from pet_mtl.storage.trained_on import with_earlier
 from pet_mtl.suite.suite import Suite
-from pet_mtl.training.automatic_words import find_words
 from pet_mtl.training.calibrate import calibrate
-from pet_mtl.training.pattern_accuracy import weigh_patterns
-from pet_mtl.training.prior_filter import filter_words
+from pet_mtl.training.given import Given
+from pet_mtl.training.preparation import prepare
 from pet_mtl.training.teachers import (
     ask_teachers,
     check_teachers,
@@ -46,6 +45,7 @@ from pet_mtl.training.teachers import (
     write_answers,
 )
 from pet_mtl.training.trainer import Trainer
+from pet_mtl.training.unlabelled import encode_unlabelled
 
 
 @dataclass(frozen=True)
@@ -135,8 +135,10 @@ def train(
     skip_bad_rows: int = 0,
     data: Mapping[str, TaskData] | None = None,
     teachers: Sequence[Path] = (),
+    answers: Mapping[str, FloatArray] | None = None,
     report: Callable[[FinishedRun], None] = lambda _: None,
     evaluated: Callable[[int, float], None] = lambda step, score: None,
+    logged: Callable[[dict[str, Any]], None] = lambda record: None,
 ) -> TrainResult:
     """Train one model on all tasks of a suite.
 
@@ -146,8 +148,11 @@ def train(
         skip_bad_rows: bad rows that each source may have.
         data: rows of all tasks, instead of those that the suite names.
         teachers: checkpoints to learn from as well; a resumed run has their answers in its folder.
+        answers: what the teachers say of `rows_to_learn`, `[rows, K]` by task, where they have been
+            asked.
         evaluated: called after each evaluation with the step and the dev score that the best
             checkpoint is chosen by; what it raises ends the run.
+        logged: called with each line of `metrics.jsonl`; what it raises ends the run.
         report: called once at the end where there are dev rows, by the main process, the run's
             folder still locked.
 
@@ -159,26 +164,37 @@ def train(
     from accelerate.utils import DistributedDataParallelKwargs
 
     started = time.monotonic()
-    accelerator = Accelerator(
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
+    accelerator = joined(
+        Accelerator, kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
     )
     settings = suite.train
     machine = Machine.choose(settings.precision, settings.attention, accelerator.device)
     say(f"machine: {machine}")
+    for key, reason in suite.chosen.items():
+        say(f"train.{key}: {getattr(settings, key):.6g} ({reason})")
     suite = without_thresholds(with_absolute_model(suite))
-    run = RunFolder(out, resume=resume) if accelerator.is_main_process else None
+    if resume and not has_state(out):  # begins anew, where there is a note to begin from
+        teachers = begun_teachers(out)
+    begun = begun_note(suite, teachers)
+    run = None
+    if accelerator.is_main_process:
+        run = RunFolder(out, resume=resume, begun=begun, report_to=settings.report_to)
+    resume = resume and has_state(out)
     try:
         tokenizer, mlm = _load(suite, machine)
         data = load_suite_data(suite, skip_bad_rows=skip_bad_rows) if data is None else data
         _describe(data)
-        has_teacher = check_teachers(teachers, suite) or taught_tasks(out)
-        suite = find_words(suite, data, mlm, tokenizer, machine, out / "last" if resume else None)
-        suite = weigh_patterns(
-            filter_words(suite, data, mlm, tokenizer, machine), data, mlm, tokenizer, machine
+        has_teacher = (
+            set(answers)
+            if answers is not None
+            else check_teachers(teachers, suite) or taught_tasks(out)
         )
+        resumed = out / "last" if resume else None
+        suite = prepare(suite, Given(data, mlm, tokenizer, machine, resumed))
         rows = rows_to_learn(data, has_teacher)
         compiled = compile_suite(suite, tokenizer)
         prompts = encode_forms(compiled.forms, rows, tokenizer, settings.max_length)
+        others = encode_unlabelled(suite, data, compiled.forms, tokenizer)
         for line in unreadable_warnings(prompts, tokenizer):
             say(line)
         dev_rows = {
@@ -203,10 +219,12 @@ def train(
             *([out / "last"] if resume else []),
         ):  # of gone teachers `last` knows
             trained_on = with_earlier(folder, trained_on)
-        if run is not None and teachers:
+        if run is not None and answers is not None:
+            write_answers(out, answers)
+        elif run is not None and teachers:
             write_answers(out, ask_teachers(teachers, suite, rows, dev_rows))
         accelerator.wait_for_everyone()
-        taught = read_answers(out, rows)
+        taught = read_answers(out, suite, rows)
         trainer = Trainer(
             suite,
             out,
@@ -221,7 +239,9 @@ def train(
             dev_rows,
             trained_on,
             taught,
+            others,
             evaluated,
+            logged,
         )
         log_probs = trainer.run(resume)
         suite = with_fitted_thresholds(suite, dev_rows, log_probs)

@@ -6,33 +6,33 @@ cut the step into pieces whose losses are divided by the rows of the whole step,
 nothing but memory and time. What needs the gradients of the tasks has a step cut by task.
 """
 
-import contextlib
-from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from pet_mtl.cloze.batch import BatchPlan
-from pet_mtl.cloze.collate import Batch, collate
 from pet_mtl.cloze.encode import Prompts
-from pet_mtl.cloze.sampling import Schedule, split_by_group, split_step
+from pet_mtl.cloze.sampling import Schedule, split_by_group
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.metrics.throughput import Throughput
+from pet_mtl.model.drawing import drawn_by
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
-from pet_mtl.objectives.adversarial import Lookups, word_tables
 from pet_mtl.objectives.weighting import TaskStep, build_weighting
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.stepping.loop import run_loop
 from pet_mtl.stepping.optim import build_optimizer, rate_factor
 from pet_mtl.stepping.optimizer_step import OptimizerStep, step_seed
+from pet_mtl.stepping.weight_average import WeightAverage
 from pet_mtl.storage.state import Progress
 from pet_mtl.suite.settings import TrainSettings
+from pet_mtl.training.errands import RowKind, other_schedule
+from pet_mtl.training.pieces import Part, Pieces
 from pet_mtl.training.row_loss import RowLoss
+from pet_mtl.training.step_model import StepModel, sharing_terms, term_facts
+from pet_mtl.training.step_sums import StepSums
 from pet_mtl.training.task_gradients import TaskGradients
 
 LOG_EVERY = 10  # steps
@@ -40,26 +40,6 @@ SAVE_EVERY = 300.0  # seconds: what a killed run loses at most
 _HINT = (
     "lower `train.learning_rate` or set `train.precision: fp32`; the last saved state is unharmed"
 )
-
-
-@dataclass
-class _Window:
-    """Sums over steps."""
-
-    loss: dict[str, Tensor] = field(default_factory=dict)
-    rows: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-    conflicts: list[float] = field(default_factory=list)  # share of the pairs of tasks, by step
-    terms: dict[str, Tensor] = field(default_factory=dict)  # [2] sum and rows of each loss term
-
-    def add(self, task: str, loss: Tensor, rows: int) -> None:
-        """Add a loss summed over rows."""
-        self.loss[task] = self.loss.get(task, torch.zeros_like(loss)) + loss
-        self.rows[task] += rows
-
-    def add_terms(self, terms: Mapping[str, Tensor]) -> None:
-        """Add each loss term's sum and rows."""
-        for name, both in terms.items():
-            self.terms[name] = self.terms[name] + both if name in self.terms else both
 
 
 class TrainingSteps:
@@ -75,6 +55,11 @@ class TrainingSteps:
         tokenizer: for mask and padding ids.
         progress: where to go on.
         taught: teachers' probabilities `[rows, K]`, for the tasks that have a teacher.
+        others: unlabelled rows that loss terms read; None: there are none.
+
+    Attributes:
+        trained: the model and the loss terms' own parameters.
+        average: of the model's weights, where the settings have one.
     """
 
     def __init__(
@@ -88,6 +73,7 @@ class TrainingSteps:
         tokenizer: PieceTokenizer,
         progress: Progress,
         taught: Mapping[str, FloatArray] = {},
+        others: Prompts | None = None,
     ) -> None:
         self.model, self.prompts, self.schedule, self.settings = model, prompts, schedule, settings
         self.machine, self.accelerator, self.tokenizer, self.progress = (
@@ -96,14 +82,17 @@ class TrainingSteps:
             tokenizer,
             progress,
         )
-        self.wrapped = accelerator.prepare(model) if accelerator.num_processes > 1 else model
-        self.optimizer = build_optimizer(settings, model)
+        with drawn_by(settings.seed):
+            facts = term_facts(model, prompts, tokenizer)
+            sharing = sharing_terms(model, prompts)
+            row_loss = RowLoss(prompts, settings, machine.device, taught, facts, sharing)
+        self.trained = StepModel(model, row_loss, machine)
+        self.optimizer = build_optimizer(settings, self.trained)
         alone_on_cpu = accelerator.num_processes == 1 and machine.device.type == "cpu"
         sparse = model.use_sparse_lookups() if alone_on_cpu else None
         self._frame = OptimizerStep(
-            model, self.optimizer, machine, clip_norm=settings.clip_norm, sparse=sparse
+            self.trained, self.optimizer, machine, clip_norm=settings.clip_norm, sparse=sparse
         )
-        self._row_loss = RowLoss(prompts, settings, machine.device, taught)
         self.throughput = Throughput()
         ends = schedule.ends(settings.epochs, settings.max_steps)
         self.total = ends[-1]
@@ -113,14 +102,20 @@ class TrainingSteps:
             form.task: form.num_labels for form in prompts.forms if form.task in schedule.draws
         }
         self.weighting = build_weighting(settings.weighting, labels, progress.weighting)
-        self._lookups = (
-            Lookups(word_tables(model, tokenizer.vocab_size)) if settings.adversarial else None
-        )
         self._gradients: TaskGradients | None = None
         if settings.surgery != "none" or self.weighting.wants == "gradients":
-            self._gradients = TaskGradients(model, accelerator, settings.surgery, settings.seed)
+            self._gradients = TaskGradients(
+                self.trained, accelerator, settings.surgery, settings.seed
+            )
         self._plans = schedule.from_step(progress.step)
-        self._window, self._epoch, self._factor = _Window(), 0, 0.0
+        self._pieces = Pieces(self.trained, settings, machine, accelerator, tokenizer, self.total)
+        self.average = WeightAverage(model, settings.ema) if settings.ema is not None else None
+        self._others = others
+        if others is not None:
+            self._other_plans = other_schedule(others, schedule).from_step(progress.step)
+        self._sums, self._epoch, self._factor = StepSums(), 0, 0.0
+        if progress.window and accelerator.is_main_process:  # it has the sums of all processes
+            self._sums.put_back(progress.window, machine.device)
 
     def run(
         self,
@@ -149,7 +144,7 @@ class TrainingSteps:
         """Do one optimizer step and return its rows."""
         self._epoch, plan = next(self._plans)
         self.weighting.begin(self._epoch)
-        self._factor = self._step(plan, self._window)
+        self._factor = self._step(plan, self._sums)
         return len(plan.items)
 
     def evaluates(self) -> bool:
@@ -162,45 +157,81 @@ class TrainingSteps:
         mean = sum(record["loss"].values()) / len(record["loss"])
         return f"loss {mean:.3f}  {self.throughput.to_json()['samples_per_second']:.0f} rows/s"
 
-    def _step(self, plan: BatchPlan, window: _Window) -> float:
+    def _step(self, plan: BatchPlan, sums: StepSums) -> float:
         """Do one optimizer step and return the learning rate's factor."""
-        settings, gradients, now = self.settings, self._gradients, _Window()
+        settings, gradients, now = self.settings, self._gradients, StepSums()
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
         factor = rate_factor(self.progress.step, self.total, settings.warmup)
         self._frame.begin(factor, step_seed(settings.seed, self.progress.step, rank))
         self.model.begin_step(step_seed(settings.seed, self.progress.step))
         tokens, norms = 0, dict[str, float]()
+        other = None if self._others is None else next(self._other_plans)[1]
         if gradients is None:
-            tokens = self._backward(plan, settings.batch_tokens, len(plan.items), now)
+            tokens = self._backward(plan, Part(self.prompts), now, len(plan.items), None)
         else:
             for task, of_task in self._by_task(plan).items():
                 room = int(self.prompts.variants[of_task.items].sum()) * plan.length
-                tokens += self._backward(of_task, room, len(plan.items), now)
+                tokens += self._backward(of_task, Part(self.prompts), now, len(plan.items), room)
                 gradients.take(task, len(of_task.items))
                 self._frame.clear()
             norms, conflicts = gradients.put(self.progress.step)
             if conflicts is not None:
-                window.conflicts.append(conflicts)
+                sums.conflicts.append(conflicts)
+        if other is not None and self._pieces.errands.names("unlabelled"):
+            self._auxiliary(other, "unlabelled", now, apart=False)
         if world > 1:
             tokens = int(self.accelerator.reduce(torch.tensor(tokens, device=self.machine.device)))
         self.progress.tokens += tokens
         self.model.add_penalty_gradient()
         self._frame.end()
+        self._steps_apart(plan, other, now)
+        if self.average is not None:
+            self.average.update(self.progress.step)
         if self.weighting.wants != "nothing":
             self._weigh(now, norms, len(plan.items))
         for task, loss in now.loss.items():
-            window.add(task, loss, now.rows[task])
-        window.add_terms(now.terms)
+            sums.add(task, loss, now.rows[task])
+        sums.add_terms(now.terms)
         return factor
 
-    def _weigh(self, now: _Window, norms: Mapping[str, float], rows: int) -> None:
+    def _steps_apart(self, plan: BatchPlan, other: BatchPlan | None, sums: StepSums) -> None:
+        """Do the optimizer step of the terms that have one of their own."""
+        kinds: dict[RowKind, BatchPlan | None] = {"labelled": plan, "unlabelled": other}
+        did = False
+        for rows, of_rows in kinds.items():
+            if of_rows is not None and self._pieces.errands.names(rows, apart=True):
+                self._auxiliary(of_rows, rows, sums, apart=True)
+                did = True
+        if did:
+            self._frame.end()
+
+    def _auxiliary(self, plan: BatchPlan, rows: RowKind, sums: StepSums, *, apart: bool) -> None:
+        """Add the gradients of terms whose rows are not scored."""
+        store = self.prompts if self._others is None or rows == "labelled" else self._others
+        self._backward(plan, Part(store, rows, apart), sums, len(plan.items), None)
+
+    def _backward(
+        self, plan: BatchPlan, part: Part, sums: StepSums, rows: int, room: int | None
+    ) -> int:
+        """Add the gradients of some rows, see `Pieces`; `room` is that of a step if not given."""
+        return self._pieces.backward(
+            plan,
+            part,
+            sums,
+            step=self.progress.step,
+            rows=rows,
+            room=self.settings.batch_tokens if room is None else room,
+            weights=self.weighting.weights(),
+            exchanges=self._gradients is None or not part.scored,
+        )
+
+    def _weigh(self, now: StepSums, norms: Mapping[str, float], rows: int) -> None:
         """Tell the weighting of a step of so many rows, by all of which the losses behind its norms
         were divided."""
-        did = {}
+        did, right = {}, self._right(now) if self.weighting.wants == "accuracy" else {}
         for task, (loss, own) in self._summed(now).items():
-            did[task] = TaskStep(
-                loss / own, own, norms[task] * rows / own if task in norms else None
-            )
+            norm = norms[task] * rows / own if task in norms else None
+            did[task] = TaskStep(loss / own, own, norm, right.get(task))
         self.weighting.update(did, self._epoch)
 
     def _by_task(self, plan: BatchPlan) -> dict[str, BatchPlan]:
@@ -214,72 +245,11 @@ class TrainingSteps:
             for n, part in split_by_group(plan, of_form[self.prompts.form[plan.items]]).items()
         }
 
-    def _backward(self, plan: BatchPlan, room: int, rows: int, window: _Window) -> int:
-        """Add the gradients of a step or a part of it, cut into pieces, and return its tokens on
-        this process.
-
-        Args:
-            room: tokens that it takes, padding counted.
-            rows: of the whole step.
-        """
-        accelerator = self.accelerator
-        world, rank = accelerator.num_processes, accelerator.process_index
-        parts = max(
-            self.settings.accumulate, self.machine.pieces(room * self._row_loss.passes // world)
-        )
-        pieces = split_step(plan, parts * world)
-        own = pieces[rank::world]
-        # Every process must take part in every exchange: one without a piece computes the first
-        # with weight 0.
-        most = -(-len(pieces) // world)
-        weights = [1.0] * len(own) + [0.0] * (most - len(own))
-        own = own + pieces[:1] * (most - len(own))
-        tokens = 0
-        for number, (piece, weight) in enumerate(zip(own, weights, strict=True)):
-            batch = collate(
-                self.prompts, piece, mask_id=self.tokenizer.mask_id, pad_id=self.tokenizer.pad_id
-            )
-            batch = batch.to(self.machine.device)
-            last = self._gradients is None and number + 1 == most
-            scale = world / rows
-            if self._lookups is None:
-                self._pass(batch, weight, scale, window, exchanges=last)
-            else:  # once more with each row's words moved against the model
-                with self._lookups.watched():
-                    self._pass(batch, weight, scale, window, exchanges=False)
-                with self._lookups.moved(self.settings.adversarial):
-                    self._pass(batch, weight, scale, _Window(), exchanges=last)
-            if weight:
-                tokens += batch.tokens
-        return tokens
-
-    def _pass(
-        self, batch: Batch, weight: float, scale: float, window: _Window, *, exchanges: bool
-    ) -> None:
-        """Add the gradient of a piece; processes exchange theirs with the last one."""
-        with contextlib.nullcontext() if exchanges else self.accelerator.no_sync(self.wrapped):
-            loss = self._loss(batch, weight, window) * scale
-            self.accelerator.backward(loss)
-
-    def _loss(self, batch: Batch, weight: float, window: _Window) -> Tensor:
-        with self._frame.autocast():
-            scores = self.wrapped(batch)
-            again = self.wrapped(batch) if self._row_loss.passes == 2 else [None] * len(scores)
-        total, by_task = torch.zeros((), device=self.machine.device), self.weighting.weights()
-        for group, of_group, second in zip(batch.groups, scores, again, strict=True):
-            task = self.prompts.forms[group.form].task
-            loss = self._row_loss(batch, group, of_group, second, self.progress.step, self.total)
-            total = total + weight * by_task[task] * loss.total
-            if weight:
-                window.add(task, loss.total.detach(), len(group.labels))
-                window.add_terms(loss.terms)
-        return total
-
     def record(self, *, whole: bool) -> dict[str, Any]:
         """Return a log line over the steps since the last one, the losses averaged over all
         processes' rows."""
-        window, self._window = self._window, _Window()
-        summed = self._summed(window)
+        sums, self._sums = self._sums, StepSums()
+        summed = self._summed(sums)
         losses = torch.tensor([loss for loss, _ in summed.values()])
         self._frame.require_numbers(losses, step=self.progress.step, whole=whole, hint=_HINT)
         return {
@@ -289,43 +259,70 @@ class TrainingSteps:
             "learning_rate": self.settings.learning_rate * self._factor,
             "rows": self.progress.rows,
             "seconds": round(self.progress.seconds, 3),
-            **self._multi_task_record(window),
-            **self._terms_record(window),
+            **self._multi_task_record(sums),
+            **self._terms_record(sums),
         }
 
-    def _multi_task_record(self, window: _Window) -> dict[str, Any]:
+    def keep(self) -> None:
+        sums = self._sums
+        summed = self._summed(sums)
+        losses = torch.tensor([loss for loss, _ in summed.values()])
+        self._frame.require_numbers(losses, step=self.progress.step, whole=True, hint=_HINT)
+        self.progress.window = {
+            **{f"loss.{task}": list(both) for task, both in summed.items()},
+            **{f"terms.{name}": both for name, both in self._terms(sums).items()},
+            "conflicts": list(sums.conflicts),
+        }
+
+    def _multi_task_record(self, sums: StepSums) -> dict[str, Any]:
         """Return what a log line says of weighting and surgery."""
         record: dict[str, Any] = {}
         if self.weighting.wants != "nothing":
             record["weights"] = {
                 task: round(weight, 4) for task, weight in self.weighting.weights().items()
             }
-        if window.conflicts:
-            record["conflicts"] = round(float(np.mean(window.conflicts)), 3)
+        if sums.conflicts:
+            record["conflicts"] = round(float(np.mean(sums.conflicts)), 3)
         return record
 
-    def _terms_record(self, window: _Window) -> dict[str, Any]:
+    def _terms_record(self, sums: StepSums) -> dict[str, Any]:
         """Return what a log line says of the loss terms: the mean of each over all processes'
         rows."""
-        if not self._row_loss.names:
+        terms = self._terms(sums).items()
+        means = {name: round(total / rows, 5) for name, (total, rows) in terms if rows}
+        return {"terms": means} if terms else {}
+
+    def _terms(self, sums: StepSums) -> dict[str, list[float]]:
+        """Return sum and rows of each loss term over all processes."""
+        names = self.trained.row_loss.names
+        if not names:
             return {}
         none = torch.zeros(2, device=self.machine.device)
-        both = torch.stack([window.terms.get(name, none).double() for name in self._row_loss.names])
+        both = torch.stack([sums.terms.get(name, none).double() for name in names])
         if self.accelerator.num_processes > 1:
             both = self.accelerator.reduce(both)
-        sums = zip(self._row_loss.names, both.tolist(), strict=True)
-        return {"terms": {name: round(total / rows, 5) for name, (total, rows) in sums if rows}}
+        return dict(zip(names, both.tolist(), strict=True))
 
-    def _summed(self, window: _Window) -> dict[str, tuple[float, int]]:
+    def _right(self, sums: StepSums) -> dict[str, float]:
+        """Return the share of all processes' labelled rows that is right, by task."""
+        tasks = list(self.schedule.draws)
+        none = torch.zeros(2, device=self.machine.device)
+        both = torch.stack([sums.right.get(task, none).double() for task in tasks])
+        if self.accelerator.num_processes > 1:
+            both = self.accelerator.reduce(both)
+        pairs = zip(tasks, both.tolist(), strict=True)
+        return {task: right / rows for task, (right, rows) in pairs if rows}
+
+    def _summed(self, sums: StepSums) -> dict[str, tuple[float, int]]:
         """Return loss and rows of all processes by task, for tasks that have rows."""
         zero, tasks = torch.zeros((), device=self.machine.device), list(self.schedule.draws)
-        sums = torch.stack([window.loss.get(task, zero).double() for task in tasks])
+        losses = torch.stack([sums.loss.get(task, zero).double() for task in tasks])
         rows = torch.tensor(
-            [window.rows[task] for task in tasks], dtype=torch.float64, device=self.machine.device
+            [sums.rows[task] for task in tasks], dtype=torch.float64, device=self.machine.device
         )
         if self.accelerator.num_processes > 1:
-            sums, rows = self.accelerator.reduce(sums), self.accelerator.reduce(rows)
-        both = zip(tasks, sums.tolist(), rows.tolist(), strict=True)
+            losses, rows = self.accelerator.reduce(losses), self.accelerator.reduce(rows)
+        both = zip(tasks, losses.tolist(), rows.tolist(), strict=True)
         return {task: (loss, int(count)) for task, loss, count in both if count}
 
     def anyone(self, flag: bool) -> bool:

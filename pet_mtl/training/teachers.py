@@ -6,16 +6,15 @@ teacher. A task's unlabelled rows are learned from them as well (PET, Schick and
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from pet_mtl.atomic import write_bytes
 from pet_mtl.console import say
-from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError, ProblemList
@@ -24,10 +23,11 @@ from pet_mtl.objectives.logit_adjustment import logit_adjustment
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.scoring.log_probs import FloatArray
-from pet_mtl.storage.checkpoint import read_checkpoint
+from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.outputs import TEACHER
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
+from pet_mtl.training.unlabelled import fresh_rows
 
 
 def check_teachers(folders: Sequence[Path], suite: Suite) -> set[str]:
@@ -86,14 +86,10 @@ def rows_to_learn(data: Mapping[str, TaskData], taught: Collection[str]) -> dict
     """
     rows = {name: task.train for name, task in data.items()}
     for name, task in data.items():
-        if name in taught and task.unlabelled is not None:
-            measured = [row_keys(part) for part in (task.dev, task.test) if part is not None]
-            seen = np.concatenate([np.empty(0, np.uint64), *measured])
-            fresh = np.flatnonzero(~np.isin(row_keys(task.unlabelled), seen))
-            say(f"teachers: {name}, {len(fresh):,} unlabelled rows are learned from them")
-            unlabelled = task.unlabelled.take(fresh)
-            none = np.full(len(fresh), -1, np.int64)  # the files may have labels all the same
-            rows[name] = Rows.concat([task.train, replace(unlabelled, labels=none)])
+        unlabelled = fresh_rows(task) if name in taught else None
+        if unlabelled is not None:
+            say(f"teachers: {name}, {len(unlabelled):,} unlabelled rows are learned from them")
+            rows[name] = Rows.concat([task.train, unlabelled])
     return rows
 
 
@@ -113,19 +109,13 @@ def ask_teachers(
     said: dict[str, list[FloatArray]] = {}
     for folder in folders:
         guard_rows(folder, dev, strict=False)
-        loaded = LoadedCheckpoint(folder)
-        known = {name: of_task for name, of_task in rows.items() if name in loaded.suite.tasks}
-        strength = loaded.suite.train.logit_adjustment
-        for name, log_probs in loaded.raw_log_probs(known, title=f"asking {folder}").items():
-            order = _order(suite.tasks[name], loaded.suite.tasks[name])
-            scores = log_probs[:, order]
-            kind, gold = kind_of(suite.tasks[name]), rows[name].gold
-            if kind.one_label:
-                scores = scores + logit_adjustment(rows[name].labels, len(order), strength).numpy()
-                scores = scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True)
-            said.setdefault(name, []).append(kind.probabilities(scores))
+        counted = {name: of_task.labels for name, of_task in rows.items()}
+        for name, probs in ask_teacher(folder, suite, rows, counted).items():
+            said.setdefault(name, []).append(probs)
             labelled = rows[name].labels >= 0
-            right = float(kind.right(gold, kind.decide(scores))[labelled].mean())
+            kind, gold = kind_of(suite.tasks[name]), rows[name].gold
+            decided = kind.decide(kind.from_probabilities(probs))
+            right = float(kind.right(gold, decided)[labelled].mean())
             say(f"teacher {folder}: {name}, right on {right:.1%} of the training rows")
     for name in rows:
         if name not in said:
@@ -135,6 +125,32 @@ def ask_teachers(
 
 def _target(task: TaskSpec) -> str:
     return task.kind_spec.facts.target
+
+
+def ask_teacher(
+    teacher: Path | Checkpoint,
+    suite: Suite,
+    rows: Mapping[str, Rows],
+    counted: Mapping[str, NDArray[np.int64]],
+) -> dict[str, FloatArray]:
+    """Return one teacher's probabilities `[rows, K]` for each task that it knows; see
+    `ask_teachers`.
+
+    Args:
+        counted: labels of the rows by whose frequencies its logit adjustment is taken back, by
+            task.
+    """
+    loaded = LoadedCheckpoint(teacher)
+    known = {name: of_task for name, of_task in rows.items() if name in loaded.suite.tasks}
+    strength, found = loaded.suite.train.logit_adjustment, {}
+    for name, log_probs in loaded.raw_log_probs(known, title=f"asking {loaded.folder}").items():
+        order = _order(suite.tasks[name], loaded.suite.tasks[name])
+        scores, kind = log_probs[:, order], kind_of(suite.tasks[name])
+        if kind.one_label:
+            scores = scores + logit_adjustment(counted[name], len(order), strength).numpy()
+            scores = scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True)
+        found[name] = kind.probabilities(scores)
+    return found
 
 
 def _order(task: TaskSpec, taught: TaskSpec) -> list[int]:
@@ -152,8 +168,11 @@ def taught_tasks(out: Path) -> set[str]:
     return set(_load(out / TEACHER)) if (out / TEACHER).is_file() else set()
 
 
-def read_answers(out: Path, rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
+def read_answers(out: Path, suite: Suite, rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
     """Return the answers that the folder of a run keeps; none where it has no teacher.
+
+    Args:
+        rows: that the tasks of the suite learn from.
 
     Raises:
         PetMtlError: the file is damaged or belongs to other rows.
@@ -163,18 +182,37 @@ def read_answers(out: Path, rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
         return {}
     answers = _load(file)
     if any(
-        name not in rows or len(of_task) != len(rows[name]) for name, of_task in answers.items()
+        name not in rows or of_task.shape[:1] != (len(rows[name]),)
+        for name, of_task in answers.items()
     ):
         raise PetMtlError(
             ("belongs to other training rows"), where=str(file), hint="train again in a new folder"
         )
+    for name, of_task in answers.items():
+        shape = (len(rows[name]), len(suite.tasks[name].verbalizer.labels))
+        if of_task.dtype != np.float32 or of_task.shape != shape or not _are_shares(of_task):
+            raise PetMtlError(
+                f"what it says of `{name}` are no probabilities of its labels",
+                where=str(file),
+                hint="train again in a new folder",
+            )
     return answers
+
+
+def _are_shares(probs: FloatArray) -> bool:
+    return bool((probs >= 0).all() and (abs(probs.sum(-1) - 1) < 1e-2).all())
 
 
 def _load(file: Path) -> dict[str, FloatArray]:
     try:
         return dict(load_file(file))
-    except (SafetensorError, OSError) as error:
+    except (
+        SafetensorError,
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+    ) as error:
         raise PetMtlError(
             f"cannot be read: {error}", where=str(file), hint="train again in a new folder"
         ) from error

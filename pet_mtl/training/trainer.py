@@ -1,34 +1,33 @@
 """One training run: its steps, its evaluations, what it saves and how it goes on."""
 
+import contextlib
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from pet_mtl.atomic import new_folder
 from pet_mtl.cloze.encode import Prompts, encode_forms
 from pet_mtl.cloze.form import Compiled
 from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.console import bar, say
+from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.metrics.score import mean_main, means_json
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.checkpoint_scores import score_rows
 from pet_mtl.scoring.loaded import build_model
-from pet_mtl.scoring.log_probs import (
-    FloatArray,
-    score_items,
-    score_plans,
-    score_prompts,
-    task_log_probs,
-)
+from pet_mtl.scoring.log_probs import FloatArray, score_prompts
+from pet_mtl.scoring.processes import Processes
 from pet_mtl.scoring.thresholds import with_fitted_thresholds
 from pet_mtl.storage.checkpoint import fill_checkpoint, read_checkpoint, write_checkpoint
 from pet_mtl.storage.outputs import TEACHER, RunFolder
 from pet_mtl.storage.own_weights import load_own_weights, own_weights
+from pet_mtl.storage.run_weights import AVERAGE, TERMS, read_run_weights, write_run_weights
 from pet_mtl.storage.state import Progress, fingerprint, read_moments, read_progress, write_state
 from pet_mtl.storage.trained_on import Keys
 from pet_mtl.suite.suite import Suite
@@ -58,7 +57,9 @@ class Trainer:
         dev_rows: Mapping[str, Rows],
         trained_on: Mapping[str, Keys],
         taught: Mapping[str, FloatArray] = {},
+        others: Prompts | None = None,
         evaluated: Callable[[int, float], None] = lambda step, score: None,
+        logged: Callable[[dict[str, Any]], None] = lambda record: None,
     ) -> None:
         self.suite, self.out, self.folder, self.accelerator, self.machine = (
             suite,
@@ -68,10 +69,12 @@ class Trainer:
             machine,
         )
         self.tokenizer, self.mlm, self.compiled, self.dev = tokenizer, mlm, compiled, dev
-        self._evaluated = evaluated
+        self._evaluated, self._logged = evaluated, logged
         self.dev_rows, self.trained_on, self.taught = dev_rows, trained_on, taught
+        self.others = others
+        stores = [prompts, dev, *([others] if others is not None else [])]
         self.progress = Progress(
-            fingerprint=fingerprint(prompts, dev, words=compiled.words, taught=taught)
+            fingerprint=fingerprint(*stores, words=compiled.words, taught=taught)
         )
         self.best: tuple[int, dict[str, FloatArray]] | None = None
         self.model = build_model(mlm, compiled, suite, machine)
@@ -106,9 +109,12 @@ class Trainer:
             self.tokenizer,
             self.progress,
             self.taught,
+            self.others,
         )
         if resume:
-            read_moments(last, self.model, self.steps.optimizer)
+            for file, weights in self._run_weights().items():
+                read_run_weights(last, file, weights)
+            read_moments(last, self.steps.trained, self.steps.optimizer)
             say(f"resuming after step {self.progress.step} of {self.steps.total}")
             if self.folder is not None:
                 self.folder.forget_after(self.progress.step)
@@ -163,10 +169,27 @@ class Trainer:
                 ),
             )
 
+    def _run_weights(self) -> dict[str, Mapping[str, Tensor]]:
+        """Return what the run needs to go on beside its model, by file."""
+        average = self.steps.average
+        return {
+            TERMS: dict(self.steps.trained.terms.named_parameters()),
+            AVERAGE: {} if average is None else average.weights,
+        }
+
+    def _averaged(self) -> AbstractContextManager[None]:
+        """Let the model have the weights that are evaluated and saved."""
+        average = self.steps.average
+        return contextlib.nullcontext() if average is None else average.applied()
+
     def _evaluate(self) -> bool:
         """Score the dev rows, keep the best checkpoint; return whether to stop early."""
         if self.dev is None:
             return False
+        with self._averaged():
+            return self._evaluate_weights()
+
+    def _evaluate_weights(self) -> bool:
         log_probs = self._score_dev()
         suite = with_fitted_thresholds(self.suite, self.dev_rows, log_probs)
         scores = score_rows(suite, self.dev_rows, log_probs)
@@ -197,36 +220,38 @@ class Trainer:
 
     def _score_dev(self) -> dict[str, FloatArray]:
         assert self.dev is not None
-        world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        plans = score_plans(self.dev)[rank::world]
-        with bar("scoring", sum(len(plan.items) for plan in plans)) as shown:
-            scores = score_items(
-                self.model, self.dev, plans, self.machine, self.tokenizer, on_batch=shown.advance
-            )
-        if world > 1:
-            from accelerate.utils import gather_object
+        return self._score(self.dev, "scoring")
 
-            parts = np.stack(gather_object([scores]))
-            scores = np.nanmax(np.nan_to_num(parts, nan=-np.inf), axis=0)
-            scores[np.isneginf(scores)] = np.nan
-        return task_log_probs(self.dev, scores)
+    def _score(self, prompts: Prompts, title: str) -> dict[str, FloatArray]:
+        state = self.accelerator
+        return score_prompts(
+            self.model,
+            prompts,
+            self.machine,
+            self.tokenizer,
+            title=title,
+            processes=Processes(state.num_processes, state.process_index, state.device),
+        )
 
     def score(self, rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
         """Return the label log-probabilities `[rows, K]` that the model, as it is, gives to
         rows."""
         longest = self.suite.train.max_length
         prompts = encode_forms(self.compiled.forms, rows, self.tokenizer, longest)
-        return score_prompts(self.model, prompts, self.machine, self.tokenizer, title="calibrating")
+        return self._score(prompts, "calibrating")
 
     def _best_log_probs(self) -> dict[str, FloatArray]:
         """Return the dev predictions of the best checkpoint, whose weights the model has
         afterwards."""
         if self.dev is None:
-            self._write_best({}, self.suite)
-            return {}
-        if self.progress.step != self.progress.best_step:
+            with self._averaged():
+                self._write_best({}, self.suite)
+        gone = self.dev is not None and self.progress.step != self.progress.best_step
+        if gone or self.steps.average is not None:
             self.accelerator.wait_for_everyone()
             self._load_weights(self.out / "checkpoint")
+        if self.dev is None:
+            return {}
         if self.best is not None and self.best[0] == self.progress.best_step:
             return self.best[1]
         return self._score_dev()
@@ -249,7 +274,9 @@ class Trainer:
     def _save(self) -> None:
         if self.folder is not None:
             with new_folder(self.folder.last) as temporary:
-                write_state(temporary, self.model, self.steps.optimizer, self.progress)
+                write_state(temporary, self.steps.trained, self.steps.optimizer, self.progress)
+                for file, weights in self._run_weights().items():
+                    write_run_weights(temporary, file, weights)
                 metrics, own = {"step": self.progress.step}, own_weights(self.model, self.mlm)
                 fill_checkpoint(
                     temporary, self.mlm, self.tokenizer, self.suite, metrics, own, self.trained_on
@@ -259,11 +286,15 @@ class Trainer:
     def _log(self, record: dict[str, Any]) -> None:
         if self.folder is not None:
             self.folder.log(record)
+        self._logged(record)
 
 
 def _comparable(suite: Suite) -> dict[str, Any]:
-    """Return what makes a run: all but the names and places of files."""
-    places = {"tasks": {"__all__": {"verbalizer": {"source", "lines"}}}}
+    """Return what makes a run: all but the names and places of files, and who is told of it."""
+    places: Any = {
+        "tasks": {"__all__": {"verbalizer": {"source", "lines"}}},
+        "train": {"report_to"},
+    }
     return suite.model_dump(
         mode="json", include={"model", "tasks", "train", "sampling", "method"}, exclude=places
     )

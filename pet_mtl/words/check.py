@@ -35,8 +35,10 @@ class WordReport:
     """What is known of one label word.
 
     Attributes:
-        pieces: how its pieces read; the same in all patterns but for the space before the slot.
+        pieces: how its pieces read in the first pattern.
         length: their number, which is the number of masks.
+        by_pattern: its pieces in each of the task's patterns, where these cut it in different ways;
+            else empty.
         unknown: characters that the vocabulary does not hold.
         cuts: how jieba cuts the word, where it does.
         prior: its probability in the empty pattern: the geometric mean over its pieces and the
@@ -50,6 +52,7 @@ class WordReport:
     length: int
     unknown: list[str]
     cuts: list[str]
+    by_pattern: list[list[str]] = field(default_factory=list)
     prior: float | None = None
     shared: list[Place] = field(default_factory=list)
     nested: list[Place] = field(default_factory=list)
@@ -126,17 +129,20 @@ def check_words(loaded: Loaded) -> CheckReport:
 def _read_words(
     words: Sequence[str], task: TaskSpec, model: Model, cutter: WordCutter
 ) -> list[WordReport]:
-    _, space = compile_pattern(task, 0, model.tokenizer)
-    return [
-        WordReport(
-            word,
-            model.tokenizer.piece_texts(ids),
-            len(ids),
-            _unknown(word, ids, model.tokenizer),
-            _cuts(word, cutter),
-        )
-        for word, ids in zip(words, model.tokenizer.encode(words, space_before=space), strict=True)
-    ]
+    """Return what is known of words before a model has read them."""
+    spaces = [compile_pattern(task, n, model.tokenizer)[1] for n in range(len(task.patterns))]
+    cut = {
+        space: model.tokenizer.encode(words, space_before=space) for space in dict.fromkeys(spaces)
+    }
+    reports = []
+    for number, word in enumerate(words):
+        ids = cut[spaces[0]][number]
+        read = [model.tokenizer.piece_texts(cut[space][number]) for space in spaces]
+        differ = any(pieces != read[0] for pieces in read)
+        unknown = _unknown(word, ids, model.tokenizer)
+        cuts = _cuts(word, cutter)
+        reports.append(WordReport(word, read[0], len(ids), unknown, cuts, read if differ else []))
+    return reports
 
 
 def _unknown(word: str, ids: Sequence[int], tokenizer: PieceTokenizer) -> list[str]:

@@ -27,6 +27,7 @@ class Loaded:
         name: of the model, as the user gave it.
         zero_shot: the model is no checkpoint: it has not been trained on tasks.
         calibration: what `score` does to each task's scores; none for a task that is left out.
+        from_checkpoint: the suite is the one that a checkpoint stores, not a pattern file's.
         stored: of these, the calibrations that a checkpoint stores for the suite's label words.
     """
 
@@ -36,6 +37,7 @@ class Loaded:
     zero_shot: bool
     calibration: Mapping[str, Method] = field(default_factory=dict)
     stored: Mapping[str, Calibration] = field(default_factory=dict)
+    from_checkpoint: bool = False
 
 
 def load(
@@ -57,8 +59,9 @@ def load(
         PetMtlError: the pattern file, a verbalizer or the model is not right.
     """
     checkpoint: Checkpoint | None = None
+    from_checkpoint = False
     if patterns is None and model is not None and _is_checkpoint(Path(model)):
-        folder = model
+        folder, from_checkpoint = model, True
         checkpoint = read_checkpoint(Path(folder))
         suite = with_verbalizers(checkpoint.suite, verbalizers)
         methods: dict[str, Method] = {
@@ -104,7 +107,13 @@ def load(
     mlm = load_masked_lm(folder, attention=machine.attention.value)
     check_length(mlm, suite.train.max_length)
     return Loaded(
-        model or suite.model, suite, Model.of(mlm, tokenizer, machine), zero_shot, methods, stored
+        model or suite.model,
+        suite,
+        Model.of(mlm, tokenizer, machine),
+        zero_shot,
+        methods,
+        stored,
+        from_checkpoint,
     )
 
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 import zlib
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,6 +28,7 @@ from pet_mtl.words.states import Keys, Model, SlotStates
 
 FORMAT_VERSION = 1
 MOST_BYTES = 4 << 30  # beyond this, the entries that were not used for longest go
+MOST_OPEN = 2 << 30  # bytes in memory: who tries many patterns opens many entries
 _FILE = "states.safetensors"
 _CHANGING = (
     "_name_or_path",
@@ -120,7 +122,7 @@ class StateCache:
             compute: returns the states of the prompts at some indices into `keys`.
         """
         name = hashlib.sha256((f"{self.model} {form.parts} {masks}").encode()).hexdigest()[:32]
-        stored = self._open.get(name) or self._load(name)
+        stored = self._open.get(name) or self._load(name, masks)
         at = stored.find(keys) if stored is not None else np.full(len(keys), -1)
         if (at < 0).any():
             missing, first = np.unique(keys[at < 0], return_index=True)
@@ -131,10 +133,23 @@ class StateCache:
             self._keep(name, stored)
             at = stored.find(keys)
         assert stored is not None
-        self._open[name] = stored
+        self._open.pop(name, None)
+        self._open[name] = stored  # the last one used stands last
+        self._close_old()
         return stored.slots.take(at)
 
-    def _load(self, name: str) -> _Stored | None:
+    def _close_old(self) -> None:
+        """Forget the entries that were not used for longest, until the rest is small enough; on
+        disk they stay."""
+        sizes = {name: each.slots.states.nbytes for name, each in self._open.items()}
+        total = sum(sizes.values())
+        for name in list(self._open)[:-1]:
+            if self.place is None or total <= MOST_OPEN:
+                return
+            total -= sizes[name]
+            del self._open[name]
+
+    def _load(self, name: str, masks: int) -> _Stored | None:
         if self.place is None:
             return None
         from safetensors import SafetensorError
@@ -144,7 +159,7 @@ class StateCache:
             recover_folder(folder)
             if not folder.is_dir():
                 return None
-            stored = _read(folder / _FILE)
+            stored = _read(folder / _FILE, masks)
             os.utime(folder)
         except (SafetensorError, OSError, ValueError) as error:
             say(f"warning: {folder} is damaged ({error}): computing its states anew")
@@ -162,6 +177,7 @@ class StateCache:
             say(f"warning: the slot states are not kept: {problem.where}: {problem.message}")
         with suppress(OSError):  # another process may be doing the same
             self._drop_old()
+            self._drop_left()
 
     def _drop_old(self) -> None:
         """Remove the entries that were not used for longest, until the rest is small enough; the
@@ -176,6 +192,13 @@ class StateCache:
             if number and total > MOST_BYTES:
                 shutil.rmtree(file.parent, ignore_errors=True)
 
+    def _drop_left(self) -> None:
+        """Remove what killed writers left; what is younger than an hour may be in the making."""
+        assert self.place is not None
+        for left in self.place.glob(".*"):
+            if left.is_dir() and left.stat().st_mtime < time.time() - 3600:
+                shutil.rmtree(left, ignore_errors=True)
+
 
 def _write(file: Path, stored: _Stored) -> None:
     from safetensors.torch import save_file
@@ -188,7 +211,7 @@ def _write(file: Path, stored: _Stored) -> None:
     save_file(tensors, file, metadata={"crc32": _checksum(tensors)})
 
 
-def _read(file: Path) -> _Stored:
+def _read(file: Path, masks: int) -> _Stored:
     from safetensors import safe_open
 
     with safe_open(
@@ -197,8 +220,22 @@ def _read(file: Path) -> _Stored:
         tensors = {name: opened.get_tensor(name) for name in ("keys", "states", "log_normalizer")}
         if opened.metadata() != {"crc32": _checksum(tensors)}:
             raise ValueError("its checksum is another")
+    _check_tensors(**tensors)
     keys = tensors["keys"].numpy().view(np.uint64)
+    if tensors["states"].shape[1] != masks:
+        raise ValueError("it has another number of masks")
+    if (keys[1:] <= keys[:-1]).any():
+        raise ValueError("its keys are in no order")
     return _Stored(keys, SlotStates(tensors["states"], tensors["log_normalizer"]))
+
+
+def _check_tensors(keys: torch.Tensor, states: torch.Tensor, log_normalizer: torch.Tensor) -> None:
+    """Refuse tensors that are no states, whose checksum fits nevertheless."""
+    rows = len(keys) if keys.ndim == 1 else -1
+    fits = states.ndim == 3 and len(states) == rows and log_normalizer.shape == states.shape[:2]
+    numbers = states.is_floating_point() and log_normalizer.is_floating_point()
+    if not fits or not numbers or keys.dtype != torch.int64:
+        raise ValueError("its tensors do not fit each other")
 
 
 def _checksum(tensors: dict[str, torch.Tensor]) -> str:

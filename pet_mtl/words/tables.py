@@ -1,6 +1,6 @@
 """What the `words` commands found, as tables for the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from pet_mtl.words.check import LabelReport, Place, WordReport
@@ -23,14 +23,28 @@ def check_table(task: str, labels: Sequence[LabelReport]) -> "Table":
                 *_cells(
                     label.label if first else "",
                     word.word,
-                    " ".join(word.pieces),
-                    str(word.length),
+                    _by_pattern(word, " ".join),
+                    _by_pattern(word, lambda pieces: str(len(pieces))),
                     _probability(word.prior),
                     ("–" if label.prior is None else f"{label.prior:.1%}") if first else "",
                     "; ".join(_notes(task, word)),
                 )
             )
     return table
+
+
+def _by_pattern(word: WordReport, shown: Callable[[list[str]], str]) -> str:
+    """Return what is shown of a word's pieces: of each cut, with the patterns' numbers where there
+    are several."""
+    if not word.by_pattern:
+        return shown(word.pieces)
+    patterns: dict[tuple[str, ...], list[int]] = {}
+    for number, pieces in enumerate(word.by_pattern, start=1):
+        patterns.setdefault(tuple(pieces), []).append(number)
+    return "\n".join(
+        f"{shown(list(pieces))} ({', '.join(map(str, numbers))})"
+        for pieces, numbers in patterns.items()
+    )
 
 
 def _notes(task: str, word: WordReport) -> list[str]:

@@ -1,6 +1,6 @@
 """One model and some rows, ready to score any label words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,8 @@ from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.state_cache import StateCache
 from pet_mtl.words.states import Keys, Model, SlotStates, compute_states, prompt_keys
 
+_KEPT = 32  # encoded tasks
+
 
 @dataclass(frozen=True)
 class _Encoded:
@@ -36,18 +38,26 @@ class Trial:
     Args:
         rows: of each task.
         max_length: of prompts, in tokens.
+        on_rows: told how many prompts of how many went through the model, in place of a bar; what
+            it raises stops the model.
 
     Attributes:
         computed: prompts that went through the model so far.
     """
 
     def __init__(
-        self, model: Model, rows: Mapping[str, Rows], max_length: int, cache: StateCache
+        self,
+        model: Model,
+        rows: Mapping[str, Rows],
+        max_length: int,
+        cache: StateCache,
+        on_rows: Callable[[int, int], None] | None = None,
     ) -> None:
         self.model, self.rows, self.max_length, self.cache = model, rows, max_length, cache
+        self.on_rows = on_rows
         self.computed = 0
         self._columns: Columns = {}
-        self._encoded: dict[tuple[str, tuple[Any, ...]], _Encoded] = {}
+        self._encoded: dict[Any, _Encoded] = {}  # the last ones: patterns may be many
 
     def prepare(self, task: TaskSpec) -> None:
         """Tokenise the rows of a task, which its first scoring would have to pay for."""
@@ -74,13 +84,11 @@ class Trial:
         longest."""
         key = (
             forms[0].task,
-            tuple(
-                # label words stand in the prompts themselves where these state them
-                (form.masks[-1], form.num_labels, () if form.hypothesis is None else form.parts)
-                for form in forms
-            ),
+            tuple((form.parts, form.masks[-1], form.num_labels) for form in forms),
         )
         if key not in self._encoded:
+            while len(self._encoded) >= _KEPT:
+                del self._encoded[next(iter(self._encoded))]
             prompts = encode_forms(
                 forms, self.rows, self.model.tokenizer, self.max_length, self._columns
             )
@@ -111,6 +119,11 @@ class Trial:
         form, items = encoded.prompts.forms[number], encoded.items[number]
 
         def compute(missing: npt.NDArray[np.int64]) -> SlotStates:
+            if self.on_rows is not None:
+                on_batch = _counted(self.on_rows, len(missing))
+                slots = compute_states(self.model, encoded.prompts, items[missing], masks, on_batch)
+                self.computed += len(missing)
+                return slots
             self.computed += len(missing)
             shown = Bar(
                 (f"reading {form.task}, {masks} {'mask' if masks == 1 else 'masks'}"), len(missing)
@@ -123,3 +136,15 @@ class Trial:
                 shown.close()
 
         return self.cache.read(form, encoded.keys[number], masks, compute)
+
+
+def _counted(on_rows: Callable[[int, int], None], total: int) -> Callable[[int], None]:
+    """Return what counts the rows of each batch and tells their sum."""
+    done = 0
+
+    def count(rows: int) -> None:
+        nonlocal done
+        done += rows
+        on_rows(done, total)
+
+    return count

@@ -2,7 +2,8 @@
 saved."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -38,6 +39,7 @@ class WordTrial:
         limit: the most rows of a task, drawn with the suite's seed.
         place: where slot states are kept; None for the user's cache folder.
         watch: `watch` will be called.
+        on_rows: see `Trial`.
 
     Raises:
         PetMtlError: an unknown task, a file or a row is not right, no rows; nothing to watch.
@@ -52,6 +54,7 @@ class WordTrial:
         limit: int | None = None,
         place: Path | None = None,
         watch: bool = False,
+        on_rows: Callable[[int, int], None] | None = None,
     ) -> None:
         self.loaded = loaded
         self.files = {name: tuple(of_task) for name, of_task in files.items()} or dict.fromkeys(
@@ -79,12 +82,12 @@ class WordTrial:
             self._watched
         )  # from before the first score: a file may be saved meanwhile
         cache = StateCache(place or default_place(), model_digest(loaded.model))
-        self.trial = Trial(loaded.model, rows, loaded.suite.train.max_length, cache)
+        self.trial = Trial(loaded.model, rows, loaded.suite.train.max_length, cache, on_rows)
         self.fits = plan_calibrations(
             loaded.suite, dict.fromkeys(self.files, "auto"), loaded.calibration
         ).fits
         fitting = {name: rows for name, (_, rows) in self.fits.items()}
-        self.fitting = Trial(loaded.model, fitting, loaded.suite.train.max_length, cache)
+        self.fitting = Trial(loaded.model, fitting, loaded.suite.train.max_length, cache, on_rows)
 
     def run(self) -> dict[str, Tried]:
         """Score each task's own words and its files."""
@@ -104,29 +107,42 @@ class WordTrial:
         self.trial.prepare(suite.tasks[name])
         start, computed = time.perf_counter(), self._computed
         task = (with_verbalizers(suite, {name: file}) if file else suite).tasks[name]
-        rows = self.trial.rows[name]
-        log_probs = self._log_probs(task)
+        source = str(file) if file else task.verbalizer.source
+        scored, _ = self.score_task(task, source)
+        seconds = time.perf_counter() - start
+        return replace(scored, seconds=seconds, cached=self._computed == computed)
+
+    def score_task(self, task: TaskSpec, source: str) -> tuple[Scored, FloatArray]:
+        """Score a task of the suite with other words or patterns, and return its label
+        log-probabilities `[rows, K]` too.
+
+        Args:
+            source: what the words are called.
+        """
+        start, computed = time.perf_counter(), self._computed
+        rows, log_probs = self.trial.rows[task.name], self.log_probs(task)
         if task.fits_thresholds:  # for these words, as for all that are tried
             fitted = fitted_thresholds(kind_of(task), rows.gold, log_probs)
             task = task.model_copy(update={"thresholds": fitted})
         kind = kind_of(task)
         predicted = kind.decide(log_probs)
         score = kind.score(rows.gold, predicted)
-        seconds = time.perf_counter() - start
-        source = str(file) if file else task.verbalizer.source
-        return Scored(
-            source, task, rows, score, predicted, seconds, cached=self._computed == computed
-        )
+        seconds, cached = time.perf_counter() - start, self._computed == computed
+        return Scored(source, task, rows, score, predicted, seconds, cached), log_probs
 
     @property
     def _computed(self) -> int:
         return self.trial.computed + self.fitting.computed
 
-    def _log_probs(self, task: TaskSpec) -> FloatArray:
-        """Return label log-probabilities `[rows, K]`, calibrated as `score` has them: other words,
-        another bias."""
-        log_probs, own = self.trial.log_probs(task), self.loaded.suite.tasks[task.name].verbalizer
-        if task.name in self.loaded.stored and task.verbalizer.words == own.words:
+    def log_probs(self, task: TaskSpec, trial: Trial | None = None) -> FloatArray:
+        """Return label log-probabilities `[rows, K]`, calibrated as `score` has them: other words
+        or patterns, another bias.
+
+        Args:
+            trial: of other rows than the suite's.
+        """
+        log_probs, own = (trial or self.trial).log_probs(task), self.loaded.suite.tasks[task.name]
+        if task.name in self.loaded.stored and _alike(task, own):
             return self.loaded.stored[task.name].apply(log_probs)
         if task.name not in self.fits:
             return log_probs
@@ -172,6 +188,15 @@ class WordTrial:
                     continue
                 yield name, Change(last[name, file], now)
                 last[name, file] = now
+
+
+def _alike(one: TaskSpec, other: TaskSpec) -> bool:
+    """Return whether a calibration that was fitted for one task holds for the other."""
+    return (one.verbalizer.words, one.patterns, one.prefix) == (
+        other.verbalizer.words,
+        other.patterns,
+        other.prefix,
+    )
 
 
 def load_rows(suite: Suite, rows_of: RowsOf, limit: int | None) -> dict[str, Rows]:

@@ -176,3 +176,69 @@ def test_wrong_input(
     assert message in words
     if "label column" in message:
         assert "`--label COLUMN`" in words
+
+
+HEADER = {"id": "编号", "text": "内容", "label": "标签"}
+
+
+def reviews(separator: str, header: bool) -> str:
+    lines = [separator.join(HEADER.values())] if header else []
+    rows = ((f"10{n}", f'新闻{n}，好, "或"', "好" if n % 3 else "坏") for n in range(9))
+    return "".join(
+        line + "\n"
+        for line in (
+            *lines,
+            *(
+                separator.join([i, f'"{t.replace(chr(34), chr(34) * 2)}"', label])
+                for i, t, label in rows
+            ),
+        )
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "separator", "encoding", "header"),
+    [
+        ("a.csv", ";", "gb18030", True),
+        ("a.csv", ",", "utf-16", True),
+        ("a.txt", "|", "utf-8", True),
+        ("a.csv", ";", "gb18030", False),
+    ],
+)
+def test_the_file_that_init_read_is_predicted_and_scored(
+    call: Call,
+    tmp_path: Path,
+    backbone: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    separator: str,
+    encoding: str,
+    header: bool,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = reviews(separator, header)
+    Path(name).write_bytes(text.encode(encoding))
+    ran = call("init", name, "--model", backbone, "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["copy"] == ("a.data.jsonl" if header else "a.data.csv")
+    ran = call("train", "--patterns", "a.yaml", "-s", "train.max_steps=1", "--out", "run")
+    assert ran.code == 0, ran.err
+    data = ("--data", f"a={name}")
+    ran = call("predict", "run/checkpoint", *data, "--echo", "--out", "-")
+    assert ran.code == 0, ran.err
+    found = [json.loads(line) for line in ran.out.splitlines()]
+    assert [row["id"] for row in found] == [f"10{n}" for n in range(9)]
+    assert found[1]["text"] == '新闻1，好, "或"'
+    assert (
+        call("score", "run/checkpoint", *data, "--json").json["checkpoints"][0]["tasks"]["a"][
+            "examples"
+        ]
+        == 9
+    )
+    # without ids and labels
+    Path("new.csv").write_bytes(("内容\n" if header else "").encode() + '"好, 新闻"\n'.encode())
+    ran = call("predict", "run/checkpoint", "--data", "a=new.csv", "--echo", "--out", "-")
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["id"] == "0"
+    assert json.loads(ran.out)["text"] == "好, 新闻"

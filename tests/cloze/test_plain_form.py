@@ -5,8 +5,9 @@ from oracle import cut_fields
 
 from pet_mtl.cloze.batch import BatchPlan, cut_batches
 from pet_mtl.cloze.collate import collate
-from pet_mtl.cloze.encode import encode_suite, show_prompt
+from pet_mtl.cloze.encode import encode_suite
 from pet_mtl.cloze.plain_form import compile_plain
+from pet_mtl.cloze.shown import show_prompt
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError

@@ -116,3 +116,23 @@ def test_files_that_do_not_fit(make_task, write_table, columns, spec, message: s
 def test_not_a_parquet_file(make_task, write) -> None:
     with pytest.raises(PetMtlError, match="cannot read the parquet file"):
         read(write("t.parquet", "no"), make_task(COLUMNS))
+
+
+def test_damaged_texts_and_names_are_errors(tmp_path, make_task, write_table) -> None:
+    """Text that is no UTF-8 and notes of label names of other types are no reason for a
+    traceback."""
+    from pet_mtl.data.parquet import class_names
+    from pet_mtl.proposal.raw_table import read_raw_table
+
+    bad = pa.array([b"\xe1\x00", b"b"]).view(pa.string())
+    path = write_table({"sentence": bad, "label": ["1", "0"]})
+    with pytest.raises(PetMtlError, match="cannot read the parquet file"):
+        read_raw_table(path)
+    for features in ("[]", "5", "null", '{"label": 5}', '{"label": {"names": 5}}'):
+        text = f'{{"info": {{"features": {features}}}}}'
+        assert class_names({b"huggingface": text.encode()}) == {}
+    noted = '{"info": {"features": {"gone": {"names": ["a"]}, "label": {"names": [1, null]}}}}'
+    path = write_table({"sentence": ["a", "b"], "label": [1, 0]}, metadata={"huggingface": noted})
+    assert len(read_raw_table(path)) == 2
+    with pytest.raises(PetMtlError):
+        read(path, make_task(COLUMNS))

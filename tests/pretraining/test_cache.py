@@ -17,6 +17,7 @@ from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.pretraining import cache as cache_module
 from pet_mtl.pretraining.cache import Cache, open_or_build
 from pet_mtl.pretraining.corpus import Document, FileCorpus, find_corpus
+from pet_mtl.storage.digests import DIGESTS, write_digests
 
 
 @pytest.fixture
@@ -282,3 +283,54 @@ def test_of_two_processes_one_builds(
     assert [path.name for path in tmp_path.iterdir()] == [first.result().folder.name], (
         "no lock file is left"
     )
+
+
+@pytest.mark.parametrize("seal", [False, True], ids=["damaged", "with fitting sums"])
+@pytest.mark.parametrize("kind", ["bit", "dtype", "descending", "range", "counts", "json"])
+def test_a_cache_that_is_not_what_it_was_is_built_anew(
+    corpus: FileCorpus,
+    toy_tokenizer: PieceTokenizer,
+    tmp_path: Path,
+    kind: str,
+    seal: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    folder = open_or_build(corpus, toy_tokenizer, tmp_path, words=False).folder
+    pieces, key = folder / "pieces.bin", folder / "cache.json"
+    made_of = json.loads(key.read_text())
+    match kind:
+        case "bit":
+            data = bytearray(pieces.read_bytes())
+            data[101] ^= 64  # the high byte of a piece: beyond the vocabulary
+            pieces.write_bytes(data)
+        case "dtype":
+            key.write_text(json.dumps(made_of | {"dtype": "float16"}))
+        case "descending":
+            ends = np.fromfile(folder / "paragraphs.bin", "<i8")
+            ends[3], ends[4] = ends[4], ends[3]
+            ends.tofile(folder / "paragraphs.bin")
+        case "range":
+            ends = np.fromfile(folder / "documents.bin", "<i8")
+            (ends * 2).tofile(folder / "documents.bin")
+        case "counts":
+            key.write_text(json.dumps(made_of | {"counts": {"pieces": "many"}}))
+        case _:
+            key.write_text("[" * 100_000)
+    if seal:
+        (folder / DIGESTS).unlink()
+        write_digests(folder)
+    with caplog.at_level("INFO", "pet_mtl"):
+        cache = open_or_build(corpus, toy_tokenizer, tmp_path, words=False)
+    assert texts_of(cache, toy_tokenizer) == documents(60)
+    assert "building it anew" in caplog.text
+
+
+def test_what_a_killed_builder_left_is_swept(
+    corpus: FileCorpus, toy_tokenizer: PieceTokenizer, tmp_path: Path
+) -> None:
+    folder = open_or_build(corpus, toy_tokenizer, tmp_path, words=False).folder
+    (folder / "cache.json").write_text("{}")
+    (tmp_path / f".{folder.name}.x7k").mkdir()
+    (tmp_path / f".{folder.name}.x7k" / "pieces.bin").write_bytes(b"half")
+    open_or_build(corpus, toy_tokenizer, tmp_path, words=False)
+    assert [entry.name for entry in tmp_path.iterdir()] == [folder.name]

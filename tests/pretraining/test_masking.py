@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pet_mtl.pretraining.draws import Draws
-from pet_mtl.pretraining.masking.corrupt import corrupt, replacement_ids
+from pet_mtl.cloze.corrupt import corrupt, replacement_ids
+from pet_mtl.cloze.draws import Draws
 from pet_mtl.pretraining.masking.pattern_aware import pattern_aware
 from pet_mtl.pretraining.masking.random_pieces import random_pieces
 from pet_mtl.pretraining.masking.selective import selective

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 import toys
 
+from pet_mtl.cloze.draws import Draws
 from pet_mtl.model.backbone import Backbone
-from pet_mtl.pretraining.draws import Draws
 from pet_mtl.pretraining.masking.random_pieces import random_pieces
 from pet_mtl.pretraining.mlm_model import MlmBatch, MlmModel, mlm_batch
 from pet_mtl.pretraining.rows import PieceRows

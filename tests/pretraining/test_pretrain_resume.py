@@ -2,6 +2,7 @@
 bit."""
 
 import json
+import os
 import shutil
 import signal
 import textwrap
@@ -14,10 +15,14 @@ from stopped_runs import assert_same_state, kill_after, read_state, saved_step, 
 from toy_texts import SETTINGS
 
 from pet_mtl.errors import PetMtlError
+from pet_mtl.pretraining.folders import stored_request
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.run import pretrain
 from pet_mtl.pretraining.settings import PretrainSettings
+from pet_mtl.pretraining.steps import PretrainingSteps
 from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.storage.checked_json import read_records
+from pet_mtl.storage.outputs import BEGUN
 
 MakeRequest = Callable[..., PretrainRequest]
 
@@ -198,3 +203,53 @@ def test_a_killed_process(
         "metrics.jsonl",
         "model",
     ]
+
+
+def test_the_log_of_a_stopped_run_is_that_of_an_unbroken_one(
+    make_request: MakeRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pet_mtl.pretraining.run.LOG_EVERY", 4)
+    request = make_request()
+    pretrain(request, tmp_path / "whole")
+    step, stops = PretrainingSteps.step, [2, 6]
+
+    def stopping(self: PretrainingSteps) -> int:
+        if stops and self.progress.step == stops[0] - 1:
+            stops.pop(0)
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(self)
+
+    monkeypatch.setattr(PretrainingSteps, "step", stopping)
+    for number in range(2):
+        with pytest.raises(Interrupted):
+            pretrain(request, tmp_path / "run", resume=number > 0)
+    pretrain(request, tmp_path / "run", resume=True)
+    whole, run = (read_records(tmp_path / name / "metrics.jsonl") for name in ("whole", "run"))
+    for record in (*whole, *run):
+        record.pop("seconds", None)
+    assert run == whole
+
+
+def test_a_run_that_saved_no_state_begins_anew(
+    make_request: MakeRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, out = make_request(), tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr("pet_mtl.pretraining.run.write_last", lambda *_: os._exit)
+        patch.setattr("pet_mtl.storage.outputs.RunFolder.close", lambda self: self._lock.close())
+        pretrain(request, out)  # as if it was killed before the first state
+    assert stored_request(out) == request
+    with pytest.raises(PetMtlError, match="no pre-training run"):
+        stored_request(tmp_path)
+    steps = pretrain(request, out, resume=True).steps
+    assert saved_step(out) == steps
+    assert not (out / BEGUN).exists()
+
+
+def test_a_damaged_file_of_the_state_is_named(tmp_path: Path, unbroken: tuple[Path, int]) -> None:
+    shutil.copytree(unbroken[0], tmp_path / "run")
+    file = tmp_path / "run" / "last" / "training.json"
+    file.write_text(file.read_text().replace('"step": ', '"step": 1'))
+    with pytest.raises(PetMtlError, match="damaged") as caught:
+        stored_request(tmp_path / "run")
+    assert str(file) in str(caught.value)

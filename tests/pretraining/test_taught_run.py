@@ -68,6 +68,7 @@ def test_a_run_learns_what_the_teacher_says(
     facts = json.loads((tmp_path / "run" / "model" / "pretraining.json").read_text("utf-8"))
     assert facts["held_out"]["teacher"] == held[-1]
     assert facts["teacher"] == teacher.name
+    assert facts["recommended"] == {"learning_rate": 4e-4, "batch_tokens": 4096, "epochs": 2}
     first = records(tmp_path / "run")[0]
     assert first["teacher"]["loss"] > 0
     assert "loss" in first
@@ -76,6 +77,9 @@ def test_a_run_learns_what_the_teacher_says(
 def test_layers_to_start_from(corpus_file: Path, teacher: Path, tmp_path: Path) -> None:
     """By a recipe, and by `--model` or the teacher alone: the same model."""
     whole = load_file(teacher / "model.safetensors")
+    own = {"learning_rate": 3e-3, "batch_tokens": 100, "epochs": 7.0}
+    record = json.dumps({"recommended": own})
+    (teacher / "pretraining.json").write_text(record, encoding="utf-8")
     settings = [f"{key}={value}" for key, value in (SETTINGS | {"max_steps": 0}).items()]
     recipe = load_recipe(
         recipe_of(tmp_path, "model: {from_layers: [1, 3], hidden_size: 48, layers: 2}\n"), settings
@@ -101,6 +105,8 @@ def test_layers_to_start_from(corpus_file: Path, teacher: Path, tmp_path: Path) 
             assert torch.equal(value, whole[source]), (name, key)
         facts = json.loads((tmp_path / name / "model" / "pretraining.json").read_text("utf-8"))
         assert facts["from_layers"] == [1, 3]
+        assert facts["recommended"] == own  # as the model that it went on from
+    (teacher / "pretraining.json").unlink()
     assert (
         json.loads((tmp_path / "model" / "model" / "config.json").read_text("utf-8"))[
             "num_hidden_layers"

@@ -167,6 +167,15 @@ def test_weights_and_conflicts_are_drawn_where_they_were_recorded(report: Report
     assert conflicts.index("all tasks ") < conflicts.index("</figure>")
 
 
+def test_each_loss_term_has_a_chart(report: ReportData) -> None:
+    assert "loss term" not in report_page(report)
+    points = [CurvePoint(step, step / 40) for step in (10, 20, 30)]
+    page = report_page(replace(report, terms={"r_drop": points, "mlm": points[:2]}))
+    for name, last in (("r_drop", "0.750"), ("mlm", "0.500")):
+        chart = page[page.index(f"<h3>{name}</h3>") :]
+        assert chart.index(f"<b>{last}</b>") < chart.index("</figure>")
+
+
 def test_report_without_tasks_is_still_a_page() -> None:
     WellFormed(report_page(ReportData("empty", "zh-mini", "", {}, [], 0.0)))
 

@@ -184,7 +184,7 @@ def test_from_inside_the_folder(copy: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert read_checkpoint(Path("../checkpoint")).metrics == METRICS
 
 
-@pytest.mark.parametrize("place", ["save_pretrained", "_digest", "format_verbalizer"])
+@pytest.mark.parametrize("place", ["save_pretrained", "file_digest", "format_verbalizer"])
 def test_a_full_disk_leaves_the_old_checkpoint(
     copy: Path, suite: Suite, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:

@@ -155,7 +155,12 @@ def test_places_where_nothing_can_be_written(tmp_path: Path, place: str) -> None
 
 def test_forget_after(tmp_path: Path) -> None:
     run = RunFolder(tmp_path, resume=False)
-    records = [{"step": 1, "loss": {"a": 0.5}}, {"step": 5, "dev": "新"}, {"step": 6}, {"step": 5}]
+    records = [
+        {"step": 1, "loss": {"a": 0.5}},
+        {"step": 5, "dev": {"新": {"macro_f1": 0.5}}},
+        {"step": 6},
+        {"step": 5},
+    ]
     for record in records:
         run.log(record)
     run.forget_after(5)

@@ -30,6 +30,8 @@ EDGES = [
     ("levels", [1, 8], [0, 9]),
     ("routes", ["average", "transform"], ["matrix", None]),
     ("route_penalty", [0, 0.1], [-1, None]),
+    ("adversarial", [0], [-1, None]),
+    ("orthogonality", [0], [-1, None]),
     ("expert_width", [1, None], [0]),
     ("dropout", [0, 0.5], [1, -0.1, None]),
     ("learning_rate", [1e-3, 1, None], [0, 1.1]),

@@ -1,12 +1,25 @@
 import json
+from typing import get_args
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from pet_mtl.suite.losses import FocalSettings, LossSettings
+from pet_mtl.pretraining.recipe import Shape, VocabularySpec
+from pet_mtl.pretraining.settings import PretrainSettings
+from pet_mtl.pretraining.teacher_settings import TeacherSettings
+from pet_mtl.suite.losses import (
+    ClassWeightsSettings,
+    FocalSettings,
+    HardNegativesSettings,
+    LossSettings,
+    RDropSettings,
+)
+from pet_mtl.suite.method import METHODS
 from pet_mtl.suite.settings import SamplingSettings, TrainSettings
+from pet_mtl.suite.verbalizer_kind import VerbalizerKind
 
 EDGES = [
+    ("ema", [0, 0.999], [1, -0.1]),
     ("epochs", [0.1, 3, 1000], [0, -1, "3", True, None, float("inf"), float("nan")]),
     ("max_steps", [1, None], [0, 1.5, "1", True]),
     ("learning_rate", [1e-9, 1], [0, -1e-5, 2, "3e-5"]),
@@ -19,6 +32,7 @@ EDGES = [
     ("evaluate_every", [1, None], [0, 0.5]),
     ("early_stop", [1, None], [0]),
     ("seed", [0, 2**32 - 1], [-1, 2**32, 1.5]),
+    ("report_to", [("tensorboard",), ("wandb", "mlflow")], ["aim", ["aim"], 1]),
     ("precision", ["auto", "bf16", "fp32"], ["fp16", 32, None]),
     ("attention", ["auto", "eager", "sdpa"], ["flash", None]),
     ("dropout", [0, 0.5, None], [-0.1, 1]),
@@ -50,8 +64,38 @@ def test_bounds(name: str, valid: list[object], invalid: list[object]) -> None:
             TrainSettings.model_validate({name: value})
 
 
+def numbers_of(model: type[BaseModel]) -> list[str]:
+    """Return the names of a model's settings that take a number."""
+    kinds = {
+        name: get_args(f.annotation) or (f.annotation,) for name, f in model.model_fields.items()
+    }
+    return [name for name, kind in kinds.items() if int in kind or float in kind]
+
+
+MODELS = [TrainSettings, SamplingSettings, PretrainSettings, Shape, VocabularySpec, VerbalizerKind]
+MODELS += [*METHODS.values(), FocalSettings, ClassWeightsSettings, HardNegativesSettings]
+MODELS += [RDropSettings, TeacherSettings]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_every_number_has_a_bound(model: type[BaseModel]) -> None:
+    """What no machine can do is refused when it is read, not after minutes."""
+    for name in numbers_of(model):
+        for value in (2**63, 10**30, 1e300, float("inf"), float("nan"), -1):
+            if name == "penalty" and value > 0:
+                continue  # infinite: one encoder for all tasks
+            with pytest.raises(ValidationError) as caught:
+                model.model_validate({name: value})
+            assert name in {error["loc"][0] for error in caught.value.errors()}, (name, value)
+
+
+def test_a_model_that_fits_no_machine_is_refused() -> None:
+    with pytest.raises(ValidationError, match="parameters"):
+        Shape(hidden_size=65536, layers=1000, heads=1)
+
+
 def test_the_table_has_every_setting() -> None:
-    assert [name for name, _, _ in EDGES] == list(TrainSettings.model_fields)
+    assert {name for name, _, _ in EDGES} == set(TrainSettings.model_fields)
 
 
 def test_temperature() -> None:

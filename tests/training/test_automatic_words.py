@@ -23,6 +23,7 @@ from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.suite.verbalizer_kind import VerbalizerKind
 from pet_mtl.training import automatic_words
 from pet_mtl.training.automatic_words import Words, find_words
+from pet_mtl.training.given import Given
 from pet_mtl.training.run import train
 from pet_mtl.words.state_cache import StateCache
 from pet_mtl.words.states import Model
@@ -46,7 +47,7 @@ def find() -> Find:
     def find(suite: Suite, data: dict[str, TaskData] | None = None) -> Suite:
         machine = Machine.choose("fp32", "eager", torch.device("cpu"))
         tokenizer, mlm = PieceTokenizer(load_tokenizer(suite.model)), load_masked_lm(suite.model)
-        return find_words(suite, data or load_suite_data(suite), mlm, tokenizer, machine)
+        return find_words(suite, Given(data or load_suite_data(suite), mlm, tokenizer, machine))
 
     return find
 

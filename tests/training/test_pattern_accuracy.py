@@ -7,6 +7,7 @@ from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.suite.suite import Suite
+from pet_mtl.training.given import Given
 from pet_mtl.training.pattern_accuracy import weigh_patterns
 
 
@@ -18,7 +19,7 @@ def test_weights_are_the_accuracies_of_each_pattern_alone(suite: Suite) -> None:
         PieceTokenizer(load_tokenizer(suite.model)),
         Machine.choose("fp32", "eager", torch.device("cpu")),
     )
-    weighed = weigh_patterns(suite, data, load_masked_lm(suite.model), tokenizer, machine)
+    weighed = weigh_patterns(suite, Given(data, load_masked_lm(suite.model), tokenizer, machine))
     wanted = []
     for pattern in mood.patterns:
         alone = mood.model_copy(update={"patterns": (pattern,), "pattern_weights": "equal"})
@@ -29,5 +30,5 @@ def test_weights_are_the_accuracies_of_each_pattern_alone(suite: Suite) -> None:
     np.testing.assert_allclose(weighed.tasks["mood"].pattern_weights, wanted, atol=1e-6)
     assert weighed.tasks["colour"] == suite.tasks["colour"]
     assert (
-        weigh_patterns(weighed, data, None, tokenizer, machine) is weighed
+        weigh_patterns(weighed, Given(data, None, tokenizer, machine)) is weighed
     )  # a resumed run measures nothing anew

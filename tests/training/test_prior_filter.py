@@ -11,7 +11,9 @@ from pet_mtl.model.hardware import Machine
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.verbalizer_kind import VerbalizerKind
+from pet_mtl.training.given import Given
 from pet_mtl.training.prior_filter import filter_words, kept_words, word_priors
+from pet_mtl.words.states import Model
 
 WORDS = (("喜", "同喜", "天", "地"), ("悲伤",))
 
@@ -47,16 +49,15 @@ def test_the_likelier_half_stays(suite: Suite) -> None:
                     np.mean([log_probs[at + j, piece].item() for j, piece in enumerate(word)])
                 )
             wanted += np.exp(scores) / np.exp(scores).sum() / len(prompts)
-    priors = word_priors(task, rows, mlm, tokenizer, machine, suite.train.max_length)
+    priors = word_priors(task, rows, Model.of(mlm, tokenizer, machine), suite.train.max_length)
     np.testing.assert_allclose(priors, wanted, rtol=1e-3, atol=1e-5)
-    filtered = filter_words(suite, data, mlm, tokenizer, machine)
+    given = Given(data, mlm, tokenizer, machine)
+    filtered = filter_words(suite, given)
     assert filtered.tasks["mood"].verbalizer.words == kept_words(WORDS, wanted, 0.5)
     assert [len(words) for words in filtered.tasks["mood"].verbalizer.words] == [2, 1]
     assert filtered.tasks["mood"].verbalizer_kind.name == "weighted"
     assert filtered.tasks["colour"] == suite.tasks["colour"]
-    assert (
-        filter_words(filtered, data, mlm, tokenizer, machine) == filtered
-    )  # a resumed run filters nothing twice
+    assert filter_words(filtered, given) == filtered  # a resumed run filters nothing twice
 
 
 @pytest.mark.parametrize(

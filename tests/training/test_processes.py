@@ -10,7 +10,7 @@ import torch
 from processes import run_together
 from toy_runs import weights_in
 
-from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training.run import train
 
 SCRIPT = textwrap.dedent(
@@ -53,7 +53,37 @@ SETTINGS: dict[str, dict[str, object]] = {
         "evaluate_every": 4,
         "losses": "{focal: {gamma: 1.5}, class_weights: {beta: 0.5}, r_drop: {alpha: 2}}",
     },
+    "average": {"max_steps": 4, "ema": 0.9, "evaluate_every": 2},
+    "piece_terms": {
+        "max_steps": 4,
+        "weighting": "dtp",
+        "evaluate_every": 4,
+        "losses": "{adapet: {labels: 0.5}, contrastive: {weight: 0.4}, mlm: {balance: alternating}, "
+        "task_discriminator: {}, word_frequency: {}, shuffle: {}}",
+    },
+    "piece_terms_apart": {
+        "max_steps": 3,
+        "evaluate_every": 3,
+        "surgery": "pcgrad",
+        "adversarial": 0.2,
+        "losses": "{contrastive: {}, mlm: {alpha: 0.2}, task_discriminator: {weight: 0.5}}",
+    },
 }
+
+
+@pytest.mark.slow
+def test_two_processes_are_one_with_chained_tasks(suite_file: Path, tmp_path: Path) -> None:
+    """Each process asks the model about its own rows, whose other task says the same in both."""
+    overrides = [
+        'tasks.mood.patterns=["{task:colour}{text}。{mask}!"]',
+        "train.max_steps=4",
+        "train.evaluate_every=4",
+    ]
+    train(load_suite(suite_file, overrides=overrides), tmp_path / "one")
+    told = json.dumps([(str(suite_file), str(tmp_path / "two"), False, overrides)])
+    done = run_together(2, SCRIPT, told)
+    assert [process.returncode for process in done] == [0, 0], done[0].stderr + done[1].stderr
+    compare(tmp_path / "one", tmp_path / "two")
 
 
 @pytest.mark.slow

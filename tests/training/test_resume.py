@@ -13,6 +13,7 @@ from toy_runs import state_of, write_suite
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.storage.outputs import BEGUN, stored_suite
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training import steps
 from pet_mtl.training.run import TrainResult, train
@@ -77,6 +78,7 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
     "settings",
     [
         {"weighting": "uncertainty"},
+        {"weighting": "dtp"},
         {"weighting": "dwa", "batch_tokens": 600},
         {"weighting": "gradnorm", "surgery": "pcgrad"},
     ],
@@ -306,9 +308,27 @@ def test_a_kill_before_the_first_save(
             train(suite, out)
     assert (out / "checkpoint").is_dir()
     assert not (out / "last").exists()
-    with pytest.raises(PetMtlError, match="no saved state") as caught:
-        train(suite, out, resume=True)
-    assert "--out" in str(caught.value)
+    whole = train(suite, tmp_path / "whole")
+    for number, resume in enumerate((True, False)):
+        again = tmp_path / f"again-{number}"
+        shutil.copytree(out, again)
+        assert stored_suite(again).tasks == suite.tasks
+        assert train(suite, again, resume=resume).scores == whole.scores
+        assert_same_state(state_of(again), state_of(tmp_path / "whole"))
+        assert not (again / BEGUN).exists()
+
+
+def test_a_run_without_a_state_that_was_not_just_begun_is_kept(
+    make_suite: MakeSuite, tmp_path: Path
+) -> None:
+    """Who removes `last/` of a finished run to save space does not want its checkpoint to go."""
+    suite, out = make_suite(max_steps=1), tmp_path / "run"
+    train(suite, out)
+    shutil.rmtree(out / "last")
+    for resume in (False, True):
+        with pytest.raises(PetMtlError, match=r"already holds a run|no saved state"):
+            train(suite, out, resume=resume)
+    assert (out / "checkpoint").is_dir()
 
 
 def test_another_backbone_of_the_same_name(

@@ -16,6 +16,7 @@ from toy_runs import epoch_steps, state_of, weights_in
 from pet_mtl.cloze.encode import encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.suite_data import load_suite_data
+from pet_mtl.errors import PetMtlError
 from pet_mtl.metrics.classification import TaskScore
 from pet_mtl.model.hardware import Machine
 from pet_mtl.report.run import report_run
@@ -56,6 +57,23 @@ def scores_of(monkeypatch: pytest.MonkeyPatch) -> list[Mapping[str, np.ndarray]]
         monkeypatch.setattr(module, "score_rows", spy)
     monkeypatch.setattr(run, "calibrate", lambda *_: {})  # tests/training/test_calibrate.py
     return seen
+
+
+def test_what_auto_stood_for_is_said_and_stored(
+    make_suite: MakeSuite, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = make_suite(max_steps=1)
+    model = Path(given.model)
+    suite = make_suite(max_steps=1, learning_rate="auto")
+    with caplog.at_level("INFO", "pet_mtl"):
+        train(suite, tmp_path / "run")
+    said = [line for line in caplog.messages if line.startswith("train.learning_rate: 0.0004")]
+    assert len(said) == 1
+    assert model.name in said[0]
+    stored = read_checkpoint(tmp_path / "run" / "checkpoint").suite
+    assert (stored.train.learning_rate, list(stored.chosen)) == (4e-4, ["learning_rate"])
+    with pytest.raises(PetMtlError, match="learning_rate` changed"):
+        train(given, tmp_path / "run", resume=True)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

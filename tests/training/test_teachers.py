@@ -260,11 +260,33 @@ def test_what_cannot_teach_is_refused_at_once(
 
 def test_damaged_answers_and_those_of_other_rows(suite: Suite, tmp_path: Path) -> None:
     rows = training_rows(suite)
-    assert read_answers(tmp_path, rows) == {}
+    assert read_answers(tmp_path, suite, rows) == {}
     write_answers(tmp_path, {"colour": np.full((3, 3), 1 / 3, np.float32)})
     with pytest.raises(PetMtlError, match="other training rows"):
-        read_answers(tmp_path, rows)
+        read_answers(tmp_path, suite, rows)
     (tmp_path / TEACHER).write_bytes(b"nothing")
     with pytest.raises(PetMtlError, match="cannot be read") as caught:
-        read_answers(tmp_path, rows)
+        read_answers(tmp_path, suite, rows)
     assert str(tmp_path / TEACHER) in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["dtype", "shape", "scalar", "negative", "nan", "sum"])
+def test_answers_that_are_no_probabilities(suite: Suite, tmp_path: Path, kind: str) -> None:
+    rows = training_rows(suite)
+    probs = np.full((len(rows["colour"]), 3), 1 / 3, np.float32)
+    match kind:
+        case "dtype":
+            wrong: np.ndarray = probs.astype(np.float64)
+        case "shape":
+            wrong = probs[:, :2]
+        case "scalar":
+            wrong = np.array(1.0, np.float32)
+        case "negative":
+            wrong = probs * np.array([-1, 2, 2], np.float32)
+        case "nan":
+            wrong = probs * np.nan
+        case _:
+            wrong = probs * 2
+    write_answers(tmp_path, {"colour": wrong})
+    with pytest.raises(PetMtlError, match=r"no probabilities|other training rows"):
+        read_answers(tmp_path, suite, rows)

@@ -163,3 +163,14 @@ def test_default_place(monkeypatch: pytest.MonkeyPatch) -> None:
     for unset in ("", "relative"):
         monkeypatch.setenv("XDG_CACHE_HOME", unset)
         assert default_place() == Path.home() / ".cache/pet_mtl/slot_states"
+
+
+def test_few_entries_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake, cache = Fake(), StateCache(tmp_path, "model")
+    keys = np.array([1, 2], dtype=np.uint64)
+    size = states_of(keys).states.nbytes
+    monkeypatch.setattr(state_cache, "MOST_OPEN", 2 * size)
+    for masks in (MASKS, MASKS, 3, 4, MASKS):
+        cache.read(FORM, keys, masks, fake(keys))
+    assert len(cache._open) == 2
+    assert fake.asked == [1, 2] * 3  # on disk all are kept

@@ -187,6 +187,30 @@ def test_json(model: Model) -> None:
         "天气好",
     ]
     assert set(found["tasks"]["toy"]["labels"]["x"]["words"][0]) == {
-        "word", "pieces", "length", "unknown", "cuts", "prior", "shared", "nested"
+        "word", "pieces", "length", "unknown", "cuts", "by_pattern", "prior", "shared", "nested"
     }  # fmt: skip
     assert set(found["errors"][0]) == {"message", "where", "hint"}
+
+
+def test_pieces_of_each_pattern_where_they_differ() -> None:
+    """A byte-level piece holds the space before it, so a word is cut as its place wants it."""
+    from pet_mtl.words.tables import check_table
+
+    tokenizer = toys.piece_tokenizer("byte_level")
+    mlm = toys.build_mlm("bert", tokenizer.vocab_size)
+    model = Model.of(mlm, tokenizer, Machine.choose("fp32", "eager", torch.device("cpu")))
+    patterns = ["({mask}){text}", "It is {mask}. {text}", "{text}({mask})"]
+    report = look(model, toys.make_task(patterns, {"x": ["story"], "y": ["bad"]}))
+    word = words_of(report)["story"]
+    joined, spaced = (
+        tokenizer.piece_texts(*tokenizer.encode(["story"], space_before=space))
+        for space in (False, True)
+    )
+    assert joined != spaced
+    assert word.pieces == joined
+    assert word.by_pattern == [joined, spaced, joined]
+    table = check_table("toy", report.tasks["toy"])
+    shown = [str(cell) for cell in table.columns[2].cells]
+    assert shown[0] == f"{' '.join(joined)} (1, 3)\n{' '.join(spaced)} (2)"
+    alike = look(model, toys.make_task(patterns[::2], {"x": ["story"], "y": ["bad"]}))
+    assert words_of(alike)["story"].by_pattern == []

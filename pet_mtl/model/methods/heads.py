@@ -25,7 +25,7 @@ from pet_mtl.model.sharing.shared_private import SharedPrivate
 from pet_mtl.model.sharing.snr import Snr
 from pet_mtl.model.sharing.soft import add_penalty_gradient
 from pet_mtl.model.task_heads import Decoder, Features, LayerFeatures, TapFeatures
-from pet_mtl.model.task_model import TaskModel
+from pet_mtl.model.task_model import Look, TaskModel
 from pet_mtl.suite.method import HeadsMethod, LayerMix
 from pet_mtl.suite.suite import Suite
 
@@ -94,6 +94,7 @@ class HeadsModel(TaskModel):
     ) -> None:
         super().__init__()
         self.task_of_form = tuple(task_of_form)
+        self.adversarial, self.orthogonality = method.adversarial, method.orthogonality
         self.penalty, self.route_penalty = method.penalty, method.route_penalty
         self.reads_tokens = method.decoder == "lstm"
         tasks = len(labels)
@@ -119,11 +120,22 @@ class HeadsModel(TaskModel):
         )
 
     def forward(self, batch: Batch) -> list[Tensor]:
+        return self._scores(batch, self._features(batch))
+
+    def look(self, batch: Batch, *, over_vocabulary: bool) -> Look:
+        features = self._features(batch)
+        return Look(
+            self._scores(batch, features), [of_rows[:, None] for of_rows, _ in features], []
+        )
+
+    def _scores(
+        self, batch: Batch, features: Sequence[tuple[Tensor, Tensor | None]]
+    ) -> list[Tensor]:
         device, scores = batch.input_ids.device.type, []
-        for group, (features, tokens) in zip(batch.groups, self._features(batch), strict=True):
+        for group, (of_rows, tokens) in zip(batch.groups, features, strict=True):
             task, mask = self.task_of_form[group.form], batch.attention_mask[group.prompts[0]]
             with torch.autocast(device, enabled=False):
-                shared = self.own.sharing(features, task)
+                shared = self.own.sharing(of_rows, task)
                 scores.append(self.own.decoders[task](shared, tokens, mask))
         return scores
 

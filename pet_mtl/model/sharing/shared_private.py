@@ -1,9 +1,8 @@
 """Shared and private parts: a task reads `[shared(x); private_t(x)]`.
 
-The architecture of Liu et al. 2017, without what gives their paper its name: neither the
-adversarial loss of a task discriminator on the shared part nor the orthogonality loss between the
-parts is here, so nothing keeps what the tasks share and what is their own apart but that each
-private part sees the rows of one task only.
+The architecture of Liu et al. 2017. What keeps the parts apart in their paper, a discriminator of
+the tasks that the shared part learns against and the orthogonality of the two, are loss terms:
+`objectives/terms/shared_private.py`.
 """
 
 import torch

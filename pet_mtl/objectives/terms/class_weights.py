@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pet_mtl.objectives.terms.term import Counts, TaskScores, Want
+from pet_mtl.objectives.terms.term import Counts, Facts, TaskScores, Want
 from pet_mtl.suite.losses import ClassWeightsSettings
 
 
@@ -34,6 +34,6 @@ class ClassWeights:
         return weights[rows.labels.clamp(min=0)]
 
 
-def build(settings: ClassWeightsSettings, counts: Counts) -> ClassWeights | None:
+def build(settings: ClassWeightsSettings, facts: Facts) -> ClassWeights | None:
     """Return the term, None where it changes nothing."""
-    return ClassWeights(settings.beta, counts) if settings.beta else None
+    return ClassWeights(settings.beta, facts.counts) if settings.beta else None

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from pet_mtl.objectives.terms.term import Counts, TaskScores, Want, log_wrong
+from pet_mtl.objectives.terms.term import Facts, TaskScores, Want, log_wrong
 from pet_mtl.suite.losses import FocalSettings
 
 
@@ -30,6 +30,6 @@ class Focal:
         return torch.exp(self._gamma * log_wrong(rows.scores, rows.labels))
 
 
-def build(settings: FocalSettings, counts: Counts) -> Focal | None:
+def build(settings: FocalSettings, facts: Facts) -> Focal | None:
     """Return the term, None where it changes nothing."""
     return Focal(settings.gamma) if settings.gamma else None

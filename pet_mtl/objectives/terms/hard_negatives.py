@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from pet_mtl.objectives.terms.term import Counts, TaskScores, Want, log_wrong
+from pet_mtl.objectives.terms.term import Facts, TaskScores, Want, log_wrong
 from pet_mtl.suite.losses import HardNegativesSettings
 
 
@@ -30,6 +30,6 @@ class HardNegatives:
         return torch.exp(self._gamma * log_wrong(rows.scores.detach(), rows.labels))
 
 
-def build(settings: HardNegativesSettings, counts: Counts) -> HardNegatives | None:
+def build(settings: HardNegativesSettings, facts: Facts) -> HardNegatives | None:
     """Return the term, None where it changes nothing."""
     return HardNegatives(settings.gamma) if settings.gamma else None

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from pet_mtl.objectives.terms.term import Counts, TaskScores, Want
+from pet_mtl.objectives.terms.term import Facts, TaskScores, Want
 from pet_mtl.suite.losses import RDropSettings
 
 
@@ -35,6 +35,6 @@ class RDrop:
         return self._alpha / 2 * ((one.exp() - other.exp()) * (one - other)).sum(1)
 
 
-def build(settings: RDropSettings, counts: Counts) -> RDrop | None:
+def build(settings: RDropSettings, facts: Facts) -> RDrop | None:
     """Return the term, None where it changes nothing."""
     return RDrop(settings.alpha) if settings.alpha else None

@@ -7,6 +7,7 @@ one. What a method remembers is plain data, which is stored with the run.
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
+from pet_mtl.objectives.weighting.dtp import DynamicTaskPrioritization
 from pet_mtl.objectives.weighting.dwa import DynamicWeightAverage
 from pet_mtl.objectives.weighting.fixed import FixedWeights
 from pet_mtl.objectives.weighting.gradnorm import GradNorm
@@ -19,7 +20,7 @@ class Weighting(Protocol):
     """A method's weights; `wants` is what it must be told after each step."""
 
     @property
-    def wants(self) -> Literal["nothing", "losses", "gradients"]: ...
+    def wants(self) -> Literal["nothing", "losses", "accuracy", "gradients"]: ...
 
     def begin(self, epoch: int) -> None:
         """Hear of a step of this epoch before it asks for its weights."""
@@ -49,6 +50,8 @@ def build_weighting(
         return Uncertainty(list(labels), state)
     if setting == "dwa":
         return DynamicWeightAverage(list(labels), state)
+    if setting == "dtp":
+        return DynamicTaskPrioritization(labels, state)
     if setting == "gradnorm":
         return GradNorm(labels, state)
     return FixedWeights(dict.fromkeys(labels, 1.0))

@@ -11,8 +11,10 @@ class TaskStep:
         loss: mean over its rows, without weights.
         rows: how many.
         norm: norm of the gradient of w · loss; None where nobody asked for it.
+        right: share of its labelled rows that are decided rightly; None where nobody asked for it.
     """
 
     loss: float
     rows: int
     norm: float | None = None
+    right: float | None = None

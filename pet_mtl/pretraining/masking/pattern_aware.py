@@ -6,7 +6,7 @@ As the FewCLUE runner-up did it: further pre-training on texts already wrapped i
 
 import numpy as np
 
-from pet_mtl.pretraining.draws import Draws
+from pet_mtl.cloze.draws import Draws
 from pet_mtl.pretraining.masking.take import BoolArray, take_units
 from pet_mtl.pretraining.rows import LABEL_WORD, TEXT, RowBatch
 

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from pet_mtl.pretraining.draws import Draws
+from pet_mtl.cloze.draws import Draws
 from pet_mtl.pretraining.masking.take import BoolArray, take_units
 from pet_mtl.pretraining.rows import RowBatch
 

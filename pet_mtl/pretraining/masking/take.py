@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from pet_mtl.pretraining.draws import Draws
+from pet_mtl.cloze.draws import Draws
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]

@@ -1,7 +1,7 @@
 """Whole words: all pieces of a word together, words as jieba's dictionary cuts them (BERT-wwm, Cui
 et al. 2021)."""
 
-from pet_mtl.pretraining.draws import Draws
+from pet_mtl.cloze.draws import Draws
 from pet_mtl.pretraining.masking.take import BoolArray, take_units
 from pet_mtl.pretraining.rows import RowBatch
 

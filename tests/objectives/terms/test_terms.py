@@ -4,18 +4,22 @@ import numpy as np
 import pytest
 import torch
 
-from pet_mtl.objectives.terms import TaskScores, build_terms
+from pet_mtl.objectives.terms import Facts, TaskScores, build_terms
 from pet_mtl.objectives.terms.term import log_wrong
 from pet_mtl.suite.losses import LossSettings
 
 
 def test_every_setting_has_a_term_that_multiplies_or_adds() -> None:
     every = LossSettings.model_validate({name: {} for name in LossSettings.model_fields})
-    terms = build_terms(every, [np.array([3, 1])])
+    facts = Facts([np.array([3, 1])] * 2, ["a", "b"], size=8)
+    terms = build_terms(every, facts)
     assert list(terms) == list(LossSettings.model_fields)
     rows = TaskScores(0, torch.tensor([0, 1, -1]), torch.randn(3, 2), torch.randn(3, 2))
     for term in terms.values():
-        assert hasattr(term, "factors") != hasattr(term, "losses")
+        assert sum(hasattr(term, how) for how in ("factors", "losses", "piece_losses")) == 1
+        if hasattr(term, "piece_losses"):
+            assert 0 <= term.label_share <= 1
+            continue
         found = term.factors(rows) if hasattr(term, "factors") else term.losses(rows)
         assert found.shape == (3,)
         assert found.isfinite().all()
@@ -23,7 +27,7 @@ def test_every_setting_has_a_term_that_multiplies_or_adds() -> None:
 
 
 def test_without_settings_there_are_none() -> None:
-    assert build_terms(LossSettings(), [np.array([3, 1])]) == {}
+    assert build_terms(LossSettings(), Facts()) == {}
 
 
 @pytest.mark.parametrize("count", [2, 5])

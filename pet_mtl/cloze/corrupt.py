@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pet_mtl.pretraining.draws import Draws
-from pet_mtl.pretraining.masking.take import BoolArray
+from pet_mtl.cloze.draws import Draws
+
+BoolArray = npt.NDArray[np.bool_]
 
 _KIND, _PIECE = 8, 9  # streams that no strategy uses
 

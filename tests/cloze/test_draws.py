@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pet_mtl.pretraining.draws import Draws
+from pet_mtl.cloze.draws import Draws
 
 
 def test_numbers_are_uniform_and_independent() -> None:

@@ -1,0 +1,7 @@
+"""Python without YAML: tasks, training, models and a scikit-learn classifier.
+
+- `task`       a task of a program, and its rows
+- `train`      `pet_mtl.train`, and what it returns
+- `load`       `pet_mtl.load`: a checkpoint, or a backbone with tasks (zero-shot)
+- `classifier` `pet_mtl.PetClassifier`
+"""

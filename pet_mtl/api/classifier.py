@@ -1,0 +1,252 @@
+"""`pet_mtl.PetClassifier`: a task as a scikit-learn estimator."""
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+
+from pet_mtl.api.task import Task, label_text
+from pet_mtl.api.train import TrainedRun, train
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.data.memory import row_list, text_columns
+from pet_mtl.errors import PetMtlError
+from pet_mtl.proposal.label_words import propose_words
+from pet_mtl.proposal.settings import propose_settings
+from pet_mtl.proposal.wording import WORDINGS, field_names, language, pattern_for
+from pet_mtl.scoring.predictor import Predictor
+from pet_mtl.storage.pretrained import load_tokenizer, resolve_model
+from pet_mtl.suite.verbalizer import read_verbalizer
+
+NAME = "task"
+LOOKED_AT = 2000  # rows that say how long texts are
+
+
+class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Classify texts, or tuples of texts, by the label words that a masked language model expects.
+
+    Rows are texts, tuples (pairs) or mappings: lists, pandas, numpy, Arrow, `datasets`.
+
+    Args:
+        labels: each label and its word or words; None takes the labels' names, else frequent words
+            of their rows.
+        verbalizer: a file of label words, instead.
+        pattern: one or several, with `{mask}` and the fields in braces; None is that of `init`.
+        prefix: written before every row.
+        model: an embedded backbone, a folder, or a hub name.
+        epochs: passes over the rows; this and the next three are chosen by the rows where None.
+        learning_rate: at its peak.
+        batch_tokens: tokens of a step.
+        max_length: tokens of the longest prompt.
+        dev: share of the rows that is held out, by text, to keep the best checkpoint; None trains
+            on all and keeps the last.
+        slots: `exact` or `shared`, as in a pattern file.
+        settings: further keys of `train:` in a pattern file.
+        out: the run's folder; None is a temporary one that goes with the object.
+        callbacks: see `pet_mtl.train`.
+        random_state: seed of everything random.
+
+    Attributes:
+        classes_: the labels, sorted.
+        words_: the label words of each label.
+        run_: the run with its dev scores; None after unpickling.
+    """
+
+    def __init__(
+        self,
+        labels: Mapping[Any, str | Sequence[str]] | None = None,
+        *,
+        verbalizer: str | Path | None = None,
+        pattern: str | Sequence[str] | None = None,
+        prefix: str = "",
+        model: str = "zh-mini",
+        epochs: float | None = None,
+        learning_rate: float | None = None,
+        batch_tokens: int | None = None,
+        max_length: int | None = None,
+        dev: float | None = None,
+        slots: str = "exact",
+        settings: Mapping[str, Any] | None = None,
+        out: str | Path | None = None,
+        callbacks: Sequence[Callable[[dict[str, Any]], None]] = (),
+        random_state: int = 42,
+    ) -> None:
+        self.labels = labels
+        self.verbalizer = verbalizer
+        self.pattern = pattern
+        self.prefix = prefix
+        self.model = model
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.batch_tokens = batch_tokens
+        self.max_length = max_length
+        self.dev = dev
+        self.slots = slots
+        self.settings = settings
+        self.out = out
+        self.callbacks = callbacks
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> Self:  # noqa: N803
+        """Train on rows and their labels.
+
+        Raises:
+            PetMtlError: a row is no text, a label has no word, or a setting is wrong.
+            ValueError: rows and labels are not of one length, or all labels are one.
+        """
+        rows = row_list(X)
+        check_classification_targets(np.asarray(row_list(y)))
+        targets = column_or_1d(np.asarray(row_list(y)), warn=True)
+        check_consistent_length(rows, targets)
+        given = self._given_words()
+        classes = np.unique(targets if given is None else np.array(list(given)))
+        if len(classes) < 2:
+            raise ValueError("PetClassifier can't train when only one class is present")
+        texts = {label_text(label) for label in classes.tolist()}
+        if unknown := sorted({label_text(label) for label in targets.tolist()} - texts):
+            raise PetMtlError(f"the label {unknown[0]!r} has no label word", where="labels")
+        columns = self._columns(rows)
+        names = [label_text(label) for label in targets.tolist()]
+        prompt, words, found = self._propose(columns, names, sorted(texts), given)
+        more = {"slots": self.slots}
+        train_rows = list(zip(*columns.values(), strict=True))
+        task = Task(NAME, words, prompt, (train_rows, names), self.dev, self.prefix, more=more)
+        home = Path(self.out) if self.out is not None else self._temporary() / "run"
+        asked = {name: getattr(self, name) for name in found if getattr(self, name) is not None}
+        settings = {**found, **asked, "seed": self.random_state, **(self.settings or {})}
+        run = train([task], self.model, home, callbacks=self.callbacks, **settings)
+        self.classes_ = classes
+        self.words_ = words
+        self.run_: TrainedRun | None = run
+        self.checkpoint_ = str(run.checkpoint)
+        self._predictor = run.model
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803
+        """Return the label of each row."""
+        check_is_fitted(self)
+        return np.asarray(self.classes_[self.predict_proba(X).argmax(-1)])
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:  # noqa: N803
+        """Return the probabilities `[rows, K]` of the labels, in the order of `classes_`."""
+        check_is_fitted(self)
+        known = self._predictor.labels(NAME)
+        order = [known.index(label_text(label)) for label in self.classes_.tolist()]
+        found = self._predictor.predict_proba(self._renamed(row_list(X)), NAME)[:, order].astype(
+            np.float64
+        )
+        return np.asarray(found / found.sum(-1, keepdims=True))
+
+    def save(self, folder: str | Path) -> Path:
+        """Copy the checkpoint to a new folder, for `pet_mtl.load` and the command line."""
+        check_is_fitted(self)
+        return Path(shutil.copytree(self.checkpoint_, folder))
+
+    def _given_words(self) -> dict[Any, Any] | None:
+        if self.labels is not None and self.verbalizer is not None:
+            raise PetMtlError("`labels` and `verbalizer` are both given", hint="give one of them")
+        if self.verbalizer is not None:
+            read = read_verbalizer(Path(self.verbalizer))
+            return dict(zip(read.labels, read.words, strict=True))
+        return None if self.labels is None else dict(self.labels)
+
+    def _columns(self, rows: Sequence[Any]) -> dict[str, list[str]]:
+        """Return the texts by field; the fields are those of the pattern, or of the first row."""
+        if not rows:
+            raise PetMtlError("there are no rows to learn from")
+        first = rows[0]
+        self.renamed_: dict[Any, str] = {}
+        if self.pattern is not None:
+            names = Task(NAME, {}, self.pattern).fields
+        elif isinstance(first, Mapping):
+            names = tuple(field_names([str(key) for key in first]))
+            self.renamed_ = dict(zip(first, names, strict=True))
+        else:
+            width = len(first) if isinstance(first, list | tuple) else 1
+            names = tuple(field_names(range(width)))
+        return text_columns(self._renamed(rows), names, NAME)
+
+    def _renamed(self, rows: Sequence[Any]) -> list[Any]:
+        """Return rows whose keys are the fields of the pattern."""
+        return [
+            {self.renamed_.get(key, key): value for key, value in row.items()}
+            if isinstance(row, Mapping)
+            else row
+            for row in rows
+        ]
+
+    def _propose(
+        self,
+        columns: Mapping[str, list[str]],
+        names: Sequence[str],
+        labels: Sequence[str],
+        given: Mapping[Any, Any] | None,
+    ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+        """Return pattern, label words and settings, as far as they are not given."""
+        last = list(columns.values())[-1]
+        spoken = language(last)
+        pattern = self.pattern or pattern_for(list(columns), WORDINGS[spoken])
+        first = pattern if isinstance(pattern, str) else pattern[0]
+        tokenizer = PieceTokenizer(load_tokenizer(resolve_model(self.model)))
+        if given is not None:
+            words = {label_text(label): of_label for label, of_label in given.items()}
+        else:
+            of_label: dict[str, list[str]] = {label: [] for label in labels}
+            for name, text in zip(names, last, strict=True):
+                of_label[name].append(text)
+            proposed = propose_words(
+                dict(zip(labels, labels, strict=True)),
+                of_label,
+                tokenizer,
+                language=spoken,
+                space_before=" {mask}" in first,
+                entailment=WORDINGS[spoken].entailment if len(columns) == 2 else (),
+            )
+            words = {label: one.word for label, one in proposed.items()}
+        sample = [column[:LOOKED_AT] for column in columns.values()]
+        found = propose_settings(len(names), sample, [self.prefix, first], tokenizer, self.model)
+        return pattern, words, {name: value for name, (value, _) in found.items()}
+
+    def _temporary(self) -> Path:
+        folder = Path(tempfile.mkdtemp(prefix="pet-mtl-"))
+        weakref.finalize(self, shutil.rmtree, str(folder), ignore_errors=True)
+        return folder
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the parameters and the files of the checkpoint, which another process can use."""
+        state = dict(super().__getstate__())
+        state.pop("_predictor", None)
+        state.pop("run_", None)
+        if "checkpoint_" in state:
+            folder = Path(state.pop("checkpoint_"))
+            files = [file for file in folder.rglob("*") if file.is_file()]
+            state["_files"] = {f.relative_to(folder).as_posix(): f.read_bytes() for f in files}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        files = state.pop("_files", None)
+        super().__setstate__(state)
+        if files is not None:
+            folder = self._temporary() / "checkpoint"
+            for name, content in files.items():
+                file = folder / name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+            self.checkpoint_, self.run_ = str(folder), None
+            self._predictor = Predictor(folder)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.one_d_array = True
+        tags.input_tags.two_d_array = False
+        return tags

@@ -1,0 +1,186 @@
+"""A task of a program: what a section of a pattern file says, and rows in memory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pet_mtl.data.keys import row_keys
+from pet_mtl.data.memory import row_list, text_columns
+from pet_mtl.data.rows import Rows
+from pet_mtl.data.split import split_by_text
+from pet_mtl.data.suite_data import TaskData, row_notes
+from pet_mtl.errors import PetMtlError
+from pet_mtl.suite.pattern import parse_pattern
+from pet_mtl.suite.suite import Suite, suite_from_tree
+from pet_mtl.suite.task import TaskSpec
+
+MEMORY = "memory"
+Words = Mapping[Any, str | Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A classification task.
+
+    >>> task = Task("mood", labels={"up": "好", "down": "坏"}, patterns="{mask}。{text}",
+    ...             train=(["真好", "很坏"], ["up", "down"]))
+    >>> task.fields
+    ('text',)
+
+    Attributes:
+        name: lower-case letters, digits, `_` and `-`.
+        labels: each label of the data and its words; or a file of them, as a verbalizer is.
+        patterns: one or several, with `{mask}` and the fields in braces.
+        train: rows to learn from. Rows and labels `(rows, labels)`; mappings, a frame or a table
+            that have the labels too, under `label`; or a file or `sample:` name, with `columns`.
+        dev: rows to score on, likewise; or a share of the training rows, such as 0.1.
+        prefix: written before every row.
+        label: where mappings have the label.
+        columns: for files, where the fields and `label` are: positions or names.
+        more: any other key of a task in a pattern file, such as `{"slots": "shared"}`.
+    """
+
+    name: str
+    labels: Words | str | Path
+    patterns: str | Sequence[str]
+    train: Any = None
+    dev: Any = None
+    prefix: str = ""
+    label: str = "label"
+    columns: Mapping[str, int | str] | None = None
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields of the patterns, in their order."""
+        texts = [self.patterns] if isinstance(self.patterns, str) else self.patterns
+        names = [name for text in texts for name in parse_pattern(text).fields]
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def from_files(self) -> bool:
+        """Whether the training rows are in files."""
+        return isinstance(self.train, str | Path)
+
+    def section(self) -> dict[str, Any]:
+        """Return the task's section of a pattern file."""
+        words = self.labels
+        if isinstance(words, Mapping):
+            words = {
+                label_text(label): list(each) if isinstance(each, list | tuple) else each
+                for label, each in words.items()
+            }
+        columns = self.columns or {**{name: name for name in self.fields}, "label": self.label}
+        patterns = self.patterns if isinstance(self.patterns, str) else list(self.patterns)
+        return {
+            "prefix": self.prefix,
+            "patterns": patterns,
+            "verbalizer": str(words) if isinstance(words, Path) else words,
+            "columns": dict(columns),
+            "data": self._data(),
+            **self.more,
+        }
+
+    def _data(self) -> dict[str, Any]:
+        if not self.from_files:
+            return {"train": MEMORY}
+        if isinstance(self.dev, float):
+            return {"train": str(self.train), "dev": {"split": self.dev}}
+        return {"train": str(self.train)} | ({} if self.dev is None else {"dev": _plain(self.dev)})
+
+    def data(self, spec: TaskSpec, seed: int) -> TaskData:
+        """Return the rows that are in memory.
+
+        Raises:
+            PetMtlError: a row lacks a text or has an unknown label, or nothing is left to train on.
+        """
+        train = self._rows(self.train, spec, "train")
+        if len(np.unique(train.labels)) < 2:
+            raise PetMtlError(
+                f"the training rows of `{spec.name}` have one label",
+                hint="a task needs rows of two labels or more",
+            )
+        keys = row_keys(train)
+        notes = row_notes(train, spec, keys)
+        dev = None
+        if isinstance(self.dev, float):
+            train_rows, dev_rows = split_by_text(train, self.dev, seed, keys=keys)
+            dev = train.take(dev_rows) if len(dev_rows) else None
+            train, keys = train.take(train_rows), keys[train_rows]
+        elif self.dev is not None:
+            dev = self._rows(self.dev, spec, "dev")
+        return TaskData(train, keys, dev, notes=notes)
+
+    def _rows(self, given: Any, spec: TaskSpec, part: str) -> Rows:
+        if isinstance(given, tuple) and len(given) == 2 and not isinstance(given[0], str):
+            rows, labels = row_list(given[0]), row_list(given[1])
+        else:
+            rows = row_list(given) if given is not None else []
+            if not all(isinstance(row, Mapping) and self.label in row for row in rows):
+                raise PetMtlError(
+                    f"rows of `{part}` have no label `{self.label}`",
+                    where=f"task {spec.name}",
+                    hint=f"give `{part}=(rows, labels)`, or mappings with the label in them",
+                )
+            labels = [row[self.label] for row in rows]
+        if not rows or len(rows) != len(labels):
+            raise PetMtlError(
+                f"{len(rows)} rows and {len(labels)} labels in `{part}`", where=f"task {spec.name}"
+            )
+        number = {label: place for place, label in enumerate(spec.verbalizer.labels)}
+        texts = [label_text(label) for label in labels]
+        if unknown := sorted(set(texts) - set(number)):
+            raise PetMtlError(
+                f"`{part}` has the label {unknown[0]!r}, which has no label word",
+                where=f"task {spec.name}",
+                hint=f"known are {', '.join(map(repr, number))}",
+            )
+        columns = text_columns(rows, spec.fields, spec.name)
+        return Rows.of(columns, labels=[number[text] for text in texts], path=f"{spec.name} {part}")
+
+
+def label_text(label: Any) -> str:
+    """Return a label as it would stand in a file.
+
+    >>> label_text(3), label_text(True), label_text(2.0)
+    ('3', 'true', '2')
+    """
+    if isinstance(label, bool | np.bool_):
+        return str(bool(label)).lower()
+    if isinstance(label, float | np.floating) and float(label).is_integer():
+        return str(int(label))
+    return str(label)
+
+
+def _plain(source: Any) -> Any:
+    return [str(each) for each in source] if isinstance(source, list | tuple) else str(source)
+
+
+def suite_of(
+    tasks: Sequence[Task],
+    model: str,
+    *,
+    settings: Mapping[str, Any] = {},
+    sampling: Mapping[str, Any] = {},
+    method: str | Mapping[str, Any] = "pet",
+    name: str = "python",
+) -> Suite:
+    """Return the suite of some tasks, checked as a pattern file is.
+
+    Raises:
+        PetMtlError: with all problems; the places are keys such as `tasks.news.patterns`.
+    """
+    if len({task.name for task in tasks}) < len(tasks):
+        raise PetMtlError("two tasks have one name", where="tasks")
+    tree = {
+        "version": 1,
+        "model": model,
+        "tasks": {task.name: task.section() for task in tasks},
+        "method": method if isinstance(method, str) else dict(method),
+        "train": dict(settings),
+        "sampling": dict(sampling),
+    }
+    return suite_from_tree(tree, name)

@@ -1,0 +1,117 @@
+"""`pet_mtl.train`, and the run that it returns."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from pet_mtl.api.task import Task, suite_of
+from pet_mtl.data.suite_data import load_task
+from pet_mtl.errors import PetMtlError
+from pet_mtl.metrics.score import Score
+from pet_mtl.report.run import report_run
+from pet_mtl.scoring.notebook import table_html
+from pet_mtl.scoring.predictor import Predictor
+from pet_mtl.storage.outputs import next_run_folder
+from pet_mtl.training import run
+from pet_mtl.training.run import TrainResult
+
+Callback = Callable[[dict[str, Any]], None]
+
+
+class TrainedRun:
+    """A finished run.
+
+    Attributes:
+        result: steps, speed, dev scores.
+        out: the run's folder, with `checkpoint/`, `metrics.jsonl` and `report.html`.
+    """
+
+    def __init__(self, result: TrainResult) -> None:
+        self.result = result
+        self.out = result.out
+
+    @property
+    def checkpoint(self) -> Path:
+        """The folder of the best checkpoint."""
+        return self.out / "checkpoint"
+
+    @property
+    def report(self) -> Path | None:
+        """The page of the run, None without dev rows."""
+        file = self.out / "report.html"
+        return file if file.is_file() else None
+
+    @property
+    def scores(self) -> Mapping[str, Score]:
+        """The dev scores by task."""
+        return self.result.scores
+
+    @cached_property
+    def model(self) -> Predictor:
+        """The best checkpoint, loaded."""
+        return Predictor(self.checkpoint)
+
+    def predict(self, rows: Any, task: str | None = None) -> list[Any]:
+        """Predict rows with the best checkpoint; see `Predictor.predict`."""
+        return self.model.predict(rows, task)
+
+    def _figures(self) -> list[tuple[str, Score]]:
+        return list(self.scores.items())
+
+    def __repr__(self) -> str:
+        figures = ", ".join(f"{n} {s.main.name} {s.main.value:.4f}" for n, s in self._figures())
+        return f"TrainedRun({str(self.out)!r}, {figures or 'no dev rows'})"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the dev scores, and the report below them."""
+        rows = [
+            [name, str(score.examples), *(f"{value:.4f}" for value in score.summary().values())]
+            for name, score in self._figures()
+        ]
+        names = list(self._figures()[0][1].summary()) if rows else []
+        title = f"{self.out}: step {self.result.best_step} of {self.result.steps}"
+        table = table_html(title, ["task", "dev rows", *names], rows)
+        if self.report is None:
+            return table
+        page = escape(self.report.read_text(encoding="utf-8"), quote=True)
+        frame = (
+            f'<iframe sandbox="allow-scripts" srcdoc="{page}" width="100%" height="600"></iframe>'
+        )
+        return f"{table}<details><summary>report</summary>{frame}</details>"
+
+
+def train(
+    tasks: Sequence[Task],
+    model: str = "zh-mini",
+    out: str | Path | None = None,
+    *,
+    method: str | Mapping[str, Any] = "pet",
+    sampling: Mapping[str, Any] = {},
+    callbacks: Sequence[Callback] = (),
+    resume: bool = False,
+    **settings: Any,
+) -> TrainedRun:
+    """Train one model on tasks with rows in memory or in files.
+
+    Raises:
+        PetMtlError: a task, a row or a setting is not right; nothing is written then.
+    """
+    tasks = [tasks] if isinstance(tasks, Task) else list(tasks)
+    if not tasks:
+        raise PetMtlError("there are no tasks", hint="give `tasks=[pet_mtl.Task(…)]`")
+    suite = suite_of(tasks, model, settings=settings, sampling=sampling, method=method)
+    data = {}
+    for task in tasks:
+        spec, seed = suite.tasks[task.name], suite.train.seed
+        of_files = task.from_files
+        data[task.name] = load_task(spec, suite.base, seed) if of_files else task.data(spec, seed)
+    folder = Path(out) if out is not None else next_run_folder("-".join(suite.tasks)[:40])
+
+    def tell(record: dict[str, Any]) -> None:
+        for callback in callbacks:
+            callback(dict(record))
+
+    result = run.train(suite, folder, resume=resume, data=data, report=report_run, logged=tell)
+    return TrainedRun(result)

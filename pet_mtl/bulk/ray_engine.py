@@ -1,0 +1,164 @@
+"""Shards by Ray Data: a pool of actors, each with the checkpoint in memory, on one machine or many.
+
+The rows of the shards that are not done are written to `OUT/.rows/` first, one Arrow file a shard,
+so that an actor reads its own shard alone; on a cluster `OUT` and the checkpoint must lie where all
+nodes see them. A shard is one unit of work and of resuming.
+"""
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pet_mtl.bulk.run import ShardsDone
+from pet_mtl.bulk.score import write_shard
+from pet_mtl.bulk.shards import ShardRequest, claim_folder, finish
+from pet_mtl.console import say
+from pet_mtl.data.readers import stream_rows
+from pet_mtl.data.rows import Rows
+from pet_mtl.errors import PetMtlError, RunError
+from pet_mtl.scoring.loaded import LoadedCheckpoint, require_task
+from pet_mtl.storage.checkpoint import read_checkpoint
+from pet_mtl.storage.lock import held
+
+_IDS = "id "  # no field's name: names have no spaces
+
+
+class ShardScorer:
+    """What an actor does: score shards with a checkpoint that it loads once."""
+
+    def __init__(self, request: ShardRequest, threads: int) -> None:
+        import torch
+
+        torch.set_num_threads(threads)
+        self._request = request
+        self._loaded = LoadedCheckpoint(request.checkpoint)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Score the shards whose numbers are in the batch."""
+        for number in batch["shard"].tolist():
+            rows = _read(_rows_file(self._request.out, number))
+            write_shard(self._loaded, self._request, number, rows)
+        return batch
+
+
+def predict_with_ray(request: ShardRequest, workers: int, threads: int = 1) -> ShardsDone:
+    """Write the shards that are not there with a pool of actors.
+
+    Args:
+        workers: actors.
+        threads: of each; Ray reserves as many CPUs.
+
+    Raises:
+        PetMtlError: Ray is not installed; the checkpoint or a row is not right; the folder holds
+            other predictions, or another run works in it.
+        RunError: an actor failed; the shards that are done are kept.
+    """
+    ray = _require_ray()
+    request = replace(request, checkpoint=request.checkpoint.resolve(), out=request.out.resolve())
+    suite = read_checkpoint(request.checkpoint).suite
+    require_task(suite, request.task, f"--data {request.task}={request.source}")
+    request.out.mkdir(parents=True, exist_ok=True)
+    with held(request.out / ".lock") as ours:
+        if not ours:
+            raise PetMtlError("another run works in this folder", where=str(request.out))
+        claim_folder(request)
+        waiting = request.out / ".rows"
+        shutil.rmtree(waiting, ignore_errors=True)
+        waiting.mkdir()
+        try:
+            todo, shards, rows = _write_waiting(request, suite)
+            if todo:
+                _score(ray, request, todo, workers, threads)
+        finally:
+            shutil.rmtree(waiting, ignore_errors=True)
+        finish(request, shards, rows)
+    return ShardsDone(request.out, shards, rows, made=len(todo), busy=0)
+
+
+def _require_ray() -> Any:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machine unasked
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise PetMtlError(
+            "`--engine ray` needs Ray", hint='install it: pip install "pet-mtl[ray]"'
+        ) from error
+    return ray
+
+
+def _write_waiting(request: ShardRequest, suite: Any) -> tuple[list[int], int, int]:
+    """Write the rows of the shards that are not done; return these, and how many shards and rows
+    there are."""
+    todo, shards, rows = [], 0, 0
+    stream = stream_rows(
+        request.source,
+        suite.tasks[request.task],
+        base=Path(),
+        size=request.rows,
+        header=request.header,
+    )
+    for number, part in enumerate(stream):
+        shards, rows = number + 1, rows + len(part)
+        if not request.done(number):
+            _write(_rows_file(request.out, number), part)
+            todo.append(number)
+    return todo, shards, rows
+
+
+def _score(ray: Any, request: ShardRequest, todo: list[int], workers: int, threads: int) -> None:
+    started = not ray.is_initialized()
+    if started:
+        # one more than the actors take: Ray Data's own tasks need a place, too
+        ray.init(
+            num_cpus=workers * threads + 1,
+            log_to_driver=False,
+            include_dashboard=False,
+            logging_level="ERROR",
+        )
+    try:
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        items = [{"shard": number} for number in todo]
+        done = ray.data.from_items(items, override_num_blocks=len(todo)).map_batches(
+            ShardScorer,
+            fn_constructor_args=(request, threads),
+            batch_size=1,
+            num_cpus=threads,
+            compute=ray.data.ActorPoolStrategy(size=min(workers, len(todo))),
+        )
+        for number, _ in enumerate(done.iter_rows(), 1):
+            say(f"shards: {number} of {len(todo)}")
+    except ray.exceptions.RayError as error:
+        cause = str(error).strip().splitlines()[-1]
+        raise RunError(
+            f"a Ray actor failed: {cause}", hint="the same command goes on with what is left"
+        ) from error
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def _rows_file(out: Path, number: int) -> Path:
+    return out / ".rows" / f"{number:05d}.arrow"
+
+
+def _write(file: Path, rows: Rows) -> None:
+    import pyarrow as pa
+
+    table = pa.table({_IDS: rows.ids, **rows.fields})
+    with pa.OSFile(str(file), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+
+
+def _read(file: Path) -> Rows:
+    import numpy as np
+    import pyarrow as pa
+
+    from pet_mtl.data.rows import Sources
+
+    with pa.OSFile(str(file)) as source:
+        table = pa.ipc.open_file(source).read_all()
+    fields = {name: table[name] for name in table.column_names if name != _IDS}
+    return Rows(table[_IDS], fields, np.full(len(table), -1, np.int64), Sources())

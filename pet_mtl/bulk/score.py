@@ -1,0 +1,32 @@
+"""One shard's rows to the bytes of its file."""
+
+import io
+from pathlib import Path
+
+from pet_mtl.atomic import write_bytes
+from pet_mtl.bulk.shards import ShardRequest
+from pet_mtl.data.rows import Rows
+from pet_mtl.scoring.loaded import LoadedModel
+from pet_mtl.scoring.records import WRITERS, Details, Predicted, flat
+
+
+def write_shard(loaded: LoadedModel, request: ShardRequest, number: int, rows: Rows) -> Path:
+    """Score the rows of a shard and write its file; return it."""
+    log_probs = loaded.log_probs({request.task: rows}, title=f"shard {number}")[request.task]
+    predicted = Predicted(loaded.suite.tasks[request.task], rows, log_probs)
+    file = request.file(number)
+    write_bytes(file, shard_bytes(predicted, request.output, request.details))
+    return file
+
+
+def shard_bytes(predicted: Predicted, output: str, details: Details) -> bytes:
+    """Return the bytes of a shard's file; parquet has the columns of csv."""
+    if output != "parquet":
+        return WRITERS[output](predicted, details).encode("utf-8", errors="replace")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.Table.from_pylist([flat(record) for record in predicted.records(details)])
+    out = io.BytesIO()
+    pq.write_table(table, out)
+    return out.getvalue()

@@ -1,0 +1,126 @@
+"""A folder of shards: what its predictions depend on, and which are done.
+
+A shard is a file that appears whole. The manifest says what all of them were made from, so that a
+stopped run goes on only with the same rows and the same model.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pet_mtl.atomic import write_text
+from pet_mtl.data.sources import find_files
+from pet_mtl.errors import PetMtlError
+from pet_mtl.scoring.records import PLAIN, Details
+from pet_mtl.storage.checkpoint import MANIFEST
+
+ShardFormat = Literal["jsonl", "csv", "parquet"]
+SHARDS = "_shards.json"  # readers of folders, such as Arrow, pass over it
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class ShardRequest:
+    """What to predict, and how it is cut.
+
+    Attributes:
+        checkpoint: its folder.
+        task: whose rows they are.
+        source: a file or glob.
+        out: the folder of the shards.
+        rows: of a shard.
+        output: the format of the files.
+        details: what stands beside a label.
+        header: as `stream_rows` has it.
+    """
+
+    checkpoint: Path
+    task: str
+    source: str
+    out: Path
+    rows: int
+    output: ShardFormat = "jsonl"
+    details: Details = PLAIN
+    header: bool | None = None
+
+    def file(self, number: int) -> Path:
+        """Return the file of a shard, numbered from 0."""
+        return self.out / f"part-{number:05d}.{self.output}"
+
+    def done(self, number: int) -> bool:
+        return self.file(number).is_file()
+
+
+def claim_folder(request: ShardRequest) -> None:
+    """Note in the folder what its shards are made from, after checking that those which are there
+    were made from the same.
+
+    Raises:
+        PetMtlError: the folder holds other predictions, or files that are none.
+    """
+    now = _made_from(request)
+    file = request.out / SHARDS
+    if not file.is_file():
+        if any(request.out.glob("part-*")):
+            raise PetMtlError(
+                f"holds predictions without a `{SHARDS}`",
+                where=str(request.out),
+                hint="choose another folder with `--out DIR`",
+            )
+        write_text(file, json.dumps(now, ensure_ascii=False, indent=1) + "\n")
+        return
+    then = read_manifest(file)
+    changed = [key for key in now if then.get(key) != now[key]]
+    if changed:
+        raise PetMtlError(
+            "the predictions in this folder were made from something else: "
+            f"{', '.join(f'`{key}`' for key in changed)} changed",
+            where=str(request.out),
+            hint="put that back, or choose another folder with `--out DIR`",
+        )
+
+
+def finish(request: ShardRequest, shards: int, rows: int) -> None:
+    """Note how many shards and rows there are: all are done."""
+    done = {**_made_from(request), "shards": shards, "rows_in_all": rows}
+    write_text(request.out / SHARDS, json.dumps(done, ensure_ascii=False, indent=1) + "\n")
+
+
+def read_manifest(file: Path) -> dict[str, Any]:
+    """Return what a folder of shards says of itself.
+
+    Raises:
+        PetMtlError: the file is damaged.
+    """
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(found, dict) or found.get("version") != VERSION:
+            raise ValueError(f"no version {VERSION}")
+    except (OSError, ValueError, RecursionError) as error:
+        raise PetMtlError(
+            f"damaged: {error}", where=str(file), hint="choose another folder with `--out DIR`"
+        ) from error
+    return found
+
+
+def _made_from(request: ShardRequest) -> dict[str, Any]:
+    """Return all that the shards depend on."""
+    manifest = (request.checkpoint / MANIFEST).read_bytes()  # holds the sum of every file
+    return {
+        "version": VERSION,
+        "task": request.task,
+        "checkpoint": hashlib.sha256(manifest).hexdigest()[:16],
+        "source": [_identity(path) for path in find_files(request.source, Path())],
+        "shard_rows": request.rows,
+        "format": request.output,
+        "details": asdict(request.details),
+        "header": request.header,
+    }
+
+
+def _identity(path: Path) -> Mapping[str, Any]:
+    status = path.stat()
+    return {"file": path.name, "bytes": status.st_size, "changed": status.st_mtime_ns}

@@ -1,0 +1,172 @@
+"""`pet-mtl distill`."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pet_mtl.cli.options import (
+    DataRoot,
+    Json,
+    Overrides,
+    SkipBadRows,
+    Verbalizers,
+    files_by_task,
+    pattern_file,
+)
+from pet_mtl.console import put_json
+from pet_mtl.errors import PetMtlError
+
+_HAVE = ("single", "multi")
+
+
+def distill(
+    patterns: Annotated[
+        str, typer.Option(metavar="FILE", help="Pattern file, or the name of a bundled one.")
+    ] = "default",
+    from_: Annotated[
+        str,
+        typer.Option(
+            "--from", metavar="single|multi", help="Teachers of one task each, or of all."
+        ),
+    ] = "single",
+    to: Annotated[
+        str, typer.Option(metavar="single|multi", help="Students of one task each, or of all.")
+    ] = "multi",
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="Teachers with N seeds, whose mean counts.",
+            show_default="1, with --teacher 0",
+        ),
+    ] = None,
+    by_pattern: Annotated[
+        bool, typer.Option("--by-pattern", help="A teacher for each pattern of a task.")
+    ] = False,
+    folds: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="K",
+            help="Cut the training rows; each part is labelled by teachers trained on the others.",
+        ),
+    ] = 1,
+    generations: Annotated[
+        int,
+        typer.Option(
+            min=0, metavar="N", help="Train the teachers N times anew on a growing set (iPET)."
+        ),
+    ] = 0,
+    growth: Annotated[
+        float,
+        typer.Option(metavar="X", help="Each generation has X times as many labelled rows."),
+    ] = 5.0,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="CHECKPOINT", help="A teacher that is there already; several: more."),
+    ] = None,
+    teacher_model: Annotated[
+        str | None, typer.Option(metavar="M", help="Backbone of the teachers.")
+    ] = None,
+    teacher_method: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Method of the teachers.")
+    ] = None,
+    teacher_set: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="As -s, for the teachers alone."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="M", help="Backbone, instead of the file's.")
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Method, instead of the file's.")
+    ] = None,
+    tasks: Annotated[
+        str | None, typer.Option(metavar="NAME,…", help="These tasks of the file only.")
+    ] = None,
+    alone: Annotated[
+        bool, typer.Option(help="Train the students on the labels alone too, to compare.")
+    ] = True,
+    data_root: DataRoot = None,
+    verbalizer: Verbalizers = None,
+    override: Overrides = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Output folder.", show_default="runs/distill-1, runs/distill-2, …"
+        ),
+    ] = None,
+    skip_bad_rows: SkipBadRows = 0,
+    json_: Json = False,
+) -> None:
+    """Train teachers and students that learn from them, and say what each stage brought.
+
+    The same command with the same `--out` goes on where it was stopped.
+    """
+    from pet_mtl.model.hardware import keep_freed_memory
+
+    keep_freed_memory()
+    from pet_mtl.atomic import require_folder
+    from pet_mtl.console import say
+    from pet_mtl.distillation.plan import Request
+    from pet_mtl.distillation.run import distil
+    from pet_mtl.distillation.stages import table
+    from pet_mtl.report.table import print_table
+    from pet_mtl.stepping.interrupt import Interrupted
+    from pet_mtl.storage.outputs import next_run_folder
+    from pet_mtl.suite.suite import Suite, load_suite
+
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        raise PetMtlError(
+            "`distill` runs in one process",
+            hint="start it without `torchrun` or `accelerate launch`",
+        )
+    for option, value in (("--from", from_), ("--to", to)):
+        if value not in _HAVE:
+            raise PetMtlError(f"must be `single` or `multi`, found `{value}`", where=option)
+    if not 1 < growth < 1e6:
+        raise PetMtlError(f"must be above 1, found `{growth:g}`", where="--growth")
+    file = pattern_file(patterns)
+
+    def load(model: str | None, method: str | None, more: list[str]) -> Suite:
+        return load_suite(
+            file,
+            overrides=[*(override or ()), *more],
+            data_root=data_root,
+            model=model,
+            verbalizers=files_by_task("--verbalizer", verbalizer),
+            method=method,
+            only=None if tasks is None else [name.strip() for name in tasks.split(",")],
+        )
+
+    given = tuple(teacher or ())
+    request = Request(
+        teacher=load(teacher_model or model, teacher_method or method, teacher_set or []),
+        student=load(model, method, []),
+        teachers_have="single" if from_ == "single" else "multi",
+        students_have="single" if to == "single" else "multi",
+        seeds=(0 if given else 1) if seeds is None else seeds,
+        by_pattern=by_pattern,
+        folds=folds,
+        generations=generations,
+        growth=growth,
+        given=given,
+        alone=alone,
+    )
+    folder = out or next_run_folder("distill")
+    require_folder(folder)
+    try:
+        done = distil(request, folder, skip_bad_rows=skip_bad_rows)
+    except Interrupted as stopped:
+        raise Interrupted(
+            str(stopped), hint=f"the same command with `--out {folder}` goes on"
+        ) from None
+    if json_:
+        put_json(done.to_json())
+    else:
+        print_table(table(done))
+    for checkpoint in done.students:
+        say(f"checkpoint: {checkpoint}")

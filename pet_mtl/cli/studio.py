@@ -1,0 +1,100 @@
+"""`pet-mtl studio`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pet_mtl.cli.options import DataRoot, pattern_file
+from pet_mtl.errors import PetMtlError
+
+
+def studio(
+    patterns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Pattern file, or a bundled one.",
+            show_default="the checkpoint's tasks, or default",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="M",
+            help="Backbone (name, folder, hub name) or checkpoint.",
+            show_default="the file's",
+        ),
+    ] = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="N", help="0 takes a free one.")
+    ] = 0,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")
+    ] = True,
+    rows: Annotated[str, typer.Option(metavar="dev|train", help="Which rows to score.")] = "dev",
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="At most N rows of each task.")
+    ] = None,
+    data_root: DataRoot = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Where slot states are kept.",
+            show_default="the user's cache folder",
+        ),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Where to listen; others need a token.")
+    ] = "127.0.0.1",
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="PET_MTL_TOKEN",
+            show_envvar=True,
+            metavar="TOKEN",
+            help="What the page must know; it takes it from the address.",
+        ),
+    ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A further name that the page is asked by."),
+    ] = None,
+) -> None:
+    """Edit label words and patterns in the browser and see at once what they change."""
+    from typing import cast, get_args
+
+    from pet_mtl.serving.extra import require_extra
+
+    require_extra("pet-mtl studio")
+    from pet_mtl.model.hardware import keep_freed_memory
+
+    keep_freed_memory()
+    from pet_mtl.console import put, say
+    from pet_mtl.serving.guard import Access
+    from pet_mtl.serving.server import address_of, open_socket, run_server
+    from pet_mtl.studio.app import Choice, create_app
+    from pet_mtl.studio.schema import LIMITS
+    from pet_mtl.words.loaded import load
+    from pet_mtl.words.try_words import RowsOf
+
+    if rows not in get_args(RowsOf):
+        raise PetMtlError(
+            f"unknown rows `{rows}`", where="--rows", hint=f"one of {', '.join(get_args(RowsOf))}"
+        )
+    access = Access(host, tuple(allow_host or ()), token or None)
+    access.check()
+    loaded = load(pattern_file(patterns) if patterns else None, model, data_root=data_root)
+    choice = Choice(loaded.from_checkpoint, cast(RowsOf, rows), limit, cache)
+    app = create_app(loaded, choice, access)
+    with open_socket(host, port) as opened:
+        address = address_of(opened, host) + "/" + (f"#token={token}" if token else "")
+        put(address)
+        say("Ctrl-C ends")
+        if browser:
+            import webbrowser
+
+            webbrowser.open(address)
+        code = run_server(app, opened, LIMITS)
+    raise typer.Exit(code)

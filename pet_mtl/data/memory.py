@@ -1,0 +1,83 @@
+"""Rows in memory: lists, tuples, pandas, numpy, Arrow, `datasets`, generators."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pet_mtl.errors import PetMtlError
+
+
+def row_list(rows: Any) -> list[Any]:
+    """Return rows as a list of texts, of tuples, or of mappings.
+
+    Frames and tables of any library become mappings, known by what they can do, so none of them is
+    imported here.
+
+    >>> row_list(("a", "b")), row_list(text for text in "ab"), row_list({"text": ["a", "b"]})
+    (['a', 'b'], ['a', 'b'], [{'text': 'a'}, {'text': 'b'}])
+
+    Raises:
+        PetMtlError: one text or one row instead of several, or nothing that holds rows.
+    """
+    columns = isinstance(rows, Mapping) and rows and all(map(_is_column, rows.values()))
+    if columns:
+        names, values = list(rows), [row_list(column) for column in rows.values()]
+        return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
+    if isinstance(rows, str | bytes | Mapping):  # a text is a sequence of texts, too
+        what = "row" if isinstance(rows, Mapping) else "text"
+        raise PetMtlError(
+            f"`rows` is one {what}, not a list of rows", hint="put it in a list: `predict([row])`"
+        )
+    if hasattr(rows, "to_dicts"):  # polars
+        return list(rows.to_dicts())
+    if hasattr(rows, "columns") and hasattr(rows, "to_dict"):  # pandas
+        return list(rows.to_dict(orient="records"))
+    if hasattr(rows, "to_pylist"):  # Arrow
+        return list(rows.to_pylist())
+    if hasattr(rows, "tolist") or hasattr(rows, "to_list"):  # numpy, a pandas series
+        listed = rows.tolist() if hasattr(rows, "tolist") else rows.to_list()
+        if isinstance(listed, list):
+            return listed
+    if isinstance(rows, Iterable):
+        return list(rows)
+    raise PetMtlError(
+        f"`rows` is no list of rows, found {type(rows).__name__}",
+        hint="give a list of texts, of tuples of texts, or of mappings; or a frame or table",
+    )
+
+
+def _is_column(value: Any) -> bool:
+    return (
+        isinstance(value, list | tuple) or hasattr(value, "tolist") or hasattr(value, "to_pylist")
+    )
+
+
+def text_columns(rows: Sequence[Any], fields: Sequence[str], task: str) -> dict[str, list[str]]:
+    """Return the texts of each field.
+
+    Args:
+        rows: texts for a task with one field, tuples in the order of the fields, or mappings.
+
+    Raises:
+        PetMtlError: a row lacks the text of a field.
+    """
+    columns: dict[str, list[str]] = {name: [] for name in fields}
+    for number, row in enumerate(rows):
+        values: Any = row
+        if isinstance(row, str):
+            values = {fields[0]: row} if len(fields) == 1 else {}
+        elif isinstance(row, list | tuple) or (hasattr(row, "tolist") and hasattr(row, "shape")):
+            values = dict(zip(fields, row, strict=True)) if len(row) == len(fields) else {}
+        for name, column in columns.items():
+            value = values.get(name) if isinstance(values, Mapping) else None
+            if not isinstance(value, str):
+                raise PetMtlError(
+                    f"row {number} gives no text for the field `{name}`",
+                    hint=f"task `{task}` takes rows such as {_example(fields)}",
+                )
+            column.append(str(value))
+    return columns
+
+
+def _example(fields: Sequence[str]) -> str:
+    mapping = str(dict.fromkeys(fields, "…"))
+    return mapping if len(fields) == 1 else f"{tuple('…' for _ in fields)} or {mapping}"

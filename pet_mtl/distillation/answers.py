@@ -1,0 +1,138 @@
+"""What teachers say of the rows that a student learns from, and of the dev rows; kept on disk."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from pet_mtl.atomic import write_bytes
+from pet_mtl.data.keys import row_keys
+from pet_mtl.data.rows import Rows
+from pet_mtl.errors import PetMtlError
+from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.storage.checkpoint import read_checkpoint
+from pet_mtl.storage.trained_on import Keys
+from pet_mtl.suite.suite import Suite
+from pet_mtl.training.teachers import ask_teacher
+
+_ROWS, _DEV = "rows:", "dev:"
+
+
+class Answers:
+    """What one teacher said, by task.
+
+    Attributes:
+        rows: `[rows, K]` probabilities of rows to learn from; NaN where it may not answer.
+        dev: `[dev rows, K]`.
+    """
+
+    def __init__(self, rows: Mapping[str, FloatArray], dev: Mapping[str, FloatArray]) -> None:
+        self.rows, self.dev = dict(rows), dict(dev)
+
+
+def ask(
+    file: Path,
+    teacher: Path,
+    suite: Suite,
+    rows: Mapping[str, Rows],
+    dev: Mapping[str, Rows],
+    counted: Mapping[str, NDArray[np.int64]],
+    barred: Mapping[str, Keys],
+) -> Answers:
+    """Ask a teacher, or read what it said before.
+
+    Args:
+        file: where its answers are kept.
+        teacher: its checkpoint.
+        rows: rows to learn from, by task.
+        dev: dev rows, by task.
+        counted: labels whose frequencies its logit adjustment is taken back by.
+        barred: keys of rows that it may not label, having been trained on them; none: all rows are
+            its to answer.
+
+    Raises:
+        PetMtlError: the file is damaged or about other rows.
+    """
+    if file.is_file():
+        return _read(file, rows, dev)
+    checkpoint = read_checkpoint(teacher)
+    known = [name for name in rows if name in checkpoint.suite.tasks]
+    free = {name: _free(rows[name], barred.get(name)) for name in known}
+    open_rows = {name: rows[name].take(chosen) for name, chosen in free.items() if len(chosen)}
+    said = ask_teacher(checkpoint, suite, open_rows, counted) if open_rows else {}
+    found: dict[str, FloatArray] = {}
+    for name in known:
+        labels = len(suite.tasks[name].verbalizer.labels)
+        found[name] = np.full((len(rows[name]), labels), np.nan, np.float32)
+        if name in said:
+            found[name][free[name]] = said[name]
+    of_dev = {name: dev[name] for name in known if name in dev}
+    answers = Answers(found, ask_teacher(checkpoint, suite, of_dev, counted) if of_dev else {})
+    tensors = {_ROWS + name: probs for name, probs in answers.rows.items()}
+    tensors |= {_DEV + name: probs for name, probs in answers.dev.items()}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(file, save({name: np.ascontiguousarray(t) for name, t in tensors.items()}))
+    return answers
+
+
+def _free(rows: Rows, barred: Keys | None) -> NDArray[np.int64]:
+    """Return the rows that a teacher may label."""
+    if barred is None or not len(barred):
+        return np.arange(len(rows))
+    return np.flatnonzero(~np.isin(row_keys(rows), barred))
+
+
+def _read(file: Path, rows: Mapping[str, Rows], dev: Mapping[str, Rows]) -> Answers:
+    hint = "remove the file: the teacher is then asked again"
+    try:
+        tensors = load_file(file)
+    except (SafetensorError, OSError) as error:
+        raise PetMtlError(f"cannot be read: {error}", where=str(file), hint=hint) from error
+    answers = Answers(
+        *(
+            {
+                key.removeprefix(part): value
+                for key, value in tensors.items()
+                if key.startswith(part)
+            }
+            for part in (_ROWS, _DEV)
+        )
+    )
+    for kept, wanted in ((answers.rows, rows), (answers.dev, dev)):
+        for name, probs in kept.items():
+            if name not in wanted or len(probs) != len(wanted[name]):
+                raise PetMtlError("is about other rows", where=str(file), hint=hint)
+    return answers
+
+
+def together(answers: Sequence[FloatArray]) -> FloatArray:
+    """Return the mean `[rows, K]` over the teachers that answered each row; NaN where none did."""
+    stacked = np.stack(answers)
+    there = ~np.isnan(stacked)
+    with np.errstate(invalid="ignore"):
+        mean = np.where(there, stacked, 0).sum(0, dtype=np.float64) / there.sum(0)
+    return np.asarray(mean, np.float32)
+
+
+def targets(answers: Sequence[FloatArray], rows: Rows, labels: int) -> FloatArray:
+    """Return what a student learns from beside the labels, `[rows, K]`.
+
+    A row that no teacher may label has its own label, or that of a training row with the same text,
+    as its answer: it is learned from labels alone. One of which nothing is known says nothing.
+
+    Args:
+        labels: `K`.
+    """
+    mean = together(answers)
+    missing = np.flatnonzero(np.isnan(mean).any(1))
+    if len(missing):
+        keys = row_keys(rows)
+        known = np.flatnonzero(rows.labels >= 0)
+        label_of = dict(zip(keys[known].tolist(), rows.labels[known].tolist(), strict=True))
+        for row in missing.tolist():
+            label = rows.labels[row] if rows.labels[row] >= 0 else label_of.get(int(keys[row]), -1)
+            mean[row] = 1 / labels if label < 0 else np.eye(labels, dtype=np.float32)[label]
+    return mean

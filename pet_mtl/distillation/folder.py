@@ -1,0 +1,161 @@
+"""The folder of a distillation: what belongs to it, and its runs, each of which goes on where it
+was stopped."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pet_mtl.atomic import write_text
+from pet_mtl.data.keys import row_keys
+from pet_mtl.data.suite_data import TaskData
+from pet_mtl.distillation.plan import Request
+from pet_mtl.errors import PetMtlError
+from pet_mtl.report.run import report_run
+from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.storage.checkpoint import MANIFEST
+from pet_mtl.suite.suite import Suite
+from pet_mtl.training.run import train
+
+SETTINGS, RESULT = "distill.json", "result.json"
+
+
+class RunResult(BaseModel):
+    """What is kept of a finished run.
+
+    Attributes:
+        macro_f1: of the best checkpoint on the dev rows, by task.
+        predicted: label numbers of the dev rows, by task.
+        rows: training rows, those without a label included.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    macro_f1: dict[str, float]
+    predicted: dict[str, list[int]]
+    rows: int
+    steps: int
+    seconds: float
+
+
+def settings_of(request: Request, data: Mapping[str, TaskData]) -> dict[str, Any]:
+    """Return all that the results depend on, as plain values."""
+    places = {"tasks": {"__all__": {"verbalizer": {"source", "lines"}}}}
+    parts = {"model", "tasks", "train", "sampling", "method"}
+
+    def plain(suite: Suite) -> dict[str, Any]:
+        return suite.model_dump(mode="json", include=parts, exclude=places)
+
+    return {
+        "from": request.teachers_have,
+        "to": request.students_have,
+        "seeds": request.seeds,
+        "by_pattern": request.by_pattern,
+        "folds": request.folds,
+        "generations": request.generations,
+        "growth": request.growth,
+        "teachers": [_digest((folder / MANIFEST).read_bytes()) for folder in request.given],
+        "teacher": plain(request.teacher),
+        "student": plain(request.student),
+        "rows": {name: _rows_digest(task) for name, task in data.items()},
+    }
+
+
+def _rows_digest(task: TaskData) -> str:
+    parts = [task.train_keys.tobytes(), task.train.labels.tobytes()]
+    for rows in (task.dev, task.unlabelled):
+        parts += [] if rows is None else [row_keys(rows).tobytes(), rows.labels.tobytes()]
+    return _digest(*parts)
+
+
+def _digest(*parts: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()[:16]
+
+
+def check_settings(out: Path, now: Mapping[str, Any]) -> None:
+    """Note the settings of a distillation, after checking that what is there was made with the same
+    ones.
+
+    Raises:
+        PetMtlError: the folder holds another distillation.
+    """
+    file = out / SETTINGS
+    if file.is_file():
+        try:
+            then = json.loads(file.read_text(encoding="utf-8"))
+            changed = _changes(then, json.loads(json.dumps(now)))
+        except (ValueError, AttributeError) as error:
+            raise PetMtlError(
+                "damaged", where=str(file), hint="choose another folder with `--out DIR`"
+            ) from error
+        if changed:
+            raise PetMtlError(
+                "this is another distillation than the one in the folder: "
+                f"{', '.join(f'`{key}`' for key in changed)} changed",
+                where=str(out),
+                hint="put that back, or choose another folder with `--out DIR`",
+            )
+    write_text(file, json.dumps(now, ensure_ascii=False, indent=1) + "\n")
+
+
+def _changes(then: Any, now: Any, path: str = "") -> list[str]:
+    """Return the dotted keys, three deep, at which two trees differ."""
+    if isinstance(then, dict) and isinstance(now, dict) and path.count(".") < 3:
+        keys = {**then, **now}
+        return [
+            one for key in keys for one in _changes(then.get(key), now.get(key), f"{path}.{key}")
+        ]
+    return [] if then == now else [path.removeprefix(".")]
+
+
+def do_run(
+    folder: Path,
+    suite: Suite,
+    data: Mapping[str, TaskData],
+    *,
+    teachers: Sequence[Path] = (),
+    answers: Mapping[str, FloatArray] | None = None,
+) -> RunResult:
+    """Train a run, go on with it where it was stopped, or read what it found.
+
+    Raises:
+        Interrupted: the state was saved.
+        RunError: the training failed.
+        PetMtlError: its result is damaged.
+    """
+    file = folder / RESULT
+    if file.is_file():
+        try:
+            return RunResult.model_validate_json(file.read_text(encoding="utf-8"))
+        except (ValidationError, UnicodeDecodeError) as error:
+            raise PetMtlError(
+                "damaged", where=str(file), hint="remove it: the run then ends once more"
+            ) from error
+    resume = (folder / "last").exists()
+    if not resume:
+        shutil.rmtree(folder, ignore_errors=True)  # stopped before there was a state to go on from
+    try:
+        done = train(
+            suite, folder, resume=resume, data=data, teachers=teachers, answers=answers,
+            report=report_run,
+        )  # fmt: skip
+    except Interrupted as stopped:
+        raise Interrupted(str(stopped), hint="the same command goes on") from None
+    result = RunResult(
+        macro_f1={name: score.value("macro_f1") for name, score in done.scores.items()},
+        predicted={name: np.asarray(each).tolist() for name, each in done.predicted.items()},
+        rows=sum(len(task.train) for task in data.values()),
+        steps=done.steps,
+        seconds=round(done.seconds, 1),
+    )
+    write_text(file, result.model_dump_json() + "\n")
+    return result

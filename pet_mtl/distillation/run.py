@@ -1,0 +1,229 @@
+"""The whole of `pet-mtl distill`: teachers, what they say, students."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pet_mtl.atomic import write_text
+from pet_mtl.console import say
+from pet_mtl.data.rows import Rows
+from pet_mtl.data.suite_data import TaskData, load_suite_data
+from pet_mtl.distillation.answers import Answers, ask, targets, together
+from pet_mtl.distillation.folder import RunResult, check_settings, do_run, settings_of
+from pet_mtl.distillation.folds import Folds
+from pet_mtl.distillation.generations import (
+    choose_others,
+    confident_rows,
+    grown_by,
+    labelled,
+)
+from pet_mtl.distillation.plan import (
+    Request,
+    check_request,
+    cut_folds,
+    group_name,
+    plan_teachers,
+    student_suite,
+    task_groups,
+    teacher_data,
+    teacher_suite,
+)
+from pet_mtl.distillation.stages import (
+    Distillation,
+    Stage,
+    gains,
+    markdown,
+    stage_of_runs,
+    stage_together,
+)
+from pet_mtl.errors import PetMtlError
+from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.storage.lock import held
+from pet_mtl.storage.trained_on import Keys, read_trained_on
+from pet_mtl.training.run import with_absolute_model
+from pet_mtl.training.teachers import check_teachers, rows_to_learn
+
+
+def distil(request: Request, out: Path, *, skip_bad_rows: int = 0) -> Distillation:
+    """Train teachers, ask them, train students; what is there already is not done again.
+
+    Rows are read and split once, by the student's seed.
+
+    Args:
+        out: keeps every stage: `teachers/`, `generation-N/`, `answers/`, `students/`, `alone/`, the
+            table as `distill.md` and `results.json`.
+
+    Raises:
+        PetMtlError: see `check_request` and `cut_folds`; the rows are not right; `out` holds
+            another distillation or is in use.
+        Interrupted: the run in hand was saved; the same call goes on.
+        RunError: a training failed.
+    """
+    check_request(request)
+    with_absolute_model(request.teacher)
+    with_absolute_model(request.student)
+    data = load_suite_data(request.student, skip_bad_rows=skip_bad_rows)
+    for name, task in data.items():
+        for note in task.notes:
+            say(f"warning: {name}: {note}")
+    folds = cut_folds(request, data)
+    with held(out / ".lock") as ours:
+        if not ours:
+            raise PetMtlError(
+                "another distillation is using the folder",
+                where=str(out),
+                hint="wait for it, or choose another with `--out DIR`",
+            )
+        check_settings(out, settings_of(request, data))
+        return _Distiller(request, out, data, folds).run()
+
+
+@dataclass(frozen=True)
+class _Class:
+    """The teachers of one generation that are done.
+
+    Attributes:
+        answers: of each, those given by the user behind those trained.
+        folders: their checkpoints.
+        results: of those trained.
+    """
+
+    answers: list[Answers]
+    folders: list[Path]
+    results: list[RunResult]
+
+
+class _Distiller:
+    def __init__(
+        self,
+        request: Request,
+        out: Path,
+        data: Mapping[str, TaskData],
+        folds: Mapping[str, Folds],
+    ) -> None:
+        self.request, self.out, self.data, self.folds = request, out, data, folds
+        self.teachers = plan_teachers(request)
+        known = check_teachers(request.given, request.student)
+        for teacher in self.teachers:
+            known.update(teacher.tasks)
+        self.rows = {
+            name: rows for name, rows in rows_to_learn(data, known).items() if name in known
+        }
+        self.dev = {
+            name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)
+        }
+        self.gold = {name: rows.labels for name, rows in self.dev.items()}
+
+    def run(self) -> Distillation:
+        request, stages = self.request, list[Stage]()
+        if request.alone:
+            stages.append(stage_of_runs("labels alone", self._students("alone", None)[0]))
+        taught = self._teach(0, [{} for _ in self.teachers], stages)
+        for generation in range(1, request.generations + 1):
+            extra = self._extra(generation, taught.answers)
+            taught = self._teach(generation, extra, stages)
+        results, folders = self._students("students", taught)
+        stages.append(stage_of_runs("students" if len(results) > 1 else "student", results))
+        done = Distillation(self.out, tuple(stages), gains(stages, self.gold), tuple(folders))
+        write_text(self.out / "distill.md", markdown(done))
+        write_text(
+            self.out / "results.json",
+            json.dumps(done.to_json(), ensure_ascii=False, indent=1) + "\n",
+        )
+        return done
+
+    def _teach(
+        self, generation: int, extra: Sequence[Mapping[str, Rows]], stages: list[Stage]
+    ) -> _Class:
+        """Train the teachers of a generation and ask them; note both in `stages`."""
+        kind = f"generation-{generation}" if generation else "teachers"
+        taught = _Class([], [], [])
+        for number, (teacher, rows) in enumerate(zip(self.teachers, extra, strict=True), 1):
+            say(f"{kind}: {number} of {len(self.teachers)}, {teacher.name}")
+            folder = self.out / kind / teacher.name
+            data = teacher_data(teacher, self.data, self.folds, rows)
+            suite = teacher_suite(self.request.teacher, teacher)
+            taught.results.append(do_run(folder, suite, data))
+            taught.folders.append(folder / "checkpoint")
+            gold = teacher_data(teacher, self.data, self.folds, {})
+            barred = {name: task.train_keys for name, task in gold.items()}
+            file = self.out / "answers" / f"{kind}-{teacher.name}.safetensors"
+            taught.answers.append(self._ask(file, folder / "checkpoint", barred))
+        for number, folder in enumerate(self.request.given, 1):
+            file = self.out / "answers" / f"given-{number}.safetensors"
+            taught.answers.append(self._ask(file, folder, read_trained_on(folder) or {}))
+            taught.folders.append(folder)
+        name = f"generation {generation}" if generation else "teachers"
+        if taught.results:
+            stages.append(stage_of_runs(name, taught.results))
+        counts = [sum(task in one.dev for one in taught.answers) for task in self.dev]
+        if self.dev and (not taught.results or max(counts) > 1):
+            self._note_together(f"{name} together", taught.answers, stages)
+        return taught
+
+    def _note_together(self, name: str, answers: list[Answers], stages: list[Stage]) -> None:
+        predicted = {
+            task: together([one.dev[task] for one in answers if task in one.dev]).argmax(-1)
+            for task in self.dev
+            if any(task in one.dev for one in answers)
+        }
+        stages.append(stage_together(name, len(answers), self.gold, predicted))
+
+    def _ask(self, file: Path, teacher: Path, barred: Mapping[str, Keys]) -> Answers:
+        counted = {name: task.train.labels for name, task in self.data.items()}
+        if self.request.folds < 2:
+            barred = {}
+        return ask(file, teacher, self.request.student, self.rows, self.dev, counted, barred)
+
+    def _extra(self, generation: int, answers: Sequence[Answers]) -> list[dict[str, Rows]]:
+        """Return the unlabelled rows that each teacher of a generation gets, labelled by others."""
+        seed, found = self.request.student.train.seed, []
+        for own, teacher in enumerate(self.teachers):
+            rows: dict[str, Rows] = {}
+            peers = [n for n, other in enumerate(self.teachers) if other.tasks == teacher.tasks]
+            others = choose_others(len(peers), peers.index(own), seed, generation)
+            for name in teacher.tasks:
+                train = self.data[name].train
+                first, all_rows = len(train), self.rows[name]
+                if len(all_rows) == first:
+                    continue
+                probs = together([answers[peers[n]].rows[name][first:] for n in others])
+                count = min(grown_by(first, self.request.growth, generation), len(all_rows) - first)
+                chosen, labels = confident_rows(probs, train.labels, count)
+                rows[name] = labelled(all_rows, first + chosen, labels)
+            found.append(rows)
+        return found
+
+    def _students(self, kind: str, taught: _Class | None) -> tuple[list[RunResult], list[Path]]:
+        """Train students, without teachers where `taught` is None."""
+        results, folders = [], []
+        for tasks in task_groups(self.request.student, self.request.students_have):
+            say(f"{kind}: {group_name(tasks)}")
+            data = {name: self.data[name] for name in tasks}
+            answers = None if taught is None else self._targets(tasks, taught.answers)
+            teachers = () if taught is None else taught.folders
+            folder = self.out / kind / group_name(tasks)
+            suite = student_suite(self.request.student, tasks)
+            results.append(do_run(folder, suite, data, teachers=teachers, answers=answers))
+            folders.append(folder / "checkpoint")
+        return results, folders
+
+    def _targets(self, tasks: Sequence[str], answers: Sequence[Answers]) -> dict[str, FloatArray]:
+        found = {}
+        for name in tasks:
+            said = [one.rows[name] for one in answers if name in one.rows]
+            if not said:
+                say(f"note: no teacher knows {name}: it is learned from its labels alone")
+                continue
+            labels = len(self.request.student.tasks[name].verbalizer.labels)
+            mean = targets(said, self.rows[name], labels)
+            first = len(self.data[name].train)
+            right = float(np.mean(mean[:first].argmax(-1) == self.data[name].train.labels))
+            alone = int(np.isnan(together(said)[:first]).any(1).sum())
+            note = f", {alone:,} of them labelled by none" if alone else ""
+            say(f"teachers: {name}, right on {right:.1%} of {first:,} training rows{note}")
+            found[name] = mean
+        return found

@@ -1,0 +1,177 @@
+"""What each stage of a distillation brought, as figures and as a table."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pet_mtl.comparison.statistics import Difference, Spread, paired_difference
+from pet_mtl.distillation.folder import RunResult
+from pet_mtl.metrics.gain import macro_f1
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Labels = NDArray[np.int64]
+DASH = "–"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One line of the table.
+
+    Attributes:
+        name: what it is.
+        models: how many were trained or asked.
+        rows: training rows of a model, the mean over models.
+        scores: dev macro-F1 by task, over the models that know it.
+        predicted: dev label numbers of each of these, by task.
+        seconds: of training; 0 where nothing was trained.
+    """
+
+    name: str
+    models: int
+    rows: float
+    scores: Mapping[str, Spread]
+    predicted: Mapping[str, Sequence[Labels]]
+    seconds: float = 0.0
+
+    @property
+    def mean(self) -> float | None:
+        """The mean over tasks of macro-F1; None without dev rows."""
+        means = [score.mean for score in self.scores.values()]
+        return float(np.mean(means)) if means else None
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """The whole result.
+
+    Attributes:
+        out: its folder.
+        stages: in the order of the work.
+        gains: of each stage over the first, with its interval; None for the first and where the
+            tasks are not the same.
+        students: checkpoints.
+    """
+
+    out: Path
+    stages: tuple[Stage, ...]
+    gains: tuple[Difference | None, ...]
+    students: tuple[Path, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "out": str(self.out),
+            "stages": [
+                {
+                    "stage": stage.name,
+                    "models": stage.models,
+                    "rows": round(stage.rows, 1),
+                    "mean_macro_f1": stage.mean,
+                    "tasks": {name: score.to_json() for name, score in stage.scores.items()},
+                    "gain": None if gain is None else gain.to_json(),
+                    "seconds": round(stage.seconds, 1),
+                }
+                for stage, gain in zip(self.stages, self.gains, strict=True)
+            ],
+            "students": [str(folder) for folder in self.students],
+        }
+
+
+def stage_of_runs(name: str, results: Sequence[RunResult]) -> Stage:
+    """Return the line of runs of one kind."""
+    tasks = list(dict.fromkeys(task for one in results for task in one.macro_f1))
+    knowing = {task: [one for one in results if task in one.macro_f1] for task in tasks}
+    return Stage(
+        name,
+        len(results),
+        float(np.mean([one.rows for one in results])),
+        {
+            task: Spread(tuple(r.macro_f1[task] for r in of_task))
+            for task, of_task in knowing.items()
+        },
+        {task: [np.array(r.predicted[task]) for r in of_task] for task, of_task in knowing.items()},
+        sum(one.seconds for one in results),
+    )
+
+
+def stage_together(
+    name: str, models: int, gold: Mapping[str, Labels], predicted: Mapping[str, Labels]
+) -> Stage:
+    """Return the line of several models whose probabilities are averaged."""
+    scores = {}
+    for task, labels in predicted.items():
+        size = 1 + int(max(gold[task].max(), labels.max()))
+        counts = np.bincount(gold[task] * size + labels, minlength=size**2).reshape(size, size)
+        scores[task] = Spread((macro_f1(counts),))
+    return Stage(name, models, 0.0, scores, {task: [each] for task, each in predicted.items()})
+
+
+def gains(stages: Sequence[Stage], gold: Mapping[str, Labels]) -> tuple[Difference | None, ...]:
+    """Return how much better each stage is than the first; see `paired_difference`."""
+    found: list[Difference | None] = [None]
+    for stage in stages[1:]:
+        same = stage.predicted.keys() == stages[0].predicted.keys() and bool(stage.predicted)
+        labels = {task: gold[task] for task in stage.predicted} if same else {}
+        found.append(
+            paired_difference(labels, stages[0].predicted, stage.predicted) if same else None
+        )
+    return tuple(found)
+
+
+def cells(done: Distillation) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of the table as texts."""
+    tasks = list(dict.fromkeys(task for stage in done.stages for task in stage.scores))
+    header = ["stage", "models", "rows", "mean", f"to {done.stages[0].name}", *tasks, "seconds"]
+    rows = []
+    for stage, gain in zip(done.stages, done.gains, strict=True):
+        mean = DASH if stage.mean is None else f"{stage.mean:.4f}"
+        change = DASH
+        if gain is not None:
+            star = "*" if gain.clear else ""
+            change = f"{gain.mean:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]{star}"
+        of_tasks = [_score(stage.scores.get(task)) for task in tasks]
+        count = f"{stage.rows:,.0f}" if stage.rows else DASH
+        seconds = f"{stage.seconds:,.0f}" if stage.seconds else DASH
+        rows.append([stage.name, str(stage.models), count, mean, change, *of_tasks, seconds])
+    return header, rows
+
+
+def _score(score: Spread | None) -> str:
+    if score is None:
+        return DASH
+    return f"{score.mean:.4f}" + ("" if score.sd is None else f" ± {score.sd:.4f}")
+
+
+NOTE = (
+    "dev macro-F1, mean (± sd) over models; difference of the mean with its 95 % interval (paired "
+    "bootstrap over dev rows), * where 0 is outside"
+)
+
+
+def markdown(done: Distillation) -> str:
+    """Return the table as Markdown."""
+    header, rows = cells(done)
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(
+        ["| " + " | ".join(header) + " |", "|---" * len(header) + "|", *lines, "", NOTE, ""]
+    )
+
+
+def table(done: Distillation) -> "Table":
+    """Lay the table out for the terminal."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    header, rows = cells(done)
+    laid = Table(title=Text("What each stage brought"), title_justify="left", box=box.SIMPLE_HEAD)
+    for number, name in enumerate(header):
+        laid.add_column(Text(name), justify="right" if number else "left", overflow="fold")
+    for row in rows:
+        laid.add_row(*map(Text, row))
+    return laid

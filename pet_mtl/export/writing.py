@@ -1,0 +1,55 @@
+"""How a row's text becomes token ids, as plain values that need no code of ours to be followed."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pet_mtl.cloze.form import Form, FormPart
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.export.label_graph import prompt_places
+
+
+def writing(
+    task: str,
+    labels: Sequence[str],
+    forms: Sequence[Form],
+    tokenizer: PieceTokenizer,
+    max_length: int,
+) -> dict[str, Any]:
+    """Return what `labels.json` holds: labels, and for each prompt its parts.
+
+    A part is constant `ids`, a `field`, or a number of `masks`. A field is tokenised behind its
+    `lead`, whose pieces are then taken off, and shortened with the other fields of its prompt to
+    `room` tokens together.
+    """
+    prompts = []
+    for place in prompt_places(forms):
+        form = forms[place.form]
+        prompts.append(
+            {
+                "room": form.room(max_length),
+                "masks": place.masks,
+                "parts": [_part(part, place.masks, tokenizer) for part in form.parts],
+            }
+        )
+    fields = dict.fromkeys(
+        part.field for form in forms for part in form.parts if part.field is not None
+    )
+    return {
+        "version": 1,
+        "task": task,
+        "labels": list(labels),
+        "fields": list(fields),
+        "max_length": max_length,
+        "pad": tokenizer.pad_id,
+        "special": tokenizer.special_ids,
+        "harmless": tokenizer.harmless_id,
+        "prompts": prompts,
+    }
+
+
+def _part(part: FormPart, masks: int, tokenizer: PieceTokenizer) -> dict[str, Any]:
+    if part.is_slot:
+        return {"ids": [tokenizer.mask_id] * masks, "slot": True}
+    if part.field is None:
+        return {"ids": list(part.ids)}
+    return {"field": part.field, **tokenizer.lead(space_before=part.space_before)}

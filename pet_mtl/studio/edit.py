@@ -1,0 +1,73 @@
+"""Words and patterns of the page as a task, checked as a file would be."""
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import ValidationError
+
+from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.suite.label_lines import LabelEntry, quoted
+from pet_mtl.suite.pattern import parse_pattern
+from pet_mtl.suite.task import TaskSpec
+from pet_mtl.suite.verbalizer import build_verbalizer
+
+
+def edited_task(
+    task: TaskSpec,
+    words: Mapping[str, Sequence[str]],
+    prefix: str | None = None,
+    patterns: Sequence[str] | None = None,
+) -> TaskSpec:
+    """Return the task with other words, and another prefix and other patterns where they are given.
+
+    Raises:
+        PetMtlError: other labels than the task's, words that a verbalizer file could not have, a
+            pattern that is none.
+    """
+    verbalizer = task.verbalizer
+    if set(words) != set(verbalizer.labels):
+        missing = [label for label in verbalizer.labels if label not in words]
+        unknown = [label for label in words if label not in verbalizer.labels]
+        what = [f"lacks {quoted(label)}" for label in missing[:3]]
+        what += [f"adds {quoted(label)}" for label in unknown[:3]]
+        raise PetMtlError(f"the labels are not those of task `{task.name}`: {', '.join(what)}")
+    lines = verbalizer.lines or (0,) * len(verbalizer.labels)
+    entries = [
+        LabelEntry(label, tuple(words[label]), line)
+        for label, line in zip(verbalizer.labels, lines, strict=True)
+    ]
+    new = build_verbalizer(entries, verbalizer.source or "words")
+    changes: dict[str, object] = {"verbalizer": new}
+    if prefix is not None or patterns is not None:
+        changes["prefix"] = task.prefix if prefix is None else prefix
+        changes["patterns"] = task.patterns if patterns is None else tuple(patterns)
+        _check(task, str(changes["prefix"]), patterns or ())
+        try:
+            TaskSpec.model_validate(task.model_dump() | {"patterns": changes["patterns"]})
+        except ValidationError as error:
+            raise PetMtlError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+    return task.model_copy(update=changes)
+
+
+def _check(task: TaskSpec, prefix: str, patterns: Sequence[str]) -> None:
+    problems = ProblemList()
+    if "{" in prefix or "}" in prefix:
+        problems.add(f"the prefix `{prefix}` holds a brace", hint="a prefix is plain text")
+    for number, source in enumerate(patterns, start=1):
+        where = f"pattern {number}"
+        try:
+            pattern = parse_pattern(source)
+        except PetMtlError as error:
+            for problem in error.problems:
+                problems.add(problem.message, where=where, hint=problem.hint)
+            continue
+        names = ", ".join(f"`{{{field}}}`" for field in task.fields)
+        if not pattern.fields:
+            problems.add("it has no field", where=where, hint=f"put in {names}")
+        if pattern.soft_pieces:
+            problems.add("learned pieces `{soft:…}` need training", where=where)
+        for field in pattern.fields:
+            if field not in task.fields:
+                problems.add(
+                    f"there is no field `{field}`", where=where, hint=f"the fields are {names}"
+                )
+    problems.raise_if_any()

@@ -1,0 +1,261 @@
+"""One task of the suite while its words and patterns are edited: its rows, its file, what was
+scored so far."""
+
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pet_mtl.errors import PetMtlError
+from pet_mtl.studio.edit import edited_task
+from pet_mtl.studio.effect import Effect
+from pet_mtl.studio.inspect_row import importance, inspect_row
+from pet_mtl.studio.jobs import Job
+from pet_mtl.studio.preview import preview
+from pet_mtl.studio.save import patterns_source, save_patterns, save_words, words_source
+from pet_mtl.studio.schema import Edit, OneRow, Save
+from pet_mtl.suite.suite import load_suite
+from pet_mtl.suite.task import TaskSpec
+from pet_mtl.words.check import check_words
+from pet_mtl.words.loaded import Loaded
+from pet_mtl.words.results import Change, Scored
+from pet_mtl.words.suggest.run import suggest
+from pet_mtl.words.try_words import RowsOf, WordTrial
+
+_KEPT = 8  # scored edits whose rows can be asked for
+
+
+class Session:
+    """One task.
+
+    Args:
+        stored: the suite is a checkpoint's.
+        limit: the most rows.
+        place: where slot states are kept; None for the user's cache folder.
+
+    Attributes:
+        base: the task as its files have it; edits are compared with it.
+    """
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        name: str,
+        *,
+        stored: bool,
+        rows_of: RowsOf = "dev",
+        limit: int | None = None,
+        place: Path | None = None,
+    ) -> None:
+        self.loaded, self.name, self.stored = loaded, name, stored
+        self.base = loaded.suite.tasks[name]
+        self.max_length = loaded.suite.train.max_length
+        self._how = {"rows_of": rows_of, "limit": limit, "place": place}
+        self._lock = threading.Lock()  # of the trial: one thread reads and fills its states
+        self._trial: WordTrial | None = None
+        self._job: Job | None = None
+        self._effects: OrderedDict[str, Effect] = OrderedDict()
+        self._before: tuple[TaskSpec, Scored] | None = None
+        self._tried: set[TaskSpec | str] = set()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the page shows of the task before anything is scored."""
+        words, patterns = self._sources()
+        base = self.base
+        return {
+            "task": self.name,
+            "description": base.description,
+            "labels": list(base.verbalizer.labels),
+            "words": dict(zip(base.verbalizer.labels, base.verbalizer.words, strict=True)),
+            "prefix": base.prefix,
+            "patterns": list(base.patterns),
+            "fields": list(base.fields),
+            "aggregation": base.aggregation,
+            "calibration": self.loaded.calibration.get(self.name, "none"),
+            "words_file": _file_json(words),
+            "patterns_file": _file_json(patterns),
+        }
+
+    def check(self, edit: Edit) -> dict[str, Any]:
+        """Return what `words check --json` says of the words of this task."""
+        task = self._task(edit)
+        suite = self.loaded.suite.model_copy(update={"tasks": {self.name: task}})
+        report = check_words(replace(self.loaded, suite=suite)).to_json()
+        return {**report["tasks"][self.name], **{k: report[k] for k in ("errors", "warnings")}}
+
+    def effect(self, edit: Edit, job: Job) -> dict[str, Any]:
+        """Score an edit beside the task as its file has it.
+
+        Raises:
+            PetMtlError: the edit or the rows are not right.
+            StoppedError: the job was stopped.
+        """
+        task = self._task(edit)
+        with self._lock:
+            self._job = job
+            job.progress(0, 0)  # it may have been stopped while it waited
+            trial = self._ready()
+            if self._before is None or self._before[0] != self.base:
+                scored, _ = trial.score_task(self.base, self.base.verbalizer.source)
+                self._before = (self.base, scored)
+            before = self._before[1]
+            after, log_probs = trial.score_task(task, "page")
+            key = repr((task.verbalizer.words, task.prefix, task.patterns))
+            if not _same(task, self.base):
+                self._tried.add(key)
+            effect = Effect(
+                uuid.uuid4().hex,
+                Change(before, after),
+                np.exp(log_probs.max(-1)),
+                max(1, len(self._tried)),
+            )
+            self._effects[effect.id] = effect
+            while len(self._effects) > _KEPT:
+                self._effects.popitem(last=False)
+        return effect.to_json()
+
+    def scored(self, effect: str) -> Effect:
+        """Return an edit that was scored.
+
+        Raises:
+            PetMtlError: it is not kept any more.
+        """
+        if effect not in self._effects:
+            raise PetMtlError(
+                "this edit is not kept any more", hint="change it, or reload the page"
+            )
+        return self._effects[effect]
+
+    def suggest(self, edit: Edit, most: int, limit: int) -> dict[str, Any]:
+        """Return what `words suggest --json` says of the page's words."""
+        suite = self.loaded.suite
+        tasks = {**suite.tasks, self.name: self._task(edit)}
+        loaded = replace(self.loaded, suite=suite.model_copy(update={"tasks": tasks}))
+        place = self._how["place"]
+        assert place is None or isinstance(place, Path)
+        return suggest(loaded, self.name, limit=limit, most=most, place=place).to_json()
+
+    def preview(self, asked: OneRow, job: Job) -> dict[str, Any]:
+        """Show one row in each pattern."""
+        task = self._task(asked)
+        fields = self._fields(asked, job)
+        return {
+            "fields": fields,
+            "patterns": preview(self.loaded.model, task, fields, self.max_length),
+        }
+
+    def inspect(self, asked: OneRow, job: Job) -> dict[str, Any]:
+        """Look at one text; see `inspect_row`."""
+        task = self._task(asked)
+        fields = self._fields(asked, job)
+        with self._lock:
+            self._job = job
+            scores = self._ready().log_probs
+            model = self.loaded.model
+            found = inspect_row(model, task, fields, self.max_length, scores)
+            if asked.importance:
+                found["importance"] = importance(model, task, fields, self.max_length, scores)
+        found["patterns"] = preview(self.loaded.model, task, fields, self.max_length)
+        return {"fields": fields, **found}
+
+    def save(self, asked: Save) -> dict[str, Any]:
+        """Write the words or the patterns into their file, which is what edits are compared with
+        from then on.
+
+        Raises:
+            ChangedError: the file was changed meanwhile.
+            PetMtlError, RunError: the edit is not right; the file cannot be written.
+        """
+        task = self._task(asked)
+        words, patterns = self._sources()
+        if asked.what == "words":
+            of_label: Mapping[str, Sequence[str]] = asked.words
+            save_words(words, self.loaded.suite, self.name, of_label, asked.seen)
+            self.base = self.base.model_copy(update={"verbalizer": task.verbalizer})
+        else:
+            save_patterns(patterns, self.name, task.prefix, task.patterns, asked.seen)
+            self.base = self.base.model_copy(
+                update={"prefix": task.prefix, "patterns": task.patterns}
+            )
+        return self.to_json()
+
+    def reload(self) -> dict[str, Any]:
+        """Read the task's files again.
+
+        Raises:
+            PetMtlError: they are not right.
+        """
+        if not self.stored:
+            suite = load_suite(Path(self.loaded.suite.source))
+            if self.name not in suite.tasks:
+                raise PetMtlError(f"the file has no task `{self.name}` any more")
+            new = suite.tasks[self.name]
+            if set(new.verbalizer.labels) != set(self.base.verbalizer.labels):
+                raise PetMtlError("the file has other labels now", hint="start the studio again")
+            if new.verbalizer.labels != self.base.verbalizer.labels:
+                words = dict(zip(new.verbalizer.labels, new.verbalizer.words, strict=True))
+                new = edited_task(self.base, words, new.prefix, new.patterns)
+            self.base = self.base.model_copy(
+                update={
+                    "verbalizer": new.verbalizer,
+                    "prefix": new.prefix,
+                    "patterns": new.patterns,
+                }
+            )
+        return self.to_json()
+
+    def _task(self, edit: Edit) -> TaskSpec:
+        return edited_task(self.base, edit.words, edit.prefix, edit.patterns)
+
+    def _ready(self) -> WordTrial:
+        """Return the rows with their states; called with the lock."""
+        if self._trial is None:
+            self._trial = WordTrial(
+                self.loaded,
+                {self.name: ()},
+                on_rows=self._progress,
+                **self._how,  # type: ignore[arg-type]
+            )
+            self._trial.trial.prepare(self.base)
+        return self._trial
+
+    def _progress(self, done: int, total: int) -> None:
+        if self._job is not None:
+            self._job.progress(done, total)
+
+    def _fields(self, asked: OneRow, job: Job) -> dict[str, str]:
+        if asked.fields is not None:
+            if set(asked.fields) != set(self.base.fields):
+                raise PetMtlError(f"the fields are {', '.join(self.base.fields)}")
+            return {name: asked.fields[name] for name in self.base.fields}
+        with self._lock:
+            self._job = job
+            rows = self._ready().trial.rows[self.name]
+        if asked.row is None or asked.row >= len(rows):
+            raise PetMtlError(f"there are {len(rows)} rows")
+        return rows.text(asked.row)
+
+    def _sources(self) -> tuple[Any, Any]:
+        suite = self.loaded.suite
+        return words_source(suite, self.base, self.stored), patterns_source(suite, self.stored)
+
+
+def _file_json(source: Any) -> dict[str, Any]:
+    return {
+        "path": str(source.path) if source.path else None,
+        "reason": source.reason,
+        "digest": source.digest(),
+    }
+
+
+def _same(one: TaskSpec, other: TaskSpec) -> bool:
+    return (one.verbalizer.words, one.prefix, one.patterns) == (
+        other.verbalizer.words,
+        other.prefix,
+        other.patterns,
+    )

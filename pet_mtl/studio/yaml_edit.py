@@ -1,0 +1,153 @@
+"""Values of a YAML file changed in its text: comments, order, quotes and line ends of all else stay
+as they are."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from pet_mtl.errors import PetMtlError
+
+Key = tuple[str, ...]
+_ODD = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")  # YAML breaks lines at some, JSON does not
+Value = str | Sequence[str]
+
+
+def edit_yaml(text: str, values: Mapping[Key, Value], where: str) -> str:
+    """Return the text with other values; a key that is missing is put in at the start of its
+    mapping.
+
+    Args:
+        values: by path of keys, texts or lists of texts.
+
+    Raises:
+        PetMtlError: the file's form is too unusual to change it in place (aliases, flow mappings
+            that lack the key).
+
+    >>> print(edit_yaml("a:  # one\\n  b: x   # two\\n", {("a", "b"): "y: z"}, "f.yaml"), end="")
+    a:  # one
+      b: "y: z"   # two
+    """
+    if all(value_at(text, key) == _plain(value) for key, value in values.items()):
+        return text
+    wanted = _set(_tree(text, where), values)
+    new = text
+    for key, value in values.items():
+        if value_at(new, key) != _plain(value):
+            new = _edit_one(new, key, value, where)
+    if _tree(new, where) != wanted:
+        raise _unusual(where)
+    return new
+
+
+def _edit_one(text: str, key: Key, value: Value, where: str) -> str:
+    node = _node(text, key)
+    if node is None:
+        parent = _node(text, key[:-1])
+        if not isinstance(parent, MappingNode) or parent.flow_style or not parent.value:
+            raise _unusual(where)
+        start = parent.value[0][0].start_mark
+        indent = " " * start.column
+        name = key[-1] if key[-1].isidentifier() else _quoted(key[-1])
+        line = f"{name}: {_written(value)}\n{indent}"
+        return text[: start.index] + line + text[start.index :]
+    items = node.value if isinstance(node, SequenceNode) else None
+    if items is not None and not isinstance(value, str) and len(items) == len(value):
+        for item, new in reversed(list(zip(items, value, strict=True))):  # keeps what is between
+            if not isinstance(item, ScalarNode):
+                raise _unusual(where)
+            if item.value != new:
+                text = _replaced(text, item, _quoted(new))
+        return text
+    return _replaced(text, node, _written(value))
+
+
+def _replaced(text: str, node: Node, new: str) -> str:
+    start, end = node.start_mark.index, _end(node)
+    # block scalars end behind their last line break
+    tail = "\n" if isinstance(node, ScalarNode) and text[start:end].endswith("\n") else ""
+    return text[:start] + new + tail + text[end:]
+
+
+def _end(node: Node) -> int:
+    """Return where a node's text ends; ruamel lets a block collection reach to the next key."""
+    if isinstance(node, SequenceNode) and not node.flow_style and node.value:
+        return _end(node.value[-1])
+    if isinstance(node, MappingNode) and not node.flow_style and node.value:
+        return _end(node.value[-1][1])
+    return int(node.end_mark.index)
+
+
+def _written(value: Value) -> str:
+    return _quoted(value) if isinstance(value, str) else f"[{', '.join(map(_quoted, value))}]"
+
+
+def _quoted(text: str) -> str:
+    """Return a text as a double-quoted YAML scalar; JSON's escapes are YAML's."""
+    escaped = json.dumps(text, ensure_ascii=False)
+    return _ODD.sub(lambda found: f"\\u{ord(found[0]):04x}", escaped)
+
+
+def _plain(value: Value) -> Any:
+    return value if isinstance(value, str) else list(value)
+
+
+def _compose(text: str) -> Node | None:
+    node: Node | None = YAML(typ="safe", pure=True).compose(text)
+    return node
+
+
+def _node(text: str, key: Key) -> Node | None:
+    node = _compose(text)
+    for part in key:
+        if not isinstance(node, MappingNode):
+            return None
+        node = next((value for name, value in node.value if name.value == part), None)
+    return node
+
+
+def _data(node: Node | None) -> Any:
+    """Return a node as plain data, scalars as text."""
+    if isinstance(node, MappingNode):
+        return {name.value: _data(value) for name, value in node.value}
+    if isinstance(node, SequenceNode):
+        return [_data(item) for item in node.value]
+    return node.value if isinstance(node, ScalarNode) else None
+
+
+def value_at(text: str, key: Key) -> Any:
+    """Return the value of a key as text, list or dict of texts; None where there is none."""
+    try:
+        return _data(_node(text, key))
+    except YAMLError:
+        return None
+
+
+def _tree(text: str, where: str) -> Any:
+    try:
+        return _data(_compose(text))
+    except (YAMLError, RecursionError) as error:
+        raise PetMtlError("the file is no YAML any more", where=where) from error
+
+
+def _set(tree: Any, values: Mapping[Key, Value]) -> Any:
+    for key, value in values.items():
+        inner = tree
+        for part in key[:-1]:
+            inner = inner.get(part) if isinstance(inner, dict) else None
+        if not isinstance(inner, dict):
+            raise PetMtlError(f"the file has no `{'.'.join(key[:-1])}` any more")
+        inner[key[-1]] = _plain(value)
+    return tree
+
+
+def _unusual(where: str) -> PetMtlError:
+    return PetMtlError(
+        "this file's form is too unusual to change it in place",
+        where=where,
+        hint="copy the words or patterns from the page into the file",
+    )

@@ -1,0 +1,111 @@
+"""Tasks that read what others predict: `{task:NAME}` in a pattern."""
+
+from collections.abc import Mapping, Sequence
+
+from pet_mtl.errors import ProblemList
+from pet_mtl.suite.pattern import parse_pattern
+from pet_mtl.suite.task import TaskSpec
+from pet_mtl.suite.validation import name_hint
+from pet_mtl.suite.yaml_file import Document, Key
+
+
+def check_chains(
+    tasks: Mapping[str, TaskSpec],
+    sections: Sequence[str],
+    document: Document,
+    problems: ProblemList,
+) -> None:
+    """Find tasks that read what is not predicted before them.
+
+    Args:
+        tasks: the valid tasks, in the file's order.
+        sections: the names of all tasks of the file.
+    """
+    order = list(sections)
+    for name, task in tasks.items():
+        for index, source in enumerate(task.patterns):
+            for read in parse_pattern(source).tasks:
+                message, hint = _problem(name, read, order, tasks)
+                if message:
+                    key: Key = ("tasks", name, "patterns")
+                    where = document.where((*key, index) if len(task.patterns) > 1 else key)
+                    problems.add(message, where=where, hint=hint)
+
+
+def _problem(
+    name: str, read: str, order: list[str], tasks: Mapping[str, TaskSpec]
+) -> tuple[str | None, str | None]:
+    """Return what is wrong with `{task:READ}` in a pattern of the task `name`, and what to do."""
+    if read not in order:
+        known = [other for other in order if other != name]
+        return f"`{{task:{read}}}`: there is no task `{read}`", name_hint(read, known)
+    if read == name:
+        return (
+            f"`{{task:{read}}}`: the task reads its own prediction, which goes in a circle",
+            "name a task that comes before it",
+        )
+    if order.index(read) > order.index(name):
+        if circle := _path(read, name, tasks):
+            shown = " → ".join([name, *circle])
+            return (
+                f"`{{task:{read}}}`: tasks read one another in a circle: {shown}",
+                "leave one of these places out",
+            )
+        return (
+            f"`{{task:{read}}}`: the task `{read}` comes later in the file",
+            f"put `{read}` before `{name}`",
+        )
+    if read not in tasks:  # its own problems are said already
+        return None, None
+    return _unfit(name, read, tasks)
+
+
+def _unfit(name: str, read: str, tasks: Mapping[str, TaskSpec]) -> tuple[str | None, str | None]:
+    """Return why a task cannot say anything of another's rows, and what to do."""
+    other = tasks[read]
+    if not other.kind_spec.facts.plain:
+        return f"`{{task:{read}}}`: the task predicts no label that has a word", None
+    used = {field for pattern in other.patterns for field in parse_pattern(pattern).fields}
+    missing = sorted(used - set(tasks[name].fields))
+    if missing:
+        listed = ", ".join(f"`{field}`" for field in missing)
+        return (
+            f"`{{task:{read}}}`: the task `{read}` reads {listed}, which the rows of `{name}` have "
+            "not",
+            "call the columns alike: `columns` of both tasks may name fields as you like",
+        )
+    return None, None
+
+
+def _path(start: str, end: str, tasks: Mapping[str, TaskSpec]) -> list[str]:
+    """Return how one task reads another's prediction, itself or through others; empty where it does
+    not."""
+    paths, seen = [[start]], {start}
+    while paths:
+        path = paths.pop(0)
+        if path[-1] == end:
+            return path
+        following = tasks[path[-1]].reads if path[-1] in tasks else ()
+        for read in following:
+            if read not in seen:
+                seen.add(read)
+                paths.append([*path, read])
+    return []
+
+
+def require_reads(tasks: Mapping[str, TaskSpec], where: str) -> None:
+    """Refuse some tasks of a file without those that they read.
+
+    Raises:
+        PetMtlError: with all problems.
+    """
+    problems = ProblemList()
+    for name, task in tasks.items():
+        for read in task.reads:
+            if read not in tasks:
+                problems.add(
+                    f"`{name}` reads what `{read}` predicts, which is left out",
+                    where=where,
+                    hint=f"name `{read}` too",
+                )
+    problems.raise_if_any()

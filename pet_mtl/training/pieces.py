@@ -1,0 +1,192 @@
+"""The gradients of a step's rows, cut into pieces for memory, speed and several processes."""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pet_mtl.cloze.batch import BatchPlan
+from pet_mtl.cloze.collate import Batch
+from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.sampling import split_step
+from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.model.hardware import Machine
+from pet_mtl.objectives.adversarial import Lookups, word_tables
+from pet_mtl.scoring.chain import chained_batch
+from pet_mtl.stepping.optimizer_step import step_seed
+from pet_mtl.suite.settings import TrainSettings
+from pet_mtl.training.errands import Errands, RowKind
+from pet_mtl.training.step_model import Errand, StepModel
+from pet_mtl.training.step_sums import StepSums
+from pet_mtl.training.whole_step import Whole, WholeStep
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of a step, for one pass over them.
+
+    Attributes:
+        rows: which they are.
+        apart: they have an optimizer step of their own.
+    """
+
+    prompts: Prompts
+    rows: RowKind = "labelled"
+    apart: bool = False
+
+    @property
+    def scored(self) -> bool:
+        """Return whether their labels are learned from; otherwise only loss terms act on them."""
+        return self.rows == "labelled" and not self.apart
+
+
+class Pieces:
+    """Compute the pieces of steps.
+
+    Args:
+        model: the model and the loss of its rows.
+        total: steps of the run.
+
+    Attributes:
+        errands: what loss terms do of each piece.
+    """
+
+    def __init__(
+        self,
+        model: StepModel,
+        settings: TrainSettings,
+        machine: Machine,
+        accelerator: Any,
+        tokenizer: PieceTokenizer,
+        total: int,
+    ) -> None:
+        self._model, self._settings, self._machine = model, settings, machine
+        self._accelerator, self._tokenizer = accelerator, tokenizer
+        several = accelerator.num_processes > 1
+        self._wrapped: nn.Module = accelerator.prepare(model) if several else model
+        self.errands = Errands(model, machine, settings.seed, total)
+        self._whole_step = WholeStep(model, accelerator)
+        self._lookups = (
+            Lookups(word_tables(model, tokenizer.vocab_size)) if settings.adversarial else None
+        )
+
+    def backward(
+        self,
+        plan: BatchPlan,
+        part: Part,
+        sums: StepSums,
+        *,
+        step: int,
+        rows: int,
+        room: int,
+        weights: Mapping[str, float],
+        exchanges: bool,
+    ) -> int:
+        """Add the gradients of a step's rows or some of them, and return their tokens on this
+        process.
+
+        Args:
+            sums: filled with their losses.
+            step: number of the step.
+            rows: of the whole step.
+            room: tokens that they take, padding counted.
+            weights: of the tasks' losses.
+            exchanges: processes exchange gradients with the last piece.
+        """
+        accelerator = self._accelerator
+        world, rank = accelerator.num_processes, accelerator.process_index
+        passes = self._model.row_loss.passes if part.scored else 1
+        parts = max(self._settings.accumulate, self._machine.pieces(room * passes // world))
+        pieces = split_step(plan, parts * world)
+        own = pieces[rank::world]
+        # Every process must take part in every exchange: one without a piece computes the first
+        # with weight 0.
+        most = -(-len(pieces) // world)
+        counts = [1.0] * len(own) + [0.0] * (most - len(own))
+        own = own + pieces[:1] * (most - len(own))
+        seed = step_seed(self._settings.seed, step, rank)
+        wholes: list[Whole] = [{}] * most
+        whole_step = part.scored and len(pieces) > 1 and self._whole_step.terms
+        if whole_step:
+            batches = [self._collate(part.prompts, piece).to(self._machine.device) for piece in own]
+            wholes = self._whole_step.losses(batches, counts, seed)
+        tokens, tasks = 0, [form.task for form in part.prompts.forms]
+        for number, (piece, weight) in enumerate(zip(own, counts, strict=True)):
+            batch = self._collate(part.prompts, piece)
+            errand = self.errands.of_piece(
+                part.prompts,
+                batch,
+                step,
+                part.rows,
+                apart=part.apart,
+                whole=wholes[number],
+            )
+            batch = batch.to(self._machine.device)
+            last = exchanges and number + 1 == most
+            if whole_step:
+                self._whole_step.seed(seed, number)
+            share = _Share(world / rows, weight, weights, tasks)
+            self._passes(batch, errand, share, sums, last)
+            if weight:
+                tokens += batch.tokens
+        return tokens
+
+    def _collate(self, prompts: Prompts, plan: BatchPlan) -> Batch:
+        return chained_batch(self._model.model, prompts, plan, self._machine, self._tokenizer)
+
+    def _passes(
+        self, batch: Batch, errand: Errand, share: "_Share", sums: StepSums, exchanges: bool
+    ) -> None:
+        """Add the gradient of a piece."""
+        if self._lookups is None or not errand.scored:
+            self._pass(batch, errand, share, sums, exchanges)
+            return
+        with self._lookups.watched():
+            self._pass(batch, errand, share, sums, False)
+        # once more with each row's words moved against the model, but for what depends on other
+        # rows, which move as well
+        names = [name for name in errand.terms if name not in self._whole_step.terms]
+        with self._lookups.moved(self._settings.adversarial):
+            self._pass(batch, replace(errand, terms=names), share, StepSums(), exchanges)
+
+    def _pass(
+        self, batch: Batch, errand: Errand, share: "_Share", sums: StepSums, exchanges: bool
+    ) -> None:
+        with contextlib.nullcontext() if exchanges else self._accelerator.no_sync(self._wrapped):
+            loss = self._loss(batch, errand, share, sums) * share.scale
+            self._accelerator.backward(loss)
+
+    def _loss(self, batch: Batch, errand: Errand, share: "_Share", sums: StepSums) -> Tensor:
+        total = torch.zeros((), device=self._machine.device)
+        for group, loss in zip(batch.groups, self._wrapped(batch, errand), strict=True):
+            task = share.tasks[group.form]
+            total = (
+                total + share.weight * (share.by_task[task] if errand.scored else 1.0) * loss.total
+            )
+            if share.weight:
+                if errand.scored:
+                    sums.add(task, loss.total.detach(), len(group.labels))
+                if loss.right is not None:
+                    sums.add_right(task, loss.right)
+                sums.add_terms(loss.terms)
+        return total
+
+
+@dataclass(frozen=True)
+class _Share:
+    """How much a piece's losses count.
+
+    Attributes:
+        scale: of all, the other processes' mean and the step's rows counted.
+        weight: 0 for a piece that only keeps the processes in step.
+        by_task: weights of the tasks.
+        tasks: of each form.
+    """
+
+    scale: float
+    weight: float
+    by_task: Mapping[str, float]
+    tasks: Sequence[str]

@@ -1,0 +1,142 @@
+"""`PetClassifier`, by its own tests and by scikit-learn's."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import estimator_checks_generator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+import pet_mtl
+from pet_mtl import PetClassifier
+from pet_mtl.errors import PetMtlError
+
+TEXTS = ["好天气", "坏天气", "新闻好", "新闻坏", "好的", "坏的"] * 4
+LABELS = ["up", "down"] * 12
+FAST = {"max_steps": 3, "precision": "fp32", "batch_tokens": 120, "max_length": 32}
+
+# Checks of scikit-learn that mean nothing for texts:
+NOT_FOR_TEXT = {
+    "check_array_api_input",  # other array libraries: texts are no arrays
+}
+
+
+class OfNumbers(PetClassifier):  # type: ignore[misc]
+    """Rows of numbers, written as texts: what scikit-learn's checks give."""
+
+    def fit(self, X: Any, y: Any) -> "OfNumbers":  # noqa: N803
+        X, y = validate_data(self, X, y)  # noqa: N806
+        super().fit(self._written(X), y)
+        return self
+
+    def predict_proba(self, X: Any) -> Any:  # noqa: N803
+        check_is_fitted(self)
+        return super().predict_proba(self._written(validate_data(self, X, reset=False)))
+
+    def _written(self, rows: Any) -> list[str]:
+        return [" ".join(f"{value:.0f}" for value in row) for row in rows]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.string = True, False
+        tags.input_tags.one_d_array = False
+        tags.classifier_tags.poor_score = True  # three steps of a model of random weights
+        return tags
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_the_checks_of_scikit_learn(backbone: Path) -> None:
+    estimator = OfNumbers(model=str(backbone), settings=FAST)
+    failed, done = {}, 0
+    for one, check in estimator_checks_generator(estimator):
+        name = getattr(check, "func", check).__name__
+        if name in NOT_FOR_TEXT:
+            continue
+        done += 1
+        try:
+            check(one)
+        except Exception as error:
+            failed[name] = error
+    assert failed == {}
+    assert done > 45
+
+
+@pytest.fixture(scope="module")
+def fitted(backbone: Path) -> PetClassifier:
+    classifier = PetClassifier({"up": "好", "down": "坏"}, model=str(backbone), settings=FAST)
+    return classifier.fit(TEXTS, LABELS)
+
+
+def test_predictions(fitted: PetClassifier) -> None:
+    assert fitted.classes_.tolist() == ["down", "up"]
+    probabilities = fitted.predict_proba(TEXTS)
+    assert probabilities.sum(-1) == pytest.approx(np.ones(24))
+    assert (fitted.predict(TEXTS) == fitted.classes_[probabilities.argmax(-1)]).all()
+    assert fitted.score(TEXTS, LABELS) == np.mean(fitted.predict(TEXTS) == np.array(LABELS))
+
+
+def test_kinds_of_input(fitted: PetClassifier) -> None:
+    import pandas as pd
+
+    known = fitted.predict_proba(TEXTS)
+    for rows in (pd.Series(TEXTS), np.array(TEXTS), iter(TEXTS), [(text,) for text in TEXTS]):
+        np.testing.assert_array_equal(fitted.predict_proba(rows), known)
+
+
+def test_it_survives_pickling_and_saving(fitted: PetClassifier, tmp_path: Path) -> None:
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(again.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
+    model = pet_mtl.load(fitted.save(tmp_path / "kept"))
+    assert [one.label for one in model.predict(TEXTS)] == fitted.predict(TEXTS).tolist()
+
+
+def test_numbers_are_labels_and_words_are_found(backbone: Path) -> None:
+    labels = [1 if label == "up" else 0 for label in LABELS]
+    words = {0: "坏", 1: "好"}
+    classifier = PetClassifier(words, model=str(backbone), settings=FAST, dev=0.3)
+    assert set(classifier.fit(TEXTS, labels).predict(TEXTS)) <= {0, 1}
+    assert classifier.run_ is not None
+    assert classifier.run_.scores["task"].examples > 0
+    by_names = PetClassifier(model=str(backbone), settings=FAST)
+    names = [words[label] for label in labels]
+    assert by_names.fit(TEXTS, names).words_ == {"坏": "坏", "好": "好"}
+
+
+def test_pairs_and_mappings(backbone: Path) -> None:
+    pairs = [(text, text) for text in TEXTS]
+    words = {"up": "好", "down": "坏"}
+    one = PetClassifier(words, model=str(backbone), settings=FAST).fit(pairs, LABELS)
+    rows = [{"Question 1": a, "Answer": b} for a, b in pairs]
+    two = PetClassifier(words, model=str(backbone), settings=FAST).fit(rows, LABELS)
+    np.testing.assert_allclose(one.predict_proba(pairs), two.predict_proba(rows), atol=1e-6)
+
+
+def test_parameters(backbone: Path) -> None:
+    classifier = PetClassifier({"up": "好"}, pattern="{mask}{text}", epochs=2)
+    again = clone(classifier)
+    assert again.get_params() == classifier.get_params()
+    assert again.set_params(epochs=4).epochs == 4
+    assert make_pipeline(classifier).get_params()["petclassifier__epochs"] == 2
+    with pytest.raises(NotFittedError):
+        classifier.predict(["好"])
+
+
+@pytest.mark.parametrize(
+    ("change", "labels", "message"),
+    [
+        ({"labels": {"up": "好", "left": "坏"}}, LABELS, "the label 'down' has no label word"),
+        ({"labels": {"up": "好", "down": "坏"}, "verbalizer": "x"}, LABELS, "both given"),
+        ({"pattern": "{mask}{other}{text}"}, LABELS, "gives no text for the field `other`"),
+    ],
+)
+def test_wrong_use(backbone: Path, change: Any, labels: Any, message: str) -> None:
+    with pytest.raises(PetMtlError, match=message):
+        PetClassifier(model=str(backbone), settings=FAST, **change).fit(TEXTS, labels)
+    with pytest.raises(ValueError, match="one class"):
+        PetClassifier(model=str(backbone)).fit(TEXTS, ["up"] * 24)

@@ -1,0 +1,52 @@
+"""`pet-mtl distill` from the command line."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Call = Callable[..., Any]
+
+
+def test_distill(call: Call, suite: Path) -> None:
+    wanted = ["distill", "--patterns", suite, "--folds", "2", "--out", "out"]
+    ran = call(*wanted, "-s", "train.max_steps=1", "--json")
+    assert ran.code == 0, ran.err
+    assert [(one["stage"], one["models"]) for one in ran.json["stages"]] == [
+        ("labels alone", 1),
+        ("teachers", 4),
+        ("teachers together", 4),
+        ("student", 1),
+    ]
+    assert ran.json["students"] == ["out/students/all/checkpoint"]
+    again = call(*wanted, "-s", "train.max_steps=1")
+    assert again.code == 0
+    assert "training:" not in again.err
+    for word in ("What each stage brought", "labels alone", "student", "topic", "pair"):
+        assert word in again.out
+    changed = call(*wanted, "-s", "train.max_steps=2")
+    assert changed.code == 2
+    assert "another distillation" in changed.err
+    scored = call("score", "out/students/all/checkpoint", "--json")
+    assert scored.code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--from", "both"], "--from: must be `single` or `multi`, found `both`"),
+        (["--growth", "1"], "--growth: must be above 1"),
+        (["--folds", "31"], "too few for 31 folds"),
+        (["--seeds", "0"], "there is no teacher"),
+        (["--generations", "1", "--seeds", "2"], "no task has any"),
+        (["--teacher", "nowhere"], "--teacher nowhere|no pet-mtl checkpoint|nowhere"),
+        (["--tasks", "topc"], "no task `topc`"),
+        (["--teacher-set", 'tasks.pair.verbalizer={"0": 好, "2": 坏}'], "other labels than"),
+    ],
+)
+def test_wrong_usage(
+    refuse: Callable[..., str], suite: Path, arguments: list[str], words: str
+) -> None:
+    told = refuse("distill", "--patterns", suite, "--out", "out", *arguments)
+    assert any(word in told for word in words.split("|")), told

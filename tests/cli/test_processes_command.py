@@ -1,0 +1,101 @@
+"""`score` and `predict` in several processes: what one process prints and writes; other commands
+refuse. They talk over 127.0.0.1 only."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from processes import run_together
+
+from pet_mtl.cli.main import main
+
+SCRIPT = """
+import json, sys
+import torch
+torch.set_num_threads(1)
+from pet_mtl.cli.main import main
+import pet_mtl.scoring.log_probs as log_probs
+log_probs.SCORE_TOKENS = 60  # several batches
+sys.argv = ["pet-mtl", *json.loads(sys.argv[1])]
+main()
+"""
+
+
+def together(count: int, *arguments: str) -> list[subprocess.CompletedProcess[str]]:
+    return run_together(count, SCRIPT, json.dumps(arguments))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_several_processes_score_and_predict_as_one(
+    checkpoint: Path, tmp_path: Path, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = tmp_path / "rows.tsv"
+    rows.write_text("".join(f"s-{i}\t{'体育天气' * (i % 4)}{i}\tsport\n" for i in range(23)))
+    command = ["score", str(checkpoint), "--data", f"topic={rows}", "--calibration", "prior"]
+    done = together(count, *command, "--json")
+    assert [process.returncode for process in done] == [0] * count, done[-1].stderr
+    assert [process.stdout for process in done[1:]] == [""] * (count - 1)
+    assert [process.stderr for process in done[1:]] == [""] * (count - 1)
+    shown = json.loads(done[0].stdout)["checkpoints"][0]
+    task = {name: shown["tasks"]["topic"][name] for name in ("macro_f1", "confusion", "examples")}
+    out = tmp_path / "out"
+    done = together(count, "predict", str(checkpoint), "--data", f"topic={rows}", "--out", str(out))
+    assert [process.returncode for process in done] == [0] * count, done[-1].stderr
+    assert [process.stdout for process in done] == [f"{out}/topic.jsonl\n", *[""] * (count - 1)]
+    predicted = (out / "topic.jsonl").read_text(encoding="utf-8")
+    alone = _alone.setdefault("of", (task, predicted))
+    assert (task, predicted) == alone
+    assert len(predicted.splitlines()) == 23
+
+
+_alone: dict[str, tuple[dict[str, object], str]] = {}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["words", "check"],
+        ["init", "x.tsv"],
+        ["compare"],
+        ["data", "check"],
+        ["average", "a", "b", "--out", "c"],
+        ["serve", "a"],
+    ],
+)
+@pytest.mark.parametrize("rank", ["0", "1"])
+def test_commands_of_one_process_refuse(
+    command: list[str],
+    rank: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setattr("sys.argv", ["pet-mtl", *command])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert f"`{command[0]}` runs in one process" in capsys.readouterr().err
+
+
+def test_accelerate_that_starts_one_of_several_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "True")
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.setattr("sys.argv", ["pet-mtl", "train"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "has started one" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("count", ["1", "", "two", "0"])
+def test_one_process_is_none_of_several(count: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pet_mtl.scoring.processes import ALONE, join_processes
+
+    monkeypatch.setenv("WORLD_SIZE", count)
+    assert join_processes() is ALONE

@@ -1,0 +1,72 @@
+"""Rows in memory of all kinds are one list of rows."""
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pet_mtl.data.memory import row_list, text_columns
+from pet_mtl.errors import PetMtlError
+
+TEXTS = ["一", "二"]
+
+
+def given(kind: str) -> Any:
+    import datasets
+    import pandas as pd
+
+    return {
+        "list": TEXTS,
+        "tuple": tuple(TEXTS),
+        "generator": (text for text in TEXTS),
+        "series": pd.Series(TEXTS, index=[5, 9]),
+        "numpy": np.array(TEXTS),
+        "numpy objects": np.array(TEXTS, dtype=object),
+        "arrow": pa.array(TEXTS),
+        "arrow chunks": pa.chunked_array([TEXTS[:1], TEXTS[1:]]),
+        "frame": pd.DataFrame({"text": TEXTS}),
+        "table": pa.table({"text": TEXTS}),
+        "columns": {"text": TEXTS},
+        "dataset": datasets.Dataset.from_dict({"text": TEXTS}),
+        "mappings": [{"text": text} for text in TEXTS],
+        "tuples": [(text,) for text in TEXTS],
+    }[kind]
+
+
+KINDS = [
+    "list",
+    "tuple",
+    "generator",
+    "series",
+    "numpy",
+    "arrow",
+    "frame",
+    "table",
+    "columns",
+    "dataset",
+    "mappings",
+    "tuples",
+]
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "numpy objects", "arrow chunks"])
+def test_kinds_of_rows(kind: str) -> None:
+    assert text_columns(row_list(given(kind)), ("text",), "toy") == {"text": TEXTS}
+
+
+@pytest.mark.parametrize("pairs", [[("a", "b")], [["a", "b"]], np.array([["a", "b"]])])
+def test_pairs(pairs: Any) -> None:
+    assert text_columns(row_list(pairs), ("one", "two"), "toy") == {"one": ["a"], "two": ["b"]}
+
+
+@pytest.mark.parametrize("rows", ["text", {"text": "a"}, b"text", 3, None])
+def test_no_rows(rows: Any) -> None:
+    with pytest.raises(PetMtlError, match="rows"):
+        row_list(rows)
+
+
+@pytest.mark.parametrize("row", [None, 3, float("nan"), ("a", "b", "c"), "a", {"one": "a"}])
+def test_rows_without_their_texts(row: Any) -> None:
+    with pytest.raises(PetMtlError, match="row 1 gives no text for the field"):
+        text_columns([("a", "b"), row], ("one", "two"), "toy")

@@ -1,0 +1,68 @@
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pet_mtl.data.keys import row_keys
+from pet_mtl.data.rows import Rows
+from pet_mtl.distillation import answers as module
+from pet_mtl.distillation.answers import ask, targets, together
+from pet_mtl.errors import PetMtlError
+
+ROWS = Rows.of({"text": ["a", "b", "c", "B"]}, labels=[0, 1, 2, -1])
+NONE = float("nan")
+
+
+def test_the_mean_is_over_those_that_answered() -> None:
+    one = np.array([[0.5, 0.5], [NONE, NONE], [NONE, NONE]], np.float32)
+    two = np.array([[0.7, 0.3], [0.2, 0.8], [NONE, NONE]], np.float32)
+    mean = together([one, two])
+    np.testing.assert_allclose(mean[:2], [[0.6, 0.4], [0.2, 0.8]], rtol=1e-6)
+    assert np.isnan(mean[2]).all()
+
+
+def test_rows_that_none_may_label_have_their_own_label() -> None:
+    said = np.full((4, 3), NONE, np.float32)
+    said[0] = [0.2, 0.3, 0.5]
+    found = targets([said], ROWS, 3)
+    np.testing.assert_allclose(found[0], [0.2, 0.3, 0.5], rtol=1e-6)
+    assert found[1:].tolist() == [[0, 1, 0], [0, 0, 1], [0, 1, 0]]  # `B` is the text of row 1
+    lone = Rows.of({"text": ["z"]})
+    np.testing.assert_allclose(targets([np.full((1, 2), NONE, np.float32)], lone, 2), [[0.5, 0.5]])
+
+
+def test_answers_are_kept_and_barred_rows_are_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+
+    def fake(folder: Path, suite: object, rows: dict[str, Rows], counted: object) -> object:
+        asked.extend(
+            [of_task.text(n)["text"] for n in range(len(of_task))] for of_task in rows.values()
+        )
+        return {name: np.full((len(of_task), 3), 1 / 3) for name, of_task in rows.items()}
+
+    task = SimpleNamespace(verbalizer=SimpleNamespace(labels="abc"))
+    suite: Any = SimpleNamespace(tasks={"toy": task})
+    monkeypatch.setattr(module, "ask_teacher", fake)
+    monkeypatch.setattr(module, "read_checkpoint", lambda folder: SimpleNamespace(suite=suite))
+    file, dev = tmp_path / "answers" / "one.safetensors", ROWS.take(np.array([0]))
+    barred = {"toy": row_keys(Rows.of({"text": ["b"]}))}
+
+    def call() -> module.Answers:
+        return ask(file, tmp_path, suite, {"toy": ROWS}, {"toy": dev}, {}, barred)
+
+    first = call()
+    assert asked == [["a", "c"], ["a"]]
+    assert np.isnan(first.rows["toy"]).any(1).tolist() == [False, True, False, True]
+    again = call()
+    assert len(asked) == 2
+    np.testing.assert_array_equal(again.rows["toy"], first.rows["toy"])
+    np.testing.assert_array_equal(again.dev["toy"], first.dev["toy"])
+    with pytest.raises(PetMtlError, match="is about other rows"):
+        ask(file, tmp_path, suite, {"toy": dev}, {}, {}, {})
+    file.write_bytes(b"x")
+    with pytest.raises(PetMtlError, match="cannot be read"):
+        call()

@@ -1,0 +1,229 @@
+"""Teachers to students: the stages, what is kept, and how a stopped one goes on."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+from stopped_runs import assert_same_state
+from toy_runs import state_of
+
+from pet_mtl.data.keys import row_keys
+from pet_mtl.data.suite_data import load_suite_data
+from pet_mtl.distillation import run as module
+from pet_mtl.distillation.plan import Request, plan_teachers, teacher_suite
+from pet_mtl.distillation.run import distil
+from pet_mtl.errors import PetMtlError
+from pet_mtl.scoring.loaded import LoadedCheckpoint
+from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.storage.outputs import TEACHER, RunFolder
+from pet_mtl.storage.trained_on import read_trained_on
+from pet_mtl.suite.suite import Suite, load_suite
+from pet_mtl.training import steps
+
+SHORT = ["train.max_steps=3", "train.evaluate_every=3"]
+
+
+@pytest.fixture
+def make(suite_file: Path) -> Callable[..., Request]:
+    def request(*more: str, only: list[str] | None = None, **settings: Any) -> Request:
+        suite = load_suite(suite_file, overrides=[*SHORT, *more], only=only)
+        return Request(suite, suite, **settings)
+
+    return request
+
+
+def unlabelled(suite_file: Path) -> str:
+    """Return a setting that gives colour rows without labels, one of them a dev row."""
+    file = suite_file.parent / "colour.more.tsv"
+    dev = (suite_file.parent / "colour.dev.tsv").read_text(encoding="utf-8").splitlines()[0]
+    texts = [f"{mark}{a}{b}" for mark in "甲乙丙" for a in "山水火" for b in "土木金日月"]
+    file.write_text("".join(f"{text}\tr\n" for text in texts) + dev + "\n", encoding="utf-8")
+    return "tasks.colour.data.unlabelled=[colour.more.tsv]"
+
+
+def test_single_teachers_teach_one_student(make: Callable[..., Request], tmp_path: Path) -> None:
+    request = make()
+    done = distil(request, tmp_path / "out")
+    assert [(stage.name, stage.models) for stage in done.stages] == [
+        ("labels alone", 1),
+        ("teachers", 3),
+        ("student", 1),
+    ]
+    assert done.students == (tmp_path / "out" / "students" / "all" / "checkpoint",)
+    teacher = LoadedCheckpoint(tmp_path / "out" / "teachers" / "mood-seed42" / "checkpoint")
+    rows = load_suite_data(request.student)["mood"].train
+    wanted = np.exp(teacher.raw_log_probs({"mood": rows})["mood"])
+    kept = load_file(tmp_path / "out" / "students" / "all" / TEACHER)
+    np.testing.assert_allclose(kept["mood"], wanted, rtol=1e-4, atol=1e-5)
+    assert sorted(kept) == ["colour", "mood", "pair"]
+    told = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    assert told == json.loads(json.dumps(done.to_json()))
+    assert told["stages"][0]["gain"] is None
+    low, high = told["stages"][2]["gain"]["ci95"]
+    assert low <= told["stages"][2]["gain"]["mean"] <= high
+    assert "| student | 1 |" in (tmp_path / "out" / "distill.md").read_text(encoding="utf-8")
+
+
+def test_no_teacher_labels_a_row_that_it_was_trained_on(
+    make: Callable[..., Request], tmp_path: Path
+) -> None:
+    request = make(folds=2, only=["colour", "pair"], alone=False)
+    distil(request, tmp_path / "out")
+    data = load_suite_data(request.student)
+    for teacher in plan_teachers(request):
+        (name,) = teacher.tasks
+        folder = tmp_path / "out" / "teachers" / teacher.name
+        seen = read_trained_on(folder / "checkpoint")
+        assert seen is not None
+        barred = np.isin(row_keys(data[name].train), seen[name])
+        file = tmp_path / "out" / "answers" / f"teachers-{teacher.name}.safetensors"
+        said = load_file(file)[f"rows:{name}"]
+        assert np.array_equal(np.isnan(said).any(1), barred)
+        assert 0.3 < barred.mean() < 0.7
+    kept = load_file(tmp_path / "out" / "students" / "all" / TEACHER)
+    np.testing.assert_allclose(kept["colour"].sum(1), 1, rtol=1e-5)
+
+
+def test_a_given_teacher_does_not_either(make: Callable[..., Request], tmp_path: Path) -> None:
+    first = make(only=["colour"], alone=False)
+    distil(first, tmp_path / "first")
+    (given,) = distil(first, tmp_path / "first").students
+    request = make(seeds=0, given=(given,), folds=2, alone=False)
+    done = distil(request, tmp_path / "second")
+    assert [stage.name for stage in done.stages] == ["teachers together", "student"]
+    kept = load_file(tmp_path / "second" / "students" / "all" / TEACHER)
+    labels = load_suite_data(request.student)["colour"].train.labels
+    np.testing.assert_array_equal(kept["colour"], np.eye(3, dtype=np.float32)[labels])
+    assert list(kept) == ["colour"]
+    distil(replace(request, folds=1), tmp_path / "third")
+    kept = load_file(tmp_path / "third" / "students" / "all" / TEACHER)
+    assert 0 < kept["colour"].max() < 1
+
+
+def test_generations(make: Callable[..., Request], suite_file: Path, tmp_path: Path) -> None:
+    more = unlabelled(suite_file)
+    request = make(more, only=["colour"], seeds=2, generations=2, growth=1.5)
+    done = distil(request, tmp_path / "out")
+    names = ["labels alone", "teachers", "teachers together", "generation 1"]
+    names += ["generation 1 together", "generation 2", "generation 2 together", "student"]
+    assert [stage.name for stage in done.stages] == names
+    rows = {stage.name: stage.rows for stage in done.stages}
+    assert rows["teachers"] == 41
+    assert 41 < rows["generation 1"] <= round(41 * 1.5)
+    assert rows["generation 1"] < rows["generation 2"] <= 41 + 45
+    data = load_suite_data(request.student)["colour"]
+    for seed in (42, 43):
+        seen = read_trained_on(
+            tmp_path / "out" / "generation-1" / f"colour-seed{seed}" / "checkpoint"
+        )
+        assert seen is not None
+        assert not np.isin(row_keys(data.dev), seen["colour"]).all()
+        assert np.isin(row_keys(data.train), seen["colour"]).all()
+
+
+def test_kinds(make: Callable[..., Request], tmp_path: Path) -> None:
+    both = {"only": ["colour", "mood"], "alone": False}
+    multi = distil(make(teachers_have="multi", seeds=2, **both), tmp_path / "multi")
+    assert [(s.name, s.models) for s in multi.stages] == [
+        ("teachers", 2), ("teachers together", 2), ("student", 1),
+    ]  # fmt: skip
+    single = distil(make(students_have="single", **both), tmp_path / "single")
+    assert [(s.name, s.models) for s in single.stages] == [("teachers", 2), ("students", 2)]
+    assert [folder.parent.name for folder in single.students] == ["colour", "mood"]
+
+
+def test_a_teacher_for_each_pattern(make: Callable[..., Request]) -> None:
+    request = make(by_pattern=True, seeds=2, folds=2)
+    teachers = plan_teachers(request)
+    names = [teacher.name for teacher in teachers]
+    assert len(set(names)) == len(names) == 2 * 2 + 2 * 2 * 2 + 2 * 2
+    one = next(teacher for teacher in teachers if teacher.name == "mood-seed43-pattern2-fold1")
+    suite = teacher_suite(request.teacher, one)
+    assert suite.tasks["mood"].patterns == ("{mask}：{text}",)
+    assert (list(suite.tasks), suite.train.seed) == (["mood"], 43)
+
+
+def test_a_stopped_one_goes_on(
+    make: Callable[..., Request], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = make(only=["colour", "pair"], seeds=1, alone=False)
+    distil(request, tmp_path / "whole")
+    monkeypatch.setattr(steps, "LOG_EVERY", 1)
+    trained: list[str] = []
+    real, write = module.do_run, RunFolder.log
+
+    def noted(folder: Path, *args: Any, **more: Any) -> Any:
+        if not (folder / "result.json").is_file():
+            trained.append(folder.name)
+        return real(folder, *args, **more)
+
+    monkeypatch.setattr(module, "do_run", noted)
+    out = tmp_path / "out"
+    for name in ("colour-seed42", "pair-seed42", "all"):
+
+        def log(self: RunFolder, record: dict[str, Any], name: str = name) -> None:
+            write(self, record)
+            if self.path.name == name and record["step"] == 1 and "loss" in record:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(RunFolder, "log", log)
+            with pytest.raises(Interrupted, match="stopped after step 2 of 3"):
+                distil(request, out)
+    done = distil(request, out)
+    assert trained == [name for name in ("colour-seed42", "pair-seed42", "all") for _ in range(2)]
+    assert done.stages[-1].scores
+    for run in ("teachers/colour-seed42", "teachers/pair-seed42", "students/all"):
+        assert_same_state(state_of(out / run), state_of(tmp_path / "whole" / run))
+
+
+def test_another_distillation(make: Callable[..., Request], tmp_path: Path) -> None:
+    request = make(only=["colour"], alone=False)
+    distil(request, tmp_path / "out")
+    for other, word in (
+        (replace(request, seeds=2), "`seeds`"),
+        (
+            make("train.learning_rate=0.5", only=["colour"], alone=False),
+            r"`student\.train\.learning_rate`",
+        ),
+        (make(only=["mood"], alone=False), r"`rows\.colour`"),
+    ):
+        with pytest.raises(PetMtlError, match=f"another distillation.*{word}.* changed"):
+            distil(other, tmp_path / "out")
+
+
+def wrong(suite: Suite, **settings: Any) -> Request:
+    return Request(suite, suite, **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"seeds": 0}, "--seeds 0: there is no teacher"),
+        ({"folds": 1000}, "different training texts, too few for 1,000 folds"),
+        ({"generations": 1}, "each task needs two or more"),
+        ({"generations": 1, "seeds": 2}, "no task has any"),
+        ({"given": (Path("nowhere"),)}, "--teacher nowhere|nowhere"),
+    ],
+)
+def test_what_cannot_be_distilled(
+    suite: Suite, tmp_path: Path, settings: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(PetMtlError, match=words):
+        distil(wrong(suite, **settings), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_teacher_that_knows_none_of_the_tasks(
+    make: Callable[..., Request], tmp_path: Path
+) -> None:
+    (given,) = distil(make(only=["colour"], alone=False), tmp_path / "one").students
+    with pytest.raises(PetMtlError, match="knows colour, but none of mood, pair"):
+        distil(make(only=["mood", "pair"], given=(given,)), tmp_path / "two")

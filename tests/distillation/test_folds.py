@@ -1,0 +1,35 @@
+import numpy as np
+import pytest
+
+from pet_mtl.data.keys import row_keys
+from pet_mtl.data.rows import Rows
+from pet_mtl.distillation.folds import fold_rows
+from pet_mtl.errors import PetMtlError
+
+TEXTS = [f"text {n}" for n in range(30)] + ["Text 3", "text 7"]
+LABELS = np.array([n % 3 for n in range(30)] + [0, 1])
+KEYS = row_keys(Rows.of({"text": TEXTS}))
+
+
+@pytest.mark.parametrize("folds", [2, 3, 5])
+def test_texts_stay_together_and_labels_are_spread(folds: int) -> None:
+    found = fold_rows(KEYS, LABELS, folds, 7, "toy")
+    assert found[30] == found[3]
+    assert found[31] == found[7]
+    for label in range(3):
+        counts = np.bincount(found[:30][LABELS[:30] == label], minlength=folds)
+        assert counts.max() - counts.min() <= 1
+
+
+def test_the_order_of_rows_does_not_matter() -> None:
+    order = np.random.default_rng(0).permutation(len(KEYS))
+    wanted = fold_rows(KEYS, LABELS, 3, 7, "toy")
+    assert np.array_equal(fold_rows(KEYS[order], LABELS[order], 3, 7, "toy"), wanted[order])
+    assert not np.array_equal(fold_rows(KEYS, LABELS, 3, 8, "toy"), wanted)
+
+
+def test_too_many_folds() -> None:
+    with pytest.raises(PetMtlError, match="30 different training texts, too few for 31 folds"):
+        fold_rows(KEYS, LABELS, 31, 7, "toy")
+    with pytest.raises(PetMtlError, match="without fold 1 all training rows have one label"):
+        fold_rows(KEYS[:2], LABELS[:2], 2, 7, "toy")

@@ -1,0 +1,78 @@
+"""Values of YAML files changed in place: what is read back is what was wanted, the rest is as it
+was."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pet_mtl.errors import PetMtlError
+from pet_mtl.studio.yaml_edit import edit_yaml, value_at
+
+KEY = ("tasks", "a", "patterns")
+START = "tasks:\n  a:\n    "
+
+
+@pytest.mark.parametrize(
+    ("before", "value", "after"),
+    [
+        ("patterns: x # c\n    b: 1\n", "y", 'patterns: "y" # c\n    b: 1\n'),
+        ("patterns: 'x'\n", "y", 'patterns: "y"\n'),
+        ("patterns: [x, z] # c\n", ["x", "y"], 'patterns: [x, "y"] # c\n'),
+        (
+            "patterns:\n      - x   # one\n      - z   # two\n    b: 1\n",
+            ["x", "y"],
+            'patterns:\n      - x   # one\n      - "y"   # two\n    b: 1\n',
+        ),
+        (
+            "patterns:\n      - x\n      - z\n    # next\n    b: 1\n",
+            ["y"],
+            'patterns:\n      ["y"]\n    # next\n    b: 1\n',
+        ),
+        ("patterns: |\n      x\n    b: 1\n", "y", 'patterns: "y"\n    b: 1\n'),
+        ("# c\n    b: 1\n", "y", '# c\n    patterns: "y"\n    b: 1\n'),
+        ("patterns: y # as it is\n", "y", "patterns: y # as it is\n"),
+    ],
+)
+def test_only_the_value_changes(before: str, value: str | list[str], after: str) -> None:
+    assert edit_yaml(START + before, {KEY: value}, "f.yaml") == START + after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("tasks:\n  a: {patterns: x}  # c\n", 'tasks:\n  a: {patterns: "y"}  # c\n'),
+        (
+            "tasks:\r\n  a:\r\n    patterns: x # c\r\n",
+            'tasks:\r\n  a:\r\n    patterns: "y" # c\r\n',
+        ),
+        ('"tasks":\n  "a":\n    "patterns": x\n', '"tasks":\n  "a":\n    "patterns": "y"\n'),
+    ],
+)
+def test_other_forms(before: str, after: str) -> None:
+    assert edit_yaml(before, {KEY: "y"}, "f.yaml") == after
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tasks:\n  a: {}\n",
+        "tasks:\n  b: {patterns: x}\n",
+        "tasks: [1]\n",
+        "tasks:\n  a:\n    patterns: &p x\n    other: *p\n",
+        "a: [",
+    ],
+)
+def test_what_cannot_be_changed_is_refused(text: str) -> None:
+    with pytest.raises(PetMtlError):
+        edit_yaml(text, {KEY: "y"}, "f.yaml")
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20), st.booleans())
+def test_any_text_is_read_back(text: str, flow: bool) -> None:
+    before = "tasks:\n  a: {patterns: x, b: 1}\n" if flow else START + "patterns: x\n    b: 1\n"
+    after = edit_yaml(before, {KEY: text}, "f.yaml")
+    assert value_at(after, KEY) == text
+    assert value_at(after, ("tasks", "a", "b")) == "1"
+    both = edit_yaml(before, {KEY: [text, "z"]}, "f.yaml")
+    assert value_at(both, KEY) == [text, "z"]
