@@ -1,4 +1,4 @@
-"""Three toy tasks of other kinds than classification, in files, over the toy backbone."""
+"""Toy tasks of other kinds than classification, in files, over the toy backbone."""
 
 import json
 import random
@@ -36,6 +36,16 @@ tasks:
     verbalizer: {{"1": 悲, "2": 伤, "3": 喜}}
     columns: {{text: 0, label: 1}}
     data: {{train: stars.train.tsv, dev: stars.dev.tsv}}
+  judged:                        # labels as hypotheses; with two patterns, one of its own
+    kind: entailment
+    yes: 同
+    no: 相反
+    question: "，{{mask}}!"
+    descriptions: {{down: 悲伤}}
+    patterns: ["{{text}}。{{mask}}", "{{mask}}：{{label}}。{{text}}"]
+    verbalizer: {{up: 喜, down: 悲, flat: 无}}
+    columns: {{text: 0, label: 1}}
+    data: {{train: judged.train.tsv, dev: judged.dev.tsv}}
 train:
   max_steps: 12
   learning_rate: 0.003
@@ -72,6 +82,10 @@ def write_kinds(folder: Path, model: Path) -> Path:
             "alike": [
                 (text("庚"), text("庚" * place + "辛" * (4 - place)), str(place))
                 for place in (draw.randint(0, 4) for _ in range(count))
+            ],
+            "judged": [
+                (text({"up": "丁", "down": "己", "flat": "壬"}[label]), label)
+                for label in (draw.choice(["up", "down", "flat"]) for _ in range(count))
             ],
             "stars": [
                 (text("丁戊己"[star - 1]), str(star))

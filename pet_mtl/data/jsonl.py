@@ -93,7 +93,9 @@ def _chunks(
     for row, (number, value, size) in enumerate(values):
         texts = _row_texts(value, keys, optional, request.lists)
         if isinstance(texts, str):
-            hint = None
+            listed = f"the value of `{request.columns.get('label')}` is a list of "
+            several = "rows with several labels are of `kind: multi_label`"
+            hint = several if texts.startswith(listed) else None
             if isinstance(value, UnicodeDecodeError):
                 texts, hint = encoding_problem(value.object, bad.path)
             elif isinstance(value, Exception):
@@ -147,13 +149,8 @@ def _row_texts(
             elif name in optional and found is None:
                 found = ""
             elif isinstance(found, list) and found:
-                wrong = (
+                return (
                     f"the value of `{key}` is a list of {len(found)}: {_shown(found)}, expected one"
-                )
-                return wrong + (
-                    " (rows with several labels are of `kind: multi_label`)"
-                    if name == "label"
-                    else ""
                 )
             elif type(found) is str:
                 pass

@@ -72,6 +72,8 @@ def build_task(
         values.get("verbalizer"), verbalizer, document, (*key, "verbalizer"), problems
     )
     done = {"name"} if templates_fine else {"name", "patterns"}
+    if not _check_metric(values, document, (*key, "metric"), problems):
+        done.add("metric")
     if words is not None:
         values["verbalizer"] = words
     elif "verbalizer" in values or verbalizer is not None:
@@ -226,6 +228,23 @@ def _check_patterns(
                     where=where,
                     hint=hint,
                 )
+
+
+def _check_metric(
+    values: dict[str, Any], document: Document, key: Key, problems: ProblemList
+) -> bool:
+    """Check that the task's kind has the metric, and tell whether it is fine."""
+    facts = KINDS.get(str(values.get("kind", "classification")))
+    metric = values.get("metric")
+    if facts is None or "metric" not in values or metric in facts.metrics:
+        return True
+    *others, last = (f"`{name}`" for name in facts.metrics)
+    problems.add(
+        f"`{'.'.join(map(str, key))}` must be one of {', '.join(others)} or {last}, "
+        f"found {found(metric)}",
+        where=document.where(key),
+    )
+    return False
 
 
 def _columns_hint(fields: list[str]) -> str:

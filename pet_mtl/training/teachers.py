@@ -190,7 +190,11 @@ def read_answers(out: Path, suite: Suite, rows: Mapping[str, Rows]) -> dict[str,
         )
     for name, of_task in answers.items():
         shape = (len(rows[name]), len(suite.tasks[name].verbalizer.labels))
-        if of_task.dtype != np.float32 or of_task.shape != shape or not _are_shares(of_task):
+        if (
+            of_task.dtype != np.float32
+            or of_task.shape != shape
+            or not _are_answers(of_task, suite.tasks[name])
+        ):
             raise PetMtlError(
                 f"what it says of `{name}` are no probabilities of its labels",
                 where=str(file),
@@ -199,7 +203,9 @@ def read_answers(out: Path, suite: Suite, rows: Mapping[str, Rows]) -> dict[str,
     return answers
 
 
-def _are_shares(probs: FloatArray) -> bool:
+def _are_answers(probs: FloatArray, task: TaskSpec) -> bool:
+    if _target(task) == "labels":  # each by itself
+        return bool(((probs >= 0) & (probs <= 1)).all())
     return bool((probs >= 0).all() and (abs(probs.sum(-1) - 1) < 1e-2).all())
 
 

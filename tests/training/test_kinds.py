@@ -46,7 +46,9 @@ def test_a_run_scores_each_task_in_its_own_way(run: Run) -> None:
     assert {"micro_f1", "macro_f1", "exact_match"} <= printed["tasks"]["marks"].keys()
     assert {"pearson", "spearman"} <= printed["tasks"]["alike"].keys()
     assert {"mae", "macro_f1"} <= printed["tasks"]["stars"].keys()
-    with_f1 = [printed["tasks"][name]["macro_f1"] for name in ("marks", "shares", "stars")]
+    with_f1 = [
+        printed["tasks"][name]["macro_f1"] for name in ("marks", "shares", "stars", "judged")
+    ]
     assert printed["mean_macro_f1"] == pytest.approx(np.mean(with_f1))
     assert printed["mean_score"] == pytest.approx(
         np.mean([*with_f1, printed["tasks"]["alike"]["pearson"]])
@@ -129,7 +131,8 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
 
 @pytest.mark.parametrize("method", ["heads", "cln"])
 def test_other_methods_train_all_kinds(kinds_file: Path, tmp_path: Path, method: str) -> None:
-    suite = load_suite(kinds_file, method=method, overrides=["train.max_steps=2"])
+    tasks = ["marks", "shares", "alike", "stars", *(["judged"] if method == "cln" else [])]
+    suite = load_suite(kinds_file, method=method, overrides=["train.max_steps=2"], only=tasks)
     result = train(suite, tmp_path / "run", report=report_run)
     (score,) = score_checkpoints([tmp_path / "run" / "checkpoint"])
     for name, of_task in result.scores.items():
@@ -147,15 +150,19 @@ def test_without_training_thresholds_are_fitted_on_the_scored_rows(
 ) -> None:
     caplog.set_level("INFO", logger="pet_mtl")
     (score,) = score_models([str(toy_backbone)], load_suite(kinds_file))
-    assert set(score.tasks) == {"marks", "shares", "alike", "stars"}
+    assert set(score.tasks) == {"marks", "shares", "alike", "stars", "judged"}
     assert "shares: its thresholds are fitted on the scored rows themselves" in caplog.text
     assert "marks: its thresholds" not in caplog.text
-    assert set(score.calibrated) == {"stars"}
+    assert set(score.calibrated) == {"stars", "judged"}
 
 
 def test_words_are_tried_in_every_kind(run: Run, kinds_file: Path, tmp_path: Path) -> None:
     out, result = run
-    words = {"marks": "r 火\nb 水\ng 木\n", "alike": "low 天\nhigh 地\n"}
+    words = {
+        "marks": "r 火\nb 水\ng 木\n",
+        "alike": "low 天\nhigh 地\n",
+        "judged": "up 火\ndown 水\nflat 木\n",
+    }
     files = {}
     for name, text in words.items():
         files[name] = (tmp_path / f"{name}.txt",)
@@ -186,3 +193,9 @@ def test_what_reads_one_label_words_alone_refuses_other_kinds(run: Run) -> None:
 
     with pytest.raises(PetMtlError, match="not for the kind `multi_label`"):
         suggest(load(None, str(run[0] / "checkpoint")), "marks")
+
+
+def test_a_classifier_states_no_labels(kinds_file: Path, tmp_path: Path) -> None:
+    suite = load_suite(kinds_file, method="heads")
+    with pytest.raises(PetMtlError, match="states labels in patterns"):
+        train(suite, tmp_path / "run")
