@@ -6,6 +6,7 @@ import numpy as np
 
 from pet_mtl.audit.finding import Finding
 from pet_mtl.audit.parts import Part
+from pet_mtl.data.targets import STRATA, label_counts
 
 RARE = 0.25  # of an equal share of the rows
 FEW = 8  # rows
@@ -15,11 +16,19 @@ def check_classes(part: Part) -> tuple[dict[str, Any], list[Finding]]:
     """Count the rows of each label; name rare and absent ones, on which macro-F1 hangs, and gaps
     between numbers."""
     labels = part.task.verbalizer.labels
-    counts = np.bincount(part.rows.labels[part.rows.labels >= 0], minlength=len(labels))
+    if part.task.kind_spec.facts.target == "number":
+        return _check_numbers(part)
+    counts = label_counts(part.rows.labels, part.rows.targets, part.task)
     total = int(counts.sum())
     if not total:
         return {}, []
-    figures = {"labels": {label: int(count) for label, count in zip(labels, counts, strict=True)}}
+    figures: dict[str, Any] = {"labels": dict(zip(labels, counts.tolist(), strict=True))}
+    if part.rows.targets is not None:
+        sizes = (part.rows.targets > 0).sum(1)[part.rows.labels >= 0]
+        figures["labels_a_row"], figures["empty_sets"] = (
+            float(sizes.mean()),
+            int((sizes == 0).sum()),
+        )
     findings = []
     absent = [label for label, count in figures["labels"].items() if not count]
     if absent:
@@ -40,6 +49,22 @@ def check_classes(part: Part) -> tuple[dict[str, Any], list[Finding]]:
             Finding("note", "classes", part.title, f"the labels leave out {_listed(gaps)}")
         )
     return figures, findings
+
+
+def _check_numbers(part: Part) -> tuple[dict[str, Any], list[Finding]]:
+    """Count the rows in each tenth of the range; name those that no row lies in."""
+    low, high = part.task.kind_spec.range
+    counts = np.bincount(part.rows.labels[part.rows.labels >= 0], minlength=STRATA)
+    if not counts.sum():
+        return {}, []
+    edges = np.linspace(low, high, STRATA + 1)
+    names = [f"{edges[k]:g} – {edges[k + 1]:g}" for k in range(STRATA)]
+    figures = {"targets": dict(zip(names, counts.tolist(), strict=True))}
+    absent = [name for name, count in figures["targets"].items() if not count]
+    if not absent:
+        return figures, []
+    message = f"no row has a target of {', '.join(absent)}"
+    return figures, [Finding("note", "classes", part.title, message)]
 
 
 def _listed(labels: list[str]) -> str:

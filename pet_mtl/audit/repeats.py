@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from pet_mtl.audit.finding import EXAMPLES, Finding, Level, first_places, share
 from pet_mtl.audit.parts import Part
 from pet_mtl.data.duplicates import find_conflicts
+from pet_mtl.data.targets import target_text
 
 MANY = 0.01  # share of rows above which repeats are worth a warning
 
@@ -28,13 +29,14 @@ def check_repeats(part: Part) -> tuple[dict[str, Any], list[Finding]]:
             Finding(level, "repeats", part.title, message, first_places(rows.where, again), clean)
         )
     if groups:
-        labels = part.task.verbalizer.labels
+        answers = rows.answers
         examples = []
         for group in groups[:EXAMPLES]:
-            pair = (group[0], group[np.flatnonzero(rows.labels[group] != rows.labels[group[0]])[0]])
+            pair = (group[0], group[np.flatnonzero(answers[group] != answers[group[0]])[0]])
             examples.append(
                 " and ".join(
-                    (f'{rows.where(int(row))} "{labels[rows.labels[row]]}"') for row in pair
+                    f'{rows.where(int(row))} "{target_text(rows.gold[row], part.task)}"'
+                    for row in pair
                 )
             )
         examples += ["…"] if len(groups) > EXAMPLES else []

@@ -30,6 +30,7 @@ class Prompts:
         row: `n` row numbers within the task's rows.
         label: `n` label indices, -1 where unknown.
         forms: the compiled patterns.
+        targets: by task, the targets of its rows `[rows, …]`, for those that are more than labels.
         kept: `[n, F]` tokens of each field that were kept, in the order of the form's fields.
         said_at: `[n, C]` positions of the words that other tasks say; a form with fewer of them has
             zeros at the end.
@@ -43,6 +44,7 @@ class Prompts:
     row: npt.NDArray[np.int32]
     label: npt.NDArray[np.int32]
     forms: tuple[Form, ...]
+    targets: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
     kept: npt.NDArray[np.int32] | None = None
     said_at: npt.NDArray[np.int32] | None = None
     said: "Mapping[tuple[str, str], Prompts]" = field(default_factory=dict)
@@ -171,12 +173,27 @@ def encode_forms(
         slot_at=np.concatenate([block.slot_at for *_, block in blocks]).astype(np.int32),
         form=np.concatenate([np.full(len(r), number, np.int32) for number, r, _ in blocks]),
         row=np.concatenate([np.arange(len(r), dtype=np.int32) for _, r, _ in blocks]),
-        label=np.concatenate([r.labels for _, r, _ in blocks]).astype(np.int32),
+        label=np.concatenate([_labels(forms[number], r.labels) for number, r, _ in blocks]).astype(
+            np.int32
+        ),
         forms=tuple(forms),
+        targets={
+            name: of_task.targets
+            for name, of_task in rows.items()
+            if of_task.targets is not None and any(form.task == name for form in forms)
+        },
         said_at=_stacked([block.said_at for *_, block in blocks]) if said else None,
         said=said,
         kept=_stacked([block.kept for *_, block in blocks]),
     )
+
+
+def _labels(form: Form, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the label of each row's prompt: the row's own, or, of a hypothesis, 0 (yes) where it
+    is the row's label and 1 (no) elsewhere."""
+    if form.hypothesis is None:
+        return labels
+    return np.where(labels < 0, -1, (labels != form.hypothesis).astype(np.int64))
 
 
 def _encode_said(

@@ -45,6 +45,7 @@ class Form:
         num_labels: `K` of the task.
         weight: how much it counts in the average of the task's patterns.
         kind: of the task; what its label scores mean.
+        hypothesis: the label that the prompt states, where a row is read once for each.
     """
 
     task: str
@@ -54,6 +55,7 @@ class Form:
     num_labels: int
     weight: float = 1.0
     kind: KindSpec = field(default_factory=KindSpec)
+    hypothesis: int | None = None
 
     @property
     def constant_length(self) -> int:
@@ -135,15 +137,19 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
             room in `max_length`.
     """
     forms, tables = [], dict[bool, LabelWords]()  # by whether a space stands before the slot
+    stated = 0  # labels, each in a form of its own
+    if task.kind_spec.facts.hypotheses:
+        task, stated = task.statements, len(task.verbalizer.labels)
     for index in range(len(task.patterns)):
         parts, space = compile_pattern(task, index, tokenizer)
         if space not in tables:
             tables[space] = tokenize_label_words(
-                task.verbalizer, tokenizer, space_before=space, slots=task.word_slots
+                task.readings, tokenizer, space_before=space, slots=task.word_slots
             )
         masks, labels = tables[space].lengths, tables[space].num_labels
-        weight = task.weight_of(index)
-        form = Form(task.name, index, parts, masks, labels, weight, task.kind_spec)
+        pattern, label = divmod(index, stated) if stated else (index, None)
+        weight = task.weight_of(pattern)
+        form = Form(task.name, pattern, parts, masks, labels, weight, task.kind_spec, label)
         _require_room(form, max_length)
         forms.append((form, tables[space]))
     return Compiled(tuple(form for form, _ in forms), tuple(words for _, words in forms))

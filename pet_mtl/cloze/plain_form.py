@@ -15,8 +15,14 @@ def compile_plain(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
     A row is one prompt, without masks, and its slot is its first token.
 
     Raises:
-        PetMtlError: `max_length` leaves the fields no room.
+        PetMtlError: `max_length` leaves the fields no room; a kind that needs patterns.
     """
+    if task.kind_spec.facts.hypotheses:
+        raise PetMtlError(
+            f"task `{task.name}`: `kind: {task.kind}` states labels in patterns, which this method "
+            "does not read",
+            hint="choose `--method pet` or `cln`, or another kind for the task",
+        )
     used = {name for pattern in task.patterns for name in parse_pattern(pattern).fields}
     start, end = (
         FormPart(ids=tuple(ids), kind="special") for ids in (tokenizer.start_ids, tokenizer.end_ids)
@@ -25,7 +31,7 @@ def compile_plain(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
     for name in task.fields:
         if name in used:
             parts += [FormPart(field=name, kind="field"), end]
-    labels = len(task.verbalizer.labels)
+    labels = len(task.readings.labels)
     form = Form(task.name, 0, tuple(parts), (0,), labels, kind=task.kind_spec)
     if form.room(max_length) < len(used):
         raise PetMtlError(

@@ -19,8 +19,10 @@ class Schedule:
 
     An epoch draws as many rows as all tasks have together. Each task gives its rows without
     replacement, in a new order on each pass, and goes on in the next epoch where it stopped. A task
-    with several patterns shows a row in another pattern on each pass. (Temperature sampling as in
-    BAM, Clark et al. 2019.)
+    with several patterns shows a row in another pattern on each pass. Where a row is read once for
+    each label, it is shown with its own label's hypothesis and that of one other label, drawn anew
+    on each pass (EFL, Wang et al. 2021, with one negative). (Temperature sampling as in BAM, Clark
+    et al. 2019.)
 
     Args:
         prompts: the training prompts of all tasks, in the order that `encode_suite` gives.
@@ -36,11 +38,17 @@ class Schedule:
         self.batch_tokens = batch_tokens
         self.seed = seed
         self._items: dict[str, npt.NDArray[np.int64]] = {}  # task -> [patterns, rows]
+        self._stated: dict[str, npt.NDArray[np.int64]] = {}  # task -> [patterns, labels, rows]
         for task in dict.fromkeys(form.task for form in prompts.forms):
             forms = [number for number, form in enumerate(prompts.forms) if form.task == task]
             items = np.flatnonzero(np.isin(prompts.form, forms))
             if len(items):
                 self._items[task] = items.reshape(len(forms), -1)
+                stated = [prompts.forms[number].hypothesis for number in forms]
+                if stated[0] is not None:
+                    labels = len(set(stated))
+                    self._stated[task] = items.reshape(len(forms) // labels, labels, -1)
+                    self._items[task] = self._stated[task][:, 0]
         sizes = np.array([items.shape[1] for items in self._items.values()], dtype=np.float64)
         share = sizes**temperature / (sizes**temperature).sum()
         draws = np.maximum(np.rint(sizes.sum() * share).astype(int), 1)
@@ -82,9 +90,32 @@ class Schedule:
             order = np.random.default_rng([self.seed, 2, index, turn]).permutation(rows)[
                 start : start + end - position
             ]
-            drawn.append(items[(turn + order) % patterns, order])
+            pattern = (turn + order) % patterns
+            if task in self._stated:
+                drawn += self._hypotheses(index, task, turn, pattern, order)
+            else:
+                drawn.append(items[pattern, order])
             position += len(order)
         return np.concatenate(drawn)
+
+    def _hypotheses(
+        self,
+        index: int,
+        task: str,
+        turn: int,
+        pattern: npt.NDArray[np.int64],
+        rows: npt.NDArray[np.int64],
+    ) -> list[npt.NDArray[np.int64]]:
+        """Return the prompts of some rows' own labels, and those of one other label each; of rows
+        without a label, two labels that are drawn."""
+        stated = self._stated[task]
+        _, labels, count = stated.shape
+        generator = np.random.default_rng([self.seed, 5, index, turn])
+        one = generator.integers(0, labels, size=(count,))[rows]
+        other = generator.integers(1, labels, size=(count,))[rows]
+        true = self.prompts.label[stated[0]][:, rows] == 0  # [labels, rows]
+        own = np.where(true.any(0), true.argmax(0), one)
+        return [stated[pattern, label, rows] for label in (own, (own + other) % labels)]
 
     def ends(self, epochs: float, most: int | None = None) -> list[int]:
         """Return the steps done after each epoch, up to `epochs` (a broken one counts its share) or

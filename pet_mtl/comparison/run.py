@@ -22,7 +22,7 @@ from pet_mtl.comparison.summary import Comparison, summarize
 from pet_mtl.console import say
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.suite_data import TaskData, load_suite_data
-from pet_mtl.errors import PetMtlError, RunError
+from pet_mtl.errors import PetMtlError, ProblemList, RunError
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.pretrained import suite_model
@@ -63,6 +63,16 @@ def compare(request: Request, out: Path) -> Comparison:
         RunError: no cell succeeded.
     """
     suite = request.variants[0].suite
+    problems = ProblemList()
+    for name, spec in suite.tasks.items():
+        if spec.kind_spec.facts.target != "label":
+            problems.add(
+                f"task `{name}` is of the kind `{spec.kind}`: methods are compared by the macro-F1 "
+                "of rows with one label",
+                where=suite.source,
+                hint="name the other tasks in a pattern file of their own",
+            )
+    problems.raise_if_any()
     if request.single_task:
         for name in suite.tasks:
             require_reads({name: suite.tasks[name]}, "--single-task")

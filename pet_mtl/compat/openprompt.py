@@ -194,6 +194,11 @@ def _live_prompt(loaded: LoadedModel, task: TaskSpec, form: Form) -> LivePrompt:
                 "`pet`"
             ),
         )
+    if not task.kind_spec.facts.plain:
+        raise PetMtlError(
+            f"OpenPrompt knows nothing of the kind `{task.kind}` of task `{task.name}`",
+            hint="it chooses one label by its words; score the task without `--engine openprompt`",
+        )
     openprompt = import_openprompt()
     template_class, wrapper_class = _classes()
     tokenizer = PromptTokenizer(loaded.tokenizer)

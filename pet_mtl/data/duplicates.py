@@ -1,5 +1,6 @@
 """Find rows with the same text, above all those whose labels contradict each other."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,21 +23,20 @@ class Conflicts:
     duplicates: int
     rows: int
 
-    def summary(self, rows: Rows, labels: tuple[str, ...]) -> str | None:
+    def summary(self, rows: Rows, labels: tuple[str, ...] | Callable[[int], str]) -> str | None:
         """Return a line with the number of conflicts and the first places, None where there are
         none."""
         if not self.groups:
             return None
-        places = []
+        name = labels if callable(labels) else lambda row: labels[rows.labels[row]]
+        answers, places = rows.answers, []
         for group in self.groups[:SHOWN]:
-            found = rows.labels[group]
+            found = answers[group]
             other = int(
                 np.flatnonzero(found != found[0])[0]
             )  # the rows that contradict, not mere repetitions
             pair = (int(group[0]), int(group[other]))
-            places.append(
-                " and ".join((f'{rows.where(row)} "{labels[rows.labels[row]]}"') for row in pair)
-            )
+            places.append(" and ".join(f'{rows.where(row)} "{name(row)}"' for row in pair))
         more = "; …" if len(self.groups) > SHOWN else ""
         count = len(self.groups)
         texts = "1 text has" if count == 1 else f"{count} texts have"
@@ -66,7 +66,7 @@ def find_conflicts(rows: Rows, *, keys: NDArray[np.uint64] | None = None) -> Con
     _, starts = np.unique(found[order], return_index=True)
     if not len(starts):
         return Conflicts((), 0, len(rows))
-    labels = rows.labels[labelled][order]
+    labels = rows.answers[labelled][order]
     mixed = np.minimum.reduceat(labels, starts) != np.maximum.reduceat(labels, starts)
     ends = np.append(starts[1:], len(order))
     groups = [

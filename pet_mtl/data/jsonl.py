@@ -91,9 +91,11 @@ def _chunks(
     rows: list[int] = []
     filled = 0
     for row, (number, value, size) in enumerate(values):
-        texts = _row_texts(value, keys, optional)
+        texts = _row_texts(value, keys, optional, request.lists)
         if isinstance(texts, str):
-            hint = None
+            listed = f"the value of `{request.columns.get('label')}` is a list of "
+            several = "rows with several labels are of `kind: multi_label`"
+            hint = several if texts.startswith(listed) else None
             if isinstance(value, UnicodeDecodeError):
                 texts, hint = encoding_problem(value.object, bad.path)
             elif isinstance(value, Exception):
@@ -117,8 +119,11 @@ def _chunk(cells: dict[str, list[str]], lines: list[int], rows: list[int]) -> Ch
     return Chunk(columns, np.array(lines, np.int64), np.array(rows, np.int64))
 
 
-def _row_texts(value: Any, keys: list[tuple[str, str]], optional: set[str]) -> list[str] | str:
-    """Return the wanted values of one row as text, or what is wrong with it."""
+def _row_texts(
+    value: Any, keys: list[tuple[str, str]], optional: set[str], lists: bool = False
+) -> list[str] | str:
+    """Return the wanted values of one row as text, or what is wrong with it; with `lists`, a list
+    of labels as its JSON text."""
     if isinstance(value, Exception):
         return f"invalid JSON: {getattr(value, 'msg', value)}"
     if not isinstance(value, dict):
@@ -129,6 +134,8 @@ def _row_texts(value: Any, keys: list[tuple[str, str]], optional: set[str]) -> l
         if type(found) is not str:
             if key not in value:
                 there, found = _nested(value, key)
+            if lists and name == "label" and isinstance(found, list):
+                found = json.dumps(found, ensure_ascii=False)
             found = plain_value(found)
             if not there and name in optional:
                 found = ""

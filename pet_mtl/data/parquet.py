@@ -79,7 +79,7 @@ def table_columns(schema: pa.Schema, request: Request, path: str) -> dict[str, s
     places = locate(request, path, header=schema.names, width=len(schema.names))
     for name, place in places.items():
         kind = schema.field(place).type
-        if pa.types.is_nested(kind):
+        if pa.types.is_nested(kind) and not (request.lists and name == "label" and _is_list(kind)):
             message = f"column `{schema.names[place]}` (wanted by `columns.{name}`) holds `{kind}`"
             raise PetMtlError(message, where=path, hint="columns must hold text or numbers")
     return {name: schema.names[place] for name, place in places.items()}
@@ -132,8 +132,27 @@ def table_chunks(
         row += batch.num_rows
 
 
+def _is_list(kind: pa.DataType) -> bool:
+    lists = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
+    return any(is_list(kind) for is_list in lists)
+
+
+def _named(cell: list[Any], names: list[str] | None) -> list[Any]:
+    """Return a list of labels with the names that label numbers have."""
+    return [
+        names[item] if names and type(item) is int and 0 <= item < len(names) else item
+        for item in cell
+    ]
+
+
 def _as_bytes(column: pa.Array, names: list[str] | None) -> pa.Array:
     """Return a column's text as bytes, empty where it is null."""
+    if _is_list(column.type):
+        texts = [
+            None if cell is None else json.dumps(_named(cell, names), ensure_ascii=False)
+            for cell in column.to_pylist()
+        ]
+        column = pa.array(texts, pa.string())
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if names and pa.types.is_integer(column.type):

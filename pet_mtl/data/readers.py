@@ -21,7 +21,7 @@ from pet_mtl.data.parquet import read_parquet
 from pet_mtl.data.rows import Rows, Segment, Sources
 from pet_mtl.data.sources import find_files
 from pet_mtl.data.table import SHOWN, BadRows, Chunk, Request
-from pet_mtl.data.targets import read_targets
+from pet_mtl.data.targets import no_targets, read_targets
 from pet_mtl.data.tolerant import text_a_line, understand
 from pet_mtl.errors import PetMtlError, Problem, ProblemList
 from pet_mtl.suite.task import TaskSpec
@@ -61,7 +61,8 @@ def read_rows(
         PetMtlError: nothing is there or can be read, or more than `skip_bad_rows` rows are bad.
     """
     use_arrow()
-    request = Request(task.columns, labelled, tolerant, header)
+    lists = task.kind_spec.facts.target == "labels"
+    request = Request(task.columns, labelled, tolerant, header, lists=lists)
     problems = ProblemList()
     parts: list[Rows] = []
     files: list[BadRows] = []
@@ -193,7 +194,7 @@ def _rows(
         name: pa.chunked_array([chunk.columns[name] for chunk in chunks], pa.string())
         for name in (chunks[0].columns if chunks else task.columns)
     }
-    labels, targets = np.full(len(lines), -1, np.int64), None
+    labels, targets = np.full(len(lines), -1, np.int64), no_targets(len(lines), task)
     if "label" in columns:
         labels, targets, good = read_targets(columns["label"], lines, task, labelled, bad)
         if not good.all():

@@ -131,6 +131,14 @@ class Rows:
             sources=Sources((Segment(path, "row", length),)),
         )
 
+    @property
+    def answers(self) -> NDArray[np.int64]:
+        """Return a number for each row's target, the same for equal ones; -1 for "no label"."""
+        if self.targets is None or not len(self):
+            return self.labels
+        _, same = np.unique(self.targets, axis=0, return_inverse=True)
+        return np.where(self.labels < 0, -1, same.reshape(-1)).astype(np.int64)
+
     def where(self, i: int) -> str:
         """Return `path:line` of row `i` (lines from 1), or `path: row 3` for files without
         lines."""

@@ -13,6 +13,7 @@ from pet_mtl.data.readers import read_rows
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.split import split_by_text
 from pet_mtl.data.table import SHOWN
+from pet_mtl.data.targets import label_counts, target_text
 from pet_mtl.errors import PetMtlError, Problem, ProblemList
 from pet_mtl.suite.label_lines import quoted
 from pet_mtl.suite.suite import Suite
@@ -68,11 +69,12 @@ def load_task(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int
     dev = None if dev_spec is None or isinstance(dev_spec, SplitSpec) else load(dev_spec)
     test = load(task.data.test)
     unlabelled = load(task.data.unlabelled, labelled=False)
-    if train is not None and len(np.unique(train.labels)) < 2:
-        label = quoted(task.verbalizer.labels[train.labels[0]])
+    if train is not None and len(np.unique(train.answers)) < 2:
+        label = quoted(target_text(train.gold[0], task))
         hint = "a task needs rows of two labels or more; is the right file and label column named?"
+        what = "target" if task.kind_spec.facts.target == "number" else "label"
         problems.add(
-            f"all {len(train)} training rows of `{task.name}` have the label {label}",
+            f"all {len(train)} training rows of `{task.name}` have the {what} {label}",
             where=train.where(0),
             hint=hint,
         )
@@ -178,12 +180,15 @@ def skipped_notes(skipped: Sequence[Problem]) -> list[str]:
 
 def row_notes(train: Rows, task: TaskSpec, keys: NDArray[np.uint64]) -> list[str]:
     """Say what is odd about training rows: labels without rows, texts with several labels."""
-    conflicts = find_conflicts(train, keys=keys).summary(train, task.verbalizer.labels)
+    gold = train.gold
+    conflicts = find_conflicts(train, keys=keys).summary(
+        train, lambda row: target_text(gold[row], task)
+    )
     return [*_label_notes(train, task), *([conflicts] if conflicts else [])]
 
 
 def _label_notes(train: Rows, task: TaskSpec) -> list[str]:
-    counts = np.bincount(train.labels[train.labels >= 0], minlength=len(task.verbalizer.labels))
+    counts = label_counts(train.labels, train.targets, task)
     absent = ", ".join(
         quoted(task.verbalizer.labels[number]) for number in np.flatnonzero(counts == 0)
     )

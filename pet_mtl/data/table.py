@@ -31,6 +31,7 @@ class Request:
         encoding: of the file.
         separator: of the columns; None finds out whether it is a tab or a comma.
         width: how many columns each row has; None finds out.
+        lists: a label may be a list, which is then its JSON text.
     """
 
     columns: Mapping[str, int | str]
@@ -40,6 +41,7 @@ class Request:
     encoding: str = "utf-8"
     separator: str | None = None
     width: int | None = None
+    lists: bool = False
 
     @property
     def by_position(self) -> bool:

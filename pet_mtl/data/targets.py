@@ -1,5 +1,8 @@
 """Label cells to targets: what a row's label column says, by the kind of its task."""
 
+import json
+from collections.abc import Callable
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,10 +12,11 @@ from pet_mtl.data.table import BadRows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.label_lines import format_field, quoted
 from pet_mtl.suite.task import TaskSpec
-from pet_mtl.suite.verbalizer import Verbalizer
 
 _WHOLE = r"^(-?[0-9]+)\.0+$"
+STRATA = 10  # parts of a range that a split keeps in proportion
 
+# labels and targets as `Rows` has them, and which rows are good
 Targets = tuple[NDArray[np.int64], NDArray[np.float32] | None, NDArray[np.bool_]]
 
 
@@ -30,17 +34,202 @@ def read_targets(
     Raises:
         PetMtlError: no row's label is known.
     """
-    labels = _label_numbers(column, task.verbalizer)
+    return _READERS[task.kind_spec.facts.target](column, lines, task, labelled, bad)
+
+
+def no_targets(rows: int, task: TaskSpec) -> NDArray[np.float32] | None:
+    """Return the targets of rows without any, as `read_targets` gives them."""
+    match task.kind_spec.facts.target:
+        case "labels":
+            return np.full((rows, len(task.verbalizer.labels)), -1, np.float32)
+        case "number":
+            return np.full(rows, np.nan, np.float32)
+        case _:
+            return None
+
+
+def target_text(target: float | NDArray[np.floating], task: TaskSpec) -> str:
+    """Return a row's target, its `Rows.gold`, as people read it."""
+    labels = task.verbalizer.labels
+    match task.kind_spec.facts.target:
+        case "labels":
+            return task.separator.join(labels[k] for k in np.flatnonzero(np.asarray(target) > 0))
+        case "number":
+            return f"{float(np.asarray(target)):g}"
+        case _:
+            return labels[int(np.asarray(target))]
+
+
+def label_counts(
+    labels: NDArray[np.int64], targets: NDArray[np.float32] | None, task: TaskSpec
+) -> NDArray[np.int64]:
+    """Return how many rows have each label, `[K]`; empty where targets are numbers."""
+    match task.kind_spec.facts.target:
+        case "labels":
+            assert targets is not None
+            return np.asarray((targets > 0).sum(0))
+        case "number":
+            return np.empty(0, np.int64)
+        case _:
+            return np.bincount(labels[labels >= 0], minlength=len(task.verbalizer.labels))
+
+
+def _label(
+    column: pa.ChunkedArray,
+    lines: NDArray[np.int64],
+    task: TaskSpec,
+    labelled: bool,
+    bad: BadRows,
+) -> Targets:
+    """Read cells that hold one of the labels."""
+    labels = _label_numbers(column, task.verbalizer.labels)
     good = np.ones(len(labels), bool)
     if labelled and (labels < 0).any():
         good = _note_unknown(labels, column, lines, task, bad)
     return labels, None, good
 
 
-def _label_numbers(column: pa.ChunkedArray, verbalizer: Verbalizer) -> NDArray[np.int64]:
-    """Return the number of each row's label, -1 where it is unknown; white space around a label is
+def _labels(
+    column: pa.ChunkedArray,
+    lines: NDArray[np.int64],
+    task: TaskSpec,
+    labelled: bool,
+    bad: BadRows,
+) -> Targets:
+    """Read cells that hold a set of labels: a JSON list, or text split at the separator.
+
+    A row's label is the first of its labels in the verbalizer's order, or their number where it has
+    none.
+    """
+    cells = [_set_of(cell, task) for cell in column.to_pylist()]
+    items = [item for cell in cells if not isinstance(cell, str) for item in cell]
+    found = _label_numbers(pa.chunked_array([pa.array(items, pa.string())]), task.verbalizer.labels)
+    number = dict(zip(items, found.tolist(), strict=True))
+    is_list = np.array([cell.lstrip().startswith("[") for cell in column.to_pylist()], bool)
+    texts = np.flatnonzero(~is_list)
+    usual = bool(len(is_list)) and bool(is_list[0])
+    targets = np.zeros((len(cells), len(task.verbalizer.labels)), np.float32)
+    good = np.ones(len(cells), bool)
+    for row, cell in enumerate(cells):
+        problem: tuple[str, str] | None = None
+        if isinstance(cell, str):
+            problem = cell, _HINT.format(separator=task.separator)
+        elif len(texts) and is_list.any() and is_list[row] != usual and labelled:
+            other = int(np.flatnonzero(is_list == usual)[0])
+            here, there = ("a list", "text") if is_list[row] else ("text", "a list")
+            problem = (
+                f"the labels are {here} here and {there} on line {int(lines[other])}",
+                "write all rows of a file in one way: JSON lists, or text split at `separator`",
+            )
+        elif unknown := [item for item in cell if number[item] < 0]:
+            file = task.verbalizer.source
+            known = ", ".join(map(quoted, task.verbalizer.labels[:8]))
+            problem = (
+                f"label {quoted(_short(unknown[0]))} of the row's set is not in {file}",
+                "is line 1 a header? then write names instead of positions in `columns`"
+                if row == 0 and lines[0] == 1 and len(cells) > 1 and not is_list[row]
+                else f"known are {known}; add a line to {file}, mend the row, or is "
+                f"{quoted(task.separator)} the right `separator`?",
+            )
+        elif not cell and not task.no:
+            problem = (
+                "the set of labels is empty",
+                "give the task `no:` words, which stand for none of the labels; or drop the row",
+            )
+        if problem is None:
+            targets[row, [number[item] for item in cell]] = 1
+            continue
+        targets[row] = -1
+        good[row] = False
+        if labelled:
+            bad.add(int(lines[row]), problem[0], hint=problem[1])
+    known_rows = targets[:, 0] >= 0
+    first = np.where((targets > 0).any(1), (targets > 0).argmax(1), targets.shape[1])
+    labels = np.where(known_rows, first, -1).astype(np.int64)
+    return labels, targets, good if labelled else np.ones(len(cells), bool)
+
+
+_HINT = (
+    "a row's labels are a JSON list, or text split at `separator: {separator}`; an explicit `[]` "
+    "stands for none of them"
+)
+
+
+def _set_of(cell: str, task: TaskSpec) -> list[str] | str:
+    """Return the labels of a cell, each once, or what is wrong with it."""
+    text = cell.strip()
+    if not text:
+        return "the label is empty"
+    if not text.startswith("["):
+        items = [item.strip() for item in text.split(task.separator)]
+        return "a label of the set is empty" if "" in items else list(dict.fromkeys(items))
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return f"the list of labels is no JSON: {getattr(error, 'msg', error)}"
+    if not isinstance(values, list):
+        return "the label is no list"
+    for value in values:
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
+            return (
+                f"the list holds {quoted(_short(json.dumps(value, ensure_ascii=False)))}, which "
+                "is no label"
+            )
+    texts = [str(value).strip() for value in values]
+    return "a label of the set is empty" if "" in texts else list(dict.fromkeys(texts))
+
+
+def _number(
+    column: pa.ChunkedArray,
+    lines: NDArray[np.int64],
+    task: TaskSpec,
+    labelled: bool,
+    bad: BadRows,
+) -> Targets:
+    """Read cells that hold a number of the task's range; a row's label is which tenth of it."""
+    low, high = task.kind_spec.range
+    cells = column.to_pylist()
+    values = np.array([_float(cell) for cell in cells], np.float64)
+    with np.errstate(invalid="ignore"):
+        inside = (values >= low) & (values <= high)
+    if labelled:
+        only_first = len(lines) > 1 and lines[0] == 1 and np.isnan(values[0]) and inside[1:].all()
+        for row in np.flatnonzero(~inside):
+            shown = quoted(_short(cells[row].strip()))
+            message = (
+                f"the target {shown} is outside the range {low:g} to {high:g}"
+                if np.isfinite(values[row])
+                else f"the target {shown} is not a number"
+            )
+            hint = (
+                f"`range: [LOW, HIGH]` of the task says what targets there are; here {low:g} to "
+                f"{high:g}"
+            )
+            if not cells[row].strip():
+                message, hint = "the target is empty", "a row to train or score on needs its target"
+            elif only_first:
+                hint = "is line 1 a header? then write names instead of positions in `columns`"
+            bad.add(int(lines[row]), message, hint=hint)
+    values[~inside] = np.nan
+    place = np.where(inside, (values - low) / (high - low), 0)
+    labels = np.where(inside, np.minimum((place * STRATA).astype(np.int64), STRATA - 1), -1)
+    good = inside if labelled else np.ones(len(cells), bool)
+    return labels.astype(np.int64), values.astype(np.float32), good
+
+
+def _float(cell: str) -> float:
+    """Return a finite number, or one that is none: written by hand, not `nan`, `1_000` or `inf`."""
+    try:
+        value = float(cell) if "_" not in cell else float("nan")
+    except ValueError:
+        return float("nan")
+    return value if abs(value) < float("inf") else float("nan")
+
+
+def _label_numbers(column: pa.ChunkedArray, labels: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return the number of each cell's label, -1 where it is unknown; white space around a label is
     ignored."""
-    known = pa.array([label.strip() for label in verbalizer.labels], pa.string())
+    known = pa.array([label.strip() for label in labels], pa.string())
     column = pc.utf8_trim_whitespace(column)
     found = pc.index_in(column, known)
     if found.null_count:
@@ -94,3 +283,9 @@ def _note_unknown(
 
 def _short(text: str) -> str:
     return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+_READERS: dict[
+    str,
+    Callable[[pa.ChunkedArray, NDArray[np.int64], TaskSpec, bool, BadRows], Targets],
+] = {"label": _label, "labels": _labels, "number": _number}

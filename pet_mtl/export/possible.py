@@ -47,8 +47,8 @@ def _graph_reasons(loaded: LoadedModel, task: TaskSpec) -> list[str]:
         reasons.append(f"method `{method}` scores with parts of its own")
     if task.learned_parts:
         reasons.append(f"it has learned parts: {', '.join(task.learned_parts)}")
-    if task.kind_spec.facts.target != "label":
-        reasons.append(f"`kind: {task.kind_spec.name}` has not one label a row")
+    if not task.kind_spec.facts.plain:
+        reasons.append(f"`kind: {task.kind_spec.name}` is more than the likeliest label word")
     if split_head(loaded.mlm) is None:
         reasons.append(f"the head of a `{loaded.mlm.config.model_type}` model is not known")
     if getattr(loaded.tokenizer.tokenizer, "backend_tokenizer", None) is None:

@@ -2,6 +2,10 @@
 
 - `kind`           what every kind gives
 - `classification` one of the labels: softmax, cross-entropy, macro-F1
+- `multi_label`    a set of labels, each by itself: thresholds, micro- and macro-F1
+- `similarity`     a number between two ends: Pearson, Spearman
+- `ordered`        one label of a scale: the mean absolute error too
+- `entailment`     one of the labels, each as a hypothesis that is true or false
 
 `pet_mtl/suite/kind.py` says in plain facts what a kind is; `pet_mtl/data/targets.py` reads its
 label cells.
@@ -11,11 +15,28 @@ from functools import lru_cache
 
 from pet_mtl.cloze.form import Form
 from pet_mtl.kinds.classification import Classification
-from pet_mtl.kinds.kind import Kind, Prediction
+from pet_mtl.kinds.entailment import Entailment
+from pet_mtl.kinds.kind import (
+    FloatArray,
+    Gold,
+    Kind,
+    Prediction,
+    SetPrediction,
+    ValuePrediction,
+)
+from pet_mtl.kinds.multi_label import MultiLabel, fit_thresholds
+from pet_mtl.kinds.ordered import Ordered
+from pet_mtl.kinds.similarity import Similarity
 from pet_mtl.suite.kind import KindSpec
 from pet_mtl.suite.task import TaskSpec
 
-_KINDS: dict[str, type[Kind]] = {"classification": Classification}
+_KINDS: dict[str, type[Kind]] = {
+    "classification": Classification,
+    "multi_label": MultiLabel,
+    "similarity": Similarity,
+    "ordered": Ordered,
+    "entailment": Entailment,
+}
 
 
 @lru_cache(maxsize=1024)
@@ -34,4 +55,20 @@ def kind_of_form(form: Form) -> Kind:
     return build_kind(form.kind)
 
 
-__all__ = ["Kind", "Prediction", "build_kind", "kind_of", "kind_of_form"]
+def fitted_thresholds(kind: Kind, gold: Gold, log_probs: FloatArray) -> tuple[float, ...]:
+    """Return for each label of a kind of sets the threshold with the best F1 on some rows."""
+    assert isinstance(kind, MultiLabel)
+    probabilities = kind.probabilities(log_probs)
+    return tuple(fit_thresholds(gold, probabilities, kind.thresholds).tolist())
+
+
+__all__ = [
+    "Kind",
+    "Prediction",
+    "SetPrediction",
+    "ValuePrediction",
+    "build_kind",
+    "fitted_thresholds",
+    "kind_of",
+    "kind_of_form",
+]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from pet_mtl.kinds.kind import Decided, FloatArray, Gold, Kind, Prediction
+from pet_mtl.kinds.kind import Decided, FloatArray, Gold, Kind, Prediction, weighted_mean
 from pet_mtl.metrics.classification import TaskScore, score_predictions
 from pet_mtl.objectives.distillation import teacher_loss
 from pet_mtl.objectives.label_loss import label_loss, label_losses
@@ -49,6 +49,9 @@ class Classification(Kind):
     def score(self, gold: Gold, decided: Decided) -> TaskScore:
         return score_predictions(gold, decided, self.spec.labels)
 
+    def written(self, decided: Decided) -> list[str]:
+        return [self.spec.labels[label] for label in decided.tolist()]
+
     def cells(self, log_probs: FloatArray) -> Iterator[dict[str, Any]]:
         best, labels = self.decide(log_probs), self.spec.labels
         probability = self.probabilities(log_probs[np.arange(len(best)), best])
@@ -63,10 +66,3 @@ class Classification(Kind):
             probabilities = dict(zip(labels, of_row, strict=True))
             done.append(Prediction(labels[best], of_row[best], probabilities))
         return done
-
-
-def weighted_mean(each: FloatArray, weights: npt.NDArray[np.float32]) -> FloatArray:
-    """Return the mean of patterns `[patterns, …]`, by their weights where these differ."""
-    if (weights == weights[0]).all():
-        return np.asarray(each.mean(0))
-    return np.asarray(np.average(each, axis=0, weights=weights))

@@ -19,17 +19,45 @@ Decided = npt.NDArray[Any]  # a decision for each row, of the same shape as its 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The predicted label of one row.
+    """What is predicted of one row.
 
     Attributes:
-        label: the raw label, as it stands in the training data.
-        probability: of that label.
+        label: the raw label, as it stands in the training data; of a set or a number, its text.
+        probability: of that label; of a set, that all its labels and no other are right; of a
+            number, how near it lies to the high end.
         probabilities: of all labels.
     """
 
     label: str
     probability: float
     probabilities: dict[str, float]
+
+    @property
+    def more(self) -> dict[str, Any]:
+        """What the kind says beside these, as plain JSON values."""
+        return {}
+
+
+@dataclass(frozen=True)
+class SetPrediction(Prediction):
+    """The predicted labels of one row of a `multi_label` task."""
+
+    labels: tuple[str, ...] = ()
+
+    @property
+    def more(self) -> dict[str, Any]:
+        return {"labels": list(self.labels)}
+
+
+@dataclass(frozen=True)
+class ValuePrediction(Prediction):
+    """The predicted number of one row of a `similarity` task."""
+
+    value: float = 0.0
+
+    @property
+    def more(self) -> dict[str, Any]:
+        return {"value": self.value}
 
 
 class Kind(ABC):
@@ -45,13 +73,18 @@ class Kind(ABC):
     def __init__(self, spec: KindSpec) -> None:
         self.spec = spec
 
+    @property
+    def one_label(self) -> bool:
+        """Whether a row has one of the labels, so that labels can be counted and weighed."""
+        return self.spec.facts.target == "label"
+
     @abstractmethod
     def losses(self, scores: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
         """Return the loss `[b]` of each row, 0 for rows without a target.
 
         Args:
             scores: `[b, C]`.
-            targets: `[b]` label numbers, -1 where unknown.
+            targets: `[b, …]` as `Rows.gold` has them.
             smoothing: share of the target that all outcomes get alike.
         """
 
@@ -66,7 +99,22 @@ class Kind(ABC):
 
     @abstractmethod
     def log_probs(self, scores: Tensor) -> Tensor:
-        """Return label log-probabilities `[b, K]` for scores `[b, C]`."""
+        """Return label log-probabilities `[b, K]` for scores `[b, C]`; of a kind whose labels are
+        independent, their log-odds."""
+
+    def width(self, columns: int) -> int:
+        """Return `K` for `C` columns of scores."""
+        return columns - self.spec.no
+
+    def combine(self, each: FloatArray) -> FloatArray:
+        """Return log-probabilities `[patterns, rows, K]` for those of all forms of a task,
+        `[forms, rows, …]`."""
+        return each
+
+    def taught(self, probs: Tensor, hypothesis: int | None) -> Tensor:
+        """Return what a teacher's probabilities `[b, K]` say of the prompts of a form, as
+        `teacher_loss` wants them."""
+        return probs
 
     @abstractmethod
     def average(self, each: FloatArray, weights: npt.NDArray[np.float32]) -> FloatArray:
@@ -76,6 +124,10 @@ class Kind(ABC):
     def probabilities(self, log_probs: FloatArray) -> FloatArray:
         """Return the probabilities of log-probabilities `[…, K]`."""
         return np.exp(log_probs)
+
+    def from_probabilities(self, probabilities: FloatArray) -> FloatArray:
+        """Return the log-probabilities that `probabilities` turns into these."""
+        return np.asarray(np.log(probabilities.clip(1e-30)))
 
     @abstractmethod
     def decide(self, log_probs: FloatArray) -> Decided:
@@ -90,9 +142,20 @@ class Kind(ABC):
         """Score the decisions of rows."""
 
     @abstractmethod
+    def written(self, decided: Decided) -> list[str]:
+        """Return the text of each target or decision, as it stands in data files."""
+
+    @abstractmethod
     def cells(self, log_probs: FloatArray) -> Iterator[dict[str, Any]]:
-        """Yield what a file of predictions says of each row: text and numbers by name."""
+        """Yield what a file of predictions says of each row: text, numbers and lists by name."""
 
     @abstractmethod
     def predictions(self, log_probs: FloatArray) -> list[Prediction]:
         """Return what Python gets for each row."""
+
+
+def weighted_mean(each: FloatArray, weights: npt.NDArray[np.float32]) -> FloatArray:
+    """Return the mean of patterns `[patterns, …]`, by their weights where these differ."""
+    if (weights == weights[0]).all():
+        return np.asarray(each.mean(0))
+    return np.asarray(np.average(each, axis=0, weights=weights))

@@ -64,7 +64,29 @@ def mean_macro_f1(scores: Iterable[Score]) -> float:
     Raises:
         ValueError: no scores.
     """
-    values = [score.value("macro_f1") for score in scores]
+    values = [score.summary()["macro_f1"] for score in scores]
     if not values:
         raise ValueError("Parameter `scores` should hold at least one score. Found none.")
     return float(np.mean(values))
+
+
+def mean_main(scores: Iterable[Score]) -> tuple[str, float]:
+    """Return name and unweighted mean of the tasks' main figures; `score` where these differ.
+
+    Raises:
+        ValueError: no scores.
+    """
+    mains = [score.main for score in scores]
+    if not mains:
+        raise ValueError("Parameter `scores` should hold at least one score. Found none.")
+    names = {main.name for main in mains}
+    return names.pop() if len(names) == 1 else "score", float(np.mean([m.value for m in mains]))
+
+
+def means_json(scores: Iterable[Score]) -> dict[str, float | None]:
+    """Return `mean_macro_f1`, over the tasks that have one, and where others have none, the mean of
+    all main figures, `mean_score`."""
+    known = list(scores)
+    with_f1 = [score for score in known if "macro_f1" in score.summary()]
+    means: dict[str, float | None] = {"mean_macro_f1": mean_macro_f1(with_f1) if with_f1 else None}
+    return means if len(with_f1) == len(known) else means | {"mean_score": mean_main(known)[1]}

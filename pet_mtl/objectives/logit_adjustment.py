@@ -32,10 +32,13 @@ def logit_adjustment(labels: npt.NDArray[np.integer], num_labels: int, strength:
 
 
 def adjustments(prompts: Prompts, strength: float, device: torch.device) -> list[Tensor]:
-    """Return the `logit_adjustment` of each form of a prompt store."""
+    """Return the `logit_adjustment` of each form of a prompt store, 0 where rows have not one of
+    the labels."""
     return [
-        logit_adjustment(prompts.label[prompts.form == number], form.num_labels, strength).to(
-            device
-        )
+        (
+            logit_adjustment(prompts.label[prompts.form == number], form.num_labels, strength)
+            if form.kind.facts.target == "label"  # labels of a set have no share of the rows
+            else torch.zeros(form.num_labels)
+        ).to(device)
         for number, form in enumerate(prompts.forms)
     ]

@@ -79,7 +79,7 @@ def mark_important(
     marked: list[MarkedText] = []
     for index, name in enumerate(scorer.suite.tasks):
         parts = [part for part in rows.get(name, ()) if (part.labels >= 0).any()]
-        if not parts:
+        if not parts or not scorer.suite.tasks[name].kind_spec.facts.plain:
             continue
         of_task = Rows.concat(parts)
         labelled = np.flatnonzero(of_task.labels >= 0)

@@ -30,6 +30,8 @@ def pattern_rows(
     pieces: list[list[int]] = []
     marks: list[list[int]] = []
     for name, task in tasks.items():
+        if not task.kind_spec.facts.plain:  # no label word stands for the row
+            continue
         compiled = compile_forms(task, tokenizer, max_length)
         for form, words in zip(compiled.forms, compiled.words, strict=True):
             for part in rows.get(name, ()):

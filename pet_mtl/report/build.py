@@ -14,8 +14,9 @@ from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.shown import show_prompt
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
+from pet_mtl.data.targets import target_text
 from pet_mtl.kinds import kind_of
-from pet_mtl.metrics.score import Score, mean_macro_f1
+from pet_mtl.metrics.score import Score, mean_main
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.methods.heads import HeadsModel
@@ -30,6 +31,7 @@ from pet_mtl.report.data import (
     Token,
     worst_confusions,
 )
+from pet_mtl.report.mistakes import worst_sets
 from pet_mtl.scoring.chain import said_labels
 from pet_mtl.scoring.loaded import top_pieces
 from pet_mtl.scoring.log_probs import SCORE_TOKENS, FloatArray
@@ -37,6 +39,7 @@ from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 
 _TOP = 6  # words shown at a slot
+_POINTS = 500  # rows of a task with numbers
 _ROWS = 256  # of each task, whose gates are averaged
 
 
@@ -71,14 +74,21 @@ def report_data(
         kind = kind_of(task)
         probabilities = kind.probabilities(log_probs[name])
         labels = list(task.verbalizer.labels)
-        confusions = worst_confusions(
-            of_task.labels,
-            kind.decide(log_probs[name]),
-            probabilities,
-            lambda row, r=of_task: "  ｜  ".join(r.text(row).values()),  # type: ignore[misc]
-            labels,
-            where=of_task.where,
-        )
+        decided = kind.decide(log_probs[name])
+
+        def text(row: int, rows: Rows = of_task) -> str:
+            return "  ｜  ".join(rows.text(row).values())
+
+        if kind.one_label:
+            confusions = worst_confusions(
+                of_task.labels, decided, probabilities, text, labels, where=of_task.where
+            )
+        else:
+            confusions = worst_sets(kind, of_task.gold, log_probs[name], text, of_task.where)
+        points: list[tuple[float, float]] = []
+        if kind.spec.facts.target == "number":
+            some = np.linspace(0, len(decided) - 1, min(len(decided), _POINTS)).astype(int)
+            points = list(zip(of_task.gold[some].tolist(), decided[some].tolist(), strict=True))
         view = _view(
             task,
             model,
@@ -94,7 +104,16 @@ def report_data(
         curves = _curves(name, records)
         tasks.append(
             TaskReport(
-                name, task.description, labels, main_words, scores[name], curves, confusions, view
+                name,
+                task.description,
+                labels,
+                main_words,
+                scores[name],
+                curves,
+                confusions,
+                view,
+                points,
+                kind.spec.range,
             )
         )
     return ReportData(
@@ -108,7 +127,7 @@ def report_data(
             **_task_settings(suite),
         },
         tasks=tasks,
-        mean_macro_f1=mean_macro_f1(scores.values()),
+        mean=mean_main(scores.values()),
         facts=facts,
         conflicts=[CurvePoint(r["step"], r["conflicts"]) for r in records if "conflicts" in r],
         terms=_terms(records),
@@ -156,6 +175,12 @@ def _terms(records: list[dict[str, Any]]) -> dict[str, list[CurvePoint]]:
 def _task_settings(suite: Suite) -> dict[str, Any]:
     return {
         name: {
+            **({} if task.kind == "classification" else {"kind": task.kind}),
+            **(
+                {"thresholds": [f"{threshold:.4f}" for threshold in task.thresholds]}
+                if task.thresholds
+                else {}
+            ),
             "prefix": task.prefix,
             "patterns": list(task.patterns),
             "slots": task.slots,
@@ -173,7 +198,7 @@ def _curves(task: str, records: list[dict[str, Any]]) -> TaskCurves:
     return TaskCurves(
         [CurvePoint(r["step"], r["loss"][task]) for r in records if task in r.get("loss", {})],
         [
-            CurvePoint(r["step"], r["dev"][task]["macro_f1"])
+            CurvePoint(r["step"], next(iter(r["dev"][task].values())))
             for r in records
             if task in r.get("dev", {})
         ],
@@ -205,6 +230,15 @@ def _view(
     item = int(items[np.argsort(prompts.lengths[items], kind="stable")[len(items) // 2]])
     row, form = int(prompts.row[item]), prompts.forms[prompts.form[item]]
     predicted = int(probabilities[row].argmax())
+    if form.hypothesis is not None:  # the prompt that states it, and the words for yes
+        stated = [
+            number
+            for number in np.flatnonzero(prompts.row == row).tolist()
+            if (other := prompts.forms[prompts.form[number]]).task == task.name
+            and (other.pattern, other.hypothesis) == (form.pattern, predicted)
+        ]
+        item, predicted = stated[0], 0
+        form = prompts.forms[prompts.form[item]]
     read = words[prompts.form[item]] if words else None
     length = len(read.pieces[read.of_label(predicted)[0]]) if read else 0
     said = (
@@ -218,18 +252,23 @@ def _view(
         f"{label} {words[0]}"
         for label, words in zip(task.verbalizer.labels, task.verbalizer.words, strict=True)
     ]
+    note = rows.where(row)
+    match task.kind_spec.facts.target:
+        case "label":
+            gold = [names[int(rows.labels[row])]]
+        case "labels":
+            gold = [names[k] for k in np.flatnonzero(rows.gold[row] > 0)]
+        case "number":
+            gold, note = [], f"{note}; target {target_text(rows.gold[row], task)}"
     others = ", ".join(str(n) for n in form.masks if n != length)
-    note = (
-        f"{rows.where(row)}; the prompt for label words of {length} pieces"
-        if others
-        else rows.where(row)
-    )
+    note = f"{note}; the prompt for label words of {length} pieces" if others else note
     return ModelView(
         tokens=tokens,
         slots=top_pieces(model, prompts, item, length, machine, tokenizer, _TOP)
         if isinstance(model, ClozeModel)
         else [],
-        gold=names[int(rows.labels[row])],
+        gold=gold[0] if gold else "",
+        also=tuple(gold[1:]),
         label_scores=sorted(
             zip(names, probabilities[row].tolist(), strict=True), key=lambda pair: -pair[1]
         ),

@@ -29,7 +29,7 @@ class TaskCurves:
     """How one task went during training; any list may be empty. `weight` is that of its losses."""
 
     train_loss: list[CurvePoint] = field(default_factory=list)
-    dev_macro_f1: list[CurvePoint] = field(default_factory=list)
+    dev_score: list[CurvePoint] = field(default_factory=list)
     weight: list[CurvePoint] = field(default_factory=list)
 
 
@@ -68,7 +68,8 @@ class ModelView:
     """One row as the model sees it.
 
     `slots` holds, for each slot in order, its top words with their probabilities; `gold` is written
-    like the names in `label_scores`, such as `109 科技`.
+    like the names in `label_scores`, such as `109 科技`, and so are further labels of a set in
+    `also`.
     """
 
     tokens: list[Token]
@@ -76,11 +77,15 @@ class ModelView:
     gold: str
     label_scores: list[tuple[str, float]]
     note: str = ""
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class TaskReport:
-    """Everything about one task; `main_words[k]` is the main label word of `labels[k]`."""
+    """Everything about one task; `main_words[k]` is the main label word of `labels[k]`.
+
+    Of numbers, `points` are gold and predicted ones between `ends`.
+    """
 
     name: str
     description: str
@@ -90,6 +95,8 @@ class TaskReport:
     curves: TaskCurves
     confusions: list[Confusion]
     view: ModelView | None = None
+    points: Sequence[tuple[float, float]] = ()
+    ends: tuple[float, float] = (0.0, 1.0)
 
     def title_of(self, label: str) -> str:
         """Return the label with its main word, such as `109 科技`."""
@@ -99,7 +106,8 @@ class TaskReport:
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything that one report shows; `facts` are short pairs such as `("training", "43 s, 612
+    """Everything that one report shows; `mean` is that of the tasks' main figures with its name,
+    `facts` are short pairs such as `("training", "43 s, 612
     rows/s")`.
 
     `conflicts` is the share of the pairs of tasks whose gradients point against each other, where
@@ -112,7 +120,7 @@ class ReportData:
     created: str
     settings: dict[str, Any]
     tasks: list[TaskReport]
-    mean_macro_f1: float
+    mean: tuple[str, float]
     facts: list[tuple[str, str]] = field(default_factory=list)
     conflicts: list[CurvePoint] = field(default_factory=list)
     terms: dict[str, list[CurvePoint]] = field(default_factory=dict)

@@ -31,14 +31,14 @@ def model_view(view: ModelView) -> Html:
             )
         )
     panels = [
-        element("div", element("h4", f"slot {position}"), _bars(words, marked=None), class_="panel")
+        element("div", element("h4", f"slot {position}"), _bars(words, marked=()), class_="panel")
         for position, words in enumerate(view.slots, start=1)
     ]
     panels.append(
         element(
             "div",
             element("h4", "labels"),
-            _bars(_best_labels(view), marked=view.gold),
+            _bars(_best_labels(view), marked=(view.gold, *view.also)),
             class_="panel scores",
         )
     )
@@ -57,19 +57,19 @@ def _best_labels(view: ModelView) -> list[tuple[str, float]]:
     ordered = sorted(view.label_scores, key=lambda score: -score[1])
     best = ordered[:MOST_LABELS]
     # The gold label belongs in the picture, above all when the model ranks it low.
-    return best + [score for score in ordered[MOST_LABELS:] if score[0] == view.gold]
+    return best + [score for score in ordered[MOST_LABELS:] if score[0] in (view.gold, *view.also)]
 
 
-def _bars(words: Sequence[tuple[str, float]], *, marked: str | None) -> Html:
+def _bars(words: Sequence[tuple[str, float]], *, marked: Sequence[str]) -> Html:
     rows = [
         element(
             "li",
-            element("span", word, *([element("em", "gold")] if word == marked else [])),
+            element("span", word, *([element("em", "gold")] if word in marked else [])),
             element(
                 "span", element("i", style=f"width:{min(1.0, max(0.0, share)):.2%}"), class_="track"
             ),
             element("b", percent(share)),
-            class_="marked" if word == marked else None,
+            class_="marked" if word in marked else None,
         )
         for word, share in words
     ]

@@ -21,10 +21,11 @@ def header_section(data: ReportData) -> Html:
     """Return title, mean macro-F1, each task's macro-F1 with its interval, and the facts of the
     run."""
     several = len(data.tasks) > 1
-    over = f"mean macro-F1 over {len(data.tasks)} tasks" if several else "macro-F1"
+    name = data.mean[0]
+    over = f"mean {name} over {len(data.tasks)} tasks" if several else name
     figure = element(
         "div",
-        element("strong", f"{data.mean_macro_f1:.3f}"),
+        element("strong", f"{data.mean[1]:.3f}"),
         element("span", over),
         class_="figure",
     )
@@ -129,18 +130,19 @@ def curves_section(
     tasks: Sequence[TaskReport],
     conflicts: Sequence[CurvePoint] = (),
     terms: Mapping[str, Sequence[CurvePoint]] = {},
+    name: str = "macro-F1",
 ) -> Html:
-    """Return the charts of training loss, dev macro-F1, weights, conflicts and loss terms, those
-    that were recorded."""
+    """Return the charts of training loss, dev scores (called `name`), weights, conflicts and loss
+    terms, those     that were recorded."""
     losses = [
         Line(task.name, task.curves.train_loss, colour_of(k))
         for k, task in enumerate(tasks)
         if task.curves.train_loss
     ]
     scores = [
-        Line(task.name, task.curves.dev_macro_f1, colour_of(k), markers=True)
+        Line(task.name, task.curves.dev_score, colour_of(k), markers=True)
         for k, task in enumerate(tasks)
-        if task.curves.dev_macro_f1
+        if task.curves.dev_score
     ]
     charts = []
     if losses:
@@ -155,7 +157,7 @@ def curves_section(
             note += f"; highest{' mean' if mean else ''} {best.value:.3f} at step {best.step:,}"
         if mean:
             scores.append(Line("mean", mean, "mean", markers=True))
-        charts.append(line_chart("Dev macro-F1", scores, from_zero=False, note=note))
+        charts.append(line_chart(f"Dev {name}", scores, from_zero=False, note=note))
     weights = [
         Line(task.name, task.curves.weight, colour_of(k))
         for k, task in enumerate(tasks)

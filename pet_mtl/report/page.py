@@ -43,11 +43,11 @@ def report_page(data: ReportData) -> Html:
     sections = [
         header_section(data),
         settings_section(data.settings),
-        curves_section(data.tasks, data.conflicts, data.terms),
+        curves_section(data.tasks, data.conflicts, data.terms, data.mean[0]),
         routes_section(data.routes),
         *(task_section(task, position) for position, task in enumerate(data.tasks)),
     ]
-    return html_page((f"{data.title} · {data.mean_macro_f1:.3f} · pet_mtl"), sections, data.created)
+    return html_page((f"{data.title} · {data.mean[1]:.3f} · pet_mtl"), sections, data.created)
 
 
 def html_page(title: str, sections: Sequence[Html], created: str) -> Html:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pet_mtl.metrics.score import Score, mean_macro_f1
+from pet_mtl.metrics.score import Score, mean_main
 from pet_mtl.text import printable
 
 if TYPE_CHECKING:
@@ -48,11 +48,13 @@ def score_table(checkpoints: Sequence[tuple[str, Mapping[str, Score]]]) -> "Tabl
                 Text(_accuracy(score)),
             ]
         table.add_row(*cells, end_section=task == tasks[-1])
-    last = [Text("mean macro-F1")]
+    every = [score for _, scores in checkpoints for score in scores.values()]
+    last = [Text(f"mean {mean_main(every)[0] if every else 'macro-F1'}")]
     for position, (_, scores) in enumerate(checkpoints):
-        written = f"{mean_macro_f1(scores.values()):.4f}" if scores else "–"
+        written = f"{mean_main(scores.values())[1]:.4f}" if scores else "–"
         if position and scores and set(scores) == set(first):
-            written += f" ({mean_macro_f1(scores.values()) - mean_macro_f1(first.values()):+.4f})"
+            change = mean_main(scores.values())[1] - mean_main(first.values())[1]
+            written += f" ({change:+.4f})"
         last += [Text(written), Text()]
     table.add_row(*last, style="bold")
     return table
@@ -65,7 +67,8 @@ def per_label_table(task: str, score: Score, main_words: Sequence[str]) -> "Tabl
     from rich.table import Table
     from rich.text import Text
 
-    title = Text(f"{task}: {score.main.name} {_with_interval(score)}")
+    name = "macro-F1 " if score.main.name == "macro-F1" else ""
+    title = Text(f"{task}: {name}{_with_interval(score)}")
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("label", overflow="fold")
     table.add_column("word", overflow="fold")
@@ -101,8 +104,10 @@ def print_table(table: "Table") -> None:
 
 
 def _with_interval(score: Score, *, between: str = " ") -> str:
-    low, high = score.main.ci95
-    return f"{score.main.value:.4f}{between}[{low:.4f}, {high:.4f}]"
+    main = score.main
+    low, high = main.ci95
+    name = "" if main.name == "macro-F1" else f"{main.name} "
+    return f"{name}{main.value:.4f}{between}[{low:.4f}, {high:.4f}]"
 
 
 def _accuracy(score: Score | None) -> str:

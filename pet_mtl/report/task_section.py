@@ -8,6 +8,7 @@ from pet_mtl.report.markup import Html, element, percent
 from pet_mtl.report.matrix import confusion_svg, matrix_key
 from pet_mtl.report.model_view import model_view
 from pet_mtl.report.overview import colour_of
+from pet_mtl.report.scatter import scatter
 
 BESIDE_MATRIX = 20  # with more labels, the label table goes above the matrix, in columns
 COLUMNS = 2
@@ -17,11 +18,15 @@ def task_section(task: TaskReport, position: int) -> Html:
     """Return everything about one task."""
     many = len(task.labels) > BESIDE_MATRIX
     names = [task.title_of(label) for label in task.labels]
-    matrix = [
-        element("h3", "Confusion matrix"),
-        confusion_svg(task.score.confusion, names),
-        matrix_key(),
-    ]
+    parts = []
+    if task.score.per_label:
+        parts.append(element("div", element("h3", "Labels"), _label_tables(task), class_="labels"))
+    if task.score.confusion:
+        matrix = confusion_svg(task.score.confusion, names)
+        parts.append(element("div", element("h3", "Confusion matrix"), matrix, matrix_key()))
+    if task.points:
+        drawn = scatter(task.points, task.ends)
+        parts.append(element("div", element("h3", "Predicted over gold"), drawn))
     return element(
         "section",
         element(
@@ -30,8 +35,7 @@ def task_section(task: TaskReport, position: int) -> Html:
         _figures(task),
         element(
             "div",
-            element("div", element("h3", "Labels"), _label_tables(task), class_="labels"),
-            element("div", matrix),
+            parts,
             class_="stacked" if many else "beside",
         ),
         _confusions(task),

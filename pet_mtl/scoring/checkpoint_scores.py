@@ -15,7 +15,7 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_dev, skipped_notes
 from pet_mtl.errors import PetMtlError, Problem, ProblemList
 from pet_mtl.kinds import kind_of
-from pet_mtl.metrics.score import Score, mean_macro_f1
+from pet_mtl.metrics.score import Score, means_json
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.calibration import Calibration, Method, apply_calibrations
 from pet_mtl.model.methods import capabilities
@@ -33,6 +33,7 @@ from pet_mtl.scoring.loaded import (
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.scoring.patterns import PatternScores, score_patterns
 from pet_mtl.scoring.processes import ALONE, Processes
+from pet_mtl.scoring.thresholds import fitted_where_missing
 from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.pretrained import resolve_model
 from pet_mtl.suite.suite import Suite
@@ -91,7 +92,7 @@ class CheckpointScore:
                 | ({"patterns": self.patterns[name].to_json()} if name in self.patterns else {})
                 for name, task in tasks_json(self.tasks, self.calibrated).items()
             },
-            "mean_macro_f1": mean_macro_f1(self.tasks.values()),
+            **means_json(self.tasks.values()),
             **self.throughput.to_json(),
             "peak_memory_gb": round(self.peak_memory_gb, 3),
         }
@@ -228,6 +229,7 @@ def _score(
         by_pattern=each,
         processes=processes,
     )
+    suite = fitted_where_missing(suite, rows, log_probs)
     scores, calibrated = score_calibrated(suite, rows, log_probs, fitted)
     return CheckpointScore(
         path=path,

@@ -257,7 +257,9 @@ def with_verbalizers(suite: Suite, files: Mapping[str, Path]) -> Suite:
             source=new.source,
             lines=tuple(new.lines[index] for index in chosen),
         )
-        tasks[name] = task.model_copy(update={"verbalizer": verbalizer})
+        # thresholds that were fitted say nothing of other words
+        kept = None if task.fits_thresholds else task.thresholds
+        tasks[name] = task.model_copy(update={"verbalizer": verbalizer, "thresholds": kept})
     return suite.model_copy(update={"tasks": tasks})
 
 

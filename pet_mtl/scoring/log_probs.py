@@ -49,9 +49,9 @@ def score_items(
         was_training
     ):  # a model that is never trained is read by several threads, and no mode of it is touched
         model.eval()
-    most = max(form.num_labels for form in prompts.forms)
-    out = np.full((len(prompts), most), np.nan, dtype=np.float32)
     kinds = [kind_of_form(form) for form in prompts.forms]
+    most = max(kind.width(form.num_labels) for kind, form in zip(kinds, prompts.forms, strict=True))
+    out = np.full((len(prompts), most), np.nan, dtype=np.float32)
     for number, plan in enumerate(plans):
         start = time.perf_counter()
         batch = chained_batch(model, prompts, plan, machine, tokenizer).to(machine.device)
@@ -59,7 +59,8 @@ def score_items(
             scores = model(batch)
         for group, of_group in zip(batch.groups, scores, strict=True):
             rows = batch.items[group.items.cpu().numpy()]
-            out[rows, : of_group.shape[-1]] = kinds[group.form].log_probs(of_group).cpu().numpy()
+            log_probs = kinds[group.form].log_probs(of_group)
+            out[rows, : log_probs.shape[-1]] = log_probs.cpu().numpy()
         if throughput is not None and (number or len(plans) == 1):
             throughput.rows += len(plan.items)
             throughput.tokens += batch.tokens
@@ -117,7 +118,8 @@ def task_log_probs(prompts: Prompts, item_scores: FloatArray) -> dict[str, Float
     out = {}
     for task, each in pattern_log_probs(prompts, item_scores).items():
         forms = [form for form in prompts.forms if form.task == task]
-        weights = np.array([form.weight for form in forms], np.float32)
+        # of the forms of one pattern, all have its weight
+        weights = np.array([form.weight for form in forms], np.float32)[:: len(forms) // len(each)]
         out[task] = kind_of_form(forms[0]).average(each, weights)
     return out
 
@@ -131,6 +133,9 @@ def pattern_log_probs(prompts: Prompts, item_scores: FloatArray) -> dict[str, Fl
         items = np.flatnonzero(np.isin(prompts.form, forms))
         if not len(items):
             continue
-        labels = prompts.forms[forms[0]].num_labels
-        out[task] = item_scores[items, :labels].reshape(len(forms), -1, labels)
+        first = prompts.forms[forms[0]]
+        kind = kind_of_form(first)
+        columns = kind.width(first.num_labels)
+        of_forms = item_scores[items, :columns].reshape(len(forms), -1, columns)
+        out[task] = kind.combine(of_forms)
     return out

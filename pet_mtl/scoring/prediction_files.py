@@ -11,12 +11,13 @@ from typing import Literal
 from pet_mtl.atomic import require_folder, write_bytes, write_text
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
+from pet_mtl.kinds import kind_of
 from pet_mtl.scoring.checkpoint_scores import unlabelled_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint, plan_for_checkpoint
 from pet_mtl.scoring.processes import ALONE, Processes
 from pet_mtl.scoring.records import PLAIN, WRITERS, Details, Predicted
 from pet_mtl.suite.suite import Suite
-from pet_mtl.suite.task import CalibrationChoice
+from pet_mtl.suite.task import CalibrationChoice, TaskSpec
 
 Format = Literal["jsonl", "csv", "tianchi"]
 SUBMISSION = "submission.zip"
@@ -69,7 +70,8 @@ def predict_files(
 ) -> list[Path]:
     """Predict the label of every row of some files and write one file a task.
 
-    `jsonl` and `csv` hold id, label, its probability and label word, and what `details` says;
+    `jsonl` and `csv` hold id, label, its probability and label word (of a set its labels, of a
+    number its value), and what `details` says;
     `tianchi` writes `TASK_predict.json` with `{"id", "label"}` a line and zips these files flat.
     Labels are the raw ones, rows keep their order.
 
@@ -91,15 +93,20 @@ def predict_files(
     def file_of(name: str) -> Path:
         return out / (f"{name}_predict.json" if output == "tianchi" else f"{name}.{output}")
 
+    def rows_of(suite: Suite) -> dict[str, Rows]:
+        rows = data(suite) if callable(data) else unlabelled_rows(suite, data, header=header)
+        for name in rows if output == "tianchi" else ():
+            _require_one_label(suite.tasks[name])
+        return rows
+
     def prepare(rows: Mapping[str, Rows]) -> None:
         require_folder(out)
         for name, of_task in rows.items():
             _keep_inputs(of_task, file_of(name))
 
-    gather = data if callable(data) else lambda suite: unlabelled_rows(suite, data, header=header)
     predicted = predict_rows(
         folder,
-        gather,
+        rows_of,
         verbalizers=verbalizers,
         calibration=calibration,
         prepare=prepare,
@@ -119,6 +126,21 @@ def predict_files(
         write_bytes(out / SUBMISSION, packed.getvalue())
         written.append(out / SUBMISSION)
     return written
+
+
+def _require_one_label(task: TaskSpec) -> None:
+    """Refuse a task that the contest's files cannot hold.
+
+    Raises:
+        PetMtlError: its rows have sets or numbers.
+    """
+    if not kind_of(task).one_label:
+        raise PetMtlError(
+            f"the contest's files hold one label a row, task `{task.name}` is of the kind "
+            f"`{task.kind}`",
+            where="--format tianchi",
+            hint="choose `--format jsonl`",
+        )
 
 
 def _keep_inputs(rows: Rows, output: Path) -> None:

@@ -77,6 +77,8 @@ class Predicted:
 
 
 def _rounded(cell: Any) -> Any:
+    if isinstance(cell, dict):
+        return {name: _rounded(inner) for name, inner in cell.items()}
     return round(cell, 6) if isinstance(cell, float) else cell
 
 
@@ -108,8 +110,15 @@ def csv_text(predicted: Predicted, details: Details) -> str:
         cells = flat(record)
         if not number:
             writer.writerow(cells)
-        writer.writerow(f"{c:.6f}" if isinstance(c, float) else c for c in cells.values())
+        writer.writerow(_text(cell, predicted.task) for cell in cells.values())
     return out.getvalue()
+
+
+def _text(cell: Any, task: TaskSpec) -> Any:
+    """Return a cell of a table; a set as text with the task's separator, `[]` where it is empty."""
+    if isinstance(cell, list):
+        return task.separator.join(cell) or "[]"
+    return f"{cell:.6f}" if isinstance(cell, float) else cell
 
 
 def tianchi_text(predicted: Predicted, details: Details) -> str:
@@ -139,7 +148,9 @@ def lines_for_people(predicted: Predicted, details: Details) -> Iterator[str]:
         if details.text:
             text = record["text"]
             cells += [text] if isinstance(text, str) else text.values()
-        yield "\t".join(map(_shown, cells))
+        yield "\t".join(
+            _shown(_text(c, predicted.task) if isinstance(c, list) else c) for c in cells
+        )
 
 
 def _place(name: str) -> int:

@@ -219,9 +219,10 @@ def _predictions(job: Job, scores: FloatArray, top_k: int | None) -> list[dict[s
         predictions.append(
             {
                 "label": found.label,
-                "word": words[found.label],
+                "word": words.get(found.label, ""),
                 "probability": found.probability,
                 "probabilities": {label: found.probabilities[label] for label in order[:top_k]},
+                **found.more,
             }
         )
     return predictions

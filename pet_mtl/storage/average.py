@@ -23,6 +23,7 @@ from pet_mtl.storage.own_weights import OWN_FILE
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.storage.tensors import read_tensors
 from pet_mtl.storage.trained_on import with_earlier
+from pet_mtl.suite.suite import Suite
 
 _FREE = {
     "description",
@@ -30,6 +31,7 @@ _FREE = {
     "columns",
     "metric",
     "calibration",
+    "thresholds",
 }  # what tasks may differ in and still be the same
 
 
@@ -69,9 +71,24 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
     for folder in folders:
         trained_on = with_earlier(folder, trained_on)
     tokenizer = PieceTokenizer(load_tokenizer(str(first.folder)))
-    write_checkpoint(out, mlm, tokenizer, first.suite, {}, mean.get(OWN_FILE, {}), trained_on)
+    suite = _with_mean_thresholds(checkpoints)
+    write_checkpoint(out, mlm, tokenizer, suite, {}, mean.get(OWN_FILE, {}), trained_on)
     if calibration := _mean_calibration(checkpoints):
         add_calibration(out, calibration, {})
+
+
+def _with_mean_thresholds(checkpoints: Sequence[Checkpoint]) -> Suite:
+    """Return the first's suite, with the mean of the thresholds that were fitted on dev rows."""
+    suite = checkpoints[0].suite
+    tasks = dict(suite.tasks)
+    for name, task in tasks.items():
+        found = [checkpoint.suite.tasks[name].thresholds for checkpoint in checkpoints]
+        known = [thresholds for thresholds in found if thresholds is not None]
+        if task.fits_thresholds and len(known) == len(found):
+            mean = tuple(sum(of_label) / len(known) for of_label in zip(*known, strict=True))
+            tasks[name] = task.model_copy(update={"thresholds": mean})
+            say(f"thresholds: {name}, the mean of {len(known)}")
+    return suite.model_copy(update={"tasks": tasks})
 
 
 def _mean_calibration(checkpoints: Sequence[Checkpoint]) -> dict[str, Calibration]:

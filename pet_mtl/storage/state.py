@@ -132,6 +132,8 @@ def fingerprint(
             continue
         for array in (prompts.ids, prompts.starts, prompts.slot_at, prompts.form, prompts.label):
             digest.update(array.tobytes())
+        for name in sorted(prompts.targets):
+            digest.update(name.encode() + prompts.targets[name].tobytes())
         digest.update(repr(list(words)).encode())
     for name in sorted(taught):
         digest.update(name.encode() + taught[name].tobytes())

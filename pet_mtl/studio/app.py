@@ -49,6 +49,13 @@ class Choice:
 def create_app(loaded: Loaded, choice: Choice, access: Access | None = None) -> FastAPI:
     """Return the application of the page."""
     files, jobs = page_files(), Jobs()
+    plain = [name for name, task in loaded.suite.tasks.items() if task.kind_spec.facts.plain]
+    if not plain:
+        raise PetMtlError(
+            "no task has rows with one label that its words decide",
+            where=loaded.suite.source,
+            hint="the studio edits words and patterns of `kind: classification` or `ordered`",
+        )
     sessions = {
         name: Session(
             loaded,
@@ -58,7 +65,7 @@ def create_app(loaded: Loaded, choice: Choice, access: Access | None = None) -> 
             limit=choice.limit,
             place=choice.place,
         )
-        for name in loaded.suite.tasks
+        for name in plain
     }
 
     @asynccontextmanager
@@ -91,7 +98,7 @@ def create_app(loaded: Loaded, choice: Choice, access: Access | None = None) -> 
 
     @app.get("/api/suite")
     async def suite() -> dict[str, Any]:
-        tasks = loaded.suite.tasks.values()
+        tasks = [loaded.suite.tasks[name] for name in sessions]
         return {
             "model": loaded.name,
             "zero_shot": loaded.zero_shot,

@@ -63,7 +63,7 @@ def _problem(
 def _unfit(name: str, read: str, tasks: Mapping[str, TaskSpec]) -> tuple[str | None, str | None]:
     """Return why a task cannot say anything of another's rows, and what to do."""
     other = tasks[read]
-    if other.kind_spec.facts.target != "label":
+    if not other.kind_spec.facts.plain:
         return f"`{{task:{read}}}`: the task predicts no label that has a word", None
     used = {field for pattern in other.patterns for field in parse_pattern(pattern).fields}
     missing = sorted(used - set(tasks[name].fields))

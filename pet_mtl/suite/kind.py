@@ -7,9 +7,11 @@ What a kind computes stands in `pet_mtl/kinds/`, one file each; how its label ce
 from dataclasses import dataclass
 from typing import Literal
 
-KindName = Literal["classification"]
-MetricName = Literal["macro_f1", "accuracy"]
-Target = Literal["label"]
+KindName = Literal["classification", "multi_label", "similarity", "ordered", "entailment"]
+MetricName = Literal[
+    "macro_f1", "accuracy", "micro_f1", "exact_match", "mae", "pearson", "spearman"
+]
+Target = Literal["label", "labels", "number"]
 
 
 @dataclass(frozen=True)
@@ -17,19 +19,41 @@ class KindFacts:
     """What the rest of the package asks a kind about.
 
     Attributes:
-        target: what a row's label cell holds: one of the labels.
+        target: what a row's label cell holds: one of the labels, a set of them, or a number.
         metrics: by which a checkpoint may be chosen, the default first.
+        keys: of a task's section, that say something of this kind and not of all.
         calibrates: a bias for each label makes sense.
+        plain: the likeliest of the label words at a slot is the answer, as in any cloze.
+        hypotheses: a row is read once for each label, in whose prompt the label itself stands.
     """
 
     target: Target
     metrics: tuple[MetricName, ...]
+    keys: tuple[str, ...] = ()
     calibrates: bool = False
+    plain: bool = False
+    hypotheses: bool = False
 
 
 KINDS: dict[str, KindFacts] = {
-    "classification": KindFacts("label", ("macro_f1", "accuracy"), calibrates=True),
+    "classification": KindFacts("label", ("macro_f1", "accuracy"), calibrates=True, plain=True),
+    "multi_label": KindFacts(
+        "labels",
+        ("macro_f1", "micro_f1", "exact_match"),
+        keys=("separator", "no", "threshold", "thresholds"),
+    ),
+    "similarity": KindFacts("number", ("pearson", "spearman"), keys=("range",)),
+    "ordered": KindFacts("label", ("macro_f1", "accuracy", "mae"), calibrates=True, plain=True),
+    "entailment": KindFacts(
+        "label",
+        ("macro_f1", "accuracy"),
+        keys=("yes", "no", "question", "descriptions"),
+        calibrates=True,
+        hypotheses=True,
+    ),
 }
+YES_LABEL = "yes"  # the name of what says that a hypothesis is true
+NO_LABEL = "no"  # the name of what stands for none of the labels, or for a hypothesis that is false
 
 
 @dataclass(frozen=True)
@@ -39,11 +63,34 @@ class KindSpec:
     Attributes:
         name: of the kind.
         labels: the raw labels.
+        no: behind the labels, the model scores what stands for none of them.
+        thresholds: probabilities from which each label is chosen; empty: none were fitted.
+        separator: between the labels of a set that is written as text.
+        range: the targets of the two ends.
+        values: what each label is worth on its scale.
     """
 
     name: KindName = "classification"
     labels: tuple[str, ...] = ()
+    no: bool = False
+    thresholds: tuple[float, ...] = ()
+    separator: str = ","
+    range: tuple[float, float] = (0.0, 1.0)
+    values: tuple[float, ...] = ()
 
     @property
     def facts(self) -> KindFacts:
         return KINDS[self.name]
+
+
+def numbers(labels: tuple[str, ...]) -> tuple[float, ...] | None:
+    """Return labels that are all finite numbers, None where some are not.
+
+    >>> numbers(("1", "2.5")), numbers(("1", "two"))
+    ((1.0, 2.5), None)
+    """
+    try:
+        values = tuple(map(float, labels))
+    except ValueError:
+        return None
+    return values if all(abs(value) < float("inf") for value in values) else None

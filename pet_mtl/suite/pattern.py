@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pet_mtl.errors import ProblemList
 
 MASK_NAME = "mask"
+LABEL_NAME = "label"  # in patterns of `kind: entailment`, the place of a label's description
 SOFT_START = "soft:"
 TASK_START = "task:"
 MOST_SOFT = 100
@@ -147,6 +148,29 @@ def without_soft(source: str) -> str:
     return "".join(
         _written(part) for part in parse_pattern(source).parts if not isinstance(part, Soft)
     )
+
+
+def hypothesis(source: str, description: str, question: str) -> str:
+    """Return a pattern that states a label and asks whether that is true.
+
+    A pattern with `{label}` is such a statement and has its own `{mask}`; in any other, the
+    description takes the place of the mask, and the question stands behind it.
+
+    >>> hypothesis("这是{mask}新闻：{text}", "体育", "对吗？{mask}")
+    '这是体育新闻：{text}对吗？{mask}'
+    >>> hypothesis("{mask}，说的是{label}：{text}", "体育", "对吗？{mask}")
+    '{mask}，说的是体育：{text}'
+    """
+    parts = parse_pattern(source).parts
+    own = any(part == Field(LABEL_NAME) for part in parts)
+    escaped = description.replace("{", "{{").replace("}", "}}")
+    texts = []
+    for part in parts:
+        if (isinstance(part, Mask) and not own) or part == Field(LABEL_NAME):
+            texts.append(escaped)
+        else:
+            texts.append(_written(part))
+    return "".join(texts) + ("" if own else question)
 
 
 def _written(part: Part) -> str:

@@ -15,8 +15,9 @@ from pydantic import (
     model_validator,
 )
 
-from pet_mtl.suite.kind import KindName, KindSpec, MetricName
-from pet_mtl.suite.pattern import parse_pattern, without_soft
+from pet_mtl.errors import PetMtlError
+from pet_mtl.suite.kind import KINDS, NO_LABEL, YES_LABEL, KindName, KindSpec, MetricName, numbers
+from pet_mtl.suite.pattern import hypothesis, parse_pattern, without_soft
 from pet_mtl.suite.validation import found
 from pet_mtl.suite.verbalizer import Verbalizer
 from pet_mtl.suite.verbalizer_kind import VerbalizerKind
@@ -28,6 +29,10 @@ ID_COLUMN = "id"
 FILES_TAG = "<files>"
 SPLIT_TAG = "<split>"
 NONE_TAG = "<none>"
+
+
+def _default(key: str) -> Any:
+    return TaskSpec.model_fields[key].get_default(call_default_factory=True)
 
 
 def _as_list(value: Any) -> Any:
@@ -44,13 +49,15 @@ def _kind_of_dev(value: Any) -> str:
     return SPLIT_TAG if isinstance(value, dict | SplitSpec) else FILES_TAG
 
 
-# keys that say something of some kinds of task only
-_OF_KINDS = frozenset({"kind"})
-
 NonEmpty = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[NonEmpty, ...], BeforeValidator(_as_list)]
 CalibrationChoice = Literal["auto", "none", "contextual", "pmi", "prior"]
 SomeNames = Annotated[tuple[NonEmpty, ...], BeforeValidator(_as_list), Field(min_length=1)]
+
+
+# keys that say something of some kinds of task only
+_OF_KINDS = frozenset({"kind"}.union(*(facts.keys for facts in KINDS.values())))
+FITTED = "dev"
 
 
 class _Spec(BaseModel):
@@ -90,12 +97,48 @@ class TaskSpec(_Spec):
     columns: dict[str, int | str]
     data: DataSpec
     kind: KindName = "classification"
+    separator: NonEmpty = ","
+    yes: Names = ()
+    no: Names = ()
+    question: NonEmpty = "对吗？{mask}"
+    descriptions: dict[str, NonEmpty] = Field(default_factory=dict)
+    threshold: Literal["auto", "dev"] | float = "auto"
+    thresholds: tuple[float, ...] | None = None
+    range: tuple[float, float] | None = None
     metric: MetricName = "macro_f1"
     aggregation: Literal["mean", "max", "logsumexp"] = "mean"
     slots: Literal["exact", "shared"] = "exact"
     calibration: CalibrationChoice = "auto"
     verbalizer_kind: VerbalizerKind = VerbalizerKind()
     pattern_weights: Literal["equal", "accuracy", "learned"] | tuple[float, ...] = "equal"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _metric_of_kind(cls, values: Any) -> Any:
+        """Choose by the kind's own metric where none is named."""
+        facts = KINDS.get(str(values.get("kind"))) if isinstance(values, dict) else None
+        return values if facts is None else {"metric": facts.metrics[0], **values}
+
+    @field_validator("threshold", mode="before")
+    @classmethod
+    def _check_threshold(cls, value: Any) -> Any:
+        if value in ("auto", FITTED) or (type(value) in (int, float) and 0 < value < 1):
+            return value
+        raise ValueError(
+            f"must be `auto`, `dev` or a probability between 0 and 1, found {found(value)}"
+        )
+
+    @field_validator("range", mode="before")
+    @classmethod
+    def _check_range(cls, value: Any) -> Any:
+        if value is None:
+            return None
+        ends = isinstance(value, list | tuple) and [type(n) in (int, float) for n in value]
+        if ends == [True, True] and -1e9 < value[0] < value[1] < 1e9:
+            return tuple(map(float, value))
+        raise ValueError(
+            f"must be the lowest and the highest target, such as [0, 5], found {found(value)}"
+        )
 
     @field_validator("pattern_weights", mode="before")
     @classmethod
@@ -120,22 +163,149 @@ class TaskSpec(_Spec):
             raise ValueError(
                 f"`aggregation: {self.aggregation}` is for manual verbalizers, not for `{kind}`"
             )
+        self._check_kind()
         return self
+
+    def _check_kind(self) -> None:
+        """Refuse what does not go with the task's kind."""
+        facts, labels = KINDS[self.kind], self.verbalizer.labels
+        for key in sorted(_OF_KINDS - {"kind"} - set(facts.keys)):
+            if key in self.model_fields_set and getattr(self, key) != _default(key):
+                kinds = ", ".join(f"`{name}`" for name, of in KINDS.items() if key in of.keys)
+                raise ValueError(f"`{key}` is for the kind {kinds}, not for `{self.kind}`")
+        if self.metric not in facts.metrics:
+            raise ValueError(
+                f"`metric` of the kind `{self.kind}` must be one of "
+                f"{', '.join(f'`{name}`' for name in facts.metrics)}, found `{self.metric}`"
+            )
+        if not facts.calibrates and self.calibration not in ("auto", "none"):
+            raise ValueError(f"`calibration: {self.calibration}` is not for `kind: {self.kind}`")
+        if not facts.plain and self.verbalizer_kind.name in ("knowledgeable", "automatic"):
+            raise ValueError(
+                f"`verbalizer_kind: {self.verbalizer_kind.name}` is not for `kind: {self.kind}`"
+            )
+        if self.kind == "multi_label":
+            label_words = {word for words in self.verbalizer.words for word in words}
+            if shared := set(self.no) & label_words:
+                raise ValueError(f"the word `{min(shared)}` of `no` is a label word too")
+            if self.thresholds is not None and len(self.thresholds) != len(labels):
+                raise ValueError(f"{len(labels)} labels have {len(self.thresholds)} `thresholds`")
+            if self.fits_thresholds and self.thresholds is None and self.data.dev is None:
+                raise ValueError(
+                    "its thresholds are fitted on dev rows, and `data` names none: add `dev`, "
+                    "give `no:` words that stand for none of the labels, or a number as "
+                    "`threshold:`"
+                )
+        if facts.hypotheses:
+            self._check_hypotheses()
+        if self.kind == "similarity":
+            if len(labels) != 2:
+                raise ValueError(
+                    "a similarity has two labels, the low end and the high end, "
+                    f"found {len(labels)}"
+                )
+            ends = numbers(labels)
+            if self.range is None and (ends is None or ends[0] >= ends[1]):
+                raise ValueError(
+                    "name the lowest and the highest target, as `range: [0, 5]`, or call the two "
+                    'labels so: verbalizer: {"0": 无关, "5": 相同}'
+                )
+        if self.kind == "ordered":
+            values = numbers(labels)
+            if values is not None and list(values) != sorted(set(values)):
+                raise ValueError(
+                    "the labels of an ordered task must stand in the order of the scale, from the "
+                    "lowest to the highest"
+                )
+
+    def _check_hypotheses(self) -> None:
+        if unknown := [label for label in self.descriptions if label not in self.verbalizer.labels]:
+            raise ValueError(f"`descriptions` describes {found(unknown[0])}, which is no label")
+        if self.verbalizer_kind.name != "manual":
+            raise ValueError(
+                f"`verbalizer_kind: {self.verbalizer_kind.name}` is not for `kind: {self.kind}`"
+            )
+        if any(parse_pattern(pattern).soft_pieces for pattern in self.patterns):
+            raise ValueError(f"`{{soft:…}}` is not for `kind: {self.kind}`")
+        try:
+            fields = parse_pattern(self.question).fields
+        except PetMtlError as error:
+            raise ValueError(f"`question`: {error.problems[0].message}") from error
+        if fields:
+            raise ValueError("`question` is text with one `{mask}`, without fields")
+        if both := set(self.readings.words[0]) & set(self.readings.words[1]):
+            raise ValueError(f"the word `{min(both)}` stands in `yes` and in `no`")
+
+    @property
+    def statements(self) -> "TaskSpec":
+        """Return the task with a pattern for each hypothesis: pattern by pattern, label by label.
+
+        A label's description is the one given, else its main word.
+        """
+        labels, words = self.verbalizer.labels, self.verbalizer.words
+        told = [self.descriptions.get(label, w[0]) for label, w in zip(labels, words, strict=True)]
+        patterns = tuple(
+            hypothesis(pattern, description, self.question)
+            for pattern in self.patterns
+            for description in told
+        )
+        return self.model_copy(update={"patterns": patterns})
+
+    @property
+    def fits_thresholds(self) -> bool:
+        """Whether the thresholds of a set's labels are fitted on dev rows."""
+        return self.kind == "multi_label" and (
+            self.threshold == FITTED or (self.threshold == "auto" and not self.no)
+        )
 
     @model_serializer(mode="wrap")
     def _leave_out_plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out the keys of other kinds: what is stored of a task that classifies stays."""
-        plain = type(self).model_fields
         return {
             key: value
             for key, value in dump(self).items()
-            if key not in _OF_KINDS or getattr(self, key) != plain[key].default
+            if key not in _OF_KINDS or getattr(self, key) != _default(key)
         }
 
     @property
     def kind_spec(self) -> KindSpec:
         """Return the task's kind with all that its maths need."""
-        return KindSpec(self.kind, self.verbalizer.labels)
+        labels = self.verbalizer.labels
+        thresholds = self.thresholds or ()
+        if not thresholds and isinstance(self.threshold, float):
+            thresholds = (self.threshold,) * len(labels)
+        values = numbers(labels)
+        ends = self.range or ((values[0], values[1]) if values else (0.0, 1.0))
+        return KindSpec(
+            self.kind,
+            labels,
+            bool(self.no) and self.kind == "multi_label",
+            thresholds,
+            self.separator,
+            ends if self.kind == "similarity" else (0.0, 1.0),
+            (values or tuple(map(float, range(len(labels))))) if self.kind == "ordered" else (),
+        )
+
+    @property
+    def readings(self) -> Verbalizer:
+        """Return what the model reads at the slots, a column of scores for each: the labels, and
+        behind them what stands for none of them; of hypotheses, yes and no."""
+        words = self.verbalizer
+        if KINDS[self.kind].hypotheses:
+            return Verbalizer(
+                labels=(YES_LABEL, NO_LABEL),
+                words=(self.yes or ("对",), self.no or ("错",)),
+                source=words.source,
+            )
+        if not self.no:
+            return words
+        name = f"({NO_LABEL})" if NO_LABEL in words.labels else NO_LABEL
+        return Verbalizer(
+            labels=(*words.labels, name),
+            words=(*words.words, self.no),
+            source=words.source,
+            lines=(*words.lines, 0) if words.lines else (),
+        )
 
     @property
     def word_slots(self) -> Literal["exact", "shared"]:

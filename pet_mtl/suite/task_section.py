@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.suite.kind import KINDS
 from pet_mtl.suite.label_lines import LabelEntry
 from pet_mtl.suite.openprompt_template import is_template, pattern_from_template, patterns_from_file
-from pet_mtl.suite.pattern import MASK_NAME, parse_pattern
+from pet_mtl.suite.pattern import LABEL_NAME, MASK_NAME, parse_pattern
 from pet_mtl.suite.task import ID_COLUMN, LABEL_COLUMN, TaskSpec
 from pet_mtl.suite.validation import found, name_hint, validate
 from pet_mtl.suite.verbalizer import Verbalizer, build_verbalizer, read_verbalizer
 from pet_mtl.suite.yaml_file import Document, Key
 
+_STATING = [name for name, facts in KINDS.items() if facts.hypotheses]
 TASK_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -64,11 +66,14 @@ def build_task(
         document,
         (*key, "patterns"),
         problems,
+        values.get("kind") in _STATING,
     )
     words = _verbalizer(
         values.get("verbalizer"), verbalizer, document, (*key, "verbalizer"), problems
     )
     done = {"name"} if templates_fine else {"name", "patterns"}
+    if not _check_metric(values, document, (*key, "metric"), problems):
+        done.add("metric")
     if words is not None:
         values["verbalizer"] = words
     elif "verbalizer" in values or verbalizer is not None:
@@ -181,8 +186,10 @@ def _check_patterns(
     document: Document,
     key: Key,
     problems: ProblemList,
+    statements: bool,
 ) -> None:
-    """Check every pattern, and its fields against the columns where these are fine."""
+    """Check every pattern, and its fields against the columns where these are fine; `{label}` may
+    stand in `statements`."""
     items = [((*key,), patterns)] if isinstance(patterns, str) else []
     if isinstance(patterns, list):
         items = [
@@ -206,6 +213,8 @@ def _check_patterns(
                 hint="put the row's text in, as in `{text}`",
             )
         for name in pattern.fields:
+            if name == LABEL_NAME and statements:
+                continue
             if name in (LABEL_COLUMN, ID_COLUMN):
                 problems.add((f"the pattern uses `{{{name}}}`, which is not a text"), where=where)
             elif columns is not None and name not in fields:
@@ -219,6 +228,23 @@ def _check_patterns(
                     where=where,
                     hint=hint,
                 )
+
+
+def _check_metric(
+    values: dict[str, Any], document: Document, key: Key, problems: ProblemList
+) -> bool:
+    """Check that the task's kind has the metric, and tell whether it is fine."""
+    facts = KINDS.get(str(values.get("kind", "classification")))
+    metric = values.get("metric")
+    if facts is None or "metric" not in values or metric in facts.metrics:
+        return True
+    *others, last = (f"`{name}`" for name in facts.metrics)
+    problems.add(
+        f"`{'.'.join(map(str, key))}` must be one of {', '.join(others)} or {last}, "
+        f"found {found(metric)}",
+        where=document.where(key),
+    )
+    return False
 
 
 def _columns_hint(fields: list[str]) -> str:

@@ -39,6 +39,8 @@ def calibrate(
         return data[task.name].unlabelled or data[task.name].train
 
     for name, task in suite.tasks.items():
+        if not task.kind_spec.facts.calibrates:
+            continue
         if task.calibration == "none" or (task.calibration == "auto" and name not in dev_rows):
             continue
         method: Method = "prior" if task.calibration == "auto" else task.calibration

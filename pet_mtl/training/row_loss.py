@@ -114,17 +114,19 @@ class RowLoss:
             second: those of another pass, where `passes` is 2.
             step: of so many in `total`.
         """
-        adjustment = self._adjustments[group.form]
+        adjustment, labels = self._adjustments[group.form], group.labels
+        if not self._kinds[group.form].one_label:  # nothing that terms could weigh or contrast
+            labels = torch.full_like(labels, -1)
         rows = TaskScores(
             group.form,
-            group.labels,
+            labels,
             scores + adjustment,
             None if second is None else second + adjustment,
         )
         terms: dict[str, Tensor] = {}
         loss = self._base(batch, group, rows, terms, step, total)
         if rows.second is not None:
-            again = TaskScores(group.form, group.labels, rows.second, rows.scores)
+            again = TaskScores(group.form, labels, rows.second, rows.scores)
             loss = (loss + self._base(batch, group, again, {}, step, total)) / 2
         found = GroupLoss(loss, terms, self._right(group, scores) if self._judges else None)
         for name, term in self._addends.items():
@@ -150,7 +152,10 @@ class RowLoss:
     ) -> Tensor:
         """Return what one pass costs without what is added; note the factors in `terms`."""
         smoothing, kind = self._settings.label_smoothing, self._kinds[group.form]
-        if not self._factors:
+        if not kind.one_label:
+            losses = kind.losses(rows.scores, self._targets(batch, group), smoothing)
+            loss = (losses * (group.labels >= 0)).sum()
+        elif not self._factors:
             loss = kind.loss(rows.scores, rows.labels, smoothing)
         else:
             losses = kind.losses(rows.scores, rows.labels, smoothing)
@@ -167,9 +172,18 @@ class RowLoss:
             return loss
         places = self._prompts.row[batch.items[group.items.cpu().numpy()]]
         probs = torch.from_numpy(self._taught[task][places]).to(self._device)
+        form = self._prompts.forms[group.form]
+        probs = kind.taught(probs, form.hypothesis)
         share = label_share(self._settings.label_share, step, total)
         of_teacher = torch.where(group.labels < 0, 1.0, 1.0 - share)  # all of a row without label
         return share * loss + kind.teacher_loss(rows.scores, probs, of_teacher)
+
+    def _targets(self, batch: Batch, group: FormGroup) -> Tensor:
+        """Return the targets `[b, …]` of a group's rows, for a kind whose targets are more than
+        labels."""
+        targets = self._prompts.targets[self._prompts.forms[group.form].task]
+        places = self._prompts.row[batch.items[group.items.cpu().numpy()]]
+        return torch.from_numpy(targets[places]).to(self._device)
 
 
 def counted(term: Term, labels: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ from pet_mtl.console import say
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData, load_suite_data
-from pet_mtl.metrics.score import Score, mean_macro_f1
+from pet_mtl.metrics.score import Score, means_json
 from pet_mtl.model.backbone import check_length
 from pet_mtl.model.calibration import apply_calibrations
 from pet_mtl.model.hardware import Machine, joined
@@ -26,6 +26,7 @@ from pet_mtl.scoring.checkpoint_scores import Calibrated, decide, score_calibrat
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import compile_suite
 from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.scoring.thresholds import with_fitted_thresholds, without_thresholds
 from pet_mtl.storage.checkpoint import add_calibration
 from pet_mtl.storage.outputs import RunFolder, begun_note, begun_teachers, has_state
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, resolve_model, suite_model
@@ -86,7 +87,7 @@ class TrainResult:
             "method": self.method,
             "parameters": self.parameters.to_json(),
             "tasks": tasks_json(self.scores, self.calibrated),
-            "mean_macro_f1": mean_macro_f1(self.scores.values()) if self.scores else None,
+            **means_json(self.scores.values()),
             "best_step": self.best_step,
             "steps": self.steps,
             "samples_per_second": self.samples_per_second,
@@ -171,7 +172,7 @@ def train(
     say(f"machine: {machine}")
     for key, reason in suite.chosen.items():
         say(f"train.{key}: {getattr(settings, key):.6g} ({reason})")
-    suite = with_absolute_model(suite)
+    suite = without_thresholds(with_absolute_model(suite))
     if resume and not has_state(out):  # begins anew, where there is a note to begin from
         teachers = begun_teachers(out)
     begun = begun_note(suite, teachers)
@@ -243,6 +244,7 @@ def train(
             logged,
         )
         log_probs = trainer.run(resume)
+        suite = with_fitted_thresholds(suite, dev_rows, log_probs)
         calibration = calibrate(suite, data, trainer.score, dev_rows, log_probs)
         scores, calibrated = score_calibrated(suite, dev_rows, log_probs, calibration)
         calibrated_log_probs = apply_calibrations(log_probs, calibration)

@@ -59,6 +59,7 @@ def check_teachers(folders: Sequence[Path], suite: Suite) -> set[str]:
             for what, theirs, wanted in (
                 ("labels", tasks[name].verbalizer.labels, suite.tasks[name].verbalizer.labels),
                 ("fields", tasks[name].fields, suite.tasks[name].fields),
+                ("targets", (_target(tasks[name]),), (_target(suite.tasks[name]),)),
             ):
                 if set(theirs) != set(wanted):
                     wrong = (
@@ -113,12 +114,17 @@ def ask_teachers(
             said.setdefault(name, []).append(probs)
             labelled = rows[name].labels >= 0
             kind, gold = kind_of(suite.tasks[name]), rows[name].gold
-            right = float(kind.right(gold, kind.decide(np.log(probs.clip(1e-30))))[labelled].mean())
+            decided = kind.decide(kind.from_probabilities(probs))
+            right = float(kind.right(gold, decided)[labelled].mean())
             say(f"teacher {folder}: {name}, right on {right:.1%} of the training rows")
     for name in rows:
         if name not in said:
             say(f"note: no teacher knows {name}: it is learned from its labels alone")
     return {name: np.mean(each, axis=0, dtype=np.float32) for name, each in said.items()}
+
+
+def _target(task: TaskSpec) -> str:
+    return task.kind_spec.facts.target
 
 
 def ask_teacher(
@@ -139,9 +145,11 @@ def ask_teacher(
     strength, found = loaded.suite.train.logit_adjustment, {}
     for name, log_probs in loaded.raw_log_probs(known, title=f"asking {loaded.folder}").items():
         order = _order(suite.tasks[name], loaded.suite.tasks[name])
-        scores = log_probs[:, order]
-        scores = scores + logit_adjustment(counted[name], len(order), strength).numpy()
-        found[name] = np.exp(scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True))
+        scores, kind = log_probs[:, order], kind_of(suite.tasks[name])
+        if kind.one_label:
+            scores = scores + logit_adjustment(counted[name], len(order), strength).numpy()
+            scores = scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True)
+        found[name] = kind.probabilities(scores)
     return found
 
 
@@ -182,7 +190,11 @@ def read_answers(out: Path, suite: Suite, rows: Mapping[str, Rows]) -> dict[str,
         )
     for name, of_task in answers.items():
         shape = (len(rows[name]), len(suite.tasks[name].verbalizer.labels))
-        if of_task.dtype != np.float32 or of_task.shape != shape or not _are_shares(of_task):
+        if (
+            of_task.dtype != np.float32
+            or of_task.shape != shape
+            or not _are_answers(of_task, suite.tasks[name])
+        ):
             raise PetMtlError(
                 f"what it says of `{name}` are no probabilities of its labels",
                 where=str(file),
@@ -191,7 +203,9 @@ def read_answers(out: Path, suite: Suite, rows: Mapping[str, Rows]) -> dict[str,
     return answers
 
 
-def _are_shares(probs: FloatArray) -> bool:
+def _are_answers(probs: FloatArray, task: TaskSpec) -> bool:
+    if _target(task) == "labels":  # each by itself
+        return bool(((probs >= 0) & (probs <= 1)).all())
     return bool((probs >= 0).all() and (abs(probs.sum(-1) - 1) < 1e-2).all())
 
 

@@ -17,12 +17,13 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.metrics.score import mean_macro_f1
+from pet_mtl.metrics.score import mean_main, means_json
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.checkpoint_scores import score_rows
 from pet_mtl.scoring.loaded import build_model
 from pet_mtl.scoring.log_probs import FloatArray, score_prompts
 from pet_mtl.scoring.processes import Processes
+from pet_mtl.scoring.thresholds import with_fitted_thresholds
 from pet_mtl.storage.checkpoint import fill_checkpoint, read_checkpoint, write_checkpoint
 from pet_mtl.storage.outputs import TEACHER, RunFolder
 from pet_mtl.storage.own_weights import load_own_weights, own_weights
@@ -176,25 +177,24 @@ class Trainer:
 
     def _evaluate_weights(self) -> bool:
         log_probs = self._score_dev()
-        scores = score_rows(self.suite, self.dev_rows, log_probs)
+        suite = with_fitted_thresholds(self.suite, self.dev_rows, log_probs)
+        scores = score_rows(suite, self.dev_rows, log_probs)
         wanted = np.mean(
             [score.value(self.suite.tasks[name].metric) for name, score in scores.items()]
         )
         mean, progress = float(wanted), self.progress
         summary = {name: score.summary() for name, score in scores.items()}
-        self._log(
-            {"step": progress.step, "dev": summary, "mean_macro_f1": mean_macro_f1(scores.values())}
-        )
+        self._log({"step": progress.step, "dev": summary, **means_json(scores.values())})
         better = progress.best_score is None or mean > progress.best_score
         figures = "  ".join(f"{name} {score.main.value:.4f}" for name, score in scores.items())
         say(
-            f"step {progress.step}: dev macro-F1 {figures}  mean "
+            f"step {progress.step}: dev {mean_main(scores.values())[0]} {figures}  mean "
             f"{mean:.4f}{'  (best so far)' if better else ''}"
         )
         if better:
             progress.best_score, progress.best_step, progress.stale = mean, progress.step, 0
             self.best = (progress.step, log_probs)
-            self._write_best(summary)
+            self._write_best(summary, suite)
         else:
             progress.stale += 1
         self._evaluated(progress.step, mean)
@@ -231,7 +231,7 @@ class Trainer:
         afterwards."""
         if self.dev is None:
             with self._averaged():
-                self._write_best({})
+                self._write_best({}, self.suite)
         gone = self.dev is not None and self.progress.step != self.progress.best_step
         if gone or self.steps.average is not None:
             self.accelerator.wait_for_everyone()
@@ -242,7 +242,7 @@ class Trainer:
             return self.best[1]
         return self._score_dev()
 
-    def _write_best(self, summary: dict[str, Any]) -> None:
+    def _write_best(self, summary: dict[str, Any], suite: Suite) -> None:
         if self.folder is not None:
             metrics = {"step": self.progress.step, "tasks": summary}
             own = own_weights(self.model, self.mlm)
@@ -250,7 +250,7 @@ class Trainer:
                 self.folder.checkpoint,
                 self.mlm,
                 self.tokenizer,
-                self.suite,
+                suite,
                 metrics,
                 own,
                 self.trained_on,

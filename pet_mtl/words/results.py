@@ -22,7 +22,7 @@ class Scored:
     Attributes:
         verbalizer: the file.
         task: with these label words.
-        predicted: `[rows]` label indices.
+        predicted: `[rows, …]` decisions, label indices or such.
         seconds: from reading the file to its scores.
         cached: no prompt had to go through the model.
     """
@@ -31,7 +31,7 @@ class Scored:
     task: TaskSpec
     rows: Rows
     score: Score
-    predicted: npt.NDArray[np.int64]
+    predicted: npt.NDArray[Any]
     seconds: float
     cached: bool
 
@@ -51,7 +51,8 @@ class Change:
     @property
     def flipped(self) -> npt.NDArray[np.int64]:
         """The rows that get another label."""
-        return np.flatnonzero(self.before.predicted != self.after.predicted)
+        changed = self.before.predicted != self.after.predicted
+        return np.flatnonzero(changed if changed.ndim == 1 else changed.any(-1))
 
     @property
     def gained(self) -> npt.NDArray[np.int64]:
@@ -79,7 +80,12 @@ class Change:
     def flips(self, most: int) -> list[dict[str, str]]:
         """Return rows that flipped, gained and lost ones first."""
         gained, lost = set(self.gained.tolist()), set(self.lost.tolist())
-        labels = self.after.task.verbalizer.labels
+        kind = kind_of(self.after.task)
+        texts = {
+            "gold": self.after.rows.gold,
+            "before": self.before.predicted,
+            "after": self.after.predicted,
+        }
         order = sorted(
             self.flipped.tolist(), key=lambda row: (row not in gained and row not in lost, row)
         )
@@ -87,9 +93,7 @@ class Change:
             {
                 "row": self.after.rows.where(row),
                 "text": " | ".join(self.after.rows.text(row).values()),
-                "gold": labels[self.after.rows.labels[row]],
-                "before": labels[self.before.predicted[row]],
-                "after": labels[self.after.predicted[row]],
+                **{name: kind.written(each[row : row + 1])[0] for name, each in texts.items()},
                 "change": "gained" if row in gained else "lost" if row in lost else "flipped",
             }
             for row in order[:most]

@@ -147,7 +147,9 @@ def _flip_table(change: Change) -> "Table":
         text = row["text"] if len(row["text"]) <= _TEXT_SHOWN else row["text"][:_TEXT_SHOWN] + "…"
         table.add_row(
             *_cells(
-                row["change"], *(named[row[which]] for which in ("gold", "before", "after")), text
+                row["change"],
+                *(named.get(row[which], row[which]) for which in ("gold", "before", "after")),
+                text,
             )
         )
     return table

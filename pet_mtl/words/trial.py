@@ -72,7 +72,9 @@ class Trial:
         """
         compiled = compile_forms(task, self.model.tokenizer, self.max_length)
         encoded = self._encode(compiled.forms)
-        scores = np.empty((len(encoded.prompts), len(task.verbalizer.labels)), np.float32)
+        first = compiled.forms[0]
+        columns = kind_of_form(first).width(first.num_labels)
+        scores = np.empty((len(encoded.prompts), columns), np.float32)
         for number, words in enumerate(compiled.words):
             scores[encoded.items[number]] = self._form_log_probs(words, number, encoded, task)
         return task_log_probs(encoded.prompts, scores)[task.name]

@@ -13,7 +13,7 @@ from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_dev, load_task
 from pet_mtl.errors import PetMtlError, ProblemList
-from pet_mtl.kinds import kind_of
+from pet_mtl.kinds import fitted_thresholds, kind_of
 from pet_mtl.model.calibration import calibration_from
 from pet_mtl.scoring.calibration.plan import plan_calibrations
 from pet_mtl.scoring.loaded import with_verbalizers
@@ -121,6 +121,9 @@ class WordTrial:
         """
         start, computed = time.perf_counter(), self._computed
         rows, log_probs = self.trial.rows[task.name], self.log_probs(task)
+        if task.fits_thresholds:  # for these words, as for all that are tried
+            fitted = fitted_thresholds(kind_of(task), rows.gold, log_probs)
+            task = task.model_copy(update={"thresholds": fitted})
         kind = kind_of(task)
         predicted = kind.decide(log_probs)
         score = kind.score(rows.gold, predicted)

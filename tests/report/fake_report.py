@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pet_mtl.metrics.classification import TaskScore, score_predictions
-from pet_mtl.metrics.score import mean_macro_f1
+from pet_mtl.metrics.score import mean_main
 from pet_mtl.report.data import (
     CurvePoint,
     ModelView,
@@ -170,7 +170,7 @@ def fake_report(tasks: list[TaskReport] | None = None) -> ReportData:
             "seed": 7,
         },
         tasks=tasks,
-        mean_macro_f1=mean_macro_f1(task.score for task in tasks),
+        mean=mean_main(task.score for task in tasks),
         facts=[
             ("training", "43 s, 612 rows/s"),
             ("rows", "48,221 train · 4,500 dev"),

@@ -58,7 +58,7 @@ class WellFormed(HTMLParser):
 def test_page_shows_everything(report: ReportData) -> None:
     page = WellFormed(report_page(report))
     for expected in (
-        f"{report.mean_macro_f1:.3f}",
+        f"{report.mean[1]:.3f}",
         "mean macro-F1 over 3 tasks",
         "zh-mini",
         "2026-11-22 14:05",
@@ -111,7 +111,13 @@ def hostile_task(text: str) -> TaskReport:
 def test_text_is_escaped_wherever_it_stands(text: str) -> None:
     task = hostile_task(text)
     report = ReportData(
-        text, text, text, {text: {text: [text]}, "k": text}, [task, task], 0.5, [(text, text)]
+        text,
+        text,
+        text,
+        {text: {text: [text]}, "k": text},
+        [task, task],
+        ("macro-F1", 0.5),
+        [(text, text)],
     )
     page = WellFormed(report_page(report))
     assert not page.seen & {"script", "img"}
@@ -177,7 +183,7 @@ def test_each_loss_term_has_a_chart(report: ReportData) -> None:
 
 
 def test_report_without_tasks_is_still_a_page() -> None:
-    WellFormed(report_page(ReportData("empty", "zh-mini", "", {}, [], 0.0)))
+    WellFormed(report_page(ReportData("empty", "zh-mini", "", {}, [], ("macro-F1", 0.0))))
 
 
 def test_gold_label_is_shown_however_low_it_ranks() -> None:

@@ -43,7 +43,7 @@ def build(mlm: Any, compiled: Compiled, suite: Suite, attention: str) -> "HeadsM
     """Put a classifier for each task of a suite on the encoder of a masked language model."""
     assert isinstance(suite.method, HeadsMethod)
     names = list(suite.tasks)
-    labels = [len(task.verbalizer.labels) for task in suite.tasks.values()]
+    labels = [len(task.readings.labels) for task in suite.tasks.values()]
     forms = compiled.forms
     end = forms[0].parts[-1].ids
     encoder = Encoder(mlm, attention, end[-1] if end else None)

@@ -72,6 +72,11 @@ def plan_calibrations(
         )
         if method == "none":
             continue
+        kind = suite.tasks[name].kind_spec
+        if not kind.facts.calibrates:
+            if choice != "auto":
+                say(f"note: {name}: no calibration, the kind `{kind.name}` has none")
+            continue
         if name in ready and ready[name].kind == method:
             plan.ready[name] = ready[name]
             continue

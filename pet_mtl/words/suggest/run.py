@@ -124,6 +124,13 @@ def suggest(
         PetMtlError: an unknown task, rows that cannot be read, or too few of them.
     """
     task = require_task(loaded.suite, name, f"words suggest {name}")
+    if not task.kind_spec.facts.plain:
+        raise PetMtlError(
+            f"words are suggested for tasks whose rows have one label, not for the kind "
+            f"`{task.kind}`",
+            where=f"words suggest {name}",
+            hint="try words by hand: `pet-mtl words try`",
+        )
     if not loaded.zero_shot:
         say("the checkpoint may have been trained on these rows: gains for new rows can be smaller")
     seed = loaded.suite.train.seed if seed is None else seed

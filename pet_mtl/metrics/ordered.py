@@ -1,0 +1,79 @@
+"""How far predicted labels of a scale lie from the gold ones."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pet_mtl.metrics.classification import TaskScore, resample_cells, score_predictions
+
+
+@dataclass(frozen=True)
+class OrderedScore(TaskScore):
+    """A `TaskScore` and, beside it, the mean absolute error.
+
+    Attributes:
+        mae: in the labels' own units, or in places where they are no numbers.
+        mae_ci95: its interval, by the percentile bootstrap over rows.
+        span: from the lowest to the highest label.
+    """
+
+    mae: float = 0.0
+    mae_ci95: tuple[float, float] = (0.0, 0.0)
+    span: float = 1.0
+
+    def value(self, metric: str) -> float:
+        """Return what a checkpoint is chosen by; of the error, 1 minus its share of the span."""
+        return 1 - self.mae / self.span if metric == "mae" else super().value(metric)
+
+    def summary(self) -> dict[str, float]:
+        return {**super().summary(), "mae": self.mae}
+
+    def shown(self) -> list[tuple[str, str, str]]:
+        low, high = self.mae_ci95
+        error = ("mean absolute error", f"{self.mae:.3f}", f"95 % interval {low:.3f} – {high:.3f}")
+        return [*super().shown()[:2], error, *super().shown()[2:]]
+
+    def to_json(self) -> dict[str, Any]:
+        done = super().to_json() | {"mae_ci95": list(self.mae_ci95)}
+        del done["span"]
+        return done
+
+
+def score_ordered(
+    gold: NDArray[np.integer[Any]],
+    predicted: NDArray[np.integer[Any]],
+    labels: Sequence[str],
+    values: NDArray[np.float64],
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> OrderedScore:
+    """Score predictions, both [N] indices into `labels`, which are worth `values` `[K]`.
+
+    Raises:
+        ValueError: as `score_predictions`.
+
+    >>> score = score_ordered(np.array([0, 2]), np.array([1, 2]), "135", np.array([1.0, 3, 5]))
+    >>> score.mae, score.value("mae")
+    (1.0, 0.75)
+    """
+    plain = score_predictions(gold, predicted, labels, resamples=resamples, seed=seed)
+    counts, of_gold, of_predicted = resample_cells(
+        np.array(plain.confusion), resamples=resamples, seed=seed
+    )
+    errors = counts @ np.abs(values[of_gold] - values[of_predicted]) / len(gold)
+    low, high = np.quantile(errors, [0.025, 0.975])
+    return OrderedScore(
+        accuracy=plain.accuracy,
+        macro_f1=plain.macro_f1,
+        macro_f1_ci95=plain.macro_f1_ci95,
+        examples=plain.examples,
+        per_label=plain.per_label,
+        confusion=plain.confusion,
+        mae=float(np.abs(values[gold] - values[predicted]).mean()),
+        mae_ci95=(float(low), float(high)),
+        span=float(values[-1] - values[0]),
+    )

@@ -1,0 +1,145 @@
+"""How well predicted numbers follow the gold ones: Pearson's and Spearman's correlation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pet_mtl.metrics.score import Figure, LabelScore
+
+_CHUNK = 1 << 20  # numbers of resampled rows at a time
+
+
+@dataclass(frozen=True)
+class SimilarityScore:
+    """How well one task is solved; a correlation is 0 where all numbers of a side are equal.
+
+    Attributes:
+        pearson: of the numbers.
+        pearson_ci95: its interval, by the percentile bootstrap over rows.
+        spearman: of their ranks, ties in the middle of theirs.
+        mae: mean absolute error, in the targets' own units.
+        rmse: root of the mean squared error.
+        examples: rows.
+    """
+
+    pearson: float
+    pearson_ci95: tuple[float, float]
+    spearman: float
+    mae: float
+    rmse: float
+    examples: int
+
+    @property
+    def per_label(self) -> Mapping[str, LabelScore]:
+        return {}
+
+    @property
+    def confusion(self) -> Sequence[Sequence[int]]:
+        return []
+
+    @property
+    def main(self) -> Figure:
+        return Figure("Pearson", self.pearson, self.pearson_ci95)
+
+    def value(self, metric: str) -> float:
+        """Return what a checkpoint is chosen by."""
+        return float(getattr(self, metric))
+
+    def summary(self) -> dict[str, float]:
+        """Return the figures that are logged at each evaluation."""
+        return {"pearson": self.pearson, "spearman": self.spearman, "mae": self.mae}
+
+    def shown(self) -> list[tuple[str, str, str]]:
+        """Return the figures of a report: name, value, note."""
+        low, high = self.pearson_ci95
+        return [
+            ("Pearson", f"{self.pearson:.3f}", f"95 % interval {low:.3f} – {high:.3f}"),
+            ("Spearman", f"{self.spearman:.3f}", "of the ranks"),
+            ("mean absolute error", f"{self.mae:.3f}", f"root of the mean square {self.rmse:.3f}"),
+            ("rows", f"{self.examples:,}", ""),
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the score as plain JSON values, in the form that `score --json` prints."""
+        return {
+            "pearson": self.pearson,
+            "pearson_ci95": list(self.pearson_ci95),
+            "spearman": self.spearman,
+            "mae": self.mae,
+            "rmse": self.rmse,
+            "examples": self.examples,
+        }
+
+
+def score_similarity(
+    gold: NDArray[np.floating[Any]],
+    predicted: NDArray[np.floating[Any]],
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> SimilarityScore:
+    """Score predicted numbers `[N]`.
+
+    Raises:
+        ValueError: no rows, different lengths, or a value that is no number.
+
+    >>> score = score_similarity(np.array([0.0, 1, 3]), np.array([0.5, 1, 1.5]))
+    >>> round(score.pearson, 4), round(score.spearman, 4)
+    (0.982, 1.0)
+    """
+    if gold.shape != predicted.shape or gold.ndim != 1 or len(gold) == 0:
+        raise ValueError(
+            "Parameters `gold` and `predicted` should have the same shape (N,) with N ≥ 1. "
+            f"Found `gold.shape = {gold.shape}` and `predicted.shape = {predicted.shape}`."
+        )
+    one, other = gold.astype(np.float64), predicted.astype(np.float64)
+    if not (np.isfinite(one).all() and np.isfinite(other).all()):
+        raise ValueError("Parameters `gold` and `predicted` should hold finite numbers.")
+    drawn = _resampled(one, other, resamples, seed)
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return SimilarityScore(
+        pearson=float(_pearson(one[None], other[None])[0]),
+        pearson_ci95=(float(low), float(high)),
+        spearman=float(_pearson(_ranks(one)[None], _ranks(other)[None])[0]),
+        mae=float(np.abs(one - other).mean()),
+        rmse=float(np.sqrt(np.square(one - other).mean())),
+        examples=len(one),
+    )
+
+
+def _resampled(
+    one: NDArray[np.float64], other: NDArray[np.float64], resamples: int, seed: int
+) -> NDArray[np.float64]:
+    generator, done = np.random.default_rng(seed), []
+    step = max(1, _CHUNK // len(one))
+    for start in range(0, resamples, step):
+        rows = generator.integers(0, len(one), (min(step, resamples - start), len(one)))
+        done.append(_pearson(one[rows], other[rows]))
+    return np.concatenate(done)
+
+
+def _pearson(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the correlation of each row of two arrays `[R, N]`, 0 where a side does not vary."""
+    one, other = (side - side.mean(-1, keepdims=True) for side in (one, other))
+    scale = np.sqrt(np.square(one).sum(-1) * np.square(other).sum(-1))
+    product = (one * other).sum(-1)
+    # what rounding leaves of equal numbers is no variation
+    varies = (np.abs(one).max(-1) > 1e-12) & (np.abs(other).max(-1) > 1e-12)
+    return np.asarray(
+        np.divide(product, scale, out=np.zeros_like(product), where=varies & (scale > 0))
+    )
+
+
+def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rank of each number, equal numbers in the middle of theirs.
+
+    >>> _ranks(np.array([3.0, 1.0, 3.0])).tolist()
+    [1.5, 0.0, 1.5]
+    """
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = np.cumsum(counts)
+    middle: NDArray[np.float64] = ends - (counts + 1) / 2
+    return np.asarray(middle[inverse])

@@ -1,0 +1,61 @@
+"""Rows that a task's decisions get wrong, for kinds whose rows have not one of the labels."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from pet_mtl.kinds import Kind
+from pet_mtl.kinds.kind import FloatArray, Gold
+from pet_mtl.report.data import Confusion, Example
+
+
+def worst_sets(
+    kind: Kind,
+    gold: Gold,
+    log_probs: FloatArray,
+    texts: Callable[[int], str],
+    where: Callable[[int], str],
+    most: int = 5,
+    examples: int = 3,
+) -> list[Confusion]:
+    """Return what is most often taken for what else, each with its most confident rows; of numbers,
+    the rows that are furthest off.
+
+    Args:
+        gold: the rows' targets.
+        log_probs: `[rows, K]`.
+        texts: gives the text of a row, and `where` its `file:line`; called only for rows shown.
+    """
+    decided = kind.decide(log_probs)
+    wrong = np.flatnonzero(~kind.right(gold, decided))
+    if not len(wrong):
+        return []
+    said = kind.predictions(log_probs[wrong])
+    true = kind.written(gold[wrong])
+    confident = np.array([each.probability for each in said])
+    if gold.ndim == 1:
+        order = np.argsort(-np.abs(decided[wrong] - gold[wrong]), kind="stable")[:most]
+        groups = [[int(place)] for place in order]
+    else:
+        by_pair: dict[tuple[str, str], list[int]] = {}
+        for place in np.argsort(-confident, kind="stable").tolist():
+            by_pair.setdefault((true[place], said[place].label), []).append(place)
+        groups = sorted(by_pair.values(), key=len, reverse=True)[:most]
+    return [
+        Confusion(
+            true[group[0]] or "∅",
+            said[group[0]].label or "∅",
+            len(group),
+            [
+                Example(
+                    texts(int(wrong[place])),
+                    true[place] or "∅",
+                    said[place].label or "∅",
+                    float(confident[place]),
+                    where(int(wrong[place])),
+                )
+                for place in group[:examples]
+            ],
+        )
+        for group in groups
+    ]

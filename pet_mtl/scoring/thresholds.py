@@ -1,0 +1,55 @@
+"""Thresholds of the labels of sets, fitted on dev rows and kept in the suite that is stored."""
+
+from collections.abc import Mapping
+
+from pet_mtl.console import say
+from pet_mtl.data.rows import Rows
+from pet_mtl.kinds import fitted_thresholds, kind_of
+from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.suite.suite import Suite
+
+
+def with_fitted_thresholds(
+    suite: Suite, rows: Mapping[str, Rows], log_probs: Mapping[str, FloatArray]
+) -> Suite:
+    """Return the suite with the thresholds that have the best F1 on some rows, for the tasks that
+    fit theirs and have rows.
+
+    Args:
+        log_probs: `[rows, K]` of the rows.
+    """
+    tasks = dict(suite.tasks)
+    for name, of_task in rows.items():
+        task = suite.tasks[name]
+        if task.fits_thresholds and name in log_probs:
+            kind = kind_of(task.model_copy(update={"thresholds": None}))
+            fitted = fitted_thresholds(kind, of_task.gold, log_probs[name])
+            tasks[name] = task.model_copy(update={"thresholds": fitted})
+    return suite.model_copy(update={"tasks": tasks})
+
+
+def without_thresholds(suite: Suite) -> Suite:
+    """Return the suite of a run that has not been evaluated: thresholds are still to be fitted."""
+    return suite.model_copy(
+        update={
+            "tasks": {
+                name: task.model_copy(update={"thresholds": None}) if task.fits_thresholds else task
+                for name, task in suite.tasks.items()
+            }
+        }
+    )
+
+
+def fitted_where_missing(
+    suite: Suite, rows: Mapping[str, Rows], log_probs: Mapping[str, FloatArray]
+) -> Suite:
+    """Return the suite with thresholds for the tasks that lack theirs, fitted on the scored rows
+    themselves, which is said: their scores flatter."""
+    missing = {
+        name: of_task
+        for name, of_task in rows.items()
+        if suite.tasks[name].fits_thresholds and suite.tasks[name].thresholds is None
+    }
+    for name in missing:
+        say(f"warning: {name}: its thresholds are fitted on the scored rows themselves")
+    return with_fitted_thresholds(suite, missing, log_probs) if missing else suite

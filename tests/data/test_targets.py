@@ -1,0 +1,202 @@
+"""Label cells of all kinds of task: what is read, and what is refused with place and hint."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pet_mtl.data.readers import read_rows
+from pet_mtl.data.rows import Rows
+from pet_mtl.data.suite_data import load_task
+from pet_mtl.errors import PetMtlError
+from pet_mtl.suite.task import DataSpec, TaskSpec
+from pet_mtl.suite.verbalizer import Verbalizer
+
+TEXT = {"text": 0, "label": 1}
+NAMED = {"text": "text", "label": "label"}
+
+
+def sets_task(columns: dict[str, int | str] = TEXT, **more: object) -> TaskSpec:
+    return TaskSpec.model_validate(
+        {
+            "name": "toy",
+            "kind": "multi_label",
+            "patterns": "{mask}{text}",
+            "verbalizer": Verbalizer(
+                labels=("a", "b", "3"), words=(("x",), ("y",), ("z",)), source="toy.txt"
+            ),
+            "columns": columns,
+            "data": DataSpec(train=("t.tsv",), dev=("d.tsv",)),
+            "no": ["n"],
+            **more,
+        }
+    )
+
+
+def number_task(**more: object) -> TaskSpec:
+    return TaskSpec.model_validate(
+        {
+            "name": "toy",
+            "kind": "similarity",
+            "patterns": "{mask}{text}",
+            "verbalizer": Verbalizer(labels=("0", "5"), words=(("x",), ("y",)), source="toy.txt"),
+            "columns": TEXT,
+            "data": DataSpec(train=("t.tsv",)),
+            **more,
+        }
+    )
+
+
+def read(path: Path, task: TaskSpec, **more: object) -> Rows:
+    return read_rows(path.name, task, base=path.parent, **more)[0]  # type: ignore[arg-type]
+
+
+def refused(path: Path, task: TaskSpec) -> PetMtlError:
+    with pytest.raises(PetMtlError) as caught:
+        read(path, task)
+    return caught.value
+
+
+def test_sets_are_lists_or_separated_text(write) -> None:
+    expected = [[1, 0, 0], [1, 1, 0], [0, 0, 1], [0, 0, 0]]
+    rows = [["a"], ["b", "a", "a"], [3], []]
+    lines = [json.dumps({"text": "t", "label": of_row}) for of_row in rows]
+    one = read(write("t.jsonl", "\n".join(lines)), sets_task(NAMED))
+    assert one.targets is not None
+    assert one.targets.tolist() == expected
+    assert one.labels.tolist() == [0, 0, 2, 3]  # the first label; behind the labels, none
+    two = read(write("t.tsv", "t\ta\nt\tb, a\nt\t3\n"), sets_task())
+    assert two.targets is not None
+    assert two.targets.tolist() == expected[:3]
+    three = read(write("t.csv", "text,label\nt,a\nt,b|a\nt,3\n"), sets_task(NAMED, separator="|"))
+    assert three.targets is not None
+    assert three.targets.tolist() == expected[:3]
+    four = read(write("u.tsv", 't\t["a"]\nt\t["b", "a"]\nt\t[3]\nt\t[]\n'), sets_task())
+    assert four.targets is not None
+    assert four.targets.tolist() == expected
+
+
+def test_sets_in_parquet(tmp_path: Path) -> None:
+    table = pa.table({"text": ["t", "t"], "label": pa.array([["a", "3"], []])})
+    pq.write_table(table, tmp_path / "t.parquet")
+    rows = read(tmp_path / "t.parquet", sets_task(NAMED))
+    assert rows.targets is not None
+    assert rows.targets.tolist() == [[1, 0, 1], [0, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("cell", "message", "hint"),
+    [
+        ("a,q", 'label "q" of the row\'s set is not in toy.txt', "separator"),
+        ("", "the label is empty", "JSON list"),
+        ("a,,b", "a label of the set is empty", "separator"),
+        ('["a"', "the list of labels is no JSON", "JSON list"),
+        ('[["a"]]', "which is no label", "JSON list"),
+        ("[null]", "which is no label", "JSON list"),
+    ],
+)
+def test_bad_sets(write, cell: str, message: str, hint: str) -> None:
+    good = "t\ta\n" if not cell.startswith("[") else 't\t["a"]\n'
+    error = refused(write("t.tsv", f"{good}t\t{cell}\n{good}"), sets_task())
+    (problem,) = error.problems
+    assert message in problem.message
+    assert problem.where is not None
+    assert problem.where.endswith("t.tsv:2")
+    assert hint in (problem.hint or "")
+
+
+def test_an_empty_set_needs_words_for_none_of_the_labels(write) -> None:
+    path = write("t.tsv", 't\t["a"]\nt\t[]\nt\t["b"]\n')
+    error = refused(path, sets_task(no=()))
+    assert "the set of labels is empty" in str(error)
+    assert "t.tsv:2" in str(error)
+    assert "`no:` words" in str(error)
+    assert read(path, sets_task()).labels.tolist() == [0, 3, 1]
+
+
+def test_one_file_holds_lists_or_texts(write) -> None:
+    error = refused(write("t.tsv", 't\t["a"]\nt\tb\nt\t["b"]\n'), sets_task())
+    (problem,) = error.problems
+    assert problem.message == "the labels are text here and a list on line 1"
+    assert problem.where is not None
+    assert problem.where.endswith("t.tsv:2")
+
+
+def test_a_list_is_no_label_of_a_task_with_one_label(make_task, write) -> None:
+    task = make_task(NAMED)
+    task = task.model_copy(update={"columns": {"title": "text", "label": "label"}})
+    path = write("t.jsonl", '{"text": "t", "label": ["0", "1"]}\n{"text": "t", "label": "0"}\n')
+    assert "`kind: multi_label`" in str(refused(path, task))
+
+
+def test_sets_of_rows_to_predict_do_not_matter(write) -> None:
+    rows = read(write("t.tsv", "t\ta\nt\tq\nt\t\n"), sets_task(), labelled=False)
+    assert rows.labels.tolist() == [0, -1, -1]
+    assert rows.targets is not None
+    assert rows.targets[1:].tolist() == [[-1, -1, -1]] * 2
+    bare = read(write("u.tsv", "t\nt\n"), sets_task(), labelled=False)
+    assert bare.targets is not None
+    assert Rows.concat([rows, bare]).gold.shape == (5, 3)
+
+
+def test_numbers_of_the_range(write) -> None:
+    rows = read(write("t.tsv", "t\t0\nt\t2.5\nt\t5.0\nt\t 1e0 \n"), number_task())
+    assert rows.targets is not None
+    assert rows.targets.tolist() == [0, 2.5, 5, 1]
+    assert rows.labels.tolist() == [0, 5, 9, 2]
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("5.1", 'the target "5.1" is outside the range 0 to 5'),
+        ("-0.1", "is outside the range"),
+        ("much", 'the target "much" is not a number'),
+        ("nan", "is not a number"),
+        ("inf", "is not a number"),
+        ("1_0", "is not a number"),
+        ("", "the target is empty"),
+    ],
+)
+def test_bad_numbers(write, cell: str, message: str) -> None:
+    error = refused(write("t.tsv", f"t\t1\nt\t{cell}\nt\t2\n"), number_task())
+    (problem,) = error.problems
+    assert message in problem.message
+    assert problem.where is not None
+    assert problem.where.endswith("t.tsv:2")
+    assert problem.hint
+
+
+def test_a_range_of_its_own(write) -> None:
+    path = write("t.tsv", "t\t-1\nt\t1\n")
+    assert read(path, number_task(range=[-1, 1])).labels.tolist() == [0, 9]
+    assert "-0.5 to 1" in str(refused(path, number_task(range=[-0.5, 1])))
+
+
+def test_answers_tell_targets_apart(write) -> None:
+    rows = read(write("t.tsv", "t\ta\nu\tb,a\nt\ta,b\nv\ta\n"), sets_task())
+    assert (rows.answers == rows.answers[0]).tolist() == [True, False, False, True]
+    taken = rows.take(np.array([1, 2]))
+    assert taken.targets is not None
+    assert taken.targets.tolist() == [[1, 1, 0]] * 2
+
+
+def test_conflicts_and_splits_of_sets(write) -> None:
+    lines = "".join(f"t{n}\t{'a' if n % 2 else 'a,b'}\n" for n in range(40)) + "t1\tb\n"
+    path = write("t.tsv", lines)
+    task = sets_task(data=DataSpec.model_validate({"train": "t.tsv", "dev": {"split": 0.25}}))
+    loaded = load_task(task, path.parent, 1)
+    assert any("different labels" in note and '"b"' in note for note in loaded.notes)
+    assert loaded.dev is not None
+    assert loaded.dev.targets is not None
+    assert len(loaded.dev) + len(loaded.train) == 41
+    assert any("no training row has the label" in note for note in loaded.notes)  # "3"
+
+
+def test_one_target_only_is_refused(write) -> None:
+    path = write("t.tsv", "a\t1\nb\t1.0\n")
+    with pytest.raises(PetMtlError, match="all 2 training rows of `toy` have the target"):
+        load_task(number_task(), path.parent, 1)
