@@ -1,6 +1,5 @@
 """`pet-mtl distill`."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -119,11 +118,6 @@ def distill(
     from pet_mtl.storage.outputs import next_run_folder
     from pet_mtl.suite.suite import Suite, load_suite
 
-    if os.environ.get("WORLD_SIZE", "1") != "1":
-        raise PetMtlError(
-            "`distill` runs in one process",
-            hint="start it without `torchrun` or `accelerate launch`",
-        )
     for option, value in (("--from", from_), ("--to", to)):
         if value not in _HAVE:
             raise PetMtlError(f"must be `single` or `multi`, found `{value}`", where=option)

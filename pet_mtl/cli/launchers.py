@@ -6,8 +6,8 @@ import os
 from pet_mtl.console import started_together
 from pet_mtl.errors import PetMtlError
 
-# `sweep` refuses for itself: it has another way to use several processes
-_TOGETHER = ("train", "pretrain", "score", "predict", "sweep")
+_TOGETHER = ("train", "pretrain", "score", "predict")
+_HINTS = dict.fromkeys(("compare", "sweep"), "start the same command in several shells")
 
 
 def check_launcher(command: str) -> None:
@@ -20,7 +20,7 @@ def check_launcher(command: str) -> None:
     if count > 1 and command not in _TOGETHER:
         raise PetMtlError(
             f"`{command}` runs in one process",
-            hint="start it without `torchrun` or `accelerate launch`",
+            hint=_HINTS.get(command, "start it without `torchrun` or `accelerate launch`"),
         )
     # `accelerate launch` names an address for several processes; without a GPU, and without MPI, it
     # starts one all the same, and says nothing.

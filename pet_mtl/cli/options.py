@@ -41,6 +41,27 @@ class MissingOption(typer.BadParameter):
         return f"Missing option {self.message}"
 
 
+RowsOfTask = Annotated[str, typer.Option(metavar="dev|train", help="Which rows to score.")]
+Limit = Annotated[
+    int | None, typer.Option(min=1, max=10**9, metavar="N", help="At most N rows of each task.")
+]
+StateCache = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        metavar="DIR",
+        help="Where slot states are kept.",
+        show_default="the user's cache folder",
+    ),
+]
+Host = Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen; others need a token.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="0 takes a free one.")]
+AllowHost = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="A further name that the server is asked by."),
+]
+
+
 def by_task(option: str, values: Sequence[str] | None) -> dict[str, str]:
     """Read `TASK=FILE` values.
 

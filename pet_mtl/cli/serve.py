@@ -5,17 +5,15 @@ from typing import Annotated
 
 import typer
 
+from pet_mtl.cli.options import AllowHost, Host, Port
+
 
 def serve(
     checkpoints: Annotated[
         list[Path], typer.Argument(metavar="CHECKPOINT...", help="Checkpoint folders.")
     ],
-    host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Where to listen; others need a token.")
-    ] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar="N", help="0 takes a free one.")
-    ] = 8000,
+    host: Host = "127.0.0.1",
+    port: Port = 8000,
     token: Annotated[
         str | None,
         typer.Option(
@@ -25,10 +23,7 @@ def serve(
             help="What requests must bear; better as a variable, which no list of processes shows.",
         ),
     ] = None,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="A further name that the server is asked by."),
-    ] = None,
+    allow_host: AllowHost = None,
     workers: Annotated[
         int, typer.Option(min=1, max=64, metavar="N", help="Processes, each with its models.")
     ] = 1,

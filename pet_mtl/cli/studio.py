@@ -1,11 +1,19 @@
 """`pet-mtl studio`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pet_mtl.cli.options import DataRoot, pattern_file
+from pet_mtl.cli.options import (
+    AllowHost,
+    DataRoot,
+    Host,
+    Limit,
+    Port,
+    RowsOfTask,
+    StateCache,
+    pattern_file,
+)
 from pet_mtl.errors import PetMtlError
 
 
@@ -26,28 +34,15 @@ def studio(
             show_default="the file's",
         ),
     ] = None,
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, metavar="N", help="0 takes a free one.")
-    ] = 0,
+    port: Port = 0,
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")
     ] = True,
-    rows: Annotated[str, typer.Option(metavar="dev|train", help="Which rows to score.")] = "dev",
-    limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="At most N rows of each task.")
-    ] = None,
+    rows: RowsOfTask = "dev",
+    limit: Limit = None,
     data_root: DataRoot = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Where slot states are kept.",
-            show_default="the user's cache folder",
-        ),
-    ] = None,
-    host: Annotated[
-        str, typer.Option(metavar="ADDRESS", help="Where to listen; others need a token.")
-    ] = "127.0.0.1",
+    cache: StateCache = None,
+    host: Host = "127.0.0.1",
     token: Annotated[
         str | None,
         typer.Option(
@@ -57,10 +52,7 @@ def studio(
             help="What the page must know; it takes it from the address.",
         ),
     ] = None,
-    allow_host: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="A further name that the page is asked by."),
-    ] = None,
+    allow_host: AllowHost = None,
 ) -> None:
     """Edit label words and patterns in the browser and see at once what they change."""
     from typing import cast, get_args

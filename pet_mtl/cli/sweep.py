@@ -50,7 +50,7 @@ def sweep(
 
     keep_freed_memory()
     from pet_mtl.atomic import require_folder
-    from pet_mtl.console import say, started_together
+    from pet_mtl.console import say
     from pet_mtl.storage.outputs import next_run_folder
     from pet_mtl.suite.suite import load_suite
     from pet_mtl.suite.yaml_file import parse_value
@@ -62,11 +62,6 @@ def sweep(
     from pet_mtl.sweep.table import print_result
 
     require_optuna()
-    if started_together() > 1:
-        raise PetMtlError(
-            "a trial of `sweep` runs in one process",
-            hint="start the same command in several shells instead of `torchrun`",
-        )
     source = pattern_file(patterns)
     common: dict[str, Any] = {}
     if model is not None:

@@ -5,7 +5,16 @@ from typing import Annotated
 
 import typer
 
-from pet_mtl.cli.options import DataRoot, Json, Verbalizers, files_by_task, pattern_file
+from pet_mtl.cli.options import (
+    DataRoot,
+    Json,
+    Limit,
+    RowsOfTask,
+    StateCache,
+    Verbalizers,
+    files_by_task,
+    pattern_file,
+)
 from pet_mtl.console import put, put_json
 from pet_mtl.errors import PetMtlError
 
@@ -77,19 +86,10 @@ def try_(
             show_default="the tasks' own",
         ),
     ] = None,
-    rows: Annotated[str, typer.Option(metavar="dev|train", help="Which rows to score.")] = "dev",
-    limit: Annotated[
-        int | None, typer.Option(min=1, max=10**9, metavar="N", help="At most N rows of each task.")
-    ] = None,
+    rows: RowsOfTask = "dev",
+    limit: Limit = None,
     data_root: DataRoot = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Where slot states are kept.",
-            show_default="the user's cache folder",
-        ),
-    ] = None,
+    cache: StateCache = None,
     watch: Annotated[
         bool,
         typer.Option("--watch", help=("Score a file again whenever it is saved, until Ctrl-C.")),
@@ -185,14 +185,7 @@ def suggest(
         ),
     ] = None,
     data_root: DataRoot = None,
-    cache: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Where slot states are kept.",
-            show_default="the user's cache folder",
-        ),
-    ] = None,
+    cache: StateCache = None,
     json_: Json = False,
 ) -> None:
     """Suggest label words from the model and the training rows, with what each gains on held-out
