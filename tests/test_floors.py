@@ -51,7 +51,7 @@ HEAVY = {
     "jieba",
 }
 MODULES = sorted(PACKAGE.rglob("*.py"))
-MOST_LINES = 380
+MOST_LINES = 360
 
 
 def name_of(path: Path) -> str:

@@ -5,6 +5,7 @@ batches.
 text stay text
 - `label_words`  the pieces of a verbalizer's label words, grouped by length
 - `form`         a pattern compiled for a tokenizer: constant parts become ids once
+- `shorten`      how long texts are cut
 - `encode`       every row tokenised once into a compact store of prompts (without their masks)
 - `plain_form`   the form of a row without cloze: its fields, for a classifier
 - `batch`        prompts cut into batches by a token budget over length buckets

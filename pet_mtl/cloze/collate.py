@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from pet_mtl.cloze.batch import BatchPlan
-from pet_mtl.cloze.encode import Prompts, ragged_arange
+from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.shorten import ragged_arange
 
 _ROW_STEP = 8  # heights of batches that are not full come in steps too
 

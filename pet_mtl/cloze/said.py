@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from pet_mtl.cloze.encode import Prompts, ragged_arange
+from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.shorten import ragged_arange
 
 
 def with_words(

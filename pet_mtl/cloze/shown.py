@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from pet_mtl.cloze.encode import shorten
 from pet_mtl.cloze.form import Form, Kind
+from pet_mtl.cloze.shorten import shorten
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 
 

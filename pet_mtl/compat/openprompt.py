@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from pet_mtl.cloze.encode import shorten
 from pet_mtl.cloze.form import Form, compile_forms
 from pet_mtl.cloze.label_words import LabelWords
+from pet_mtl.cloze.shorten import shorten
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.compat.openprompt_import import import_openprompt
 from pet_mtl.console import bar, say

@@ -12,9 +12,9 @@ from typing import Any
 
 import torch
 
-from pet_mtl.cloze.encode import shorten
 from pet_mtl.cloze.form import Form
 from pet_mtl.cloze.label_words import LabelWords
+from pet_mtl.cloze.shorten import shorten
 from pet_mtl.errors import RunError
 from pet_mtl.export.possible import require_fold
 from pet_mtl.model.mlm_head import split_head

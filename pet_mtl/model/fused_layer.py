@@ -6,8 +6,7 @@ the cheap rest again (the output of the activation), adds in place, and never wr
 zeros. Checked against the modules' own autograd in the tests.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -17,8 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-_BLOCK = 16  # prompts
-_LENGTH_STEP = 16  # tokens
+from pet_mtl.model.attention_frame import Frame
 
 _NORM = torch.ops.aten.native_layer_norm.default
 _NORM_BACKWARD = torch.ops.aten.native_layer_norm_backward.default
@@ -43,79 +41,6 @@ def fits_fused_layer(layer: Any) -> bool:
             for m in (own.query, own.key, own.value, after.dense, inner.dense, last.dense)
         )
     )
-
-
-@dataclass(frozen=True)
-class Frame:
-    """The shape that attention works in: blocks of prompts at padded lengths, so that few shapes
-    occur.
-
-    Every shape costs the CPU kernels a plan of a megabyte; `N` prompts of `L` tokens would be a
-    shape for each `L`.
-
-    Attributes:
-        count: `N` prompts.
-        length: `L` tokens of a prompt.
-        heads: attention heads.
-        bias: `[≥ N * heads, 1, ≥ L]` added to the attention scores.
-    """
-
-    count: int
-    length: int
-    heads: int
-    bias: Tensor
-
-    @classmethod
-    def of(cls, attention_mask: Tensor, heads: int, kind: torch.dtype) -> "Frame":
-        """Build the frame of a batch from its mask `[N, L]`."""
-        count, length = attention_mask.shape
-        mask = F.pad(attention_mask, (0, -length % _LENGTH_STEP, 0, -count % _BLOCK))
-        bias = torch.zeros(mask.shape, dtype=kind, device=mask.device)
-        bias = bias.masked_fill(mask == 0, torch.finfo(kind).min).repeat_interleave(heads, 0)[
-            :, None
-        ]
-        return cls(count, length, heads, bias)
-
-    def split(self, rows: Tensor, length: int, parts: int) -> tuple[Tensor, ...]:
-        """Cut rows `[≥ N * length, parts * H]` into `parts` tensors `[≥ N * heads, ≥ length, H /
-        heads]`."""
-        high, long = (
-            len(self.bias) // self.heads,
-            self.bias.shape[-1] if length == self.length else length,
-        )
-        cut = (
-            rows[: self.count * length]
-            .view(self.count, length, parts, self.heads, -1)
-            .permute(2, 0, 3, 1, 4)
-        )
-        size = cut.shape[-1]
-        out = rows.new_empty(parts, high, self.heads, long, size)
-        out[:, self.count :].zero_()
-        out[:, : self.count, :, length:].zero_()
-        out[:, : self.count, :, :length] = cut
-        return out.view(parts, high * self.heads, long, size).unbind(0)
-
-    def join(self, parts: Sequence[Tensor], length: int, height: int) -> Tensor:
-        """Undo `split`: `[height, parts * H]`, the rows behind `N * length` zero."""
-        size = parts[0].shape[-1] * self.heads
-        out = parts[0].new_empty(height, len(parts) * size)
-        out[self.count * length :].zero_()
-        into = out[: self.count * length].view(self.count, length, len(parts), self.heads, -1)
-        for number, part in enumerate(parts):
-            cut = part.view(-1, self.heads, *part.shape[1:])[: self.count, :, :length]
-            into[:, :, number].copy_(cut.transpose(1, 2))
-        return out
-
-    def product(self, left: Tensor, right: Tensor) -> Tensor:
-        """Return `left @ right`, block by block."""
-        out = left.new_empty(len(left), left.shape[1], right.shape[2])
-        for block in self.blocks():
-            torch.bmm(left[block], right[block], out=out[block])
-        return out
-
-    def blocks(self) -> Iterator[slice]:
-        step = _BLOCK * self.heads
-        return (slice(start, start + step) for start in range(0, len(self.bias), step))
 
 
 def fused_layer(

@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pet_mtl.model.amendments import NONE, Amendments, amended, run
-from pet_mtl.model.fused_layer import Frame, fits_fused_layer, forget_casts, fused_layer
+from pet_mtl.model.attention_frame import Frame
+from pet_mtl.model.fused_layer import fits_fused_layer, forget_casts, fused_layer
 
 # Every new shape costs the CPU kernels a new plan, in time and memory: all batches of one token
 # budget get the same number of rows, whatever their length.

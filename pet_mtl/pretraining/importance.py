@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pet_mtl.cloze.encode import Prompts, shorten
+from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.form import Form
+from pet_mtl.cloze.shorten import shorten
 from pet_mtl.console import bar
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pet_mtl.cloze.batch import LENGTH_STEP
-from pet_mtl.cloze.encode import ragged_arange
+from pet_mtl.cloze.shorten import ragged_arange
 
 TEXT, LABEL_WORD = 1, 2  # marks of prompts; the other pieces have 0
 

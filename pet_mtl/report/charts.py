@@ -24,7 +24,9 @@ class Line:
     markers: bool = False
 
 
-def line_chart(title: str, lines: Sequence[Line], *, from_zero: bool, note: str = "") -> Html:
+def line_chart(
+    title: str, lines: Sequence[Line], *, from_zero: bool, note: str = "", axis: str = "step"
+) -> Html:
     """Return a figure with axes, lines and a legend that gives each line's last value.
 
     Lines of many points without markers are drawn thin, under their moving average.
@@ -89,7 +91,7 @@ def line_chart(title: str, lines: Sequence[Line], *, from_zero: bool, note: str 
         ]
     )
     drawn.append(
-        [element("text", "step", x=WIDTH - RIGHT, y=HEIGHT - 6, text_anchor="end", class_="title")]
+        [element("text", axis, x=WIDTH - RIGHT, y=HEIGHT - 6, text_anchor="end", class_="title")]
     )
     for line in lines:
         strokes = [(line.points, "stroke")]

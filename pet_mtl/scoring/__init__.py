@@ -5,6 +5,7 @@
 - `processes`   several processes that score the same rows together
 - `calibration` what the model says about the labels before it has seen a text, taken out
 - `predictor`   a checkpoint as a Python object: `pet_mtl.load(folder).predict([...])`
+- `given_rows`  the rows of `--data`, or a suite's dev rows
 - `checkpoint_scores` what `pet-mtl score` prints: checkpoints, or models without training, on
 rows with labels
 - `prediction_files` what `pet-mtl predict` writes, in the contest's formats too

@@ -9,7 +9,7 @@ from pet_mtl.data.files import COMPRESSIONS, FORMATS, open_bytes, read_whole
 from pet_mtl.data.readers import read_lines
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.scoring.checkpoint_scores import unlabelled_rows
+from pet_mtl.scoring.given_rows import unlabelled_rows
 from pet_mtl.scoring.loaded import require_task
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec

@@ -12,7 +12,7 @@ from pet_mtl.atomic import require_folder, write_bytes, write_text
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.kinds import kind_of
-from pet_mtl.scoring.checkpoint_scores import unlabelled_rows
+from pet_mtl.scoring.given_rows import unlabelled_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint, plan_for_checkpoint
 from pet_mtl.scoring.processes import ALONE, Processes
 from pet_mtl.scoring.records import PLAIN, WRITERS, Details, Predicted

@@ -96,10 +96,13 @@ def _history(result: SweepResult) -> Html:
             "Scores by trial",
             [Line("score", points, "c0", markers=True), Line("best so far", best, "mean")],
             from_zero=False,
+            axis="trial",
         ),
         line_chart("The five best by step", runs, from_zero=False),
     ]
-    return element("section", element("h2", "History"), element("div", charts, class_="charts"))
+    return element(
+        "section", element("h2", "History"), element("div", charts, class_="charts"), class_="card"
+    )
 
 
 def _importance(result: SweepResult) -> Html:

@@ -68,7 +68,7 @@ def sweep(request: SweepRequest, out: Path) -> SweepResult:
         with store.next() as trial:
             if trial is None:
                 break
-            _do(store, trial, request, data if _same_data(request, trial) else None)
+            _do(store, trial, request, data if _same_data(request) else None)
             _keep_best(store)
     with held(out / ".lock", wait=True):
         result = summarize(store, suite.name)
@@ -89,8 +89,8 @@ def sweep(request: SweepRequest, out: Path) -> SweepResult:
     return result
 
 
-def _same_data(request: SweepRequest, trial: "Trial") -> bool:
-    """Tell whether a trial's rows are those of the suite itself: no task's settings are searched,
+def _same_data(request: SweepRequest) -> bool:
+    """Tell whether the trials' rows are those of the suite itself: no task's settings are searched,
     nor the seed, which splits."""
     return not any(
         name.startswith(("tasks", "data_root", "train.seed")) for name in request.space.searched

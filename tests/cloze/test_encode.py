@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from oracle import cut_fields, oracle_prompt
 
 import pet_mtl.cloze.encode as encode_module
-from pet_mtl.cloze.encode import Prompts, encode_suite, ragged_arange, shorten
+from pet_mtl.cloze.encode import Prompts, encode_suite
 from pet_mtl.cloze.form import compile_forms
+from pet_mtl.cloze.shorten import ragged_arange, shorten
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError

@@ -9,7 +9,8 @@ from transformers import BertConfig, BertModel
 
 from pet_mtl.model import fused_layer as module
 from pet_mtl.model import slot_encoder
-from pet_mtl.model.fused_layer import Frame, fits_fused_layer, fused_layer
+from pet_mtl.model.attention_frame import Frame
+from pet_mtl.model.fused_layer import fits_fused_layer, fused_layer
 from pet_mtl.model.slot_encoder import SlotEncoder
 
 HEADS, SIZE = 2, 16

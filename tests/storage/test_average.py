@@ -10,7 +10,8 @@ from toy_runs import weights_in
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.calibration import Calibration
-from pet_mtl.scoring.checkpoint_scores import dev_rows, score_checkpoints
+from pet_mtl.scoring.checkpoint_scores import score_checkpoints
+from pet_mtl.scoring.given_rows import dev_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.storage.average import average_checkpoints
 from pet_mtl.storage.checkpoint import add_calibration, read_checkpoint
