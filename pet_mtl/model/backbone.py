@@ -1,6 +1,5 @@
 """A masked language model, read at its slots."""
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -123,9 +122,12 @@ class Backbone(nn.Module):
     def read(self, hidden: Tensor, amendments: Amendments = NONE) -> Tensor:
         """Turn the encoder's states `[N, M, H]` into what the head's other methods read, `[N, M,
         E]`."""
+        if amendments and not isinstance(self.encode, SlotEncoder):
+            # in turn, as the encoder: another thread's hooks must not meet the head's modules
+            with hooked(self.mlm, amendments):
+                return self.read(hidden)
         if not isinstance(self.head, SplitHead):
-            with hooked(self.mlm, amendments) if amendments else contextlib.nullcontext():
-                return self.head.states(hidden)
+            return self.head.states(hidden)
         rows = hidden.flatten(0, 1)
         states = self.head.states(
             F.pad(rows, (0, 0, 0, -len(rows) % SLOT_STEP)), amendments

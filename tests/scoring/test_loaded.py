@@ -1,6 +1,7 @@
 """One loaded model for several threads: built once, never in training mode, files read and hashed
 once."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +19,7 @@ from pet_mtl.scoring.checkpoint_scores import score_checkpoints
 from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel
 from pet_mtl.scoring.predictor import Prediction, Predictor
 from pet_mtl.storage import checkpoint as checkpoint_file
+from pet_mtl.storage import digests
 from pet_mtl.storage.checkpoint import write_checkpoint
 from pet_mtl.storage.own_weights import own_weights
 from pet_mtl.suite.suite import load_suite
@@ -136,14 +138,15 @@ def test_the_model_is_built_once_and_stays_in_evaluation_mode(
 
 
 def test_a_checkpoint_is_hashed_once_a_command(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder, hashed = make("soft"), list[Path]()
-    digest = checkpoint_file._digest
+    folder, hashed = make("soft"), list[str]()
+    digest = digests.hashlib.file_digest
 
-    def count(file: Path) -> str:
-        hashed.append(file)
-        return digest(file)
+    def count(handle: Any, kind: str) -> Any:
+        hashed.append(handle.name)
+        return digest(handle, kind)
 
-    monkeypatch.setattr(checkpoint_file, "_digest", count)
+    monkeypatch.setattr(digests.hashlib, "file_digest", count)
+    time.sleep(2 * digests._YOUNG)  # a file that was just written is read each time
     score_checkpoints([folder])
     assert len(hashed) == len(set(hashed)) > 3
     read = checkpoint_file.read_checkpoint(folder)

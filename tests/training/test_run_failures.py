@@ -10,9 +10,10 @@ from stopped_runs import assert_same_state
 from toy_runs import state_of, weights_in
 
 from pet_mtl.errors import PetMtlError, RunError
+from pet_mtl.kinds.classification import Classification
 from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.suite.suite import Suite, load_suite
-from pet_mtl.training import row_loss, steps, trainer
+from pet_mtl.training import steps, trainer
 from pet_mtl.training.run import train
 
 MakeSuite = Callable[..., Suite]
@@ -59,7 +60,7 @@ def test_no_state_that_is_no_number_is_saved(
     """The loss may still be a number in the very step that breaks the weights."""
     suite, out = make_suite(max_steps=8, evaluate_every=4, dropout=0.1), tmp_path / "run"
     train(suite, tmp_path / "unbroken")
-    real_step, real_loss = steps.TrainingSteps._step, row_loss.label_loss
+    real_step, real_loss = steps.TrainingSteps._step, Classification.loss
 
     with monkeypatch.context() as patch:
         if what == "loss":
@@ -70,7 +71,7 @@ def test_no_state_that_is_no_number_is_saved(
                 calls += 1
                 return real_loss(*arguments) * (float("nan") if calls > 12 else 1.0)
 
-            patch.setattr(row_loss, "label_loss", nan_loss)
+            patch.setattr(Classification, "loss", nan_loss)
         else:
 
             def breaks(self: steps.TrainingSteps, *arguments: Any) -> float:

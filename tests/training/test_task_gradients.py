@@ -161,7 +161,7 @@ def test_gradnorm_hears_of_the_norms_of_mean_losses(
     [
         (
             "train.weighting=half",
-            "must be none, uncertainty, dwa, gradnorm, or a number for each task",
+            "must be none, uncertainty, dwa, dtp, gradnorm, or a number for each task",
         ),
         ("train.weighting={colour: -1}", "weight of `colour` must be a number from 0"),
         ("train.weighting={colour: red}", "weight of `colour` must be a number from 0"),
