@@ -8,7 +8,7 @@ INSTALL = .venv/bin/python -m pip install -qq --disable-pip-version-check -c con
 # An import of torch in each worker costs seconds: more workers than this only wait for one another.
 WORKERS ?= 2
 
-.PHONY: demo test
+.PHONY: demo test campaign
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -20,6 +20,11 @@ test: .venv/.installed-dev
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
 	.venv/bin/pytest -q -n $(WORKERS)
+
+# Hostile inputs, kills, full disks: an hour and more. Fewer: make campaign CAMPAIGN="--inputs 500 --kills 20"
+CAMPAIGN ?= --inputs 6000 --kills 240
+campaign: .venv/.installed-dev
+	.venv/bin/python tests/campaign/run.py $(CAMPAIGN)
 
 .venv/.installed: pyproject.toml constraints.txt .venv/.created
 	@echo "installing pet-mtl into .venv, minutes the first time"

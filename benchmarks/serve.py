@@ -10,12 +10,12 @@ Prints one JSON object.
 import argparse
 import asyncio
 import json
-import os
 import re
 import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ class Server:
 
     def __init__(self, checkpoint: Path, workers: int) -> None:
         code = "from pet_mtl.cli.main import main; main()"
-        self.log = Path(f"/tmp/pet-mtl-serve-{os.getpid()}.log").open("w+", encoding="utf-8")  # noqa: SIM115
+        self.log = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
         options = ["--port", "0", "--workers", str(workers)]
         self.process = subprocess.Popen(
             [sys.executable, "-c", code, "serve", str(checkpoint), *options], stderr=self.log
@@ -55,7 +55,6 @@ class Server:
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(60)
         self.log.close()
-        Path(self.log.name).unlink()
         return code
 
 

@@ -1,6 +1,6 @@
 """The standing campaign: hostile inputs in worker processes, kills, full disks, several doors.
 
-    python tests/campaign/run.py --inputs 6000 --kills 240 --out /tmp/campaign
+    python tests/campaign/run.py --inputs 6000 --kills 240 --out DIR
 
 It prints counts, and keeps each failure as a small file below `OUT/failures`. Exit 1 where there
 are any.
@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -76,7 +77,9 @@ def main() -> None:
     parser.add_argument("--inputs", type=int, default=6000)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--kills", type=int, default=240)
-    parser.add_argument("--out", type=Path, default=Path("/tmp/pet_mtl_campaign"))
+    parser.add_argument(
+        "--out", type=Path, default=Path(tempfile.gettempdir()) / "pet_mtl_campaign"
+    )
     options = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
     os.environ["PYTHONPATH"] = os.pathsep.join(
