@@ -25,12 +25,14 @@ from pet_mtl.cli import (
     words,
 )
 from pet_mtl.cli.launchers import check_launcher
+from pet_mtl.cli.safe_group import SafeGroup
 from pet_mtl.console import complain, prepare_streams
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model import light_import
 
 app = typer.Typer(
     name="pet-mtl",
+    cls=SafeGroup,
     help=(
         "One masked language model for many classification tasks: cloze patterns, label words, "
         "one MLM head."

@@ -1,0 +1,30 @@
+"""What was typed wrongly is repeated without what a terminal would act on."""
+
+import pytest
+
+from pet_mtl.cli.main import main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["train", "a\u202eb"], r"a\u202eb"),
+        (["train", "--no\x1bpe"], r"--no\x1bpe"),
+        (["words", "try", "--no\u2066pe"], r"--no\u2066pe"),
+        (["tr\u202eain"], r"tr\u202eain"),
+        (["words", "tr\x9by"], r"tr\x9by"),
+    ],
+)
+def test_marks_in_wrong_usage_are_escaped(
+    arguments: list[str],
+    shown: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sys.argv", ["pet-mtl", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    messages = capsys.readouterr().err
+    assert shown in messages
+    assert not set(messages) & set("\u202e\u2066\x1b\x9b")
