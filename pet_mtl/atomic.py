@@ -125,15 +125,30 @@ def recover_folder(path: Path) -> None:
 
 def sweep(path: Path) -> None:
     """Remove what killed writers of a file or folder left beside it, locks left out; nobody may be
-    writing it now, and a folder must have been recovered."""
+    writing the folder now, and it must have been recovered. Of a file, what a living process writes
+    is left."""
     before = f".{path.name}."
     with contextlib.suppress(OSError):
         for left in list(path.parent.iterdir()):
-            if left.name.startswith(before) and left.suffix != ".lock":
+            if left.name.startswith(before) and left.suffix != ".lock" and not _is_written(left):
                 if left.is_dir() and not left.is_symlink():
                     shutil.rmtree(left, ignore_errors=True)
                 else:
                     left.unlink(missing_ok=True)
+
+
+def _is_written(temporary: Path) -> bool:
+    """Tell whether the process that `write_bytes` named a file after lives."""
+    number = temporary.suffix[1:]
+    if os.name != "posix" or not number.isdecimal() or not temporary.is_file():
+        return False
+    try:
+        os.kill(int(number), 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # another user's
+        return True
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

@@ -62,5 +62,8 @@ def predict_shards(request: ShardRequest) -> ShardsDone:
                 say(f"wrote {request.file(number).name}: {rows:,} rows so far")
     if not busy:
         with held(request.out / ".lock", wait=True):
+            for left in request.out.glob(".part-*.lock"):  # of killed processes
+                with held(left):
+                    pass
             finish(request, shards, rows)
     return ShardsDone(request.out, shards, rows, made, busy)

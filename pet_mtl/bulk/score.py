@@ -3,7 +3,7 @@
 import io
 from pathlib import Path
 
-from pet_mtl.atomic import write_bytes
+from pet_mtl.atomic import sweep, write_bytes
 from pet_mtl.bulk.shards import ShardRequest
 from pet_mtl.data.rows import Rows
 from pet_mtl.scoring.loaded import LoadedModel
@@ -15,6 +15,7 @@ def write_shard(loaded: LoadedModel, request: ShardRequest, number: int, rows: R
     log_probs = loaded.log_probs({request.task: rows}, title=f"shard {number}")[request.task]
     predicted = Predicted(loaded.suite.tasks[request.task], rows, log_probs)
     file = request.file(number)
+    sweep(file)
     write_bytes(file, shard_bytes(predicted, request.output, request.details))
     return file
 

@@ -153,7 +153,9 @@ def _do(
     busy: list[Cell] = []
     for number, cell in enumerate(cells, 1):
         if read_result(out, cell) is not None:
-            clear(out, cell)  # a run may have been killed before it did
+            with claim(cell_path(out, cell)) as ours:
+                if ours:  # a run may have been killed before it did, its lock left behind
+                    clear(out, cell)
             continue
         with claim(cell_path(out, cell)) as ours:
             if not ours:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from pet_mtl.atomic import require_folder, write_bytes, write_text
+from pet_mtl.atomic import require_folder, sweep, write_bytes, write_text
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.kinds import kind_of
@@ -103,6 +103,7 @@ def predict_files(
         require_folder(out)
         for name, of_task in rows.items():
             _keep_inputs(of_task, file_of(name))
+            sweep(file_of(name))
 
     predicted = predict_rows(
         folder,

@@ -58,6 +58,11 @@ def test_everything_once(suite_file: Path, tmp_path: Path) -> None:
     assert "| 0 | heads:features=mean | – | – |" in text
     assert not list(out.glob("cells/*/run/checkpoint"))
 
+    # what a process leaves that is killed after its result is written
+    (next(out.glob("cells/pet.all*")) / ".lock").touch()
+    assert compare(request, out).to_json()["entries"] == found.to_json()["entries"]
+    assert not list(out.glob("cells/*/.lock"))
+
 
 def test_done_cells_are_skipped_and_more_may_be_added(
     suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
