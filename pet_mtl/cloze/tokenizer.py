@@ -163,10 +163,13 @@ class PieceTokenizer:
 
     def piece_texts(self, ids: Sequence[int]) -> list[str]:
         """Return how pieces read, without the marks of their tokenizer family."""
+        # beyond the vocabulary are learned pieces; a damaged one may have no piece for an id
         pieces = [
-            self.tokenizer.convert_ids_to_tokens(int(i)) if i < self.vocab_size else "●"
+            (self.tokenizer.convert_ids_to_tokens(int(i)) or "\ufffd")
+            if i < self.vocab_size
+            else "●"
             for i in ids
-        ]  # learned
+        ]
         if self.space_matters and not self._metaspace:
             return [
                 self.tokenizer.convert_tokens_to_string([piece]).strip() or "␣" for piece in pieces

@@ -88,9 +88,13 @@ def open_or_build(corpus: Corpus, tokenizer: PieceTokenizer, place: Path, *, wor
     }
     corpus_name = str(key["corpus"])[:16]
     folder = place / f"{corpus_name}-{str(key['tokenizer'])[:16]}"
-    if (cache := _fitting(folder, key, tokenizer.vocab_size)) is None:
+    lock = place / f".{folder.name}.lock"
+    if (cache := _fitting(folder, key, tokenizer.vocab_size)) is not None:
+        if lock.exists():  # of a process that was killed
+            with held(lock):
+                pass
+    else:
         with ExitStack() as alone:
-            lock = place / f".{folder.name}.lock"
             if not alone.enter_context(held(lock)):
                 say(f"another process is tokenising the corpus into {folder}: waiting for it")
                 alone.enter_context(held(lock, wait=True))

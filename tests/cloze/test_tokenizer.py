@@ -110,6 +110,19 @@ def test_how_pieces_read(kind: str, text: str, shown: list[str]) -> None:
     assert tokenizer.piece_texts(tokenizer.encode([text])[0]) == shown
 
 
+def test_an_id_that_a_damaged_vocabulary_lacks_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer = toys.piece_tokenizer("wordpiece")
+    convert = tokenizer.tokenizer.convert_ids_to_tokens
+    with monkeypatch.context() as patch:
+        hole = tokenizer.mask_id
+        patch.setattr(
+            tokenizer.tokenizer,
+            "convert_ids_to_tokens",
+            lambda i: None if i == hole else convert(i),
+        )
+        assert tokenizer.piece_texts([hole, tokenizer.vocab_size]) == ["\ufffd", "●"]
+
+
 def test_truncation_and_padding_left_on_by_the_checkpoint_are_switched_off() -> None:
     wrapped = toys.word_piece_tokenizer()
     wrapped.backend_tokenizer.enable_truncation(4)

@@ -80,9 +80,12 @@ def test_it_is_reused_and_needs_no_corpus_twice(
 ) -> None:
     first = open_or_build(corpus, toy_tokenizer, tmp_path, words=True)
     monkeypatch.setattr(FileCorpus, "documents", lambda self: pytest.fail("read again"))
+    (folder,) = tmp_path.iterdir()
+    (tmp_path / f".{folder.name}.lock").touch()  # of a process that was killed at the last moment
     for words in (True, False):  # one with words serves those who need none
         again = open_or_build(corpus, toy_tokenizer, tmp_path, words=words)
         assert (again.pieces == first.pieces).all()
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_a_cache_without_words_is_built_anew(
