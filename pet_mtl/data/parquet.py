@@ -55,8 +55,9 @@ def read_parquet(path: Path, suffix: str, request: Request, bad: BadRows) -> Ite
 
 def _rows_of_a_batch(metadata: Any) -> int:
     """Return how many rows make about 16 MiB, by the sizes that the file states."""
-    size = sum(metadata.row_group(n).total_byte_size for n in range(metadata.num_row_groups))
-    of_row = max(1, int(size) // max(1, metadata.num_rows))
+    groups = range(metadata.num_row_groups)
+    size = sum(int(metadata.row_group(group).total_byte_size) for group in groups)
+    of_row = max(1, size // max(1, int(metadata.num_rows)))
     return min(CHUNK_ROWS, max(64, 16 * CHUNK_BYTES // of_row))
 
 
