@@ -1,4 +1,4 @@
-"""What the documentation site changes in a page: links that leave docs/ point into the repository."""
+"""What the site changes in a page: links that leave docs/ point into the repository."""
 
 import re
 from typing import Any
