@@ -65,7 +65,7 @@ def tokenize_words(
 def _closed(
     pieces: Sequence[tuple[int, ...]], tokenizer: PieceTokenizer, slots: Slots
 ) -> tuple[tuple[int, ...], ...]:
-    if slots == "exact":
+    if slots == "exact" or tokenizer.causal:  # which reads all words in one run anyway
         return tuple(pieces)
     longest = max(map(len, pieces))
     return tuple(word + (tokenizer.pad_id,) * (longest - len(word)) for word in pieces)

@@ -29,21 +29,17 @@ class PieceTokenizer:
     Attributes:
         marks_start: the tokenizer reads the start of a prompt as the start of a word, as if a space
             stood there.
+        causal: the model reads from left to right, so label words stand behind the text.
+        mask_id: what stands at a slot; where there are no masks, the padding, until the model puts
+            the label words there.
 
     Raises:
-        PetMtlError: the tokenizer has no mask or padding token.
+        PetMtlError: the tokenizer has no mask or padding token, and the model needs one.
     """
 
-    def __init__(self, tokenizer: Any) -> None:
-        self.tokenizer = tokenizer
-        for name in ("mask", "pad"):
-            if getattr(tokenizer, f"{name}_token_id") is None:
-                raise PetMtlError(
-                    f"the tokenizer of `{tokenizer.name_or_path}` has no {name} token",
-                    hint="choose a masked language model (BERT, RoBERTa, ModernBERT, …)",
-                )
-        self.mask_id: int = tokenizer.mask_token_id
-        self.pad_id: int = tokenizer.pad_token_id
+    def __init__(self, tokenizer: Any, *, causal: bool = False) -> None:
+        self.tokenizer, self.causal = tokenizer, causal
+        self.mask_id, self.pad_id = _fillers(tokenizer, causal)
         self.unk_id: int | None = tokenizer.unk_token_id
         self.vocab_size: int = len(tokenizer)
         self._special_ids = np.array(
@@ -61,6 +57,8 @@ class PieceTokenizer:
         self.space_matters: bool = self._metaspace or letter != after_space
         self.marks_start: bool = self._metaspace
         self.start_ids, self.end_ids = self._frame()
+        if causal:  # nothing stands behind the label word
+            self.end_ids = []
         self._joint, self._joint_ids = self._find_joint() if self._metaspace else ("", [])
 
     def _find_joint(self) -> tuple[str, list[int]]:
@@ -143,6 +141,17 @@ class PieceTokenizer:
         return [ids[1:] if ids and ids[0] == mark else ids for ids in joined]
 
     @property
+    def begin_id(self) -> int:
+        """What a text may begin with where nothing else stands before it."""
+        known = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id, self.pad_id)
+        return int(next(token for token in known if token is not None))
+
+    @property
+    def slot_text(self) -> str:
+        """How a slot reads."""
+        return "…" if self.causal else self.piece_texts([self.mask_id])[0]
+
+    @property
     def special_ids(self) -> list[int]:
         """The ids that no text may have."""
         return list(map(int, self._special_ids))
@@ -175,3 +184,19 @@ class PieceTokenizer:
                 self.tokenizer.convert_tokens_to_string([piece]).strip() or "␣" for piece in pieces
             ]
         return [piece.removeprefix("##").removeprefix("▁") or "␣" for piece in pieces]
+
+
+def _fillers(tokenizer: Any, causal: bool) -> tuple[int, int]:
+    """Return what stands at slots and behind the end of shorter prompts. A causal model never sees
+    the latter, so any piece will do."""
+    known = {name: getattr(tokenizer, f"{name}_token_id") for name in ("mask", "pad", "eos")}
+    if causal:
+        filler = next((known[name] for name in ("pad", "eos") if known[name] is not None), 0)
+        return filler, filler
+    for name in ("mask", "pad"):
+        if known[name] is None:
+            raise PetMtlError(
+                f"the tokenizer of `{tokenizer.name_or_path}` has no {name} token",
+                hint="choose a masked language model (BERT, RoBERTa, ModernBERT, …)",
+            )
+    return known["mask"], known["pad"]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from pet_mtl.cloze.batch import LENGTH_STEP
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.amendments import NONE, Amendments, hooked
+from pet_mtl.model.causal import is_causal_class
 from pet_mtl.model.mlm_head import MlmHead, SplitHead, WholeHead, split_head
 from pet_mtl.model.slot_encoder import SLOT_STEP, SlotEncoder, fits_slot_encoder
 
@@ -47,9 +48,7 @@ class Backbone(nn.Module):
         lone = None if split else _lone_head(mlm)
         self.head: MlmHead = split or WholeHead(lone or nn.Identity())
         if split and fits_slot_encoder(mlm):
-            self.encode: Callable[[Tensor, Tensor, Tensor], Tensor] = SlotEncoder(
-                mlm.base_model, attention
-            )
+            self.encode: Callable[..., Tensor] = SlotEncoder(mlm.base_model, attention)
         else:
             self.encode = self._encode if split or lone else self._logits
 
@@ -71,14 +70,19 @@ class Backbone(nn.Module):
         self.head = replace(self.head, sparse=True)
         return weight
 
-    def _encode(self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor) -> Tensor:
+    def _encode(
+        self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor, **more: Any
+    ) -> Tensor:
         hidden = self.mlm.base_model(
-            input_ids=input_ids, attention_mask=attention_mask
+            input_ids=input_ids, attention_mask=attention_mask, **more
         ).last_hidden_state
         return _at_slots(hidden, slots)
 
-    def _logits(self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor) -> Tensor:
-        return _at_slots(self.mlm(input_ids=input_ids, attention_mask=attention_mask).logits, slots)
+    def _logits(
+        self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor, **more: Any
+    ) -> Tensor:
+        logits = self.mlm(input_ids=input_ids, attention_mask=attention_mask, **more).logits
+        return _at_slots(logits, slots)
 
     def forward(
         self,
@@ -107,17 +111,22 @@ class Backbone(nn.Module):
         attention_mask: Tensor,
         slots: Tensor,
         amendments: Amendments = NONE,
+        **more: Any,
     ) -> Tensor:
         """Return the encoder's states at the slots, `[N, M, H]`; see `forward` for the arguments.
 
         A family whose head is not known gives its logits.
+
+        Args:
+            more: for families that run as transformers has them, what else their `forward` is
+                given.
         """
         if isinstance(self.encode, SlotEncoder):
             return self.encode(input_ids, attention_mask, slots, amendments=amendments)
         if amendments:  # these modules call one another: only hooks reach them
             with hooked(self.mlm, amendments):
-                return self.encode(input_ids, attention_mask, slots)
-        return self.encode(input_ids, attention_mask, slots)
+                return self.encode(input_ids, attention_mask, slots, **more)
+        return self.encode(input_ids, attention_mask, slots, **more)
 
     def read(self, hidden: Tensor, amendments: Amendments = NONE) -> Tensor:
         """Turn the encoder's states `[N, M, H]` into what the head's other methods read, `[N, M,
@@ -142,6 +151,8 @@ def _at_slots(states: Tensor, slots: Tensor) -> Tensor:
 def _lone_head(mlm: Any) -> Any:
     """Return the one module that follows the base model of an unknown family, None where that is
     not all there is."""
+    if is_causal_class(type(mlm).__name__):
+        return None  # some scale or cap their logits
     others = [module for module in mlm.children() if module is not mlm.base_model]
     # decoders add a bias of their own to the logits (BART)
     return others[0] if len(others) == 1 and not mlm.config.is_encoder_decoder else None

@@ -23,7 +23,7 @@ from pet_mtl.proposal.raw_table import RawTable, read_raw_table
 from pet_mtl.proposal.settings import propose_settings
 from pet_mtl.proposal.wording import WORDINGS, field_names, language, pattern_for, task_name
 from pet_mtl.resources import bundled_backbone
-from pet_mtl.storage.pretrained import load_tokenizer, resolve_model
+from pet_mtl.storage.pretrained import load_pieces, resolve_model
 from pet_mtl.suite.suite import load_suite
 from pet_mtl.suite.task_section import TASK_NAME
 
@@ -118,7 +118,7 @@ def propose(request: Request) -> Proposal:
         raise PetMtlError(f"`{name}` is not a task name", where=f"--task {name}", hint=hint)
     table = read_raw_table(request.data, request.header)
     roles = choose_columns(table, request.label, request.texts)
-    tokenizer = PieceTokenizer(load_tokenizer(resolve_model(request.model)))
+    tokenizer = load_pieces(resolve_model(request.model))
     task = _Task(table, roles, request, name, tokenizer)
     reason = next((table.reasons[key] for key in (None, *task.names) if key in table.reasons), None)
     fits = None if reason else _trial(task, request.data)
@@ -177,7 +177,7 @@ class _Task:
         self.fields = list(self.places)[: len(roles.texts)]
         self.prefix, self.pattern = (
             wording.prefix.format(task=name),
-            pattern_for(self.fields, wording),
+            pattern_for(self.fields, wording, causal=self.tokenizer.causal),
         )
         shown = labels if roles.names is None else table.columns[roles.names]
         names = {labels[row]: shown[row].strip() for row in reversed(self.rows)}

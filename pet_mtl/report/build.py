@@ -245,7 +245,7 @@ def _view(
         said_labels(model, prompts, np.array([item]), machine, tokenizer)[0] if prompts.said else ()
     )
     tokens = [
-        Token(tokenizer.piece_texts([token_id])[0], kind)
+        Token(tokenizer.slot_text if kind == "slot" else tokenizer.piece_texts([token_id])[0], kind)
         for token_id, kind in show_prompt(form, rows.text(row), tokenizer, max_length, length, said)
     ]
     names = [
@@ -260,7 +260,7 @@ def _view(
             gold = [names[k] for k in np.flatnonzero(rows.gold[row] > 0)]
         case "number":
             gold, note = [], f"{note}; target {target_text(rows.gold[row], task)}"
-    others = ", ".join(str(n) for n in form.masks if n != length)
+    others = "" if form.behind is not None else ", ".join(str(n) for n in form.masks if n != length)
     note = f"{note}; the prompt for label words of {length} pieces" if others else note
     return ModelView(
         tokens=tokens,

@@ -7,22 +7,26 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
+from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
+from pet_mtl.model.causal import is_causal
 from pet_mtl.model.light_import import import_transformers, without_compiler
 from pet_mtl.resources import bundled_backbones, model_folder
 from pet_mtl.storage.folder_checks import (
     check_index,
     check_pieces,
+    check_reads_forward,
     check_sizes,
     has_new_deberta_head,
     missing_package,
 )
 from pet_mtl.suite.suite import Suite
 
+_Kind = Literal["masked", "causal"]
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 
 
@@ -127,6 +131,24 @@ def _load_tokenizer(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> An
         ) from error
 
 
+def load_pieces(folder: str) -> PieceTokenizer:
+    """Load the tokenizer of a backbone, masked or causal.
+
+    Raises:
+        PetMtlError: see `load_tokenizer`; it lacks a special token that the model needs.
+    """
+    tokenizer = load_tokenizer(folder)
+    return PieceTokenizer(tokenizer, causal=is_causal(_load_config(folder)))
+
+
+def load_backbone(folder: str, *, attention: str = "eager", dropout: float | None = None) -> Any:
+    """Load a language model, masked or causal, in fp32 from safetensors; see `load_masked_lm`."""
+    _refuse_pickle(folder)
+    config = _load_config(folder)
+    kind: _Kind = "causal" if is_causal(config) else "masked"
+    return _load(folder, config, kind, attention, dropout)
+
+
 def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | None = None) -> Any:
     """Load a masked language model in fp32 from safetensors.
 
@@ -139,13 +161,16 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
         PetMtlError: not a masked language model, weights missing, damaged, or not in safetensors
             form.
     """
-    import_transformers()
-    from safetensors import SafetensorError
-    from transformers import AutoConfig, AutoModelForMaskedLM
-
     _refuse_pickle(folder)
+    return _load(folder, _load_config(folder), "masked", attention, dropout)
+
+
+def _load_config(folder: str) -> Any:
+    import_transformers()
+    from transformers import AutoConfig
+
     try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except MemoryError:
         raise
     except Exception as error:  # whatever a damaged file leads to
@@ -157,16 +182,25 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
                 f"{_embedded()}"
             ),
         ) from error
+
+
+def _load(folder: str, config: Any, kind: _Kind, attention: str, dropout: float | None) -> Any:
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
+
+    loader: Any = AutoModelForMaskedLM if kind == "masked" else AutoModelForCausalLM
     check_sizes(config, folder)
+    if kind == "causal":
+        check_reads_forward(config, folder)
     if has_new_deberta_head(config, folder):
         config.legacy = False
     if dropout is not None:
         for key in config.to_dict():
-            if key.endswith(("dropout", "dropout_prob")) and key != "classifier_dropout":
+            if key.endswith(("dropout", "dropout_prob", "pdrop")) and key != "classifier_dropout":
                 setattr(config, key, dropout)
     try:
         with quiet_transformers():
-            model, info = AutoModelForMaskedLM.from_pretrained(
+            model, info = loader.from_pretrained(
                 folder,
                 config=config,
                 dtype=torch.float32,
@@ -185,7 +219,7 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
         raise
     except Exception as error:  # whatever a damaged configuration leads to
         raise PetMtlError(
-            f"this model has no masked-language-model form: {_first_line(error)}",
+            f"this model has no {kind}-language-model form: {_first_line(error)}",
             where=folder,
             hint=(
                 "choose a masked language model such as `hfl/chinese-roberta-wwm-ext` or "
@@ -195,7 +229,7 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
     if missing := sorted(info["missing_keys"]):
         raise PetMtlError(
             (
-                "the checkpoint lacks weights of the masked-language-model head: "
+                f"the checkpoint lacks weights of the {kind}-language-model head: "
                 f"{', '.join(missing[:4])}"
             )
             + (f" and {len(missing) - 4} more" if len(missing) > 4 else ""),

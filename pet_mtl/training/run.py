@@ -29,7 +29,7 @@ from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.scoring.thresholds import with_fitted_thresholds, without_thresholds
 from pet_mtl.storage.checkpoint import add_calibration
 from pet_mtl.storage.outputs import RunFolder, begun_note, begun_teachers, has_state
-from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, resolve_model, suite_model
+from pet_mtl.storage.pretrained import load_backbone, load_pieces, resolve_model, suite_model
 from pet_mtl.storage.state import Progress
 from pet_mtl.storage.trained_on import with_earlier
 from pet_mtl.suite.suite import Suite
@@ -309,8 +309,8 @@ def with_absolute_model(suite: Suite) -> Suite:
 
 def _load(suite: Suite, machine: Machine) -> tuple[PieceTokenizer, Any]:
     folder = resolve_model(suite.model)
-    tokenizer = PieceTokenizer(load_tokenizer(folder))
-    mlm = load_masked_lm(folder, attention=machine.attention.value, dropout=suite.train.dropout)
+    tokenizer = load_pieces(folder)
+    mlm = load_backbone(folder, attention=machine.attention.value, dropout=suite.train.dropout)
     check_length(mlm, suite.train.max_length)
     return tokenizer, mlm
 

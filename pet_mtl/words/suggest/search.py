@@ -10,6 +10,7 @@ from pet_mtl.cloze.form import compile_forms, compile_pattern
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
+from pet_mtl.model.causal import refuse_causal
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.candidate_scores import score_candidates, word_priors
@@ -74,6 +75,9 @@ def search(
     Raises:
         PetMtlError: no word has the smallest prior.
     """
+    refuse_causal(
+        model.backbone.mlm, "the search for label words", "choose the words by hand: `words try`"
+    )
     tokenizer = model.tokenizer
     spaces = [compile_pattern(task, pattern, tokenizer)[1] for pattern in range(len(task.patterns))]
     compiled = compile_forms(task, tokenizer, max_length)
