@@ -49,7 +49,7 @@ class JointNormalizer:
                 slots = torch.arange(length, device=prompts.device)
                 places.append(prompts[:, None] * wide + slots)
         rows = self._states.flatten(0, 1)[torch.cat([each.flatten() for each in places])]
-        parts = [self._head.log_normalizer(part) for part in rows.split(_SLOTS_AT_A_TIME)]
-        of_key = torch.cat(parts).split([each.numel() for each in places])
+        parts = [self._head.log_normalizer(part) for part in torch.split(rows, _SLOTS_AT_A_TIME)]
+        of_key = torch.split(torch.cat(parts), [each.numel() for each in places])
         for key, each, found in zip(keys, places, of_key, strict=True):
             self._found[key] = found.view(each.shape)
