@@ -60,7 +60,11 @@ def make_trial(model: Model, place: Path | None = None) -> Trial:
 )
 @pytest.mark.parametrize("family", ["bert", "mpnet"])  # a split head, and one that is not
 def test_the_same_scores(
-    word_pieces: PieceTokenizer, family: str, words: dict[str, list[str]], slots: str | int, how: str
+    word_pieces: PieceTokenizer,
+    family: str,
+    words: dict[str, list[str]],
+    slots: str | int,
+    how: str,
 ) -> None:
     model = make_model(word_pieces, family)
     task = toys.make_task(PATTERNS, words, prefix="分类：", aggregation=how, slots=slots)
