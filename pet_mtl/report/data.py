@@ -84,7 +84,8 @@ class ModelView:
 class TaskReport:
     """Everything about one task; `main_words[k]` is the main label word of `labels[k]`.
 
-    Of numbers, `points` are gold and predicted ones between `ends`.
+    Of numbers, `points` are gold and predicted ones between `ends`. `confused` counts the pairs of
+    labels that were confused, of which `confusions` may be the most frequent ones.
     """
 
     name: str
@@ -97,6 +98,7 @@ class TaskReport:
     view: ModelView | None = None
     points: Sequence[tuple[float, float]] = ()
     ends: tuple[float, float] = (0.0, 1.0)
+    confused: int | None = None
 
     def title_of(self, label: str) -> str:
         """Return the label with its main word, such as `109 科技`."""
@@ -112,7 +114,7 @@ class ReportData:
 
     `conflicts` is the share of the pairs of tasks whose gradients point against each other, where
     it was measured; `terms` are the means of the loss terms; `routes` says which task uses what,
-    where the kind of sharing has gates or routes.
+    where the kind of sharing has gates or routes; `best_step` is the one whose weights were kept.
     """
 
     title: str
@@ -125,6 +127,7 @@ class ReportData:
     conflicts: list[CurvePoint] = field(default_factory=list)
     terms: dict[str, list[CurvePoint]] = field(default_factory=dict)
     routes: "list[Routes]" = field(default_factory=list)
+    best_step: int | None = None
 
 
 def worst_confusions(
