@@ -87,7 +87,7 @@ def _list(task: TaskReport, key: str) -> Html:
         element("tbody", rows),
         class_="sortable list",
     )
-    known = len(task.confusions) if task.confused is None else task.confused
+    known = max(task.confused, len(task.confusions))
     note = f"the {len(rows)} most frequent of {known:,} pairs; point at one for its rows"
     return join(
         element("h3", "Confusions that matter"),
@@ -113,7 +113,7 @@ def _hidden_rows(task: TaskReport, key: str) -> Html:
         listed = [_example(task, each, example) for example in each.examples]
         more = [element("p", some, class_="note")] if each.count > len(listed) else []
         cells.append(element("div", *more, element("ul", listed), id=at))
-    known = len(task.confusions) if task.confused is None else task.confused
+    known = max(task.confused, len(task.confusions))
     note = "point at a cell for its rows (keyboard: arrow keys)"
     if known > len(cells):
         note += f"; kept are those of the {len(cells)} most frequent of {known:,} confusions"

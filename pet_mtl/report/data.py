@@ -84,8 +84,7 @@ class ModelView:
 class TaskReport:
     """Everything about one task; `main_words[k]` is the main label word of `labels[k]`.
 
-    Of numbers, `points` are gold and predicted ones between `ends`. `confused` counts the pairs of
-    labels that were confused, of which `confusions` may be the most frequent ones.
+    Of numbers, `points` are gold and predicted ones between `ends`.
     """
 
     name: str
@@ -98,7 +97,12 @@ class TaskReport:
     view: ModelView | None = None
     points: Sequence[tuple[float, float]] = ()
     ends: tuple[float, float] = (0.0, 1.0)
-    confused: int | None = None
+
+    @property
+    def confused(self) -> int:
+        """How many pairs of labels were confused; `confusions` may be the most frequent ones."""
+        matrix = self.score.confusion
+        return sum(bool(n) for i, row in enumerate(matrix) for j, n in enumerate(row) if i != j)
 
     def title_of(self, label: str) -> str:
         """Return the label with its main word, such as `109 科技`."""

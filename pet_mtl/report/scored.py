@@ -103,6 +103,7 @@ def _task(columns: Sequence[Column], name: str, number: int) -> Html:
     parts: list[Html] = []
     if several:
         parts = [labels_beside(having, name), changes(having, name)]
+        parts.append(element("h3", "Each checkpoint"))
     heading = Html()
     for place, column in enumerate(having):
         said, score = column.score.predicted[name], column.score.tasks[name]

@@ -41,7 +41,6 @@ def task_report(
     def where(row: int) -> str:
         return short_place(rows.where(row), base)
 
-    confused = None
     if kind.one_label:
         confusions = worst_confusions(
             rows.labels,
@@ -51,9 +50,6 @@ def task_report(
             labels,
             MOST_CONFUSIONS,
             where=where,
-        )
-        confused = int(np.count_nonzero(score.confusion)) - int(
-            np.count_nonzero(np.diag(score.confusion))
         )
     else:
         confusions = worst_sets(kind, rows.gold, log_probs, text, where)
@@ -72,7 +68,6 @@ def task_report(
         view,
         points,
         kind.spec.range,
-        confused,
     )
 
 
