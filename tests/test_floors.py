@@ -29,6 +29,7 @@ FLOORS = {
         "sweep",
         "export",
         "bulk",
+        "hub",
         "comparison",
         "compat",
         "distillation",

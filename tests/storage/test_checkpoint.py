@@ -70,6 +70,18 @@ def test_the_tokenizer_is_the_backbones(whole: Path, suite: Suite) -> None:
     )
 
 
+def test_the_card_may_be_edited_or_missing(copy: Path) -> None:
+    """People write into it, and checkpoints from before have none."""
+    assert "library_name: pet_mtl" in (copy / "README.md").read_text(encoding="utf-8")
+    (copy / "README.md").write_text("ours")
+    read_checkpoint(copy)
+    (copy / "README.md").unlink()
+    manifest = json.loads((copy / MANIFEST).read_text(encoding="utf-8"))
+    del manifest["facts"]
+    (copy / MANIFEST).write_text(json.dumps(manifest))
+    assert read_checkpoint(copy).metrics == METRICS
+
+
 def test_verbalizers_are_there_for_people(whole: Path, suite: Suite) -> None:
     for name, task in suite.tasks.items():
         verbalizer = read_verbalizer(whole / "verbalizers" / f"{name}.txt")
