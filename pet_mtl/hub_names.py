@@ -78,11 +78,13 @@ def kept_only(name: str) -> bool:
         PetMtlError: it cannot be reached and the model is not in the cache, or it has no such
             model.
     """
-    from huggingface_hub import constants, hf_hub_url, try_to_load_from_cache, utils
+    from huggingface_hub import constants, hf_hub_url, try_to_load_from_cache
+    from huggingface_hub.utils._headers import build_hf_headers
+    from huggingface_hub.utils._http import get_session
 
     try:
-        answer = utils.get_session().head(
-            hf_hub_url(name, "config.json"), headers=utils.build_hf_headers(), timeout=_SECONDS
+        answer = get_session().head(
+            hf_hub_url(name, "config.json"), headers=build_hf_headers(), timeout=_SECONDS
         )
     except Exception as error:  # of whatever client huggingface_hub uses
         if isinstance(try_to_load_from_cache(name, "config.json"), str):
