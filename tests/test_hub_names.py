@@ -58,7 +58,9 @@ def ask(monkeypatch: pytest.MonkeyPatch, answer: Any) -> list[str]:
             raise answer
         return SimpleNamespace(headers=answer)
 
-    monkeypatch.setattr(huggingface_hub.utils._http, "get_session", lambda: SimpleNamespace(head=head))
+    monkeypatch.setattr(
+        huggingface_hub.utils._http, "get_session", lambda: SimpleNamespace(head=head)
+    )
     return asked
 
 
