@@ -28,7 +28,6 @@ from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import compile_suite
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.scoring.thresholds import with_fitted_thresholds, without_thresholds
-from pet_mtl.stepping.optimizer_step import tell_of_dropout
 from pet_mtl.storage.checkpoint import add_calibration
 from pet_mtl.storage.model_card import card_scores
 from pet_mtl.storage.outputs import RunFolder, begun_note, begun_teachers, has_state
@@ -186,7 +185,6 @@ def train(
     resume = resume and has_state(out)
     try:
         tokenizer, mlm = _load(suite, machine)
-        tell_of_dropout(mlm, accelerator.num_processes)
         data = load_suite_data(suite, skip_bad_rows=skip_bad_rows) if data is None else data
         _describe(data)
         has_teacher = (
