@@ -8,8 +8,10 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from pet_mtl.errors import PetMtlError, RunError
+from pet_mtl.paths import require_writable_name
 
 _USERS_TO_MEND = (
     errno.EACCES,
@@ -26,6 +28,7 @@ _USERS_TO_MEND = (
 @contextlib.contextmanager
 def write_errors(path: Path) -> Iterator[None]:
     """Turn the system's refusal to write into an error that says what to do."""
+    require_writable_name(path)
     try:
         yield
     except OSError as error:
@@ -172,6 +175,30 @@ def write_bytes(path: Path, content: bytes) -> None:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write piece by piece, under a temporary name until all is written.
+
+    Raises:
+        PetMtlError, RunError: it cannot be opened or finished; what was at `path` is as before.
+            What the block itself writes needs `write_errors`.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with write_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = temporary.open("wb")
+    try:
+        yield file
+        with write_errors(path):
+            file.close()
+            _sync(temporary)
+            temporary.replace(path)
+    finally:
+        with contextlib.suppress(OSError):  # what a full disk did not take is tried again
+            file.close()
+        temporary.unlink(missing_ok=True)
 
 
 def _sync(file: Path) -> None:

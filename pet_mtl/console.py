@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pet_mtl.text import json_text, one_line, printable, short_lines
@@ -76,8 +76,24 @@ def put(text: str = "") -> None:
 def put_json(value: Any) -> None:
     """Print data for machines on stdout, as one line."""
     if sys.stdout is not None:
-        encoding = (sys.stdout.encoding or "utf-8").lower().replace("-", "").replace("_", "")
-        print(json_text(value, ascii_only=encoding != "utf8"), flush=True)
+        print(json_text(value, ascii_only=_ascii_only()), flush=True)
+
+
+def put_json_list(before: dict[str, Any], key: str, items: Iterable[Any]) -> None:
+    """Print `{**before, key: [*items]}` as `put_json` does, holding one item at a time."""
+    if sys.stdout is None:
+        return
+    ascii_only = _ascii_only()
+    head = json_text({**before, key: []}, ascii_only=ascii_only)
+    print(head.removesuffix("]}"), end="")
+    for number, item in enumerate(items):
+        print(", " * (number > 0) + json_text(item, ascii_only=ascii_only), end="")
+    print("]}", flush=True)
+
+
+def _ascii_only() -> bool:
+    encoding = (sys.stdout.encoding or "utf-8").lower().replace("-", "").replace("_", "")
+    return encoding != "utf8"
 
 
 def prepare_streams() -> None:

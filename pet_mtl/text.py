@@ -17,6 +17,7 @@ _INVISIBLE = (
     "\U000e0000-\U000e007f"
 )
 _UNSAFE = re.compile(f"[{_INVISIBLE}]")
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")  # of ASCII: what a backslash takes the meaning from
 
 
 def normalize_text(text: str) -> str:
@@ -55,6 +56,15 @@ def one_line(text: str) -> str:
     a\nerror: forged
     """
     return printable(text).replace("\n", "\\n")
+
+
+def markdown_text(text: str) -> str:
+    r"""Return `text` for a line of Markdown or a cell of its tables: all of it is text.
+
+    >>> print(markdown_text("a|b <i>\n`*"))
+    a\|b \<i\>\\n\`\*
+    """
+    return _PUNCTUATION.sub(r"\\\g<0>", one_line(text).replace("\t", " "))
 
 
 def short_lines(text: str) -> str:

@@ -96,4 +96,5 @@ def weights_in(folder: Path) -> dict[str, torch.Tensor]:
 def state_of(run: Path) -> dict[str, object]:
     """Return what a run holds at its end; see `read_state`."""
     manifest = json.loads((run / "checkpoint" / "pet_mtl.json").read_text(encoding="utf-8"))
-    return read_state(run, "checkpoint", "dev") | {"metrics": manifest["metrics"]}
+    card = (run / "checkpoint" / "README.md").read_bytes()
+    return read_state(run, "checkpoint", "dev") | {"metrics": manifest["metrics"], "card": card}

@@ -6,7 +6,7 @@ from pathlib import Path
 from pet_mtl.bulk.score import write_shard
 from pet_mtl.bulk.shards import ShardRequest, claim_folder, finish
 from pet_mtl.console import say
-from pet_mtl.data.readers import stream_rows
+from pet_mtl.data.streams import stream_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint, require_task
 from pet_mtl.storage.lock import held
 

@@ -7,7 +7,8 @@ from pet_mtl.atomic import sweep, write_bytes
 from pet_mtl.bulk.shards import ShardRequest
 from pet_mtl.data.rows import Rows
 from pet_mtl.scoring.loaded import LoadedModel
-from pet_mtl.scoring.records import WRITERS, Details, Predicted, flat
+from pet_mtl.scoring.prediction_writers import record_table
+from pet_mtl.scoring.records import WRITERS, Details, Predicted
 
 
 def write_shard(loaded: LoadedModel, request: ShardRequest, number: int, rows: Rows) -> Path:
@@ -23,11 +24,9 @@ def write_shard(loaded: LoadedModel, request: ShardRequest, number: int, rows: R
 def shard_bytes(predicted: Predicted, output: str, details: Details) -> bytes:
     """Return the bytes of a shard's file; parquet has the columns of csv."""
     if output != "parquet":
-        return WRITERS[output](predicted, details).encode("utf-8", errors="replace")
-    import pyarrow as pa
+        return WRITERS[output](predicted, details, True).encode("utf-8", errors="replace")
     import pyarrow.parquet as pq
 
-    table = pa.Table.from_pylist([flat(record) for record in predicted.records(details)])
     out = io.BytesIO()
-    pq.write_table(table, out)
+    pq.write_table(record_table(predicted, details), out)
     return out.getvalue()

@@ -17,7 +17,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.records import PLAIN, Details
 from pet_mtl.storage.checkpoint import MANIFEST
 
-ShardFormat = Literal["jsonl", "csv", "parquet"]
+ShardFormat = Literal["jsonl", "csv", "tsv", "parquet"]
 SHARDS = "_shards.json"  # readers of folders, such as Arrow, pass over it
 VERSION = 1
 

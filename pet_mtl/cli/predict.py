@@ -1,8 +1,9 @@
 """`pet-mtl predict`."""
 
 import sys
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,11 +16,13 @@ from pet_mtl.cli.options import (
     calibration_choice,
     files_by_task,
 )
-from pet_mtl.console import put, put_json, started_together
+from pet_mtl.console import put, put_json, put_json_list, started_together
 from pet_mtl.errors import PetMtlError
 
 if TYPE_CHECKING:
-    from pet_mtl.scoring.records import Details
+    from collections.abc import Iterator
+
+    from pet_mtl.scoring.records import Details, Predicted
 
 
 def predict(
@@ -55,7 +58,7 @@ def predict(
         typer.Option(
             "--format",
             metavar="FORMAT",
-            help="jsonl, csv, tianchi (the contest's files, zipped); parquet for shards",
+            help="jsonl, csv, tsv, parquet, tianchi (the contest's files, zipped)",
             show_default="jsonl for files",
         ),
     ] = None,
@@ -102,7 +105,7 @@ def predict(
 
     keep_freed_memory()
     from pet_mtl.scoring.inputs import Inputs
-    from pet_mtl.scoring.prediction_files import Format, predict_files, predict_rows
+    from pet_mtl.scoring.prediction_files import Format, predict_blocks, predict_files
     from pet_mtl.scoring.processes import join_processes
     from pet_mtl.scoring.records import WRITERS, Details, lines_for_people
 
@@ -134,10 +137,11 @@ def predict(
         raise MissingOption("'--out' (a folder, or `-` for stdout)", context)
     if str(out) == "-":
         out, output = None, output or "jsonl"
-    if out is None and (output == "tianchi" or len(data or ()) > 1):
+    files = output in ("tianchi", "parquet")
+    if out is None and (files or len(data or ()) > 1):
         raise PetMtlError(
             "these predictions are files, not lines on stdout",
-            where=f"--format {output}" if output == "tianchi" else "--out -",
+            where=f"--format {output}" if files else "--out -",
             hint="add `--out DIR`",
         )
     given = by_task("--data", data)
@@ -165,19 +169,38 @@ def predict(
             for file in written:
                 put(str(file))
         return
-    found = predict_rows(
+    blocks = predict_blocks(
         checkpoint, inputs, verbalizers=words, calibration=choice, processes=processes
     )
     if not processes.first:
-        return
-    ((name, predicted),) = found.items()
-    if json_:
-        put_json({"task": name, "predictions": list(predicted.records(details))})
-    elif output is not None:
-        put(WRITERS[output](predicted, details).removesuffix("\n"))
+        for _ in blocks:
+            pass
+    elif json_:
+        put_json_list(*_records(blocks, details))
     else:
-        for line in lines_for_people(predicted, details):
-            put(line)
+        for number, block in enumerate(blocks):
+            (predicted,) = block.values()
+            if output is not None:
+                put(WRITERS[output](predicted, details, not number).removesuffix("\n"))
+                continue
+            for line in lines_for_people(predicted, details):
+                put(line)
+
+
+def _records(
+    blocks: "Iterator[dict[str, Predicted]]", details: "Details"
+) -> "tuple[dict[str, Any], str, Iterator[Any]]":
+    """Return what `--json` prints of the rows of one task: what stands before them, their key, and
+    them."""
+    first = next(blocks)
+    ((name, _),) = first.items()
+    rows = (
+        record
+        for block in chain([first], blocks)
+        for predicted in block.values()
+        for record in predicted.records(details)
+    )
+    return {"task": name}, "predictions", rows
 
 
 def _shards(

@@ -3,14 +3,22 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pet_mtl.data.files import open_bytes, read_whole
-from pet_mtl.data.table import CHUNK_ROWS, BadRows, Chunk, Request, checked_strings, locate
+from pet_mtl.data.table import (
+    CHUNK_BYTES,
+    CHUNK_ROWS,
+    BadRows,
+    Chunk,
+    Request,
+    checked_strings,
+    locate,
+)
 from pet_mtl.errors import PetMtlError
 
 # what pyarrow raises on damaged files; strings that are no UTF-8 are a ValueError
@@ -33,14 +41,24 @@ def read_parquet(path: Path, suffix: str, request: Request, bad: BadRows) -> Ite
             path if path.suffix.lower() == suffix else pa.BufferReader(read_whole(stream, path))
         )
     try:
-        with pq.ParquetFile(source) as file:
+        # a buffer: without one a row group's columns, which may be all rows, are read at once
+        with pq.ParquetFile(source, buffer_size=CHUNK_BYTES) as file:
             places = table_columns(file.schema_arrow, request, str(path))
             columns = sorted(set(places.values()))
-            batches = file.iter_batches(CHUNK_ROWS, columns=columns, use_threads=False)
+            size = _rows_of_a_batch(file.metadata)
+            batches = file.iter_batches(size, columns=columns, use_threads=False)
             names = class_names(file.schema_arrow.metadata)
             yield from table_chunks(batches, places, names, request, bad)
     except DAMAGE as error:
         raise PetMtlError((f"cannot read the parquet file: {error}"), where=str(path)) from error
+
+
+def _rows_of_a_batch(metadata: Any) -> int:
+    """Return how many rows make about 16 MiB, by the sizes that the file states."""
+    groups = range(metadata.num_row_groups)
+    size = sum(int(metadata.row_group(group).total_byte_size) for group in groups)
+    of_row = max(1, size // max(1, int(metadata.num_rows)))
+    return min(CHUNK_ROWS, max(64, 16 * CHUNK_BYTES // of_row))
 
 
 def whole_table(path: Path) -> pa.Table:
@@ -58,6 +76,18 @@ def whole_table(path: Path) -> pa.Table:
             # one thread: on damage, those of `read_table` abort a process that is about to end
             return file.read(use_threads=False)
     except DAMAGE as error:
+        raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
+
+
+def table_rows(table: pa.Table, path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a table as Python values.
+
+    Raises:
+        PetMtlError: there is text that is no UTF-8, or a date beyond Python's.
+    """
+    try:
+        return cast(list[dict[str, Any]], table.to_pylist())
+    except (ValueError, OverflowError) as error:
         raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
 
 

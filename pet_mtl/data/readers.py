@@ -61,23 +61,18 @@ def read_rows(
         PetMtlError: nothing is there or can be read, or more than `skip_bad_rows` rows are bad.
     """
     use_arrow()
-    lists = task.kind_spec.facts.target == "labels"
-    request = Request(task.columns, labelled, tolerant, header, lists=lists)
+    request = request_of(task, labelled, tolerant, header)
     problems = ProblemList()
     parts: list[Rows] = []
     files: list[BadRows] = []
     first_row = 0
-    for path, make_chunks in _chunk_makers(source, base, request):
+    for path, make_chunks in chunk_makers(source, base, request):
         bad = BadRows(path, keep=max(SHOWN, skip_bad_rows))
         try:
             chunks = [chunk for chunk in make_chunks(bad) if len(chunk.lines)]
             if not chunks and not bad.count:
-                raise PetMtlError(
-                    "the file holds no rows",
-                    where=path,
-                    hint="fill it, or name another file under `data:` (or `--data`)",
-                )
-            part, length = _rows(chunks, task, labelled, first_row, bad, tolerant)
+                raise empty_file(path)
+            part, length = rows_of(chunks, task, labelled, first_row, bad, tolerant)
         except PetMtlError as error:
             problems.extend(error)
             continue
@@ -93,54 +88,24 @@ def read_rows(
     return rows, [problem for bad in files for problem in bad.ordered()]
 
 
-def stream_rows(
-    source: str,
-    task: TaskSpec,
-    *,
-    base: Path,
-    size: int,
-    header: bool | None = None,
-) -> Iterator[Rows]:
-    """Yield rows without labels in parts of `size`, as `read_rows` reads them to be predicted, in
-    memory that does not grow with the file.
-
-    Raises:
-        PetMtlError: nothing is there or can be read, or a row is bad; the parts before it were
-            yielded.
-    """
-    use_arrow()
-    request = Request(task.columns, False, True, header)
-    first_row, found = 0, False
-    waiting: list[Rows] = []
-    for path, make_chunks in _chunk_makers(source, base, request):
-        bad = BadRows(path)
-        length = 0
-        for chunk in make_chunks(bad):
-            part, _ = _rows([chunk], task, False, first_row, bad, tolerant=True)
-            if bad.count:
-                raise PetMtlError(bad.shown())
-            length += len(part)
-            waiting.append(part)
-            if sum(map(len, waiting)) >= size:
-                *whole, rest = _cut(Rows.concat(waiting), size)
-                waiting = [rest]
-                yield from whole
-        if bad.count:
-            raise PetMtlError(bad.shown())
-        first_row += length
-        found = found or length > 0
-    if not found:
-        raise PetMtlError("there are no rows", where=source)
-    yield from (part for part in _cut(Rows.concat(waiting), size) if len(part))
+def request_of(
+    task: TaskSpec, labelled: bool, tolerant: bool, header: bool | None = None
+) -> Request:
+    """Return what is to be read of a task's files; see `read_rows`."""
+    lists = task.kind_spec.facts.target == "labels"
+    return Request(task.columns, labelled, tolerant, header, lists=lists)
 
 
-def _cut(rows: Rows, size: int) -> list[Rows]:
-    """Return whole parts of `size` rows, and what is left, which may be nothing."""
-    edges = range(0, len(rows) + 1, size)
-    return [rows.take(np.arange(start, min(start + size, len(rows)))) for start in edges]
+def empty_file(path: str) -> PetMtlError:
+    """Return the error for a file without rows."""
+    return PetMtlError(
+        "the file holds no rows",
+        where=path,
+        hint="fill it, or name another file under `data:` (or `--data`)",
+    )
 
 
-def _chunk_makers(
+def chunk_makers(
     source: str, base: Path, request: Request
 ) -> Iterator[tuple[str, Callable[[BadRows], Iterator[Chunk]]]]:
     """Yield the shown name and the reader of each file of a source."""
@@ -175,10 +140,10 @@ def read_lines(raw: bytes, task: TaskSpec, path: str, header: bool | None = None
     if not sum(len(chunk.lines) for chunk in chunks):
         raise PetMtlError("there are no texts", where=path, hint="give a text a line")
     plain = task.model_copy(update={"columns": dict(request.columns)})
-    return _rows(chunks, plain, False, 0, bad)[0]
+    return rows_of(chunks, plain, False, 0, bad)[0]
 
 
-def _rows(
+def rows_of(
     chunks: list[Chunk],
     task: TaskSpec,
     labelled: bool,

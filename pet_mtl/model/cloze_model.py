@@ -1,7 +1,7 @@
 """States at the slots of one masked language model to label scores; the rule is in
 `word_scores`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,6 +11,7 @@ from pet_mtl.cloze.collate import Batch, FormGroup
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.model.amendments import NONE, Amendments
 from pet_mtl.model.backbone import Backbone
+from pet_mtl.model.joint_normalizer import JointNormalizer
 from pet_mtl.model.task_model import Look, TaskModel
 from pet_mtl.model.verbalizers.reader import Reading
 from pet_mtl.model.word_reader import Layout, MaskedReader, WordReader
@@ -68,18 +69,23 @@ class ClozeModel(TaskModel):
     def forward(self, batch: Batch) -> list[Tensor]:
         """Return label scores `[b, K]` (fp32, softmax over `K` gives probabilities) for each of
         `batch.groups`."""
-        return self._scores(batch, self.states(batch))[0]
-
-    def _scores(self, batch: Batch, states: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Return the label scores of each group, and the logits that they are made of."""
+        states = self.states(batch)
         logits = self.backbone.head.piece_logits(states, self.piece_ids)  # [N, M, U]
-        return [self._label_scores(group, states, logits) for group in batch.groups], logits
+        normalizer = self._normalizer(batch, states)
+        return [self._label_scores(group, states, logits, normalizer) for group in batch.groups]
+
+    def _normalizer(self, batch: Batch, states: Tensor) -> JointNormalizer:
+        """Return the softmax denominators; the scoring rule needs those of several lengths."""
+        several = [group for group in batch.groups if not self._tables[group.form].at_one_place]
+        return JointNormalizer(self.backbone.head, states, several, self.reader.place)
 
     def look(self, batch: Batch, *, over_vocabulary: bool) -> Look:
         hidden, amendments = self._read(batch)
         states = self.backbone.read(hidden, amendments)
-        scores, logits = self._scores(batch, states)
-        over = [self._log_words(g, states, logits) for g in batch.groups if over_vocabulary]
+        logits = self.backbone.head.piece_logits(states, self.piece_ids)  # [N, M, U]
+        normalizer = self._normalizer(batch, states)
+        scores = [self._label_scores(g, states, logits, normalizer) for g in batch.groups]
+        over = [self._log_words(g, logits, normalizer) for g in batch.groups if over_vocabulary]
         shortest = [hidden[rows, :count] for rows, count in map(self.reader.summary, batch.groups)]
         return Look(scores, shortest, over)
 
@@ -123,14 +129,12 @@ class ClozeModel(TaskModel):
             parameter.numel() for part in self._parts if part for parameter in part.parameters()
         )
 
-    def _log_words(self, group: FormGroup, states: Tensor, logits: Tensor) -> Tensor:
+    def _log_words(self, group: FormGroup, logits: Tensor, normalizer: JointNormalizer) -> Tensor:
         """Return label scores `[b, K]` of the label words as they are, each a log-probability over
         the whole vocabulary."""
         table = self._tables[group.form]
         scores = word_scores(
-            table,
-            lambda length: self._of(group, logits, length),
-            self._normalizer(group, states),
+            table, lambda length: self._of(group, logits, length), normalizer.of(group)
         )
         how = self.aggregations[group.form]
         return aggregate(scores, table.words_of_label, table.is_word, how)
@@ -140,25 +144,14 @@ class ClozeModel(TaskModel):
         rows, count = self.reader.place(group, length)
         return values[rows, :count]
 
-    def _normalizer(self, group: FormGroup, states: Tensor) -> Callable[[int], Tensor]:
-        """Return what gives the log of the softmax denominator for words of so many pieces, each
-        state's computed once."""
-        known: dict[int, Tensor] = {}
-
-        def normalizer(length: int) -> Tensor:
-            _, count = self.reader.place(group, length)
-            if count not in known:
-                known[count] = self.backbone.head.log_normalizer(self._of(group, states, length))
-            return known[count]
-
-        return normalizer
-
-    def _label_scores(self, group: FormGroup, states: Tensor, logits: Tensor) -> Tensor:
+    def _label_scores(
+        self, group: FormGroup, states: Tensor, logits: Tensor, normalizer: JointNormalizer
+    ) -> Tensor:
         (parts,) = self._parts
         reading = Reading(
             self._tables[group.form],
             lambda length: self._of(group, logits, length),
-            self._normalizer(group, states),
+            normalizer.of(group),
             lambda length: self._of(group, states, length),
         )
         how = self.aggregations[group.form]

@@ -6,6 +6,7 @@ from pathlib import Path
 from pet_mtl.console import say
 from pet_mtl.data.readers import read_rows
 from pet_mtl.data.rows import Rows
+from pet_mtl.data.streams import RowStream, open_rows
 from pet_mtl.data.suite_data import load_dev, skipped_notes
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.scoring.loaded import require_task
@@ -43,36 +44,12 @@ def dev_rows(suite: Suite, skip_bad_rows: int = 0) -> dict[str, Rows]:
 
 def labelled_rows(suite: Suite, data: Mapping[str, str], skip_bad_rows: int = 0) -> dict[str, Rows]:
     """Read labelled rows for some tasks, paths relative to the working directory."""
-    return _read(suite, data, skip_bad_rows, labelled=True)
-
-
-def unlabelled_rows(
-    suite: Suite, data: Mapping[str, str], skip_bad_rows: int = 0, header: bool | None = None
-) -> dict[str, Rows]:
-    """Read rows whose labels, if any, do not matter; `header` as `read_rows` has it."""
-    return _read(suite, data, skip_bad_rows, labelled=False, header=header)
-
-
-def _read(
-    suite: Suite,
-    data: Mapping[str, str],
-    skip_bad_rows: int,
-    *,
-    labelled: bool,
-    header: bool | None = None,
-) -> dict[str, Rows]:
     problems, rows = ProblemList(), {}
     for name, source in data.items():
         try:
             task = require_task(suite, name, f"--data {name}={source}")
             rows[name], skipped = read_rows(
-                source,
-                task,
-                base=Path(),
-                labelled=labelled,
-                skip_bad_rows=skip_bad_rows,
-                tolerant=True,
-                header=header,
+                source, task, base=Path(), skip_bad_rows=skip_bad_rows, tolerant=True
             )
             for note in skipped_notes(skipped):
                 say(f"warning: {name}: {note}")
@@ -80,3 +57,19 @@ def _read(
             problems.extend(error)
     problems.raise_if_any()
     return rows
+
+
+def unlabelled_rows(
+    suite: Suite, data: Mapping[str, str], header: bool | None = None
+) -> dict[str, RowStream]:
+    """Go through rows whose labels, if any, do not matter, and return what reads them; `header` as
+    `read_rows` has it."""
+    problems, found = ProblemList(), {}
+    for name, source in data.items():
+        try:
+            task = require_task(suite, name, f"--data {name}={source}")
+            found[name] = open_rows(source, task, base=Path(), header=header)
+        except PetMtlError as error:
+            problems.extend(error)
+    problems.raise_if_any()
+    return found

@@ -8,6 +8,7 @@ from pet_mtl.console import say
 from pet_mtl.data.files import COMPRESSIONS, FORMATS, open_bytes, read_whole
 from pet_mtl.data.readers import read_lines
 from pet_mtl.data.rows import Rows
+from pet_mtl.data.streams import RowStream
 from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.given_rows import unlabelled_rows
 from pet_mtl.scoring.loaded import require_task
@@ -33,8 +34,8 @@ class Inputs:
     header: bool | None
     lines: bytes | None = None
 
-    def __call__(self, suite: Suite) -> dict[str, Rows]:
-        """Return the rows.
+    def __call__(self, suite: Suite) -> dict[str, RowStream]:
+        """Return the rows; those of files are gone through, not kept.
 
         Raises:
             PetMtlError: they are not right, or it is not clear whose they are.
@@ -49,9 +50,9 @@ class Inputs:
             return unlabelled_rows(suite, self.data, header=self.header)
         task = choose_task(suite, self.task)
         if self.lines is not None:
-            return {task.name: rows_of_lines(task, self.lines, "stdin", self.header)}
+            return _kept(task, rows_of_lines(task, self.lines, "stdin", self.header))
         if len(self.texts) > 1 or not _is_file(self.texts[0]):
-            return {task.name: rows_of_texts(task, self.texts)}
+            return _kept(task, rows_of_texts(task, self.texts))
         file = Path(self.texts[0])
         say(f"reading the file {file}")
         inner = file.with_suffix("") if file.suffix.lower() in COMPRESSIONS else file
@@ -59,7 +60,11 @@ class Inputs:
             return unlabelled_rows(suite, {task.name: str(file)}, header=self.header)
         with open_bytes(file) as stream:
             raw = read_whole(stream, file)
-        return {task.name: rows_of_lines(task, raw, str(file), self.header)}
+        return _kept(task, rows_of_lines(task, raw, str(file), self.header))
+
+
+def _kept(task: TaskSpec, rows: Rows) -> dict[str, RowStream]:
+    return {task.name: RowStream.of(rows)}
 
 
 def _is_file(text: str) -> bool:

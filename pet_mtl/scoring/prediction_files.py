@@ -1,38 +1,43 @@
 """What `pet-mtl predict` does: predictions of texts and of whole files, for machines, people and
-the contest."""
+the contest, in memory that does not grow with the rows."""
 
-import io
+import shutil
+import time
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from pet_mtl.atomic import require_folder, sweep, write_bytes, write_text
+from pet_mtl.atomic import new_file, require_folder, sweep, write_errors
 from pet_mtl.data.rows import Rows
-from pet_mtl.errors import PetMtlError
+from pet_mtl.data.streams import BLOCK_BYTES, BLOCK_ROWS, RowStream
+from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.kinds import kind_of
 from pet_mtl.scoring.given_rows import unlabelled_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint, plan_for_checkpoint
+from pet_mtl.scoring.prediction_writers import Writer, writer_to
 from pet_mtl.scoring.processes import ALONE, Processes
-from pet_mtl.scoring.records import PLAIN, WRITERS, Details, Predicted
+from pet_mtl.scoring.records import PLAIN, Details, Predicted
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import CalibrationChoice, TaskSpec
 
-Format = Literal["jsonl", "csv", "tianchi"]
+Format = Literal["jsonl", "csv", "tsv", "parquet", "tianchi"]
 SUBMISSION = "submission.zip"
 
 
-def predict_rows(
+def predict_blocks(
     folder: Path,
-    gather: Callable[[Suite], dict[str, Rows]],
+    gather: Callable[[Suite], dict[str, RowStream]],
     *,
     verbalizers: Mapping[str, Path] = {},
     calibration: CalibrationChoice | None = None,
-    prepare: Callable[[Mapping[str, Rows]], None] = lambda rows: None,
+    prepare: Callable[[Mapping[str, RowStream]], None] = lambda rows: None,
     processes: Processes = ALONE,
-) -> dict[str, Predicted]:
-    """Predict rows with a checkpoint.
+) -> Iterator[dict[str, Predicted]]:
+    """Predict rows with a checkpoint, and yield the predictions of one block by task after the
+    other, the rows of each task in their order.
 
     Args:
         folder: the checkpoint.
@@ -43,22 +48,44 @@ def predict_rows(
 
     Raises:
         PetMtlError: the checkpoint or the rows are not right.
+        RunError: a file changed while it was read.
     """
     loaded = LoadedCheckpoint(folder, verbalizers)
-    rows = gather(loaded.suite)
-    plan = plan_for_checkpoint(loaded.checkpoint, loaded.suite, rows, calibration)
-    prepare(rows)
+    streams = gather(loaded.suite)
+    plan = plan_for_checkpoint(loaded.checkpoint, loaded.suite, streams, calibration)
+    prepare(streams)
     loaded.calibration = plan.carry_out(partial(loaded.raw_log_probs, processes=processes))
-    log_probs = loaded.log_probs(rows, title="predicting", processes=processes)
-    return {
-        name: Predicted(loaded.suite.tasks[name], of_task, log_probs[name])
-        for name, of_task in rows.items()
-    }
+    done, total = 0, sum(stream.length for stream in streams.values())
+    for block in _blocks(streams):
+        start, done = done, done + sum(map(len, block.values()))
+        title = f"predicting rows {start + 1:,} to {done:,} of {total:,}"
+        log_probs = loaded.log_probs(
+            block, title="predicting" if done - start == total else title, processes=processes
+        )
+        yield {
+            name: Predicted(loaded.suite.tasks[name], rows, log_probs[name])
+            for name, rows in block.items()
+        }
+    if done != total:
+        raise RunError(
+            f"there were {total:,} rows to predict, and then {done:,}: a file changed meanwhile"
+        )
+
+
+def _blocks(streams: Mapping[str, RowStream]) -> Iterator[dict[str, Rows]]:
+    """Yield all rows, those of several tasks together where they make one block."""
+    small = sum(stream.size for stream in streams.values()) < BLOCK_BYTES
+    if small and sum(stream.length for stream in streams.values()) <= BLOCK_ROWS:
+        yield {name: rows for name, stream in streams.items() for rows in stream.blocks()}
+        return
+    for name, stream in streams.items():
+        for rows in stream.blocks():
+            yield {name: rows}
 
 
 def predict_files(
     folder: Path,
-    data: Mapping[str, str] | Callable[[Suite], dict[str, Rows]],
+    data: Mapping[str, str] | Callable[[Suite], dict[str, RowStream]],
     out: Path,
     *,
     output: Format = "jsonl",
@@ -70,10 +97,10 @@ def predict_files(
 ) -> list[Path]:
     """Predict the label of every row of some files and write one file a task.
 
-    `jsonl` and `csv` hold id, label, its probability and label word (of a set its labels, of a
-    number its value), and what `details` says;
+    `jsonl`, `csv`, `tsv` and `parquet` hold id, label, its probability and label word (of a set its
+    labels, of a number its value), and what `details` says;
     `tianchi` writes `TASK_predict.json` with `{"id", "label"}` a line and zips these files flat.
-    Labels are the raw ones, rows keep their order.
+    Labels are the raw ones, rows keep their order. A file appears when all of it is written.
 
     Args:
         folder: the checkpoint.
@@ -93,19 +120,19 @@ def predict_files(
     def file_of(name: str) -> Path:
         return out / (f"{name}_predict.json" if output == "tianchi" else f"{name}.{output}")
 
-    def rows_of(suite: Suite) -> dict[str, Rows]:
+    def rows_of(suite: Suite) -> dict[str, RowStream]:
         rows = data(suite) if callable(data) else unlabelled_rows(suite, data, header=header)
         for name in rows if output == "tianchi" else ():
             _require_one_label(suite.tasks[name])
         return rows
 
-    def prepare(rows: Mapping[str, Rows]) -> None:
+    def prepare(rows: Mapping[str, RowStream]) -> None:
         require_folder(out)
         for name, of_task in rows.items():
             _keep_inputs(of_task, file_of(name))
             sweep(file_of(name))
 
-    predicted = predict_rows(
+    blocks = predict_blocks(
         folder,
         rows_of,
         verbalizers=verbalizers,
@@ -113,20 +140,37 @@ def predict_files(
         prepare=prepare,
         processes=processes,
     )
-    if not processes.first:
-        return []
-    texts = {file_of(name): WRITERS[output](one, details) for name, one in predicted.items()}
-    for file, text in texts.items():
-        write_text(file, text)
-    written = list(texts)
-    if output == "tianchi":
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-            for file, text in texts.items():
-                archive.writestr(file.name, text)
-        write_bytes(out / SUBMISSION, packed.getvalue())
+    writers: dict[str, Writer] = {}
+    with ExitStack() as opened:  # all files appear at the end, or none
+        for block in blocks:
+            for name, predicted in block.items() if processes.first else ():
+                if name not in writers:
+                    file = opened.enter_context(new_file(file_of(name)))
+                    writers[name] = writer_to(file_of(name), file, output, details)
+                writers[name].write(predicted)
+        for writer in writers.values():
+            writer.close()
+    written = [file_of(name) for name in writers]
+    if output == "tianchi" and written:
+        _zip(out / SUBMISSION, written)
         written.append(out / SUBMISSION)
     return written
+
+
+def _zip(target: Path, files: list[Path]) -> None:
+    """Write an archive that holds files by their names, without folders."""
+    now = time.localtime()[:6]
+    with (
+        new_file(target) as packed,
+        write_errors(target),
+        zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        for file in files:
+            entry = zipfile.ZipInfo(file.name, now)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr, entry.file_size = 0o600 << 16, file.stat().st_size
+            with file.open("rb") as source, archive.open(entry, "w") as place:
+                shutil.copyfileobj(source, place, 1 << 20)
 
 
 def _require_one_label(task: TaskSpec) -> None:
@@ -144,13 +188,13 @@ def _require_one_label(task: TaskSpec) -> None:
         )
 
 
-def _keep_inputs(rows: Rows, output: Path) -> None:
+def _keep_inputs(rows: RowStream, output: Path) -> None:
     """Refuse to replace a file that is being predicted: its texts and labels would be lost.
 
     Raises:
         PetMtlError: the output file is an input file.
     """
-    for path in {segment.path for segment in rows.sources.segments}:
+    for path in rows.paths:
         if output.exists() and Path(path).exists() and output.samefile(path):
             raise PetMtlError(
                 "the predictions would replace this input file",

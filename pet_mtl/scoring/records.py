@@ -1,8 +1,10 @@
-"""Predictions as records and as text: JSON lines, csv, the contest's lines, lines for people."""
+"""Predictions as records and as text: JSON lines, csv, tsv, the contest's lines, lines for
+people."""
 
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +35,7 @@ class Details:
 
 PLAIN = Details()
 _NESTED = ("top", "probabilities", "text")
+_BREAKS = re.compile(r"\r\n|[\t\r\n]")
 _FOR_PEOPLE = ("label", "word", "probability")
 
 
@@ -82,7 +85,7 @@ def _rounded(cell: Any) -> Any:
     return round(cell, 6) if isinstance(cell, float) else cell
 
 
-def jsonl_text(predicted: Predicted, details: Details) -> str:
+def jsonl_text(predicted: Predicted, details: Details, first: bool = True) -> str:
     """Return a JSON object a line."""
     return "".join(
         json.dumps(record, ensure_ascii=False) + "\n" for record in predicted.records(details)
@@ -102,16 +105,30 @@ def flat(record: dict[str, Any]) -> dict[str, Any]:
     return cells | {f"text_{field}": each for field, each in text.items()}
 
 
-def csv_text(predicted: Predicted, details: Details) -> str:
-    """Return comma-separated values with a header; see `flat` for the columns."""
+def csv_text(predicted: Predicted, details: Details, first: bool = True) -> str:
+    """Return comma-separated values, with a header where they are the `first` of a file; see `flat`
+    for the columns."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
+    writer.writerows(_table(predicted, details, first))
+    return out.getvalue()
+
+
+def tsv_text(predicted: Predicted, details: Details, first: bool = True) -> str:
+    """Return the table of `csv_text` with tabs between the cells; quotes are text, and tabs and
+    line ends in a cell become spaces."""
+    return "".join(
+        "\t".join(" ".join(_BREAKS.split(str(cell))) for cell in row) + "\n"
+        for row in _table(predicted, details, first)
+    )
+
+
+def _table(predicted: Predicted, details: Details, header: bool) -> Iterator[list[Any]]:
     for number, record in enumerate(predicted.records(details)):
         cells = flat(record)
-        if not number:
-            writer.writerow(cells)
-        writer.writerow(_text(cell, predicted.task) for cell in cells.values())
-    return out.getvalue()
+        if header and not number:
+            yield list(cells)
+        yield [_text(cell, predicted.task) for cell in cells.values()]
 
 
 def _text(cell: Any, task: TaskSpec) -> Any:
@@ -121,7 +138,7 @@ def _text(cell: Any, task: TaskSpec) -> Any:
     return f"{cell:.6f}" if isinstance(cell, float) else cell
 
 
-def tianchi_text(predicted: Predicted, details: Details) -> str:
+def tianchi_text(predicted: Predicted, details: Details, first: bool = True) -> str:
     """Return the contest's lines, id and label alone."""
     return "".join(
         json.dumps({"id": record["id"], "label": record["label"]}, ensure_ascii=False) + "\n"
@@ -129,9 +146,10 @@ def tianchi_text(predicted: Predicted, details: Details) -> str:
     )
 
 
-WRITERS: dict[str, Callable[[Predicted, Details], str]] = {
+WRITERS: dict[str, Callable[[Predicted, Details, bool], str]] = {
     "jsonl": jsonl_text,
     "csv": csv_text,
+    "tsv": tsv_text,
     "tianchi": tianchi_text,
 }
 

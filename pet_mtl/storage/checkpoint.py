@@ -16,8 +16,10 @@ from pet_mtl.atomic import new_folder, recover_folder, write_text
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.calibration import Calibration
+from pet_mtl.storage.card_data import hub_name
 from pet_mtl.storage.checked_json import read_bounded
 from pet_mtl.storage.digests import check_files, file_digest
+from pet_mtl.storage.model_card import CARD, NO_FACTS, Facts, model_card
 from pet_mtl.storage.own_weights import OWN_FILE
 from pet_mtl.storage.pretrained import quiet_transformers
 from pet_mtl.storage.trained_on import Keys, write_trained_on
@@ -56,18 +58,20 @@ def write_checkpoint(
     metrics: dict[str, Any],
     own: Mapping[str, Tensor] = {},
     trained_on: Mapping[str, Keys] | None = None,
+    facts: Facts = NO_FACTS,
 ) -> None:
     """Write a checkpoint, in place of one that is there; a failed write leaves the old one.
 
     Args:
         own: the weights that the method adds to the masked language model.
         trained_on: the `row_keys` of each task's training rows.
+        facts: for the model card.
 
     Raises:
         PetMtlError, RunError: the folder cannot be written; the disk is full.
     """
     with new_folder(folder) as temporary:
-        fill_checkpoint(temporary, mlm, tokenizer, suite, metrics, own, trained_on)
+        fill_checkpoint(temporary, mlm, tokenizer, suite, metrics, own, trained_on, facts)
 
 
 def fill_checkpoint(
@@ -78,6 +82,7 @@ def fill_checkpoint(
     metrics: dict[str, Any],
     own: Mapping[str, Tensor] = {},
     trained_on: Mapping[str, Keys] | None = None,
+    facts: Facts = NO_FACTS,
 ) -> None:
     """Write the files of a checkpoint into an empty folder."""
     with quiet_transformers():
@@ -96,18 +101,25 @@ def fill_checkpoint(
         "format_version": FORMAT_VERSION,
         "versions": {name: version(name) for name in libraries},
         "metrics": metrics,
+        "facts": facts.to_json(),
         "suite": suite.model_dump(mode="json"),
         "sha256": {
             file.name: file_digest(file) for file in sorted(folder.iterdir()) if file.is_file()
         },
     }
     (folder / MANIFEST).write_text(_format(manifest), encoding="utf-8")
+    # without a sum: people write into it, and hubs do
+    (folder / CARD).write_text(model_card(suite, manifest), encoding="utf-8")
 
 
 def add_calibration(
-    folder: Path, calibration: Mapping[str, Calibration], metrics: dict[str, Any]
+    folder: Path,
+    calibration: Mapping[str, Calibration],
+    metrics: dict[str, Any],
+    scores: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> None:
-    """Store calibrations in a checkpoint that is there, and the dev metrics that it has with them.
+    """Store calibrations in a checkpoint that is there, and the dev metrics that it has with them;
+    `scores`, as the card's facts have them, with their intervals.
 
     Raises:
         PetMtlError, RunError: the manifest cannot be written; the disk is full.
@@ -117,7 +129,11 @@ def add_calibration(
         "metrics": metrics,
         "calibration": {name: c.model_dump() for name, c in calibration.items()},
     }
+    if scores is not None:
+        manifest["facts"] = {**(manifest.get("facts") or {}), "scores": scores}
     write_text(folder / MANIFEST, _format(manifest))
+    suite = Suite.model_validate_json(json.dumps(manifest["suite"]))
+    write_text(folder / CARD, model_card(suite, manifest))
 
 
 def _format(manifest: dict[str, Any]) -> str:
@@ -138,6 +154,13 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         ) from error
 
 
+def _folder_hint(folder: Path) -> str:
+    hint = "give a folder that `pet-mtl train` wrote: OUT/checkpoint"
+    if folder.exists() or not hub_name(folder.as_posix()):
+        return hint
+    return f"{hint}; one on the hub is fetched first: hf download {folder} --local-dir FOLDER"
+
+
 def _read_checkpoint(folder: Path) -> Checkpoint:
     recover_folder(folder)
     manifest_file = folder / MANIFEST
@@ -147,9 +170,7 @@ def _read_checkpoint(folder: Path) -> Checkpoint:
         raise PetMtlError(
             ("this is no pet-mtl checkpoint") if folder.exists() else "there is no such folder",
             where=str(folder),
-            hint=f"did you mean `{inner}`?"
-            if found
-            else "give a folder that `pet-mtl train` wrote: OUT/checkpoint",
+            hint=f"did you mean `{inner}`?" if found else _folder_hint(folder),
         )
     try:
         manifest = json.loads(read_bounded(manifest_file))

@@ -27,7 +27,7 @@ from pet_mtl.storage.tensors import read_tensors
 FloatArray = npt.NDArray[np.float32]
 
 _MOMENTS = "optimizer.safetensors"
-_COUNTERS = "training.json"
+COUNTERS = "training.json"
 
 
 @dataclass
@@ -71,7 +71,7 @@ def write_state(
         for key, value in optimizer.state.get(parameter, {}).items():
             moments[f"{name}:{key}"] = value.detach().cpu().contiguous()
     save_file(moments, folder / _MOMENTS)
-    (folder / _COUNTERS).write_text(json.dumps(asdict(progress), indent=1) + "\n", encoding="utf-8")
+    (folder / COUNTERS).write_text(json.dumps(asdict(progress), indent=1) + "\n", encoding="utf-8")
 
 
 def read_progress(folder: Path) -> Progress:
@@ -81,7 +81,7 @@ def read_progress(folder: Path) -> Progress:
         PetMtlError: the file is missing or damaged.
     """
     try:
-        text = read_bounded(folder / _COUNTERS)
+        text = read_bounded(folder / COUNTERS)
         checked = TypeAdapter(Progress).validate_json(text, strict=True)
         for key, sums in checked.window.items():
             if key not in ("conflicts", "sums") and len(sums) != 2:
@@ -90,7 +90,7 @@ def read_progress(folder: Path) -> Progress:
     except (OSError, ValueError, TypeError, RecursionError) as error:
         raise PetMtlError(
             "the training state is missing or damaged",
-            where=str(folder / _COUNTERS),
+            where=str(folder / COUNTERS),
             hint="train without `--resume`",
         ) from error
 

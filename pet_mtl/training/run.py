@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pet_mtl.cloze.encode import Prompts, encode_forms
 from pet_mtl.cloze.label_words import LabelWords
+from pet_mtl.cloze.slot_cost import slot_cost_notes
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.cloze.unreadable import unreadable_warnings
 from pet_mtl.console import say
@@ -28,12 +29,14 @@ from pet_mtl.scoring.loaded import compile_suite
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.scoring.thresholds import with_fitted_thresholds, without_thresholds
 from pet_mtl.storage.checkpoint import add_calibration
+from pet_mtl.storage.model_card import card_scores
 from pet_mtl.storage.outputs import RunFolder, begun_note, begun_teachers, has_state
 from pet_mtl.storage.pretrained import load_backbone, load_pieces, resolve_model, suite_model
 from pet_mtl.storage.state import Progress
 from pet_mtl.storage.trained_on import with_earlier
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.calibrate import calibrate
+from pet_mtl.training.card_facts import card_facts
 from pet_mtl.training.given import Given
 from pet_mtl.training.preparation import prepare
 from pet_mtl.training.teachers import (
@@ -195,7 +198,7 @@ def train(
         compiled = compile_suite(suite, tokenizer)
         prompts = encode_forms(compiled.forms, rows, tokenizer, settings.max_length)
         others = encode_unlabelled(suite, data, compiled.forms, tokenizer)
-        for line in unreadable_warnings(prompts, tokenizer):
+        for line in (*slot_cost_notes(prompts), *unreadable_warnings(prompts, tokenizer)):
             say(line)
         dev_rows = {
             name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)
@@ -213,6 +216,7 @@ def train(
             name: task.train_keys if rows[name] is task.train else row_keys(rows[name])
             for name, task in data.items()
         }
+        facts = card_facts(suite, backbone, dev_rows, trained_on)
         for folder in (
             backbone,
             *teachers,
@@ -242,6 +246,7 @@ def train(
             others,
             evaluated,
             logged,
+            facts,
         )
         log_probs = trainer.run(resume)
         suite = with_fitted_thresholds(suite, dev_rows, log_probs)
@@ -254,7 +259,7 @@ def train(
                 "step": trainer.progress.best_step or trainer.progress.step,
                 "tasks": summary,
             }
-            add_calibration(run.checkpoint, calibration, metrics)
+            add_calibration(run.checkpoint, calibration, metrics, card_scores(scores))
         rates = trainer.steps.throughput.to_json()
         result = TrainResult(
             out=out,
@@ -317,7 +322,11 @@ def _load(suite: Suite, machine: Machine) -> tuple[PieceTokenizer, Any]:
 
 def _facts(result: TrainResult, progress: Progress, machine: Machine) -> list[tuple[str, str]]:
     counts = result.parameters
-    rows = f"{progress.rows:,} rows, {progress.tokens:,} tokens in {progress.seconds:,.0f} s"
+    rows = (
+        f"{progress.rows:,} rows, {progress.tokens:,} tokens; {result.seconds:,.0f} s in all, "
+        f"{progress.seconds:,.0f} s of them steps"
+    )
+    own = f", {counts.share:.2%} for one task only" if counts.share else ""
     changed = [
         (
             f"{name} {of_task.kind}: {of_task.before.main.name} {of_task.before.main.value:.4f} → "
@@ -329,7 +338,7 @@ def _facts(result: TrainResult, progress: Progress, machine: Machine) -> list[tu
         ("training", f"{progress.step} steps, {rows}"),
         (
             "method",
-            (f"{result.method}: {counts.all:,} parameters, {counts.share:.2%} for one task only"),
+            f"{result.method}: {counts.all:,} parameters{own}",
         ),
         ("best", f"step {result.best_step}"),
         (

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ from pet_mtl.scoring.loaded import build_model
 from pet_mtl.scoring.log_probs import FloatArray, score_prompts
 from pet_mtl.scoring.processes import Processes
 from pet_mtl.scoring.thresholds import with_fitted_thresholds
+from pet_mtl.stepping.optimizer_step import tell_of_dropout
 from pet_mtl.storage.checkpoint import fill_checkpoint, read_checkpoint, write_checkpoint
+from pet_mtl.storage.model_card import NO_FACTS, Facts, card_scores
 from pet_mtl.storage.outputs import TEACHER, RunFolder
 from pet_mtl.storage.own_weights import load_own_weights, own_weights
 from pet_mtl.storage.run_weights import AVERAGE, TERMS, read_run_weights, write_run_weights
@@ -61,6 +64,7 @@ class Trainer:
         others: Prompts | None = None,
         evaluated: Callable[[int, float], None] = lambda step, score: None,
         logged: Callable[[dict[str, Any]], None] = lambda record: None,
+        facts: Facts = NO_FACTS,
     ) -> None:
         self.suite, self.out, self.folder, self.accelerator, self.machine = (
             suite,
@@ -72,12 +76,13 @@ class Trainer:
         self.tokenizer, self.mlm, self.compiled, self.dev = tokenizer, mlm, compiled, dev
         self._evaluated, self._logged = evaluated, logged
         self.dev_rows, self.trained_on, self.taught = dev_rows, trained_on, taught
-        self.others = others
+        self.others, self.facts = others, facts
         stores = [prompts, dev, *([others] if others is not None else [])]
         self.progress = Progress(
             fingerprint=fingerprint(*stores, words=compiled.words, taught=taught)
         )
         self.best: tuple[int, dict[str, FloatArray]] | None = None
+        tell_of_dropout(mlm, accelerator.num_processes)
         self.model = build_model(mlm, compiled, suite, machine)
         self.schedule = Schedule(
             prompts,
@@ -194,7 +199,7 @@ class Trainer:
         if better:
             progress.best_score, progress.best_step, progress.stale = mean, progress.step, 0
             self.best = (progress.step, log_probs)
-            self._write_best(summary, suite)
+            self._write_best(summary, suite, card_scores(scores))
         else:
             progress.stale += 1
         self._evaluated(progress.step, mean)
@@ -231,7 +236,7 @@ class Trainer:
         afterwards."""
         if self.dev is None:
             with self._averaged():
-                self._write_best({}, self.suite)
+                self._write_best({}, self.suite, {})
         gone = self.dev is not None and self.progress.step != self.progress.best_step
         if gone or self.steps.average is not None:
             self.accelerator.wait_for_everyone()
@@ -242,7 +247,9 @@ class Trainer:
             return self.best[1]
         return self._score_dev()
 
-    def _write_best(self, summary: dict[str, Any], suite: Suite) -> None:
+    def _write_best(
+        self, summary: dict[str, Any], suite: Suite, scores: Mapping[str, dict[str, Any]]
+    ) -> None:
         if self.folder is not None:
             metrics = {"step": self.progress.step, "tasks": summary}
             own = own_weights(self.model, self.mlm)
@@ -254,6 +261,7 @@ class Trainer:
                 metrics,
                 own,
                 self.trained_on,
+                replace(self.facts, scores=scores),
             )
         self.accelerator.wait_for_everyone()
 
@@ -265,7 +273,14 @@ class Trainer:
                     write_run_weights(temporary, file, weights)
                 metrics, own = {"step": self.progress.step}, own_weights(self.model, self.mlm)
                 fill_checkpoint(
-                    temporary, self.mlm, self.tokenizer, self.suite, metrics, own, self.trained_on
+                    temporary,
+                    self.mlm,
+                    self.tokenizer,
+                    self.suite,
+                    metrics,
+                    own,
+                    self.trained_on,
+                    self.facts,
                 )
         self.accelerator.wait_for_everyone()
 

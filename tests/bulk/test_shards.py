@@ -10,7 +10,7 @@ import pytest
 from pet_mtl.bulk import run as bulk_run
 from pet_mtl.bulk.run import predict_shards
 from pet_mtl.bulk.shards import ShardFormat, ShardRequest
-from pet_mtl.data.readers import stream_rows
+from pet_mtl.data.streams import stream_rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.scoring.prediction_files import predict_files

@@ -138,4 +138,4 @@ def test_unknown_format(refuse: Refuse, checkpoint: Path) -> None:
         "predict", "model", "--data", "topic=rows.tsv", "--out", "out", "--format", "xml"
     )
     assert "unknown format `xml`" in found
-    assert "hint: one of jsonl, csv, tianchi" in found
+    assert "hint: one of jsonl, csv, tsv, parquet, tianchi" in found

@@ -169,8 +169,11 @@ def test_the_parent_folder_gets_a_hint(copy: Path) -> None:
 
 
 def test_no_folder_and_no_checkpoint(tmp_path: Path, suite: Suite) -> None:
-    with pytest.raises(PetMtlError, match="there is no such folder"):
+    with pytest.raises(PetMtlError, match="there is no such folder") as caught:
         read_checkpoint(tmp_path / "absent")
+    assert "hub" not in str(caught.value)
+    with pytest.raises(PetMtlError, match="hf download someone/toy --local-dir FOLDER"):
+        read_checkpoint(Path("someone/toy"))
     (tmp_path / "file").write_text("")
     for path in (tmp_path, tmp_path / "file", Path(suite.model)):
         with pytest.raises(PetMtlError, match="this is no pet-mtl checkpoint") as caught:
