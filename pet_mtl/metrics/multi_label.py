@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pet_mtl.metrics.score import Figure, LabelScore
+from pet_mtl.random_streams import RESAMPLED_ROWS
 
 _CHUNK = 100  # resamples at a time: a count for each row and resample is kept
 
@@ -138,7 +139,7 @@ def _resampled(
     gold: NDArray[np.bool_], predicted: NDArray[np.bool_], resamples: int, seed: int
 ) -> NDArray[np.float64]:
     """Return the macro-F1 of each of the resamples, `[resamples]`."""
-    generator, done = np.random.default_rng(seed), []
+    generator, done = RESAMPLED_ROWS.generator(seed), []
     rows = len(gold)
     hits = (gold & predicted).astype(np.float32)
     both = gold.astype(np.float32) + predicted.astype(np.float32)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pet_mtl.metrics.score import Figure, LabelScore
+from pet_mtl.random_streams import RESAMPLED_ROWS
 
 _CHUNK = 1 << 20  # numbers of resampled rows at a time
 
@@ -113,7 +114,7 @@ def score_similarity(
 def _resampled(
     one: NDArray[np.float64], other: NDArray[np.float64], resamples: int, seed: int
 ) -> NDArray[np.float64]:
-    generator, done = np.random.default_rng(seed), []
+    generator, done = RESAMPLED_ROWS.generator(seed), []
     step = max(1, _CHUNK // len(one))
     for start in range(0, resamples, step):
         rows = generator.integers(0, len(one), (min(step, resamples - start), len(one)))
