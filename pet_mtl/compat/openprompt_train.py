@@ -66,7 +66,8 @@ class _Steps:
 
     def __init__(self, loaded: OpenPromptModel, rows: Mapping[str, Rows], prompts: Prompts) -> None:
         settings = loaded.suite.train
-        self.loaded, self.rows, self.prompts, self.settings = loaded, rows, prompts, settings
+        self.loaded, self.rows = loaded, rows
+        self.prompts, self.settings = prompts, settings
         self.progress, self.throughput = Progress(), Throughput()
         self.live = [live_prompt(loaded, form.task, form.pattern) for form in prompts.forms]
         self.adjustments = adjustments(prompts, settings.logit_adjustment, loaded.machine.device)

@@ -19,7 +19,8 @@ from pet_mtl.random_streams import EXPORT_EXAMPLE
 from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.suite.task import TaskSpec
 
-MODEL, INT8, LABELS, RUN = "model.onnx", "model.int8.onnx", "labels.json", "run.py"
+MODEL, INT8 = "model.onnx", "model.int8.onnx"
+LABELS, RUN = "labels.json", "run.py"
 OPSET = 20
 TOLERANCE = 1e-3  # of log-probabilities, fp32 against fp32
 _INPUTS = ("input_ids", "attention_mask", "slots")

@@ -96,7 +96,8 @@ class PretrainingSteps:
         accelerator: Any,
         progress: Progress,
     ) -> None:
-        self.model, self.rows, self.masker, self.settings = model, rows, masker, settings
+        self.model, self.rows = model, rows
+        self.masker, self.settings = masker, settings
         self.machine, self.accelerator, self.progress = machine, accelerator, progress
         self.wrapped = accelerator.prepare(model)
         self.optimizer = build_optimizer(settings, model)

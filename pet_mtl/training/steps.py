@@ -76,13 +76,10 @@ class TrainingSteps:
         taught: Mapping[str, FloatArray] = {},
         others: Prompts | None = None,
     ) -> None:
-        self.model, self.prompts, self.schedule, self.settings = model, prompts, schedule, settings
-        self.machine, self.accelerator, self.tokenizer, self.progress = (
-            machine,
-            accelerator,
-            tokenizer,
-            progress,
-        )
+        self.model, self.prompts = model, prompts
+        self.schedule, self.settings = schedule, settings
+        self.machine, self.accelerator = machine, accelerator
+        self.tokenizer, self.progress = tokenizer, progress
         with drawn_by(settings.seed):
             facts = term_facts(model, prompts, tokenizer)
             sharing = sharing_terms(model, prompts)
