@@ -31,7 +31,7 @@ from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.storage.checkpoint import read_checkpoint
 
 RESULTS = Path(__file__).parent / "results" / "export_pair"
-ROWS = {1: 128, 64: 1024}  # timed at once, by batch
+ROWS = {1: 64, 64: 256}  # timed at once, by batch
 Way = Callable[[list[str]], Any]
 
 

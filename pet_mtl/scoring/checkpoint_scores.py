@@ -17,6 +17,7 @@ from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.calibration import Calibration, Method, apply_calibrations
 from pet_mtl.model.methods import capabilities
 from pet_mtl.model.task_model import ParameterCounts
+from pet_mtl.paths import absolute, user_path
 from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
 from pet_mtl.scoring.given_rows import dev_rows, labelled_rows
 from pet_mtl.scoring.leak_guard import guard_rows
@@ -139,7 +140,9 @@ def score_checkpoints(
             checkpoint = read_checkpoint(folder)
             suite = with_verbalizers(checkpoint.suite, verbalizers)
             if data_root is not None:
-                suite = suite.model_copy(update={"base": str(data_root.resolve())})
+                suite = suite.model_copy(
+                    update={"base": str(absolute(user_path(data_root), "--data-root"))}
+                )
             rows = _rows(suite, data, skip_bad_rows)
             guard_rows(folder, rows, strict=strict)
             work[folder] = (
