@@ -6,10 +6,12 @@ exchanged between processes is the procedure's.
 """
 
 from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from pet_mtl.console import say
 from pet_mtl.errors import RunError
 from pet_mtl.model.hardware import Machine
 from pet_mtl.stepping.optim import clear_gradients, set_rates
@@ -101,3 +103,19 @@ def step_seed(seed: int, step: int, rank: int | None = None) -> int:
     """
     of_step = seed * 1_000_003 + step
     return of_step if rank is None else of_step * 1_000 + rank
+
+
+def tell_of_dropout(mlm: Any, processes: int) -> None:
+    """Say where several processes give other numbers than one: each draws its own dropout."""
+    settings = mlm.config.to_dict().items()
+    rates = [
+        rate
+        for name, rate in settings
+        if name.endswith(("dropout", "dropout_prob")) and name != "classifier_dropout"
+    ]
+    if processes > 1 and any(isinstance(rate, int | float) and rate > 0 for rate in rates):
+        say(
+            f"with dropout {processes} processes draw other masks than one would: as good a run, "
+            "but not the same numbers (`train.dropout: 0` gives those of one process, up to "
+            "rounding)"
+        )

@@ -322,7 +322,11 @@ def _load(suite: Suite, machine: Machine) -> tuple[PieceTokenizer, Any]:
 
 def _facts(result: TrainResult, progress: Progress, machine: Machine) -> list[tuple[str, str]]:
     counts = result.parameters
-    rows = f"{progress.rows:,} rows, {progress.tokens:,} tokens in {progress.seconds:,.0f} s"
+    rows = (
+        f"{progress.rows:,} rows, {progress.tokens:,} tokens; {result.seconds:,.0f} s in all, "
+        f"{progress.seconds:,.0f} s of them steps"
+    )
+    own = f", {counts.share:.2%} for one task only" if counts.share else ""
     changed = [
         (
             f"{name} {of_task.kind}: {of_task.before.main.name} {of_task.before.main.value:.4f} → "
@@ -334,7 +338,7 @@ def _facts(result: TrainResult, progress: Progress, machine: Machine) -> list[tu
         ("training", f"{progress.step} steps, {rows}"),
         (
             "method",
-            (f"{result.method}: {counts.all:,} parameters, {counts.share:.2%} for one task only"),
+            f"{result.method}: {counts.all:,} parameters{own}",
         ),
         ("best", f"step {result.best_step}"),
         (

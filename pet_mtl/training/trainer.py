@@ -25,6 +25,7 @@ from pet_mtl.scoring.loaded import build_model
 from pet_mtl.scoring.log_probs import FloatArray, score_prompts
 from pet_mtl.scoring.processes import Processes
 from pet_mtl.scoring.thresholds import with_fitted_thresholds
+from pet_mtl.stepping.optimizer_step import tell_of_dropout
 from pet_mtl.storage.checkpoint import fill_checkpoint, read_checkpoint, write_checkpoint
 from pet_mtl.storage.model_card import NO_FACTS, Facts, card_scores
 from pet_mtl.storage.outputs import TEACHER, RunFolder
@@ -81,6 +82,7 @@ class Trainer:
             fingerprint=fingerprint(*stores, words=compiled.words, taught=taught)
         )
         self.best: tuple[int, dict[str, FloatArray]] | None = None
+        tell_of_dropout(mlm, accelerator.num_processes)
         self.model = build_model(mlm, compiled, suite, machine)
         self.schedule = Schedule(
             prompts,
