@@ -93,6 +93,9 @@
     peek.replaceChildren(make("p", "said", cell.getAttribute("aria-label") ?? ""));
     if (rows) for (const child of rows.children) peek.append(child.cloneNode(true));
     peek.hidden = false;
+    place(cell);
+  };
+  const place = (cell) => {
     const at = cell.getBoundingClientRect(), size = peek.getBoundingClientRect();
     const below = at.bottom + 8 + size.height <= innerHeight;
     peek.style.left = `${Math.max(8, Math.min(at.left, innerWidth - size.width - 8))}px`;
@@ -120,7 +123,11 @@
     else if (!peek.contains(target)) hide();
   });
   document.addEventListener("keydown", ({ key }) => key === "Escape" && hide());
-  document.addEventListener("scroll", ({ target }) => target !== peek && hide(), true);
+  document.addEventListener("scroll", ({ target }) => {
+    if (target === peek || !shown) return;
+    if (shown === document.activeElement) place(shown); // the focus itself scrolls
+    else hide();
+  }, true);
 
   // Of each matrix and list one cell is in the tab order; the arrow keys go to the others.
   for (const group of document.querySelectorAll(".matrix svg, .list tbody")) {
