@@ -9,7 +9,7 @@ from torch import Tensor
 from pet_mtl.cloze.collate import FormGroup
 from pet_mtl.model.mlm_head import MlmHead
 
-_SLOTS_AT_A_TIME = 1024  # their logits over the whole vocabulary are in memory together
+_SLOTS_AT_A_TIME = 512  # their logits over the whole vocabulary are in memory together
 
 
 class JointNormalizer:
