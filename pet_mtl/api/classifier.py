@@ -48,7 +48,7 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         max_length: tokens of the longest prompt.
         dev: share of the rows that is held out, by text, to keep the best checkpoint; None trains
             on all and keeps the last.
-        slots: `exact` or `shared`, as in a pattern file.
+        slots: `exact`, `shared` or a number, as in a pattern file.
         settings: further keys of `train:` in a pattern file.
         out: the run's folder; None is a temporary one that goes with the object.
         callbacks: see `pet_mtl.train`.
@@ -73,7 +73,7 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         batch_tokens: int | None = None,
         max_length: int | None = None,
         dev: float | None = None,
-        slots: str = "exact",
+        slots: str | int = "exact",
         settings: Mapping[str, Any] | None = None,
         out: str | Path | None = None,
         callbacks: Sequence[Callable[[dict[str, Any]], None]] = (),

@@ -11,6 +11,7 @@ from pet_mtl.cloze.batch import LENGTH_STEP
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.amendments import NONE, Amendments, hooked
 from pet_mtl.model.mlm_head import MlmHead, SplitHead, WholeHead, split_head
+from pet_mtl.model.padding import padding_matters, read_by_length
 from pet_mtl.model.slot_encoder import SLOT_STEP, SlotEncoder, fits_slot_encoder
 
 # These families count positions from `padding_idx + 1`, so two fewer can be used.
@@ -38,6 +39,9 @@ class Backbone(nn.Module):
     Attributes:
         mlm: the transformers model; its parameters are the only ones.
         head: its MLM head, split where the family is known.
+        whole: gives what the head reads of every token, `[N, L, X]`, of ids and their mask.
+        by_length: a row's states depend on the padding beside it, so rows of one length are read
+            together; see `model.padding`.
     """
 
     def __init__(self, mlm: Any, attention: str = "eager") -> None:
@@ -46,12 +50,15 @@ class Backbone(nn.Module):
         split = split_head(mlm)
         lone = None if split else _lone_head(mlm)
         self.head: MlmHead = split or WholeHead(lone or nn.Identity())
+        self.whole = self._encode if split or lone else self._logits
+        self.by_length = False
         if split and fits_slot_encoder(mlm):
             self.encode: Callable[[Tensor, Tensor, Tensor], Tensor] = SlotEncoder(
                 mlm.base_model, attention
             )
         else:
-            self.encode = self._encode if split or lone else self._logits
+            self.encode = self._read
+            self.by_length = padding_matters(mlm, self.whole)
 
     def use_sparse_lookups(self) -> nn.Parameter | None:
         """Let lookups in the word embeddings have sparse gradients, and return the weight; None
@@ -71,14 +78,29 @@ class Backbone(nn.Module):
         self.head = replace(self.head, sparse=True)
         return weight
 
-    def _encode(self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor) -> Tensor:
-        hidden = self.mlm.base_model(
+    def _read(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        slots: Tensor,
+        *,
+        all_rows: bool = False,
+    ) -> Tensor:
+        if self.by_length:
+            states = read_by_length(self.whole, input_ids, attention_mask, all_rows=all_rows)
+        else:
+            states = self.whole(input_ids, attention_mask)
+        return _at_slots(states, slots)
+
+    def _encode(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        hidden: Tensor = self.mlm.base_model(
             input_ids=input_ids, attention_mask=attention_mask
         ).last_hidden_state
-        return _at_slots(hidden, slots)
+        return hidden
 
-    def _logits(self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor) -> Tensor:
-        return _at_slots(self.mlm(input_ids=input_ids, attention_mask=attention_mask).logits, slots)
+    def _logits(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        logits: Tensor = self.mlm(input_ids=input_ids, attention_mask=attention_mask).logits
+        return logits
 
     def forward(
         self,
@@ -116,7 +138,7 @@ class Backbone(nn.Module):
             return self.encode(input_ids, attention_mask, slots, amendments=amendments)
         if amendments:  # these modules call one another: only hooks reach them
             with hooked(self.mlm, amendments):
-                return self.encode(input_ids, attention_mask, slots)
+                return self._read(input_ids, attention_mask, slots, all_rows=True)
         return self.encode(input_ids, attention_mask, slots)
 
     def read(self, hidden: Tensor, amendments: Amendments = NONE) -> Tensor:
