@@ -39,7 +39,7 @@ def model_folder(name: str, base: Path | None = None) -> Path | None:
     """
     if folder := bundled_backbone(name):
         return folder
-    path = user_path(name)
+    path = user_path(name) if name.startswith("~") else Path(name)
     candidates = (*((base / path,) if base else ()), path)
     return next((folder for folder in candidates if name and folder.is_dir()), None)
 

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pet_mtl.metrics.multi_label import resampled_macro_f1
 from pet_mtl.metrics.similarity import resampled_pearson
+from pet_mtl.random_streams import RESAMPLED_ROWS
 
 
 def macro_f1(confusion: NDArray[np.int64]) -> float:
@@ -38,7 +39,9 @@ def macro_f1_gain(
     cells, counts = np.unique(
         (gold * size + before) * size + after, return_counts=True
     )  # rows that are all alike
-    drawn = np.random.default_rng(seed).multinomial(len(gold), counts / len(gold), size=resamples)
+    drawn = RESAMPLED_ROWS.generator(seed).multinomial(
+        len(gold), counts / len(gold), size=resamples
+    )
     drawn = np.concatenate([counts[None], drawn])
     of_gold, of_before, of_after = cells // size**2, cells // size % size, cells % size
     gains = _macro_f1(drawn, of_gold, of_after, size) - _macro_f1(drawn, of_gold, of_before, size)

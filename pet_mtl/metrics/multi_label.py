@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pet_mtl.metrics.score import Figure, LabelScore
+from pet_mtl.random_streams import RESAMPLED_ROWS
 
 _CHUNK = 100  # resamples at a time: a count for each row and resample is kept
 
@@ -139,7 +140,7 @@ def resampled_macro_f1(
 ) -> NDArray[np.float64]:
     """Return the macro-F1 of each of the resamples, `[resamples]`; the same rows are drawn for
     other predictions of as many rows."""
-    generator, done = np.random.default_rng(seed), []
+    generator, done = RESAMPLED_ROWS.generator(seed), []
     rows = len(gold)
     hits = (gold & predicted).astype(np.float32)
     both = gold.astype(np.float32) + predicted.astype(np.float32)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pet_mtl.metrics.score import Figure, LabelScore
+from pet_mtl.random_streams import RESAMPLED_ROWS
 
 _CHUNK = 1 << 20  # numbers of resampled rows at a time
 
@@ -115,7 +116,7 @@ def resampled_pearson(
 ) -> NDArray[np.float64]:
     """Return Pearson's correlation of each of the resamples, `[resamples]`; the same rows are drawn
     for other predictions of as many rows."""
-    generator, done = np.random.default_rng(seed), []
+    generator, done = RESAMPLED_ROWS.generator(seed), []
     step = max(1, _CHUNK // len(one))
     for start in range(0, resamples, step):
         rows = generator.integers(0, len(one), (min(step, resamples - start), len(one)))

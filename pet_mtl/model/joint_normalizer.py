@@ -10,7 +10,7 @@ from pet_mtl.cloze.collate import FormGroup
 from pet_mtl.model.mlm_head import MlmHead
 
 Place = Callable[[FormGroup, int], tuple[Tensor, int]]
-_SLOTS_AT_A_TIME = 1024  # their logits over the whole vocabulary are in memory together
+_SLOTS_AT_A_TIME = 512  # their logits over the whole vocabulary are in memory together
 
 
 class JointNormalizer:

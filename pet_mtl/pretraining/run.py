@@ -150,8 +150,10 @@ class _Pretraining:
         teaching: Teaching | None,
         material: Material,
     ) -> None:
-        self.request, self.out, self.folder, self.accelerator = request, out, folder, accelerator
-        self.machine, self.tokenizer, self.mlm, self.material = machine, tokenizer, mlm, material
+        self.request, self.out = request, out
+        self.folder, self.accelerator = folder, accelerator
+        self.machine, self.tokenizer = machine, tokenizer
+        self.mlm, self.material = mlm, material
         backbone = Backbone(mlm, machine.attention.value)
         model = MlmModel(backbone) if teaching is None else teaching.model(backbone)
         self.model = model.to(machine.device)

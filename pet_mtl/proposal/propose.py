@@ -165,7 +165,8 @@ class _Task:
     def __init__(
         self, table: RawTable, roles: Roles, request: Request, name: str, tokenizer: PieceTokenizer
     ) -> None:
-        self.request, self.name, self.table, self.tokenizer = request, name, table, tokenizer
+        self.request, self.name = request, name
+        self.table, self.tokenizer = table, tokenizer
         labels = [label.strip() for label in table.columns[roles.label]]
         self.places = {
             **dict(

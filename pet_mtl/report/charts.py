@@ -9,7 +9,8 @@ from pet_mtl.report.data import CurvePoint
 from pet_mtl.report.markup import Html, element
 
 WIDTH, HEIGHT = 540, 290
-LEFT, RIGHT, TOP, BOTTOM = 46, 14, 10, 46
+LEFT, RIGHT = 46, 14
+TOP, BOTTOM = 10, 46
 MOST_POINTS = 300  # a line of some 500 pixels shows no more
 SMOOTH_FROM = 24
 

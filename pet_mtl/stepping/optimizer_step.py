@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from pet_mtl.console import say
 from pet_mtl.errors import RunError
 from pet_mtl.model.hardware import Machine
+from pet_mtl.random_streams import STEP
 from pet_mtl.stepping.optim import clear_gradients, set_rates
 
 
@@ -49,7 +50,7 @@ class OptimizerStep:
             seed: of torch's generator, see `step_seed`; None: it goes on from where it is.
         """
         if seed is not None:
-            torch.manual_seed(seed)
+            STEP.start(seed)
         set_rates(self.optimizer, factor)
         self.model.train()
 
@@ -87,22 +88,6 @@ class OptimizerStep:
             fine = bool(torch.nn.utils.get_total_norm(self.model.parameters()).isfinite())
         if not fine:
             raise RunError(f"the loss is not a number any more (step {step})", hint=hint)
-
-
-def step_seed(seed: int, step: int, rank: int | None = None) -> int:
-    """Return the seed of a step, so that dropout is a function of it and a resumed run needs no
-    random state.
-
-    Args:
-        seed: of the run.
-        step: number of the step.
-        rank: of the process; None for procedures that know of one only.
-
-    >>> step_seed(42, 3, rank=1), step_seed(42, 3)
-    (42000129001, 42000129)
-    """
-    of_step = seed * 1_000_003 + step
-    return of_step if rank is None else of_step * 1_000 + rank
 
 
 def tell_of_dropout(mlm: Any, processes: int) -> None:

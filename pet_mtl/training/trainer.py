@@ -66,14 +66,11 @@ class Trainer:
         logged: Callable[[dict[str, Any]], None] = lambda record: None,
         facts: Facts = NO_FACTS,
     ) -> None:
-        self.suite, self.out, self.folder, self.accelerator, self.machine = (
-            suite,
-            out,
-            run,
-            accelerator,
-            machine,
-        )
-        self.tokenizer, self.mlm, self.compiled, self.dev = tokenizer, mlm, compiled, dev
+        self.suite, self.out = suite, out
+        self.folder, self.accelerator = run, accelerator
+        self.machine = machine
+        self.tokenizer, self.mlm = tokenizer, mlm
+        self.compiled, self.dev = compiled, dev
         self._evaluated, self._logged = evaluated, logged
         self.dev_rows, self.trained_on, self.taught = dev_rows, trained_on, taught
         self.others, self.facts = others, facts

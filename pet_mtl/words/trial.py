@@ -54,7 +54,8 @@ class Trial:
         cache: StateCache,
         on_rows: Callable[[int, int], None] | None = None,
     ) -> None:
-        self.model, self.rows, self.max_length, self.cache = model, rows, max_length, cache
+        self.model, self.rows = model, rows
+        self.max_length, self.cache = max_length, cache
         self.on_rows = on_rows
         self.computed = 0
         self._columns: Columns = {}

@@ -7,7 +7,8 @@ from torch import nn
 
 from pet_mtl.errors import RunError
 from pet_mtl.model.hardware import Machine
-from pet_mtl.stepping.optimizer_step import OptimizerStep, step_seed, tell_of_dropout
+from pet_mtl.random_streams import step_seed
+from pet_mtl.stepping.optimizer_step import OptimizerStep, tell_of_dropout
 
 MACHINE = Machine.choose("fp32", "eager", torch.device("cpu"))
 

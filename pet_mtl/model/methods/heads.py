@@ -27,6 +27,7 @@ from pet_mtl.model.sharing.snr import Snr
 from pet_mtl.model.sharing.soft import add_penalty_gradient
 from pet_mtl.model.task_heads import Decoder, Features, LayerFeatures, TapFeatures
 from pet_mtl.model.task_model import Look, TaskModel
+from pet_mtl.random_streams import GATES
 from pet_mtl.suite.method import HeadsMethod, LayerMix
 from pet_mtl.suite.suite import Suite
 
@@ -214,7 +215,7 @@ class HeadsModel(TaskModel):
 
     def begin_step(self, seed: int) -> None:
         if isinstance(self.own.sharing, Snr):
-            self.own.sharing.draw(torch.Generator().manual_seed(seed))
+            self.own.sharing.draw(GATES.generator(seed))
 
     def add_penalty_gradient(self) -> None:
         if isinstance(self.own.sharing, Snr):

@@ -11,6 +11,7 @@ from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.causal import refuse_causal
+from pet_mtl.random_streams import SUGGESTION_ROWS
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.candidate_scores import score_candidates, word_priors
@@ -50,7 +51,8 @@ def some_rows(rows: Rows, limit: int, seed: int) -> Rows:
     """Return rows drawn at random, in their order; all of them where they are not more."""
     if len(rows) <= limit:
         return rows
-    return rows.take(np.sort(np.random.default_rng(seed).choice(len(rows), limit, replace=False)))
+    drawn = SUGGESTION_ROWS.generator(seed).choice(len(rows), limit, replace=False)
+    return rows.take(np.sort(drawn))
 
 
 def search(
