@@ -141,7 +141,8 @@ class CausalReader:
         steps = torch.arange(deepest + 1, device=device)
         most = max(len(self._trees[group.form].depth_of) for group in batch.groups)
         gathered = torch.zeros(len(ends), most, dtype=torch.long, device=device)
-        ids, widths, origins, done = [], [], [], 0
+        ids, widths, origins = list[Tensor](), list[Tensor](), list[Tensor]()
+        done = 0
         for group in batch.groups:
             tree, (rows,) = self._trees[group.form], group.prompts.values()
             (branches, deep), count = tree.branches.shape, len(rows)
