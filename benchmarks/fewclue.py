@@ -5,9 +5,9 @@
 
 DIR holds TASK/train_0.json … train_4.json. Rows to score are, in this order: TASK/test_public.json
 of --test-root; TASK/dev_0.json … of DIR; for a task without dev files the training rows of the
-other four splits. A model is trained on 32 rows (or 16 a label) of a split with the settings of
-`patterns/fewclue.yaml` and `SETTINGS` below, which were chosen on dev rows; nothing is chosen on
-the rows that are reported: the last weights are scored. `sd` is the sample's (divided by n - 1).
+other four splits. A model is trained on a split's rows with the settings of
+`patterns/fewclue.yaml` and `SETTINGS` below, those of eprstmt and tnews tried on dev rows; no
+checkpoint is chosen on the rows that are reported: the last weights are scored. `sd` is the sample's (divided by n - 1).
 
 --json prints `{"tasks": {TASK: {"mean", "sd", "splits"}}}`, else a Markdown table is printed. With
 --out each split's result is kept, and the same command goes on where it was stopped.
