@@ -16,14 +16,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from pet_mtl.api.task import Task, label_text
 from pet_mtl.api.train import TrainedRun, train
-from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.memory import row_list, text_columns
 from pet_mtl.errors import PetMtlError
 from pet_mtl.proposal.label_words import propose_words
 from pet_mtl.proposal.settings import propose_settings
 from pet_mtl.proposal.wording import WORDINGS, field_names, language, pattern_for
 from pet_mtl.scoring.predictor import Predictor
-from pet_mtl.storage.pretrained import load_tokenizer, resolve_model
+from pet_mtl.storage.pretrained import load_pieces, resolve_model
 from pet_mtl.suite.verbalizer import read_verbalizer
 
 NAME = "task"
@@ -48,7 +47,7 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         max_length: tokens of the longest prompt.
         dev: share of the rows that is held out, by text, to keep the best checkpoint; None trains
             on all and keeps the last.
-        slots: `exact` or `shared`, as in a pattern file.
+        slots: `exact`, `shared` or a number, as in a pattern file.
         settings: further keys of `train:` in a pattern file.
         out: the run's folder; None is a temporary one that goes with the object.
         callbacks: see `pet_mtl.train`.
@@ -73,7 +72,7 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         batch_tokens: int | None = None,
         max_length: int | None = None,
         dev: float | None = None,
-        slots: str = "exact",
+        slots: str | int = "exact",
         settings: Mapping[str, Any] | None = None,
         out: str | Path | None = None,
         callbacks: Sequence[Callable[[dict[str, Any]], None]] = (),
@@ -193,9 +192,11 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Return pattern, label words and settings, as far as they are not given."""
         last = list(columns.values())[-1]
         spoken = language(last)
-        pattern = self.pattern or pattern_for(list(columns), WORDINGS[spoken])
+        tokenizer = load_pieces(resolve_model(self.model))
+        pattern = self.pattern or pattern_for(
+            list(columns), WORDINGS[spoken], causal=tokenizer.causal
+        )
         first = pattern if isinstance(pattern, str) else pattern[0]
-        tokenizer = PieceTokenizer(load_tokenizer(resolve_model(self.model)))
         if given is not None:
             words = {label_text(label): of_label for label, of_label in given.items()}
         else:

@@ -93,7 +93,7 @@ def _token_lengths(
     counts: dict[tuple[str, bool], NDArray[np.int64]] = {}
     longest = np.zeros(len(rows), np.int64)
     for form in forms:
-        total = np.full(len(rows), form.constant_length + form.masks[-1], np.int64)
+        total = np.full(len(rows), form.constant_length + form.slot_length, np.int64)
         for part in form.parts:
             if part.field is None:
                 continue

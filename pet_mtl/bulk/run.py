@@ -45,7 +45,8 @@ def predict_shards(request: ShardRequest) -> ShardsDone:
     request.out.mkdir(parents=True, exist_ok=True)
     with held(request.out / ".lock", wait=True):
         claim_folder(request)
-    rows, shards, made, busy = 0, 0, 0, 0
+    rows, shards = 0, 0
+    made, busy = 0, 0
     stream = stream_rows(
         request.source, task, base=Path(), size=request.rows, header=request.header
     )

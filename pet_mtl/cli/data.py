@@ -52,10 +52,9 @@ def check(
     """
     from pet_mtl.audit.check import check_suite
     from pet_mtl.audit.table import check_tables, verdict_lines
-    from pet_mtl.cloze.tokenizer import PieceTokenizer
     from pet_mtl.pretraining.corpus import find_corpus
     from pet_mtl.report.table import print_table
-    from pet_mtl.storage.pretrained import load_tokenizer, suite_model
+    from pet_mtl.storage.pretrained import load_pieces, suite_model
     from pet_mtl.suite.suite import load_suite
 
     suite = load_suite(pattern_file(patterns), data_root=data_root, model=model)
@@ -65,7 +64,7 @@ def check(
         name if names.count(name) == 1 else source: find_corpus([source], text_key)
         for name, source in zip(names, sources, strict=True)
     }
-    tokenizer = PieceTokenizer(load_tokenizer(suite_model(suite)))
+    tokenizer = load_pieces(suite_model(suite))
     result = check_suite(suite, corpora, tokenizer)
     if json_:
         put_json(result.to_json())

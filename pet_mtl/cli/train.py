@@ -139,7 +139,7 @@ def train(
             print_table(score_table([(str(folder / "checkpoint"), result.scores)]))
     say(
         f"trained {result.steps} steps in {result.seconds:.0f} s "
-        f"({result.samples_per_second:.0f} rows/s, {result.peak_memory_gb:.2f} GB)"
+        f"({result.samples_per_second:.0f} rows/s in the steps, {result.peak_memory_gb:.2f} GB)"
     )
     say(f"checkpoint: {folder / 'checkpoint'}")
     if result.scores:

@@ -5,9 +5,10 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from pet_mtl.cloze.behind import require_end, slot_room
 from pet_mtl.cloze.label_words import LabelWords, tokenize_label_words
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.errors import PetMtlError
+from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.suite.kind import KindSpec
 from pet_mtl.suite.pattern import Field, Literal, Mask, Part, Said, Soft, parse_pattern
 from pet_mtl.suite.task import TaskSpec
@@ -46,6 +47,9 @@ class Form:
         weight: how much it counts in the average of the task's patterns.
         kind: of the task; what its label scores mean.
         hypothesis: the label that the prompt states, where a row is read once for each.
+        behind: where label words stand behind the text, a causal model's, the positions that the
+            longest takes but for its last piece; `masks` is then how many tokens are computed for
+            all of them together.
     """
 
     task: str
@@ -56,6 +60,12 @@ class Form:
     weight: float = 1.0
     kind: KindSpec = field(default_factory=KindSpec)
     hypothesis: int | None = None
+    behind: int | None = None
+
+    @property
+    def slot_length(self) -> int:
+        """Positions that the longest label word takes."""
+        return self.masks[-1] if self.behind is None else self.behind
 
     @property
     def constant_length(self) -> int:
@@ -75,7 +85,7 @@ class Form:
     def room(self, max_length: int) -> int:
         """Return how many tokens the fields may take together; all prompts of a row have the same
         text, so room is kept for the most masks, and for the longest words of other tasks."""
-        return max_length - self.constant_length - self.masks[-1] - self.said_length
+        return max_length - self.constant_length - self.slot_length - self.said_length
 
 
 @dataclass(frozen=True)
@@ -115,8 +125,13 @@ def compile_tasks(
     Raises:
         PetMtlError: see `compile_forms`.
     """
-    tasks = list(tasks)
-    each = [(compile_task or compile_forms)(task, tokenizer, max_length) for task in tasks]
+    tasks, problems, each = list(tasks), ProblemList(), []
+    for task in tasks:
+        try:
+            each.append((compile_task or compile_forms)(task, tokenizer, max_length))
+        except PetMtlError as error:
+            problems.extend(error)
+    problems.raise_if_any()
     specs = {task.name: task for task in tasks}
     return Compiled(
         tuple(
@@ -146,10 +161,10 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
             tables[space] = tokenize_label_words(
                 task.readings, tokenizer, space_before=space, slots=task.word_slots
             )
-        masks, labels = tables[space].lengths, tables[space].num_labels
+        (masks, behind), labels = slot_room(tables[space], tokenizer), tables[space].num_labels
         pattern, label = divmod(index, stated) if stated else (index, None)
         weight = task.weight_of(pattern)
-        form = Form(task.name, pattern, parts, masks, labels, weight, task.kind_spec, label)
+        form = Form(task.name, pattern, parts, masks, labels, weight, task.kind_spec, label, behind)
         _require_room(form, max_length)
         forms.append((form, tables[space]))
     return Compiled(tuple(form for form, _ in forms), tuple(words for _, words in forms))
@@ -198,8 +213,10 @@ def compile_pattern(
 ) -> tuple[tuple[FormPart, ...], bool]:
     """Return the parts of one pattern, prefix included, and whether a space stands before its
     slot."""
-    parts = [FormPart(ids=tuple(tokenizer.start_ids), kind="special")]
     pattern = parse_pattern(task.patterns[index])
+    if tokenizer.causal:
+        require_end(pattern, task.name, index + 1)
+    parts = [FormPart(ids=tuple(tokenizer.start_ids), kind="special")]
     prefix: tuple[Part, ...] = (Literal(task.prefix),) if task.prefix else ()
     soft = tokenizer.vocab_size + sum(
         parse_pattern(other).soft_pieces for other in task.patterns[:index]
@@ -236,5 +253,8 @@ def compile_pattern(
             case Said(task=read):
                 parts.append(FormPart(said=read, space_before=space))
                 space = False
+    if tokenizer.causal and not any(part.ids for part in parts):
+        # the label word of an empty text must stand behind something
+        parts[0] = FormPart(ids=(tokenizer.begin_id,), kind="special")
     parts.append(FormPart(ids=tuple(tokenizer.end_ids), kind="special"))
     return tuple(parts), space_at_slot

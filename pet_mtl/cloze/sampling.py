@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from pet_mtl.cloze.batch import BatchPlan, cut_batches
 from pet_mtl.cloze.encode import Prompts
+from pet_mtl.random_streams import EPOCH_ORDER, HYPOTHESES, TASK_ROWS
 
 # steps whose rows are sorted by length together: enough for tight buckets, few enough to stay mixed
 _POOL_STEPS = 64
@@ -60,7 +61,7 @@ class Schedule:
         items = np.concatenate(
             [self._draw(index, task, number) for index, task in enumerate(self._items)]
         )
-        generator = np.random.default_rng([self.seed, 1, number])
+        generator = EPOCH_ORDER.generator(self.seed, number)
         generator.shuffle(items)
         tokens = np.cumsum(self.prompts.lengths[items] * self.prompts.variants[items])
         pools = np.split(
@@ -87,7 +88,7 @@ class Schedule:
         drawn = []
         while position < end:
             turn, start = divmod(position, rows)
-            order = np.random.default_rng([self.seed, 2, index, turn]).permutation(rows)[
+            order = TASK_ROWS.generator(self.seed, index, turn).permutation(rows)[
                 start : start + end - position
             ]
             pattern = (turn + order) % patterns
@@ -110,7 +111,7 @@ class Schedule:
         without a label, two labels that are drawn."""
         stated = self._stated[task]
         _, labels, count = stated.shape
-        generator = np.random.default_rng([self.seed, 5, index, turn])
+        generator = HYPOTHESES.generator(self.seed, index, turn)
         one = generator.integers(0, labels, size=(count,))[rows]
         other = generator.integers(1, labels, size=(count,))[rows]
         true = self.prompts.label[stated[0]][:, rows] == 0  # [labels, rows]

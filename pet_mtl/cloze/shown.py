@@ -44,7 +44,7 @@ def show_prompt(
     shown: list[tuple[int, Kind]] = []
     for part in form.parts:
         if part.is_slot:
-            shown += [(tokenizer.mask_id, "slot")] * masks
+            shown += [(tokenizer.mask_id, "slot")] * (masks if form.behind is None else 1)
         elif part.said is not None:
             label = next(told, 0)
             shown += [(i, part.kind) for i in (part.words[label] if part.words else ())]

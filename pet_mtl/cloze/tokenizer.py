@@ -15,6 +15,12 @@ from pet_mtl.errors import PetMtlError
 # called
 _LOCKS: WeakKeyDictionary[Any, threading.RLock] = WeakKeyDictionary()
 _LETTERS = ("Lu", "Ll", "Lo")
+_SIGNS = ("(", "a")  # before letters, numbers and spaces; before other signs
+
+
+def _sign_before(text: str) -> str:
+    """Return what no byte-level piece shares with the start of a text."""
+    return _SIGNS[0] if text[:1].isalnum() or text[:1].isspace() else _SIGNS[1]
 
 
 class PieceTokenizer:
@@ -24,26 +30,27 @@ class PieceTokenizer:
     not know where a sentence starts: byte-level tokenizers get the space that stands before a part,
     SentencePiece ones read a part that follows without a space behind a letter that joins nothing,
     which is then taken off. Taking off a word-start mark would not do: where the vocabulary has
-    `▁好` beside `好`, the mark is no piece of its own.
+    `▁好` beside `好`, the mark is no piece of its own. Byte-level tokenizers that put a space
+    before every text, or take it off, read a part behind a sign that no piece shares with it.
+
+    A part begins a piece of its own: where two words of letters meet without a space, tokenizers
+    that mark the inside of words (`##d`) would go on with the first one.
 
     Attributes:
         marks_start: the tokenizer reads the start of a prompt as the start of a word, as if a space
             stood there.
+        causal: the model reads from left to right, so label words stand behind the text.
+        mask_id: what stands at a slot; where there are no masks, the padding, until the model puts
+            the label words there.
+        byte_level: a piece is a run of bytes, written as letters, a space among them.
 
     Raises:
-        PetMtlError: the tokenizer has no mask or padding token.
+        PetMtlError: the tokenizer has no mask or padding token, and the model needs one.
     """
 
-    def __init__(self, tokenizer: Any) -> None:
-        self.tokenizer = tokenizer
-        for name in ("mask", "pad"):
-            if getattr(tokenizer, f"{name}_token_id") is None:
-                raise PetMtlError(
-                    f"the tokenizer of `{tokenizer.name_or_path}` has no {name} token",
-                    hint="choose a masked language model (BERT, RoBERTa, ModernBERT, …)",
-                )
-        self.mask_id: int = tokenizer.mask_token_id
-        self.pad_id: int = tokenizer.pad_token_id
+    def __init__(self, tokenizer: Any, *, causal: bool = False) -> None:
+        self.tokenizer, self.causal = tokenizer, causal
+        self.mask_id, self.pad_id = _fillers(tokenizer, causal)
         self.unk_id: int | None = tokenizer.unk_token_id
         self.vocab_size: int = len(tokenizer)
         self._special_ids = np.array(
@@ -58,9 +65,20 @@ class PieceTokenizer:
         letter, after_space = self._encode(["a"])[0], self._encode([" a"])[0]
         first_piece = tokenizer.convert_ids_to_tokens(letter[0]) if letter else ""
         self._metaspace = first_piece.startswith("▁")
-        self.space_matters: bool = self._metaspace or letter != after_space
-        self.marks_start: bool = self._metaspace
+        behind, apart = self._encode(["(a", "( a"])
+        self.byte_level: bool = any(
+            "Ġ" in piece for piece in tokenizer.convert_ids_to_tokens(apart)
+        )
+        # `add_prefix_space`, or a normaliser that strips: a text alone never shows its space
+        self._hides_space = self.byte_level and letter == after_space and behind != apart
+        self.space_matters: bool = self._metaspace or letter != after_space or self._hides_space
+        self.marks_start: bool = self._metaspace or (
+            self._hides_space and first_piece.startswith("Ġ")
+        )
+        self._signs = {sign: self._encode([sign])[0] for sign in _SIGNS if self._hides_space}
         self.start_ids, self.end_ids = self._frame()
+        if causal:  # nothing stands behind the label word
+            self.end_ids = []
         self._joint, self._joint_ids = self._find_joint() if self._metaspace else ("", [])
 
     def _find_joint(self) -> tuple[str, list[int]]:
@@ -116,11 +134,12 @@ class PieceTokenizer:
         """
         if self.space_matters and not self._metaspace and space_before:
             texts = [f" {text}" for text in texts]
-        encoded = (
-            self._encode(texts)
-            if space_before or not self._metaspace
-            else self._encode_joined(texts)
-        )
+        if self._hides_space:
+            encoded = self._encode_behind_signs(texts)
+        elif space_before or not self._metaspace:
+            encoded = self._encode(texts)
+        else:
+            encoded = self._encode_joined(texts)
         special = set(self._special_ids.tolist())
         return [
             ids
@@ -128,6 +147,12 @@ class PieceTokenizer:
             else [self.harmless_id if i in special else i for i in ids]
             for ids in encoded
         ]
+
+    def _encode_behind_signs(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the byte-level pieces of texts that begin with the space before them, if any."""
+        signs = [_sign_before(text) for text in texts]
+        found = self._encode([sign + text for sign, text in zip(signs, texts, strict=True)])
+        return [ids[len(self._signs[sign]) :] for sign, ids in zip(signs, found, strict=True)]
 
     def _encode_joined(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the pieces of texts that follow without a space."""
@@ -143,6 +168,17 @@ class PieceTokenizer:
         return [ids[1:] if ids and ids[0] == mark else ids for ids in joined]
 
     @property
+    def begin_id(self) -> int:
+        """What a text may begin with where nothing else stands before it."""
+        known = (self.tokenizer.bos_token_id, self.tokenizer.eos_token_id, self.pad_id)
+        return int(next(token for token in known if token is not None))
+
+    @property
+    def slot_text(self) -> str:
+        """How a slot reads."""
+        return "…" if self.causal else self.piece_texts([self.mask_id])[0]
+
+    @property
     def special_ids(self) -> list[int]:
         """The ids that no text may have."""
         return list(map(int, self._special_ids))
@@ -154,7 +190,19 @@ class PieceTokenizer:
 
     def lead(self, *, space_before: bool) -> dict[str, Any]:
         """Return in plain values how `encode` reads a part: behind the text `lead`, whose pieces
-        `lead_ids` are then taken off; where they are not there, `mark` is, if it comes first."""
+        `lead_ids` are then taken off; where they are not there, `mark` is, if it comes first. A
+        text that begins with neither letter, number nor space stands behind `marks_lead` instead,
+        where there is one."""
+        if self._hides_space:
+            space = " " if space_before else ""
+            (before_letters, ids), (before_marks, other_ids) = self._signs.items()
+            return {
+                "lead": f"{before_letters}{space}",
+                "lead_ids": ids,
+                "mark": None,
+                "marks_lead": before_marks if not space else f"{before_letters}{space}",
+                "marks_lead_ids": other_ids if not space else ids,
+            }
         if not self._metaspace or space_before:
             shown = " " if self.space_matters and not self._metaspace and space_before else ""
             return {"lead": shown, "lead_ids": [], "mark": None}
@@ -170,8 +218,24 @@ class PieceTokenizer:
             else "●"
             for i in ids
         ]
-        if self.space_matters and not self._metaspace:
+        if self.byte_level:
             return [
                 self.tokenizer.convert_tokens_to_string([piece]).strip() or "␣" for piece in pieces
             ]
         return [piece.removeprefix("##").removeprefix("▁") or "␣" for piece in pieces]
+
+
+def _fillers(tokenizer: Any, causal: bool) -> tuple[int, int]:
+    """Return what stands at slots and behind the end of shorter prompts. A causal model never sees
+    the latter, so any piece will do."""
+    known = {name: getattr(tokenizer, f"{name}_token_id") for name in ("mask", "pad", "eos")}
+    if causal:
+        filler = next((known[name] for name in ("pad", "eos") if known[name] is not None), 0)
+        return filler, filler
+    for name in ("mask", "pad"):
+        if known[name] is None:
+            raise PetMtlError(
+                f"the tokenizer of `{tokenizer.name_or_path}` has no {name} token",
+                hint="choose a masked language model (BERT, RoBERTa, ModernBERT, …)",
+            )
+    return known["mask"], known["pad"]

@@ -18,7 +18,7 @@ def unreadable_ids(tokenizer: PieceTokenizer) -> set[int]:
         for piece, number in tokenizer.tokenizer.get_vocab().items()
         if _BYTE.fullmatch(piece)
     }
-    if tokenizer.space_matters and not tokenizer.marks_start:
+    if tokenizer.byte_level:
         vocabulary = tokenizer.tokenizer.get_vocab().items()
         found |= {
             number

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError
+from pet_mtl.random_streams import FEW_SHOTS
 
 ALL = "all"
 Shots = int | str  # a number of rows for each label, or ALL
@@ -56,9 +57,7 @@ def choose_rows(labels: NDArray[np.int64], shots: int, seed: int) -> NDArray[np.
     more shots.
     """
     chosen = [
-        np.random.default_rng([seed, 3, int(label)]).permutation(np.flatnonzero(labels == label))[
-            :shots
-        ]
+        FEW_SHOTS.generator(seed, int(label)).permutation(np.flatnonzero(labels == label))[:shots]
         for label in np.unique(labels[labels >= 0])
     ]
     return np.sort(np.concatenate(chosen))

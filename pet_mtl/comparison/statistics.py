@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pet_mtl.random_streams import RESAMPLED_ROWS
+
 Labels = NDArray[np.int64]
 RESAMPLES = 1000
 _CHUNK = 100  # resamples at a time: a count for each row and resample is kept
@@ -78,7 +80,7 @@ def paired_difference(
     """
     draws = np.zeros(resamples)
     observed = 0.0
-    generator = np.random.default_rng(seed)
+    generator = RESAMPLED_ROWS.generator(seed)
     for task, labels in gold.items():
         sides = (np.stack(list(other[task])), np.stack(list(first[task])))
         one = np.ones((1, len(labels)), np.float32)

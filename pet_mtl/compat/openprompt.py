@@ -24,6 +24,7 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.kinds import Kind, kind_of
 from pet_mtl.metrics.throughput import Throughput
+from pet_mtl.model.causal import refuse_causal
 from pet_mtl.model.methods import capabilities
 from pet_mtl.model.task_model import ParameterCounts
 from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel, require_task
@@ -194,6 +195,7 @@ def _live_prompt(loaded: LoadedModel, task: TaskSpec, form: Form) -> LivePrompt:
                 "`pet`"
             ),
         )
+    refuse_causal(loaded.mlm, "OpenPrompt beside us", "score it without `--engine openprompt`")
     if not task.kind_spec.facts.plain:
         raise PetMtlError(
             f"OpenPrompt knows nothing of the kind `{task.kind}` of task `{task.name}`",

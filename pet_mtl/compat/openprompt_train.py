@@ -26,12 +26,13 @@ from pet_mtl.kinds import kind_of_form
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.calibration import apply_calibrations
 from pet_mtl.objectives.logit_adjustment import adjustments
+from pet_mtl.random_streams import ONE_TASK_ORDER, step_seed
 from pet_mtl.scoring.checkpoint_scores import decide, score_calibrated, score_rows
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.stepping.loop import run_loop
 from pet_mtl.stepping.optim import build_optimizer, rate_factor
-from pet_mtl.stepping.optimizer_step import OptimizerStep, step_seed
+from pet_mtl.stepping.optimizer_step import OptimizerStep
 from pet_mtl.storage.outputs import RunFolder
 from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.storage.state import Progress
@@ -48,7 +49,7 @@ class OneTaskSchedule(Schedule):
     def epoch(self, number: int) -> list[BatchPlan]:
         prompts = self.prompts
         items = np.concatenate([plan.items for plan in super().epoch(number)])
-        generator = np.random.default_rng([self.seed, 4, number])
+        generator = ONE_TASK_ORDER.generator(self.seed, number)
         generator.shuffle(items)
         steps = []
         for form in np.unique(prompts.form[items]):
@@ -65,7 +66,8 @@ class _Steps:
 
     def __init__(self, loaded: OpenPromptModel, rows: Mapping[str, Rows], prompts: Prompts) -> None:
         settings = loaded.suite.train
-        self.loaded, self.rows, self.prompts, self.settings = loaded, rows, prompts, settings
+        self.loaded, self.rows = loaded, rows
+        self.prompts, self.settings = prompts, settings
         self.progress, self.throughput = Progress(), Throughput()
         self.live = [live_prompt(loaded, form.task, form.pattern) for form in prompts.forms]
         self.adjustments = adjustments(prompts, settings.logit_adjustment, loaded.machine.device)

@@ -50,7 +50,8 @@ def open_rows(source: str, task: TaskSpec, *, base: Path, header: bool | None = 
         PetMtlError: what `read_rows` raises for rows without labels, with all problems.
     """
     use_arrow()
-    problems, files, length, size = ProblemList(), list[BadRows](), 0, 0
+    problems, files = ProblemList(), list[BadRows]()
+    length, size = 0, 0
     for path, make_chunks in chunk_makers(source, base, request_of(task, False, True, header)):
         bad, before = BadRows(path), length
         try:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pet_mtl.data.rows import Rows
+from pet_mtl.random_streams import OTHER_TEACHERS
 from pet_mtl.scoring.log_probs import FloatArray
 
 OTHERS = 0.25  # share of the other teachers that label rows for one of them
@@ -21,7 +22,7 @@ def choose_others(teachers: int, own: int, seed: int, generation: int) -> list[i
     """
     others = [number for number in range(teachers) if number != own]
     count = max(1, round(OTHERS * len(others)))
-    drawn = np.random.default_rng([seed, 6, generation, own]).permutation(others)[:count]
+    drawn = OTHER_TEACHERS.generator(seed, generation, own).permutation(others)[:count]
     return sorted(map(int, drawn))
 
 

@@ -104,7 +104,8 @@ class _Distiller:
         data: Mapping[str, TaskData],
         folds: Mapping[str, Folds],
     ) -> None:
-        self.request, self.out, self.data, self.folds = request, out, data, folds
+        self.request, self.out = request, out
+        self.data, self.folds = data, folds
         self.teachers = plan_teachers(request)
         known = check_teachers(request.given, request.student)
         for teacher in self.teachers:

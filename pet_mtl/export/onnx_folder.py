@@ -15,10 +15,12 @@ from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.export.label_graph import LabelGraph, prompt_places
 from pet_mtl.export.possible import require_graph
 from pet_mtl.export.writing import writing
+from pet_mtl.random_streams import EXPORT_EXAMPLE
 from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.suite.task import TaskSpec
 
-MODEL, INT8, LABELS, RUN = "model.onnx", "model.int8.onnx", "labels.json", "run.py"
+MODEL, INT8 = "model.onnx", "model.int8.onnx"
+LABELS, RUN = "labels.json", "run.py"
 OPSET = 20
 TOLERANCE = 1e-3  # of log-probabilities, fp32 against fp32
 _INPUTS = ("input_ids", "attention_mask", "slots")
@@ -79,7 +81,7 @@ def fill_onnx(folder: Path, loaded: LoadedModel, task: TaskSpec, *, int8: bool) 
 
 def _example(loaded: LoadedModel, prompts: int) -> tuple[torch.Tensor, ...]:
     """Return inputs of two rows of random pieces, some of them padding."""
-    draw = torch.Generator().manual_seed(0)
+    draw = EXPORT_EXAMPLE.generator(0)
     length = min(24, loaded.suite.train.max_length)
     ids = torch.randint(loaded.tokenizer.vocab_size, (2, prompts, length), generator=draw)
     mask = torch.ones_like(ids)

@@ -49,6 +49,8 @@ def _graph_reasons(loaded: LoadedModel, task: TaskSpec) -> list[str]:
         reasons.append(f"it has learned parts: {', '.join(task.learned_parts)}")
     if not task.kind_spec.facts.plain:
         reasons.append(f"`kind: {task.kind_spec.name}` is more than the likeliest label word")
+    if loaded.tokenizer.causal:
+        reasons.append("its model is causal: label words stand behind the text, not at masks")
     if split_head(loaded.mlm) is None:
         reasons.append(f"the head of a `{loaded.mlm.config.model_type}` model is not known")
     if getattr(loaded.tokenizer.tokenizer, "backend_tokenizer", None) is None:

@@ -60,7 +60,9 @@ class Classifier:
         def encode(text: str) -> list[int]:
             return self.tokenizer.encode(text, add_special_tokens=False).ids
 
-        ids, lead = encode(part["lead"] + text), part["lead_ids"]
+        marks = text[:1].isalnum() or text[:1].isspace() or "marks_lead" not in part
+        kind = "lead" if marks else "marks_lead"
+        ids, lead = encode(part[kind] + text), part[f"{kind}_ids"]
         if lead and ids[: len(lead)] == lead:
             ids = ids[len(lead) :]
         else:  # no lead, or the text's first character joins it, such as an accent

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pet_mtl.metrics.score import Figure, LabelScore
+from pet_mtl.random_streams import RESAMPLED_ROWS
 
 
 @dataclass(frozen=True)
@@ -157,5 +158,5 @@ def resample_cells(
     gold, predicted = np.nonzero(confusion)
     cells = confusion[gold, predicted]
     rows = int(cells.sum())
-    counts = np.random.default_rng(seed).multinomial(rows, cells / rows, size=resamples)
+    counts = RESAMPLED_ROWS.generator(seed).multinomial(rows, cells / rows, size=resamples)
     return counts.astype(np.float64), gold, predicted  # floats: the sums are matrix products

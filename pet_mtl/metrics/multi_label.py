@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pet_mtl.metrics.score import Figure, LabelScore
+from pet_mtl.random_streams import RESAMPLED_ROWS
 
 _CHUNK = 100  # resamples at a time: a count for each row and resample is kept
 
@@ -115,7 +116,7 @@ def score_sets(
     precision, recall = _ratio(hits, taken), _ratio(hits, support)
     f1 = _ratio(2 * hits, support + taken)
     micro = _ratio(2 * hits.sum(keepdims=True), (support + taken).sum(keepdims=True))
-    low, high = np.quantile(_resampled(gold, predicted, resamples, seed), [0.025, 0.975])
+    low, high = np.quantile(resampled_macro_f1(gold, predicted, resamples, seed), [0.025, 0.975])
     return MultiLabelScore(
         macro_f1=float(f1.mean()),
         macro_f1_ci95=(float(low), float(high)),
@@ -134,11 +135,12 @@ def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0))
 
 
-def _resampled(
+def resampled_macro_f1(
     gold: NDArray[np.bool_], predicted: NDArray[np.bool_], resamples: int, seed: int
 ) -> NDArray[np.float64]:
-    """Return the macro-F1 of each of the resamples, `[resamples]`."""
-    generator, done = np.random.default_rng(seed), []
+    """Return the macro-F1 of each of the resamples, `[resamples]`; the same rows are drawn for
+    other predictions of as many rows."""
+    generator, done = RESAMPLED_ROWS.generator(seed), []
     rows = len(gold)
     hits = (gold & predicted).astype(np.float32)
     both = gold.astype(np.float32) + predicted.astype(np.float32)

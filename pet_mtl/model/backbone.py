@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from pet_mtl.cloze.batch import LENGTH_STEP
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.amendments import NONE, Amendments, hooked
+from pet_mtl.model.causal import is_causal_class
 from pet_mtl.model.mlm_head import MlmHead, SplitHead, WholeHead, split_head
+from pet_mtl.model.padding import padding_matters, read_by_length
 from pet_mtl.model.slot_encoder import SLOT_STEP, SlotEncoder, fits_slot_encoder
 
 # These families count positions from `padding_idx + 1`, so two fewer can be used.
@@ -38,6 +40,9 @@ class Backbone(nn.Module):
     Attributes:
         mlm: the transformers model; its parameters are the only ones.
         head: its MLM head, split where the family is known.
+        whole: gives what the head reads of every token, `[N, L, X]`, of ids and their mask.
+        by_length: a row's states depend on the padding beside it, so rows of one length are read
+            together; see `model.padding`.
     """
 
     def __init__(self, mlm: Any, attention: str = "eager") -> None:
@@ -46,12 +51,15 @@ class Backbone(nn.Module):
         split = split_head(mlm)
         lone = None if split else _lone_head(mlm)
         self.head: MlmHead = split or WholeHead(lone or nn.Identity())
+        self.whole = self._encode if split or lone else self._logits
+        self.by_length = False
         if split and fits_slot_encoder(mlm):
-            self.encode: Callable[[Tensor, Tensor, Tensor], Tensor] = SlotEncoder(
-                mlm.base_model, attention
-            )
+            self.encode: Callable[..., Tensor] = SlotEncoder(mlm.base_model, attention)
         else:
-            self.encode = self._encode if split or lone else self._logits
+            self.encode = self._read
+            # what stands behind a token is nothing to a causal model
+            causal = is_causal_class(type(mlm).__name__)
+            self.by_length = not causal and padding_matters(mlm, self.whole)
 
     def use_sparse_lookups(self) -> nn.Parameter | None:
         """Let lookups in the word embeddings have sparse gradients, and return the weight; None
@@ -71,14 +79,30 @@ class Backbone(nn.Module):
         self.head = replace(self.head, sparse=True)
         return weight
 
-    def _encode(self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor) -> Tensor:
-        hidden = self.mlm.base_model(
-            input_ids=input_ids, attention_mask=attention_mask
-        ).last_hidden_state
-        return _at_slots(hidden, slots)
+    def _read(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        slots: Tensor,
+        *,
+        all_rows: bool = False,
+        **more: Any,
+    ) -> Tensor:
+        if self.by_length:
+            states = read_by_length(self.whole, input_ids, attention_mask, all_rows=all_rows)
+        else:
+            states = self.whole(input_ids, attention_mask, **more)
+        return _at_slots(states, slots)
 
-    def _logits(self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor) -> Tensor:
-        return _at_slots(self.mlm(input_ids=input_ids, attention_mask=attention_mask).logits, slots)
+    def _encode(self, input_ids: Tensor, attention_mask: Tensor, **more: Any) -> Tensor:
+        hidden: Tensor = self.mlm.base_model(
+            input_ids=input_ids, attention_mask=attention_mask, **more
+        ).last_hidden_state
+        return hidden
+
+    def _logits(self, input_ids: Tensor, attention_mask: Tensor, **more: Any) -> Tensor:
+        logits: Tensor = self.mlm(input_ids=input_ids, attention_mask=attention_mask, **more).logits
+        return logits
 
     def forward(
         self,
@@ -107,17 +131,22 @@ class Backbone(nn.Module):
         attention_mask: Tensor,
         slots: Tensor,
         amendments: Amendments = NONE,
+        **more: Any,
     ) -> Tensor:
         """Return the encoder's states at the slots, `[N, M, H]`; see `forward` for the arguments.
 
         A family whose head is not known gives its logits.
+
+        Args:
+            more: for families that run as transformers has them, what else their `forward` is
+                given.
         """
         if isinstance(self.encode, SlotEncoder):
             return self.encode(input_ids, attention_mask, slots, amendments=amendments)
         if amendments:  # these modules call one another: only hooks reach them
             with hooked(self.mlm, amendments):
-                return self.encode(input_ids, attention_mask, slots)
-        return self.encode(input_ids, attention_mask, slots)
+                return self._read(input_ids, attention_mask, slots, all_rows=True, **more)
+        return self.encode(input_ids, attention_mask, slots, **more)
 
     def read(self, hidden: Tensor, amendments: Amendments = NONE) -> Tensor:
         """Turn the encoder's states `[N, M, H]` into what the head's other methods read, `[N, M,
@@ -142,6 +171,8 @@ def _at_slots(states: Tensor, slots: Tensor) -> Tensor:
 def _lone_head(mlm: Any) -> Any:
     """Return the one module that follows the base model of an unknown family, None where that is
     not all there is."""
+    if is_causal_class(type(mlm).__name__):
+        return None  # some scale or cap their logits
     others = [module for module in mlm.children() if module is not mlm.base_model]
     # decoders add a bias of their own to the logits (BART)
     return others[0] if len(others) == 1 and not mlm.config.is_encoder_decoder else None

@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from pet_mtl.random_streams import NEW_PARTS
+
 # what initialises modules, and what our parts call themselves; each takes `generator`
 _DRAWS = frozenset(
     [
@@ -50,5 +52,5 @@ class _Drawing(TorchFunctionMode):
 def drawn_by(seed: int) -> Iterator[None]:
     """Draw what modules on the CPU start from as after `torch.manual_seed(seed)`, number for
     number."""
-    with _Drawing(torch.Generator().manual_seed(seed)):
+    with _Drawing(NEW_PARTS.generator(seed)):
         yield

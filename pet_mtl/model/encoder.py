@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from pet_mtl.errors import PetMtlError
+from pet_mtl.model.padding import padding_matters, read_by_length
 from pet_mtl.model.slot_encoder import BERT_LIKE, SlotEncoder, fits_slot_encoder
 
 # These families write a second sentence as segment 1; RoBERTa and its kin have one segment,
@@ -34,6 +35,7 @@ class Encoder(nn.Module):
         self._separator = separator if segmented else None
         self.family: str = mlm.config.model_type
         self._slots = SlotEncoder(mlm.base_model, attention) if fits_slot_encoder(mlm) else None
+        self._by_length = self._slots is None and padding_matters(mlm, self._states)
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, *, first_only: bool = False
@@ -53,8 +55,18 @@ class Encoder(nn.Module):
         if self._slots is not None:
             positions = torch.arange(length, device=input_ids.device).expand(len(input_ids), -1)
             return self._slots(input_ids, attention_mask, positions, self._segments(input_ids))
+        if self._by_length:
+            return read_by_length(self._states, input_ids, attention_mask)[:, :length]
+        return self._states(input_ids, attention_mask)[:, :length]
+
+    def _states(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         states: Tensor = self._run(input_ids, attention_mask).last_hidden_state
-        return states[:, :length]
+        return states
+
+    def _stacked(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return `[N, L, (layers + 1) * H]`."""
+        output = self._run(input_ids, attention_mask, output_hidden_states=True)
+        return torch.cat(output.hidden_states, -1)
 
     def _run(self, input_ids: Tensor, attention_mask: Tensor, **more: Any) -> Any:
         if (segments := self._segments(input_ids)) is not None:
@@ -94,6 +106,9 @@ class Encoder(nn.Module):
         Raises:
             PetMtlError: the family does not give them.
         """
+        if self._by_length:
+            stacked = read_by_length(self._stacked, input_ids, attention_mask)
+            return torch.chunk(stacked, self.depth + 1, -1)
         output = self._run(input_ids, attention_mask, output_hidden_states=True)
         states: tuple[Tensor, ...] | None = getattr(output, "hidden_states", None)
         if states is None:

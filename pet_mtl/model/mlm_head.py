@@ -165,6 +165,14 @@ def _deberta_v2(model: Any) -> SplitHead:
     )
 
 
+def _plain(model: Any) -> SplitHead:
+    """Return the head of a causal model: its last norm belongs to the encoder."""
+    return SplitHead(lambda hidden: hidden, torch.nn.Identity(), _linear(model.lm_head))
+
+
+# causal families whose decoder is a matrix product and nothing else: no scale, no cap
+_CAUSAL = ("gpt2", "llama", "mistral", "qwen2", "qwen3")
+
 _SPLITS: dict[str, Callable[[Any], SplitHead]] = {
     "bert": _bert,
     "ernie": _bert,
@@ -176,4 +184,5 @@ _SPLITS: dict[str, Callable[[Any], SplitHead]] = {
     "electra": _electra,
     "distilbert": _distilbert,
     "deberta-v2": _deberta_v2,
+    **dict.fromkeys(_CAUSAL, _plain),
 }

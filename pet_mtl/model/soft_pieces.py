@@ -57,6 +57,10 @@ class SoftPieces(nn.Module):
         pieces = self.pieces[starts[rows] + input_ids[rows, columns] - self.first]
 
         def put(ids: Tensor, output: Tensor) -> Tensor:
+            if output.shape[1] < input_ids.shape[1]:  # read by length: longer rows are cut
+                near = columns < output.shape[1]
+                at = rows[near], columns[near]
+                return output.index_put(at, pieces[near].to(output.dtype))
             return output.index_put((rows, columns), pieces.to(output.dtype))
 
         return input_ids.masked_fill(input_ids >= self.first, self._stand_in), {self._table[0]: put}

@@ -20,6 +20,7 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.methods import capabilities
 from pet_mtl.pretraining.pattern_rows import tokenize_field
+from pet_mtl.random_streams import IMPORTANCE_ROWS
 from pet_mtl.scoring.learned_parts import refuse_learned_parts
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.scoring.log_probs import score_items, score_plans
@@ -84,7 +85,7 @@ def mark_important(
             continue
         of_task = Rows.concat(parts)
         labelled = np.flatnonzero(of_task.labels >= 0)
-        generator = np.random.default_rng([seed, 4, index])
+        generator = IMPORTANCE_ROWS.generator(seed, index)
         chosen = np.sort(generator.permutation(labelled)[:most_rows])
         marked += _mark_task(scorer, of_task.take(chosen), delta, name)
     stop = _stop_ids(scorer)

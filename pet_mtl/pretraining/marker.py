@@ -19,6 +19,7 @@ from pet_mtl.model.hardware import Machine
 from pet_mtl.pretraining.importance import MarkedText
 from pet_mtl.pretraining.rows import PieceRows, RowBatch
 from pet_mtl.pretraining.schedule import RowSchedule, cut_rows
+from pet_mtl.random_streams import NEW_MARKER
 from pet_mtl.stepping.optim import rate_factor
 from pet_mtl.stepping.optimizer_step import OptimizerStep
 from pet_mtl.storage.digests import is_whole, write_digests
@@ -90,7 +91,7 @@ def train_marker(
     )
     say(f"marker: {len(texts):,} texts, {marked / ends[-1]:.1%} of their pieces important")
     weight = torch.tensor(float(ends[-1] - marked) / marked, device=machine.device)
-    torch.manual_seed(seed)
+    NEW_MARKER.start(seed)
     marker = Marker(mlm).to(machine.device).train()
     group = {"params": list(marker.parameters()), "peak": LEARNING_RATE}
     frame = OptimizerStep(

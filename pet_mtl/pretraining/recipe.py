@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.pretraining.settings import KeptLayers, PretrainSettings, read_settings
+from pet_mtl.random_streams import NEW_MODEL
 from pet_mtl.suite.validation import found, name_hint, validate
 from pet_mtl.suite.yaml_file import read_yaml
 
@@ -188,7 +189,6 @@ def build_mlm(
     shape: Shape, vocab_size: int, pad_id: int, *, seed: int, attention: str, dropout: float | None
 ) -> Any:
     """Return a new BERT with random weights that are a function of the seed."""
-    import torch
     from transformers import BertConfig, BertForMaskedLM
 
     rate = shape.dropout if dropout is None else dropout
@@ -204,5 +204,5 @@ def build_mlm(
         pad_token_id=pad_id,
     )
     config._attn_implementation = attention
-    torch.manual_seed(seed)
+    NEW_MODEL.start(seed)
     return BertForMaskedLM(config)

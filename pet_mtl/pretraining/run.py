@@ -40,6 +40,7 @@ from pet_mtl.pretraining.steps import (
 from pet_mtl.pretraining.teaching import Teaching, load_teaching
 from pet_mtl.resources import model_folder
 from pet_mtl.stepping.loop import run_loop
+from pet_mtl.stepping.optimizer_step import tell_of_dropout
 from pet_mtl.storage.outputs import RunFolder, has_state
 from pet_mtl.storage.state import Progress, read_moments
 from pet_mtl.suite.auto import Recommended, by_size, count_layers, read_record
@@ -120,6 +121,7 @@ def pretrain(request: PretrainRequest, out: Path, *, resume: bool = False) -> Pr
     try:
         with accelerator.main_process_first():  # the others find the caches made
             tokenizer, mlm = load_model(request, text, machine, place)
+            tell_of_dropout(mlm, accelerator.num_processes)
             teaching = load_teaching(request, tokenizer, mlm, machine)
             material = load_material(request, text, tokenizer, place)
         run = _Pretraining(
@@ -148,8 +150,10 @@ class _Pretraining:
         teaching: Teaching | None,
         material: Material,
     ) -> None:
-        self.request, self.out, self.folder, self.accelerator = request, out, folder, accelerator
-        self.machine, self.tokenizer, self.mlm, self.material = machine, tokenizer, mlm, material
+        self.request, self.out = request, out
+        self.folder, self.accelerator = folder, accelerator
+        self.machine, self.tokenizer = machine, tokenizer
+        self.mlm, self.material = mlm, material
         backbone = Backbone(mlm, machine.attention.value)
         model = MlmModel(backbone) if teaching is None else teaching.model(backbone)
         self.model = model.to(machine.device)

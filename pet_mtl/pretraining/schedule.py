@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pet_mtl.cloze.batch import BatchPlan, round_up
+from pet_mtl.random_streams import PRETRAINING_ORDER
 
 _POOL_STEPS = 64  # steps whose rows are sorted by length together, as in training
 
@@ -27,7 +28,7 @@ class RowSchedule:
 
     def epoch(self, number: int) -> list[BatchPlan]:
         """Return the steps of an epoch, counted from 0, in random order."""
-        generator = np.random.default_rng([self.seed, 3, number])
+        generator = PRETRAINING_ORDER.generator(self.seed, number)
         order = generator.permutation(len(self.lengths))
         pool = _POOL_STEPS * self.batch_tokens
         tokens = np.cumsum(self.lengths[order])

@@ -29,8 +29,9 @@ from pet_mtl.pretraining.rows import LABEL_WORD, PieceRows, RowBatch
 from pet_mtl.pretraining.schedule import RowSchedule, cut_rows
 from pet_mtl.pretraining.settings import PretrainSettings
 from pet_mtl.pretraining.teacher import Lesson, TaughtModel
+from pet_mtl.random_streams import step_seed
 from pet_mtl.stepping.optim import build_optimizer, rate_factor
-from pet_mtl.stepping.optimizer_step import OptimizerStep, step_seed
+from pet_mtl.stepping.optimizer_step import OptimizerStep
 from pet_mtl.storage.state import Progress
 
 Strategy = Callable[[RowBatch, Draws, float], BoolArray]
@@ -95,7 +96,8 @@ class PretrainingSteps:
         accelerator: Any,
         progress: Progress,
     ) -> None:
-        self.model, self.rows, self.masker, self.settings = model, rows, masker, settings
+        self.model, self.rows = model, rows
+        self.masker, self.settings = masker, settings
         self.machine, self.accelerator, self.progress = machine, accelerator, progress
         self.wrapped = accelerator.prepare(model)
         self.optimizer = build_optimizer(settings, model)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pet_mtl.proposal.label_words import ProposedWord
+from pet_mtl.proposal.slots import ProposedSlots
 from pet_mtl.suite.label_lines import format_field
 
 SPLIT = 0.1
@@ -33,6 +34,7 @@ class PatternFile:
     split: bool
     train: Mapping[str, tuple[int | str, str]]
     found: str
+    slots: ProposedSlots
 
     def text(self) -> str:
         """Return the YAML."""
@@ -80,6 +82,7 @@ class PatternFile:
             ),
             f"    data: {{train: {_value(self.data)}{', ' + dev if self.split else ''}}}",
             ("    metric: macro_f1         # or accuracy: what the best checkpoint is chosen by"),
+            *self._slots(),
             "",
             "train:                     # `-s train.epochs=5` sets a key for one run",
             *(
@@ -88,6 +91,18 @@ class PatternFile:
             ),
         ]
         return "\n".join(lines) + "\n"
+
+    def _slots(self) -> list[str]:
+        """Return the lines of `slots:`, none where it stays `exact`."""
+        if self.slots.slots == "exact":
+            return []
+        line = self.slots.line()
+        return [
+            f"    # {line[0].upper()}{line[1:]}.",
+            f"    slots: {self.slots.slots:<17} # so many prompts at the most; `shared` is one, "
+            "`exact` is for scores",
+            f"    {'':<24} # before training",
+        ]
 
 
 def verbalizer_text(words: Mapping[str, ProposedWord], counts: Mapping[str, int]) -> str:

@@ -21,9 +21,10 @@ from pet_mtl.proposal.label_words import ProposedWord, propose_words
 from pet_mtl.proposal.pattern_file import PatternFile, verbalizer_text
 from pet_mtl.proposal.raw_table import RawTable, read_raw_table
 from pet_mtl.proposal.settings import propose_settings
+from pet_mtl.proposal.slots import ProposedSlots, propose_slots
 from pet_mtl.proposal.wording import WORDINGS, field_names, language, pattern_for, task_name
 from pet_mtl.resources import bundled_backbone
-from pet_mtl.storage.pretrained import load_tokenizer, resolve_model
+from pet_mtl.storage.pretrained import load_pieces, resolve_model
 from pet_mtl.suite.suite import load_suite
 from pet_mtl.suite.task_section import TASK_NAME
 
@@ -63,6 +64,7 @@ class Proposal:
     words: Mapping[str, ProposedWord]
     counts: Mapping[str, int]
     left_out: int
+    slots: ProposedSlots
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -78,6 +80,7 @@ class Proposal:
                 for label, word in self.words.items()
             },
             "left_out": self.left_out,
+            "slots": self.slots.to_json(),
         }
 
     def lines(self) -> list[str]:
@@ -96,6 +99,10 @@ class Proposal:
             lines.append(
                 f"guessed: {guesses} label words are taken from the rows; look for GUESS in "
                 f"{self.verbalizer}"
+            )
+        if self.slots.slots != "exact":
+            lines.append(
+                f"slots: {self.slots.slots} prompts a row at the most: {self.slots.line()}"
             )
         if self.left_out:
             lines.append(f"left out: {self.left_out:,} rows without a label or of another form")
@@ -118,7 +125,7 @@ def propose(request: Request) -> Proposal:
         raise PetMtlError(f"`{name}` is not a task name", where=f"--task {name}", hint=hint)
     table = read_raw_table(request.data, request.header)
     roles = choose_columns(table, request.label, request.texts)
-    tokenizer = PieceTokenizer(load_tokenizer(resolve_model(request.model)))
+    tokenizer = load_pieces(resolve_model(request.model))
     task = _Task(table, roles, request, name, tokenizer)
     reason = next((table.reasons[key] for key in (None, *task.names) if key in table.reasons), None)
     fits = None if reason else _trial(task, request.data)
@@ -148,6 +155,7 @@ def propose(request: Request) -> Proposal:
         task.words,
         task.counts,
         table.skipped + len(table) - len(task.rows),
+        task.slots,
     )
 
 
@@ -157,7 +165,8 @@ class _Task:
     def __init__(
         self, table: RawTable, roles: Roles, request: Request, name: str, tokenizer: PieceTokenizer
     ) -> None:
-        self.request, self.name, self.table, self.tokenizer = request, name, table, tokenizer
+        self.request, self.name = request, name
+        self.table, self.tokenizer = table, tokenizer
         labels = [label.strip() for label in table.columns[roles.label]]
         self.places = {
             **dict(
@@ -177,7 +186,7 @@ class _Task:
         self.fields = list(self.places)[: len(roles.texts)]
         self.prefix, self.pattern = (
             wording.prefix.format(task=name),
-            pattern_for(self.fields, wording),
+            pattern_for(self.fields, wording, causal=self.tokenizer.causal),
         )
         shown = labels if roles.names is None else table.columns[roles.names]
         names = {labels[row]: shown[row].strip() for row in reversed(self.rows)}
@@ -193,6 +202,7 @@ class _Task:
             entailment=wording.entailment if len(texts) == 2 else (),
         )
         self.verbalizer = verbalizer_text(self.words, self.counts)
+        self.slots = ProposedSlots((), 1.0)  # measured when the rows have been read
         self.settings = propose_settings(
             len(self.rows),
             [[column[row] for row in self.rows[:LOOKED_AT]] for column in texts],
@@ -247,6 +257,7 @@ class _Task:
             split,
             self.settings,
             found,
+            self.slots,
         ).text()
 
 
@@ -274,8 +285,10 @@ def _trial(task: _Task, data: Path, *, last: bool = False) -> str | None:
             (folder / "task.yaml").write_text(text, encoding="utf-8")
             try:
                 suite = load_suite(folder / "task.yaml")
-                compile_forms(suite.tasks[task.name], task.tokenizer, suite.train.max_length)
-                load_suite_data(suite)
+                spec, longest = suite.tasks[task.name], suite.train.max_length
+                compile_forms(spec, task.tokenizer, longest)
+                rows = load_suite_data(suite)[task.name].train
+                task.slots = propose_slots(spec, rows, task.tokenizer, longest, LOOKED_AT)
                 return way
             except PetMtlError as error:
                 if last and way == "whole":  # the places are those of the trial's files

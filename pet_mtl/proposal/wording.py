@@ -15,11 +15,12 @@ _HAN = re.compile("[\u3400-\u9fff]")
 @dataclass(frozen=True)
 class Wording:
     """What stands around the texts, by language; `{0}` and `{1}` are the fields, `{task}` is the
-    task's name."""
+    task's name. `behind` stands behind all texts where the model is causal."""
 
     prefix: str
     pattern: str
     pair: str
+    behind: str
     entailment: tuple[str, str, str]
 
 
@@ -27,10 +28,18 @@ class Wording:
 # (PET), for MNLI.
 WORDINGS = {
     "zh": Wording(
-        "分类：", "{{mask}}。{{{0}}}", "{{{0}}}？{{mask}}，{{{1}}}", ("所以", "可能", "不过")
+        "分类：",
+        "{{mask}}。{{{0}}}",
+        "{{{0}}}？{{mask}}，{{{1}}}",
+        "。{{mask}}",
+        ("所以", "可能", "不过"),
     ),
     "en": Wording(
-        "{task}: ", "It is {{mask}}. {{{0}}}", "{{{0}}}? {{mask}}, {{{1}}}", ("yes", "maybe", "no")
+        "{task}: ",
+        "It is {{mask}}. {{{0}}}",
+        "{{{0}}}? {{mask}}, {{{1}}}",
+        ". It is {{mask}}",
+        ("yes", "maybe", "no"),
     ),
 }
 ENTAILMENT = ("entailment", "neutral", "contradiction")
@@ -83,9 +92,15 @@ def task_name(stem: str) -> str:
     return re.sub(r"[_-]train(ing)?$", "", plain) or "task"
 
 
-def pattern_for(fields: Sequence[str], wording: Wording) -> str:
+def pattern_for(fields: Sequence[str], wording: Wording, *, causal: bool) -> str:
     """Return the pattern of a task with one text, with a pair of texts, or with more of them one
-    after the other."""
+    after the other.
+
+    Args:
+        causal: the label word must stand at the end.
+    """
+    if causal:
+        return " ".join(f"{{{field}}}" for field in fields) + wording.behind.format()
     if len(fields) == 2:
         return wording.pair.format(*fields)
     first = wording.pattern.format(fields[0])

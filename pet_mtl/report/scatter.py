@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pet_mtl.report.charts import nice_ticks
 from pet_mtl.report.markup import Html, element
 
-SIDE, LEFT, BOTTOM, TOP = 320, 44, 36, 12
+SIDE, LEFT = 320, 44
+BOTTOM, TOP = 36, 12
 
 
 def scatter(points: Sequence[tuple[float, float]], ends: tuple[float, float]) -> Html:

@@ -26,7 +26,7 @@ from pet_mtl.scoring.log_probs import FloatArray, score_prompts
 from pet_mtl.scoring.processes import ALONE, Processes
 from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.own_weights import load_own_weights
-from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
+from pet_mtl.storage.pretrained import load_backbone, load_pieces
 from pet_mtl.suite.label_lines import quoted
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import CalibrationChoice, TaskSpec
@@ -59,7 +59,7 @@ class LoadedModel:
     Args:
         folder: a folder or hub name.
         suite: its tasks.
-        dropout: as `load_masked_lm` has it.
+        dropout: as `load_backbone` has it.
 
     Attributes:
         calibration: applied to the scores of its tasks.
@@ -73,8 +73,8 @@ class LoadedModel:
     def __init__(self, folder: str, suite: Suite, dropout: float | None = None) -> None:
         self.suite = suite
         self.machine = Machine.choose(suite.train.precision, suite.train.attention)
-        self.tokenizer = PieceTokenizer(load_tokenizer(folder))
-        self.mlm = load_masked_lm(folder, attention=self.machine.attention.value, dropout=dropout)
+        self.tokenizer = load_pieces(folder)
+        self.mlm = load_backbone(folder, attention=self.machine.attention.value, dropout=dropout)
         check_length(self.mlm, suite.train.max_length)
         self.calibration: dict[str, Calibration] = {}
         self.parameters: ParameterCounts | None = None
@@ -292,12 +292,12 @@ def top_pieces(
     variants = prompts.forms[prompts.form[item]].masks
     plan = BatchPlan(np.array([item]), round_up(int(prompts.lengths[item])), len(variants))
     batch = chained_batch(model, prompts, plan, machine, tokenizer).to(machine.device)
-    row = batch.groups[0].prompts[length]
+    row, count = model.reader.shown(batch.groups[0], length)
     if model.training:
         model.eval()
     with torch.inference_mode(), machine.autocast():
         head = model.backbone.head
-        states = model.states(batch)[row, :length]
+        states = model.states(batch)[row, :count]
         logits = head.piece_logits(
             states, torch.arange(tokenizer.vocab_size, device=machine.device)
         )[0]

@@ -27,7 +27,8 @@ class TextWriter:
     """
 
     def __init__(self, path: Path, file: BinaryIO, output: str, details: Details) -> None:
-        self._path, self._file, self._text, self._details = path, file, WRITERS[output], details
+        self._path, self._file = path, file
+        self._text, self._details = WRITERS[output], details
         self._first = True
 
     def write(self, predicted: Predicted) -> None:

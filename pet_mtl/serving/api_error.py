@@ -31,7 +31,8 @@ class ApiError(Exception):
         headers: Mapping[str, str] = {},
     ) -> None:
         super().__init__(message)
-        self.status, self.code, self.message, self.hint = status, code, message, hint
+        self.status, self.code = status, code
+        self.message, self.hint = message, hint
         self.headers = dict(headers)
 
     def response(self, request_id: str | None = None) -> JSONResponse:

@@ -42,7 +42,8 @@ class Batcher:
         threads: int = 1,
         on_batch: Callable[[int, float], None] = lambda rows, seconds: None,
     ) -> None:
-        self._score, self._tokens, self._wait, self._most = score, tokens, wait, queue
+        self._score, self._tokens = score, tokens
+        self._wait, self._most = wait, queue
         self._on_batch = on_batch
         self._jobs: deque[tuple[float, Job]] = deque()
         self._rows = self._waiting_tokens = 0

@@ -6,12 +6,15 @@ exchanged between processes is the procedure's.
 """
 
 from contextlib import AbstractContextManager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from pet_mtl.console import say
 from pet_mtl.errors import RunError
 from pet_mtl.model.hardware import Machine
+from pet_mtl.random_streams import STEP
 from pet_mtl.stepping.optim import clear_gradients, set_rates
 
 
@@ -47,7 +50,7 @@ class OptimizerStep:
             seed: of torch's generator, see `step_seed`; None: it goes on from where it is.
         """
         if seed is not None:
-            torch.manual_seed(seed)
+            STEP.start(seed)
         set_rates(self.optimizer, factor)
         self.model.train()
 
@@ -87,17 +90,17 @@ class OptimizerStep:
             raise RunError(f"the loss is not a number any more (step {step})", hint=hint)
 
 
-def step_seed(seed: int, step: int, rank: int | None = None) -> int:
-    """Return the seed of a step, so that dropout is a function of it and a resumed run needs no
-    random state.
-
-    Args:
-        seed: of the run.
-        step: number of the step.
-        rank: of the process; None for procedures that know of one only.
-
-    >>> step_seed(42, 3, rank=1), step_seed(42, 3)
-    (42000129001, 42000129)
-    """
-    of_step = seed * 1_000_003 + step
-    return of_step if rank is None else of_step * 1_000 + rank
+def tell_of_dropout(mlm: Any, processes: int) -> None:
+    """Say where several processes give other numbers than one: each draws its own dropout."""
+    settings = mlm.config.to_dict().items()
+    rates = [
+        rate
+        for name, rate in settings
+        if name.endswith(("dropout", "dropout_prob")) and name != "classifier_dropout"
+    ]
+    if processes > 1 and any(isinstance(rate, int | float) and rate > 0 for rate in rates):
+        say(
+            f"with dropout {processes} processes draw other masks than one would: as good a run, "
+            "but not the same numbers (`train.dropout: 0` gives those of one process, up to "
+            "rounding)"
+        )

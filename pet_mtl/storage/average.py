@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from pet_mtl.atomic import require_folder
-from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.model.calibration import Calibration
@@ -20,7 +19,7 @@ from pet_mtl.storage.checkpoint import (
     write_checkpoint,
 )
 from pet_mtl.storage.own_weights import OWN_FILE
-from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
+from pet_mtl.storage.pretrained import load_backbone, load_pieces
 from pet_mtl.storage.tensors import read_tensors
 from pet_mtl.storage.trained_on import with_earlier
 from pet_mtl.suite.suite import Suite
@@ -65,12 +64,12 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
             )
     problems.raise_if_any()
     mean = mean_weights(folders)
-    mlm = load_masked_lm(str(first.folder))
+    mlm = load_backbone(str(first.folder))
     mlm.load_state_dict(mean["model.safetensors"], strict=False)  # a tied decoder is stored once
     trained_on: Mapping[str, Any] = {}
     for folder in folders:
         trained_on = with_earlier(folder, trained_on)
-    tokenizer = PieceTokenizer(load_tokenizer(str(first.folder)))
+    tokenizer = load_pieces(str(first.folder))
     suite = _with_mean_thresholds(checkpoints)
     write_checkpoint(out, mlm, tokenizer, suite, {}, mean.get(OWN_FILE, {}), trained_on)
     if calibration := _mean_calibration(checkpoints):

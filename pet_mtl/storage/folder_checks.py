@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pet_mtl.errors import PetMtlError
+from pet_mtl.model.causal import is_encoder_family
 
 _MOST = {
     "num_hidden_layers": 1000,
@@ -71,6 +72,21 @@ def check_sizes(config: Any, folder: str) -> None:
                 where=str(Path(folder) / "config.json"),
                 hint="copy the model folder again",
             )
+
+
+def check_reads_forward(config: Any, folder: str) -> None:
+    """Refuse an encoder that is stored as a causal model and yet sees all of a text.
+
+    Raises:
+        PetMtlError: it is one.
+    """
+    if getattr(config, "is_decoder", None) is False and is_encoder_family(config.model_type):
+        raise PetMtlError(
+            "`architectures` names a causal model, but without `is_decoder` it sees the words "
+            "that it should predict",
+            where=str(Path(folder) / "config.json"),
+            hint="set `is_decoder: true` if it was trained so, or name the masked model's class",
+        )
 
 
 def check_pieces(model: Any, pieces: int, folder: str) -> None:

@@ -2,28 +2,31 @@
 
 import contextlib
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
+from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
+from pet_mtl.hub_names import is_hub_name, kept_only
+from pet_mtl.model.causal import is_causal
 from pet_mtl.model.light_import import import_transformers, without_compiler
 from pet_mtl.resources import bundled_backbones, model_folder
 from pet_mtl.storage.folder_checks import (
     check_index,
     check_pieces,
+    check_reads_forward,
     check_sizes,
     has_new_deberta_head,
     missing_package,
 )
 from pet_mtl.suite.suite import Suite
 
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+_Kind = Literal["masked", "causal"]
 
 
 def resolve_model(name: str, base: Path | None = None) -> str:
@@ -38,18 +41,12 @@ def resolve_model(name: str, base: Path | None = None) -> str:
     """
     if folder := model_folder(name, base):
         return str(folder)
-    if name.count("/") == 1 and _HUB_NAME.fullmatch(name) and not _looks_local(name, base):
+    if is_hub_name(name, base):
         return name
     raise PetMtlError(
         f"there is no model `{name}`",
         hint=(f"give a folder, a hub name such as `hfl/chinese-roberta-wwm-ext`, or {_embedded()}"),
     )
-
-
-def _looks_local(name: str, base: Path | None) -> bool:
-    """Say whether `runs/typo` means a folder: its first part is one here."""
-    first = name.split("/")[0]
-    return any((start / first).is_dir() for start in (*((base,) if base else ()), Path()))
 
 
 def suite_model(suite: Suite) -> str:
@@ -101,9 +98,12 @@ def _load_tokenizer(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> An
     import_transformers()
     from transformers import AutoTokenizer
 
+    cached = from_cache(folder)
     try:
         with quiet_transformers():
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(
+                folder, trust_remote_code=False, local_files_only=cached
+            )
         if not isinstance(tokenizer.model_max_length, int | float):  # compared at each call
             raise TypeError("`model_max_length` is no number")
         return tokenizer
@@ -127,6 +127,24 @@ def _load_tokenizer(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> An
         ) from error
 
 
+def load_pieces(folder: str) -> PieceTokenizer:
+    """Load the tokenizer of a backbone, masked or causal.
+
+    Raises:
+        PetMtlError: see `load_tokenizer`; it lacks a special token that the model needs.
+    """
+    tokenizer = load_tokenizer(folder)
+    return PieceTokenizer(tokenizer, causal=is_causal(_load_config(folder)))
+
+
+def load_backbone(folder: str, *, attention: str = "eager", dropout: float | None = None) -> Any:
+    """Load a language model, masked or causal, in fp32 from safetensors; see `load_masked_lm`."""
+    _refuse_pickle(folder)
+    config = _load_config(folder)
+    kind: _Kind = "causal" if is_causal(config) else "masked"
+    return _load(folder, config, kind, attention, dropout)
+
+
 def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | None = None) -> Any:
     """Load a masked language model in fp32 from safetensors.
 
@@ -139,13 +157,18 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
         PetMtlError: not a masked language model, weights missing, damaged, or not in safetensors
             form.
     """
-    import_transformers()
-    from safetensors import SafetensorError
-    from transformers import AutoConfig, AutoModelForMaskedLM
-
     _refuse_pickle(folder)
+    return _load(folder, _load_config(folder), "masked", attention, dropout)
+
+
+def _load_config(folder: str) -> Any:
+    import_transformers()
+    from transformers import AutoConfig
+
     try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        return AutoConfig.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=from_cache(folder)
+        )
     except MemoryError:
         raise
     except Exception as error:  # whatever a damaged file leads to
@@ -157,22 +180,32 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
                 f"{_embedded()}"
             ),
         ) from error
+
+
+def _load(folder: str, config: Any, kind: _Kind, attention: str, dropout: float | None) -> Any:
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
+
+    loader: Any = AutoModelForMaskedLM if kind == "masked" else AutoModelForCausalLM
     check_sizes(config, folder)
+    if kind == "causal":
+        check_reads_forward(config, folder)
     if has_new_deberta_head(config, folder):
         config.legacy = False
     if dropout is not None:
         for key in config.to_dict():
-            if key.endswith(("dropout", "dropout_prob")) and key != "classifier_dropout":
+            if key.endswith(("dropout", "dropout_prob", "pdrop")) and key != "classifier_dropout":
                 setattr(config, key, dropout)
     try:
         with quiet_transformers():
-            model, info = AutoModelForMaskedLM.from_pretrained(
+            model, info = loader.from_pretrained(
                 folder,
                 config=config,
                 dtype=torch.float32,
                 attn_implementation=attention,
                 use_safetensors=True,
                 trust_remote_code=False,
+                local_files_only=from_cache(folder),
                 output_loading_info=True,
             )
     except SafetensorError as error:
@@ -185,7 +218,7 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
         raise
     except Exception as error:  # whatever a damaged configuration leads to
         raise PetMtlError(
-            f"this model has no masked-language-model form: {_first_line(error)}",
+            f"this model has no {kind}-language-model form: {_first_line(error)}",
             where=folder,
             hint=(
                 "choose a masked language model such as `hfl/chinese-roberta-wwm-ext` or "
@@ -195,7 +228,7 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
     if missing := sorted(info["missing_keys"]):
         raise PetMtlError(
             (
-                "the checkpoint lacks weights of the masked-language-model head: "
+                f"the checkpoint lacks weights of the {kind}-language-model head: "
                 f"{', '.join(missing[:4])}"
             )
             + (f" and {len(missing) - 4} more" if len(missing) > 4 else ""),
@@ -211,6 +244,20 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
         pieces = 0
     check_pieces(model, pieces, folder)
     return model
+
+
+def from_cache(folder: str) -> bool:
+    """Say whether this can only be loaded from the cache of the hub's models: a folder that is
+    there is loaded as it is.
+
+    Raises:
+        PetMtlError: see `kept_only`; a folder that has gone.
+    """
+    if Path(folder).exists():
+        return False
+    if not is_hub_name(folder, Path("/")):
+        raise PetMtlError("there is no such folder", where=folder)
+    return kept_only(folder)
 
 
 def _refuse_pickle(folder: str) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from pet_mtl.cloze.chinese_words import WordCutter
 from pet_mtl.errors import PetMtlError
+from pet_mtl.model.causal import refuse_causal
 from pet_mtl.studio.edit import edited_task
 from pet_mtl.studio.effect import Effect
 from pet_mtl.studio.inspect_row import importance, inspect_row
@@ -54,6 +55,7 @@ class Session:
         limit: int | None = None,
         place: Path | None = None,
     ) -> None:
+        refuse_causal(loaded.model.backbone.mlm, "the studio", "try words with `pet-mtl words try`")
         self.loaded, self.name, self.stored = loaded, name, stored
         self.base = loaded.suite.tasks[name]
         self.max_length = loaded.suite.train.max_length

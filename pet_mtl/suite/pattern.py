@@ -146,7 +146,7 @@ def without_soft(source: str) -> str:
     '这是{mask}：{{soft:3}}{text}'
     """
     return "".join(
-        _written(part) for part in parse_pattern(source).parts if not isinstance(part, Soft)
+        written(part) for part in parse_pattern(source).parts if not isinstance(part, Soft)
     )
 
 
@@ -169,11 +169,11 @@ def hypothesis(source: str, description: str, question: str) -> str:
         if (isinstance(part, Mask) and not own) or part == Field(LABEL_NAME):
             texts.append(escaped)
         else:
-            texts.append(_written(part))
+            texts.append(written(part))
     return "".join(texts) + ("" if own else question)
 
 
-def _written(part: Part) -> str:
+def written(part: Part) -> str:
     """Return a part as a pattern has it."""
     match part:
         case Literal(text=text):

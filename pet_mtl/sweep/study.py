@@ -5,7 +5,6 @@ found and goes on.
 """
 
 import json
-import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pet_mtl.atomic import write_text
 from pet_mtl.errors import PetMtlError
+from pet_mtl.random_streams import TRIAL
 from pet_mtl.storage.lock import held
 from pet_mtl.suite.suite import Suite
 from pet_mtl.sweep.space import Space
@@ -87,7 +87,7 @@ class TrialStore:
         process or on earlier stops."""
         from optuna.samplers import TPESampler
 
-        seed = random.Random(f"{self.space.seed}:{number}").getrandbits(32)
+        seed = TRIAL.generator(f"{self.space.seed}:{number}").getrandbits(32)
         return TPESampler(seed=seed, constant_liar=True)
 
     def folder(self, number: int) -> Path:

@@ -15,8 +15,8 @@ from pet_mtl.cloze.sampling import split_step
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.model.hardware import Machine
 from pet_mtl.objectives.adversarial import Lookups, word_tables
+from pet_mtl.random_streams import step_seed
 from pet_mtl.scoring.chain import chained_batch
-from pet_mtl.stepping.optimizer_step import step_seed
 from pet_mtl.suite.settings import TrainSettings
 from pet_mtl.training.errands import Errands, RowKind
 from pet_mtl.training.step_model import Errand, StepModel

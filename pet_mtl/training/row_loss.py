@@ -75,12 +75,8 @@ class RowLoss:
         facts: Facts | None = None,
         sharing: Mapping[str, PieceTerm] = {},
     ) -> None:
-        self._prompts, self._settings, self._device, self._taught = (
-            prompts,
-            settings,
-            device,
-            taught,
-        )
+        self._prompts, self._settings = prompts, settings
+        self._device, self._taught = device, taught
         self._adjustments = adjustments(prompts, settings.logit_adjustment, device)
         self._judges = settings.weighting == "dtp"
         self._kinds = [kind_of_form(form) for form in prompts.forms]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pet_mtl.cloze.encode import Prompts, encode_forms
 from pet_mtl.cloze.label_words import LabelWords
+from pet_mtl.cloze.slot_cost import slot_cost_notes
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.cloze.unreadable import unreadable_warnings
 from pet_mtl.console import say
@@ -30,7 +31,7 @@ from pet_mtl.scoring.thresholds import with_fitted_thresholds, without_threshold
 from pet_mtl.storage.checkpoint import add_calibration
 from pet_mtl.storage.model_card import card_scores
 from pet_mtl.storage.outputs import RunFolder, begun_note, begun_teachers, has_state
-from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, resolve_model, suite_model
+from pet_mtl.storage.pretrained import load_backbone, load_pieces, resolve_model, suite_model
 from pet_mtl.storage.state import Progress
 from pet_mtl.storage.trained_on import with_earlier
 from pet_mtl.suite.suite import Suite
@@ -197,7 +198,7 @@ def train(
         compiled = compile_suite(suite, tokenizer)
         prompts = encode_forms(compiled.forms, rows, tokenizer, settings.max_length)
         others = encode_unlabelled(suite, data, compiled.forms, tokenizer)
-        for line in unreadable_warnings(prompts, tokenizer):
+        for line in (*slot_cost_notes(prompts), *unreadable_warnings(prompts, tokenizer)):
             say(line)
         dev_rows = {
             name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)
@@ -313,15 +314,19 @@ def with_absolute_model(suite: Suite) -> Suite:
 
 def _load(suite: Suite, machine: Machine) -> tuple[PieceTokenizer, Any]:
     folder = resolve_model(suite.model)
-    tokenizer = PieceTokenizer(load_tokenizer(folder))
-    mlm = load_masked_lm(folder, attention=machine.attention.value, dropout=suite.train.dropout)
+    tokenizer = load_pieces(folder)
+    mlm = load_backbone(folder, attention=machine.attention.value, dropout=suite.train.dropout)
     check_length(mlm, suite.train.max_length)
     return tokenizer, mlm
 
 
 def _facts(result: TrainResult, progress: Progress, machine: Machine) -> list[tuple[str, str]]:
     counts = result.parameters
-    rows = f"{progress.rows:,} rows, {progress.tokens:,} tokens in {progress.seconds:,.0f} s"
+    rows = (
+        f"{progress.rows:,} rows, {progress.tokens:,} tokens; {result.seconds:,.0f} s in all, "
+        f"{progress.seconds:,.0f} s of them steps"
+    )
+    own = f", {counts.share:.2%} for one task only" if counts.share else ""
     changed = [
         (
             f"{name} {of_task.kind}: {of_task.before.main.name} {of_task.before.main.value:.4f} → "
@@ -333,7 +338,7 @@ def _facts(result: TrainResult, progress: Progress, machine: Machine) -> list[tu
         ("training", f"{progress.step} steps, {rows}"),
         (
             "method",
-            (f"{result.method}: {counts.all:,} parameters, {counts.share:.2%} for one task only"),
+            f"{result.method}: {counts.all:,} parameters{own}",
         ),
         ("best", f"step {result.best_step}"),
         (

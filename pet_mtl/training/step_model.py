@@ -70,6 +70,13 @@ class StepModel(nn.Module):
                 where=f"train.losses.{of_slots[0]}",
                 hint="leave it out, or train with `--method pet` or `--method cln`",
             )
+        lacks = model.reader.lacks if isinstance(model, ClozeModel) else frozenset()
+        if refused := [name for name in wants if wants[name] & lacks]:
+            raise PetMtlError(
+                f"`{refused[0]}` reads what a causal model of this family does not show",
+                where=f"train.losses.{refused[0]}",
+                hint="leave it out, or train a masked language model",
+            )
         self.model, self.row_loss, self._machine = model, row_loss, machine
         self._looks = any("slots" in wanted for wanted in wants.values())
         self._over_vocabulary = any("vocabulary" in wanted for wanted in wants.values())

@@ -21,10 +21,11 @@ from pet_mtl.model.drawing import drawn_by
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
 from pet_mtl.objectives.weighting import TaskStep, build_weighting
+from pet_mtl.random_streams import step_seed
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.stepping.loop import run_loop
 from pet_mtl.stepping.optim import build_optimizer, rate_factor
-from pet_mtl.stepping.optimizer_step import OptimizerStep, step_seed
+from pet_mtl.stepping.optimizer_step import OptimizerStep
 from pet_mtl.stepping.weight_average import WeightAverage
 from pet_mtl.storage.state import Progress
 from pet_mtl.suite.settings import TrainSettings
@@ -75,13 +76,10 @@ class TrainingSteps:
         taught: Mapping[str, FloatArray] = {},
         others: Prompts | None = None,
     ) -> None:
-        self.model, self.prompts, self.schedule, self.settings = model, prompts, schedule, settings
-        self.machine, self.accelerator, self.tokenizer, self.progress = (
-            machine,
-            accelerator,
-            tokenizer,
-            progress,
-        )
+        self.model, self.prompts = model, prompts
+        self.schedule, self.settings = schedule, settings
+        self.machine, self.accelerator = machine, accelerator
+        self.tokenizer, self.progress = tokenizer, progress
         with drawn_by(settings.seed):
             facts = term_facts(model, prompts, tokenizer)
             sharing = sharing_terms(model, prompts)

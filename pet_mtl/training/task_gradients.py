@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pet_mtl.objectives.surgery import factors
+from pet_mtl.random_streams import SURGERY
 from pet_mtl.suite.settings import SurgeryName
 
 
@@ -62,7 +63,7 @@ class TaskGradients:
         products = (
             torch.stack([torch.stack([a @ b for b in rows]) for a in rows]).double().cpu().numpy()
         )
-        generator = np.random.default_rng([self._seed, 4, step])
+        generator = SURGERY.generator(self._seed, step)
         shares = np.array(self._rows) / sum(self._rows)
         total = torch.zeros_like(rows[0])
         for row, factor in zip(

@@ -25,6 +25,7 @@ from pet_mtl.scoring.loaded import build_model
 from pet_mtl.scoring.log_probs import FloatArray, score_prompts
 from pet_mtl.scoring.processes import Processes
 from pet_mtl.scoring.thresholds import with_fitted_thresholds
+from pet_mtl.stepping.optimizer_step import tell_of_dropout
 from pet_mtl.storage.checkpoint import fill_checkpoint, read_checkpoint, write_checkpoint
 from pet_mtl.storage.model_card import NO_FACTS, Facts, card_scores
 from pet_mtl.storage.outputs import TEACHER, RunFolder
@@ -65,14 +66,11 @@ class Trainer:
         logged: Callable[[dict[str, Any]], None] = lambda record: None,
         facts: Facts = NO_FACTS,
     ) -> None:
-        self.suite, self.out, self.folder, self.accelerator, self.machine = (
-            suite,
-            out,
-            run,
-            accelerator,
-            machine,
-        )
-        self.tokenizer, self.mlm, self.compiled, self.dev = tokenizer, mlm, compiled, dev
+        self.suite, self.out = suite, out
+        self.folder, self.accelerator = run, accelerator
+        self.machine = machine
+        self.tokenizer, self.mlm = tokenizer, mlm
+        self.compiled, self.dev = compiled, dev
         self._evaluated, self._logged = evaluated, logged
         self.dev_rows, self.trained_on, self.taught = dev_rows, trained_on, taught
         self.others, self.facts = others, facts
@@ -81,6 +79,7 @@ class Trainer:
             fingerprint=fingerprint(*stores, words=compiled.words, taught=taught)
         )
         self.best: tuple[int, dict[str, FloatArray]] | None = None
+        tell_of_dropout(mlm, accelerator.num_processes)
         self.model = build_model(mlm, compiled, suite, machine)
         self.schedule = Schedule(
             prompts,

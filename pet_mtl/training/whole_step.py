@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pet_mtl.cloze.collate import Batch
 from pet_mtl.objectives.terms import StepTerm
+from pet_mtl.random_streams import WHOLE_STEP
 from pet_mtl.training.step_model import StepModel
 
 Whole = Mapping[str, tuple[Tensor, Tensor]]
@@ -36,7 +37,7 @@ class WholeStep:
 
     def seed(self, of_step: int, number: int) -> None:
         """Let both passes over a piece draw the same dropout."""
-        torch.manual_seed((of_step + number * _APART) % 2**63)
+        WHOLE_STEP.start((of_step + number * _APART) % 2**63)
 
     def losses(self, batches: Sequence[Batch], weights: Sequence[float], seed: int) -> list[Whole]:
         """Return for each piece of this process the terms' losses of its items, and the gradients

@@ -7,9 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from pet_mtl.cloze.behind import slot_room
 from pet_mtl.cloze.encode import Prompts, encode_forms
 from pet_mtl.cloze.form import Form, compile_pattern
 from pet_mtl.cloze.label_words import Words, tokenize_words
+from pet_mtl.cloze.slot_numbers import slot_numbers
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import Bar
 from pet_mtl.data.rows import Rows
@@ -17,6 +19,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.model.word_scores import piece_table, word_scores
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.task import TaskSpec
+from pet_mtl.words.behind import word_log_probs
 from pet_mtl.words.state_cache import StateCache
 from pet_mtl.words.states import Model, SlotStates, compute_states, prompt_keys
 
@@ -47,6 +50,8 @@ def score_candidates(
             hint="raise `train.max_length` or shorten the prefix and the pattern",
         )
     prompts = encode_forms(forms, {task.name: rows}, model.tokenizer, max_length)
+    if model.tokenizer.causal:
+        return word_log_probs(model, prompts, tables)
     return np.stack(
         [
             _score_form(model, form, table, number, prompts, cache)
@@ -67,12 +72,19 @@ def word_priors(scores: FloatArray) -> FloatArray:
 def compile_candidates(
     task: TaskSpec, words: Sequence[str], tokenizer: PieceTokenizer
 ) -> tuple[list[Form], list[Words]]:
-    """Return the task's patterns with room for some words, and these words at each slot."""
+    """Return the task's patterns with room for some words, and these words at each slot, in the
+    prompts that the task's own words are read in; with `exact`, in one for each length."""
     forms, tables, labels = [], [], len(task.verbalizer.labels)
+    own = [word for of_label in task.readings.words for word in of_label]
     for pattern in range(len(task.patterns)):
         parts, space = compile_pattern(task, pattern, tokenizer)
-        table = tokenize_words(words, tokenizer, space_before=space, slots=task.slots)
-        forms.append(Form(task.name, pattern, parts, table.lengths, labels))
+        numbers: tuple[int, ...] = ()
+        if task.slots != "exact":
+            lengths = [len(ids) for ids in tokenizer.encode(own, space_before=space)]
+            numbers = slot_numbers(lengths, task.slots)
+        table = tokenize_words(words, tokenizer, space_before=space, numbers=numbers)
+        masks, behind = slot_room(table, tokenizer)
+        forms.append(Form(task.name, pattern, parts, masks, labels, behind=behind))
         tables.append(table)
     return forms, tables
 

@@ -4,17 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import check_length
 from pet_mtl.model.calibration import Calibration, Method
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.methods import capabilities
+from pet_mtl.paths import absolute, user_path
 from pet_mtl.resources import bundled_pattern_file
 from pet_mtl.scoring.learned_parts import refuse_learned_parts, without_learned_parts
 from pet_mtl.scoring.loaded import valid_calibration, with_verbalizers
 from pet_mtl.storage.checkpoint import MANIFEST, Checkpoint, read_checkpoint
-from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, suite_model
+from pet_mtl.storage.pretrained import load_backbone, load_pieces, suite_model
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.words.states import Model
 
@@ -69,7 +69,9 @@ def load(
         }
         stored = valid_calibration(checkpoint, suite)
         if data_root is not None:
-            suite = suite.model_copy(update={"base": str(data_root.resolve())})
+            suite = suite.model_copy(
+                update={"base": str(absolute(user_path(data_root), "--data-root"))}
+            )
     else:
         file = patterns or bundled_pattern_file("default")
         suite = load_suite(file, data_root=data_root, model=model, verbalizers=verbalizers)
@@ -103,8 +105,8 @@ def load(
                 each, folder, ("try label words with a backbone, or with a checkpoint without them")
             )
     machine = Machine.choose(suite.train.precision, suite.train.attention)
-    tokenizer = PieceTokenizer(load_tokenizer(folder))
-    mlm = load_masked_lm(folder, attention=machine.attention.value)
+    tokenizer = load_pieces(folder)
+    mlm = load_backbone(folder, attention=machine.attention.value)
     check_length(mlm, suite.train.max_length)
     return Loaded(
         model or suite.model,

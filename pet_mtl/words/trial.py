@@ -17,6 +17,7 @@ from pet_mtl.kinds import kind_of_form
 from pet_mtl.model.word_scores import label_scores, word_table
 from pet_mtl.scoring.log_probs import FloatArray, task_log_probs
 from pet_mtl.suite.task import TaskSpec
+from pet_mtl.words.behind import counted, label_log_probs
 from pet_mtl.words.state_cache import StateCache
 from pet_mtl.words.states import Keys, Model, SlotStates, compute_states, prompt_keys
 
@@ -53,7 +54,8 @@ class Trial:
         cache: StateCache,
         on_rows: Callable[[int, int], None] | None = None,
     ) -> None:
-        self.model, self.rows, self.max_length, self.cache = model, rows, max_length, cache
+        self.model, self.rows = model, rows
+        self.max_length, self.cache = max_length, cache
         self.on_rows = on_rows
         self.computed = 0
         self._columns: Columns = {}
@@ -72,6 +74,9 @@ class Trial:
         """
         compiled = compile_forms(task, self.model.tokenizer, self.max_length)
         encoded = self._encode(compiled.forms)
+        if self.model.tokenizer.causal:  # what it reads depends on the words
+            self.computed += len(encoded.prompts)
+            return label_log_probs(self.model, encoded.prompts, compiled, task, self.on_rows)
         first = compiled.forms[0]
         columns = kind_of_form(first).width(first.num_labels)
         scores = np.empty((len(encoded.prompts), columns), np.float32)
@@ -84,7 +89,7 @@ class Trial:
         longest."""
         key = (
             forms[0].task,
-            tuple((form.parts, form.masks[-1], form.num_labels) for form in forms),
+            tuple((f.parts, f.masks[-1], f.slot_length, f.num_labels) for f in forms),
         )
         if key not in self._encoded:
             while len(self._encoded) >= _KEPT:
@@ -120,7 +125,7 @@ class Trial:
 
         def compute(missing: npt.NDArray[np.int64]) -> SlotStates:
             if self.on_rows is not None:
-                on_batch = _counted(self.on_rows, len(missing))
+                on_batch = counted(self.on_rows, len(missing))
                 slots = compute_states(self.model, encoded.prompts, items[missing], masks, on_batch)
                 self.computed += len(missing)
                 return slots
@@ -136,15 +141,3 @@ class Trial:
                 shown.close()
 
         return self.cache.read(form, encoded.keys[number], masks, compute)
-
-
-def _counted(on_rows: Callable[[int, int], None], total: int) -> Callable[[int], None]:
-    """Return what counts the rows of each batch and tells their sum."""
-    done = 0
-
-    def count(rows: int) -> None:
-        nonlocal done
-        done += rows
-        on_rows(done, total)
-
-    return count

@@ -15,6 +15,7 @@ from pet_mtl.data.suite_data import load_dev, load_task
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.kinds import fitted_thresholds, kind_of
 from pet_mtl.model.calibration import calibration_from
+from pet_mtl.random_streams import TRIED_ROWS
 from pet_mtl.scoring.calibration.plan import plan_calibrations
 from pet_mtl.scoring.loaded import with_verbalizers
 from pet_mtl.scoring.log_probs import FloatArray
@@ -72,9 +73,9 @@ class WordTrial:
         rows = load_rows(loaded.suite.model_copy(update={"tasks": chosen}), rows_of, limit)
         self.files = {name: of_task for name, of_task in self.files.items() if name in rows}
         for name in self.files:
-            if loaded.zero_shot and chosen[name].slots == "shared":
+            if loaded.zero_shot and (slots := chosen[name].slots) != "exact":
                 say(
-                    f"warning: {name}: `slots: shared` means little before training; `exact` is "
+                    f"warning: {name}: `slots: {slots}` means little before training; `exact` is "
                     "for zero-shot"
                 )
         self._watched = self._to_watch() if watch else {}
@@ -226,7 +227,7 @@ def load_rows(suite: Suite, rows_of: RowsOf, limit: int | None) -> dict[str, Row
             )
             continue
         if limit is not None and len(found) > limit:
-            order = np.random.default_rng(suite.train.seed).permutation(len(found))
+            order = TRIED_ROWS.generator(suite.train.seed).permutation(len(found))
             found = found.take(np.sort(order[:limit]))
         rows[name] = found
     problems.raise_if_any()

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pet_mtl.cloze.batch import LENGTH_STEP, cut_batches, round_up
+from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.form import Form
 
@@ -70,6 +71,22 @@ def test_batches_of_one_length_have_one_size_but_for_the_last(
         sizes[plan.length].append(len(plan.items))
         assert len(plan.items) == plan.rows == max(1, budget // plan.length // 2 * 2)
     assert all(len(set(of_length)) == 1 for of_length in sizes.values())
+
+
+@pytest.mark.parametrize(
+    ("variants", "rows"), [(1, 16), (3, 15), (5, 15), (7, 14), (8, 16), (9, 9), (17, 17)]
+)
+def test_no_prompt_of_a_full_batch_is_blank(variants: int, rows: int) -> None:
+    """Rows of several prompts each need not fill the budget; what they leave is not computed."""
+    words = tuple(range(1, variants + 1))
+    prompts = make_prompts([20 - variants] * 40, [0] * 40, [words])
+    *full, last = cut_batches(prompts, np.arange(40), 16 * 20)
+    assert full
+    for plan in full:
+        assert plan.rows == rows == variants * len(plan.items)
+        batch = collate(prompts, plan, mask_id=1, pad_id=0)
+        assert len(batch.input_ids) == rows
+    assert last.rows == max(16, variants)
 
 
 def test_no_items() -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.mlm_head import SplitHead, WholeHead, split_head
+from pet_mtl.model.padding import read_by_length
 
 SPLIT = list(toys.FAMILIES)
 # one module after the encoder; several modules; a head that returns a tuple; a bias added behind
@@ -50,7 +51,14 @@ def build(family: str) -> Any:
 
 
 def full_logits(model: Any, ids: Tensor, mask: Tensor, slots: Tensor) -> Tensor:
-    return model(input_ids=ids, attention_mask=mask).logits[torch.arange(len(ids))[:, None], slots]
+    def read(ids: Tensor, mask: Tensor) -> Tensor:
+        logits: Tensor = model(input_ids=ids, attention_mask=mask).logits
+        return logits
+
+    # ConvBERT's convolutions know no mask: its rows are read by length
+    by_length = model.config.model_type == "convbert"
+    full = read_by_length(read, ids, mask) if by_length else read(ids, mask)
+    return full[torch.arange(len(ids))[:, None], slots]
 
 
 @pytest.mark.parametrize(

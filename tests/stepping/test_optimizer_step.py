@@ -2,11 +2,13 @@
 
 import pytest
 import torch
+import toys
 from torch import nn
 
 from pet_mtl.errors import RunError
 from pet_mtl.model.hardware import Machine
-from pet_mtl.stepping.optimizer_step import OptimizerStep, step_seed
+from pet_mtl.random_streams import step_seed
+from pet_mtl.stepping.optimizer_step import OptimizerStep, tell_of_dropout
 
 MACHINE = Machine.choose("fp32", "eager", torch.device("cpu"))
 
@@ -116,3 +118,13 @@ def test_what_is_no_number_stops_a_run(value: float, broken: str) -> None:
     with pytest.raises(RunError, match=r"not a number any more \(step 8\)") as caught:
         check(True)
     assert "rest" in str(caught.value)
+
+
+@pytest.mark.parametrize(("dropout", "processes", "told"), [(0.1, 2, 1), (0.1, 1, 0), (0.0, 2, 0)])
+def test_dropout_of_several_processes_is_told(
+    dropout: float, processes: int, told: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    mlm = toys.build_mlm("bert", dropout=dropout)
+    with caplog.at_level("INFO", "pet_mtl"):
+        tell_of_dropout(mlm, processes)
+    assert caplog.text.count("not the same numbers") == told

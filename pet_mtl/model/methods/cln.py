@@ -12,10 +12,12 @@ from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.model.amendments import Amendments
 from pet_mtl.model.backbone import Backbone
+from pet_mtl.model.causal import refuse_causal
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.conditional_norm import ConditionalNorms
 from pet_mtl.model.methods.capabilities import Capabilities
 from pet_mtl.model.own_parts import OwnParts, build_own_parts
+from pet_mtl.model.word_reader import Layout
 from pet_mtl.model.word_scores import Aggregation
 from pet_mtl.suite.method import ClnMethod
 from pet_mtl.suite.suite import Suite
@@ -35,6 +37,7 @@ def _compile_bare(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
 def build(mlm: Any, compiled: Compiled, suite: Suite, attention: str) -> "ConditionalModel":
     """Condition the norms of a masked language model on the tasks of a suite."""
     assert isinstance(suite.method, ClnMethod)
+    refuse_causal(mlm, "`--method cln`", "choose another model, or `--method pet`")
     names = list(suite.tasks)
     forms = compiled.forms
     aggregations = [suite.tasks[form.task].aggregation for form in forms]
@@ -85,8 +88,8 @@ class ConditionalModel(ClozeModel):
         self.task_of_form = tuple(task_of_form)
         self.own = _Own(nn.Embedding(tasks, size), ConditionalNorms(backbone, size), parts)
 
-    def _amended(self, batch: Batch) -> tuple[Tensor, Amendments]:
-        input_ids, amendments = super()._amended(batch)
+    def _amended(self, batch: Batch, layout: Layout) -> tuple[Tensor, Amendments]:
+        input_ids, amendments = super()._amended(batch, layout)
         tasks = torch.zeros(len(batch.input_ids), dtype=torch.long, device=batch.input_ids.device)
         for group in batch.groups:
             for rows in group.prompts.values():

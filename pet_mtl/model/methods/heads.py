@@ -13,6 +13,7 @@ from pet_mtl.cloze.collate import Batch
 from pet_mtl.cloze.form import Compiled, CompileTask
 from pet_mtl.cloze.plain_form import compile_plain
 from pet_mtl.errors import PetMtlError
+from pet_mtl.model.causal import refuse_causal
 from pet_mtl.model.encoder import Encoder
 from pet_mtl.model.methods.capabilities import Capabilities
 from pet_mtl.model.sharing.cross_stitch import CrossStitch
@@ -26,6 +27,7 @@ from pet_mtl.model.sharing.snr import Snr
 from pet_mtl.model.sharing.soft import add_penalty_gradient
 from pet_mtl.model.task_heads import Decoder, Features, LayerFeatures, TapFeatures
 from pet_mtl.model.task_model import Look, TaskModel
+from pet_mtl.random_streams import GATES
 from pet_mtl.suite.method import HeadsMethod, LayerMix
 from pet_mtl.suite.suite import Suite
 
@@ -42,6 +44,7 @@ def compiler(method: HeadsMethod) -> CompileTask:
 def build(mlm: Any, compiled: Compiled, suite: Suite, attention: str) -> "HeadsModel":
     """Put a classifier for each task of a suite on the encoder of a masked language model."""
     assert isinstance(suite.method, HeadsMethod)
+    refuse_causal(mlm, "`--method heads`", "choose another model, or `--method pet`")
     names = list(suite.tasks)
     labels = [len(task.readings.labels) for task in suite.tasks.values()]
     forms = compiled.forms
@@ -212,7 +215,7 @@ class HeadsModel(TaskModel):
 
     def begin_step(self, seed: int) -> None:
         if isinstance(self.own.sharing, Snr):
-            self.own.sharing.draw(torch.Generator().manual_seed(seed))
+            self.own.sharing.draw(GATES.generator(seed))
 
     def add_penalty_gradient(self) -> None:
         if isinstance(self.own.sharing, Snr):

@@ -27,7 +27,7 @@ class Weighted(LabelReader):
     def forward(self, reading: Reading) -> Tensor:
         table = reading.table
         scores = word_scores(
-            table, reading.logits, reading.normalizer if len(table.pieces) > 1 else None
+            table, reading.logits, None if table.at_one_place else reading.normalizer
         )
         weights = self.weights[:, : table.is_word.shape[1]].masked_fill(
             ~table.is_word, float("-inf")

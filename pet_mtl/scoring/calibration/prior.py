@@ -8,6 +8,7 @@ prediction does not depend on the rows beside it.
 import numpy as np
 
 from pet_mtl.data.rows import Rows
+from pet_mtl.random_streams import CALIBRATION_ROWS
 
 SAMPLE = 512  # rows; the mean of their probabilities hardly moves from there on
 
@@ -16,4 +17,5 @@ def fitting_rows(rows: Rows, seed: int) -> Rows:
     """Return a sample of at most `SAMPLE` rows, in their order."""
     if len(rows) <= SAMPLE:
         return rows
-    return rows.take(np.sort(np.random.default_rng(seed).choice(len(rows), SAMPLE, replace=False)))
+    drawn = CALIBRATION_ROWS.generator(seed).choice(len(rows), SAMPLE, replace=False)
+    return rows.take(np.sort(drawn))

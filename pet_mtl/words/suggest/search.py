@@ -10,6 +10,8 @@ from pet_mtl.cloze.form import compile_forms, compile_pattern
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
+from pet_mtl.model.causal import refuse_causal
+from pet_mtl.random_streams import SUGGESTION_ROWS
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.candidate_scores import score_candidates, word_priors
@@ -49,7 +51,8 @@ def some_rows(rows: Rows, limit: int, seed: int) -> Rows:
     """Return rows drawn at random, in their order; all of them where they are not more."""
     if len(rows) <= limit:
         return rows
-    return rows.take(np.sort(np.random.default_rng(seed).choice(len(rows), limit, replace=False)))
+    drawn = SUGGESTION_ROWS.generator(seed).choice(len(rows), limit, replace=False)
+    return rows.take(np.sort(drawn))
 
 
 def search(
@@ -74,12 +77,15 @@ def search(
     Raises:
         PetMtlError: no word has the smallest prior.
     """
+    refuse_causal(
+        model.backbone.mlm, "the search for label words", "choose the words by hand: `words try`"
+    )
     tokenizer = model.tokenizer
     spaces = [compile_pattern(task, pattern, tokenizer)[1] for pattern in range(len(task.patterns))]
     compiled = compile_forms(task, tokenizer, max_length)
     own_longest = max(form.masks[-1] for form in compiled.forms)
     longest = (
-        own_longest if task.slots == "shared" else LONGEST
+        LONGEST if task.slots == "exact" else own_longest
     )  # more masks would be another prompt for all words
     candidates = find_candidates(
         rows.take(np.arange(fitting)), task.verbalizer.words, tokenizer, spaces, longest
