@@ -245,7 +245,7 @@ def test_a_name_below_a_folder_that_is_here_is_no_hub_name(
         resolve_model("runs/typo", tmp_path)
     monkeypatch.chdir(tmp_path)
     for name in ("runs/typo", "a b/c", "a\nb/c", "a/\x00"):
-        with pytest.raises(PetMtlError, match="there is no model|null byte"):
+        with pytest.raises(PetMtlError, match=r"there is no model|null byte"):
             resolve_model(name)
 
 
