@@ -14,20 +14,24 @@ from typing import Any
 from pet_mtl.atomic import write_text
 from pet_mtl.cloze.form import compile_forms
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.cloze.unreadable import MANY, readability, warning
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError
-from pet_mtl.proposal.columns import Roles, choose_columns
+from pet_mtl.proposal.columns import Roles, choose_columns, last_key
+from pet_mtl.proposal.label_sets import labels_of
 from pet_mtl.proposal.label_words import ProposedWord, propose_words
-from pet_mtl.proposal.pattern_file import PatternFile, verbalizer_text
+from pet_mtl.proposal.pattern_file import PatternFile, verbalizer_text, yaml_value
+from pet_mtl.proposal.presets import find_preset
 from pet_mtl.proposal.raw_table import RawTable, read_raw_table
 from pet_mtl.proposal.settings import propose_settings
-from pet_mtl.proposal.wording import WORDINGS, field_names, language, pattern_for, task_name
+from pet_mtl.proposal.wording import NONE, WORDINGS, field_names, language, pattern_for, task_name
 from pet_mtl.resources import bundled_backbone
 from pet_mtl.storage.pretrained import load_tokenizer, resolve_model
 from pet_mtl.suite.suite import load_suite
 from pet_mtl.suite.task_section import TASK_NAME
 
 LOOKED_AT = 2000  # rows
+KIND = "multi_label"
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Request:
     texts: tuple[str, ...] = ()
     header: bool | None = None
     force: bool = False
+    kind: str | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,9 @@ class Proposal:
     Attributes:
         copy: a copy of the data that `train` can read, where it cannot read the file itself;
             `reason` says why.
+        separator: between the labels of a row that may have several, `""` for JSON lists.
+        unreadable: share of the texts' pieces that say little to the model.
+        warnings: for people.
     """
 
     patterns: Path
@@ -63,6 +71,9 @@ class Proposal:
     words: Mapping[str, ProposedWord]
     counts: Mapping[str, int]
     left_out: int
+    separator: str | None = None
+    unreadable: float = 0.0
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -75,9 +86,12 @@ class Proposal:
             "columns": dict(self.columns),
             "labels": {
                 label: {"word": word.word, "guess": word.guess, "rows": self.counts[label]}
+                | ({"preset": word.preset} if word.preset else {})
                 for label, word in self.words.items()
             },
             "left_out": self.left_out,
+            "unreadable": round(self.unreadable, 4),
+            **({} if self.separator is None else {"kind": KIND, "separator": self.separator}),
         }
 
     def lines(self) -> list[str]:
@@ -92,6 +106,17 @@ class Proposal:
             )
             + (", …" if len(self.words) > 8 else ""),
         ]
+        if self.separator is not None:
+            between = f"`separator: {yaml_value(self.separator)}`" if self.separator else "lists"
+            lines.append(
+                f"several labels a row ({between}): the task is of `kind: {KIND}`; where a cell is "
+                "one label: `--kind classification`"
+            )
+        presets = {word.preset for word in self.words.values() if word.preset}
+        meanings = [f"{n} = {word.meaning}" for n, word in self.words.items() if word.meaning]
+        if presets:
+            taken = f", taken for {', '.join(meanings)}: mend it if they mean other things"
+            lines.append(f"label words for: {', '.join(presets)}{taken if meanings else ''}")
         if guesses:
             lines.append(
                 f"guessed: {guesses} label words are taken from the rows; look for GUESS in "
@@ -116,8 +141,15 @@ def propose(request: Request) -> Proposal:
     if not TASK_NAME.fullmatch(name):
         hint = "use lower-case letters a-z, digits, `_` and `-`, and start with a letter or digit"
         raise PetMtlError(f"`{name}` is not a task name", where=f"--task {name}", hint=hint)
+    if request.kind not in (None, "classification", KIND):
+        raise PetMtlError(
+            f"`init` proposes no tasks of kind `{request.kind}`",
+            where="--kind",
+            hint=f"`classification` or `{KIND}`; other kinds are edited in: docs/kinds.md",
+        )
     table = read_raw_table(request.data, request.header)
-    roles = choose_columns(table, request.label, request.texts)
+    several = None if request.kind is None else request.kind == KIND
+    roles = choose_columns(table, request.label, request.texts, several=several)
     tokenizer = PieceTokenizer(load_tokenizer(resolve_model(request.model)))
     task = _Task(table, roles, request, name, tokenizer)
     reason = next((table.reasons[key] for key in (None, *task.names) if key in table.reasons), None)
@@ -148,6 +180,9 @@ def propose(request: Request) -> Proposal:
         task.words,
         task.counts,
         table.skipped + len(table) - len(task.rows),
+        roles.separator,
+        task.unreadable.share,
+        task.warnings(),
     )
 
 
@@ -158,7 +193,8 @@ class _Task:
         self, table: RawTable, roles: Roles, request: Request, name: str, tokenizer: PieceTokenizer
     ) -> None:
         self.request, self.name, self.table, self.tokenizer = request, name, table, tokenizer
-        labels = [label.strip() for label in table.columns[roles.label]]
+        cells = [cell.strip() for cell in table.columns[roles.label]]
+        self.separator = roles.separator
         self.places = {
             **dict(
                 zip(field_names([table.names[t] for t in roles.texts]), roles.texts, strict=True)
@@ -167,9 +203,10 @@ class _Task:
             **({} if roles.id is None else {"id": roles.id}),
         }
         self.names = [table.names[place] for place in self.places.values()]
-        self.rows = [row for row, label in enumerate(labels) if label]
+        self.rows = [row for row, cell in enumerate(cells) if cell]
+        sets = {row: labels_of(cells[row], roles.separator) for row in self.rows}
         self.counts = dict(
-            sorted(Counter(labels[row] for row in self.rows).items(), key=_label_order)
+            sorted(Counter(n for of_row in sets.values() for n in of_row).items(), key=_label_order)
         )
         texts = [table.columns[place] for place in roles.texts]
         self.language = language([texts[-1][row] for row in self.rows])
@@ -179,20 +216,32 @@ class _Task:
             wording.prefix.format(task=name),
             pattern_for(self.fields, wording),
         )
-        shown = labels if roles.names is None else table.columns[roles.names]
-        names = {labels[row]: shown[row].strip() for row in reversed(self.rows)}
+        names = {label: label for label in self.counts}
+        if roles.names is not None:
+            shown = table.columns[roles.names]
+            names |= {cells[row]: shown[row].strip() for row in reversed(self.rows)}
         of_label: dict[str, list[str]] = {label: [] for label in self.counts}
-        for row in self.rows:
-            of_label[labels[row]].append(texts[-1][row])
+        for row, labels in sets.items():
+            for label in labels:
+                of_label[label].append(texts[-1][row])
         self.words = propose_words(
-            {label: names[label] for label in self.counts},
+            names,
             of_label,
             tokenizer,
             language=self.language,
             space_before=" {mask}" in self.pattern,
-            entailment=wording.entailment if len(texts) == 2 else (),
+            preset=find_preset(
+                names,
+                column=last_key(table.names[roles.label]),
+                texts=[last_key(table.names[place]) for place in roles.texts],
+                language=self.language,
+                entailment=wording.entailment,
+            ),
         )
+        self.kind = self._kind()
         self.verbalizer = verbalizer_text(self.words, self.counts)
+        looked_at = [column[row] for column in texts for row in self.rows[:LOOKED_AT]]
+        self.unreadable = readability(tokenizer.encode(looked_at), tokenizer)
         self.settings = propose_settings(
             len(self.rows),
             [[column[row] for row in self.rows[:LOOKED_AT]] for column in texts],
@@ -200,6 +249,24 @@ class _Task:
             tokenizer,
             request.model,
         )
+
+    def _kind(self) -> dict[str, tuple[str, str]]:
+        """Return the keys of a task whose rows have sets of labels."""
+        if self.separator is None:
+            return {}
+        keys = {"kind": (KIND, "a row has a set of labels")}
+        if self.separator:
+            keys["separator"] = (yaml_value(self.separator), "between the labels of a row")
+        taken = {word.word for word in self.words.values()}
+        unknown = self.tokenizer.unk_id
+        for word in NONE[self.language]:
+            if word not in taken and unknown not in self.tokenizer.encode([word])[0]:
+                return {**keys, "no": (f"[{word}]", "stands for none of the labels")}
+        return keys
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what a person should know before training."""
+        return (warning(self.name, self.unreadable),) if self.unreadable.share > MANY else ()
 
     @property
     def columns(self) -> dict[str, int | str]:
@@ -247,6 +314,7 @@ class _Task:
             split,
             self.settings,
             found,
+            self.kind,
         ).text()
 
 

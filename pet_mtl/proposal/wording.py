@@ -33,7 +33,7 @@ WORDINGS = {
         "{task}: ", "It is {{mask}}. {{{0}}}", "{{{0}}}? {{mask}}, {{{1}}}", ("yes", "maybe", "no")
     ),
 }
-ENTAILMENT = ("entailment", "neutral", "contradiction")
+NONE = {"zh": ("无", "没有"), "en": ("none", "nothing")}  # of the labels, for sets of them
 
 
 def language(texts: Sequence[str]) -> str:
