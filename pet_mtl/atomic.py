@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pet_mtl.errors import PetMtlError, RunError
+from pet_mtl.paths import require_writable_name
 
 _USERS_TO_MEND = (
     errno.EACCES,
@@ -27,6 +28,7 @@ _USERS_TO_MEND = (
 @contextlib.contextmanager
 def write_errors(path: Path) -> Iterator[None]:
     """Turn the system's refusal to write into an error that says what to do."""
+    require_writable_name(path)
     try:
         yield
     except OSError as error:

@@ -4,6 +4,8 @@ data."""
 from functools import cache
 from pathlib import Path
 
+from pet_mtl.paths import user_path
+
 
 @cache
 def resource_root() -> Path:
@@ -37,7 +39,8 @@ def model_folder(name: str, base: Path | None = None) -> Path | None:
     """
     if folder := bundled_backbone(name):
         return folder
-    candidates = (*((base / name,) if base else ()), Path(name))
+    path = user_path(name)
+    candidates = (*((base / path,) if base else ()), path)
     return next((folder for folder in candidates if name and folder.is_dir()), None)
 
 

@@ -20,6 +20,7 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.memory import row_list, text_columns
 from pet_mtl.errors import PetMtlError
 from pet_mtl.proposal.label_words import propose_words
+from pet_mtl.proposal.presets import find_preset
 from pet_mtl.proposal.settings import propose_settings
 from pet_mtl.proposal.wording import WORDINGS, field_names, language, pattern_for
 from pet_mtl.scoring.predictor import Predictor
@@ -48,7 +49,7 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         max_length: tokens of the longest prompt.
         dev: share of the rows that is held out, by text, to keep the best checkpoint; None trains
             on all and keeps the last.
-        slots: `exact` or `shared`, as in a pattern file.
+        slots: `exact`, `shared` or a number, as in a pattern file.
         settings: further keys of `train:` in a pattern file.
         out: the run's folder; None is a temporary one that goes with the object.
         callbacks: see `pet_mtl.train`.
@@ -73,7 +74,7 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         batch_tokens: int | None = None,
         max_length: int | None = None,
         dev: float | None = None,
-        slots: str = "exact",
+        slots: str | int = "exact",
         settings: Mapping[str, Any] | None = None,
         out: str | Path | None = None,
         callbacks: Sequence[Callable[[dict[str, Any]], None]] = (),
@@ -202,13 +203,20 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             of_label: dict[str, list[str]] = {label: [] for label in labels}
             for name, text in zip(names, last, strict=True):
                 of_label[name].append(text)
+            called = dict(zip(labels, labels, strict=True))
             proposed = propose_words(
-                dict(zip(labels, labels, strict=True)),
+                called,
                 of_label,
                 tokenizer,
                 language=spoken,
                 space_before=" {mask}" in first,
-                entailment=WORDINGS[spoken].entailment if len(columns) == 2 else (),
+                preset=find_preset(
+                    called,
+                    column="label",
+                    texts=list(columns),
+                    language=spoken,
+                    entailment=WORDINGS[spoken].entailment,
+                ),
             )
             words = {label: one.word for label, one in proposed.items()}
         sample = [column[:LOOKED_AT] for column in columns.values()]

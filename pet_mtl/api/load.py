@@ -11,6 +11,7 @@ from pet_mtl.scoring.calibration.plan import plan_calibrations
 from pet_mtl.scoring.learned_parts import without_learned_parts
 from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.scoring.predictor import Predictor
+from pet_mtl.storage.card_data import hub_name
 from pet_mtl.storage.checkpoint import MANIFEST
 from pet_mtl.storage.pretrained import resolve_model
 from pet_mtl.suite.suite import load_suite
@@ -58,7 +59,9 @@ def _refuse_backbone(name: str) -> None:
         resolve_model(name)
     except PetMtlError:
         return
+    fetch = "; a checkpoint on the hub is fetched first: huggingface_hub.snapshot_download"
     raise PetMtlError(
         f"`{name}` is a backbone, which has no tasks",
-        hint=f"name them: pet_mtl.load({name!r}, tasks=[pet_mtl.Task(…)])",
+        hint=f"name them: pet_mtl.load({name!r}, tasks=[pet_mtl.Task(…)])"
+        + (fetch if hub_name(name) else ""),
     )

@@ -111,22 +111,19 @@ def _write_waiting(request: ShardRequest, suite: Any) -> tuple[list[int], int, i
 def _score(ray: Any, request: ShardRequest, todo: list[int], workers: int, threads: int) -> None:
     started = not ray.is_initialized()
     if started:
-        # one more than the actors take: Ray Data's own tasks need a place, too
-        ray.init(
-            num_cpus=workers * threads + 1,
-            log_to_driver=False,
-            include_dashboard=False,
-            logging_level="ERROR",
-        )
+        _join(ray, workers * threads + 1)  # Ray Data's own tasks need a place, too
     try:
         ray.data.DataContext.get_current().enable_progress_bars = False
+        gpus = int(ray.cluster_resources().get("GPU", 0))  # hidden from actors that ask for none
+        size = min(workers, len(todo), gpus or workers)
         items = [{"shard": number} for number in todo]
         done = ray.data.from_items(items, override_num_blocks=len(todo)).map_batches(
             ShardScorer,
             fn_constructor_args=(request, threads),
             batch_size=1,
             num_cpus=threads,
-            compute=ray.data.ActorPoolStrategy(size=min(workers, len(todo))),
+            num_gpus=1 if gpus else 0,
+            compute=ray.data.ActorPoolStrategy(size=size),
         )
         for number, _ in enumerate(done.iter_rows(), 1):
             say(f"shards: {number} of {len(todo)}")
@@ -138,6 +135,28 @@ def _score(ray: Any, request: ShardRequest, todo: list[int], workers: int, threa
     finally:
         if started:
             ray.shutdown()
+
+
+def _join(ray: Any, cpus: int) -> None:
+    """Join the cluster that `RAY_ADDRESS` names, or begin one on this machine.
+
+    Raises:
+        PetMtlError: there is no such cluster.
+    """
+    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
+    address = os.environ.get("RAY_ADDRESS")
+    if not address:  # `local`: not whatever cluster somebody runs on this machine
+        ray.init(address="local", num_cpus=cpus, include_dashboard=False, **quiet)
+        return
+    try:
+        ray.init(address=address, **quiet)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise PetMtlError(
+            f"no Ray cluster answers there: {lines[0]}",
+            where=f"RAY_ADDRESS={address}",
+            hint="give the address of its head, such as 10.0.0.1:6379, or unset it",
+        ) from error
 
 
 def _rows_file(out: Path, number: int) -> Path:

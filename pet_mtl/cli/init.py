@@ -48,7 +48,9 @@ def init(
     from pet_mtl.proposal.propose import Request, propose
 
     require_folder(out)
-    proposal = propose(Request(datafile, out, task, model, label, tuple(text or ()), header, force, kind))
+    proposal = propose(
+        Request(datafile, out, task, model, label, tuple(text or ()), header, force, kind)
+    )
     if json_:
         put_json(proposal.to_json())
     else:

@@ -17,6 +17,7 @@ from pet_mtl.cli import (
     init,
     predict,
     pretrain,
+    push,
     score,
     serve,
     studio,
@@ -52,6 +53,7 @@ app.command("compare")(compare.compare)
 app.command("distill")(distill.distill)
 app.command("sweep")(sweep.sweep)
 app.command("export")(export.export)
+app.command("push")(push.push)
 app.command("average")(average.average)
 app.command("init")(init.init)
 app.add_typer(data.app)

@@ -7,6 +7,7 @@ from typing import Annotated, cast, get_args
 import typer
 
 from pet_mtl.errors import PetMtlError
+from pet_mtl.paths import user_path
 from pet_mtl.resources import bundled_pattern_file
 from pet_mtl.suite.task import CalibrationChoice
 
@@ -88,7 +89,7 @@ def by_task(option: str, values: Sequence[str] | None) -> dict[str, str]:
 
 def files_by_task(option: str, values: Sequence[str] | None) -> dict[str, Path]:
     """Read `TASK=FILE` values as paths."""
-    return {task: Path(file) for task, file in by_task(option, values).items()}
+    return {task: user_path(file) for task, file in by_task(option, values).items()}
 
 
 def calibration_choice(value: str | None) -> CalibrationChoice | None:

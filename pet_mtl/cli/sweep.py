@@ -8,6 +8,7 @@ import typer
 from pet_mtl.cli.options import DataRoot, Json, Overrides, pattern_file
 from pet_mtl.console import put_json
 from pet_mtl.errors import PetMtlError
+from pet_mtl.paths import absolute, user_path
 
 if TYPE_CHECKING:
     from pet_mtl.suite.suite import Suite
@@ -67,7 +68,7 @@ def sweep(
     if model is not None:
         common["model"] = str(Path(model).resolve()) if Path(model).is_dir() else model
     if data_root is not None:
-        common["data_root"] = str(data_root.resolve())
+        common["data_root"] = str(absolute(user_path(data_root), "--data-root"))
     before = [written(name, value) for name, value in common.items()] + list(override or ())
 
     def load(overrides: list[str]) -> "Suite":

@@ -18,7 +18,8 @@ class BatchPlan:
     Attributes:
         items: indices into the prompt store; a row with label words of several lengths is one item.
         length: `L`, the padded length.
-        rows: prompts that the token budget allows at this length; a full batch is padded up to it.
+        rows: prompts that the token budget allows at this length, those that no further item fits
+            into left out; a full batch is padded up to it.
     """
 
     items: npt.NDArray[np.int64]
@@ -45,6 +46,11 @@ def cut_batches(
             batch_tokens // length // 2 * 2, int(prompts.variants[items[start]])
         )  # even: cut in halves on a CPU
         end = int(np.searchsorted(prompts_before, prompts_before[start] + rows, side="right")) - 1
+        if end < len(items):
+            # The next item's prompts do not all fit: no blank ones in their place, beyond an even
+            # number. Where each row is one prompt, nothing is left over.
+            used = int(prompts_before[end] - prompts_before[start])
+            rows = min(rows, used + used % 2)
         yield BatchPlan(items[start:end], length, rows)
         start = end
 

@@ -4,16 +4,14 @@ They are made from a verbalizer (or any list of words) and a tokenizer, once, an
 rows; prompts know of them only how many masks they need.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
+from pet_mtl.cloze.slot_numbers import Slots, slot_numbers, smallest_fit
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import ProblemList
 from pet_mtl.suite.verbalizer import Verbalizer
-
-Slots = Literal["exact", "shared"]
 
 
 @dataclass(frozen=True)
@@ -55,20 +53,30 @@ class LabelWords(Words):
 
 
 def tokenize_words(
-    words: Sequence[str], tokenizer: PieceTokenizer, *, space_before: bool, slots: Slots = "exact"
+    words: Sequence[str],
+    tokenizer: PieceTokenizer,
+    *,
+    space_before: bool,
+    numbers: Sequence[int] = (),
 ) -> Words:
-    """Tokenise words that need not be label words, one by one; see `tokenize_label_words`."""
+    """Tokenise words that need not be label words, one by one; see `tokenize_label_words`.
+
+    Args:
+        numbers: of masks that words are read with, closed by blanks up to the smallest that holds
+            them; a longer word as long as it is. None: every word as long as it is.
+    """
     pieces = [tuple(ids) for ids in tokenizer.encode(words, space_before=space_before)]
-    return Words(_closed(pieces, tokenizer, slots))
+    longest = max(numbers, default=0)
+    fits = {n: smallest_fit(n, numbers) for n in {*map(len, pieces)} if n <= longest}
+    return Words(_closed(pieces, tokenizer, fits))
 
 
 def _closed(
-    pieces: Sequence[tuple[int, ...]], tokenizer: PieceTokenizer, slots: Slots
+    pieces: Sequence[tuple[int, ...]], tokenizer: PieceTokenizer, fits: Mapping[int, int]
 ) -> tuple[tuple[int, ...], ...]:
-    if slots == "exact":
-        return tuple(pieces)
-    longest = max(map(len, pieces))
-    return tuple(word + (tokenizer.pad_id,) * (longest - len(word)) for word in pieces)
+    """Close words by blanks; `fits` has the masks of each length, where they are more."""
+    blank = (tokenizer.pad_id,)
+    return tuple(word + blank * (fits.get(len(word), 0) - len(word)) for word in pieces)
 
 
 def tokenize_label_words(
@@ -78,8 +86,8 @@ def tokenize_label_words(
 
     Args:
         space_before: a space stands before the slot in the pattern; byte-level pieces differ by it.
-        slots: with `shared`, shorter words are closed by the blank piece (the padding token) up to
-            the longest word's length, so that one prompt serves all words.
+        slots: see `slot_numbers`; words with fewer pieces than masks are closed by the blank piece
+            (the padding token), so that one prompt serves words of several lengths.
 
     Raises:
         PetMtlError: a word that the tokenizer cannot write, or two labels that become the same
@@ -107,7 +115,10 @@ def tokenize_label_words(
                 labels.append(index)
     problems.raise_if_any()
     _refuse_equal_labels(verbalizer, pieces, labels)
-    return LabelWords(_closed(pieces, tokenizer, slots), tuple(labels), len(verbalizer.labels))
+    lengths = [len(word) for word in pieces]
+    numbers = slot_numbers(lengths, slots)
+    fits = {length: smallest_fit(length, numbers) for length in set(lengths)}
+    return LabelWords(_closed(pieces, tokenizer, fits), tuple(labels), len(verbalizer.labels))
 
 
 def _refuse_equal_labels(

@@ -11,6 +11,7 @@ from pet_mtl.cloze.collate import Batch, FormGroup
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.model.amendments import NONE, Amendments
 from pet_mtl.model.backbone import Backbone
+from pet_mtl.model.joint_normalizer import JointNormalizer
 from pet_mtl.model.task_model import Look, TaskModel
 from pet_mtl.model.verbalizers.reader import Reading
 from pet_mtl.model.word_scores import (
@@ -63,19 +64,24 @@ class ClozeModel(TaskModel):
     def forward(self, batch: Batch) -> list[Tensor]:
         """Return label scores `[b, K]` (fp32, softmax over `K` gives probabilities) for each of
         `batch.groups`."""
-        return self._scores(batch, self.states(batch))[0]
-
-    def _scores(self, batch: Batch, states: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Return the label scores of each group, and the logits that they are made of."""
+        states = self.states(batch)
         logits = self.backbone.head.piece_logits(states, self.piece_ids)  # [N, M, U]
-        return [self._label_scores(group, states, logits) for group in batch.groups], logits
+        normalizer = self._normalizer(batch, states)
+        return [self._label_scores(group, states, logits, normalizer) for group in batch.groups]
+
+    def _normalizer(self, batch: Batch, states: Tensor) -> JointNormalizer:
+        """Return the softmax denominators; the scoring rule needs those of several lengths."""
+        several = [group for group in batch.groups if len(self._tables[group.form].pieces) > 1]
+        return JointNormalizer(self.backbone.head, states, several)
 
     def look(self, batch: Batch, *, over_vocabulary: bool) -> Look:
         input_ids, amendments = self._amended(batch)
         hidden = self.backbone.hidden(input_ids, batch.attention_mask, batch.slots, amendments)
         states = self.backbone.read(hidden, amendments)
-        scores, logits = self._scores(batch, states)
-        over = [self._log_words(g, states, logits) for g in batch.groups if over_vocabulary]
+        logits = self.backbone.head.piece_logits(states, self.piece_ids)  # [N, M, U]
+        normalizer = self._normalizer(batch, states)
+        scores = [self._label_scores(g, states, logits, normalizer) for g in batch.groups]
+        over = [self._log_words(g, logits, normalizer) for g in batch.groups if over_vocabulary]
         shortest = [
             hidden[group.prompts[min(group.prompts)], : min(group.prompts)]
             for group in batch.groups
@@ -113,24 +119,24 @@ class ClozeModel(TaskModel):
             parameter.numel() for part in self._parts if part for parameter in part.parameters()
         )
 
-    def _log_words(self, group: FormGroup, states: Tensor, logits: Tensor) -> Tensor:
+    def _log_words(self, group: FormGroup, logits: Tensor, normalizer: JointNormalizer) -> Tensor:
         """Return label scores `[b, K]` of the label words as they are, each a log-probability over
         the whole vocabulary."""
-        prompts, head, table = group.prompts, self.backbone.head, self._tables[group.form]
+        prompts, table = group.prompts, self._tables[group.form]
         scores = word_scores(
-            table,
-            lambda length: logits[prompts[length], :length],
-            lambda length: head.log_normalizer(states[prompts[length], :length]),
+            table, lambda length: logits[prompts[length], :length], normalizer.of(group)
         )
         how = self.aggregations[group.form]
         return aggregate(scores, table.words_of_label, table.is_word, how)
 
-    def _label_scores(self, group: FormGroup, states: Tensor, logits: Tensor) -> Tensor:
-        prompts, head, (parts,) = group.prompts, self.backbone.head, self._parts
+    def _label_scores(
+        self, group: FormGroup, states: Tensor, logits: Tensor, normalizer: JointNormalizer
+    ) -> Tensor:
+        prompts, (parts,) = group.prompts, self._parts
         reading = Reading(
             self._tables[group.form],
             lambda length: logits[prompts[length], :length],
-            lambda length: head.log_normalizer(states[prompts[length], :length]),
+            normalizer.of(group),
             lambda length: states[prompts[length], :length],
         )
         how = self.aggregations[group.form]

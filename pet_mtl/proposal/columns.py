@@ -55,7 +55,8 @@ def choose_columns(
     if sets is not None:
         table.names.append(sets)
         table.columns.append(table.lists[sets])
-        label_place, separator = len(table.names) - 1, ""
+        label_place = len(table.names) - 1
+        separator: str | None = ""
     else:
         label_place = _label(table) if label is None else _named(table, label, "--label")
         separator = None if several is False else separator_of(table.columns[label_place])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pet_mtl.proposal.label_words import ProposedWord
+from pet_mtl.proposal.slots import ProposedSlots
 from pet_mtl.suite.label_lines import format_field
 
 SPLIT = 0.1
@@ -34,15 +35,19 @@ class PatternFile:
     split: bool
     train: Mapping[str, tuple[int | str, str]]
     found: str
+    slots: ProposedSlots
     kind: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def text(self) -> str:
         """Return the YAML."""
-        columns = ", ".join(f"{name}: {yaml_value(column)}" for name, column in self.columns.items())
+        columns = ", ".join(
+            f"{name}: {yaml_value(column)}" for name, column in self.columns.items()
+        )
         dev = f"dev: {{split: {SPLIT}}}"
         settings = [f"  {name}: {value}" for name, (value, _) in self.train.items()]
         width = max(map(len, settings)) + 2
         reasons = [reason for _, reason in self.train.values()]
+        model = yaml_value(self.model)
         lines = [
             f"# Proposed by `pet-mtl init`: {self.found}.",
             (
@@ -53,7 +58,7 @@ class PatternFile:
             f"#   pet-mtl train --patterns {self.task}.yaml",
             "",
             "version: 1                 # of this file format",
-            (f"model: {yaml_value(self.model):<19} # an embedded backbone, a folder, or a hub name"),
+            (f"model: {model:<19} # an embedded backbone, a folder, or a hub name"),
             "",
             ("tasks:                     # one or more; they are trained together in one model"),
             f"  {yaml_value(self.task) + ':':<24} # results are reported under this name",
@@ -83,6 +88,7 @@ class PatternFile:
             ),
             f"    data: {{train: {yaml_value(self.data)}{', ' + dev if self.split else ''}}}",
             ("    metric: macro_f1         # or accuracy: what the best checkpoint is chosen by"),
+            *self._slots(),
             "",
             "train:                     # `-s train.epochs=5` sets a key for one run",
             *(
@@ -91,6 +97,18 @@ class PatternFile:
             ),
         ]
         return "\n".join(lines) + "\n"
+
+    def _slots(self) -> list[str]:
+        """Return the lines of `slots:`, none where it stays `exact`."""
+        if self.slots.slots == "exact":
+            return []
+        line = self.slots.line()
+        return [
+            f"    # {line[0].upper()}{line[1:]}.",
+            f"    slots: {self.slots.slots:<17} # so many prompts at the most; `shared` is one, "
+            "`exact` is for scores",
+            f"    {'':<24} # before training",
+        ]
 
 
 def verbalizer_text(words: Mapping[str, ProposedWord], counts: Mapping[str, int]) -> str:

@@ -9,30 +9,31 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-_SENTIMENT_COLUMNS = frozenset(
-    "sentiment polarity 情感 情感倾向 情感极性 情感正负 倾向 极性 好坏 attitude 态度".split()
+_SENTIMENT_NAMES = """
+sentiment polarity attitude 情感 情感倾向 情感极性 情感正负 倾向 极性 好坏 态度
+"""
+_STAR_NAMES = """
+stars star rating ratings score grade review_rating star_rating overall 星级 评分 打分 分数 得分 星
+"""
+_OPINION_NAMES = "review reviews review_body comment comments 评论 评价 点评 影评"
+_SENTIMENT_COLUMNS, _STAR_COLUMNS, _OPINIONS = (
+    frozenset(names.split()) for names in (_SENTIMENT_NAMES, _STAR_NAMES, _OPINION_NAMES)
 )
-_STAR_COLUMNS = frozenset(
-    "stars star rating ratings score grade review_rating star_rating overall "
-    "星级 评分 打分 分数 星 得分".split()
-)
-_OPINIONS = frozenset("review reviews comment comments 评论 评价 点评 影评 review_body".split())
-_BOTH_SIDES = frozenset("premise hypothesis hypo 前提 假设".split())  # texts of inference
 
-# The positions of a set's labels in the words below, by what the labels are called.
-_YES_NO = "no yes,否 是,false true,不是 是,n y,f t,不相似 相似,不同 相同,different same,错 对".split(
-    ","
+# The labels of a set in the order of the words below, by what they are called.
+_NO_AND_YES = """
+no yes,n y,false true,f t,different same,否 是,不是 是,不是 是的,错 对,不同 相同,不相似 相似
+"""
+_BAD_AND_GOOD = """
+negative positive,neg pos,bad good,负面 正面,消极 积极,负向 正向,差评 好评,负 正,贬 褒
+"""
+_ENTAILED = """
+entailment neutral contradiction,entailed neutral contradicted,e n c,蕴含 中立 矛盾,蕴涵 中性 矛盾
+"""
+_YES_NO, _POLARITY, _INFERENCE = (
+    [line.split() for line in lines.split(",")] for lines in (_NO_AND_YES, _BAD_AND_GOOD, _ENTAILED)
 )
-_POLARITY = (
-    "negative positive,neg pos,负面 正面,消极 积极,负向 正向,差评 好评,负 正,bad good,贬 褒".split(
-        ","
-    )
-)
-_NEUTRAL = "neutral neu 中性 中立 中评 中".split()
-_INFERENCE = (
-    "entailment neutral contradiction,entails neutral contradicts,e n c,蕴含 中立 矛盾,"
-    "蕴涵 中性 矛盾,entailed neutral contradicted"
-).split(",")
+_NEUTRAL = ("neutral", "neu", "中性", "中立", "中评", "中")
 _STAR = re.compile(r"([0-9])(?:\.0+)?\s*(?:星|分|stars?)?", re.IGNORECASE)
 
 _WORDS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -51,9 +52,7 @@ _WORDS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 # Chinese for the English names of topics and feelings: an English name is letters to a Chinese
 # model. Two characters each.
-_TRANSLATIONS = dict(
-    pair.split("=")
-    for pair in """
+_PAIRS = """
 sports=体育 sport=体育 finance=财经 financial=财经 economy=经济 business=商业 technology=科技 tech=科技
 entertainment=娱乐 health=健康 medical=医疗 medicine=医药 education=教育 edu=教育 politics=政治 political=政治
 government=政府 military=军事 travel=旅游 tourism=旅游 food=美食 game=游戏 games=游戏 gaming=游戏 car=汽车 cars=汽车
@@ -67,8 +66,8 @@ clothes=服装 clothing=服装 fruit=水果 news=新闻 opinion=观点 advertise
 happiness=开心 happy=开心 joy=快乐 sadness=悲伤 sad=悲伤 anger=愤怒 angry=愤怒 fear=恐惧 disgust=厌恶 surprise=惊讶
 like=喜欢 love=喜爱 hate=讨厌 other=其他 others=其他 neutral=中性 negative=负面 positive=正面 spam=垃圾 ham=正常
 normal=正常 offensive=冒犯 question=疑问 complaint=投诉 praise=表扬 thanks=感谢
-""".split()
-)
+"""
+_TRANSLATIONS = dict(pair.split("=") for pair in _PAIRS.split())
 
 
 @dataclass(frozen=True)
@@ -121,12 +120,12 @@ def find_preset(
         return found and Preset(name, found.words, told)
 
     by_name = [
-        *(words_of("nli", order.split(), entailment) for order in _INFERENCE if pair),
-        *(words_of("pair", order.split(), words["pair"]) for order in _YES_NO),
-        *(words_of("sentiment", order.split(), words["sentiment"]) for order in _POLARITY),
+        *(words_of("nli", order, entailment) for order in _INFERENCE if pair),
+        *(words_of("pair", order, words["pair"]) for order in _YES_NO),
+        *(words_of("sentiment", order, words["sentiment"]) for order in _POLARITY),
         *(
             words_of("sentiment", [low, middle, high], words["sentiment-3"])
-            for low, high in map(str.split, _POLARITY)
+            for low, high in _POLARITY
             for middle in _NEUTRAL
         ),
     ]

@@ -6,10 +6,9 @@ import json
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pet_mtl.atomic import write_text
 from pet_mtl.cloze.form import compile_forms
@@ -19,11 +18,13 @@ from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError
 from pet_mtl.proposal.columns import Roles, choose_columns, last_key
 from pet_mtl.proposal.label_sets import labels_of
-from pet_mtl.proposal.label_words import ProposedWord, propose_words
+from pet_mtl.proposal.label_words import propose_words
+from pet_mtl.proposal.outcome import KIND, Proposal
 from pet_mtl.proposal.pattern_file import PatternFile, verbalizer_text, yaml_value
 from pet_mtl.proposal.presets import find_preset
 from pet_mtl.proposal.raw_table import RawTable, read_raw_table
 from pet_mtl.proposal.settings import propose_settings
+from pet_mtl.proposal.slots import ProposedSlots, propose_slots
 from pet_mtl.proposal.wording import NONE, WORDINGS, field_names, language, pattern_for, task_name
 from pet_mtl.resources import bundled_backbone
 from pet_mtl.storage.pretrained import load_tokenizer, resolve_model
@@ -31,7 +32,6 @@ from pet_mtl.suite.suite import load_suite
 from pet_mtl.suite.task_section import TASK_NAME
 
 LOOKED_AT = 2000  # rows
-KIND = "multi_label"
 
 
 @dataclass(frozen=True)
@@ -47,86 +47,6 @@ class Request:
     header: bool | None = None
     force: bool = False
     kind: str | None = None
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """What was written.
-
-    Attributes:
-        copy: a copy of the data that `train` can read, where it cannot read the file itself;
-            `reason` says why.
-        separator: between the labels of a row that may have several, `""` for JSON lists.
-        unreadable: share of the texts' pieces that say little to the model.
-        warnings: for people.
-    """
-
-    patterns: Path
-    verbalizer: Path
-    copy: Path | None
-    reason: str | None
-    task: str
-    form: str
-    columns: Mapping[str, int | str]
-    words: Mapping[str, ProposedWord]
-    counts: Mapping[str, int]
-    left_out: int
-    separator: str | None = None
-    unreadable: float = 0.0
-    warnings: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "patterns": str(self.patterns),
-            "verbalizer": str(self.verbalizer),
-            "copy": str(self.copy) if self.copy else None,
-            "reason": self.reason,
-            "task": self.task,
-            "form": self.form,
-            "columns": dict(self.columns),
-            "labels": {
-                label: {"word": word.word, "guess": word.guess, "rows": self.counts[label]}
-                | ({"preset": word.preset} if word.preset else {})
-                for label, word in self.words.items()
-            },
-            "left_out": self.left_out,
-            "unreadable": round(self.unreadable, 4),
-            **({} if self.separator is None else {"kind": KIND, "separator": self.separator}),
-        }
-
-    def lines(self) -> list[str]:
-        """Return the proposal for people."""
-        columns = ", ".join(f"{name} = {column}" for name, column in self.columns.items())
-        guesses = sum(word.guess for word in self.words.values())
-        lines = [
-            f"found: {self.form}; {columns}",
-            (
-                f"labels: {len(self.words)}, "
-                f"{', '.join(f'{n} → {w.word}' for n, w in list(self.words.items())[:8])}"
-            )
-            + (", …" if len(self.words) > 8 else ""),
-        ]
-        if self.separator is not None:
-            between = f"`separator: {yaml_value(self.separator)}`" if self.separator else "lists"
-            lines.append(
-                f"several labels a row ({between}): the task is of `kind: {KIND}`; where a cell is "
-                "one label: `--kind classification`"
-            )
-        presets = {word.preset for word in self.words.values() if word.preset}
-        meanings = [f"{n} = {word.meaning}" for n, word in self.words.items() if word.meaning]
-        if presets:
-            taken = f", taken for {', '.join(meanings)}: mend it if they mean other things"
-            lines.append(f"label words for: {', '.join(presets)}{taken if meanings else ''}")
-        if guesses:
-            lines.append(
-                f"guessed: {guesses} label words are taken from the rows; look for GUESS in "
-                f"{self.verbalizer}"
-            )
-        if self.left_out:
-            lines.append(f"left out: {self.left_out:,} rows without a label or of another form")
-        if self.copy:
-            lines.append(f"wrote {self.copy}: a copy of the data, because {self.reason}")
-        return [*lines, f"wrote {self.verbalizer}", f"wrote {self.patterns}"]
 
 
 def propose(request: Request) -> Proposal:
@@ -180,6 +100,7 @@ def propose(request: Request) -> Proposal:
         task.words,
         task.counts,
         table.skipped + len(table) - len(task.rows),
+        task.slots,
         roles.separator,
         task.unreadable.share,
         task.warnings(),
@@ -240,6 +161,7 @@ class _Task:
         )
         self.kind = self._kind()
         self.verbalizer = verbalizer_text(self.words, self.counts)
+        self.slots = ProposedSlots((), 1.0)  # measured when the rows have been read
         looked_at = [column[row] for column in texts for row in self.rows[:LOOKED_AT]]
         self.unreadable = readability(tokenizer.encode(looked_at), tokenizer)
         self.settings = propose_settings(
@@ -314,6 +236,7 @@ class _Task:
             split,
             self.settings,
             found,
+            self.slots,
             self.kind,
         ).text()
 
@@ -342,8 +265,10 @@ def _trial(task: _Task, data: Path, *, last: bool = False) -> str | None:
             (folder / "task.yaml").write_text(text, encoding="utf-8")
             try:
                 suite = load_suite(folder / "task.yaml")
-                compile_forms(suite.tasks[task.name], task.tokenizer, suite.train.max_length)
-                load_suite_data(suite)
+                spec, longest = suite.tasks[task.name], suite.train.max_length
+                compile_forms(spec, task.tokenizer, longest)
+                rows = load_suite_data(suite)[task.name].train
+                task.slots = propose_slots(spec, rows, task.tokenizer, longest, LOOKED_AT)
                 return way
             except PetMtlError as error:
                 if last and way == "whole":  # the places are those of the trial's files

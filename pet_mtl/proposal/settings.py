@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.storage.pretrained import resolve_model
+from pet_mtl.storage.pretrained import from_cache, resolve_model
 from pet_mtl.suite.auto import AUTO, recommend
 
 SIZES = (
@@ -54,6 +54,10 @@ def positions(folder: str) -> int:
     from transformers import AutoConfig
 
     positions = getattr(
-        AutoConfig.from_pretrained(folder, trust_remote_code=False), "max_position_embeddings", None
+        AutoConfig.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=from_cache(folder)
+        ),
+        "max_position_embeddings",
+        None,
     )
     return (positions - 2) // 4 * 4 if positions and positions > 0 else LONGEST

@@ -9,6 +9,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from pet_mtl.cloze.unreadable import row_warnings
+from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError, Problem, ProblemList
 from pet_mtl.kinds import kind_of
@@ -17,6 +19,7 @@ from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.calibration import Calibration, Method, apply_calibrations
 from pet_mtl.model.methods import capabilities
 from pet_mtl.model.task_model import ParameterCounts
+from pet_mtl.paths import absolute, user_path
 from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
 from pet_mtl.scoring.given_rows import dev_rows, labelled_rows
 from pet_mtl.scoring.leak_guard import guard_rows
@@ -139,7 +142,9 @@ def score_checkpoints(
             checkpoint = read_checkpoint(folder)
             suite = with_verbalizers(checkpoint.suite, verbalizers)
             if data_root is not None:
-                suite = suite.model_copy(update={"base": str(data_root.resolve())})
+                suite = suite.model_copy(
+                    update={"base": str(absolute(user_path(data_root), "--data-root"))}
+                )
             rows = _rows(suite, data, skip_bad_rows)
             guard_rows(folder, rows, strict=strict)
             work[folder] = (
@@ -217,6 +222,8 @@ def _score(
     path: str, loaded: LoadedModel, rows: Mapping[str, Rows], plan: Plan, processes: Processes
 ) -> CheckpointScore:
     suite, throughput = loaded.suite, Throughput()
+    for line in row_warnings(rows, loaded.tokenizer):
+        say(line)
     fitted = plan.carry_out(partial(loaded.raw_log_probs, processes=processes))
     each: dict[str, FloatArray] = {}
     log_probs = loaded.raw_log_probs(

@@ -16,6 +16,7 @@ from pet_mtl.atomic import new_folder, recover_folder, write_text
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.calibration import Calibration
+from pet_mtl.storage.card_data import hub_name
 from pet_mtl.storage.checked_json import read_bounded
 from pet_mtl.storage.digests import check_files, file_digest
 from pet_mtl.storage.model_card import CARD, NO_FACTS, Facts, model_card
@@ -153,6 +154,13 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         ) from error
 
 
+def _folder_hint(folder: Path) -> str:
+    hint = "give a folder that `pet-mtl train` wrote: OUT/checkpoint"
+    if folder.exists() or not hub_name(folder.as_posix()):
+        return hint
+    return f"{hint}; one on the hub is fetched first: hf download {folder} --local-dir FOLDER"
+
+
 def _read_checkpoint(folder: Path) -> Checkpoint:
     recover_folder(folder)
     manifest_file = folder / MANIFEST
@@ -162,9 +170,7 @@ def _read_checkpoint(folder: Path) -> Checkpoint:
         raise PetMtlError(
             ("this is no pet-mtl checkpoint") if folder.exists() else "there is no such folder",
             where=str(folder),
-            hint=f"did you mean `{inner}`?"
-            if found
-            else "give a folder that `pet-mtl train` wrote: OUT/checkpoint",
+            hint=f"did you mean `{inner}`?" if found else _folder_hint(folder),
         )
     try:
         manifest = json.loads(read_bounded(manifest_file))

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 
 from pet_mtl.errors import PetMtlError
+from pet_mtl.hub_names import is_hub_name, kept_only
 from pet_mtl.model.light_import import import_transformers, without_compiler
 from pet_mtl.resources import bundled_backbones, model_folder
 from pet_mtl.storage.folder_checks import (
@@ -22,8 +22,6 @@ from pet_mtl.storage.folder_checks import (
     missing_package,
 )
 from pet_mtl.suite.suite import Suite
-
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 
 
 def resolve_model(name: str, base: Path | None = None) -> str:
@@ -38,18 +36,12 @@ def resolve_model(name: str, base: Path | None = None) -> str:
     """
     if folder := model_folder(name, base):
         return str(folder)
-    if name.count("/") == 1 and _HUB_NAME.fullmatch(name) and not _looks_local(name, base):
+    if is_hub_name(name, base):
         return name
     raise PetMtlError(
         f"there is no model `{name}`",
         hint=(f"give a folder, a hub name such as `hfl/chinese-roberta-wwm-ext`, or {_embedded()}"),
     )
-
-
-def _looks_local(name: str, base: Path | None) -> bool:
-    """Say whether `runs/typo` means a folder: its first part is one here."""
-    first = name.split("/")[0]
-    return any((start / first).is_dir() for start in (*((base,) if base else ()), Path()))
 
 
 def suite_model(suite: Suite) -> str:
@@ -101,9 +93,12 @@ def _load_tokenizer(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> An
     import_transformers()
     from transformers import AutoTokenizer
 
+    cached = from_cache(folder)
     try:
         with quiet_transformers():
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(
+                folder, trust_remote_code=False, local_files_only=cached
+            )
         if not isinstance(tokenizer.model_max_length, int | float):  # compared at each call
             raise TypeError("`model_max_length` is no number")
         return tokenizer
@@ -144,8 +139,11 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
     from transformers import AutoConfig, AutoModelForMaskedLM
 
     _refuse_pickle(folder)
+    cached = from_cache(folder)
     try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+        config = AutoConfig.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=cached
+        )
     except MemoryError:
         raise
     except Exception as error:  # whatever a damaged file leads to
@@ -173,6 +171,7 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
                 attn_implementation=attention,
                 use_safetensors=True,
                 trust_remote_code=False,
+                local_files_only=cached,
                 output_loading_info=True,
             )
     except SafetensorError as error:
@@ -211,6 +210,20 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
         pieces = 0
     check_pieces(model, pieces, folder)
     return model
+
+
+def from_cache(folder: str) -> bool:
+    """Say whether this can only be loaded from the cache of the hub's models: a folder that is
+    there is loaded as it is.
+
+    Raises:
+        PetMtlError: see `kept_only`; a folder that has gone.
+    """
+    if Path(folder).exists():
+        return False
+    if not is_hub_name(folder, Path("/")):
+        raise PetMtlError("there is no such folder", where=folder)
+    return kept_only(folder)
 
 
 def _refuse_pickle(folder: str) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Discriminator, model_validator
 
 from pet_mtl.errors import ProblemList
+from pet_mtl.paths import absolute, user_path
 from pet_mtl.suite.auto import fill_auto
 from pet_mtl.suite.chain import check_chains, require_reads
 from pet_mtl.suite.losses import LossSettings
@@ -149,7 +150,11 @@ def _build(
             "`model` is missing", where=document.where(()), hint="for example: model: zh-mini"
         )
     root = _text("data_root", tree, document, problems)
-    base = Path(data_root) if data_root is not None else path.parent / (root or "")
+    base = (
+        user_path(data_root)
+        if data_root is not None
+        else path.parent / user_path(root or "", document.where(("data_root",)))
+    )
     tasks = _tasks(document, verbalizers, problems)
     chosen = fill_auto(document, name, path.parent, problems)
     train = validate(TrainSettings, _section("train", tree), document, ("train",), problems)
@@ -180,7 +185,7 @@ def _build(
         sampling=sampling,
         method=how,
         source=str(path),
-        base=str(base.resolve()),
+        base=str(absolute(base, "--data-root" if data_root else None)),
         chosen=chosen,
     )
 

@@ -51,6 +51,7 @@ def _kind_of_dev(value: Any) -> str:
 
 NonEmpty = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[NonEmpty, ...], BeforeValidator(_as_list)]
+Slots = Literal["exact", "shared"] | int
 CalibrationChoice = Literal["auto", "none", "contextual", "pmi", "prior"]
 SomeNames = Annotated[tuple[NonEmpty, ...], BeforeValidator(_as_list), Field(min_length=1)]
 
@@ -107,7 +108,7 @@ class TaskSpec(_Spec):
     range: tuple[float, float] | None = None
     metric: MetricName = "macro_f1"
     aggregation: Literal["mean", "max", "logsumexp"] = "mean"
-    slots: Literal["exact", "shared"] = "exact"
+    slots: Slots = "exact"
     calibration: CalibrationChoice = "auto"
     verbalizer_kind: VerbalizerKind = VerbalizerKind()
     pattern_weights: Literal["equal", "accuracy", "learned"] | tuple[float, ...] = "equal"
@@ -138,6 +139,16 @@ class TaskSpec(_Spec):
             return tuple(map(float, value))
         raise ValueError(
             f"must be the lowest and the highest target, such as [0, 5], found {found(value)}"
+        )
+
+    @field_validator("slots", mode="before")
+    @classmethod
+    def _check_slots(cls, value: Any) -> Any:
+        if value in ("exact", "shared") or (type(value) is int and value >= 1):
+            return value
+        raise ValueError(
+            "must be `exact`, `shared` or the most prompts that a row is read in, such as 2, "
+            f"found {found(value)}"
         )
 
     @field_validator("pattern_weights", mode="before")
@@ -308,7 +319,7 @@ class TaskSpec(_Spec):
         )
 
     @property
-    def word_slots(self) -> Literal["exact", "shared"]:
+    def word_slots(self) -> Slots:
         """How label words are read: `slots`, but in one prompt where the verbalizer's kind asks for
         it."""
         return "shared" if self.verbalizer_kind.one_prompt else self.slots

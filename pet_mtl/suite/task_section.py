@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.paths import user_path
 from pet_mtl.suite.kind import KINDS
 from pet_mtl.suite.label_lines import LabelEntry
 from pet_mtl.suite.openprompt_template import is_template, pattern_from_template, patterns_from_file
@@ -278,7 +279,7 @@ def _verbalizer(
 
 def _file(name: str, document: Document, key: Key, what: str) -> Path:
     """Return the file that `name` means, seen from the pattern file's folder."""
-    raw = Path(document.path).parent / name
+    raw = Path(document.path).parent / user_path(name, document.where(key))
     tidy = Path(os.path.normpath(raw))
     try:
         # `a/../b` is not `b` where `a` is a link

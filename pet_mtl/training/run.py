@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pet_mtl.cloze.encode import Prompts, encode_forms
 from pet_mtl.cloze.label_words import LabelWords
+from pet_mtl.cloze.slot_cost import slot_cost_notes
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.cloze.unreadable import unreadable_warnings
 from pet_mtl.console import say
@@ -197,7 +198,7 @@ def train(
         compiled = compile_suite(suite, tokenizer)
         prompts = encode_forms(compiled.forms, rows, tokenizer, settings.max_length)
         others = encode_unlabelled(suite, data, compiled.forms, tokenizer)
-        for line in unreadable_warnings(prompts, tokenizer):
+        for line in (*slot_cost_notes(prompts), *unreadable_warnings(prompts, tokenizer)):
             say(line)
         dev_rows = {
             name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)

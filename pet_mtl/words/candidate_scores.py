@@ -10,6 +10,7 @@ import torch
 from pet_mtl.cloze.encode import Prompts, encode_forms
 from pet_mtl.cloze.form import Form, compile_pattern
 from pet_mtl.cloze.label_words import Words, tokenize_words
+from pet_mtl.cloze.slot_numbers import slot_numbers
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import Bar
 from pet_mtl.data.rows import Rows
@@ -67,11 +68,17 @@ def word_priors(scores: FloatArray) -> FloatArray:
 def compile_candidates(
     task: TaskSpec, words: Sequence[str], tokenizer: PieceTokenizer
 ) -> tuple[list[Form], list[Words]]:
-    """Return the task's patterns with room for some words, and these words at each slot."""
+    """Return the task's patterns with room for some words, and these words at each slot, in the
+    prompts that the task's own words are read in; with `exact`, in one for each length."""
     forms, tables, labels = [], [], len(task.verbalizer.labels)
+    own = [word for of_label in task.readings.words for word in of_label]
     for pattern in range(len(task.patterns)):
         parts, space = compile_pattern(task, pattern, tokenizer)
-        table = tokenize_words(words, tokenizer, space_before=space, slots=task.slots)
+        numbers: tuple[int, ...] = ()
+        if task.slots != "exact":
+            lengths = [len(ids) for ids in tokenizer.encode(own, space_before=space)]
+            numbers = slot_numbers(lengths, task.slots)
+        table = tokenize_words(words, tokenizer, space_before=space, numbers=numbers)
         forms.append(Form(task.name, pattern, parts, table.lengths, labels))
         tables.append(table)
     return forms, tables

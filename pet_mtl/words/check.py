@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from pet_mtl.cloze.chinese_words import WordCutter, is_han
-from pet_mtl.cloze.form import compile_pattern
+from pet_mtl.cloze.form import compile_forms, compile_pattern
+from pet_mtl.cloze.slot_cost import SlotCost, highest_slot_cost, slot_cost_note
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError, Problem
@@ -70,18 +71,26 @@ class LabelReport:
 
 @dataclass
 class CheckReport:
-    """What was found, by task; errors keep a model from learning, warnings make it harder."""
+    """What was found, by task; errors keep a model from learning, warnings make it harder.
+
+    Attributes:
+        costs: of a row that fills `train.max_length`, for the tasks that can be compiled.
+    """
 
     model: str
     tasks: dict[str, list[LabelReport]]
     errors: list[Problem]
     warnings: list[Problem]
+    costs: dict[str, SlotCost] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
             "model": self.model,
             "tasks": {
-                name: {"labels": {label.label: _label_json(label) for label in labels}}
+                name: {
+                    "labels": {label.label: _label_json(label) for label in labels},
+                    "prompts": _cost_json(self.costs.get(name)),
+                }
                 for name, labels in self.tasks.items()
             },
             "errors": [asdict(problem) for problem in self.errors],
@@ -91,6 +100,12 @@ class CheckReport:
 
 def _label_json(label: LabelReport) -> dict[str, Any]:
     return {"prior": label.prior, "words": [asdict(word) for word in label.words]}
+
+
+def _cost_json(cost: SlotCost | None) -> dict[str, Any] | None:
+    if cost is None:
+        return None
+    return {"masks": list(cost.numbers), "cost_at_most": round(cost.factor, 3)}
 
 
 def check_words(loaded: Loaded, cutter: WordCutter | None = None) -> CheckReport:
@@ -123,11 +138,23 @@ def check_words(loaded: Loaded, cutter: WordCutter | None = None) -> CheckReport
         else:
             for label, prior in zip(labels, np.exp(log_probs[0]).tolist(), strict=True):
                 label.prior = prior
+            _add_cost(task, model.tokenizer, suite.train.max_length, report)
         report.tasks[name] = labels
     _compare(report.tasks)
     for name, task in suite.tasks.items():
         _judge(task, report.tasks[name], report)
     return report
+
+
+def _add_cost(
+    task: TaskSpec, tokenizer: PieceTokenizer, max_length: int, report: CheckReport
+) -> None:
+    """Add what the words' lengths cost, with a warning where it is much."""
+    forms = compile_forms(task, tokenizer, max_length).forms
+    report.costs[task.name] = cost = highest_slot_cost(forms, max_length)
+    note = slot_cost_note(task.name, cost, "up to ")
+    if note is not None:
+        report.warnings.append(Problem(note, where=task.verbalizer.source))
 
 
 def _read_words(

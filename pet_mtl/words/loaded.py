@@ -10,6 +10,7 @@ from pet_mtl.model.backbone import check_length
 from pet_mtl.model.calibration import Calibration, Method
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.methods import capabilities
+from pet_mtl.paths import absolute, user_path
 from pet_mtl.resources import bundled_pattern_file
 from pet_mtl.scoring.learned_parts import refuse_learned_parts, without_learned_parts
 from pet_mtl.scoring.loaded import valid_calibration, with_verbalizers
@@ -69,7 +70,9 @@ def load(
         }
         stored = valid_calibration(checkpoint, suite)
         if data_root is not None:
-            suite = suite.model_copy(update={"base": str(data_root.resolve())})
+            suite = suite.model_copy(
+                update={"base": str(absolute(user_path(data_root), "--data-root"))}
+            )
     else:
         file = patterns or bundled_pattern_file("default")
         suite = load_suite(file, data_root=data_root, model=model, verbalizers=verbalizers)

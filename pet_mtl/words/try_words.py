@@ -72,9 +72,9 @@ class WordTrial:
         rows = load_rows(loaded.suite.model_copy(update={"tasks": chosen}), rows_of, limit)
         self.files = {name: of_task for name, of_task in self.files.items() if name in rows}
         for name in self.files:
-            if loaded.zero_shot and chosen[name].slots == "shared":
+            if loaded.zero_shot and (slots := chosen[name].slots) != "exact":
                 say(
-                    f"warning: {name}: `slots: shared` means little before training; `exact` is "
+                    f"warning: {name}: `slots: {slots}` means little before training; `exact` is "
                     "for zero-shot"
                 )
         self._watched = self._to_watch() if watch else {}

@@ -65,6 +65,7 @@ _alone: dict[str, tuple[dict[str, object], str]] = {}
         ["data", "check"],
         ["average", "a", "b", "--out", "c"],
         ["serve", "a"],
+        ["push", "a", "b/c"],
     ],
 )
 @pytest.mark.parametrize("rank", ["0", "1"])

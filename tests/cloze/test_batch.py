@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pet_mtl.cloze.batch import LENGTH_STEP, cut_batches, round_up
+from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.form import Form
 
@@ -70,6 +71,23 @@ def test_batches_of_one_length_have_one_size_but_for_the_last(
         sizes[plan.length].append(len(plan.items))
         assert len(plan.items) == plan.rows == max(1, budget // plan.length // 2 * 2)
     assert all(len(set(of_length)) == 1 for of_length in sizes.values())
+
+
+@pytest.mark.parametrize(
+    ("variants", "rows"), [(1, 16), (3, 16), (5, 16), (7, 14), (9, 10), (11, 12)]
+)
+def test_no_more_than_one_prompt_of_a_full_batch_is_blank(variants: int, rows: int) -> None:
+    """Rows of several prompts each need not fill the budget; what they leave is not computed."""
+    words = tuple(range(1, variants + 1))
+    prompts = make_prompts([20 - variants] * 40, [0] * 40, [words])
+    *full, last = cut_batches(prompts, np.arange(40), 16 * 20)
+    for plan in full:
+        assert plan.rows == rows
+        assert len(plan.items) == 16 // variants
+        batch = collate(prompts, plan, mask_id=1, pad_id=0)
+        assert len(batch.input_ids) == rows
+        assert rows - variants * len(plan.items) in (0, 1)
+    assert last.rows == 16
 
 
 def test_no_items() -> None:

@@ -27,6 +27,17 @@ def test_shared_slots_close_short_words_by_the_blank_piece(word_pieces: PieceTok
     assert shared.pieces == tuple(word + (blank,) * (4 - len(word)) for word in exact.pieces)
 
 
+def test_a_number_of_prompts_closes_words_up_to_the_nearest(word_pieces: PieceTokenizer) -> None:
+    verbalizer = toys.make_verbalizer({"a": ["体育", "好"], "b": ["新闻中国", "天"], "c": ["坏"]})
+    read = {
+        slots: tokenize_label_words(verbalizer, word_pieces, space_before=False, slots=slots)
+        for slots in ("exact", "shared", 1, 2, 3, 99)
+    }
+    assert read[2].lengths == (1, 4)  # (2, 4) would need a blank more
+    assert read[1] == read["shared"]
+    assert read[3] == read[99] == read["exact"]
+
+
 def test_a_space_before_the_slot_is_part_of_byte_level_words(byte_level: PieceTokenizer) -> None:
     verbalizer = toys.make_verbalizer({"a": ["good"], "b": ["bad"]})
     pieces = {
@@ -123,8 +134,9 @@ def test_words_that_are_no_label_words_keep_their_places(word_pieces: PieceToken
     assert exact.pieces == tuple(map(tuple, word_pieces.encode(texts)))
     assert exact.lengths == tuple(sorted({len(word) for word in exact.pieces}))
     assert exact.used == tuple(sorted({piece for word in exact.pieces for piece in word}))
-    shared = tokenize_words(texts, word_pieces, space_before=False, slots="shared")
-    (longest,) = shared.lengths
-    assert longest == exact.lengths[-1]
-    for word, closed in zip(exact.pieces, shared.pieces, strict=True):
-        assert closed == word + (word_pieces.pad_id,) * (longest - len(word))
+    for numbers, wanted in (((4,), [4, 4, 4, 4]), ((2, 4), [4, 2, 2, 4]), ((2,), [4, 2, 2, 3])):
+        closed = tokenize_words(texts, word_pieces, space_before=False, numbers=numbers)
+        assert closed.pieces == tuple(
+            word + (word_pieces.pad_id,) * (number - len(word))
+            for word, number in zip(exact.pieces, wanted, strict=True)
+        )

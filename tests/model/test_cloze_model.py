@@ -38,6 +38,7 @@ TASKS = {
         ("equal", EQUAL, "exact"),
         ("mixed", MIXED, "exact"),
         ("shared", MIXED, "shared"),
+        ("grouped", MIXED, 2),
     )
     for how in ("mean", "max", "logsumexp")
 }

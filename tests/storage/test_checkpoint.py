@@ -70,18 +70,6 @@ def test_the_tokenizer_is_the_backbones(whole: Path, suite: Suite) -> None:
     )
 
 
-def test_the_card_may_be_edited_or_missing(copy: Path) -> None:
-    """People write into it, and checkpoints from before have none."""
-    assert "library_name: pet_mtl" in (copy / "README.md").read_text(encoding="utf-8")
-    (copy / "README.md").write_text("ours")
-    read_checkpoint(copy)
-    (copy / "README.md").unlink()
-    manifest = json.loads((copy / MANIFEST).read_text(encoding="utf-8"))
-    del manifest["facts"]
-    (copy / MANIFEST).write_text(json.dumps(manifest))
-    assert read_checkpoint(copy).metrics == METRICS
-
-
 def test_verbalizers_are_there_for_people(whole: Path, suite: Suite) -> None:
     for name, task in suite.tasks.items():
         verbalizer = read_verbalizer(whole / "verbalizers" / f"{name}.txt")
@@ -181,8 +169,11 @@ def test_the_parent_folder_gets_a_hint(copy: Path) -> None:
 
 
 def test_no_folder_and_no_checkpoint(tmp_path: Path, suite: Suite) -> None:
-    with pytest.raises(PetMtlError, match="there is no such folder"):
+    with pytest.raises(PetMtlError, match="there is no such folder") as caught:
         read_checkpoint(tmp_path / "absent")
+    assert "hub" not in str(caught.value)
+    with pytest.raises(PetMtlError, match="hf download someone/toy --local-dir FOLDER"):
+        read_checkpoint(Path("someone/toy"))
     (tmp_path / "file").write_text("")
     for path in (tmp_path, tmp_path / "file", Path(suite.model)):
         with pytest.raises(PetMtlError, match="this is no pet-mtl checkpoint") as caught:

@@ -1,6 +1,7 @@
 """The model card: read by the hub's parser, the same bytes each time, hostile texts in it are
 text."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,11 @@ import toys
 from huggingface_hub import ModelCard, metadata_load
 from markdown_it import MarkdownIt
 
+from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.storage.card_data import languages, quoted
-from pet_mtl.storage.model_card import license_of, model_card
+from pet_mtl.storage.checkpoint import MANIFEST, read_checkpoint, write_checkpoint
+from pet_mtl.storage.model_card import CARD, license_of, model_card
+from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.suite.settings import SamplingSettings, TrainSettings
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import DataSpec
@@ -198,3 +202,17 @@ def test_quoted_is_yaml(tmp_path: Path) -> None:
 
     for text in [*HOSTILE, "", "null", "1e3", "\ufeff", "\U0001f600", "\ud800", "- a", "a: b"]:
         assert isinstance(yaml.safe_load(f"key: {quoted(text)}")["key"], str)
+
+
+def test_the_card_may_be_edited_or_missing(suite: Suite, tmp_path: Path) -> None:
+    """People write into it, and checkpoints from before have none."""
+    folder, mlm = tmp_path / "checkpoint", load_masked_lm(suite.model)
+    write_checkpoint(folder, mlm, PieceTokenizer(load_tokenizer(suite.model)), suite, {"step": 3})
+    assert "library_name: pet_mtl" in (folder / CARD).read_text(encoding="utf-8")
+    (folder / CARD).write_text("ours")
+    read_checkpoint(folder)
+    (folder / CARD).unlink()
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    del manifest["facts"]
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    assert read_checkpoint(folder).metrics == {"step": 3}

@@ -147,7 +147,7 @@ def test_a_causal_model_is_refused(tmp_path: Path) -> None:
 
 def test_an_empty_folder_and_an_unknown_hub_name(tmp_path: Path) -> None:
     assert "no model that transformers can load" in refused(tmp_path)
-    assert "no model that transformers can load" in refused("nobody-here/no-such-model")
+    assert "and the hub cannot be asked for it" in refused("nobody-here/no-such-model")
 
 
 def test_code_in_a_model_folder_is_not_run(copy: Path) -> None:

@@ -176,7 +176,22 @@ PROBLEMS: list[tuple[dict[str, Any], list[str]]] = [
         {"metric": "f1"},
         [("x.yaml:60: `tasks.tnews.metric` must be one of `macro_f1` or `accuracy`")],
     ),
-    ({"slots": "share"}, [("x.yaml:60: `tasks.tnews.slots` must be one of `exact` or `shared`")]),
+    *(
+        (
+            {"slots": slots},
+            [
+                "x.yaml:60: `tasks.tnews.slots`: must be `exact`, `shared` or the most prompts that a "
+                f"row is read in, such as 2, found `{shown}`"
+            ],
+        )
+        for slots, shown in (
+            ("share", '"share"'),
+            (0, "0"),
+            (-1, "-1"),
+            (2.5, "2.5"),
+            (True, "true"),
+        )
+    ),
     ({"aggregation": "sum"}, ["x.yaml:60: `tasks.tnews.aggregation` must be one of"]),
     ({"pattern": "x"}, [("x.yaml:60: unknown key `pattern`\n  hint: did you mean `patterns`?")]),
     ({"name": "x"}, ["x.yaml:60: unknown key `name`"]),

@@ -10,14 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from huggingface_hub import ModelCard
 from stopped_runs import assert_same_state
 from toy_runs import epoch_steps, state_of, weights_in
 
 from pet_mtl.cloze.encode import encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.data.keys import row_keys
-from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError
 from pet_mtl.metrics.classification import TaskScore
@@ -160,35 +157,6 @@ def test_the_outputs(make_suite: MakeSuite, tmp_path: Path) -> None:
     assert records_of(out)[-2]["rows"] == pytest.approx(
         rows, abs=2
     )  # the draws of an epoch are rounded by task
-
-
-def test_the_model_card(make_suite: MakeSuite, tmp_path: Path) -> None:
-    """Scores with intervals of the best step, calibrated, and which dev rows were trained on."""
-    suite = make_suite(epochs=1)
-    data = load_suite_data(suite)
-    colour = data["colour"]
-    assert colour.dev is not None
-    data["colour"] = replace(colour, dev=Rows.concat([colour.dev, colour.train.take(np.arange(3))]))
-    result = train(suite, tmp_path / "run", data=data)
-    text = (tmp_path / "run" / "checkpoint" / "README.md").read_text(encoding="utf-8")
-    found = {
-        (each.task_name, each.metric_type): each.metric_value
-        for each in ModelCard(text).data.eval_results or ()
-    }
-    assert len(found) == 6
-    for name, score in result.scores.items():
-        told = score.to_json()
-        assert found[name, "f1"] == pytest.approx(told["macro_f1"], abs=1e-6)
-        assert found[name, "accuracy"] == pytest.approx(told["accuracy"], abs=1e-6)
-        low, high = told["macro_f1_ci95"]
-        assert f"| {low:.4f} to {high:.4f} | {told['examples']} |" in text
-    seen = int(np.isin(row_keys(data["colour"].dev), colour.train_keys).sum())
-    assert seen >= 3
-    assert f"| colour | 22 | {seen} | " in text
-    assert str(tmp_path) not in text
-    assert str(Path(suite.model).parent) not in text
-    last = (tmp_path / "run" / "last" / "README.md").read_text(encoding="utf-8")
-    assert ModelCard(last).data.eval_results is None
 
 
 def test_one_seed_one_result(make_suite: MakeSuite, tmp_path: Path) -> None:

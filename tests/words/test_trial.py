@@ -56,11 +56,15 @@ def make_trial(model: Model, place: Path | None = None) -> Trial:
 
 @pytest.mark.parametrize("how", ["mean", "max", "logsumexp"])
 @pytest.mark.parametrize(
-    ("words", "slots"), [(EQUAL, "exact"), (MIXED, "exact"), (MIXED, "shared")]
+    ("words", "slots"), [(EQUAL, "exact"), (MIXED, "exact"), (MIXED, "shared"), (MIXED, 2)]
 )
 @pytest.mark.parametrize("family", ["bert", "mpnet"])  # a split head, and one that is not
 def test_the_same_scores(
-    word_pieces: PieceTokenizer, family: str, words: dict[str, list[str]], slots: str, how: str
+    word_pieces: PieceTokenizer,
+    family: str,
+    words: dict[str, list[str]],
+    slots: str | int,
+    how: str,
 ) -> None:
     model = make_model(word_pieces, family)
     task = toys.make_task(PATTERNS, words, prefix="分类：", aggregation=how, slots=slots)

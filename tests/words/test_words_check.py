@@ -214,3 +214,19 @@ def test_pieces_of_each_pattern_where_they_differ() -> None:
     assert shown[0] == f"{' '.join(joined)} (1, 3)\n{' '.join(spaced)} (2)"
     alike = look(model, toys.make_task(patterns[::2], {"x": ["story"], "y": ["bad"]}))
     assert words_of(alike)["story"].by_pattern == []
+
+
+def test_words_of_many_lengths(model: Model) -> None:
+    words = {"x": ["体育新闻"], "y": ["坏", "科技"], "z": ["真天气"]}
+    report = look(
+        model, toys.make_task(PATTERNS, words), toys.make_task(PATTERNS, words, name="two", slots=2)
+    )
+    (warning,) = (each for each in report.warnings if "prompts" in each.message)
+    factor = (40 + 39 + 38 + 37) / 40  # of a prompt of 40 tokens, and with fewer masks
+    assert f"4 prompts a row, one for each number of pieces: up to {factor:.1f} ×" in str(warning)
+    assert warning.where == "toy.txt"
+    prompts = {name: of["prompts"] for name, of in report.to_json()["tasks"].items()}
+    assert prompts == {
+        "toy": {"masks": [1, 2, 3, 4], "cost_at_most": factor},
+        "two": {"masks": [2, 4], "cost_at_most": 1.95},
+    }

@@ -79,7 +79,7 @@ def search(
     compiled = compile_forms(task, tokenizer, max_length)
     own_longest = max(form.masks[-1] for form in compiled.forms)
     longest = (
-        own_longest if task.slots == "shared" else LONGEST
+        LONGEST if task.slots == "exact" else own_longest
     )  # more masks would be another prompt for all words
     candidates = find_candidates(
         rows.take(np.arange(fitting)), task.verbalizer.words, tokenizer, spaces, longest

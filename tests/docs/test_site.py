@@ -1,0 +1,67 @@
+"""The documentation builds strictly and without network, is whole, and loads nothing from others."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    pytest.importorskip("mkdocs", reason="the extra `docs` is not installed")
+    folder = tmp_path_factory.mktemp("site")
+    nowhere = "http://127.0.0.1:9"  # a page that asked the network would fail here
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", str(folder)],
+        cwd=ROOT,
+        env=os.environ | {"https_proxy": nowhere, "http_proxy": nowhere},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_each_page_is_there(site):
+    pages = {
+        page.relative_to(ROOT / "docs").with_suffix("") for page in (ROOT / "docs").rglob("*.md")
+    }
+    built = {page.relative_to(site).with_suffix("") for page in site.rglob("*.html")}
+    assert pages <= built
+
+
+def test_each_page_stands_in_the_navigation():
+    listed = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    for page in (ROOT / "docs").rglob("*.md"):
+        assert re.search(rf"\b{re.escape(str(page.relative_to(ROOT / 'docs')))}$", listed, re.M), (
+            page
+        )
+
+
+def test_nothing_is_loaded_from_other_sites(site):
+    for page in site.rglob("*.html"):
+        loaded = re.findall(
+            r'<(?:script|img|iframe)[^>]*src="(https?:[^"]*)"', page.read_text("utf-8")
+        )
+        sheets = re.findall(
+            r'<link[^>]*rel="stylesheet"[^>]*href="(https?:[^"]*)"', page.read_text("utf-8")
+        )
+        assert not loaded + sheets, page
+
+
+def test_the_reference_holds_the_docstrings(site):
+    text = (site / "reference.html").read_text("utf-8")
+    for name in ("PetClassifier", "TrainedRun", "predict_proba", "zero-shot"):
+        assert name in text
+
+
+def test_links_that_leave_the_docs_point_into_the_repository(site):
+    text = (site / "words.html").read_text("utf-8")
+    assert "/blob/main/benchmarks/results/words_try.json" in text

@@ -1,0 +1,71 @@
+"""A finished run, a hub on loopback, and the command line called in this process."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import fake_hub
+import pytest
+import toy_suite
+from one_thread import one_thread  # noqa: F401
+
+from pet_mtl.suite.suite import load_suite
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory, backbone: Path) -> Path:
+    """A finished run, in a folder whose name must not leave the machine."""
+    from pet_mtl.training.run import train
+
+    folder = tmp_path_factory.mktemp("secret-place")
+    toy_suite.write_suite(folder / "suite", backbone)
+    train(load_suite(folder / "suite" / "toy.yaml"), folder / "run")
+    return folder / "run"
+
+
+@pytest.fixture
+def run_copy(run_folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(run_folder, tmp_path / "run"))
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[fake_hub.Hub]:
+    """A running hub, which this process takes for the hub; a token in the environment."""
+    from huggingface_hub import close_session, constants
+
+    with fake_hub.running() as running:
+        monkeypatch.setattr(constants, "ENDPOINT", running.url)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        monkeypatch.setattr(constants, "HF_HUB_DISABLE_TELEMETRY", True)  # as the command line does
+        monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no-token"))
+        monkeypatch.setenv("HF_TOKEN", fake_hub.TOKEN)
+        monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
+        close_session()
+        yield running
+        close_session()
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Run `pet-mtl ARGUMENTS…` in this process."""
+    from pet_mtl.cli.main import main
+
+    def run(*arguments: str | Path) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["pet-mtl", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return Ran(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run
