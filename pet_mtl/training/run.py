@@ -39,6 +39,7 @@ from pet_mtl.training.calibrate import calibrate
 from pet_mtl.training.card_facts import card_facts
 from pet_mtl.training.given import Given
 from pet_mtl.training.preparation import prepare
+from pet_mtl.training.row_notes import row_notes
 from pet_mtl.training.teachers import (
     ask_teachers,
     check_teachers,
@@ -67,6 +68,7 @@ class TrainResult:
         seconds: wall time of the whole command.
         method: how its tasks are told apart.
         parameters: how many it works with.
+        step_seconds: of these, the time spent in steps.
         predicted: decisions on the dev rows, label numbers or such, in their order, by task.
     """
 
@@ -82,6 +84,11 @@ class TrainResult:
     method: str
     parameters: ParameterCounts
     predicted: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    step_seconds: float = 0.0
+
+    def times(self) -> str:
+        """Say how long the steps and the whole command took."""
+        return f"{self.step_seconds:,.0f} s of steps ({self.seconds:,.0f} s for the whole command)"
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -187,6 +194,8 @@ def train(
         tokenizer, mlm = _load(suite, machine)
         data = load_suite_data(suite, skip_bad_rows=skip_bad_rows) if data is None else data
         _describe(data)
+        for line in row_notes(suite, data):
+            say(line)
         has_teacher = (
             set(answers)
             if answers is not None
@@ -210,7 +219,7 @@ def train(
             if dev_rows
             else None
         )
-        if dev is None and settings.early_stop:
+        if dev is None and isinstance(settings.early_stop, int):
             say("warning: `train.early_stop` does nothing without dev rows")
         trained_on = {
             name: task.train_keys if rows[name] is task.train else row_keys(rows[name])
@@ -274,6 +283,7 @@ def train(
             method=suite.method.name,
             parameters=trainer.model.parameter_counts(),
             predicted=decide(suite, calibrated_log_probs),
+            step_seconds=trainer.progress.seconds,
         )
         if run is not None and dev is not None:
             report(
@@ -322,7 +332,7 @@ def _load(suite: Suite, machine: Machine) -> tuple[PieceTokenizer, Any]:
 
 def _facts(result: TrainResult, progress: Progress, machine: Machine) -> list[tuple[str, str]]:
     counts = result.parameters
-    rows = f"{progress.rows:,} rows, {progress.tokens:,} tokens in {progress.seconds:,.0f} s"
+    rows = f"{progress.rows:,} rows, {progress.tokens:,} tokens in {result.times()}"
     changed = [
         (
             f"{name} {of_task.kind}: {of_task.before.main.name} {of_task.before.main.value:.4f} → "
@@ -334,7 +344,8 @@ def _facts(result: TrainResult, progress: Progress, machine: Machine) -> list[tu
         ("training", f"{progress.step} steps, {rows}"),
         (
             "method",
-            (f"{result.method}: {counts.all:,} parameters, {counts.share:.2%} for one task only"),
+            f"{result.method}: {counts.all:,} parameters"
+            + (f", {counts.share:.2%} for one task only" if counts.share else ""),
         ),
         ("best", f"step {result.best_step}"),
         (
