@@ -14,7 +14,17 @@ import pet_mtl
 
 PACKAGE = Path(pet_mtl.__file__).parent
 FLOORS = {
-    0: {"errors", "text", "paths", "hub_names", "resources", "atomic", "console", "suite"},
+    0: {
+        "errors",
+        "text",
+        "paths",
+        "hub_names",
+        "resources",
+        "atomic",
+        "console",
+        "progress_line",
+        "suite",
+    },
     1: {"data", "cloze"},
     2: {"model", "objectives", "metrics", "kinds"},
     3: {"storage", "stepping"},

@@ -13,8 +13,10 @@ import pyarrow as pa
 
 from pet_mtl.audit.broken_lines import Line, rejoin
 from pet_mtl.data.delimited import uses_tabs
+from pet_mtl.data.delimited_rows import quoted_rows, split_rows
 from pet_mtl.data.files import BYTE_ORDER_MARK, data_format, first_line, open_bytes, read_whole
-from pet_mtl.data.parquet import whole_table
+from pet_mtl.data.json_values import array_values, holds_array, parse_value
+from pet_mtl.data.parquet import table_rows, whole_table
 from pet_mtl.data.table import Request, locate, usual_width
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.task import ID_COLUMN, LABEL_COLUMN
@@ -118,13 +120,17 @@ def read_records(path: Path, request: Request) -> Records:
             raise PetMtlError(
                 "`columns` holds positions, but JSON values have names", where=str(path)
             )
-        is_array = first_line(path).lstrip().startswith(b"[")
+        is_array = holds_array(path)
         keys: dict[str, int | str] = {name: str(key) for name, key in request.columns.items()}
         found = Records(path, "array" if is_array else "lines", keys, [], changes=changes)
         (_read_array if is_array else _read_lines)(text, found)
         return found
     tabs = uses_tabs(path, suffix, request)
-    lines = _tab_lines(text) if tabs else _comma_lines(text)
+    lines = (
+        [Line(row.line, row.cells) for row in split_rows(text, "\t")]
+        if tabs
+        else _comma_lines(text)
+    )
     header = (
         None if request.by_position or not lines else [name.strip() for name in lines.pop(0).cells]
     )
@@ -178,42 +184,24 @@ def _decode_line(line: bytes) -> tuple[str, str | None]:
     return line.decode("utf-8", "replace"), ("bytes that are no text became replacement characters")
 
 
-def _tab_lines(text: str) -> list[Line]:
-    lines = (
-        (number, line.removesuffix("\r")) for number, line in enumerate(text.split("\n"), start=1)
-    )
-    return [Line(number, line.split("\t")) for number, line in lines if line]
-
-
 def _comma_lines(text: str) -> list[Line]:
     """Parse comma-separated rows; a line with a quote that is never closed is split at its commas
     as it stands."""
-    physical = (
-        text.splitlines(keepends=True)
-        if "\r" not in text
-        else io.StringIO(text, newline="").readlines()
-    )
+    # lone carriage returns end lines too, line separators (U+2028) do not
+    physical = io.StringIO(text, newline="").readlines()
     rows: list[Line] = []
     start = 0
-    limit = csv.field_size_limit(2**31 - 1)
-    try:
-        while start < len(physical):
-            reader = csv.reader(physical[start:], strict=True)
-            begin = start
-            try:
-                while True:
-                    begin = start + reader.line_num
-                    cells = next(reader)
-                    if cells:
-                        rows.append(Line(begin + 1, cells))
-            except StopIteration:
-                return rows
-            except csv.Error:
+    while start < len(physical):
+        next_start = len(physical)
+        for line, cells, problem in quoted_rows(physical[start:]):
+            begin = start + line - 1
+            if problem is not None:
                 rows.append(Line(begin + 1, physical[begin].rstrip("\r\n").split(",")))
-                start = begin + 1
-        return rows
-    finally:
-        csv.field_size_limit(limit)
+                next_start = begin + 1
+                break
+            rows.append(Line(begin + 1, cells))
+        start = next_start
+    return rows
 
 
 def _read_lines(text: str, found: Records) -> None:
@@ -240,25 +228,17 @@ def _read_lines(text: str, found: Records) -> None:
 
 
 def _object(text: str) -> dict[str, Any] | None:
-    try:
-        value = json.loads(
-            text, strict=False
-        )  # not strict: control characters in texts are mended later
-    except (ValueError, RecursionError):
-        return None
+    # not strict: control characters in texts are mended later
+    value = parse_value(text, strict=False)
     return value if isinstance(value, dict) else None
 
 
 def _read_array(text: str, found: Records) -> None:
-    try:
-        items = json.loads(text, strict=False)
-    except (ValueError, RecursionError) as error:
-        raise PetMtlError(f"invalid JSON: {error}", where=str(found.path)) from error
-    for number, item in enumerate(items, start=1):
-        if isinstance(item, dict):
-            found.records.append(Record(number, item))
+    for item in array_values(io.BytesIO(text.encode()), str(found.path), strict=False):
+        if isinstance(item.value, dict):
+            found.records.append(Record(item.number, item.value))
         else:
-            found.note(number, "dropped", "no JSON object")
+            found.note(item.number, "dropped", "no JSON object")
 
 
 def _read_parquet(path: Path, request: Request) -> Records:
@@ -267,9 +247,6 @@ def _read_parquet(path: Path, request: Request) -> Records:
     named: dict[str, int | str] = {
         name: table.column_names[place] for name, place in places.items()
     }
-    try:
-        rows = table.to_pylist()
-    except (ValueError, OverflowError) as error:
-        raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
+    rows = table_rows(table, path)
     records = [Record(number, cells) for number, cells in enumerate(rows, start=1)]
     return Records(path, "parquet", named, records, schema=table.schema)

@@ -60,6 +60,13 @@ def score(
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse rows that a model was trained on.")
     ] = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write a page too: scores side by side, confusions, labels, rows.",
+        ),
+    ] = None,
     engine: Annotated[Engine, typer.Option(help="What computes the scores.")] = Engine.PET_MTL,
     json_: Json = False,
 ) -> None:
@@ -85,6 +92,10 @@ def score(
 
         of_checkpoint, of_model = openprompt_engine()
     rows, processes = by_task("--data", data), join_processes()
+    if report is not None:
+        from pet_mtl.report.scored import require_report
+
+        require_report(report)
     if patterns is None:
         scores = score_checkpoints(
             [Path(folder) for folder in checkpoints],
@@ -95,6 +106,7 @@ def score(
             strict=strict,
             calibration=choice,
             processes=processes,
+            keep=report is not None,
             load=of_checkpoint,
         )
     else:
@@ -109,10 +121,17 @@ def score(
             strict=strict,
             calibration=choice,
             processes=processes,
+            keep=report is not None,
             load=of_model,
         )
     if not processes.first:
         return
+    if report is not None:
+        from pet_mtl.console import say
+        from pet_mtl.report.scored import write_score_report
+
+        write_score_report(report, scores)
+        say(f"report: {report}")
     if json_:
         put_json({"checkpoints": [one.to_json() for one in scores]})
         return

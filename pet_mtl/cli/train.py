@@ -138,8 +138,8 @@ def train(
         if result.scores:
             print_table(score_table([(str(folder / "checkpoint"), result.scores)]))
     say(
-        f"trained {result.steps} steps in {result.times()} "
-        f"({result.samples_per_second:.0f} rows/s, {result.peak_memory_gb:.2f} GB)"
+        f"trained {result.steps} steps in {result.seconds:.0f} s "
+        f"({result.samples_per_second:.0f} rows/s in the steps, {result.peak_memory_gb:.2f} GB)"
     )
     say(f"checkpoint: {folder / 'checkpoint'}")
     if result.scores:

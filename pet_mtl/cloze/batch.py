@@ -47,10 +47,8 @@ def cut_batches(
         )  # even: cut in halves on a CPU
         end = int(np.searchsorted(prompts_before, prompts_before[start] + rows, side="right")) - 1
         if end < len(items):
-            # The next item's prompts do not all fit: no blank ones in their place, beyond an even
-            # number. Where each row is one prompt, nothing is left over.
-            used = int(prompts_before[end] - prompts_before[start])
-            rows = min(rows, used + used % 2)
+            # The next item's prompts do not all fit: no blank ones in their place.
+            rows = min(rows, int(prompts_before[end] - prompts_before[start]))
         yield BatchPlan(items[start:end], length, rows)
         start = end
 

@@ -1,15 +1,15 @@
 """Read tab-separated files (quotes are text) and comma-separated ones (quoted as in RFC 4180)."""
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pet_mtl.data.column_names import looks_like_header
+from pet_mtl.data.delimited_rows import quoted_rows, refuse_swallowed
 from pet_mtl.data.encoding import as_utf8
 from pet_mtl.data.files import (
     BYTE_ORDER_MARK,
@@ -113,7 +113,8 @@ def read_tabs(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[Chun
             places = locate(request, bad.path, header=None, width=width)
             first = lines[0].as_py().decode("utf-8", "replace").split("\t")
             if leave_out_header(first, places, request, bad.path):
-                lines, cells, numbers, widths = lines[1:], cells[1:], numbers[1:], widths[1:]
+                lines, cells = lines[1:], cells[1:]
+                numbers, widths = numbers[1:], widths[1:]
         good = widths == width
         rows = row + np.arange(len(lines), dtype=np.int64)
         row += len(lines)
@@ -121,12 +122,8 @@ def read_tabs(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[Chun
             for index in np.flatnonzero(~good):
                 bad.add(int(numbers[index]), width_message(int(widths[index]), width))
             kept = pa.array(good)
-            lines, cells, numbers, rows = (
-                lines.filter(kept),
-                cells.filter(kept),
-                numbers[good],
-                rows[good],
-            )
+            lines, cells = lines.filter(kept), cells.filter(kept)
+            numbers, rows = numbers[good], rows[good]
         flat = cells.flatten()
         binary = {
             name: flat.take(pa.array(np.arange(place, len(flat), width)))
@@ -253,11 +250,16 @@ def _note_damaged(cells: list[str], places: dict[str, int], line: int, bad: BadR
     return False
 
 
-def _comma_rows(
-    stream: BinaryIO, path: str, separator: str
-) -> Iterator[tuple[list[list[str]], list[int], dict[int, str]]]:
-    """Yield rows, the physical lines they start on, and what is wrong with the rows (by index) that
-    cannot be parsed.
+class _CommaRows(NamedTuple):
+    """Rows, the physical lines they start on, and why rows (by index) cannot be parsed."""
+
+    rows: list[list[str]]
+    lines: list[int]
+    failures: dict[int, str]
+
+
+def _comma_rows(stream: BinaryIO, path: str, separator: str) -> Iterator[_CommaRows]:
+    """Yield the rows of a file in parts.
 
     Bytes that are not UTF-8 become lone surrogates.
 
@@ -273,37 +275,15 @@ def _comma_rows(
             line = raw if number else raw.removeprefix(BYTE_ORDER_MARK)
             yield line.decode("utf-8", "surrogateescape")
 
-    limit = csv.field_size_limit(
-        LONGEST_LINE
-    )  # process-wide, hence given back; the default refuses long texts
-    try:
-        reader = csv.reader(lines(), strict=True, delimiter=separator)
-        rows: list[list[str]] = []
-        starts: list[int] = []
-        failures: dict[int, str] = {}
-        while True:
-            start = reader.line_num + 1
-            try:
-                cells = next(reader)
-            except StopIteration:
-                break
-            except csv.Error as error:
-                if "field larger than" in str(error):
-                    raise too_long_line(path, start) from error
-                if str(error) == "unexpected end of data":
-                    # Not a bad row to skip: it swallowed all lines that follow.
-                    raise PetMtlError(
-                        "a quote opens here and is never closed", where=f"{path}:{start}"
-                    ) from error
-                cells = ["?"]
-                failures[len(rows)] = f"not comma-separated values: {error}"
-            if cells:
-                rows.append(cells)
-                starts.append(start)
-            if rows and (len(rows) >= CHUNK_ROWS or size >= CHUNK_BYTES):
-                yield rows, starts, failures
-                rows, starts, failures, size = [], [], {}, 0
-        if rows:
-            yield rows, starts, failures
-    finally:
-        csv.field_size_limit(limit)
+    part = _CommaRows([], [], {})
+    for line, cells, problem in quoted_rows(lines(), separator):
+        if problem is not None:
+            refuse_swallowed(path, line, problem)
+            part.failures[len(part.rows)] = problem
+        part.rows.append(cells)
+        part.lines.append(line)
+        if size >= CHUNK_BYTES or len(part.rows) >= CHUNK_ROWS:
+            yield part
+            part, size = _CommaRows([], [], {}), 0
+    if part.rows:
+        yield part

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from pet_mtl.data.encoding import as_utf8
-from pet_mtl.data.files import BYTE_ORDER_MARK, first_line, lines_of, open_bytes, read_whole
+from pet_mtl.data.files import open_bytes
+from pet_mtl.data.json_values import JsonValue, array_values, holds_array, line_values
 from pet_mtl.data.table import CHUNK_BYTES, CHUNK_ROWS, BadRows, Chunk, Request, encoding_problem
 from pet_mtl.errors import PetMtlError
 
@@ -32,58 +33,16 @@ def read_json(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterat
         raise PetMtlError(
             ("`columns` holds positions, but JSON values have names"), where=str(path), hint=hint
         )
-    is_array = _first_bytes(path, request.encoding).lstrip().startswith(b"[")
+    is_array = holds_array(path, request.encoding)
     if is_array:
         bad.unit = "item"
     with open_bytes(path) as stream:
         text = as_utf8(stream, request.encoding)
-        yield from _chunks(
-            _array_items(text, path) if is_array else _line_objects(text, bad), request, bad
-        )
+        values = (array_values if is_array else line_values)(text, bad.path)
+        yield from _chunks(values, request, bad)
 
 
-def _first_bytes(path: Path, encoding: str) -> bytes:
-    if encoding == "utf-8":
-        return first_line(path)
-    with open_bytes(path) as stream:
-        return as_utf8(stream, encoding).read(1 << 10)
-
-
-def _line_objects(stream: BinaryIO, bad: BadRows) -> Iterator[tuple[int, Any, int]]:
-    """Yield line number, parsed value (an exception where it is none) and size of each line that is
-    not blank."""
-    for number, raw in enumerate(lines_of(stream, bad.path), start=1):
-        line = raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw
-        if not line.strip():
-            continue
-        value: Any
-        try:
-            value = json.loads(line.decode("utf-8"))
-        except UnicodeDecodeError as error:
-            value = error
-        except (ValueError, RecursionError) as error:
-            value = error
-        yield number, value, len(line)
-
-
-def _array_items(stream: BinaryIO, path: Path) -> Iterator[tuple[int, Any, int]]:
-    raw = read_whole(stream, path).removeprefix(BYTE_ORDER_MARK)
-    try:
-        items = json.loads(raw.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start)
-        message, hint = encoding_problem(raw.split(b"\n")[line], str(path))
-        raise PetMtlError(message, where=f"{path}:{line + 1}", hint=hint) from error
-    except json.JSONDecodeError as error:
-        raise PetMtlError(f"invalid JSON: {error.msg}", where=f"{path}:{error.lineno}") from error
-    except (ValueError, RecursionError) as error:
-        raise PetMtlError(f"invalid JSON: {error}", where=str(path)) from error
-    yield from ((number, item, 0) for number, item in enumerate(items, start=1))
-
-
-def _chunks(
-    values: Iterable[tuple[int, Any, int]], request: Request, bad: BadRows
-) -> Iterator[Chunk]:
+def _chunks(values: Iterable[JsonValue], request: Request, bad: BadRows) -> Iterator[Chunk]:
     optional = {name for name in request.columns if request.may_lack(name)}
     keys = [(name, str(column)) for name, column in request.columns.items()]
     cells: dict[str, list[str]] = {name: [] for name, _ in keys}
@@ -109,7 +68,8 @@ def _chunks(
         filled += size
         if len(lines) >= CHUNK_ROWS or filled >= CHUNK_BYTES:
             yield _chunk(cells, lines, rows)
-            cells, lines, rows, filled = {name: [] for name, _ in keys}, [], [], 0
+            cells = {name: [] for name, _ in keys}
+            lines, rows, filled = [], [], 0
     if lines:
         yield _chunk(cells, lines, rows)
 
@@ -158,7 +118,7 @@ def _row_texts(
                 return f"the value of `{key}` is {KINDS[type(found)]}, expected text or a number"
             else:
                 found = str(found)
-        if not found.isascii() and not _encodable(found):
+        if not found.isascii() and not encodable(found):
             return f"the value of `{key}` holds half a surrogate pair, which is no character"
         texts.append(found)
     return texts
@@ -191,7 +151,8 @@ def _shown(values: list[Any]) -> str:
     )
 
 
-def _encodable(text: str) -> bool:
+def encodable(text: str) -> bool:
+    """Say whether a text holds no half of a surrogate pair."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

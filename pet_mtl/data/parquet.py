@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -76,6 +76,18 @@ def whole_table(path: Path) -> pa.Table:
             # one thread: on damage, those of `read_table` abort a process that is about to end
             return file.read(use_threads=False)
     except DAMAGE as error:
+        raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
+
+
+def table_rows(table: pa.Table, path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a table as Python values.
+
+    Raises:
+        PetMtlError: there is text that is no UTF-8, or a date beyond Python's.
+    """
+    try:
+        return cast(list[dict[str, Any]], table.to_pylist())
+    except (ValueError, OverflowError) as error:
         raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
 
 

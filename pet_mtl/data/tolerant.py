@@ -1,8 +1,6 @@
 """Read rows to score or predict from what `init` reads too: other encodings, other separators, a
 text a line."""
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -10,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from pet_mtl.data.delimited import uses_tabs
+from pet_mtl.data.delimited_rows import split_rows
 from pet_mtl.data.encoding import as_utf8, find_encoding
 from pet_mtl.data.files import BYTE_ORDER_MARK, lines_of, open_bytes
 from pet_mtl.data.table import Request
@@ -91,13 +90,4 @@ def _by_width(lines: Sequence[str], request: Request, default: str) -> str:
 
 
 def _split(lines: Sequence[str], separator: str) -> list[list[str]]:
-    if separator == "\t":
-        return [line.split("\t") for line in lines]
-    limit = csv.field_size_limit(2**31 - 1)
-    try:
-        text = io.StringIO("\n".join(lines), newline="")
-        return [row for row in csv.reader(text, delimiter=separator) if row]
-    except csv.Error:
-        return []
-    finally:
-        csv.field_size_limit(limit)
+    return [row.cells for row in split_rows("\n".join(lines), separator)]

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pet_mtl.kinds.kind import Decided, FloatArray, Gold, Kind, Prediction, weighted_mean
 from pet_mtl.metrics.classification import TaskScore, score_predictions
+from pet_mtl.metrics.gain import macro_f1_gain
 from pet_mtl.objectives.distillation import teacher_loss
 from pet_mtl.objectives.label_loss import label_loss, label_losses
 
@@ -48,6 +49,9 @@ class Classification(Kind):
 
     def score(self, gold: Gold, decided: Decided) -> TaskScore:
         return score_predictions(gold, decided, self.spec.labels)
+
+    def gain(self, gold: Gold, before: Decided, after: Decided) -> tuple[float, float]:
+        return macro_f1_gain(gold, before, after, len(self.spec.labels))[1]
 
     def written(self, decided: Decided) -> list[str]:
         return [self.spec.labels[label] for label in decided.tolist()]

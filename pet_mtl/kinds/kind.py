@@ -142,6 +142,11 @@ class Kind(ABC):
         """Score the decisions of rows."""
 
     @abstractmethod
+    def gain(self, gold: Gold, before: Decided, after: Decided) -> tuple[float, float]:
+        """Return the 95 % interval of what `after` gains over `before` in the main figure of
+        `score`, by the paired bootstrap over rows."""
+
+    @abstractmethod
     def written(self, decided: Decided) -> list[str]:
         """Return the text of each target or decision, as it stands in data files."""
 

@@ -18,6 +18,7 @@ from pet_mtl.kinds.kind import (
     SetPrediction,
     weighted_mean,
 )
+from pet_mtl.metrics.gain import sets_gain
 from pet_mtl.metrics.multi_label import MultiLabelScore, score_sets
 
 
@@ -84,6 +85,9 @@ class MultiLabel(Kind):
 
     def score(self, gold: Gold, decided: Decided) -> MultiLabelScore:
         return score_sets(gold > 0, decided, self.spec.labels)
+
+    def gain(self, gold: Gold, before: Decided, after: Decided) -> tuple[float, float]:
+        return sets_gain(gold > 0, before, after)
 
     def written(self, decided: Decided) -> list[str]:
         return [self.spec.separator.join(names) for names in self._names(decided)]

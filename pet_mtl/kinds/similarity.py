@@ -18,6 +18,7 @@ from pet_mtl.kinds.kind import (
     ValuePrediction,
     weighted_mean,
 )
+from pet_mtl.metrics.gain import numbers_gain
 from pet_mtl.metrics.similarity import SimilarityScore, score_similarity
 from pet_mtl.objectives.distillation import teacher_loss
 
@@ -65,6 +66,9 @@ class Similarity(Kind):
 
     def score(self, gold: Gold, decided: Decided) -> SimilarityScore:
         return score_similarity(gold, decided)
+
+    def gain(self, gold: Gold, before: Decided, after: Decided) -> tuple[float, float]:
+        return numbers_gain(gold, before, after)
 
     def written(self, decided: Decided) -> list[str]:
         return [f"{value:.4g}" for value in decided.tolist()]

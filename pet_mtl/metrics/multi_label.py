@@ -115,7 +115,7 @@ def score_sets(
     precision, recall = _ratio(hits, taken), _ratio(hits, support)
     f1 = _ratio(2 * hits, support + taken)
     micro = _ratio(2 * hits.sum(keepdims=True), (support + taken).sum(keepdims=True))
-    low, high = np.quantile(_resampled(gold, predicted, resamples, seed), [0.025, 0.975])
+    low, high = np.quantile(resampled_macro_f1(gold, predicted, resamples, seed), [0.025, 0.975])
     return MultiLabelScore(
         macro_f1=float(f1.mean()),
         macro_f1_ci95=(float(low), float(high)),
@@ -134,10 +134,11 @@ def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
     return np.asarray(np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0))
 
 
-def _resampled(
+def resampled_macro_f1(
     gold: NDArray[np.bool_], predicted: NDArray[np.bool_], resamples: int, seed: int
 ) -> NDArray[np.float64]:
-    """Return the macro-F1 of each of the resamples, `[resamples]`."""
+    """Return the macro-F1 of each of the resamples, `[resamples]`; the same rows are drawn for
+    other predictions of as many rows."""
     generator, done = np.random.default_rng(seed), []
     rows = len(gold)
     hits = (gold & predicted).astype(np.float32)

@@ -98,7 +98,7 @@ def score_similarity(
     one, other = gold.astype(np.float64), predicted.astype(np.float64)
     if not (np.isfinite(one).all() and np.isfinite(other).all()):
         raise ValueError("Parameters `gold` and `predicted` should hold finite numbers.")
-    drawn = _resampled(one, other, resamples, seed)
+    drawn = resampled_pearson(one, other, resamples, seed)
     low, high = np.quantile(drawn, [0.025, 0.975])
     return SimilarityScore(
         pearson=float(_pearson(one[None], other[None])[0]),
@@ -110,9 +110,11 @@ def score_similarity(
     )
 
 
-def _resampled(
+def resampled_pearson(
     one: NDArray[np.float64], other: NDArray[np.float64], resamples: int, seed: int
 ) -> NDArray[np.float64]:
+    """Return Pearson's correlation of each of the resamples, `[resamples]`; the same rows are drawn
+    for other predictions of as many rows."""
     generator, done = np.random.default_rng(seed), []
     step = max(1, _CHUNK // len(one))
     for start in range(0, resamples, step):

@@ -1,7 +1,6 @@
 """Any table as text, without knowing what is in it: separator, header, JSON keys and encoding are
 found."""
 
-import csv
 import io
 import json
 from collections import Counter
@@ -11,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from pet_mtl.data.column_names import ID_NAMES, LABEL_NAMES, TEXT_NAMES
-from pet_mtl.data.files import data_format, open_bytes, read_whole
-from pet_mtl.data.jsonl import plain_value
+from pet_mtl.data.delimited_rows import DelimitedRow, refuse_swallowed, split_rows
+from pet_mtl.data.encoding import find_encoding
+from pet_mtl.data.files import BYTE_ORDER_MARK, data_format, open_bytes, read_whole
+from pet_mtl.data.json_values import array_values, line_values
+from pet_mtl.data.jsonl import encodable, plain_value
 from pet_mtl.errors import PetMtlError
 
 SEPARATORS = "\t,;|"
@@ -85,21 +87,21 @@ def read_raw_table(path: Path, header: bool | None = None) -> RawTable:
 
 
 def _decode(raw: bytes, path: Path) -> tuple[str, str]:
-    encodings = (
-        ["utf-16"] if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else ["utf-8-sig", "gb18030"]
-    )
-    for encoding in encodings:
-        try:
-            text = raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text.replace("\r\n", "\n"), encoding.removesuffix("-sig")
-    raise PetMtlError("this is no text file", where=str(path), hint=NO_TABLE)
+    """Return text and encoding; bytes of UTF-8 rows that are none become lone surrogates, by which
+    these rows are left out."""
+    encoding = find_encoding(raw)
+    known = raw.removeprefix(BYTE_ORDER_MARK) if encoding == "utf-8" else raw
+    try:
+        text = known.decode(encoding, "surrogateescape" if encoding == "utf-8" else "strict")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise PetMtlError("this is no text file", where=str(path), hint=NO_TABLE)
+    return text, encoding
 
 
 def _delimited(path: Path, suffix: str, text: str, header: bool | None) -> RawTable:
-    splits = {separator: _split(text, separator) for separator in SEPARATORS}
+    splits = {separator: split_rows(text, separator) for separator in SEPARATORS}
     usual = {separator: _usual(rows) for separator, rows in splits.items()}
     # of equals the tab, which is seldom in texts, then what makes more columns
     separator = max(SEPARATORS, key=lambda each: (usual[each][0], each == "\t", usual[each][1]))
@@ -108,8 +110,13 @@ def _delimited(path: Path, suffix: str, text: str, header: bool | None) -> RawTa
         raise PetMtlError(
             "this is no table: its lines have one column", where=str(path), hint=NO_TABLE
         )
-    rows = [row for row in splits[separator] if len(row) == width]
-    skipped = len(splits[separator]) - len(rows)
+    whole = splits[separator]
+    refuse_swallowed(str(path), whole[-1].line, whole[-1].problem)
+    parsed = [row.cells for row in whole if row.problem is None and len(row.cells) == width]
+    rows = [cells for cells in parsed if encodable("".join(cells))]
+    if not rows:
+        raise PetMtlError("this is no text file", where=str(path), hint=NO_TABLE)
+    skipped, damaged = len(whole) - len(rows), len(parsed) - len(rows)
     with_header = _has_header(rows) if header is None else header
     names: list[str | int] = list(range(width))
     reasons: dict[str | int | None, str] = {}
@@ -120,37 +127,24 @@ def _delimited(path: Path, suffix: str, text: str, header: bool | None) -> RawTa
             reasons[None] = "columns without a name of their own"
     if not rows:
         raise PetMtlError("the file holds a header and no rows", where=str(path))
-    first = text.lstrip("\n").split("\n", 1)[0]
+    first = text.lstrip("\r\n").split("\n", 1)[0]
     as_tabs = "\t" in first or suffix == ".tsv" or (not with_header and suffix != ".csv")
     if separator not in "\t," or as_tabs != (separator == "\t"):
         reasons[None] = f"its columns are separated by {NAMES[separator]}"
-    if skipped:
-        reasons[None] = f"{skipped} of its rows have another number of columns"
+    if skipped > damaged:
+        reasons[None] = f"{skipped - damaged} of its rows have another number of columns"
+    if damaged:
+        reasons[None] = f"{damaged} of its rows are not UTF-8"
     form = f"{NAMES[separator]} between columns, {'a header' if with_header else 'no header'}"
     return RawTable(
         path, form, names, [list(column) for column in zip(*rows, strict=True)], reasons, skipped
     )
 
 
-def _split(text: str, separator: str) -> list[list[str]]:
-    """Split a text into rows; with tabs quotes are text, as `train` reads them."""
-    if separator == "\t":
-        return [line.split("\t") for line in text.split("\n") if line]
-    limit = csv.field_size_limit(2**31 - 1)
-    try:
-        return [
-            row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row
-        ]
-    except csv.Error:
-        return []
-    finally:
-        csv.field_size_limit(limit)
-
-
-def _usual(rows: Sequence[Sequence[str]]) -> tuple[float, int]:
+def _usual(rows: Sequence[DelimitedRow]) -> tuple[float, int]:
     """Return how many of the first rows have the usual number of columns (0 where that is one), and
     that number."""
-    widths = Counter(len(row) for row in rows[:LOOKED_AT])
+    widths = Counter(len(row.cells) for row in rows[:LOOKED_AT])
     if not widths:
         return 0.0, 0
     width, count = widths.most_common(1)[0]
@@ -202,18 +196,9 @@ def _unique(names: Sequence[str]) -> list[str]:
 
 
 def _json_rows(text: str, path: Path) -> tuple[list[dict[str, Any]], int]:
-    items: list[Any] = []
-    if text.lstrip().startswith("["):
-        try:
-            items = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            raise PetMtlError(f"invalid JSON: {error}", where=str(path)) from error
-    else:
-        for line in filter(str.strip, text.split("\n")):
-            try:
-                items.append(json.loads(line))
-            except (ValueError, RecursionError):
-                items.append(None)
+    values = array_values if text.lstrip().startswith("[") else line_values
+    stream = io.BytesIO(text.encode("utf-8", "surrogateescape"))
+    items = [item.value for item in values(stream, str(path))]
     rows = [item for item in items if isinstance(item, dict)]
     if not rows:
         raise PetMtlError(
@@ -223,13 +208,10 @@ def _json_rows(text: str, path: Path) -> tuple[list[dict[str, Any]], int]:
 
 
 def _parquet_rows(path: Path) -> tuple[str, list[dict[str, Any]], int]:
-    from pet_mtl.data.parquet import class_names, whole_table
+    from pet_mtl.data.parquet import class_names, table_rows, whole_table
 
     table = whole_table(path)
-    try:
-        rows, known_names = table.to_pylist(), class_names(table.schema.metadata)
-    except (ValueError, OverflowError) as error:  # text that is no UTF-8, dates beyond Python's
-        raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
+    rows, known_names = table_rows(table, path), class_names(table.schema.metadata)
     for name, known in known_names.items():
         for row in rows:
             if isinstance(row.get(name), int) and 0 <= row[name] < len(known):

@@ -27,11 +27,10 @@ from pet_mtl.report.data import (
     ModelView,
     ReportData,
     TaskCurves,
-    TaskReport,
     Token,
-    worst_confusions,
 )
-from pet_mtl.report.mistakes import worst_sets
+from pet_mtl.report.places import short_model, short_place, short_settings
+from pet_mtl.report.task_data import task_report
 from pet_mtl.scoring.chain import said_labels
 from pet_mtl.scoring.loaded import top_pieces
 from pet_mtl.scoring.log_probs import SCORE_TOKENS, FloatArray
@@ -39,7 +38,6 @@ from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 
 _TOP = 6  # words shown at a slot
-_POINTS = 500  # rows of a task with numbers
 _ROWS = 256  # of each task, whose gates are averaged
 
 
@@ -55,6 +53,7 @@ def report_data(
     scores: Mapping[str, Score],
     records: list[dict[str, Any]],
     facts: list[tuple[str, str]],
+    best_step: int | None = None,
 ) -> ReportData:
     """Gather what the report shows.
 
@@ -67,28 +66,11 @@ def report_data(
         scores: of these predictions.
         records: the lines of `metrics.jsonl`.
         facts: shown beside the scores, such as ("training", "43 s").
+        best_step: the step that the weights come from.
     """
     tasks = []
     for name, of_task in rows.items():
         task = suite.tasks[name]
-        kind = kind_of(task)
-        probabilities = kind.probabilities(log_probs[name])
-        labels = list(task.verbalizer.labels)
-        decided = kind.decide(log_probs[name])
-
-        def text(row: int, rows: Rows = of_task) -> str:
-            return "  ｜  ".join(rows.text(row).values())
-
-        if kind.one_label:
-            confusions = worst_confusions(
-                of_task.labels, decided, probabilities, text, labels, where=of_task.where
-            )
-        else:
-            confusions = worst_sets(kind, of_task.gold, log_probs[name], text, of_task.where)
-        points: list[tuple[float, float]] = []
-        if kind.spec.facts.target == "number":
-            some = np.linspace(0, len(decided) - 1, min(len(decided), _POINTS)).astype(int)
-            points = list(zip(of_task.gold[some].tolist(), decided[some].tolist(), strict=True))
         view = _view(
             task,
             model,
@@ -97,33 +79,29 @@ def report_data(
             prompts,
             words,
             of_task,
-            probabilities,
+            kind_of(task).probabilities(log_probs[name]),
             suite.train.max_length,
+            suite.base,
         )
-        main_words = [words[0] for words in task.verbalizer.words]
-        curves = _curves(name, records)
         tasks.append(
-            TaskReport(
-                name,
-                task.description,
-                labels,
-                main_words,
+            task_report(
+                task,
+                of_task,
+                log_probs[name],
                 scores[name],
-                curves,
-                confusions,
-                view,
-                points,
-                kind.spec.range,
+                suite.base,
+                curves=_curves(name, records),
+                view=view,
             )
         )
     return ReportData(
         title=suite.name,
-        model=suite.model,
+        model=short_model(suite.model),
         created=datetime.datetime.now().strftime("%Y-%m-%d %H:%M"),
         settings={
-            "method": suite.method.model_dump(),
-            "train": suite.train.model_dump(),
-            "sampling": suite.sampling.model_dump(),
+            "method": short_settings(suite.method.model_dump()),
+            "train": short_settings(suite.train.model_dump()),
+            "sampling": short_settings(suite.sampling.model_dump()),
             **_task_settings(suite),
         },
         tasks=tasks,
@@ -132,6 +110,7 @@ def report_data(
         conflicts=[CurvePoint(r["step"], r["conflicts"]) for r in records if "conflicts" in r],
         terms=_terms(records),
         routes=_routes(model, prompts, machine, tokenizer, list(suite.tasks)),
+        best_step=best_step,
     )
 
 
@@ -220,6 +199,7 @@ def _view(
     rows: Rows,
     probabilities: FloatArray,
     max_length: int,
+    base: str,
 ) -> ModelView:
     """Show one row of middling length, in the prompt that scores its predicted label's main
     word."""
@@ -252,7 +232,7 @@ def _view(
         f"{label} {words[0]}"
         for label, words in zip(task.verbalizer.labels, task.verbalizer.words, strict=True)
     ]
-    note = rows.where(row)
+    note = short_place(rows.where(row), base)
     match task.kind_spec.facts.target:
         case "label":
             gold = [names[int(rows.labels[row])]]

@@ -25,9 +25,16 @@ class Line:
 
 
 def line_chart(
-    title: str, lines: Sequence[Line], *, from_zero: bool, note: str = "", axis: str = "step"
+    title: str,
+    lines: Sequence[Line],
+    *,
+    from_zero: bool,
+    note: str = "",
+    axis: str = "step",
+    at: int | None = None,
 ) -> Html:
-    """Return a figure with axes, lines and a legend that gives each line's last value.
+    """Return a figure with axes, lines and a legend that gives each line's last value, or the one
+    at step `at`, where the line has it.
 
     Lines of many points without markers are drawn thin, under their moving average.
     """
@@ -109,7 +116,7 @@ def line_chart(
             )
     svg = element("svg", drawn, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=title)
     heading = [element("h3", title), *([element("p", note, class_="note")] if note else [])]
-    return element("figure", heading, svg, _legend(lines), class_="chart")
+    return element("figure", heading, svg, _legend(lines, at), class_="chart")
 
 
 def _marker(line: Line, point: CurvePoint, x: float, y: float) -> Html:
@@ -119,7 +126,7 @@ def _marker(line: Line, point: CurvePoint, x: float, y: float) -> Html:
     return element("circle", tip, cx=x, cy=y, r=3.0, class_=f"dot {line.css}")
 
 
-def _legend(lines: Sequence[Line]) -> Html:
+def _legend(lines: Sequence[Line], at: int | None) -> Html:
     entries = []
     for line in lines:
         shown = (
@@ -127,9 +134,10 @@ def _legend(lines: Sequence[Line]) -> Html:
             if not line.markers and len(line.points) >= SMOOTH_FROM
             else line.points
         )
-        last = f"{shown[-1].value:.3f}" if shown else "–"
+        told = next((point for point in shown if point.step == at), shown[-1] if shown else None)
+        figure = f"{told.value:.3f}" if told else "–"
         swatch = element("span", class_=f"swatch {line.css}")
-        entries.append(element("li", swatch, line.name, " ", element("b", last)))
+        entries.append(element("li", swatch, line.name, " ", element("b", figure)))
     return element("ul", entries, class_="legend")
 
 

@@ -98,6 +98,12 @@ class TaskReport:
     points: Sequence[tuple[float, float]] = ()
     ends: tuple[float, float] = (0.0, 1.0)
 
+    @property
+    def confused(self) -> int:
+        """How many pairs of labels were confused; `confusions` may be the most frequent ones."""
+        matrix = self.score.confusion
+        return sum(bool(n) for i, row in enumerate(matrix) for j, n in enumerate(row) if i != j)
+
     def title_of(self, label: str) -> str:
         """Return the label with its main word, such as `109 科技`."""
         word = dict(zip(self.labels, self.main_words, strict=True)).get(label, "")
@@ -112,7 +118,7 @@ class ReportData:
 
     `conflicts` is the share of the pairs of tasks whose gradients point against each other, where
     it was measured; `terms` are the means of the loss terms; `routes` says which task uses what,
-    where the kind of sharing has gates or routes.
+    where the kind of sharing has gates or routes; `best_step` is the one whose weights were kept.
     """
 
     title: str
@@ -125,6 +131,7 @@ class ReportData:
     conflicts: list[CurvePoint] = field(default_factory=list)
     terms: dict[str, list[CurvePoint]] = field(default_factory=dict)
     routes: "list[Routes]" = field(default_factory=list)
+    best_step: int | None = None
 
 
 def worst_confusions(

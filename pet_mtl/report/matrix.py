@@ -1,7 +1,7 @@
 """The confusion matrix as inline SVG: rows are gold labels, columns are predictions."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from unicodedata import east_asian_width
 
 from pet_mtl.report.markup import Html, element, percent
@@ -11,10 +11,26 @@ TARGET_WIDTH = 495.0  # of the cells together, while they are neither too small 
 LONGEST_LABEL = 11.0  # em
 # from this share of the row on, the count is written in the colour that reads on dark cells
 STRONG = 0.5
+MOST_CELLS = 2500  # drawn: of 500 labels and 100,000 rows, every cell would be megabytes
 
 
-def confusion_svg(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> Html:
-    """Return the matrix, each cell shaded by its share of the gold row and showing its count."""
+def confusion_svg(
+    confusion: Sequence[Sequence[int]],
+    names: Sequence[str],
+    f1: Sequence[float] = (),
+    *,
+    key: str = "",
+    with_rows: Container[tuple[int, int]] = (),
+) -> Html:
+    """Return the matrix, each cell shaded by its share of the gold row and showing its count.
+
+    Args:
+        confusion: gold rows and predicted columns `[K, K]`.
+        names: of the labels.
+        f1: of each label, for the page's script to order them by.
+        key: what tells this matrix from others of the page.
+        with_rows: the cells whose rows the page has, see `cell_id`.
+    """
     size = len(names)
     cell = min(LARGEST_CELL, max(SMALLEST_CELL, TARGET_WIDTH / max(size, 1)))
     font = min(13.0, max(10.0, cell * 0.4))
@@ -28,45 +44,86 @@ def confusion_svg(confusion: Sequence[Sequence[int]], names: Sequence[str]) -> H
         element("text", "gold ↓", x=left - 8, y=top - 8, text_anchor="end", class_="title"),
         element("rect", x=left, y=top, width=size * cell, height=size * cell, class_="ground"),
     ]
+    totals = [sum(counts) for counts in confusion]
     for k, (name, full) in enumerate(zip(short, names, strict=True)):
         middle = top + (k + 0.5) * cell + font * 0.36
         cut = [element("title", full)] if name != full else []
-        drawn.append(
-            element("text", cut, name, x=left - 8, y=middle, text_anchor="end", class_="label")
-        )
+        text = element("text", cut, name, x=left - 8, y=middle, text_anchor="end", class_="label")
+        facts: dict[str, str | float] = {
+            "data_f1": f"{f1[k]:.4f}" if f1 else "0",
+            "data_rows": totals[k],
+            "data_missed": totals[k] - confusion[k][k],
+        }
+        drawn.append(element("g", text, data_r=k, **facts))
         x, y = left + (k + 0.5) * cell + font * 0.3, top - 7
         turn = f"translate({x:.1f} {y}) rotate(-45)"
-        drawn.append(element("text", cut, name, transform=turn, class_="label"))
-    for row, counts in enumerate(confusion):
-        total = sum(counts)
-        for column, count in enumerate(counts):
-            if count:
-                at = (left + column * cell, top + row * cell)
-                tip = (
-                    f"{names[row]} → {names[column]}: {count:,} of {total:,} rows "
-                    f"({percent(count / total)})"
-                )
-                drawn.append(_cell(at, cell, count, count / total, tip, right=row == column))
-    for row, counts in enumerate(confusion):
-        if not any(counts):
+        text = element("text", cut, name, transform=turn, class_="label")
+        drawn.append(element("g", text, data_c=k))
+    kept, left_out = drawn_cells(confusion)
+    for row, column in kept:
+        count, total = confusion[row][column], totals[row]
+        at = (left + column * cell, top + row * cell)
+        tip = (
+            f"{names[row]} → {names[column]}: {count:,} of {total:,} rows "
+            f"({percent(count / total)})"
+        )
+        more: dict[str, str | float] = {"data_r": row, "data_c": column}
+        if (row, column) in with_rows:
+            more["data_peek"] = cell_id(key, row, column)
+        drawn.append(_cell(at, cell, count, count / total, tip, more, right=row == column))
+    for row, total in enumerate(totals):
+        if not total:
             middle = top + (row + 0.5) * cell
             ends = {"x1": left + 4, "x2": left + size * cell - 4}
-            drawn.append(element("line", **ends, y1=middle, y2=middle, class_="empty"))
+            drawn.append(element("line", **ends, y1=middle, y2=middle, class_="empty", data_r=row))
     svg = element(
         "svg",
         drawn,
         width=f"{width:.0f}",
         height=f"{height:.0f}",
         viewBox=f"0 0 {width:.0f} {height:.0f}",
-        role="img",
+        role="group",
         aria_label="confusion matrix",
+        data_cell=f"{cell:.4f}",
         style=f"--label:{font:.1f}px",
     )
-    return element("div", svg, class_="matrix", tabindex="0")
+    note = f"not drawn: {left_out:,} cells of the fewest rows"
+    return element(
+        "div",
+        element("div", svg, class_="matrix scroll", tabindex="0"),
+        *([element("p", note, class_="key")] if left_out else []),
+    )
+
+
+def cell_id(key: str, row: int, column: int) -> str:
+    """Return the id of the element with the rows of a cell."""
+    return f"rows-{key}-{row}-{column}"
+
+
+def drawn_cells(confusion: Sequence[Sequence[int]]) -> tuple[list[tuple[int, int]], int]:
+    """Return the cells `(row, column)` that are drawn, and how many are not: the diagonal and the
+    most frequent confusions, row by row."""
+    found = [
+        (row, column)
+        for row, counts in enumerate(confusion)
+        for column, count in enumerate(counts)
+        if count
+    ]
+    if len(found) <= MOST_CELLS:
+        return found, 0
+    found.sort(key=lambda cell: (cell[0] != cell[1], -confusion[cell[0]][cell[1]]))
+    return sorted(found[:MOST_CELLS]), len(found) - MOST_CELLS
 
 
 def _cell(
-    at: tuple[float, float], size: float, count: int, share: float, tip: str, *, right: bool
+    at: tuple[float, float],
+    size: float,
+    count: int,
+    share: float,
+    tip: str,
+    more: Mapping[str, str | float],
+    *,
+    right: bool,
 ) -> Html:
     written = compact(count)
     font = min(13.0, (size - 2.5) / max(1.75, em_width(written)))
@@ -94,6 +151,8 @@ def _cell(
             font_size=font,
         ),
         class_=css,
+        role="img",
+        **more,
     )
 
 

@@ -131,9 +131,11 @@ def curves_section(
     conflicts: Sequence[CurvePoint] = (),
     terms: Mapping[str, Sequence[CurvePoint]] = {},
     name: str = "macro-F1",
+    best_step: int | None = None,
 ) -> Html:
     """Return the charts of training loss, dev scores (called `name`), weights, conflicts and loss
-    terms, those     that were recorded."""
+    terms, those that were recorded; the legend of the scores tells those of the step that was
+    kept."""
     losses = [
         Line(task.name, task.curves.train_loss, colour_of(k))
         for k, task in enumerate(tasks)
@@ -150,14 +152,17 @@ def curves_section(
         charts.append(line_chart("Training loss", losses, from_zero=True, note=note))
     if scores:
         note = "per task, at each evaluation"
+        kept = best_step
         mean = mean_curve([line.points for line in scores]) if len(scores) > 1 else []
         judged = [point for point in mean or scores[0].points if math.isfinite(point.value)]
         if judged and (mean or len(scores) == 1):
             best = max(judged, key=lambda point: point.value)
             note += f"; highest{' mean' if mean else ''} {best.value:.3f} at step {best.step:,}"
+            kept = best.step if best_step is None else best_step
+            note += f"; below: at step {kept:,}{'' if best_step is None else ', which was kept'}"
         if mean:
             scores.append(Line("mean", mean, "mean", markers=True))
-        charts.append(line_chart(f"Dev {name}", scores, from_zero=False, note=note))
+        charts.append(line_chart(f"Dev {name}", scores, from_zero=False, note=note, at=kept))
     weights = [
         Line(task.name, task.curves.weight, colour_of(k))
         for k, task in enumerate(tasks)

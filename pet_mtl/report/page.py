@@ -1,8 +1,11 @@
-"""The report page: one HTML file that needs nothing else, no network and no script."""
+"""The report page: one HTML file that needs nothing else, and no network."""
 
+import base64
+import hashlib
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,12 +16,29 @@ from pet_mtl.report.overview import curves_section, header_section, settings_sec
 from pet_mtl.report.routes_section import routes_section
 from pet_mtl.report.task_section import task_section
 
-# The browser itself refuses to load or run anything, whatever text found its way into the page.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+@cache
+def policy() -> str:
+    """Return the page's Content-Security-Policy.
+
+    Whatever text found its way into the page, the browser itself refuses to load anything, or to
+    run anything but our own script, which the policy names by its hash.
+    """
+    digest = base64.b64encode(hashlib.sha256(script().encode("utf-8")).digest()).decode("ascii")
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; "
+        "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; "
+        "trusted-types 'none'"
+    )
 
 
 def write_report(path: Path, data: ReportData) -> None:
-    """Write the report under a temporary name, then rename it, so that readers never meet half a
+    """Write the report of a run; see `write_page`."""
+    write_page(path, report_page(data))
+
+
+def write_page(path: Path, page: Html) -> None:
+    """Write a page under a temporary name, then rename it, so that readers never meet half a
     file.
 
     Raises:
@@ -28,7 +48,7 @@ def write_report(path: Path, data: ReportData) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Broken text (lone surrogates) must not cost the report of a whole run.
-        temporary.write_text(report_page(data), encoding="utf-8", errors="replace")
+        temporary.write_text(page, encoding="utf-8", errors="replace")
         temporary.replace(path)
     except OSError as error:
         with suppress(OSError):
@@ -43,7 +63,7 @@ def report_page(data: ReportData) -> Html:
     sections = [
         header_section(data),
         settings_section(data.settings),
-        curves_section(data.tasks, data.conflicts, data.terms, data.mean[0]),
+        curves_section(data.tasks, data.conflicts, data.terms, data.mean[0], data.best_step),
         routes_section(data.routes),
         *(task_section(task, position) for position, task in enumerate(data.tasks)),
     ]
@@ -51,11 +71,11 @@ def report_page(data: ReportData) -> Html:
 
 
 def html_page(title: str, sections: Sequence[Html], created: str) -> Html:
-    """Return a page of some sections, with the style sheet in it."""
+    """Return a page of some sections, with the style sheet and the script in it."""
     head = element(
         "head",
         element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        element("meta", http_equiv="Content-Security-Policy", content=policy()),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("title", title),
@@ -64,10 +84,21 @@ def html_page(title: str, sections: Sequence[Html], created: str) -> Html:
     footer = element("footer", "Written by pet_mtl, ", created)
     return join(
         Html("<!doctype html>\n"),
-        element("html", head, element("body", element("main", sections, footer)), lang="en"),
+        element(
+            "html",
+            head,
+            element("body", element("main", sections, footer), element("script", Html(script()))),
+            lang="en",
+        ),
     )
 
 
 def stylesheet() -> str:
     """Return the style sheet that ships with the package."""
     return files("pet_mtl.report").joinpath("report.css").read_text(encoding="utf-8")
+
+
+@cache
+def script() -> str:
+    """Return the script that ships with the package, as it stands in the page."""
+    return files("pet_mtl.report").joinpath("report.js").read_text(encoding="utf-8")

@@ -19,5 +19,6 @@ def report_run(run: FinishedRun) -> None:
         run.result.scores,
         run.records,
         run.facts,
+        run.result.best_step,
     )
     write_report(run.file, shown)

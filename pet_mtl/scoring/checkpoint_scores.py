@@ -33,6 +33,7 @@ from pet_mtl.scoring.loaded import (
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.scoring.patterns import PatternScores, score_patterns
 from pet_mtl.scoring.processes import ALONE, Processes
+from pet_mtl.scoring.records import Predicted
 from pet_mtl.scoring.thresholds import fitted_where_missing
 from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.pretrained import resolve_model
@@ -70,6 +71,8 @@ class CheckpointScore:
         method: how its tasks are told apart.
         parameters: how many it works with.
         patterns: scores of each pattern, for the tasks with several.
+        predicted: the rows and what was said of them, by task; only where they were to be kept.
+        base: where the relative paths of the suite start.
     """
 
     path: str
@@ -81,6 +84,8 @@ class CheckpointScore:
     method: str = "pet"
     parameters: ParameterCounts | None = None
     patterns: dict[str, PatternScores] = field(default_factory=dict)
+    predicted: dict[str, Predicted] = field(default_factory=dict, repr=False)
+    base: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -115,6 +120,7 @@ def score_checkpoints(
     strict: bool = False,
     calibration: CalibrationChoice | None = None,
     processes: Processes = ALONE,
+    keep: bool = False,
     load: Callable[[Checkpoint, Mapping[str, Path]], LoadedModel] = LoadedCheckpoint,
 ) -> list[CheckpointScore]:
     """Score checkpoints on the same rows; all of them and their rows are checked before the first
@@ -129,6 +135,7 @@ def score_checkpoints(
         strict: refuse rows that a checkpoint was trained on.
         calibration: for all tasks, instead of the one that each checkpoint stores.
         processes: that make this call together; each gets the scores of all rows.
+        keep: keep the rows and what was said of them, for a page.
         load: what scores a checkpoint's rows; gets what was read of it and the other label words.
 
     Raises:
@@ -159,7 +166,9 @@ def score_checkpoints(
     scores = []
     for folder in folders:
         checkpoint, rows, plan = work[folder]
-        scores.append(_score(str(folder), load(checkpoint, verbalizers), rows, plan, processes))
+        scores.append(
+            _score(str(folder), load(checkpoint, verbalizers), rows, plan, processes, keep)
+        )
     return scores
 
 
@@ -172,6 +181,7 @@ def score_models(
     strict: bool = False,
     calibration: CalibrationChoice | None = None,
     processes: Processes = ALONE,
+    keep: bool = False,
     load: Callable[[str, Suite], LoadedModel] = LoadedModel,
 ) -> list[CheckpointScore]:
     """Score masked language models on the tasks of a suite without training them on its rows
@@ -184,6 +194,7 @@ def score_models(
         strict: refuse rows that a model was trained on.
         calibration: for all tasks, instead of what each says; `auto` means `prior`.
         processes: that make this call together; each gets the scores of all rows.
+        keep: keep the rows and what was said of them, for a page.
         load: what scores a model's rows.
 
     Raises:
@@ -209,7 +220,7 @@ def score_models(
         suite, choices, dict.fromkeys(rows, "prior"), skip_bad_rows=skip_bad_rows
     )
     return [
-        _score(model, load(folder, suite), rows, plan, processes)
+        _score(model, load(folder, suite), rows, plan, processes, keep)
         for model, folder in zip(models, folders, strict=True)
     ]
 
@@ -219,7 +230,12 @@ def _rows(suite: Suite, data: Mapping[str, str], skip_bad_rows: int) -> dict[str
 
 
 def _score(
-    path: str, loaded: LoadedModel, rows: Mapping[str, Rows], plan: Plan, processes: Processes
+    path: str,
+    loaded: LoadedModel,
+    rows: Mapping[str, Rows],
+    plan: Plan,
+    processes: Processes,
+    keep: bool,
 ) -> CheckpointScore:
     suite, throughput = loaded.suite, Throughput()
     for line in row_warnings(rows, loaded.tokenizer):
@@ -249,6 +265,13 @@ def _score(
         patterns=score_patterns(suite, rows, each)
         if capabilities(suite.method).has_patterns
         else {},
+        predicted={
+            name: Predicted(suite.tasks[name], rows[name], own)
+            for name, own in apply_calibrations(log_probs, fitted).items()
+        }
+        if keep
+        else {},
+        base=suite.base,
     )
 
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+from pet_mtl.console import say
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.data.targets import label_counts
 from pet_mtl.suite.settings import TrainSettings
@@ -12,6 +13,17 @@ WIDE = 0.1  # half of an interval from which on a dev score says little
 UNEVEN = 10  # times as many rows as a rare label has
 RARE = 0.25  # of an equal share of the rows
 SHOWN = 6  # labels
+
+
+def describe(suite: Suite, data: Mapping[str, TaskData]) -> None:
+    """Say how many rows each task has, and what is odd about them."""
+    for name, task in data.items():
+        dev = f", {len(task.dev):,} dev" if task.dev is not None else ", no dev rows"
+        say(f"data: {name} {len(task.train):,} training rows{dev}")
+        for note in task.notes:
+            say(f"warning: {name}: {note}")
+    for line in row_notes(suite, data):
+        say(line)
 
 
 def row_notes(suite: Suite, data: Mapping[str, TaskData]) -> list[str]:

@@ -39,7 +39,7 @@ from pet_mtl.training.calibrate import calibrate
 from pet_mtl.training.card_facts import card_facts
 from pet_mtl.training.given import Given
 from pet_mtl.training.preparation import prepare
-from pet_mtl.training.row_notes import row_notes
+from pet_mtl.training.row_notes import describe
 from pet_mtl.training.teachers import (
     ask_teachers,
     check_teachers,
@@ -68,7 +68,6 @@ class TrainResult:
         seconds: wall time of the whole command.
         method: how its tasks are told apart.
         parameters: how many it works with.
-        step_seconds: of these, the time spent in steps.
         predicted: decisions on the dev rows, label numbers or such, in their order, by task.
     """
 
@@ -84,11 +83,6 @@ class TrainResult:
     method: str
     parameters: ParameterCounts
     predicted: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    step_seconds: float = 0.0
-
-    def times(self) -> str:
-        """Say how long the steps and the whole command took."""
-        return f"{self.step_seconds:,.0f} s of steps ({self.seconds:,.0f} s for the whole command)"
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -193,9 +187,7 @@ def train(
     try:
         tokenizer, mlm = _load(suite, machine)
         data = load_suite_data(suite, skip_bad_rows=skip_bad_rows) if data is None else data
-        _describe(data)
-        for line in row_notes(suite, data):
-            say(line)
+        describe(suite, data)
         has_teacher = (
             set(answers)
             if answers is not None
@@ -283,7 +275,6 @@ def train(
             method=suite.method.name,
             parameters=trainer.model.parameter_counts(),
             predicted=decide(suite, calibrated_log_probs),
-            step_seconds=trainer.progress.seconds,
         )
         if run is not None and dev is not None:
             report(
@@ -332,7 +323,11 @@ def _load(suite: Suite, machine: Machine) -> tuple[PieceTokenizer, Any]:
 
 def _facts(result: TrainResult, progress: Progress, machine: Machine) -> list[tuple[str, str]]:
     counts = result.parameters
-    rows = f"{progress.rows:,} rows, {progress.tokens:,} tokens in {result.times()}"
+    rows = (
+        f"{progress.rows:,} rows, {progress.tokens:,} tokens; {result.seconds:,.0f} s in all, "
+        f"{progress.seconds:,.0f} s of them steps"
+    )
+    own = f", {counts.share:.2%} for one task only" if counts.share else ""
     changed = [
         (
             f"{name} {of_task.kind}: {of_task.before.main.name} {of_task.before.main.value:.4f} → "
@@ -344,8 +339,7 @@ def _facts(result: TrainResult, progress: Progress, machine: Machine) -> list[tu
         ("training", f"{progress.step} steps, {rows}"),
         (
             "method",
-            f"{result.method}: {counts.all:,} parameters"
-            + (f", {counts.share:.2%} for one task only" if counts.share else ""),
+            f"{result.method}: {counts.all:,} parameters{own}",
         ),
         ("best", f"step {result.best_step}"),
         (
@@ -356,11 +350,3 @@ def _facts(result: TrainResult, progress: Progress, machine: Machine) -> list[tu
         ("memory", f"{result.peak_memory_gb:.2f} GB at the most"),
         ("machine", str(machine)),
     ]
-
-
-def _describe(data: Mapping[str, TaskData]) -> None:
-    for name, task in data.items():
-        dev = f", {len(task.dev):,} dev" if task.dev is not None else ", no dev rows"
-        say(f"data: {name} {len(task.train):,} training rows{dev}")
-        for note in task.notes:
-            say(f"warning: {name}: {note}")

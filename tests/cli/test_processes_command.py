@@ -16,7 +16,10 @@ import torch
 torch.set_num_threads(1)
 from pet_mtl.cli.main import main
 import pet_mtl.scoring.log_probs as log_probs
+import pet_mtl.data.streams as streams
+import pet_mtl.scoring.prediction_files as prediction_files
 log_probs.SCORE_TOKENS = 60  # several batches
+streams.BLOCK_ROWS = prediction_files.BLOCK_ROWS = 10  # and blocks
 sys.argv = ["pet-mtl", *json.loads(sys.argv[1])]
 main()
 """

@@ -13,6 +13,7 @@ from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 TOKEN = "hf_right"
+COMMIT = "ab" * 20
 
 
 @dataclass
@@ -55,6 +56,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer()
 
+    def do_HEAD(self) -> None:
+        self._answer()
+
     def do_POST(self) -> None:
         self._answer()
 
@@ -78,12 +82,16 @@ class _Handler(BaseHTTPRequestHandler):
             code, answer = int(failure), {"error": f"made to fail \x1b[31m at {stage}"}
         elif stage not in ("put", "verify") and self.headers["Authorization"] != f"Bearer {TOKEN}":
             code, answer = 401, {"error": "Invalid credentials"}
-        data = json.dumps(answer).encode()
+        data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(code)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
+        if stage == "resolve":
+            self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
+            self.send_header("X-Repo-Commit", COMMIT)
         self.end_headers()
-        self.wfile.write(data)
+        if self.command != "HEAD":
+            self.wfile.write(data)
 
     def _chunks(self) -> Iterator[bytes]:
         while size := int(self.rfile.readline(), 16):
@@ -102,10 +110,20 @@ class _Handler(BaseHTTPRequestHandler):
                 code = 409 if name in hub.repos else 200
                 hub.repos.setdefault(name, Repo(asked.get("visibility") == "private"))
                 return "create", code, {"url": f"{hub.url}/{name}", "error": "already there"}
-            case ["api", "models", user, name]:
+            case ["api", "models", user, name] | ["api", "models", user, name, "revision", _]:
                 repo = hub.repos.get(f"{user}/{name}", Repo())
                 code = 200 if f"{user}/{name}" in hub.repos else 404
-                return "info", code, {"id": f"{user}/{name}", "private": repo.private}
+                told = {"id": f"{user}/{name}", "private": repo.private, "sha": COMMIT}
+                return "info", code, told
+            case ["api", "models", user, name, "tree", _]:
+                files = hub.repos[f"{user}/{name}"].branches["main"]
+                tree = [
+                    {"type": "file", "path": path, "size": len(content), "oid": COMMIT}
+                    for path, content in files.items()
+                ]
+                return "tree", 200, tree
+            case [user, name, "resolve", _, *rest]:
+                return "resolve", 200, hub.repos[f"{user}/{name}"].branches["main"]["/".join(rest)]
             case ["api", "models", user, name, "branch", branch]:
                 branches = hub.repos[f"{user}/{name}"].branches
                 code = 409 if branch in branches else 200
@@ -147,7 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
                 if not self._refused("commit"):
                     self._commit(hub.repos[f"{user}/{name}"].branches[branch], body)
                 url = f"{hub.url}/{user}/{name}/commit/abc"
-                return "commit", 200, {"commitUrl": url, "commitOid": "ab" * 20}
+                return "commit", 200, {"commitUrl": url, "commitOid": COMMIT}
         return "/".join(path), 404, {"error": "no such thing"}
 
     def _refused(self, stage: str) -> bool:

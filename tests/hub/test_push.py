@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 from fake_hub import TOKEN, Hub, Repo
-from huggingface_hub import ModelCard, constants
+from huggingface_hub import ModelCard, constants, snapshot_download
 
+import pet_mtl
 from pet_mtl.scoring.prediction_files import predict_files
-from pet_mtl.storage.checkpoint import MANIFEST, read_checkpoint
+from pet_mtl.storage.checkpoint import MANIFEST
 from pet_mtl.storage.state import COUNTERS
 
 Call = Callable[..., Any]
@@ -49,12 +50,10 @@ def test_a_checkpoint_goes_there_and_comes_back(
     assert all(b"secret-place" not in content for content in arrived.values())
     assert ModelCard(arrived["README.md"].decode()).data.library_name == "pet_mtl"
 
-    there = tmp_path / "snapshots" / "abc"  # as `snapshot_download` lays it out: links to blobs
-    for number, (name, content) in enumerate(arrived.items()):
-        (there / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / f"blob-{number}").write_bytes(content)
-        (there / name).symlink_to(tmp_path / f"blob-{number}")
-    read_checkpoint(there)
+    there = Path(snapshot_download("me/toy", cache_dir=tmp_path / "cache"))
+    assert {str(file.relative_to(there)) for file in there.rglob("*") if file.is_file()} == FILES
+    assert (there / MANIFEST).is_symlink()
+    assert pet_mtl.load(there).tasks == ("topic", "pair")
     rows = tmp_path / "rows.tsv"
     rows.write_text("a\t体育\nb\t科技\n", encoding="utf-8")
     predicted = [

@@ -132,6 +132,7 @@ def fake_task(
         probabilities,
         lambda row: TEXTS[row % len(TEXTS)],
         list(labels),
+        200,
         where=lambda row: f"dev.tsv:{row + 1}",
     )
     view = fake_view(

@@ -163,6 +163,16 @@ def test_a_stop_in_the_middle_leaves_what_was_there(
     assert {file.name: file.read_text() for file in out.iterdir()} == {"topic.jsonl": "old"}
 
 
+def test_what_a_killed_run_left_goes(
+    checkpoint: Path, data: dict[str, str], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / ".topic.jsonl.99999999").write_text("half")
+    predict_files(checkpoint, data, out)
+    assert sorted(file.name for file in out.iterdir()) == ["pair.jsonl", "topic.jsonl"]
+
+
 def test_a_full_disk_leaves_what_was_there(
     checkpoint: Path, data: dict[str, str], tmp_path: Path, blocks_of: Callable[[int], None]
 ) -> None:

@@ -11,7 +11,7 @@ from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.log_probs import score_prompts
-from pet_mtl.suite.task import TaskSpec
+from pet_mtl.suite.task import Slots, TaskSpec
 from pet_mtl.words.candidate_scores import score_candidates, word_priors
 from pet_mtl.words.state_cache import StateCache
 from pet_mtl.words.states import Model
@@ -28,7 +28,7 @@ def model() -> Model:
     return Model.of(toys.build_mlm("bert", tokenizer.vocab_size), tokenizer, machine)
 
 
-def make(slots: str, words: dict[str, list[str]]) -> TaskSpec:
+def make(slots: Slots, words: dict[str, list[str]]) -> TaskSpec:
     return toys.make_task(["{mask}。{text}", "{text}是{mask}的"], words, slots=slots)
 
 
@@ -37,10 +37,12 @@ def make(slots: str, words: dict[str, list[str]]) -> TaskSpec:
     [
         ("exact", {"a": ["好", "体育"], "b": ["坏"], "c": ["是不是"]}),
         ("shared", {"a": ["好"], "b": ["坏", "是不是"]}),
+        # by the label words' lengths; those of the candidates would be read with 2 and 3 masks
+        (2, {"a": ["好", "体育"], "b": ["坏"], "c": ["是不是"]}),
     ],
 )
 def test_label_words_score_as_the_cloze_model_scores_them(
-    model: Model, slots: str, words: dict[str, list[str]]
+    model: Model, slots: Slots, words: dict[str, list[str]]
 ) -> None:
     task = make(slots, words)
     prompts = encode_suite({"toy": task}, {"toy": ROWS}, model.tokenizer, 40)

@@ -1,0 +1,85 @@
+"""The one parser of delimited text for reading, `data clean` and `init`: rows and their cells.
+
+What they do with a row that cannot be parsed is their own: reading reports it, cleaning mends it,
+`init` leaves it out. (`delimited.read_tabs` splits whole blocks in Arrow, and is tested against
+this.)
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from pet_mtl.data.files import LONGEST_LINE, too_long_line
+from pet_mtl.errors import PetMtlError
+
+UNCLOSED = "a quote opens here and is never closed"
+TOO_LONG = "the cell is longer than any row"
+_Row = tuple[int, list[str], str | None]
+
+
+class DelimitedRow(NamedTuple):
+    """A row, the physical line (from 1) that it starts on, and why it cannot be parsed, if so."""
+
+    line: int
+    cells: list[str]
+    problem: str | None = None
+
+
+def split_rows(text: str, separator: str) -> list[DelimitedRow]:
+    r"""Split a text into rows; blank lines are none.
+
+    >>> [tuple(row) for row in split_rows('a\t"b\n\nc\td', "\t")]
+    [(1, ['a', '"b'], None), (3, ['c', 'd'], None)]
+    >>> [row.cells for row in split_rows('a,"b\n\nc",d', ",")]
+    [['a', 'b\n\nc', 'd']]
+    """
+    if separator != "\t":
+        lines = io.StringIO(text, newline="\n")
+        return [DelimitedRow(*row) for row in quoted_rows(lines, separator)]
+    each = (line.removesuffix("\r") for line in text.split("\n"))
+    return [DelimitedRow(n, line.split("\t")) for n, line in enumerate(each, start=1) if line]
+
+
+def quoted_rows(lines: Iterable[str], separator: str = ",") -> Iterator[_Row]:
+    """Yield line, cells and problem of the rows of lines with quotes as in RFC 4180; blank lines
+    are none. (Plain tuples: making named ones is slow.)
+
+    After a row with a problem the next line is read as a new row. A quote that is never closed, or
+    not within the longest row, has swallowed the lines that follow, and ends the rows.
+    """
+    # process-wide, hence given back; the default refuses long texts
+    limit = csv.field_size_limit(LONGEST_LINE)
+    try:
+        reader = csv.reader(lines, strict=True, delimiter=separator)
+        while True:
+            start = reader.line_num + 1
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                if "field larger than" in str(error):
+                    yield start, ["?"], TOO_LONG
+                    return
+                if str(error) == "unexpected end of data":
+                    yield start, ["?"], UNCLOSED
+                    return
+                yield start, ["?"], f"not comma-separated values: {error}"
+                continue
+            if cells:
+                yield start, cells, None
+    finally:
+        csv.field_size_limit(limit)
+
+
+def refuse_swallowed(path: str, line: int, problem: str | None) -> None:
+    """Raise the error for a row that swallowed the rest of a file, which is no row to skip.
+
+    Raises:
+        PetMtlError: it did.
+    """
+    if problem == TOO_LONG:
+        raise too_long_line(path, line)
+    if problem == UNCLOSED:
+        raise PetMtlError(UNCLOSED, where=f"{path}:{line}")

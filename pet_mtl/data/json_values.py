@@ -1,0 +1,79 @@
+"""The one parser of JSON data for reading, `data clean` and `init`: values of lines or an array."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from pet_mtl.data.encoding import as_utf8
+from pet_mtl.data.files import BYTE_ORDER_MARK, first_line, lines_of, open_bytes, read_whole
+from pet_mtl.data.table import encoding_problem
+from pet_mtl.errors import PetMtlError
+
+_LENIENT = json.JSONDecoder(strict=False)
+
+
+class JsonValue(NamedTuple):
+    """A value, or the exception where it is none; the number of its line or item (from 1), and its
+    line's bytes (0 for an item)."""
+
+    number: int
+    value: Any
+    size: int = 0
+
+
+def holds_array(path: Path, encoding: str = "utf-8") -> bool:
+    """Say whether a JSON file holds one array, not an object a line."""
+    if encoding == "utf-8":
+        return first_line(path).lstrip().startswith(b"[")
+    with open_bytes(path) as stream:
+        return as_utf8(stream, encoding).read(1 << 10).lstrip().startswith(b"[")
+
+
+def parse_value(text: bytes | str, *, strict: bool = True) -> Any:
+    r"""Return the value, or the exception where there is none.
+
+    Args:
+        strict: control characters in strings are errors.
+
+    >>> parse_value(b'{"a": 1}'), parse_value('["a\tb"]', strict=False)
+    ({'a': 1}, ['a\tb'])
+    >>> type(parse_value('["a\tb"]'))
+    <class 'json.decoder.JSONDecodeError'>
+    """
+    try:
+        known = text.decode("utf-8") if isinstance(text, bytes) else text
+        return json.loads(known) if strict else _LENIENT.decode(known)
+    except (ValueError, RecursionError) as error:  # also what is not UTF-8
+        return error
+
+
+def line_values(stream: BinaryIO, path: str) -> Iterator[JsonValue]:
+    """Yield the values of all lines that are not blank.
+
+    Raises:
+        PetMtlError: a line is longer than any row.
+    """
+    for number, raw in enumerate(lines_of(stream, path), start=1):
+        line = raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw
+        if line.strip():
+            yield JsonValue(number, parse_value(line), len(line))
+
+
+def array_values(stream: BinaryIO, path: str, *, strict: bool = True) -> Iterator[JsonValue]:
+    """Yield the items of an array, which is read into memory whole.
+
+    Raises:
+        PetMtlError: it is not valid JSON.
+    """
+    raw = read_whole(stream, path).removeprefix(BYTE_ORDER_MARK)
+    items = parse_value(raw, strict=strict)
+    if isinstance(items, UnicodeDecodeError):
+        line = raw.count(b"\n", 0, items.start)
+        message, hint = encoding_problem(raw.split(b"\n")[line], path)
+        raise PetMtlError(message, where=f"{path}:{line + 1}", hint=hint) from items
+    if isinstance(items, json.JSONDecodeError):
+        raise PetMtlError(f"invalid JSON: {items.msg}", where=f"{path}:{items.lineno}") from items
+    if isinstance(items, Exception):
+        raise PetMtlError(f"invalid JSON: {items}", where=path) from items
+    yield from (JsonValue(number, item) for number, item in enumerate(items, start=1))

@@ -1,0 +1,108 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scored_cases import kinds_suite, labels_suite, made_up
+from test_page import WellFormed
+
+from pet_mtl.errors import PetMtlError
+from pet_mtl.kinds import kind_of
+from pet_mtl.report.matrix import MOST_CELLS, drawn_cells
+from pet_mtl.report.places import short_settings
+from pet_mtl.report.scored import require_report, score_page
+from pet_mtl.report.side_by_side import gain_over, paired
+from pet_mtl.scoring.given_rows import dev_rows
+
+
+def test_every_kind_stands_side_by_side(tmp_path: Path, backbone: Path) -> None:
+    suite = kinds_suite(tmp_path, backbone)
+    one, two = made_up(suite, "/home/me/runs/a/checkpoint", 1), made_up(suite, "b", 2, 4.0)
+    html = score_page([one, two])
+    page = WellFormed(html)
+    for name in suite.tasks:
+        assert name in page.text
+        for score in (one, two):
+            assert f"{score.tasks[name].main.value:.4f}" in page.text
+        gain = gain_over(one, two, name)
+        assert gain is not None
+        assert gain.ci95 is not None
+        assert str(gain) in page.text
+    assert str(tmp_path) not in html
+    assert "/home/me" not in html
+    assert "a/checkpoint" in page.text
+    alone = WellFormed(score_page([one]))
+    assert "Predicted over gold" in alone.text
+    assert "Confusion matrix" in alone.text
+    assert "B − A" not in alone.text
+
+
+def test_intervals_are_those_of_scores_on_the_same_draws(tmp_path: Path, backbone: Path) -> None:
+    """The slow way: draw rows, score both, subtract."""
+    suite = kinds_suite(tmp_path, backbone)
+    one, two = made_up(suite, "a", 1, 1.0), made_up(suite, "b", 2, 5.0)
+    draw = np.random.default_rng(0)
+    for name in ("marks", "alike", "stars", "judged"):
+        kind, gold = kind_of(suite.tasks[name]), one.predicted[name].rows.gold
+        sides = [kind.decide(side.predicted[name].log_probs) for side in (one, two)]
+        changes = []
+        for _ in range(300):
+            rows = draw.integers(0, len(gold), len(gold))
+            first, other = (kind.score(gold[rows], side[rows]).main.value for side in sides)
+            changes.append(other - first)
+        slow = np.quantile(changes, [0.025, 0.975])
+        assert kind.gain(gold, *sides) == pytest.approx(slow, abs=0.12), name
+        assert kind.gain(gold, sides[0], sides[0]) == (0, 0)
+
+
+def test_other_rows_have_no_interval(tmp_path: Path) -> None:
+    suite = labels_suite(tmp_path, 5, rows=40)
+    rows = dev_rows(suite, 0)
+    fewer = {name: own.take(np.arange(30)) for name, own in rows.items()}
+    moved = {name: own.take(np.roll(np.arange(40), 1)) for name, own in rows.items()}
+    one = made_up(suite, "a", 1)
+    for other in (made_up(suite, "b", 2, rows=fewer), made_up(suite, "b", 2, rows=moved)):
+        assert not paired(one.predicted["many"], other.predicted["many"])
+        gain = gain_over(one, other, "many")
+        assert gain is not None
+        assert gain.ci95 is None
+        assert not gain.clear
+        assert "Rows that changed" not in score_page([one, other])
+
+
+def test_the_page_does_not_grow_with_the_rows(tmp_path: Path) -> None:
+    sizes = []
+    for rows in (20_000, 40_000):
+        suite = labels_suite(tmp_path / str(rows), 60, rows=rows, text="长" * 1000)
+        sizes.append(len(score_page([made_up(suite, "a", 1, 1.0)])))
+    assert sizes[1] < 1.1 * sizes[0] < 2_500_000
+    assert "kept are those of the 200 most frequent of" in score_page([made_up(suite, "a", 1)])
+
+
+def test_of_many_cells_the_diagonal_and_the_most_frequent_are_drawn() -> None:
+    size = 70
+    confusion = [[2 if (i + j) % 2 else 1 for j in range(size)] for i in range(size)]
+    kept, left_out = drawn_cells(confusion)
+    assert len(kept) == MOST_CELLS
+    assert left_out == size * size - MOST_CELLS
+    assert {(k, k) for k in range(size)} < set(kept)
+    misses = [confusion[i][j] for i, j in kept if i != j]
+    assert misses == [2] * (MOST_CELLS - size)
+    assert kept == sorted(kept)
+
+
+def test_settings_name_no_folder_of_the_machine() -> None:
+    found = short_settings({"a": "/home/me/x", "b": ["C:\\data\\y", 3, None], "c": {"d": "e/f"}})
+    assert found == {"a": "x", "b": ["y", 3, None], "c": {"d": "e/f"}}
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for path, what in (
+        (tmp_path, "this is a folder"),
+        (tmp_path / "file" / "page.html", "file"),
+    ):
+        with pytest.raises(PetMtlError, match=what) as error:
+            require_report(path)
+        assert "--report" in str(error.value)
+    require_report(tmp_path / "new" / "page.html")
+    assert [each.name for each in tmp_path.iterdir()] == ["file"]
