@@ -10,10 +10,12 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from pet_mtl.progress_line import progress_line
 from pet_mtl.text import json_text, one_line, printable, short_lines
 
 LOGGER = logging.getLogger("pet_mtl")
@@ -119,6 +121,10 @@ def prepare_streams() -> None:
         del os.environ["COLUMNS"]  # tables of no width show nothing
 
 
+_BARS: list["Bar"] = []  # that are open on a terminal, the one that is shown last
+_BARS_LOCK = threading.Lock()
+
+
 class Bar:
     """A progress bar on a terminal; elsewhere a line now and then.
 
@@ -138,32 +144,35 @@ class Bar:
         shown = _STDERR in LOGGER.handlers and speaks()
         if shown and sys.stderr is not None and sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import (
-                BarColumn,
-                MofNCompleteColumn,
-                Progress,
-                TextColumn,
-                TimeRemainingColumn,
-            )
+            from rich.live import Live
 
-            self._progress = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(bar_width=24),
-                MofNCompleteColumn(),
-                TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}", markup=False),
-                console=Console(stderr=True),
+            self._note, console = "", Console(stderr=True)
+            self._progress = Live(
+                get_renderable=lambda: self._line(console.width),
+                console=console,
                 transient=True,
+                refresh_per_second=4,
             )
-            self._task = self._progress.add_task(title, total=total, completed=done, note="")
-            self._progress.start()
+            with _BARS_LOCK:  # two bars at once would write over each other: the inner one is shown
+                if _BARS:
+                    _BARS[-1]._progress.stop()
+                _BARS.append(self)
+                self._progress.start()
+
+    def _line(self, width: int) -> Any:
+        from rich.text import Text
+
+        spent, did = time.monotonic() - self._started, self.done - self._start_done
+        left = spent / did * (self.total - self.done) if did else None
+        line = progress_line(width - 1, self.title, self.done, self.total, left, self._note)
+        return Text(line, no_wrap=True, overflow="crop")
 
     def advance(self, units: int, note: str = "") -> None:
         """Count `units` more and show `note` behind the bar."""
         self.done += units
         note = one_line(note)
         if self._progress is not None:
-            self._progress.update(self._task, completed=self.done, note=note)
+            self._note = note
         elif time.monotonic() - self._last_line > self._LINE_EVERY:
             self._last_line = time.monotonic()
             rate = (self.done - self._start_done) / (self._last_line - self._started)
@@ -171,9 +180,16 @@ class Bar:
             say(f"{self.title} {self.done}/{self.total}  {note}  {left:.0f} s left")
 
     def close(self) -> None:
-        """Take the bar away."""
-        if self._progress is not None:
+        """Take the bar away, and show the one around it again."""
+        if self._progress is None:
+            return
+        with _BARS_LOCK:
             self._progress.stop()
+            was_shown = _BARS[-1:] == [self]
+            if self in _BARS:
+                _BARS.remove(self)
+            if was_shown and _BARS:
+                _BARS[-1]._progress.start()
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ FLOORS = {
         "resources",
         "atomic",
         "console",
+        "progress_line",
         "random_streams",
         "suite",
     },

@@ -19,6 +19,7 @@ from pet_mtl.api.train import TrainedRun, train
 from pet_mtl.data.memory import row_list, text_columns
 from pet_mtl.errors import PetMtlError
 from pet_mtl.proposal.label_words import propose_words
+from pet_mtl.proposal.presets import find_preset
 from pet_mtl.proposal.settings import propose_settings
 from pet_mtl.proposal.wording import WORDINGS, field_names, language, pattern_for
 from pet_mtl.scoring.predictor import Predictor
@@ -203,13 +204,20 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             of_label: dict[str, list[str]] = {label: [] for label in labels}
             for name, text in zip(names, last, strict=True):
                 of_label[name].append(text)
+            called = dict(zip(labels, labels, strict=True))
             proposed = propose_words(
-                dict(zip(labels, labels, strict=True)),
+                called,
                 of_label,
                 tokenizer,
                 language=spoken,
                 space_before=" {mask}" in first,
-                entailment=WORDINGS[spoken].entailment if len(columns) == 2 else (),
+                preset=find_preset(
+                    called,
+                    column="label",
+                    texts=list(columns),
+                    language=spoken,
+                    entailment=WORDINGS[spoken].entailment,
+                ),
             )
             words = {label: one.word for label, one in proposed.items()}
         sample = [column[:LOOKED_AT] for column in columns.values()]

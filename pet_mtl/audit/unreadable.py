@@ -5,7 +5,7 @@ from typing import Any
 from pet_mtl.audit.finding import Finding
 from pet_mtl.audit.parts import Part
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.cloze.unreadable import MANY, unreadable_share
+from pet_mtl.cloze.unreadable import ADVICE, MANY, lost_text, readability
 
 LOOKED_AT = 2000  # rows
 
@@ -13,7 +13,7 @@ LOOKED_AT = 2000  # rows
 def check_unreadable(
     part: Part, tokenizer: PieceTokenizer | None
 ) -> tuple[dict[str, Any], list[Finding]]:
-    """Measure the share of unknown and single-byte pieces in the first rows."""
+    """Measure the share of pieces that say little in the first rows."""
     if tokenizer is None:
         return {}, []
     texts = [
@@ -21,14 +21,8 @@ def check_unreadable(
         for column in part.rows.fields.values()
         for text in column.slice(0, LOOKED_AT).to_pylist()
     ]
-    share = unreadable_share(tokenizer.encode(texts), tokenizer)
-    if share <= MANY:
-        return {"unreadable": round(share, 4)}, []
-    message = (
-        f"the model cannot read {100 * share:.0f} % of the pieces of the texts (unknown to "
-        "its vocabulary)"
-    )
-    hint = "choose a model of their language and script"
-    return {"unreadable": round(share, 4)}, [
-        Finding("warning", "unreadable", part.title, message, hint=hint)
-    ]
+    measured = readability(tokenizer.encode(texts), tokenizer)
+    figures = {"unreadable": round(measured.share, 4)}
+    if measured.share <= MANY:
+        return figures, []
+    return figures, [Finding("warning", "unreadable", part.title, lost_text(measured), hint=ADVICE)]

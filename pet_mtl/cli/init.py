@@ -31,6 +31,14 @@ def init(
     model: Annotated[
         str, typer.Option(metavar="M", help="Embedded backbone, folder or hub name.")
     ] = "zh-mini",
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="classification, or multi_label: a row has several labels.",
+            show_default="by the label cells",
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,
     json_: Json = False,
 ) -> None:
@@ -40,10 +48,14 @@ def init(
     from pet_mtl.proposal.propose import Request, propose
 
     require_folder(out)
-    proposal = propose(Request(datafile, out, task, model, label, tuple(text or ()), header, force))
+    proposal = propose(
+        Request(datafile, out, task, model, label, tuple(text or ()), header, force, kind)
+    )
     if json_:
         put_json(proposal.to_json())
     else:
         for line in proposal.lines():
             put(line)
+    for line in proposal.warnings:
+        say(line)
     say(f"now: pet-mtl train --patterns {proposal.patterns}")

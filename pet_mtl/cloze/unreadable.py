@@ -1,12 +1,22 @@
-"""Texts that the model cannot read: how much of them became unknown or single-byte pieces."""
+"""Texts that the model cannot read: how much of them became unknown pieces, single bytes or single
+letters."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.data.rows import Rows
 
 MANY = 0.2  # share of a task's pieces above which a warning is due
+SPELLED = 3  # single letters in a row that are a word cut into them
+ADVICE = "choose a model of their language and script"
+_END = -1  # behind each text
+_LETTER = re.compile("(?:##|▁|Ġ)?[A-Za-z]")
 _BYTE = re.compile(r"<0x[89A-F][0-9A-F]>")
 
 
@@ -28,14 +38,55 @@ def unreadable_ids(tokenizer: PieceTokenizer) -> set[int]:
     return found if tokenizer.unk_id is None else found | {tokenizer.unk_id}
 
 
+@dataclass(frozen=True)
+class Readability:
+    """How much of the pieces of some texts says little to a model.
+
+    Attributes:
+        unknown: share of unknown pieces and of those of one byte of a character.
+        spelled: share of single letters that Latin words were cut into.
+    """
+
+    unknown: float = 0.0
+    spelled: float = 0.0
+
+    @property
+    def share(self) -> float:
+        return self.unknown + self.spelled
+
+
+def readability(texts: Iterable[Sequence[int]], tokenizer: PieceTokenizer) -> Readability:
+    """Measure the pieces of texts; nothing is unreadable where there are none."""
+    ids = np.array([piece for text in texts for piece in (*text, _END)], np.int64)
+    unknown, spelled = _lost(ids, tokenizer)
+    total = int((ids != _END).sum())
+    if not total:
+        return Readability()
+    return Readability(float(unknown.sum() / total), float(spelled.sum() / total))
+
+
 def unreadable_share(texts: Iterable[Sequence[int]], tokenizer: PieceTokenizer) -> float:
-    """Return the share of pieces that say nothing; 0 where there are none."""
-    odd = unreadable_ids(tokenizer)
-    total = unread = 0
-    for ids in texts:
-        total += len(ids)
-        unread += sum(piece in odd for piece in ids)
-    return unread / total if total else 0.0
+    """Return the share of pieces that say little; 0 where there are none."""
+    return readability(texts, tokenizer).share
+
+
+def _lost(
+    ids: NDArray[np.int64], tokenizer: PieceTokenizer
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which pieces are unknown, and which are letters of a spelled word: three or more
+    single Latin letters in a row."""
+    unknown = np.isin(ids, sorted(unreadable_ids(tokenizer)))
+    letters = [
+        number
+        for piece, number in tokenizer.tokenizer.get_vocab().items()
+        if _LETTER.fullmatch(piece)
+    ]
+    single = np.isin(ids, letters) & ~unknown
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], single, [False]]).astype(np.int8)))
+    spelled = np.zeros(len(ids), bool)
+    for start, end in edges.reshape(-1, 2):
+        spelled[start:end] = end - start >= SPELLED
+    return unknown, spelled
 
 
 def unreadable_warnings(
@@ -43,27 +94,57 @@ def unreadable_warnings(
 ) -> list[str]:
     """Return a warning for each task of whose texts the model can read little, judged by its first
     prompts."""
-    import numpy as np
-
-    odd = np.array(sorted(unreadable_ids(tokenizer)))
     warnings = []
     for task in dict.fromkeys(form.task for form in prompts.forms):
         number = next(i for i, form in enumerate(prompts.forms) if form.task == task)
         rows = np.flatnonzero(prompts.form == number)[:first]
         if not len(rows):
             continue
-        ids = prompts.ids[prompts.starts[rows[0]] : prompts.starts[rows[-1] + 1]]
+        ids = prompts.ids[prompts.starts[rows[0]] : prompts.starts[rows[-1] + 1]].astype(np.int64)
         constant = [piece for part in prompts.forms[number].parts for piece in part.ids]
         texts = len(ids) - len(rows) * len(constant)
-        unread = int(np.isin(ids, odd).sum()) - len(rows) * int(np.isin(constant, odd).sum())
-        if texts and unread / texts > MANY:
-            warnings.append(warning(task, unread / texts))
+        around = _lost(np.array(constant, np.int64), tokenizer)
+        lost = [
+            max(0, int(found.sum()) - len(rows) * int(own.sum()))
+            for found, own in zip(_lost(ids, tokenizer), around, strict=True)
+        ]
+        if texts and sum(lost) / texts > MANY:
+            warnings.append(warning(task, Readability(lost[0] / texts, lost[1] / texts)))
     return warnings
 
 
-def warning(task: str, share: float) -> str:
+def row_warnings(
+    rows: Mapping[str, Rows], tokenizer: PieceTokenizer, first: int = 1000
+) -> list[str]:
+    """Return a warning for each task of whose rows' texts the model can read little."""
+    warnings = []
+    for task, of_task in rows.items():
+        texts = [
+            text
+            for column in of_task.fields.values()
+            for text in column.slice(0, first).to_pylist()
+        ]
+        measured = readability(tokenizer.encode(texts), tokenizer)
+        if measured.share > MANY:
+            warnings.append(warning(task, measured))
+    return warnings
+
+
+def warning(task: str, measured: Readability) -> str:
     """Say how much of a task's texts is lost."""
+    return f"warning: {task}: {lost_text(measured)}; {ADVICE}"
+
+
+def lost_text(measured: Readability) -> str:
+    """Say in figures what a model cannot read.
+
+    >>> lost_text(Readability(0.25, 0.0))
+    'the model cannot read 25 % of the pieces of the texts (25 % unknown to its vocabulary)'
+    """
+    parts = [f"{100 * measured.unknown:.0f} % unknown to its vocabulary"] * (measured.unknown > 0)
+    if measured.spelled > 0:
+        parts.append(f"{100 * measured.spelled:.0f} % single letters of Latin words")
     return (
-        f"warning: {task}: the model cannot read {100 * share:.0f} % of the pieces of the texts "
-        "(unknown to its vocabulary); choose a model of their language and script"
+        f"the model cannot read {100 * measured.share:.0f} % of the pieces of the texts "
+        f"({', '.join(parts)})"
     )

@@ -29,6 +29,7 @@ from pet_mtl.objectives.logit_adjustment import adjustments
 from pet_mtl.random_streams import ONE_TASK_ORDER, step_seed
 from pet_mtl.scoring.checkpoint_scores import decide, score_calibrated, score_rows
 from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.stepping.early_stop import note_score, stops
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.stepping.loop import run_loop
 from pet_mtl.stepping.optim import build_optimizer, rate_factor
@@ -83,7 +84,7 @@ class _Steps:
         )
         ends = schedule.ends(settings.epochs, settings.max_steps)
         self.total, every = ends[-1], settings.evaluate_every
-        self._evaluations = {*range(0, self.total, every)} if every else set(ends)
+        self.evaluations = {*range(0, self.total, every)} if every else set(ends)
         self._plans = schedule.from_step(0)
         self._epoch, self._losses = 0, dict[str, list[float]]()
 
@@ -134,7 +135,7 @@ class _Steps:
         return f"{self.throughput.to_json()['samples_per_second']:.0f} rows/s"
 
     def evaluates(self) -> bool:
-        return self.progress.step in self._evaluations
+        return self.progress.step in self.evaluations
 
     def over(self) -> bool:
         return False
@@ -161,15 +162,15 @@ class _Best:
         )
         summary = {name: one.summary() for name, one in scores.items()}
         self.run.log({"step": progress.step, "dev": summary})
-        better = progress.best_score is None or mean > progress.best_score
+        better = note_score(progress, mean)
         say(f"step {progress.step}: dev mean {mean:.4f}{'  (best so far)' if better else ''}")
-        progress.stale = 0 if better else progress.stale + 1
         if better:
-            progress.best_score, progress.best_step, self.log_probs = mean, progress.step, log_probs
+            self.log_probs = log_probs
             self.weights = {
                 name: weight.clone() for name, weight in loaded.mlm.state_dict().items()
             }
-        return progress.stale >= (loaded.suite.train.early_stop or float("inf"))
+        planned = len(self.steps.evaluations)
+        return stops(loaded.suite.train.early_stop, progress, planned) is not None
 
 
 def train_with_openprompt(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pet_mtl.data.column_names import ID_NAMES, LABEL_NAMES, TEXT_NAMES
 from pet_mtl.errors import PetMtlError
+from pet_mtl.proposal.label_sets import labels_of, separator_of
 from pet_mtl.proposal.raw_table import RawTable
 from pet_mtl.suite.label_lines import quoted
 
@@ -25,24 +26,50 @@ PAIRS = [
 class Roles:
     """The places of the columns in the table.
 
-    `names` is a column with the labels in words, where the label column holds codes.
+    `names` is a column with the labels in words, where the label column holds codes; `separator`
+    stands between the labels of a cell that holds several, `""` where these are JSON lists.
     """
 
     label: int
     texts: tuple[int, ...]
     id: int | None = None
     names: int | None = None
+    separator: str | None = None
 
 
-def choose_columns(table: RawTable, label: str | None = None, texts: Sequence[str] = ()) -> Roles:
-    """Choose by names and values; `label` and `texts` name columns that are known.
+def choose_columns(
+    table: RawTable,
+    label: str | None = None,
+    texts: Sequence[str] = (),
+    *,
+    several: bool | None = None,
+) -> Roles:
+    """Choose by names and values; `label` and `texts` name columns that are known, `several` says
+    whether a cell may hold several labels.
 
     Raises:
         PetMtlError: a named column does not exist; no label column is found, or it has one value
             only; no text is left.
     """
-    label_place = _label(table) if label is None else _named(table, label, "--label")
-    distinct = {cell.strip() for cell in table.columns[label_place] if cell.strip()}
+    sets = None if several is False else _list_column(table, label)
+    if sets is not None:
+        table.names.append(sets)
+        table.columns.append(table.lists[sets])
+        label_place = len(table.names) - 1
+        separator: str | None = ""
+    else:
+        label_place = _label(table) if label is None else _named(table, label, "--label")
+        separator = None if several is False else separator_of(table.columns[label_place])
+    if several and separator is None:
+        raise PetMtlError(
+            f"no cell of column `{table.names[label_place]}` holds several labels",
+            where=str(table.path),
+            hint="`kind: multi_label` reads JSON lists, or text such as `a|b`; name the column: "
+            f"`--label COLUMN` ({_listed(table)})",
+        )
+    distinct = {
+        name for cell in table.columns[label_place] for name in labels_of(cell.strip(), separator)
+    }
     if len(distinct) < 2:
         found = f': "{next(iter(distinct))}"' if distinct else ""
         raise PetMtlError(
@@ -81,9 +108,19 @@ def choose_columns(table: RawTable, label: str | None = None, texts: Sequence[st
         raise PetMtlError(
             f"column `{table.names[label_place]}` cannot be label and text", where="--text"
         )
-    return Roles(
-        label_place, tuple(chosen), id_place, _label_names(table, label_place, {*chosen, id_place})
-    )
+    taken = {*chosen, id_place}
+    names = _label_names(table, label_place, taken) if separator is None else None
+    return Roles(label_place, tuple(chosen), id_place, names, separator)
+
+
+def _list_column(table: RawTable, label: str | None) -> str | None:
+    """Return the column of lists that is named as the label, or, where none is, has a label's
+    usual name."""
+    if label is not None:
+        return label if label in table.lists and label not in table.names else None
+    named = [name for name in table.lists if last_key(name) in LABEL_NAMES]
+    plain = any(_is_named(table, place, LABEL_NAMES) for place in range(len(table.names)))
+    return named[0] if named and not plain else None
 
 
 def _named(table: RawTable, name: str, option: str) -> int:
@@ -109,7 +146,12 @@ def _mean_length(table: RawTable, place: int) -> float:
 
 
 def _is_named(table: RawTable, place: int, names: frozenset[str]) -> bool:
-    return str(table.names[place]).lower() in names
+    return last_key(table.names[place]) in names
+
+
+def last_key(name: str | int) -> str:
+    """Return what a column is called, of nested keys (`annotation.label`) the last one."""
+    return str(name).lower().rpartition(".")[2]
 
 
 def _label(table: RawTable) -> int:
@@ -126,7 +168,7 @@ def _label(table: RawTable) -> int:
             and (few or (named and distinct <= MOST_LABELS))
             and not _is_named(table, place, ID_NAMES)
         ):
-            exact = str(table.names[place]).lower() in ("label", "labels", "标签")
+            exact = last_key(table.names[place]) in ("label", "labels", "标签")
             scores[place] = (named, exact - distinct / len(table), place)
     if not scores:
         raise PetMtlError(

@@ -5,12 +5,12 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from pet_mtl.audit.stop_words import STOP_WORDS
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.proposal.wording import ENTAILMENT
+from pet_mtl.proposal.presets import Preset
 
 MOST_PIECES = 12
 MOST_TEXTS = 2000  # of each label
@@ -21,10 +21,17 @@ _HAN = re.compile("[\u4e00-\u9fd5]+")
 
 @dataclass(frozen=True)
 class ProposedWord:
-    """A label's word, and whether it is a guess for a person to mend."""
+    """A label's word, and whether it is a guess for a person to mend.
+
+    Attributes:
+        preset: the known set of labels that the word is of, `""` for none.
+        meaning: what a code of that set was taken for.
+    """
 
     word: str
     guess: bool
+    preset: str = ""
+    meaning: str = ""
 
 
 def propose_words(
@@ -34,7 +41,7 @@ def propose_words(
     *,
     language: str,
     space_before: bool,
-    entailment: Sequence[str] = (),
+    preset: Preset | None = None,
 ) -> dict[str, ProposedWord]:
     """Choose a word for each label, no two of which are the same pieces.
 
@@ -42,7 +49,7 @@ def propose_words(
         names: what each label is called, mostly the label itself.
         texts: rows of each label.
         space_before: a space stands before the slot.
-        entailment: words for entailment, neutral and contradiction, where these are the names.
+        preset: words of a known set of labels; used where the tokenizer knows all of them.
     """
     used: set[tuple[int, ...]] = set()
     chosen: dict[str, ProposedWord] = {}
@@ -60,9 +67,18 @@ def propose_words(
                 chosen[label] = ProposedWord(word, guess)
                 return
 
-    if entailment and {name.lower() for name in names.values()} == set(ENTAILMENT):
-        names = {label: entailment[ENTAILMENT.index(name.lower())] for label, name in names.items()}
+    if preset is not None and _all_known(list(preset.words.values()), tokenizer, space_before):
+        for label, word in preset.words.items():
+            take(iter([word]), label, guess=False)
+        given = {
+            label: replace(chosen[label], preset=preset.name, meaning=meaning)
+            for label, meaning in _meanings(preset).items()
+            if label in chosen
+        }
+        chosen.update(given)
     for label, word in words_of_names(names).items():
+        if label in chosen:
+            continue
         # an English name in letters one by one is no word to a Chinese model, and a prompt more for
         # each length
         if word and (language == "en" or not word.isascii() or _known(word, tokenizer)):
@@ -75,6 +91,19 @@ def propose_words(
             if label not in chosen:
                 take(_any_piece(tokenizer), label, guess=True)
     return {label: chosen[label] for label in names}
+
+
+def _all_known(words: Sequence[str], tokenizer: PieceTokenizer, space_before: bool) -> bool:
+    pieces = [tuple(ids) for ids in tokenizer.encode(words, space_before=space_before)]
+    return len(set(pieces)) == len(words) and all(
+        ids and tokenizer.unk_id not in ids and len(ids) <= MOST_PIECES for ids in pieces
+    )
+
+
+def _meanings(preset: Preset) -> dict[str, str]:
+    """Return what each label was taken for, `""` where its name says it."""
+    told = dict(part.split(" = ") for part in preset.meaning.split(", ") if " = " in part)
+    return {label: told.get(label, "") for label in preset.words}
 
 
 def _known(word: str, tokenizer: PieceTokenizer) -> bool:

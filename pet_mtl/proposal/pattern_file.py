@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pet_mtl.proposal.label_words import ProposedWord
 from pet_mtl.proposal.slots import ProposedSlots
@@ -22,6 +22,7 @@ class PatternFile:
         data: the data file, as the pattern file names it.
         split: whether a share of the rows can be held out.
         train: settings, each with the reason for its value.
+        kind: keys of a kind of its own, each with a comment.
     """
 
     task: str
@@ -35,14 +36,18 @@ class PatternFile:
     train: Mapping[str, tuple[int | str, str]]
     found: str
     slots: ProposedSlots
+    kind: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def text(self) -> str:
         """Return the YAML."""
-        columns = ", ".join(f"{name}: {_value(column)}" for name, column in self.columns.items())
+        columns = ", ".join(
+            f"{name}: {yaml_value(column)}" for name, column in self.columns.items()
+        )
         dev = f"dev: {{split: {SPLIT}}}"
         settings = [f"  {name}: {value}" for name, (value, _) in self.train.items()]
         width = max(map(len, settings)) + 2
         reasons = [reason for _, reason in self.train.values()]
+        model = yaml_value(self.model)
         lines = [
             f"# Proposed by `pet-mtl init`: {self.found}.",
             (
@@ -53,19 +58,20 @@ class PatternFile:
             f"#   pet-mtl train --patterns {self.task}.yaml",
             "",
             "version: 1                 # of this file format",
-            (f"model: {_value(self.model):<19} # an embedded backbone, a folder, or a hub name"),
+            (f"model: {model:<19} # an embedded backbone, a folder, or a hub name"),
             "",
             ("tasks:                     # one or more; they are trained together in one model"),
-            f"  {_value(self.task) + ':':<24} # results are reported under this name",
+            f"  {yaml_value(self.task) + ':':<24} # results are reported under this name",
+            *(f"    {k + ': ' + v:<22} # {why}" for k, (v, why) in self.kind.items()),
             (
                 "    # Written before every row: tells the model which task a row belongs "
                 "to, where there are several."
             ),
-            f"    prefix: {_value(self.prefix)}",
+            f"    prefix: {yaml_value(self.prefix)}",
             "    # `{mask}` is where the label word goes, the other braces are columns.",
-            f"    patterns: {_value(self.pattern)}",
+            f"    patterns: {yaml_value(self.pattern)}",
             "    # The label words, one label a line: look at them before anything else.",
-            f"    verbalizer: {_value(self.verbalizer)}",
+            f"    verbalizer: {yaml_value(self.verbalizer)}",
             (
                 "    # Where the fields are: positions from 0 without a header, names for "
                 "a header or JSON keys."
@@ -80,7 +86,7 @@ class PatternFile:
                 "    # No dev rows: no label has two texts. With more rows: dev: {split: 0.1}, "
                 "or a file."
             ),
-            f"    data: {{train: {_value(self.data)}{', ' + dev if self.split else ''}}}",
+            f"    data: {{train: {yaml_value(self.data)}{', ' + dev if self.split else ''}}}",
             ("    metric: macro_f1         # or accuracy: what the best checkpoint is chosen by"),
             *self._slots(),
             "",
@@ -125,11 +131,12 @@ def verbalizer_text(words: Mapping[str, ProposedWord], counts: Mapping[str, int]
     for label, (name, word) in fields.items():
         rows = "1 row" if counts[label] == 1 else f"{counts[label]:,} rows"
         mark = "GUESS, " if words[label].guess else ""
+        mark += f"taken for {words[label].meaning}, " if words[label].meaning else ""
         lines.append(f"{name:<{label_width}}  {word:<{word_width}}  # {mark}{rows}")
     return "\n".join(lines) + "\n"
 
 
-def _value(value: int | str) -> str:
+def yaml_value(value: int | str) -> str:
     """Return a YAML scalar; text that is more than a plain word in double quotes, whatever it
     holds."""
     plain = (

@@ -6,23 +6,26 @@ import json
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from pet_mtl.atomic import write_text
 from pet_mtl.cloze.form import compile_forms
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.cloze.unreadable import MANY, readability, warning
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError
-from pet_mtl.proposal.columns import Roles, choose_columns
-from pet_mtl.proposal.label_words import ProposedWord, propose_words
-from pet_mtl.proposal.pattern_file import PatternFile, verbalizer_text
+from pet_mtl.proposal.columns import Roles, choose_columns, last_key
+from pet_mtl.proposal.label_sets import labels_of
+from pet_mtl.proposal.label_words import propose_words
+from pet_mtl.proposal.outcome import KIND, Proposal
+from pet_mtl.proposal.pattern_file import PatternFile, verbalizer_text, yaml_value
+from pet_mtl.proposal.presets import find_preset
 from pet_mtl.proposal.raw_table import RawTable, read_raw_table
 from pet_mtl.proposal.settings import propose_settings
 from pet_mtl.proposal.slots import ProposedSlots, propose_slots
-from pet_mtl.proposal.wording import WORDINGS, field_names, language, pattern_for, task_name
+from pet_mtl.proposal.wording import NONE, WORDINGS, field_names, language, pattern_for, task_name
 from pet_mtl.resources import bundled_backbone
 from pet_mtl.storage.pretrained import load_pieces, resolve_model
 from pet_mtl.suite.suite import load_suite
@@ -43,72 +46,7 @@ class Request:
     texts: tuple[str, ...] = ()
     header: bool | None = None
     force: bool = False
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """What was written.
-
-    Attributes:
-        copy: a copy of the data that `train` can read, where it cannot read the file itself;
-            `reason` says why.
-    """
-
-    patterns: Path
-    verbalizer: Path
-    copy: Path | None
-    reason: str | None
-    task: str
-    form: str
-    columns: Mapping[str, int | str]
-    words: Mapping[str, ProposedWord]
-    counts: Mapping[str, int]
-    left_out: int
-    slots: ProposedSlots
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "patterns": str(self.patterns),
-            "verbalizer": str(self.verbalizer),
-            "copy": str(self.copy) if self.copy else None,
-            "reason": self.reason,
-            "task": self.task,
-            "form": self.form,
-            "columns": dict(self.columns),
-            "labels": {
-                label: {"word": word.word, "guess": word.guess, "rows": self.counts[label]}
-                for label, word in self.words.items()
-            },
-            "left_out": self.left_out,
-            "slots": self.slots.to_json(),
-        }
-
-    def lines(self) -> list[str]:
-        """Return the proposal for people."""
-        columns = ", ".join(f"{name} = {column}" for name, column in self.columns.items())
-        guesses = sum(word.guess for word in self.words.values())
-        lines = [
-            f"found: {self.form}; {columns}",
-            (
-                f"labels: {len(self.words)}, "
-                f"{', '.join(f'{n} → {w.word}' for n, w in list(self.words.items())[:8])}"
-            )
-            + (", …" if len(self.words) > 8 else ""),
-        ]
-        if guesses:
-            lines.append(
-                f"guessed: {guesses} label words are taken from the rows; look for GUESS in "
-                f"{self.verbalizer}"
-            )
-        if self.slots.slots != "exact":
-            lines.append(
-                f"slots: {self.slots.slots} prompts a row at the most: {self.slots.line()}"
-            )
-        if self.left_out:
-            lines.append(f"left out: {self.left_out:,} rows without a label or of another form")
-        if self.copy:
-            lines.append(f"wrote {self.copy}: a copy of the data, because {self.reason}")
-        return [*lines, f"wrote {self.verbalizer}", f"wrote {self.patterns}"]
+    kind: str | None = None
 
 
 def propose(request: Request) -> Proposal:
@@ -123,8 +61,15 @@ def propose(request: Request) -> Proposal:
     if not TASK_NAME.fullmatch(name):
         hint = "use lower-case letters a-z, digits, `_` and `-`, and start with a letter or digit"
         raise PetMtlError(f"`{name}` is not a task name", where=f"--task {name}", hint=hint)
+    if request.kind not in (None, "classification", KIND):
+        raise PetMtlError(
+            f"`init` proposes no tasks of kind `{request.kind}`",
+            where="--kind",
+            hint=f"`classification` or `{KIND}`; other kinds are edited in: docs/kinds.md",
+        )
     table = read_raw_table(request.data, request.header)
-    roles = choose_columns(table, request.label, request.texts)
+    several = None if request.kind is None else request.kind == KIND
+    roles = choose_columns(table, request.label, request.texts, several=several)
     tokenizer = load_pieces(resolve_model(request.model))
     task = _Task(table, roles, request, name, tokenizer)
     reason = next((table.reasons[key] for key in (None, *task.names) if key in table.reasons), None)
@@ -156,6 +101,9 @@ def propose(request: Request) -> Proposal:
         task.counts,
         table.skipped + len(table) - len(task.rows),
         task.slots,
+        roles.separator,
+        task.unreadable.share,
+        task.warnings(),
     )
 
 
@@ -167,7 +115,8 @@ class _Task:
     ) -> None:
         self.request, self.name = request, name
         self.table, self.tokenizer = table, tokenizer
-        labels = [label.strip() for label in table.columns[roles.label]]
+        cells = [cell.strip() for cell in table.columns[roles.label]]
+        self.separator = roles.separator
         self.places = {
             **dict(
                 zip(field_names([table.names[t] for t in roles.texts]), roles.texts, strict=True)
@@ -176,9 +125,10 @@ class _Task:
             **({} if roles.id is None else {"id": roles.id}),
         }
         self.names = [table.names[place] for place in self.places.values()]
-        self.rows = [row for row, label in enumerate(labels) if label]
+        self.rows = [row for row, cell in enumerate(cells) if cell]
+        sets = {row: labels_of(cells[row], roles.separator) for row in self.rows}
         self.counts = dict(
-            sorted(Counter(labels[row] for row in self.rows).items(), key=_label_order)
+            sorted(Counter(n for of_row in sets.values() for n in of_row).items(), key=_label_order)
         )
         texts = [table.columns[place] for place in roles.texts]
         self.language = language([texts[-1][row] for row in self.rows])
@@ -188,21 +138,33 @@ class _Task:
             wording.prefix.format(task=name),
             pattern_for(self.fields, wording, causal=self.tokenizer.causal),
         )
-        shown = labels if roles.names is None else table.columns[roles.names]
-        names = {labels[row]: shown[row].strip() for row in reversed(self.rows)}
+        names = {label: label for label in self.counts}
+        if roles.names is not None:
+            shown = table.columns[roles.names]
+            names |= {cells[row]: shown[row].strip() for row in reversed(self.rows)}
         of_label: dict[str, list[str]] = {label: [] for label in self.counts}
-        for row in self.rows:
-            of_label[labels[row]].append(texts[-1][row])
+        for row, labels in sets.items():
+            for label in labels:
+                of_label[label].append(texts[-1][row])
         self.words = propose_words(
-            {label: names[label] for label in self.counts},
+            names,
             of_label,
             tokenizer,
             language=self.language,
             space_before=" {mask}" in self.pattern,
-            entailment=wording.entailment if len(texts) == 2 else (),
+            preset=find_preset(
+                names,
+                column=last_key(table.names[roles.label]),
+                texts=[last_key(table.names[place]) for place in roles.texts],
+                language=self.language,
+                entailment=wording.entailment,
+            ),
         )
+        self.kind = self._kind()
         self.verbalizer = verbalizer_text(self.words, self.counts)
         self.slots = ProposedSlots((), 1.0)  # measured when the rows have been read
+        looked_at = [column[row] for column in texts for row in self.rows[:LOOKED_AT]]
+        self.unreadable = readability(tokenizer.encode(looked_at), tokenizer)
         self.settings = propose_settings(
             len(self.rows),
             [[column[row] for row in self.rows[:LOOKED_AT]] for column in texts],
@@ -210,6 +172,24 @@ class _Task:
             tokenizer,
             request.model,
         )
+
+    def _kind(self) -> dict[str, tuple[str, str]]:
+        """Return the keys of a task whose rows have sets of labels."""
+        if self.separator is None:
+            return {}
+        keys = {"kind": (KIND, "a row has a set of labels")}
+        if self.separator:
+            keys["separator"] = (yaml_value(self.separator), "between the labels of a row")
+        taken = {word.word for word in self.words.values()}
+        unknown = self.tokenizer.unk_id
+        for word in NONE[self.language]:
+            if word not in taken and unknown not in self.tokenizer.encode([word])[0]:
+                return {**keys, "no": (f"[{word}]", "stands for none of the labels")}
+        return keys
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return what a person should know before training."""
+        return (warning(self.name, self.unreadable),) if self.unreadable.share > MANY else ()
 
     @property
     def columns(self) -> dict[str, int | str]:
@@ -258,6 +238,7 @@ class _Task:
             self.settings,
             found,
             self.slots,
+            self.kind,
         ).text()
 
 

@@ -2,6 +2,7 @@
 found."""
 
 import io
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ class RawTable:
             the whole file.
         skipped: rows that are none.
         left_out: why a column is none, by name.
+        lists: columns of lists of plain values, as JSON text: perhaps sets of labels.
     """
 
     path: Path
@@ -44,6 +46,7 @@ class RawTable:
     reasons: dict[str | int | None, str] = field(default_factory=dict)
     skipped: int = 0
     left_out: dict[str, str] = field(default_factory=dict)
+    lists: dict[str, list[str]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.columns[0]) if self.columns else 0
@@ -225,12 +228,19 @@ def _objects(path: Path, form: str, rows: Sequence[dict[str, Any]], skipped: int
     rows = [dict(_leaves(row)) for row in rows]
     for name in dict.fromkeys(name for row in rows for name in row):
         values = [row.get(name) for row in rows]
-        several = next((value for value in values if isinstance(value, list) and value), None)
-        if several:
+        lists = [value for value in values if isinstance(value, list)]
+        several = next(filter(None, lists), None)
+        nested = any(isinstance(v, dict) for v in [*values, *(v for each in lists for v in each)])
+        if nested:
+            table.left_out[name] = f"`{name}` holds objects, in lists or deep in others"
+        elif several:
             table.left_out[name] = (
                 f"`{name}` holds lists of several values, such as {_cell(several)[:60]}"
             )
-        if not name or any(isinstance(value, list | dict) for value in values):
+            table.lists[name] = [_list_text(value) for value in values]
+        elif lists:
+            table.left_out[name] = f"`{name}` holds empty lists"
+        if not name or lists or nested:
             continue
         table.names.append(name)
         table.columns.append([_cell(value) for value in values])
@@ -246,6 +256,14 @@ def _leaves(row: dict[str, Any], before: str = "", depth: int = 0) -> Iterator[t
             yield from _leaves(value, f"{before}{name}.", depth + 1)
         else:
             yield before + name, plain_value(value)
+
+
+def _list_text(value: Any) -> str:
+    """Return a cell of a column of lists as JSON; lists of one value have lost their brackets."""
+    if value is None:
+        return ""
+    items = value if isinstance(value, list) else [value]
+    return json.dumps([_cell(item) for item in items], ensure_ascii=False)
 
 
 def _cell(value: Any) -> str:

@@ -46,6 +46,7 @@ def propose_settings(
         "learning_rate": (AUTO, f"as the backbone recommends, or by its size; here {rate:g}"),
         "batch_tokens": (batch_tokens, "tokens of one optimizer step"),
         "max_length": (longest, "tokens of the longest prompt; longer texts are cut"),
+        "early_stop": (AUTO, "end where dev scores stay far below the best; `off`: never"),
     }
 
 

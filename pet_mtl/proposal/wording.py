@@ -42,7 +42,7 @@ WORDINGS = {
         ("yes", "maybe", "no"),
     ),
 }
-ENTAILMENT = ("entailment", "neutral", "contradiction")
+NONE = {"zh": ("无", "没有"), "en": ("none", "nothing")}  # of the labels, for sets of them
 
 
 def language(texts: Sequence[str]) -> str:

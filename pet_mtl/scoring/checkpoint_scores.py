@@ -9,6 +9,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from pet_mtl.cloze.unreadable import row_warnings
+from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError, Problem, ProblemList
 from pet_mtl.kinds import kind_of
@@ -236,6 +238,8 @@ def _score(
     keep: bool,
 ) -> CheckpointScore:
     suite, throughput = loaded.suite, Throughput()
+    for line in row_warnings(rows, loaded.tokenizer):
+        say(line)
     fitted = plan.carry_out(partial(loaded.raw_log_probs, processes=processes))
     each: dict[str, FloatArray] = {}
     log_probs = loaded.raw_log_probs(

@@ -39,6 +39,7 @@ class Progress:
         best_score: best dev mean macro-F1 so far; None before the first evaluation.
         best_step: the step it was reached at.
         stale: evaluations since then.
+        sunk: the last of these that lay far below the best.
         finished: no more steps are to come.
         rows: rows trained on.
         tokens: tokens trained on.
@@ -53,6 +54,7 @@ class Progress:
     best_score: float | None = None
     best_step: Count = 0
     stale: Count = 0
+    sunk: Count = 0
     finished: bool = False
     rows: Count = 0
     tokens: Count = 0

@@ -84,11 +84,12 @@ class TrainSettings(_Settings):
         le=MOST_STEPS,
         description="steps between two evaluations; null: once an epoch",
     )
-    early_stop: int | None = Field(
+    early_stop: Annotated[int, Field(ge=1, le=MOST_STEPS)] | Literal["auto"] | None = Field(
         default=None,
-        ge=1,
-        le=MOST_STEPS,
-        description="stop after this many evaluations without a better dev score",
+        description=(
+            "stop after this many evaluations without a better dev score; auto: when dev scores "
+            "stay far below the best; off: never"
+        ),
     )
     seed: int = Field(default=42, ge=0, lt=2**32, description="seed of everything random")
     report_to: Annotated[tuple[Tracker, ...], BeforeValidator(_as_tuple)] = Field(
@@ -142,6 +143,15 @@ class TrainSettings(_Settings):
     surgery: SurgeryName = Field(
         default="none", description="what is done where the tasks' gradients conflict"
     )
+
+    @field_validator("early_stop", mode="before")
+    @classmethod
+    def _check_early_stop(cls, value: Any) -> Any:
+        if value in ("off", "none"):
+            return None
+        if value is None or value == "auto" or (type(value) is int and 1 <= value <= MOST_STEPS):
+            return value
+        raise ValueError(f"must be auto, off, or a whole number from 1, found {found(value)}")
 
     @field_validator("weighting", mode="before")
     @classmethod

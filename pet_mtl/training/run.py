@@ -39,6 +39,7 @@ from pet_mtl.training.calibrate import calibrate
 from pet_mtl.training.card_facts import card_facts
 from pet_mtl.training.given import Given
 from pet_mtl.training.preparation import prepare
+from pet_mtl.training.row_notes import describe
 from pet_mtl.training.teachers import (
     ask_teachers,
     check_teachers,
@@ -186,7 +187,7 @@ def train(
     try:
         tokenizer, mlm = _load(suite, machine)
         data = load_suite_data(suite, skip_bad_rows=skip_bad_rows) if data is None else data
-        _describe(data)
+        describe(suite, data)
         has_teacher = (
             set(answers)
             if answers is not None
@@ -210,7 +211,7 @@ def train(
             if dev_rows
             else None
         )
-        if dev is None and settings.early_stop:
+        if dev is None and isinstance(settings.early_stop, int):
             say("warning: `train.early_stop` does nothing without dev rows")
         trained_on = {
             name: task.train_keys if rows[name] is task.train else row_keys(rows[name])
@@ -349,11 +350,3 @@ def _facts(result: TrainResult, progress: Progress, machine: Machine) -> list[tu
         ("memory", f"{result.peak_memory_gb:.2f} GB at the most"),
         ("machine", str(machine)),
     ]
-
-
-def _describe(data: Mapping[str, TaskData]) -> None:
-    for name, task in data.items():
-        dev = f", {len(task.dev):,} dev" if task.dev is not None else ", no dev rows"
-        say(f"data: {name} {len(task.train):,} training rows{dev}")
-        for note in task.notes:
-            say(f"warning: {name}: {note}")

@@ -25,6 +25,7 @@ from pet_mtl.scoring.loaded import build_model
 from pet_mtl.scoring.log_probs import FloatArray, score_prompts
 from pet_mtl.scoring.processes import Processes
 from pet_mtl.scoring.thresholds import with_fitted_thresholds
+from pet_mtl.stepping.early_stop import note_score, stops
 from pet_mtl.stepping.optimizer_step import tell_of_dropout
 from pet_mtl.storage.checkpoint import fill_checkpoint, read_checkpoint, write_checkpoint
 from pet_mtl.storage.model_card import NO_FACTS, Facts, card_scores
@@ -187,24 +188,22 @@ class Trainer:
         mean, progress = float(wanted), self.progress
         summary = {name: score.summary() for name, score in scores.items()}
         self._log({"step": progress.step, "dev": summary, **means_json(scores.values())})
-        better = progress.best_score is None or mean > progress.best_score
+        better = note_score(progress, mean)
         figures = "  ".join(f"{name} {score.main.value:.4f}" for name, score in scores.items())
         say(
-            f"step {progress.step}: dev {mean_main(scores.values())[0]} {figures}  mean "
-            f"{mean:.4f}{'  (best so far)' if better else ''}"
+            f"step {progress.step}: dev {mean_main(scores.values())[0]} {figures}"
+            f"{f'  mean {mean:.4f}' if len(scores) > 1 else ''}"
+            f"{'  (best so far)' if better else ''}"
         )
         if better:
-            progress.best_score, progress.best_step, progress.stale = mean, progress.step, 0
             self.best = (progress.step, log_probs)
             self._write_best(summary, suite, card_scores(scores))
-        else:
-            progress.stale += 1
         self._evaluated(progress.step, mean)
-        stop = self.suite.train.early_stop
-        if stop is not None and progress.stale >= stop:
-            say(f"stopping early: {progress.stale} evaluations without a better dev score")
-            return True
-        return False
+        planned = len(self.steps.evaluation_steps)
+        why = stops(self.suite.train.early_stop, progress, planned)
+        if why:
+            say(f"stopping early: {why}")
+        return why is not None
 
     def _score_dev(self) -> dict[str, FloatArray]:
         assert self.dev is not None

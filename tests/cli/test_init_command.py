@@ -242,3 +242,51 @@ def test_the_file_that_init_read_is_predicted_and_scored(
     assert ran.code == 0, ran.err
     assert json.loads(ran.out)["id"] == "0"
     assert json.loads(ran.out)["text"] == "好, 新闻"
+
+
+def made(
+    call: Call, tmp_path: Path, backbone: Path, name: str, lines: list[str], *more: object
+) -> Any:
+    (tmp_path / name).write_text("".join(line + "\n" for line in lines), "utf-8")
+    return call("init", tmp_path / name, "--out", tmp_path, "--model", backbone, *more)
+
+
+def test_sets_of_labels_are_said_by_name(call: Call, tmp_path: Path, backbone: Path) -> None:
+    cells = ["good", "good|bad", "bad|news", "news"]
+    lines = ["text,label", *(f"film number {n},{cells[n % 4]}" for n in range(24))]
+    ran = made(call, tmp_path, backbone, "t.csv", lines)
+    assert ran.code == 0, ran.err
+    assert '`separator: "|"`' in ran.out
+    assert "`kind: multi_label`" in ran.out
+    task = YAML(typ="safe", pure=True).load(tmp_path / "t.yaml")["tasks"]["t"]
+    assert (task["kind"], task["separator"]) == ("multi_label", "|")
+    ran = made(call, tmp_path, backbone, "t.csv", lines, "--kind", "classification", "--force")
+    assert "kind" not in YAML(typ="safe", pure=True).load(tmp_path / "t.yaml")["tasks"]["t"]
+
+
+def test_lists_under_nested_keys(call: Call, tmp_path: Path, backbone: Path) -> None:
+    sets = [["good"], ["good", "bad"], []]
+    rows = [
+        {"data": {"text": f"film {n}"}, "annotation": {"labels": sets[n % 3], "by": [{"x": 1}]}}
+        for n in range(24)
+    ]
+    ran = made(call, tmp_path, backbone, "t.jsonl", [json.dumps(row) for row in rows], "--json")
+    assert ran.code == 0, ran.err
+    assert (ran.json["kind"], ran.json["separator"]) == ("multi_label", "")
+    assert ran.json["columns"]["label"] == "annotation.labels"
+    assert {name: label["rows"] for name, label in ran.json["labels"].items()} == {
+        "good": 16,
+        "bad": 8,
+    }
+    one = [{"data": {"text": f"film {n}"}, "meta": {"by": [{"x": 1}]}} for n in range(9)]
+    ran = made(call, tmp_path, backbone, "u.jsonl", [json.dumps(row) for row in one])
+    assert "`meta.by` holds objects" in ran.err
+
+
+def test_a_model_of_another_language_is_warned_of(
+    call: Call, tmp_path: Path, backbone: Path
+) -> None:
+    lines = ["text,label", *(f"Ω≈ç√∫ 龘靐齉 龘靐 {n},{'ab'[n % 2]}b" for n in range(12))]
+    ran = made(call, tmp_path, backbone, "t.csv", lines)
+    assert "warning: t: the model cannot read" in ran.err
+    assert "unknown to its vocabulary" in ran.err

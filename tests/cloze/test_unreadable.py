@@ -2,7 +2,12 @@ import pytest
 import toys
 
 from pet_mtl.cloze.encode import encode_suite
-from pet_mtl.cloze.unreadable import unreadable_share, unreadable_warnings
+from pet_mtl.cloze.unreadable import (
+    lost_text,
+    readability,
+    unreadable_share,
+    unreadable_warnings,
+)
 from pet_mtl.data.rows import Rows
 
 
@@ -38,3 +43,16 @@ def test_a_task_of_unknown_texts_is_warned_of(texts: list[str], warned: bool) ->
     warnings = unreadable_warnings(prompts, tokenizer)
     assert bool(warnings) is warned
     assert not warned or "toy: the model cannot read 100 %" in warnings[0]
+
+
+def test_latin_words_cut_into_letters_are_not_read() -> None:
+    tokenizer = toys.piece_tokenizer("wordpiece")
+    letters = [
+        number for piece, number in tokenizer.tokenizer.get_vocab().items() if piece in "abt"
+    ]
+    good = tokenizer.encode(["good"])[0]
+    found = readability([[*letters[:3], *good], letters[:2]], tokenizer)
+    assert len(letters) >= 3
+    assert found.unknown == 0
+    assert found.spelled == pytest.approx(3 / (5 + len(good)))
+    assert "single letters of Latin words" in lost_text(found)

@@ -4,6 +4,7 @@ import pytest
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.proposal.label_words import propose_words
+from pet_mtl.proposal.presets import find_preset
 
 
 def words(
@@ -58,7 +59,17 @@ def test_english_names_of_chinese_rows(word_pieces: PieceTokenizer) -> None:
 
 def test_entailment(word_pieces: PieceTokenizer) -> None:
     names = {name: name for name in ("contradiction", "Entailment", "neutral")}
-    found = words(word_pieces, names, entailment=("yes", "maybe", "no"))
+    found = words(
+        word_pieces,
+        names,
+        preset=find_preset(
+            names,
+            column="label",
+            texts=["premise", "hypothesis"],
+            language="en",
+            entailment=("yes", "maybe", "no"),
+        ),
+    )
     assert [word for word, _ in found.values()] == ["no", "yes", "maybe"]
 
 

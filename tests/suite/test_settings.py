@@ -30,7 +30,7 @@ EDGES = [
     ("layer_decay", [1, 0.8], [0, 1.1]),
     ("accumulate", [1, 8], [0, 1.5]),
     ("evaluate_every", [1, None], [0, 0.5]),
-    ("early_stop", [1, None], [0]),
+    ("early_stop", [1, None, "auto"], [0, True, "never", 1.5]),
     ("seed", [0, 2**32 - 1], [-1, 2**32, 1.5]),
     ("report_to", [("tensorboard",), ("wandb", "mlflow")], ["aim", ["aim"], 1]),
     ("precision", ["auto", "bf16", "fp32"], ["fp16", 32, None]),
