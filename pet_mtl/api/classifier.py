@@ -120,7 +120,8 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         train_rows = list(zip(*columns.values(), strict=True))
         task = Task(NAME, words, prompt, (train_rows, names), self.dev, self.prefix, more=more)
         home = Path(self.out) if self.out is not None else self._temporary() / "run"
-        asked = {name: getattr(self, name) for name in found if getattr(self, name) is not None}
+        given_settings = {name: getattr(self, name, None) for name in found}
+        asked = {name: value for name, value in given_settings.items() if value is not None}
         settings = {**found, **asked, "seed": self.random_state, **(self.settings or {})}
         run = train([task], self.model, home, callbacks=self.callbacks, **settings)
         self.classes_ = classes

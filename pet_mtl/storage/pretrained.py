@@ -165,10 +165,9 @@ def _load_config(folder: str) -> Any:
     import_transformers()
     from transformers import AutoConfig
 
+    cached = from_cache(folder)
     try:
-        return AutoConfig.from_pretrained(
-            folder, trust_remote_code=False, local_files_only=from_cache(folder)
-        )
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=cached)
     except MemoryError:
         raise
     except Exception as error:  # whatever a damaged file leads to

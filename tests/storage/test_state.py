@@ -17,7 +17,7 @@ from pet_mtl.storage.state import Progress, fingerprint, read_moments, read_prog
 from pet_mtl.suite.settings import TrainSettings
 from pet_mtl.suite.suite import Suite
 
-PROGRESS = Progress(3, 0.1 + 0.2, 2, 1, False, 30, 400, 1.25, "abc")
+PROGRESS = Progress(3, 0.1 + 0.2, 2, 1, 1, False, 30, 400, 1.25, "abc")
 
 
 def steps(model: nn.Module, optimizer: torch.optim.Optimizer, seeds: range) -> None:

@@ -1,0 +1,3 @@
+"""The fuzzer is a program: it needs atheris, which the tests do not."""
+
+collect_ignore = ["fuzz.py"]
