@@ -16,6 +16,7 @@ from pet_mtl.data.delimited import uses_tabs
 from pet_mtl.data.delimited_rows import quoted_rows, split_rows
 from pet_mtl.data.files import BYTE_ORDER_MARK, data_format, first_line, open_bytes, read_whole
 from pet_mtl.data.json_values import array_values, holds_array, parse_value
+from pet_mtl.data.jsonl import holder_of
 from pet_mtl.data.parquet import table_rows, whole_table
 from pet_mtl.data.table import Request, locate, usual_width
 from pet_mtl.errors import PetMtlError
@@ -47,10 +48,18 @@ class Record:
     cells: list[str] | dict[str, Any]
 
     def get(self, place: int | str) -> Any:
-        return self.cells[place] if isinstance(self.cells, list) else self.cells.get(str(place))  # type: ignore[index]
+        if isinstance(self.cells, list):
+            return self.cells[int(place)]
+        holder, last = holder_of(self.cells, str(place))
+        return holder.get(last) if isinstance(holder, dict) else None
 
     def put(self, place: int | str, text: str) -> None:
-        self.cells[place] = text  # type: ignore[index]
+        """Write a text where `get` found one."""
+        if isinstance(self.cells, list):
+            self.cells[int(place)] = text
+        else:
+            holder, last = holder_of(self.cells, str(place))
+            holder[last] = text
 
 
 @dataclass
@@ -124,6 +133,7 @@ def read_records(path: Path, request: Request) -> Records:
         keys: dict[str, int | str] = {name: str(key) for name, key in request.columns.items()}
         found = Records(path, "array" if is_array else "lines", keys, [], changes=changes)
         (_read_array if is_array else _read_lines)(text, found)
+        _drop_incomplete(found, request)
         return found
     tabs = uses_tabs(path, suffix, request)
     lines = (
@@ -239,6 +249,26 @@ def _read_array(text: str, found: Records) -> None:
             found.records.append(Record(item.number, item.value))
         else:
             found.note(item.number, "dropped", "no JSON object")
+
+
+def _drop_incomplete(found: Records, request: Request) -> None:
+    """Drop the rows of JSON that lack a wanted key: they would look like repeats of one another.
+
+    Raises:
+        PetMtlError: no row has it.
+    """
+    wanted = {name: str(key) for name, key in request.columns.items() if name in request.texts}
+    if request.labelled and LABEL_COLUMN in request.columns:
+        wanted[LABEL_COLUMN] = str(request.columns[LABEL_COLUMN])
+    for name, key in wanted.items():
+        lacking = [record for record in found.records if record.get(key) is None]
+        if lacking and len(lacking) == len(found.records):
+            raise PetMtlError(
+                f"no row has the key `{key}` (wanted by `columns.{name}`)", where=str(found.path)
+            )
+        for record in lacking:
+            found.note(record.line, "dropped", f"no key `{key}`")
+        found.records = [record for record in found.records if record.get(key) is not None]
 
 
 def _read_parquet(path: Path, request: Request) -> Records:

@@ -93,7 +93,9 @@ def _row_texts(
         there, found = True, value.get(key, "" if name in optional else None)
         if type(found) is not str:
             if key not in value:
-                there, found = _nested(value, key)
+                holder, last = holder_of(value, key)
+                there = isinstance(holder, dict) and last in holder
+                found = holder[last] if there else None
             if lists and name == "label" and isinstance(found, list):
                 found = json.dumps(found, ensure_ascii=False)
             found = plain_value(found)
@@ -124,14 +126,21 @@ def _row_texts(
     return texts
 
 
-def _nested(value: dict[str, Any], key: str) -> tuple[bool, Any]:
-    """Return whether a key of keys (`data.text`) is there, and its value."""
-    found: Any = value
-    for part in key.split("."):
-        if not isinstance(found, dict) or part not in found:
-            return False, None
-        found = found[part]
-    return True, found
+def holder_of(value: dict[str, Any], key: str) -> tuple[Any, str]:
+    """Return what holds the value of a key, which may be one of keys, and its last part.
+
+    The holder may be no object, or lack that part; a key of the row itself comes first.
+
+    >>> holder_of({"data": {"text": "a"}}, "data.text"), holder_of({"a.b": 1}, "a.b")
+    (({'text': 'a'}, 'text'), ({'a.b': 1}, 'a.b'))
+    """
+    if key in value:
+        return value, key
+    holder: Any = value
+    *way, last = key.split(".")
+    for part in way:
+        holder = holder.get(part) if isinstance(holder, dict) else None
+    return holder, last
 
 
 def plain_value(value: Any) -> Any:

@@ -91,6 +91,11 @@ FORMATS = {
         '{"text": "c\nd", "label": "b"}\nx\n',
         '{"text": "a", "label": "a", "n": {"x": [1]}}\n{"text": "cd", "label": "b"}\n',
     ),
+    "nested.jsonl": (
+        '{"data": {"text": "a"}, "label": "a"}\n{"data": {"text": "A"}, "label": "a"}\n'
+        '{"data": {"text": "b\x07"}, "label": "b"}\n',
+        '{"data": {"text": "a"}, "label": "a"}\n{"data": {"text": "b"}, "label": "b"}\n',
+    ),
     "t.json": (
         (
             '[{"text": "a", "label": "a"}, {"text": "a", "label": "a"}, 3, {"text": "b", '
@@ -105,11 +110,28 @@ FORMATS = {
 @pytest.mark.parametrize("name", FORMATS)
 def test_formats(make_suite: MakeSuite, tmp_path: Path, name: str) -> None:
     before, after = FORMATS[name]
-    suite = make_suite({name: before}, {"one": f"{{train: {name}}}"}, columns=("text", "label"))
+    columns = ("data.text" if name.startswith("nested") else "text", "label")
+    suite = make_suite({name: before}, {"one": f"{{train: {name}}}"}, columns=columns)
     clean_suite(suite, tmp_path / "out", "majority")
     assert (tmp_path / "out" / name).read_text("utf-8") == after
     check_suite(suite.model_copy(update={"base": str(tmp_path / "out")}), {}, None)
     assert (tmp_path / name).read_text("utf-8") == before
+
+
+def test_rows_without_a_wanted_key(make_suite: MakeSuite, tmp_path: Path) -> None:
+    row = '{"text": "a", "label": "a"}\n'
+    rows = row + '{"txet": "b", "label": "a"}\n{"text": "c", "label": null}\n'
+    suite = make_suite({"t.jsonl": rows}, {"one": "{train: t.jsonl}"}, columns=("text", "label"))
+    clean_suite(suite, tmp_path / "out", "majority")
+    assert (tmp_path / "out" / "t.jsonl").read_text("utf-8") == row
+    changes = (tmp_path / "out" / "changes.txt").read_text("utf-8")
+    assert "no key `text`" in changes
+    assert "no key `label`" in changes
+
+    suite = make_suite({"u.jsonl": rows}, {"one": "{train: u.jsonl}"}, columns=("title", "label"))
+    with pytest.raises(PetMtlError, match="no row has the key `title`"):
+        clean_suite(suite, tmp_path / "other", "majority")
+    assert not (tmp_path / "other" / "u.jsonl").exists()
 
 
 def test_a_quote_that_is_never_closed(make_suite: MakeSuite, tmp_path: Path) -> None:
