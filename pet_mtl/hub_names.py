@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pet_mtl.errors import PetMtlError
 
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 # the hub still answers to these names of before it had owners
 _WITHOUT_OWNER = {
     "albert-base-v1",
@@ -55,7 +55,7 @@ def is_hub_name(name: str, base: Path | None = None) -> bool:
     """
     if name in _WITHOUT_OWNER:
         return True
-    if not _HUB_NAME.fullmatch(name):
+    if not HUB_NAME.fullmatch(name):
         return False
     owner, model = name.split("/")
     if owner in _FOLDERS or model in _FOLDERS:

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from called import call  # noqa: F401
+from in_browser import browser  # noqa: F401
 
 if TYPE_CHECKING:
     from pet_mtl.cloze.tokenizer import PieceTokenizer

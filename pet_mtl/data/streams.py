@@ -70,7 +70,7 @@ def open_rows(source: str, task: TaskSpec, *, base: Path, header: bool | None = 
         length,
         size,
         frozenset(bad.path for bad in files),
-        lambda: _blocks(_parts(source, task, base, header)),
+        lambda: cut(_parts(source, task, base, header), BLOCK_ROWS, BLOCK_BYTES),
     )
 
 
@@ -138,10 +138,6 @@ def cut(parts: Iterable[Rows], most: int, most_bytes: int | None = None) -> Iter
                 waiting, count, size = [], 0, 0
     if waiting:
         yield Rows.concat(waiting)
-
-
-def _blocks(parts: Iterable[Rows]) -> Iterator[Rows]:
-    return cut(parts, BLOCK_ROWS, BLOCK_BYTES)
 
 
 def _size(rows: Rows) -> int:

@@ -11,9 +11,9 @@ from typing import Any
 
 from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.hub.contents import Upload
+from pet_mtl.hub_names import HUB_NAME
 from pet_mtl.suite.text_file import read_text_file
 
-_REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 _REVISION = re.compile(r"[A-Za-z0-9][\w./-]{0,254}", re.ASCII)
 _TOKEN = re.compile(r"[!-~]{1,1000}")
 _NOTHING = "nothing was committed; a repository that was made for it is empty"
@@ -61,7 +61,7 @@ def target(
     from huggingface_hub import get_token
     from huggingface_hub.constants import is_offline_mode
 
-    if not _REPO.fullmatch(repo):
+    if not HUB_NAME.fullmatch(repo):
         raise PetMtlError(
             f"`{repo}` is no name of a repository", where="REPO", hint="write USER/NAME"
         )

@@ -48,6 +48,8 @@ def score_table(checkpoints: Sequence[tuple[str, Mapping[str, Score]]]) -> "Tabl
                 Text(_accuracy(score)),
             ]
         table.add_row(*cells, end_section=task == tasks[-1])
+    if len(tasks) == 1:
+        return table  # of one task there is no mean
     every = [score for _, scores in checkpoints for score in scores.values()]
     last = [Text(f"mean {mean_main(every)[0] if every else 'macro-F1'}")]
     for position, (_, scores) in enumerate(checkpoints):

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pet_mtl.hub_names import HUB_NAME
 from pet_mtl.resources import bundled_backbone
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
@@ -22,7 +23,6 @@ _METRICS = {
     "mae": ("mae", None),
     "rmse": ("rmse", None),
 }
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 _DATASET = re.compile(r"(?:[A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 _SCRIPTS = (
     ("ja", re.compile("[\u3040-\u30ff]")),
@@ -114,7 +114,7 @@ def languages(suite: Suite) -> list[str]:
 def hub_name(model: str) -> bool:
     """Say whether a backbone's name is that of a repository; a folder's is absolute in a
     checkpoint."""
-    return bool(_HUB_NAME.fullmatch(model)) and bundled_backbone(model) is None
+    return bool(HUB_NAME.fullmatch(model)) and bundled_backbone(model) is None
 
 
 def dataset_of(source: str) -> str | None:

@@ -1,9 +1,7 @@
 """A finished run, a hub on loopback, and the command line called in this process."""
 
 import shutil
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import fake_hub
@@ -12,13 +10,6 @@ import toy_suite
 from one_thread import one_thread  # noqa: F401
 
 from pet_mtl.suite.suite import load_suite
-
-
-@dataclass(frozen=True)
-class Ran:
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture(scope="session")
@@ -55,19 +46,3 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[fake_hub.Hu
         close_session()
         yield running
         close_session()
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
-    """Run `pet-mtl ARGUMENTS…` in this process."""
-    from pet_mtl.cli.main import main
-
-    def run(*arguments: str | Path) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["pet-mtl", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return Ran(int(ended.value.code or 0), captured.out, captured.err)
-
-    return run

@@ -1,37 +1,21 @@
 """The pages in a real browser: Debian's chromium, driven by playwright; see
 `tests/studio/test_studio_page.py`."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_report import fake_report, fake_task
+from in_browser import MARKS
 from scored_cases import labels_suite, made_up
 
 from pet_mtl.report.page import report_page, write_page
 from pet_mtl.report.scored import score_page
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = os.environ.get("PET_MTL_CHROMIUM") or shutil.which("chromium")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine"),
-]
+pytestmark = MARKS
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1200, "height": 900}
 Open = Callable[..., Any]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

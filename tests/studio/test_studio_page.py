@@ -1,11 +1,5 @@
-"""The page in a real browser: Debian's chromium, driven by playwright.
+"""The page in a real browser, see `in_browser.py`."""
 
-Skipped where either is missing; `.ci/run` installs them where it can. `PET_MTL_CHROMIUM` names
-another binary.
-"""
-
-import os
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,25 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from in_browser import MARKS
 
 pytest.importorskip("fastapi", reason="the extra `studio` is not installed")
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = os.environ.get("PET_MTL_CHROMIUM") or shutil.which("chromium")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this machine"),
-]
+pytestmark = MARKS
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1300, "height": 900}
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

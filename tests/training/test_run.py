@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from stopped_runs import assert_same_state
+from stopped_runs import assert_same_state, stop_at_step
 from toy_runs import epoch_steps, state_of, weights_in
 
 from pet_mtl.cloze.encode import encode_suite
@@ -23,6 +23,7 @@ from pet_mtl.report.run import report_run
 from pet_mtl.scoring import checkpoint_scores
 from pet_mtl.scoring.loaded import build_model, compile_suite
 from pet_mtl.scoring.log_probs import score_items, score_plans, task_log_probs
+from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.suite.suite import Suite, load_suite
@@ -244,6 +245,34 @@ def test_early_stop(
     assert read_checkpoint(out / "last").metrics["step"] == steps
     dev_scores([])
     assert train(suite, out, resume=True).steps == steps  # stopped early is finished
+
+
+def test_early_stop_counts_on_after_a_resume(
+    make_suite: MakeSuite,
+    tmp_path: Path,
+    dev_scores: Callable[[Sequence[float]], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`auto`: the fifth evaluation far below the best ends the run, stopped in between or not."""
+    monkeypatch.setattr(steps, "LOG_EVERY", 1)
+    suite = make_suite(max_steps=9, evaluate_every=1, early_stop="auto")
+    found = [0.5, 0.9, *[0.1] * 7]
+    dev_scores(found)
+    whole = train(suite, tmp_path / "whole")
+    assert (whole.steps, whole.best_step) == (7, 2)
+    stop_at = stop_at_step(monkeypatch)
+    stop_at(4)
+    dev_scores(found)
+    with pytest.raises(Interrupted):
+        train(suite, tmp_path / "run")
+    done = len(evaluations(tmp_path / "run"))
+    assert 2 < done < 7
+    stop_at(0)
+    dev_scores(found[done:])
+    result = train(suite, tmp_path / "run", resume=True)
+    assert (result.steps, result.best_step) == (7, 2)
+    again, last = weights_in(tmp_path / "run" / "last"), weights_in(tmp_path / "whole" / "last")
+    assert all(torch.equal(again[name], value) for name, value in last.items())
 
 
 def test_after_training_the_model_is_the_best_one(
