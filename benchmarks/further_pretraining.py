@@ -36,7 +36,8 @@ from pet_mtl.pretraining.run import pretrain
 from pet_mtl.pretraining.settings import Masking, PretrainSettings
 from pet_mtl.resources import bundled_pattern_file
 from pet_mtl.suite.suite import load_suite
-from pet_mtl.training.run import TrainResult, train
+from pet_mtl.training.result import TrainResult
+from pet_mtl.training.run import train
 
 OFF = "off"
 VARIANTS = (OFF, *get_args(Masking))

@@ -31,7 +31,8 @@ from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.model.hardware import keep_freed_memory
 from pet_mtl.resources import bundled_pattern_file
 from pet_mtl.suite.suite import Suite, load_suite
-from pet_mtl.training.run import TrainResult, train
+from pet_mtl.training.result import TrainResult
+from pet_mtl.training.run import train
 
 
 def without_labels(

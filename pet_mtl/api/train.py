@@ -15,7 +15,7 @@ from pet_mtl.scoring.notebook import table_html
 from pet_mtl.scoring.predictor import Predictor
 from pet_mtl.storage.outputs import next_run_folder
 from pet_mtl.training import run
-from pet_mtl.training.run import TrainResult
+from pet_mtl.training.result import TrainResult
 
 Callback = Callable[[dict[str, Any]], None]
 

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.suite.suite import Suite
-from pet_mtl.training.run import TrainResult
+from pet_mtl.training.result import TrainResult
 
 EngineName = Literal["openprompt"]
 OPENPROMPT: EngineName = "openprompt"

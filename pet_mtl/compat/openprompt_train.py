@@ -39,7 +39,7 @@ from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.storage.state import Progress
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.calibrate import calibrate
-from pet_mtl.training.run import TrainResult
+from pet_mtl.training.result import TrainResult
 from pet_mtl.training.steps import LOG_EVERY, SAVE_EVERY
 
 

@@ -2,7 +2,7 @@
 
 from pet_mtl.report.build import report_data
 from pet_mtl.report.page import write_report
-from pet_mtl.training.run import FinishedRun
+from pet_mtl.training.result import FinishedRun
 
 
 def report_run(run: FinishedRun) -> None:

@@ -2,28 +2,21 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from numpy.typing import NDArray
-
-from pet_mtl.cloze.encode import Prompts, encode_forms
-from pet_mtl.cloze.label_words import LabelWords
+from pet_mtl.cloze.encode import encode_forms
 from pet_mtl.cloze.slot_cost import slot_cost_notes
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.cloze.unreadable import unreadable_warnings
 from pet_mtl.console import say
 from pet_mtl.data.keys import row_keys
-from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData, load_suite_data
-from pet_mtl.metrics.score import Score, means_json
 from pet_mtl.model.backbone import check_length
 from pet_mtl.model.calibration import apply_calibrations
 from pet_mtl.model.hardware import Machine, joined
-from pet_mtl.model.task_model import ParameterCounts, TaskModel
 from pet_mtl.resources import bundled_backbone
-from pet_mtl.scoring.checkpoint_scores import Calibrated, decide, score_calibrated, tasks_json
+from pet_mtl.scoring.checkpoint_scores import decide, score_calibrated
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import compile_suite
 from pet_mtl.scoring.log_probs import FloatArray
@@ -32,13 +25,13 @@ from pet_mtl.storage.checkpoint import add_calibration
 from pet_mtl.storage.model_card import card_scores
 from pet_mtl.storage.outputs import RunFolder, begun_note, begun_teachers, has_state
 from pet_mtl.storage.pretrained import load_backbone, load_pieces, resolve_model, suite_model
-from pet_mtl.storage.state import Progress
 from pet_mtl.storage.trained_on import with_earlier
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.calibrate import calibrate
 from pet_mtl.training.card_facts import card_facts
 from pet_mtl.training.given import Given
 from pet_mtl.training.preparation import prepare
+from pet_mtl.training.result import FinishedRun, TrainResult, run_facts
 from pet_mtl.training.row_notes import describe
 from pet_mtl.training.teachers import (
     ask_teachers,
@@ -50,85 +43,6 @@ from pet_mtl.training.teachers import (
 )
 from pet_mtl.training.trainer import Trainer
 from pet_mtl.training.unlabelled import encode_unlabelled
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """What a finished run gives.
-
-    Attributes:
-        out: the run's folder.
-        scores: dev scores of the best checkpoint; empty without dev rows.
-        calibrated: what they were without calibration, for the tasks that have one.
-        best_step: the step it comes from.
-        steps: steps done.
-        samples_per_second: rows a second, start-up and evaluation left out.
-        tokens_per_second: real tokens a second, likewise.
-        peak_memory_gb: the most memory that was in use.
-        seconds: wall time of the whole command.
-        method: how its tasks are told apart.
-        parameters: how many it works with.
-        predicted: decisions on the dev rows, label numbers or such, in their order, by task.
-    """
-
-    out: Path
-    scores: Mapping[str, Score]
-    calibrated: Mapping[str, Calibrated]
-    best_step: int
-    steps: int
-    samples_per_second: float
-    tokens_per_second: float
-    peak_memory_gb: float
-    seconds: float
-    method: str
-    parameters: ParameterCounts
-    predicted: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "out": str(self.out),
-            "checkpoint": str(self.out / "checkpoint"),
-            "method": self.method,
-            "parameters": self.parameters.to_json(),
-            "tasks": tasks_json(self.scores, self.calibrated),
-            **means_json(self.scores.values()),
-            "best_step": self.best_step,
-            "steps": self.steps,
-            "samples_per_second": self.samples_per_second,
-            "tokens_per_second": self.tokens_per_second,
-            "peak_memory_gb": round(self.peak_memory_gb, 3),
-            "seconds": round(self.seconds, 1),
-        }
-
-
-@dataclass(frozen=True)
-class FinishedRun:
-    """What a report is made of, besides the result.
-
-    Attributes:
-        suite: as trained, with the label words and weights of patterns that were found.
-        file: where the report goes.
-        model: with the weights of the best checkpoint.
-        prompts: of the dev rows.
-        words: the label words of each form; none where no words are read.
-        rows: the dev rows, by task.
-        log_probs: `[rows, K]` for each task, calibrated.
-        records: the lines of `metrics.jsonl`.
-        facts: shown beside the scores, such as ("training", "43 s").
-    """
-
-    suite: Suite
-    file: Path
-    result: TrainResult
-    model: TaskModel
-    tokenizer: PieceTokenizer
-    machine: Machine
-    prompts: Prompts
-    words: Sequence[LabelWords]
-    rows: Mapping[str, Rows]
-    log_probs: Mapping[str, FloatArray]
-    records: list[dict[str, Any]]
-    facts: list[tuple[str, str]]
 
 
 def train(
@@ -290,7 +204,7 @@ def train(
                     rows=dev_rows,
                     log_probs=calibrated_log_probs,
                     records=run.records(),
-                    facts=_facts(result, trainer.progress, machine),
+                    facts=run_facts(result, trainer.progress, machine),
                 )
             )
         accelerator.wait_for_everyone()
@@ -319,34 +233,3 @@ def _load(suite: Suite, machine: Machine) -> tuple[PieceTokenizer, Any]:
     mlm = load_backbone(folder, attention=machine.attention.value, dropout=suite.train.dropout)
     check_length(mlm, suite.train.max_length)
     return tokenizer, mlm
-
-
-def _facts(result: TrainResult, progress: Progress, machine: Machine) -> list[tuple[str, str]]:
-    counts = result.parameters
-    rows = (
-        f"{progress.rows:,} rows, {progress.tokens:,} tokens; {result.seconds:,.0f} s in all, "
-        f"{progress.seconds:,.0f} s of them steps"
-    )
-    own = f", {counts.share:.2%} for one task only" if counts.share else ""
-    changed = [
-        (
-            f"{name} {of_task.kind}: {of_task.before.main.name} {of_task.before.main.value:.4f} → "
-            f"{result.scores[name].main.value:.4f}"
-        )
-        for name, of_task in result.calibrated.items()
-    ]
-    return [
-        ("training", f"{progress.step} steps, {rows}"),
-        (
-            "method",
-            f"{result.method}: {counts.all:,} parameters{own}",
-        ),
-        ("best", f"step {result.best_step}"),
-        (
-            "speed",
-            (f"{result.samples_per_second:,.0f} rows/s, {result.tokens_per_second:,.0f} tokens/s"),
-        ),
-        *([("calibration", "; ".join(changed))] if changed else []),
-        ("memory", f"{result.peak_memory_gb:.2f} GB at the most"),
-        ("machine", str(machine)),
-    ]

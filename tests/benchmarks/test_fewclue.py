@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import statistics
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ def fewclue() -> Any:
     spec = importlib.util.spec_from_file_location("fewclue_benchmark", SCRIPT)
     assert spec
     assert spec.loader
+    sys.path.insert(0, str(SCRIPT.parent))  # as when it is run
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -25,7 +25,8 @@ from pet_mtl.stepping.optimizer_step import OptimizerStep
 from pet_mtl.storage.state import Progress
 from pet_mtl.suite.settings import SamplingSettings, TrainSettings
 from pet_mtl.suite.suite import Suite
-from pet_mtl.training.run import TrainResult, train
+from pet_mtl.training.result import TrainResult
+from pet_mtl.training.run import train
 
 installed = pytest.mark.skipif(bool(missing_packages()), reason=INSTALL)
 TEXTS = ["真的好", "不好", "it is good", "bad news", "体育新闻", "天气"]

@@ -21,7 +21,8 @@ from pet_mtl.storage.average import average_checkpoints
 from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.suite.suite import load_suite
 from pet_mtl.training import steps
-from pet_mtl.training.run import TrainResult, train
+from pet_mtl.training.result import TrainResult
+from pet_mtl.training.run import train
 from pet_mtl.words.loaded import load
 from pet_mtl.words.results import tried_json
 from pet_mtl.words.try_words import WordTrial

@@ -16,7 +16,8 @@ from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.outputs import BEGUN, stored_suite
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training import steps
-from pet_mtl.training.run import TrainResult, train
+from pet_mtl.training.result import TrainResult
+from pet_mtl.training.run import train
 
 MakeSuite = Callable[..., Suite]
 SETTINGS = {

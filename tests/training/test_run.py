@@ -28,7 +28,8 @@ from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training import run, steps, trainer
-from pet_mtl.training.run import FinishedRun, train
+from pet_mtl.training.result import FinishedRun
+from pet_mtl.training.run import train
 
 MakeSuite = Callable[..., Suite]
 
