@@ -81,6 +81,8 @@ def start(command: Command, folder: Path, before: Before = lambda: None) -> int:
             code = SURPRISE
         with contextlib.suppress(OSError):
             log.flush()
+    except KeyboardInterrupt:  # before the command began or after its end: no fault of it
+        code = 130
     finally:
         os._exit(code)
 
