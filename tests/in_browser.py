@@ -4,7 +4,8 @@ names another binary."""
 
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -25,3 +26,11 @@ def browser() -> Iterator[Any]:
         )
         yield opened
         opened.close()
+
+
+def wait_until(page: Any, condition: Callable[[], bool]) -> None:
+    """Look again and again, for at most 30 seconds: a loaded machine may take its time."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end, "the page never came to it"
+        page.wait_for_timeout(40)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fake_report import fake_report, fake_task
-from in_browser import MARKS
+from in_browser import MARKS, wait_until
 from scored_cases import labels_suite, made_up
 
 from pet_mtl.report.page import report_page, write_page
@@ -57,15 +57,17 @@ def test_pages_fit_and_what_does_not_says_so(
 ) -> None:
     page = open_page(labels_page(count), size, scheme)
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-    page.wait_for_timeout(100)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    boxes = page.evaluate(
+    look = (
         "[...document.querySelectorAll('.scroll')].map(box => [box.scrollWidth - box.clientWidth > "
         "1, box.previousElementSibling.matches('.cue:not([hidden])'), "
         "box.classList.contains('after')])"
     )
+    wait_until(
+        page, lambda: all(beyond == cue == fades for beyond, cue, fades in page.evaluate(look))
+    )
+    boxes = page.evaluate(look)
     assert boxes
-    assert all(beyond == cue == fades for beyond, cue, fades in boxes)
     if size is PHONE and count > 2:
         assert any(beyond for beyond, *_ in boxes)
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -94,10 +96,9 @@ def test_a_cell_shows_its_rows_when_it_is_pointed_at_or_focused(open_page: Open)
     page = open_page(labels_page(15))
     cell = page.locator(".matrix .miss[data-peek]").first
     cell.scroll_into_view_if_needed()
-    page.wait_for_timeout(150)
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     cell.hover()
-    page.wait_for_timeout(200)
-    assert page.locator(".peek").is_visible()
+    page.locator(".peek").wait_for(state="visible")
     assert "intent_" in page.inner_text(".peek .said")
     assert page.locator(".peek li").count() > 0
     page.keyboard.press("Escape")
@@ -105,8 +106,7 @@ def test_a_cell_shows_its_rows_when_it_is_pointed_at_or_focused(open_page: Open)
     page.locator(".matrix g[tabindex='0']").focus()
     before = page.inner_text(".peek .said")
     page.keyboard.press("ArrowDown")
-    page.wait_for_timeout(150)
-    assert page.inner_text(".peek .said") != before
+    wait_until(page, lambda: page.inner_text(".peek .said") != before)
     assert page.locator(".matrix g[tabindex='0']").count() == 1
 
 
@@ -144,7 +144,7 @@ def test_what_texts_and_labels_hold_is_never_run(open_page: Open, tmp_path: Path
     title = page.title()
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     page.locator(".list tbody tr").last.focus()
-    page.wait_for_timeout(100)
+    page.locator(".peek").wait_for(state="visible")
     assert hostile in page.inner_text(".peek")
     assert page.locator("img").count() == 0
     assert page.locator("script").count() == 1

@@ -1,13 +1,12 @@
 """The page in a real browser, see `in_browser.py`."""
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from in_browser import MARKS
+from in_browser import MARKS, wait_until
 
 pytest.importorskip("fastapi", reason="the extra `studio` is not installed")
 pytestmark = MARKS
@@ -53,17 +52,16 @@ class Page:
 
     def until(self, condition: str) -> None:
         """Wait for a condition; the page's policy forbids playwright's own waiting in it."""
-        end = time.monotonic() + 30
-        while not self.page.evaluate(condition):
-            assert time.monotonic() < end, condition
-            self.page.wait_for_timeout(40)
+        wait_until(self.page, lambda: bool(self.page.evaluate(condition)))
+
+    def settled(self) -> None:
+        """Wait until no request and no delayed action is under way."""
+        self.until("document.documentElement.dataset.pending === '0'")
 
     def scored(self) -> None:
-        """Wait until the last edit is scored."""
+        """Wait until the last edit is scored and its rows are there."""
         self.page.wait_for_selector("#now-macro_f1", timeout=30_000)
-        self.page.wait_for_timeout(120)
-        self.until("!document.querySelector('.progress')")
-        self.page.wait_for_timeout(80)
+        self.settled()
 
     def label(self, number: int) -> Any:
         return self.page.locator(".label").nth(number)
@@ -207,7 +205,7 @@ def test_an_input_method_is_left_alone_while_it_composes(open_page: Callable[...
     method.send("Input.imeSetComposition", {"text": "sh", "selectionStart": 2, "selectionEnd": 2})
     page.page.evaluate("window.dispatchEvent(new Event('focus'))")
     page.key("sort").evaluate("each => each.dispatchEvent(new Event('change'))")  # draws again
-    page.page.wait_for_timeout(400)
+    page.settled()
     method.send("Input.imeSetComposition", {"text": "shan", "selectionStart": 4, "selectionEnd": 4})
     assert box.input_value() == "shan"
     method.send("Input.insertText", {"text": "山"})
@@ -245,13 +243,15 @@ def test_cells_list_their_rows_and_a_row_is_inspected(open_page: Callable[..., P
     page = open_page()
     page.page.locator(".cell.hit:not(.empty)").first.click()
     page.until("document.querySelector('[data-key=row-kind]').value === 'cell'")
-    page.page.wait_for_timeout(300)
+    page.settled()
     count = int(page.page.locator(".cell[aria-pressed=true]").inner_text())
     assert page.page.locator(".row").count() == min(30, count)
     page.key("row-kind").select_option("all")
     page.key("row-text").fill("<script>")
-    page.until("document.querySelectorAll('.row').length < 30")
-    assert all("<script>" in text for text in page.page.locator(".row-text").all_inner_texts())
+    page.settled()
+    texts = page.page.locator(".row-text").all_inner_texts()
+    assert texts
+    assert all("<script>" in text for text in texts)
     page.page.locator(".look").first.click()
     page.page.wait_for_selector(".label-list .best")
     page.key("i-importance").click()
@@ -291,7 +291,7 @@ def test_phones_dark_and_chinese(open_page: Callable[..., Page], task: str) -> N
     assert ground == "rgb(18, 23, 22)"
     for view in ("pattern", "inspect", "words"):
         page.page.click(f"#tab-{view}")
-        page.page.wait_for_timeout(500)
+        page.settled()
         assert page.fits(), view
     page.key("theme").click()
     assert page.page.evaluate("getComputedStyle(document.body).backgroundColor") != ground

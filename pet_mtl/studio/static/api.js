@@ -1,4 +1,6 @@
 // Requests to the studio, and the jobs that take longer than one.
+import { underWay } from "./dom.js";
+
 const token = new URLSearchParams(location.hash.slice(1)).get("token");
 
 export class Problem extends Error {
@@ -14,14 +16,17 @@ export async function call(method, path, body, signal) {
   const headers = { Accept: "application/json" };
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  let answer;
+  let answer, found;
+  underWay(1);
   try {
     answer = await fetch(path, { method, headers, signal, keepalive: method === "DELETE", body: body === undefined ? undefined : JSON.stringify(body) });
+    found = await answer.json().catch(() => ({}));
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem([{ message: "offline" }], 0);
+  } finally {
+    underWay(-1);
   }
-  const found = await answer.json().catch(() => ({}));
   if (answer.ok) return found;
   const problems = found.problems || [found.error || { message: `HTTP ${answer.status}` }];
   throw new Problem(problems, answer.status, found.changed);

@@ -65,10 +65,25 @@ export function focusKey(node, key, range) {
   return true;
 }
 
+// Requests and delayed actions that are under way, told to whoever drives the page (its tests, a script).
+let pending = 0;
+export function underWay(more) {
+  pending += more;
+  document.documentElement.dataset.pending = pending;
+}
+
 export function later(milliseconds, action) {
   let timer = 0;
   return (...given) => {
-    clearTimeout(timer);
-    timer = setTimeout(() => action(...given), milliseconds);
+    if (timer) clearTimeout(timer);
+    else underWay(1);
+    timer = setTimeout(() => {
+      timer = 0;
+      try {
+        action(...given);
+      } finally {
+        underWay(-1);
+      }
+    }, milliseconds);
   };
 }
