@@ -81,7 +81,7 @@ def check_suite(
             check_broken_lines(part),
             check_repeats(part),
             check_classes(part),
-            check_lengths(part, tokenizer, suite.train.max_length),
+            check_lengths(part, tokenizer, suite.train.max_length, suite.tasks),
             check_characters(part),
             check_unreadable(part, tokenizer),
         ):

@@ -1,6 +1,6 @@
 """How long rows are, and what is lost where they are cut."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,19 +9,28 @@ from numpy.typing import NDArray
 
 from pet_mtl.audit.finding import Finding, Level, first_places, share
 from pet_mtl.audit.parts import Part
-from pet_mtl.cloze.form import Form, compile_forms
+from pet_mtl.cloze.form import Form, compile_tasks
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
+from pet_mtl.suite.chain import chain_of
+from pet_mtl.suite.task import TaskSpec
 
 MANY = 0.01  # share of rows above which cuts are worth a warning
 CHUNK = 2048
 
 
 def check_lengths(
-    part: Part, tokenizer: PieceTokenizer | None, max_length: int
+    part: Part,
+    tokenizer: PieceTokenizer | None,
+    max_length: int,
+    tasks: Mapping[str, TaskSpec] = {},
 ) -> tuple[dict[str, Any], list[Finding]]:
     """Measure rows in characters and, with a tokenizer, prompts in tokens; a row is cut if one of
-    its patterns is."""
+    its patterns is.
+
+    Args:
+        tasks: of the suite, whose label words patterns may read.
+    """
     rows = part.rows
     characters = sum(
         pc.utf8_length(column).to_numpy().astype(np.int64) for column in rows.fields.values()
@@ -38,9 +47,9 @@ def check_lengths(
         )
     if tokenizer is None:
         return figures, findings
-    tokens, lost = _token_lengths(
-        rows, compile_forms(part.task, tokenizer, max_length).forms, tokenizer, max_length
-    )
+    chain = [*chain_of(part.task, tasks).values(), part.task]
+    forms = compile_tasks(chain, tokenizer, max_length).of_task(part.task.name).forms
+    tokens, lost = _token_lengths(rows, forms, tokenizer, max_length)
     cut = np.flatnonzero(lost > 0)
     figures["tokens"] = {
         **_summary(tokens),
@@ -93,7 +102,7 @@ def _token_lengths(
     counts: dict[tuple[str, bool], NDArray[np.int64]] = {}
     longest = np.zeros(len(rows), np.int64)
     for form in forms:
-        total = np.full(len(rows), form.constant_length + form.slot_length, np.int64)
+        total = np.full(len(rows), max_length - form.room(max_length), np.int64)
         for part in form.parts:
             if part.field is None:
                 continue

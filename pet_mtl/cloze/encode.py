@@ -137,10 +137,12 @@ def encode_forms(
     tokenizer: PieceTokenizer,
     max_length: int,
     columns: Columns | None = None,
+    read: Sequence[Form] | None = None,
 ) -> Prompts:
     """Encode rows into compiled forms, as `encode_suite` does.
 
     Args:
+        read: the forms of tasks whose predictions stand in prompts; None: they are among `forms`.
         columns: the tokenised columns of `rows`, filled here; given again, nothing is tokenised
             anew.
     """
@@ -167,7 +169,7 @@ def encode_forms(
         )
     if not blocks:
         raise PetMtlError("there are no rows to encode")
-    said = _encode_said(forms, rows, tokenizer, max_length)
+    said = _encode_said(forms, forms if read is None else read, rows, tokenizer, max_length)
     return Prompts(
         ids=np.concatenate([block.ids for *_, block in blocks]),
         starts=np.cumsum(np.concatenate([[0], *(block.lengths for *_, block in blocks)])),
@@ -198,9 +200,14 @@ def _labels(form: Form, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def _encode_said(
-    forms: Sequence[Form], rows: Mapping[str, Rows], tokenizer: PieceTokenizer, max_length: int
+    forms: Sequence[Form],
+    read: Sequence[Form],
+    rows: Mapping[str, Rows],
+    tokenizer: PieceTokenizer,
+    max_length: int,
 ) -> dict[tuple[str, str], Prompts]:
-    """Return the rows of each task that reads predictions as prompts of the tasks that predict.
+    """Return the rows of each task that reads predictions as prompts of the tasks that predict,
+    whose forms are `read`.
 
     Raises:
         PetMtlError: the forms are not those of a whole suite.
@@ -221,7 +228,7 @@ def _encode_said(
             none = np.full(len(of_task), -1, np.int64)
             bare = replace(of_task, labels=none, targets=None)
             said[form.task, part.said] = encode_forms(
-                forms, {part.said: bare}, tokenizer, max_length
+                read, {part.said: bare}, tokenizer, max_length
             )
     return said
 

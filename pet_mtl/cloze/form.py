@@ -135,7 +135,7 @@ def compile_tasks(
     specs = {task.name: task for task in tasks}
     return Compiled(
         tuple(
-            _with_words(form, specs, tokenizer, max_length)
+            with_read_words(form, specs, tokenizer, max_length)
             for of_task in each
             for form in of_task.forms
         ),
@@ -181,7 +181,7 @@ def _require_room(form: Form, max_length: int) -> None:
         )
 
 
-def _with_words(
+def with_read_words(
     form: Form, tasks: Mapping[str, TaskSpec], tokenizer: PieceTokenizer, max_length: int
 ) -> Form:
     """Return a form that knows the label words of the tasks whose predictions it reads.

@@ -75,7 +75,8 @@ def compare(request: Request, out: Path) -> Comparison:
     problems.raise_if_any()
     if request.single_task:
         for name in suite.tasks:
-            require_reads({name: suite.tasks[name]}, "--single-task")
+            only = {name: suite.tasks[name]}
+            require_reads(only, "--single-task", "compare without `--single-task`")
     data = load_suite_data(suite)
     scored = {
         name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)

@@ -104,7 +104,8 @@ def check_request(request: Request) -> None:
     for option, have in (("--from", request.teachers_have), ("--to", request.students_have)):
         for tasks in task_groups(request.student, have):
             try:
-                require_reads({name: ours[name] for name in tasks}, f"{option} {have}")
+                alone = {name: ours[name] for name in tasks}
+                require_reads(alone, f"{option} {have}", f"models of all tasks: `{option} multi`")
             except PetMtlError as error:
                 problems.extend(error)
     if request.generations:

@@ -49,6 +49,9 @@ def _graph_reasons(loaded: LoadedModel, task: TaskSpec) -> list[str]:
         reasons.append(f"it has learned parts: {', '.join(task.learned_parts)}")
     if not task.kind_spec.facts.plain:
         reasons.append(f"`kind: {task.kind_spec.name}` is more than the likeliest label word")
+    if task.reads:
+        read = ", ".join(f"`{name}`" for name in task.reads)
+        reasons.append(f"its pattern holds what {read} predicts, and a file scores one task alone")
     if loaded.tokenizer.causal:
         reasons.append("its model is causal: label words stand behind the text, not at masks")
     if split_head(loaded.mlm) is None:

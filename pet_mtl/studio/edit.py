@@ -1,6 +1,6 @@
 """Words and patterns of the page as a task, checked as a file would be."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pydantic import ValidationError
 
@@ -16,8 +16,12 @@ def edited_task(
     words: Mapping[str, Sequence[str]],
     prefix: str | None = None,
     patterns: Sequence[str] | None = None,
+    readable: Collection[str] = (),
 ) -> TaskSpec:
     """Return the task with other words, and another prefix and other patterns where they are given.
+
+    Args:
+        readable: the tasks whose predictions its patterns may read.
 
     Raises:
         PetMtlError: other labels than the task's, words that a verbalizer file could not have, a
@@ -40,7 +44,7 @@ def edited_task(
     if prefix is not None or patterns is not None:
         changes["prefix"] = task.prefix if prefix is None else prefix
         changes["patterns"] = task.patterns if patterns is None else tuple(patterns)
-        _check(task, str(changes["prefix"]), patterns or ())
+        _check(task, str(changes["prefix"]), patterns or (), readable)
         try:
             TaskSpec.model_validate(task.model_dump() | {"patterns": changes["patterns"]})
         except ValidationError as error:
@@ -48,7 +52,7 @@ def edited_task(
     return task.model_copy(update=changes)
 
 
-def _check(task: TaskSpec, prefix: str, patterns: Sequence[str]) -> None:
+def _check(task: TaskSpec, prefix: str, patterns: Sequence[str], readable: Collection[str]) -> None:
     problems = ProblemList()
     if "{" in prefix or "}" in prefix:
         problems.add(f"the prefix `{prefix}` holds a brace", hint="a prefix is plain text")
@@ -65,6 +69,13 @@ def _check(task: TaskSpec, prefix: str, patterns: Sequence[str]) -> None:
             problems.add("it has no field", where=where, hint=f"put in {names}")
         if pattern.soft_pieces:
             problems.add("learned pieces `{soft:…}` need training", where=where)
+        for read in pattern.tasks:
+            if read not in readable:
+                problems.add(
+                    f"`{{task:{read}}}` names no task before this one",
+                    where=where,
+                    hint=f"those that may be read: {', '.join(readable) or 'none'}",
+                )
         for field in pattern.fields:
             if field not in task.fields:
                 problems.add(

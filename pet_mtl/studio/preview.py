@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from pet_mtl.cloze.encode import encode_forms
 from pet_mtl.cloze.form import compile_forms
 from pet_mtl.cloze.shown import show_prompt
 from pet_mtl.data.rows import Rows
 from pet_mtl.suite.task import TaskSpec
+from pet_mtl.words.read_tasks import encode_read
 from pet_mtl.words.states import Model, compute_states
 
 _TOP = 8
@@ -32,10 +32,11 @@ def preview(
     rows = {task.name: Rows.of({name: [fields[name]] for name in task.fields})}
     found = []
     for form in compile_forms(task, model.tokenizer, max_length).forms:
-        prompts = encode_forms([form], rows, model.tokenizer, max_length)
+        prompts, said = encode_read(model, [form], rows, max_length)
+        form = prompts.forms[0]
         shown = []
         for masks in form.masks:
-            pieces = show_prompt(form, fields, model.tokenizer, max_length, masks)
+            pieces = show_prompt(form, fields, model.tokenizer, max_length, masks, said[0])
             texts = model.tokenizer.piece_texts([i for i, _ in pieces])
             shown.append(
                 {

@@ -22,6 +22,7 @@ from pet_mtl.studio.jobs import Job
 from pet_mtl.studio.preview import preview
 from pet_mtl.studio.save import patterns_source, save_patterns, save_words, words_source
 from pet_mtl.studio.schema import Edit, OneRow, Save
+from pet_mtl.suite.chain import readable_by
 from pet_mtl.suite.suite import load_suite
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.check import check_words
@@ -203,7 +204,7 @@ class Session:
                 raise PetMtlError("the file has other labels now", hint="start the studio again")
             if new.verbalizer.labels != self.base.verbalizer.labels:
                 words = dict(zip(new.verbalizer.labels, new.verbalizer.words, strict=True))
-                new = edited_task(self.base, words, new.prefix, new.patterns)
+                new = edited_task(self.base, words, new.prefix, new.patterns, new.reads)
             self.base = self.base.model_copy(
                 update={
                     "verbalizer": new.verbalizer,
@@ -214,7 +215,8 @@ class Session:
         return self.to_json()
 
     def _task(self, edit: Edit) -> TaskSpec:
-        return edited_task(self.base, edit.words, edit.prefix, edit.patterns)
+        readable = readable_by(self.name, self.loaded.suite.tasks)
+        return edited_task(self.base, edit.words, edit.prefix, edit.patterns, readable)
 
     def _ready(self) -> WordTrial:
         """Return the rows with their states; called with the lock."""

@@ -93,8 +93,30 @@ def _path(start: str, end: str, tasks: Mapping[str, TaskSpec]) -> list[str]:
     return []
 
 
-def require_reads(tasks: Mapping[str, TaskSpec], where: str) -> None:
+def chain_of(task: TaskSpec, tasks: Mapping[str, TaskSpec]) -> dict[str, TaskSpec]:
+    """Return the tasks that one reads, itself or through others, in the order of `tasks`; it is not
+    among them itself."""
+    found, open_ = set[str](), list(task.reads)
+    while open_:
+        name = open_.pop()
+        if name not in found and name != task.name and name in tasks:
+            found.add(name)
+            open_ += tasks[name].reads
+    return {name: each for name, each in tasks.items() if name in found}
+
+
+def readable_by(name: str, tasks: Mapping[str, TaskSpec]) -> list[str]:
+    """Return the tasks whose predictions the patterns of a task may read."""
+    order = list(tasks)
+    before = order[: order.index(name)]
+    return [other for other in before if _unfit(name, other, tasks)[0] is None]
+
+
+def require_reads(tasks: Mapping[str, TaskSpec], where: str, hint: str | None = None) -> None:
     """Refuse some tasks of a file without those that they read.
+
+    Args:
+        hint: None: to name the others too.
 
     Raises:
         PetMtlError: with all problems.
@@ -106,6 +128,6 @@ def require_reads(tasks: Mapping[str, TaskSpec], where: str) -> None:
                 problems.add(
                     f"`{name}` reads what `{read}` predicts, which is left out",
                     where=where,
-                    hint=f"name `{read}` too",
+                    hint=hint or f"name `{read}` too",
                 )
     problems.raise_if_any()

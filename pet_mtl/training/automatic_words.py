@@ -13,7 +13,7 @@ from pet_mtl.suite.task import TaskSpec
 from pet_mtl.suite.verbalizer_kind import VerbalizerKind
 from pet_mtl.training.given import Given
 from pet_mtl.words.state_cache import StateCache
-from pet_mtl.words.states import Model
+from pet_mtl.words.states import Model, plain_tasks
 from pet_mtl.words.suggest.propose import propose
 from pet_mtl.words.suggest.rank import MOST, rank
 from pet_mtl.words.suggest.search import ROWS, search, some_rows
@@ -34,7 +34,7 @@ def find_words(suite: Suite, given: Given) -> Suite:
         if name in stored and stored[name].verbalizer.labels == task.verbalizer.labels:
             words, source = stored[name].verbalizer.words, "of the run in the folder"
         else:
-            model = Model.of(given.mlm, given.tokenizer, given.machine)
+            model = Model.of(given.mlm, given.tokenizer, given.machine, plain_tasks(tasks))
             words = search_words(
                 model, task, given.data[name].train, suite.train.max_length, suite.train.seed
             )

@@ -20,7 +20,7 @@ from pet_mtl.suite.verbalizer_kind import VerbalizerKind
 from pet_mtl.training.given import Given
 from pet_mtl.words.candidate_scores import score_candidates
 from pet_mtl.words.state_cache import StateCache
-from pet_mtl.words.states import Model
+from pet_mtl.words.states import Model, plain_tasks
 
 
 def filter_words(suite: Suite, given: Given) -> Suite:
@@ -32,7 +32,7 @@ def filter_words(suite: Suite, given: Given) -> Suite:
             continue
         of_task = given.data[name]
         rows = fitting_rows(of_task.unlabelled or of_task.train, suite.train.seed)
-        model = Model.of(given.mlm, given.tokenizer, given.machine)
+        model = Model.of(given.mlm, given.tokenizer, given.machine, plain_tasks(tasks))
         priors = word_priors(task, rows, model, suite.train.max_length)
         words = kept_words(task.verbalizer.words, priors, task.verbalizer_kind.keep)
         before, after = (sum(map(len, of_label)) for of_label in (task.verbalizer.words, words))

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 
 from pet_mtl.cloze.behind import slot_room
-from pet_mtl.cloze.encode import Prompts, encode_forms
+from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.form import Form, compile_pattern
 from pet_mtl.cloze.label_words import Words, tokenize_words
 from pet_mtl.cloze.slot_numbers import slot_numbers
@@ -20,6 +20,7 @@ from pet_mtl.model.word_scores import piece_table, word_scores
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.behind import word_log_probs
+from pet_mtl.words.read_tasks import encode_read
 from pet_mtl.words.state_cache import StateCache
 from pet_mtl.words.states import Model, SlotStates, compute_states, prompt_keys
 
@@ -49,7 +50,7 @@ def score_candidates(
             ),
             hint="raise `train.max_length` or shorten the prefix and the pattern",
         )
-    prompts = encode_forms(forms, {task.name: rows}, model.tokenizer, max_length)
+    prompts, _ = encode_read(model, forms, {task.name: rows}, max_length)
     if model.tokenizer.causal:
         return word_log_probs(model, prompts, tables)
     return np.stack(

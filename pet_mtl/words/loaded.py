@@ -111,7 +111,7 @@ def load(
     return Loaded(
         model or suite.model,
         suite,
-        Model.of(mlm, tokenizer, machine),
+        Model.of(mlm, tokenizer, machine, suite.tasks),
         zero_shot,
         methods,
         stored,

@@ -1,7 +1,7 @@
 """What the MLM head reads at the slots of prompts: all that label words are scored from."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
@@ -18,6 +18,7 @@ from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.mlm_head import MlmHead
 from pet_mtl.scoring.log_probs import SCORE_TOKENS
+from pet_mtl.suite.task import TaskSpec
 
 Keys = npt.NDArray[np.uint64]
 _ROWS_AT_A_TIME = 4096  # fp32 copies of the states stay small
@@ -49,18 +50,33 @@ class SlotStates:
 
 @dataclass(frozen=True)
 class Model:
-    """A masked language model with all that is needed to read its slots; `backbone` is in eval mode
-    on its device."""
+    """A masked language model with all that is needed to read its slots.
+
+    Attributes:
+        backbone: in eval mode on its device.
+        tasks: those whose predictions patterns may read.
+    """
 
     backbone: Backbone
     tokenizer: PieceTokenizer
     machine: Machine
+    tasks: Mapping[str, TaskSpec] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, mlm: Any, tokenizer: PieceTokenizer, machine: Machine) -> "Model":
-        return cls(
-            Backbone(mlm, machine.attention.value).to(machine.device).eval(), tokenizer, machine
-        )
+    def of(
+        cls,
+        mlm: Any,
+        tokenizer: PieceTokenizer,
+        machine: Machine,
+        tasks: Mapping[str, TaskSpec] = {},
+    ) -> "Model":
+        backbone = Backbone(mlm, machine.attention.value).to(machine.device).eval()
+        return cls(backbone, tokenizer, machine, tasks)
+
+
+def plain_tasks(tasks: Mapping[str, TaskSpec]) -> dict[str, TaskSpec]:
+    """Return tasks as they are read before training, without learned parts."""
+    return {name: task.without_learned_parts() for name, task in tasks.items()}
 
 
 @torch.inference_mode()

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pet_mtl.cloze.encode import Columns, Prompts, encode_forms
+from pet_mtl.cloze.encode import Columns, Prompts
 from pet_mtl.cloze.form import Form, compile_forms
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.console import Bar
@@ -18,6 +18,7 @@ from pet_mtl.model.word_scores import label_scores, word_table
 from pet_mtl.scoring.log_probs import FloatArray, task_log_probs
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.behind import counted, label_log_probs
+from pet_mtl.words.read_tasks import encode_read
 from pet_mtl.words.state_cache import StateCache
 from pet_mtl.words.states import Keys, Model, SlotStates, compute_states, prompt_keys
 
@@ -94,9 +95,7 @@ class Trial:
         if key not in self._encoded:
             while len(self._encoded) >= _KEPT:
                 del self._encoded[next(iter(self._encoded))]
-            prompts = encode_forms(
-                forms, self.rows, self.model.tokenizer, self.max_length, self._columns
-            )
+            prompts, _ = encode_read(self.model, forms, self.rows, self.max_length, self._columns)
             items = [np.flatnonzero(prompts.form == number) for number in range(len(forms))]
             self._encoded[key] = _Encoded(
                 prompts, items, [prompt_keys(prompts, of_form) for of_form in items]
