@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pet_mtl.audit.check import CheckResult
+from pet_mtl.report.table import narrow_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -90,17 +91,9 @@ def _part_cells(figures: dict[str, Any]) -> list[str]:
 
 
 def _table(first: str, others: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        show_edge=False,
-        padding=(0, 1, 0, 0),
-        header_style="bold",
-    )
+    table = narrow_table()
     table.add_column(Text(first), overflow="fold")
     for name in others:
         table.add_column(Text(name), justify="left" if name == "in" else "right", overflow="fold")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pet_mtl.cli.options import DataRoot, Json, Overrides, pattern_file
+from pet_mtl.cli.options import DataRoot, Json, Model, Overrides, PatternFile, pattern_file
 from pet_mtl.console import put_json
 
 if TYPE_CHECKING:
@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 
 def compare(
-    patterns: Annotated[
-        str, typer.Option(metavar="FILE", help=("Pattern file, or the name of a bundled one."))
-    ] = "default",
+    patterns: PatternFile = "default",
     methods: Annotated[
         str,
         typer.Option(
@@ -42,12 +40,7 @@ def compare(
     single_task: Annotated[
         bool, typer.Option("--single-task", help="Train each task alone too.")
     ] = False,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="M", help=("Embedded backbone, folder or hub name, instead of the file's.")
-        ),
-    ] = None,
+    model: Model = None,
     data_root: DataRoot = None,
     override: Overrides = None,
     out: Annotated[

@@ -5,13 +5,9 @@ from typing import Annotated
 
 import typer
 
-from pet_mtl.cli.options import DataRoot, Json, pattern_file
+from pet_mtl.cli.options import DataRoot, Json, PatternFile, pattern_file
 from pet_mtl.console import put, put_json
 from pet_mtl.errors import PetMtlError
-
-Patterns = Annotated[
-    str, typer.Option(metavar="FILE", help="Pattern file, or the name of a bundled one.")
-]
 
 app = typer.Typer(
     name="data",
@@ -26,7 +22,7 @@ def check(
         list[str] | None,
         typer.Argument(metavar="FILES", help=("More corpus files, as the shell expands them.")),
     ] = None,
-    patterns: Patterns = "default",
+    patterns: PatternFile = "default",
     data_root: DataRoot = None,
     corpus: Annotated[
         list[str] | None,
@@ -81,7 +77,7 @@ def check(
 @app.command()
 def clean(
     out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder for the copies.")],
-    patterns: Patterns = "default",
+    patterns: PatternFile = "default",
     data_root: DataRoot = None,
     conflicts: Annotated[
         str,

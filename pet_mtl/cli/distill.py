@@ -9,6 +9,7 @@ from pet_mtl.cli.options import (
     DataRoot,
     Json,
     Overrides,
+    PatternFile,
     SkipBadRows,
     Verbalizers,
     files_by_task,
@@ -21,9 +22,7 @@ _HAVE = ("single", "multi")
 
 
 def distill(
-    patterns: Annotated[
-        str, typer.Option(metavar="FILE", help="Pattern file, or the name of a bundled one.")
-    ] = "default",
+    patterns: PatternFile = "default",
     from_: Annotated[
         str,
         typer.Option(

@@ -11,6 +11,13 @@ from pet_mtl.paths import user_path
 from pet_mtl.resources import bundled_pattern_file
 from pet_mtl.suite.task import CalibrationChoice
 
+PatternFile = Annotated[
+    str, typer.Option(metavar="FILE", help="Pattern file, or the name of a bundled one.")
+]
+Model = Annotated[
+    str | None,
+    typer.Option(metavar="M", help="Embedded backbone, folder or hub name, instead of the file's."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 DataRoot = Annotated[
     Path | None,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pet_mtl.cli.options import DataRoot, Json, Overrides, pattern_file
+from pet_mtl.cli.options import DataRoot, Json, Model, Overrides, PatternFile, pattern_file
 from pet_mtl.console import put_json
 from pet_mtl.errors import PetMtlError
 from pet_mtl.paths import absolute, user_path
@@ -18,18 +18,11 @@ def sweep(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="YAML file of settings with ranges and choices.")
     ],
-    patterns: Annotated[
-        str, typer.Option(metavar="FILE", help="Pattern file, or the name of a bundled one.")
-    ] = "default",
+    patterns: PatternFile = "default",
     trials: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="Trials, instead of the file's.")
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="M", help="Embedded backbone, folder or hub name, instead of the file's."
-        ),
-    ] = None,
+    model: Model = None,
     data_root: DataRoot = None,
     override: Overrides = None,
     out: Annotated[

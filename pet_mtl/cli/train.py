@@ -8,6 +8,7 @@ import typer
 from pet_mtl.cli.options import (
     DataRoot,
     Json,
+    Model,
     Overrides,
     SkipBadRows,
     Verbalizers,
@@ -27,12 +28,7 @@ def train(
             show_default="default",
         ),
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="M", help=("Embedded backbone, folder or hub name, instead of the file's.")
-        ),
-    ] = None,
+    model: Model = None,
     data_root: DataRoot = None,
     verbalizer: Verbalizers = None,
     method: Annotated[

@@ -1,7 +1,6 @@
 """The folder of a comparison: what belongs to it, and which cells are done."""
 
 import hashlib
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from pet_mtl.comparison.plan import Cell, Variant, cell_path
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError
 from pet_mtl.storage.checked_json import read_bounded
+from pet_mtl.storage.same_settings import note_settings, same_settings
 from pet_mtl.suite.suite import Suite
 
 SETTINGS = "compare.json"
@@ -68,35 +68,16 @@ def check_settings(out: Path, now: dict[str, Any]) -> None:
     file = out / SETTINGS
     for left in (SETTINGS, *PAGES):
         sweep(out / left)
-    methods = dict(now["methods"])
-    if file.is_file():
-        try:
-            then = json.loads(read_bounded(file))
-            changed = [key for key in ("few_shot_steps", "rows") if then[key] != now[key]]
-            for name in methods.keys() & then["methods"].keys():
-                changed += _changes(then["methods"][name], methods[name])
-            methods = then["methods"] | methods
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-        ) as error:
-            raise PetMtlError(
-                "damaged", where=str(file), hint="choose another folder with `--out DIR`"
-            ) from error
-        if changed:
-            raise PetMtlError(
-                (
-                    f"this is another comparison than the one in the folder: {_listed(changed)} "
-                    "changed"
-                ),
-                where=str(out),
-                hint="put that back, or choose another folder with `--out DIR`",
-            )
-    write_text(file, json.dumps({**now, "methods": methods}, ensure_ascii=False, indent=1) + "\n")
+
+    def changes(then: dict[str, Any]) -> list[str]:
+        found = [key for key in ("few_shot_steps", "rows") if then[key] != now[key]]
+        for name in now["methods"].keys() & then["methods"].keys():
+            found += _changes(then["methods"][name], now["methods"][name])
+        return found
+
+    then = same_settings(file, "comparison", changes)
+    before = {} if then is None else then["methods"]
+    note_settings(file, {**now, "methods": {**before, **now["methods"]}})
 
 
 def _changes(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -108,10 +89,6 @@ def _changes(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
         elif old != new:
             found.append(key)
     return found
-
-
-def _listed(keys: Sequence[str]) -> str:
-    return ", ".join(f"`{key}`" for key in dict.fromkeys(keys))
 
 
 def read_result(out: Path, cell: Cell) -> CellResult | None:

@@ -20,6 +20,7 @@ from pet_mtl.report.run import report_run
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.checkpoint import MANIFEST
+from pet_mtl.storage.same_settings import note_settings, same_settings
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.run import train
 
@@ -88,23 +89,9 @@ def check_settings(out: Path, now: Mapping[str, Any]) -> None:
     Raises:
         PetMtlError: the folder holds another distillation.
     """
-    file = out / SETTINGS
-    if file.is_file():
-        try:
-            then = json.loads(file.read_text(encoding="utf-8"))
-            changed = _changes(then, json.loads(json.dumps(now)))
-        except (ValueError, AttributeError) as error:
-            raise PetMtlError(
-                "damaged", where=str(file), hint="choose another folder with `--out DIR`"
-            ) from error
-        if changed:
-            raise PetMtlError(
-                "this is another distillation than the one in the folder: "
-                f"{', '.join(f'`{key}`' for key in changed)} changed",
-                where=str(out),
-                hint="put that back, or choose another folder with `--out DIR`",
-            )
-    write_text(file, json.dumps(now, ensure_ascii=False, indent=1) + "\n")
+    plain = json.loads(json.dumps(now))
+    same_settings(out / SETTINGS, "distillation", lambda then: _changes(then, plain))
+    note_settings(out / SETTINGS, now)
 
 
 def _changes(then: Any, now: Any, path: str = "") -> list[str]:

@@ -12,6 +12,20 @@ if TYPE_CHECKING:
 _ENDLESS = 10_000  # columns; a table takes what it needs
 
 
+def narrow_table() -> "Table":
+    """Return an empty table that spends little room between its columns."""
+    from rich import box
+    from rich.table import Table
+
+    return Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+        header_style="bold",
+    )
+
+
 def score_table(checkpoints: Sequence[tuple[str, Mapping[str, Score]]]) -> "Table":
     """Lay out macro-F1 with its interval and accuracy, tasks in rows and checkpoints side by side.
 
@@ -19,18 +33,10 @@ def score_table(checkpoints: Sequence[tuple[str, Mapping[str, Score]]]) -> "Tabl
     is the mean over the tasks that a checkpoint has; its difference is given only where both have
     the same tasks.
     """
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     several = len(checkpoints) > 1
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        show_edge=False,
-        padding=(0, 1, 0, 0),
-        header_style="bold",
-    )
+    table = narrow_table()
     table.add_column("task", overflow="fold")
     for name, _ in checkpoints:
         # `Text`, because square brackets in a path or a task name are no markup.

@@ -9,5 +9,6 @@
 - `state`       what `--resume` needs beside the weights
 - `outputs`     the run's folder: lock, `metrics.jsonl`
 - `lock`        one process at a time in a folder
+- `same_settings` what a folder's parts were made with: none is added that was made otherwise
 - `trackers` the figures for experiment trackers, where `train.report_to` asks for them
 """

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pet_mtl.atomic import write_text
 from pet_mtl.errors import PetMtlError
 from pet_mtl.random_streams import TRIAL
 from pet_mtl.storage.lock import held
+from pet_mtl.storage.same_settings import note_settings, same_settings
 from pet_mtl.suite.suite import Suite
 from pet_mtl.sweep.space import Space
 
@@ -159,20 +159,6 @@ def _check_settings(file: Path, suite: Suite, space: Space) -> None:
         "suite": suite.model_dump(mode="json", include=parts, exclude=places),
     }
     now = json.loads(json.dumps(now))
-    if file.is_file():
-        try:
-            then = json.loads(file.read_text(encoding="utf-8"))
-            changed = [key for key in now if then[key] != now[key]]
-        except (ValueError, KeyError, TypeError) as error:
-            raise PetMtlError(
-                "damaged", where=str(file), hint="choose another folder with `--out DIR`"
-            ) from error
-        if changed:
-            raise PetMtlError(
-                "this is another sweep than the one in the folder: "
-                f"{', '.join(f'`{key}`' for key in changed)} changed",
-                where=str(file.parent),
-                hint="put that back, or choose another folder with `--out DIR`",
-            )
-        return
-    write_text(file, json.dumps(now, ensure_ascii=False, indent=1) + "\n")
+    found = same_settings(file, "sweep", lambda then: [key for key in now if then[key] != now[key]])
+    if found is None:
+        note_settings(file, now)

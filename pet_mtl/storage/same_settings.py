@@ -1,0 +1,46 @@
+"""What the parts of a folder were made with, noted in it, so that none is added that was made with
+something else."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pet_mtl.atomic import write_text
+from pet_mtl.errors import PetMtlError
+from pet_mtl.storage.checked_json import read_bounded
+
+
+def same_settings(file: Path, what: str, changes: Callable[[Any], Sequence[str]]) -> Any:
+    """Return the settings that the folder holds, None where it holds none yet.
+
+    Args:
+        file: of the settings.
+        what: is made there, for the message: `sweep`.
+        changes: returns the keys at which the stored settings differ from those of today.
+
+    Raises:
+        PetMtlError: the folder holds another one; the file is damaged.
+    """
+    if not file.is_file():
+        return None
+    try:
+        then = json.loads(read_bounded(file))
+        changed = list(dict.fromkeys(changes(then)))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise PetMtlError(
+            "damaged", where=str(file), hint="choose another folder with `--out DIR`"
+        ) from error
+    if changed:
+        raise PetMtlError(
+            f"this is another {what} than the one in the folder: "
+            f"{', '.join(f'`{key}`' for key in changed)} changed",
+            where=str(file.parent),
+            hint="put that back, or choose another folder with `--out DIR`",
+        )
+    return then
+
+
+def note_settings(file: Path, now: Any) -> None:
+    """Write the settings of what a folder holds."""
+    write_text(file, json.dumps(now, ensure_ascii=False, indent=1) + "\n")
