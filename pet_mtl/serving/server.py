@@ -25,9 +25,7 @@ def open_socket(host: str, port: int) -> socket.socket:
         PetMtlError: it is none of this machine, or in use.
     """
     try:
-        found = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except (OSError, UnicodeError) as error:
         raise PetMtlError(f"no address of this machine: {error}", where=f"--host {host}") from error
     # asyncio turns Nagle's algorithm off only where the protocol is named: else each answer waits
