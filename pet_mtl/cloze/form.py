@@ -46,7 +46,7 @@ class Form:
         pattern: which of the task's patterns, from 0.
         parts: in the order of the prompt.
         masks: the numbers of masks that a row is read with, ascending: one prompt for each.
-        num_labels: `K` of the task.
+        num_labels: columns that the model scores: `K` of the task, and what stands beside them.
         weight: how much it counts in the average of the task's patterns.
         kind: of the task; what its label scores mean.
         hypothesis: the label that the prompt states, where a row is read once for each.
@@ -64,6 +64,11 @@ class Form:
     kind: KindSpec = field(default_factory=KindSpec)
     hypothesis: int | None = None
     behind: int | None = None
+
+    @property
+    def outcomes(self) -> int:
+        """Columns of scores that a row can have as its label."""
+        return self.num_labels - len(self.kind.above)
 
     @property
     def slot_length(self) -> int:
@@ -162,7 +167,11 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
         parts, space = compile_pattern(task, index, tokenizer)
         if space not in tables:
             tables[space] = tokenize_label_words(
-                task.readings, tokenizer, space_before=space, slots=task.word_slots
+                task.readings,
+                tokenizer,
+                space_before=space,
+                slots=task.word_slots,
+                apart=task.apart,
             )
         (masks, behind), labels = slot_room(tables[space], tokenizer), tables[space].num_labels
         pattern, label = divmod(index, stated) if stated else (index, None)

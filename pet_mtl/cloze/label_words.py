@@ -82,7 +82,12 @@ def _closed(
 
 
 def tokenize_label_words(
-    verbalizer: Verbalizer, tokenizer: PieceTokenizer, *, space_before: bool, slots: Slots
+    verbalizer: Verbalizer,
+    tokenizer: PieceTokenizer,
+    *,
+    space_before: bool,
+    slots: Slots,
+    apart: Sequence[str] = (),
 ) -> LabelWords:
     """Tokenise the label words of a task.
 
@@ -90,6 +95,7 @@ def tokenize_label_words(
         space_before: a space stands before the slot in the pattern; byte-level pieces differ by it.
         slots: see `slot_numbers`; words with fewer pieces than masks are closed by the blank piece
             (the padding token), so that one prompt serves words of several lengths.
+        apart: for each label a group within which it is told apart; none: all are in one.
 
     Raises:
         PetMtlError: a word that the tokenizer cannot write, or two labels that become the same
@@ -116,7 +122,7 @@ def tokenize_label_words(
                 pieces.append(tuple(ids))
                 labels.append(index)
     problems.raise_if_any()
-    _refuse_equal_labels(verbalizer, pieces, labels)
+    _refuse_equal_labels(verbalizer, pieces, labels, apart)
     lengths = [len(word) for word in pieces]
     numbers = slot_numbers(lengths, slots)
     fits = {length: smallest_fit(length, numbers) for length in set(lengths)}
@@ -124,12 +130,16 @@ def tokenize_label_words(
 
 
 def _refuse_equal_labels(
-    verbalizer: Verbalizer, pieces: list[tuple[int, ...]], labels: list[int]
+    verbalizer: Verbalizer,
+    pieces: list[tuple[int, ...]],
+    labels: list[int],
+    apart: Sequence[str],
 ) -> None:
     problems = ProblemList()
-    seen: dict[frozenset[tuple[int, ...]], int] = {}
+    seen: dict[tuple[str, frozenset[tuple[int, ...]]], int] = {}
     for index, label in enumerate(verbalizer.labels):
-        key = frozenset(word for word, owner in zip(pieces, labels, strict=True) if owner == index)
+        own = frozenset(word for word, owner in zip(pieces, labels, strict=True) if owner == index)
+        key = (apart[index] if apart else "", own)
         if key in seen:
             problems.add(
                 (

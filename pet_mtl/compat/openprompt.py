@@ -198,7 +198,7 @@ def _live_prompt(loaded: LoadedModel, task: TaskSpec, form: Form) -> LivePrompt:
     refuse_causal(loaded.mlm, "OpenPrompt beside us", "score it without `--engine openprompt`")
     if not task.kind_spec.facts.plain:
         raise PetMtlError(
-            f"OpenPrompt knows nothing of the kind `{task.kind}` of task `{task.name}`",
+            f"OpenPrompt knows nothing of `{task.told_kind}` of task `{task.name}`",
             hint="it chooses one label by its words; score the task without `--engine openprompt`",
         )
     openprompt = import_openprompt()

@@ -273,6 +273,15 @@ def _note_unknown(
         label = column[int(index)].as_py().strip()
         message = f"label {quoted(_short(label))} is not in {file}"
         hint = f"add a line to {file}: {format_field(label)}  WORD; or mend the row"
+        below = [leaf for leaf in task.verbalizer.labels if task.is_above(label, leaf)]
+        if below:
+            message = (
+                f"label {quoted(_short(label))} has others below it, such as {quoted(below[0])}"
+            )
+            hint = (
+                "give the row one of these; for rows of no other, write a label of their own: "
+                f"{label}{task.level_separator}other"
+            )
         if not label:
             message, hint = "the label is empty", ("a row to train or score on needs its label")
         elif only_first:

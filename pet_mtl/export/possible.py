@@ -48,7 +48,7 @@ def _graph_reasons(loaded: LoadedModel, task: TaskSpec) -> list[str]:
     if task.learned_parts:
         reasons.append(f"it has learned parts: {', '.join(task.learned_parts)}")
     if not task.kind_spec.facts.plain:
-        reasons.append(f"`kind: {task.kind_spec.name}` is more than the likeliest label word")
+        reasons.append(f"`{task.told_kind}` is more than the likeliest label word")
     if task.reads:
         read = ", ".join(f"`{name}`" for name in task.reads)
         reasons.append(f"its pattern holds what {read} predicts, and a file scores one task alone")

@@ -6,6 +6,7 @@
 - `similarity`     a number between two ends: Pearson, Spearman
 - `ordered`        one label of a scale: the mean absolute error too
 - `entailment`     one of the labels, each as a hypothesis that is true or false
+- `hierarchy`      classification with hierarchical names, level by level or jointly
 
 `pet_mtl/suite/kind.py` says in plain facts what a kind is; `pet_mtl/data/targets.py` reads its
 label cells.
@@ -16,6 +17,7 @@ from functools import lru_cache
 from pet_mtl.cloze.form import Form
 from pet_mtl.kinds.classification import Classification
 from pet_mtl.kinds.entailment import Entailment
+from pet_mtl.kinds.hierarchy import Hierarchy
 from pet_mtl.kinds.kind import (
     FloatArray,
     Gold,
@@ -42,7 +44,7 @@ _KINDS: dict[str, type[Kind]] = {
 @lru_cache(maxsize=1024)
 def build_kind(spec: KindSpec) -> Kind:
     """Return a kind for one task's labels."""
-    return _KINDS[spec.name](spec)
+    return (Hierarchy if spec.levels else _KINDS[spec.name])(spec)
 
 
 def kind_of(task: TaskSpec) -> Kind:

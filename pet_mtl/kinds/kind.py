@@ -83,7 +83,7 @@ class Kind(ABC):
         """Return the loss `[b]` of each row, 0 for rows without a target.
 
         Args:
-            scores: `[b, C]`.
+            scores: what `label_scores` makes of `[b, C]`.
             targets: `[b, …]` as `Rows.gold` has them.
             smoothing: share of the target that all outcomes get alike.
         """
@@ -101,6 +101,10 @@ class Kind(ABC):
     def log_probs(self, scores: Tensor) -> Tensor:
         """Return label log-probabilities `[b, K]` for scores `[b, C]`; of a kind whose labels are
         independent, their log-odds."""
+
+    def label_scores(self, scores: Tensor) -> Tensor:
+        """Return what loss terms and `loss` read of scores `[b, C]`."""
+        return scores
 
     def width(self, columns: int) -> int:
         """Return `K` for `C` columns of scores."""

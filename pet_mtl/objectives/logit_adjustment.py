@@ -36,9 +36,9 @@ def adjustments(prompts: Prompts, strength: float, device: torch.device) -> list
     the labels."""
     return [
         (
-            logit_adjustment(prompts.label[prompts.form == number], form.num_labels, strength)
+            logit_adjustment(prompts.label[prompts.form == number], form.outcomes, strength)
             if form.kind.facts.target == "label"  # labels of a set have no share of the rows
-            else torch.zeros(form.num_labels)
+            else torch.zeros(form.outcomes)
         ).to(device)
         for number, form in enumerate(prompts.forms)
     ]

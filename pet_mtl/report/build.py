@@ -155,6 +155,7 @@ def _task_settings(suite: Suite) -> dict[str, Any]:
     return {
         name: {
             **({} if task.kind == "classification" else {"kind": task.kind}),
+            **({"levels": task.levels} if task.levels else {}),
             **(
                 {"thresholds": [f"{threshold:.4f}" for threshold in task.thresholds]}
                 if task.thresholds
@@ -166,7 +167,7 @@ def _task_settings(suite: Suite) -> dict[str, Any]:
             "aggregation": task.aggregation,
             "label words": [
                 f"{label}: {' '.join(words)}"
-                for label, words in zip(task.verbalizer.labels, task.verbalizer.words, strict=True)
+                for label, words in zip(task.all_labels, task.all_words, strict=True)
             ],
         }
         for name, task in suite.tasks.items()

@@ -28,6 +28,7 @@ from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.own_weights import load_own_weights
 from pet_mtl.storage.pretrained import load_backbone, load_pieces
 from pet_mtl.suite.label_lines import quoted
+from pet_mtl.suite.levels import split_levels
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import CalibrationChoice, TaskSpec
 from pet_mtl.suite.verbalizer import Verbalizer, read_verbalizer
@@ -180,7 +181,7 @@ def valid_calibration(checkpoint: Checkpoint, suite: Suite) -> dict[str, Calibra
     return {
         name: of_task
         for name, of_task in checkpoint.calibration.items()
-        if suite.tasks[name].verbalizer.words == stored[name].verbalizer.words
+        if suite.tasks[name].all_words == stored[name].all_words
     }
 
 
@@ -235,7 +236,9 @@ def with_verbalizers(suite: Suite, files: Mapping[str, Path]) -> Suite:
                 where=f"--verbalizer {name}={file}",
                 hint="leave `--verbalizer` out, or train with the new words",
             )
-        new = read_verbalizer(file)
+        new, above = read_verbalizer(file, task.level_separator if task.above else None), task.above
+        if task.levels:
+            new, above = split_levels(new, task.levels, task.level_separator)
         order = {label: index for index, label in enumerate(new.labels)}
         if set(order) != set(task.verbalizer.labels):
             missing = sorted(set(task.verbalizer.labels) - set(order))
@@ -259,7 +262,9 @@ def with_verbalizers(suite: Suite, files: Mapping[str, Path]) -> Suite:
         )
         # thresholds that were fitted say nothing of other words
         kept = None if task.fits_thresholds else task.thresholds
-        tasks[name] = task.model_copy(update={"verbalizer": verbalizer, "thresholds": kept})
+        tasks[name] = task.model_copy(
+            update={"verbalizer": verbalizer, "above": above, "thresholds": kept}
+        )
     return suite.model_copy(update={"tasks": tasks})
 
 

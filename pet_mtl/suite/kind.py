@@ -4,13 +4,14 @@ What a kind computes stands in `pet_mtl/kinds/`, one file each; how its label ce
 `pet_mtl/data/targets.py`. A new kind is a name here, a file there and its line in the registry.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 KindName = Literal["classification", "multi_label", "similarity", "ordered", "entailment"]
 MetricName = Literal[
     "macro_f1", "accuracy", "micro_f1", "exact_match", "mae", "pearson", "spearman"
 ]
+Levels = Literal["joint", "by_level"]
 Target = Literal["label", "labels", "number"]
 
 
@@ -36,7 +37,13 @@ class KindFacts:
 
 
 KINDS: dict[str, KindFacts] = {
-    "classification": KindFacts("label", ("macro_f1", "accuracy"), calibrates=True, plain=True),
+    "classification": KindFacts(
+        "label",
+        ("macro_f1", "accuracy"),
+        keys=("levels", "level_separator", "above"),
+        calibrates=True,
+        plain=True,
+    ),
     "multi_label": KindFacts(
         "labels",
         ("macro_f1", "micro_f1", "exact_match"),
@@ -68,6 +75,9 @@ class KindSpec:
         separator: between the labels of a set that is written as text.
         range: the targets of the two ends.
         values: what each label is worth on its scale.
+        levels: how labels with hierarchical names are scored.
+        level_separator: between the names of a label's path.
+        above: names above the labels; behind these, the model scores them.
     """
 
     name: KindName = "classification"
@@ -77,10 +87,14 @@ class KindSpec:
     separator: str = ","
     range: tuple[float, float] = (0.0, 1.0)
     values: tuple[float, ...] = ()
+    levels: Levels | None = None
+    level_separator: str = "/"
+    above: tuple[str, ...] = ()
 
     @property
     def facts(self) -> KindFacts:
-        return KINDS[self.name]
+        facts = KINDS[self.name]
+        return replace(facts, plain=False) if self.levels else facts
 
 
 def numbers(labels: tuple[str, ...]) -> tuple[float, ...] | None:

@@ -14,8 +14,8 @@ from pydantic import (
 )
 
 from pet_mtl.errors import ProblemList
+from pet_mtl.suite.data_spec import FILES_TAG
 from pet_mtl.suite.overrides import set_place
-from pet_mtl.suite.task import FILES_TAG
 from pet_mtl.suite.validation import found, name_hint, validate
 from pet_mtl.suite.yaml_file import Document
 

@@ -1,22 +1,30 @@
 """One classification task as a cloze: its prefix, patterns, label words, columns and data."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
     Field,
     SerializerFunctionWrapHandler,
-    Tag,
     field_validator,
     model_serializer,
     model_validator,
 )
 
 from pet_mtl.errors import PetMtlError
-from pet_mtl.suite.kind import KINDS, NO_LABEL, YES_LABEL, KindName, KindSpec, MetricName, numbers
+from pet_mtl.suite.data_spec import DataSpec as DataSpec
+from pet_mtl.suite.data_spec import Names, NonEmpty, SomeNames, Spec
+from pet_mtl.suite.data_spec import SplitSpec as SplitSpec
+from pet_mtl.suite.kind import (
+    KINDS,
+    NO_LABEL,
+    YES_LABEL,
+    KindName,
+    KindSpec,
+    Levels,
+    MetricName,
+    numbers,
+)
+from pet_mtl.suite.levels import UpperWords, parent_of
 from pet_mtl.suite.pattern import hypothesis, parse_pattern, without_soft
 from pet_mtl.suite.validation import found
 from pet_mtl.suite.verbalizer import Verbalizer
@@ -25,35 +33,13 @@ from pet_mtl.suite.verbalizer_kind import VerbalizerKind
 LABEL_COLUMN = "label"
 ID_COLUMN = "id"
 
-# The tags appear in pydantic's error paths; `suite/validation.py` drops them.
-FILES_TAG = "<files>"
-SPLIT_TAG = "<split>"
-NONE_TAG = "<none>"
-
 
 def _default(key: str) -> Any:
     return TaskSpec.model_fields[key].get_default(call_default_factory=True)
 
 
-def _as_list(value: Any) -> Any:
-    """Turn one text into a list of one; a key without a value counts as an empty list."""
-    if value is None:
-        return ()
-    return (value,) if isinstance(value, str) else value
-
-
-def _kind_of_dev(value: Any) -> str:
-    """Choose the form of `dev` by its shape, so that an error speaks of that form only."""
-    if value is None:
-        return NONE_TAG
-    return SPLIT_TAG if isinstance(value, dict | SplitSpec) else FILES_TAG
-
-
-NonEmpty = Annotated[str, Field(min_length=1)]
-Names = Annotated[tuple[NonEmpty, ...], BeforeValidator(_as_list)]
 Slots = Literal["exact", "shared"] | int
 CalibrationChoice = Literal["auto", "none", "contextual", "pmi", "prior"]
-SomeNames = Annotated[tuple[NonEmpty, ...], BeforeValidator(_as_list), Field(min_length=1)]
 
 
 # keys that say something of some kinds of task only
@@ -61,32 +47,7 @@ _OF_KINDS = frozenset({"kind"}.union(*(facts.keys for facts in KINDS.values())))
 FITTED = "dev"
 
 
-class _Spec(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class SplitSpec(_Spec):
-    """Hold a share of the training rows out."""
-
-    split: float = Field(gt=0, lt=1, strict=True)
-
-
-class DataSpec(_Spec):
-    """Where the rows come from: files, globs, `sample:` or hub names, as written in the pattern
-    file."""
-
-    train: SomeNames
-    dev: Annotated[
-        Annotated[SomeNames, Tag(FILES_TAG)]
-        | Annotated[SplitSpec, Tag(SPLIT_TAG)]
-        | Annotated[None, Tag(NONE_TAG)],
-        Discriminator(_kind_of_dev),
-    ] = None
-    test: Names = ()
-    unlabelled: Names = ()
-
-
-class TaskSpec(_Spec):
+class TaskSpec(Spec):
     """A task. `columns` maps the fields of the patterns, `label` and perhaps `id` to positions
     (from 0) or names."""
 
@@ -106,6 +67,9 @@ class TaskSpec(_Spec):
     threshold: Literal["auto", "dev"] | float = "auto"
     thresholds: tuple[float, ...] | None = None
     range: tuple[float, float] | None = None
+    levels: Levels | None = None
+    level_separator: NonEmpty = "/"
+    above: UpperWords | None = None
     metric: MetricName = "macro_f1"
     aggregation: Literal["mean", "max", "logsumexp"] = "mean"
     slots: Slots = "exact"
@@ -192,9 +156,12 @@ class TaskSpec(_Spec):
             )
         if not facts.calibrates and self.calibration not in ("auto", "none"):
             raise ValueError(f"`calibration: {self.calibration}` is not for `kind: {self.kind}`")
+        if self.levels is None and self.level_separator != "/":
+            raise ValueError("`level_separator` is for tasks with `levels`")
+        facts = self.kind_spec.facts
         if not facts.plain and self.verbalizer_kind.name in ("knowledgeable", "automatic"):
             raise ValueError(
-                f"`verbalizer_kind: {self.verbalizer_kind.name}` is not for `kind: {self.kind}`"
+                f"`verbalizer_kind: {self.verbalizer_kind.name}` is not for `{self.told_kind}`"
             )
         if self.kind == "multi_label":
             label_words = {word for words in self.verbalizer.words for word in words}
@@ -263,6 +230,10 @@ class TaskSpec(_Spec):
         )
         return self.model_copy(update={"patterns": patterns})
 
+    def is_above(self, name: str, label: str) -> bool:
+        """Return whether a name stands above a label of the task."""
+        return self.levels is not None and label.startswith(name + self.level_separator)
+
     @property
     def fits_thresholds(self) -> bool:
         """Whether the thresholds of a set's labels are fitted on dev rows."""
@@ -296,12 +267,15 @@ class TaskSpec(_Spec):
             self.separator,
             ends if self.kind == "similarity" else (0.0, 1.0),
             (values or tuple(map(float, range(len(labels))))) if self.kind == "ordered" else (),
+            self.levels,
+            self.level_separator,
+            self.above.labels if self.above else (),
         )
 
     @property
     def readings(self) -> Verbalizer:
         """Return what the model reads at the slots, a column of scores for each: the labels, and
-        behind them what stands for none of them; of hypotheses, yes and no."""
+        behind them what stands for none of them, or above them; of hypotheses, yes and no."""
         words = self.verbalizer
         if KINDS[self.kind].hypotheses:
             return Verbalizer(
@@ -309,6 +283,9 @@ class TaskSpec(_Spec):
                 words=(self.yes or ("对",), self.no or ("错",)),
                 source=words.source,
             )
+        if self.above:
+            lines, labels = (*words.lines, *self.above.lines), self.all_labels
+            return Verbalizer(labels=labels, words=self.all_words, source=words.source, lines=lines)
         if not self.no:
             return words
         name = f"({NO_LABEL})" if NO_LABEL in words.labels else NO_LABEL
@@ -318,6 +295,27 @@ class TaskSpec(_Spec):
             source=words.source,
             lines=(*words.lines, 0) if words.lines else (),
         )
+
+    @property
+    def told_kind(self) -> str:
+        """Return how the pattern file says what its label scores mean."""
+        return f"levels: {self.levels}" if self.levels else f"kind: {self.kind}"
+
+    @property
+    def all_labels(self) -> tuple[str, ...]:
+        """Return the labels, and behind them what stands above them."""
+        return self.verbalizer.labels + (self.above.labels if self.above else ())
+
+    @property
+    def all_words(self) -> tuple[tuple[str, ...], ...]:
+        """Return the words of the labels, and behind them those of what stands above."""
+        return self.verbalizer.words + (self.above.words if self.above else ())
+
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """Return the name above each of `readings`, below which alone words are told apart."""
+        labels = self.all_labels if self.above else ()
+        return tuple(parent_of(label, self.level_separator) for label in labels)
 
     @property
     def word_slots(self) -> Slots:

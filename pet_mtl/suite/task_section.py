@@ -1,24 +1,25 @@
 """One task of a pattern file: the rules between its keys, checked where the lines are known, then a
 TaskSpec."""
 
-import os
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pet_mtl.errors import PetMtlError, ProblemList
-from pet_mtl.paths import user_path
 from pet_mtl.suite.kind import KINDS
-from pet_mtl.suite.label_lines import LabelEntry
 from pet_mtl.suite.openprompt_template import is_template, pattern_from_template, patterns_from_file
 from pet_mtl.suite.pattern import LABEL_NAME, MASK_NAME, parse_pattern
 from pet_mtl.suite.task import ID_COLUMN, LABEL_COLUMN, TaskSpec
-from pet_mtl.suite.validation import found, name_hint, validate
-from pet_mtl.suite.verbalizer import Verbalizer, build_verbalizer, read_verbalizer
+from pet_mtl.suite.validation import found, validate
+from pet_mtl.suite.verbalizer_section import named_file, task_words
 from pet_mtl.suite.yaml_file import Document, Key
 
 _STATING = [name for name, facts in KINDS.items() if facts.hypotheses]
+# what the file says in another place
+_NO_KEYS = {
+    "name": "the task's name is its key",
+    "above": "words of upper levels stand in the verbalizer, beside those of the labels",
+}
 TASK_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -43,13 +44,12 @@ def build_task(
             where=document.where(key),
         )
         return None
-    values = {known: value for known, value in section.items() if known != "name"}
-    if "name" in section:
-        problems.add(
-            "unknown key `name`",
-            where=document.where((*key, "name")),
-            hint="the task's name is its key",
-        )
+    values = {known: value for known, value in section.items() if known not in _NO_KEYS}
+    for unknown, hint in _NO_KEYS.items():
+        if unknown in section:
+            problems.add(
+                f"unknown key `{unknown}`", where=document.where((*key, unknown)), hint=hint
+            )
     _check_prefix(values.get("prefix"), document, (*key, "prefix"), problems)
     before_patterns, templates_fine = len(problems.problems), True
     if "patterns" in values:
@@ -69,9 +69,7 @@ def build_task(
         problems,
         values.get("kind") in _STATING,
     )
-    words = _verbalizer(
-        values.get("verbalizer"), verbalizer, document, (*key, "verbalizer"), problems
-    )
+    words = task_words(values, verbalizer, document, (*key, "verbalizer"), problems)
     done = {"name"} if templates_fine else {"name", "patterns"}
     if not _check_metric(values, document, (*key, "metric"), problems):
         done.add("metric")
@@ -167,7 +165,7 @@ def _from_templates(patterns: Any, document: Document, key: Key, problems: Probl
         return [part for item in done for part in (item if isinstance(item, list) else [item])]
     try:
         if isinstance(patterns, str) and re.fullmatch(r"[^{}\n]+\.txt", patterns):
-            return patterns_from_file(_file(patterns, document, key, "template"))
+            return patterns_from_file(named_file(patterns, document, key, "template"))
         return (
             pattern_from_template(patterns)
             if isinstance(patterns, str) and is_template(patterns)
@@ -250,87 +248,3 @@ def _check_metric(
 
 def _columns_hint(fields: list[str]) -> str:
     return "columns: " + ", ".join(f"`{name}`" for name in fields)
-
-
-def _verbalizer(
-    value: Any, replacement: Path | None, document: Document, key: Key, problems: ProblemList
-) -> Verbalizer | None:
-    """Return the verbalizer of a file name or of inline words, or add its problems."""
-    try:
-        if replacement is not None:
-            return read_verbalizer(replacement)
-        if isinstance(value, dict):
-            return _inline_verbalizer(value, document, key)
-        if isinstance(value, str) and value:
-            return read_verbalizer(_file(value, document, key, "verbalizer"))
-    except PetMtlError as error:
-        problems.extend(error)
-        return None
-    if value is not None or key in document.lines or key in document.places:
-        problems.add(
-            (
-                f"`{'.'.join(map(str, key))}` must be a file name, or labels with their "
-                f"words, found {found(value)}"
-            ),
-            where=document.where(key),
-        )
-    return None
-
-
-def _file(name: str, document: Document, key: Key, what: str) -> Path:
-    """Return the file that `name` means, seen from the pattern file's folder."""
-    raw = Path(document.path).parent / user_path(name, document.where(key))
-    tidy = Path(os.path.normpath(raw))
-    try:
-        # `a/../b` is not `b` where `a` is a link
-        path = tidy if not raw.exists() or (tidy.exists() and tidy.samefile(raw)) else raw
-        exists = path.exists()
-    except (OSError, ValueError):  # a name that the system does not accept
-        path, exists = tidy, False
-    if not exists:
-        folder = path.parent
-        names = (
-            sorted(item.name for item in folder.iterdir() if item.is_file())
-            if folder.is_dir()
-            else []
-        )
-        close = name_hint(path.name, names) if names else None
-        hint = (
-            close
-            if close and close.startswith("did")
-            else "the path is relative to the pattern file"
-        )
-        raise PetMtlError((f"{what} file `{path}` not found"), where=document.where(key), hint=hint)
-    return path
-
-
-def _inline_verbalizer(section: dict[str, Any], document: Document, key: Key) -> Verbalizer:
-    """Return the verbalizer that is written in the pattern file itself."""
-    problems = ProblemList()
-    entries = []
-    for label, value in section.items():
-        words = value if isinstance(value, list) else [] if value is None else [value]
-        for index, word in enumerate(words):
-            if not isinstance(word, str):
-                place = (*key, label, index) if isinstance(value, list) else (*key, label)
-                hint = f'put it in quotes: "{word}"' if isinstance(word, int | float) else None
-                problems.add(
-                    f"a label word must be text, found {found(word)}",
-                    where=document.where(place),
-                    hint=hint,
-                )
-        line = document.line((*key, label)) or document.line(key)
-        entries.append(
-            LabelEntry(label, tuple(word for word in words if isinstance(word, str)), line)
-        )
-    problems.raise_if_any()
-    try:
-        return build_verbalizer(entries, document.path)
-    except PetMtlError as error:
-        unknown = f"{document.path}:0"  # words of an override have no line
-        raise PetMtlError(
-            [
-                replace(item, where=document.where(key)) if item.where == unknown else item
-                for item in error.problems
-            ]
-        ) from None

@@ -50,10 +50,16 @@ class Verbalizer(BaseModel):
 
 
 def build_verbalizer(
-    entries: Sequence[LabelEntry], source: str, problems: ProblemList | None = None
+    entries: Sequence[LabelEntry],
+    source: str,
+    problems: ProblemList | None = None,
+    apart: str | None = None,
 ) -> Verbalizer:
     """Check the entries of one verbalizer and return it; `problems` are those that reading them
     gave.
+
+    Args:
+        apart: between the levels of a label, where only labels below one name are told apart.
 
     Raises:
         PetMtlError: with every problem: a label without words, twice, or alone; a word twice in one
@@ -61,7 +67,7 @@ def build_verbalizer(
     """
     problems = problems or ProblemList()
     first_line: dict[str, int] = {}
-    same_words: dict[frozenset[str], LabelEntry] = {}
+    same_words: dict[tuple[str, frozenset[str]], LabelEntry] = {}
     for entry in entries:
         where = f"{source}:{entry.line}"
         _check_text("label", entry.label, where, problems)
@@ -88,7 +94,8 @@ def build_verbalizer(
             problems.add(
                 (f"label {quoted(entry.label)} has the word {quoted(word)} twice"), where=where
             )
-        twin = same_words.setdefault(frozenset(entry.words), entry)
+        among = entry.label.rpartition(apart)[0] if apart else ""
+        twin = same_words.setdefault((among, frozenset(entry.words)), entry)
         if twin is not entry:
             problems.add(
                 (
@@ -118,7 +125,7 @@ def build_verbalizer(
     )
 
 
-def read_verbalizer(path: Path) -> Verbalizer:
+def read_verbalizer(path: Path, apart: str | None = None) -> Verbalizer:
     """Read a verbalizer file: our text format, or OpenPrompt's `.txt`, `.csv`, `.json` and
     `.jsonl`.
 
@@ -126,6 +133,9 @@ def read_verbalizer(path: Path) -> Verbalizer:
     spaces or `#` (`\\"` and `\\\\` inside), `#` at a line's start or behind white space starts a
     comment. A text file without labels, each line one list of words with commas, is OpenPrompt's:
     its labels are `0`, `1`, … (how the two are told apart: `pet_mtl.suite.openprompt_verbalizer`).
+
+    Args:
+        apart: see `build_verbalizer`.
 
     Raises:
         PetMtlError: with every problem of the file, each with its line.
@@ -139,10 +149,10 @@ def read_verbalizer(path: Path) -> Verbalizer:
             hint="write one line per label: the label, then its words: 101  文化",
         )
     if path.suffix.lower() in (".json", ".jsonl"):
-        return build_verbalizer(openprompt.json_entries(text, source), source)
+        return build_verbalizer(openprompt.json_entries(text, source), source, apart=apart)
     lines = [(number, split_fields(line)) for number, line in enumerate(text.split("\n"), start=1)]
     if openprompt.is_openprompt_text(fields for _, fields in lines):
-        return build_verbalizer(openprompt.text_entries(text), source)
+        return build_verbalizer(openprompt.text_entries(text), source, apart=apart)
     problems = ProblemList()
     entries = []
     for number, fields in lines:
@@ -158,7 +168,7 @@ def read_verbalizer(path: Path) -> Verbalizer:
             entries.append(
                 LabelEntry(fields[0].text, tuple(field.text for field in fields[1:]), number)
             )
-    return build_verbalizer(entries, source, problems)
+    return build_verbalizer(entries, source, problems, apart)
 
 
 def _check_commas(words: Sequence[RawField], where: str, problems: ProblemList) -> None:

@@ -111,16 +111,17 @@ class RowLoss:
         """Return the loss of a batch's group.
 
         Args:
-            scores: `[b, K]` label scores.
+            scores: `[b, C]`, as the model gives them.
             second: those of another pass, where `passes` is 2.
             step: of so many in `total`.
         """
         adjustment, labels = self._adjustments[group.form], self.single_labels(group)
+        read = self._kinds[group.form].label_scores
         rows = TaskScores(
             group.form,
             labels,
-            scores + adjustment,
-            None if second is None else second + adjustment,
+            read(scores) + adjustment,
+            None if second is None else read(second) + adjustment,
         )
         terms: dict[str, Tensor] = {}
         loss = self._base(batch, group, rows, terms, step, total)
@@ -137,6 +138,10 @@ class RowLoss:
         and there is nothing to weigh or to contrast."""
         one = self._kinds[group.form].one_label
         return group.labels if one else torch.full_like(group.labels, -1)
+
+    def outcomes(self, group: FormGroup) -> int:
+        """Return how many of a group's columns of scores can be a row's label."""
+        return self._prompts.forms[group.form].outcomes
 
     def _right(self, batch: Batch, group: FormGroup, scores: Tensor) -> Tensor:
         """Return how many rows are decided rightly, and how many have a label."""
@@ -203,5 +208,5 @@ def label_counts(prompts: Prompts) -> list[np.ndarray[tuple[int, ...], np.dtype[
     counts = []
     for number, form in enumerate(prompts.forms):
         labels = prompts.label[prompts.form == number]
-        counts.append(np.bincount(labels[labels >= 0], minlength=form.num_labels).astype(np.int64))
+        counts.append(np.bincount(labels[labels >= 0], minlength=form.outcomes).astype(np.int64))
     return counts

@@ -140,7 +140,9 @@ class StepModel(nn.Module):
                 self.row_loss.single_labels(group),
                 look.scores[number],
                 hidden=look.hidden[number] if look.hidden else None,
-                log_words=look.log_words[number] if look.log_words else None,
+                log_words=look.log_words[number][:, : self.row_loss.outcomes(group)]
+                if look.log_words
+                else None,
             )
             for number, group in enumerate(batch.groups)
         ]

@@ -96,9 +96,7 @@ class TrainingSteps:
         self.total = ends[-1]
         every = settings.evaluate_every
         self.evaluation_steps = {*(range(0, self.total, every) if every else ends), self.total}
-        labels = {
-            form.task: form.num_labels for form in prompts.forms if form.task in schedule.draws
-        }
+        labels = {form.task: form.outcomes for form in prompts.forms if form.task in schedule.draws}
         self.weighting = build_weighting(settings.weighting, labels, progress.weighting)
         self._gradients: TaskGradients | None = None
         if settings.surgery != "none" or self.weighting.wants == "gradients":

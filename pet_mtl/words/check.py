@@ -120,7 +120,7 @@ def check_words(loaded: Loaded, cutter: WordCutter | None = None) -> CheckReport
         rows = {name: Rows.of({column: [""] for column in task.fields})}
         labels = [
             LabelReport(label, _read_words(words, task, model, cutter))
-            for label, words in zip(task.verbalizer.labels, task.verbalizer.words, strict=True)
+            for label, words in zip(task.all_labels, task.all_words, strict=True)
         ]
         _add_word_priors(
             [word for label in labels for word in label.words],
@@ -137,7 +137,7 @@ def check_words(loaded: Loaded, cutter: WordCutter | None = None) -> CheckReport
             no_priors = task.reads and not task.detach  # what it reads is no word
             (report.warnings if no_priors else report.errors).extend(error.problems)
         else:
-            for label, prior in zip(labels, np.exp(log_probs[0]).tolist(), strict=True):
+            for label, prior in zip(labels, np.exp(log_probs[0]).tolist(), strict=False):
                 label.prior = prior
             _add_cost(task, model.tokenizer, suite.train.max_length, report)
         report.tasks[name] = labels
@@ -240,9 +240,12 @@ def _compare(tasks: Mapping[str, Sequence[LabelReport]]) -> None:
 def _judge(task: TaskSpec, labels: Sequence[LabelReport], report: CheckReport) -> None:
     """Add what is wrong within one task; the same word in two tasks is none, their prefixes tell
     them apart."""
+    lines = task.readings if task.above else task.verbalizer
+    groups = dict(zip(task.all_labels, task.apart, strict=False))
     for index, label in enumerate(labels):
-        where = task.verbalizer.where(index)
-        later = {other.label for other in labels[index + 1 :]}
+        where = lines.where(index)
+        beside = {o.label for o in labels if groups.get(o.label) == groups.get(label.label)}
+        later = beside & {other.label for other in labels[index + 1 :]}
         for word in label.words:
             for place in word.shared:
                 if place.task == task.name and place.label in later:
@@ -255,7 +258,9 @@ def _judge(task: TaskSpec, labels: Sequence[LabelReport], report: CheckReport) -
                         )
                     )
             for place in word.nested:
-                if place.task == task.name and word.word in place.word:
+                if (place.task, word.word in place.word) == (task.name, True) and (
+                    place.label in beside
+                ):
                     report.warnings.append(
                         Problem(
                             f"{quoted(word.word)} (label {quoted(label.label)}) is part of "

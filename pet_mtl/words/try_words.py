@@ -193,8 +193,8 @@ class WordTrial:
 
 def _alike(one: TaskSpec, other: TaskSpec) -> bool:
     """Return whether a calibration that was fitted for one task holds for the other."""
-    return (one.verbalizer.words, one.patterns, one.prefix) == (
-        other.verbalizer.words,
+    return (one.all_words, one.patterns, one.prefix) == (
+        other.all_words,
         other.patterns,
         other.prefix,
     )

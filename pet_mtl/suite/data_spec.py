@@ -1,0 +1,54 @@
+"""Where a task's rows come from, as a pattern file says it."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+
+# The tags appear in pydantic's error paths; `suite/validation.py` drops them.
+FILES_TAG = "<files>"
+SPLIT_TAG = "<split>"
+NONE_TAG = "<none>"
+
+
+def _as_list(value: Any) -> Any:
+    """Turn one text into a list of one; a key without a value counts as an empty list."""
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else value
+
+
+def _kind_of_dev(value: Any) -> str:
+    """Choose the form of `dev` by its shape, so that an error speaks of that form only."""
+    if value is None:
+        return NONE_TAG
+    return SPLIT_TAG if isinstance(value, dict | SplitSpec) else FILES_TAG
+
+
+NonEmpty = Annotated[str, Field(min_length=1)]
+Names = Annotated[tuple[NonEmpty, ...], BeforeValidator(_as_list)]
+SomeNames = Annotated[tuple[NonEmpty, ...], BeforeValidator(_as_list), Field(min_length=1)]
+
+
+class Spec(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SplitSpec(Spec):
+    """Hold a share of the training rows out."""
+
+    split: float = Field(gt=0, lt=1, strict=True)
+
+
+class DataSpec(Spec):
+    """Where the rows come from: files, globs, `sample:` or hub names, as written in the pattern
+    file."""
+
+    train: SomeNames
+    dev: Annotated[
+        Annotated[SomeNames, Tag(FILES_TAG)]
+        | Annotated[SplitSpec, Tag(SPLIT_TAG)]
+        | Annotated[None, Tag(NONE_TAG)],
+        Discriminator(_kind_of_dev),
+    ] = None
+    test: Names = ()
+    unlabelled: Names = ()
