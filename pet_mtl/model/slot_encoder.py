@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from pet_mtl.model.amendments import NONE, Amendments, amended, run
 from pet_mtl.model.attention_frame import Frame
 from pet_mtl.model.fused_layer import fits_fused_layer, forget_casts, fused_layer
+from pet_mtl.model.row_steps import pad_rows, pad_to
 
 # Every new shape costs the CPU kernels a new plan, in time and memory: all batches of one token
 # budget get the same number of rows, whatever their length.
@@ -66,7 +67,8 @@ class SlotEncoder:
         hidden = self._embed(input_ids, segments, amendments)
         layers, wide = self.encoder.encoder.layer, slots.shape[1]
         at = (torch.arange(count, device=slots.device)[:, None] * length + slots).flatten()
-        kind, hidden = hidden.dtype, _pad_rows(hidden.reshape(count * length, -1), _TOKEN_STEP)
+        kind, training = hidden.dtype, self.encoder.training
+        hidden = pad_rows(hidden.reshape(count * length, -1), _TOKEN_STEP, training=training)
         if torch.is_grad_enabled():
             forget_casts(layers)
         norms = (
@@ -80,21 +82,21 @@ class SlotEncoder:
                 read[number] = states[: count * length].view(count, length, -1)
 
         if fused:
-            frame = Frame.of(attention_mask, self.heads, kind)
+            frame = Frame.of(attention_mask, self.heads, kind, training=training)
             for number, layer in enumerate(layers[:-1]):
                 note(number, hidden)
                 hidden = fused_layer(layer, None, hidden, frame, length)
             note(len(layers) - 1, hidden)
-            queries = fused_layer(layers[-1], _pad_rows(hidden[at], SLOT_STEP), hidden, frame, wide)
+            asking = pad_rows(hidden[at], SLOT_STEP, training=training)
+            queries = fused_layer(layers[-1], asking, hidden, frame, wide)
         else:
             bias = self._bias(attention_mask, kind)
             for number, layer in enumerate(layers[:-1]):
                 note(number, hidden)
                 hidden = self._layer(layer, hidden, hidden, bias, length, amendments)
             note(len(layers) - 1, hidden)
-            queries = self._layer(
-                layers[-1], _pad_rows(hidden[at], SLOT_STEP), hidden, bias, wide, amendments
-            )
+            asking = pad_rows(hidden[at], SLOT_STEP, training=training)
+            queries = self._layer(layers[-1], asking, hidden, bias, wide, amendments)
         return queries[: slots.numel()].view(count, wide, -1)
 
     def _embed(self, input_ids: Tensor, segments: Tensor | None, amendments: Amendments) -> Tensor:
@@ -164,7 +166,7 @@ class SlotEncoder:
         out: Any = layer.attention.output
         queries = run(
             out.LayerNorm,
-            out.dropout(out.dense(_pad_to(context, len(queries)))) + queries,
+            out.dropout(out.dense(pad_to(context, len(queries)))) + queries,
             amendments,
         )
         out = layer.output
@@ -218,16 +220,6 @@ class EncoderRun:
         count, length = self._mask.shape
         states = self.states.view(count, length, -1)[rows].flatten(0, 1)
         return EncoderRun(self._encoder, states, self._mask[rows])
-
-
-def _pad_rows(rows: Tensor, step: int) -> Tensor:
-    """Add zero rows up to the next multiple of `step`."""
-    return _pad_to(rows, len(rows) + -len(rows) % step)
-
-
-def _pad_to(rows: Tensor, count: int) -> Tensor:
-    """Add zero rows up to `count`."""
-    return F.pad(rows, (0, 0, 0, count - len(rows))) if count > len(rows) else rows
 
 
 def fits_slot_encoder(model: Any) -> bool:
