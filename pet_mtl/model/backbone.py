@@ -12,8 +12,7 @@ from pet_mtl.model.amendments import NONE, Amendments, hooked
 from pet_mtl.model.causal import is_causal_class
 from pet_mtl.model.mlm_head import MlmHead, SplitHead, WholeHead, split_head
 from pet_mtl.model.padding import padding_matters, read_by_length
-from pet_mtl.model.row_steps import pad_rows
-from pet_mtl.model.slot_encoder import SLOT_STEP, SlotEncoder, fits_slot_encoder
+from pet_mtl.model.slot_encoder import SLOT_STEP, SlotEncoder, fits_slot_encoder, pad_rows
 
 # These families count positions from `padding_idx + 1`, so two fewer can be used.
 _POSITIONS_FROM_2 = frozenset(

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pet_mtl.model.amendments import NONE, Amendments, run
-from pet_mtl.model.row_steps import pad_rows, pad_to
+from pet_mtl.model.slot_encoder import pad_rows, pad_to
 
 _ROW_STEP = 64
 _FEW_ROWS = 16  # fewer are summed by other kernels, in another order

@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from pet_mtl.model.amendments import NONE, Amendments, amended, run
 from pet_mtl.model.attention_frame import Frame
 from pet_mtl.model.fused_layer import fits_fused_layer, forget_casts, fused_layer
-from pet_mtl.model.row_steps import pad_rows, pad_to
 
 # Every new shape costs the CPU kernels a new plan, in time and memory: all batches of one token
-# budget get the same number of rows, whatever their length.
+# budget get the same number of rows, whatever their length. One short row in such a step would cost
+# as much as eight, so few rows have smaller ones while scoring: at most six shapes more.
 _TOKEN_STEP = 256
 SLOT_STEP = 128
+_FEW = ((64, 16), (256, 64))  # up to so many rows, a step of so many
 
 BERT_LIKE = frozenset({"bert", "ernie", "roberta", "xlm-roberta", "camembert", "electra"})
 
@@ -220,6 +221,34 @@ class EncoderRun:
         count, length = self._mask.shape
         states = self.states.view(count, length, -1)[rows].flatten(0, 1)
         return EncoderRun(self._encoder, states, self._mask[rows])
+
+
+def step_for(rows: int, most: int) -> int:
+    """Return the step for a number of rows.
+
+    Args:
+        most: the step of many rows.
+
+    >>> [rows + -rows % step_for(rows, 256) for rows in (1, 16, 17, 65, 200, 257)]
+    [16, 16, 32, 128, 256, 512]
+    """
+    return next((min(step, most) for until, step in _FEW if rows <= until), most)
+
+
+def pad_rows(rows: Tensor, most: int, *, training: bool) -> Tensor:
+    """Add zero rows `[n, H]` up to the next multiple of the step.
+
+    Args:
+        most: the step of many rows, and of all while training: random numbers are drawn for
+            padding too, so with other shapes a seed would give another model.
+    """
+    step = most if training else step_for(len(rows), most)
+    return pad_to(rows, len(rows) + -len(rows) % step)
+
+
+def pad_to(rows: Tensor, count: int) -> Tensor:
+    """Add zero rows `[n, H]` up to `count`."""
+    return F.pad(rows, (0, 0, 0, count - len(rows))) if count > len(rows) else rows
 
 
 def fits_slot_encoder(model: Any) -> bool:
