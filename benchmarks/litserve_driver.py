@@ -62,7 +62,7 @@ class Predict(litserve.LitAPI):
         found = self.pipeline(
             prompts, labels=self.words, batch_size=self.task["rows"], tokenizer_kwargs=cut
         )
-        rest = iter(found)
+        rest = iter(found if len(prompts) > 1 else [found])  # of one it returns what is in the list
         return [[next(rest) for _ in request] for request in x]
 
     def unbatch(self, output: list[Any]) -> list[Any]:
