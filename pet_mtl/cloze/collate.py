@@ -32,6 +32,31 @@ class FormGroup:
 
 
 @dataclass(frozen=True)
+class Mix:
+    """What another task says of rows, to be learned through: its label words, weighed by their
+    probabilities.
+
+    Attributes:
+        batch: the `R` rows as prompts of that task, each in all its patterns.
+        row: `[B]` which of the rows each of its items is.
+        weight: `[B]` what the item's pattern counts, 1 in the sum over a row's.
+        rows: `R`.
+        pieces: `[K, P]` of the label words.
+    """
+
+    batch: "Batch"
+    row: Tensor
+    weight: Tensor
+    rows: int
+    pieces: Tensor
+
+    def to(self, device: torch.device) -> "Mix":
+        """Return the same on another device."""
+        row, weight, pieces = (t.to(device) for t in (self.row, self.weight, self.pieces))
+        return Mix(self.batch.to(device), row, weight, self.rows, pieces)
+
+
+@dataclass(frozen=True)
 class Batch:
     """Prompts of several tasks as tensors.
 
@@ -45,6 +70,9 @@ class Batch:
         items: `B` indices into the prompt store.
         tokens: number of real tokens.
         said: `[B, C]` the label numbers that other tasks say of the items, where some do.
+        mixes: what stands in places that are learned through.
+        mixed_at: `[N, L]` where that stands: numbers of the embeddings that all mixes give, `R * P`
+            each; -1 elsewhere. None without mixes.
     """
 
     input_ids: Tensor
@@ -54,6 +82,8 @@ class Batch:
     items: npt.NDArray[np.int64]
     tokens: int
     said: npt.NDArray[np.int64] | None = None
+    mixes: tuple[Mix, ...] = ()
+    mixed_at: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on another device."""
@@ -64,6 +94,8 @@ class Batch:
             input_ids=self.input_ids.to(device, non_blocking=True),
             attention_mask=self.attention_mask.to(device, non_blocking=True),
             slots=self.slots.to(device, non_blocking=True),
+            mixes=tuple(mix.to(device) for mix in self.mixes),
+            mixed_at=None if self.mixed_at is None else self.mixed_at.to(device),
             groups=tuple(
                 replace(
                     group,
@@ -76,10 +108,16 @@ class Batch:
         )
 
 
-def collate(prompts: Prompts, plan: BatchPlan, *, mask_id: int, pad_id: int) -> Batch:
+def collate(
+    prompts: Prompts, plan: BatchPlan, *, mask_id: int, pad_id: int, training: bool = False
+) -> Batch:
     """Build the tensors of one batch; no Python loop over rows.
 
     An item becomes one prompt for each number of masks of its form.
+
+    Args:
+        training: fewer prompts than a step get blank ones too: dropout is drawn for them, so a
+            seed gives the same model only with the same shapes.
     """
     items = plan.items
     form_of_item = prompts.form[items]
@@ -107,7 +145,8 @@ def collate(prompts: Prompts, plan: BatchPlan, *, mask_id: int, pad_id: int) -> 
     )
     lengths = prompts.starts[item_of_prompt + 1] - starts
     full = total + _ROW_STEP > plan.rows
-    height = max(total, plan.rows) if full else total + -total % _ROW_STEP
+    few = not training and total < _ROW_STEP
+    height = max(total, plan.rows) if full else total + -total % (1 if few else _ROW_STEP)
     ids = np.full((height, plan.length), pad_id, dtype=np.int64)
     number = np.repeat(np.arange(total), lengths)
     within = ragged_arange(lengths)

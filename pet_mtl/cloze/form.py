@@ -23,6 +23,8 @@ class FormPart:
     Attributes:
         said: the task whose predicted label word stands here.
         words: the pieces of the main word of each of its labels; none before `compile_tasks`.
+        mixed: all its label words stand here, weighed by their probabilities, in as many places as
+            the longest has pieces; the last piece of a shorter one fills up its places.
     """
 
     ids: tuple[int, ...] = ()
@@ -32,6 +34,7 @@ class FormPart:
     kind: Kind = "pattern"
     said: str | None = None
     words: tuple[tuple[int, ...], ...] = ()
+    mixed: bool = False
 
 
 @dataclass(frozen=True)
@@ -201,7 +204,9 @@ def with_read_words(
                 )
             mains = [words[0] for words in tasks[part.said].verbalizer.words]
             pieces = tokenizer.encode(mains, space_before=part.space_before)
-            part = replace(part, words=tuple(map(tuple, pieces)))
+            most = max(map(len, pieces)) if part.mixed else 0
+            words = tuple((*ids, *ids[-1:] * (most - len(ids))) for ids in pieces)
+            part = replace(part, words=words)
         parts.append(part)
     form = replace(form, parts=tuple(parts))
     _require_room(form, max_length)
@@ -251,7 +256,7 @@ def compile_pattern(
                 parts.append(FormPart(ids=tuple(range(soft, soft + count)), kind="soft"))
                 soft += count
             case Said(task=read):
-                parts.append(FormPart(said=read, space_before=space))
+                parts.append(FormPart(said=read, space_before=space, mixed=not task.detach))
                 space = False
     if tokenizer.causal and not any(part.ids for part in parts):
         # the label word of an empty text must stand behind something

@@ -24,7 +24,7 @@ def with_words(
     starts, form = prompts.starts[items], prompts.form[items]
     lengths = prompts.starts[items + 1] - starts
     widths = np.zeros(said_at.shape, dtype=np.int64)  # pieces of each word
-    words: list[tuple[int, int, npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
+    words: list[tuple[int, npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
     for number in np.unique(form):
         members, before = np.flatnonzero(form == number), True
         place = 0
@@ -39,7 +39,7 @@ def with_words(
             widths[members, place] = counts[said[members, place]]
             if before:
                 slot_at[members] += widths[members, place].astype(slot_at.dtype)
-            words.append((int(number), place, members, table))
+            words.append((place, members, table))
             place += 1
     total = lengths + widths.sum(1)
     ends = np.concatenate([[0], np.cumsum(total)])
@@ -50,7 +50,7 @@ def with_words(
         behind = within >= np.repeat(said_at[:, place], lengths)
         column += np.repeat(widths[:, place], lengths) * behind
     ids[np.repeat(ends[:-1], lengths) + column] = prompts.ids[np.repeat(starts, lengths) + within]
-    for _, place, members, table in words:
+    for place, members, table in words:
         counts = widths[members, place]
         first = ends[members] + said_at[members, place] + widths[members, :place].sum(1)
         letter = ragged_arange(counts)

@@ -12,6 +12,7 @@ from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.model.amendments import NONE, Amendments
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.joint_normalizer import JointNormalizer
+from pet_mtl.model.mixed_words import put_mixed
 from pet_mtl.model.task_model import Look, TaskModel
 from pet_mtl.model.verbalizers.reader import Reading
 from pet_mtl.model.word_reader import Layout, MaskedReader, WordReader
@@ -113,6 +114,14 @@ class ClozeModel(TaskModel):
     def _amended(self, batch: Batch, layout: Layout) -> tuple[Tensor, Amendments]:
         """Return the ids `[R, L]` that the backbone reads, and what changes in it for this
         batch."""
+        ids, amendments = self._with_pieces(batch, layout)
+        if batch.mixed_at is not None:
+            table = self.backbone.mlm.get_input_embeddings()
+            amendments = put_mixed(self.forward, table, batch, layout, amendments)
+        return ids, amendments
+
+    def _with_pieces(self, batch: Batch, layout: Layout) -> tuple[Tensor, Amendments]:
+        """Return the ids and changes that learned pieces ask for."""
         (parts,) = self._parts
         if parts is None or parts.soft is None:
             return layout.input_ids, NONE

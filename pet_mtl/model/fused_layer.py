@@ -59,8 +59,10 @@ def fused_layer(
     """
     parameters = _Parameters.of(layer)
     casts = _casts(layer, parameters, hidden.dtype)
-    eps = layer.attention.output.LayerNorm.eps, layer.output.LayerNorm.eps
-    result: Tensor = _FusedLayer.apply(queries, hidden, (frame, wide, casts, eps), *parameters)  # type: ignore[no-untyped-call]
+    settings = _Settings(
+        frame, wide, casts, layer.attention.output.LayerNorm.eps, layer.output.LayerNorm.eps
+    )
+    result: Tensor = _FusedLayer.apply(queries, hidden, settings, *parameters)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -127,12 +129,22 @@ class _Saved(NamedTuple):
     deviation_2: Tensor
 
 
+class _Settings(NamedTuple):
+    """What a layer reads beside rows and parameters."""
+
+    frame: Frame
+    wide: int  # queries of a prompt
+    casts: _Casts
+    eps_1: float  # of the norm behind attention
+    eps_2: float  # of the last norm
+
+
 class _FusedLayer(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, queries: Tensor | None, hidden: Tensor, settings: Any, *parameters: Tensor
+        ctx: Any, queries: Tensor | None, hidden: Tensor, settings: "_Settings", *parameters: Tensor
     ) -> Tensor:
-        frame, wide, cast, (eps_1, eps_2) = settings
+        frame, wide, cast = settings.frame, settings.wide, settings.casts
         own, size = _Parameters(*parameters), [hidden.shape[1]]
         if queries is None:
             rows = hidden
@@ -150,12 +162,12 @@ class _FusedLayer(torch.autograd.Function):
         context = frame.join([frame.product(weights, v)], wide, len(rows))
         sum_1 = _linear(context, cast.output, cast.output_bias, rows)
         scale, shift = own.scale_1.detach(), own.shift_1.detach()
-        middle, mean_1, deviation_1 = _NORM(sum_1, size, scale, shift, eps_1)
+        middle, mean_1, deviation_1 = _NORM(sum_1, size, scale, shift, settings.eps_1)
         before = _linear(middle, cast.up, cast.up_bias)
         sum_2 = _linear(F.gelu(before), cast.down, cast.down_bias, middle)
         scale, shift = own.scale_2.detach(), own.shift_2.detach()
         out: Tensor
-        out, mean_2, deviation_2 = _NORM(sum_2, size, scale, shift, eps_2)
+        out, mean_2, deviation_2 = _NORM(sum_2, size, scale, shift, settings.eps_2)
         attention = (rows, hidden, q, k, v, weights, context)
         first, second = (sum_1, mean_1, deviation_1), (sum_2, mean_2, deviation_2)
         saved = _Saved(*attention, *first, middle, before, *second)

@@ -171,6 +171,8 @@ def altered(
         tuple(groups),
         batch.items,
         int(batch.attention_mask[torch.from_numpy(rows[items])].sum()),
+        mixes=batch.mixes,
+        mixed_at=None if batch.mixed_at is None else batch.mixed_at[torch.from_numpy(rows[of_row])],
     )
     marks = np.zeros(len(rows), bool) if marks is None else marks
     tensors = (torch.from_numpy(array) for array in (items, at, wanted, owner, marks))

@@ -1,6 +1,7 @@
 """Which rows each step sees: a pure function of the seed, so that any step can be gone back to."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +10,14 @@ from pet_mtl.cloze.batch import BatchPlan, round_up
 from pet_mtl.random_streams import PRETRAINING_ORDER
 
 _POOL_STEPS = 64  # steps whose rows are sorted by length together, as in training
+
+
+class PlannedStep(NamedTuple):
+    """The rows of an optimizer step, and whether it is its epoch's last."""
+
+    epoch: int
+    plan: BatchPlan
+    ends_epoch: bool
 
 
 class RowSchedule:
@@ -51,14 +60,13 @@ class RowSchedule:
         total += max(1, round(rest * len(self.epoch(int(whole))))) if rest else 0
         return total if most is None else min(total, most)
 
-    def from_step(self, step: int) -> Iterator[tuple[int, BatchPlan, bool]]:
-        """Yield `(epoch, plan, whether it is the epoch's last)` without end, the first `step` steps
-        left out."""
+    def from_step(self, step: int) -> Iterator[PlannedStep]:
+        """Yield steps without end, the first `step` of them left out."""
         epoch = 0
         while True:
             plans = self.epoch(epoch)
             for number in range(step, len(plans)):
-                yield epoch, plans[number], number + 1 == len(plans)
+                yield PlannedStep(epoch, plans[number], number + 1 == len(plans))
             step = max(0, step - len(plans))
             epoch += 1
 

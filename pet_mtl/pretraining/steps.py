@@ -26,7 +26,7 @@ from pet_mtl.model.hardware import Machine
 from pet_mtl.pretraining.masking.take import BoolArray
 from pet_mtl.pretraining.mlm_model import MlmBatch, MlmModel, mlm_batch
 from pet_mtl.pretraining.rows import LABEL_WORD, PieceRows, RowBatch
-from pet_mtl.pretraining.schedule import RowSchedule, cut_rows
+from pet_mtl.pretraining.schedule import PlannedStep, RowSchedule, cut_rows
 from pet_mtl.pretraining.settings import PretrainSettings
 from pet_mtl.pretraining.teacher import Lesson, TaughtModel
 from pet_mtl.random_streams import step_seed
@@ -111,13 +111,14 @@ class PretrainingSteps:
             rows.lengths, batch_tokens=settings.batch_tokens, seed=settings.seed
         )
         self.total = self.schedule.steps(settings.epochs, settings.max_steps)
-        self._steps: Iterator[tuple[int, BatchPlan, bool, list[MlmBatch]]] | None = None
+        self._steps: Iterator[tuple[PlannedStep, list[MlmBatch]]] | None = None
         self.lesson = model.lesson if isinstance(model, TaughtModel) else None
         self._sums = _zeros(model, machine)
         stored = self._sums.new_tensor(progress.window.get("sums", []))
         if accelerator.is_main_process and stored.shape == self._sums.shape:
             self._sums += stored  # those of all processes
-        self._epoch, self._factor, self._epoch_ends = 0, 0.0, False
+        self._now: PlannedStep | None = None
+        self._factor = 0.0
 
     def step(self) -> int:
         """Do one optimizer step and return its rows."""
@@ -125,7 +126,7 @@ class PretrainingSteps:
         world, rank = accelerator.num_processes, accelerator.process_index
         if self._steps is None:
             self._steps = self._prepared(progress.step)
-        self._epoch, plan, self._epoch_ends, pieces = next(self._steps)
+        self._now, pieces = next(self._steps)
         self._factor = rate_factor(self.position, self.total, settings.warmup, settings.schedule)
         self._frame.begin(self._factor, step_seed(settings.seed, progress.step, rank))
         masked = self._everyone(sum(piece.masked for piece in pieces))
@@ -146,7 +147,7 @@ class PretrainingSteps:
             self._sums += _sums(batch, loss, right, terms)
         progress.tokens += int(tokens)
         self._frame.end()
-        return len(plan.items)
+        return len(self._now.plan.items)
 
     @property
     def position(self) -> float:
@@ -156,33 +157,33 @@ class PretrainingSteps:
         by_time = 0.0 if limit is None else self.progress.seconds / (limit * 60) * self.total
         return max(float(self.progress.step), by_time)
 
-    def _prepared(self, step: int) -> Iterator[tuple[int, BatchPlan, bool, list[MlmBatch]]]:
+    def _prepared(self, step: int) -> Iterator[tuple[PlannedStep, list[MlmBatch]]]:
         """Yield each step with this process's batches; beside a GPU they are made ahead of time."""
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
 
-        def build(epoch: int, plan: BatchPlan) -> list[MlmBatch]:
-            pieces = split_step(plan, self.settings.accumulate * world)
+        def build(now: PlannedStep) -> list[MlmBatch]:
+            pieces = split_step(now.plan, self.settings.accumulate * world)
             own = [
-                self.masker(self.rows, piece, self.settings.seed, epoch)
+                self.masker(self.rows, piece, self.settings.seed, now.epoch)
                 for piece in pieces[rank::world]
             ]
             # every process must take part in every exchange: one without a piece gets one that
             # counts nothing
             return own or [
-                self.masker(self.rows, pieces[0], self.settings.seed, epoch).without_targets()
+                self.masker(self.rows, pieces[0], self.settings.seed, now.epoch).without_targets()
             ]
 
         steps = self.schedule.from_step(step)
         if self.machine.device.type != "cuda":
-            for epoch, plan, last in steps:
-                yield epoch, plan, last, build(epoch, plan)
-        waiting: deque[tuple[int, BatchPlan, bool, Future[list[MlmBatch]]]] = deque()
+            for now in steps:
+                yield now, build(now)
+        waiting: deque[tuple[PlannedStep, Future[list[MlmBatch]]]] = deque()
         with ThreadPoolExecutor(4) as pool:
-            for epoch, plan, last in steps:
-                waiting.append((epoch, plan, last, pool.submit(build, epoch, plan)))
+            for now in steps:
+                waiting.append((now, pool.submit(build, now)))
                 if len(waiting) >= 8:
-                    first = waiting.popleft()
-                    yield *first[:3], first[3].result()
+                    first, batches = waiting.popleft()
+                    yield first, batches.result()
 
     def record(self, *, whole: bool) -> dict[str, Any]:
         """Return a log line over the steps since the last one."""
@@ -192,7 +193,7 @@ class PretrainingSteps:
         del figures["masked"]
         return {
             "step": self.progress.step,
-            "epoch": self._epoch,
+            "epoch": self._now.epoch if self._now else 0,
             **figures,
             "learning_rate": self.settings.learning_rate * self._factor,
             "rows": self.progress.rows,
@@ -218,7 +219,8 @@ class PretrainingSteps:
 
     def evaluates(self) -> bool:
         every = self.settings.evaluate_every
-        return self._epoch_ends if every is None else self.progress.step % every == 0
+        ends = self._now is not None and self._now.ends_epoch
+        return ends if every is None else self.progress.step % every == 0
 
     def over(self) -> bool:
         limit = self.settings.max_minutes
@@ -275,7 +277,7 @@ def _sums(batch: MlmBatch, loss: Tensor, right: Tensor, terms: Sequence[Tensor])
 
 
 def _figures(sums: Tensor, lesson: Lesson | None) -> HeldOut:
-    loss, right, masked, tokens, *terms = sums.tolist()
+    (loss, right, masked), (tokens, *terms) = sums[:3].tolist(), sums[3:].tolist()
     return HeldOut(
         loss / max(1.0, masked),
         right / max(1.0, masked),

@@ -104,8 +104,11 @@ def save_word_tokenizer(scores: Sequence[tuple[str, float]], folder: Path, posit
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
-    pad, unknown, start, end, mask = SPECIAL
-    tokenizer = Tokenizer(models.Unigram(list(scores), unk_id=SPECIAL.index(unknown)))
+    roles = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
+    special = dict(zip(roles, SPECIAL, strict=True))
+    start, end = special["cls_token"], special["sep_token"]
+    unknown = SPECIAL.index(special["unk_token"])
+    tokenizer = Tokenizer(models.Unigram(list(scores), unk_id=unknown))
     tokenizer.normalizer = normalizers.BertNormalizer(
         clean_text=True, handle_chinese_chars=False, strip_accents=False, lowercase=True
     )
@@ -123,13 +126,7 @@ def save_word_tokenizer(scores: Sequence[tuple[str, float]], folder: Path, posit
     )
     tokenizer.decoder = decoders.Fuse()
     fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=tokenizer,
-        pad_token=pad,
-        unk_token=unknown,
-        cls_token=start,
-        sep_token=end,
-        mask_token=mask,
-        model_max_length=positions,
+        tokenizer_object=tokenizer, model_max_length=positions, **special
     )
     with new_folder(folder) as temporary:
         fast.save_pretrained(temporary)

@@ -190,13 +190,10 @@ def changes(columns: Sequence[Column], task: str) -> Html:
     the other way round, with a few of them."""
     blocks = []
     for column in columns[1:]:
-        one, two = columns[0].score.predicted[task], column.score.predicted[task]
-        if not paired(one, two):
+        if not paired(columns[0].score.predicted[task], column.score.predicted[task]):
             continue
-        for better, worse, won, lost in (
-            (column, columns[0], two, one),
-            (columns[0], column, one, two),
-        ):
+        for better, worse in ((column, columns[0]), (columns[0], column)):
+            won, lost = better.score.predicted[task], worse.score.predicted[task]
             rows = np.flatnonzero(_right(won) & ~_right(lost))
             title = f"right in {better.letter}, wrong in {worse.letter}: {len(rows):,} rows"
             shown = [_change(won, lost, int(row), better, worse) for row in rows[:_ROWS]]

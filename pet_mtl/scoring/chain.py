@@ -1,7 +1,9 @@
 """Batches whose prompts hold what other tasks predict for their rows (`{task:NAME}` in a pattern).
 
 The model itself says it, as it is, without gradient, dropout or calibration, when a batch is made:
-so training and scoring do the same, in whatever order, and nothing has to be stored.
+so training and scoring do the same, in whatever order, and nothing has to be stored. What is to be
+learned through (`detach: false`) is asked when the batch is read, see `model.mixed_words`; it comes
+with the rows of the other task (`scoring/mixes.py`).
 """
 
 from dataclasses import replace
@@ -18,6 +20,7 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.kinds import kind_of_form
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
+from pet_mtl.scoring.mixes import with_mixes
 
 _TOKENS = 1536  # of a batch
 
@@ -31,13 +34,23 @@ def chained_batch(
 ) -> Batch:
     """Return a batch as `collate` does; where the store has places for them, with the words that
     other tasks say."""
-    ids = {"mask_id": tokenizer.mask_id, "pad_id": tokenizer.pad_id}
+
+    def collated(prompts: Prompts, plan: BatchPlan) -> Batch:
+        ids = {"mask_id": tokenizer.mask_id, "pad_id": tokenizer.pad_id}
+        return collate(prompts, plan, **ids, training=model.training)
+
     if not prompts.said:
-        return collate(prompts, plan, **ids)
-    said = said_labels(model, prompts, plan.items, machine, tokenizer)
+        return collated(prompts, plan)
+    said = said_labels(model, prompts, plan.items, machine, tokenizer, all_places=False)
     told = with_words(prompts, plan.items, said)
-    batch = collate(told, replace(plan, items=np.arange(len(plan.items))), **ids)
-    return replace(batch, items=plan.items, said=said)
+    batch = collated(told, replace(plan, items=np.arange(len(plan.items))))
+    batch = replace(batch, items=plan.items, said=said)
+    return with_mixes(
+        batch,
+        prompts,
+        told,
+        lambda store, inner: chained_batch(model, store, inner, machine, tokenizer),
+    )
 
 
 def said_labels(
@@ -46,9 +59,15 @@ def said_labels(
     items: npt.NDArray[np.int64],
     machine: Machine,
     tokenizer: PieceTokenizer,
+    *,
+    all_places: bool = True,
 ) -> npt.NDArray[np.int64]:
     """Return the label numbers `[B, C]` that other tasks say of some items of a store; a form with
-    fewer places has zeros at the end."""
+    fewer places has zeros at the end.
+
+    Args:
+        all_places: those that are learned through, too; else zeros stand for them.
+    """
     assert prompts.said_at is not None
     found = np.zeros((len(items), prompts.said_at.shape[1]), dtype=np.int64)
     was_training = model.training
@@ -59,6 +78,8 @@ def said_labels(
         form, members = prompts.forms[number], np.flatnonzero(of_item == number)
         for place, part in enumerate(form.said_parts):
             assert part.said is not None
+            if part.mixed and not all_places:
+                continue
             store = prompts.said[form.task, part.said]
             rows = prompts.row[items[members]]
             found[members, place] = _decisions(model, store, rows, machine, tokenizer)

@@ -25,17 +25,16 @@ def open_socket(host: str, port: int) -> socket.socket:
         PetMtlError: it is none of this machine, or in use.
     """
     try:
-        family, _, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except (OSError, UnicodeError) as error:
         raise PetMtlError(f"no address of this machine: {error}", where=f"--host {host}") from error
     # asyncio turns Nagle's algorithm off only where the protocol is named: else each answer waits
     # 40 ms for an acknowledgement
+    family, _, protocol = found[:3]
     opened = socket.socket(family, socket.SOCK_STREAM, protocol)
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        opened.bind(address)
+        opened.bind(found[4])
         opened.listen(1024)
         opened.set_inheritable(True)
     except OSError as error:

@@ -23,6 +23,12 @@ def check_chains(
     """
     order = list(sections)
     for name, task in tasks.items():
+        if not task.detach and not task.reads:
+            problems.add(
+                f"`detach: false` of `{name}` has nothing to act on: no pattern reads another task",
+                where=document.where(("tasks", name, "detach")),
+                hint="leave it out, or write `{task:NAME}` into a pattern",
+            )
         for index, source in enumerate(task.patterns):
             for read in parse_pattern(source).tasks:
                 message, hint = _problem(name, read, order, tasks)

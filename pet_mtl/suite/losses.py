@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+_MOST = 1e6  # a larger weight leaves nothing of the labels, and overflows in the end
 MlmBalance = Literal["alpha", "positions", "alternating"]
 
 
@@ -81,10 +82,10 @@ class AdapetSettings(_Settings):
 
     reads_slots: ClassVar[bool] = True
     decoupled: float = Field(
-        default=1.0, ge=0, description="how much the decoupled label loss counts"
+        default=1.0, ge=0, le=_MOST, description="how much the decoupled label loss counts"
     )
     conditioned: float = Field(
-        default=1.0, ge=0, description="how much the label-conditioned masked text counts"
+        default=1.0, ge=0, le=_MOST, description="how much the label-conditioned masked text counts"
     )
     rate: float = Field(
         default=0.105, gt=0, le=1, description="share of a text's pieces that are masked"
@@ -104,7 +105,9 @@ class ContrastiveSettings(_Settings):
     weight: float = Field(
         default=0.1, ge=0, le=1, description="λ in (1 - λ) · label loss + λ · contrastive loss"
     )
-    temperature: float = Field(default=0.3, gt=0, description="τ that likenesses are divided by")
+    temperature: float = Field(
+        default=0.3, ge=1e-3, le=1e3, description="τ that likenesses are divided by"
+    )
 
 
 class MlmSettings(_Settings):
@@ -136,10 +139,10 @@ class TaskDiscriminatorSettings(_Settings):
 
     reads_slots: ClassVar[bool] = True
     weight: float = Field(
-        default=0.05, ge=0, description="λ that the turned gradient is multiplied by"
+        default=0.05, ge=0, le=_MOST, description="λ that the turned gradient is multiplied by"
     )
     rises: bool = Field(default=True, description="λ grows from 0 over the run")
-    width: int = Field(default=128, ge=1, description="hidden units of the discriminator")
+    width: int = Field(default=128, ge=1, le=8192, description="hidden units of the discriminator")
     learning_rate: float = Field(
         default=1e-3, gt=0, le=1, description="peak learning rate of the discriminator"
     )
@@ -149,7 +152,7 @@ class WordFrequencySettings(_Settings):
     """The state at the slots is to know the pieces of the text."""
 
     reads_slots: ClassVar[bool] = True
-    weight: float = Field(default=0.1, ge=0, description="how much the divergence counts")
+    weight: float = Field(default=0.1, ge=0, le=_MOST, description="how much the divergence counts")
     learning_rate: float = Field(
         default=1e-3, gt=0, le=1, description="peak learning rate of its dense layer"
     )
@@ -159,7 +162,9 @@ class ShuffleSettings(_Settings):
     """The state at the slots is to know whether the text's order was changed."""
 
     reads_slots: ClassVar[bool] = True
-    weight: float = Field(default=0.1, ge=0, description="how much the binary loss counts")
+    weight: float = Field(
+        default=0.1, ge=0, le=_MOST, description="how much the binary loss counts"
+    )
     share: float = Field(
         default=0.5, gt=0, lt=1, description="share of the rows whose order is changed"
     )

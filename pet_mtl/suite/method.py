@@ -170,6 +170,13 @@ class HeadsMethod(_Settings):
     def _check_layers(cls, value: Any) -> tuple[int, ...] | None:
         return None if value is None else _layer_numbers(value)
 
+    @field_validator("penalty")
+    @classmethod
+    def _check_penalty(cls, value: float) -> float:
+        if 1e6 < value < float("inf"):
+            raise ValueError(f"must be at most 1e6, or .inf for one encoder, found {value:g}")
+        return value
+
     @model_validator(mode="after")
     def _check_losses(self) -> Self:
         for name in ("adversarial", "orthogonality"):

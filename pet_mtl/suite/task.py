@@ -112,6 +112,7 @@ class TaskSpec(_Spec):
     calibration: CalibrationChoice = "auto"
     verbalizer_kind: VerbalizerKind = VerbalizerKind()
     pattern_weights: Literal["equal", "accuracy", "learned"] | tuple[float, ...] = "equal"
+    detach: bool = Field(default=True, strict=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -271,11 +272,11 @@ class TaskSpec(_Spec):
 
     @model_serializer(mode="wrap")
     def _leave_out_plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out the keys of other kinds: what is stored of a task that classifies stays."""
+        """Leave out the keys of other kinds: what is stored of a plain task stays."""
         return {
             key: value
             for key, value in dump(self).items()
-            if key not in _OF_KINDS or getattr(self, key) != _default(key)
+            if key not in _OF_KINDS | {"detach"} or getattr(self, key) != _default(key)
         }
 
     @property

@@ -90,7 +90,12 @@ class RowLoss:
         }
         own_passes = sum("altered" in term.wants for term in self.piece_terms.values())
         self.passes = 1 + self.second_pass + own_passes
-        self._label_share = math.prod(term.label_share for term in self.piece_terms.values())
+        shares = {name: term.label_share for name, term in self.piece_terms.items()}
+        self._label_share = math.prod(shares.values())
+        # of rows without one label, which such terms leave alone
+        self._other_share = math.prod(
+            share for name, share in shares.items() if "unlabelled" in terms[name].wants
+        )
         self._factors = {name: term for name, term in terms.items() if hasattr(term, "factors")}
         self._addends = {name: term for name, term in terms.items() if hasattr(term, "losses")}
 
@@ -110,9 +115,7 @@ class RowLoss:
             second: those of another pass, where `passes` is 2.
             step: of so many in `total`.
         """
-        adjustment, labels = self._adjustments[group.form], group.labels
-        if not self._kinds[group.form].one_label:  # nothing that terms could weigh or contrast
-            labels = torch.full_like(labels, -1)
+        adjustment, labels = self._adjustments[group.form], self.single_labels(group)
         rows = TaskScores(
             group.form,
             labels,
@@ -124,16 +127,23 @@ class RowLoss:
         if rows.second is not None:
             again = TaskScores(group.form, labels, rows.second, rows.scores)
             loss = (loss + self._base(batch, group, again, {}, step, total)) / 2
-        found = GroupLoss(loss, terms, self._right(group, scores) if self._judges else None)
+        found = GroupLoss(loss, terms, self._right(batch, group, scores) if self._judges else None)
         for name, term in self._addends.items():
             found = found.with_term(name, term.losses(rows), counted(term, rows.labels))
         return found
 
-    def _right(self, group: FormGroup, scores: Tensor) -> Tensor:
+    def single_labels(self, group: FormGroup) -> Tensor:
+        """Return `[b]` what terms know of a group's labels: -1 where rows have more, or a number,
+        and there is nothing to weigh or to contrast."""
+        one = self._kinds[group.form].one_label
+        return group.labels if one else torch.full_like(group.labels, -1)
+
+    def _right(self, batch: Batch, group: FormGroup, scores: Tensor) -> Tensor:
         """Return how many rows are decided rightly, and how many have a label."""
         kind, labelled = self._kinds[group.form], (group.labels >= 0).cpu().numpy()
         decided = kind.decide(kind.log_probs(scores.detach().float()).cpu().numpy())
-        right = kind.right(group.labels.cpu().numpy(), decided) & labelled
+        gold = group.labels if kind.one_label else self._targets(batch, group)
+        right = kind.right(gold.cpu().numpy(), decided) & labelled
         counts = [float(right.sum()), float(labelled.sum())]
         return torch.tensor(counts, device=self._device)
 
@@ -161,8 +171,9 @@ class RowLoss:
                 terms[name] = torch.stack([counted.sum(), rows.labelled.sum().to(counted.dtype)])
                 losses = losses * factors
             loss = losses.sum()
-        if self._label_share != 1:
-            loss = loss * self._label_share
+        share = self._label_share if kind.one_label else self._other_share
+        if share != 1:
+            loss = loss * share
         task = self._prompts.forms[group.form].task
         if task not in self._taught:
             return loss

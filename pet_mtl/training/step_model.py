@@ -137,7 +137,7 @@ class StepModel(nn.Module):
         return [
             TaskScores(
                 group.form,
-                group.labels,
+                self.row_loss.single_labels(group),
                 look.scores[number],
                 hidden=look.hidden[number] if look.hidden else None,
                 log_words=look.log_words[number] if look.log_words else None,
@@ -165,7 +165,9 @@ class StepModel(nn.Module):
             )
             of_items = term.piece_losses(piece)
             losses = [
-                loss.with_term(name, of_items[group.items], counted(term, group.labels))
+                loss.with_term(
+                    name, of_items[group.items], counted(term, self.row_loss.single_labels(group))
+                )
                 for group, loss in zip(batch.groups, losses, strict=True)
             ]
         return losses

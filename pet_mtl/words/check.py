@@ -134,7 +134,8 @@ def check_words(loaded: Loaded, cutter: WordCutter | None = None) -> CheckReport
                 task
             )
         except PetMtlError as error:
-            report.errors.extend(error.problems)
+            no_priors = task.reads and not task.detach  # what it reads is no word
+            (report.warnings if no_priors else report.errors).extend(error.problems)
         else:
             for label, prior in zip(labels, np.exp(log_probs[0]).tolist(), strict=True):
                 label.prior = prior

@@ -13,6 +13,7 @@ from pet_mtl.cloze.encode import Columns, Prompts, encode_forms
 from pet_mtl.cloze.form import Compiled, Form, compile_tasks, with_read_words
 from pet_mtl.cloze.said import with_words
 from pet_mtl.data.rows import Rows
+from pet_mtl.errors import PetMtlError
 from pet_mtl.model.causal_reader import CausalReader
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.scoring.chain import said_labels
@@ -38,12 +39,14 @@ def encode_read(
         The prompts, and the label numbers `[n, C]` that the other tasks say.
 
     Raises:
-        PetMtlError: a task that is read is not among the model's, or its words leave no room.
+        PetMtlError: a task that is read is not among the model's, or its words leave no room; what
+            it says is no word.
     """
     tokenizer = model.tokenizer
     if not any(form.said_parts for form in forms):
         prompts = encode_forms(forms, rows, tokenizer, max_length, columns)
         return prompts, np.zeros((len(prompts), 0), np.int64)
+    refuse_mixed(forms)
     known = [with_read_words(form, model.tasks, tokenizer, max_length) for form in forms]
     chain: dict[str, TaskSpec] = {}
     for name in {part.said for form in known for part in form.said_parts if part.said is not None}:
@@ -54,6 +57,21 @@ def encode_read(
     asked = _reader(model, read)
     said = said_labels(asked, prompts, every, model.machine, tokenizer)
     return with_words(prompts, every, said), said
+
+
+def refuse_mixed(forms: Sequence[Form]) -> None:
+    """Refuse patterns whose prompts are more than token ids.
+
+    Raises:
+        PetMtlError: see there.
+    """
+    for form in forms:
+        if any(part.mixed for part in form.said_parts):
+            raise PetMtlError(
+                f"`{form.task}` has `detach: false`: what it reads of another task is a mean of "
+                "words, and slot states are kept for prompts of words alone",
+                hint="score label words with `pet-mtl score --verbalizer`",
+            )
 
 
 def _reader(model: Model, compiled: Compiled) -> ClozeModel:

@@ -72,9 +72,13 @@ SETTINGS: dict[str, dict[str, object]] = {
 
 
 @pytest.mark.slow
-def test_two_processes_are_one_with_chained_tasks(suite_file: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("detach", ["true", "false"])
+def test_two_processes_are_one_with_chained_tasks(
+    suite_file: Path, tmp_path: Path, detach: str
+) -> None:
     """Each process asks the model about its own rows, whose other task says the same in both."""
     overrides = [
+        f"tasks.mood.detach={detach}",
         'tasks.mood.patterns=["{task:colour}{text}。{mask}!"]',
         "train.max_steps=4",
         "train.evaluate_every=4",

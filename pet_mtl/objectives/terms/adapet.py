@@ -49,7 +49,9 @@ class Adapet(PieceTerm):
     def prepare(self, prompts: Prompts, batch: Batch, draws: Draws) -> Altered | None:
         if not self._settings.conditioned:
             return None
+        one = np.array([form.kind.facts.target == "label" for form in prompts.forms])
         labels = prompts.label[batch.items].astype(np.int64)
+        labels[~one[prompts.form[batch.items]]] = -1  # sets and numbers are no label to be told
         counts = np.array([len(self._words[form]) for form in prompts.form[batch.items]])
         shown = self._shown(labels, counts, draws)
         rows, words = np.zeros(len(labels), np.int64), [tuple[int, ...]()] * len(labels)
