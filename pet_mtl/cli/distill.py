@@ -36,6 +36,7 @@ def distill(
         int | None,
         typer.Option(
             min=0,
+            max=1000,
             metavar="N",
             help="Teachers with N seeds, whose mean counts.",
             show_default="1, with --teacher 0",
@@ -48,6 +49,7 @@ def distill(
         int,
         typer.Option(
             min=1,
+            max=1000,
             metavar="K",
             help="Cut the training rows; each part is labelled by teachers trained on the others.",
         ),
@@ -55,7 +57,10 @@ def distill(
     generations: Annotated[
         int,
         typer.Option(
-            min=0, metavar="N", help="Train the teachers N times anew on a growing set (iPET)."
+            min=0,
+            max=100,
+            metavar="N",
+            help="Train the teachers N times anew on a growing set (iPET).",
         ),
     ] = 0,
     growth: Annotated[
@@ -121,7 +126,7 @@ def distill(
         if value not in _HAVE:
             raise PetMtlError(f"must be `single` or `multi`, found `{value}`", where=option)
     if not 1 < growth < 1e6:
-        raise PetMtlError(f"must be above 1, found `{growth:g}`", where="--growth")
+        raise PetMtlError(f"must be above 1 and below 1e6, found `{growth:g}`", where="--growth")
     file = pattern_file(patterns)
 
     def load(model: str | None, method: str | None, more: list[str]) -> Suite:
