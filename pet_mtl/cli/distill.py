@@ -16,7 +16,7 @@ from pet_mtl.cli.options import (
     pattern_file,
 )
 from pet_mtl.console import put_json
-from pet_mtl.errors import PetMtlError
+from pet_mtl.errors import PetMtlError, ProblemList
 
 _HAVE = ("single", "multi")
 
@@ -140,10 +140,18 @@ def distill(
             only=None if tasks is None else [name.strip() for name in tasks.split(",")],
         )
 
-    given = tuple(teacher or ())
+    given, student = tuple(teacher or ()), load(model, method, [])
+    try:
+        teachers = load(teacher_model or model, teacher_method or method, teacher_set or [])
+    except PetMtlError as error:  # the students' settings are right
+        problems = ProblemList()
+        for problem in error.problems:
+            problems.add(problem.message, where=_of_teachers(problem.where), hint=problem.hint)
+        problems.raise_if_any()
+        raise
     request = Request(
-        teacher=load(teacher_model or model, teacher_method or method, teacher_set or []),
-        student=load(model, method, []),
+        teacher=teachers,
+        student=student,
         teachers_have="single" if from_ == "single" else "multi",
         students_have="single" if to == "single" else "multi",
         seeds=(0 if given else 1) if seeds is None else seeds,
@@ -168,3 +176,11 @@ def distill(
         print_table(table(done))
     for checkpoint in done.students:
         say(f"checkpoint: {checkpoint}")
+
+
+def _of_teachers(where: str | None) -> str | None:
+    """Return the place of a problem as the teachers' options name it."""
+    for option, of_teachers in (("-s ", "--teacher-set "), ("--method ", "--teacher-method ")):
+        if where is not None and where.startswith(option):
+            return of_teachers + where.removeprefix(option)
+    return where

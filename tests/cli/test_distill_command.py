@@ -43,6 +43,8 @@ def test_distill(call: Call, suite: Path) -> None:
         (["--generations", "1", "--seeds", "2"], "no task has any"),
         (["--teacher", "nowhere"], "--teacher nowhere|no pet-mtl checkpoint|nowhere"),
         (["--tasks", "topc"], "no task `topc`"),
+        (["--teacher-set", "train.ema=2"], "error: --teacher-set train.ema=2: `train.ema` must be"),
+        (["--teacher-method", "none"], "error: --teacher-method none: there is no method"),
         (["--teacher-set", 'tasks.pair.verbalizer={"0": 好, "2": 坏}'], "other labels than"),
     ],
 )
