@@ -52,12 +52,16 @@ def _kind_of_dev(value: Any) -> str:
 NonEmpty = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[NonEmpty, ...], BeforeValidator(_as_list)]
 Slots = Literal["exact", "shared"] | int
+LongText = Literal["head", "head_tail", "windows"]
+Pooling = Literal["mean", "max"]
 CalibrationChoice = Literal["auto", "none", "contextual", "pmi", "prior"]
 SomeNames = Annotated[tuple[NonEmpty, ...], BeforeValidator(_as_list), Field(min_length=1)]
 
 
 # keys that say something of some kinds of task only
 _OF_KINDS = frozenset({"kind"}.union(*(facts.keys for facts in KINDS.values())))
+# keys that came after checkpoints were written without them
+_LATER = frozenset({"detach", "long_text", "long_text_pooling"})
 FITTED = "dev"
 
 
@@ -109,6 +113,8 @@ class TaskSpec(_Spec):
     metric: MetricName = "macro_f1"
     aggregation: Literal["mean", "max", "logsumexp"] = "mean"
     slots: Slots = "exact"
+    long_text: LongText = "head"
+    long_text_pooling: Pooling = "mean"
     calibration: CalibrationChoice = "auto"
     verbalizer_kind: VerbalizerKind = VerbalizerKind()
     pattern_weights: Literal["equal", "accuracy", "learned"] | tuple[float, ...] = "equal"
@@ -175,6 +181,8 @@ class TaskSpec(_Spec):
             raise ValueError(
                 f"`aggregation: {self.aggregation}` is for manual verbalizers, not for `{kind}`"
             )
+        if self.long_text != "windows" and self.long_text_pooling != "mean":
+            raise ValueError("`long_text_pooling` is for `long_text: windows`")
         self._check_kind()
         return self
 
@@ -276,7 +284,7 @@ class TaskSpec(_Spec):
         return {
             key: value
             for key, value in dump(self).items()
-            if key not in _OF_KINDS | {"detach"} or getattr(self, key) != _default(key)
+            if key not in _OF_KINDS | _LATER or getattr(self, key) != _default(key)
         }
 
     @property

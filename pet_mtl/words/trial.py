@@ -90,7 +90,7 @@ class Trial:
         longest."""
         key = (
             forms[0].task,
-            tuple((f.parts, f.masks[-1], f.slot_length, f.num_labels) for f in forms),
+            tuple((f.parts, f.masks[-1], f.slot_length, f.num_labels, f.long_text) for f in forms),
         )
         if key not in self._encoded:
             while len(self._encoded) >= _KEPT:
