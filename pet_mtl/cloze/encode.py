@@ -1,23 +1,20 @@
 """Rows to prompts: each row is tokenised once and put into its forms; masks are put in when a batch
 is made."""
 
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, pairwise
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from pet_mtl.cloze.columns import CHUNK, Columns, IntArray, Ragged, most_pieces, tokenize_column
 from pet_mtl.cloze.form import CompileTask, Form, compile_tasks
 from pet_mtl.cloze.shorten import ragged_arange, shorten, window_offsets
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.suite.task import LongText, TaskSpec
-
-IntArray = npt.NDArray[np.integer]
-_CHUNK = 1024  # rows at a time: enough for all cores, little memory
+from pet_mtl.suite.task import TaskSpec
 
 
 @dataclass(frozen=True)
@@ -76,20 +73,6 @@ class Prompts:
 
 
 @dataclass(frozen=True)
-class _Ragged:
-    ids: IntArray
-    starts: npt.NDArray[np.int64]
-
-    @property
-    def lengths(self) -> npt.NDArray[np.int64]:
-        return np.diff(self.starts)
-
-    def part(self, start: int, end: int) -> "_Ragged":
-        starts = self.starts[start : end + 1]
-        return _Ragged(self.ids[starts[0] : starts[-1]], starts - starts[0])
-
-
-@dataclass(frozen=True)
 class _Assembled:
     """Prompts of one form: ids, and for each its row, length, slot position, fields' tokens
     `[n, F]` and the positions of what other tasks say `[n, C]`."""
@@ -100,11 +83,6 @@ class _Assembled:
     slot_at: npt.NDArray[np.int64]
     kept: npt.NDArray[np.int64]
     said_at: npt.NDArray[np.int64]
-
-
-Columns = dict[
-    tuple[str, str, bool, LongText], _Ragged
-]  # by task, field, whether a space stands before it, and what is kept of long texts
 
 
 def encode_suite(
@@ -168,8 +146,8 @@ def encode_forms(
         }:
             key = (form.task, name, space, form.long_text)
             if key not in columns:
-                columns[key] = _tokenize_column(
-                    of_task, name, tokenizer, space, _most_pieces(form.long_text, max_length), dtype
+                columns[key] = tokenize_column(
+                    of_task, name, tokenizer, space, most_pieces(form.long_text, max_length), dtype
                 )
             fields[name, space] = columns[key]
         blocks.append(
@@ -253,44 +231,9 @@ def _stacked(kept: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int32]:
     ).astype(np.int32)
 
 
-def _most_pieces(long_text: LongText, max_length: int) -> tuple[int, int]:
-    """Return how many pieces from a text's start, and how many from its end, may be read."""
-    if long_text == "windows":
-        return sys.maxsize, 0
-    return max_length, max_length if long_text == "head_tail" else 0
-
-
-def _tokenize_column(
-    rows: Rows,
-    field: str,
-    tokenizer: PieceTokenizer,
-    space_before: bool,
-    most: tuple[int, int],
-    dtype: type,
-) -> _Ragged:
-    head, tail = most
-    ids: list[IntArray] = []
-    lengths: list[int] = []
-    for texts in _chunks(rows, field):
-        encoded = [
-            pieces[:head] + pieces[max(head, len(pieces) - tail) :] if tail else pieces[:head]
-            for pieces in tokenizer.encode(texts, space_before=space_before)
-        ]
-        lengths.extend(map(len, encoded))
-        ids.append(np.fromiter(chain.from_iterable(encoded), dtype))
-    starts = np.concatenate([[0], np.cumsum(np.array(lengths, dtype=np.int64))])
-    return _Ragged(np.concatenate(ids), starts)
-
-
-def _chunks(rows: Rows, field: str) -> Iterator[Sequence[str]]:
-    column = rows.fields[field]
-    for start in range(0, len(column), _CHUNK):
-        yield column.slice(start, _CHUNK).to_pylist()
-
-
 def _assemble_rows(
     form: Form,
-    fields: Mapping[tuple[str, bool], _Ragged],
+    fields: Mapping[tuple[str, bool], Ragged],
     count: int,
     max_length: int,
     dtype: type,
@@ -299,8 +242,8 @@ def _assemble_rows(
     """Assemble in blocks of rows: the index arrays of all rows at once would be many times the
     prompts."""
     done = []
-    for start in range(0, count, _CHUNK):
-        end = min(start + _CHUNK, count)
+    for start in range(0, count, CHUNK):
+        end = min(start + CHUNK, count)
         part = {name: column.part(start, end) for name, column in fields.items()}
         block = _assemble(form, part, end - start, max_length, dtype, windows)
         done.append(replace(block, row=block.row + start))
@@ -316,7 +259,7 @@ def _assemble_rows(
 
 def _assemble(
     form: Form,
-    fields: Mapping[tuple[str, bool], _Ragged],
+    fields: Mapping[tuple[str, bool], Ragged],
     count: int,
     max_length: int,
     dtype: type,

@@ -10,8 +10,9 @@ from pet_mtl.cloze.label_words import LabelWords, tokenize_label_words
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.suite.kind import KindSpec
+from pet_mtl.suite.long_text import LongText, Pooling
 from pet_mtl.suite.pattern import Field, Literal, Mask, Part, Said, Soft, parse_pattern
-from pet_mtl.suite.task import LongText, Pooling, TaskSpec
+from pet_mtl.suite.task import TaskSpec
 
 Kind = typing.Literal["special", "prefix", "pattern", "field", "slot", "soft"]
 

@@ -17,6 +17,7 @@ from pydantic import (
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.kind import KINDS, NO_LABEL, YES_LABEL, KindName, KindSpec, MetricName, numbers
+from pet_mtl.suite.long_text import UNSTORED, LongText, Pooling, check_pooling
 from pet_mtl.suite.pattern import hypothesis, parse_pattern, without_soft
 from pet_mtl.suite.validation import found
 from pet_mtl.suite.verbalizer import Verbalizer
@@ -52,16 +53,12 @@ def _kind_of_dev(value: Any) -> str:
 NonEmpty = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[NonEmpty, ...], BeforeValidator(_as_list)]
 Slots = Literal["exact", "shared"] | int
-LongText = Literal["head", "head_tail", "windows"]
-Pooling = Literal["mean", "max"]
 CalibrationChoice = Literal["auto", "none", "contextual", "pmi", "prior"]
 SomeNames = Annotated[tuple[NonEmpty, ...], BeforeValidator(_as_list), Field(min_length=1)]
 
 
 # keys that say something of some kinds of task only
 _OF_KINDS = frozenset({"kind"}.union(*(facts.keys for facts in KINDS.values())))
-# keys that came after checkpoints were written without them
-_LATER = frozenset({"detach", "long_text", "long_text_pooling"})
 FITTED = "dev"
 
 
@@ -181,8 +178,7 @@ class TaskSpec(_Spec):
             raise ValueError(
                 f"`aggregation: {self.aggregation}` is for manual verbalizers, not for `{kind}`"
             )
-        if self.long_text != "windows" and self.long_text_pooling != "mean":
-            raise ValueError("`long_text_pooling` is for `long_text: windows`")
+        check_pooling(self.long_text, self.long_text_pooling)
         self._check_kind()
         return self
 
@@ -281,11 +277,8 @@ class TaskSpec(_Spec):
     @model_serializer(mode="wrap")
     def _leave_out_plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out the keys of other kinds: what is stored of a plain task stays."""
-        return {
-            key: value
-            for key, value in dump(self).items()
-            if key not in _OF_KINDS | _LATER or getattr(self, key) != _default(key)
-        }
+        rare, dumped = _OF_KINDS | UNSTORED, dump(self).items()
+        return {k: v for k, v in dumped if k not in rare or getattr(self, k) != _default(k)}
 
     @property
     def kind_spec(self) -> KindSpec:

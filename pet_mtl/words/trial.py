@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pet_mtl.cloze.encode import Columns, Prompts
+from pet_mtl.cloze.columns import Columns
+from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.form import Form, compile_forms
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.console import Bar
