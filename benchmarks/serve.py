@@ -60,8 +60,8 @@ class Server:
 
 def body_of(task: str, rows: list[Any]) -> bytes:
     body = json.dumps({"task": task, "rows": rows, "top_k": 1}, ensure_ascii=False).encode()
-    head = f"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    head = "POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 async def drive(
