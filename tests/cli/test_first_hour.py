@@ -37,3 +37,13 @@ def test_the_table_is_as_odd_as_the_page_says() -> None:
     assert head == "工单 编号;客户说了什么？;受理渠道;最终分类(勿改)"
     texts = [row.split(";")[1] for row in rows]
     assert len(texts) == len(set(texts)) == 300
+
+
+def test_average_of_runs_names_their_checkpoints(
+    refuse: Callable[..., str], checkpoint: Path
+) -> None:
+    run = checkpoint.resolve().parent / "run"
+    run.mkdir()
+    (run / "checkpoint").symlink_to(checkpoint.resolve())
+    words = refuse("average", run, run, "--out", "mean")
+    assert f"{run / 'checkpoint'}" in words
