@@ -240,10 +240,10 @@ class TaskSpec(_Spec):
         if any(parse_pattern(pattern).soft_pieces for pattern in self.patterns):
             raise ValueError(f"`{{soft:…}}` is not for `kind: {self.kind}`")
         try:
-            fields = parse_pattern(self.question).fields
+            question = parse_pattern(self.question)
         except PetMtlError as error:
             raise ValueError(f"`question`: {error.problems[0].message}") from error
-        if fields:
+        if question.fields or question.tasks or question.soft_pieces:
             raise ValueError("`question` is text with one `{mask}`, without fields")
         if both := set(self.readings.words[0]) & set(self.readings.words[1]):
             raise ValueError(f"the word `{min(both)}` stands in `yes` and in `no`")
