@@ -198,17 +198,22 @@ def main() -> None:
                     rate = round(len(taken) * rows / seconds, 1)
                     turn[side] = {"rows_per_second": rate, **quantiles(taken)}
                 rounds[load].append(turn)
-        found["load_behind"] = os.getloadavg()
-        found["medians"] = {load: median_row(turns) for load, turns in rounds.items()}
-        found["rounds"] = rounds
+            found["load_behind"] = os.getloadavg()
+            found["medians"] = {load: median_row(turns) for load, turns in rounds.items()}
+            found["rounds"] = rounds
+            write(found, options.out)
     finally:
         ours.stop()
         other.stop()
     print(json.dumps(found, indent=1, ensure_ascii=False))
-    if options.out:
+
+
+def write(found: dict[str, Any], out: Path | None) -> None:
+    """Write what was measured so far."""
+    if out:
         text = json.dumps(found, indent=1, ensure_ascii=False) + "\n"
-        options.out.with_suffix(".json").write_text(text, encoding="utf-8")
-        options.out.with_suffix(".md").write_text(table(found), encoding="utf-8")
+        out.with_suffix(".json").write_text(text, encoding="utf-8")
+        out.with_suffix(".md").write_text(table(found), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@
 
 A transcript is a code block of the language `console`: lines with `$ ` are commands, what stands
 between them is what they print (both streams). The commands of a page run in one new folder, in
-order. `…` alone on a line stands for any lines. Figures that depend on the machine (decimals,
-seconds, rows/s) do not count when checking.
+order, beside the repository's `examples/`. `…` alone on a line stands for any lines. Figures that
+depend on the machine (decimals, seconds, rows/s) do not count when checking.
 """
 
 import argparse
@@ -92,6 +92,7 @@ def remade(page: Path) -> str:
     """The text of a page with its transcripts made again; those that are still right stay."""
     text = page.read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory(prefix="transcript-") as name:
+        (Path(name) / "examples").symlink_to(DOCS.parent / "examples")
 
         def again(block: re.Match[str]) -> str:
             lines: list[str] = []

@@ -138,8 +138,13 @@ class Kind(ABC):
         """Return `[…, rows]` which decisions are right."""
 
     @abstractmethod
-    def score(self, gold: Gold, decided: Decided) -> Score:
-        """Score the decisions of rows."""
+    def score(self, gold: Gold, decided: Decided, *, resamples: int = 1000) -> Score:
+        """Score the decisions of rows.
+
+        Args:
+            resamples: of the interval, most of the time that scoring takes; 1 where nobody reads
+                it.
+        """
 
     @abstractmethod
     def gain(self, gold: Gold, before: Decided, after: Decided) -> tuple[float, float]:

@@ -83,8 +83,8 @@ class MultiLabel(Kind):
         """Return for which rows the whole set is right."""
         return np.asarray((decided == (gold > 0)).all(-1))
 
-    def score(self, gold: Gold, decided: Decided) -> MultiLabelScore:
-        return score_sets(gold > 0, decided, self.spec.labels)
+    def score(self, gold: Gold, decided: Decided, *, resamples: int = 1000) -> MultiLabelScore:
+        return score_sets(gold > 0, decided, self.spec.labels, resamples=resamples)
 
     def gain(self, gold: Gold, before: Decided, after: Decided) -> tuple[float, float]:
         return sets_gain(gold > 0, before, after)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import causal_toys
 import numpy as np
 import pytest
 import torch
+import toys
 from called import Call
 from chained_toys import write_chained
 from stopped_runs import assert_same_state, stop_at_step
@@ -321,6 +323,24 @@ def test_chains_of_chains_of_other_kinds(toy_backbone: Path, tmp_path: Path, det
         alone = [loaded.log_probs({task: Rows.of({"text": [text]})})[task][0] for text in TEXTS]
         assert np.isfinite(whole).all()
         np.testing.assert_allclose(whole, alone, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("family", ["bert", "deberta-v2", "distilbert", "modernbert"])
+def test_threads_of_each_family(family: str, tmp_path: Path) -> None:
+    """Families that run by their own modules have hooks, which no other thread's rows may meet:
+    the task that is read is asked without any."""
+    toys.write_bert(tmp_path / "model", CHARACTERS, initializer_range=0.1)
+    toys.build_mlm(family, len(CHARACTERS) + 5).save_pretrained(tmp_path / "model")
+    file = write_chained(tmp_path, tmp_path / "model", "    detach: false\n")
+    loaded = loaded_model(file, tmp_path / "model", "train.max_length=24")
+    rows = {"mood": Rows.of({"text": TEXTS})}
+    whole = loaded.raw_log_probs(rows)["mood"]
+    alone = [loaded.raw_log_probs({"mood": Rows.of({"text": [text]})})["mood"][0] for text in TEXTS]
+    np.testing.assert_allclose(whole, alone, atol=1e-5)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: loaded.raw_log_probs(rows)["mood"], range(12)))
+    for one in found:
+        np.testing.assert_array_equal(one, whole)
 
 
 def test_wrong_use(chained: Path, tmp_path: Path, toy_backbone: Path) -> None:

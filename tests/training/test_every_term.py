@@ -123,6 +123,21 @@ def test_all_terms_under_each_weighting_and_surgery(
     assert result.steps == 2
 
 
+@pytest.mark.parametrize("method", ["pet", "cln"])
+def test_all_terms_beside_teachers_and_rows_without_labels(
+    kinds_file: Path, tmp_path: Path, method: str
+) -> None:
+    train(suite_of(kinds_file, "{}"), tmp_path / "teacher")
+    texts = tmp_path / "more.tsv"
+    texts.write_text("".join(f"山水{sign}\t\n" for sign in "丁戊己庚"), encoding="utf-8")
+    every = "{focal: {}, r_drop: {}, adapet: {labels: 0.5}, contrastive: {}, mlm: {text: both}, "
+    every += "task_discriminator: {}, word_frequency: {}, shuffle: {}}"
+    more = [f"tasks.stars.data.unlabelled={texts}", "train.accumulate=2"]
+    suite = suite_of(kinds_file, every, *more, method=method)
+    result = train(suite, tmp_path / "run", teachers=[tmp_path / "teacher" / "checkpoint"])
+    assert result.steps == 4
+
+
 @pytest.mark.slow
 def test_two_processes_are_one(suite_file: Path, tmp_path: Path) -> None:
     jobs = []
