@@ -10,6 +10,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from pet_mtl.metrics.score import Score
+from pet_mtl.objectives.distillation import disagreement
 from pet_mtl.suite.kind import KindSpec
 
 FloatArray = npt.NDArray[np.float32]
@@ -96,6 +97,11 @@ class Kind(ABC):
     def teacher_loss(self, scores: Tensor, probs: Tensor, weights: Tensor) -> Tensor:
         """Return the weighted sum over rows of the cross-entropy of scores `[b, C]` to a teacher's
         probabilities `[b, K]`; `weights` is `[b]`."""
+
+    def disagreement(self, scores: Tensor, others: Tensor) -> Tensor:
+        """Return how far apart `[b]` the outcomes of two scores `[b, C]` of a row are: KL(p‖q) +
+        KL(q‖p)."""
+        return disagreement(scores, others)
 
     @abstractmethod
     def log_probs(self, scores: Tensor) -> Tensor:
