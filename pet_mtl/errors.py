@@ -27,8 +27,9 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{one_line(self.where)}: " if self.where else ""
-        hint = f"\n  hint: {self.hint}" if self.hint else ""
-        return short_lines(f"{place}{self.message}{hint}")
+        hint = f"\n  hint: {one_line(self.hint)}" if self.hint else ""
+        message = self.message.replace("\n", "\n  ")  # a name that holds a line end begins no line
+        return short_lines(f"{place}{message}{hint}")
 
 
 class PetMtlError(Exception):

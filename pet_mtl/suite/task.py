@@ -17,6 +17,7 @@ from pydantic import (
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.kind import KINDS, NO_LABEL, YES_LABEL, KindName, KindSpec, MetricName, numbers
+from pet_mtl.suite.long_text import UNSTORED, LongText, Pooling, check_pooling
 from pet_mtl.suite.pattern import hypothesis, parse_pattern, without_soft
 from pet_mtl.suite.validation import found
 from pet_mtl.suite.verbalizer import Verbalizer
@@ -109,6 +110,8 @@ class TaskSpec(_Spec):
     metric: MetricName = "macro_f1"
     aggregation: Literal["mean", "max", "logsumexp"] = "mean"
     slots: Slots = "exact"
+    long_text: LongText = "head"
+    long_text_pooling: Pooling = "mean"
     calibration: CalibrationChoice = "auto"
     verbalizer_kind: VerbalizerKind = VerbalizerKind()
     pattern_weights: Literal["equal", "accuracy", "learned"] | tuple[float, ...] = "equal"
@@ -175,6 +178,7 @@ class TaskSpec(_Spec):
             raise ValueError(
                 f"`aggregation: {self.aggregation}` is for manual verbalizers, not for `{kind}`"
             )
+        check_pooling(self.long_text, self.long_text_pooling)
         self._check_kind()
         return self
 
@@ -273,11 +277,8 @@ class TaskSpec(_Spec):
     @model_serializer(mode="wrap")
     def _leave_out_plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out the keys of other kinds: what is stored of a plain task stays."""
-        return {
-            key: value
-            for key, value in dump(self).items()
-            if key not in _OF_KINDS | {"detach"} or getattr(self, key) != _default(key)
-        }
+        rare, dumped = _OF_KINDS | UNSTORED, dump(self).items()
+        return {k: v for k, v in dumped if k not in rare or getattr(self, k) != _default(k)}
 
     @property
     def kind_spec(self) -> KindSpec:
