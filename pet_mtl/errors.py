@@ -28,8 +28,7 @@ class Problem:
     def __str__(self) -> str:
         place = f"{one_line(self.where)}: " if self.where else ""
         hint = f"\n  hint: {one_line(self.hint)}" if self.hint else ""
-        message = self.message.replace("\n", "\n  ")  # a name that holds a line end begins no line
-        return short_lines(f"{place}{message}{hint}")
+        return short_lines(f"{place}{one_line(self.message)}{hint}")
 
 
 class PetMtlError(Exception):

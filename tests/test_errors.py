@@ -9,8 +9,9 @@ def test_a_problem_is_safe_to_print() -> None:
 
 def test_a_line_end_in_a_name_begins_no_line() -> None:
     shown = str(Problem("no file\nerror: b", where="a\nerror: c", hint="look in `d\nerror: e`"))
-    assert [line for line in shown.split("\n") if not line.startswith("  ")] == [
-        "a\\nerror: c: no file"
+    assert shown.split("\n") == [
+        "a\\nerror: c: no file\\nerror: b",
+        "  hint: look in `d\\nerror: e`",
     ]
     finding = Finding("note", "repeats", "a\nerror: b", "twice", ("c\nd:1",), "see e\nf")
     assert str(finding).split("\n") == [

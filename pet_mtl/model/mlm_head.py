@@ -63,7 +63,7 @@ class SplitHead:
             rows = states.float().flatten(0, -2)
             padded = rows if torch.is_grad_enabled() else pad_to(rows, _FEW_ROWS)
             logits = F.linear(padded, pieces, None if bias is None else bias[ids].float())
-            return logits[: len(rows)].view(*states.shape[:-1], -1)
+            return logits[: rows.shape[0]].view(*states.shape[:-1], -1)
 
     def logits(self, states: Tensor) -> Tensor:
         weight, bias = self.decoder()

@@ -242,12 +242,16 @@ def pad_rows(rows: Tensor, most: int, *, training: bool) -> Tensor:
         most: the step of many rows, and of all while training: random numbers are drawn for
             padding too, so with other shapes a seed would give another model.
     """
+    if torch.compiler.is_compiling():  # `len` would fix `n` there
+        return rows
     step = most if training else step_for(len(rows), most)
     return pad_to(rows, len(rows) + -len(rows) % step)
 
 
 def pad_to(rows: Tensor, count: int) -> Tensor:
-    """Add zero rows `[n, H]` up to `count`."""
+    """Add zero rows `[n, H]` up to `count`; none to a graph that is exported for any `n`."""
+    if torch.compiler.is_compiling():
+        return rows
     return F.pad(rows, (0, 0, 0, count - len(rows))) if count > len(rows) else rows
 
 

@@ -113,7 +113,7 @@ def _doubt(p: NDArray[np.float64], by: Ranking) -> NDArray[np.float64]:
         return np.asarray(1 - (first[..., -1] - first[..., -2]))
     if by == "least_confidence":
         return np.asarray((1 - p.max(-1)) / (1 - 1 / labels))
-    return np.asarray(-(p * np.log(p.clip(1e-30))).sum(-1) / np.log(labels))
+    return np.asarray(-(p * np.log(p.clip(1e-30))).sum(-1) / np.log(labels) + 0.0)  # no -0.0
 
 
 def diverse(doubt: FloatArray, rows: Rows, most: int) -> NDArray[np.int64]:
