@@ -7,9 +7,9 @@
 A transcript is a code block of the language `console`: lines with `$ ` are commands, what stands
 between them is what they print (both streams). The commands of a page run in one new folder, in
 order, beside the repository's `examples/`. `…` alone on a line stands for any lines. Figures that
-depend on the machine (decimals, seconds, rows/s) do not count when checking. A page that trains for
-real shows what depends on the machine's arithmetic; it says so with the comment `MACHINE` below, and
-is checked only where it is named.
+depend on the machine (decimals, seconds, rows/s) do not count when checking. A page that trains
+for real shows what depends on the arithmetic of the machine: it says so with the comment `MACHINE`,
+and is checked only where it is named.
 """
 
 import argparse
