@@ -60,8 +60,8 @@ class Server:
 
 def body_of(task: str, rows: list[Any]) -> bytes:
     body = json.dumps({"task": task, "rows": rows, "top_k": 1}, ensure_ascii=False).encode()
-    head = f"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n"
-    return head.encode() + body
+    head = "POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 async def drive(
@@ -112,6 +112,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=64, help="of a request at full load")
     parser.add_argument("--clients", type=int, default=16, help="at full load")
     parser.add_argument("--requests", type=int, default=10_000, help="of one row, watching memory")
+    parser.add_argument("--short", type=int, default=12, help="characters of their texts")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
 
@@ -139,6 +140,10 @@ def main() -> None:
         for start in range(0, max(1, len(own) - options.rows + 1), options.rows)
     ]
     single = [body_of(name, [text]) for name, text in texts]
+    short = [
+        body_of(name, [{field: value[: options.short] for field, value in text.items()}])
+        for name, text in texts
+    ]
 
     def offline() -> float:
         start, done = time.perf_counter(), 0
@@ -180,19 +185,16 @@ def main() -> None:
                 "requests_per_second": round(len(taken) / seconds, 1),
                 "statuses": statuses,
             }
-        memory = [round(server.megabytes(), 1)]
-        step = max(1, options.requests // 10)
+        memory, done = {0: round(server.megabytes(), 1)}, 0
         answered: dict[int, int] = {}
-        for _ in range(10):
-            _, _, statuses = run(single, 64, requests=step)
+        marks = [10**n for n in range(3, 9) if 10**n < options.requests] + [options.requests]
+        for until in sorted({*marks, options.requests // 2}):
+            _, _, statuses = run(short, 64, requests=until - done)
+            done = until
             for status, count in statuses.items():
                 answered[status] = answered.get(status, 0) + count
-            memory.append(round(server.megabytes(), 1))
-        found["memory_mb"] = {
-            "requests": 10 * step,
-            "statuses": answered,
-            "after_each_tenth": memory,
-        }
+            memory[done] = round(server.megabytes(), 1)
+        found["memory_mb"] = {"statuses": answered, "after_requests": memory}
     finally:
         found["exit"] = server.stop()
     print(json.dumps(found, indent=1))

@@ -202,7 +202,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def _sync(file: Path) -> None:
-    with file.open("rb") as handle:
+    with file.open("r+b") as handle:  # Windows syncs only what is open for writing
         os.fsync(handle.fileno())
 
 

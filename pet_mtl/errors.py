@@ -27,8 +27,8 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{one_line(self.where)}: " if self.where else ""
-        hint = f"\n  hint: {self.hint}" if self.hint else ""
-        return short_lines(f"{place}{self.message}{hint}")
+        hint = f"\n  hint: {one_line(self.hint)}" if self.hint else ""
+        return short_lines(f"{place}{one_line(self.message)}{hint}")
 
 
 class PetMtlError(Exception):

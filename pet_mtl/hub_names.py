@@ -1,7 +1,10 @@
-"""Models of the hub: which names mean one, and whether the hub can be asked for it now."""
+"""The hub: which names mean a model of it, and whether it can be asked now."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pet_mtl.errors import PetMtlError
 
@@ -79,13 +82,9 @@ def kept_only(name: str) -> bool:
             model.
     """
     from huggingface_hub import constants, hf_hub_url, try_to_load_from_cache
-    from huggingface_hub.utils._headers import build_hf_headers
-    from huggingface_hub.utils._http import get_session
 
     try:
-        answer = get_session().head(
-            hf_hub_url(name, "config.json"), headers=build_hf_headers(), timeout=_SECONDS
-        )
+        answer = _asked(hf_hub_url(name, "config.json"))
     except Exception as error:  # of whatever client huggingface_hub uses
         if isinstance(try_to_load_from_cache(name, "config.json"), str):
             return True
@@ -106,3 +105,36 @@ def kept_only(name: str) -> bool:
             hint="check its spelling; for a model that needs leave, log in with `hf auth login`",
         )
     return False
+
+
+@contextmanager
+def asked_once(data_set: str) -> Iterator[None]:
+    """Load a data set of the hub within: where the hub cannot be reached, from the cache, without
+    the half minute of retries that `datasets` would take.
+
+    `datasets` and huggingface_hub are set offline meanwhile. That holds for the whole process, in
+    which nothing could reach the hub anyway.
+    """
+    from huggingface_hub import constants, hf_hub_url
+
+    try:
+        _asked(hf_hub_url(data_set, "README.md", repo_type="dataset"))
+    except Exception:  # of whatever client huggingface_hub uses
+        from datasets import config
+
+        before = constants.HF_HUB_OFFLINE, config.HF_HUB_OFFLINE
+        constants.HF_HUB_OFFLINE = config.HF_HUB_OFFLINE = True
+        try:
+            yield
+        finally:
+            constants.HF_HUB_OFFLINE, config.HF_HUB_OFFLINE = before
+    else:
+        yield
+
+
+def _asked(url: str) -> Any:
+    """Ask the hub for the head of a file, once; whatever its client raises is passed on."""
+    from huggingface_hub.utils._headers import build_hf_headers
+    from huggingface_hub.utils._http import get_session
+
+    return get_session().head(url, headers=build_hf_headers(), timeout=_SECONDS)

@@ -1,9 +1,23 @@
+from pet_mtl.audit.finding import Finding
 from pet_mtl.errors import PetMtlError, Problem, ProblemList
 
 
 def test_a_problem_is_safe_to_print() -> None:
     problem = Problem("no column `\x1b[31mx`", where="a\nb\x9b.csv", hint="found `\u202e`")
     assert str(problem) == "a\\nb\\x9b.csv: no column `\\x1b[31mx`\n  hint: found `\\u202e`"
+
+
+def test_a_line_end_in_a_name_begins_no_line() -> None:
+    shown = str(Problem("no file\nerror: b", where="a\nerror: c", hint="look in `d\nerror: e`"))
+    assert shown.split("\n") == [
+        "a\\nerror: c: no file\\nerror: b",
+        "  hint: look in `d\\nerror: e`",
+    ]
+    finding = Finding("note", "repeats", "a\nerror: b", "twice", ("c\nd:1",), "see e\nf")
+    assert str(finding).split("\n") == [
+        "note: a\\nerror: b: twice (c\\nd:1)",
+        "  hint: see e\\nf",
+    ]
 
 
 def test_the_first_problems_are_shown_and_the_others_counted() -> None:

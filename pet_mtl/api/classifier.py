@@ -4,6 +4,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,13 +15,16 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from pet_mtl.api.task import Task, label_text
+from pet_mtl.api.task import Task, label_text, suite_of
 from pet_mtl.api.train import TrainedRun, train
+from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.memory import row_list, text_columns
+from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.proposal.label_words import propose_words
 from pet_mtl.proposal.presets import find_preset
 from pet_mtl.proposal.settings import propose_settings
+from pet_mtl.proposal.slots import propose_slots
 from pet_mtl.proposal.wording import WORDINGS, field_names, language, pattern_for
 from pet_mtl.scoring.predictor import Predictor
 from pet_mtl.storage.pretrained import load_pieces, resolve_model
@@ -48,7 +52,8 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         max_length: tokens of the longest prompt.
         dev: share of the rows that is held out, by text, to keep the best checkpoint; None trains
             on all and keeps the last.
-        slots: `exact`, `shared` or a number, as in a pattern file.
+        slots: `exact`, `shared` or a number, as in a pattern file; None is what `init` would write:
+            `exact`, or 2 where label words of several lengths cost more than twice one prompt.
         settings: further keys of `train:` in a pattern file.
         out: the run's folder; None is a temporary one that goes with the object.
         callbacks: see `pet_mtl.train`.
@@ -73,7 +78,7 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         batch_tokens: int | None = None,
         max_length: int | None = None,
         dev: float | None = None,
-        slots: str | int = "exact",
+        slots: str | int | None = None,
         settings: Mapping[str, Any] | None = None,
         out: str | Path | None = None,
         callbacks: Sequence[Callable[[dict[str, Any]], None]] = (),
@@ -115,14 +120,21 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise PetMtlError(f"the label {unknown[0]!r} has no label word", where="labels")
         columns = self._columns(rows)
         names = [label_text(label) for label in targets.tolist()]
-        prompt, words, found = self._propose(columns, names, sorted(texts), given)
-        more = {"slots": self.slots}
+        tokenizer = load_pieces(resolve_model(self.model))
+        prompt, words, found = self._propose(columns, names, sorted(texts), given, tokenizer)
         train_rows = list(zip(*columns.values(), strict=True))
-        task = Task(NAME, words, prompt, (train_rows, names), self.dev, self.prefix, more=more)
+        task = Task(NAME, words, prompt, (train_rows, names), self.dev, self.prefix)
         home = Path(self.out) if self.out is not None else self._temporary() / "run"
         given_settings = {name: getattr(self, name, None) for name in found}
         asked = {name: value for name, value in given_settings.items() if value is not None}
         settings = {**found, **asked, "seed": self.random_state, **(self.settings or {})}
+        suite = suite_of([task], self.model, settings=settings)
+        slots = self.slots
+        if slots is None:
+            sample = Rows.of({name: column[:LOOKED_AT] for name, column in columns.items()})
+            spec, longest = suite.tasks[NAME], suite.train.max_length
+            slots = propose_slots(spec, sample, tokenizer, longest, LOOKED_AT).slots
+        task = replace(task, more={"slots": slots})
         run = train([task], self.model, home, callbacks=self.callbacks, **settings)
         self.classes_ = classes
         self.words_ = words
@@ -190,11 +202,11 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         names: Sequence[str],
         labels: Sequence[str],
         given: Mapping[Any, Any] | None,
+        tokenizer: PieceTokenizer,
     ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
         """Return pattern, label words and settings, as far as they are not given."""
         last = list(columns.values())[-1]
         spoken = language(last)
-        tokenizer = load_pieces(resolve_model(self.model))
         pattern = self.pattern or pattern_for(
             list(columns), WORDINGS[spoken], causal=tokenizer.causal
         )

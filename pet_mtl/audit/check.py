@@ -1,6 +1,6 @@
 """All checks of a suite's data, and the verdict."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,6 +9,7 @@ from pet_mtl.audit.characters import check_characters
 from pet_mtl.audit.classes import check_classes
 from pet_mtl.audit.corpus_overlap import check_corpus_overlap
 from pet_mtl.audit.finding import LEVELS, Finding
+from pet_mtl.audit.label_errors import MOST, LabelErrors, find_label_errors
 from pet_mtl.audit.lengths import check_lengths
 from pet_mtl.audit.overlap import check_overlap
 from pet_mtl.audit.parts import Part, load_parts
@@ -33,6 +34,7 @@ class CheckResult:
         vocabulary: shares of frequent words, where there is more than one task or corpus.
         findings: the worst first.
         base: where relative data paths start.
+        label_errors: rows whose label checkpoints contradict, where some were asked.
     """
 
     parts: dict[str, dict[str, dict[str, Any]]]
@@ -40,6 +42,7 @@ class CheckResult:
     vocabulary: dict[str, Any]
     findings: list[Finding]
     base: str = ""
+    label_errors: LabelErrors | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -56,17 +59,24 @@ class CheckResult:
             "tasks": self.parts,
             "overlap": self.overlap,
             "vocabulary": self.vocabulary,
+            **({"label_errors": self.label_errors.to_json()} if self.label_errors else {}),
         }
 
 
 def check_suite(
-    suite: Suite, corpora: Mapping[str, Corpus], tokenizer: PieceTokenizer | None
+    suite: Suite,
+    corpora: Mapping[str, Corpus],
+    tokenizer: PieceTokenizer | None,
+    checkpoints: Sequence[str] = (),
+    most: int = MOST,
 ) -> CheckResult:
     """Check all parts of all tasks, and what they share with each other and with pre-training text.
 
     Args:
         corpora: by the name they are shown under.
         tokenizer: None leaves tokens and truncation out.
+        checkpoints: that judge the labels, and how many suspected rows of each part are listed; see
+            `find_label_errors`.
 
     Raises:
         PetMtlError: a file is missing or holds no good row; with the problems of all tasks.
@@ -105,8 +115,12 @@ def check_suite(
             tasks, {name: _paragraphs(corpus) for name, corpus in corpora.items()}
         )
         findings += found
+    label_errors = None
+    if checkpoints:
+        label_errors = find_label_errors(checkpoints, parts, most)
+        findings += label_errors.findings
     findings.sort(key=lambda finding: LEVELS.index(finding.level))
-    return CheckResult(figures, shared, vocabulary, findings, suite.base)
+    return CheckResult(figures, shared, vocabulary, findings, suite.base, label_errors)
 
 
 def _texts(parts: list[Part]) -> Iterator[str]:

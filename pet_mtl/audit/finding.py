@@ -7,6 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pet_mtl.text import one_line
+
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
 EXAMPLES = 3
@@ -40,8 +42,8 @@ class Finding:
 
     def __str__(self) -> str:
         places = f" ({', '.join(self.where)})" if self.where else ""
-        hint = f"\n  hint: {self.hint}" if self.hint else ""
-        return f"{self.level}: {self.about}: {self.message}{places}{hint}"
+        hint = f"\n  hint: {one_line(self.hint)}" if self.hint else ""
+        return one_line(f"{self.level}: {self.about}: {self.message}{places}") + hint
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from pet_mtl.audit.check import CheckResult
 from pet_mtl.report.table import narrow_table
+from pet_mtl.text import one_line
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -52,7 +53,25 @@ def check_tables(result: CheckResult) -> "list[Table]":
             for name, line in zip(names, shared, strict=True)
         ]
         tables.append(_table("frequent words shared", names, rows))
+    if result.label_errors is not None and result.label_errors.rows:
+        tables.append(_suspected(result.label_errors.rows, result.base))
     return tables
+
+
+def _suspected(rows: Sequence[dict[str, Any]], base: str) -> "Table":
+    """Lay out rows whose label is suspected; a star stands at those that were trained on."""
+    columns = ("label", "suggested", "p", "text")
+    cells = [
+        [
+            row["where"].replace(f"{base}/", "") + (" *" if row["trained_on"] else ""),
+            row["label"],
+            row["suggested"],
+            f"{row['probability']:.3f}",
+            one_line(row["text"][:40]),
+        ]
+        for row in rows
+    ]
+    return _table("suspected label (* trained on)", columns, cells, left=("text",))
 
 
 def verdict_lines(result: CheckResult) -> list[str]:
@@ -64,7 +83,12 @@ def verdict_lines(result: CheckResult) -> list[str]:
         "warning": f"verdict: fit to train on, with {warnings}",
         "good": "verdict: fit to train on, nothing to warn of",
     }[result.verdict]
-    return [*(str(finding).replace(f"{result.base}/", "") for finding in result.findings), verdict]
+    notes = result.label_errors.notes if result.label_errors is not None else []
+    return [
+        *(str(finding).replace(f"{result.base}/", "") for finding in result.findings),
+        *(f"note: {note}" for note in notes),
+        verdict,
+    ]
 
 
 def _count(number: int, noun: str) -> str:
@@ -90,13 +114,18 @@ def _part_cells(figures: dict[str, Any]) -> list[str]:
     ]
 
 
-def _table(first: str, others: Sequence[str], rows: Sequence[Sequence[str]]) -> "Table":
+def _table(
+    first: str,
+    others: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    left: Sequence[str] = ("in",),
+) -> "Table":
     from rich.text import Text
 
     table = narrow_table()
     table.add_column(Text(first), overflow="fold")
     for name in others:
-        table.add_column(Text(name), justify="left" if name == "in" else "right", overflow="fold")
+        table.add_column(Text(name), justify="left" if name in left else "right", overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
     return table

@@ -24,7 +24,9 @@ def average(
     from pet_mtl.storage.average import average_checkpoints
     from pet_mtl.storage.checkpoint import MANIFEST
 
-    if any((folder / MANIFEST).is_file() for folder in folders):
+    # a run's folder, which holds one, is explained by the reader of checkpoints
+    places = [inner for folder in folders for inner in (folder, folder / "checkpoint")]
+    if any((place / MANIFEST).is_file() for place in places):
         average_checkpoints(folders, out)
         say(f"see what it is worth: pet-mtl score {' '.join(map(str, folders))} {out}")
     else:

@@ -22,7 +22,14 @@ def check(
         list[str] | None,
         typer.Argument(metavar="FILES", help=("More corpus files, as the shell expands them.")),
     ] = None,
-    patterns: PatternFile = "default",
+    patterns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Pattern file, or the name of a bundled one.",
+            show_default="default, or the checkpoint's own",
+        ),
+    ] = None,
     data_root: DataRoot = None,
     corpus: Annotated[
         list[str] | None,
@@ -34,26 +41,37 @@ def check(
         str, typer.Option(metavar="KEY", help="Where json lines and parquet hold the text.")
     ] = "text",
     model: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            metavar="M", help="Whose tokenizer counts tokens, instead of the file's model."
+            metavar="M|CHECKPOINT",
+            help="Whose tokenizer counts tokens, instead of the file's model. A checkpoint also "
+            "lists the rows whose label it contradicts; several checkpoints, such as one a fold, "
+            "each judge the rows that they were not trained on.",
         ),
     ] = None,
+    most: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", help="With a checkpoint, how many suspected rows of each part."
+        ),
+    ] = 20,
     json_: Json = False,
 ) -> None:
     """Check the rows of all tasks: leaks, repeats, labels, lengths, broken lines, odd characters,
-    vocabulary.
+    vocabulary; with a checkpoint, rows whose label is suspected.
 
     Exit 1 when something would make the scores worthless or stop the training, 0 with warnings.
     """
     from pet_mtl.audit.check import check_suite
+    from pet_mtl.audit.judges import choose_judges
     from pet_mtl.audit.table import check_tables, verdict_lines
     from pet_mtl.pretraining.corpus import find_corpus
     from pet_mtl.report.table import print_table
     from pet_mtl.storage.pretrained import load_pieces, suite_model
-    from pet_mtl.suite.suite import load_suite
 
-    suite = load_suite(pattern_file(patterns), data_root=data_root, model=model)
+    suite, checkpoints = choose_judges(
+        pattern_file(patterns) if patterns else None, model or (), data_root=data_root
+    )
     sources = dict.fromkeys((*(corpus or ()), *(files or ())))
     names = [Path(source).name for source in sources]
     corpora = {
@@ -61,7 +79,7 @@ def check(
         for name, source in zip(names, sources, strict=True)
     }
     tokenizer = load_pieces(suite_model(suite))
-    result = check_suite(suite, corpora, tokenizer)
+    result = check_suite(suite, corpora, tokenizer, checkpoints, most)
     if json_:
         put_json(result.to_json())
     else:

@@ -16,7 +16,7 @@ from pet_mtl.cli.options import (
     pattern_file,
 )
 from pet_mtl.console import put_json
-from pet_mtl.errors import PetMtlError
+from pet_mtl.errors import PetMtlError, ProblemList
 
 _HAVE = ("single", "multi")
 
@@ -36,6 +36,7 @@ def distill(
         int | None,
         typer.Option(
             min=0,
+            max=1000,
             metavar="N",
             help="Teachers with N seeds, whose mean counts.",
             show_default="1, with --teacher 0",
@@ -48,6 +49,7 @@ def distill(
         int,
         typer.Option(
             min=1,
+            max=1000,
             metavar="K",
             help="Cut the training rows; each part is labelled by teachers trained on the others.",
         ),
@@ -55,7 +57,10 @@ def distill(
     generations: Annotated[
         int,
         typer.Option(
-            min=0, metavar="N", help="Train the teachers N times anew on a growing set (iPET)."
+            min=0,
+            max=100,
+            metavar="N",
+            help="Train the teachers N times anew on a growing set (iPET).",
         ),
     ] = 0,
     growth: Annotated[
@@ -121,7 +126,7 @@ def distill(
         if value not in _HAVE:
             raise PetMtlError(f"must be `single` or `multi`, found `{value}`", where=option)
     if not 1 < growth < 1e6:
-        raise PetMtlError(f"must be above 1, found `{growth:g}`", where="--growth")
+        raise PetMtlError(f"must be above 1 and below 1e6, found `{growth:g}`", where="--growth")
     file = pattern_file(patterns)
 
     def load(model: str | None, method: str | None, more: list[str]) -> Suite:
@@ -135,10 +140,18 @@ def distill(
             only=None if tasks is None else [name.strip() for name in tasks.split(",")],
         )
 
-    given = tuple(teacher or ())
+    given, student = tuple(teacher or ()), load(model, method, [])
+    try:
+        teachers = load(teacher_model or model, teacher_method or method, teacher_set or [])
+    except PetMtlError as error:  # the students' settings are right
+        problems = ProblemList()
+        for problem in error.problems:
+            problems.add(problem.message, where=_of_teachers(problem.where), hint=problem.hint)
+        problems.raise_if_any()
+        raise
     request = Request(
-        teacher=load(teacher_model or model, teacher_method or method, teacher_set or []),
-        student=load(model, method, []),
+        teacher=teachers,
+        student=student,
         teachers_have="single" if from_ == "single" else "multi",
         students_have="single" if to == "single" else "multi",
         seeds=(0 if given else 1) if seeds is None else seeds,
@@ -163,3 +176,11 @@ def distill(
         print_table(table(done))
     for checkpoint in done.students:
         say(f"checkpoint: {checkpoint}")
+
+
+def _of_teachers(where: str | None) -> str | None:
+    """Return the place of a problem as the teachers' options name it."""
+    for option, of_teachers in (("-s ", "--teacher-set "), ("--method ", "--teacher-method ")):
+        if where is not None and where.startswith(option):
+            return of_teachers + where.removeprefix(option)
+    return where

@@ -1,5 +1,6 @@
 """Options that several commands have."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, cast, get_args
@@ -121,7 +122,7 @@ def pattern_file(name: str) -> Path:
     Raises:
         PetMtlError: a bare name that is neither.
     """
-    if "/" in name or "." in name:
+    if "/" in name or "." in name or os.sep in name:
         return Path(name)
     bundled = bundled_pattern_file(name)
     if bundled.is_file():

@@ -22,6 +22,7 @@ from pet_mtl.errors import PetMtlError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pet_mtl.scoring.ranking import Order
     from pet_mtl.scoring.records import Details, Predicted
 
 
@@ -76,6 +77,18 @@ def predict(
             help="Whether the first line names the columns, for files without names otherwise.",
         ),
     ] = None,
+    rank: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="Rows to label next, the most uncertain first: entropy, margin, least_confidence, "
+            "or diverse (uncertain and unlike each other).",
+        ),
+    ] = None,
+    most: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="With `--rank`, how many rows.", show_default="100"),
+    ] = None,
     shard_rows: Annotated[
         int | None,
         typer.Option(
@@ -107,8 +120,10 @@ def predict(
     from pet_mtl.scoring.inputs import Inputs
     from pet_mtl.scoring.prediction_files import Format, predict_blocks, predict_files
     from pet_mtl.scoring.processes import join_processes
+    from pet_mtl.scoring.ranking import ranked_blocks
     from pet_mtl.scoring.records import WRITERS, Details, lines_for_people
 
+    order = _order(rank, most, output, shards=shard_rows is not None or engine == "ray")
     if engine not in ("local", "ray"):
         raise PetMtlError(f"unknown engine `{engine}`", where="--engine", hint="local or ray")
     if shard_rows is not None or engine == "ray":
@@ -147,7 +162,7 @@ def predict(
     given = by_task("--data", data)
     lines = _stdin(context) if not given and texts in (None, [], ["-"]) else None
     inputs = Inputs(texts or (), task, given, header, lines)
-    details = Details(top_k, probabilities, echo)
+    details = Details(top_k, probabilities, echo or order is not None)
     words, choice = files_by_task("--verbalizer", verbalizer), calibration_choice(calibration)
     processes = join_processes()
     if out is not None:
@@ -159,6 +174,7 @@ def predict(
             verbalizers=words,
             calibration=choice,
             details=details,
+            order=order,
             processes=processes,
         )
         if not processes.first:
@@ -169,8 +185,11 @@ def predict(
             for file in written:
                 put(str(file))
         return
-    blocks = predict_blocks(
-        checkpoint, inputs, verbalizers=words, calibration=choice, processes=processes
+    blocks = ranked_blocks(
+        order,
+        predict_blocks(
+            checkpoint, inputs, verbalizers=words, calibration=choice, processes=processes
+        ),
     )
     if not processes.first:
         for _ in blocks:
@@ -185,6 +204,34 @@ def predict(
                 continue
             for line in lines_for_people(predicted, details):
                 put(line)
+
+
+def _order(
+    rank: str | None, most: int | None, output: str | None, *, shards: bool
+) -> "Order | None":
+    """Return how rows are ranked, None where they are not.
+
+    Raises:
+        PetMtlError: an unknown ranking, or one of what cannot be ranked.
+    """
+    from pet_mtl.scoring.ranking import MOST, Order, ranking
+
+    if rank is None:
+        if most is not None:
+            raise PetMtlError(
+                "there is no ranking whose rows it counts",
+                where=f"--most {most}",
+                hint="add `--rank entropy`, or leave `--most` out",
+            )
+        return None
+    order = Order(ranking(rank), most or MOST)
+    if shards or output == "tianchi":
+        raise PetMtlError(
+            "shards and the contest's files hold all rows, in the order of the file",
+            where=f"--rank {rank}",
+            hint="leave `--rank` out, or write another `--format` without shards",
+        )
+    return order
 
 
 def _records(

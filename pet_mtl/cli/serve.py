@@ -1,11 +1,13 @@
 """`pet-mtl serve`."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pet_mtl.cli.options import AllowHost, Host, Port
+from pet_mtl.errors import PetMtlError
 
 
 def serve(
@@ -63,6 +65,12 @@ def serve(
     from pet_mtl.serving.server import address_of, open_socket
     from pet_mtl.serving.workers import Settings, Workers, serve_here
 
+    if workers > 1 and not hasattr(os, "fork"):
+        raise PetMtlError(
+            f"{workers} processes cannot share one socket on Windows",
+            where="--workers",
+            hint="leave it out: one process uses all cores",
+        )
     access = Access(host, tuple(allow_host or ()), token or None)
     access.check()
     settings = Settings(

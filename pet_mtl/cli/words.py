@@ -119,6 +119,7 @@ def try_(
         for name, file in files_by_task("--verbalizer", [value]).items():
             files.setdefault(name, []).append(file)
     loaded = load(pattern_file(patterns) if patterns else None, model, data_root=data_root)
+    say(loaded.told(named=model is not None))
     trial = WordTrial(
         loaded, files, rows_of=cast(RowsOf, rows), limit=limit, place=cache, watch=watch
     )
@@ -206,11 +207,18 @@ def suggest(
     loaded = load(
         pattern_file(patterns) if patterns else None, model, data_root=data_root, verbalizers=files
     )
+    say(loaded.told(named=model is not None))
     found = find(loaded, task, limit=limit, most=most, seed=seed, place=cache, min_prior=min_prior)
     written = write is not None and found.gain > 0
     if write is not None and written:
         write_words(write, found.task.verbalizer, found.proposed())
         say(f"written: {write}")
+        if found.interval[0] <= 0:
+            low, high = found.interval
+            say(
+                f"warning: the gain {found.gain:+.4f} [{low:+.4f}, {high:+.4f}] may be luck: keep "
+                "the words that mean their label, and strike out the others"
+            )
     elif write is not None:
         say(f"no change gains on the held-out rows: {write} stays as it is")
     if json_:

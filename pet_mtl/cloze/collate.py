@@ -108,10 +108,16 @@ class Batch:
         )
 
 
-def collate(prompts: Prompts, plan: BatchPlan, *, mask_id: int, pad_id: int) -> Batch:
+def collate(
+    prompts: Prompts, plan: BatchPlan, *, mask_id: int, pad_id: int, training: bool = False
+) -> Batch:
     """Build the tensors of one batch; no Python loop over rows.
 
     An item becomes one prompt for each number of masks of its form.
+
+    Args:
+        training: fewer prompts than a step get blank ones too: dropout is drawn for them, so a
+            seed gives the same model only with the same shapes.
     """
     items = plan.items
     form_of_item = prompts.form[items]
@@ -139,7 +145,8 @@ def collate(prompts: Prompts, plan: BatchPlan, *, mask_id: int, pad_id: int) -> 
     )
     lengths = prompts.starts[item_of_prompt + 1] - starts
     full = total + _ROW_STEP > plan.rows
-    height = max(total, plan.rows) if full else total + -total % _ROW_STEP
+    few = not training and total < _ROW_STEP
+    height = max(total, plan.rows) if full else total + -total % (1 if few else _ROW_STEP)
     ids = np.full((height, plan.length), pad_id, dtype=np.int64)
     number = np.repeat(np.arange(total), lengths)
     within = ragged_arange(lengths)

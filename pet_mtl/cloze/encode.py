@@ -1,22 +1,20 @@
 """Rows to prompts: each row is tokenised once and put into its forms; masks are put in when a batch
 is made."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, pairwise
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
+from pet_mtl.cloze.columns import CHUNK, Columns, IntArray, Ragged, most_pieces, tokenize_column
 from pet_mtl.cloze.form import CompileTask, Form, compile_tasks
-from pet_mtl.cloze.shorten import ragged_arange, shorten
+from pet_mtl.cloze.shorten import ragged_arange, shorten, window_offsets
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.task import TaskSpec
-
-IntArray = npt.NDArray[np.integer]
-_CHUNK = 1024  # rows at a time: enough for all cores, little memory
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class Prompts:
         starts: `n + 1` offsets into `ids`.
         slot_at: `n` positions where the masks go.
         form: `n` indices into `forms`.
-        row: `n` row numbers within the task's rows.
+        row: `n` row numbers within the task's rows; the windows of one row follow one another.
         label: `n` label indices, -1 where unknown.
         forms: the compiled patterns.
         targets: by task, the targets of its rows `[rows, …]`, for those that are more than labels.
@@ -75,34 +73,16 @@ class Prompts:
 
 
 @dataclass(frozen=True)
-class _Ragged:
-    ids: IntArray
-    starts: npt.NDArray[np.int64]
-
-    @property
-    def lengths(self) -> npt.NDArray[np.int64]:
-        return np.diff(self.starts)
-
-    def part(self, start: int, end: int) -> "_Ragged":
-        starts = self.starts[start : end + 1]
-        return _Ragged(self.ids[starts[0] : starts[-1]], starts - starts[0])
-
-
-@dataclass(frozen=True)
 class _Assembled:
-    """Prompts of one form: ids, and for each its length, slot position, fields' tokens `[n, F]` and
-    the positions of what other tasks say `[n, C]`."""
+    """Prompts of one form: ids, and for each its row, length, slot position, fields' tokens
+    `[n, F]` and the positions of what other tasks say `[n, C]`."""
 
     ids: IntArray
+    row: npt.NDArray[np.int64]
     lengths: npt.NDArray[np.int64]
     slot_at: npt.NDArray[np.int64]
     kept: npt.NDArray[np.int64]
     said_at: npt.NDArray[np.int64]
-
-
-Columns = dict[
-    tuple[str, str, bool], _Ragged
-]  # by task, field, and whether a space stands before it
 
 
 def encode_suite(
@@ -138,10 +118,14 @@ def encode_forms(
     max_length: int,
     columns: Columns | None = None,
     read: Sequence[Form] | None = None,
+    *,
+    windows: bool = True,
 ) -> Prompts:
     """Encode rows into compiled forms, as `encode_suite` does.
 
     Args:
+        windows: a row that is too long for a form with `long_text: windows` becomes several
+            prompts, one behind the other, as it is scored; False takes its first window alone.
         read: the forms of tasks whose predictions stand in prompts; None: they are among `forms`.
         columns: the tokenised columns of `rows`, filled here; given again, nothing is tokenised
             anew.
@@ -160,12 +144,18 @@ def encode_forms(
         for name, space in {
             (part.field, part.space_before) for part in form.parts if part.field is not None
         }:
-            key = (form.task, name, space)
+            key = (form.task, name, space, form.long_text)
             if key not in columns:
-                columns[key] = _tokenize_column(of_task, name, tokenizer, space, max_length, dtype)
+                columns[key] = tokenize_column(
+                    of_task, name, tokenizer, space, most_pieces(form.long_text, max_length), dtype
+                )
             fields[name, space] = columns[key]
         blocks.append(
-            (number, of_task, _assemble_rows(form, fields, len(of_task), max_length, dtype))
+            (
+                number,
+                of_task,
+                _assemble_rows(form, fields, len(of_task), max_length, dtype, windows),
+            )
         )
     if not blocks:
         raise PetMtlError("there are no rows to encode")
@@ -174,11 +164,11 @@ def encode_forms(
         ids=np.concatenate([block.ids for *_, block in blocks]),
         starts=np.cumsum(np.concatenate([[0], *(block.lengths for *_, block in blocks)])),
         slot_at=np.concatenate([block.slot_at for *_, block in blocks]).astype(np.int32),
-        form=np.concatenate([np.full(len(r), number, np.int32) for number, r, _ in blocks]),
-        row=np.concatenate([np.arange(len(r), dtype=np.int32) for _, r, _ in blocks]),
-        label=np.concatenate([_labels(forms[number], r.labels) for number, r, _ in blocks]).astype(
-            np.int32
-        ),
+        form=np.concatenate([np.full(len(b.row), number, np.int32) for number, _, b in blocks]),
+        row=np.concatenate([block.row for *_, block in blocks]).astype(np.int32),
+        label=np.concatenate(
+            [_labels(forms[number], r.labels)[block.row] for number, r, block in blocks]
+        ).astype(np.int32),
         forms=tuple(forms),
         targets={
             name: of_task.targets
@@ -241,44 +231,25 @@ def _stacked(kept: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int32]:
     ).astype(np.int32)
 
 
-def _tokenize_column(
-    rows: Rows,
-    field: str,
-    tokenizer: PieceTokenizer,
-    space_before: bool,
+def _assemble_rows(
+    form: Form,
+    fields: Mapping[tuple[str, bool], Ragged],
+    count: int,
     max_length: int,
     dtype: type,
-) -> _Ragged:
-    ids: list[IntArray] = []
-    lengths: list[int] = []
-    for texts in _chunks(rows, field):
-        encoded = [
-            pieces[:max_length] for pieces in tokenizer.encode(texts, space_before=space_before)
-        ]
-        lengths.extend(map(len, encoded))
-        ids.append(np.fromiter(chain.from_iterable(encoded), dtype))
-    starts = np.concatenate([[0], np.cumsum(np.array(lengths, dtype=np.int64))])
-    return _Ragged(np.concatenate(ids), starts)
-
-
-def _chunks(rows: Rows, field: str) -> Iterator[Sequence[str]]:
-    column = rows.fields[field]
-    for start in range(0, len(column), _CHUNK):
-        yield column.slice(start, _CHUNK).to_pylist()
-
-
-def _assemble_rows(
-    form: Form, fields: Mapping[tuple[str, bool], _Ragged], count: int, max_length: int, dtype: type
+    windows: bool,
 ) -> _Assembled:
     """Assemble in blocks of rows: the index arrays of all rows at once would be many times the
     prompts."""
     done = []
-    for start in range(0, count, _CHUNK):
-        end = min(start + _CHUNK, count)
+    for start in range(0, count, CHUNK):
+        end = min(start + CHUNK, count)
         part = {name: column.part(start, end) for name, column in fields.items()}
-        done.append(_assemble(form, part, end - start, max_length, dtype))
+        block = _assemble(form, part, end - start, max_length, dtype, windows)
+        done.append(replace(block, row=block.row + start))
     return _Assembled(
         np.concatenate([block.ids for block in done]),
+        np.concatenate([block.row for block in done]),
         np.concatenate([block.lengths for block in done]),
         np.concatenate([block.slot_at for block in done]),
         np.concatenate([block.kept for block in done]),
@@ -287,7 +258,12 @@ def _assemble_rows(
 
 
 def _assemble(
-    form: Form, fields: Mapping[tuple[str, bool], _Ragged], count: int, max_length: int, dtype: type
+    form: Form,
+    fields: Mapping[tuple[str, bool], Ragged],
+    count: int,
+    max_length: int,
+    dtype: type,
+    windows: bool,
 ) -> _Assembled:
     """Put constant parts and shortened fields together."""
     field_parts = [part for part in form.parts if part.field is not None]
@@ -295,7 +271,13 @@ def _assemble(
         fields[part.field, part.space_before] for part in field_parts if part.field is not None
     ]
     room = form.room(max_length)
-    kept = shorten([source.lengths for source in sources], room) if sources else []
+    lengths = [source.lengths for source in sources]
+    kept = shorten(lengths, room) if sources else []
+    row, begins = np.arange(count), [source.starts[:-1] for source in sources]
+    if form.long_text == "windows" and windows and sources:
+        row, offsets = window_offsets(lengths, kept)
+        begins = [begin[row] + at for begin, at in zip(begins, offsets, strict=True)]
+        kept, count = [keep[row] for keep in kept], len(row)
     widths, field_number = [], 0
     for part in form.parts:
         if part.field is None:
@@ -322,9 +304,11 @@ def _assemble(
         else:
             source, keep = sources[field_number], kept[field_number]
             within = ragged_arange(keep)
-            out[np.repeat(at, keep) + within] = source.ids[
-                np.repeat(source.starts[:-1], keep) + within
-            ]
+            taken = np.repeat(begins[field_number], keep) + within
+            if form.long_text == "head_tail":  # of the two halves the first is longer by one
+                left_out = source.lengths - keep
+                taken += np.repeat(left_out, keep) * (within >= np.repeat((keep + 1) // 2, keep))
+            out[np.repeat(at, keep) + within] = source.ids[taken]
             field_number += 1
     kept_by_row = np.stack(kept, 1) if kept else np.empty((count, 0), np.int64)
-    return _Assembled(out, edges[-1], slot_at, kept_by_row, said_at)
+    return _Assembled(out, row, edges[-1], slot_at, kept_by_row, said_at)

@@ -10,6 +10,7 @@ from pet_mtl.cloze.label_words import LabelWords, tokenize_label_words
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.suite.kind import KindSpec
+from pet_mtl.suite.long_text import LongText, Pooling
 from pet_mtl.suite.pattern import Field, Literal, Mask, Part, Said, Soft, parse_pattern
 from pet_mtl.suite.task import TaskSpec
 
@@ -53,6 +54,8 @@ class Form:
         behind: where label words stand behind the text, a causal model's, the positions that the
             longest takes but for its last piece; `masks` is then how many tokens are computed for
             all of them together.
+        long_text: which tokens of a text that is too long are read.
+        pooling: how the scores of several windows become one.
     """
 
     task: str
@@ -64,6 +67,8 @@ class Form:
     kind: KindSpec = field(default_factory=KindSpec)
     hypothesis: int | None = None
     behind: int | None = None
+    long_text: LongText = "head"
+    pooling: Pooling = "mean"
 
     @property
     def outcomes(self) -> int:
@@ -176,7 +181,19 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
         (masks, behind), labels = slot_room(tables[space], tokenizer), tables[space].num_labels
         pattern, label = divmod(index, stated) if stated else (index, None)
         weight = task.weight_of(pattern)
-        form = Form(task.name, pattern, parts, masks, labels, weight, task.kind_spec, label, behind)
+        form = Form(
+            task.name,
+            pattern,
+            parts,
+            masks,
+            labels,
+            weight,
+            task.kind_spec,
+            label,
+            behind,
+            task.long_text,
+            task.long_text_pooling,
+        )
         _require_room(form, max_length)
         forms.append((form, tables[space]))
     return Compiled(tuple(form for form, _ in forms), tuple(words for _, words in forms))
@@ -210,6 +227,12 @@ def with_read_words(
                 raise PetMtlError(
                     f"`{form.task}` reads what `{part.said}` predicts, and that task is left out",
                     hint=f"take `{part.said}` too",
+                )
+            if tasks[part.said].long_text == "windows":
+                raise PetMtlError(
+                    f"`{form.task}` reads what `{part.said}` predicts, which has `long_text: "
+                    "windows`: what stands in a prompt is predicted in one prompt",
+                    hint=f"take `head` or `head_tail` as `long_text` of `{part.said}`",
                 )
             mains = [words[0] for words in tasks[part.said].verbalizer.words]
             pieces = tokenizer.encode(mains, space_before=part.space_before)

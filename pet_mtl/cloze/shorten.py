@@ -31,6 +31,35 @@ def shorten(lengths: Sequence[npt.NDArray[np.int64]], room: int) -> list[npt.NDA
     return list(kept)
 
 
+def window_offsets(
+    lengths: Sequence[npt.NDArray[np.int64]], kept: Sequence[npt.NDArray[np.int64]]
+) -> tuple[npt.NDArray[np.int64], list[npt.NDArray[np.int64]]]:
+    """Return the windows of rows: as few as hold each token of the field that loses most, spread
+    evenly from its start to its end; the other fields stay as they are cut.
+
+    Args:
+        lengths: for each field, `n` lengths.
+        kept: of these, how many tokens stay, as `shorten` returns them; they are a window's width.
+
+    Returns:
+        The row of each of `W` windows, row by row, and for each field where in the text each
+        window begins.
+
+    >>> row, (offsets,) = window_offsets([np.array([10, 3])], [np.array([4, 3])])
+    >>> row.tolist(), offsets.tolist()
+    ([0, 0, 0, 1], [0, 3, 6, 0])
+    """
+    whole, width = np.stack(lengths), np.stack(kept)  # [fields, n]
+    columns = np.arange(whole.shape[1])
+    moved = (whole - width).argmax(0)
+    length, wide = whole[moved, columns], np.maximum(width[moved, columns], 1)
+    count = np.maximum(-(-length // wide), 1)
+    row = np.repeat(columns, count)
+    number = ragged_arange(count)
+    at = number * (length - width[moved, columns])[row] // np.maximum(count - 1, 1)[row]
+    return row, [np.where(moved[row] == field, at, 0) for field in range(len(whole))]
+
+
 def ragged_arange(lengths: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Return `0 … length - 1` for each length, one after the other.
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 _LABELS = """
 label labels class classes category categories target sentiment emotion topic intent tag tags y gold rating stars
-polarity gold_label label_desc label_text label_name 标签 类别 分类 类 情感 情绪 主题 意图 领域 星级 评分
+polarity gold_label label_desc label_text label_name 标签 类别 分类 类型 类 情感 情绪 主题 意图 领域 星级 评分
 """
 _IDS = "id idx index guid uid uuid qid no nr key example_id row 编号 序号 行号"
 _TEXTS = """
@@ -18,6 +18,8 @@ _PLAIN_LABEL_NAMES = frozenset(["label", "labels", "label_desc", "label_name", "
 LONGEST_NAME = 40  # characters
 _SNAKE = re.compile(r"[a-z]+\d*(_[a-z\d]+){1,3}")
 _WORDS = re.compile(r"[A-Za-z]+|[^\W\dA-Za-z_]+")
+_REMARK = re.compile(r"[(（\[【].*?[)）\]】]")
+_LAST = re.compile(r"([A-Z]?[a-z]+|[A-Z]+|[^\W\dA-Za-z_]+)[\W\d_]*$")
 
 
 def is_usual_name(cell: str) -> bool:
@@ -45,6 +47,23 @@ def is_usual_name(cell: str) -> bool:
         and any(w in TEXT_NAMES for w in halves)
         and all(w in known for w in halves)
     )
+
+
+def ends_like(name: str, names: frozenset[str]) -> bool:
+    """Say whether a column's name ends in a usual one, remarks in brackets left out: what comes
+    last says what a compound is.
+
+    >>> [ends_like(name, LABEL_NAMES) for name in ("最终分类(勿改)", "news_category", "userLabel",
+    ...     "分类描述", "subclass")]
+    [True, True, True, False, False]
+    """
+    last = _LAST.search(_REMARK.sub("", name))
+    if last is None:
+        return False
+    word = last[1].lower()
+    if word.isascii():
+        return word in names
+    return any(word.endswith(known) for known in names if len(known) > 1 and not known.isascii())
 
 
 def looks_like_header(cells: Sequence[str], places: Mapping[str, int]) -> bool:

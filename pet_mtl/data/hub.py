@@ -2,6 +2,7 @@
 understands."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from pet_mtl.data.parquet import table_chunks, table_columns
 from pet_mtl.data.table import BadRows, Chunk, Request
 from pet_mtl.errors import PetMtlError
+from pet_mtl.hub_names import asked_once
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,13 @@ def _load(name: HubName, source: str, base: Path) -> Any:
     import datasets
 
     local = base / name.repository
-    repository = str(local) if local.is_dir() else name.repository
+    is_local = local.is_dir()
+    repository = str(local) if is_local else name.repository
     try:
-        return datasets.load_dataset(
-            repository, name.config, split=name.split, revision=name.revision
-        )
+        with nullcontext() if is_local else asked_once(repository):
+            return datasets.load_dataset(
+                repository, name.config, split=name.split, revision=name.revision
+            )
     except (
         Exception
     ) as error:  # the failures of the network, the cache and the builders have no common base

@@ -45,6 +45,8 @@ def _graph_reasons(loaded: LoadedModel, task: TaskSpec) -> list[str]:
     reasons = []
     if not (able.reads_words and able.words_alone):
         reasons.append(f"method `{method}` scores with parts of its own")
+    if task.long_text != "head":
+        reasons.append(f"`long_text: {task.long_text}` is more than the start of a text")
     if task.learned_parts:
         reasons.append(f"it has learned parts: {', '.join(task.learned_parts)}")
     if not task.kind_spec.facts.plain:

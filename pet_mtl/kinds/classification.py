@@ -47,8 +47,8 @@ class Classification(Kind):
     def right(self, gold: Gold, decided: Decided) -> npt.NDArray[np.bool_]:
         return np.asarray(decided == gold)
 
-    def score(self, gold: Gold, decided: Decided) -> TaskScore:
-        return score_predictions(gold, decided, self.spec.labels)
+    def score(self, gold: Gold, decided: Decided, *, resamples: int = 1000) -> TaskScore:
+        return score_predictions(gold, decided, self.spec.labels, resamples=resamples)
 
     def gain(self, gold: Gold, before: Decided, after: Decided) -> tuple[float, float]:
         return macro_f1_gain(gold, before, after, len(self.spec.labels))[1]

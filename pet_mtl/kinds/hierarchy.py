@@ -68,5 +68,5 @@ class Hierarchy(Classification):
     def log_probs(self, scores: Tensor) -> Tensor:
         return self.label_scores(scores).log_softmax(-1)
 
-    def score(self, gold: Gold, decided: Decided) -> HierarchyScore:
-        return score_levels(gold, decided, self.spec.labels, self._levels)
+    def score(self, gold: Gold, decided: Decided, *, resamples: int = 1000) -> HierarchyScore:
+        return score_levels(gold, decided, self.spec.labels, self._levels, resamples=resamples)

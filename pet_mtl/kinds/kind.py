@@ -10,6 +10,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from pet_mtl.metrics.score import Score
+from pet_mtl.objectives.distillation import disagreement
 from pet_mtl.suite.kind import KindSpec
 
 FloatArray = npt.NDArray[np.float32]
@@ -97,6 +98,11 @@ class Kind(ABC):
         """Return the weighted sum over rows of the cross-entropy of scores `[b, C]` to a teacher's
         probabilities `[b, K]`; `weights` is `[b]`."""
 
+    def disagreement(self, scores: Tensor, others: Tensor) -> Tensor:
+        """Return how far apart `[b]` the outcomes of two scores `[b, C]` of a row are: KL(p‖q) +
+        KL(q‖p)."""
+        return disagreement(scores, others)
+
     @abstractmethod
     def log_probs(self, scores: Tensor) -> Tensor:
         """Return label log-probabilities `[b, K]` for scores `[b, C]`; of a kind whose labels are
@@ -142,8 +148,13 @@ class Kind(ABC):
         """Return `[…, rows]` which decisions are right."""
 
     @abstractmethod
-    def score(self, gold: Gold, decided: Decided) -> Score:
-        """Score the decisions of rows."""
+    def score(self, gold: Gold, decided: Decided, *, resamples: int = 1000) -> Score:
+        """Score the decisions of rows.
+
+        Args:
+            resamples: of the interval, most of the time that scoring takes; 1 where nobody reads
+                it.
+        """
 
     @abstractmethod
     def gain(self, gold: Gold, before: Decided, after: Decided) -> tuple[float, float]:

@@ -49,6 +49,11 @@ class MultiLabel(Kind):
         losses = F.binary_cross_entropy_with_logits(odds, probs, reduction="none").sum(-1)
         return (weights * losses).sum()
 
+    def disagreement(self, scores: Tensor, others: Tensor) -> Tensor:
+        """Return the sum over the labels, each of which is there or not."""
+        one, other = self.log_probs(scores), self.log_probs(others)
+        return ((one.sigmoid() - other.sigmoid()) * (one - other)).sum(-1)
+
     def log_probs(self, scores: Tensor) -> Tensor:
         if self.spec.no:
             return scores[..., :-1] - scores[..., -1:]
@@ -83,8 +88,8 @@ class MultiLabel(Kind):
         """Return for which rows the whole set is right."""
         return np.asarray((decided == (gold > 0)).all(-1))
 
-    def score(self, gold: Gold, decided: Decided) -> MultiLabelScore:
-        return score_sets(gold > 0, decided, self.spec.labels)
+    def score(self, gold: Gold, decided: Decided, *, resamples: int = 1000) -> MultiLabelScore:
+        return score_sets(gold > 0, decided, self.spec.labels, resamples=resamples)
 
     def gain(self, gold: Gold, before: Decided, after: Decided) -> tuple[float, float]:
         return sets_gain(gold > 0, before, after)

@@ -14,5 +14,6 @@ class Ordered(Classification):
     error beside them. Labels that are numbers count as these, others by their places.
     """
 
-    def score(self, gold: Gold, decided: Decided) -> OrderedScore:
-        return score_ordered(gold, decided, self.spec.labels, np.array(self.spec.values))
+    def score(self, gold: Gold, decided: Decided, *, resamples: int = 1000) -> OrderedScore:
+        labels, values = self.spec.labels, np.array(self.spec.values)
+        return score_ordered(gold, decided, labels, values, resamples=resamples)

@@ -64,8 +64,8 @@ class Similarity(Kind):
         low, high = self.spec.range
         return np.asarray(np.abs(decided - gold) <= NEAR * (high - low))
 
-    def score(self, gold: Gold, decided: Decided) -> SimilarityScore:
-        return score_similarity(gold, decided)
+    def score(self, gold: Gold, decided: Decided, *, resamples: int = 1000) -> SimilarityScore:
+        return score_similarity(gold, decided, resamples=resamples)
 
     def gain(self, gold: Gold, before: Decided, after: Decided) -> tuple[float, float]:
         return numbers_gain(gold, before, after)

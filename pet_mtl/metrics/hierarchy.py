@@ -61,6 +61,8 @@ def score_levels(
     predicted: NDArray[np.integer[Any]],
     labels: Sequence[str],
     levels: Sequence[Level],
+    *,
+    resamples: int = 1000,
 ) -> HierarchyScore:
     """Score predictions, both [N] indices into `labels`; those of upper levels are what stands
     above the predicted labels.
@@ -73,10 +75,10 @@ def score_levels(
     >>> [round(one.macro_f1, 3) for one in score.levels]
     [1.0, 0.556]
     """
-    plain = score_predictions(gold, predicted, labels)
+    plain = score_predictions(gold, predicted, labels, resamples=resamples)
     each = []
     for number, (names, of_labels) in enumerate(levels, 1):
-        found = score_predictions(of_labels[gold], of_labels[predicted], names)
+        found = score_predictions(of_labels[gold], of_labels[predicted], names, resamples=resamples)
         each.append(
             LevelScore(number, len(names), found.macro_f1, found.macro_f1_ci95, found.accuracy)
         )

@@ -58,12 +58,18 @@ class _Amended(nn.Module):
 
 @contextlib.contextmanager
 def hooked(model: nn.Module, amendments: Amendments) -> Iterator[None]:
-    """Amend the outputs of a model's modules while entered, one thread at a time."""
+    """Amend the outputs of a model's modules while entered, one thread at a time; what threads run
+    that are not in here stays as it is."""
+    owner = threading.get_ident()
     with _TURNS.setdefault(model, threading.RLock()), contextlib.ExitStack() as hooks:
         for module, amend in amendments.items():
-            hooks.callback(module.register_forward_hook(partial(_hook, amend=amend)).remove)
+            hooks.callback(
+                module.register_forward_hook(partial(_hook, amend=amend, owner=owner)).remove
+            )
         yield
 
 
-def _hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor, *, amend: Amend) -> Tensor:
-    return amend(inputs[0], output)
+def _hook(
+    module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor, *, amend: Amend, owner: int
+) -> Tensor:
+    return amend(inputs[0], output) if threading.get_ident() == owner else output

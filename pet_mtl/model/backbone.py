@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pet_mtl.cloze.batch import LENGTH_STEP
@@ -13,7 +12,7 @@ from pet_mtl.model.amendments import NONE, Amendments, hooked
 from pet_mtl.model.causal import is_causal_class
 from pet_mtl.model.mlm_head import MlmHead, SplitHead, WholeHead, split_head
 from pet_mtl.model.padding import padding_matters, read_by_length
-from pet_mtl.model.slot_encoder import SLOT_STEP, SlotEncoder, fits_slot_encoder
+from pet_mtl.model.slot_encoder import SLOT_STEP, SlotEncoder, fits_slot_encoder, pad_rows
 
 # These families count positions from `padding_idx + 1`, so two fewer can be used.
 _POSITIONS_FROM_2 = frozenset(
@@ -158,9 +157,8 @@ class Backbone(nn.Module):
         if not isinstance(self.head, SplitHead):
             return self.head.states(hidden)
         rows = hidden.flatten(0, 1)
-        states = self.head.states(
-            F.pad(rows, (0, 0, 0, -len(rows) % SLOT_STEP)), amendments
-        )  # few shapes
+        padded = pad_rows(rows, SLOT_STEP, training=self.training)
+        states = self.head.states(padded, amendments)
         return states[: len(rows)].view(*hidden.shape[:2], -1)
 
 

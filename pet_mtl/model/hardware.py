@@ -128,10 +128,13 @@ class Machine:
         )
 
     def peak_memory_gb(self) -> float:
-        """Return the most memory that was in use: of the GPU, or of the process."""
+        """Return the most memory that was in use: of the GPU, or of the process; 0 where the system
+        does not tell (Windows)."""
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device) / 1e9
-        import resource  # not on Windows
-
+        try:
+            import resource
+        except ImportError:
+            return 0.0
         scale = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale / 1e9

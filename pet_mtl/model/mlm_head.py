@@ -13,8 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pet_mtl.model.amendments import NONE, Amendments, run
+from pet_mtl.model.slot_encoder import pad_rows, pad_to
 
 _ROW_STEP = 64
+_FEW_ROWS = 16  # fewer are summed by other kernels, in another order
 
 
 class MlmHead(Protocol):
@@ -57,10 +59,11 @@ class SplitHead:
         with torch.autocast(
             states.device.type, enabled=False
         ):  # few rows: full precision costs nothing
-            rows = F.embedding(ids, weight, sparse=self.sparse)
-            return F.linear(
-                states.float(), rows.float(), None if bias is None else bias[ids].float()
-            )
+            pieces = F.embedding(ids, weight, sparse=self.sparse).float()
+            rows = states.float().flatten(0, -2)
+            padded = rows if torch.is_grad_enabled() else pad_to(rows, _FEW_ROWS)
+            logits = F.linear(padded, pieces, None if bias is None else bias[ids].float())
+            return logits[: rows.shape[0]].view(*states.shape[:-1], -1)
 
     def logits(self, states: Tensor) -> Tensor:
         weight, bias = self.decoder()
@@ -68,9 +71,7 @@ class SplitHead:
 
     def log_normalizer(self, states: Tensor) -> Tensor:
         rows = states.flatten(0, -2)
-        rows = F.pad(
-            rows, (0, 0, 0, -len(rows) % _ROW_STEP)
-        )  # few shapes: each costs the CPU kernels a new plan
+        rows = pad_rows(rows, _ROW_STEP, training=torch.is_grad_enabled())
         normalizer = self.logits(rows).float().logsumexp(-1)
         return normalizer[: states[..., 0].numel()].view(states.shape[:-1])
 

@@ -18,9 +18,11 @@ from pet_mtl.model.attention_frame import Frame
 from pet_mtl.model.fused_layer import fits_fused_layer, forget_casts, fused_layer
 
 # Every new shape costs the CPU kernels a new plan, in time and memory: all batches of one token
-# budget get the same number of rows, whatever their length.
+# budget get the same number of rows, whatever their length. One short row in such a step would cost
+# as much as eight, so few rows have smaller ones while scoring: at most six shapes more.
 _TOKEN_STEP = 256
 SLOT_STEP = 128
+_FEW = ((64, 16), (256, 64))  # up to so many rows, a step of so many
 
 BERT_LIKE = frozenset({"bert", "ernie", "roberta", "xlm-roberta", "camembert", "electra"})
 
@@ -66,7 +68,8 @@ class SlotEncoder:
         hidden = self._embed(input_ids, segments, amendments)
         layers, wide = self.encoder.encoder.layer, slots.shape[1]
         at = (torch.arange(count, device=slots.device)[:, None] * length + slots).flatten()
-        kind, hidden = hidden.dtype, _pad_rows(hidden.reshape(count * length, -1), _TOKEN_STEP)
+        kind, training = hidden.dtype, self.encoder.training
+        hidden = pad_rows(hidden.reshape(count * length, -1), _TOKEN_STEP, training=training)
         if torch.is_grad_enabled():
             forget_casts(layers)
         norms = (
@@ -80,21 +83,21 @@ class SlotEncoder:
                 read[number] = states[: count * length].view(count, length, -1)
 
         if fused:
-            frame = Frame.of(attention_mask, self.heads, kind)
+            frame = Frame.of(attention_mask, self.heads, kind, training=training)
             for number, layer in enumerate(layers[:-1]):
                 note(number, hidden)
                 hidden = fused_layer(layer, None, hidden, frame, length)
             note(len(layers) - 1, hidden)
-            queries = fused_layer(layers[-1], _pad_rows(hidden[at], SLOT_STEP), hidden, frame, wide)
+            asking = pad_rows(hidden[at], SLOT_STEP, training=training)
+            queries = fused_layer(layers[-1], asking, hidden, frame, wide)
         else:
             bias = self._bias(attention_mask, kind)
             for number, layer in enumerate(layers[:-1]):
                 note(number, hidden)
                 hidden = self._layer(layer, hidden, hidden, bias, length, amendments)
             note(len(layers) - 1, hidden)
-            queries = self._layer(
-                layers[-1], _pad_rows(hidden[at], SLOT_STEP), hidden, bias, wide, amendments
-            )
+            asking = pad_rows(hidden[at], SLOT_STEP, training=training)
+            queries = self._layer(layers[-1], asking, hidden, bias, wide, amendments)
         return queries[: slots.numel()].view(count, wide, -1)
 
     def _embed(self, input_ids: Tensor, segments: Tensor | None, amendments: Amendments) -> Tensor:
@@ -164,7 +167,7 @@ class SlotEncoder:
         out: Any = layer.attention.output
         queries = run(
             out.LayerNorm,
-            out.dropout(out.dense(_pad_to(context, len(queries)))) + queries,
+            out.dropout(out.dense(pad_to(context, len(queries)))) + queries,
             amendments,
         )
         out = layer.output
@@ -220,13 +223,35 @@ class EncoderRun:
         return EncoderRun(self._encoder, states, self._mask[rows])
 
 
-def _pad_rows(rows: Tensor, step: int) -> Tensor:
-    """Add zero rows up to the next multiple of `step`."""
-    return _pad_to(rows, len(rows) + -len(rows) % step)
+def step_for(rows: int, most: int) -> int:
+    """Return the step for a number of rows.
+
+    Args:
+        most: the step of many rows.
+
+    >>> [rows + -rows % step_for(rows, 256) for rows in (1, 16, 17, 65, 200, 257)]
+    [16, 16, 32, 128, 256, 512]
+    """
+    return next((min(step, most) for until, step in _FEW if rows <= until), most)
 
 
-def _pad_to(rows: Tensor, count: int) -> Tensor:
-    """Add zero rows up to `count`."""
+def pad_rows(rows: Tensor, most: int, *, training: bool) -> Tensor:
+    """Add zero rows `[n, H]` up to the next multiple of the step.
+
+    Args:
+        most: the step of many rows, and of all while training: random numbers are drawn for
+            padding too, so with other shapes a seed would give another model.
+    """
+    if torch.compiler.is_compiling():  # `len` would fix `n` there
+        return rows
+    step = most if training else step_for(len(rows), most)
+    return pad_to(rows, len(rows) + -len(rows) % step)
+
+
+def pad_to(rows: Tensor, count: int) -> Tensor:
+    """Add zero rows `[n, H]` up to `count`; none to a graph that is exported for any `n`."""
+    if torch.compiler.is_compiling():
+        return rows
     return F.pad(rows, (0, 0, 0, count - len(rows))) if count > len(rows) else rows
 
 

@@ -28,6 +28,13 @@ def teacher_loss(scores: Tensor, probs: Tensor, weights: Tensor) -> Tensor:
     return (weights * F.cross_entropy(scores, probs, reduction="none")).sum()
 
 
+def disagreement(scores: Tensor, others: Tensor) -> Tensor:
+    """Return KL(p‖q) + KL(q‖p) `[b]` of the softmaxes of scores `[b, K]`, = Σ (p - q) (log p - log
+    q)."""
+    one, other = scores.log_softmax(1), others.log_softmax(1)
+    return ((one.exp() - other.exp()) * (one - other)).sum(1)
+
+
 def label_share(setting: LabelShare, step: int, total: int) -> float:
     """Return λ, the share of the labels in the target λ · labels + (1 - λ) · teacher.
 

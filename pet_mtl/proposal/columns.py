@@ -1,9 +1,10 @@
 """Which column is the label, which are texts, which is the id."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from pet_mtl.data.column_names import ID_NAMES, LABEL_NAMES, TEXT_NAMES
+from pet_mtl.data.column_names import ID_NAMES, LABEL_NAMES, TEXT_NAMES, ends_like
 from pet_mtl.errors import PetMtlError
 from pet_mtl.proposal.label_sets import labels_of, separator_of
 from pet_mtl.proposal.raw_table import RawTable
@@ -13,6 +14,7 @@ MOST_LABELS = 200
 LONGEST_LABEL = 60  # characters
 SECOND_TEXT = 0.25  # of the first text's length
 SHORTEST_TEXT = 4  # characters, on average
+_CODE = re.compile(r"[A-Za-z]*[-_]?\d+|[0-9a-fA-F-]{32,36}")  # GD2601, 17, a UUID
 _PAIRS = """
 question+passage question+context question+answer query+passage query+document query+title premise+hypothesis
 premise+hypo sentence1+sentence2 text1+text2 text_a+text_b question1+question2 问题+段落 问题+回答 前提+假设
@@ -28,6 +30,7 @@ class Roles:
 
     `names` is a column with the labels in words, where the label column holds codes; `separator`
     stands between the labels of a cell that holds several, `""` where these are JSON lists.
+    `others` are columns that could be the label, too.
     """
 
     label: int
@@ -35,6 +38,7 @@ class Roles:
     id: int | None = None
     names: int | None = None
     separator: str | None = None
+    others: tuple[int, ...] = field(default=(), compare=False)
 
 
 def choose_columns(
@@ -55,10 +59,12 @@ def choose_columns(
     if sets is not None:
         table.names.append(sets)
         table.columns.append(table.lists[sets])
-        label_place = len(table.names) - 1
+        label_place, others = len(table.names) - 1, []
         separator: str | None = ""
     else:
-        label_place = _label(table) if label is None else _named(table, label, "--label")
+        label_place, *others = (
+            _labels(table) if label is None else [_named(table, label, "--label")]
+        )
         separator = None if several is False else separator_of(table.columns[label_place])
     if several and separator is None:
         raise PetMtlError(
@@ -110,7 +116,8 @@ def choose_columns(
         )
     taken = {*chosen, id_place}
     names = _label_names(table, label_place, taken) if separator is None else None
-    return Roles(label_place, tuple(chosen), id_place, names, separator)
+    left = tuple(place for place in others if place not in {*taken, names})
+    return Roles(label_place, tuple(chosen), id_place, names, separator, left)
 
 
 def _list_column(table: RawTable, label: str | None) -> str | None:
@@ -149,23 +156,31 @@ def _is_named(table: RawTable, place: int, names: frozenset[str]) -> bool:
     return last_key(table.names[place]) in names
 
 
+def _nearness(table: RawTable, place: int, names: frozenset[str]) -> int:
+    """Return 2 for a usual name, 1 for one that ends in a usual name, 0 for others."""
+    if _is_named(table, place, names):
+        return 2
+    name = table.names[place]
+    return int(isinstance(name, str) and ends_like(name.rpartition(".")[2], names))
+
+
 def last_key(name: str | int) -> str:
     """Return what a column is called, of nested keys (`annotation.label`) the last one."""
     return str(name).lower().rpartition(".")[2]
 
 
-def _label(table: RawTable) -> int:
-    """Return the column that has few short values, of several a usual name or else the fewest
-    values."""
-    scores: dict[int, tuple[bool, float, int]] = {}
+def _labels(table: RawTable) -> list[int]:
+    """Return the column that has few short values, of several one whose name is a label's, else
+    with the fewest values; then those that are named as much like one."""
+    scores: dict[int, tuple[int, float, int]] = {}
     for place in range(len(table.names)):
-        named = _is_named(table, place, LABEL_NAMES)
+        named = _nearness(table, place, LABEL_NAMES)
         distinct = _distinct(table, place)
         short = max(map(len, table.columns[place])) <= LONGEST_LABEL
         few = 2 <= distinct <= min(MOST_LABELS, len(table) / 2)
         if (
             short
-            and (few or (named and distinct <= MOST_LABELS))
+            and (few or (named == 2 and distinct <= MOST_LABELS))
             and not _is_named(table, place, ID_NAMES)
         ):
             exact = last_key(table.names[place]) in ("label", "labels", "标签")
@@ -176,7 +191,8 @@ def _label(table: RawTable) -> int:
             where=str(table.path),
             hint=f"name it: `--label COLUMN` ({_listed(table)})",
         )
-    return max(scores, key=scores.__getitem__)
+    first, *others = sorted(scores, key=scores.__getitem__, reverse=True)
+    return [first, *(place for place in others if scores[place][0] == scores[first][0])]
 
 
 def _id(table: RawTable, label: int) -> int | None:
@@ -184,9 +200,7 @@ def _id(table: RawTable, label: int) -> int | None:
         cells = table.columns[place]
         if place == label or len(set(cells)) < len(cells) or not all(cells):
             continue
-        if _is_named(table, place, ID_NAMES) or all(
-            cell.isascii() and cell.isdecimal() for cell in cells
-        ):
+        if _is_named(table, place, ID_NAMES) or all(map(_CODE.fullmatch, cells)):
             return place
     return None
 
@@ -199,9 +213,9 @@ def _texts(table: RawTable, taken: set[int | None]) -> list[int]:
     if not free:
         return []
 
-    def weight(place: int) -> tuple[bool, float]:
+    def weight(place: int) -> tuple[int, float]:
         varied = _distinct(table, place) / len(table)
-        return _is_named(table, place, TEXT_NAMES), _mean_length(table, place) * varied**0.5
+        return _nearness(table, place, TEXT_NAMES), _mean_length(table, place) * varied**0.5
 
     by_name = {str(table.names[place]).lower(): place for place in free}
     for one, other in PAIRS:

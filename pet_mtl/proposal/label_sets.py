@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 SEPARATORS = "|;；,，、/+"
+_PLAIN = "|;；、"  # which stand between labels rather than in their names
 _SHARED = 0.6  # share of the parts that must stand in several cells
 
 
@@ -12,7 +13,8 @@ def separator_of(cells: Sequence[str]) -> str | None:
     """Return what stands between the labels of a column's cells, None where a cell is one label.
 
     The parts are labels of their own if most of them come again in other cells: `a|b`, `a`, `b|c`
-    are sets, `news/tech`, `news/sport` are not.
+    are sets, `news/tech`, `news/sport` are not. Around a bar, a semicolon or `、`, which names
+    hardly hold, it is enough that one of them is a cell by itself.
 
     >>> separator_of(["价格", "价格|包装", "包装"]), separator_of(["news/tech", "news/sport"])
     ('|', None)
@@ -31,7 +33,10 @@ def separator_of(cells: Sequence[str]) -> str | None:
                 among[part].add(cell)
         else:
             shared = sum(len(of_part) > 1 for of_part in among.values())
-            if several and len(among) > 1 and shared >= _SHARED * len(among):
+            alone = separator in _PLAIN and any(
+                part in distinct and len(of_part) > 1 for part, of_part in among.items()
+            )
+            if several and len(among) > 1 and (alone or shared >= _SHARED * len(among)):
                 best = max(best or (0, ""), (several, separator))
     return best and best[1]
 

@@ -20,6 +20,7 @@ class Proposal:
         copy: a copy of the data that `train` can read, where it cannot read the file itself;
             `reason` says why.
         separator: between the labels of a row that may have several, `""` for JSON lists.
+        others: columns that could be the label, too.
         unreadable: share of the texts' pieces that say little to the model.
         warnings: for people.
     """
@@ -38,6 +39,7 @@ class Proposal:
     separator: str | None = None
     unreadable: float = 0.0
     warnings: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -53,6 +55,7 @@ class Proposal:
                 | ({"preset": word.preset} if word.preset else {})
                 for label, word in self.words.items()
             },
+            "other_labels": list(self.others),
             "left_out": self.left_out,
             "slots": self.slots.to_json(),
             "unreadable": round(self.unreadable, 4),
@@ -71,6 +74,12 @@ class Proposal:
             )
             + (", …" if len(self.words) > 8 else ""),
         ]
+        if self.others:
+            more = ", …" if len(self.others) > 3 else ""
+            lines.append(
+                f"could be the label, too: {', '.join(f'`{n}`' for n in self.others[:3])}{more}; "
+                "`--label COLUMN` chooses"
+            )
         if self.separator is not None:
             between = f"`separator: {yaml_value(self.separator)}`" if self.separator else "lists"
             lines.append(

@@ -104,6 +104,7 @@ def propose(request: Request) -> Proposal:
         roles.separator,
         task.unreadable.share,
         task.warnings(),
+        tuple(str(table.names[place]) for place in roles.others),
     )
 
 
@@ -299,5 +300,9 @@ def _refuse_existing(files: Sequence[Path], request: Request) -> None:
 def _relative(data: Path, out: Path) -> str:
     """Return the data file's path as seen from the output folder; a name that would mean something
     else in full."""
-    path = os.path.relpath(data.resolve(), out.resolve())
-    return str(data.resolve()) if path.startswith("~") or ":" in path.split("/")[0] else path
+    try:
+        path = Path(os.path.relpath(data.resolve(), out.resolve())).as_posix()
+    except ValueError:  # on another drive of Windows
+        return data.resolve().as_posix()
+    odd = path.startswith("~") or ":" in path.split("/")[0]
+    return data.resolve().as_posix() if odd else path

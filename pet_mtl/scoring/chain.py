@@ -34,12 +34,16 @@ def chained_batch(
 ) -> Batch:
     """Return a batch as `collate` does; where the store has places for them, with the words that
     other tasks say."""
-    ids = {"mask_id": tokenizer.mask_id, "pad_id": tokenizer.pad_id}
+
+    def collated(prompts: Prompts, plan: BatchPlan) -> Batch:
+        ids = {"mask_id": tokenizer.mask_id, "pad_id": tokenizer.pad_id}
+        return collate(prompts, plan, **ids, training=model.training)
+
     if not prompts.said:
-        return collate(prompts, plan, **ids)
+        return collated(prompts, plan)
     said = said_labels(model, prompts, plan.items, machine, tokenizer, all_places=False)
     told = with_words(prompts, plan.items, said)
-    batch = collate(told, replace(plan, items=np.arange(len(plan.items))), **ids)
+    batch = collated(told, replace(plan, items=np.arange(len(plan.items))))
     batch = replace(batch, items=plan.items, said=said)
     return with_mixes(
         batch,

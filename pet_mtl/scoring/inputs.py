@@ -1,10 +1,12 @@
 """Rows to predict, as people have them at hand: a text, lines on stdin, a file."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pet_mtl.console import say
+from pet_mtl.data.encoding import find_encoding
 from pet_mtl.data.files import COMPRESSIONS, FORMATS, open_bytes, read_whole
 from pet_mtl.data.readers import read_lines
 from pet_mtl.data.rows import Rows
@@ -100,9 +102,10 @@ def rows_of_texts(task: TaskSpec, texts: Sequence[str]) -> Rows:
     tabs between them.
 
     Raises:
-        PetMtlError: there are too few or too many for whole rows.
+        PetMtlError: there are too few or too many for whole rows; one is no text.
     """
     width = len(task.fields)
+    texts = [_said(text) for text in texts]
     if width > 1 and all(text.count("\t") == width - 1 for text in texts):
         texts = [part for text in texts for part in text.split("\t")]
     if len(texts) % width or not texts:
@@ -113,6 +116,22 @@ def rows_of_texts(task: TaskSpec, texts: Sequence[str]) -> Rows:
         )
     columns = {field: list(texts[place::width]) for place, field in enumerate(task.fields)}
     return Rows.of(columns, path="the command line")
+
+
+def _said(text: str) -> str:
+    """Return a text of the command line; bytes that Python could not read, for the locale has
+    another encoding, are read as those of a file."""
+    if text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text):
+        return text
+    try:
+        raw = os.fsencode(text)
+        return raw.decode(find_encoding(raw))
+    except UnicodeError as error:
+        raise PetMtlError(
+            "a text is neither UTF-8 nor GB18030",
+            where="the command line",
+            hint="put it into a file: `pet-mtl predict CHECKPOINT FILE`",
+        ) from error
 
 
 def rows_of_lines(task: TaskSpec, raw: bytes, path: str, header: bool | None) -> Rows:

@@ -136,6 +136,33 @@ def pattern_log_probs(prompts: Prompts, item_scores: FloatArray) -> dict[str, Fl
         first = prompts.forms[forms[0]]
         kind = kind_of_form(first)
         columns = kind.width(first.num_labels)
-        of_forms = item_scores[items, :columns].reshape(len(forms), -1, columns)
-        out[task] = kind.combine(of_forms)
+        scores = item_scores[items, :columns]
+        if first.long_text == "windows":
+            scores = pool_windows(prompts, items, scores)
+        out[task] = kind.combine(scores.reshape(len(forms), -1, columns))
+    return out
+
+
+def pool_windows(prompts: Prompts, items: npt.NDArray[np.int64], scores: FloatArray) -> FloatArray:
+    """Return one line of log-probabilities for each row of each form: of several windows the mean
+    or the largest of each label, as the task's `long_text_pooling` says, normalised as the kind
+    does; of a single window its own, unchanged.
+
+    Args:
+        items: of one task, ascending.
+        scores: `[items, K]`.
+    """
+    form, row = prompts.form[items], prompts.row[items]
+    new = np.concatenate([[True], (np.diff(form) != 0) | (np.diff(row) != 0)])
+    starts = np.flatnonzero(new)
+    counts = np.diff([*starts, len(items)])
+    first = prompts.forms[form[0]]
+    kind = kind_of_form(first)
+    out: FloatArray = scores[starts]
+    for count in np.unique(counts[counts > 1]).tolist():
+        rows = np.flatnonzero(counts == count)
+        each = scores[starts[rows] + np.arange(count)[:, None]]  # [windows, rows, K]
+        if first.pooling == "max":
+            each = each.max(0, keepdims=True)
+        out[rows] = kind.average(each, np.ones(len(each), np.float32))
     return out

@@ -19,6 +19,7 @@ from pet_mtl.scoring.given_rows import unlabelled_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint, plan_for_checkpoint
 from pet_mtl.scoring.prediction_writers import Writer, writer_to
 from pet_mtl.scoring.processes import ALONE, Processes
+from pet_mtl.scoring.ranking import Order, ranked_blocks
 from pet_mtl.scoring.records import PLAIN, Details, Predicted
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import CalibrationChoice, TaskSpec
@@ -93,6 +94,7 @@ def predict_files(
     calibration: CalibrationChoice | None = None,
     details: Details = PLAIN,
     header: bool | None = None,
+    order: Order | None = None,
     processes: Processes = ALONE,
 ) -> list[Path]:
     """Predict the label of every row of some files and write one file a task.
@@ -108,6 +110,7 @@ def predict_files(
         out: made where it is missing.
         calibration: for all tasks, instead of the one that the checkpoint stores.
         header: as `read_rows` has it.
+        order: ranks the rows and keeps the first; None writes all in the order of the file.
         processes: that make this call together; the first one writes.
 
     Returns:
@@ -142,7 +145,7 @@ def predict_files(
     )
     writers: dict[str, Writer] = {}
     with ExitStack() as opened:  # all files appear at the end, or none
-        for block in blocks:
+        for block in ranked_blocks(order, blocks):
             for name, predicted in block.items() if processes.first else ():
                 if name not in writers:
                     file = opened.enter_context(new_file(file_of(name)))

@@ -36,21 +36,24 @@ class Details:
 PLAIN = Details()
 _NESTED = ("top", "probabilities", "text")
 _BREAKS = re.compile(r"\r\n|[\t\r\n]")
+_BESIDE = ("id", "uncertainty", *_NESTED)
 _FOR_PEOPLE = ("label", "word", "probability")
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """Rows of one task and their label log-probabilities `[rows, K]`."""
+    """Rows of one task and their label log-probabilities `[rows, K]`; of ranked rows also how
+    unsure the model is, `[rows]`."""
 
     task: TaskSpec
     rows: Rows
     log_probs: FloatArray
+    uncertainty: FloatArray | None = None
 
     def records(self, details: Details = PLAIN) -> Iterator[dict[str, Any]]:
         """Yield a record a row: `id`, what the task's kind says of it (`label`, raw, and its
-        `probability`), the label's main `word`; with `details` also `top`, `probabilities` and
-        `text` (a mapping where there are several)."""
+        `probability`), the label's main `word`, of ranked rows the `uncertainty`; with `details`
+        also `top`, `probabilities` and `text` (a mapping where there are several)."""
         kind, verbalizer = kind_of(self.task), self.task.verbalizer
         labels = kind.spec.labels
         words = dict(zip(verbalizer.labels, (each[0] for each in verbalizer.words), strict=True))
@@ -61,6 +64,8 @@ class Predicted:
             record = {"id": ids[row], **{name: _rounded(cell) for name, cell in cells.items()}}
             if cells.get("label") in words:
                 record["word"] = words[cells["label"]]
+            if self.uncertainty is not None:
+                record["uncertainty"] = round(float(self.uncertainty[row]), 6)
             of_row = dict(zip(labels, map(_rounded, probabilities[row].tolist()), strict=False))
             if details.top > 1:
                 record["top"] = [
@@ -156,13 +161,14 @@ WRITERS: dict[str, Callable[[Predicted, Details, bool], str]] = {
 
 def lines_for_people(predicted: Predicted, details: Details) -> Iterator[str]:
     """Yield a line a row, tabs between: label, label word, probability, those of the next labels,
-    and at the end the texts."""
+    of ranked rows the uncertainty, and at the end the texts."""
     top = len(predicted.task.verbalizer.labels) if details.probabilities else details.top
     for record in predicted.records(Details(top, text=details.text)):
         ranked = record.get("top") or [
-            {name: cell for name, cell in record.items() if name not in ("id", *_NESTED)}
+            {name: cell for name, cell in record.items() if name not in _BESIDE}
         ]
         cells: list[Any] = [one[name] for one in ranked for name in sorted(one, key=_place)]
+        cells += [record["uncertainty"]] if "uncertainty" in record else []
         if details.text:
             text = record["text"]
             cells += [text] if isinstance(text, str) else text.values()

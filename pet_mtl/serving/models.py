@@ -49,9 +49,11 @@ class Served:
         """Estimate the tokens of some rows, a character for one: exact for Chinese, too many for
         others."""
         constant, prompts = self.costs[task.name]
-        longest = self.loaded.suite.train.max_length
+        longest: float = self.loaded.suite.train.max_length
+        if task.long_text == "windows":  # all of a text is read
+            longest = float("inf")
         rows = zip(*columns.values(), strict=True)
-        return prompts * sum(min(longest, constant + sum(map(len, row))) for row in rows)
+        return prompts * sum(int(min(longest, constant + sum(map(len, row)))) for row in rows)
 
 
 def load_served(name: str, folder: Path) -> Served:

@@ -49,9 +49,8 @@ def lock_file(path: Path, *, wait: bool = False) -> TextIO | None:
     """
     while True:
         with ExitStack() as opened:
-            file = opened.enter_context(
-                path.open("a")
-            )  # not "w": another process' number may stand in it
+            # not "w": another process' number may stand in it
+            file = opened.enter_context(path.open("a", encoding="utf-8"))
             if not _lock(file, wait):
                 return None
             with suppress(FileNotFoundError):  # its last holder removed it before we had it

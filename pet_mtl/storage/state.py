@@ -113,7 +113,8 @@ def read_moments(folder: Path, model: nn.Module, optimizer: torch.optim.Optimize
             if value is not None:
                 if not value.is_floating_point() or value.shape not in ((), parameter.shape):
                     raise PetMtlError(wrong, where=str(file), hint=hint)
-                state[key] = value.to(parameter.device)
+                # a copy: the file would stay mapped, and Windows could not replace it
+                state[key] = value.to(parameter.device, copy=True)
         if state and len(state) < 3:
             raise PetMtlError(wrong, where=str(file), hint=hint)
         if state:

@@ -58,7 +58,6 @@ class Effect:
             "macro_f1": {
                 "before": old.macro_f1,
                 "after": new.macro_f1,
-                "ci95": list(new.macro_f1_ci95),
                 "change": new.macro_f1 - old.macro_f1,
                 "change_ci95": _macro_f1_interval(before, after),
             },

@@ -32,6 +32,7 @@ from pet_mtl.words.suggest.run import suggest
 from pet_mtl.words.try_words import RowsOf, WordTrial
 
 _KEPT = 8  # scored edits whose rows can be asked for
+_NO_INTERVAL = 1  # the page shows that of the change, not that of the score
 
 
 class Session:
@@ -106,10 +107,12 @@ class Session:
             job.progress(0, 0)  # it may have been stopped while it waited
             trial = self._ready()
             if self._before is None or self._before[0] != self.base:
-                scored, _ = trial.score_task(self.base, self.base.verbalizer.source)
+                scored, _ = trial.score_task(
+                    self.base, self.base.verbalizer.source, resamples=_NO_INTERVAL
+                )
                 self._before = (self.base, scored)
             before = self._before[1]
-            after, log_probs = trial.score_task(task, "page")
+            after, log_probs = trial.score_task(task, "page", resamples=_NO_INTERVAL)
             key = repr((task.verbalizer.words, task.prefix, task.patterns))
             if not _same(task, self.base):
                 self._tried.add(key)

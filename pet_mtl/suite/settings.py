@@ -124,6 +124,7 @@ class TrainSettings(_Settings):
         ge=0,
         lt=1,
         description="decay of a running mean of the weights, evaluated and saved in their place",
+        examples=[0.999],
     )
     losses: LossSettings = Field(
         default=LossSettings(),

@@ -25,6 +25,7 @@ from pet_mtl.suite.kind import (
     numbers,
 )
 from pet_mtl.suite.levels import UpperWords, parent_of
+from pet_mtl.suite.long_text import UNSTORED, LongText, Pooling, check_pooling
 from pet_mtl.suite.pattern import hypothesis, parse_pattern, without_soft
 from pet_mtl.suite.validation import found
 from pet_mtl.suite.verbalizer import Verbalizer
@@ -73,6 +74,8 @@ class TaskSpec(Spec):
     metric: MetricName = "macro_f1"
     aggregation: Literal["mean", "max", "logsumexp"] = "mean"
     slots: Slots = "exact"
+    long_text: LongText = "head"
+    long_text_pooling: Pooling = "mean"
     calibration: CalibrationChoice = "auto"
     verbalizer_kind: VerbalizerKind = VerbalizerKind()
     pattern_weights: Literal["equal", "accuracy", "learned"] | tuple[float, ...] = "equal"
@@ -139,6 +142,7 @@ class TaskSpec(Spec):
             raise ValueError(
                 f"`aggregation: {self.aggregation}` is for manual verbalizers, not for `{kind}`"
             )
+        check_pooling(self.long_text, self.long_text_pooling)
         self._check_kind()
         return self
 
@@ -207,10 +211,10 @@ class TaskSpec(Spec):
         if any(parse_pattern(pattern).soft_pieces for pattern in self.patterns):
             raise ValueError(f"`{{soft:…}}` is not for `kind: {self.kind}`")
         try:
-            fields = parse_pattern(self.question).fields
+            question = parse_pattern(self.question)
         except PetMtlError as error:
             raise ValueError(f"`question`: {error.problems[0].message}") from error
-        if fields:
+        if question.fields or question.tasks or question.soft_pieces:
             raise ValueError("`question` is text with one `{mask}`, without fields")
         if both := set(self.readings.words[0]) & set(self.readings.words[1]):
             raise ValueError(f"the word `{min(both)}` stands in `yes` and in `no`")
@@ -244,11 +248,8 @@ class TaskSpec(Spec):
     @model_serializer(mode="wrap")
     def _leave_out_plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out the keys of other kinds: what is stored of a plain task stays."""
-        return {
-            key: value
-            for key, value in dump(self).items()
-            if key not in _OF_KINDS | {"detach"} or getattr(self, key) != _default(key)
-        }
+        rare, dumped = _OF_KINDS | UNSTORED, dump(self).items()
+        return {k: v for k, v in dumped if k not in rare or getattr(self, k) != _default(k)}
 
     @property
     def kind_spec(self) -> KindSpec:

@@ -18,6 +18,7 @@ _EXPECTED = {
     "int_from_float": "a whole number",
     "float_type": "a number",
     "string_type": "text",
+    "bool_type": "`true` or `false`",
     "tuple_type": "a text or a list of texts",
     "dict_type": "keys and values",
     "model_type": "keys and values",
@@ -117,16 +118,19 @@ def _add(
         problems.add(
             f"`{name}` must be one of {_names(context['expected'])}, found {found(value)}",
             where=where,
+            hint=_example(model, details),
         )
     elif kind in _BOUNDS:
         bound = next(iter(context.values()))
         bound = int(bound) if float(bound).is_integer() else bound
         problems.add(
-            (f"`{name}` must be {_BOUNDS[kind]} {bound}, found {found(value)}"), where=where
+            f"`{name}` must be {_BOUNDS[kind]} {bound}, found {found(value)}",
+            where=where,
+            hint=_example(model, details),
         )
     elif kind in _EXPECTED:
         quote = kind == "string_type" and isinstance(value, int | float)
-        hint = f'put it in quotes: "{json.dumps(value)}"' if quote else None
+        hint = f'put it in quotes: "{json.dumps(value)}"' if quote else _example(model, details)
         problems.add(
             (f"`{name}` must be {_EXPECTED[kind]}, found {found(value)}"), where=where, hint=hint
         )
@@ -140,8 +144,20 @@ def _names(expected: str) -> str:
     return expected.replace("'", "`")
 
 
+def _example(model: type[BaseModel], details: ErrorDetails) -> str | None:
+    """Return a value that the setting at the error's place may have, where its model names one."""
+    name = str(details["loc"][-1]) if details["loc"] else ""
+    field = _at(model, details).model_fields.get(name)
+    return f"for example `{name}: {field.examples[0]}`" if field and field.examples else None
+
+
 def _known(model: type[BaseModel], details: ErrorDetails) -> list[str]:
     """Return the keys that the model at the error's place has."""
+    return list(_at(model, details).model_fields)
+
+
+def _at(model: type[BaseModel], details: ErrorDetails) -> type[BaseModel]:
+    """Return the model at the error's place."""
     for part in details["loc"][:-1]:
         for candidate in (
             _models(model.model_fields[str(part)].annotation)
@@ -149,7 +165,7 @@ def _known(model: type[BaseModel], details: ErrorDetails) -> list[str]:
             else ()
         ):
             model = candidate
-    return list(model.model_fields)
+    return model
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

@@ -89,4 +89,7 @@ def _from(folder: Path, path: Path) -> str:
     """Return a path as seen from a folder."""
     if path.is_absolute() and not path.is_relative_to(Path.cwd()):
         return str(path)
-    return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    try:
+        return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    except ValueError:  # on another drive of Windows
+        return str(path.resolve())

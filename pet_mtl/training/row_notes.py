@@ -8,8 +8,10 @@ from pet_mtl.data.suite_data import TaskData
 from pet_mtl.data.targets import label_counts
 from pet_mtl.suite.settings import TrainSettings
 from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import SplitSpec
 
 WIDE = 0.1  # half of an interval from which on a dev score says little
+SPLIT = 0.2  # of the rows, to hold out where these are few
 UNEVEN = 10  # times as many rows as a rare label has
 RARE = 0.25  # of an equal share of the rows
 SHOWN = 6  # labels
@@ -34,8 +36,8 @@ def row_notes(suite: Suite, data: Mapping[str, TaskData]) -> list[str]:
         if dev and wilson_half_width(dev) > WIDE:
             notes.append(
                 f"warning: {name}: {dev:,} dev rows: an accuracy of 0.5 has a 95 % interval of "
-                f"± {wilson_half_width(dev):.2f}, smaller differences are luck; hold out more "
-                "(`data.dev: {split: 0.2}`)"
+                f"± {wilson_half_width(dev):.2f}, smaller differences are luck; "
+                + _more_dev(suite.tasks[name].data.dev)
             )
         if suite.tasks[name].kind_spec.facts.target == "label" and not _balances(suite.train):
             counts = label_counts(task.train.labels, task.train.targets, suite.tasks[name])
@@ -52,6 +54,13 @@ def wilson_half_width(rows: int) -> float:
     """
     z = 1.959964
     return z / (2 * math.sqrt(rows + z * z))
+
+
+def _more_dev(dev: object) -> str:
+    """Return what makes dev scores surer, by where the dev rows come from."""
+    if isinstance(dev, SplitSpec) and dev.split >= SPLIT:
+        return "several seeds say more: `pet-mtl compare --seeds 3`"
+    return f"hold out more (`data.dev: {{split: {SPLIT}}}`)"
 
 
 def _balances(settings: TrainSettings) -> bool:

@@ -111,7 +111,7 @@ def train(
         suite = prepare(suite, Given(data, mlm, tokenizer, machine, resumed))
         rows = rows_to_learn(data, has_teacher)
         compiled = compile_suite(suite, tokenizer)
-        prompts = encode_forms(compiled.forms, rows, tokenizer, settings.max_length)
+        prompts = encode_forms(compiled.forms, rows, tokenizer, settings.max_length, windows=False)
         others = encode_unlabelled(suite, data, compiled.forms, tokenizer)
         for line in (*slot_cost_notes(prompts), *unreadable_warnings(prompts, tokenizer)):
             say(line)

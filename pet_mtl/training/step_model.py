@@ -17,6 +17,7 @@ from pet_mtl.cloze.corrupt import replacement_ids
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
+from pet_mtl.kinds import kind_of_form
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.methods.heads import HeadsModel
@@ -219,13 +220,15 @@ def sharing_terms(model: TaskModel, prompts: Prompts) -> dict[str, PieceTerm]:
 def term_facts(model: TaskModel, prompts: Prompts, tokenizer: PieceTokenizer) -> Facts:
     """Return what a run's terms are built from."""
     counts = label_counts(prompts)
+    disagreements = [kind_of_form(form).disagreement for form in prompts.forms]
     if not isinstance(model, ClozeModel):
-        return Facts(counts)
+        return Facts(counts, disagreements=disagreements)
     return Facts(
         counts,
         [form.task for form in prompts.forms],
         model.words,
         int(model.backbone.mlm.config.hidden_size),
         tokenizer.mask_id,
+        disagreements,
         replacement_ids(tokenizer.tokenizer),
     )

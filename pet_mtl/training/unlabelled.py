@@ -50,4 +50,4 @@ def encode_unlabelled(
             hint="give a task `data: {unlabelled: FILE}`, or set `text: labelled`",
         )
     say(f"losses: {name} reads {sum(map(len, rows.values())):,} unlabelled rows")
-    return encode_forms(forms, rows, tokenizer, suite.train.max_length)
+    return encode_forms(forms, rows, tokenizer, suite.train.max_length, windows=False)

@@ -85,7 +85,10 @@ def compile_candidates(
             numbers = slot_numbers(lengths, task.slots)
         table = tokenize_words(words, tokenizer, space_before=space, numbers=numbers)
         masks, behind = slot_room(table, tokenizer)
-        forms.append(Form(task.name, pattern, parts, masks, labels, behind=behind))
+        # candidates are compared by the first window of each row
+        read = "head" if task.long_text == "windows" else task.long_text
+        form = Form(task.name, pattern, parts, masks, labels, behind=behind, long_text=read)
+        forms.append(form)
         tables.append(table)
     return forms, tables
 

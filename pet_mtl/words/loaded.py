@@ -39,6 +39,20 @@ class Loaded:
     stored: Mapping[str, Calibration] = field(default_factory=dict)
     from_checkpoint: bool = False
 
+    def told(self, *, named: bool) -> str:
+        """Return in one line which model reads the words, and what follows; `named` says whether
+        the user did name it."""
+        if self.zero_shot:
+            whose = "" if named else ", the pattern file's"
+            return (
+                f"model: {self.name}{whose}, not trained on tasks: this is about words to train "
+                "with; `--model RUN/checkpoint` asks a trained model"
+            )
+        trained = f"model: {self.name}, trained with its own label words: "
+        return trained + (
+            "others help only this model; for words to train with, name its backbone by `--model`"
+        )
+
 
 def load(
     patterns: Path | None,

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from pet_mtl.cloze.encode import Columns, Prompts, encode_forms
+from pet_mtl.cloze.columns import Columns
+from pet_mtl.cloze.encode import Prompts, encode_forms
 from pet_mtl.cloze.form import Compiled, Form, compile_tasks, with_read_words
 from pet_mtl.cloze.said import with_words
 from pet_mtl.data.rows import Rows

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from pet_mtl.cloze.encode import Columns, Prompts
+from pet_mtl.cloze.columns import Columns
+from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.form import Form, compile_forms
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.console import Bar
@@ -90,7 +91,7 @@ class Trial:
         longest."""
         key = (
             forms[0].task,
-            tuple((f.parts, f.masks[-1], f.slot_length, f.num_labels) for f in forms),
+            tuple((f.parts, f.masks[-1], f.slot_length, f.num_labels, f.long_text) for f in forms),
         )
         if key not in self._encoded:
             while len(self._encoded) >= _KEPT:

@@ -113,12 +113,15 @@ class WordTrial:
         seconds = time.perf_counter() - start
         return replace(scored, seconds=seconds, cached=self._computed == computed)
 
-    def score_task(self, task: TaskSpec, source: str) -> tuple[Scored, FloatArray]:
+    def score_task(
+        self, task: TaskSpec, source: str, *, resamples: int = 1000
+    ) -> tuple[Scored, FloatArray]:
         """Score a task of the suite with other words or patterns, and return its label
         log-probabilities `[rows, K]` too.
 
         Args:
             source: what the words are called.
+            resamples: of the score's interval, see `Kind.score`.
         """
         start, computed = time.perf_counter(), self._computed
         rows, log_probs = self.trial.rows[task.name], self.log_probs(task)
@@ -127,7 +130,7 @@ class WordTrial:
             task = task.model_copy(update={"thresholds": fitted})
         kind = kind_of(task)
         predicted = kind.decide(log_probs)
-        score = kind.score(rows.gold, predicted)
+        score = kind.score(rows.gold, predicted, resamples=resamples)
         seconds, cached = time.perf_counter() - start, self._computed == computed
         return Scored(source, task, rows, score, predicted, seconds, cached), log_probs
 

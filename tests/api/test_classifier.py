@@ -52,7 +52,7 @@ class OfNumbers(PetClassifier):  # type: ignore[misc]
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_the_checks_of_scikit_learn(backbone: Path) -> None:
-    estimator = OfNumbers(model=str(backbone), settings=FAST)
+    estimator = OfNumbers(model=str(backbone), settings={**FAST, "max_steps": 1})
     failed, done = {}, 0
     for one, check in estimator_checks_generator(estimator):
         name = getattr(check, "func", check).__name__
@@ -125,6 +125,20 @@ def test_parameters(backbone: Path) -> None:
     assert make_pipeline(classifier).get_params()["petclassifier__epochs"] == 2
     with pytest.raises(NotFittedError):
         classifier.predict(["好"])
+
+
+def test_word_lengths_are_read_as_init_chooses(backbone: Path) -> None:
+    def slots_of(last: Any, **more: Any) -> str | int:
+        words = {"up": "好", "down": last}
+        classifier = PetClassifier(
+            words, model=str(backbone), settings=FAST | {"max_steps": 1}, **more
+        )
+        predictor = classifier.fit([text * 6 for text in TEXTS], LABELS)._predictor
+        return predictor._loaded.suite.tasks["task"].slots
+
+    assert slots_of("坏") == "exact"
+    assert slots_of(["坏", "坏天", "坏天气"]) == 2  # three lengths cost more than twice one prompt
+    assert slots_of(["坏", "坏天", "坏天气"], slots="exact") == "exact"
 
 
 @pytest.mark.parametrize(

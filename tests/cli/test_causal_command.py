@@ -247,3 +247,32 @@ def test_a_pattern_with_text_behind_its_mask(call: Any, file: Path, tmp_path: Pa
         assert f"task `{task}`" in done.err
     assert "`{text}：{mask}`" in done.err
     assert "`{two}。{one}？{mask}`" in done.err
+
+
+def test_the_bundled_example(call: Any, tmp_path: Path) -> None:
+    """`patterns/causal.yaml` on a random GPT-2 that knows its characters."""
+    from pet_mtl.resources import bundled_pattern_file, sample_file
+
+    texts = [
+        sample_file(f"{t}/{p}") for t in ("tnews", "ocemotion", "ocnli") for p in ("train", "dev")
+    ]
+    texts += [
+        bundled_pattern_file("causal"),
+        *bundled_pattern_file("x").parent.parent.glob("verbalizers/*.txt"),
+    ]
+    letters = sorted(set("".join(file.read_text(encoding="utf-8") for file in texts).lower()))
+    causal_toys.write_gpt2(
+        tmp_path / "gpt2", [c for c in letters if not c.isspace()], n_positions=128
+    )
+    told = ["--patterns", "causal", "--model", tmp_path / "gpt2"]
+    done = call("data", "check", *told, "--json")
+    assert done.code == 0, done.err
+    assert done.json["verdict"] != "error"
+    assert done.json["tasks"]["tnews"]["train"]["tokens"]["max"] < 128
+    done = call("words", "check", *told, "--json")
+    assert (done.code, done.json["errors"]) == (0, []), done.err
+    done = call(
+        "train", *told, "--tasks", "ocnli", "-s", "train.max_steps=1", "--out", tmp_path / "run", "--json"
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    assert done.json["tasks"]["ocnli"]["examples"] == 84

@@ -37,11 +37,14 @@ def test_distill(call: Call, suite: Path) -> None:
     [
         (["--from", "both"], "--from: must be `single` or `multi`, found `both`"),
         (["--growth", "1"], "--growth: must be above 1"),
+        (["--growth", "inf"], "--growth: must be above 1 and below 1e6, found `inf`"),
         (["--folds", "31"], "too few for 31 folds"),
         (["--seeds", "0"], "there is no teacher"),
         (["--generations", "1", "--seeds", "2"], "no task has any"),
         (["--teacher", "nowhere"], "--teacher nowhere|no pet-mtl checkpoint|nowhere"),
         (["--tasks", "topc"], "no task `topc`"),
+        (["--teacher-set", "train.ema=2"], "error: --teacher-set train.ema=2: `train.ema` must be"),
+        (["--teacher-method", "none"], "error: --teacher-method none: there is no method"),
         (["--teacher-set", 'tasks.pair.verbalizer={"0": 好, "2": 坏}'], "other labels than"),
     ],
 )
@@ -50,3 +53,10 @@ def test_wrong_usage(
 ) -> None:
     told = refuse("distill", "--patterns", suite, "--out", "out", *arguments)
     assert any(word in told for word in words.split("|")), told
+
+
+@pytest.mark.parametrize("option", ["--seeds", "--folds", "--generations"])
+def test_numbers_that_no_machine_could_train(call: Call, suite: Path, option: str) -> None:
+    """Refused before a list of so many teachers is made."""
+    ran = call("distill", "--patterns", suite, "--out", "out", option, "99999999999")
+    assert (ran.code, "Invalid value" in ran.err, Path("out").exists()) == (2, True, False)

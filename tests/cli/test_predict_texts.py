@@ -39,6 +39,19 @@ def test_texts_as_arguments(call: Call, checkpoint: Path) -> None:
         assert 1 / 3 < float(probability) <= 1
 
 
+def test_a_text_in_the_consoles_encoding(call: Call, checkpoint: Path) -> None:
+    """Python hands on bytes that are not of the locale's encoding as lone surrogates."""
+    given = "体育新闻".encode("gbk").decode("utf-8", "surrogateescape")
+    ran = call("predict", checkpoint, given, "--task", "topic", "--echo", "--format", "jsonl")
+    assert json.loads(ran.out)["text"] == "体育新闻"
+
+
+@pytest.mark.parametrize("text", [b"\xff\xff".decode("utf-8", "surrogateescape"), "\ud800"])
+def test_a_text_that_is_none(refuse: Refuse, checkpoint: Path, text: str) -> None:
+    words = refuse("predict", checkpoint, text, "--task", "topic")
+    assert "a text is neither UTF-8 nor GB18030" in words
+
+
 def main_word(label: str) -> str:
     suite = pet_mtl.load("model")._loaded.suite
     verbalizer = suite.tasks["topic"].verbalizer

@@ -26,34 +26,31 @@ main()
 
 
 def together(count: int, *arguments: str) -> list[subprocess.CompletedProcess[str]]:
-    return run_together(count, SCRIPT, json.dumps(arguments))
+    done = run_together(count, SCRIPT, json.dumps(arguments))
+    assert [process.returncode for process in done] == [0] * count, done[-1].stderr
+    assert [process.stdout for process in done[1:]] == [""] * (count - 1)
+    return done
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("count", [1, 2, 3])
-def test_several_processes_score_and_predict_as_one(
-    checkpoint: Path, tmp_path: Path, count: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_several_processes_score_and_predict_as_one(checkpoint: Path, tmp_path: Path) -> None:
     rows = tmp_path / "rows.tsv"
     rows.write_text("".join(f"s-{i}\t{'体育天气' * (i % 4)}{i}\tsport\n" for i in range(23)))
-    command = ["score", str(checkpoint), "--data", f"topic={rows}", "--calibration", "prior"]
-    done = together(count, *command, "--json")
-    assert [process.returncode for process in done] == [0] * count, done[-1].stderr
-    assert [process.stdout for process in done[1:]] == [""] * (count - 1)
-    assert [process.stderr for process in done[1:]] == [""] * (count - 1)
-    shown = json.loads(done[0].stdout)["checkpoints"][0]
-    task = {name: shown["tasks"]["topic"][name] for name in ("macro_f1", "confusion", "examples")}
-    out = tmp_path / "out"
-    done = together(count, "predict", str(checkpoint), "--data", f"topic={rows}", "--out", str(out))
-    assert [process.returncode for process in done] == [0] * count, done[-1].stderr
-    assert [process.stdout for process in done] == [f"{out}/topic.jsonl\n", *[""] * (count - 1)]
-    predicted = (out / "topic.jsonl").read_text(encoding="utf-8")
-    alone = _alone.setdefault("of", (task, predicted))
-    assert (task, predicted) == alone
-    assert len(predicted.splitlines()) == 23
-
-
-_alone: dict[str, tuple[dict[str, object], str]] = {}
+    score = ["score", str(checkpoint), "--data", f"topic={rows}", "--calibration", "prior"]
+    predict = ["predict", str(checkpoint), "--data", f"topic={rows}", "--out"]
+    found = []
+    for count in (1, 3):
+        done = together(count, *score, "--json")
+        assert [process.stderr for process in done[1:]] == [""] * (count - 1)
+        shown = json.loads(done[0].stdout)["checkpoints"][0]["tasks"]["topic"]
+        out = tmp_path / f"out-{count}"
+        done = together(count, *predict, str(out))
+        assert done[0].stdout == f"{out}/topic.jsonl\n"
+        predicted = (out / "topic.jsonl").read_text(encoding="utf-8")
+        assert len(predicted.splitlines()) == 23
+        task = {name: shown[name] for name in ("macro_f1", "confusion", "examples")}
+        found.append((task, predicted))
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ def test_try_scores_as_score_does(call: Call, checkpoint: Path, others: list[str
     ran = call("words", "try", "--model", checkpoint, *others, "--json")
     assert ran.code == 0, ran.err
     assert (ran.json["model"], ran.json["zero_shot"]) == (str(checkpoint), False)
+    assert f"model: {checkpoint}, trained with its own label words" in ran.err
     assert list(ran.json["tasks"]) == ["topic"]
     entries = ran.json["tasks"]["topic"]
     assert [entry["verbalizer"] for entry in entries] == list(OTHER)
@@ -107,6 +108,7 @@ def test_try_zero_shot(call: Call, suite: Path, others: list[str]) -> None:
     ran = call("words", "try", "--patterns", suite, *others, "--limit", "5")
     assert ran.code == 0, ran.err
     assert "zero-shot" in ran.out
+    assert ", the pattern file's, not trained on tasks" in ran.err
     assert re.search(r"other\.txt +5 +0\.\d{4} \([+-]0\.\d{4}\)", ran.out)
     assert re.search(r"sport +天气 +体 育 ", ran.out)
     assert (

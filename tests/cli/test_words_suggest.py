@@ -61,6 +61,9 @@ def test_unlikely_words_are_left_out(suggest: Call) -> None:
 def test_a_table(suggest: Call) -> None:
     ran = suggest()
     assert ran.code == 0, ran.err
+    assert (
+        ", the pattern file's, not trained on tasks: this is about words to train with" in ran.err
+    )
     for word in (
         "label",
         "suggestion",
@@ -104,6 +107,8 @@ def test_write_keeps_comments_and_order(
         assert text == COMMENTED
         return
     assert ran.json["written"] == "mine.txt"
+    low = ran.json["proposal"]["gain_ci95"][0]
+    assert ("may be luck: keep the words that mean their label" in ran.err) == (low <= 0)
     word = ran.json["labels"]["news"]["suggestions"][0]["word"]
     assert text == COMMENTED.replace("news  闻", f"news  {word}")
     assert (

@@ -106,11 +106,15 @@ def test_any_choice_of_items_in_any_order(items: list[int], rows: int) -> None:
 def test_a_part_full_batch_gets_few_different_heights(
     prompts: Prompts, word_pieces: PieceTokenizer
 ) -> None:
-    heights = {
-        len(build(prompts, BatchPlan(np.arange(12, 12 + count), 32, 100), word_pieces).input_ids)
-        for count in range(1, 6)
-    }
+    ids = {"mask_id": word_pieces.mask_id, "pad_id": word_pieces.pad_id}
+    few = [BatchPlan(np.arange(12, 12 + count), 32, 100) for count in range(1, 6)]
+    heights = {len(collate(prompts, plan, **ids, training=True).input_ids) for plan in few}
     assert heights == {8}
+    while_scoring = [collate(prompts, plan, **ids) for plan in few]
+    assert [len(batch.input_ids) for batch in while_scoring] == [
+        sum(map(len, (rows for group in batch.groups for rows in group.prompts.values())))
+        for batch in while_scoring
+    ]
     assert len(build(prompts, BatchPlan(np.arange(12, 15), 32, 4), word_pieces).input_ids) == 4
 
 

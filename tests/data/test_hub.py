@@ -91,3 +91,26 @@ def test_missing_columns(make_task, write, offline: Path) -> None:
     write("own/train.jsonl", '{"text": "a", "label": 1, "idx": 5}\n')
     with pytest.raises(PetMtlError, match="no column `sentence`"):
         read_rows("hub:own:train", make_task(COLUMNS), base=offline)
+
+
+def test_a_hub_that_cannot_be_reached_is_asked_once(
+    make_task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datasets
+    import huggingface_hub
+
+    asked = []
+
+    def fail(url: str) -> None:
+        asked.append(url)
+        raise OSError("no route")
+
+    monkeypatch.setattr("pet_mtl.hub_names._asked", fail)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail("it tries again"))
+    with pytest.raises(PetMtlError, match="cannot load the data set"):
+        read_rows("hub:owner/set:train", make_task(COLUMNS), base=tmp_path)
+    assert len(asked) == 1
+    assert asked[0].endswith("/datasets/owner/set/resolve/main/README.md")
+    assert not huggingface_hub.constants.HF_HUB_OFFLINE
+    assert not datasets.config.HF_HUB_OFFLINE

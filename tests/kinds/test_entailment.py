@@ -104,6 +104,8 @@ def test_a_row_is_shown_with_its_own_label_and_one_other() -> None:
         ({"descriptions": {"q": "谁"}}, "which is no label"),
         ({"question": "是"}, "`question`"),
         ({"question": "{text}{mask}"}, "without fields"),
+        ({"question": "{task:judged}{mask}"}, "without fields"),
+        ({"question": "{soft:2}{mask}"}, "without fields"),
         ({"no": "真"}, "stands in `yes` and in `no`"),
         ({"verbalizer_kind": {"name": "soft"}}, "is not for `kind: entailment`"),
         ({"patterns": "{soft:2}{text}{mask}"}, "is not for `kind: entailment`"),

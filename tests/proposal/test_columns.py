@@ -28,6 +28,7 @@ OTHER = [
 LABELS = ["1", "0", "0", "1", "0", "1"]
 WORDS = ["pos", "neg", "neg", "pos", "neg", "pos"]
 COUNT = list("123456")
+CODES = [f"GD{number}" for number in range(2600, 2606)]
 DATES = [f"2026-01-0{number}" for number in range(1, 7)]
 ADDRESSES = [f"https://example.org/{number}" for number in range(6)]
 
@@ -52,10 +53,27 @@ def table(columns: dict[str, list[str]], positions: bool = False) -> RawTable:
         ({"a": TEXTS, "split": ["x", "y"] * 3, "label": ["p", "q", "r"] * 2}, Roles(2, (0,))),
         ({"text": ["好", "坏", "行", "差", "妙", "糟"], "标签": WORDS}, Roles(1, (0,))),
         ({"stars": COUNT, "review": TEXTS}, Roles(0, (1,))),
+        (
+            {"渠道": ["电", "网"] * 3, "原话？": TEXTS, "最终分类(勿改)": list("甲乙丙") * 2},
+            Roles(2, (1,)),
+        ),
+        ({"工单 编号": CODES, "原话": TEXTS, "类型": WORDS}, Roles(2, (1,), 0)),
+        ({"kind": ["p", "q"] * 3, "a": TEXTS, "News Category": list("xyz") * 2}, Roles(2, (1,))),
+        (
+            {"id": DATES, "userText": OTHER, "longest": [t * 2 for t in TEXTS], "b": WORDS},
+            Roles(3, (1,), 0),
+        ),
     ],
 )
 def test_choices(columns: dict[str, list[str]], expected: Roles) -> None:
     assert choose_columns(table(columns)) == expected
+
+
+def test_columns_that_could_be_the_label_too() -> None:
+    channel = ["mail", "web", "shop"] * 2
+    assert choose_columns(table({"a": TEXTS, "b": WORDS, "c": channel})).others == (2,)
+    assert choose_columns(table({"a": TEXTS, "topic": WORDS, "c": channel})).others == ()
+    assert choose_columns(table({"a": TEXTS, "b": WORDS, "c": channel}), "c").others == ()
 
 
 def test_named_columns() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import causal_toys
 import numpy as np
 import pytest
 import torch
+import toys
 from called import Call
 from chained_toys import write_chained
 from stopped_runs import assert_same_state, stop_at_step
 from torch import Tensor
+from toy_kinds import write_kinds
 from toy_runs import CHARACTERS, state_of
 
 import pet_mtl
@@ -293,6 +296,51 @@ def test_causal_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     say_surely(monkeypatch)
     sure = loaded_model(file, tmp_path / "gpt2").raw_log_probs(rows)["mood"]
     np.testing.assert_allclose(sure, plain.raw_log_probs(rows)["mood"], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("detach", ["true", "false"])
+def test_chains_of_chains_of_other_kinds(toy_backbone: Path, tmp_path: Path, detach: str) -> None:
+    """A hypothesis reads a scale, which a task with learned weights reads, and both again."""
+    file = write_kinds(tmp_path, toy_backbone)
+    more = [
+        f"tasks.judged.detach={detach}",
+        'tasks.judged.patterns=["{task:stars}{text}。{mask}", "{mask}：{label}{text}{task:stars}"]',
+        "tasks.stars.verbalizer_kind=weighted",
+        'tasks.stars.patterns="{task:first}{text}。{mask}"',
+        f"tasks.stars.detach={detach}",
+        'tasks.first={patterns: ["{mask}{text}", "{text}{mask}"], verbalizer: {"1": 悲伤, "2": 喜, '
+        '"3": 红}, columns: {text: 0, label: 1}, data: {train: stars.train.tsv}, pattern_weights: '
+        "learned}",
+    ]
+    text = file.read_text(encoding="utf-8")
+    section = text[text.index("  stars:") : text.index("  judged:")].replace("  stars:", "  first:")
+    file.write_text(text.replace("  stars:", section + "  stars:"), encoding="utf-8")
+    suite = load_suite(file, overrides=["train.max_steps=3", "train.evaluate_every=3", *more])
+    train(suite, tmp_path / "run")
+    loaded = LoadedCheckpoint(tmp_path / "run" / "checkpoint")
+    for task in ("first", "stars", "judged"):
+        whole = loaded.log_probs({task: Rows.of({"text": TEXTS})})[task]
+        alone = [loaded.log_probs({task: Rows.of({"text": [text]})})[task][0] for text in TEXTS]
+        assert np.isfinite(whole).all()
+        np.testing.assert_allclose(whole, alone, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("family", ["bert", "deberta-v2", "distilbert", "modernbert"])
+def test_threads_of_each_family(family: str, tmp_path: Path) -> None:
+    """Families that run by their own modules have hooks, which no other thread's rows may meet:
+    the task that is read is asked without any."""
+    toys.write_bert(tmp_path / "model", CHARACTERS, initializer_range=0.1)
+    toys.build_mlm(family, len(CHARACTERS) + 5).save_pretrained(tmp_path / "model")
+    file = write_chained(tmp_path, tmp_path / "model", "    detach: false\n")
+    loaded = loaded_model(file, tmp_path / "model", "train.max_length=24")
+    rows = {"mood": Rows.of({"text": TEXTS})}
+    whole = loaded.raw_log_probs(rows)["mood"]
+    alone = [loaded.raw_log_probs({"mood": Rows.of({"text": [text]})})["mood"][0] for text in TEXTS]
+    np.testing.assert_allclose(whole, alone, atol=1e-5)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: loaded.raw_log_probs(rows)["mood"], range(12)))
+    for one in found:
+        np.testing.assert_array_equal(one, whole)
 
 
 def test_wrong_use(chained: Path, tmp_path: Path, toy_backbone: Path) -> None:

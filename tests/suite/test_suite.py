@@ -235,7 +235,7 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["default", "tianchi"])
+@pytest.mark.parametrize("name", ["default", "tianchi", "causal"])
 def test_bundled_suites(name: str) -> None:
     suite = load_suite(bundled_pattern_file(name))
     assert list(suite.tasks) == ["tnews", "ocemotion", "ocnli"]

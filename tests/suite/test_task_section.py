@@ -8,6 +8,7 @@ from pet_mtl.errors import ProblemList
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.suite.task_section import build_task
 from pet_mtl.suite.yaml_file import Document
+from pet_mtl.text import one_line
 
 SECTION: dict[str, Any] = {
     "prefix": "新闻：",
@@ -71,7 +72,7 @@ def test_invalid_task_names(name: str) -> None:
     task, problems = build(name)
     assert task is None
     assert len(problems) == 1
-    assert problems[0].startswith(f"x.yaml:1: `{name}` is not a task name")
+    assert problems[0].startswith(f"x.yaml:1: `{one_line(name)}` is not a task name")
 
 
 PROBLEMS: list[tuple[dict[str, Any], list[str]]] = [

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 import torch
 from processes import run_together
@@ -13,12 +14,18 @@ from test_processes import SCRIPT, compare
 from toy_kinds import write_kinds
 from toy_runs import state_of
 
+from pet_mtl.cloze.batch import BatchPlan
+from pet_mtl.cloze.collate import collate
+from pet_mtl.data.suite_data import load_task
 from pet_mtl.errors import PetMtlError
+from pet_mtl.kinds import kind_of
+from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.suite.losses import LossSettings
 from pet_mtl.suite.settings import SurgeryName, WeightingName
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training import steps
+from pet_mtl.training.row_loss import RowLoss
 from pet_mtl.training.run import train
 
 TERMS = {
@@ -81,6 +88,27 @@ def test_rows_without_one_label_are_left_alone(kinds_file: Path, tmp_path: Path,
             torch.testing.assert_close(term[key], value, rtol=1e-3, atol=1e-4, msg=key)
 
 
+def test_what_dtp_takes_for_right(kinds_file: Path) -> None:
+    """Of every kind what its own decisions are worth: whole sets, numbers near the target."""
+    suite = load_suite(kinds_file, overrides=["train.weighting=dtp", "train.dropout=0.0"])
+    for name in ("marks", "shares", "alike", "stars"):
+        task = suite.tasks[name].model_copy(update={"patterns": suite.tasks[name].patterns[:1]})
+        only = suite.model_copy(update={"tasks": {name: task}})
+        loaded = LoadedModel(suite.model, only)
+        rows = load_task(task, Path(suite.base), 0).train
+        prompts = loaded.encode({name: rows})
+        row_loss = RowLoss(prompts, only.train, torch.device("cpu"), {})
+        plan = BatchPlan(np.arange(len(rows)), 32, int(prompts.variants.sum()))
+        ids = {"mask_id": loaded.tokenizer.mask_id, "pad_id": loaded.tokenizer.pad_id}
+        batch = collate(prompts, plan, **ids)
+        scores = loaded.model(batch)
+        found = row_loss(batch, batch.groups[0], scores[0], None, 0, 1).right
+        kind = kind_of(task)
+        decided = kind.decide(loaded.raw_log_probs({name: rows})[name])
+        assert found is not None
+        assert found.tolist() == [kind.right(rows.gold, decided).sum(), len(rows)], name
+
+
 @pytest.mark.parametrize("weighting", [w for w in get_args(WeightingName) if w != "none"])
 @pytest.mark.parametrize("surgery", get_args(SurgeryName))
 def test_all_terms_under_each_weighting_and_surgery(
@@ -93,6 +121,21 @@ def test_all_terms_under_each_weighting_and_surgery(
     more = [f"train.weighting={weighting}", f"train.surgery={surgery}", "train.max_steps=2"]
     result = train(suite_of(kinds_file, every, *more, "train.ema=0.9"), tmp_path / "run")
     assert result.steps == 2
+
+
+@pytest.mark.parametrize("method", ["pet", "cln"])
+def test_all_terms_beside_teachers_and_rows_without_labels(
+    kinds_file: Path, tmp_path: Path, method: str
+) -> None:
+    train(suite_of(kinds_file, "{}"), tmp_path / "teacher")
+    texts = tmp_path / "more.tsv"
+    texts.write_text("".join(f"山水{sign}\t\n" for sign in "丁戊己庚"), encoding="utf-8")
+    every = "{focal: {}, r_drop: {}, adapet: {labels: 0.5}, contrastive: {}, mlm: {text: both}, "
+    every += "task_discriminator: {}, word_frequency: {}, shuffle: {}}"
+    more = [f"tasks.stars.data.unlabelled={texts}", "train.accumulate=2"]
+    suite = suite_of(kinds_file, every, *more, method=method)
+    result = train(suite, tmp_path / "run", teachers=[tmp_path / "teacher" / "checkpoint"])
+    assert result.steps == 4
 
 
 @pytest.mark.slow

@@ -114,9 +114,10 @@ def test_score_predict_and_report_tell_the_levels(place: Path) -> None:
     page = (place / "run" / "report.html").read_text(encoding="utf-8")
     assert "macro-F1, level 1" in page
     (place / "new.tsv").write_text("甲丁火\n丙木\n", encoding="utf-8")
-    out = place / "out.jsonl"
-    run("predict", checkpoint, f"topics={place / 'new.tsv'}", "--out", out)
-    lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    run("predict", checkpoint, "--data", f"topics={place / 'new.tsv'}", "--out", place / "out")
+    written = (place / "out" / "topics.jsonl").read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in written.splitlines()]
+    assert len(lines) == 2
     assert {line["label"] for line in lines} <= set(LETTERS)
 
 
@@ -154,9 +155,9 @@ def test_a_row_with_a_name_above_is_told_where(place: Path, tmp_path: Path) -> N
     result = CliRunner().invoke(
         app, ["score", str(place / "run" / "checkpoint"), "--data", f"topics={file}"]
     )
-    assert result.exit_code == 1
-    assert "rows.tsv:2" in result.output
-    assert 'label "a" has others below it, such as "a/x"' in " ".join(result.output.split())
+    assert isinstance(result.exception, PetMtlError)
+    assert "rows.tsv:2" in str(result.exception)
+    assert 'label "a" has others below it, such as "a/x"' in str(result.exception)
 
 
 @pytest.mark.parametrize("setting", ["train.losses.focal.gamma=2", "train.losses.adapet.rate=0.2"])

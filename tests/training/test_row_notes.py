@@ -2,7 +2,8 @@
 
 import pytest
 
-from pet_mtl.training.row_notes import _uneven, wilson_half_width
+from pet_mtl.suite.task import SplitSpec
+from pet_mtl.training.row_notes import _more_dev, _uneven, wilson_half_width
 
 
 @pytest.mark.parametrize("rows", [1, 6, 92, 1000])
@@ -29,3 +30,9 @@ def test_rare_labels(counts: dict[str, int], rare: str) -> None:
     said = _uneven(counts)
     assert said.startswith(f"rare labels: {rare} (") if rare else not said
     assert not rare or "`-s train.logit_adjustment=0.3`" in said
+
+
+def test_who_holds_a_fifth_out_is_not_told_to() -> None:
+    for dev in (SplitSpec(split=0.1), ("dev.tsv",), None):
+        assert _more_dev(dev) == "hold out more (`data.dev: {split: 0.2}`)"
+    assert "seeds" in _more_dev(SplitSpec(split=0.2))

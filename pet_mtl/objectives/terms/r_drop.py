@@ -1,11 +1,13 @@
 """R-Drop: two passes over a row, each with its own dropout, must say the same (Liang et al.
 2021)."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from torch import Tensor
 
-from pet_mtl.objectives.terms.term import Facts, TaskScores, Want
+from pet_mtl.objectives.distillation import disagreement
+from pet_mtl.objectives.terms.term import Disagreement, Facts, TaskScores, Want
 from pet_mtl.suite.losses import RDropSettings
 
 
@@ -15,6 +17,8 @@ class RDrop:
 
     Args:
         alpha: α.
+        disagreements: for each form what the kind of its task takes for KL(p‖q) + KL(q‖p); none:
+            that of softmaxes.
 
     >>> import torch
     >>> rows = TaskScores(0, torch.tensor([0]), torch.tensor([[0.0, 1.0]]), torch.tensor([[1.0,
@@ -25,16 +29,15 @@ class RDrop:
 
     wants: ClassVar[frozenset[Want]] = frozenset({"second_pass", "unlabelled"})
 
-    def __init__(self, alpha: float) -> None:
-        self._alpha = alpha
+    def __init__(self, alpha: float, disagreements: Sequence[Disagreement] = ()) -> None:
+        self._alpha, self._disagreements = alpha, disagreements
 
     def losses(self, rows: TaskScores) -> Tensor:
         assert rows.second is not None
-        one, other = rows.scores.log_softmax(1), rows.second.log_softmax(1)
-        # KL(p‖q) + KL(q‖p) = Σ (p - q) (log p - log q)
-        return self._alpha / 2 * ((one.exp() - other.exp()) * (one - other)).sum(1)
+        of_kind = self._disagreements[rows.form] if self._disagreements else disagreement
+        return self._alpha / 2 * of_kind(rows.scores, rows.second)
 
 
 def build(settings: RDropSettings, facts: Facts) -> RDrop | None:
     """Return the term, None where it changes nothing."""
-    return RDrop(settings.alpha) if settings.alpha else None
+    return RDrop(settings.alpha, facts.disagreements) if settings.alpha else None

@@ -1,6 +1,6 @@
 """What a loss term is given, and what it gives."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeGuard
 
@@ -18,6 +18,7 @@ from pet_mtl.objectives.altered import Altered
 Want = Literal["second_pass", "unlabelled", "slots", "vocabulary", "altered", "step"]
 Text = Literal["labelled", "unlabelled"]
 Counts = Sequence[npt.NDArray[np.int64]]
+Disagreement = Callable[[Tensor, Tensor], Tensor]  # of two passes' scores `[b, C]`: `[b]`
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Facts:
         words: for each form its label words.
         size: `H`, of the states at the slots.
         mask_id: of the vocabulary's mask.
+        disagreements: for each form how far two passes are apart, as its kind has it.
         pieces: ids of the ordinary pieces, neither special nor unused.
     """
 
@@ -38,6 +40,7 @@ class Facts:
     words: Sequence[LabelWords] = ()
     size: int = 0
     mask_id: int = 0
+    disagreements: Sequence[Disagreement] = ()
     pieces: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
 

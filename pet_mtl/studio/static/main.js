@@ -115,7 +115,7 @@ if (theme) document.documentElement.dataset.theme = theme;
 
 try {
   state.suite = await get("/api/suite");
-  show(app, header, message, h("main", {}, h("div", { class: "left" }, tabs, editor), h("div", { class: "right" }, title, progress, effect)), rows);
+  show(app, header, message, h("main", {}, h("div", { class: "edits" }, tabs, editor), h("div", { class: "found" }, title, progress, effect)), rows);
   drawHeader();
   await open(state.suite.tasks[0].task);
 } catch (error) {

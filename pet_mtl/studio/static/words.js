@@ -4,6 +4,7 @@ import { percent, signed, t } from "./i18n.js";
 import { change, recheckDraft, save, state, suggest, undo, redo, reset, wordsDiffer } from "./store.js";
 
 const view = { compare: false, filter: "", opened: null, drafts: {}, dragged: null };
+const MANY = 20; // more labels have a frame of their own: effect and rows stay in reach
 const keyOf = (label, index) => JSON.stringify([label, index]);
 
 function put(label, words) {
@@ -23,7 +24,7 @@ export function drawWords(node) {
   redraw(
     node,
     toolbar(),
-    h("div", { class: "labels" }, labels.map((label) => labelRow(label))),
+    h("div", { class: task.labels.length > MANY ? "labels many" : "labels", data: { scroll: "labels" } }, labels.map((label) => labelRow(label))),
     h("p", { class: "hint" }, t("keys")),
   );
   if (afterDraw) {

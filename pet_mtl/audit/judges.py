@@ -1,0 +1,49 @@
+"""The suite that is checked, and the checkpoints that judge its labels."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pet_mtl.errors import PetMtlError
+from pet_mtl.paths import absolute, user_path
+from pet_mtl.resources import bundled_pattern_file
+from pet_mtl.storage.checkpoint import MANIFEST, read_checkpoint
+from pet_mtl.suite.suite import Suite, load_suite
+
+
+def choose_judges(
+    patterns: Path | None, models: Sequence[str], *, data_root: Path | None = None
+) -> tuple[Suite, tuple[str, ...]]:
+    """Return the suite whose rows are checked, and those of `models` that are checkpoints.
+
+    Args:
+        patterns: None for the suite that the first checkpoint stores, or the bundled `default`.
+        models: none, a backbone, or checkpoints; the first one's tokenizer counts tokens.
+
+    Raises:
+        PetMtlError: several models, and not all of them checkpoints; see `load_suite` and
+            `read_checkpoint`.
+    """
+    models = tuple(dict.fromkeys(models))
+    checkpoints = tuple(model for model in models if _is_checkpoint(Path(model)))
+    if len(models) > 1 and checkpoints != models:
+        other = next(model for model in models if model not in checkpoints)
+        raise PetMtlError(
+            "is no checkpoint, and only checkpoints judge labels together",
+            where=f"--model {other}",
+            hint="give one model, or several checkpoints",
+        )
+    first = models[0] if models else None
+    if patterns is not None or not checkpoints:
+        file = patterns or bundled_pattern_file("default")
+        return load_suite(file, data_root=data_root, model=first), checkpoints
+    suite = read_checkpoint(Path(checkpoints[0])).suite.model_copy(update={"model": first})
+    if data_root is not None:
+        base = str(absolute(user_path(data_root), "--data-root"))
+        suite = suite.model_copy(update={"base": base})
+    return suite, checkpoints
+
+
+def _is_checkpoint(folder: Path) -> bool:
+    """Return whether a folder is a checkpoint, or a run's folder around one, which
+    `read_checkpoint` explains."""
+    return (folder / MANIFEST).is_file() or (folder / "checkpoint" / MANIFEST).is_file()

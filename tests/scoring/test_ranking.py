@@ -1,0 +1,61 @@
+"""Rows ranked for labelling, against the formulas one row at a time."""
+
+import math
+
+import numpy as np
+import pytest
+
+from pet_mtl.data.rows import Rows
+from pet_mtl.errors import PetMtlError
+from pet_mtl.scoring.ranking import diverse, ranking, text_vectors, uncertainty
+
+DRAW = np.random.default_rng(3)
+P = DRAW.dirichlet(np.full(5, 0.5), size=40).astype(np.float32)
+
+
+def slow(row: np.ndarray, by: str) -> float:
+    ordered = sorted(map(float, row), reverse=True)
+    if by == "margin":
+        return 1 - (ordered[0] - ordered[1])
+    if by == "least_confidence":
+        return (1 - ordered[0]) / (1 - 1 / len(row))
+    return -sum(p * math.log(p) for p in ordered if p > 0) / math.log(len(row))
+
+
+@pytest.mark.parametrize("by", ["entropy", "margin", "least_confidence"])
+def test_the_formulas(by: str) -> None:
+    found = uncertainty(P, ranking(by))
+    assert found == pytest.approx([slow(row, by) for row in P], abs=1e-5)
+    ends = np.array([[1, 0, 0], [1 / 3, 1 / 3, 1 / 3]], np.float32)
+    assert uncertainty(ends, ranking(by)) == pytest.approx([0, 1], abs=1e-6)
+
+
+def test_sets_are_yes_or_no_for_each_label() -> None:
+    p = np.array([[0.5, 1.0], [0.9, 0.2]], np.float32)
+    entropy = [np.mean([slow(np.array([q, 1 - q]), "entropy") for q in row]) for row in p]
+    assert uncertainty(p, "entropy", sets=True) == pytest.approx(entropy, abs=1e-5)
+    assert uncertainty(p, "margin", sets=True) == pytest.approx([1.0, 0.4], abs=1e-5)
+
+
+def test_diversity_by_the_slow_greedy_choice() -> None:
+    texts = ["".join(DRAW.choice(list("山水火土木金"), 4)) for _ in range(30)]
+    rows = Rows.of({"text": texts})
+    doubt = DRAW.random(30).astype(np.float32)
+    vectors = text_vectors(rows)
+    chosen: list[int] = []
+    while len(chosen) < 8:
+        left = [i for i in range(30) if i not in chosen]
+        gain = {i: doubt[i] - max([0.0, *(vectors[i] @ vectors[j] for j in chosen)]) for i in left}
+        chosen.append(max(left, key=lambda i: gain[i]))
+    assert diverse(doubt, rows, 8).tolist() == chosen
+
+
+def test_a_copy_of_the_most_doubtful_row_waits() -> None:
+    rows = Rows.of({"text": ["同样的话", "同样的话", "别的事情", ""]})
+    doubt = np.array([0.9, 0.9, 0.3, 0.1], np.float32)
+    assert diverse(doubt, rows, 9).tolist() == [0, 2, 3, 1]
+
+
+def test_an_unknown_ranking() -> None:
+    with pytest.raises(PetMtlError, match="unknown ranking `luck`"):
+        ranking("luck")
