@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 
 from pet_mtl.audit.finding import Finding, Level, first_places, share
 from pet_mtl.audit.parts import Part
+from pet_mtl.cloze.columns import MOST_CHARACTERS, text_chunks
 from pet_mtl.cloze.form import Form, compile_tasks
+from pet_mtl.cloze.shorten import MOST_WINDOWS
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.suite.chain import chain_of
 from pet_mtl.suite.task import TaskSpec
 
 MANY = 0.01  # share of rows above which cuts are worth a warning
-CHUNK = 2048
 
 
 def check_lengths(
@@ -45,13 +46,23 @@ def check_lengths(
         findings.append(
             Finding("warning", "lengths", part.title, message, first_places(rows.where, empty))
         )
+    longest = np.max([pc.utf8_length(text).to_numpy() for text in rows.fields.values()], axis=0)
+    endless = np.flatnonzero(longest > MOST_CHARACTERS)
+    if len(endless):
+        message = (
+            f"{share(len(endless), len(rows))} have a text of more than {MOST_CHARACTERS:,} "
+            "characters, which is read no further"
+        )
+        where = first_places(rows.where, endless)
+        findings.append(Finding("warning", "lengths", part.title, message, where))
     if tokenizer is None:
         return figures, findings
     chain = [*chain_of(part.task, tasks).values(), part.task]
     forms = compile_tasks(chain, tokenizer, max_length).of_task(part.task.name).forms
     tokens, lost = _token_lengths(rows, forms, tokenizer, max_length)
-    if part.task.long_text == "windows":
-        lost[:] = 0
+    if part.task.long_text == "windows":  # each holds the room for fields at least
+        room = min(form.room(max_length) for form in forms)
+        lost = np.maximum(lost - (MOST_WINDOWS - 1) * room, 0)
     cut = np.flatnonzero(lost > 0)
     figures["tokens"] = {
         **_summary(tokens),
@@ -119,10 +130,7 @@ def _token_lengths(
 def _tokens(
     rows: Rows, field: str, tokenizer: PieceTokenizer, space_before: bool
 ) -> NDArray[np.int64]:
-    column = rows.fields[field]
     lengths: list[int] = []
-    for start in range(0, len(column), CHUNK):
-        lengths += map(
-            len, tokenizer.encode(column.slice(start, CHUNK).to_pylist(), space_before=space_before)
-        )
+    for texts in text_chunks(rows, field):
+        lengths += map(len, tokenizer.encode(texts, space_before=space_before))
     return np.array(lengths, np.int64)

@@ -14,6 +14,8 @@ from pet_mtl.suite.long_text import LongText
 
 IntArray = npt.NDArray[np.integer]
 CHUNK = 1024  # rows at a time: enough for all cores, little memory
+MOST_CHARACTERS = 1_000_000  # of one text that are read: pieces take memory before they are cut
+CHARACTERS_AT_ONCE = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,12 @@ def tokenize_column(
     most: tuple[int, int],
     dtype: type,
 ) -> Ragged:
-    """Return the pieces of each row's text in a field, of long texts `most_pieces` at the most."""
+    """Return the pieces of each row's text in a field, of long texts `most_pieces` at the most, and
+    of very long ones those of `MOST_CHARACTERS`."""
     head, tail = most
     ids: list[IntArray] = []
     lengths: list[int] = []
-    for texts in _chunks(rows, field):
+    for texts in text_chunks(rows, field, tail=tail > 0):
         encoded = [
             pieces[:head] + pieces[max(head, len(pieces) - tail) :] if tail else pieces[:head]
             for pieces in tokenizer.encode(texts, space_before=space_before)
@@ -67,7 +70,27 @@ def tokenize_column(
     return Ragged(np.concatenate(ids), starts)
 
 
-def _chunks(rows: Rows, field: str) -> Iterator[Sequence[str]]:
+def cut_text(text: str, *, tail: bool = False) -> str:
+    """Return what is read of a text: `MOST_CHARACTERS` from its start, or half of them from each
+    end."""
+    if len(text) <= MOST_CHARACTERS or not tail:
+        return text[:MOST_CHARACTERS]
+    half = MOST_CHARACTERS // 2
+    return text[:half] + text[-half:]
+
+
+def text_chunks(rows: Rows, field: str, *, tail: bool = False) -> Iterator[Sequence[str]]:
+    """Yield the texts of a field as they are read, at most `CHUNK` at a time and, but for a single
+    text, `CHARACTERS_AT_ONCE`: a tokenizer takes hundreds of bytes for each piece."""
     column = rows.fields[field]
     for start in range(0, len(column), CHUNK):
-        yield column.slice(start, CHUNK).to_pylist()
+        texts: list[str] = []
+        characters = 0
+        for whole in column.slice(start, CHUNK).to_pylist():
+            text = cut_text(whole, tail=tail)
+            if texts and characters + len(text) > CHARACTERS_AT_ONCE:
+                yield texts
+                texts, characters = [], 0
+            texts.append(text)
+            characters += len(text)
+        yield texts

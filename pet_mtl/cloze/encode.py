@@ -242,8 +242,10 @@ def _assemble_rows(
     """Assemble in blocks of rows: the index arrays of all rows at once would be many times the
     prompts."""
     done = []
-    for start in range(0, count, CHUNK):
-        end = min(start + CHUNK, count)
+    many = form.long_text == "windows" and windows
+    step = max(CHUNK // 64, 1) if many else CHUNK  # then a row may be `MOST_WINDOWS` prompts
+    for start in range(0, count, step):
+        end = min(start + step, count)
         part = {name: column.part(start, end) for name, column in fields.items()}
         block = _assemble(form, part, end - start, max_length, dtype, windows)
         done.append(replace(block, row=block.row + start))

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+MOST_WINDOWS = 256  # of one text in one pattern, so that a row costs a bounded time
+
 
 def shorten(lengths: Sequence[npt.NDArray[np.int64]], room: int) -> list[npt.NDArray[np.int64]]:
     """Return how many tokens of each field stay so that together they fit into `room`, the longest
@@ -35,7 +37,8 @@ def window_offsets(
     lengths: Sequence[npt.NDArray[np.int64]], kept: Sequence[npt.NDArray[np.int64]]
 ) -> tuple[npt.NDArray[np.int64], list[npt.NDArray[np.int64]]]:
     """Return the windows of rows: as few as hold each token of the field that loses most, spread
-    evenly from its start to its end; the other fields stay as they are cut.
+    evenly from its start to its end, but at most `MOST_WINDOWS`, which then leave gaps; the other
+    fields stay as they are cut.
 
     Args:
         lengths: for each field, `n` lengths.
@@ -53,7 +56,7 @@ def window_offsets(
     columns = np.arange(whole.shape[1])
     moved = (whole - width).argmax(0)
     length, wide = whole[moved, columns], np.maximum(width[moved, columns], 1)
-    count = np.maximum(-(-length // wide), 1)
+    count = np.clip(-(-length // wide), 1, MOST_WINDOWS)
     row = np.repeat(columns, count)
     number = ragged_arange(count)
     at = number * (length - width[moved, columns])[row] // np.maximum(count - 1, 1)[row]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from pet_mtl.cloze.columns import cut_text
 from pet_mtl.cloze.form import Form, Kind
 from pet_mtl.cloze.shorten import shorten
 from pet_mtl.cloze.tokenizer import PieceTokenizer
@@ -27,7 +28,8 @@ def show_prompt(
     told = iter(said)
     fields = {
         (part.field, part.space_before): tokenizer.encode(
-            [text[part.field]], space_before=part.space_before
+            [cut_text(text[part.field], tail=form.long_text == "head_tail")],
+            space_before=part.space_before,
         )[0]
         for part in form.parts
         if part.field is not None

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pet_mtl.cloze.shorten import MOST_WINDOWS
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
@@ -49,9 +50,9 @@ class Served:
         """Estimate the tokens of some rows, a character for one: exact for Chinese, too many for
         others."""
         constant, prompts = self.costs[task.name]
-        longest: float = self.loaded.suite.train.max_length
-        if task.long_text == "windows":  # all of a text is read
-            longest = float("inf")
+        longest = self.loaded.suite.train.max_length
+        if task.long_text == "windows":
+            longest *= MOST_WINDOWS
         rows = zip(*columns.values(), strict=True)
         return prompts * sum(int(min(longest, constant + sum(map(len, row)))) for row in rows)
 

@@ -5,6 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from oracle import cut_fields, oracle_prompt
 
+import pet_mtl.cloze.columns as columns_module
 import pet_mtl.cloze.encode as encode_module
 from pet_mtl.cloze.encode import Prompts, encode_suite
 from pet_mtl.cloze.form import compile_forms
@@ -35,7 +36,8 @@ def prompt(prompts: Prompts, i: int, masks: int, mask_id: int) -> tuple[list[int
 def test_prompts_are_what_string_building_gives(
     word_pieces: PieceTokenizer, max_length: int, chunk: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(encode_module, "_CHUNK", chunk)
+    monkeypatch.setattr(encode_module, "CHUNK", chunk)
+    monkeypatch.setattr(columns_module, "CHUNK", chunk)
     rows = {
         "plain": Rows.of(
             {"a": ["abc", "", "[MASK]好", "中" * 200, "x y", "[SEP]"]}, labels=[1, 0, 1, 0, -1, 1]
