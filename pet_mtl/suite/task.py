@@ -112,7 +112,7 @@ class TaskSpec(Spec):
     @field_validator("slots", mode="before")
     @classmethod
     def _check_slots(cls, value: Any) -> Any:
-        if value in ("exact", "shared") or (type(value) is int and value >= 1):
+        if value in ("exact", "shared") or (type(value) is int and 1 <= value <= 1000):
             return value
         raise ValueError(
             "must be `exact`, `shared` or the most prompts that a row is read in, such as 2, "

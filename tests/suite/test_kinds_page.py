@@ -15,7 +15,9 @@ def test_its_examples_load(tmp_path: Path) -> None:
     file = tmp_path / "kinds.yaml"
     file.write_text("version: 1\nmodel: zh-mini\ntasks:\n" + "".join(sections), encoding="utf-8")
     tasks = load_suite(file).tasks
-    assert {task.kind for task in tasks.values()} == set(KINDS) - {"classification"}
+    assert {task.kind for task in tasks.values()} == set(KINDS)
+    assert {task.name for task in tasks.values() if task.kind == "classification"} == {"sections"}
+    assert tasks["sections"].verbalizer.labels[0] == "news/sports"
 
 
 def test_its_table_has_all_kinds_with_their_metrics() -> None:
