@@ -8,6 +8,12 @@ from pet_mtl.model.mlm_head import SplitHead, split_head
 from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.suite.task import TaskSpec
 
+_SERVE = "`pet-mtl serve` takes every checkpoint"
+_ONNX = (
+    "`pet-mtl export --format onnx` takes several patterns, word lengths and aggregations; "
+    f"{_SERVE}"
+)
+
 
 def require_graph(loaded: LoadedModel, task: TaskSpec) -> SplitHead:
     """Return the split head of a model whose scoring of a task is nothing but its masked language
@@ -16,7 +22,7 @@ def require_graph(loaded: LoadedModel, task: TaskSpec) -> SplitHead:
     Raises:
         PetMtlError: with all reasons why that is not so.
     """
-    return _require(loaded, task, _graph_reasons(loaded, task))
+    return _require(loaded, task, _graph_reasons(loaded, task), _SERVE)
 
 
 def require_fold(loaded: LoadedModel, task: TaskSpec) -> SplitHead:
@@ -25,15 +31,14 @@ def require_fold(loaded: LoadedModel, task: TaskSpec) -> SplitHead:
     Raises:
         PetMtlError: with all reasons why they do not.
     """
-    return _require(loaded, task, _graph_reasons(loaded, task) + _fold_reasons(loaded, task))
+    never = _graph_reasons(loaded, task)
+    return _require(loaded, task, never + _fold_reasons(loaded, task), _SERVE if never else _ONNX)
 
 
-def _require(loaded: LoadedModel, task: TaskSpec, reasons: list[str]) -> SplitHead:
+def _require(loaded: LoadedModel, task: TaskSpec, reasons: list[str], hint: str) -> SplitHead:
     if reasons:
         raise PetMtlError(
-            f"task `{task.name}` cannot be exported so: {'; '.join(reasons)}",
-            hint="`pet-mtl export --format onnx` takes several patterns, word lengths and "
-            "aggregations; `pet-mtl serve` takes every checkpoint",
+            f"task `{task.name}` cannot be exported so: {'; '.join(reasons)}", hint=hint
         )
     head = split_head(loaded.mlm)
     assert head is not None
