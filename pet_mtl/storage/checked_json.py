@@ -30,7 +30,8 @@ class _Record(BaseModel):
     tokens: Count = 0
     seconds: Number = 0.0
     dev: dict[str, Numbers] = {}
-    mean_macro_f1: Number = 0.0
+    mean_macro_f1: Number | None = None  # where no task has labels
+    mean_score: Number = 0.0
     weights: Numbers = {}
     conflicts: Number = 0.0
     terms: Numbers = {}

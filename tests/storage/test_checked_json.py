@@ -14,8 +14,10 @@ GOOD = {"step": 3, "loss": {"a": 0.5}, "dev": {"a": {"macro_f1": 1, "accuracy": 
 def test_good_lines_stay(tmp_path: Path) -> None:
     file = tmp_path / "metrics.jsonl"
     assert read_records(file) == []
-    file.write_text(json.dumps(GOOD) + "\n" + json.dumps({"step": 4, "loss": 0.25}) + "\n")
-    assert read_records(file) == [GOOD, {"step": 4, "loss": 0.25}]
+    no_label = {"step": 5, "dev": {"a": {"pearson": 0.5}}, "mean_macro_f1": None, "mean_score": 0.5}
+    lines = [GOOD, {"step": 4, "loss": 0.25}, no_label]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert read_records(file) == lines
 
 
 @pytest.mark.parametrize(
