@@ -4,8 +4,8 @@ from pathlib import Path
 
 from hops import hops
 
-MOST_OF_A_ROW = 38
-MOST_OF_A_WORD = 11
+MOST_OF_A_ROW = 39
+MOST_OF_A_WORD = 12
 
 
 def test_a_row_and_a_label_word_pass_few_files(tmp_path: Path) -> None:

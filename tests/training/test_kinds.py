@@ -192,7 +192,7 @@ def test_thresholds_are_averaged_with_the_weights(run: Run, tmp_path: Path) -> N
 def test_what_reads_one_label_words_alone_refuses_other_kinds(run: Run) -> None:
     from pet_mtl.words.suggest.run import suggest
 
-    with pytest.raises(PetMtlError, match="not for the kind `multi_label`"):
+    with pytest.raises(PetMtlError, match="not for `kind: multi_label`"):
         suggest(load(None, str(run[0] / "checkpoint")), "marks")
 
 
