@@ -19,6 +19,7 @@ from pet_mtl.kinds.kind import (
     weighted_mean,
 )
 from pet_mtl.metrics.gain import numbers_gain
+from pet_mtl.metrics.normalized import normalized
 from pet_mtl.metrics.similarity import SimilarityScore, score_similarity
 from pet_mtl.objectives.distillation import teacher_loss
 
@@ -52,8 +53,7 @@ class Similarity(Kind):
         return scores.log_softmax(-1)
 
     def average(self, each: FloatArray, weights: npt.NDArray[np.float32]) -> FloatArray:
-        mean = weighted_mean(each, weights)
-        return mean - np.logaddexp.reduce(mean, axis=-1, keepdims=True)
+        return normalized(weighted_mean(each, weights))
 
     def decide(self, log_probs: FloatArray) -> Decided:
         low, high = self.spec.range
