@@ -7,10 +7,17 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from pet_mtl.kinds.kind import Decided, FloatArray, Gold, Kind, Prediction, weighted_mean
+from pet_mtl.kinds.kind import (
+    Decided,
+    FloatArray,
+    Gold,
+    Kind,
+    Prediction,
+    normalized,
+    weighted_mean,
+)
 from pet_mtl.metrics.classification import TaskScore, score_predictions
 from pet_mtl.metrics.gain import macro_f1_gain
-from pet_mtl.metrics.normalized import normalized
 from pet_mtl.objectives.distillation import teacher_loss
 from pet_mtl.objectives.label_loss import label_loss, label_losses
 

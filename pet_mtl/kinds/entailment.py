@@ -4,8 +4,7 @@ import torch
 from torch import Tensor
 
 from pet_mtl.kinds.classification import Classification
-from pet_mtl.kinds.kind import FloatArray
-from pet_mtl.metrics.normalized import normalized
+from pet_mtl.kinds.kind import FloatArray, normalized
 
 
 class Entailment(Classification):

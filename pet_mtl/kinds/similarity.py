@@ -16,10 +16,10 @@ from pet_mtl.kinds.kind import (
     Kind,
     Prediction,
     ValuePrediction,
+    normalized,
     weighted_mean,
 )
 from pet_mtl.metrics.gain import numbers_gain
-from pet_mtl.metrics.normalized import normalized
 from pet_mtl.metrics.similarity import SimilarityScore, score_similarity
 from pet_mtl.objectives.distillation import teacher_loss
 

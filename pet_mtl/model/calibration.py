@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from pet_mtl.metrics.normalized import normalized
+from pet_mtl.kinds.kind import normalized
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
-from pet_mtl.metrics.normalized import normalized
+from pet_mtl.kinds.kind import normalized
 from pet_mtl.scoring.calibration.prior import fitting_rows
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec

@@ -18,7 +18,7 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.kinds import kind_of
-from pet_mtl.metrics.normalized import normalized
+from pet_mtl.kinds.kind import normalized
 from pet_mtl.objectives.logit_adjustment import logit_adjustment
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pet_mtl.kinds.kind import normalized
 from pet_mtl.metrics.classification import confusion_matrix
 from pet_mtl.metrics.gain import macro_f1
-from pet_mtl.metrics.normalized import normalized
 from pet_mtl.scoring.log_probs import FloatArray
 
 Words = tuple[tuple[int, ...], ...]  # for each label the candidates that are its words

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pet_mtl.metrics.normalized import normalized
+from pet_mtl.kinds.kind import normalized
 
 
 @pytest.mark.parametrize("axis", [0, 1, -1])
