@@ -10,7 +10,6 @@ both.
 """
 
 import argparse
-import importlib.util
 import json
 import os
 import statistics
@@ -24,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from neighbours import onnx_classifier
 
 from pet_mtl.data.rows import Rows
 from pet_mtl.export.run import export
@@ -47,19 +47,7 @@ def our_way(folder: Path, task: str, precision: str) -> Way:
 
 def their_way(folder: Path, model: str) -> Way:
     """Return the export's own `run.py`, with one thread."""
-    import onnxruntime
-
-    spec = importlib.util.spec_from_file_location("run", folder / "run.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    classifier = module.Classifier(model, folder)
-    classifier.session = onnxruntime.InferenceSession(
-        str(folder / model), options, providers=["CPUExecutionProvider"]
-    )
+    classifier = onnx_classifier(folder, model, threads=1)
     (field,) = classifier.how["fields"]
     return lambda texts: classifier.log_probs([{field: text} for text in texts])
 

@@ -13,14 +13,14 @@ anything. Writes `openprompt_pair.json` and `.md` into `benchmarks/results`.
 import argparse
 import csv
 import json
-import os
-import platform
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from made_up import write_rows, write_task
+from turns import Result, last_json, processor, say, start
 
 from pet_mtl.resources import bundled_backbone
 
@@ -41,8 +41,6 @@ try:
 except OSError:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9)
 """
-
-Result = dict[str, Any]
 
 
 def arguments() -> argparse.Namespace:
@@ -86,54 +84,12 @@ def read_rows(file: Path, limit: int) -> list[list[str]]:
     return rows[:limit]
 
 
-def write_rows(file: Path, rows: list[list[str]]) -> None:
-    file.write_text("".join("\t".join(row) + "\n" for row in rows), encoding="utf-8")
-
-
 def label_words(rows: list[list[str]]) -> dict[str, str]:
     """Give each label one character: the rates do not depend on which."""
     labels = sorted({row[-1] for row in rows})
     if len(labels) > len(WORDS):
         sys.exit(f"error: {len(labels)} labels, but this benchmark has words for {len(WORDS)} only")
     return dict(zip(labels, WORDS, strict=False))
-
-
-def write_suite(file: Path, model: str, words: dict[str, str], train: str) -> None:
-    """Write the one-task pattern file: JSON is YAML, too."""
-    task = {
-        "patterns": [PATTERN],
-        "verbalizer": words,
-        "columns": {"id": 0, "title": 1, "label": 2},
-        "data": {"train": train},
-    }
-    suite = {
-        "version": 1,
-        "model": model,
-        "tasks": {"news": task},
-        "train": {"max_length": 128, "learning_rate": 1e-4},
-    }
-    file.write_text(json.dumps(suite, ensure_ascii=False, indent=2), encoding="utf-8")
-
-
-def start(*command: str | Path) -> str:
-    """Run a command in a fresh process and return its stdout.
-
-    Raises:
-        SystemExit: it failed; its stderr is the message.
-    """
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    environment |= {"HF_HUB_OFFLINE": "1", "PYTHONUTF8": "1"}
-    done = subprocess.run(
-        [*map(str, command)], env=environment, capture_output=True, encoding="utf-8"
-    )
-    if done.returncode:
-        sys.exit(f"error: failed: {' '.join(map(str, command))}\n{done.stderr}")
-    return done.stdout
-
-
-def last_json(stdout: str) -> Result:
-    result: Result = json.loads(stdout.strip().splitlines()[-1])
-    return result
 
 
 def import_memory_gb(python: str, *libraries: str) -> float:
@@ -153,8 +109,16 @@ class Pair:
         self.words = label_words(rows)
         write_rows(folder / "few.tsv", rows[: args.limit])
         write_rows(folder / "many.tsv", rows[: args.our_limit])
-        write_suite(folder / "few.json", self.model, self.words, "few.tsv")
-        write_suite(folder / "many.json", self.model, self.words, "many.tsv")
+        for name in ("few", "many"):
+            write_task(
+                folder / f"{name}.json",
+                self.model,
+                self.words,
+                PATTERN,
+                {"train": f"{name}.tsv"},
+                max_length=128,
+                learning_rate=1e-4,
+            )
 
     def openprompt(self, mode: str) -> Result:
         words = json.dumps(self.words, ensure_ascii=False)
@@ -292,20 +256,6 @@ def markdown(summary: dict[str, dict[str, Any]], notes: list[str]) -> str:
         values = f"{one['openprompt']:,.3g} | {one['ours']:,.3g}"
         lines.append(f"| {name} | {values} | **{one['ratio']:.1f}×** | {low:.1f}–{high:.1f}× |")
     return "\n".join([*lines, "", *(f"- {note}" for note in notes), ""])
-
-
-def processor() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return (
-        f"{names[0] if names else platform.processor() or platform.machine()}, "
-        f"{os.cpu_count()} cores"
-    )
-
-
-def say(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
 
 
 def main() -> None:

@@ -49,7 +49,14 @@ class LabelWords(Words):
 
     def of_label(self, label: int) -> list[int]:
         """Return the words of a label, as indices."""
-        return [word for word, owner in enumerate(self.labels) if owner == label]
+        return [*self._by_label.get(label, ())]
+
+    @cached_property
+    def _by_label(self) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for word, owner in enumerate(self.labels):
+            found.setdefault(owner, []).append(word)
+        return found
 
 
 def tokenize_words(
@@ -104,6 +111,7 @@ def tokenize_label_words(
     problems = ProblemList()
     pieces: list[tuple[int, ...]] = []
     labels: list[int] = []
+    seen: set[tuple[tuple[int, ...], int]] = set()
     for index, words in enumerate(verbalizer.words):
         where = verbalizer.where(index)
         for word, ids in zip(
@@ -116,9 +124,8 @@ def tokenize_label_words(
                     where=where,
                     hint="choose a word of characters that the model's vocabulary holds",
                 )
-            if (tuple(ids), index) not in zip(
-                pieces, labels, strict=True
-            ):  # "Sport sport": one word to the tokenizer
+            if (tuple(ids), index) not in seen:  # "Sport sport": one word to the tokenizer
+                seen.add((tuple(ids), index))
                 pieces.append(tuple(ids))
                 labels.append(index)
     problems.raise_if_any()
@@ -137,9 +144,11 @@ def _refuse_equal_labels(
 ) -> None:
     problems = ProblemList()
     seen: dict[tuple[str, frozenset[tuple[int, ...]]], int] = {}
+    of_label: list[list[tuple[int, ...]]] = [[] for _ in verbalizer.labels]
+    for word, owner in zip(pieces, labels, strict=True):
+        of_label[owner].append(word)
     for index, label in enumerate(verbalizer.labels):
-        own = frozenset(word for word, owner in zip(pieces, labels, strict=True) if owner == index)
-        key = (apart[index] if apart else "", own)
+        key = (apart[index] if apart else "", frozenset(of_label[index]))
         if key in seen:
             problems.add(
                 (

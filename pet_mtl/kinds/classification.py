@@ -7,7 +7,15 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from pet_mtl.kinds.kind import Decided, FloatArray, Gold, Kind, Prediction, weighted_mean
+from pet_mtl.kinds.kind import (
+    Decided,
+    FloatArray,
+    Gold,
+    Kind,
+    Prediction,
+    normalized,
+    weighted_mean,
+)
 from pet_mtl.metrics.classification import TaskScore, score_predictions
 from pet_mtl.metrics.gain import macro_f1_gain
 from pet_mtl.objectives.distillation import teacher_loss
@@ -38,8 +46,7 @@ class Classification(Kind):
         return scores.log_softmax(-1)
 
     def average(self, each: FloatArray, weights: npt.NDArray[np.float32]) -> FloatArray:
-        mean = weighted_mean(each, weights)
-        return mean - np.logaddexp.reduce(mean, axis=-1, keepdims=True)
+        return normalized(weighted_mean(each, weights))
 
     def decide(self, log_probs: FloatArray) -> Decided:
         return np.asarray(log_probs.argmax(-1))

@@ -1,11 +1,10 @@
 """One of the labels, each as a hypothesis that is true or false (EFL, Wang et al. 2021)."""
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from pet_mtl.kinds.classification import Classification
-from pet_mtl.kinds.kind import FloatArray
+from pet_mtl.kinds.kind import FloatArray, normalized
 
 
 class Entailment(Classification):
@@ -31,7 +30,7 @@ class Entailment(Classification):
         labels = len(self.spec.labels)
         odds = each[..., 0] - each[..., 1]  # [patterns · K, rows]
         odds = odds.reshape(-1, labels, odds.shape[-1]).transpose(0, 2, 1)
-        return np.asarray(odds - np.logaddexp.reduce(odds, axis=-1, keepdims=True))
+        return normalized(odds)
 
     def taught(self, probs: Tensor, hypothesis: int | None) -> Tensor:
         assert hypothesis is not None

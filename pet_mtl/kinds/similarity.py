@@ -16,6 +16,7 @@ from pet_mtl.kinds.kind import (
     Kind,
     Prediction,
     ValuePrediction,
+    normalized,
     weighted_mean,
 )
 from pet_mtl.metrics.gain import numbers_gain
@@ -52,8 +53,7 @@ class Similarity(Kind):
         return scores.log_softmax(-1)
 
     def average(self, each: FloatArray, weights: npt.NDArray[np.float32]) -> FloatArray:
-        mean = weighted_mean(each, weights)
-        return mean - np.logaddexp.reduce(mean, axis=-1, keepdims=True)
+        return normalized(weighted_mean(each, weights))
 
     def decide(self, log_probs: FloatArray) -> Decided:
         low, high = self.spec.range

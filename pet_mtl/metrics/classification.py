@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 from pet_mtl.metrics.score import Figure, LabelScore
 from pet_mtl.random_streams import RESAMPLED_ROWS
 
+# Drawing a cell's count takes as long as drawing so many rows; few cells are drawn as counts.
+_ROWS_OF_A_CELL = 10
+_MANY_CELLS = 1000
+
 
 @dataclass(frozen=True)
 class TaskScore:
@@ -156,7 +160,25 @@ def resample_cells(
     """Draw the counts of the non-empty cells, [resamples, cells], and return each cell's gold and
     predicted index."""
     gold, predicted = np.nonzero(confusion)
-    cells = confusion[gold, predicted]
-    rows = int(cells.sum())
-    counts = RESAMPLED_ROWS.generator(seed).multinomial(rows, cells / rows, size=resamples)
+    counts = resampled_counts(confusion[gold, predicted], resamples=resamples, seed=seed)
     return counts.astype(np.float64), gold, predicted  # floats: the sums are matrix products
+
+
+def resampled_counts(counts: NDArray[np.int64], *, resamples: int, seed: int) -> NDArray[np.int64]:
+    """Draw as many rows with replacement as there are, and count those of each cell.
+
+    Args:
+        counts: rows of each cell, which are all alike.
+
+    Returns:
+        `[resamples, cells]`.
+    """
+    generator, rows = RESAMPLED_ROWS.generator(seed), int(counts.sum())
+    if len(counts) <= _MANY_CELLS or rows > _ROWS_OF_A_CELL * len(counts):
+        return generator.multinomial(rows, counts / rows, size=resamples)
+    of_row = np.repeat(np.arange(len(counts)), counts)
+    drawn = np.empty((resamples, len(counts)), np.int64)
+    for resample in drawn:
+        chosen = of_row[generator.integers(rows, size=rows, dtype=np.int32)]
+        resample[:] = np.bincount(chosen, minlength=len(counts))
+    return drawn

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pet_mtl.metrics.classification import resampled_counts
 from pet_mtl.metrics.multi_label import resampled_macro_f1
 from pet_mtl.metrics.similarity import resampled_pearson
-from pet_mtl.random_streams import RESAMPLED_ROWS
 
 
 def macro_f1(confusion: NDArray[np.int64]) -> float:
@@ -39,10 +39,8 @@ def macro_f1_gain(
     cells, counts = np.unique(
         (gold * size + before) * size + after, return_counts=True
     )  # rows that are all alike
-    drawn = RESAMPLED_ROWS.generator(seed).multinomial(
-        len(gold), counts / len(gold), size=resamples
-    )
-    drawn = np.concatenate([counts[None], drawn])
+    resampled = resampled_counts(counts, resamples=resamples, seed=seed)
+    drawn = np.concatenate([counts[None], resampled]).astype(np.float64)
     of_gold, of_before, of_after = cells // size**2, cells // size % size, cells % size
     gains = _macro_f1(drawn, of_gold, of_after, size) - _macro_f1(drawn, of_gold, of_before, size)
     low, high = np.quantile(gains[1:], [0.025, 0.975])
@@ -94,12 +92,13 @@ def _middle(draws: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def _macro_f1(
-    counts: NDArray[np.int64], gold: NDArray[np.int64], predicted: NDArray[np.int64], size: int
+    counts: NDArray[np.float64], gold: NDArray[np.int64], predicted: NDArray[np.int64], size: int
 ) -> NDArray[np.float64]:
     """Return macro-F1 for each row of `counts` `[R, cells]`."""
     labels = np.arange(size)
     of_gold, of_predicted = gold[:, None] == labels, predicted[:, None] == labels
-    total = counts @ (of_gold.astype(float) + of_predicted)
-    hits = counts @ (of_gold & of_predicted).astype(float)
+    total = counts @ (of_gold.astype(np.float64) + of_predicted)
+    right = gold == predicted
+    hits = counts[:, right] @ of_gold[right].astype(np.float64)
     f1 = np.divide(2 * hits, total, out=np.zeros_like(total), where=total > 0)
     return np.asarray(f1.sum(1) / (total > 0).sum(1))

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
+from pet_mtl.kinds.kind import normalized
+
 FloatArray = npt.NDArray[np.float32]
 
 Method = Literal["contextual", "pmi", "prior"]
@@ -33,7 +35,7 @@ class Calibration(BaseModel):
 
     def apply(self, log_probs: FloatArray) -> FloatArray:
         """Return calibrated label log-probabilities `[rows, K]`."""
-        return _normalized(log_probs + np.array(self.bias, dtype=np.float32))
+        return normalized(log_probs + np.array(self.bias, dtype=np.float32))
 
 
 def calibration_from(kind: Method, log_probs: FloatArray) -> Calibration:
@@ -56,7 +58,3 @@ def apply_calibrations(
         name: calibrations[name].apply(of_task) if name in calibrations else of_task
         for name, of_task in log_probs.items()
     }
-
-
-def _normalized(log_probs: FloatArray) -> FloatArray:
-    return log_probs - np.logaddexp.reduce(log_probs, axis=-1, keepdims=True)

@@ -56,7 +56,13 @@ def _kind_of_features(value: Any) -> str:
     return _LAYERS_TAG if isinstance(value, dict | LayerMix) else FILES_TAG
 
 
-class PetMethod(_Settings):
+class _Method(_Settings):
+    def notes(self) -> list[str]:
+        """Return warnings about options that are given and read by nothing."""
+        return []
+
+
+class PetMethod(_Method):
     """Tasks share everything and differ in their prefix, pattern and label words."""
 
     name: Literal["pet"] = "pet"
@@ -70,7 +76,20 @@ class PetMethod(_Settings):
     )
 
 
-class HeadsMethod(_Settings):
+# What reads an option of `heads`: ways of sharing, or decoders for `width`.
+_READ_BY: dict[str, tuple[str, ...]] = {
+    "width": ("mlp", "lstm"),
+    "penalty": ("soft",),
+    "experts": ("moe", "mmoe", "ple", "snr"),
+    "task_experts": ("ple",),
+    "levels": ("ple", "snr"),
+    "routes": ("snr",),
+    "route_penalty": ("snr",),
+    "expert_width": ("shared-private", "moe", "mmoe", "ple", "snr"),
+}
+
+
+class HeadsMethod(_Method):
     """Shared encoder, one classifier for each task; rows are `[CLS] field [SEP] field [SEP]`.
 
     >>> HeadsMethod(name="heads", features="mean").decoder
@@ -186,6 +205,19 @@ class HeadsMethod(_Settings):
                 )
         return self
 
+    def notes(self) -> list[str]:
+        """Return warnings about options that this way of sharing, or decoder, does not read.
+
+        >>> HeadsMethod(name="heads", experts=8).notes()
+        ['`method.experts` does nothing with `hard`: it is for moe, mmoe, ple, snr']
+        """
+        return [
+            f"`method.{name}` does nothing with `{chosen}`: it is for {', '.join(readers)}"
+            for name, readers in _READ_BY.items()
+            if (chosen := self.decoder if name == "width" else self.sharing) not in readers
+            and getattr(self, name) != type(self).model_fields[name].default
+        ]
+
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         if self.layers is None and self.sharing != "cross-stitch":
@@ -209,7 +241,7 @@ class HeadsMethod(_Settings):
         return self
 
 
-class ClnMethod(_Settings):
+class ClnMethod(_Method):
     """One cloze model whose LayerNorms depend on the task."""
 
     name: Literal["cln"]

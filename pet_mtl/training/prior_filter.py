@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
+from pet_mtl.kinds.kind import normalized
 from pet_mtl.scoring.calibration.prior import fitting_rows
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
@@ -58,7 +59,7 @@ def word_priors(
     words = [word for of_label in task.verbalizer.words for word in of_label]
     cache = StateCache(None, "")
     scores = score_candidates(model, plain, rows, words, max_length, cache).astype(np.float64)
-    log_probs = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)  # [F, W, N]
+    log_probs = normalized(scores, axis=1)  # [F, W, N]
     priors: npt.NDArray[np.float64] = np.exp(log_probs).mean((0, 2))
     return priors
 

@@ -115,6 +115,8 @@ def train(
         others = encode_unlabelled(suite, data, compiled.forms, tokenizer)
         for line in (*slot_cost_notes(prompts), *unreadable_warnings(prompts, tokenizer)):
             say(line)
+        for note in suite.method.notes():
+            say(f"warning: {note}")
         dev_rows = {
             name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)
         }

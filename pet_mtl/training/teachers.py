@@ -18,6 +18,7 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.kinds import kind_of
+from pet_mtl.kinds.kind import normalized
 from pet_mtl.objectives.logit_adjustment import logit_adjustment
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint
@@ -147,8 +148,8 @@ def ask_teacher(
         order = _order(suite.tasks[name], loaded.suite.tasks[name])
         scores, kind = log_probs[:, order], kind_of(suite.tasks[name])
         if kind.one_label:
-            scores = scores + logit_adjustment(counted[name], len(order), strength).numpy()
-            scores = scores - np.logaddexp.reduce(scores, axis=-1, keepdims=True)
+            adjustment = logit_adjustment(counted[name], len(order), strength).numpy()
+            scores = normalized(scores + adjustment)
         found[name] = kind.probabilities(scores)
     return found
 

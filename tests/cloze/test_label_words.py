@@ -1,7 +1,7 @@
 import pytest
 import toys
 
-from pet_mtl.cloze.label_words import tokenize_label_words, tokenize_words
+from pet_mtl.cloze.label_words import LabelWords, tokenize_label_words, tokenize_words
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.verbalizer import Verbalizer
@@ -140,3 +140,12 @@ def test_words_that_are_no_label_words_keep_their_places(word_pieces: PieceToken
             word + (word_pieces.pad_id,) * (number - len(word))
             for word, number in zip(exact.pieces, wanted, strict=True)
         )
+
+
+def test_the_words_of_a_label_are_those_that_it_owns() -> None:
+    owners = (2, 0, 2, 1, 0)
+    words = LabelWords(tuple((n,) for n in range(5)), owners, num_labels=4)
+    for label in range(4):
+        assert words.of_label(label) == [w for w, owner in enumerate(owners) if owner == label]
+    words.of_label(2).clear()  # a list of its own
+    assert words.of_label(2) == [0, 2]

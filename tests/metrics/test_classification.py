@@ -13,6 +13,7 @@ from pet_mtl.metrics.classification import (
     bootstrap_macro_f1,
     confusion_matrix,
     resample_cells,
+    resampled_counts,
     score_predictions,
 )
 from pet_mtl.metrics.score import mean_macro_f1
@@ -97,6 +98,20 @@ def plain_macro_f1(gold: np.ndarray, predicted: np.ndarray) -> float:
         for k in labels
     ]
     return float(np.mean(parts))
+
+
+@pytest.mark.parametrize("alike", [1, 40])
+def test_both_ways_to_draw_rows_have_their_means_and_deviations(alike: int) -> None:
+    """Few rows a cell are drawn as rows, many as counts."""
+    rows = np.arange(1, 1201) % 3 + alike
+    drawn = resampled_counts(rows, resamples=2000, seed=4)
+    assert (drawn.sum(1) == rows.sum()).all()
+    shares = rows / rows.sum()
+    deviations = np.sqrt(rows.sum() * shares * (1 - shares))
+    np.testing.assert_allclose((drawn.mean(0) - rows) / deviations, 0, atol=5 / np.sqrt(2000))
+    np.testing.assert_allclose(drawn.std(0) / deviations, 1, atol=0.12)
+    neighbours = np.mean([np.corrcoef(drawn[:, k], drawn[:, k + 1])[0, 1] for k in range(400)])
+    assert neighbours == pytest.approx(0, abs=0.01)
 
 
 def test_interval_holds_the_score_and_depends_on_the_seed_only() -> None:

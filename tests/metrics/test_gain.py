@@ -47,6 +47,17 @@ def test_the_interval_is_that_of_rows_drawn_again() -> None:
     np.testing.assert_allclose([low, high], np.quantile(slow, [0.025, 0.975]), atol=0.03)
 
 
+def test_the_interval_of_many_labels_is_that_of_rows_drawn_again() -> None:
+    gold, before, after = draw(5, 1500, 60)
+    _, (low, high) = macro_f1_gain(gold, before, after, 60, resamples=2000)
+    generator, slow = np.random.default_rng(6), []
+    for _ in range(600):
+        rows = generator.integers(0, len(gold), len(gold))
+        new, old = (confusion_matrix(gold[rows], side[rows], 60) for side in (after, before))
+        slow.append(macro_f1(new) - macro_f1(old))
+    np.testing.assert_allclose([low, high], np.quantile(slow, [0.025, 0.975]), atol=0.005)
+
+
 def test_nothing_changed_nothing_gained() -> None:
     gold, before, _ = draw(4, 50, 3)
     assert macro_f1_gain(gold, before, before, 3) == (0, (0, 0))

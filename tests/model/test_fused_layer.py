@@ -106,6 +106,30 @@ def test_bf16_is_as_near_to_fp32_as_the_modules(
     assert float(off.max()) <= 2 * float(allowed.max())
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_weights_in_the_kernels_layout_score_the_same(
+    shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids, mask, slots = batch(*shape)
+
+    def scored(model: BertModel) -> Tensor:
+        with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+            return SlotEncoder(model, "eager")(ids, mask, slots)
+
+    model = bert().eval()
+    packed = scored(model)
+    kept = [module._CASTS[layer] for layer in model.encoder.layer]
+    assert [[*each] for each in kept] == [[False], [False], [True]]  # the last: queries apart
+    if module._pointwise() is not None:
+        assert all(casts.up.is_mkldnn for each in kept for _, casts in each.values())
+    monkeypatch.setattr(module, "_packed", lambda casts: casts)
+    assert torch.equal(packed, scored(bert().eval()))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(1.5)
+    assert not torch.equal(packed, scored(model))  # no old weights
+
+
 def test_gradients_by_finite_differences() -> None:
     layer = bert().double().encoder.layer[0]
     mask = torch.tensor([[1, 1, 1, 0], [1, 1, 0, 0]])

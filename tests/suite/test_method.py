@@ -174,3 +174,23 @@ def test_a_suite_of_before_is_of_the_cloze_method(path: Path) -> None:
     tree = load_suite(path).model_dump(mode="json")
     del tree["method"]
     assert Suite.model_validate_json(json.dumps(tree)).method == PetMethod()
+
+
+@pytest.mark.parametrize(
+    ("options", "unread"),
+    [
+        ({}, []),
+        ({"sharing": "ple", "experts": 2, "task_experts": 2, "levels": 2, "expert_width": 8}, []),
+        ({"sharing": "snr", "routes": "transform", "route_penalty": 0.5, "levels": 2}, []),
+        ({"sharing": "soft", "penalty": 0.5, "decoder": "lstm", "width": 8}, []),
+        ({"sharing": "moe", "levels": 2, "task_experts": 0}, ["task_experts", "levels"]),
+        ({"penalty": 0.5, "width": 8, "expert_width": 8}, ["width", "penalty", "expert_width"]),
+        (
+            {"sharing": "ple", "routes": "transform", "route_penalty": 0},
+            ["routes", "route_penalty"],
+        ),
+    ],
+)
+def test_options_that_nothing_reads_are_told(options: dict[str, Any], unread: list[str]) -> None:
+    notes = HeadsMethod(name="heads", **options).notes()
+    assert [note.split("`")[1] for note in notes] == [f"method.{name}" for name in unread]

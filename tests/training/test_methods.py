@@ -101,15 +101,18 @@ def test_another_method_is_another_run(make: Callable[[str], Suite], tmp_path: P
 
 
 def test_soft_sharing_with_an_infinite_penalty_trains_as_hard_sharing_does(
-    make: Callable[[str], Suite], tmp_path: Path
+    make: Callable[[str], Suite], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     hard = make("heads")
+    hard = hard.model_copy(update={"method": hard.method.model_copy(update={"experts": 2})})
     same = hard.model_copy(
         update={"method": hard.method.model_copy(update={"sharing": "soft", "penalty": math.inf})}
     )
     train(hard, tmp_path / "hard")
     train(same, tmp_path / "same")
     assert_same_state(state_of(tmp_path / "same"), state_of(tmp_path / "hard"))
+    told = [line for line in caplog.messages if "`method.experts` does nothing with" in line]
+    assert [line.split("`")[3] for line in told] == ["hard", "soft"]
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pet_mtl.kinds.kind import normalized
 from pet_mtl.metrics.classification import confusion_matrix
 from pet_mtl.metrics.gain import macro_f1
 from pet_mtl.scoring.log_probs import FloatArray
@@ -58,9 +59,9 @@ class Judge:
 
     def predict(self, scores: FloatArray) -> IntArray:
         """Return the predicted labels `[N]` for label scores `[F, N, K]`."""
-        log_probs = (scores - _log_sum_exp(scores, -1)).mean(0)
+        log_probs = normalized(scores).mean(0)
         if self.calibrated:
-            log_probs = log_probs - _log_sum_exp(log_probs, -1)
+            log_probs = normalized(log_probs)
             log_probs = log_probs - _log_sum_exp(log_probs[: self.fitting], 0)
         return np.asarray(log_probs.argmax(-1))
 
