@@ -24,6 +24,8 @@ from pet_mtl.report.page import html_page
 from pet_mtl.sweep.result import SweepResult, TrialResult
 
 MOST_ROWS = 200  # trials in the table
+STATES = {"pruned": "stopped early"}
+LETTER = 11  # width of a Chinese character at an axis
 MOST_MARKS = 4  # values of a setting that are written at the axis each by itself
 
 
@@ -50,7 +52,7 @@ def _header(result: SweepResult, created: str) -> Html:
     best, counts = result.best, result.counts
     assert best is not None
     assert best.score is not None
-    done = f"{counts['complete']} to the end, {counts['pruned']} stopped, {counts['fail']} failed"
+    done = f"{counts['complete']} to the end, {counts['pruned']} stopped early, {counts['fail']} failed"
     facts = [
         ("trials", f"{len(result.trials)} of {result.wanted}: {done}"),
         *((name, shown(value)) for name, value in best.settings.items()),
@@ -103,7 +105,7 @@ def _history(result: SweepResult) -> Html:
             from_zero=False,
             axis="trial",
         ),
-        line_chart("The five best by step", runs, from_zero=False),
+        line_chart("The five best by step, before calibration", runs, from_zero=False),
     ]
     return element(
         "section", element("h2", "History"), element("div", charts, class_="charts"), class_="card"
@@ -135,7 +137,15 @@ def _settings(result: SweepResult) -> Html:
     names = list(dict.fromkeys(name for trial in ended for name in trial.settings))
     charts = [_scatter(name, ended, log=name in result.log) for name in names]
     return element(
-        "section", element("h2", "Settings"), element("div", charts, class_="charts"), class_="card"
+        "section",
+        element("h2", "Settings"),
+        element(
+            "p",
+            "scores of the trials that came to the end; the full dot is the best",
+            class_="note",
+        ),
+        element("div", charts, class_="charts"),
+        class_="card",
     )
 
 
@@ -151,7 +161,7 @@ def _scatter(name: str, trials: Sequence[TrialResult], *, log: bool) -> Html:
     ]
     scores = [trial.score or 0.0 for trial in trials]
     low, high = min(places), max(places)
-    room = (high - low) * 0.05 or 1.0
+    room = ((high - low) * 0.05 or 1.0) if numeric else 0.5
     low, high = low - room, high + room
     y_ticks = nice_ticks(min(scores), max(scores))
     y_low, y_high = y_ticks[0], y_ticks[-1]
@@ -176,7 +186,7 @@ def _scatter(name: str, trials: Sequence[TrialResult], *, log: bool) -> Html:
         marks = [(low + room + (high - low - 2 * room) * k / 4) for k in range(5)]
         labels = [f"{10**mark:.2g}" if log else f"{mark:.4g}" for mark in marks]
     else:
-        marks, labels = [float(k) for k in range(len(kinds))], [_cut(kind) for kind in kinds]
+        marks, labels = [float(k) for k in range(len(kinds))], _cut(kinds)
     for mark, label in zip(marks, labels, strict=True):
         drawn.append(
             element("text", label, x=x_at(mark), y=HEIGHT - BOTTOM + 18, text_anchor="middle")
@@ -192,8 +202,20 @@ def _scatter(name: str, trials: Sequence[TrialResult], *, log: bool) -> Html:
     return element("figure", element("h3", name), svg, class_="chart")
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= 16 else f"{text[:15]}…"
+def _cut(texts: Sequence[str]) -> list[str]:
+    """Return texts that have room beside each other at an axis, from where they differ if their
+    beginnings are the same.
+
+    >>> _cut(["words/topics/first.txt", "words/topics/second.txt"])
+    ['…s/first.txt', '…s/second.txt']
+    """
+    most = max(3, min(16, int((WIDTH - LEFT - RIGHT) / max(1, len(texts)) / LETTER)))
+    if max(map(len, texts)) > most and len(texts) > 1:
+        letters = enumerate(zip(*texts, strict=False))
+        same = next((k for k, each in letters if len(set(each)) > 1), min(map(len, texts)))
+        if same > most // 2:
+            texts = [f"…{text[same - 2 :]}" for text in texts]
+    return [text if len(text) <= most else f"{text[: most - 1]}…" for text in texts]
 
 
 def shown(value: Any) -> str:
@@ -221,7 +243,9 @@ def _table(result: SweepResult) -> Html:
     for trial in rows:
         score = "–" if trial.score is None else f"{trial.score:.4f}"
         cells = [element("td", shown(trial.settings.get(name, "–"))) for name in names]
-        state = "" if trial.state == "complete" else trial.why or trial.state
+        state = (
+            "" if trial.state == "complete" else trial.why or STATES.get(trial.state, trial.state)
+        )
         body.append(
             element(
                 "tr",

@@ -79,7 +79,11 @@ def test_a_stored_suite_is_read_back(tmp_path: Path) -> None:
         (["separator: ;"], {}, "`separator` is for the kind `multi_label`"),
         (["kind: similarity"], {"words": THREE}, "two labels"),
         (["kind: similarity"], {"words": "{bad: 坏, good: 好}"}, "range: [0, 5]"),
-        (["kind: similarity", "range: [5, 0]"], {}, "lowest and the highest target"),
+        (
+            ["kind: similarity", "range: [5, 0]"],
+            {},
+            "highest target, such as [0, 5], found `[5, 0]`",
+        ),
         (["kind: similarity", "range: 5"], {}, "lowest and the highest target"),
         (["kind: similarity", "metric: macro_f1"], {}, "`pearson`, `spearman`"),
         (["kind: ordered"], {"words": '{"2": 二, "1": 一, "3": 三}'}, "order of the scale"),
