@@ -1,7 +1,8 @@
 """`kind: entailment` beside the plain cloze on sentence pairs, few rows a label.
 
     python benchmarks/entailment_pair.py --data-root DIR --out FOLDER [--model zh-small]
-        [--tasks bustm,ocnli] [--shots 8,32] [--seeds 3] [--steps 60] [--dev-rows 300]
+        [--tasks bustm,ocnli] [--shots 8,32|all] [--seeds 3] [--steps 60] [--dev-rows 300]
+        [--epochs E]
 
 DIR holds `fewclue/bustm/{train,dev}_0.json` … `_4.json` (FewCLUE, Xu et al. 2021) and
 `tianchi/OCNLI_train.csv` (`id<TAB>premise<TAB>hypothesis<TAB>label`). BUSTM's training rows of all
@@ -9,10 +10,11 @@ splits are one pool, its dev rows of all splits are scored; of OCNLI, `--dev-row
 scored and the rest is the pool, without rows that share a premise with a scored one. The seed
 decides which rows of the pool are trained on, the same for both kinds, and their order. Both kinds
 have the same pattern, label words, steps and tokens a step; the weights of the last step are
-scored, without calibration, and nothing is chosen on the scored rows.
+scored, without calibration, and nothing is chosen on the scored rows. `--shots all` trains on the whole
+pool, `--epochs` times (the product's default where it is not given) instead of `--steps` steps.
 
-FOLDER/entailment_pair.json is written after each run; the same command goes on where it was stopped
-and prints a Markdown table: accuracy and macro-F1, mean ± sample sd over seeds.
+FOLDER/entailment_pair.json is written after each run; the same command goes on where it was stopped,
+inside a run too, and prints a Markdown table: accuracy and macro-F1, mean ± sample sd over seeds.
 """
 
 import argparse
@@ -30,6 +32,7 @@ from pet_mtl.atomic import write_text
 from pet_mtl.comparison.shots import few_rows, read_shots
 from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.model.hardware import keep_freed_memory
+from pet_mtl.storage.outputs import has_state
 from pet_mtl.suite.suite import Suite, suite_from_tree
 from pet_mtl.training.run import train
 
@@ -117,10 +120,17 @@ def run_cell(
         settings = settings.model_copy(
             update={"epochs": float(chosen.steps), "max_steps": chosen.steps}
         )
-    folder = chosen.out / "run"
-    shutil.rmtree(folder, ignore_errors=True)
+    elif chosen.epochs is not None:
+        settings = settings.model_copy(update={"epochs": chosen.epochs})
+    folder = chosen.out / f"run-{suite.name}-{shots}-{seed}"
+    begun = has_state(folder)
+    if not begun:
+        shutil.rmtree(folder, ignore_errors=True)
     done = train(
-        suite.model_copy(update={"train": settings}), folder, data=few_rows(data, shots, seed)
+        suite.model_copy(update={"train": settings}),
+        folder,
+        resume=begun,
+        data=few_rows(data, shots, seed),
     )
     shutil.rmtree(folder)
     (score,) = done.scores.values()
@@ -162,6 +172,7 @@ def main() -> None:
     parser.add_argument("--shots", default="8,32", type=read_shots)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--epochs", type=float)
     parser.add_argument("--batch-tokens", type=int, default=1024)
     parser.add_argument("--dev-rows", type=int, default=300)
     chosen = parser.parse_args()
@@ -173,6 +184,8 @@ def main() -> None:
     settings = {
         name: getattr(chosen, name) for name in ("model", "steps", "batch_tokens", "dev_rows")
     }
+    if chosen.epochs is not None:
+        settings["epochs"] = chosen.epochs
     results: dict[str, Any] = {"settings": settings, "cells": {}}
     if file.is_file():
         results = json.loads(file.read_text(encoding="utf-8"))

@@ -1,6 +1,6 @@
 """One classification task as a cloze: its prefix, patterns, label words, columns and data."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     Field,
@@ -66,7 +66,7 @@ class TaskSpec(Spec):
     question: NonEmpty = "对吗？{mask}"
     descriptions: dict[str, NonEmpty] = Field(default_factory=dict)
     threshold: Literal["auto", "dev"] | float = "auto"
-    thresholds: tuple[float, ...] | None = None
+    thresholds: tuple[Annotated[float, Field(gt=0, lt=1, strict=True)], ...] | None = None
     range: tuple[float, float] | None = None
     levels: Levels | None = None
     level_separator: NonEmpty = "/"

@@ -24,6 +24,7 @@ from pet_mtl.report.page import html_page
 from pet_mtl.sweep.result import SweepResult, TrialResult
 
 MOST_ROWS = 200  # trials in the table
+MOST_MARKS = 4  # values of a setting that are written at the axis each by itself
 
 
 def write_page(file: Path, result: SweepResult) -> None:
@@ -58,7 +59,11 @@ def _header(result: SweepResult, created: str) -> Html:
     figure = element(
         "div",
         element("strong", f"{best.score:.3f}"),
-        element("span", f"best dev score, trial {best.number + 1}; `best.yaml` has its settings"),
+        element(
+            "span",
+            f"best dev score, trial {best.number + 1} in trials/{best.number:03d}; "
+            "its settings: best.yaml",
+        ),
         class_="figure",
     )
     return element(
@@ -164,9 +169,12 @@ def _scatter(name: str, trials: Sequence[TrialResult], *, log: bool) -> Html:
             element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="grid"),
             element("text", f"{tick:.3g}", x=LEFT - 8, y=y + 4, text_anchor="end"),
         ]
-    if numeric:
+    if numeric and len(kinds) <= MOST_MARKS:
+        each = dict(zip(values, places, strict=True))
+        marks, labels = [float(place) for place in each.values()], [shown(v) for v in each]
+    elif numeric:
         marks = [(low + room + (high - low - 2 * room) * k / 4) for k in range(5)]
-        labels = [f"{10**mark:.2g}" if log else f"{mark:.3g}" for mark in marks]
+        labels = [f"{10**mark:.2g}" if log else f"{mark:.4g}" for mark in marks]
     else:
         marks, labels = [float(k) for k in range(len(kinds))], [_cut(kind) for kind in kinds]
     for mark, label in zip(marks, labels, strict=True):

@@ -1,6 +1,9 @@
 """Whole sweeps of toy models: what is chosen, kept, gone on with and refused."""
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +17,7 @@ from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.lock import held
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.sweep import run, study
-from pet_mtl.sweep.run import SweepRequest, sweep
+from pet_mtl.sweep.run import SweepRequest, summarize, sweep
 from pet_mtl.sweep.space import read_space
 from pet_mtl.sweep.study import TrialStore
 from pet_mtl.training import steps
@@ -84,6 +87,58 @@ def test_a_stopped_trial_goes_on(
         assert "the same command with `--out" in str(error.value)
     found = sweep(request_of(suite_file), tmp_path / "out")
     assert [trial.to_json() for trial in found.trials] == [t.to_json() for t in whole.trials]
+
+
+@pytest.mark.slow
+def test_two_killed_processes_leave_a_sweep_that_two_others_finish(
+    suite_file: Path, tmp_path: Path
+) -> None:
+    out, file = tmp_path / "out", suite_file.with_name("sweep.yaml")
+    more = "train.max_steps: 40\ntrain.epochs: 40\npruning: false\n"
+    file.write_text(
+        SWEEP.replace("trials: 3", "trials: 6").replace("every: 2", "every: 20") + more,
+        encoding="utf-8",
+    )
+    command = [sys.executable, "-m", "pet_mtl.cli.main", "sweep", str(file)]
+    command += ["--patterns", str(suite_file), "--out", str(out)]
+
+    def start() -> list[subprocess.Popen[bytes]]:
+        return [subprocess.Popen(command, stderr=subprocess.DEVNULL) for _ in range(2)]
+
+    def begun() -> int:
+        return len(list(out.glob("trials/*/run/metrics.jsonl")))
+
+    running = start()
+    try:
+        ends = time.monotonic() + 120
+        while begun() < 3 and time.monotonic() < ends:
+            time.sleep(0.01)
+        assert begun() < 6
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+    request = request_of(suite_file, file.read_text(encoding="utf-8"))
+    store = TrialStore(out, request.load(request.space.overrides({})), request.space)
+    before = {trial.number: trial for trial in summarize(store, "s").trials}
+    assert 0 < sum(trial.state == "running" for trial in before.values()) <= 2
+    assert [process.wait(timeout=200) for process in start()] == [0, 0]
+    after = summarize(store, "s").trials
+    assert [trial.number for trial in after] == list(range(6))
+    assert all(trial.state == "complete" for trial in after)
+    for trial in after:  # what was done or chosen before stays
+        if trial.number in before:
+            assert trial.settings == before[trial.number].settings
+            assert before[trial.number].score in (None, trial.score)
+    best = max(after, key=lambda trial: (trial.score or 0.0, -trial.number))
+    kept = [path.parent.parent.name for path in out.glob("trials/*/run/checkpoint")]
+    assert kept == [f"{best.number:03d}"]
+    # a trial that was killed and went on is one that was left in peace
+    for number in (n for n, trial in before.items() if trial.state == "running"):
+        alone = request.load(request.space.overrides(after[number].settings))
+        found = train(alone, tmp_path / f"alone-{number}")
+        mean = sum(score.macro_f1 for score in found.scores.values()) / len(found.scores)
+        assert after[number].score == pytest.approx(mean, abs=1e-9)
 
 
 def test_trials_in_other_hands_are_left(
