@@ -104,12 +104,15 @@ class TrainerTrain(_Transformers):
         mean = sum(len(row["input_ids"]) for row in self.rows.examples) / len(self.rows)
         # of the same real tokens a step, unless a number of rows is given
         self.batch = job.get("batch") or max(1, round(job["batch_tokens"] / mean))
+        self.cold = True
         self.facts |= {"batch_rows": self.batch, "mean_tokens": round(mean, 1)}
 
     def turn(self) -> Turn:
         from transformers import TrainerCallback
 
-        warm, seconds = self.job.get("warm", 3), self.seconds
+        # every `train` has a first step of its own; kernels are warm behind the first turn
+        warm, seconds = self.job.get("warm", 3) if self.cold else 1, self.seconds
+        self.cold = False
         clock = {"steps": 0, "began": 0.0, "ended": 0.0}
 
         class Watch(TrainerCallback):

@@ -52,7 +52,10 @@ def _header(result: SweepResult, created: str) -> Html:
     best, counts = result.best, result.counts
     assert best is not None
     assert best.score is not None
-    done = f"{counts['complete']} to the end, {counts['pruned']} stopped early, {counts['fail']} failed"
+    done = (
+        f"{counts['complete']} to the end, {counts['pruned']} stopped early, "
+        f"{counts['fail']} failed"
+    )
     facts = [
         ("trials", f"{len(result.trials)} of {result.wanted}: {done}"),
         *((name, shown(value)) for name, value in best.settings.items()),
