@@ -121,7 +121,7 @@ def pretrain(request: PretrainRequest, out: Path, *, resume: bool = False) -> Pr
     try:
         with accelerator.main_process_first():  # the others find the caches made
             tokenizer, mlm = load_model(request, text, machine, place)
-            tell_of_dropout(mlm, accelerator.num_processes)
+            tell_of_dropout(mlm, mlm, accelerator.num_processes)
             teaching = load_teaching(request, tokenizer, mlm, machine)
             material = load_material(request, text, tokenizer, place)
         run = _Pretraining(

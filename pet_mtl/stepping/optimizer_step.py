@@ -90,17 +90,23 @@ class OptimizerStep:
             raise RunError(f"the loss is not a number any more (step {step})", hint=hint)
 
 
-def tell_of_dropout(mlm: Any, processes: int) -> None:
-    """Say where several processes give other numbers than one: each draws its own dropout."""
+def tell_of_dropout(mlm: Any, model: nn.Module, processes: int) -> None:
+    """Say where several processes give other numbers than one: each draws its own dropout.
+
+    Args:
+        mlm: its config tells of dropout that has no module.
+        model: what is trained, with dropout of its own perhaps.
+    """
     settings = mlm.config.to_dict().items()
     rates = [
         rate
         for name, rate in settings
         if name.endswith(("dropout", "dropout_prob")) and name != "classifier_dropout"
     ]
+    rates += [part.p for part in model.modules() if isinstance(part, nn.Dropout)]
     if processes > 1 and any(isinstance(rate, int | float) and rate > 0 for rate in rates):
         say(
             f"with dropout {processes} processes draw other masks than one would: as good a run, "
-            "but not the same numbers (`train.dropout: 0` gives those of one process, up to "
-            "rounding)"
+            "but not the same numbers (`train.dropout: 0`, and `method.dropout: 0` of task "
+            "heads, give those of one process, up to rounding)"
         )

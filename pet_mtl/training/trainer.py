@@ -80,8 +80,8 @@ class Trainer:
             fingerprint=fingerprint(*stores, words=compiled.words, taught=taught)
         )
         self.best: tuple[int, dict[str, FloatArray]] | None = None
-        tell_of_dropout(mlm, accelerator.num_processes)
         self.model = build_model(mlm, compiled, suite, machine)
+        tell_of_dropout(mlm, self.model, accelerator.num_processes)
         self.schedule = Schedule(
             prompts,
             temperature=suite.sampling.temperature,

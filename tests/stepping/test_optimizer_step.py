@@ -126,5 +126,12 @@ def test_dropout_of_several_processes_is_told(
 ) -> None:
     mlm = toys.build_mlm("bert", dropout=dropout)
     with caplog.at_level("INFO", "pet_mtl"):
-        tell_of_dropout(mlm, processes)
+        tell_of_dropout(mlm, mlm, processes)
     assert caplog.text.count("not the same numbers") == told
+
+
+def test_dropout_of_a_methods_own_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    mlm, head = toys.build_mlm("bert", dropout=0.0), torch.nn.Dropout(0.1)
+    with caplog.at_level("INFO", "pet_mtl"):
+        tell_of_dropout(mlm, torch.nn.ModuleList([mlm, head]), 2)
+    assert "`method.dropout: 0`" in caplog.text
