@@ -22,13 +22,14 @@ import tempfile
 import time
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import made_up
 import numpy as np
-from log_chart import Panel, charts
+from log_chart import charts
+from scaling_axes import AXES, Point
+from scaling_table import lines, markdown, panels
 from turns import Cells, Clock, load_now, processor, say
 
 from pet_mtl.atomic import write_text
@@ -36,81 +37,9 @@ from pet_mtl.resources import bundled_backbone
 
 HERE = Path(__file__).parent
 LIMIT = 3600.0  # seconds that a point may take
-PARTS = ("read", "compile", "encode", "plan", "train", "score")
 SAMPLE = 3000  # rows of which the batches are spread over all
 
 
-@dataclass(frozen=True)
-class Point:
-    """What is measured at once.
-
-    Attributes:
-        rows: of all tasks together.
-        words: of each label.
-        lengths: of words, in pieces: from 1 to so many.
-        text: characters of a text; None: as news titles have them.
-    """
-
-    rows: int = 20_000
-    tasks: int = 1
-    labels: int = 15
-    words: int = 1
-    lengths: int = 1
-    text: int | None = None
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One line of questions: sizes, and the point of each.
-
-    Attributes:
-        linear: slope that is expected, with the reason.
-    """
-
-    name: str
-    sizes: tuple[int, ...]
-    point: Callable[[Point, int], Point]
-    linear: str
-
-
-AXES = {
-    "rows": Axis(
-        "rows",
-        (10_000, 100_000, 1_000_000),
-        lambda p, n: replace(p, rows=n),
-        "1 for read, encode and plan; 0 for a thousand rows of training and scoring",
-    ),
-    "tasks": Axis(
-        "tasks (the same rows)",
-        (3, 30, 100),
-        lambda p, n: replace(p, tasks=n),
-        "0 but for compile, which has more patterns and words",
-    ),
-    "words": Axis(
-        "label words (15 labels)",
-        (15, 150, 1500),
-        lambda p, n: replace(p, words=n // p.labels),
-        "0 but for compile",
-    ),
-    "labels": Axis(
-        "labels (a word each)",
-        (15, 150, 1500),
-        lambda p, n: replace(p, labels=n),
-        "0 but for compile",
-    ),
-    "lengths": Axis(
-        "lengths of words",
-        (1, 2, 4, 8),
-        lambda p, n: replace(p, labels=16, lengths=n),
-        "1 for train and score: a prompt a row for each length",
-    ),
-    "text": Axis(
-        "characters of a text",
-        (16, 64, 128, 256, 500),
-        lambda p, n: replace(p, text=n, rows=p.rows // 4),
-        "1, and more for long texts: attention is quadratic",
-    ),
-}
 QUICK = {"rows": (60, 120), "tasks": (1, 3), "words": (4, 8), "text": (8, 16)}
 
 
@@ -302,93 +231,6 @@ def per_thousand(seconds: float, works: Sequence[Any], do: Callable[[Any], int])
         if time.perf_counter() - began >= seconds:
             break
     return 1000 * (time.perf_counter() - began) / rows
-
-
-def slopes(sizes: Sequence[int], values: Sequence[float]) -> dict[str, float]:
-    """Return the slope of a line in log-log, by least squares, and that between the last two
-    points.
-
-    >>> slopes([10, 100], [3.0, 30.0])
-    {'fit': 1.0, 'last': 1.0}
-    """
-    if len(sizes) < 2 or min(values) <= 0:
-        return {}
-    x, y = np.log(sizes), np.log(values)
-    fit = float(np.polyfit(x, y, 1)[0])
-    return {"fit": round(fit, 2), "last": round(float((y[-1] - y[-2]) / (x[-1] - x[-2])), 2)}
-
-
-def lines(cells: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return sizes, seconds by part, slopes and memory of each axis."""
-    found: dict[str, dict[str, Any]] = {}
-    for name in AXES:
-        mine = sorted(
-            (int(key.partition("/")[2]), cell["rounds"][0])
-            for key, cell in cells.items()
-            if key.startswith(f"{name}/") and cell["rounds"]
-        )
-        if not mine:
-            continue
-        sizes = [size for size, _ in mine]
-        seconds = {part: [turn["seconds"][part] for _, turn in mine] for part in PARTS}
-        found[name] = {
-            "sizes": sizes,
-            "seconds": seconds,
-            "slopes": {part: slopes(sizes, values) for part, values in seconds.items()},
-            "peak_gb": {part: [turn["peak_gb"][part] for _, turn in mine] for part in PARTS},
-            "rows": [turn["rows"] for _, turn in mine],
-        }
-    return found
-
-
-def markdown(found: Mapping[str, Mapping[str, Any]], facts: Mapping[str, Any]) -> str:
-    """Write a table for each axis."""
-    text = [
-        f"{facts['machine']}; {facts['base']}. Seconds: of all rows for read, encode and plan, of a "
-        "thousand rows for train and score. Slopes in log-log over all sizes, and between the last "
-        "two.",
-    ]
-    for name, one in found.items():
-        axis = AXES[name]
-        head = " | ".join(f"{size:,}" for size in one["sizes"])
-        text += [
-            "",
-            f"**{axis.name}**; expected: {axis.linear}",
-            "",
-            f"| | {head} | slope | last |",
-            f"|---|{'---:|' * (len(one['sizes']) + 2)}",
-        ]
-        for part in PARTS:
-            values = " | ".join(f"{value:.3g}" for value in one["seconds"][part])
-            slope = one["slopes"][part]
-            told = f"{slope['fit']:.2f} | {slope['last']:.2f}" if slope else "| "
-            text.append(f"| {part}, s | {values} | {told} |")
-        for part in ("encode", "train", "score"):
-            rates = [
-                1000 / seconds if part != "encode" else rows / seconds
-                for seconds, rows in zip(one["seconds"][part], one["rows"], strict=True)
-            ]
-            text.append(f"| {part}, rows/s | {' | '.join(f'{rate:,.0f}' for rate in rates)} | | |")
-        if name == "rows":
-            for part in ("encode", "train"):
-                peaks = " | ".join(f"{peak:.2f}" for peak in one["peak_gb"][part])
-                text.append(f"| peak memory up to {part}, GB | {peaks} | | |")
-    return "\n".join(text) + "\n"
-
-
-def panels(found: Mapping[str, Mapping[str, Any]]) -> list[Panel]:
-    """Return a panel for each axis."""
-    return [
-        Panel(
-            AXES[name].name,
-            one["sizes"],
-            {
-                f"{part} {slope['fit']:.2f}" if (slope := one["slopes"][part]) else part: values
-                for part, values in one["seconds"].items()
-            },
-        )
-        for name, one in found.items()
-    ]
 
 
 def take(point: Point, chosen: Namespace) -> dict[str, Any]:

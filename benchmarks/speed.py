@@ -29,6 +29,7 @@ import tempfile
 import time
 from argparse import Namespace
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -256,7 +257,9 @@ def jobs(measure: str, model: str, made: Materials) -> Jobs:
     return {"ours": {"kind": "words-try", **words}, "score again": {"kind": "words-again", **words}}
 
 
-def open_sides(wanted: Jobs, chosen: Namespace, cell: dict[str, Any]) -> dict[str, Side]:
+def open_sides(
+    measure: str, model: str, made: Materials, chosen: Namespace, cell: dict[str, Any]
+) -> dict[str, Side]:
     """Start all sides of a cell; one that cannot is told of and left out.
 
     Raises:
@@ -264,7 +267,7 @@ def open_sides(wanted: Jobs, chosen: Namespace, cell: dict[str, Any]) -> dict[st
     """
     sides: dict[str, Side] = {}
     facts: dict[str, Any] = {}
-    for name, job in wanted.items():
+    for name, job in jobs(measure, model, made).items():
         try:
             whole = {**(job(facts) if callable(job) else job), "seconds": chosen.seconds}
             side = _open(whole, chosen.quick)
@@ -291,9 +294,17 @@ def _open(job: dict[str, Any], here: bool) -> Any:
 
 
 def measure_cell(
-    name: str, wanted: Callable[[], Jobs], chosen: Namespace, cells: Cells, settings: dict[str, Any]
+    name: str,
+    opened: Callable[[dict[str, Any]], Mapping[str, Side]],
+    chosen: Namespace,
+    cells: Cells,
+    settings: dict[str, Any],
 ) -> None:
-    """Measure what is missing of a cell."""
+    """Measure what is missing of a cell.
+
+    Args:
+        opened: starts the sides, and tells the cell of those that cannot.
+    """
     cell = cells.open(name, settings)
     done = len(cell["rounds"])
     if done >= chosen.rounds:
@@ -302,7 +313,7 @@ def measure_cell(
     say(f"{name}: round {done + 1} to {chosen.rounds}, load {load_now()}")
     began = time.monotonic()
     cell.pop("left_out", None)
-    sides: dict[str, Side] = {}
+    sides: Mapping[str, Side] = {}
 
     def keep(found: Round) -> None:
         cell["rounds"].append(found)
@@ -311,16 +322,16 @@ def measure_cell(
         say(f"  round {len(cell['rounds'])}: {shown(found)}")
 
     try:
-        sides = open_sides(wanted(), chosen, cell)
+        sides = opened(cell)
         alternate(sides, chosen.rounds, keep, done)
     except SideError as error:
         cell["failed"] = str(error)
         say(f"  failed: {error}")
     finally:
         ends = {}
-        for side, opened in sides.items():
+        for side, work in sides.items():
             try:
-                ends[side] = opened.close()
+                ends[side] = work.close()
             except SideError as error:
                 say(f"  {side}: {error}")
         cell["ends"] = ends
@@ -336,6 +347,10 @@ def shown(found: Round) -> str:
         unit = {"rate": "rows/s", "ms": "ms", "seconds": "s", "flop_per_second": "FLOP/s"}[key]
         parts.append(f"{side} {turn[key]:,.4g} {unit}")
     return ", ".join(parts)
+
+
+def _given(sides: Mapping[str, Side], cell: dict[str, Any]) -> Mapping[str, Side]:
+    return sides
 
 
 class Command:
@@ -368,7 +383,7 @@ def start_up(chosen: Namespace, made: Materials, cells: Cells) -> None:
         "rows": str(few),
         "seconds": 0.0,
     }
-    groups: dict[str, dict[str, Command]] = {
+    groups: dict[str, dict[str, Side]] = {
         "start-up/help": {
             "ours": Command(*ours, "--help"),
             "python": Command(python, "-c", "pass"),
@@ -382,26 +397,9 @@ def start_up(chosen: Namespace, made: Materials, cells: Cells) -> None:
         },
     }
     for name, commands in list(groups.items())[: 1 if chosen.quick else 2]:
+        sides = {"ours": commands["ours"]} if chosen.quick else commands
         settings = {"base": str(chosen.base), "rows": str(chosen.rows)}
-        cell = cells.open(name, settings)
-        done = len(cell["rounds"])
-        if done >= chosen.rounds:
-            say(f"{name}: {done} rounds are there")
-            continue
-        say(f"{name}: round {done + 1} to {chosen.rounds}, load {load_now()}")
-
-        def keep(found: Round, cell: dict[str, Any] = cell) -> None:
-            cell["rounds"].append(found)
-            cells.write()
-            say(f"  round {len(cell['rounds'])}: {shown(found)}")
-
-        some = {"ours": commands["ours"]} if chosen.quick else commands
-        try:
-            alternate(some, chosen.rounds, keep, done)
-        except SideError as error:
-            cell["failed"] = str(error)
-            say(f"  failed: {error}")
-            cells.write()
+        measure_cell(name, partial(_given, sides), chosen, cells, settings)
 
 
 def openprompt(model: str, chosen: Namespace, made: Materials, cells: Cells, clock: Clock) -> None:
@@ -497,7 +495,7 @@ def main() -> None:
         }
         measure_cell(
             f"{measure}/{model}",
-            lambda measure=measure, model=model: jobs(measure, model, made),  # type: ignore[misc]
+            partial(open_sides, measure, model, made, chosen),
             chosen,
             cells,
             settings,

@@ -21,7 +21,7 @@ from pet_mtl.model.attention_frame import Frame
 _NORM = torch.ops.aten.native_layer_norm.default
 _NORM_BACKWARD = torch.ops.aten.native_layer_norm_backward.default
 _GELU_BACKWARD = torch.ops.aten.gelu_backward.grad_input
-_REORDER, _PACKED_FOR = "_reorder_linear_weight", 256  # rows
+_PACKED_FOR = 256  # rows: the layout that is best for so many
 _SOFTMAX_BACKWARD = torch.ops.aten._softmax_backward_data.default
 
 
@@ -279,22 +279,17 @@ def _cast(parameters: _Parameters, kind: torch.dtype, apart: bool) -> _Casts:
 def _packed(casts: _Casts) -> _Casts:
     """Return weights in the layout of the CPU's kernels, which else turn them at each call: the
     same numbers come out, and one row takes a fifth less."""
-    weight = casts.joint
+    ops, weight = torch.ops.mkldnn, casts.joint
     usable = weight.device.type == "cpu" and weight.dtype is torch.bfloat16
-    if not usable or _pointwise() is None or not hasattr(torch.ops.mkldnn, _REORDER):
+    if not usable or _pointwise() is None or not hasattr(ops, "_reorder_linear_weight"):
         return casts
-    reorder = getattr(torch.ops.mkldnn, _REORDER)
-
-    def packed(weight: Tensor) -> Tensor:
-        found: Tensor = reorder(weight, _PACKED_FOR)
-        return found
-
+    weights = {name: getattr(casts, name) for name in ("query", "joint", "output", "up", "down")}
     return casts._replace(
-        query=None if casts.query is None else packed(casts.query),
-        joint=packed(casts.joint),
-        output=packed(casts.output),
-        up=packed(casts.up),
-        down=packed(casts.down),
+        **{
+            name: ops._reorder_linear_weight(weight, _PACKED_FOR)
+            for name, weight in weights.items()
+            if weight is not None
+        }
     )
 
 

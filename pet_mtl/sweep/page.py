@@ -24,7 +24,6 @@ from pet_mtl.report.page import html_page
 from pet_mtl.sweep.result import SweepResult, TrialResult
 
 MOST_ROWS = 200  # trials in the table
-STATES = {"pruned": "stopped early"}
 LETTER = 11  # width of a Chinese character at an axis
 MOST_MARKS = 4  # values of a setting that are written at the axis each by itself
 
@@ -246,9 +245,8 @@ def _table(result: SweepResult) -> Html:
     for trial in rows:
         score = "–" if trial.score is None else f"{trial.score:.4f}"
         cells = [element("td", shown(trial.settings.get(name, "–"))) for name in names]
-        state = (
-            "" if trial.state == "complete" else trial.why or STATES.get(trial.state, trial.state)
-        )
+        words = {"complete": "", "pruned": "stopped early"}
+        state = trial.why or words.get(trial.state, trial.state)
         body.append(
             element(
                 "tr",
