@@ -2,9 +2,9 @@
 
 Each depends on nothing but a seed and the numbers that its user gives (epoch, task, step, …): a
 resumed run needs no random state, and one stream's draws never move another's. Streams of one
-number belong to procedures that never draw for the same thing. Two kinds more are hashes, not
-generators: the split of a task's rows by their texts (`data/split.py`), and masks by epoch, row and
-position (`cloze/draws.py`).
+number belong to procedures that never draw for the same thing. Three kinds more are hashes, not
+generators: the split of a task's rows by their texts (`data/split.py`), masks by epoch, row and
+position (`cloze/draws.py`), and dropout by step, row and place (`model/row_dropout.py`).
 """
 
 from dataclasses import dataclass

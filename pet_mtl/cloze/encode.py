@@ -3,6 +3,7 @@ is made."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -51,7 +52,7 @@ class Prompts:
     def __len__(self) -> int:
         return len(self.slot_at)
 
-    @property
+    @cached_property
     def lengths(self) -> npt.NDArray[np.int64]:
         """`n` prompt lengths in tokens, with as many masks as a row is ever read with, and the
         longest words of other tasks."""
@@ -60,7 +61,7 @@ class Prompts:
         )
         return np.diff(self.starts) + longest[self.form]
 
-    @property
+    @cached_property
     def variants(self) -> npt.NDArray[np.int64]:
         """`n` numbers of prompts that a row needs: one for each number of masks."""
         counts = np.array([len(form.masks) for form in self.forms], dtype=np.int64)

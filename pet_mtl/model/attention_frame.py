@@ -87,3 +87,10 @@ class Frame:
     def blocks(self) -> Iterator[slice]:
         step = _BLOCK * self.heads
         return (slice(start, start + step) for start in range(0, len(self.bias), step))
+
+
+def pad_to(rows: Tensor, count: int) -> Tensor:
+    """Add zero rows `[n, H]` up to `count`; none to a graph that is exported for any `n`."""
+    if torch.compiler.is_compiling():
+        return rows
+    return F.pad(rows, (0, 0, 0, count - len(rows))) if count > len(rows) else rows

@@ -109,6 +109,17 @@ class Encoder(nn.Module):
         if self._by_length:
             stacked = read_by_length(self._stacked, input_ids, attention_mask)
             return torch.chunk(stacked, self.depth + 1, -1)
+        if self._slots is not None:
+            read = dict.fromkeys(range(self.depth), torch.empty(0))
+            positions = torch.arange(input_ids.shape[1], device=input_ids.device)
+            last = self._slots(
+                input_ids,
+                attention_mask,
+                positions.expand(len(input_ids), -1),
+                self._segments(input_ids),
+                read=read,
+            )
+            return (*read.values(), last)
         output = self._run(input_ids, attention_mask, output_hidden_states=True)
         states: tuple[Tensor, ...] | None = getattr(output, "hidden_states", None)
         if states is None:

@@ -36,6 +36,11 @@ def import_transformers() -> None:
             import transformers.modeling_utils  # noqa: F401
 
 
+def keep_compiler() -> None:
+    """Import torch's compiler now: behind transformers without it, torch 2.11 cannot any more."""
+    import torch._dynamo  # noqa: F401
+
+
 @contextlib.contextmanager
 def without_compiler() -> Iterator[None]:
     """Let transformers load and save models without the compiler, where transformers was to be

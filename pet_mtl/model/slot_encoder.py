@@ -7,15 +7,18 @@ for a small backbone. Linear layers run over `[N * L, H]`, queries, keys and val
 Checked against transformers' own forward in the tests.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pet_mtl.errors import PetMtlError
 from pet_mtl.model.amendments import NONE, Amendments, amended, run
-from pet_mtl.model.attention_frame import Frame
+from pet_mtl.model.attention_frame import Frame, pad_to
 from pet_mtl.model.fused_layer import fits_fused_layer, forget_casts, fused_layer
+from pet_mtl.model.row_dropout import RowNoise
 
 # Every new shape costs the CPU kernels a new plan, in time and memory: all batches of one token
 # budget get the same number of rows, whatever their length. One short row in such a step would cost
@@ -38,6 +41,7 @@ class SlotEncoder:
     def __init__(self, encoder: Any, attention: str) -> None:
         self.encoder = encoder
         self.attention = attention
+        self._compiled: Callable[..., Tensor] | None = None
         first = encoder.encoder.layer[0].attention.self
         self.heads: int = first.num_attention_heads
         self.head_size: int = first.attention_head_size
@@ -65,17 +69,21 @@ class SlotEncoder:
             `[N, M, H]`.
         """
         count, length = input_ids.shape
-        hidden = self._embed(input_ids, segments, amendments)
+        noise = self._noise(input_ids, attention_mask)
+        hidden = self._embed(input_ids, segments, amendments, noise)
         layers, wide = self.encoder.encoder.layer, slots.shape[1]
         at = (torch.arange(count, device=slots.device)[:, None] * length + slots).flatten()
         kind, training = hidden.dtype, self.encoder.training
-        hidden = pad_rows(hidden.reshape(count * length, -1), _TOKEN_STEP, training=training)
+        compiled = self._compiled if training else None
+        run_layer = compiled or self._layer
+        token_step, slot_step = (1, 1) if compiled else (_TOKEN_STEP, SLOT_STEP)
+        hidden = pad_rows(hidden.reshape(count * length, -1), token_step, training=training)
         if torch.is_grad_enabled():
             forget_casts(layers)
         norms = (
             part.LayerNorm for layer in layers for part in (layer.attention.output, layer.output)
         )
-        plain = amendments.keys().isdisjoint(norms)
+        plain = amendments.keys().isdisjoint(norms) and not compiled
         fused = self.attention != "sdpa" and plain and all(map(fits_fused_layer, layers))
 
         def note(number: int, states: Tensor) -> None:
@@ -88,20 +96,42 @@ class SlotEncoder:
                 note(number, hidden)
                 hidden = fused_layer(layer, None, hidden, frame, length)
             note(len(layers) - 1, hidden)
-            asking = pad_rows(hidden[at], SLOT_STEP, training=training)
+            asking = pad_rows(hidden[at], slot_step, training=training)
             queries = fused_layer(layers[-1], asking, hidden, frame, wide)
         else:
-            bias = self._bias(attention_mask, kind)
+            bias = self._bias(attention_mask, kind, noise)
             for number, layer in enumerate(layers[:-1]):
                 note(number, hidden)
-                hidden = self._layer(layer, hidden, hidden, bias, length, amendments)
+                now = noise and noise.at(number)
+                hidden = run_layer(layer, hidden, hidden, bias, length, amendments, now)
             note(len(layers) - 1, hidden)
-            asking = pad_rows(hidden[at], SLOT_STEP, training=training)
-            queries = self._layer(layers[-1], asking, hidden, bias, wide, amendments)
+            now = noise and noise.at(len(layers) - 1)
+            asking = pad_rows(hidden[at], slot_step, training=training)
+            queries = run_layer(layers[-1], asking, hidden, bias, wide, amendments, now)
         return queries[: slots.numel()].view(count, wide, -1)
 
-    def _embed(self, input_ids: Tensor, segments: Tensor | None, amendments: Amendments) -> Tensor:
+    def _noise(self, input_ids: Tensor, attention_mask: Tensor) -> RowNoise | None:
+        """Return the noise of a batch; None where nothing is dropped."""
+        parts = self.encoder.modules() if self.encoder.training else ()
+        dropped = any(isinstance(part, nn.Dropout) and part.p for part in parts)
+        return RowNoise.of(input_ids, attention_mask) if dropped else None
+
+    def _embed(
+        self,
+        input_ids: Tensor,
+        segments: Tensor | None,
+        amendments: Amendments,
+        noise: RowNoise | None,
+    ) -> Tensor:
         """Return `[N, L, H]`."""
+        if noise is not None:
+            last, of_embeddings = self.encoder.embeddings.dropout, noise.at(-1)
+
+            def drop(states: Tensor, _: Tensor) -> Tensor:
+                flat = of_embeddings.states(states.flatten(0, 1), last.p, states.shape[1])
+                return flat.view_as(states)
+
+            amendments = {**amendments, last: drop}
         embeddings = amended(self.encoder.embeddings, amendments)
         hidden: Tensor = embeddings(input_ids=input_ids, token_type_ids=segments)
         if hasattr(self.encoder, "embeddings_project"):  # ELECTRA generators: narrow embeddings
@@ -111,21 +141,29 @@ class SlotEncoder:
             hidden = hidden.to(torch.get_autocast_dtype(device))
         return hidden
 
-    def _bias(self, attention_mask: Tensor, kind: torch.dtype) -> Tensor:
-        """Return what is added to attention scores: `[N, L]` with sdpa, else `[N * heads, 1,
-        L]`."""
+    def _bias(self, attention_mask: Tensor, kind: torch.dtype, noise: RowNoise | None) -> Tensor:
+        """Return what is added to attention scores: `[N, L]` with sdpa, else `[N * heads, 1, L]`.
+
+        sdpa's kernels draw masks of their own, so with dropout the scores are written out.
+        """
         bias = torch.zeros(attention_mask.shape, dtype=kind, device=attention_mask.device)
         bias = bias.masked_fill(attention_mask == 0, torch.finfo(kind).min)
-        return (
-            bias if self.attention == "sdpa" else bias.repeat_interleave(self.heads, 0)[:, None, :]
-        )
+        if self.attention == "sdpa" and noise is None:
+            return bias
+        return bias.repeat_interleave(self.heads, 0)[:, None, :]
 
     def start(
         self, input_ids: Tensor, attention_mask: Tensor, segments: Tensor | None = None
     ) -> "EncoderRun":
         """Return a run that goes through the layers as its user says; see `__call__`."""
-        hidden = self._embed(input_ids, segments, NONE)
-        return EncoderRun(self, hidden.flatten(0, 1), attention_mask)
+        noise = self._noise(input_ids, attention_mask)
+        hidden = self._embed(input_ids, segments, NONE, noise)
+        return EncoderRun(self, hidden.flatten(0, 1), attention_mask, noise)
+
+    def compile(self, backend: str = "inductor") -> None:
+        """While training, run the layers as compiled graphs, which serve all layers and shapes;
+        what is scored meanwhile is scored as ever."""
+        self._compiled = torch.compile(self._layer, dynamic=True, backend=backend)
 
     @property
     def depth(self) -> int:
@@ -140,39 +178,56 @@ class SlotEncoder:
         bias: Tensor,
         wide: int,
         amendments: Amendments,
+        noise: RowNoise | None,
     ) -> Tensor:
         """Run one layer for `queries` `[≥ N * wide, H]`, which attend to `hidden` `[≥ N * L,
         H]`."""
-        own, length = layer.attention.self, bias.shape[-1]
-        count = bias.numel() // length // (1 if self.attention == "sdpa" else self.heads)
+        own, length, fused = layer.attention.self, bias.shape[-1], bias.dim() == 2
+        count = bias.numel() // length // (1 if fused else self.heads)
         if queries is hidden:
             q, k, v = self._project(hidden, count, length, own.query, own.key, own.value)
         else:
             (q,) = self._project(queries, count, wide, own.query)
             k, v = self._project(hidden, count, length, own.key, own.value)
-        dropout = own.dropout.p if own.training else 0.0
-        if self.attention == "sdpa":
+        if fused:
             # the fused kernels want four dimensions; with three, every score is written out
             q, k, v = (part.view(count, self.heads, -1, self.head_size) for part in (q, k, v))
             mask = bias[:, None, None, :].expand(-1, self.heads, wide, -1)
-            context = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)
+            context = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         else:
             scores = torch.baddbmm(bias, q, k.transpose(1, 2), alpha=self.head_size**-0.5)
-            context = torch.bmm(
-                F.dropout(F.softmax(scores, dim=-1), dropout, training=dropout > 0), v
-            )
+            weights = F.softmax(scores, dim=-1)
+            if noise is not None and own.dropout.p:
+                weights = noise.at(0).weights(weights, own.dropout.p)
+            context = torch.bmm(weights, v)
         context = (
             context.view(count, self.heads, wide, -1).transpose(1, 2).reshape(count * wide, -1)
         )
-        out: Any = layer.attention.output
-        queries = run(
-            out.LayerNorm,
-            out.dropout(out.dense(pad_to(context, len(queries)))) + queries,
+        queries = self._added(
+            layer.attention.output,
+            pad_to(context, len(queries)),
+            queries,
+            wide,
             amendments,
+            noise and noise.at(1),
         )
-        out = layer.output
         inner = layer.intermediate.intermediate_act_fn(layer.intermediate.dense(queries))
-        return run(out.LayerNorm, out.dropout(out.dense(inner)) + queries, amendments)
+        return self._added(layer.output, inner, queries, wide, amendments, noise and noise.at(2))
+
+    @staticmethod
+    def _added(
+        part: Any,
+        inner: Tensor,
+        states: Tensor,
+        wide: int,
+        amendments: Amendments,
+        noise: RowNoise | None,
+    ) -> Tensor:
+        """Return the states `[≥ N * wide, H]` behind a half of a layer, that ends in `part`."""
+        new = part.dense(inner)
+        if noise is not None and part.dropout.p:
+            new = noise.states(new, part.dropout.p, wide)
+        return run(part.LayerNorm, new + states, amendments)
 
     def _project(
         self, hidden: Tensor, count: int, length: int, *projections: nn.Linear
@@ -204,23 +259,69 @@ class EncoderRun:
         states: `[N * L, H]`; may be replaced between two layers.
     """
 
-    def __init__(self, encoder: SlotEncoder, states: Tensor, attention_mask: Tensor) -> None:
+    def __init__(
+        self,
+        encoder: SlotEncoder,
+        states: Tensor,
+        attention_mask: Tensor,
+        noise: RowNoise | None,
+    ) -> None:
         self.states = states
-        self._encoder, self._mask = encoder, attention_mask
+        self._encoder, self._mask, self._noise = encoder, attention_mask, noise
 
     def through(self, done: int, until: int) -> Tensor:
         """Go on from behind layer `done` to behind layer `until`; return the states `[N, L, H]`."""
         length = self._mask.shape[1]
-        bias = self._encoder._bias(self._mask, self.states.dtype)
-        for layer in self._encoder.encoder.encoder.layer[done:until]:
-            self.states = self._encoder._layer(layer, self.states, self.states, bias, length, NONE)
+        bias = self._encoder._bias(self._mask, self.states.dtype, self._noise)
+        layers = self._encoder.encoder.encoder.layer
+        for number in range(done, until):
+            noise = self._noise and self._noise.at(number)
+            self.states = self._encoder._layer(
+                layers[number], self.states, self.states, bias, length, NONE, noise
+            )
         return self.states.view(len(self._mask), length, -1)
 
     def only(self, rows: Tensor) -> "EncoderRun":
         """Return a run of some rows."""
         count, length = self._mask.shape
         states = self.states.view(count, length, -1)[rows].flatten(0, 1)
-        return EncoderRun(self._encoder, states, self._mask[rows])
+        noise = self._noise and self._noise.only(rows)
+        return EncoderRun(self._encoder, states, self._mask[rows], noise)
+
+
+def slot_encoders(model: nn.Module) -> list[SlotEncoder]:
+    """Return the encoders of a model that are run by their slots."""
+    return [
+        value
+        for module in model.modules()
+        for value in vars(module).values()
+        if isinstance(value, SlotEncoder)
+    ]
+
+
+def compile_layers(model: nn.Module) -> None:
+    """Compile the layers of a model's encoders (`SlotEncoder.compile`).
+
+    Raises:
+        PetMtlError: no encoder of it is run by its slots; torch finds no compiler.
+    """
+    found = slot_encoders(model)
+    if not found:
+        raise PetMtlError(
+            "the layers of this model cannot be compiled",
+            where="compile",
+            hint=f"leave it out, or take a model of the families {', '.join(sorted(BERT_LIKE))}",
+        )
+    try:  # a compiler is missed at the first step only, in many lines
+        torch.compile(lambda ones: 2 * ones)(torch.ones(2, device=next(model.parameters()).device))
+    except Exception as error:
+        raise PetMtlError(
+            f"torch cannot compile here: {str(error).strip().splitlines()[0]}",
+            where="compile",
+            hint="leave `compile` out, or install what torch needs (on a CPU a C++ compiler)",
+        ) from error
+    for encoder in found:
+        encoder.compile()
 
 
 def step_for(rows: int, most: int) -> int:
@@ -246,13 +347,6 @@ def pad_rows(rows: Tensor, most: int, *, training: bool) -> Tensor:
         return rows
     step = most if training else step_for(len(rows), most)
     return pad_to(rows, len(rows) + -len(rows) % step)
-
-
-def pad_to(rows: Tensor, count: int) -> Tensor:
-    """Add zero rows `[n, H]` up to `count`; none to a graph that is exported for any `n`."""
-    if torch.compiler.is_compiling():
-        return rows
-    return F.pad(rows, (0, 0, 0, count - len(rows))) if count > len(rows) else rows
 
 
 def fits_slot_encoder(model: Any) -> bool:

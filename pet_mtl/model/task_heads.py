@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from pet_mtl.model.row_dropout import RowNoise
 from pet_mtl.suite.method import FeatureName
 
 Decoding = Literal["linear", "mlp", "lstm"]
@@ -111,7 +112,7 @@ class Decoder(nn.Module):
         self, kind: Decoding, inputs: int, tokens: int, labels: int, width: int, dropout: float
     ) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(dropout)
+        self.rate = dropout
         if kind == "mlp":
             self.hidden = nn.Linear(inputs, width)
         elif kind == "lstm":
@@ -121,20 +122,34 @@ class Decoder(nn.Module):
             {"linear": inputs, "mlp": width, "lstm": inputs + 2 * width}[kind], labels
         )
 
-    def forward(self, features: Tensor, tokens: Tensor | None, mask: Tensor) -> Tensor:
+    def forward(
+        self, features: Tensor, tokens: Tensor | None, mask: Tensor, noise: RowNoise | None = None
+    ) -> Tensor:
         """Return `[b, K]` from features `[b, F]`, token states `[b, L, H]` (`lstm` only) and their
-        mask `[b, L]`."""
+        mask `[b, L]`.
+
+        Args:
+            noise: of the rows, for dropout; None: nothing is dropped.
+        """
         if self.kind == "mlp":
-            features = nn.functional.gelu(self.hidden(self.dropout(features)))
+            features = nn.functional.gelu(self.hidden(self._dropped(features, noise, 0)))
         elif self.kind == "lstm":
             assert tokens is not None
             lengths = mask.sum(
                 1
             ).cpu()  # the backward direction starts at a row's last token, not at its padding
             packed = pack_padded_sequence(
-                self.dropout(tokens), lengths, batch_first=True, enforce_sorted=False
+                self._dropped(tokens, noise, 1), lengths, batch_first=True, enforce_sorted=False
             )
             _, (last, _) = self.lstm(packed)  # [2, b, width]
             features = torch.cat([features, last[0], last[1]], -1)
-        scores: Tensor = self.output(self.dropout(features))
+        scores: Tensor = self.output(self._dropped(features, noise, 2))
         return scores
+
+    def _dropped(self, states: Tensor, noise: RowNoise | None, place: int) -> Tensor:
+        """Return states `[b, F]` or `[b, L, H]` after dropout."""
+        if noise is None or not (self.training and self.rate):
+            return states
+        flat = states.flatten(0, -2)
+        wide = len(flat) // len(noise.keys)
+        return noise.at(place).states(flat, self.rate, wide).view_as(states)

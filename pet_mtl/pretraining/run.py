@@ -12,6 +12,8 @@ from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.hardware import Machine, joined
+from pet_mtl.model.light_import import keep_compiler
+from pet_mtl.model.slot_encoder import compile_layers
 from pet_mtl.pretraining.folders import (
     Stored,
     differences,
@@ -110,6 +112,8 @@ def pretrain(request: PretrainRequest, out: Path, *, resume: bool = False) -> Pr
     )
     settings = request.settings
     machine = Machine.choose(settings.precision, settings.attention, accelerator.device)
+    if settings.compile:
+        keep_compiler()
     say(f"machine: {machine}")
     text = find_text(request)
     folder = None
@@ -121,7 +125,6 @@ def pretrain(request: PretrainRequest, out: Path, *, resume: bool = False) -> Pr
     try:
         with accelerator.main_process_first():  # the others find the caches made
             tokenizer, mlm = load_model(request, text, machine, place)
-            tell_of_dropout(mlm, mlm, accelerator.num_processes)
             teaching = load_teaching(request, tokenizer, mlm, machine)
             material = load_material(request, text, tokenizer, place)
         run = _Pretraining(
@@ -157,6 +160,9 @@ class _Pretraining:
         backbone = Backbone(mlm, machine.attention.value)
         model = MlmModel(backbone) if teaching is None else teaching.model(backbone)
         self.model = model.to(machine.device)
+        if request.settings.compile:
+            compile_layers(backbone)
+        tell_of_dropout(mlm, self.model, accelerator.num_processes)
         fingerprint = material.fingerprint + ("" if teaching is None else f" {teaching.digest}")
         self.progress = Progress(fingerprint=fingerprint)
         self.held_out: tuple[int, HeldOut] | None = None

@@ -102,6 +102,9 @@ class PretrainSettings(BaseModel):
     attention: Literal["auto", "eager", "sdpa"] = Field(
         default="auto", description="attention implementation"
     )
+    compile: bool = Field(
+        default=False, description="compile the layers (a GPU): a minute first, then faster steps"
+    )
     weights: Literal["fp32", "fp16"] = Field(
         default="fp32", description="number format of the model folder"
     )

@@ -128,7 +128,8 @@ class PretrainingSteps:
             self._steps = self._prepared(progress.step)
         self._now, pieces = next(self._steps)
         self._factor = rate_factor(self.position, self.total, settings.warmup, settings.schedule)
-        self._frame.begin(self._factor, step_seed(settings.seed, progress.step, rank))
+        of_all = step_seed(settings.seed, progress.step)
+        self._frame.begin(self._factor, step_seed(settings.seed, progress.step, rank), of_all)
         masked = self._everyone(sum(piece.masked for piece in pieces))
         tokens = self._everyone(sum(piece.tokens for piece in pieces))
         for number, piece in enumerate(pieces):

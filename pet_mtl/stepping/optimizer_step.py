@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from pet_mtl.console import say
 from pet_mtl.errors import RunError
 from pet_mtl.model.hardware import Machine
+from pet_mtl.model.row_dropout import begin_rows
+from pet_mtl.model.slot_encoder import slot_encoders
 from pet_mtl.random_streams import STEP
 from pet_mtl.stepping.optim import clear_gradients, set_rates
 
@@ -42,15 +44,18 @@ class OptimizerStep:
         self._clip_norm, self._sparse = clip_norm, sparse
         self.clear()
 
-    def begin(self, factor: float, seed: int | None = None) -> None:
+    def begin(self, factor: float, seed: int | None = None, of_rows: int | None = None) -> None:
         """Begin a step.
 
         Args:
             factor: of the peak learning rates.
             seed: of torch's generator, see `step_seed`; None: it goes on from where it is.
+            of_rows: the seed of dropout by rows, the same in all processes; None: torch's generator
+                decides.
         """
         if seed is not None:
             STEP.start(seed)
+        begin_rows(of_rows)
         set_rates(self.optimizer, factor)
         self.model.train()
 
@@ -91,11 +96,12 @@ class OptimizerStep:
 
 
 def tell_of_dropout(mlm: Any, model: nn.Module, processes: int) -> None:
-    """Say where several processes give other numbers than one: each draws its own dropout.
+    """Say where several processes give other numbers than one: a model whose layers are not run by
+    their slots draws dropout batch by batch.
 
     Args:
         mlm: its config tells of dropout that has no module.
-        model: what is trained, with dropout of its own perhaps.
+        model: what is trained.
     """
     settings = mlm.config.to_dict().items()
     rates = [
@@ -103,10 +109,10 @@ def tell_of_dropout(mlm: Any, model: nn.Module, processes: int) -> None:
         for name, rate in settings
         if name.endswith(("dropout", "dropout_prob")) and name != "classifier_dropout"
     ]
-    rates += [part.p for part in model.modules() if isinstance(part, nn.Dropout)]
-    if processes > 1 and any(isinstance(rate, int | float) and rate > 0 for rate in rates):
+    drawn = any(isinstance(rate, int | float) and rate > 0 for rate in rates)
+    if processes > 1 and drawn and not slot_encoders(model):
         say(
-            f"with dropout {processes} processes draw other masks than one would: as good a run, "
-            "but not the same numbers (`train.dropout: 0`, and `method.dropout: 0` of task "
-            "heads, give those of one process, up to rounding)"
+            f"with dropout {processes} processes draw other masks than one would with a model of "
+            f"the family `{mlm.config.model_type}`: as good a run, but not the same numbers "
+            "(`train.dropout: 0` gives those of one process, up to rounding)"
         )

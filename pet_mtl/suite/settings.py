@@ -101,6 +101,9 @@ class TrainSettings(_Settings):
     attention: Literal["auto", "eager", "sdpa"] = Field(
         default="auto", description="attention implementation"
     )
+    compile: bool = Field(
+        default=False, description="compile the layers (a GPU): a minute first, then faster steps"
+    )
     dropout: float | None = Field(
         default=None, ge=0, lt=1, description="dropout everywhere; null: the backbone's own"
     )

@@ -15,6 +15,7 @@ from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.model.backbone import check_length
 from pet_mtl.model.calibration import apply_calibrations
 from pet_mtl.model.hardware import Machine, joined
+from pet_mtl.model.light_import import keep_compiler
 from pet_mtl.resources import bundled_backbone
 from pet_mtl.scoring.checkpoint_scores import decide, score_calibrated
 from pet_mtl.scoring.leak_guard import guard_rows
@@ -87,6 +88,8 @@ def train(
     )
     settings = suite.train
     machine = Machine.choose(settings.precision, settings.attention, accelerator.device)
+    if settings.compile:
+        keep_compiler()
     say(f"machine: {machine}")
     for key, reason in suite.chosen.items():
         say(f"train.{key}: {getattr(settings, key):.6g} ({reason})")

@@ -21,6 +21,7 @@ from pet_mtl.kinds import kind_of_form
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.methods.heads import HeadsModel
+from pet_mtl.model.row_dropout import second_pass
 from pet_mtl.model.sharing.shared_private import SharedPrivate
 from pet_mtl.model.task_model import Look, TaskModel
 from pet_mtl.objectives.altered import Altered
@@ -111,7 +112,8 @@ class StepModel(nn.Module):
         with self._machine.autocast():
             look = self._look(batch)
             if self.row_loss.second_pass:
-                again = self.model(batch)
+                with second_pass():
+                    again = self.model(batch)
         losses = [
             self.row_loss(batch, group, of_group, second, errand.step, errand.total)
             for group, of_group, second in zip(batch.groups, look.scores, again, strict=True)

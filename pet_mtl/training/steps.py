@@ -158,8 +158,9 @@ class TrainingSteps:
         settings, gradients, now = self.settings, self._gradients, StepSums()
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
         factor = rate_factor(self.progress.step, self.total, settings.warmup)
-        self._frame.begin(factor, step_seed(settings.seed, self.progress.step, rank))
-        self.model.begin_step(step_seed(settings.seed, self.progress.step))
+        of_all = step_seed(settings.seed, self.progress.step)
+        self._frame.begin(factor, step_seed(settings.seed, self.progress.step, rank), of_all)
+        self.model.begin_step(of_all)
         tokens, norms = 0, dict[str, float]()
         other = None if self._others is None else next(self._other_plans)[1]
         if gradients is None:

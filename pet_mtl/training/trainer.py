@@ -20,6 +20,7 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.metrics.score import mean_main, means_json
 from pet_mtl.model.hardware import Machine
+from pet_mtl.model.slot_encoder import compile_layers
 from pet_mtl.scoring.checkpoint_scores import score_rows
 from pet_mtl.scoring.loaded import build_model
 from pet_mtl.scoring.log_probs import FloatArray, score_prompts
@@ -81,6 +82,8 @@ class Trainer:
         )
         self.best: tuple[int, dict[str, FloatArray]] | None = None
         self.model = build_model(mlm, compiled, suite, machine)
+        if suite.train.compile:
+            compile_layers(self.model)
         tell_of_dropout(mlm, self.model, accelerator.num_processes)
         self.schedule = Schedule(
             prompts,

@@ -6,8 +6,10 @@ import toys
 from test_mlm_head import inputs
 from torch import Tensor
 
+from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import Backbone
-from pet_mtl.model.slot_encoder import SlotEncoder, fits_slot_encoder
+from pet_mtl.model.row_dropout import begin_rows
+from pet_mtl.model.slot_encoder import SlotEncoder, compile_layers, fits_slot_encoder
 
 BERT_LIKE = [
     "bert",
@@ -120,3 +122,43 @@ def test_bfloat16_is_near_full_precision() -> None:
         with torch.autocast("cpu", torch.bfloat16):
             mixed = encoder(ids, mask, slots)
     torch.testing.assert_close(mixed.float(), full, rtol=0.1, atol=0.15)
+
+
+@pytest.mark.filterwarnings("default")  # torch's own
+@pytest.mark.parametrize(("attention", "dropout"), [("sdpa", 0.0), ("eager", 0.2)])
+def test_compiled_layers_train_as_the_others(attention: str, dropout: float) -> None:
+    """One graph for the layers and one for the last, whatever the batch's shape."""
+    torch._dynamo.reset()
+    model = toys.build_mlm("bert", dropout=dropout).train()
+    plain, compiled = (SlotEncoder(model.base_model, attention) for _ in range(2))
+    compiled.compile("eager")
+    begin_rows(3)
+    counted = torch._dynamo.utils.counters["stats"]
+    counted.clear()
+    for count, length, wide in ((3, 8, 2), (5, 12, 3), (7, 9, 4)):
+        ids = torch.randint(5, 40, (count, length))
+        mask = (
+            torch.arange(length) < torch.tensor([[length - 2]] + [[length]] * (count - 1))
+        ).long()
+        slots = torch.randint(0, length - 2, (count, wide))
+        out = compiled(ids, mask, slots)
+        torch.testing.assert_close(out, plain(ids, mask, slots), rtol=1e-5, atol=1e-5)
+        out.square().sum().backward()
+    assert counted["unique_graphs"] <= 4
+    model.eval()
+    counted.clear()
+    assert torch.equal(compiled(ids, mask, slots), plain(ids, mask, slots))
+    assert not counted["unique_graphs"]
+    begin_rows(None)
+
+
+def test_compiling_says_where_it_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(PetMtlError, match="cannot be compiled"):
+        compile_layers(Backbone(toys.build_mlm("albert")))
+
+    def compile(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("no C++ compiler\nmany lines")
+
+    monkeypatch.setattr(torch, "compile", compile)
+    with pytest.raises(PetMtlError, match=r"torch cannot compile here: no C\+\+ compiler\n"):
+        compile_layers(Backbone(toys.build_mlm("bert")))

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from pet_mtl.model.row_dropout import RowNoise
 from pet_mtl.model.task_heads import Decoder, Features, LayerFeatures
 
 LENGTHS = [7, 4, 1, 6]
@@ -85,5 +86,9 @@ def test_decoders(kind: str) -> None:
         wanted.append(decoder.output.weight @ feature + decoder.output.bias)
     torch.testing.assert_close(got, torch.stack(wanted))
     assert got.shape == (4, 3)
-    decoder.train()
-    assert not torch.equal(decoder(features, states, MASK), decoder(features, states, MASK))
+    noise = RowNoise(torch.arange(4))
+    assert torch.equal(decoder(features, states, MASK, noise), got)
+    dropped = decoder.train()(features, states, MASK, noise)
+    assert not torch.allclose(dropped, got, atol=1e-2)
+    of_one = decoder(features[2:3], states[2:3, :1], MASK[2:3, :1], noise.only(torch.tensor([2])))
+    torch.testing.assert_close(of_one, dropped[2:3])  # the same alone, and without its padding

@@ -37,12 +37,14 @@ SCRIPT = textwrap.dedent(
     """
 )
 CHANGES = {
-    "whole-word": {"masking": "whole-word", "epochs": 1.0},
+    "whole-word": {"masking": "whole-word", "epochs": 1.0, "dropout": 0.0},
+    "dropout": {"max_steps": 4, "evaluate_every": 2, "dropout": 0.2},
     "tiny": {
         "max_steps": 3,
         "batch_tokens": 30,
         "accumulate": 2,
         "evaluate_every": 2,
+        "dropout": 0.0,
     },  # steps of one or two rows
 }
 
@@ -51,7 +53,7 @@ CHANGES = {
 def test_two_processes_are_one(
     make_request: Callable[..., PretrainRequest], tmp_path: Path
 ) -> None:
-    requests = {name: make_request(dropout=0.0, **changes) for name, changes in CHANGES.items()}
+    requests = {name: make_request(**changes) for name, changes in CHANGES.items()}
     alone = {name: pretrain(request, tmp_path / "one" / name) for name, request in requests.items()}
     jobs = [(name, False) for name in requests] + [
         ("whole-word", True)

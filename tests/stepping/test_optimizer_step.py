@@ -6,6 +6,7 @@ import toys
 from torch import nn
 
 from pet_mtl.errors import RunError
+from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.hardware import Machine
 from pet_mtl.random_streams import step_seed
 from pet_mtl.stepping.optimizer_step import OptimizerStep, tell_of_dropout
@@ -120,18 +121,14 @@ def test_what_is_no_number_stops_a_run(value: float, broken: str) -> None:
     assert "rest" in str(caught.value)
 
 
-@pytest.mark.parametrize(("dropout", "processes", "told"), [(0.1, 2, 1), (0.1, 1, 0), (0.0, 2, 0)])
-def test_dropout_of_several_processes_is_told(
-    dropout: float, processes: int, told: int, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("family", "dropout", "processes", "told"),
+    [("albert", 0.1, 2, 1), ("albert", 0.1, 1, 0), ("albert", 0.0, 2, 0), ("bert", 0.1, 2, 0)],
+)
+def test_dropout_that_is_no_function_of_the_row_is_told(
+    family: str, dropout: float, processes: int, told: int, caplog: pytest.LogCaptureFixture
 ) -> None:
-    mlm = toys.build_mlm("bert", dropout=dropout)
+    mlm = toys.build_mlm(family, dropout=dropout)
     with caplog.at_level("INFO", "pet_mtl"):
-        tell_of_dropout(mlm, mlm, processes)
+        tell_of_dropout(mlm, Backbone(mlm), processes)
     assert caplog.text.count("not the same numbers") == told
-
-
-def test_dropout_of_a_methods_own_is_told(caplog: pytest.LogCaptureFixture) -> None:
-    mlm, head = toys.build_mlm("bert", dropout=0.0), torch.nn.Dropout(0.1)
-    with caplog.at_level("INFO", "pet_mtl"):
-        tell_of_dropout(mlm, torch.nn.ModuleList([mlm, head]), 2)
-    assert "`method.dropout: 0`" in caplog.text

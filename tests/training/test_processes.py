@@ -53,6 +53,14 @@ SETTINGS: dict[str, dict[str, object]] = {
         "evaluate_every": 4,
         "losses": "{focal: {gamma: 1.5}, class_weights: {beta: 0.5}, r_drop: {alpha: 2}}",
     },
+    "dropout": {
+        "max_steps": 4,
+        "dropout": 0.2,
+        "batch_tokens": 120,
+        "accumulate": 2,
+        "evaluate_every": 2,
+        "losses": "{r_drop: {alpha: 2}}",
+    },
     "average": {"max_steps": 4, "ema": 0.9, "evaluate_every": 2},
     "piece_terms": {
         "max_steps": 4,

@@ -16,6 +16,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.model.causal import refuse_causal
 from pet_mtl.model.encoder import Encoder
 from pet_mtl.model.methods.capabilities import Capabilities
+from pet_mtl.model.row_dropout import RowNoise
 from pet_mtl.model.sharing.cross_stitch import CrossStitch
 from pet_mtl.model.sharing.hard import Hard
 from pet_mtl.model.sharing.mmoe import Mmoe
@@ -34,6 +35,7 @@ from pet_mtl.suite.suite import Suite
 CAPABILITIES = Capabilities(
     reads_words=False, has_patterns=False, zero_shot=False, words_alone=False
 )
+_DECODERS = -2  # the place of their dropout; layers count from 0
 _FASTER = 10  # new classifiers learn from nothing
 
 
@@ -135,11 +137,15 @@ class HeadsModel(TaskModel):
         self, batch: Batch, features: Sequence[tuple[Tensor, Tensor | None]]
     ) -> list[Tensor]:
         device, scores = batch.input_ids.device.type, []
+        noise = None
+        if self.training:
+            noise = RowNoise.of(batch.input_ids, batch.attention_mask).at(_DECODERS)
         for group, (of_rows, tokens) in zip(batch.groups, features, strict=True):
-            task, mask = self.task_of_form[group.form], batch.attention_mask[group.prompts[0]]
+            task, rows = self.task_of_form[group.form], group.prompts[0]
             with torch.autocast(device, enabled=False):
                 shared = self.own.sharing(of_rows, task)
-                scores.append(self.own.decoders[task](shared, tokens, mask))
+                mask, own = batch.attention_mask[rows], noise and noise.only(rows)
+                scores.append(self.own.decoders[task](shared, tokens, mask, own))
         return scores
 
     def _features(self, batch: Batch) -> list[tuple[Tensor, Tensor | None]]:
