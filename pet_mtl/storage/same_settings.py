@@ -9,6 +9,7 @@ from typing import Any
 from pet_mtl.atomic import write_text
 from pet_mtl.errors import PetMtlError
 from pet_mtl.storage.checked_json import read_bounded
+from pet_mtl.suite.settings import TrainSettings
 
 
 def same_settings(file: Path, what: str, changes: Callable[[Any], Sequence[str]]) -> Any:
@@ -25,7 +26,7 @@ def same_settings(file: Path, what: str, changes: Callable[[Any], Sequence[str]]
     if not file.is_file():
         return None
     try:
-        then = json.loads(read_bounded(file))
+        then = _with_later_settings(json.loads(read_bounded(file)))
         changed = list(dict.fromkeys(changes(then)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PetMtlError(
@@ -39,6 +40,17 @@ def same_settings(file: Path, what: str, changes: Callable[[Any], Sequence[str]]
             hint="put that back, or choose another folder with `--out DIR`",
         )
     return then
+
+
+def _with_later_settings(then: Any) -> Any:
+    """Return stored settings with the keys of `train:` that came after they were stored, at their
+    defaults: a folder outlives the version that made it."""
+    if not isinstance(then, dict):
+        return then
+    filled = {key: _with_later_settings(value) for key, value in then.items()}
+    if isinstance(train := filled.get("train"), dict):
+        filled["train"] = {**TrainSettings().model_dump(mode="json"), **train}
+    return filled
 
 
 def note_settings(file: Path, now: Any) -> None:

@@ -1,0 +1,41 @@
+"""Folders outlive the version that made them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pet_mtl.errors import PetMtlError
+from pet_mtl.storage.same_settings import note_settings, same_settings
+from pet_mtl.suite.settings import TrainSettings
+
+
+def changed(file: Path, **train: object) -> list[str]:
+    now = TrainSettings(**train).model_dump(mode="json")
+
+    def changes(then: dict[str, dict[str, dict[str, object]]]) -> list[str]:
+        return [key for key, value in now.items() if then["suite"]["train"][key] != value]
+
+    try:
+        same_settings(file, "comparison", changes)
+    except PetMtlError as error:
+        return [key for key in now if f"`{key}`" in str(error)]
+    return []
+
+
+def test_a_setting_that_came_later_is_no_change_at_its_default(tmp_path: Path) -> None:
+    file, stored = tmp_path / "settings.json", TrainSettings(epochs=2).model_dump(mode="json")
+    del stored["compile"]
+    note_settings(file, {"suite": {"train": stored}})
+    assert "compile" not in json.loads(file.read_text())["suite"]["train"]
+    assert changed(file, epochs=2) == []
+    assert changed(file, epochs=3) == ["epochs"]
+    assert changed(file, epochs=2, compile=True) == ["compile"]
+
+
+@pytest.mark.parametrize("text", ["[1", '{"suite": 3}', '{"suite": {"train": [1]}}', "null"])
+def test_a_damaged_file_is_one_error(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "settings.json"
+    file.write_text(text)
+    with pytest.raises(PetMtlError, match="damaged"):
+        same_settings(file, "comparison", lambda then: then["suite"]["train"]["epochs"])
