@@ -19,7 +19,6 @@ from pet_mtl.console import bar
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.methods import capabilities
-from pet_mtl.pretraining.pattern_rows import tokenize_field
 from pet_mtl.random_streams import IMPORTANCE_ROWS
 from pet_mtl.scoring.learned_parts import refuse_learned_parts
 from pet_mtl.scoring.loaded import LoadedCheckpoint
@@ -144,7 +143,9 @@ def _fields(scorer: LoadedCheckpoint, form: Form, rows: Rows) -> list[list[list[
     """Return the pieces of each row's fields, cut to what a prompt holds."""
     parts = [part for part in form.parts if part.field is not None]
     columns = [
-        tokenize_field(rows, part.field or "", scorer.tokenizer, part.space_before)
+        scorer.tokenizer.encode(
+            rows.fields[part.field or ""].to_pylist(), space_before=part.space_before
+        )
         for part in parts
     ]
     room = form.room(scorer.suite.train.max_length)

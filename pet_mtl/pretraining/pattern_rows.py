@@ -1,18 +1,32 @@
 """A suite's prompts with the gold label words written in, as rows for pattern-aware masking."""
 
+import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from pet_mtl.cloze.columns import CHUNK, Ragged, tokenize_column
 from pet_mtl.cloze.form import Form, compile_forms
 from pet_mtl.cloze.label_words import LabelWords
-from pet_mtl.cloze.shorten import shorten
+from pet_mtl.cloze.shorten import ragged_arange, shorten
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.pretraining.rows import LABEL_WORD, TEXT, PieceRows
+from pet_mtl.pretraining.rows import LABEL_WORD, TEXT, ByteArray, IntArray, PieceRows
 from pet_mtl.suite.task import TaskSpec
+
+_ALL_PIECES = (sys.maxsize, 0)  # the longest field is cut first: whole lengths decide
+
+
+@dataclass(frozen=True)
+class _Prompts:
+    """Rows one behind the other: their pieces, the marks of these, and `n` lengths."""
+
+    pieces: IntArray
+    marks: ByteArray
+    lengths: npt.NDArray[np.int64]
 
 
 def pattern_rows(
@@ -24,33 +38,40 @@ def pattern_rows(
 ) -> PieceRows:
     """Return one row for each labelled training row and pattern; a label's words take turns.
 
+    Rows are tokenised `CHUNK` at a time, so that the memory is that of the arrays returned.
+
     Raises:
         PetMtlError: see `compile_forms`; or no row has a label.
     """
-    pieces: list[list[int]] = []
-    marks: list[list[int]] = []
+    made: list[_Prompts] = []
     for name, task in tasks.items():
         if not task.kind_spec.facts.plain:  # no label word stands for the row
             continue
         compiled = compile_forms(task, tokenizer, max_length)
         for form, words in zip(compiled.forms, compiled.words, strict=True):
             for part in rows.get(name, ()):
-                _write(form, words, part, tokenizer, max_length, pieces, marks)
-    if not pieces:
+                labelled = np.flatnonzero(part.labels >= 0)
+                made += [
+                    _write(
+                        form, words, part, labelled[start : start + CHUNK], tokenizer, max_length
+                    )
+                    for start in range(0, len(labelled), CHUNK)
+                ]
+    if not made:
         raise PetMtlError(
             "no row has a label",
             hint="pattern-aware masking writes the gold label words into the training rows",
         )
-    ends = np.cumsum([len(row) for row in pieces])
+    ends = np.cumsum(np.concatenate([prompts.lengths for prompts in made]))
     return PieceRows(
-        pieces=np.concatenate([np.array(row, np.int32) for row in pieces]),
+        pieces=np.concatenate([prompts.pieces for prompts in made]),
         starts=np.concatenate([[0], ends[:-1]]).astype(np.int64),
         ends=ends.astype(np.int64),
         before=tuple(tokenizer.start_ids),
         after=tuple(tokenizer.end_ids),
         maskable=np.ones_like(maskable),  # the marks say it all: a label word may be any piece
         pad_id=tokenizer.pad_id,
-        marks=np.concatenate([np.array(row, np.uint8) for row in marks]),
+        marks=np.concatenate([prompts.marks for prompts in made]),
     )
 
 
@@ -58,42 +79,57 @@ def _write(
     form: Form,
     words: LabelWords,
     rows: Rows,
+    numbers: npt.NDArray[np.int64],
     tokenizer: PieceTokenizer,
     max_length: int,
-    pieces: list[list[int]],
-    marks: list[list[int]],
-) -> None:
+) -> _Prompts:
+    """Return the prompts of the rows `numbers`, which have labels."""
     fields = [part for part in form.parts if part.field is not None]
+    chosen = rows.take(numbers)
     texts = [
-        tokenize_field(rows, part.field or "", tokenizer, part.space_before) for part in fields
+        tokenize_column(
+            chosen, part.field or "", tokenizer, part.space_before, _ALL_PIECES, np.int32
+        )
+        for part in fields
     ]
-    lengths = [np.array([len(ids) for ids in column]) for column in texts]
-    kept = shorten(lengths, form.room(max_length)) if fields else []
+    kept = shorten([column.lengths for column in texts], form.room(max_length)) if fields else []
+    cut = iter([_cut(column, keep) for column, keep in zip(texts, kept, strict=True)])
     own = [[words.pieces[w] for w in words.of_label(k)] for k in range(words.num_labels)]
-    inner = form.parts[
-        1:-1
-    ]  # the first and the last part are the special ids, which every row gets anyway
-    for number in np.flatnonzero(rows.labels >= 0).tolist():
-        of_label = own[rows.labels[number]]
-        ids: list[int] = []
-        kinds: list[int] = []
-        field = 0
-        for part in inner:
-            if part.is_slot:
-                new, kind = list(of_label[(number + form.pattern) % len(of_label)]), LABEL_WORD
-            elif part.field is not None:
-                new, kind = texts[field][number][: int(kept[field][number])], TEXT
-                field += 1
-            else:
-                new, kind = [] if part.kind == "soft" else list(part.ids), 0
-            ids += new
-            kinds += [kind] * len(new)
-        pieces.append(ids)
-        marks.append(kinds)
+    parts: list[tuple[Ragged, int]] = []
+    # the first and the last part are the special ids, which every row gets anyway
+    for part in form.parts[1:-1]:
+        if part.is_slot:
+            of_rows = [
+                own[label][(number + form.pattern) % len(own[label])]
+                for number, label in zip(numbers.tolist(), chosen.labels.tolist(), strict=True)
+            ]
+            parts.append((_ragged(of_rows), LABEL_WORD))
+        elif part.field is not None:
+            parts.append((next(cut), TEXT))
+        elif part.kind != "soft":
+            parts.append((_ragged([part.ids] * len(numbers)), 0))
+    return _join(parts)
 
 
-def tokenize_field(
-    rows: Rows, field: str, tokenizer: PieceTokenizer, space_before: bool
-) -> list[list[int]]:
-    """Return the pieces of a field of every row."""
-    return tokenizer.encode(rows.fields[field].to_pylist(), space_before=space_before)
+def _ragged(rows: Sequence[Sequence[int]]) -> Ragged:
+    starts = np.concatenate([[0], np.cumsum([len(ids) for ids in rows])]).astype(np.int64)
+    return Ragged(np.array([i for ids in rows for i in ids], np.int32), starts)
+
+
+def _cut(column: Ragged, kept: npt.NDArray[np.int64]) -> Ragged:
+    """Return the first `kept` pieces of each text."""
+    starts = np.concatenate([[0], np.cumsum(kept)])
+    return Ragged(column.ids[np.repeat(column.starts[:-1], kept) + ragged_arange(kept)], starts)
+
+
+def _join(parts: Sequence[tuple[Ragged, int]]) -> _Prompts:
+    """Write the parts of each row one behind the other, each with its mark."""
+    widths = np.stack([part.lengths for part, _ in parts], axis=1)  # [n, parts]
+    starts = (np.cumsum(widths) - widths.ravel()).reshape(widths.shape)
+    pieces = np.empty(widths.sum(), np.int32)
+    marks = np.empty(widths.sum(), np.uint8)
+    for number, (part, mark) in enumerate(parts):
+        width = widths[:, number]
+        places = np.repeat(starts[:, number], width) + ragged_arange(width)
+        pieces[places], marks[places] = part.ids, mark
+    return _Prompts(pieces, marks, widths.sum(axis=1))

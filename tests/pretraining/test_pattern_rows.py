@@ -1,13 +1,22 @@
+import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pytest
+import toys
 
+from pet_mtl.cloze.form import compile_forms
+from pet_mtl.cloze.shorten import shorten
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_suite_data
+from pet_mtl.pretraining import pattern_rows as module
 from pet_mtl.pretraining.pattern_rows import pattern_rows
 from pet_mtl.pretraining.rows import LABEL_WORD, TEXT, PieceRows
 from pet_mtl.pretraining.task_text import training_rows
 from pet_mtl.suite.suite import load_suite
+from pet_mtl.suite.task import TaskSpec
 
 
 def make(
@@ -55,3 +64,76 @@ def test_long_texts_are_cut_and_patterns_are_not(
         shown = "".join(toy_tokenizer.piece_texts(made.pieces[start:end].tolist()))
         assert shown.startswith("类：")
         assert (made.marks[start:end] == LABEL_WORD).any()
+
+
+def _slow_rows(
+    task: TaskSpec, rows: Sequence[Rows], tokenizer: PieceTokenizer, max_length: int
+) -> list[tuple[list[int], list[int]]]:
+    """Return pieces and marks of each row, all texts tokenised at once and written one by one."""
+    made = []
+    compiled = compile_forms(task, tokenizer, max_length)
+    for form, words in zip(compiled.forms, compiled.words, strict=True):
+        for part in rows:
+            texts = {
+                field.field: tokenizer.encode(
+                    part.fields[field.field].to_pylist(), space_before=field.space_before
+                )
+                for field in form.parts
+                if field.field is not None
+            }
+            lengths = [np.array([len(ids) for ids in column]) for column in texts.values()]
+            kept = dict(zip(texts, shorten(lengths, form.room(max_length)), strict=True))
+            for row in range(len(part)):
+                label = int(part.labels[row])
+                if label < 0:
+                    continue
+                of_label = [words.pieces[w] for w in words.of_label(label)]
+                ids: list[int] = []
+                marks: list[int] = []
+                for piece in form.parts[1:-1]:
+                    new, mark = list(piece.ids), 0
+                    if piece.is_slot:
+                        new = list(of_label[(row + form.pattern) % len(of_label)])
+                        mark = LABEL_WORD
+                    elif piece.field is not None:
+                        new, mark = texts[piece.field][row][: int(kept[piece.field][row])], TEXT
+                    ids += new
+                    marks += [mark] * len(new)
+                made.append((ids, marks))
+    return made
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 1000])
+@pytest.mark.parametrize("kind", ["wordpiece", "byte_level", "metaspace"])
+def test_chunks_change_no_row(kind: str, chunk: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHUNK", chunk)
+    tokenizer = toys.piece_tokenizer(kind)
+    draw = random.Random(3)
+
+    def texts(most: int) -> list[str]:
+        return [
+            " ".join(draw.choices(["good", "bad", "is", "体育", "a"], k=draw.randint(0, most)))
+            for _ in range(11)
+        ]
+
+    task = toys.make_task(
+        ["{mask}: {one} {two}", "{two},{one} is {mask}."],
+        {"u": ["good", "is good"], "d": ["bad"]},
+    )
+    parts = [
+        Rows.of(
+            {"one": texts(30), "two": texts(30)},
+            labels=[draw.choice([-1, 0, 1]) for _ in range(11)],
+        )
+        for _ in range(2)
+    ]
+    made = pattern_rows(
+        {"t": task}, {"t": parts}, tokenizer, 24, np.ones(tokenizer.vocab_size, bool)
+    )
+    assert made.marks is not None
+    assert (made.pieces.dtype, made.marks.dtype) == (np.int32, np.uint8)
+    found = [
+        (made.pieces[start:end].tolist(), made.marks[start:end].tolist())
+        for start, end in zip(made.starts, made.ends, strict=True)
+    ]
+    assert found == _slow_rows(task, parts, tokenizer, 24)
