@@ -24,6 +24,7 @@ from pet_mtl.storage.folder_checks import (
     has_new_deberta_head,
     missing_package,
 )
+from pet_mtl.storage.tensors import check_finite
 from pet_mtl.suite.suite import Suite
 
 _Kind = Literal["masked", "causal"]
@@ -154,8 +155,8 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
         dropout: sets every dropout rate of the backbone; None keeps its own.
 
     Raises:
-        PetMtlError: not a masked language model, weights missing, damaged, or not in safetensors
-            form.
+        PetMtlError: not a masked language model, weights missing, damaged, not finite, or not in
+            safetensors form.
     """
     _refuse_pickle(folder)
     return _load(folder, _load_config(folder), "masked", attention, dropout)
@@ -237,6 +238,7 @@ def _load(folder: str, config: Any, kind: _Kind, attention: str, dropout: float 
                 "original checkpoint"
             ),
         )
+    check_finite(model.named_parameters(), Path(folder))
     try:
         pieces = len(load_tokenizer(folder))
     except PetMtlError:  # said where the tokenizer is needed

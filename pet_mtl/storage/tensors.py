@@ -1,5 +1,7 @@
 """Tensors out of safetensors files, which anyone may have written."""
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from pet_mtl.errors import PetMtlError
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError)
 
 COPY = "copy it again from where it is whole"
+_OTHER = "the training that wrote it diverged, or it is damaged: use another one, or copy it again"
 
 
 def read_tensors(
@@ -21,15 +24,56 @@ def read_tensors(
     """Return the tensors of a file; `what` is said where it is damaged.
 
     Raises:
-        PetMtlError: it is missing or damaged.
+        PetMtlError: it is missing or damaged, or holds what is no number (see `check_finite`).
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        return dict(load_file(file))
+        found = dict(load_file(file))
     except (*_DAMAGE, SafetensorError) as error:
         raise PetMtlError(what, where=str(file), hint=hint) from error
+    check_finite(found.items(), file)
+    return found
+
+
+def check_finite(tensors: Iterable[tuple[str, Tensor]], file: Path) -> None:
+    """Refuse weights that are NaN or infinite: all scores would be, and no table would say why.
+
+    Args:
+        tensors: with their names.
+        file: said where one is refused; of a folder, its file that holds the tensor.
+
+    Raises:
+        PetMtlError: one is not finite.
+    """
+    for name, value in tensors:
+        if not _is_finite(value):
+            raise PetMtlError(
+                f"the weights `{name}` are not all finite numbers (NaN or infinity)",
+                where=str(_file_of(file, name)),
+                hint=_OTHER,
+            )
+
+
+def _is_finite(value: Tensor) -> bool:
+    if not value.is_floating_point():
+        return True
+    wide = value.float() if value.element_size() < 4 else value
+    # a sum is twenty times as fast; finite numbers may still overflow in it
+    return bool(wide.sum().isfinite()) or bool(wide.isfinite().all())
+
+
+def _file_of(place: Path, name: str) -> Path:
+    """Return the file of a model's folder that holds a tensor, as far as its index tells."""
+    if not place.is_dir():
+        return place
+    try:
+        index = json.loads((place / "model.safetensors.index.json").read_text(encoding="utf-8"))
+        return place / str(index["weight_map"][name])
+    except (OSError, ValueError, KeyError, TypeError):  # one file, or a name that transformers gave
+        whole = place / "model.safetensors"
+        return whole if whole.is_file() else place
 
 
 def read_arrays(file: Path, hint: str = COPY) -> dict[str, npt.NDArray[Any]]:

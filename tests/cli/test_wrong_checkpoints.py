@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file, save_file
+
+from pet_mtl.storage.digests import file_digest
 
 Refuse = Callable[..., str]
 
@@ -21,10 +24,25 @@ def from_the_future(folder: Path) -> None:
     )
 
 
+def no_numbers(folder: Path) -> None:
+    """As a training that diverged would have saved it, with the sums that fit."""
+    file = folder / "model.safetensors"
+    weights = load_file(file)
+    weights["cls.predictions.bias"][3] = float("nan")
+    save_file(weights, file, metadata={"format": "pt"})
+    manifest = json.loads((folder / "pet_mtl.json").read_text(encoding="utf-8"))
+    manifest["sha256"][file.name] = file_digest(file)
+    (folder / "pet_mtl.json").write_text(json.dumps(manifest), encoding="utf-8")
+
+
 DAMAGE = {
     "cut": (
         cut,
         [("model/model.safetensors: the file is damaged or cut short"), "copy the folder again"],
+    ),
+    "no numbers": (
+        no_numbers,
+        ["model.safetensors: the weights `cls.predictions.bias` are not all finite", "hint: "],
     ),
     "lacks a file": (
         lambda f: (f / "tokenizer.json").unlink(),

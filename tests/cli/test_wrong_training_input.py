@@ -1,6 +1,7 @@
 """`pet-mtl train` with wrong pattern files, label words, data and models: refused before anything
 is written."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -212,3 +213,20 @@ def test_a_model_that_is_no_masked_one(
     found = refuse("train", "--patterns", suite, "--model", "classifier")
     assert ("classifier: the checkpoint lacks weights of the masked-language-model head") in found
     assert "hint: it was saved as another kind of model" in found
+
+
+def test_a_backbone_with_weights_that_are_no_numbers(
+    refuse: Refuse, suite: Path, backbone: Path, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    file = Path(shutil.copytree(backbone, tmp_path / "spoilt")) / "model.safetensors"
+    weights = load_file(file)
+    name = next(name for name in weights if "layer.1" in name)
+    weights[name].view(-1)[-1] = float("inf")
+    save_file(weights, file, metadata={"format": "pt"})
+    wanted = f"{file}: the weights `{name}` are not all finite numbers"
+    assert wanted in refuse("train", "--patterns", suite, "--model", "spoilt")
+    wanted = wanted.removeprefix(f"{tmp_path}/")
+    for command in ("check", "try"):
+        assert wanted in refuse("words", command, "--patterns", suite, "--model", "spoilt")
