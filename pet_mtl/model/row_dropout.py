@@ -17,7 +17,6 @@ from pet_mtl.model.attention_frame import pad_to
 
 _GOLDEN = 0x9E3779B97F4A7C15 - 2**64  # as int64, which wraps
 _FACTORS = (0xBF58476D1CE4E5B9 - 2**64, 0x94D049BB133111EB - 2**64)
-_MOST = 1 << 16  # keys and queries of a row
 
 
 class _Now(threading.local):
@@ -81,29 +80,30 @@ class RowNoise:
         """Return states `[≥ N * wide, H]` with dropout; those behind the rows' own become 0."""
         size = states.shape[-1]
         blocks = -(-size // 4)
-        numbers = torch.arange(wide * blocks, device=states.device)
-        factors = self._factors(numbers, rate, states.dtype).view(-1, 4 * blocks)[:, :size]
-        return states * pad_to(factors, len(states))
+        factors = _factors(_under(self.keys, wide * blocks), rate, states.dtype)
+        return states * pad_to(factors.view(-1, 4 * blocks)[:, :size], len(states))
 
     def weights(self, weights: Tensor, rate: float) -> Tensor:
         """Return attention weights `[N * heads, Q, K]` with dropout."""
-        count, (_, queries, keys) = len(self.keys), weights.shape
-        heads, blocks = len(weights) // count, -(-keys // 4)
+        _, queries, keys = weights.shape
+        heads = len(weights) // len(self.keys)
+        # one under the other: padding, which adds queries and keys, moves no number
+        numbers = _under(_under(_under(self.keys, heads), queries), -(-keys // 4))
+        factors = _factors(numbers, rate, weights.dtype)
+        return weights * factors.view(len(weights), queries, -1)[..., :keys]
 
-        def up_to(most: int) -> Tensor:
-            return torch.arange(most, device=weights.device)
 
-        # neither the number of queries nor that of keys may move a number: padding has its share
-        numbers = (up_to(heads)[:, None, None] * _MOST + up_to(queries)[:, None]) * _MOST
-        factors = self._factors((numbers + up_to(blocks)).flatten(), rate, weights.dtype)
-        return weights * factors.view(-1, queries, 4 * blocks)[..., :keys]
+def _factors(numbers: Tensor, rate: float, kind: torch.dtype) -> Tensor:
+    """Return `[…, 4 * n]` factors by numbers `[…, n]`: 0, or what keeps the mean."""
+    limit = min(round(rate * 2**16), 2**16 - 1)
+    kept = numbers.view(torch.int16) >= limit - 2**15
+    factors: Tensor = kept.to(kind) * (2**16 / (2**16 - limit))
+    return factors
 
-    def _factors(self, numbers: Tensor, rate: float, kind: torch.dtype) -> Tensor:
-        """Return `[N, 4 * n]` factors by `n` counters: 0, or what keeps the mean."""
-        bits = _mixed(self.keys[:, None] + (numbers + 1) * _GOLDEN).view(torch.int16)
-        limit = min(round(rate * 2**16), 2**16 - 1)
-        factors: Tensor = (bits >= limit - 2**15).to(kind) * (2**16 / (2**16 - limit))
-        return factors
+
+def _under(numbers: Tensor, count: int) -> Tensor:
+    """Return `count` numbers under each, `[…, count]`."""
+    return _mixed(numbers[..., None] + torch.arange(1, count + 1, device=numbers.device))
 
 
 def _mixed(numbers: Tensor) -> Tensor:

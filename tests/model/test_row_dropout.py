@@ -46,7 +46,7 @@ def test_masks_are_the_hash_of_key_and_counter() -> None:
         for place in range(3):
             for unit in range(6):
                 counter = place * 2 + unit // 4  # six units take two hashes
-                bits = mixed((key + (counter + 1) * 0x9E3779B97F4A7C15) % MANY)
+                bits = mixed((key + counter + 1) % MANY)
                 signed = (bits >> 16 * (unit % 4)) % 2**16
                 signed -= 2**16 if signed >= 2**15 else 0
                 kept = signed + 2**15 >= limit
