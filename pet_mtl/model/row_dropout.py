@@ -38,6 +38,15 @@ def begin_rows(seed: int | None) -> None:
 
 
 @contextmanager
+def rows_of_steps() -> Iterator[None]:
+    """Leave no step's masks behind."""
+    try:
+        yield
+    finally:
+        begin_rows(None)
+
+
+@contextmanager
 def second_pass() -> Iterator[None]:
     """Give rows other masks while entered."""
     _now.second = True

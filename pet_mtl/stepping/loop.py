@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from pet_mtl.console import bar
 from pet_mtl.metrics.throughput import Throughput
+from pet_mtl.model.row_dropout import rows_of_steps
 from pet_mtl.stepping.interrupt import Interrupted, StopSignals
 from pet_mtl.storage.state import Progress
 
@@ -83,7 +84,11 @@ def run_loop(
     warm = (
         stepper.total - progress.step == 1
     )  # the first step pays for start-up, unless it is the only one
-    with StopSignals() as signals, bar("training", stepper.total, progress.step) as shown:
+    with (
+        rows_of_steps(),
+        StopSignals() as signals,
+        bar("training", stepper.total, progress.step) as shown,
+    ):
         while progress.step < stepper.total:
             start, tokens = time.perf_counter(), progress.tokens
             rows = stepper.step()

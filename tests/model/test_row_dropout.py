@@ -7,7 +7,7 @@ import torch
 import toys
 from torch import Tensor
 
-from pet_mtl.model.row_dropout import RowNoise, begin_rows, second_pass
+from pet_mtl.model.row_dropout import RowNoise, begin_rows, rows_of_steps, second_pass
 from pet_mtl.model.slot_encoder import SlotEncoder
 
 MANY = 2**64
@@ -104,7 +104,8 @@ def test_rows_places_passes_steps_and_orders_are_independent() -> None:
 
 
 def test_without_a_step_torchs_generator_decides() -> None:
-    begin_rows(None)
+    with rows_of_steps():
+        begin_rows(3)
     torch.manual_seed(1)
     first, second = noise([2, 3]).keys, noise([2, 3]).keys
     torch.manual_seed(1)
