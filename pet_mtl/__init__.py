@@ -107,9 +107,9 @@ def train(
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
+        from pet_mtl.resources import own_version
 
-        return version("pet-mtl")
+        return own_version()
     if name in _LATER:
         from importlib import import_module
 

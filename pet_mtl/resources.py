@@ -2,9 +2,25 @@
 data."""
 
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pet_mtl.paths import user_path
+
+
+def own_version() -> str:
+    """Return the version of this package, `unknown` where it runs from files that nothing
+    installed."""
+    try:
+        return version("pet-mtl")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of this package and of what reads and writes its models."""
+    libraries = {name: version(name) for name in ("torch", "transformers")}
+    return {"pet-mtl": own_version(), **libraries}
 
 
 @cache

@@ -31,6 +31,7 @@ from pet_mtl.cli.stopping import stoppable
 from pet_mtl.console import complain, prepare_streams
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model import light_import
+from pet_mtl.resources import own_version
 
 app = typer.Typer(
     name="pet-mtl",
@@ -71,9 +72,7 @@ def version(
 ) -> None:
     console.show()
     if show:
-        from importlib.metadata import version as installed
-
-        typer.echo(f"pet-mtl {installed('pet-mtl')}")
+        typer.echo(f"pet-mtl {own_version()}")
         raise typer.Exit
     if context.invoked_subcommand is not None:
         check_launcher(context.invoked_subcommand)

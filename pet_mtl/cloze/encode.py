@@ -250,6 +250,8 @@ def _assemble_rows(
         part = {name: column.part(start, end) for name, column in fields.items()}
         block = _assemble(form, part, end - start, max_length, dtype, windows)
         done.append(replace(block, row=block.row + start))
+    if len(done) == 1:
+        return done[0]
     return _Assembled(
         np.concatenate([block.ids for block in done]),
         np.concatenate([block.row for block in done]),

@@ -5,13 +5,13 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.hub.contents import Upload
 from pet_mtl.hub_names import HUB_NAME
+from pet_mtl.resources import own_version
 from pet_mtl.suite.text_file import read_text_file
 
 _REVISION = re.compile(r"[A-Za-z0-9][\w./-]{0,254}", re.ASCII)
@@ -103,7 +103,7 @@ def push(to: Target, uploads: Sequence[Upload], message: str) -> Pushed:
         endpoint(),
         token=to.token,
         library_name="pet_mtl",
-        library_version=version("pet-mtl"),
+        library_version=own_version(),
     )
     with _hub_errors(to), _quiet():
         api.create_repo(to.repo, private=to.private or None, exist_ok=True)

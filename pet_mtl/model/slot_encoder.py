@@ -83,7 +83,7 @@ class SlotEncoder:
         norms = (
             part.LayerNorm for layer in layers for part in (layer.attention.output, layer.output)
         )
-        plain = amendments.keys().isdisjoint(norms) and not compiled
+        plain = not compiled and (not amendments or amendments.keys().isdisjoint(norms))
         fused = self.attention != "sdpa" and plain and all(map(fits_fused_layer, layers))
 
         def note(number: int, states: Tensor) -> None:

@@ -5,7 +5,6 @@ import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from pet_mtl.atomic import new_folder, recover_folder
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.request import PretrainRequest
+from pet_mtl.resources import versions
 from pet_mtl.storage.checked_json import read_bounded
 from pet_mtl.storage.digests import DIGESTS, check_files, write_digests
 from pet_mtl.storage.outputs import BEGUN, begun_run
@@ -55,10 +55,7 @@ def write_model(
         _fill(temporary, copy.deepcopy(mlm).half() if half else mlm, tokenizer)
         if trained_on:
             write_trained_on(temporary, trained_on)
-        libraries = ("pet-mtl", "torch", "transformers")
-        text = json.dumps(
-            facts | {"versions": {name: version(name) for name in libraries}}, indent=1
-        )
+        text = json.dumps(facts | {"versions": versions()}, indent=1)
         (temporary / "pretraining.json").write_text(text + "\n", encoding="utf-8")
 
 

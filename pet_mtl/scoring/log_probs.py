@@ -129,8 +129,8 @@ def pattern_log_probs(prompts: Prompts, item_scores: FloatArray) -> dict[str, Fl
     `task_log_probs`."""
     out = {}
     for task in dict.fromkeys(form.task for form in prompts.forms):
-        forms = [number for number, form in enumerate(prompts.forms) if form.task == task]
-        items = np.flatnonzero(np.isin(prompts.form, forms))
+        own = np.array([form.task == task for form in prompts.forms])
+        forms, items = np.flatnonzero(own), np.flatnonzero(own[prompts.form])
         if not len(items):
             continue
         first = prompts.forms[forms[0]]

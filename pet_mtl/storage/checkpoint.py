@@ -4,7 +4,6 @@ checked when read."""
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from pet_mtl.atomic import new_folder, recover_folder, write_text
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.calibration import Calibration
+from pet_mtl.resources import versions
 from pet_mtl.storage.card_data import hub_name
 from pet_mtl.storage.checked_json import read_bounded
 from pet_mtl.storage.digests import check_files, file_digest
@@ -96,10 +96,9 @@ def fill_checkpoint(
         target.write_text(format_verbalizer(task.verbalizer), encoding="utf-8")
     if trained_on is not None:
         write_trained_on(folder, trained_on)
-    libraries = ("pet-mtl", "torch", "transformers")
     manifest = {
         "format_version": FORMAT_VERSION,
-        "versions": {name: version(name) for name in libraries},
+        "versions": versions(),
         "metrics": metrics,
         "facts": facts.to_json(),
         "suite": suite.model_dump(mode="json"),
