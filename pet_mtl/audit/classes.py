@@ -10,6 +10,7 @@ from pet_mtl.data.targets import STRATA, label_counts
 
 RARE = 0.25  # of an equal share of the rows
 FEW = 8  # rows
+SHOWN = 10  # labels in a line; all counts stand in the figures
 
 
 def check_classes(part: Part) -> tuple[dict[str, Any], list[Finding]]:
@@ -34,15 +35,18 @@ def check_classes(part: Part) -> tuple[dict[str, Any], list[Finding]]:
     if absent:
         message = f"no row has the label {_listed(absent)} of {part.task.verbalizer.source}"
         findings.append(Finding("warning", "classes", part.title, message))
-    rare = [
-        f"{label} {100 * count / total:.1f} % ({count:,})"
-        for label, count in figures["labels"].items()
-        if 0 < count < max(RARE * total / len(labels), FEW)
-    ]
+    few = max(RARE * total / len(labels), FEW)
+    rare = [label for label, count in figures["labels"].items() if 0 < count < few]
     if rare:
+        if len(rare) > SHOWN:
+            rare.sort(key=figures["labels"].__getitem__)
+        counted = [
+            f"{label} {100 * figures['labels'][label] / total:.1f} % ({figures['labels'][label]:,})"
+            for label in rare
+        ]
         hint = "macro-F1 hangs on rare labels as much as on the others"
         findings.append(
-            Finding("warning", "classes", part.title, f"rare labels: {', '.join(rare)}", hint=hint)
+            Finding("warning", "classes", part.title, f"rare labels: {_first(counted)}", hint=hint)
         )
     if gaps := _gaps(labels):
         findings.append(
@@ -68,7 +72,12 @@ def _check_numbers(part: Part) -> tuple[dict[str, Any], list[Finding]]:
 
 
 def _listed(labels: list[str]) -> str:
-    return ", ".join(f'"{label}"' for label in labels)
+    return _first([f'"{label}"' for label in labels])
+
+
+def _first(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def _gaps(labels: tuple[str, ...]) -> list[str]:

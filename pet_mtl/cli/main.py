@@ -27,6 +27,7 @@ from pet_mtl.cli import (
 )
 from pet_mtl.cli.launchers import check_launcher
 from pet_mtl.cli.safe_group import SafeGroup
+from pet_mtl.cli.stopping import stoppable
 from pet_mtl.console import complain, prepare_streams
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model import light_import
@@ -80,6 +81,15 @@ def version(
 def main() -> None:
     """Run the command line: exit 0, 1 for a failed run, 2 for wrong usage or input, 130 when
     stopped."""
+    try:
+        with stoppable():
+            _run()
+    except KeyboardInterrupt:  # while an error was said
+        complain("stopped")
+        sys.exit(130)
+
+
+def _run() -> None:
     prepare_streams()
     os.environ.setdefault(
         "TOKENIZERS_PARALLELISM", "true"

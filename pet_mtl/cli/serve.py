@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from pet_mtl.cli.options import AllowHost, Host, Port
+from pet_mtl.cli.stopping import ended_by_sigterm
 from pet_mtl.errors import PetMtlError
 
 
+@ended_by_sigterm()
 def serve(
     checkpoints: Annotated[
         list[Path], typer.Argument(metavar="CHECKPOINT...", help="Checkpoint folders.")

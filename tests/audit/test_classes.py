@@ -37,6 +37,18 @@ def test_rare_and_absent_labels(make_part: MakePart) -> None:
     ]
 
 
+def test_thousands_of_labels_are_a_line(make_part: MakePart) -> None:
+    labels = [f"l{number}" for number in range(6000)]
+    rows = [*range(1, 3000), *range(4000), 7]
+    figures, findings = check_classes(with_labels(make_part(["x"] * len(rows), rows), labels))
+    assert len(figures["labels"]) == 6000
+    absent, rare = (finding.message for finding in findings)
+    assert absent.startswith('no row has the label "l4000", "l4001"')
+    assert absent.endswith('"l4009" and 1,990 more of toy.txt')
+    assert rare.startswith("rare labels: l0 0.0 % (1), l3000 0.0 % (1), ")
+    assert rare.endswith(" and 3,990 more")
+
+
 def test_gaps_between_numbers(make_part: MakePart) -> None:
     part = with_labels(make_part(["x"] * 40, [0, 1, 2, 3] * 10), ["100", "101", "102", "104"])
     assert [str(finding) for finding in check_classes(part)[1]] == [

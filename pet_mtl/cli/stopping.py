@@ -1,0 +1,76 @@
+"""Ctrl-C and SIGTERM end any command alike: what it holds is cleaned up, one line is said."""
+
+import atexit
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+import typer
+
+_UNTOUCHED = (signal.SIG_DFL, signal.default_int_handler)
+_AGAIN = 0.05  # seconds
+_came: list[int] = []  # signals that are to stop this process
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """While entered, Ctrl-C and SIGTERM raise KeyboardInterrupt, once no module is being imported.
+
+    What is raised inside an import is dropped there, or leaves half a module behind; a second
+    signal does not wait. A signal that is ignored, as in jobs of a script's background, stays so; a
+    handler that is another's stays.
+    """
+    wanted = [signal.SIGINT, signal.SIGTERM]
+    wanted += [signal.SIGALRM] if hasattr(signal, "SIGALRM") else []
+    before = {number: signal.getsignal(number) for number in wanted}
+    ours = [number for number in wanted if before[number] in _UNTOUCHED]
+    if threading.current_thread() is not threading.main_thread():
+        ours = []
+    _came.clear()
+    for number in ours:
+        signal.signal(number, _stop)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, before[number])
+        atexit.unregister(_ignore)
+        atexit.register(_ignore)  # all is done: while Python ends, nothing is left to stop
+
+
+@contextlib.contextmanager
+def ended_by_sigterm() -> Iterator[None]:
+    """End with exit code 0 where SIGTERM stops what stands inside: servers are asked so to end."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if _came[:1] == [signal.SIGTERM]:
+            raise typer.Exit(0) from None
+        raise
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    if number in (signal.SIGINT, signal.SIGTERM):
+        _came.append(number)
+    if hasattr(signal, "setitimer"):
+        waits = signal.setitimer(signal.ITIMER_REAL, 0)[0] > 0
+        if _imports(frame) and not waits:
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+            return
+    raise KeyboardInterrupt
+
+
+def _imports(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _ignore() -> None:
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)

@@ -1,0 +1,106 @@
+"""Ctrl-C and SIGTERM outside of what saves its state by itself."""
+
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from called import Call
+
+from pet_mtl import atomic
+from pet_mtl.cli.stopping import stoppable
+
+STOPS = [signal.SIGINT, signal.SIGTERM]
+NUMBERS = (*STOPS, signal.SIGALRM)
+
+
+@pytest.fixture(autouse=True)
+def _same_handlers_after() -> Iterator[None]:
+    before = [signal.getsignal(number) for number in NUMBERS]
+    yield
+    assert [signal.getsignal(number) for number in NUMBERS] == before
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_both_signals_interrupt(number: signal.Signals) -> None:
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        signal.raise_signal(number)
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_an_import_comes_to_its_end(
+    number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code that drops what an import raises would go on with half a module."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "stopped_module.py").write_text(
+        f"import signal, time\nsignal.raise_signal({int(number)})\ntime.sleep(0.2)\nwhole = True\n"
+    )
+    try:
+        with pytest.raises(KeyboardInterrupt), stoppable():
+            import stopped_module  # type: ignore[import-not-found]
+
+            assert stopped_module.whole
+            time.sleep(5)
+            raise AssertionError("the signal was forgotten")
+        assert sys.modules["stopped_module"].whole
+    finally:
+        sys.modules.pop("stopped_module", None)
+
+
+def test_a_second_signal_does_not_wait_for_an_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "endless_module.py").write_text(
+        "import signal\nfor _ in range(2):\n    signal.raise_signal(signal.SIGINT)\n"
+        "raise AssertionError\n"
+    )
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        import endless_module  # type: ignore[import-not-found]  # noqa: F401
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+def test_what_is_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with stoppable():
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_half_a_folder_is_swept(
+    number: signal.Signals, call: Call, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(checkpoint, "other")
+    command = ("average", "model", "other", "--out", "mean")
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic, "_sync", lambda _: os.kill(os.getpid(), number))
+        ran = call(*command)
+    assert ran.code == 130
+    assert ran.err.splitlines()[-1] == "stopped"
+    assert "Traceback" not in ran.err
+    assert {path.name for path in Path().iterdir()} == {"model", "other"}
+    assert call(*command).code == 0
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_a_server_that_is_still_loading(
+    number: signal.Signals,
+    code: int,
+    call: Call,
+    checkpoint: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    workers = pytest.importorskip("pet_mtl.serving.workers")
+    monkeypatch.setattr(workers, "serve_here", lambda *_: signal.raise_signal(number))
+    ran = call("serve", "model", "--port", "0")
+    assert ran.code == code
+    assert ("stopped" in ran.err) == (code == 130)
+    assert "Traceback" not in ran.err
