@@ -70,10 +70,13 @@ class Page:
         chips = self.label(number).locator(".chip:not(.gone) .word")
         return [text.rstrip("23") for text in chips.all_inner_texts()]
 
-    def add(self, number: int, word: str) -> None:
+    def type_word(self, number: int, word: str) -> None:
         box = self.label(number).locator("input.add")
         box.fill(word)
         box.press("Enter")
+
+    def add(self, number: int, word: str) -> None:
+        self.type_word(number, word)
         self.scored()
 
     def score(self) -> str:
@@ -231,7 +234,7 @@ def test_words_are_dragged_between_labels(open_page: Callable[..., Page]) -> Non
 
 def test_wrong_words_are_told(open_page: Callable[..., Page]) -> None:
     page = open_page()
-    page.add(0, "龘")
+    page.type_word(0, "龘")  # no score follows
     page.page.wait_for_selector("#effect .problems")
     page.page.wait_for_selector(".chip.wrong")
     page.key("undo").click()

@@ -35,6 +35,7 @@ EDGES = [
     ("report_to", [("tensorboard",), ("wandb", "mlflow")], ["aim", ["aim"], 1]),
     ("precision", ["auto", "bf16", "fp32"], ["fp16", 32, None]),
     ("attention", ["auto", "eager", "sdpa"], ["flash", None]),
+    ("compile", [True, False], [1, "yes", None]),
     ("dropout", [0, 0.5, None], [-0.1, 1]),
     ("label_smoothing", [0, 0.9], [1, -0.1, None]),
     ("logit_adjustment", [0, 1], [-0.1, 2.5, None]),

@@ -111,7 +111,7 @@ def test_the_loss_is_the_formulas(
     assert found["colour"] == pytest.approx(plain["colour"], abs=2e-5)
     for task in ("mood", "pair"):
         assert isinstance(part, float)
-        assert abs(plain[task] - taught[task]) > 1e-3
+        assert abs(plain[task] - taught[task]) > 3e-4  # ten times the tolerance below
         assert found[task] == pytest.approx(
             part * plain[task] + (1 - part) * taught[task], abs=3e-5
         )
