@@ -131,7 +131,7 @@ class Pair:
         suite, steps = self.folder / "many.json", f"train.max_steps={self.args.steps}"
         command = (
             "-m",
-            "pet_mtl.cli.main",
+            "pet_mtl",
             "train",
             "--patterns",
             suite,
@@ -152,7 +152,7 @@ class Pair:
     def our_score(self, out: Path) -> Result:
         command = (
             "-m",
-            "pet_mtl.cli.main",
+            "pet_mtl",
             "score",
             out / "checkpoint",
             "--data",

@@ -72,7 +72,7 @@ def main() -> None:
             rows = Path(folder) / f"rows.{kind}"
             write_rows(options.rows, count, rows, kind)
             size = rows.stat().st_size
-            command = [sys.executable, "-m", "pet_mtl.cli.main", "predict", str(options.checkpoint)]
+            command = [sys.executable, "-m", "pet_mtl", "predict", str(options.checkpoint)]
             command += ["--data", f"{options.task}={rows}", "--out", f"{folder}/out"]
             seconds, memory = measure([*command, "--format", output])
             written = sum(one.stat().st_size for one in Path(folder, "out").iterdir())

@@ -27,7 +27,7 @@ class Server:
     """`pet-mtl serve` in a process of its own."""
 
     def __init__(self, checkpoint: Path, workers: int) -> None:
-        code = "from pet_mtl.cli.main import main; main()"
+        code = "from pet_mtl.__main__ import main; main()"
         self.log = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
         options = ["--port", "0", "--workers", str(workers)]
         self.process = subprocess.Popen(

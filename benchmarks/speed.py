@@ -173,7 +173,7 @@ class Materials:
             say(f"exporting {name}")
             command = ("export", self.checkpoint(name), "--out", folder, "--format", "onnx")
             try:
-                start(sys.executable, "-m", "pet_mtl.cli.main", *command, limit=LIMIT)
+                start(sys.executable, "-m", "pet_mtl", *command, limit=LIMIT)
             except SystemExit as error:
                 raise SideError(str(error).strip().splitlines()[-1]) from None
         return folder
@@ -230,6 +230,9 @@ def jobs(measure: str, model: str, made: Materials) -> Jobs:
             "ours": suite,
             "Trainer": alike("trainer-train", batch_tokens=tokens, **few),
             "Trainer, 32 rows": alike("trainer-train", batch=32, **few),
+            "Trainer, 32 rows, fp32": alike(
+                "trainer-train", batch=32, **{**few, "precision": "fp32"}
+            ),
             "peak": peak,
         }
     if measure == "score":
@@ -373,9 +376,14 @@ class Command:
         return {}
 
 
+def asked(chosen: Namespace) -> dict[str, str | None]:
+    """Return what is read, by name: where it lies says nothing of the figures."""
+    return {"base": Path(chosen.base).name, "rows": chosen.rows and chosen.rows.name}
+
+
 def start_up(chosen: Namespace, made: Materials, cells: Cells) -> None:
     """Measure whole commands: `--help`, and `score` of 64 rows beside a transformers pipeline."""
-    python, ours = sys.executable, (sys.executable, "-m", "pet_mtl.cli.main")
+    python, ours = sys.executable, (sys.executable, "-m", "pet_mtl")
     few = made.folder / "few.tsv"
     job = {
         "kind": "pipeline",
@@ -398,7 +406,7 @@ def start_up(chosen: Namespace, made: Materials, cells: Cells) -> None:
     }
     for name, commands in list(groups.items())[: 1 if chosen.quick else 2]:
         sides = {"ours": commands["ours"]} if chosen.quick else commands
-        settings = {"base": str(chosen.base), "rows": str(chosen.rows)}
+        settings = asked(chosen)
         measure_cell(name, partial(_given, sides), chosen, cells, settings)
 
 
@@ -406,7 +414,7 @@ def openprompt(model: str, chosen: Namespace, made: Materials, cells: Cells, clo
     """Measure beside OpenPrompt, by `openprompt_pair.py`; each round is kept."""
     name = f"openprompt/{model}"
     ours, steps = OUR_ROWS.get(model, (1000, 10))
-    settings = {"base": str(chosen.base), "rows": str(chosen.rows), "steps": steps, "ours": ours}
+    settings = {**asked(chosen), "steps": steps, "ours": ours}
     cell = cells.open(name, settings)
     missing = None
     if chosen.openprompt_python is None:
@@ -487,8 +495,7 @@ def main() -> None:
             openprompt(model, chosen, made, cells, clock)
             continue
         settings = {
-            "base": str(chosen.base),
-            "rows": str(chosen.rows),
+            **asked(chosen),
             "seconds": chosen.seconds,
             "count": made.count(model),
             "quick": chosen.quick,

@@ -128,7 +128,7 @@ def commands(folder: Path, file: Path, rounds: int) -> dict[str, Any]:
         for name, call in calls.items():
             start = time.perf_counter()
             subprocess.run(
-                [sys.executable, "-m", "pet_mtl.cli.main", *call], check=True, capture_output=True
+                [sys.executable, "-m", "pet_mtl", *call], check=True, capture_output=True
             )
             seconds[name].append(time.perf_counter() - start)
     return summary(seconds)

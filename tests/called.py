@@ -29,7 +29,7 @@ Call = Callable[..., Ran]
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """Run `pet-mtl ARGUMENTS…` in this process."""
-    from pet_mtl.cli.main import main
+    from pet_mtl.__main__ import main
 
     def run(*arguments: str | Path) -> Ran:
         monkeypatch.setattr(sys, "argv", ["pet-mtl", *map(str, arguments)])

@@ -47,7 +47,7 @@ FLOORS = {
         "serving",
         "studio",
     },
-    5: {"api", "cli", "__init__"},
+    5: {"api", "cli", "__init__", "__main__"},
 }
 TOP = max(FLOORS)
 FLOOR_OF = {name: floor for floor, names in FLOORS.items() for name in names}

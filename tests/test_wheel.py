@@ -96,7 +96,7 @@ def test_wheel_holds_nothing_else(wheel: Path) -> None:
 def test_wheel_declares_command_and_licence(wheel: Path) -> None:
     info = wheel.name.rsplit("-py3", 1)[0] + ".dist-info"
     archive = zipfile.ZipFile(wheel)
-    assert b"pet-mtl = pet_mtl.cli.main:main" in archive.read(f"{info}/entry_points.txt")
+    assert b"pet-mtl = pet_mtl.__main__:main" in archive.read(f"{info}/entry_points.txt")
     assert archive.getinfo(f"{info}/licenses/LICENSE").file_size > 0
 
 
@@ -122,7 +122,7 @@ print(*suite.tasks)
 def test_installed_command_trains(run_installed: Run, tmp_path: Path) -> None:
     command = (
         "-m",
-        "pet_mtl.cli.main",
+        "pet_mtl",
         "train",
         "-s",
         "train.max_steps=2",

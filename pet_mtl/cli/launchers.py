@@ -28,5 +28,5 @@ def check_launcher(command: str) -> None:
     if count == 1 and wanted and "WORLD_SIZE" not in os.environ:
         raise PetMtlError(
             "`accelerate launch` was told to start several processes and has started one",
-            hint="on a CPU start them with `torchrun --nproc_per_node N -m pet_mtl.cli.main …`",
+            hint="on a CPU start them with `torchrun --nproc_per_node N -m pet_mtl …`",
         )

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import runpy
 import sys
 
 import typer
@@ -27,7 +28,6 @@ from pet_mtl.cli import (
 )
 from pet_mtl.cli.launchers import check_launcher
 from pet_mtl.cli.safe_group import SafeGroup
-from pet_mtl.cli.stopping import stoppable
 from pet_mtl.console import complain, prepare_streams
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model import light_import
@@ -78,18 +78,8 @@ def version(
         check_launcher(context.invoked_subcommand)
 
 
-def main() -> None:
-    """Run the command line: exit 0, 1 for a failed run, 2 for wrong usage or input, 130 when
-    stopped."""
-    try:
-        with stoppable():
-            _run()
-    except KeyboardInterrupt:  # while an error was said
-        complain("stopped")
-        sys.exit(130)
-
-
-def _run() -> None:
+def run() -> None:
+    """Run the command that the process was started with, and end the process as `__main__` says."""
     prepare_streams()
     os.environ.setdefault(
         "TOKENIZERS_PARALLELISM", "true"
@@ -138,5 +128,5 @@ def _give_up_stdout(error: OSError | None) -> None:
     sys.exit(1)
 
 
-if __name__ == "__main__":
-    main()
+if __name__ == "__main__":  # `-m pet_mtl.cli.main` is in launch scripts of earlier versions
+    runpy.run_module("pet_mtl", run_name="__main__")

@@ -7,8 +7,6 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-import typer
-
 _UNTOUCHED = (signal.SIG_DFL, signal.default_int_handler)
 _AGAIN = 0.05  # seconds
 _came: list[int] = []  # signals that are to stop this process
@@ -34,10 +32,18 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     finally:
+        _forget_timer()
         for number in ours:
             signal.signal(number, before[number])
         atexit.unregister(_ignore)
         atexit.register(_ignore)  # all is done: while Python ends, nothing is left to stop
+
+
+def stop_if_asked() -> None:
+    """Raise KeyboardInterrupt now for a signal that came while modules were imported."""
+    if _came:
+        _forget_timer()
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager
@@ -47,7 +53,7 @@ def ended_by_sigterm() -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if _came[:1] == [signal.SIGTERM]:
-            raise typer.Exit(0) from None
+            raise SystemExit(0) from None
         raise
 
 
@@ -60,6 +66,11 @@ def _stop(number: int, frame: FrameType | None) -> None:
             signal.setitimer(signal.ITIMER_REAL, _AGAIN)
             return
     raise KeyboardInterrupt
+
+
+def _forget_timer() -> None:
+    if _came and hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _imports(frame: FrameType | None) -> bool:

@@ -32,14 +32,11 @@ class Frame:
     bias: Tensor
 
     @classmethod
-    def of(
-        cls, attention_mask: Tensor, heads: int, kind: torch.dtype, *, training: bool = True
-    ) -> "Frame":
-        """Build the frame of a batch from its mask `[N, L]`; while scoring, fewer prompts than a
-        block are padded to 1, 2, 4 or 8 only."""
+    def of(cls, attention_mask: Tensor, heads: int, kind: torch.dtype) -> "Frame":
+        """Build the frame of a batch from its mask `[N, L]`; fewer prompts than a block, as a step
+        of long texts has them, are padded to 1, 2, 4 or 8 only."""
         count, length = attention_mask.shape
-        few = not training and count < _BLOCK
-        block = 1 << (count - 1).bit_length() if few else _BLOCK
+        block = min(1 << (count - 1).bit_length(), _BLOCK)
         mask = F.pad(attention_mask, (0, -length % _LENGTH_STEP, 0, -count % block))
         bias = torch.zeros(mask.shape, dtype=kind, device=mask.device)
         bias = bias.masked_fill(mask == 0, torch.finfo(kind).min).repeat_interleave(heads, 0)[

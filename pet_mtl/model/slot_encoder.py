@@ -91,7 +91,7 @@ class SlotEncoder:
                 read[number] = states[: count * length].view(count, length, -1)
 
         if fused:
-            frame = Frame.of(attention_mask, self.heads, kind, training=training)
+            frame = Frame.of(attention_mask, self.heads, kind)
             for number, layer in enumerate(layers[:-1]):
                 note(number, hidden)
                 hidden = fused_layer(layer, None, hidden, frame, length)

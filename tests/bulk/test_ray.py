@@ -36,7 +36,7 @@ def parts(folder: Path) -> dict[str, bytes]:
 
 def command(checkpoint: Path, rows: Path, out: Path, size: int, workers: int = 2) -> list[str]:
     return [
-        *(sys.executable, "-m", "pet_mtl.cli.main", "predict", str(checkpoint)),
+        *(sys.executable, "-m", "pet_mtl", "predict", str(checkpoint)),
         *("--data", f"topic={rows}", "--out", str(out), "--shard-rows", str(size)),
         *("--engine", "ray", "--workers", str(workers)),
     ]

@@ -147,7 +147,7 @@ def test_ray_gives_the_same(checkpoint: Path, rows: Path, tmp_path: Path) -> Non
 
     predict_shards(request_of(checkpoint, rows, tmp_path / "local"))
     out = tmp_path / "ray"
-    command = [sys.executable, "-m", "pet_mtl.cli.main", "predict", str(checkpoint)]
+    command = [sys.executable, "-m", "pet_mtl", "predict", str(checkpoint)]
     command += ["--data", f"topic={rows}", "--out", str(out), "--shard-rows", "10"]
     command += ["--top-k", "2", "--probabilities", "--echo", "--engine", "ray"]
     for left in (3, 1):

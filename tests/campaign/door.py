@@ -35,7 +35,7 @@ class Outcome:
 
 def invoke(command: Sequence[str], folder: Path) -> Outcome:
     """Run a command in a folder."""
-    from pet_mtl.cli.main import main
+    from pet_mtl.__main__ import main
 
     streams = [io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="\n") for _ in range(2)]
     before, place = sys.argv, Path.cwd()

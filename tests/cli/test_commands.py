@@ -13,7 +13,7 @@ import pytest
 
 import pet_mtl.scoring.checkpoint_scores
 
-MAIN = "from pet_mtl.cli.main import main; main()"
+MAIN = "from pet_mtl.__main__ import main; main()"
 
 
 def start(*arguments: str | Path, code: str = MAIN, **options: Any) -> "subprocess.Popen[str]":

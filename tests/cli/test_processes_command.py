@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from processes import run_together
 
-from pet_mtl.cli.main import main
+from pet_mtl.__main__ import main
 
 SCRIPT = """
 import json, sys
 import torch
 torch.set_num_threads(1)
-from pet_mtl.cli.main import main
+from pet_mtl.__main__ import main
 import pet_mtl.scoring.log_probs as log_probs
 import pet_mtl.data.streams as streams
 import pet_mtl.scoring.prediction_files as prediction_files

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ def _same_handlers_after() -> Iterator[None]:
     before = [signal.getsignal(number) for number in NUMBERS]
     yield
     assert [signal.getsignal(number) for number in NUMBERS] == before
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
 
 
 @pytest.mark.parametrize("number", STOPS)
@@ -52,6 +54,16 @@ def test_an_import_comes_to_its_end(
         sys.modules.pop("stopped_module", None)
 
 
+def test_all_is_done_before_a_signal_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "last_module.py").write_text("import signal\nsignal.raise_signal(signal.SIGINT)\n")
+    with stoppable():
+        import last_module  # type: ignore[import-not-found]  # noqa: F401
+    time.sleep(0.1)  # an alarm that nobody awaits would end the process
+
+
 def test_a_second_signal_does_not_wait_for_an_import(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,6 +84,22 @@ def test_what_is_ignored_stays_ignored() -> None:
             signal.raise_signal(signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("number", STOPS)
+def test_before_the_commands_are_there(number: signal.Signals) -> None:
+    code = (
+        "import signal, sys\n"
+        "from pet_mtl.__main__ import main\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == 'pet_mtl.cli.score': signal.raise_signal({int(number)})\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "sys.argv = ['pet-mtl', '--version']\n"
+        "main()"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "stopped\n")
 
 
 @pytest.mark.parametrize("number", STOPS)

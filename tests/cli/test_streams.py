@@ -15,7 +15,7 @@ ROWS = "text,label\n" + "".join(
 
 def run(tmp_path: Path, tail: str, **variables: str) -> subprocess.CompletedProcess[str]:
     (tmp_path / "rows.csv").write_text(ROWS, encoding="utf-8")
-    command = f"{sys.executable} -m pet_mtl.cli.main init rows.csv --out out {tail}"
+    command = f"{sys.executable} -m pet_mtl init rows.csv --out out {tail}"
     return subprocess.run(
         ["/bin/sh", "-c", command],
         cwd=tmp_path,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import pet_mtl.training.run
-from pet_mtl.cli.main import main
+from pet_mtl.__main__ import main
 from pet_mtl.errors import PetMtlError
 from pet_mtl.resources import resource_root
 from pet_mtl.suite.suite import Suite

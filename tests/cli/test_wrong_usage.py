@@ -2,7 +2,7 @@
 
 import pytest
 
-from pet_mtl.cli.main import main
+from pet_mtl.__main__ import main
 
 
 @pytest.mark.parametrize(

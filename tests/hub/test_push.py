@@ -280,7 +280,7 @@ def test_offline(hub: Hub, call: Call, run_copy: Path, monkeypatch: pytest.Monke
 @pytest.mark.slow
 def test_from_a_process_of_its_own(hub: Hub, run_copy: Path, tmp_path: Path) -> None:
     """By `HF_ENDPOINT` and `HF_HUB_OFFLINE`, which count when the hub's library is loaded."""
-    command = [sys.executable, "-m", "pet_mtl.cli.main", "push", str(run_copy / "checkpoint")]
+    command = [sys.executable, "-m", "pet_mtl", "push", str(run_copy / "checkpoint")]
     command += ["me/toy", "--yes"]
     environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HUB_DISABLE_XET": "1"}
     environment |= {"HF_TOKEN": TOKEN, "HF_HOME": str(tmp_path / "home")}

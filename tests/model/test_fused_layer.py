@@ -213,6 +213,8 @@ def test_attention_works_in_few_shapes() -> None:
         for n, length in [(17, 17), (30, 31)]
     }
     assert shapes == {(32 * HEADS, 1, 32)}
+    few = [len(Frame.of(batch(n, 17)[1], HEADS, torch.float32).bias) for n in (1, 2, 3, 8, 9)]
+    assert few == [n * HEADS for n in (1, 2, 4, 8, 16)]  # a step of long texts has few prompts
 
 
 @pytest.mark.parametrize("change", ["in place", "loaded", "replaced"])

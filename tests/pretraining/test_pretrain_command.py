@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from toy_texts import SETTINGS
 
-from pet_mtl.cli.main import main
+from pet_mtl.__main__ import main
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:

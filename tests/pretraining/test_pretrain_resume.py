@@ -160,7 +160,7 @@ SCRIPT = textwrap.dedent(
         time.sleep(0.1)
         return step(self)
     PretrainingSteps.step = slow
-    from pet_mtl.cli.main import main
+    from pet_mtl.__main__ import main
     main()
     """
 )

@@ -228,7 +228,7 @@ def test_several_processes(checkpoint: Path, expected: list[Probabilities], tmp_
 
     script = (
         "import json, sys\nimport pet_mtl.scoring.log_probs as log_probs\n"
-        "log_probs.SCORE_TOKENS = 30\nfrom pet_mtl.cli.main import main\n"
+        "log_probs.SCORE_TOKENS = 30\nfrom pet_mtl.__main__ import main\n"
         "sys.argv = ['pet-mtl', *json.loads(sys.argv[1])]\nmain()\n"
     )
     out, file = tmp_path / "out", rows_file(tmp_path)

@@ -20,7 +20,7 @@ pytest.importorskip("fastapi", reason="the extra `studio` is not installed")
 MAIN = """
 from pet_mtl.serving import limits
 limits.Limits.__init__.__defaults__ = (*limits.Limits.__init__.__defaults__[:5], 1.0, 1.5, 30.0, 1.5, 20.0)
-from pet_mtl.cli.main import main
+from pet_mtl.__main__ import main
 main()
 """  # shorter time-outs: what waits for them is tested in seconds
 

@@ -99,7 +99,7 @@ def test_two_killed_processes_leave_a_sweep_that_two_others_finish(
         SWEEP.replace("trials: 3", "trials: 6").replace("every: 2", "every: 20") + more,
         encoding="utf-8",
     )
-    command = [sys.executable, "-m", "pet_mtl.cli.main", "sweep", str(file)]
+    command = [sys.executable, "-m", "pet_mtl", "sweep", str(file)]
     command += ["--patterns", str(suite_file), "--out", str(out)]
 
     def start() -> list[subprocess.Popen[bytes]]:

@@ -26,7 +26,7 @@ def start(rank: int, port: int, home: Path, *arguments: str) -> subprocess.Popen
     home.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2"]
     command += ["--node-rank", str(rank), "--nproc-per-node", "1", "--master-addr", "127.0.0.1"]
-    command += ["--master-port", str(port), "-m", "pet_mtl.cli.main", "train", *arguments]
+    command += ["--master-port", str(port), "-m", "pet_mtl", "train", *arguments]
     interface = "lo0" if sys.platform == "darwin" else "lo"
     package = str(Path(__file__).parents[2])
     return subprocess.Popen(
