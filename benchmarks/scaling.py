@@ -289,7 +289,7 @@ def main() -> None:
     for name, sizes in chosen.sizes.items():
         for size in sizes:
             point = AXES[name].point(small, size)
-            settings = {"base": str(chosen.base), "seconds": chosen.seconds, **point.__dict__}
+            settings = {"base": Path(chosen.base).name, "seconds": chosen.seconds, **point.__dict__}
             cell = cells.open(f"{name}/{size}", settings)
             if cell["rounds"]:
                 say(f"{name} {size:,}: is there")
