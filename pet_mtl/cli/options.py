@@ -128,7 +128,8 @@ def pattern_file(name: str) -> Path:
     if bundled.is_file():
         return bundled
     if not Path(name).is_file():
-        known = ", ".join(f"`{file.stem}`" for file in sorted(bundled.parent.glob("*.yaml")))
+        names = sorted(file.stem for file in bundled.parent.glob("*.yaml"))
+        known = ", ".join(f"`{each}`" for each in names)
         raise PetMtlError(
             f"no pattern file `{name}`",
             where="--patterns",

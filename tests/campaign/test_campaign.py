@@ -33,7 +33,7 @@ def test_a_slice(tmp_path: Path) -> None:
 def test_the_door_sees_faults(
     body: str, fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pet_mtl.cli import main as cli
+    from pet_mtl import __main__ as cli
 
     monkeypatch.syspath_prepend(HERE)
     from door import invoke

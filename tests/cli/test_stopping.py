@@ -21,6 +21,8 @@ NUMBERS = (*STOPS, signal.SIGALRM)
 
 @pytest.fixture(autouse=True)
 def _same_handlers_after() -> Iterator[None]:
+    # a job in a script's background, as these tests may be, ignores it, and so do its children
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     before = [signal.getsignal(number) for number in NUMBERS]
     yield
     assert [signal.getsignal(number) for number in NUMBERS] == before
