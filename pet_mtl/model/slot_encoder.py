@@ -14,7 +14,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pet_mtl.errors import PetMtlError
 from pet_mtl.model.amendments import NONE, Amendments, amended, run
 from pet_mtl.model.attention_frame import Frame, pad_to
 from pet_mtl.model.fused_layer import fits_fused_layer, forget_casts, fused_layer
@@ -299,31 +298,6 @@ def slot_encoders(model: nn.Module) -> list[SlotEncoder]:
     ]
 
 
-def compile_layers(model: nn.Module) -> None:
-    """Compile the layers of a model's encoders (`SlotEncoder.compile`).
-
-    Raises:
-        PetMtlError: no encoder of it is run by its slots; torch finds no compiler.
-    """
-    found = slot_encoders(model)
-    if not found:
-        raise PetMtlError(
-            "the layers of this model cannot be compiled",
-            where="compile",
-            hint=f"leave it out, or take a model of the families {', '.join(sorted(BERT_LIKE))}",
-        )
-    try:  # a compiler is missed at the first step only, in many lines
-        torch.compile(lambda ones: 2 * ones)(torch.ones(2, device=next(model.parameters()).device))
-    except Exception as error:
-        raise PetMtlError(
-            f"torch cannot compile here: {str(error).strip().splitlines()[0]}",
-            where="compile",
-            hint="leave `compile` out, or install what torch needs (on a CPU a C++ compiler)",
-        ) from error
-    for encoder in found:
-        encoder.compile()
-
-
 def step_for(rows: int, most: int) -> int:
     """Return the step for a number of rows.
 
@@ -340,8 +314,7 @@ def pad_rows(rows: Tensor, most: int, *, training: bool) -> Tensor:
     """Add zero rows `[n, H]` up to the next multiple of the step.
 
     Args:
-        most: the step of many rows, and of all while training: random numbers are drawn for
-            padding too, so with other shapes a seed would give another model.
+        most: the step of many rows, and of all while training, where short steps are rare.
     """
     if torch.compiler.is_compiling():  # `len` would fix `n` there
         return rows

@@ -11,9 +11,9 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import Backbone
+from pet_mtl.model.compiled_layers import compile_layers
 from pet_mtl.model.hardware import Machine, joined
 from pet_mtl.model.light_import import keep_compiler
-from pet_mtl.model.slot_encoder import compile_layers
 from pet_mtl.pretraining.folders import (
     Stored,
     differences,

@@ -19,8 +19,8 @@ from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.metrics.score import mean_main, means_json
+from pet_mtl.model.compiled_layers import compile_layers
 from pet_mtl.model.hardware import Machine
-from pet_mtl.model.slot_encoder import compile_layers
 from pet_mtl.scoring.checkpoint_scores import score_rows
 from pet_mtl.scoring.loaded import build_model
 from pet_mtl.scoring.log_probs import FloatArray, score_prompts

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import Backbone
+from pet_mtl.model.compiled_layers import compile_layers
 from pet_mtl.model.row_dropout import begin_rows
-from pet_mtl.model.slot_encoder import SlotEncoder, compile_layers, fits_slot_encoder
+from pet_mtl.model.slot_encoder import SlotEncoder, fits_slot_encoder
 
 BERT_LIKE = [
     "bert",
