@@ -204,7 +204,9 @@ def _live_prompt(loaded: LoadedModel, task: TaskSpec, form: Form) -> LivePrompt:
     openprompt = import_openprompt()
     template_class, wrapper_class = _classes()
     tokenizer = PromptTokenizer(loaded.tokenizer)
-    text = template_from_pattern(task.patterns[form.pattern], task.prefix)
+    text = template_from_pattern(
+        task.patterns[form.pattern], task.prefix, space_before=loaded.tokenizer.marks_start
+    )
     slot = next(part for part in parse_template(text) if "mask" in part)
     space = slot["add_prefix_space"]
     verbalizer = openprompt.prompts.ManualVerbalizer(

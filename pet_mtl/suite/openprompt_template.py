@@ -114,14 +114,19 @@ def patterns_from_file(path: Path) -> list[str]:
     return patterns
 
 
-def template_from_pattern(pattern: str, prefix: str = "") -> str:
+def template_from_pattern(pattern: str, prefix: str = "", *, space_before: bool = False) -> str:
     """Return the template that OpenPrompt reads as we read a task's prefix and pattern, part by
     part.
+
+    Args:
+        pattern: of one of our tasks.
+        prefix: the task's.
+        space_before: the tokenizer reads the start of a prompt as if a space stood there.
 
     >>> template_from_pattern("{title} It was {mask}")
     '{"meta": "title", "shortenable": True} It was {"mask"}'
     """
-    template, space, after_text = "", "", False
+    template, space, after_text = "", " " if space_before else "", False
     for part in (Literal(prefix), *parse_pattern(pattern).parts):
         match part:
             case Literal(text=text):

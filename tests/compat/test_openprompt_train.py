@@ -169,9 +169,8 @@ def test_stopped_and_diverged(
             openprompt_train.train_with_openprompt(
                 suite, tmp_path / "stopped", data=data_of(suite, 24, 12)
             )
-    monkeypatch.setattr(
-        openprompt_train, "label_loss", lambda scores, *_: scores.sum() * float("nan")
-    )
+    kind = SimpleNamespace(loss=lambda scores, *_: scores.sum() * float("nan"))
+    monkeypatch.setattr(openprompt_train, "kind_of_form", lambda form: kind)
     with pytest.raises(RunError, match="not a number"):
         openprompt_train.train_with_openprompt(suite, tmp_path / "nan", data=data_of(suite, 24, 12))
 
