@@ -2,6 +2,7 @@
 
 - `plan`: the cells (method x shots x seed, all tasks together or one alone) and the suite that each
 trains
+- `same_rows`: how long a task alone is trained to see the rows that it sees with the others
 - `engine`: what else may train and score a cell: OpenPrompt
 - `shots`: few rows of each label, the same for every method
 - `run`: the cells one after the other; `cell` trains one, `folder` knows what is done, `claim`

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.suite.suite import Suite
@@ -25,10 +26,12 @@ class Train(Protocol):
 
 @dataclass(frozen=True)
 class Engine:
-    """What trains a cell, and what loads a model to be scored without training."""
+    """What trains a cell, what loads a model to be scored without training, and how its steps are
+    cut."""
 
     train: Train
     load: type[LoadedModel]
+    schedule: type[Schedule]
 
 
 def find_engine(name: EngineName) -> Engine:
@@ -38,6 +41,6 @@ def find_engine(name: EngineName) -> Engine:
         PetMtlError: its package is not installed.
     """
     from pet_mtl.compat.openprompt import openprompt_engine
-    from pet_mtl.compat.openprompt_train import train_with_openprompt
+    from pet_mtl.compat.openprompt_train import OneTaskSchedule, train_with_openprompt
 
-    return Engine(train_with_openprompt, openprompt_engine()[1])
+    return Engine(train_with_openprompt, openprompt_engine()[1], OneTaskSchedule)

@@ -153,7 +153,13 @@ def plan_cells(
     return sorted(cells, key=lambda cell: cell.seed)
 
 
-def cell_suite(suite: Suite, cell: Cell, rows: Mapping[str, int], few_shot_steps: int) -> Suite:
+def cell_suite(
+    suite: Suite,
+    cell: Cell,
+    rows: Mapping[str, int],
+    few_shot_steps: int,
+    alone: Callable[[Suite], int],
+) -> Suite:
     """Return the suite that a cell trains.
 
     A task alone sees as many of its rows as in joint training, where it is drawn with p ∝
@@ -163,26 +169,29 @@ def cell_suite(suite: Suite, cell: Cell, rows: Mapping[str, int], few_shot_steps
         rows: training rows of each task of the suite.
         few_shot_steps: steps of a run on some rows of each label, where epochs would be a handful
             of steps.
+        alone: from the suite of the run of all tasks to the steps of the task alone; asked where
+            steps are limited.
     """
-    settings, share, passes = suite.train, 1.0, 1.0
-    if cell.task is not None:
-        weights = {name: count**suite.sampling.temperature for name, count in rows.items()}
-        share = weights[cell.task] / sum(weights.values())
-        passes = share * sum(rows.values()) / rows[cell.task]
+    settings = suite.train
     limits = [settings.max_steps, None if cell.shots == ALL else few_shot_steps]
-    known = [limit for limit in limits if limit is not None]
-    steps = max(1, round(min(known) * share)) if known else None
-    epochs, every = min(settings.epochs * passes, MOST_EPOCHS), settings.evaluate_every
+    steps = min((limit for limit in limits if limit is not None), default=None)
+    joint = _limited(suite, cell, steps, settings.epochs)
+    if cell.task is None:
+        return joint
+    weights = {name: count**suite.sampling.temperature for name, count in rows.items()}
+    share = weights[cell.task] / sum(weights.values()) * sum(rows.values()) / rows[cell.task]
+    steps = steps and alone(joint)
+    one = _limited(suite, cell, steps, min(settings.epochs * share, MOST_EPOCHS))
+    return one.model_copy(update={"tasks": {cell.task: suite.tasks[cell.task]}})
+
+
+def _limited(suite: Suite, cell: Cell, steps: int | None, epochs: float) -> Suite:
+    every = suite.train.evaluate_every
     if cell.shots != ALL and steps is not None:
-        epochs, every = (
-            float(steps),
-            every or -(-steps // EVALUATIONS),
-        )  # an epoch has a step at least: `steps` decides
-    train = settings.model_copy(
-        update={"epochs": epochs, "max_steps": steps, "evaluate_every": every, "seed": cell.seed}
-    )
-    tasks = suite.tasks if cell.task is None else {cell.task: suite.tasks[cell.task]}
-    return suite.model_copy(update={"tasks": tasks, "train": train})
+        # an epoch has a step at least: `steps` decides
+        epochs, every = float(steps), every or -(-steps // EVALUATIONS)
+    update = {"epochs": epochs, "max_steps": steps, "evaluate_every": every, "seed": cell.seed}
+    return suite.model_copy(update={"train": suite.train.model_copy(update=update)})
 
 
 def cell_path(out: Path, cell: Cell) -> Path:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.comparison.cell import CellResult, train_cell, zero_shot_cell
 from pet_mtl.comparison.claim import claim
 from pet_mtl.comparison.engine import Engine, find_engine
@@ -17,6 +18,7 @@ from pet_mtl.comparison.folder import (
 )
 from pet_mtl.comparison.page import write_pages
 from pet_mtl.comparison.plan import Cell, Variant, cell_path, cell_suite, plan_cells
+from pet_mtl.comparison.same_rows import steps_alone
 from pet_mtl.comparison.shots import Shots, few_rows
 from pet_mtl.comparison.summary import Comparison, summarize
 from pet_mtl.console import say
@@ -194,5 +196,10 @@ def _do_cell(
     rows = few_rows(data, cell.shots, cell.seed)
     sizes = {name: len(task.train) for name, task in rows.items()}
     wanted = {cell.task: rows[cell.task]} if cell.task else rows
-    suite = cell_suite(suite, cell, sizes, request.few_shot_steps)
+
+    def alone(joint: Suite) -> int:
+        assert cell.task is not None
+        return steps_alone(joint, rows, cell.task, engine.schedule if engine else Schedule)
+
+    suite = cell_suite(suite, cell, sizes, request.few_shot_steps, alone)
     return train_cell(suite, wanted, cell_path(out, cell), engine)

@@ -22,7 +22,8 @@ class Entry:
     Attributes:
         mean: mean macro-F1 over the tasks.
         tasks: macro-F1 by task.
-        difference: of the mean to the first method at the same shots.
+        difference: of the mean to the first method at the same shots, over the seeds that both
+            have; None for the first method, and where they share no seed.
     """
 
     method: str
@@ -55,14 +56,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Joining:
-    """One task trained with all others against trained alone; `gain` is joint minus alone."""
+    """One task trained with all others against trained alone; `gain` is joint minus alone, over the
+    seeds that both have."""
 
     method: str
     shots: Shots
     task: str
     joint: Spread
     alone: Spread
-    gain: Difference
+    gain: Difference | None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -71,7 +73,7 @@ class Joining:
             "task": self.task,
             "joint": self.joint.to_json(),
             "alone": self.alone.to_json(),
-            "gain": self.gain.to_json(),
+            "gain": self.gain and self.gain.to_json(),
         }
 
 
@@ -110,6 +112,9 @@ class Comparison:
         }
 
 
+BySeed = Mapping[int, CellResult]
+
+
 def summarize(
     suite: Suite,
     methods: Sequence[str],
@@ -118,9 +123,9 @@ def summarize(
     failed: Mapping[Cell, str],
 ) -> Comparison:
     """Sum up cells; `gold` are the label numbers of the dev rows by task."""
-    groups: dict[tuple[str, Shots, str | None], list[CellResult]] = {}
+    groups: dict[tuple[str, Shots, str | None], dict[int, CellResult]] = {}
     for cell in sorted(results, key=lambda cell: cell.seed):
-        groups.setdefault((cell.variant, cell.shots, cell.task), []).append(results[cell])
+        groups.setdefault((cell.variant, cell.shots, cell.task), {})[cell.seed] = results[cell]
     shots = sorted({cell.shots for cell in results}, key=lambda number: (number == ALL, number))
     entries, joining = [], []
     for number in shots:
@@ -131,9 +136,7 @@ def summarize(
                 continue
             difference = None
             if first is not None and method != methods[0]:
-                difference = paired_difference(
-                    gold, _predictions(first, gold), _predictions(joint, gold)
-                )
+                difference = _difference(gold, first, joint)
             entries.append(_entry(method, number, joint, difference))
             joining += [
                 _joining(method, number, task, joint, alone, gold)
@@ -153,17 +156,24 @@ def summarize(
     )
 
 
-def _predictions(
-    results: Sequence[CellResult], tasks: Mapping[str, Labels]
-) -> dict[str, list[Labels]]:
-    return {
-        task: [np.asarray(result.predicted[task], np.int64) for result in results] for task in tasks
-    }
+def _difference(gold: Mapping[str, Labels], first: BySeed, other: BySeed) -> Difference | None:
+    """Return `other` minus `first` over the seeds that both have: a seed that one side lacks would
+    count as a difference of the methods."""
+    seeds = sorted(first.keys() & other.keys())
+    if not seeds:
+        return None
+
+    def predicted(side: BySeed) -> dict[str, list[Labels]]:
+        return {
+            task: [np.asarray(side[seed].predicted[task], np.int64) for seed in seeds]
+            for task in gold
+        }
+
+    return paired_difference(gold, predicted(first), predicted(other))
 
 
-def _entry(
-    method: str, shots: Shots, results: Sequence[CellResult], difference: Difference | None
-) -> Entry:
+def _entry(method: str, shots: Shots, by_seed: BySeed, difference: Difference | None) -> Entry:
+    results = list(by_seed.values())
     first = results[0]
     return Entry(
         method=method,
@@ -194,16 +204,15 @@ def _joining(
     method: str,
     shots: Shots,
     task: str,
-    joint: Sequence[CellResult],
-    alone: Sequence[CellResult],
+    joint: BySeed,
+    alone: BySeed,
     gold: Mapping[str, Labels],
 ) -> Joining:
-    one = {task: gold[task]}
     return Joining(
         method=method,
         shots=shots,
         task=task,
-        joint=Spread(tuple(result.macro_f1[task] for result in joint)),
-        alone=Spread(tuple(result.macro_f1[task] for result in alone)),
-        gain=paired_difference(one, _predictions(alone, one), _predictions(joint, one)),
+        joint=Spread(tuple(result.macro_f1[task] for result in joint.values())),
+        alone=Spread(tuple(result.macro_f1[task] for result in alone.values())),
+        gain=_difference({task: gold[task]}, alone, joint),
     )

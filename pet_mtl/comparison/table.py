@@ -43,17 +43,24 @@ def scores_sheet(comparison: Comparison) -> Sheet:
             if entry is None:
                 rows.append([*cells, *[DASH] * (len(tasks) + 3)])
                 continue
-            against = _difference(entry.difference) if entry.difference else DASH
+            cells[1] += _fewer(entry.mean, len(comparison.seeds) if shots else 1)
             of_tasks = [
                 _spread(entry.tasks[task]) if task in entry.tasks else DASH for task in tasks
             ]
             rows.append(
-                [*cells, _spread(entry.mean), f"{entry.mean.median:.4f}", against, *of_tasks]
+                [
+                    *cells,
+                    _spread(entry.mean),
+                    f"{entry.mean.median:.4f}",
+                    _difference(entry.difference),
+                    *of_tasks,
+                ]
             )
     seeds = f"{len(comparison.seeds)} seeds" if len(comparison.seeds) > 1 else "1 seed"
     note = (
         f"dev macro-F1, mean ± sd over {seeds}; difference of the mean to {first} with its 95 % "
-        "interval (paired bootstrap over dev rows, seeds averaged), * where 0 is outside"
+        "interval (paired bootstrap over dev rows, averaged over the seeds that both have), * "
+        "where 0 is outside"
     )
     return Sheet(
         "Scores", note, ["shots", "method", "mean of tasks", "median", f"to {first}", *tasks], rows
@@ -98,8 +105,8 @@ def joining_sheet(comparison: Comparison) -> Sheet:
             str(one.shots),
             one.method,
             one.task,
-            _spread(one.joint),
-            _spread(one.alone),
+            _spread(one.joint) + _fewer(one.joint, len(comparison.seeds)),
+            _spread(one.alone) + _fewer(one.alone, len(comparison.seeds)),
             _difference(one.gain),
         ]
         for one in comparison.joining
@@ -174,6 +181,14 @@ def _spread(spread: Spread) -> str:
     return f"{spread.mean:.4f}" + (f" ± {spread.sd:.4f}" if spread.sd is not None else "")
 
 
-def _difference(difference: Difference) -> str:
+def _fewer(spread: Spread, seeds: int) -> str:
+    """Return of how many seeds a figure is, where some are missing."""
+    known = len(spread.values)
+    return f" ({known} of {seeds} seeds)" if known < seeds else ""
+
+
+def _difference(difference: Difference | None) -> str:
+    if difference is None:
+        return DASH
     interval = f"[{difference.low:+.4f}, {difference.high:+.4f}]"
     return f"{difference.mean:+.4f} {interval}{' *' if difference.clear else ''}"

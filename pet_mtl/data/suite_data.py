@@ -1,7 +1,7 @@
 """Load the rows of all tasks of a suite, and say what looks wrong with them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +22,16 @@ from pet_mtl.suite.task import SplitSpec, TaskSpec
 
 @dataclass
 class TaskData:
-    """The rows of one task; `notes` are warnings for the log, one line each."""
+    """The rows of one task.
+
+    Attributes:
+        train_keys: `row_keys` of `train`.
+        unlabelled: without labels, and without the rows that have the text of a dev or test row.
+        notes: warnings for the log, one line each.
+    """
 
     train: Rows
-    train_keys: NDArray[np.uint64]  # `row_keys` of `train`
+    train_keys: NDArray[np.uint64]
     dev: Rows | None = None
     test: Rows | None = None
     unlabelled: Rows | None = None
@@ -87,7 +93,8 @@ def load_task(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int
     else:
         notes.extend(_overlap_notes("dev", dev, keys))
     notes.extend(_overlap_notes("test", test, keys))
-    return TaskData(train, keys, dev, test, unlabelled, notes)
+    fresh = None if unlabelled is None else _fresh(unlabelled, dev, test)
+    return TaskData(train, keys, dev, test, fresh, notes)
 
 
 def load_dev(
@@ -113,23 +120,55 @@ def load_dev(
     return rows, notes
 
 
-def load_train(
-    task: TaskSpec, base: Path | str, seed: int, *, unlabelled: bool = False, skip_bad_rows: int = 0
-) -> Rows:
-    """Load the training rows that `load_task` gives, or the unlabelled rows; no file of dev or test
-    rows is read.
+def load_train(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int = 0) -> Rows:
+    """Load the training rows that `load_task` gives; no file of dev or test rows is read.
 
     Raises:
         PetMtlError: with the problems of the sources.
     """
     problems = ProblemList()
-    sources = task.data.unlabelled if unlabelled else task.data.train
-    rows = _load(sources, task, Path(base), not unlabelled, skip_bad_rows, problems, [])
+    rows = _load(task.data.train, task, Path(base), True, skip_bad_rows, problems, [])
     problems.raise_if_any()
     assert rows is not None
-    if not unlabelled and isinstance(task.data.dev, SplitSpec):
+    if isinstance(task.data.dev, SplitSpec):
         rows = _split(rows, task.data.dev, task.name, seed, row_keys(rows))[0]
     return rows
+
+
+def load_unlabelled(
+    task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int = 0
+) -> Rows | None:
+    """Load the unlabelled rows that `load_task` gives; None where the task has no such file.
+
+    Files of dev and test rows that cannot be read are passed over: nothing is measured on them
+    here.
+
+    Raises:
+        PetMtlError: with the problems of the sources.
+    """
+
+    def load(sources: Sequence[str], labelled: bool, problems: ProblemList) -> Rows | None:
+        return _load(sources, task, Path(base), labelled, skip_bad_rows, problems, [])
+
+    problems = ProblemList()
+    rows = load(task.data.unlabelled, False, problems)
+    problems.raise_if_any()
+    if rows is None:
+        return None
+    try:
+        dev, _ = load_dev(task, base, seed, skip_bad_rows=skip_bad_rows)
+    except PetMtlError:
+        dev = None
+    return _fresh(rows, dev, load(task.data.test, True, ProblemList()))
+
+
+def _fresh(unlabelled: Rows, *measured: Rows | None) -> Rows:
+    """Return the rows whose texts are not measured on; files of unlabelled rows may have labels all
+    the same."""
+    keys = [row_keys(rows) for rows in measured if rows is not None]
+    seen = np.isin(row_keys(unlabelled), np.concatenate([np.empty(0, np.uint64), *keys]))
+    rows = unlabelled.take(np.flatnonzero(~seen))
+    return replace(rows, labels=np.full(len(rows), -1, np.int64))
 
 
 def _load(

@@ -48,7 +48,7 @@ def ask(
         file: where its answers are kept.
         teacher: its checkpoint.
         rows: rows to learn from, by task.
-        dev: dev rows, by task.
+        dev: dev rows, by task; answered as `score` sees them, to stand beside the scores of runs.
         counted: labels whose frequencies its logit adjustment is taken back by.
         barred: keys of rows that it may not label, having been trained on them; none: all rows are
             its to answer.
@@ -70,7 +70,7 @@ def ask(
         if name in said:
             found[name][free[name]] = said[name]
     of_dev = {name: dev[name] for name in known if name in dev}
-    answers = Answers(found, ask_teacher(checkpoint, suite, of_dev, counted) if of_dev else {})
+    answers = Answers(found, ask_teacher(checkpoint, suite, of_dev, None) if of_dev else {})
     tensors = {_ROWS + name: probs for name, probs in answers.rows.items()}
     tensors |= {_DEV + name: probs for name, probs in answers.dev.items()}
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -210,5 +210,5 @@ def teacher_data(
         if name in extra:
             train = Rows.concat([train, extra[name]])
             keys = np.concatenate([keys, row_keys(extra[name])])
-        found[name] = replace(task, train=train, train_keys=keys, unlabelled=None, notes=[])
+        found[name] = replace(task, train=train, train_keys=keys, notes=[])
     return found

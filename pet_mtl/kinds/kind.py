@@ -1,5 +1,6 @@
 """What every kind of task gives."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -93,6 +94,10 @@ class Kind(ABC):
     def loss(self, scores: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
         """Return the sum of `losses`."""
         return self.losses(scores, targets, smoothing).sum()
+
+    def guess_loss(self, columns: int) -> float:
+        """Return the loss of a row whose `C` columns of scores are all alike."""
+        return math.log(max(2, columns))
 
     @abstractmethod
     def teacher_loss(self, scores: Tensor, probs: Tensor, weights: Tensor) -> Tensor:

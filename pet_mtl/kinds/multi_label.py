@@ -1,5 +1,6 @@
 """A set of labels: each stands against words for "none of them", or against the other labels."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -43,6 +44,13 @@ class MultiLabel(Kind):
         wanted = targets.clamp(min=0) * (1 - smoothing) + smoothing / 2
         odds = self.log_probs(scores)
         return F.binary_cross_entropy_with_logits(odds, wanted, reduction="none").sum(-1) * known
+
+    def guess_loss(self, columns: int) -> float:
+        """Return it for a row with one label."""
+        labels = self.width(columns)
+        if self.spec.no:
+            return labels * math.log(2)
+        return math.log(labels) + (labels - 1) * math.log(labels / max(1, labels - 1))
 
     def teacher_loss(self, scores: Tensor, probs: Tensor, weights: Tensor) -> Tensor:
         odds = self.log_probs(scores)

@@ -88,6 +88,26 @@ def joined(kind: Any, **options: Any) -> Any:
     return state
 
 
+def training_accelerator() -> Any:
+    """Return accelerate's `Accelerator` of the processes that train together.
+
+    Raises:
+        PetMtlError: see `joined`.
+    """
+    from accelerate import Accelerator
+    from accelerate.utils import DistributedDataParallelKwargs
+
+    # The number format is the `Machine`'s, and steps are cut by ourselves: what `accelerate launch`
+    # sets for both would scale the losses.
+    accelerator = joined(
+        Accelerator,
+        mixed_precision="no",
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
+    accelerator.gradient_accumulation_steps = 1
+    return accelerator
+
+
 @dataclass(frozen=True)
 class Machine:
     """Where and how a model runs.

@@ -63,15 +63,18 @@ def pattern_rows(
             hint="pattern-aware masking writes the gold label words into the training rows",
         )
     ends = np.cumsum(np.concatenate([prompts.lengths for prompts in made]))
+    pieces = np.concatenate([prompts.pieces for prompts in made])
+    marks = np.concatenate([prompts.marks for prompts in made])
+    marks[(marks == TEXT) & ~maskable[pieces]] = 0  # unknown pieces
     return PieceRows(
-        pieces=np.concatenate([prompts.pieces for prompts in made]),
+        pieces=pieces,
         starts=np.concatenate([[0], ends[:-1]]).astype(np.int64),
         ends=ends.astype(np.int64),
         before=tuple(tokenizer.start_ids),
         after=tuple(tokenizer.end_ids),
         maskable=np.ones_like(maskable),  # the marks say it all: a label word may be any piece
         pad_id=tokenizer.pad_id,
-        marks=np.concatenate([prompts.marks for prompts in made]),
+        marks=marks,
     )
 
 

@@ -12,7 +12,7 @@ from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.compiled_layers import compile_layers
-from pet_mtl.model.hardware import Machine, joined
+from pet_mtl.model.hardware import Machine, training_accelerator
 from pet_mtl.model.light_import import keep_compiler
 from pet_mtl.pretraining.folders import (
     Stored,
@@ -102,14 +102,9 @@ def pretrain(request: PretrainRequest, out: Path, *, resume: bool = False) -> Pr
     Raises:
         PetMtlError: see the parts.
     """
-    from accelerate import Accelerator
-    from accelerate.utils import DistributedDataParallelKwargs
-
     started = time.monotonic()
     request.check()
-    accelerator = joined(
-        Accelerator, kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
-    )
+    accelerator = training_accelerator()
     settings = request.settings
     machine = Machine.choose(settings.precision, settings.attention, accelerator.device)
     if settings.compile:

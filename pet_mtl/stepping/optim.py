@@ -9,7 +9,10 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import nn
 
-_LAYER = re.compile(r"\.layers?\.(\d+)\.")
+from pet_mtl.errors import PetMtlError
+
+_LAYER = re.compile(r"\.(?:layers?|h)\.(\d+)\.")  # BERT and kin, LLaMA and kin; GPT-2
+_EMBEDDINGS = re.compile(r"embeddings|\.(?:embed_tokens|wte|wpe)\.")
 
 
 class RateSettings(Protocol):
@@ -38,9 +41,17 @@ def build_optimizer(settings: RateSettings, model: nn.Module) -> torch.optim.Opt
     layers 1 to `n`, the head `n + 1` (BAM, Clark et al. 2019). Biases and norms get no weight
     decay. What a method adds has the model's `own_rate` (see `TaskModel`); `rates` of the model are
     peak rates by how parameters' names begin. Each group keeps its own peak rate in `peak`.
+
+    Raises:
+        PetMtlError: rates are to fall with the layers, and none is known by its name.
     """
     parameters = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     layers = [int(found[1]) for name, _ in parameters if (found := _LAYER.search(name))]
+    if settings.layer_decay < 1 and not layers:
+        raise PetMtlError(
+            "`layer_decay` does nothing: the layers of this model are not known by their names",
+            hint="set `layer_decay: 1`, or take another model",
+        )
     top = max(layers, default=-1) + 2
     own_rate: float | None = getattr(model, "own_rate", None)
     rates: dict[str, float] = getattr(model, "rates", {})
@@ -84,12 +95,14 @@ def parameter_depth(name: str, top: int) -> int:
     0
     >>> parameter_depth("mlm.bert.encoder.layer.3.output.dense.bias", top=5)
     4
+    >>> parameter_depth("mlm.transformer.wte.weight", top=5)
+    0
     >>> parameter_depth("mlm.cls.predictions.bias", top=5)
     5
     """
     if found := _LAYER.search(name):
         return int(found[1]) + 1
-    return 0 if "embeddings" in name else top
+    return 0 if _EMBEDDINGS.search(name) else top
 
 
 def set_rates(optimizer: torch.optim.Optimizer, factor: float) -> None:

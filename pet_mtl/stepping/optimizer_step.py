@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pet_mtl.console import say
 from pet_mtl.errors import RunError
+from pet_mtl.model.fused_layer import forget_casts
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.row_dropout import begin_rows
 from pet_mtl.model.slot_encoder import slot_encoders
@@ -42,6 +43,7 @@ class OptimizerStep:
     ) -> None:
         self.model, self.optimizer, self.machine = model, optimizer, machine
         self._clip_norm, self._sparse = clip_norm, sparse
+        self._encoders = slot_encoders(model)
         self.clear()
 
     def begin(self, factor: float, seed: int | None = None, of_rows: int | None = None) -> None:
@@ -73,6 +75,8 @@ class OptimizerStep:
         if self._clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self._clip_norm)
         self.optimizer.step()
+        for encoder in self._encoders:  # one without rows in this step may have changed, too
+            forget_casts(encoder.encoder.encoder.layer)
         self.clear()
 
     def require_numbers(self, losses: Tensor, *, step: int, whole: bool, hint: str) -> None:

@@ -54,8 +54,9 @@ def search_words(model: Model, task: TaskSpec, rows: Rows, max_length: int, seed
     """Return the label words that the search proposes, all rows being fitted on."""
     rows, kind = some_rows(rows, ROWS, seed), task.verbalizer_kind
     plain, cache = task.without_learned_parts(), StateCache(None, "")
+    calibrated = task.calibration != "none"
     found = search(
-        model, plain, rows, len(rows), max_length=max_length, calibrated=True, cache=cache
+        model, plain, rows, len(rows), max_length=max_length, calibrated=calibrated, cache=cache
     )
     methods = {
         name: scores for name, scores in found.methods.items() if kind.method in ("all", name)

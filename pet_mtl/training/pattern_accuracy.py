@@ -4,6 +4,7 @@ Schütze 2021)."""
 from pet_mtl.cloze.encode import encode_forms
 from pet_mtl.console import say
 from pet_mtl.kinds import kind_of
+from pet_mtl.model.methods import capabilities
 from pet_mtl.scoring.calibration.prior import fitting_rows
 from pet_mtl.scoring.loaded import build_model, compile_suite
 from pet_mtl.scoring.log_probs import FloatArray, score_prompts
@@ -13,9 +14,9 @@ from pet_mtl.training.given import Given
 
 def weigh_patterns(suite: Suite, given: Given) -> Suite:
     """Return the suite with numbers where a task says `accuracy`, measured on training rows of the
-    sample's size."""
+    sample's size; a method without patterns has none to weigh."""
     names = [name for name, task in suite.tasks.items() if task.pattern_weights == "accuracy"]
-    if not names:
+    if not names or not capabilities(suite.method).has_patterns:
         return suite
     rows = {name: fitting_rows(given.data[name].train, suite.train.seed) for name in names}
     tokenizer, machine = given.tokenizer, given.machine

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.kinds.kind import normalized
+from pet_mtl.model.methods import capabilities
 from pet_mtl.scoring.calibration.prior import fitting_rows
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
@@ -26,7 +27,9 @@ from pet_mtl.words.states import Model, plain_tasks
 
 def filter_words(suite: Suite, given: Given) -> Suite:
     """Return the suite with fewer label words where a task is `knowledgeable`, which makes it
-    `weighted`."""
+    `weighted`; a method that reads no words keeps them all."""
+    if not capabilities(suite.method).reads_words:
+        return suite
     tasks = dict(suite.tasks)
     for name, task in suite.tasks.items():
         if task.verbalizer_kind.name != "knowledgeable":

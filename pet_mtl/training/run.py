@@ -14,7 +14,7 @@ from pet_mtl.data.keys import row_keys
 from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.model.backbone import check_length
 from pet_mtl.model.calibration import apply_calibrations
-from pet_mtl.model.hardware import Machine, joined
+from pet_mtl.model.hardware import Machine, training_accelerator
 from pet_mtl.model.light_import import keep_compiler
 from pet_mtl.resources import bundled_backbone
 from pet_mtl.scoring.checkpoint_scores import decide, score_calibrated
@@ -79,13 +79,8 @@ def train(
         PetMtlError: see the parts; all problems of the data come at once, before anything is
             written.
     """
-    from accelerate import Accelerator
-    from accelerate.utils import DistributedDataParallelKwargs
-
     started = time.monotonic()
-    accelerator = joined(
-        Accelerator, kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)]
-    )
+    accelerator = training_accelerator()
     settings = suite.train
     machine = Machine.choose(settings.precision, settings.attention, accelerator.device)
     if settings.compile:

@@ -16,6 +16,7 @@ from pet_mtl.cloze.batch import BatchPlan
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.sampling import Schedule, split_by_group
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.kinds import kind_of_form
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.drawing import drawn_by
 from pet_mtl.model.hardware import Machine
@@ -96,8 +97,13 @@ class TrainingSteps:
         self.total = ends[-1]
         every = settings.evaluate_every
         self.evaluation_steps = {*(range(0, self.total, every) if every else ends), self.total}
-        labels = {form.task: form.outcomes for form in prompts.forms if form.task in schedule.draws}
-        self.weighting = build_weighting(settings.weighting, labels, progress.weighting)
+        forms = {form.task: form for form in prompts.forms if form.task in schedule.draws}
+        self.weighting = build_weighting(
+            settings.weighting,
+            {task: form.outcomes for task, form in forms.items()},
+            progress.weighting,
+            {task: kind_of_form(form).guess_loss(form.outcomes) for task, form in forms.items()},
+        )
         self._gradients: TaskGradients | None = None
         if settings.surgery != "none" or self.weighting.wants == "gradients":
             self._gradients = TaskGradients(

@@ -28,7 +28,6 @@ from pet_mtl.storage.outputs import TEACHER
 from pet_mtl.storage.tensors import read_arrays
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
-from pet_mtl.training.unlabelled import fresh_rows
 
 
 def check_teachers(folders: Sequence[Path], suite: Suite) -> set[str]:
@@ -80,14 +79,12 @@ def rows_to_learn(data: Mapping[str, TaskData], taught: Collection[str]) -> dict
     """Return each task's training rows, and behind them, where it has a teacher, its unlabelled
     ones.
 
-    Unlabelled rows with the text of a dev or test row stay out.
-
     Args:
         taught: tasks that have a teacher.
     """
     rows = {name: task.train for name, task in data.items()}
     for name, task in data.items():
-        unlabelled = fresh_rows(task) if name in taught else None
+        unlabelled = task.unlabelled if name in taught else None
         if unlabelled is not None:
             say(f"teachers: {name}, {len(unlabelled):,} unlabelled rows are learned from them")
             rows[name] = Rows.concat([task.train, unlabelled])
@@ -132,22 +129,24 @@ def ask_teacher(
     teacher: Path | Checkpoint,
     suite: Suite,
     rows: Mapping[str, Rows],
-    counted: Mapping[str, NDArray[np.int64]],
+    counted: Mapping[str, NDArray[np.int64]] | None,
 ) -> dict[str, FloatArray]:
     """Return one teacher's probabilities `[rows, K]` for each task that it knows; see
     `ask_teachers`.
 
     Args:
         counted: labels of the rows by whose frequencies its logit adjustment is taken back, by
-            task.
+            task; None: the probabilities are those that `score` sees, with calibration and
+            adjustment.
     """
     loaded = LoadedCheckpoint(teacher)
     known = {name: of_task for name, of_task in rows.items() if name in loaded.suite.tasks}
     strength, found = loaded.suite.train.logit_adjustment, {}
-    for name, log_probs in loaded.raw_log_probs(known, title=f"asking {loaded.folder}").items():
+    log_probs_of = loaded.log_probs if counted is None else loaded.raw_log_probs
+    for name, log_probs in log_probs_of(known, title=f"asking {loaded.folder}").items():
         order = _order(suite.tasks[name], loaded.suite.tasks[name])
         scores, kind = log_probs[:, order], kind_of(suite.tasks[name])
-        if kind.one_label:
+        if counted is not None and kind.one_label:
             adjustment = logit_adjustment(counted[name], len(order), strength).numpy()
             scores = normalized(scores + adjustment)
         found[name] = kind.probabilities(scores)

@@ -68,19 +68,27 @@ def test_cells(load) -> None:  # type: ignore[no-untyped-def]
     assert [cell.seed for cell in cells] == sorted(cell.seed for cell in cells)
 
 
+def half(joint: Suite) -> int:
+    """As if a task alone needed half as many steps."""
+    assert len(joint.tasks) == 2
+    assert joint.train.max_steps is not None
+    return -(-joint.train.max_steps // 2)
+
+
 def test_a_task_alone_sees_as_many_rows_as_jointly(load) -> None:  # type: ignore[no-untyped-def]
     suite, rows = (
         load("pet", ["train.epochs=4", "sampling.temperature=0.5"]),
         {"topic": 900, "pair": 100},
     )
     seen = {
-        task: cell_suite(suite, Cell("pet", "all", 7, task), rows, 100).train.epochs * rows[task]
+        task: cell_suite(suite, Cell("pet", "all", 7, task), rows, 100, half).train.epochs
+        * rows[task]
         for task in rows
     }
     assert seen == pytest.approx({"topic": 4 * 1000 * 0.75, "pair": 4 * 1000 * 0.25})
-    joint = cell_suite(suite, Cell("pet", "all", 7), rows, 100)
+    joint = cell_suite(suite, Cell("pet", "all", 7), rows, 100, half)
     assert joint == suite.model_copy(update={"train": suite.train.model_copy(update={"seed": 7})})
-    assert list(cell_suite(suite, Cell("pet", "all", 7, "pair"), rows, 100).tasks) == ["pair"]
+    assert list(cell_suite(suite, Cell("pet", "all", 7, "pair"), rows, 100, half).tasks) == ["pair"]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +106,7 @@ def test_a_task_alone_sees_as_many_rows_as_jointly(load) -> None:  # type: ignor
 )
 def test_steps(load, overrides, shots, task, steps, every) -> None:  # type: ignore[no-untyped-def]
     train = cell_suite(
-        load("pet", overrides), Cell("pet", shots, 1, task), {"topic": 40, "pair": 40}, 100
+        load("pet", overrides), Cell("pet", shots, 1, task), {"topic": 40, "pair": 40}, 100, half
     ).train
     assert (train.max_steps, train.evaluate_every) == (steps, every)
     if shots != "all":

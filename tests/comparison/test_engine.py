@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.comparison import run
 from pet_mtl.comparison.engine import Engine, find_engine
 from pet_mtl.comparison.plan import Variant, read_variants
@@ -52,7 +53,7 @@ def test_its_cells_go_to_the_engine(
             scored.append(more.get("title", ""))
             return super().raw_log_probs(*given, **more)
 
-    monkeypatch.setattr(run, "find_engine", lambda name: Engine(fake, Fake))
+    monkeypatch.setattr(run, "find_engine", lambda name: Engine(fake, Fake, Schedule))
     request = Request(
         variants(suite_file, "pet,openprompt"), [0, 2, "all"], 1, single_task=True, few_shot_steps=2
     )

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pet_mtl.data.suite_data import load_suite_data, load_task
+from pet_mtl.data.suite_data import load_suite_data, load_task, load_unlabelled
 from pet_mtl.errors import PetMtlError
 from pet_mtl.text import normalize_text
 
@@ -108,3 +108,23 @@ def test_a_whole_suite(make_task, write, tmp_path) -> None:
     data = load_suite_data(suite)
     assert list(data) == ["one", "two"]
     assert len(data["two"].train) == 2
+
+
+def test_unlabelled_rows_that_are_measured_on_stay_out(make_task, write, tmp_path) -> None:
+    write("train.tsv", "a\t0\nb\t1\n")
+    write("dev.tsv", "c\t0\n")
+    write("test.tsv", "d\t1\n")
+    write("more.tsv", "Ｃ\t1\nd\t0\na\t1\ne\t0\n")  # labels that none may read
+    task = make_task(dev="dev.tsv", test="test.tsv", unlabelled="more.tsv")
+    for rows in (
+        load_task(task, tmp_path, seed=0).unlabelled,
+        load_unlabelled(task, tmp_path, seed=0),
+    ):
+        assert rows is not None
+        assert rows.fields["title"].to_pylist() == ["a", "e"]
+        assert rows.labels.tolist() == [-1, -1]
+    (tmp_path / "dev.tsv").unlink()
+    rows = load_unlabelled(task, tmp_path, seed=0)
+    assert rows is not None
+    assert rows.fields["title"].to_pylist() == ["Ｃ", "a", "e"]
+    assert load_unlabelled(make_task(), tmp_path, seed=0) is None

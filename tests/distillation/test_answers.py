@@ -37,8 +37,10 @@ def test_answers_are_kept_and_barred_rows_are_not_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[list[str]] = []
+    taken_back: list[bool] = []
 
     def fake(folder: Path, suite: object, rows: dict[str, Rows], counted: object) -> object:
+        taken_back.append(counted is not None)
         asked.extend(
             [of_task.text(n)["text"] for n in range(len(of_task))] for of_task in rows.values()
         )
@@ -56,6 +58,7 @@ def test_answers_are_kept_and_barred_rows_are_not_asked(
 
     first = call()
     assert asked == [["a", "c"], ["a"]]
+    assert taken_back == [True, False]  # dev rows are answered as `score` sees them
     assert np.isnan(first.rows["toy"]).any(1).tolist() == [False, True, False, True]
     again = call()
     assert len(asked) == 2

@@ -167,3 +167,10 @@ def test_what_files_and_python_hold() -> None:
         True,
         False,
     ]
+
+
+@pytest.mark.parametrize("no", [False, True])
+def test_the_loss_of_a_guess(no: bool) -> None:
+    alike, one = torch.zeros(1, 3 + no), torch.tensor([[0.0, 1.0, 0.0]])
+    expected = float(kind(no=no).losses(alike, one))
+    assert kind(no=no).guess_loss(3 + no) == pytest.approx(expected)

@@ -20,16 +20,19 @@ from pet_mtl.suite.task import TaskSpec
 
 
 def make(
-    suite_file: Path, tokenizer: PieceTokenizer, max_length: int = 32
+    suite_file: Path,
+    tokenizer: PieceTokenizer,
+    max_length: int = 32,
+    unmaskable: Sequence[int] = (),
 ) -> tuple[PieceRows, list[tuple[str, str]]]:
     suite = load_suite(suite_file)
     rows, _ = training_rows(load_suite_data(suite), unlabelled=False)
     train = rows["colour"][0]
     texts = train.fields["text"].to_pylist()
     labels = [suite.tasks["colour"].verbalizer.labels[label] for label in train.labels]
-    made = pattern_rows(
-        suite.tasks, rows, tokenizer, max_length, np.ones(tokenizer.vocab_size, bool)
-    )
+    maskable = np.ones(tokenizer.vocab_size, bool)
+    maskable[list(unmaskable)] = False
+    made = pattern_rows(suite.tasks, rows, tokenizer, max_length, maskable)
     return made, list(zip(texts, labels, strict=True))
 
 
@@ -52,6 +55,21 @@ def test_every_row_in_every_pattern_with_a_gold_word(
         assert shown == pattern.format(word=word, text=text)
         assert "".join(toy_tokenizer.piece_texts(ids[marks == TEXT].tolist())) == text
     assert used == {"红", "同红", "蓝"}  # the words of a label take turns
+
+
+def test_unknown_pieces_of_texts_are_never_chosen(
+    suite_file: Path, toy_tokenizer: PieceTokenizer
+) -> None:
+    made, _ = make(suite_file, toy_tokenizer)
+    assert made.marks is not None
+    unknown = int(made.pieces[made.marks == TEXT][0])
+    word = int(made.pieces[made.marks == LABEL_WORD][0])
+    less, _ = make(suite_file, toy_tokenizer, unmaskable=[unknown, word])
+    assert less.marks is not None
+    assert not np.isin(less.pieces[less.marks == TEXT], [unknown, word]).any()
+    np.testing.assert_array_equal(less.marks == LABEL_WORD, made.marks == LABEL_WORD)
+    same = ~np.isin(made.pieces, [unknown, word])
+    np.testing.assert_array_equal(less.marks[same], made.marks[same])
 
 
 def test_long_texts_are_cut_and_patterns_are_not(

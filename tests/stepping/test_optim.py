@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.errors import PetMtlError
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.loaded import build_model, compile_suite
@@ -90,6 +91,10 @@ def test_without_layer_decay_all_learn_alike(model: ClozeModel) -> None:
         ("backbone.mlm.distilbert.transformer.layer.5.ffn.lin1.weight", 6),
         ("backbone.mlm.deberta.encoder.rel_embeddings.weight", 0),
         ("backbone.mlm.electra.embeddings_project.weight", 0),
+        ("backbone.mlm.model.embed_tokens.weight", 0),  # LLaMA
+        ("backbone.mlm.transformer.wpe.weight", 0),  # GPT-2
+        ("backbone.mlm.transformer.h.3.mlp.c_fc.weight", 4),
+        ("backbone.mlm.transformer.ln_f.weight", 13),
         ("backbone.mlm.cls.predictions.transform.LayerNorm.bias", 13),
         ("backbone.mlm.model.final_norm.weight", 13),
     ],
@@ -217,3 +222,8 @@ def test_rates_that_are_not_set(
     assert build_model(
         load_masked_lm(suite.model), compiled, suite, machine
     ).own_rate == pytest.approx(wanted)
+
+
+def test_layers_without_a_known_name_are_refused() -> None:
+    with pytest.raises(PetMtlError, match="`layer_decay` does nothing"):
+        build_optimizer(TrainSettings(layer_decay=0.9), nn.Linear(2, 2))

@@ -1,5 +1,7 @@
 """The frame of an optimizer step, without a run."""
 
+import copy
+
 import pytest
 import torch
 import toys
@@ -132,3 +134,30 @@ def test_dropout_that_is_no_function_of_the_row_is_told(
     with caplog.at_level("INFO", "pet_mtl"):
         tell_of_dropout(mlm, Backbone(mlm), processes)
     assert caplog.text.count("not the same numbers") == told
+
+
+def test_scoring_after_a_step_knows_an_encoder_without_rows_in_it() -> None:
+    """Its moments and a penalty move it all the same, and fused AdamW changes no version."""
+    mlm = toys.build_mlm("bert", 40).eval()
+    backbone = Backbone(mlm, "eager")
+    optimizer = torch.optim.AdamW(
+        [{"params": list(backbone.parameters()), "peak": 0.1}], lr=0.1, fused=True
+    )
+    step = OptimizerStep(backbone, optimizer, MACHINE)
+    ids = torch.tensor([[2, 7, 8, 9, 3]])
+    given = ids, torch.ones_like(ids), torch.tensor([[1, 2]])
+
+    def scored() -> torch.Tensor:
+        with torch.inference_mode():
+            backbone.eval()
+            found: torch.Tensor = backbone.encode(*given)
+        return found
+
+    scored()
+    step.begin(1.0)
+    sum(parameter.square().sum() for parameter in backbone.parameters()).backward()  # type: ignore[union-attr]
+    step.end()
+    found = scored()
+    expected = Backbone(copy.deepcopy(mlm), "eager").eval()
+    with torch.inference_mode():
+        torch.testing.assert_close(found, expected.encode(*given), rtol=0, atol=0)

@@ -6,9 +6,12 @@ from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
+from pet_mtl.suite.method import HeadsMethod
 from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.verbalizer_kind import VerbalizerKind
 from pet_mtl.training.given import Given
 from pet_mtl.training.pattern_accuracy import weigh_patterns
+from pet_mtl.training.preparation import prepare
 
 
 def test_weights_are_the_accuracies_of_each_pattern_alone(suite: Suite) -> None:
@@ -32,3 +35,12 @@ def test_weights_are_the_accuracies_of_each_pattern_alone(suite: Suite) -> None:
     assert (
         weigh_patterns(weighed, Given(data, None, tokenizer, machine)) is weighed
     )  # a resumed run measures nothing anew
+
+
+def test_a_method_without_patterns_weighs_none(suite: Suite) -> None:
+    mood = suite.tasks["mood"].model_copy(update={"pattern_weights": "accuracy"})
+    words = VerbalizerKind(name="knowledgeable")
+    colour = suite.tasks["colour"].model_copy(update={"verbalizer_kind": words})
+    tasks = {"mood": mood, "colour": colour}
+    suite = suite.model_copy(update={"tasks": tasks, "method": HeadsMethod(name="heads")})
+    assert prepare(suite, Given({}, None, None, None)) is suite  # type: ignore[arg-type]

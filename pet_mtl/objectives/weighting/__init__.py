@@ -4,6 +4,7 @@ A step's loss is the mean over its rows of w_task · loss, so with weights of 1 
 one. What a method remembers is plain data, which is stored with the run.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
@@ -33,7 +34,10 @@ class Weighting(Protocol):
 
 
 def build_weighting(
-    setting: WeightingName | Mapping[str, float], labels: Mapping[str, int], state: dict[str, Any]
+    setting: WeightingName | Mapping[str, float],
+    labels: Mapping[str, int],
+    state: dict[str, Any],
+    guesses: Mapping[str, float] = {},
 ) -> Weighting:
     """Return the weighting of a run.
 
@@ -41,6 +45,7 @@ def build_weighting(
         setting: a method, or weights by task; tasks without one have 1.
         labels: number of labels by task.
         state: what the method remembers; empty at the start, changed in place.
+        guesses: the loss of a guess, of tasks where it is not log K.
     """
     if isinstance(setting, Mapping):
         return FixedWeights(
@@ -53,7 +58,8 @@ def build_weighting(
     if setting == "dtp":
         return DynamicTaskPrioritization(labels, state)
     if setting == "gradnorm":
-        return GradNorm(labels, state)
+        first = {task: math.log(max(2, count)) for task, count in labels.items()}
+        return GradNorm({**first, **guesses}, state)
     return FixedWeights(dict.fromkeys(labels, 1.0))
 
 

@@ -45,10 +45,11 @@ class DynamicWeightAverage:
         means: dict[str, list[float]] = self._state["means"]
         if any(len(means.get(task, ())) < 2 for task in self._tasks):
             return dict.fromkeys(self._tasks, 1.0)
-        powers = {
-            task: math.exp(means[task][1] / max(means[task][0], 1e-12) / TEMPERATURE)
-            for task in self._tasks
+        ratios = {
+            task: means[task][1] / max(means[task][0], 1e-12) / TEMPERATURE for task in self._tasks
         }
+        most = max(ratios.values())  # of rows learned by heart and then one spike it is huge
+        powers = {task: math.exp(ratio - most) for task, ratio in ratios.items()}
         return {task: len(powers) * power / sum(powers.values()) for task, power in powers.items()}
 
     def update(self, step: Mapping[str, TaskStep], epoch: int) -> None:

@@ -15,21 +15,21 @@ class GradNorm:
     """Weights that bring the tasks' gradient norms G_t to Ḡ r_t^α, r_t being how little a task has
     learned so far.
 
-    r_t is L_t / log K_t, the loss over that of a guess among K_t labels (the paper's stand-in for
-    the first loss), divided by the mean over the tasks. After each step with rows of every task,
+    r_t is the loss over that of a guess, log K_t among K_t labels (the paper's stand-in for the
+    first loss), divided by the mean over the tasks. After each step with rows of every task,
     each weight takes a step down the gradient of Σ |G_t - Ḡ r_t^α|, the target held still; norms
     count relative to their mean, so that a model's scale changes nothing. The weights' mean stays
     1. The norms are those of all parameters.
 
     Args:
-        labels: K by task.
+        guesses: the loss of a guess by task.
     """
 
     wants: ClassVar[Literal["gradients"]] = "gradients"
 
-    def __init__(self, labels: Mapping[str, int], state: dict[str, Any]) -> None:
-        self._first = {task: math.log(max(2, count)) for task, count in labels.items()}
-        self._weights: dict[str, float] = state.setdefault("weights", dict.fromkeys(labels, 1.0))
+    def __init__(self, guesses: Mapping[str, float], state: dict[str, Any]) -> None:
+        self._first = guesses
+        self._weights: dict[str, float] = state.setdefault("weights", dict.fromkeys(guesses, 1.0))
 
     def begin(self, epoch: int) -> None:
         """Epochs mean nothing here."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
-from pet_mtl.data.suite_data import load_train
+from pet_mtl.data.suite_data import load_train, load_unlabelled
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.model.calibration import Calibration, Method, calibration_from
 from pet_mtl.scoring.calibration import contextual, pmi, prior
@@ -62,9 +62,9 @@ def plan_calibrations(
     plan, problems = Plan(), ProblemList()
 
     def pool(task: TaskSpec) -> Rows:
-        unlabelled = bool(task.data.unlabelled)
         base, seed = Path(suite.base), suite.train.seed
-        return load_train(task, base, seed, unlabelled=unlabelled, skip_bad_rows=skip_bad_rows)
+        unlabelled = load_unlabelled(task, base, seed, skip_bad_rows=skip_bad_rows)
+        return unlabelled or load_train(task, base, seed, skip_bad_rows=skip_bad_rows)
 
     for name, choice in choices.items():
         method: Method | Literal["none"] = (

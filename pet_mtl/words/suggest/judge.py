@@ -1,7 +1,7 @@
 """Label words judged on the two parts of the training rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ class Judge:
         fitting: how many rows are of the fitting part.
         aggregation: of a label's word scores.
         calibrated: whether label scores are calibrated.
+        weights: `[F]` of the patterns in the mean of their log-probabilities; None: all alike.
     """
 
     scores: FloatArray
@@ -33,15 +34,14 @@ class Judge:
     fitting: int
     aggregation: str
     calibrated: bool
+    weights: tuple[float, ...] | None = None
 
     def fitting_part(self) -> "Judge":
         """Return the judge that knows the fitting rows only."""
-        return Judge(
-            self.scores[..., : self.fitting],
-            self.gold[: self.fitting],
-            self.fitting,
-            self.aggregation,
-            self.calibrated,
+        return replace(
+            self,
+            scores=self.scores[..., : self.fitting],
+            gold=self.gold[: self.fitting],
         )
 
     def label_scores(self, words: Sequence[int]) -> FloatArray:
@@ -59,7 +59,7 @@ class Judge:
 
     def predict(self, scores: FloatArray) -> IntArray:
         """Return the predicted labels `[N]` for label scores `[F, N, K]`."""
-        log_probs = normalized(scores).mean(0)
+        log_probs = np.average(normalized(scores), axis=0, weights=self.weights)
         if self.calibrated:
             log_probs = normalized(log_probs)
             log_probs = log_probs - _log_sum_exp(log_probs[: self.fitting], 0)

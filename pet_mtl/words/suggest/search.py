@@ -95,7 +95,8 @@ def search(
         f"{len(rows) - fitting} held out"
     )
     scores = score_candidates(model, task, rows, candidates, max_length, cache)
-    judge = Judge(scores, rows.labels, fitting, task.aggregation, calibrated)
+    weights = tuple(map(task.weight_of, range(len(task.patterns))))
+    judge = Judge(scores, rows.labels, fitting, task.aggregation, calibrated, weights)
     column = {word: number for number, word in enumerate(candidates)}
     own: Words = tuple(tuple(column[word] for word in words) for words in task.verbalizer.words)
     # Means over several pieces vary less than single ones: each kind has its share, or no longer

@@ -64,3 +64,11 @@ def test_the_third_epoch_has_its_weights_from_its_first_step_on() -> None:
             weighting.update(
                 {task: TaskStep(of_task[epoch], 4) for task, of_task in losses.items()}, epoch
             )
+
+
+def test_a_spike_after_rows_learned_by_heart_is_no_overflow() -> None:
+    weighting = build_weighting("dwa", {"a": 3, "b": 2}, {})
+    for epoch, loss in enumerate([1e-13, 50.0]):
+        weighting.update({"a": TaskStep(loss, 4), "b": TaskStep(1.0, 4)}, epoch)
+    weighting.begin(2)
+    assert weighting.weights() == pytest.approx({"a": 2.0, "b": 0.0})

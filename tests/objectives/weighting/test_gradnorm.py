@@ -50,3 +50,15 @@ def test_a_step_without_one_of_the_tasks_teaches_nothing() -> None:
     weighting.update({"a": TaskStep(2.0, 8, norm=5.0)}, epoch=0)
     assert weighting.weights() == {"a": 1.0, "b": 1.0}
     assert weighting.wants == "gradients"
+
+
+def test_tasks_that_have_learned_nothing_keep_their_weights() -> None:
+    """The loss of a guess may be another than log K."""
+    weighting = build_weighting("gradnorm", {"a": 21, "b": 3}, {}, {"a": 20 * math.log(2)})
+    for _ in range(50):
+        now = weighting.weights()
+        losses = {"a": 20 * math.log(2), "b": math.log(3)}
+        weighting.update(
+            {task: TaskStep(loss, 8, norm=now[task]) for task, loss in losses.items()}, epoch=0
+        )
+    assert weighting.weights() == pytest.approx({"a": 1.0, "b": 1.0}, abs=0.05)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score
@@ -60,3 +62,13 @@ def test_the_fitting_part_knows_nothing_of_the_rest() -> None:
     np.testing.assert_array_equal(
         part.predict(part.all_scores(WORDS)), judge.predict(judge.all_scores(WORDS))[:25]
     )
+
+
+def test_patterns_count_by_their_weights() -> None:
+    judge = make()
+    first, both = replace(judge, scores=judge.scores[:1]), replace(judge, weights=(1.0, 1.0))
+    one, scores = replace(judge, weights=(1.0, 0.0)), judge.all_scores(WORDS)
+    assert one.predict(scores).tolist() == first.predict(first.all_scores(WORDS)).tolist()
+    assert both.predict(scores).tolist() == judge.predict(scores).tolist()
+    assert one.predict(scores).tolist() != judge.predict(scores).tolist()
+    assert one.fitting_part().weights == (1.0, 0.0)
