@@ -32,7 +32,7 @@ def resource_root() -> Path:
 
 
 def bundled_pattern_file(name: str) -> Path:
-    """Return the pattern file that ships under `name` (`default`, `tianchi`)."""
+    """Return the pattern file that ships under `name`, such as `default`."""
     return resource_root() / "patterns" / f"{name}.yaml"
 
 

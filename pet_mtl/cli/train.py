@@ -24,7 +24,10 @@ def train(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Pattern file, or the name of a bundled one: default, tianchi.",
+            help=(
+                "Pattern file, or the name of a bundled one: causal, default, fewclue, tianchi, "
+                "tianchi-few."
+            ),
             show_default="default",
         ),
     ] = None,

@@ -4,12 +4,13 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
 import pet_mtl.training.run
 from pet_mtl.__main__ import main
+from pet_mtl.cli.train import train
 from pet_mtl.errors import PetMtlError
 from pet_mtl.resources import resource_root
 from pet_mtl.suite.suite import Suite
@@ -210,6 +211,12 @@ def test_bundled_pattern_files(
     assert asked["suite"].name == name
     assert asked["suite"].source == str(resource_root() / "patterns" / f"{name}.yaml")
     assert asked["out"] == Path(f"runs/{name}-1")
+
+
+def test_help_names_all_bundled_pattern_files() -> None:
+    said = get_type_hints(train, include_extras=True)["patterns"].__metadata__[0].help
+    names = sorted(file.stem for file in (resource_root() / "patterns").glob("*.yaml"))
+    assert said.endswith(f": {', '.join(names)}.")
 
 
 def test_the_report(call: Call, suite: Path) -> None:
