@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -130,6 +131,8 @@ def sweep(path: Path) -> None:
     """Remove what killed writers of a file or folder left beside it, locks left out; nobody may be
     writing the folder now, and it must have been recovered. Of a file, what a living process writes
     is left."""
+    if path.is_file():
+        path = Path(os.path.realpath(path))  # a file is written where a link leads to
     before = f".{path.name}."
     with contextlib.suppress(OSError):
         for left in list(path.parent.iterdir()):
@@ -141,7 +144,7 @@ def sweep(path: Path) -> None:
 
 
 def _is_written(temporary: Path) -> bool:
-    """Tell whether the process that `write_bytes` named a file after lives."""
+    """Tell whether the process that `new_file` named a file after lives."""
     number = temporary.suffix[1:]
     if os.name != "posix" or not number.isdecimal() or not temporary.is_file():
         return False
@@ -160,45 +163,75 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file at once: under a temporary name, then renamed.
+    """Write a file at once: under a temporary name, then renamed; see `new_file`.
 
     Raises:
         PetMtlError, RunError: it cannot be written; the disk is full. What was at `path` is as
             before.
     """
-    with write_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            temporary.write_bytes(content)
-            _sync(temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with new_file(path) as file, write_errors(path):
+        file.write(content)
 
 
 @contextlib.contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
     """Give a file to write piece by piece, under a temporary name until all is written.
 
+    A link stays, and what it leads to is written; a file that is there keeps its permissions.
+
     Raises:
         PetMtlError, RunError: it cannot be opened or finished; what was at `path` is as before.
             What the block itself writes needs `write_errors`.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = temporary.open("wb")
+        target = link_target(path)
+        mode = _mode(target) if target.exists() else None
+    # threads may write one file at once; `sweep` asks whether the process lives
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.{os.getpid()}")
+    file: BinaryIO | None = None
     try:
+        with write_errors(path):
+            temporary.touch(0o666 if mode is None else 0o600, exist_ok=False)
+            file = temporary.open("wb")
         yield file
         with write_errors(path):
             file.close()
             _sync(temporary)
-            temporary.replace(path)
+            # some file systems have one mode for all files, and refuse to change it
+            if mode is not None and mode != _mode(temporary):
+                temporary.chmod(mode)
+            temporary.replace(target)
     finally:
         with contextlib.suppress(OSError):  # what a full disk did not take is tried again
-            file.close()
-        temporary.unlink(missing_ok=True)
+            if file is not None:
+                file.close()
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def link_target(path: Path) -> Path:
+    """Return where a file is written: what a link leads to, else `path`.
+
+    Raises:
+        PetMtlError: links that lead in a circle, or into a folder that is not there.
+    """
+    if not path.is_symlink():
+        return path
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise PetMtlError("its links lead in a circle", where=str(path))
+    if not target.parent.is_dir():
+        raise PetMtlError(
+            f"it is a link into `{target.parent}`, which is no folder",
+            where=str(path),
+            hint="remove the link, or make that folder",
+        )
+    return target
+
+
+def _mode(file: Path) -> int:
+    return file.stat().st_mode & 0o777
 
 
 def _sync(file: Path) -> None:

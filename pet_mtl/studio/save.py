@@ -2,6 +2,7 @@
 
 import difflib
 import hashlib
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.suggest.write import check_writable, edit
 
 _MOST_LINES = 400  # of a difference
+_SAVING = threading.Lock()  # nothing may change between a file's comparison and its writing
 
 
 @dataclass(frozen=True)
@@ -125,18 +127,19 @@ def _path(source: Source) -> Path:
 
 
 def _write(path: Path, change: Callable[[str], str], seen: str) -> str:
-    old = _read(path)
-    text = old.decode("utf-8")
-    new = change(text)
-    if _digest(old) != seen:
-        lines = difflib.unified_diff(
-            text.splitlines(), new.splitlines(), "file now", "page", lineterm="", n=1
-        )
-        raise ChangedError(path, list(lines)[:_MOST_LINES], _digest(old))
-    content = new.encode("utf-8")
-    if content != old:
-        write_bytes(path, content)
-    return _digest(content)
+    with _SAVING:
+        old = _read(path)
+        text = old.decode("utf-8")
+        new = change(text)
+        if _digest(old) != seen:
+            lines = difflib.unified_diff(
+                text.splitlines(), new.splitlines(), "file now", "page", lineterm="", n=1
+            )
+            raise ChangedError(path, list(lines)[:_MOST_LINES], _digest(old))
+        content = new.encode("utf-8")
+        if content != old:
+            write_bytes(path, content)
+        return _digest(content)
 
 
 def _read(path: Path) -> bytes:

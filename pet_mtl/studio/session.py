@@ -5,6 +5,7 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -20,7 +21,7 @@ from pet_mtl.studio.effect import Effect
 from pet_mtl.studio.inspect_row import importance, inspect_row
 from pet_mtl.studio.jobs import Job
 from pet_mtl.studio.preview import preview
-from pet_mtl.studio.save import patterns_source, save_patterns, save_words, words_source
+from pet_mtl.studio.save import Source, patterns_source, save_patterns, save_words, words_source
 from pet_mtl.studio.schema import Edit, OneRow, Save
 from pet_mtl.suite.chain import readable_by
 from pet_mtl.suite.suite import load_suite
@@ -44,7 +45,7 @@ class Session:
         place: where slot states are kept; None for the user's cache folder.
 
     Attributes:
-        base: the task as its files have it; edits are compared with it.
+        base: the task as its files had it when they were read last; edits are compared with it.
     """
 
     def __init__(
@@ -63,6 +64,8 @@ class Session:
         self.max_length = loaded.suite.train.max_length
         self._how = {"rows_of": rows_of, "limit": limit, "place": place}
         self._lock = threading.Lock()  # of the trial: one thread reads and fills its states
+        self._files = threading.Lock()  # of `base` with the digests of what it was read from
+        self._base_digests: dict[str, str] = {}
         self._trial: WordTrial | None = None
         self._job: Job | None = None
         self._effects: OrderedDict[str, Effect] = OrderedDict()
@@ -70,8 +73,14 @@ class Session:
         self._tried: set[TaskSpec | str] = set()
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the page shows of the task before anything is scored."""
-        words, patterns = self._sources()
+        """Return what the page shows of the task before anything is scored: its files as they are,
+        or, where they are not right, as they were read last."""
+        with self._files:
+            with suppress(PetMtlError):
+                self._catch_up()
+            return self._shown()
+
+    def _shown(self) -> dict[str, Any]:
         base = self.base
         return {
             "task": self.name,
@@ -83,8 +92,15 @@ class Session:
             "fields": list(base.fields),
             "aggregation": base.aggregation,
             "calibration": self.loaded.calibration.get(self.name, "none"),
-            "words_file": _file_json(words),
-            "patterns_file": _file_json(patterns),
+            **{
+                f"{what}_file": {
+                    "path": str(source.path) if source.path else None,
+                    "reason": source.reason,
+                    "digest": self._base_digests.get(what, ""),
+                    "changed": not self.stored and source.digest() != self._base_digests.get(what),
+                }
+                for what, source in self._sources().items()
+            },
         }
 
     def check(self, edit: Edit) -> dict[str, Any]:
@@ -106,15 +122,14 @@ class Session:
             self._job = job
             job.progress(0, 0)  # it may have been stopped while it waited
             trial = self._ready()
-            if self._before is None or self._before[0] != self.base:
-                scored, _ = trial.score_task(
-                    self.base, self.base.verbalizer.source, resamples=_NO_INTERVAL
-                )
-                self._before = (self.base, scored)
+            base = self.base
+            if self._before is None or self._before[0] != base:
+                scored, _ = trial.score_task(base, base.verbalizer.source, resamples=_NO_INTERVAL)
+                self._before = (base, scored)
             before = self._before[1]
             after, log_probs = trial.score_task(task, "page", resamples=_NO_INTERVAL)
             key = repr((task.verbalizer.words, task.prefix, task.patterns))
-            if not _same(task, self.base):
+            if not _same(task, base):
                 self._tried.add(key)
             effect = Effect(
                 uuid.uuid4().hex,
@@ -180,17 +195,20 @@ class Session:
             PetMtlError, RunError: the edit is not right; the file cannot be written.
         """
         task = self._task(asked)
-        words, patterns = self._sources()
-        if asked.what == "words":
-            of_label: Mapping[str, Sequence[str]] = asked.words
-            save_words(words, self.loaded.suite, self.name, of_label, asked.seen)
-            self.base = self.base.model_copy(update={"verbalizer": task.verbalizer})
-        else:
-            save_patterns(patterns, self.name, task.prefix, task.patterns, asked.seen)
-            self.base = self.base.model_copy(
-                update={"prefix": task.prefix, "patterns": task.patterns}
-            )
-        return self.to_json()
+        with self._files:
+            source = self._sources()[asked.what]
+            if asked.what == "words":
+                of_label: Mapping[str, Sequence[str]] = asked.words
+                digest = save_words(source, self.loaded.suite, self.name, of_label, asked.seen)
+                new: dict[str, object] = {"verbalizer": task.verbalizer}
+            else:
+                digest = save_patterns(source, self.name, task.prefix, task.patterns, asked.seen)
+                new = {"prefix": task.prefix, "patterns": task.patterns}
+            self.base = self.base.model_copy(update=new)
+            self._base_digests[asked.what] = digest
+            with suppress(PetMtlError):  # what others changed in the files
+                self._catch_up()
+            return self._shown()
 
     def reload(self) -> dict[str, Any]:
         """Read the task's files again.
@@ -198,24 +216,43 @@ class Session:
         Raises:
             PetMtlError: they are not right.
         """
-        if not self.stored:
-            suite = load_suite(Path(self.loaded.suite.source))
-            if self.name not in suite.tasks:
-                raise PetMtlError(f"the file has no task `{self.name}` any more")
-            new = suite.tasks[self.name]
-            if set(new.verbalizer.labels) != set(self.base.verbalizer.labels):
-                raise PetMtlError("the file has other labels now", hint="start the studio again")
-            if new.verbalizer.labels != self.base.verbalizer.labels:
-                words = dict(zip(new.verbalizer.labels, new.verbalizer.words, strict=True))
-                new = edited_task(self.base, words, new.prefix, new.patterns, new.reads)
-            self.base = self.base.model_copy(
-                update={
-                    "verbalizer": new.verbalizer,
-                    "prefix": new.prefix,
-                    "patterns": new.patterns,
-                }
-            )
-        return self.to_json()
+        with self._files:
+            if not self.stored:
+                self._read_files()
+                self._catch_up()
+            return self._shown()
+
+    def _catch_up(self) -> None:
+        """Read the files until they are those that were read.
+
+        Raises:
+            PetMtlError: they are not right.
+        """
+        while not self.stored and self._digests_now() != self._base_digests:
+            self._read_files()
+
+    def _read_files(self) -> None:
+        digests = self._digests_now()  # first: a change while they are read then shows
+        loaded = self.loaded.suite
+        suite = load_suite(Path(loaded.source), model=loaded.model, data_root=Path(loaded.base))
+        if self.name not in suite.tasks:
+            raise PetMtlError(f"the file has no task `{self.name}` any more")
+        new = suite.tasks[self.name]
+        if self.loaded.zero_shot:
+            new = new.without_learned_parts()
+        if set(new.verbalizer.labels) != set(self.base.verbalizer.labels):
+            raise PetMtlError("the file has other labels now", hint="start the studio again")
+        if new.verbalizer.labels != self.base.verbalizer.labels:
+            words = dict(zip(new.verbalizer.labels, new.verbalizer.words, strict=True))
+            new = edited_task(self.base, words, new.prefix, new.patterns, new.reads)
+        self.base = self.base.model_copy(
+            update={
+                "verbalizer": new.verbalizer,
+                "prefix": new.prefix,
+                "patterns": new.patterns,
+            }
+        )
+        self._base_digests = digests
 
     def _task(self, edit: Edit) -> TaskSpec:
         readable = readable_by(self.name, self.loaded.suite.tasks)
@@ -249,23 +286,21 @@ class Session:
             raise PetMtlError(f"there are {len(rows)} rows")
         return rows.text(asked.row)
 
-    def _sources(self) -> tuple[Any, Any]:
+    def _sources(self) -> dict[str, Source]:
         suite = self.loaded.suite
-        return words_source(suite, self.base, self.stored), patterns_source(suite, self.stored)
+        return {
+            "words": words_source(suite, self.base, self.stored),
+            "patterns": patterns_source(suite, self.stored),
+        }
+
+    def _digests_now(self) -> dict[str, str]:
+        return {what: source.digest() for what, source in self._sources().items()}
 
 
 @cache
 def _word_cutter() -> WordCutter:
     """Return what cuts words for all tasks: words are checked while they are typed."""
     return WordCutter()
-
-
-def _file_json(source: Any) -> dict[str, Any]:
-    return {
-        "path": str(source.path) if source.path else None,
-        "reason": source.reason,
-        "digest": source.digest(),
-    }
 
 
 def _same(one: TaskSpec, other: TaskSpec) -> bool:

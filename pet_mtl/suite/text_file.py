@@ -1,5 +1,6 @@
 """Read a user's small text file, with an error that names the place when it cannot be read."""
 
+import re
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from pet_mtl.errors import PetMtlError
 
 LARGEST = 16 << 20  # bytes; the label words of thousands of labels are less than one MiB
+LINE_END = re.compile(r"(\r\n|\r|\n)")
 
 
 def read_text_file(path: Path) -> str:
@@ -41,7 +43,7 @@ def read_text_file(path: Path) -> str:
             where=f"{path}:{line}",
             hint=_encoding_hint(data),
         ) from None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return LINE_END.sub("\n", text)
 
 
 def _missing_hint(path: Path) -> str:

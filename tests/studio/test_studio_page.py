@@ -160,6 +160,24 @@ def test_a_file_that_was_changed_is_not_replaced_unseen(
     assert "新 山" in file.read_text(encoding="utf-8")
 
 
+def test_a_reloaded_page_shows_the_file(open_page: Callable[..., Page], folder: Path) -> None:
+    page, file = open_page(), folder / "topic.txt"
+    right = file.read_text(encoding="utf-8").replace("体 育", "体 水")
+    file.write_text(right, encoding="utf-8")
+    page.page.reload()
+    page.scored()
+    assert page.words(1) == ["体", "水"]
+    file.write_text(right.replace("体 水", ""), encoding="utf-8")
+    page.page.reload()
+    page.scored()
+    assert page.words(1) == ["体", "水"]
+    page.page.wait_for_selector("[data-key=take-moved]")  # it says that the file is another one
+    file.write_text(right, encoding="utf-8")
+    page.key("take-moved").click()
+    page.scored()
+    page.page.wait_for_selector("[data-key=take-moved]", state="detached")
+
+
 def test_all_by_keyboard(open_page: Callable[..., Page]) -> None:
     page = open_page()
     keyboard = page.page.keyboard

@@ -29,12 +29,15 @@ export function edit(more = {}) {
   return edited;
 }
 
+// The files hold something that is not right, so the studio could not read it.
+const unread = (task) => task.words_file.changed || task.patterns_file.changed;
+
 export async function openTask(name) {
   stopAll();
   state.task = await get(`/api/tasks/${encodeURIComponent(name)}`);
   Object.assign(state, {
     words: copy(state.task.words), prefix: state.task.prefix, patterns: [...state.task.patterns], past: [], future: [], effect: null,
-    effectError: null, check: null, suggestions: null, message: null, inspected: null, moved: false,
+    effectError: null, check: null, suggestions: null, message: null, inspected: null, moved: unread(state.task),
     filter: { kind: "all", gold: null, predicted: null, label: null, text: "", page: 0 },
   });
   changed("task", "words", "pattern", "effect", "rows", "message");
@@ -149,7 +152,7 @@ export async function save(what, seen) {
   try {
     const task = await post(path("save"), { ...edit({ prefix: state.prefix, patterns: state.patterns }), what, seen: seen ?? file.digest });
     state.task = task;
-    state.moved = false;
+    state.moved = unread(task);
     tell({ saved: file.path });
     changed("task", "words", "pattern");
     rescore();
@@ -164,7 +167,7 @@ export async function takeFile() {
   try {
     const task = await post(path("reload"));
     state.task = task;
-    state.moved = false;
+    state.moved = unread(task);
     change((now) => Object.assign(now, { words: copy(task.words), prefix: task.prefix, patterns: [...task.patterns] }));
     tell(null);
     changed("task", "words", "pattern");
@@ -178,7 +181,7 @@ export async function lookAtFiles() {
   if (!state.task) return;
   try {
     const now = await get(`/api/tasks/${encodeURIComponent(state.task.task)}`);
-    const moved = now.words_file.digest !== state.task.words_file.digest || now.patterns_file.digest !== state.task.patterns_file.digest;
+    const moved = now.words_file.digest !== state.task.words_file.digest || now.patterns_file.digest !== state.task.patterns_file.digest || unread(now);
     if (now.task === state.task.task && moved !== state.moved) {
       state.moved = moved;
       changed("message");

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pet_mtl.atomic import write_bytes, write_text
+from pet_mtl.atomic import link_target, write_bytes, write_text
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.label_lines import field_spans, format_field, split_fields
 from pet_mtl.suite.openprompt_verbalizer import is_openprompt_text
-from pet_mtl.suite.text_file import read_text_file
+from pet_mtl.suite.text_file import LINE_END, read_text_file
 from pet_mtl.suite.verbalizer import Verbalizer, format_verbalizer
 
 
@@ -15,8 +15,10 @@ def check_writable(path: Path) -> None:
     """Refuse a file whose form cannot be kept, before any work is done.
 
     Raises:
-        PetMtlError: the file is there and is not in our own format, or cannot be read.
+        PetMtlError: the file is there and is not in our own format, or cannot be read; a link that
+            leads nowhere.
     """
+    link_target(path)
     if path.exists() and not _is_ours(path):
         raise PetMtlError(
             "only verbalizer files of pet-mtl's own format can be changed in place",
@@ -47,13 +49,21 @@ def write_words(path: Path, old: Verbalizer, words: Mapping[str, Sequence[str]])
 
 def edit(text: str, words: Mapping[str, Sequence[str]]) -> str:
     """Return the text of a verbalizer file with other words; a line whose words stay is not
-    touched.
+    touched, and labels that have no line get theirs at the end.
 
     >>> edit("# news\\n100  故事 传说   # stories\\n101  文化\\n", {"100": ["小说"]})
     '# news\\n100  小说   # stories\\n101  文化\\n'
     """
     mark = "\ufeff" if text.startswith("\ufeff") else ""
-    return mark + "\n".join(_edit_line(line, words) for line in text.removeprefix(mark).split("\n"))
+    parts = LINE_END.split(text.removeprefix(mark))  # lines, and between them their ends
+    labels = {fields[0].text for line in parts[::2] if (fields := split_fields(line))}
+    parts[::2] = [_edit_line(line, words) for line in parts[::2]]
+    new = [_edit_line(format_field(label), words) for label in words if label not in labels]
+    if new:
+        end = parts[1] if len(parts) > 1 else "\n"
+        parts += [end] if parts[-1] else []
+        parts += [line + end for line in new]
+    return mark + "".join(parts)
 
 
 def _edit_line(line: str, words: Mapping[str, Sequence[str]]) -> str:
@@ -62,7 +72,11 @@ def _edit_line(line: str, words: Mapping[str, Sequence[str]]) -> str:
         return line
     if [field.text for field, _, _ in spans[1:]] == list(words[label]):
         return line
-    return line[: spans[1][1]] + " ".join(map(format_field, words[label])) + line[spans[-1][2] :]
+    new = " ".join(map(format_field, words[label]))
+    if len(spans) == 1:
+        end = spans[0][2]
+        return f"{line[:end]}  {new}{line[end:]}"
+    return line[: spans[1][1]] + new + line[spans[-1][2] :]
 
 
 def _is_ours(path: Path) -> bool:

@@ -1,0 +1,130 @@
+"""Files that are written at once: by threads, when stopped, with their permissions, through links."""
+
+import errno
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from pet_mtl import atomic
+from pet_mtl.atomic import new_file, sweep, write_bytes, write_text
+from pet_mtl.errors import PetMtlError, RunError
+
+
+def test_threads_that_write_one_file_do_not_meet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All have written before the first one renames."""
+    file, contents = tmp_path / "file", [bytes([number]) * 100_000 for number in range(4)]
+    written, sync = threading.Barrier(len(contents)), atomic._sync
+
+    def meet(temporary: Path) -> None:
+        written.wait(20)
+        sync(temporary)
+
+    monkeypatch.setattr(atomic, "_sync", meet)
+    with ThreadPoolExecutor(len(contents)) as threads:
+        list(threads.map(lambda content: write_bytes(file, content), contents))
+    assert file.read_bytes() in contents
+    assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.EIO, "Input/output error")])
+def test_a_file_that_is_stopped_at_any_point_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"old")
+
+    def stop(*_: object) -> None:
+        raise error
+
+    for owner, name in ((os, "fsync"), (Path, "replace")):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, stop)
+            with pytest.raises((RunError, KeyboardInterrupt)):
+                write_bytes(file, b"new")
+        assert (list(tmp_path.iterdir()), file.read_bytes()) == ([file], b"old")
+
+
+def test_what_a_killed_writer_left_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    script = (
+        "import os, pathlib, signal, sys\n"
+        "from pet_mtl.atomic import write_text\n"
+        "pathlib.Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "write_text(pathlib.Path(sys.argv[1]), 'half')"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(file)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.iterdir())) == 1
+    with new_file(file) as writing:
+        sweep(file)
+        assert len(list(tmp_path.iterdir())) == 1  # what this process writes is left
+        writing.write(b"whole")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("file", b"whole")]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o755, 0o444])
+def test_a_file_that_is_replaced_keeps_its_permissions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    file, before = tmp_path / "file", os.umask(0o022)
+    seen, sync = [], atomic._sync
+
+    def look(temporary: Path) -> None:
+        seen.append(stat.S_IMODE(temporary.stat().st_mode))
+        sync(temporary)
+
+    monkeypatch.setattr(atomic, "_sync", look)
+    try:
+        write_text(file, "new")
+        assert stat.S_IMODE(file.stat().st_mode) == 0o644
+        file.chmod(mode)
+        write_text(file, "newer")
+        with new_file(tmp_path / "made") as made:
+            made.write(b"x")
+    finally:
+        os.umask(before)
+    assert (file.read_text(), stat.S_IMODE(file.stat().st_mode)) == ("newer", mode)
+    assert stat.S_IMODE((tmp_path / "made").stat().st_mode) == 0o644
+    assert seen == [0o644, 0o600, 0o644]  # at no time may others read what was not for them
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path, there: bool) -> None:
+    (tmp_path / "other").mkdir()
+    file, link = tmp_path / "other" / "file", tmp_path / "link"
+    (tmp_path / "between").symlink_to(Path("other") / "file")
+    link.symlink_to("between")
+    if there:
+        file.write_text("old")
+        file.chmod(0o600)
+    write_text(link, "new")
+    assert (link.is_symlink(), (tmp_path / "between").is_symlink()) == (True, True)
+    assert (file.is_symlink(), file.read_text()) == (False, "new")
+    assert (stat.S_IMODE(file.stat().st_mode) == 0o600) == there
+    assert {path.name for path in tmp_path.rglob("*")} == {"other", "file", "link", "between"}
+    (tmp_path / "other" / ".file.abc.999999999").write_text("left by a dead writer")
+    sweep(link)
+    assert list(file.parent.iterdir()) == [file]
+
+
+@pytest.mark.parametrize(
+    ("leads_to", "said"),
+    [("link", "its links lead in a circle"), ("none/file", "it is a link into `.*none`")],
+)
+def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path, leads_to: str, said: str) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(leads_to)
+    with pytest.raises(PetMtlError, match=said) as caught:
+        write_text(link, "new")
+    assert (caught.value.exit_code, caught.value.problems[0].where) == (2, str(link))
+    assert list(tmp_path.iterdir()) == [link]
+    assert str(link.readlink()) == leads_to
