@@ -24,7 +24,7 @@ from pet_mtl.storage.folder_checks import (
     has_new_deberta_head,
     missing_package,
 )
-from pet_mtl.storage.tensors import check_finite
+from pet_mtl.storage.tensors import check_finite, own_memory
 from pet_mtl.suite.suite import Suite
 
 _Kind = Literal["masked", "causal"]
@@ -239,6 +239,7 @@ def _load(folder: str, config: Any, kind: _Kind, attention: str, dropout: float 
             ),
         )
     check_finite(model.named_parameters(), Path(folder))
+    own_memory(model)
     try:
         pieces = len(load_tokenizer(folder))
     except PetMtlError:  # said where the tokenizer is needed

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
+from torch import Tensor, nn
 
 from pet_mtl.errors import PetMtlError
 
@@ -54,6 +54,15 @@ def check_finite(tensors: Iterable[tuple[str, Tensor]], file: Path) -> None:
                 where=str(_file_of(file, name)),
                 hint=_OTHER,
             )
+
+
+def own_memory(model: nn.Module) -> None:
+    """Copy a model's tensors out of the files that they are mapped from.
+
+    What overwrites a mapped file in place changes the weights, or ends the process (SIGBUS).
+    """
+    for value in (*model.parameters(), *model.buffers()):
+        value.data = value.data.clone()
 
 
 def _is_finite(value: Tensor) -> bool:

@@ -58,6 +58,14 @@ def test_a_damaged_one_leaves_the_old_one(
     assert np.array_equal(scores(models), before)
 
 
+def test_weights_that_are_overwritten_in_place_leave_the_old_ones(checkpoint: Path) -> None:
+    models = Models([checkpoint])
+    before = scores(models)
+    with (checkpoint / "model.safetensors").open("r+b") as file:
+        file.write(bytes((checkpoint / "model.safetensors").stat().st_size))
+    assert np.array_equal(scores(models), before)
+
+
 def test_a_repaired_one_is_read(checkpoint: Path) -> None:
     models = Models([checkpoint])
     manifest = checkpoint / "pet_mtl.json"

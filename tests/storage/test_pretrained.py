@@ -50,6 +50,20 @@ def test_a_saved_model_comes_back(saved: Path, capfd: pytest.CaptureFixture[str]
     assert capfd.readouterr() == ("", "")
 
 
+def overwrite(file: Path) -> None:
+    """Put zeros over a file in place, as `cp` does with another one's content."""
+    with file.open("r+b") as handle:
+        handle.write(bytes(file.stat().st_size))
+
+
+def test_what_overwrites_the_file_does_not_change_the_loaded_model(copy: Path) -> None:
+    model = load_masked_lm(str(copy))
+    wanted = {name: value.clone() for name, value in model.state_dict().items()}
+    overwrite(copy / "model.safetensors")
+    assert all(torch.equal(value, wanted[name]) for name, value in model.state_dict().items())
+    assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_checkpoints_load_as_fp32(tmp_path: Path, dtype: torch.dtype) -> None:
     toys.build_mlm("bert").to(dtype).save_pretrained(tmp_path)
