@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from pet_mtl.errors import PetMtlError, RunError
+from pet_mtl.errors import MachineError, PetMtlError
 from pet_mtl.paths import require_writable_name
 
 _USERS_TO_MEND = (
@@ -28,7 +28,12 @@ _USERS_TO_MEND = (
 
 @contextlib.contextmanager
 def write_errors(path: Path) -> Iterator[None]:
-    """Turn the system's refusal to write into an error that says what to do."""
+    """Turn the system's refusal to write into an error that says what to do.
+
+    Raises:
+        PetMtlError: the place is wrong: a file, nobody's to write.
+        MachineError: the disk is full, or fails.
+    """
     require_writable_name(path)
     try:
         yield
@@ -48,7 +53,7 @@ def write_errors(path: Path) -> Iterator[None]:
 
 def _write_error(path: Path, error: OSError) -> PetMtlError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return RunError(
+        return MachineError(
             "the disk is full",
             where=str(path),
             hint="free some space; what was saved before is unharmed",
@@ -59,7 +64,7 @@ def _write_error(path: Path, error: OSError) -> PetMtlError:
             where=str(path),
             hint="choose another folder with `--out DIR`",
         )
-    return RunError(f"cannot write: {error.strerror or error}", where=str(path))
+    return MachineError(f"cannot write: {error.strerror or error}", where=str(path))
 
 
 @contextlib.contextmanager
@@ -67,7 +72,7 @@ def new_folder(path: Path) -> Iterator[Path]:
     """Fill a folder that appears at `path` only when all is written, in place of what was there.
 
     Raises:
-        RunError: the disk is full; `path` is as before.
+        MachineError: the disk is full; `path` is as before.
     """
     with write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -166,7 +171,7 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write a file at once: under a temporary name, then renamed; see `new_file`.
 
     Raises:
-        PetMtlError, RunError: it cannot be written; the disk is full. What was at `path` is as
+        PetMtlError, MachineError: it cannot be written; the disk is full. What was at `path` is as
             before.
     """
     with new_file(path) as file, write_errors(path):
@@ -180,7 +185,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     A link stays, and what it leads to is written; a file that is there keeps its permissions.
 
     Raises:
-        PetMtlError, RunError: it cannot be opened or finished; what was at `path` is as before.
+        PetMtlError, MachineError: it cannot be opened or finished; what was at `path` is as before.
             What the block itself writes needs `write_errors`.
     """
     with write_errors(path):

@@ -61,6 +61,11 @@ class RunError(PetMtlError):
     exit_code = 1
 
 
+class MachineError(RunError):
+    """The machine refused, as it will refuse what comes next: a full disk. Of several runs, the
+    rest is not begun."""
+
+
 class ProblemList:
     """Collect all problems of a file before saying them at once."""
 

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from pet_mtl.atomic import new_folder, recover_folder, sweep, write_errors, write_text
-from pet_mtl.errors import PetMtlError, RunError
+from pet_mtl.errors import MachineError, PetMtlError
 
 
 def fill(path: Path, text: str) -> None:
@@ -57,7 +57,7 @@ def test_a_failure_in_the_middle_leaves_the_old_folder_and_no_litter(
     target = tmp_path / "target"
     fill(target, "old")
     with (
-        pytest.raises(RunError if isinstance(error, OSError) else type(error)),
+        pytest.raises(MachineError if isinstance(error, OSError) else type(error)),
         new_folder(target) as temporary,
     ):
         (temporary / "a.txt").write_text("half")
@@ -84,7 +84,7 @@ def test_a_rename_that_fails_leaves_the_old_folder(
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", fails)
-        with pytest.raises(RunError, match="Input/output error"):
+        with pytest.raises(MachineError, match="Input/output error"):
             fill(target, "new")
     assert content(target) == {"a.txt": "old", "inner/b.txt": "old"}
     assert [path.name for path in tmp_path.iterdir()] == ["target"]
@@ -102,7 +102,7 @@ def test_a_disk_that_fills_up_at_the_last_moment(
 
     with monkeypatch.context() as patch:
         patch.setattr(*(((os, "fsync")) if place == "fsync" else (Path, "chmod")), full)
-        with pytest.raises(RunError, match="the disk is full"):
+        with pytest.raises(MachineError, match="the disk is full"):
             fill(target, "new")
     assert content(target)["a.txt"] == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["target"]
@@ -137,7 +137,7 @@ def test_a_kill_between_the_renames_is_put_right(tmp_path: Path) -> None:
 def test_a_new_write_after_such_a_kill_does_not_drop_the_only_copy_early(tmp_path: Path) -> None:
     target, old = tmp_path / "target", tmp_path / ".target.old"
     fill(old, "old")
-    with pytest.raises(RunError), new_folder(target):
+    with pytest.raises(MachineError), new_folder(target):
         raise OSError(errno.ENOSPC, "full")
     recover_folder(target)
     assert content(target)["a.txt"] == "old"
@@ -187,10 +187,10 @@ def test_the_umask_of_the_process_is_never_touched(
 @pytest.mark.parametrize(
     ("code", "kind", "words"),
     [
-        (errno.ENOSPC, RunError, "the disk is full"),
-        (errno.EDQUOT, RunError, "the disk is full"),
-        (errno.EFBIG, RunError, "the disk is full"),
-        (errno.EIO, RunError, "cannot write: Input/output error"),
+        (errno.ENOSPC, MachineError, "the disk is full"),
+        (errno.EDQUOT, MachineError, "the disk is full"),
+        (errno.EFBIG, MachineError, "the disk is full"),
+        (errno.EIO, MachineError, "cannot write: Input/output error"),
         (errno.EACCES, PetMtlError, "cannot write here: Permission denied"),
         (errno.EROFS, PetMtlError, "cannot write here: Read-only file system"),
         (errno.ENOTDIR, PetMtlError, "cannot write here: Not a directory"),
@@ -235,7 +235,7 @@ class SafetensorError(Exception):
     ],
 )
 def test_errors_of_libraries_that_keep_only_the_text(error: Exception, words: str) -> None:
-    with pytest.raises(RunError) as caught, write_errors(Path("some/where")):
+    with pytest.raises(MachineError) as caught, write_errors(Path("some/where")):
         raise error
     assert str(caught.value).startswith(f"some/where: {words}")
 
@@ -259,7 +259,7 @@ def test_text_is_replaced_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
-        with pytest.raises(RunError, match="the disk is full"):
+        with pytest.raises(MachineError, match="the disk is full"):
             write_text(file, "two")
     assert file.read_bytes() == "one\r\n新\n".encode()
     assert [path.name for path in file.parent.iterdir()] == ["file.txt"]
@@ -296,7 +296,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_real_full_disk(small_disk: Path, writer: str) -> None:
     target = small_disk / "target"
     fill(target, "old")
-    with pytest.raises(RunError, match="the disk is full"), new_folder(target) as temporary:
+    with pytest.raises(MachineError, match="the disk is full"), new_folder(target) as temporary:
         if writer == "text":
             (temporary / "a.txt").write_text("x" * (2 << 20))
         else:

@@ -24,7 +24,7 @@ from pet_mtl.comparison.summary import Comparison, summarize
 from pet_mtl.console import say
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.suite_data import TaskData, load_suite_data
-from pet_mtl.errors import PetMtlError, ProblemList, RunError
+from pet_mtl.errors import MachineError, PetMtlError, ProblemList, RunError
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.pretrained import suite_model
@@ -62,6 +62,7 @@ def compare(request: Request, out: Path) -> Comparison:
         PetMtlError: the rows are not right; `out` holds another comparison; a package is not
             installed.
         Interrupted: the cell in hand was saved; the same call goes on.
+        MachineError: the disk is full; the same call goes on with the cell in hand.
         RunError: no cell succeeded.
     """
     suite = request.variants[0].suite
@@ -146,7 +147,7 @@ def _do(
 ) -> tuple[dict[Cell, str], list[Cell]]:
     """Do the missing cells; return why some failed, and which another process was doing.
 
-    One that diverges does not stop the rest.
+    One that diverges does not stop the rest; a full disk does.
     """
     done = sum(read_result(out, cell) is not None for cell in cells)
     if done:
@@ -175,6 +176,9 @@ def _do(
                 raise Interrupted(
                     str(stopped), hint=f"the same command with `--out {out}` goes on"
                 ) from None
+            except MachineError:
+                say(f"{cell}: the same command with `--out {out}` goes on here")
+                raise
             except RunError as error:
                 failed[cell] = str(error)
                 say(f"error: {cell}: {error}")

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from pet_mtl.errors import RunError
+from pet_mtl.errors import MachineError
 from pet_mtl.report.data import ReportData
 from pet_mtl.report.markup import Html, element, join
 from pet_mtl.report.overview import curves_section, header_section, settings_section
@@ -42,7 +42,7 @@ def write_page(path: Path, page: Html) -> None:
     file.
 
     Raises:
-        RunError: the file cannot be written.
+        MachineError: the file cannot be written.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -53,7 +53,7 @@ def write_page(path: Path, page: Html) -> None:
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
-        raise RunError(
+        raise MachineError(
             f"cannot write the report: {error.strerror or error}", where=str(path)
         ) from error
 

@@ -44,7 +44,7 @@ def write_score_report(file: Path, scores: Sequence[CheckpointScore]) -> None:
     """Write the page.
 
     Raises:
-        RunError: it cannot be written.
+        MachineError: it cannot be written.
     """
     write_page(file, score_page(scores))
 

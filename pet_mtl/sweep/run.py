@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pet_mtl.console import say
 from pet_mtl.data.suite_data import TaskData, load_suite_data
-from pet_mtl.errors import PetMtlError, RunError
+from pet_mtl.errors import MachineError, PetMtlError, RunError
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.lock import held
 from pet_mtl.sweep.best import write_best
@@ -52,6 +52,7 @@ def sweep(request: SweepRequest, out: Path) -> SweepResult:
     Raises:
         PetMtlError: Optuna is not installed; the rows are not right; `out` holds another sweep.
         Interrupted: the trial in hand was saved; the same call goes on.
+        MachineError: the disk is full; the same call goes on with the trial in hand.
         RunError: no trial succeeded.
     """
     require_optuna()
@@ -128,6 +129,9 @@ def _do(
     except TrialPruned:
         say(f"trial {trial.number + 1}: stopped, its scores are below the median of the others'")
         store.study.tell(trial, state=TrialState.PRUNED)
+    except MachineError:
+        say(f"trial {trial.number + 1}: the same command with `--out {store.out}` goes on here")
+        raise
     except RunError as error:
         say(f"error: trial {trial.number + 1}: {error}")
         trial.set_user_attr(WHY, str(error))

@@ -11,7 +11,7 @@ from pet_mtl.comparison import cell, run
 from pet_mtl.comparison.claim import claim
 from pet_mtl.comparison.plan import Variant, read_variants
 from pet_mtl.comparison.run import Request, compare
-from pet_mtl.errors import PetMtlError, RunError
+from pet_mtl.errors import MachineError, PetMtlError, RunError
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.suite.suite import Suite, load_suite
 
@@ -135,6 +135,24 @@ def test_a_failed_cell_stops_no_other(
     )
     with pytest.raises(RunError, match="no cell succeeded"):
         compare(Request(variants(suite_file, "heads"), ["all"], 1), tmp_path / "other")
+
+
+def test_a_full_disk_stops_a_comparison_that_then_goes_on(
+    suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, begun = tmp_path / "out", []
+    request = Request(variants(suite_file, "pet,heads"), ["all"], 1)
+
+    def full(suite: Suite, data: object, folder: Path, engine: object) -> None:
+        begun.append(folder.name)
+        raise MachineError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "train_cell", full)
+        with pytest.raises(MachineError, match="the disk is full"):
+            compare(request, out)
+    assert len(begun) == 1
+    assert len(compare(request, out).entries) == 2
 
 
 def test_what_another_process_has_in_hand_is_left_to_it(

@@ -1,5 +1,6 @@
 """Whole sweeps of toy models: what is chosen, kept, gone on with and refused."""
 
+import errno
 import json
 import os
 import subprocess
@@ -11,9 +12,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from stopped_runs import stop_at_step
+from stopped_runs import saved_step, stop_at_step
 
-from pet_mtl.errors import PetMtlError, RunError
+from pet_mtl.atomic import write_errors
+from pet_mtl.errors import MachineError, PetMtlError, RunError
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.lock import held
 from pet_mtl.suite.suite import Suite, load_suite
@@ -23,6 +25,7 @@ from pet_mtl.sweep.space import read_space
 from pet_mtl.sweep.study import TrialStore
 from pet_mtl.training import steps
 from pet_mtl.training.run import train
+from pet_mtl.training.trainer import Trainer
 
 pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
 
@@ -87,6 +90,29 @@ def test_a_stopped_trial_goes_on(
             sweep(request_of(suite_file), tmp_path / "out")
         assert "the same command with `--out" in str(error.value)
     found = sweep(request_of(suite_file), tmp_path / "out")
+    assert [trial.to_json() for trial in found.trials] == [t.to_json() for t in whole.trials]
+
+
+def test_a_full_disk_stops_a_sweep_that_goes_on_inside_the_trial(
+    suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = sweep(request_of(suite_file), tmp_path / "whole")
+    out, save, saved = tmp_path / "out", Trainer._save, []
+
+    def save_once(trainer: Trainer) -> None:
+        if saved:
+            with write_errors(out):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        saved.append(trainer)
+        save(trainer)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_save", save_once)
+        with pytest.raises(MachineError, match="the disk is full"):
+            sweep(request_of(suite_file), out)
+    assert saved_step(out / "trials" / "000" / "run") == 2
+    assert len(list(out.glob("trials/*"))) == 1
+    found = sweep(request_of(suite_file), out)
     assert [trial.to_json() for trial in found.trials] == [t.to_json() for t in whole.trials]
 
 
