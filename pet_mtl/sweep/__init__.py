@@ -1,8 +1,9 @@
 """Search for good settings: many short trainings, chosen by Optuna.
 
-- `space`  what is searched: the sweep file
-- `study`  the trials on disk, shared by several processes
-- `run`    the trials one after the other
-- `best`   the best trial's settings as a pattern file
-- `page`   what mattered, as a page
+- `space`   what is searched: the sweep file
+- `study`   the trials on disk, shared by several processes
+- `journal` their file, whose lines are whole
+- `run`     the trials one after the other
+- `best`    the best trial's settings as a pattern file
+- `page`    what mattered, as a page
 """

@@ -61,7 +61,8 @@ class TrialStore:
     def _open(self) -> "Study":
         import optuna
         from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend
+
+        from pet_mtl.sweep.journal import Journal, damaged
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
@@ -71,16 +72,14 @@ class TrialStore:
         try:
             return optuna.create_study(
                 study_name="sweep",
-                storage=JournalStorage(JournalFileBackend(str(file))),
+                storage=JournalStorage(Journal(file)),
                 sampler=self._sampler(0),
                 pruner=pruner,
                 direction="maximize",
                 load_if_exists=True,
             )
         except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
-            raise PetMtlError(
-                "damaged", where=str(file), hint="choose another folder with `--out DIR`"
-            ) from error
+            raise damaged(file) from error
 
     def _sampler(self, number: int) -> Any:
         """Return what chooses a trial's settings; its seed depends on the trial alone, not on the
@@ -97,7 +96,11 @@ class TrialStore:
     @contextmanager
     def next(self) -> Iterator["Trial | None"]:
         """Hold the next trial: one that a dead process left, or a new one; None where all are done
-        or in other hands."""
+        or in other hands.
+
+        Raises:
+            PetMtlError, MachineError: the journal is damaged, or cannot be written: a full disk.
+        """
         from optuna.trial import Trial, TrialState
 
         with held(self.out / ".lock", wait=True):

@@ -14,20 +14,21 @@ from typing import Any
 import pytest
 from stopped_runs import saved_step, stop_at_step
 
+pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
+
 from pet_mtl.atomic import write_errors
 from pet_mtl.errors import MachineError, PetMtlError, RunError
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.lock import held
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.sweep import run, study
+from pet_mtl.sweep.journal import Journal
 from pet_mtl.sweep.run import SweepRequest, summarize, sweep
 from pet_mtl.sweep.space import read_space
 from pet_mtl.sweep.study import TrialStore
 from pet_mtl.training import steps
 from pet_mtl.training.run import train
 from pet_mtl.training.trainer import Trainer
-
-pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
 
 SWEEP = """\
 trials: 3
@@ -268,6 +269,57 @@ def test_damaged_journals_are_told(suite_file: Path, tmp_path: Path, content: st
     (out / "trials.journal").write_text(content + content, encoding="utf-8")
     with pytest.raises(PetMtlError, match=r"trials\.journal: damaged"):
         sweep(request_of(suite_file), out)
+
+
+def test_a_torn_journal_line_costs_nothing(
+    suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    curves: list[list[float] | None] = [[0.2, 0.3], [0.3, 0.2], [0.1, 0.4]]
+    scripted(monkeypatch, curves * 2)
+    whole = sweep(request_of(suite_file), tmp_path / "whole")
+    out = tmp_path / "out"
+    sweep(request_of(suite_file, SWEEP.replace("3", "2", 1)), out)
+    with (out / "trials.journal").open("a", encoding="utf-8") as file:
+        file.write('{"op_code":4,"worker')
+    for _ in range(2):
+        found = sweep(request_of(suite_file), out)
+        assert [trial.to_json() for trial in found.trials] == [t.to_json() for t in whole.trials]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "create_trial",
+        "set_trial_param",
+        "set_trial_state_values",
+        "set_trial_intermediate_value",
+        "set_trial_user_attr",
+    ],
+)
+def test_a_journal_that_cannot_be_written_stops_the_sweep(
+    suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    from optuna.storages.journal._storage import JournalOperation
+
+    curves: list[list[float] | None] = [[0.2, 0.3], [0.3, 0.2], [0.1, 0.4]]
+    scripted(monkeypatch, curves)
+    whole = sweep(request_of(suite_file), tmp_path / "whole")
+    append, out = Journal.append_logs, tmp_path / "out"
+
+    def fails(journal: Journal, logs: list[dict[str, Any]]) -> None:
+        if logs[0]["op_code"] == JournalOperation[operation.upper()]:
+            with write_errors(journal.file):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        append(journal, logs)
+
+    scripted(monkeypatch, curves)
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append_logs", fails)
+        with pytest.raises(MachineError, match=r"trials\.journal: the disk is full"):
+            sweep(request_of(suite_file), out)
+    scripted(monkeypatch, curves)
+    found = sweep(request_of(suite_file), out)
+    assert [trial.to_json() for trial in found.trials] == [t.to_json() for t in whole.trials]
 
 
 def test_rows_without_dev_are_refused(suite_file: Path, tmp_path: Path) -> None:
