@@ -32,7 +32,7 @@ from pet_mtl.cloze.chinese_words import WordCutter, words_version
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
-from pet_mtl.pretraining.corpus import Corpus, Document
+from pet_mtl.pretraining.corpus import Corpus, Document, unchanged_documents
 from pet_mtl.pretraining.pieces import PieceEncoder, tokenizer_digest
 from pet_mtl.storage.checked_json import read_bounded
 from pet_mtl.storage.digests import is_whole, write_digests
@@ -78,7 +78,7 @@ def open_or_build(corpus: Corpus, tokenizer: PieceTokenizer, place: Path, *, wor
 
     Raises:
         PetMtlError: the corpus cannot be read or holds no usable text.
-        RunError: the disk is full; nothing half-written is left.
+        RunError: the disk is full, or the corpus changed meanwhile; nothing of it is left.
     """
     key = {
         "format_version": FORMAT_VERSION,
@@ -178,7 +178,7 @@ def _build(corpus: Corpus, tokenizer: PieceTokenizer, folder: Path, key: dict[st
     with new_folder(folder) as temporary:
         handles = {name: (temporary / f"{name}.bin").open("wb") for name in _FILES}
         try:
-            for chunk in _chunks(corpus.documents()):
+            for chunk in _chunks(unchanged_documents(corpus, key["corpus"])):
                 part = _Part.of(chunk, encoder, separator)
                 unknown += (
                     int((part.pieces == tokenizer.unk_id).sum())

@@ -11,7 +11,7 @@ from pet_mtl.data.jsonl import read_json
 from pet_mtl.data.parquet import read_parquet
 from pet_mtl.data.sources import find_files
 from pet_mtl.data.table import SHOWN, BadRows, Chunk, Request, encoding_problem
-from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.errors import PetMtlError, ProblemList, RunError
 
 Document = list[str]
 MOST_PARAGRAPHS = (
@@ -34,6 +34,22 @@ class Corpus(Protocol):
 
     def documents(self) -> Iterator[Document]:
         """Yield the documents, none of them empty."""
+
+
+def unchanged_documents(corpus: Corpus, digest: str) -> Iterator[Document]:
+    """Yield the documents of a corpus that had a digest before.
+
+    What is kept under that digest must hold that text, so it is not kept when the last one raises.
+
+    Raises:
+        RunError: after the last document, the corpus has another digest.
+    """
+    yield from corpus.documents()
+    if corpus.digest != digest:
+        raise RunError(
+            "the corpus changed while it was read",
+            hint="start again when its files stay as they are; nothing of this reading was kept",
+        )
 
 
 @dataclass(frozen=True)

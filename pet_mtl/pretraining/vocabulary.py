@@ -11,7 +11,7 @@ from typing import Any
 from pet_mtl.atomic import new_folder
 from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
-from pet_mtl.pretraining.corpus import Corpus, Document
+from pet_mtl.pretraining.corpus import Corpus, Document, unchanged_documents
 from pet_mtl.pretraining.recipe import VocabularySpec
 from pet_mtl.pretraining.word_vocabulary import (
     SPECIAL,
@@ -106,8 +106,12 @@ def vocabulary_folder(corpus: Corpus, spec: VocabularySpec, positions: int, plac
     Args:
         positions: longest input of the model.
         place: the folder that caches are kept in.
+
+    Raises:
+        RunError: the disk is full, or the corpus changed meanwhile; nothing of it is left.
     """
-    made_of = json.dumps([FORMAT_VERSION, corpus.digest, spec.model_dump(mode="json"), positions])
+    digest = corpus.digest
+    made_of = json.dumps([FORMAT_VERSION, digest, spec.model_dump(mode="json"), positions])
     from hashlib import sha256
 
     folder = place / f"vocabulary-{sha256(made_of.encode()).hexdigest()[:16]}"
@@ -115,7 +119,7 @@ def vocabulary_folder(corpus: Corpus, spec: VocabularySpec, positions: int, plac
         if folder.exists():
             say(f"the vocabulary in {folder} is damaged: building it anew")
         say("counting the vocabulary")
-        documents = _watched(corpus.documents())
+        documents = _watched(unchanged_documents(corpus, digest))
         if spec.words:
             save_word_tokenizer(build_word_vocabulary(documents, spec), folder, positions)
         else:

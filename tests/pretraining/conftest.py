@@ -1,6 +1,6 @@
 """A toy model, a corpus of random characters, and requests over them; no network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from one_thread import one_thread  # noqa: F401
 from toy_texts import CHARACTERS, SETTINGS, documents, write_suite
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.pretraining.corpus import Document, FileCorpus
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.settings import PretrainSettings
 from pet_mtl.pretraining.teacher_settings import TeacherSettings
@@ -64,3 +65,23 @@ def make_request(toy_model: Path, corpus_file: Path) -> Callable[..., PretrainRe
         return PretrainRequest(**(base | options), settings=PretrainSettings(**settings))
 
     return make
+
+
+@pytest.fixture
+def changing_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileCorpus:
+    """Two files, the second of which is another one as soon as the first was read, once."""
+    names = ("a.txt", "b.txt", "other.txt")
+    files = [tmp_path / "changing" / name for name in names]
+    files[0].parent.mkdir()
+    for number, file in enumerate(files):
+        file.write_text("\n\n".join(map("\n".join, documents(20, seed=number))), encoding="utf-8")
+    read = FileCorpus.documents
+
+    def change(corpus: FileCorpus) -> Iterator[Document]:
+        for number, document in enumerate(read(corpus)):
+            if number == 3 and files[2].exists():
+                files[2].replace(files[1])
+            yield document
+
+    monkeypatch.setattr(FileCorpus, "documents", change)
+    return FileCorpus((files[0], files[1]))

@@ -337,3 +337,14 @@ def test_what_a_killed_builder_left_is_swept(
     (tmp_path / f".{folder.name}.x7k" / "pieces.bin").write_bytes(b"half")
     open_or_build(corpus, toy_tokenizer, tmp_path, words=False)
     assert [entry.name for entry in tmp_path.iterdir()] == [folder.name]
+
+
+def test_a_corpus_that_changes_while_it_is_tokenised_is_not_kept(
+    changing_corpus: FileCorpus, toy_tokenizer: PieceTokenizer, tmp_path: Path
+) -> None:
+    place = tmp_path / "cache"
+    with pytest.raises(RunError, match="the corpus changed while it was read"):
+        open_or_build(changing_corpus, toy_tokenizer, place, words=False)
+    assert not any(place.iterdir())
+    cache = open_or_build(changing_corpus, toy_tokenizer, place, words=False)
+    assert texts_of(cache, toy_tokenizer) == list(changing_corpus.documents())

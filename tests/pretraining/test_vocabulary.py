@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 from toy_texts import CHARACTERS, documents
 
-from pet_mtl.errors import PetMtlError
-from pet_mtl.pretraining.corpus import find_corpus
+from pet_mtl.errors import PetMtlError, RunError
+from pet_mtl.pretraining.corpus import FileCorpus, find_corpus
 from pet_mtl.pretraining.recipe import VocabularySpec
 from pet_mtl.pretraining.vocabulary import build_vocabulary, save_tokenizer, vocabulary_folder
 from pet_mtl.pretraining.word_vocabulary import SPECIAL
@@ -69,3 +69,14 @@ def test_it_is_built_once(
     assert vocabulary_folder(corpus, spec, 64, tmp_path) == folder
     monkeypatch.undo()
     assert vocabulary_folder(corpus, VocabularySpec(size=32), 64, tmp_path) != folder
+
+
+@pytest.mark.parametrize("words", [0, 20])
+def test_of_a_corpus_that_changes_while_it_is_counted_nothing_is_kept(
+    changing_corpus: FileCorpus, tmp_path: Path, words: int
+) -> None:
+    spec, place = VocabularySpec(size=64, words=words), tmp_path / "cache"
+    with pytest.raises(RunError, match="the corpus changed while it was read"):
+        vocabulary_folder(changing_corpus, spec, 64, place)
+    assert not place.exists()
+    assert vocabulary_folder(changing_corpus, spec, 64, place).is_dir()
