@@ -71,20 +71,16 @@ def complain(text: str) -> None:
 
 def put(text: str = "") -> None:
     """Print data for people on stdout."""
-    if sys.stdout is not None:
-        print(printable(text), flush=True)
+    print(printable(text), flush=True)
 
 
 def put_json(value: Any) -> None:
     """Print data for machines on stdout, as one line."""
-    if sys.stdout is not None:
-        print(json_text(value, ascii_only=_ascii_only()), flush=True)
+    print(json_text(value, ascii_only=_ascii_only()), flush=True)
 
 
 def put_json_list(before: dict[str, Any], key: str, items: Iterable[Any]) -> None:
     """Print `{**before, key: [*items]}` as `put_json` does, holding one item at a time."""
-    if sys.stdout is None:
-        return
     ascii_only = _ascii_only()
     head = json_text({**before, key: []}, ascii_only=ascii_only)
     print(head.removesuffix("]}"), end="")
@@ -100,7 +96,7 @@ def _ascii_only() -> bool:
 
 def prepare_streams() -> None:
     """Make stdout and stderr take any text, and keep files that are opened later off the numbers of
-    closed streams."""
+    closed streams; on a closed stdout, data is an OSError."""
     for number, name in ((0, "stdin"), (1, "stdout"), (2, "stderr")):
         try:
             os.fstat(number)
@@ -114,6 +110,9 @@ def prepare_streams() -> None:
         stream = getattr(sys, name)
         if number and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    if sys.stdout is None:  # closed by the caller: what is printed must not be lost without a word
+        nowhere = os.open(os.devnull, os.O_RDONLY)
+        sys.stdout = os.fdopen(nowhere, "w", encoding="utf-8", errors="backslashreplace")
     if (
         not os.environ.get("COLUMNS", "80").strip().isdecimal()
         or int(os.environ.get("COLUMNS", "80")) < 1

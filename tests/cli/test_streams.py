@@ -15,10 +15,15 @@ ROWS = "text,label\n" + "".join(
 
 def run(tmp_path: Path, tail: str, **variables: str) -> subprocess.CompletedProcess[str]:
     (tmp_path / "rows.csv").write_text(ROWS, encoding="utf-8")
-    command = f"{sys.executable} -m pet_mtl init rows.csv --out out {tail}"
+    return shell(f"init rows.csv --out out {tail}", tmp_path, **variables)
+
+
+def shell(
+    command: str, folder: Path | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["/bin/sh", "-c", command],
-        cwd=tmp_path,
+        ["/bin/sh", "-c", f"{sys.executable} -m pet_mtl {command}"],
+        cwd=folder,
         env={**os.environ, **variables},
         capture_output=True,
         encoding="utf-8",
@@ -34,6 +39,30 @@ def test_a_full_disk_behind_stdout_is_one_line(tmp_path: Path, option: str) -> N
     assert ended.returncode == 1
     assert "Traceback" not in ended.stderr
     assert ended.stderr.strip().split("\n")[-1] == "error: stdout: No space left on device"
+
+
+@pytest.mark.parametrize("option", ["--json", "", "--json 0<&-"])
+def test_a_closed_stdout_loses_no_result_without_a_word(tmp_path: Path, option: str) -> None:
+    ended = run(tmp_path, f"{option} >&-")
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.strip().split("\n")[-1] == "error: stdout: Bad file descriptor"
+    written = [file for file in (tmp_path / "out").rglob("*") if file.is_file()]
+    assert written  # by then
+    assert not any(b"error:" in file.read_bytes() for file in written)
+
+
+@pytest.mark.parametrize("command", ["--version", "--help", "data check --json --help"])
+def test_a_closed_stdout_of_what_only_prints(command: str) -> None:
+    ended = shell(f"{command} >&-")
+    assert (ended.returncode, ended.stderr) == (1, "error: stdout: Bad file descriptor\n")
+
+
+@pytest.mark.slow
+def test_what_prints_no_data_needs_no_stdout(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("今天天气很好\n" * 40, encoding="utf-8")
+    ended = shell("pretrain --model zh-mini --corpus a.txt --out out -s max_steps=1 >&-", tmp_path)
+    assert (ended.returncode, ended.stderr.count("error")) == (0, 0)
 
 
 def test_json_on_stdout_stays_json_without_a_stderr(tmp_path: Path) -> None:
