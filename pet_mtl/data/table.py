@@ -162,8 +162,18 @@ def _locate_names(request: Request, path: str, header: Sequence[str]) -> dict[st
     places: dict[str, int] = {}
     problems = []
     for name, column in request.columns.items():
-        if column in header:
-            places[name] = header.index(str(column))
+        found_at = [place for place, title in enumerate(header) if title == column]
+        if len(found_at) > 1:
+            positions = " and ".join(map(str, found_at))
+            message = f"the header names `{column}` twice (wanted by `columns.{name}`)"
+            hint = (
+                f"they are columns {positions}, counted from 0: rename one of them, or delete the "
+                f"header and number all columns, with `{name}: {found_at[0]}` or "
+                f"`{name}: {found_at[1]}`"
+            )
+            problems.append(Problem(message, path, hint))
+        elif found_at:
+            places[name] = found_at[0]
         elif not request.may_lack(name):
             near = get_close_matches(str(column), header, n=1)
             found = ", ".join(f"`{title[:40]}`" for title in header[:20])

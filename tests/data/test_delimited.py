@@ -101,6 +101,27 @@ def test_header_files(make_task, write, name: str, content: str) -> None:
     assert (rows.labels.tolist(), rows.ids.to_pylist()) == ([1], ["x"])
 
 
+@pytest.mark.parametrize(("name", "separator"), [("t.tsv", "\t"), ("t.csv", ",")])
+def test_a_name_twice_in_the_header_is_refused(
+    make_task, write, name: str, separator: str
+) -> None:
+    lines = [["title", "label", "title "], ["a", "1", "b"]]
+    path = write(name, "".join(separator.join(line) + "\n" for line in lines))
+    with pytest.raises(PetMtlError) as caught:
+        read(path, make_task({"title": "title", "label": "label"}))
+    (problem,) = caught.value.problems
+    assert problem.where == f"{path}"
+    assert problem.message == "the header names `title` twice (wanted by `columns.title`)"
+    assert "columns 0 and 2" in str(problem.hint)
+    assert "`title: 0` or `title: 2`" in str(problem.hint)
+
+
+def test_a_name_twice_that_nobody_wants_is_no_matter(make_task, write) -> None:
+    path = write("t.csv", "note,title,label,note\nx,a,1,y\n")
+    rows, _ = read(path, make_task({"title": "title", "label": "label"}))
+    assert rows.text(0) == {"title": "a"}
+
+
 def test_columns_may_stand_in_any_order_and_twice(make_task, write) -> None:
     rows, _ = read(
         write("t.tsv", "1\ta\tb\n"), make_task({"second": 2, "first": 1, "again": 1, "label": 0})
