@@ -167,9 +167,9 @@ def _locate_names(request: Request, path: str, header: Sequence[str]) -> dict[st
             positions = " and ".join(map(str, found_at))
             message = f"the header names `{column}` twice (wanted by `columns.{name}`)"
             hint = (
-                f"they are columns {positions}, counted from 0: rename one of them, or delete the "
-                f"header and number all columns, with `{name}: {found_at[0]}` or "
-                f"`{name}: {found_at[1]}`"
+                f"they are columns {positions}, counted from 0: rename one of them; in csv or tsv "
+                "you can also delete the header and number all columns, with "
+                f"`{name}: {found_at[0]}` or `{name}: {found_at[1]}`"
             )
             problems.append(Problem(message, path, hint))
         elif found_at:
