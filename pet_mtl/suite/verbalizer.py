@@ -62,23 +62,28 @@ def build_verbalizer(
         apart: between the levels of a label, where only labels below one name are told apart.
 
     Raises:
-        PetMtlError: with every problem: a label without words, twice, or alone; a word twice in one
-            label; two labels with the same words; an empty or invisible text.
+        PetMtlError: with every problem: a label without words, twice (white space around it is
+            ignored), or alone; a word twice in one label; two labels with the same words; an empty
+            or invisible text.
     """
     problems = problems or ProblemList()
-    first_line: dict[str, int] = {}
+    first_entry: dict[str, LabelEntry] = {}
     same_words: dict[tuple[str, frozenset[str]], LabelEntry] = {}
     for entry in entries:
         where = f"{source}:{entry.line}"
         _check_text("label", entry.label, where, problems)
-        if entry.label in first_line:
+        # files are read without the white space around their labels
+        first = first_entry.setdefault(entry.label.strip(), entry)
+        if first is not entry:
             problems.add(
-                (f"label {quoted(entry.label)} stands on line {first_line[entry.label]} already"),
+                f"label {quoted(entry.label)} stands on line {first.line} already"
+                if first.label == entry.label
+                else f"labels {quoted(first.label)} (line {first.line}) and {quoted(entry.label)} "
+                "differ only in white space around them, which is ignored in data",
                 where=where,
                 hint="write all its words on one line",
             )
             continue
-        first_line[entry.label] = entry.line
         if not entry.words:
             problems.add(
                 f"label {quoted(entry.label)} has no label word",
@@ -105,7 +110,7 @@ def build_verbalizer(
                 where=where,
                 hint="the model could not tell them apart; change one of them",
             )
-    if len(first_line) == 1 and not problems.problems:
+    if len(first_entry) == 1 and not problems.problems:
         problems.add(
             ("only one label; a task needs at least two labels"),
             where=f"{source}:{entries[0].line}",

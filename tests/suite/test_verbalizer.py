@@ -77,6 +77,13 @@ INVALID: dict[str, tuple[str | bytes, list[str]]] = {
         ['v.txt:1: the label word "a,b" holds', 'v.txt:2: the label word "坏、差" holds'],
     ),
     "duplicate label": ("0 a\n1 b\n0 c\n", ['v.txt:3: label "0" stands on line 1 already']),
+    "labels that differ in outer white space": (
+        '"a" x\n"b" y\n"a " z\n"\u3000b" w\n',
+        [
+            'v.txt:3: labels "a" (line 1) and "a " differ only in white space around them',
+            'v.txt:4: labels "b" (line 2) and "\u3000b" differ only in white space around them',
+        ],
+    ),
     "duplicate word": ("0 a b a\n1 c\n", ['v.txt:1: label "0" has the word "a" twice']),
     "same words": (
         "0 a b\n1 c\n2 b a\n",
@@ -193,6 +200,7 @@ def test_reading_what_was_formatted_gives_it_back(
         for line, (label, row) in enumerate(table.items(), start=1)
     ]
     assume(len({frozenset(row) for row in table.values()}) == len(table))
+    assume(len({label.strip() for label in table}) == len(table))
     verbalizer = build_verbalizer(entries, "x")
     again = read(tmp_path_factory.getbasetemp(), format_verbalizer(verbalizer))
     assert (again.labels, again.words, again.lines) == (
