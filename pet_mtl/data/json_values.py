@@ -1,6 +1,7 @@
 """The one parser of JSON data for reading, `data clean` and `init`: values of lines or an array."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -48,6 +49,22 @@ def parse_value(text: bytes | str, *, strict: bool = True) -> Any:
         return error
 
 
+def json_problem(error: Exception) -> tuple[str, str | None]:
+    """Return what is wrong with a text that `parse_value` gave an exception for, and a hint where
+    that is not its syntax.
+
+    >>> json_problem(RecursionError())[0], json_problem(json.JSONDecodeError("no value", "", 0))
+    ('lists or objects are nested too deeply', ('invalid JSON: no value', None))
+    """
+    if isinstance(error, RecursionError):
+        hint = "give each row as one object, each value a text or a number"
+        return "lists or objects are nested too deeply", hint
+    if isinstance(error, json.JSONDecodeError):
+        return f"invalid JSON: {error.msg}", None
+    hint = "is this the right file? as text, the number stands in quotes"
+    return f"a number of more than {sys.get_int_max_str_digits():,} digits", hint
+
+
 def line_values(stream: BinaryIO, path: str) -> Iterator[JsonValue]:
     """Yield the values of all lines that are not blank.
 
@@ -72,8 +89,9 @@ def array_values(stream: BinaryIO, path: str, *, strict: bool = True) -> Iterato
         line = raw.count(b"\n", 0, items.start)
         message, hint = encoding_problem(raw.split(b"\n")[line], path)
         raise PetMtlError(message, where=f"{path}:{line + 1}", hint=hint) from items
-    if isinstance(items, json.JSONDecodeError):
-        raise PetMtlError(f"invalid JSON: {items.msg}", where=f"{path}:{items.lineno}") from items
     if isinstance(items, Exception):
-        raise PetMtlError(f"invalid JSON: {items}", where=path) from items
+        message, remedy = json_problem(items)
+        line_number = getattr(items, "lineno", None)
+        where = path if line_number is None else f"{path}:{line_number}"
+        raise PetMtlError(message, where=where, hint=remedy) from items
     yield from (JsonValue(number, item) for number, item in enumerate(items, start=1))

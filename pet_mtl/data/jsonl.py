@@ -10,11 +10,20 @@ import pyarrow as pa
 
 from pet_mtl.data.encoding import as_utf8
 from pet_mtl.data.files import open_bytes
-from pet_mtl.data.json_values import JsonValue, array_values, holds_array, line_values
+from pet_mtl.data.json_values import (
+    JsonValue,
+    array_values,
+    holds_array,
+    json_problem,
+    line_values,
+)
 from pet_mtl.data.table import CHUNK_BYTES, CHUNK_ROWS, BadRows, Chunk, Request, encoding_problem
 from pet_mtl.errors import PetMtlError
 
 KINDS = {type(None): "null", bool: "true or false", list: "a list", dict: "an object"}
+
+
+_LAYOUT = "the file must hold one JSON object per line, or one array of objects"
 
 
 def read_json(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterator[Chunk]:
@@ -50,15 +59,19 @@ def _chunks(values: Iterable[JsonValue], request: Request, bad: BadRows) -> Iter
     rows: list[int] = []
     filled = 0
     for row, (number, value, size) in enumerate(values):
+        if isinstance(value, Exception):
+            hint: str | None
+            if isinstance(value, UnicodeDecodeError):
+                message, hint = encoding_problem(value.object, bad.path)
+            else:
+                message, hint = json_problem(value)
+            bad.add(number, message, hint=hint or _LAYOUT)
+            continue
         texts = _row_texts(value, keys, optional, request.lists)
         if isinstance(texts, str):
             listed = f"the value of `{request.columns.get('label')}` is a list of "
             several = "rows with several labels are of `kind: multi_label`"
             hint = several if texts.startswith(listed) else None
-            if isinstance(value, UnicodeDecodeError):
-                texts, hint = encoding_problem(value.object, bad.path)
-            elif isinstance(value, Exception):
-                hint = "the file must hold one JSON object per line, or one array of objects"
             bad.add(number, texts, hint=hint)
             continue
         for (name, _), text in zip(keys, texts, strict=True):
@@ -84,8 +97,6 @@ def _row_texts(
 ) -> list[str] | str:
     """Return the wanted values of one row as text, or what is wrong with it; with `lists`, a list
     of labels as its JSON text."""
-    if isinstance(value, Exception):
-        return f"invalid JSON: {getattr(value, 'msg', value)}"
     if not isinstance(value, dict):
         return f"expected an object, found {KINDS.get(type(value), 'a number or text')}"
     texts = []

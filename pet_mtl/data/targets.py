@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pet_mtl.data.json_values import json_problem
 from pet_mtl.data.table import BadRows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.label_lines import format_field, quoted
@@ -166,7 +167,7 @@ def _set_of(cell: str, task: TaskSpec) -> list[str] | str:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
-        return f"the list of labels is no JSON: {getattr(error, 'msg', error)}"
+        return f"the list of labels cannot be read: {json_problem(error)[0]}"
     if not isinstance(values, list):
         return "the label is no list"
     for value in values:

@@ -102,9 +102,7 @@ def test_header_files(make_task, write, name: str, content: str) -> None:
 
 
 @pytest.mark.parametrize(("name", "separator"), [("t.tsv", "\t"), ("t.csv", ",")])
-def test_a_name_twice_in_the_header_is_refused(
-    make_task, write, name: str, separator: str
-) -> None:
+def test_a_name_twice_in_the_header_is_refused(make_task, write, name: str, separator: str) -> None:
     lines = [["title", "label", "title "], ["a", "1", "b"]]
     path = write(name, "".join(separator.join(line) + "\n" for line in lines))
     with pytest.raises(PetMtlError) as caught:

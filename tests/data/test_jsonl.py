@@ -75,7 +75,8 @@ def test_an_array_of_objects(make_task, write) -> None:
         ('{"sentence": "b"', "invalid JSON: Expecting ',' delimiter"),
         ("[1]", "expected an object, found a list"),
         ("5", "expected an object, found a number or text"),
-        ("[" * 100_000, "invalid JSON"),
+        ("[" * 100_000, "lists or objects are nested too deeply"),
+        ('{"sentence": ' + "9" * 5000 + "}", "a number of more than 4,300 digits"),
     ],
 )
 def test_bad_rows_are_named_and_can_be_skipped(make_task, write, line: str, message: str) -> None:
@@ -107,7 +108,8 @@ def test_bytes_that_are_not_utf_8(make_task, write) -> None:
             ":2",
             "not UTF-8: byte 0xFF at position 3 of the line",
         ),
-        ("[" * 100_000, "", "invalid JSON"),
+        ("[" * 100_000, "", "lists or objects are nested too deeply"),
+        ("[" + "9" * 5000 + "]", "", "a number of more than 4,300 digits"),
     ],
 )
 def test_broken_arrays(make_task, write, content, where: str, message: str) -> None:
@@ -117,6 +119,23 @@ def test_broken_arrays(make_task, write, content, where: str, message: str) -> N
     (problem,) = caught.value.problems
     assert problem.where == f"{path}{where}"
     assert problem.message.startswith(message)
+
+
+@pytest.mark.parametrize("array", [False, True])
+@pytest.mark.parametrize(
+    ("value", "hint"), [("9" * 5000, "in quotes"), ("[" * 100_000 + "]" * 100_000, "one object")]
+)
+def test_values_beyond_python_have_a_remedy_of_their_own(
+    make_task, write, array: bool, value: str, hint: str
+) -> None:
+    line = f'{{"sentence": {value}}}'
+    with pytest.raises(PetMtlError) as caught:
+        read(write("t.json", f"[{line}]" if array else line), make_task(COLUMNS))
+    (problem,) = caught.value.problems
+    assert hint in str(problem.hint)
+    assert "per line" not in str(problem.hint)
+    assert "sys." not in str(problem)
+    assert "recursion" not in str(problem)
 
 
 def test_a_pretty_printed_object_gets_a_hint(make_task, write) -> None:
