@@ -1,6 +1,7 @@
 """Label cells to targets: what a row's label column says, by the kind of its task."""
 
 import json
+import unicodedata
 from collections.abc import Callable
 
 import numpy as np
@@ -110,6 +111,7 @@ def _labels(
     texts = np.flatnonzero(~is_list)
     usual = bool(len(is_list)) and bool(is_list[0])
     targets = np.zeros((len(cells), len(task.verbalizer.labels)), np.float32)
+    by_form = _by_form(task)
     good = np.ones(len(cells), bool)
     for row, cell in enumerate(cells):
         problem: tuple[str, str] | None = None
@@ -132,6 +134,8 @@ def _labels(
                 else f"known are {known}; add a line to {file}, mend the row, or is "
                 f"{quoted(task.separator)} the right `separator`?",
             )
+            if twin := by_form.get(_form(unknown[0])):
+                problem = _form_problem(unknown[0], twin, file)
         elif not cell and not task.no:
             problem = (
                 "the set of labels is empty",
@@ -258,8 +262,12 @@ def _note_unknown(
         PetMtlError: no row's label is known.
     """
     good = labels >= 0
-    file = task.verbalizer.source
+    file, by_form = task.verbalizer.source, _by_form(task)
     if not good.any() and len(labels) > 1:
+        first = column[0].as_py().strip()
+        if twin := by_form.get(_form(first)):
+            message, hint = _form_problem(first, twin, file)
+            raise PetMtlError(message, where=f"{bad.path}:{int(lines[0])}", hint=hint)
         examples = ", ".join(quoted(_short(value)) for value in pc.unique(column)[:3].to_pylist())
         known = ", ".join(map(quoted, task.verbalizer.labels[:5]))
         message = (
@@ -283,12 +291,34 @@ def _note_unknown(
                 "give the row one of these; for rows of no other, write a label of their own: "
                 f"{label}{task.level_separator}other"
             )
-        if not label:
+        twin = by_form.get(_form(label))
+        if twin is not None:
+            message, hint = _form_problem(label, twin, file)
+        elif not label:
             message, hint = "the label is empty", ("a row to train or score on needs its label")
         elif only_first:
             hint = "is line 1 a header? then write names instead of positions in `columns`"
         bad.add(int(lines[index]), message, hint=hint)
     return good
+
+
+def _form(label: str) -> str:
+    return unicodedata.normalize("NFC", label.strip())
+
+
+def _by_form(task: TaskSpec) -> dict[str, str]:
+    """Return the labels of a task by what all that look the same have in common."""
+    return {_form(label): label for label in task.verbalizer.labels}
+
+
+def _form_problem(label: str, known: str, file: str) -> tuple[str, str]:
+    """Return message and hint for a label that differs from a known one only in its form."""
+    message = f"label {quoted(_short(label))} differs from that of {file} only in its Unicode form"
+    hint = (
+        f"the data has {json.dumps(_short(label))}, {file} {json.dumps(_short(known))}; write both "
+        "in one form, such as NFC"
+    )
+    return message, hint
 
 
 def _short(text: str) -> str:

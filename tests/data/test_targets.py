@@ -109,6 +109,27 @@ def test_bad_sets(write, cell: str, message: str, hint: str) -> None:
     assert hint in (problem.hint or "")
 
 
+@pytest.mark.parametrize("rows", [["a", "caf\u00e9"], ["caf\u00e9", "caf\u00e9"]])
+@pytest.mark.parametrize("kind", ["classification", "multi_label"])
+def test_a_label_in_another_unicode_form_is_told_as_that(write, kind: str, rows: list[str]) -> None:
+    task = sets_task().model_copy(
+        update={
+            "verbalizer": Verbalizer(
+                labels=("a", "cafe\u0301"), words=(("x",), ("y",)), source="toy.txt"
+            )
+        }
+    )
+    if kind == "classification":
+        task = task.model_copy(update={"kind": "classification", "no": ()})
+    error = refused(write("t.tsv", "".join(f"t\t{label}\n" for label in rows)), task)
+    problem = error.problems[0]
+    assert problem.message == (
+        'label "caf\u00e9" differs from that of toy.txt only in its Unicode form'
+    )
+    assert str(problem.where).endswith(f"t.tsv:{1 + (rows[0] == 'a')}")
+    assert r'the data has "caf\u00e9", toy.txt "cafe\u0301"' in str(problem.hint)
+
+
 def test_an_empty_set_needs_words_for_none_of_the_labels(write) -> None:
     path = write("t.tsv", 't\t["a"]\nt\t[]\nt\t["b"]\n')
     error = refused(path, sets_task(no=()))
