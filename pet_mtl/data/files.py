@@ -40,6 +40,16 @@ def data_format(path: Path) -> str:
     return suffix
 
 
+def not_regular(path: Path | str) -> PetMtlError:
+    """Return the error for what is neither file nor folder: a device, a pipe."""
+    return PetMtlError(
+        "not a regular file but a device or a pipe, and data is read more than once",
+        where=str(path),
+        hint="write the rows into a file; `pet-mtl predict CHECKPOINT -` reads a text a line from "
+        "stdin",
+    )
+
+
 @contextmanager
 def open_bytes(path: Path) -> Iterator[BinaryIO]:
     """Open a data file for reading, decompressed by its suffix.

@@ -4,6 +4,7 @@ from difflib import get_close_matches
 from glob import glob
 from pathlib import Path
 
+from pet_mtl.data.files import not_regular
 from pet_mtl.errors import PetMtlError
 from pet_mtl.resources import resource_root, sample_file
 
@@ -35,6 +36,8 @@ def find_files(source: str, base: Path) -> list[Path]:
     if path.is_dir():
         hint = f"name a file or write a glob such as `{source.rstrip('/')}/*.csv`"
         raise PetMtlError(f"`{source}` is a folder", where=str(path), hint=hint)
+    if path.exists():
+        raise not_regular(path)
     if any(character in source for character in WILDCARDS):
         # `Path.glob` takes no absolute pattern, and the base folder's own name may hold a bracket.
         matches = glob(str(Path(source).expanduser()), root_dir=base, recursive=True)  # noqa: PTH207

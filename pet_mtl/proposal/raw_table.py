@@ -12,7 +12,7 @@ from typing import Any
 from pet_mtl.data.column_names import ID_NAMES, LABEL_NAMES, TEXT_NAMES
 from pet_mtl.data.delimited_rows import DelimitedRow, refuse_swallowed, split_rows
 from pet_mtl.data.encoding import find_encoding
-from pet_mtl.data.files import BYTE_ORDER_MARK, data_format, open_bytes, read_whole
+from pet_mtl.data.files import BYTE_ORDER_MARK, data_format, not_regular, open_bytes, read_whole
 from pet_mtl.data.json_values import array_values, line_values
 from pet_mtl.data.jsonl import encodable, plain_value
 from pet_mtl.errors import PetMtlError
@@ -59,6 +59,8 @@ def read_raw_table(path: Path, header: bool | None = None) -> RawTable:
         PetMtlError: the file is missing, empty, or no table.
     """
     if not path.is_file():
+        if path.exists() and not path.is_dir():
+            raise not_regular(path)
         raise PetMtlError(
             "is a folder, not a file" if path.is_dir() else "file not found",
             where=str(path),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pet_mtl.console import say
 from pet_mtl.data.encoding import find_encoding
-from pet_mtl.data.files import COMPRESSIONS, FORMATS, open_bytes, read_whole
+from pet_mtl.data.files import COMPRESSIONS, FORMATS, not_regular, open_bytes, read_whole
 from pet_mtl.data.readers import read_lines
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.streams import RowStream
@@ -70,10 +70,19 @@ def _kept(task: TaskSpec, rows: Rows) -> dict[str, RowStream]:
 
 
 def _is_file(text: str) -> bool:
+    """Say whether a text is the name of a file; those of folders are texts.
+
+    Raises:
+        PetMtlError: it is the name of a device or a pipe.
+    """
+    path = Path(text)
     try:
-        return Path(text).is_file()
+        found, odd = path.is_file(), path.exists() and not path.is_dir()
     except (OSError, ValueError):  # a text longer than names are, or with a NUL
         return False
+    if odd and not found:
+        raise not_regular(path)
+    return found
 
 
 def choose_task(suite: Suite, name: str | None) -> TaskSpec:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -50,6 +51,12 @@ def test_a_text_in_the_consoles_encoding(call: Call, checkpoint: Path) -> None:
 def test_a_text_that_is_none(refuse: Refuse, checkpoint: Path, text: str) -> None:
     words = refuse("predict", checkpoint, text, "--task", "topic")
     assert "a text is neither UTF-8 nor GB18030" in words
+
+
+def test_a_device_is_no_text(refuse: Refuse, checkpoint: Path) -> None:
+    words = refuse("predict", checkpoint, os.devnull, "--task", "topic")
+    assert f"{os.devnull}: not a regular file" in words
+    assert "`pet-mtl predict CHECKPOINT -`" in words
 
 
 def main_word(label: str) -> str:

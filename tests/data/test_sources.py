@@ -1,5 +1,6 @@
 """Finding the files that a source names."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from pet_mtl.data import sources
 from pet_mtl.data.sources import find_files
 from pet_mtl.errors import PetMtlError
+from pet_mtl.proposal.raw_table import read_raw_table
 
 
 def test_paths_relative_and_absolute(write, tmp_path: Path) -> None:
@@ -60,6 +62,19 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     with pytest.raises(PetMtlError, match=r"`data/` is a folder\n  hint: .*`data/\*\.csv`"):
         find_files("data/", tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_or_a_device_is_no_missing_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "rows.tsv")
+    for source in ("rows.tsv", os.devnull):
+        with pytest.raises(PetMtlError, match="not a regular file") as caught:
+            find_files(source, tmp_path)
+        (problem,) = caught.value.problems
+        assert problem.where == str(tmp_path / source)
+        assert "predict CHECKPOINT -" in str(problem.hint)
+        with pytest.raises(PetMtlError, match="not a regular file"):
+            read_raw_table(tmp_path / source)
 
 
 @pytest.fixture
