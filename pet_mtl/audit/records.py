@@ -14,7 +14,14 @@ import pyarrow as pa
 from pet_mtl.audit.broken_lines import Line, rejoin
 from pet_mtl.data.delimited import uses_tabs
 from pet_mtl.data.delimited_rows import quoted_rows, split_rows
-from pet_mtl.data.files import BYTE_ORDER_MARK, data_format, first_line, open_bytes, read_whole
+from pet_mtl.data.files import (
+    BYTE_ORDER_MARK,
+    data_format,
+    first_line,
+    open_bytes,
+    read_whole,
+    with_line_feeds,
+)
 from pet_mtl.data.json_values import array_values, holds_array, parse_value
 from pet_mtl.data.jsonl import holder_of
 from pet_mtl.data.parquet import table_rows, whole_table
@@ -171,7 +178,7 @@ def _decode(path: Path) -> tuple[str, list[Change]]:
     """Return a file's text, and the lines that were not UTF-8: read as GB18030, or damaged bytes
     replaced."""
     with open_bytes(path) as stream:
-        raw = read_whole(stream, path).removeprefix(BYTE_ORDER_MARK)
+        raw = read_whole(with_line_feeds(stream), path).removeprefix(BYTE_ORDER_MARK)
     first_line(path)  # refuses UTF-16
     try:
         return raw.decode("utf-8"), []

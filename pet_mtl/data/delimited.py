@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pet_mtl.data.column_names import looks_like_header
-from pet_mtl.data.delimited_rows import quoted_rows, refuse_swallowed
+from pet_mtl.data.delimited_rows import LONE_RETURN, quoted_rows, refuse_swallowed
 from pet_mtl.data.encoding import as_utf8
 from pet_mtl.data.files import (
     BYTE_ORDER_MARK,
@@ -34,6 +34,7 @@ from pet_mtl.data.table import (
 from pet_mtl.errors import PetMtlError
 
 COMMA_HINT = 'a text that holds `,` or `"` stands in quotes, and each quote in it is doubled'
+RETURN_HINT = "if CR ends the rows, save the file with LF line ends; in a text, CR stands in quotes"
 
 
 def read_delimited(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterator[Chunk]:
@@ -196,7 +197,8 @@ def _read_commas(
         first = 0
         if places is None and not request.by_position:
             if 0 in failures:
-                raise PetMtlError(failures[0], where=f"{bad.path}:{lines[0]}", hint=COMMA_HINT)
+                hint = _hint(failures[0])
+                raise PetMtlError(failures[0], where=f"{bad.path}:{lines[0]}", hint=hint)
             _header(",".join(rows[0]).encode("utf-8", "surrogateescape"), bad.path, lines[0])
             width = len(rows[0])
             places = locate(
@@ -212,7 +214,7 @@ def _read_commas(
         good = []
         for index in range(first, len(rows)):
             if index in failures:
-                bad.add(lines[index], failures[index], hint=COMMA_HINT)
+                bad.add(lines[index], failures[index], hint=_hint(failures[index]))
             elif len(rows[index]) != width:
                 bad.add(lines[index], width_message(len(rows[index]), width))
             else:
@@ -227,6 +229,10 @@ def _read_commas(
         chosen = np.array(good, np.int64)
         yield Chunk(columns, np.array(lines, np.int64)[chosen], row - first + chosen)
         row += len(rows) - first
+
+
+def _hint(failure: str) -> str:
+    return RETURN_HINT if failure == LONE_RETURN else COMMA_HINT
 
 
 def _strings(rows: list[list[str]], places: dict[str, int]) -> dict[str, pa.Array]:

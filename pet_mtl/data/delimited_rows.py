@@ -14,6 +14,7 @@ from pet_mtl.data.files import LONGEST_LINE, too_long_line
 from pet_mtl.errors import PetMtlError
 
 UNCLOSED = "a quote opens here and is never closed"
+LONE_RETURN = "a carriage return (CR) without a line feed (LF) stands outside quotes"
 TOO_LONG = "the cell is longer than any row"
 _Row = tuple[int, list[str], str | None]
 
@@ -65,7 +66,8 @@ def quoted_rows(lines: Iterable[str], separator: str = ",") -> Iterator[_Row]:
                 if str(error) == "unexpected end of data":
                     yield start, ["?"], UNCLOSED
                     return
-                yield start, ["?"], f"not comma-separated values: {error}"
+                problem = f"not comma-separated values: {error}"
+                yield start, ["?"], LONE_RETURN if "new-line character" in str(error) else problem
                 continue
             if cells:
                 yield start, cells, None

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from pet_mtl.data.files import open_bytes
+from pet_mtl.data.files import open_bytes, with_line_feeds
 
 Source = Path | bytes
 
@@ -64,14 +64,15 @@ def _is_gb18030(source: Source) -> bool:
 
 
 def as_utf8(stream: BinaryIO, encoding: str) -> BinaryIO:
-    r"""Return a stream of the same text in UTF-8; bytes that the encoding does not have become `�`.
+    r"""Return a stream of the same text in UTF-8, with line ends as of `with_line_feeds`; bytes that
+    the encoding does not have become `�`.
 
     >>> as_utf8(io.BytesIO("新闻\t1\n".encode("gb18030")), "gb18030").readline().decode()
     '新闻\t1\n'
     """
-    if encoding == "utf-8":
-        return stream
-    return cast(BinaryIO, io.BufferedReader(_Recoded(stream, encoding)))
+    if encoding != "utf-8":
+        stream = cast(BinaryIO, io.BufferedReader(_Recoded(stream, encoding)))
+    return with_line_feeds(stream)
 
 
 class _Recoded(io.RawIOBase):

@@ -19,6 +19,7 @@ LONGEST_LINE = (
 )  # bytes; a file without line ends, or a bomb of a few compressed MB, must not fill the memory
 LARGEST_WHOLE = 2 << 30  # bytes; what is read whole, such as a JSON array
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_HEAD = 1 << 20  # bytes that say what ends the lines
 
 
 def data_format(path: Path) -> str:
@@ -93,7 +94,8 @@ def first_line(path: Path) -> bytes:
     Raises:
         PetMtlError: the file cannot be read, or is UTF-16.
     """
-    with open_bytes(path) as stream:
+    with open_bytes(path) as opened:
+        stream = with_line_feeds(opened)
         line = stream.readline(1 << 20)
         if line.startswith((b"\xff\xfe", b"\xfe\xff")):
             hint = f"convert it: `iconv -f utf-16 -t utf-8 {path} > {path.stem}.utf8{path.suffix}`"
@@ -125,6 +127,43 @@ def lines_of(stream: BinaryIO, path: Path | str) -> Iterator[bytes]:
         if len(line) > LONGEST_LINE:
             raise too_long_line(path, number)
         yield line
+
+
+def with_line_feeds(stream: BinaryIO) -> BinaryIO:
+    r"""Return a stream of the same bytes from its start on, with LF for CR where CR alone ends the
+    lines: where the first MiB holds CR and no LF.
+
+    >>> with_line_feeds(io.BytesIO(b"a\rb\r")).read(), with_line_feeds(io.BytesIO(b"a\rb\n")).read()
+    (b'a\nb\n', b'a\rb\n')
+    """
+    head = stream.read(_HEAD)
+    ahead = _ReadAhead(head, stream, _ends_in_returns(head))
+    return cast(BinaryIO, io.BufferedReader(ahead, _HEAD))
+
+
+def line_feeds(text: str) -> str:
+    """Return a text as `with_line_feeds` reads its file."""
+    head = text[:_HEAD].encode("utf-8", "surrogateescape")
+    return text.replace("\r", "\n") if _ends_in_returns(head) else text
+
+
+def _ends_in_returns(head: bytes) -> bool:
+    # the end of the block may stand between CR and LF
+    return b"\r" in head[:-1] and b"\n" not in head
+
+
+class _ReadAhead(io.RawIOBase):
+    def __init__(self, head: bytes, stream: BinaryIO, returns: bool) -> None:
+        self._head, self._stream, self._returns = head, stream, returns
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: bytearray | memoryview) -> int:  # type: ignore[override]
+        block = self._head[: len(target)] or self._stream.read(len(target))
+        self._head = self._head[len(target) :]
+        target[: len(block)] = block.replace(b"\r", b"\n") if self._returns else block
+        return len(block)
 
 
 def read_whole(stream: BinaryIO, path: Path | str) -> bytes:

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from pet_mtl.data.files import BYTE_ORDER_MARK, data_format, first_line, lines_of, open_bytes
+from pet_mtl.data.files import (
+    BYTE_ORDER_MARK,
+    data_format,
+    first_line,
+    lines_of,
+    open_bytes,
+    with_line_feeds,
+)
 from pet_mtl.data.jsonl import read_json
 from pet_mtl.data.parquet import read_parquet
 from pet_mtl.data.sources import find_files
@@ -127,7 +134,7 @@ def _text_documents(file: Path) -> Iterator[Document]:
     first_line(file)  # refuses UTF-16
     paragraphs: Document = []
     with open_bytes(file) as stream:
-        for number, raw in enumerate(lines_of(stream, file), start=1):
+        for number, raw in enumerate(lines_of(with_line_feeds(stream), file), start=1):
             line = raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw
             try:
                 text = line.decode("utf-8").strip()

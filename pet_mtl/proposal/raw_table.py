@@ -12,7 +12,14 @@ from typing import Any
 from pet_mtl.data.column_names import ID_NAMES, LABEL_NAMES, TEXT_NAMES
 from pet_mtl.data.delimited_rows import DelimitedRow, refuse_swallowed, split_rows
 from pet_mtl.data.encoding import find_encoding
-from pet_mtl.data.files import BYTE_ORDER_MARK, data_format, not_regular, open_bytes, read_whole
+from pet_mtl.data.files import (
+    BYTE_ORDER_MARK,
+    data_format,
+    line_feeds,
+    not_regular,
+    open_bytes,
+    read_whole,
+)
 from pet_mtl.data.json_values import array_values, line_values
 from pet_mtl.data.jsonl import encodable, plain_value
 from pet_mtl.errors import PetMtlError
@@ -99,7 +106,7 @@ def _decode(raw: bytes, path: Path) -> tuple[str, str]:
         text = "\0"
     if "\0" in text:
         raise PetMtlError("this is no text file", where=str(path), hint=NO_TABLE)
-    return text, encoding
+    return line_feeds(text), encoding
 
 
 def _delimited(path: Path, suffix: str, text: str, header: bool | None) -> RawTable:

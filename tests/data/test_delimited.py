@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pet_mtl.data import delimited
 from pet_mtl.data.delimited import read_delimited
-from pet_mtl.data.readers import read_rows
+from pet_mtl.data.readers import read_lines, read_rows
 from pet_mtl.data.table import BadRows, Request
 from pet_mtl.errors import PetMtlError
 
@@ -74,6 +74,52 @@ def test_last_line_without_line_end_and_blank_lines(make_task, write) -> None:
     rows, _ = read(path, make_task())
     assert [rows.where(0), rows.where(1)] == [f"{path}:3", f"{path}:6"]
     assert rows.ids.to_pylist() == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.tsv", "title\tlabel\ra\t0\r\rb\t1\r"),
+        ("t.csv", 'title,label\r"a",0\r\rb,1'),
+        ("t.csv", "title,label\ra\tb,0\r\rb,1\r"),
+    ],
+)
+@pytest.mark.parametrize("labelled", [True, False])
+def test_carriage_returns_end_lines_where_nothing_else_does(
+    make_task, write, name: str, content: str, labelled: bool
+) -> None:
+    path = write(name, content)
+    task = make_task({"title": "title", "label": "label"})
+    rows, _ = read(path, task, labelled=labelled, tolerant=not labelled)
+    assert rows.fields["title"].to_pylist()[1] == "b"
+    assert rows.labels.tolist() == [0, 1]
+    assert rows.where(1) == f"{path}:4"
+
+
+def test_texts_a_line_with_carriage_returns(make_task) -> None:
+    rows = read_lines(b"one\rtwo\rthree", make_task(), "stdin")
+    assert rows.fields["title"].to_pylist() == ["one", "two", "three"]
+
+
+def test_the_first_block_says_what_ends_the_lines(make_task, write, monkeypatch) -> None:
+    monkeypatch.setattr("pet_mtl.data.files._HEAD", 4)
+    task = make_task()
+    cut_within = read(write("t.tsv", "a\t0\r\nb\t1\r\n"), task)[0]
+    assert cut_within.where(1).endswith("t.tsv:2")
+    stray = read(write("u.tsv", "a\t0\nb\rc\t1\n"), task)[0]
+    assert stray.fields["title"].to_pylist() == ["a", "b\rc"]
+
+
+def test_a_stray_carriage_return_in_a_comma_file(make_task, write) -> None:
+    path = write("t.csv", "a,0\nb\rc,1\nd,1\n")
+    with pytest.raises(PetMtlError) as caught:
+        read(path, make_task())
+    (problem,) = caught.value.problems
+    assert problem.where == f"{path}:2"
+    assert (
+        problem.message == "a carriage return (CR) without a line feed (LF) stands outside quotes"
+    )
+    assert "LF line ends" in str(problem.hint)
 
 
 def test_comma_lines_count_quoted_line_ends_and_blank_lines(make_task, write) -> None:
@@ -152,7 +198,7 @@ def test_block_borders_do_not_show(make_task, write, monkeypatch, size: int, suf
         ("t.tsv", "b\tb\t0\na\t1\nc\t1\n", 1, "row has 3 columns, expected 2"),
         ("t.csv", "a,0\nb,x,1\nc,1\n", 2, "row has 3 columns, expected 2"),
         ("t.csv", 'a,0\n"b"x,1\nc,1\n', 2, "not comma-separated values"),
-        ("t.csv", "a,0\nc,1\nb\rx,1\n", 3, "not comma-separated values"),
+        ("t.csv", "a,0\nc,1\nb\rx,1\n", 3, "a carriage return (CR) without a line feed (LF)"),
         ("t.tsv", "a\t0\nb\t\nc\t1\n", 2, "the label is empty"),
         ("t.tsv", "a\t0\nb\t7\nc\t1\n", 2, 'label "7" is not in verbalizers/toy.txt'),
         (

@@ -85,7 +85,7 @@ def of_each(doors: Doors, path: Path) -> dict[str, Pairs | str]:
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n", "\r"])
 def test_the_same_rows(doors: Doors, tmp_path: Path, suffix: str, encoding: str, end: str) -> None:
     path = tmp_path / f"t.{suffix}"
     text = content(suffix, ROWS, end)

@@ -48,6 +48,12 @@ def test_compressed(tmp_path: Path, suffix: str, name: str) -> None:
     assert read(zst) == DOCUMENTS
 
 
+def test_paragraphs_that_end_in_carriage_returns(tmp_path: Path) -> None:
+    text = "\r\r".join("\r".join(document) for document in DOCUMENTS)
+    (tmp_path / "a.txt").write_bytes(text.encode())
+    assert read(tmp_path / "a.txt") == DOCUMENTS
+
+
 def test_parquet(tmp_path: Path) -> None:
     table = pa.table({"content": ["\n".join(document) for document in DOCUMENTS], "n": [1, 2]})
     pq.write_table(table, tmp_path / "a.parquet")
