@@ -64,8 +64,9 @@ def _is_gb18030(source: Source) -> bool:
 
 
 def as_utf8(stream: BinaryIO, encoding: str) -> BinaryIO:
-    r"""Return a stream of the same text in UTF-8, with line ends as of `with_line_feeds`; bytes that
-    the encoding does not have become `�`.
+    r"""Return a stream of the same text in UTF-8, its line ends those of `with_line_feeds`.
+
+    Bytes that the encoding does not have become `�`.
 
     >>> as_utf8(io.BytesIO("新闻\t1\n".encode("gb18030")), "gb18030").readline().decode()
     '新闻\t1\n'

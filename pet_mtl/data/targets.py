@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pet_mtl.data.json_values import json_problem
+from pet_mtl.data.set_cells import TEXT, SetReader, shortened
 from pet_mtl.data.table import BadRows
 from pet_mtl.errors import PetMtlError
+from pet_mtl.suite.kind import set_text
 from pet_mtl.suite.label_lines import format_field, quoted
 from pet_mtl.suite.task import TaskSpec
 
@@ -55,7 +56,8 @@ def target_text(target: float | NDArray[np.floating], task: TaskSpec) -> str:
     labels = task.verbalizer.labels
     match task.kind_spec.facts.target:
         case "labels":
-            return task.separator.join(labels[k] for k in np.flatnonzero(np.asarray(target) > 0))
+            names = [labels[k] for k in np.flatnonzero(np.asarray(target) > 0)]
+            return set_text(names, labels, task.separator)
         case "number":
             return f"{float(np.asarray(target)):g}"
         case _:
@@ -103,46 +105,48 @@ def _labels(
     A row's label is the first of its labels in the verbalizer's order, or their number where it has
     none.
     """
-    cells = [_set_of(cell, task) for cell in column.to_pylist()]
-    items = [item for cell in cells if not isinstance(cell, str) for item in cell]
+    reader = SetReader(task.verbalizer.labels, task.separator)
+    cells = [reader.read(cell) for cell in column.to_pylist()]
+    items = [item for cell in cells for item in cell.labels]
     found = _label_numbers(pa.chunked_array([pa.array(items, pa.string())]), task.verbalizer.labels)
     number = dict(zip(items, found.tolist(), strict=True))
-    is_list = np.array([cell.lstrip().startswith("[") for cell in column.to_pylist()], bool)
-    texts = np.flatnonzero(~is_list)
-    usual = bool(len(is_list)) and bool(is_list[0])
+    usual, usual_line = next(
+        ((cell.form, int(line)) for cell, line in zip(cells, lines, strict=True) if cell.form),
+        ("", 0),
+    )
     targets = np.zeros((len(cells), len(task.verbalizer.labels)), np.float32)
     by_form = _by_form(task)
     good = np.ones(len(cells), bool)
+    file = task.verbalizer.source
     for row, cell in enumerate(cells):
         problem: tuple[str, str] | None = None
-        if isinstance(cell, str):
-            problem = cell, _HINT.format(separator=task.separator)
-        elif len(texts) and is_list.any() and is_list[row] != usual and labelled:
-            other = int(np.flatnonzero(is_list == usual)[0])
-            here, there = ("a list", "text") if is_list[row] else ("text", "a list")
+        if cell.problem:
+            problem = cell.problem, _HINT.format(separator=task.separator)
+        elif cell.form and cell.form != usual and labelled:
             problem = (
-                f"the labels are {here} here and {there} on line {int(lines[other])}",
+                f"the labels are {cell.form} here and {usual} on line {usual_line}",
                 "write all rows of a file in one way: JSON lists, or text split at `separator`",
             )
-        elif unknown := [item for item in cell if number[item] < 0]:
-            file = task.verbalizer.source
-            known = ", ".join(map(quoted, task.verbalizer.labels[:8]))
-            problem = (
-                f"label {quoted(_short(unknown[0]))} of the row's set is not in {file}",
-                "is line 1 a header? then write names instead of positions in `columns`"
-                if row == 0 and lines[0] == 1 and len(cells) > 1 and not is_list[row]
-                else f"known are {known}; add a line to {file}, mend the row, or is "
-                f"{quoted(task.separator)} the right `separator`?",
-            )
+        elif unknown := [item for item in cell.labels if number[item] < 0]:
+            problem = _unknown_of_set(unknown[0], task, reader)
+            if row == 0 and lines[0] == 1 and len(cells) > 1 and cell.form == TEXT:
+                hint = "is line 1 a header? then write names instead of positions in `columns`"
+                problem = problem[0], hint
             if twin := by_form.get(_form(unknown[0])):
                 problem = _form_problem(unknown[0], twin, file)
-        elif not cell and not task.no:
+        elif not cell.labels and not task.no:
             problem = (
                 "the set of labels is empty",
                 "give the task `no:` words, which stand for none of the labels; or drop the row",
             )
+        elif cell.form == TEXT and labelled and (one := reader.doubt(cell.labels)):
+            problem = (
+                f"{quoted(shortened(task.separator.join(cell.labels)))} may hold the label "
+                f"{quoted(shortened(one))} of {file}, or its parts as labels",
+                "write all rows of the file as JSON lists, or with another `separator`",
+            )
         if problem is None:
-            targets[row, [number[item] for item in cell]] = 1
+            targets[row, [number[item] for item in cell.labels]] = 1
             continue
         targets[row] = -1
         good[row] = False
@@ -160,28 +164,16 @@ _HINT = (
 )
 
 
-def _set_of(cell: str, task: TaskSpec) -> list[str] | str:
-    """Return the labels of a cell, each once, or what is wrong with it."""
-    text = cell.strip()
-    if not text:
-        return "the label is empty"
-    if not text.startswith("["):
-        items = [item.strip() for item in text.split(task.separator)]
-        return "a label of the set is empty" if "" in items else list(dict.fromkeys(items))
-    try:
-        values = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        return f"the list of labels cannot be read: {json_problem(error)[0]}"
-    if not isinstance(values, list):
-        return "the label is no list"
-    for value in values:
-        if isinstance(value, bool) or not isinstance(value, str | int | float):
-            return (
-                f"the list holds {quoted(_short(json.dumps(value, ensure_ascii=False)))}, which "
-                "is no label"
-            )
-    texts = [str(value).strip() for value in values]
-    return "a label of the set is empty" if "" in texts else list(dict.fromkeys(texts))
+def _unknown_of_set(label: str, task: TaskSpec, reader: SetReader) -> tuple[str, str]:
+    file = task.verbalizer.source
+    known = ", ".join(map(quoted, task.verbalizer.labels[:8]))
+    hint = (
+        f"known are {known}; add a line to {file}, mend the row, or is "
+        f"{quoted(task.separator)} the right `separator`?"
+    )
+    if holding := reader.holds_separator:
+        hint = f"{hint} labels that hold it, such as {quoted(holding)}, need JSON lists"
+    return f"label {quoted(shortened(label))} of the row's set is not in {file}", hint
 
 
 def _number(
@@ -200,7 +192,7 @@ def _number(
     if labelled:
         only_first = len(lines) > 1 and lines[0] == 1 and np.isnan(values[0]) and inside[1:].all()
         for row in np.flatnonzero(~inside):
-            shown = quoted(_short(cells[row].strip()))
+            shown = quoted(shortened(cells[row].strip()))
             message = (
                 f"the target {shown} is outside the range {low:g} to {high:g}"
                 if np.isfinite(values[row])
@@ -268,7 +260,9 @@ def _note_unknown(
         if twin := by_form.get(_form(first)):
             message, hint = _form_problem(first, twin, file)
             raise PetMtlError(message, where=f"{bad.path}:{int(lines[0])}", hint=hint)
-        examples = ", ".join(quoted(_short(value)) for value in pc.unique(column)[:3].to_pylist())
+        examples = ", ".join(
+            quoted(shortened(value)) for value in pc.unique(column)[:3].to_pylist()
+        )
         known = ", ".join(map(quoted, task.verbalizer.labels[:5]))
         message = (
             f"none of the {len(labels)} labels is in {file}: found {examples}, known are {known}"
@@ -280,12 +274,12 @@ def _note_unknown(
     only_first = lines[0] == 1 and not good[0] and good[1:].all() and len(good) > 1
     for index in np.flatnonzero(~good):
         label = column[int(index)].as_py().strip()
-        message = f"label {quoted(_short(label))} is not in {file}"
+        message = f"label {quoted(shortened(label))} is not in {file}"
         hint = f"add a line to {file}: {format_field(label)}  WORD; or mend the row"
         below = [leaf for leaf in task.verbalizer.labels if task.is_above(label, leaf)]
         if below:
             message = (
-                f"label {quoted(_short(label))} has others below it, such as {quoted(below[0])}"
+                f"label {quoted(shortened(label))} has others below it, such as {quoted(below[0])}"
             )
             hint = (
                 "give the row one of these; for rows of no other, write a label of their own: "
@@ -313,16 +307,14 @@ def _by_form(task: TaskSpec) -> dict[str, str]:
 
 def _form_problem(label: str, known: str, file: str) -> tuple[str, str]:
     """Return message and hint for a label that differs from a known one only in its form."""
-    message = f"label {quoted(_short(label))} differs from that of {file} only in its Unicode form"
+    message = (
+        f"label {quoted(shortened(label))} differs from that of {file} only in its Unicode form"
+    )
     hint = (
-        f"the data has {json.dumps(_short(label))}, {file} {json.dumps(_short(known))}; write both "
-        "in one form, such as NFC"
+        f"the data has {json.dumps(shortened(label))}, {file} {json.dumps(shortened(known))}; "
+        "write both in one form, such as NFC"
     )
     return message, hint
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else f"{text[:39]}…"
 
 
 _READERS: dict[

@@ -21,6 +21,7 @@ from pet_mtl.kinds.kind import (
 )
 from pet_mtl.metrics.gain import sets_gain
 from pet_mtl.metrics.multi_label import MultiLabelScore, score_sets
+from pet_mtl.suite.kind import set_text
 
 
 class MultiLabel(Kind):
@@ -103,7 +104,7 @@ class MultiLabel(Kind):
         return sets_gain(gold > 0, before, after)
 
     def written(self, decided: Decided) -> list[str]:
-        return [self.spec.separator.join(names) for names in self._names(decided)]
+        return [self._text(names) for names in self._names(decided)]
 
     def cells(self, log_probs: FloatArray) -> Iterator[dict[str, Any]]:
         probabilities = self.probabilities(log_probs).tolist()
@@ -119,9 +120,12 @@ class MultiLabel(Kind):
         done: list[Prediction] = []
         for names, of_row, of_set in zip(self._names(decided), each.tolist(), of_sets, strict=True):
             probabilities = dict(zip(self.spec.labels, of_row, strict=True))
-            text = self.spec.separator.join(names)
+            text = self._text(names)
             done.append(SetPrediction(text, of_set, probabilities, labels=tuple(names)))
         return done
+
+    def _text(self, names: list[str]) -> str:
+        return set_text(names, self.spec.labels, self.spec.separator)
 
     def _names(self, decided: Decided) -> list[list[str]]:
         labels = self.spec.labels

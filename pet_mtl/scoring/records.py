@@ -14,6 +14,7 @@ import numpy as np
 from pet_mtl.data.rows import Rows
 from pet_mtl.kinds import kind_of
 from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.suite.kind import set_text
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.text import one_line
 
@@ -137,9 +138,9 @@ def _table(predicted: Predicted, details: Details, header: bool) -> Iterator[lis
 
 
 def _text(cell: Any, task: TaskSpec) -> Any:
-    """Return a cell of a table; a set as text with the task's separator, `[]` where it is empty."""
+    """Return a cell of a table; a set as `set_text`, `[]` where it is empty."""
     if isinstance(cell, list):
-        return task.separator.join(cell) or "[]"
+        return set_text(cell, task.verbalizer.labels, task.separator) or "[]"
     return f"{cell:.6f}" if isinstance(cell, float) else cell
 
 

@@ -4,7 +4,10 @@ What a kind computes stands in `pet_mtl/kinds/`, one file each; how its label ce
 `pet_mtl/data/targets.py`. A new kind is a name here, a file there and its line in the registry.
 """
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 KindName = Literal["classification", "multi_label", "similarity", "ordered", "entailment"]
@@ -95,6 +98,28 @@ class KindSpec:
     def facts(self) -> KindFacts:
         facts = KINDS[self.name]
         return replace(facts, plain=False) if self.levels else facts
+
+
+def set_text(names: Sequence[str], labels: tuple[str, ...], separator: str) -> str:
+    """Return a set of labels as the text of a cell: with separators, or as a JSON list in a task
+    whose `labels` could not be told apart so; an empty set as empty text.
+
+    >>> set_text(["x", "y"], ("x", "y"), ","), set_text(["x", "y"], ("x", "y", "x,y"), ",")
+    ('x,y', '["x", "y"]')
+    """
+    if names and _need_lists(labels, separator):
+        return json.dumps(list(names), ensure_ascii=False)
+    return separator.join(names)
+
+
+@lru_cache(maxsize=64)
+def _need_lists(labels: tuple[str, ...], separator: str) -> bool:
+    """Say whether a label holds the separator, or begins as a list does."""
+    # what follows a label may close a separator that its end begins: `a;` before `;;`
+    return any(
+        label.lstrip().startswith("[") or (label + separator).find(separator) < len(label)
+        for label in labels
+    )
 
 
 def numbers(labels: tuple[str, ...]) -> tuple[float, ...] | None:

@@ -147,6 +147,48 @@ def test_one_file_holds_lists_or_texts(write) -> None:
     assert problem.where.endswith("t.tsv:2")
 
 
+def sets_of(*labels: str, **more: object) -> TaskSpec:
+    words = tuple((f"w{number}",) for number in range(len(labels)))
+    verbalizer = Verbalizer(labels=labels, words=words, source="toy.txt")
+    return sets_task(**more).model_copy(update={"verbalizer": verbalizer})
+
+
+def test_text_that_may_be_one_label_or_several_is_refused(write) -> None:
+    path = write("t.tsv", "t\tz\nt\tz, x, y\nt\ty,x\n")
+    (problem,) = refused(path, sets_of("x", "y", "z", "x,y")).problems
+    assert str(problem.where).endswith("t.tsv:2")
+    assert problem.message == '"z,x,y" may hold the label "x,y" of toy.txt, or its parts as labels'
+    assert "JSON lists" in str(problem.hint)
+    lists = read(write("u.tsv", 't\t["x,y", "z"]\nt\t["x", "y"]\n'), sets_of("x", "y", "z", "x,y"))
+    assert lists.targets is not None
+    assert lists.targets.tolist() == [[0, 0, 1, 1], [1, 1, 0, 0]]
+
+
+def test_parts_of_a_label_with_the_separator_are_told(write) -> None:
+    error = refused(write("t.tsv", "t\tParis\nt\tNew York, NY\n"), sets_of("Paris", "New York, NY"))
+    (problem,) = error.problems
+    assert problem.message == 'label "New York" of the row\'s set is not in toy.txt'
+    assert 'such as "New York, NY", need JSON lists' in str(problem.hint)
+
+
+def test_text_of_labels_that_begin_as_lists_do(write) -> None:
+    task = sets_of("[热]", "冷", "[1]")
+    rows = read(write("t.tsv", "t\t[热],冷\nt\t[1]\nt\t冷\nt\t[热]\n"), task)
+    assert rows.targets is not None
+    assert rows.targets.tolist() == [[1, 1, 0], [0, 0, 1], [0, 1, 0], [1, 0, 0]]
+    lists = read(write("u.tsv", 't\t["[热]", "冷"]\nt\t["冷"]\n'), task)
+    assert lists.targets is not None
+    assert lists.targets.tolist() == [[1, 1, 0], [0, 1, 0]]
+    (problem,) = refused(write("v.tsv", "t\t冷\nt\t[热],冰\n"), task).problems
+    assert problem.message == 'label "冰" of the row\'s set is not in toy.txt'
+
+
+def test_an_empty_set_stands_among_texts(write) -> None:
+    rows = read(write("t.tsv", "t\t[]\nt\ta,b\nt\t[]\n"), sets_task())
+    assert rows.targets is not None
+    assert rows.targets.tolist() == [[0, 0, 0], [1, 1, 0], [0, 0, 0]]
+
+
 def test_a_list_is_no_label_of_a_task_with_one_label(make_task, write) -> None:
     task = make_task(NAMED)
     task = task.model_copy(update={"columns": {"title": "text", "label": "label"}})
