@@ -7,6 +7,10 @@ from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.suite.validation import name_hint
 from pet_mtl.suite.yaml_file import Document, Key, parse_value
 
+# what a pattern file may write as one text in place of a list of texts, or in place of keys
+_TEXTS = frozenset({"patterns", "train", "dev", "test", "unlabelled", "yes", "no"})
+_NAMES = frozenset({"dev", "verbalizer", "verbalizer_kind", "weighting", "features"})
+
 
 def apply_overrides(document: Document, overrides: Sequence[str], problems: ProblemList) -> None:
     """Set every `path=value` in the tree and note its place; the last one wins.
@@ -68,10 +72,15 @@ def _set(tree: Any, names: list[str], value: Any) -> Key:
             child = {}
             node[part] = child
             created = created or key
+        inner = names[depth + 1]
+        if isinstance(child, str) and part in _TEXTS and inner.isdecimal():
+            child = [child]
+            node[part] = child
         if not isinstance(child, dict | list):
+            whole = f"{{{inner}: …}}" if part in _NAMES else "VALUE"
             raise PetMtlError(
-                f"`{_dotted(key)}` is a single value, it has no key `{names[depth + 1]}`",
-                hint=f"replace it: -s {_dotted(key)}={{{names[depth + 1]}: …}}",
+                f"`{_dotted(key)}` is a single value, it has no key `{inner}`",
+                hint=f"replace it: -s {_dotted(key)}={whole}",
             )
         node = child
     return created or key

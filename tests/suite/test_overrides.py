@@ -83,12 +83,15 @@ def test_a_replaced_section_forgets_its_lines() -> None:
             "model.x=1",
             (
                 "-s model.x=1: `model` is a single value, it has no key `x`\n  hint: "
-                "replace it: -s model={x: …}"
+                "replace it: -s model=VALUE"
             ),
         ),
         (
             "tasks.tnews.data.dev.split=0.2",
-            "-s tasks.tnews.data.dev.split=0.2: `tasks.tnews.data.dev` is a single value",
+            (
+                "-s tasks.tnews.data.dev.split=0.2: `tasks.tnews.data.dev` is a single value, it "
+                "has no key `split`\n  hint: replace it: -s tasks.tnews.data.dev={split: …}"
+            ),
         ),
         (
             "tasks.tnews.patterns.1=x",
@@ -105,3 +108,18 @@ def test_wrong_overrides(override: str, message: str) -> None:
     assert len(problems) == 1
     assert problems[0].startswith(message)
     assert target.tree["train"] == {"seed": 1}
+
+
+def test_one_text_is_a_list_of_one() -> None:
+    target, problems = apply(
+        "tasks.tnews.patterns={mask}{t}", "tasks.tnews.patterns.0=x", "tasks.tnews.data.train.0=y"
+    )
+    assert problems == []
+    assert target.tree["tasks"]["tnews"]["patterns"] == ["x"]
+    assert target.tree["tasks"]["tnews"]["data"]["train"] == ["y"]
+    assert target.where(("tasks", "tnews", "patterns", 0)) == "-s tasks.tnews.patterns.0=x"
+    _, problems = apply("tasks.tnews.data.train.1=y")
+    assert problems == [
+        "-s tasks.tnews.data.train.1=y: `tasks.tnews.data.train` has no item `1`\n  hint: count "
+        "from 0 to 0"
+    ]
