@@ -13,6 +13,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from pet_mtl.errors import PetMtlError, Problem, ProblemList
@@ -22,6 +23,7 @@ Key = tuple[str | int, ...]
 
 TAG_PREFIX = "tag:yaml.org,2002:"
 MAX_NODES = 100_000  # aliases of aliases can grow a short file without end
+MAX_DEPTH = 50  # levels that no file needs; Python could follow some hundreds
 
 
 @dataclass
@@ -68,14 +70,11 @@ def read_yaml(path: Path) -> Document:
     except YAMLError as error:
         raise _syntax_error(error, text, str(path)) from None
     except RecursionError:
-        raise PetMtlError("nested too deeply", where=str(path)) from None
+        raise _too_deep(f"{path}:{_deep_line(text)}") from None
     if root is None or (isinstance(root, ScalarNode) and root.value == ""):
         raise PetMtlError("the file is empty", where=str(path))
     builder = _Builder(document)
-    try:
-        document.tree = builder.build(root, ())
-    except RecursionError:
-        raise PetMtlError("nested too deeply", where=str(path)) from None
+    document.tree = builder.build(root, ())
     document.lines.setdefault((), 1)
     builder.problems.raise_if_any()
     return document
@@ -110,7 +109,7 @@ def parse_value(text: str) -> Any:
     builder = _Builder(Document("", None))
     try:
         value = builder.build(node, ())
-    except RecursionError:
+    except PetMtlError:
         return text
     return text if builder.problems.problems else value
 
@@ -129,9 +128,11 @@ class _Builder:
         if self.count > MAX_NODES:
             raise PetMtlError(
                 "too large",
-                where=self.document.path,
+                where=self._place_of(key),
                 hint="write the values without aliases (`*name`)",
             )
+        if len(key) > MAX_DEPTH:
+            raise _too_deep(self._place_of(key))
         where = f"{self.document.path}:{node.start_mark.line + 1}"
         if id(node) in self.open:
             self.problems.add("an alias refers to itself", where=where)
@@ -148,6 +149,12 @@ class _Builder:
             return None
         finally:
             self.open.remove(id(node))
+
+    def _place_of(self, key: Key) -> str:
+        """Return the place of a key; of what an alias stands for, that of the alias."""
+        # aliases stand below what they repeat: the outermost one has the last line on the way
+        line = max(self.document.line(key[: depth + 1]) for depth in range(len(key)))
+        return f"{self.document.path}:{line}"
 
     def _item(self, node: Node, key: Key) -> Any:
         self.document.lines[key] = node.start_mark.line + 1
@@ -220,6 +227,23 @@ def _number(text: str, kind: type[int] | type[float]) -> int | float | str:
         return int(text, 0) if text.lstrip("+-").startswith(("0x", "0o", "0b")) else int(text)
     except ValueError:
         return text
+
+
+def _deep_line(text: str) -> int:
+    """Return the line where a text has nested more levels than a file may have."""
+    depth = line = 0
+    for event in YAML(typ="safe", pure=True).parse(text):
+        line = event.start_mark.line + 1
+        depth += isinstance(event, CollectionStartEvent)
+        depth -= isinstance(event, CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            break
+    return line
+
+
+def _too_deep(where: str) -> PetMtlError:
+    hint = "put a text that starts with `[` or `{` in quotes"
+    return PetMtlError("nested too deeply", where=where, hint=hint)
 
 
 def _syntax_error(error: YAMLError, text: str, path: str) -> PetMtlError:

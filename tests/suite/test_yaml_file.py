@@ -150,7 +150,22 @@ ERRORS: dict[str, tuple[str | bytes, str, str | None]] = {
     "self reference": ("a: &x [*x]\n", "x.yaml:1: an alias refers to itself", None),
     "merge key": (("a: &x {b: 1}\nc:\n  <<: *x\n"), "x.yaml:3: merge keys", "write the keys out"),
     "list as key": ("? [1]\n: 2\n", "x.yaml:1: a key must be text", "quotes"),
-    "deep": ("[" * 2_000, "x.yaml: nested too deeply", None),
+    "deep": ("a: 1\nb: " + "[" * 600, "x.yaml:2: nested too deeply", "in quotes"),
+    "closed and deep": (
+        "a: 1\nb: " + "[" * 60 + "]" * 60,
+        "x.yaml:2: nested too deeply",
+        "in quotes",
+    ),
+    "deep by indentation": (
+        "".join(" " * level + "a:\n" for level in range(400)),
+        "x.yaml:51: nested too deeply",
+        "in quotes",
+    ),
+    "deep by aliases": (
+        "l0: &l0 [x]\n" + "".join(f"l{n}: &l{n} [*l{n - 1}]\n" for n in range(1, 500)),
+        "x.yaml:50: nested too deeply",
+        "in quotes",
+    ),
     "gbk": ("a: 1\nb: 中".encode("gbk"), "x.yaml:2: not UTF-8: byte 8 is 0xd6", "GBK"),
 }
 
@@ -176,11 +191,13 @@ def test_all_problems_come_at_once(read: Read) -> None:
 
 
 def test_a_bomb_of_aliases_is_refused(read: Read) -> None:
-    levels = "".join(
-        (f"l{level}: &l{level} [{', '.join([f'*l{level - 1}'] * 10)}]\n") for level in range(1, 9)
-    )
-    with pytest.raises(PetMtlError, match="too large"):
-        read("l0: &l0 [x]\n" + levels)
+    levels = [f"&l{level} [{', '.join([f'*l{level - 1}'] * 10)}]" for level in range(1, 9)]
+    content = "".join(f"l{level}: {text}\n" for level, text in enumerate(["&l0 [x]", *levels]))
+    with pytest.raises(PetMtlError, match=r"x\.yaml:6: too large") as caught:
+        read(content)
+    assert "without aliases" in str(caught.value)
+    value = f"[&l0 [x], {', '.join(levels)}]"
+    assert parse_value(value) == value
 
 
 def test_missing_file(tmp_path: Path) -> None:
