@@ -1,7 +1,9 @@
 """Errors that a user can mend: where, which rule, what was found, and what to do."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Self
 
 from pet_mtl.text import one_line, short_lines
 
@@ -44,6 +46,16 @@ class PetMtlError(Exception):
         )
         super().__init__("\n".join(self.lines()))
 
+    def at(self, where: str) -> Self:
+        """Return the error with a place for those of its problems that have none.
+
+        >>> print(PetMtlError("no `{mask}` in the pattern").at("toy.yaml"))
+        toy.yaml: no `{mask}` in the pattern
+        """
+        return type(self)(
+            [item if item.where else replace(item, where=where) for item in self.problems]
+        )
+
     def lines(self) -> list[str]:
         """Return what is shown: the first problems, and how many more there are."""
         most = MOST_SHOWN if len(self.problems) > MOST_SHOWN + 2 else len(self.problems)
@@ -52,6 +64,15 @@ class PetMtlError(Exception):
             *map(str, self.problems[:most]),
             *([f"and {left_out:,} more problems"] if left_out else []),
         ]
+
+
+@contextmanager
+def placed(where: str) -> Iterator[None]:
+    """Give errors that rise inside a place, where they have none."""
+    try:
+        yield
+    except PetMtlError as error:
+        raise error.at(where) from error
 
 
 class RunError(PetMtlError):

@@ -18,6 +18,7 @@ from pet_mtl.audit.unreadable import check_unreadable
 from pet_mtl.audit.vocabulary import check_vocabulary
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
+from pet_mtl.errors import placed
 from pet_mtl.pretraining.corpus import Corpus
 from pet_mtl.suite.suite import Suite
 
@@ -87,11 +88,13 @@ def check_suite(
     for part in parts:
         say(f"checking: {part.title}, {len(part.rows):,} rows")
         of_part: dict[str, Any] = {}
+        with placed(suite.source):
+            lengths = check_lengths(part, tokenizer, suite.train.max_length, suite.tasks)
         for more, found in (
             check_broken_lines(part),
             check_repeats(part),
             check_classes(part),
-            check_lengths(part, tokenizer, suite.train.max_length, suite.tasks),
+            lengths,
             check_characters(part),
             check_unreadable(part, tokenizer),
         ):

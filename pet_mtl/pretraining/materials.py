@@ -14,7 +14,7 @@ from pet_mtl.console import say
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_suite_data
-from pet_mtl.errors import PetMtlError
+from pet_mtl.errors import PetMtlError, placed
 from pet_mtl.model.hardware import Machine
 from pet_mtl.pretraining.cache import Cache, open_or_build
 from pet_mtl.pretraining.corpus import Corpus, find_corpus
@@ -199,7 +199,10 @@ def load_material(
     )
     if request.masking == "pattern":
         assert text.suite is not None
-        rows = pattern_rows(text.suite.tasks, text.rows, tokenizer, settings.max_length, maskable)
+        with placed(text.suite.source):
+            rows = pattern_rows(
+                text.suite.tasks, text.rows, tokenizer, settings.max_length, maskable
+            )
         hashes = _hashes(rows)
         kept = "pattern"
     else:

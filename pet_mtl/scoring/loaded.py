@@ -12,7 +12,7 @@ from pet_mtl.cloze.encode import Prompts, encode_forms
 from pet_mtl.cloze.form import Compiled, Form, compile_tasks
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
-from pet_mtl.errors import PetMtlError
+from pet_mtl.errors import PetMtlError, placed
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.backbone import check_length
 from pet_mtl.model.calibration import Calibration, Method, apply_calibrations
@@ -34,15 +34,19 @@ from pet_mtl.suite.task import CalibrationChoice, TaskSpec
 from pet_mtl.suite.verbalizer import Verbalizer, read_verbalizer
 
 
-def compile_suite(suite: Suite, tokenizer: PieceTokenizer) -> Compiled:
+def compile_suite(suite: Suite, tokenizer: PieceTokenizer, source: str | None = None) -> Compiled:
     """Compile all tasks as the suite's method writes their rows.
+
+    Args:
+        source: what errors name as their place; None: the suite's file.
 
     Raises:
         PetMtlError: see `compile_forms`.
     """
-    return compile_tasks(
-        suite.tasks.values(), tokenizer, suite.train.max_length, compiler(suite.method)
-    )
+    with placed(source or suite.source):
+        return compile_tasks(
+            suite.tasks.values(), tokenizer, suite.train.max_length, compiler(suite.method)
+        )
 
 
 def build_model(mlm: object, compiled: Compiled, suite: Suite, machine: Machine) -> TaskModel:
@@ -73,6 +77,7 @@ class LoadedModel:
 
     def __init__(self, folder: str, suite: Suite, dropout: float | None = None) -> None:
         self.suite = suite
+        self.source = suite.source  # of its tasks, as errors name it
         self.machine = Machine.choose(suite.train.precision, suite.train.attention)
         self.tokenizer = load_pieces(folder)
         self.mlm = load_backbone(folder, attention=self.machine.attention.value, dropout=dropout)
@@ -85,7 +90,7 @@ class LoadedModel:
     @cached_property
     def compiled(self) -> Compiled:
         """The patterns and label words of all tasks."""
-        return compile_suite(self.suite, self.tokenizer)
+        return compile_suite(self.suite, self.tokenizer, self.source)
 
     @property
     def forms(self) -> tuple[Form, ...]:
@@ -166,6 +171,7 @@ class LoadedCheckpoint(LoadedModel):
         )
         self.folder = self.checkpoint.folder
         super().__init__(str(self.folder), with_verbalizers(self.checkpoint.suite, verbalizers))
+        self.source = str(self.folder)
         self.calibration = valid_calibration(self.checkpoint, self.suite)
 
     def _build(self) -> TaskModel:

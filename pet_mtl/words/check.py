@@ -135,7 +135,8 @@ def check_words(loaded: Loaded, cutter: WordCutter | None = None) -> CheckReport
             )
         except PetMtlError as error:
             no_priors = task.reads and not task.detach  # what it reads is no word
-            (report.warnings if no_priors else report.errors).extend(error.problems)
+            problems = error.at(suite.source).problems
+            (report.warnings if no_priors else report.errors).extend(problems)
         else:
             for label, prior in zip(labels, np.exp(log_probs[0]).tolist(), strict=False):
                 label.prior = prior

@@ -46,7 +46,7 @@ PATTERN_FILES = {
     "no room": (
         'prefix: "类：',
         'prefix: "' + "类" * 40,
-        ["pattern 1 and its slots take", "no room for the text"],
+        ["toy.yaml: task `topic`: pattern 1 and its slots take", "no room for the text"],
     ),
     "wrong type": ("max_steps: 3", "max_steps: three", ["toy.yaml:17: ", "whole number"]),
     "no file": (

@@ -175,6 +175,7 @@ def test_a_pattern_without_room(model: Model) -> None:
     )
     (error,) = report.errors
     assert "leaves no room" in error.message
+    assert error.where == "toy.yaml"
     assert words_of(report)["好"].prior is None
 
 
