@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
-    field_validator,
     model_serializer,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.data_spec import DataSpec as DataSpec
@@ -27,25 +27,25 @@ from pet_mtl.suite.kind import (
 from pet_mtl.suite.levels import UpperWords, parent_of
 from pet_mtl.suite.long_text import UNSTORED, LongText, Pooling, check_pooling
 from pet_mtl.suite.pattern import hypothesis, parse_pattern, without_soft
+from pet_mtl.suite.row_texts import ID_COLUMN as ID_COLUMN
+from pet_mtl.suite.row_texts import LABEL_COLUMN as LABEL_COLUMN
+from pet_mtl.suite.row_texts import column_problems, pattern_problems, text_fields
+from pet_mtl.suite.task_values import FITTED, PatternWeights, Range, SlotsValue, Threshold
+from pet_mtl.suite.task_values import Slots as Slots
 from pet_mtl.suite.validation import found
 from pet_mtl.suite.verbalizer import Verbalizer
 from pet_mtl.suite.verbalizer_kind import VerbalizerKind
-
-LABEL_COLUMN = "label"
-ID_COLUMN = "id"
 
 
 def _default(key: str) -> Any:
     return TaskSpec.model_fields[key].get_default(call_default_factory=True)
 
 
-Slots = Literal["exact", "shared"] | int
 CalibrationChoice = Literal["auto", "none", "contextual", "pmi", "prior"]
 
 
 # keys that say something of some kinds of task only
 _OF_KINDS = frozenset({"kind"}.union(*(facts.keys for facts in KINDS.values())))
-FITTED = "dev"
 
 
 class TaskSpec(Spec):
@@ -65,20 +65,20 @@ class TaskSpec(Spec):
     no: Names = ()
     question: NonEmpty = "对吗？{mask}"
     descriptions: dict[str, NonEmpty] = Field(default_factory=dict)
-    threshold: Literal["auto", "dev"] | float = "auto"
+    threshold: Threshold = "auto"
     thresholds: tuple[Annotated[float, Field(gt=0, lt=1, strict=True)], ...] | None = None
-    range: tuple[float, float] | None = None
+    range: Range = None
     levels: Levels | None = None
     level_separator: NonEmpty = "/"
     above: UpperWords | None = None
     metric: MetricName = "macro_f1"
     aggregation: Literal["mean", "max", "logsumexp"] = "mean"
-    slots: Slots = "exact"
+    slots: SlotsValue = "exact"
     long_text: LongText = "head"
     long_text_pooling: Pooling = "mean"
     calibration: CalibrationChoice = "auto"
     verbalizer_kind: VerbalizerKind = VerbalizerKind()
-    pattern_weights: Literal["equal", "accuracy", "learned"] | tuple[float, ...] = "equal"
+    pattern_weights: PatternWeights = "equal"
     detach: bool = Field(default=True, strict=True)
 
     @model_validator(mode="before")
@@ -87,52 +87,6 @@ class TaskSpec(Spec):
         """Choose by the kind's own metric where none is named."""
         facts = KINDS.get(str(values.get("kind"))) if isinstance(values, dict) else None
         return values if facts is None else {"metric": facts.metrics[0], **values}
-
-    @field_validator("threshold", mode="before")
-    @classmethod
-    def _check_threshold(cls, value: Any) -> Any:
-        if value in ("auto", FITTED) or (type(value) in (int, float) and 0 < value < 1):
-            return value
-        raise ValueError(
-            f"must be `auto`, `dev` or a probability between 0 and 1, found {found(value)}"
-        )
-
-    @field_validator("range", mode="before")
-    @classmethod
-    def _check_range(cls, value: Any) -> Any:
-        if value is None:
-            return None
-        ends = isinstance(value, list | tuple) and [type(n) in (int, float) for n in value]
-        if ends == [True, True] and -1e9 < value[0] < value[1] < 1e9:
-            return tuple(map(float, value))
-        shown = f"`[{value[0]:g}, {value[1]:g}]`" if ends == [True, True] else found(value)
-        raise ValueError(
-            f"must be the lowest and the highest target, such as [0, 5], found {shown}"
-        )
-
-    @field_validator("slots", mode="before")
-    @classmethod
-    def _check_slots(cls, value: Any) -> Any:
-        if value in ("exact", "shared") or (type(value) is int and 1 <= value <= 1000):
-            return value
-        raise ValueError(
-            "must be `exact`, `shared` or the most prompts that a row is read in, such as 2, "
-            f"found {found(value)}"
-        )
-
-    @field_validator("pattern_weights", mode="before")
-    @classmethod
-    def _check_weights(cls, value: Any) -> Any:
-        if value in ("equal", "accuracy", "learned"):
-            return value
-        numbers = isinstance(value, list | tuple) and all(
-            type(n) in (int, float) and 0 <= n < 1e9 for n in value
-        )
-        if numbers and sum(value):
-            return tuple(map(float, value))
-        raise ValueError(
-            f"must be `equal`, `accuracy`, `learned` or a list of weights, found {found(value)}"
-        )
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -145,7 +99,19 @@ class TaskSpec(Spec):
             )
         check_pooling(self.long_text, self.long_text_pooling)
         self._check_kind()
+        self._check_texts()
+        if KINDS[self.kind].hypotheses:
+            self._check_hypotheses()
         return self
+
+    def _check_texts(self) -> None:
+        """Refuse columns and patterns that do not fit: a stored task is not written by us only."""
+        problems = [problem for _, problem in column_problems(self.columns)]
+        stating = KINDS[self.kind].hypotheses
+        for pattern in self.patterns:
+            problems += pattern_problems(pattern, self.columns, statements=stating)
+        if problems:
+            raise PydanticCustomError("row_texts", "{message}", {"message": problems[0].message})
 
     def _check_kind(self) -> None:
         """Refuse what does not go with the task's kind."""
@@ -180,8 +146,6 @@ class TaskSpec(Spec):
                     "give `no:` words that stand for none of the labels, or a number as "
                     "`threshold:`"
                 )
-        if facts.hypotheses:
-            self._check_hypotheses()
         if self.kind == "similarity":
             if len(labels) != 2:
                 raise ValueError(
@@ -356,4 +320,4 @@ class TaskSpec(Spec):
     @property
     def fields(self) -> tuple[str, ...]:
         """Return the names of the text columns: all but `label` and `id`."""
-        return tuple(name for name in self.columns if name not in (LABEL_COLUMN, ID_COLUMN))
+        return text_fields(self.columns)

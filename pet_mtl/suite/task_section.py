@@ -8,8 +8,8 @@ from typing import Any
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.suite.kind import KINDS
 from pet_mtl.suite.openprompt_template import is_template, pattern_from_template, patterns_from_file
-from pet_mtl.suite.pattern import LABEL_NAME, MASK_NAME, parse_pattern
-from pet_mtl.suite.task import ID_COLUMN, LABEL_COLUMN, TaskSpec
+from pet_mtl.suite.row_texts import column_problems, pattern_problems
+from pet_mtl.suite.task import TaskSpec
 from pet_mtl.suite.validation import found, validate
 from pet_mtl.suite.verbalizer_section import named_file, task_words
 from pet_mtl.suite.yaml_file import Document, Key
@@ -70,7 +70,8 @@ def build_task(
         values.get("kind") in _STATING,
     )
     words = task_words(values, verbalizer, document, (*key, "verbalizer"), problems)
-    done = {"name"} if templates_fine else {"name", "patterns"}
+    # `row_texts`: what the task itself says of columns and patterns stands above with its line
+    done = {"name", "row_texts"} if templates_fine else {"name", "row_texts", "patterns"}
     if not _check_metric(values, document, (*key, "metric"), problems):
         done.add("metric")
     if words is not None:
@@ -102,55 +103,9 @@ def _check_columns(columns: Any, document: Document, key: Key, problems: Problem
             hint="for example: columns: {title: 1, label: 2}",
         )
         return False
-    taken: dict[int | str, str] = {}
-    for name, column in columns.items():
-        where = document.where((*key, name))
-        if name == MASK_NAME:
-            problems.add(
-                "no column can be called `mask`",
-                where=where,
-                hint="`{mask}` is the place of the label word",
-            )
-        elif not name.isidentifier():
-            problems.add(
-                f"`{name}` is not a field name",
-                where=where,
-                hint="use letters, digits and `_`, no digit at the start",
-            )
-        if isinstance(column, bool) or not isinstance(column, int | str) or column == "":
-            problems.add(
-                (f"column `{name}` must be a position (from 0) or a name, found {found(column)}"),
-                where=where,
-                hint=(
-                    "a file without a header has positions, one with a header (or JSON keys) names"
-                ),
-            )
-        elif isinstance(column, int) and column < 0:
-            problems.add((f"column `{name}` must be 0 or more, found `{column}`"), where=where)
-        elif column in taken:
-            problems.add(
-                (f"columns `{taken[column]}` and `{name}` are both `{column}`"), where=where
-            )
-        else:
-            taken[column] = name
-    if len({isinstance(column, str) for column in taken}) > 1:
-        problems.add(
-            "columns mix positions and names",
-            where=document.where(key),
-            hint="use positions for a file without a header, names for one with a header",
-        )
-    if LABEL_COLUMN not in columns:
-        problems.add(
-            "no `label` column",
-            where=document.where(key),
-            hint="say where the labels are: columns: {…, label: 2}",
-        )
-    if not set(columns) - {LABEL_COLUMN, ID_COLUMN}:
-        problems.add(
-            "no text column",
-            where=document.where(key),
-            hint="name a field, for example: columns: {text: 1, …}",
-        )
+    for name, problem in column_problems(columns):
+        where = document.where(key if name is None else (*key, name))
+        problems.add(problem.message, where=where, hint=problem.hint)
     return len(problems.problems) == before
 
 
@@ -196,37 +151,9 @@ def _check_patterns(
         ]
     for place, source in items:
         where = document.where(place)
-        if not source:
-            continue  # said by the type
-        try:
-            pattern = parse_pattern(source)
-        except PetMtlError as error:
-            for problem in error.problems:
+        if source:  # an empty one is said by the type
+            for problem in pattern_problems(source, columns, statements=statements):
                 problems.add(problem.message, where=where, hint=problem.hint)
-            continue
-        fields = [name for name in columns or () if name not in (LABEL_COLUMN, ID_COLUMN)]
-        if not pattern.fields:
-            problems.add(
-                f"no field in the pattern `{source}`",
-                where=where,
-                hint="put the row's text in, as in `{text}`",
-            )
-        for name in pattern.fields:
-            if name == LABEL_NAME and statements:
-                continue
-            if name in (LABEL_COLUMN, ID_COLUMN):
-                problems.add((f"the pattern uses `{{{name}}}`, which is not a text"), where=where)
-            elif columns is not None and name not in fields:
-                hint = (
-                    "write `{mask}` in lower case"
-                    if name.lower() == MASK_NAME
-                    else _columns_hint(fields)
-                )
-                problems.add(
-                    f"the pattern uses `{{{name}}}`, but `columns` has no `{name}`",
-                    where=where,
-                    hint=hint,
-                )
 
 
 def _check_metric(
@@ -244,7 +171,3 @@ def _check_metric(
         where=document.where(key),
     )
     return False
-
-
-def _columns_hint(fields: list[str]) -> str:
-    return "columns: " + ", ".join(f"`{name}`" for name in fields)

@@ -81,14 +81,14 @@ def validate(
     problems: ProblemList,
     done: frozenset[str] = frozenset(),
 ) -> Model | None:
-    """Return the validated model, or add its problems and return None; keys in `done` have had
-    their say already."""
+    """Return the validated model, or add its problems and return None; keys and types of errors in
+    `done` have had their say already."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
         for details in error.errors(include_url=False):
             location = tuple(part for part in details["loc"] if not str(part).startswith("<"))
-            if not (location and location[0] in done):
+            if done.isdisjoint((details["type"], *location[:1])):
                 _add(model, details, document, (*key, *location), problems)
         return None
 
