@@ -5,17 +5,18 @@ of patterns, and training, `score`, `predict` and `pet_mtl.load` all apply it at
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import BaseModel, ConfigDict, Field
 
 from pet_mtl.kinds.kind import normalized
 
 FloatArray = npt.NDArray[np.float32]
 
 Method = Literal["contextual", "pmi", "prior"]
+Bias = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
 
 
 class Calibration(BaseModel):
@@ -30,7 +31,7 @@ class Calibration(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Method
-    bias: tuple[FiniteFloat, ...] = Field(min_length=2)
+    bias: tuple[Bias, ...] = Field(min_length=2)
     rows: int
 
     def apply(self, log_probs: FloatArray) -> FloatArray:

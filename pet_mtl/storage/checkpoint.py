@@ -192,7 +192,8 @@ def _read_checkpoint(folder: Path) -> Checkpoint:
             for name, c in manifest.get("calibration", {}).items()
         }
         for name, of_task in calibration.items():
-            if len(of_task.bias) != len(suite.tasks[name].verbalizer.labels):
+            kind = suite.tasks[name].kind_spec
+            if not kind.facts.calibrates or len(of_task.bias) != len(kind.labels):
                 raise ValueError(name)
         metrics, versions = manifest["metrics"], manifest["versions"]
         if not isinstance(metrics, dict) or not all(

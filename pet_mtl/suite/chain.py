@@ -31,15 +31,15 @@ def check_chains(
             )
         for index, source in enumerate(task.patterns):
             for read in parse_pattern(source).tasks:
-                message, hint = _problem(name, read, order, tasks)
+                message, hint = read_problem(name, read, order, tasks)
                 if message:
                     key: Key = ("tasks", name, "patterns")
                     where = document.where((*key, index) if len(task.patterns) > 1 else key)
                     problems.add(message, where=where, hint=hint)
 
 
-def _problem(
-    name: str, read: str, order: list[str], tasks: Mapping[str, TaskSpec]
+def read_problem(
+    name: str, read: str, order: Sequence[str], tasks: Mapping[str, TaskSpec]
 ) -> tuple[str | None, str | None]:
     """Return what is wrong with `{task:READ}` in a pattern of the task `name`, and what to do."""
     if read not in order:

@@ -1,8 +1,9 @@
 """Labels with hierarchical names, such as `news/sports`: the tree that they make."""
 
 from collections.abc import Sequence
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.suite.kind import Levels
@@ -18,6 +19,16 @@ class UpperWords(BaseModel):
     labels: tuple[str, ...]
     words: tuple[tuple[str, ...], ...]
     lines: tuple[int, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_shape(self) -> Self:
+        if not self.labels or len(set(self.labels)) != len(self.labels):
+            raise ValueError("`above` needs a label, and each once")
+        if len(self.words) != len(self.labels) or not all(self.words):
+            raise ValueError("every label of `above` needs a word")
+        if self.lines and len(self.lines) != len(self.labels):
+            raise ValueError("`lines` of `above` must have one number per label")
+        return self
 
 
 def path_of(label: str, separator: str) -> tuple[str, ...]:
@@ -102,3 +113,25 @@ def split_levels(
         words=tuple(verbalizer.words[place] for place in above),
         lines=tuple(verbalizer.lines[place] for place in above) if verbalizer.lines else (),
     )
+
+
+def check_tree(
+    verbalizer: Verbalizer, levels: Levels | None, separator: str, above: UpperWords | None
+) -> None:
+    """Refuse labels and words above them that are no tree: a stored task is not written by us only.
+
+    Raises:
+        ValueError: words above labels without levels that are scored, or the other way round; they
+            are not those of what stands above the labels; a label stands above another.
+    """
+    if (above is not None) != (levels == "by_level"):
+        raise ValueError("`above` has the words of upper levels for `levels: by_level`")
+    if levels is None:
+        return
+    inner = set(inner_labels(verbalizer.labels, separator))
+    if both := sorted(inner.intersection(verbalizer.labels)):
+        raise ValueError(f"the label {quoted(both[0])} stands above another")
+    if above is not None and inner != set(above.labels):
+        raise ValueError("the labels of `above` are not those that stand above the labels")
+    if above is not None and bool(above.lines) != bool(verbalizer.lines):
+        raise ValueError("`lines` of the verbalizer and of `above` must both be there, or neither")

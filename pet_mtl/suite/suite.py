@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, model_validator
 from pet_mtl.errors import ProblemList
 from pet_mtl.paths import absolute, user_path
 from pet_mtl.suite.auto import fill_auto
-from pet_mtl.suite.chain import check_chains, require_reads
+from pet_mtl.suite.chain import check_chains, read_problem, require_reads
 from pet_mtl.suite.losses import LossSettings
 from pet_mtl.suite.method import HeadsMethod, Method, PetMethod, build_method, set_method
 from pet_mtl.suite.overrides import apply_overrides, set_place
@@ -48,11 +48,11 @@ class Suite(BaseModel):
                 raise ValueError(f"{found(name)} is not a task name")
         if not self.tasks:
             raise ValueError("there are no tasks")
-        before: set[str] = set()
         for name, task in self.tasks.items():
-            if not before.issuperset(task.reads):
-                raise ValueError(f"{found(name)} reads what no task before it predicts")
-            before.add(name)
+            for read in task.reads:
+                message, _ = read_problem(name, read, list(self.tasks), self.tasks)
+                if message:
+                    raise ValueError(message)
         return self
 
 

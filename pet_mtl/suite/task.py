@@ -24,7 +24,7 @@ from pet_mtl.suite.kind import (
     MetricName,
     numbers,
 )
-from pet_mtl.suite.levels import UpperWords, parent_of
+from pet_mtl.suite.levels import UpperWords, check_tree, parent_of
 from pet_mtl.suite.long_text import UNSTORED, LongText, Pooling, check_pooling
 from pet_mtl.suite.pattern import hypothesis, parse_pattern, without_soft
 from pet_mtl.suite.row_texts import ID_COLUMN as ID_COLUMN
@@ -129,6 +129,7 @@ class TaskSpec(Spec):
             raise ValueError(f"`calibration: {self.calibration}` is not for `kind: {self.kind}`")
         if self.levels is None and self.level_separator != "/":
             raise ValueError("`level_separator` is for tasks with `levels`")
+        check_tree(self.verbalizer, self.levels, self.level_separator, self.above)
         facts = self.kind_spec.facts
         if not facts.plain and self.verbalizer_kind.name in ("knowledgeable", "automatic"):
             raise ValueError(
@@ -254,7 +255,9 @@ class TaskSpec(Spec):
             return Verbalizer(labels=labels, words=self.all_words, source=words.source, lines=lines)
         if not self.no:
             return words
-        name = f"({NO_LABEL})" if NO_LABEL in words.labels else NO_LABEL
+        name = NO_LABEL
+        while name in words.labels:
+            name = f"({name})"
         return Verbalizer(
             labels=(*words.labels, name),
             words=(*words.words, self.no),

@@ -63,3 +63,12 @@ def test_json_round_trip() -> None:
     assert TaskSpec.model_validate(json.loads(TASK.model_dump_json())) == TASK
     named = TASK.model_copy(update={"columns": {"text": "sentence", "label": "target"}})
     assert TaskSpec.model_validate(json.loads(named.model_dump_json())) == named
+
+
+def test_none_of_the_labels_has_a_name_of_its_own() -> None:
+    verbalizer = Verbalizer(labels=("no", "(no)"), words=(("坏",), ("好",)))
+    task = TaskSpec.model_validate(
+        {**TASK.model_dump(), "kind": "multi_label", "metric": "macro_f1", "no": "无"}
+        | {"verbalizer": verbalizer}
+    )
+    assert task.readings.labels == ("no", "(no)", "((no))")
