@@ -116,9 +116,17 @@ def split_levels(
 
 
 def check_tree(
-    verbalizer: Verbalizer, levels: Levels | None, separator: str, above: UpperWords | None
+    labels: Sequence[str],
+    levels: Levels | None,
+    separator: str,
+    above: UpperWords | None,
+    *,
+    lines: bool,
 ) -> None:
     """Refuse labels and words above them that are no tree: a stored task is not written by us only.
+
+    Args:
+        lines: the labels have line numbers.
 
     Raises:
         ValueError: words above labels without levels that are scored, or the other way round; they
@@ -128,10 +136,10 @@ def check_tree(
         raise ValueError("`above` has the words of upper levels for `levels: by_level`")
     if levels is None:
         return
-    inner = set(inner_labels(verbalizer.labels, separator))
-    if both := sorted(inner.intersection(verbalizer.labels)):
+    inner = set(inner_labels(labels, separator))
+    if both := sorted(inner.intersection(labels)):
         raise ValueError(f"the label {quoted(both[0])} stands above another")
     if above is not None and inner != set(above.labels):
         raise ValueError("the labels of `above` are not those that stand above the labels")
-    if above is not None and bool(above.lines) != bool(verbalizer.lines):
+    if above is not None and bool(above.lines) != lines:
         raise ValueError("`lines` of the verbalizer and of `above` must both be there, or neither")

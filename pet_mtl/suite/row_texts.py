@@ -11,11 +11,6 @@ LABEL_COLUMN = "label"
 ID_COLUMN = "id"
 
 
-def text_fields(columns: Iterable[str]) -> tuple[str, ...]:
-    """Return the names of the text columns: all but `label` and `id`."""
-    return tuple(name for name in columns if name not in (LABEL_COLUMN, ID_COLUMN))
-
-
 def column_problems(columns: Mapping[str, Any]) -> Iterator[tuple[str | None, Problem]]:
     """Yield what is wrong with a task's columns, each with the column it is about, if one."""
     taken: dict[int | str, str] = {}
@@ -44,7 +39,7 @@ def column_problems(columns: Mapping[str, Any]) -> Iterator[tuple[str | None, Pr
     if LABEL_COLUMN not in columns:
         hint = "say where the labels are: columns: {…, label: 2}"
         yield None, Problem("no `label` column", hint=hint)
-    if not text_fields(columns):
+    if not set(columns) - {LABEL_COLUMN, ID_COLUMN}:
         hint = "name a field, for example: columns: {text: 1, …}"
         yield None, Problem("no text column", hint=hint)
 
@@ -63,7 +58,7 @@ def pattern_problems(
     except PetMtlError as error:
         yield from error.problems
         return
-    fields = text_fields(columns or ())
+    fields = [name for name in columns or () if name not in (LABEL_COLUMN, ID_COLUMN)]
     if not pattern.fields:
         hint = "put the row's text in, as in `{text}`"
         yield Problem(f"no field in the pattern `{source}`", hint=hint)

@@ -29,7 +29,7 @@ from pet_mtl.suite.long_text import UNSTORED, LongText, Pooling, check_pooling
 from pet_mtl.suite.pattern import hypothesis, parse_pattern, without_soft
 from pet_mtl.suite.row_texts import ID_COLUMN as ID_COLUMN
 from pet_mtl.suite.row_texts import LABEL_COLUMN as LABEL_COLUMN
-from pet_mtl.suite.row_texts import column_problems, pattern_problems, text_fields
+from pet_mtl.suite.row_texts import column_problems, pattern_problems
 from pet_mtl.suite.task_values import FITTED, PatternWeights, Range, SlotsValue, Threshold
 from pet_mtl.suite.task_values import Slots as Slots
 from pet_mtl.suite.validation import found
@@ -129,7 +129,8 @@ class TaskSpec(Spec):
             raise ValueError(f"`calibration: {self.calibration}` is not for `kind: {self.kind}`")
         if self.levels is None and self.level_separator != "/":
             raise ValueError("`level_separator` is for tasks with `levels`")
-        check_tree(self.verbalizer, self.levels, self.level_separator, self.above)
+        lines = bool(self.verbalizer.lines)
+        check_tree(labels, self.levels, self.level_separator, self.above, lines=lines)
         facts = self.kind_spec.facts
         if not facts.plain and self.verbalizer_kind.name in ("knowledgeable", "automatic"):
             raise ValueError(
@@ -323,4 +324,4 @@ class TaskSpec(Spec):
     @property
     def fields(self) -> tuple[str, ...]:
         """Return the names of the text columns: all but `label` and `id`."""
-        return text_fields(self.columns)
+        return tuple(name for name in self.columns if name not in (LABEL_COLUMN, ID_COLUMN))

@@ -357,10 +357,3 @@ def test_wrong_templates(
         problem.startswith(start) for problem, start in zip(problems, starts, strict=True)
     ), problems
     assert not Path("ran").exists()
-
-
-def test_a_broken_pattern_of_hypotheses_has_its_line_and_comes_once() -> None:
-    _, problems = build(kind="entailment", patterns=["{mask}{title}", "{title}"])
-    (problem,) = problems
-    assert problem.startswith("x.yaml:21: no `{mask}` in the pattern `{title}`\n")
-    assert "put `{mask}` where the label word goes" in problem
