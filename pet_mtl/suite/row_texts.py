@@ -22,9 +22,7 @@ def column_problems(columns: Mapping[str, Any]) -> Iterator[tuple[str | None, Pr
             hint = "use letters, digits and `_`, no digit at the start"
             yield name, Problem(f"`{name}` is not a field name", hint=hint)
         if isinstance(column, bool) or not isinstance(column, int | str) or column == "":
-            message = (
-                f"column `{name}` must be a position (from 0) or a name, found {found(column)}"
-            )
+            message = f"column `{name}` must be a position (from 0) or a name"
             hint = "a file without a header has positions, one with a header (or JSON keys) names"
             yield name, Problem(f"{message}, found {found(column)}", hint=hint)
         elif isinstance(column, int) and column < 0:
