@@ -95,16 +95,19 @@ def training_accelerator() -> Any:
         PetMtlError: see `joined`.
     """
     from accelerate import Accelerator
+    from accelerate.state import is_initialized
     from accelerate.utils import DistributedDataParallelKwargs
 
     # The number format is the `Machine`'s, and steps are cut by ourselves: what `accelerate launch`
-    # sets for both would scale the losses.
+    # sets for both would scale the losses. A state that others made before cannot be changed.
+    plain = {} if is_initialized() else {"mixed_precision": "no"}
     accelerator = joined(
         Accelerator,
-        mixed_precision="no",
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+        **plain,
     )
     accelerator.gradient_accumulation_steps = 1
+    accelerator.scaler = None
     return accelerator
 
 

@@ -36,12 +36,12 @@ class TaskText:
 def training_rows(
     data: Mapping[str, TaskData], *, unlabelled: bool = True
 ) -> tuple[dict[str, list[Rows]], int]:
-    """Return the rows of each task that may be trained on, and how many were left out for a dev or
-    test row's text.
+    """Return the rows of each task that may be trained on, and how many training rows were left out
+    for a dev or test row's text.
 
     Args:
         data: as `load_suite_data` gives it: held-out dev rows are no longer among the training
-            rows.
+            rows, nor those with their texts among the unlabelled ones.
         unlabelled: whether unlabelled rows are wanted.
     """
     kept: dict[str, list[Rows]] = {}

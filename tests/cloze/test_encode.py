@@ -21,7 +21,10 @@ NEWS = toys.make_task(
     prefix="分类：",
 )
 PLAIN = toys.make_task("{mask}{a}", {"1": ["好"], "0": ["坏"]}, name="plain")
-BARE = toys.make_task("是{mask}", {"1": ["好"], "0": ["坏"]}, name="bare")
+# no task has such a pattern, but forms do not mind
+BARE = toys.make_task("是{mask}{a}", {"1": ["好"], "0": ["坏"]}, name="bare").model_copy(
+    update={"patterns": ("是{mask}",)}
+)
 
 
 def prompt(prompts: Prompts, i: int, masks: int, mask_id: int) -> tuple[list[int], list[int]]:

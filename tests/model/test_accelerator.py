@@ -2,6 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
 
 from pet_mtl.model.hardware import training_accelerator
@@ -24,3 +25,12 @@ def test_what_accelerate_launch_sets_scales_no_loss(monkeypatch: pytest.MonkeyPa
     assert value.grad is not None
     assert value.grad.item() == 3
     assert accelerator.scaler is None
+
+
+def test_a_state_that_others_made_is_taken() -> None:
+    Accelerator(mixed_precision="bf16", cpu=True)
+    accelerator = training_accelerator()
+    value = torch.ones(1, requires_grad=True)
+    accelerator.backward((3 * value).sum())
+    assert value.grad is not None
+    assert value.grad.item() == 3
