@@ -22,9 +22,7 @@ NEWS = toys.make_task(
 )
 PLAIN = toys.make_task("{mask}{a}", {"1": ["好"], "0": ["坏"]}, name="plain")
 # no task has such a pattern, but forms do not mind
-BARE = toys.make_task("是{mask}{a}", {"1": ["好"], "0": ["坏"]}, name="bare").model_copy(
-    update={"patterns": ("是{mask}",)}
-)
+BARE = PLAIN.model_copy(update={"name": "bare", "patterns": ("是{mask}",)})
 
 
 def prompt(prompts: Prompts, i: int, masks: int, mask_id: int) -> tuple[list[int], list[int]]:
