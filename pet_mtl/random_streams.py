@@ -96,6 +96,7 @@ WHOLE_STEP = TorchStream("the dropout of both passes over a piece")
 GATES = TorchStream("which gates of SNR are open in a step, by `step_seed`")
 EXPORT_EXAMPLE = TorchStream("the pieces of the rows by which a graph is traced and checked")
 
+SENTENCE_PAIRS = PythonStream("which sentences become pairs, and how, by the seed")
 TRIAL = PythonStream("a trial's settings, by the sweep's seed and the trial's number")
 
 

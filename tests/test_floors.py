@@ -46,6 +46,7 @@ FLOORS = {
         "distillation",
         "serving",
         "studio",
+        "pairs",
     },
     5: {"api", "cli", "__init__", "__main__"},
 }

@@ -133,3 +133,38 @@ def clean(
         )
     else:
         say(f"train on the copies with `--data-root {out}`")
+
+
+@app.command()
+def pairs(
+    out: Annotated[Path, typer.Option(metavar="FILE", help="A new file of json lines.")],
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FILES", help="More corpus files, as the shell expands them."),
+    ] = None,
+    corpus: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILES", help="Chinese running text: txt, jsonl, parquet."),
+    ] = None,
+    text_key: Annotated[
+        str, typer.Option(metavar="KEY", help="Where json lines and parquet hold the text.")
+    ] = "text",
+    rows: Annotated[
+        int, typer.Option(min=3, max=1_000_000, metavar="N", help="How many pairs.")
+    ] = 16_000,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Which ones.")] = 42,
+    json_: Json = False,
+) -> None:
+    """Make labelled sentence pairs out of plain Chinese text, to pre-train inference on."""
+    from pet_mtl.console import say
+    from pet_mtl.pairs.make import write_pairs
+    from pet_mtl.pretraining.corpus import find_corpus
+
+    sources = (*(corpus or ()), *(files or ()))
+    if not sources:
+        raise PetMtlError("there is no text to make pairs of", hint="give `--corpus FILES`")
+    result = write_pairs(find_corpus(sources, text_key), out, rows, seed)
+    if json_:
+        put_json(result.to_json())
+    counts = ", ".join(f"{count:,} {label}" for label, count in result.rows.items())
+    say(f"{out}: {counts}")

@@ -25,19 +25,24 @@ def words_version() -> str:
     return f"jieba {version('jieba')}"
 
 
+def dictionary() -> list[tuple[str, int, str]]:
+    """Return jieba's words with their frequency and their part of speech."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # jieba 0.42.1: invalid escapes, pkg_resources
+        import jieba
+
+        with jieba.get_dict_file() as file:
+            rows = [line.split(" ") for line in file.read().decode("utf-8").splitlines()]
+    return [(word, int(count), tag) for word, count, tag in rows]
+
+
 class WordCutter:
     """Cut Chinese text into words."""
 
     def __init__(self) -> None:
         from tokenizers import Tokenizer, models
 
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # jieba 0.42.1: invalid escapes, pkg_resources
-            import jieba
-
-            with jieba.get_dict_file() as file:
-                rows = [line.split(" ") for line in file.read().decode("utf-8").splitlines()]
-        counts = {row[0]: int(row[1]) for row in rows}
+        counts = {word: count for word, count, _ in dictionary()}
         total = math.log(sum(counts.values()))
         scores = {word: math.log(count or 1) - total for word, count in counts.items()}
         for code in range(

@@ -58,3 +58,24 @@ def test_wrong_input(suite: Path, refuse: Callable[..., str], tmp_path: Path) ->
     assert "no such data file" in refuse(
         "data", "check", "--patterns", suite, "--corpus", "absent.txt"
     )
+
+
+def test_pairs_out_of_plain_text(call: Call, tmp_path: Path) -> None:
+    text = "昨天老师去了北京的图书馆。他们在那里看了很多旧书。晚上大家一起坐车回家。\n\n" * 9
+    (tmp_path / "text.txt").write_text(text, "utf-8")
+    ran = call(
+        "data",
+        "pairs",
+        tmp_path / "text.txt",
+        "--rows",
+        6,
+        "--out",
+        tmp_path / "pairs.jsonl",
+        "--json",
+    )
+    assert ran.code == 0, ran.err
+    assert set(ran.json["rows"]) == {"entailment", "neutral", "contradiction"}
+    assert len((tmp_path / "pairs.jsonl").read_text("utf-8").splitlines()) == 6
+    ran = call("data", "pairs", "--out", tmp_path / "other.jsonl")
+    assert ran.code == 2
+    assert "--corpus FILES" in ran.err
