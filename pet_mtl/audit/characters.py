@@ -24,13 +24,11 @@ _HTML = re.compile(
 )
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
 _RETURN = re.compile("\r(?!\n)")
-_INVISIBLE = re.compile(
-    "[\u00ad\u200b\u200e\u200f\u2060\ufeff]"
-)  # not the joiners of emoji and Persian
+# not the joiners of emoji and Persian
+_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
 _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010fffd]")
-_REPLACEMENT = re.compile(
-    "\ufffd|锟斤拷"
-)  # the second is two of the first, saved as UTF-8 and read as GBK
+# the second is two of the first, saved as UTF-8 and read as GBK
+_REPLACEMENT = re.compile("\ufffd|锟斤拷")
 _WESTERN = re.compile("[\u0080-\u00ff€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]{2,}")
 _FOREIGN = re.compile(r"[^\x00-\x7f]{3,}\??")
 _HAN = re.compile("[\u4e00-\u9fff]")

@@ -81,9 +81,8 @@ def version(
 def run() -> None:
     """Run the command that the process was started with, and end the process as `__main__` says."""
     prepare_streams()
-    os.environ.setdefault(
-        "TOKENIZERS_PARALLELISM", "true"
-    )  # threads, never forked: the warning does not apply
+    # threads, never forked: the warning does not apply
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     light_import.wanted = True
     try:

@@ -42,9 +42,8 @@ def cut_batches(
     start = 0
     while start < len(items):
         length = round_up(int(lengths[start]))
-        rows = max(
-            batch_tokens // length // 2 * 2, int(prompts.variants[items[start]])
-        )  # even: cut in halves on a CPU
+        # even: cut in halves on a CPU
+        rows = max(batch_tokens // length // 2 * 2, int(prompts.variants[items[start]]))
         end = int(np.searchsorted(prompts_before, prompts_before[start] + rows, side="right")) - 1
         if end < len(items):
             # The next item's prompts do not all fit: no blank ones in their place.

@@ -45,9 +45,8 @@ class WordCutter:
         counts = {word: count for word, count, _ in dictionary()}
         total = math.log(sum(counts.values()))
         scores = {word: math.log(count or 1) - total for word, count in counts.items()}
-        for code in range(
-            FIRST_HAN, LAST_HAN + 1
-        ):  # as jieba: a character without an entry counts once
+        # as jieba: a character without an entry counts once
+        for code in range(FIRST_HAN, LAST_HAN + 1):
             scores.setdefault(chr(code), -total)
         model = models.Unigram([("<unk>", 0.0), *scores.items()], unk_id=0)
         self._cutter: Any = Tokenizer(model)

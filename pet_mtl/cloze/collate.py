@@ -159,9 +159,8 @@ def collate(
     )
     if masks.all():
         ids[np.arange(total)[:, None], slots[:total]] = mask_id
-    width = np.ones(
-        height, dtype=np.int64
-    )  # a blank row attends to its first token: no row is all masked out
+    # a blank row attends to its first token: no row is all masked out
+    width = np.ones(height, dtype=np.int64)
     width[:total] = lengths + masks
     attention_mask = (np.arange(plan.length) < width[:, None]).astype(np.int64)
     return Batch(

@@ -34,9 +34,8 @@ class Ragged:
         return Ragged(self.ids[starts[0] : starts[-1]], starts - starts[0])
 
 
-Columns = dict[
-    tuple[str, str, bool, LongText], Ragged
-]  # by task, field, whether a space stands before it, and what is kept of long texts
+# by task, field, whether a space stands before it, and what is kept of long texts
+Columns = dict[tuple[str, str, bool, LongText], Ragged]
 
 
 def most_pieces(long_text: LongText, max_length: int) -> tuple[int, int]:

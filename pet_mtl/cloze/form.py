@@ -282,9 +282,8 @@ def compile_pattern(
             case Mask():
                 parts.append(FormPart(is_slot=True, kind="slot"))
                 space_at_slot, space = space, False
-            case Soft(
-                count=count
-            ):  # ids beyond the vocabulary, for each task from its end; see `model.soft_pieces`
+            case Soft(count=count):
+                # ids beyond the vocabulary, for each task from its end; see `model.soft_pieces`
                 parts.append(FormPart(ids=tuple(range(soft, soft + count)), kind="soft"))
                 soft += count
             case Said(task=read):

@@ -24,9 +24,8 @@ def shorten(lengths: Sequence[npt.NDArray[np.int64]], room: int) -> list[npt.NDA
     kept = np.empty_like(stacked)
     left = np.full(stacked.shape[1], room, dtype=np.int64)
     columns = np.arange(stacked.shape[1])
-    for rank, fields in enumerate(
-        order
-    ):  # the shortest first: it gets at most an equal share of what is left
+    # the shortest first: it gets at most an equal share of what is left
+    for rank, fields in enumerate(order):
         share = np.minimum(stacked[fields, columns], left // (len(order) - rank))
         kept[fields, columns] = share
         left -= share

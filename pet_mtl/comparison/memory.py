@@ -23,8 +23,7 @@ def forget_peak() -> bool:
     if trim is not None:  # musl has none
         trim(0)
     with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text(
-            "5", encoding="ascii"
-        )  # proc(5): resets the peak resident set size
+        # proc(5): resets the peak resident set size
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
         return True
     return False

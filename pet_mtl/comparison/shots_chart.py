@@ -37,9 +37,8 @@ def shots_chart(title: str, shots: Sequence[Shots], lines: Sequence[ShotsLine]) 
             HEIGHT - BOTTOM - (value - ticks[0]) / (ticks[-1] - ticks[0]) * (HEIGHT - TOP - BOTTOM)
         )
 
-    middle = (
-        LEFT + step / 2 - x_at(shots[0], 0)
-    )  # labels stand below the middle of the methods' points
+    # labels stand below the middle of the methods' points
+    middle = LEFT + step / 2 - x_at(shots[0], 0)
     drawn = [
         [
             element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y_at(tick), y2=y_at(tick), class_="grid"),

@@ -16,12 +16,13 @@ from typing import Any
 from pet_mtl.errors import PetMtlError
 
 VERSION = "0.1.1"
+# it imports the others without declaring them
 _NEEDS = (
     "openprompt",
     "rouge",
     "tensorboardX",
     "yacs",
-)  # it imports the others without declaring them
+)
 INSTALL = f"install it: pip install openprompt=={VERSION} {' '.join(_NEEDS[1:])}"
 
 

@@ -32,9 +32,8 @@ class Conflicts:
         answers, places = rows.answers, []
         for group in self.groups[:SHOWN]:
             found = answers[group]
-            other = int(
-                np.flatnonzero(found != found[0])[0]
-            )  # the rows that contradict, not mere repetitions
+            # the rows that contradict, not mere repetitions
+            other = int(np.flatnonzero(found != found[0])[0])
             pair = (int(group[0]), int(group[other]))
             places.append(" and ".join(f'{rows.where(row)} "{name(row)}"' for row in pair))
         more = "; …" if len(self.groups) > SHOWN else ""

@@ -14,9 +14,8 @@ from pet_mtl.errors import PetMtlError
 
 FORMATS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet")
 COMPRESSIONS = (".gz", ".xz", ".bz2", ".zst")
-LONGEST_LINE = (
-    16 << 20
-)  # bytes; a file without line ends, or a bomb of a few compressed MB, must not fill the memory
+# bytes; a file without line ends, or a bomb of a few compressed MB, must not fill the memory
+LONGEST_LINE = 16 << 20
 LARGEST_WHOLE = 2 << 30  # bytes; what is read whole, such as a JSON array
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _HEAD = 1 << 20  # bytes that say what ends the lines

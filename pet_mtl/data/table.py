@@ -134,9 +134,8 @@ def locate(
     label = columns.get("label")
     if not request.labelled and label is not None and (last == width or label >= width):
         del columns["label"]
-        if (
-            last == width
-        ):  # one column fewer than the training file: what stood behind the label moved up
+        # one column fewer than the training file: what stood behind the label moved up
+        if last == width:
             columns = {name: position - (position > label) for name, position in columns.items()}
     missing = {name: position for name, position in columns.items() if position >= width}
     if missing:

@@ -145,9 +145,8 @@ def bootstrap_macro_f1(
     every_label = np.arange(len(confusion))
     of_gold = (gold[:, None] == every_label).astype(np.float64)  # [cells, K]
     of_predicted = (predicted[:, None] == every_label).astype(np.float64)
-    total = counts @ (
-        of_gold + of_predicted
-    )  # gold rows + predicted rows of each label, [resamples, K]
+    # gold rows + predicted rows of each label, [resamples, K]
+    total = counts @ (of_gold + of_predicted)
     hits = counts @ (of_gold * of_predicted)
     f1 = np.divide(2 * hits, total, out=np.zeros_like(total), where=total > 0)
     macro: NDArray[np.float64] = f1.sum(axis=1) / (total > 0).sum(axis=1)

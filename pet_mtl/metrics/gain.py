@@ -36,9 +36,8 @@ def macro_f1_gain(
     >>> macro_f1_gain(gold, gold, gold, 2)
     (0.0, (0.0, 0.0))
     """
-    cells, counts = np.unique(
-        (gold * size + before) * size + after, return_counts=True
-    )  # rows that are all alike
+    # rows that are all alike
+    cells, counts = np.unique((gold * size + before) * size + after, return_counts=True)
     resampled = resampled_counts(counts, resamples=resamples, seed=seed)
     drawn = np.concatenate([counts[None], resampled]).astype(np.float64)
     of_gold, of_before, of_after = cells // size**2, cells // size % size, cells % size

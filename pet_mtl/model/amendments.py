@@ -15,9 +15,8 @@ from weakref import WeakKeyDictionary
 
 from torch import Tensor, nn
 
-Amend = Callable[
-    [Tensor, Tensor], Tensor
-]  # from what a module read and what it gave, to what is read on
+# from what a module read and what it gave, to what is read on
+Amend = Callable[[Tensor, Tensor], Tensor]
 Amendments = Mapping[nn.Module, Amend]
 NONE: Amendments = {}
 

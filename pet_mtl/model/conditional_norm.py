@@ -97,9 +97,8 @@ def _change(
         if wide is None:
             return output  # a table that all rows share (DeBERTa's relative positions)
         rows = F.pad(rows.repeat_interleave(wide), (0, len(states) - len(rows) * wide))
-    with torch.autocast(
-        states.device.type, enabled=False
-    ):  # few numbers: full precision costs nothing
+    # few numbers: full precision costs nothing
+    with torch.autocast(states.device.type, enabled=False):
         change = F.linear(conditions, weight)[rows]  # [N, 2 H]
     gain, shift = change.view(len(rows), *[1] * (states.ndim - 2), -1).chunk(2, -1)
     plain = F.layer_norm(states, norm.normalized_shape, eps=norm.eps)

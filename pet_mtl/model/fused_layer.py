@@ -247,16 +247,14 @@ def _casts(layer: Any, parameters: _Parameters, kind: torch.dtype, *, apart: boo
     Args:
         apart: the query stands apart from key and value, else all three are joined.
     """
-    if torch.is_grad_enabled() or any(
-        parameter.is_inference() for parameter in parameters
-    ):  # those have no version
+    # tensors made in inference mode have no version
+    if torch.is_grad_enabled() or any(parameter.is_inference() for parameter in parameters):
         return _cast(parameters, kind, apart)
     state = kind, [(parameter.data_ptr(), parameter._version) for parameter in parameters]
     kept = _CASTS.setdefault(layer, {})
     found = kept.get(apart)
-    if (
-        found is None or found[0] != state
-    ):  # several threads may come here at once: each returns what it found or made
+    # several threads may come here at once: each returns what it found or made
+    if found is None or found[0] != state:
         found = kept[apart] = state, _packed(_cast(parameters, kind, apart))
     return found[1]
 

@@ -57,9 +57,8 @@ def keep_freed_memory() -> None:
     """
     if sys.platform != "linux":
         return
-    os.environ.setdefault(
-        "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256"
-    )  # its own 1,024 held 100 MB more after 80 steps
+    # its own 1,024 held 100 MB more after 80 steps
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
     if mallopt:
         m_trim_threshold, m_mmap_threshold = -1, -3

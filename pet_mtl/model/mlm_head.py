@@ -57,9 +57,8 @@ class SplitHead:
 
     def piece_logits(self, states: Tensor, ids: Tensor) -> Tensor:
         weight, bias = self.decoder()
-        with torch.autocast(
-            states.device.type, enabled=False
-        ):  # few rows: full precision costs nothing
+        # few rows: full precision costs nothing
+        with torch.autocast(states.device.type, enabled=False):
             pieces = F.embedding(ids, weight, sparse=self.sparse).float()
             rows = states.float().flatten(0, -2)
             padded = rows if torch.is_grad_enabled() else pad_to(rows, _FEW_ROWS)

@@ -41,9 +41,8 @@ class SoftPieces(nn.Module):
         self._table = (table,)  # in a tuple: it is the backbone's
         drawn = torch.randint(len(table.weight), (sum(counts.values()),))
         self.pieces = nn.Parameter(table.weight.detach()[drawn].clone())
-        self._stand_in = int(
-            mlm.config.pad_token_id == 0
-        )  # any piece but padding, which RoBERTa gives no position
+        # any piece but padding, which RoBERTa gives no position
+        self._stand_in = int(mlm.config.pad_token_id == 0)
 
     def placed(self, input_ids: Tensor, starts: Tensor) -> tuple[Tensor, Amendments]:
         """Return ids `[N, L]` to run the model on, and what puts the learned pieces in their

@@ -68,9 +68,8 @@ class LayerFeatures(nn.Module):
 
     def forward(self, states: tuple[Tensor, ...], mask: Tensor) -> Tensor:
         """Return `[N, H]` from the states `[N, L, H]` of each layer; the mask is not needed."""
-        chosen = torch.stack(
-            [states[layer][:, 0].float() for layer in self.layers], -1
-        )  # [N, H, layers]
+        # [N, H, layers]
+        chosen = torch.stack([states[layer][:, 0].float() for layer in self.layers], -1)
         return self.scale * (chosen @ self.weights.softmax(0))
 
 

@@ -32,9 +32,8 @@ def average_models(folders: Sequence[Path], out: Path) -> None:
             problems.add(f"has another vocabulary than {folders[0]}", where=str(folder))
     problems.raise_if_any()
     mlm = load_masked_lm(str(folders[0]))
-    mlm.load_state_dict(
-        mean_weights(folders)["model.safetensors"], strict=False
-    )  # a tied decoder is stored once
+    # a tied decoder is stored once
+    mlm.load_state_dict(mean_weights(folders)["model.safetensors"], strict=False)
     trained_on: Mapping[str, Any] = {}
     for folder in folders:
         trained_on = with_earlier(folder, trained_on)

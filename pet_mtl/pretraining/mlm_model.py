@@ -107,8 +107,7 @@ class MlmModel(nn.Module):
     def forward(self, batch: MlmBatch) -> tuple[Tensor, Tensor]:
         """Return the sum of the targets' cross-entropies (fp32) and how many targets the model
         ranks first."""
-        hidden = self.backbone.encode(
-            batch.input_ids, batch.attention_mask, batch.slots
-        )  # [N, M, H]
+        # [N, M, H]
+        hidden = self.backbone.encode(batch.input_ids, batch.attention_mask, batch.slots)
         states = self.backbone.head.states(hidden.flatten(0, 1)[batch.at])
         return mlm_loss(self.backbone.head.logits(states), batch.targets)

@@ -151,9 +151,8 @@ def pack_rows(
     chunk_starts = begins[paragraph] + part * widths[paragraph] // many
     chunk_ends = begins[paragraph] + (part + 1) * widths[paragraph] // many
     of_document = np.searchsorted(documents, paragraph, side="right")
-    document_end = np.searchsorted(
-        of_document, of_document, side="right"
-    )  # chunk after the document's last
+    # chunk after the document's last
+    document_end = np.searchsorted(of_document, of_document, side="right")
     # the chunk after the last one that still fits into a row which this chunk opens
     after = np.minimum(np.searchsorted(chunk_ends, chunk_starts + room, side="right"), document_end)
     firsts, chunk, ends_at = [], 0, after.tolist()

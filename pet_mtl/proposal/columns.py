@@ -19,9 +19,8 @@ _PAIRS = """
 question+passage question+context question+answer query+passage query+document query+title premise+hypothesis
 premise+hypo sentence1+sentence2 text1+text2 text_a+text_b question1+question2 问题+段落 问题+回答 前提+假设
 """
-PAIRS = [
-    tuple(pair.split("+")) for pair in _PAIRS.split()
-]  # they belong together, however much longer one is
+# they belong together, however much longer one is
+PAIRS = [tuple(pair.split("+")) for pair in _PAIRS.split()]
 
 
 @dataclass(frozen=True)

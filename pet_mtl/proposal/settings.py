@@ -9,12 +9,13 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.storage.pretrained import from_cache, resolve_model
 from pet_mtl.suite.auto import AUTO, recommend
 
+# fewer rows than this: epochs, batch_tokens
 SIZES = (
     (300, 20, 1024),
     (2000, 6, 2048),
     (20_000, 3, 4096),
     (math.inf, AUTO, AUTO),
-)  # fewer rows than this: epochs, batch_tokens
+)
 SHORTEST, LONGEST = 32, 256  # tokens of `max_length`
 
 

@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from html import escape
 from typing import TypeAlias
 
-VOID = frozenset(
-    {"meta", "rect", "line", "path", "circle", "polyline"}
-)  # written without children: <rect …/>
+# written without children: <rect …/>
+VOID = frozenset({"meta", "rect", "line", "path", "circle", "polyline"})
 
 
 class Html(str):

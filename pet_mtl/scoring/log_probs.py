@@ -45,9 +45,8 @@ def score_items(
         of any task, and the columns beyond a task's own labels are NaN.
     """
     was_training = model.training
-    if (
-        was_training
-    ):  # a model that is never trained is read by several threads, and no mode of it is touched
+    # a model that is never trained is read by several threads, and no mode of it is touched
+    if was_training:
         model.eval()
     kinds = [kind_of_form(form) for form in prompts.forms]
     most = max(kind.width(form.num_labels) for kind, form in zip(kinds, prompts.forms, strict=True))

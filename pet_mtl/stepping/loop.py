@@ -81,9 +81,8 @@ def run_loop(
     """
     progress, throughput = stepper.progress, stepper.throughput
     saved, note = time.monotonic(), ""
-    warm = (
-        stepper.total - progress.step == 1
-    )  # the first step pays for start-up, unless it is the only one
+    # the first step pays for start-up, unless it is the only one
+    warm = stepper.total - progress.step == 1
     with (
         rows_of_steps(),
         StopSignals() as signals,

@@ -130,7 +130,6 @@ def rate_factor(
     rise = warmup if warmup >= 1 else warmup * total
     if step + 1 <= rise:
         return (step + 1) / rise
-    left = min(
-        1.0, max(0.0, (total - step) / max(1.0, total - rise))
-    )  # `rise` may be broken, `step` is not
+    # `rise` may be broken, `step` is not
+    left = min(1.0, max(0.0, (total - step) / max(1.0, total - rise)))
     return left if schedule == "linear" else (1 - math.cos(math.pi * left)) / 2

@@ -24,6 +24,7 @@ from pet_mtl.storage.tensors import read_tensors
 from pet_mtl.storage.trained_on import with_earlier
 from pet_mtl.suite.suite import Suite
 
+# what tasks may differ in and still be the same
 _FREE = {
     "description",
     "data",
@@ -31,7 +32,7 @@ _FREE = {
     "metric",
     "calibration",
     "thresholds",
-}  # what tasks may differ in and still be the same
+}
 
 
 def average_checkpoints(folders: Sequence[Path], out: Path) -> None:

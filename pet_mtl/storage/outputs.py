@@ -127,10 +127,8 @@ class RunFolder:
             with contextlib.suppress(OSError):
                 (self.path / BEGUN).unlink()
         if self._lock is not None:
-            with (
-                self._lock,
-                contextlib.suppress(OSError),
-            ):  # removed while it is held: nobody else's goes away
+            # removed while it is held: nobody else's goes away
+            with self._lock, contextlib.suppress(OSError):
                 (self.path / ".lock").unlink()
             self._lock = None
         for folder in self._made:

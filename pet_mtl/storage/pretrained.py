@@ -264,9 +264,8 @@ def from_cache(folder: str) -> bool:
 
 def _refuse_pickle(folder: str) -> None:
     path = Path(folder)
-    for index in path.glob(
-        "*.index.json"
-    ):  # transformers loads whatever files an index names, pickle among them
+    # transformers loads whatever files an index names, pickle among them
+    for index in path.glob("*.index.json"):
         check_index(index)
     if path.is_dir() and not any(path.glob("*.safetensors")) and any(path.glob("*.bin")):
         raise PetMtlError(

@@ -15,10 +15,8 @@ from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.suite.pattern import MASK_NAME, Field, Literal, Mask, Said, parse_pattern
 from pet_mtl.suite.text_file import read_text_file
 
-PLACEHOLDERS = (
-    "text_a",
-    "text_b",
-)  # the texts of OpenPrompt's `InputExample`; all other fields are its `meta`
+# the texts of OpenPrompt's `InputExample`; all other fields are its `meta`
+PLACEHOLDERS = ("text_a", "text_b")
 
 _STRING = r'"(?:[^"\\]|\\.)*"' + r"|'(?:[^'\\]|\\.)*'"
 _MEMBER = re.compile(rf"\s*({_STRING})\s*(?::\s*({_STRING}|True|False|None)\s*)?(?:,\s*|$)")
@@ -131,9 +129,8 @@ def template_from_pattern(pattern: str, prefix: str = "", *, space_before: bool 
         match part:
             case Literal(text=text):
                 text = space + text
-                shown = text.removesuffix(
-                    " "
-                )  # a space at the end belongs to what follows, as in `compile_pattern`
+                # a space at the end belongs to what follows, as in `compile_pattern`
+                shown = text.removesuffix(" ")
                 if shown:
                     body = shown.removeprefix(" ") or shown
                     template += " " * (len(shown) - len(body)) + (

@@ -34,9 +34,8 @@ class Document:
     path: str
     tree: Any
     lines: dict[Key, int] = field(default_factory=dict)
-    places: dict[Key, str] = field(
-        default_factory=dict
-    )  # parts that do not come from the file, such as `-s a.b=1`
+    # parts that do not come from the file, such as `-s a.b=1`
+    places: dict[Key, str] = field(default_factory=dict)
 
     def where(self, key: Key) -> str:
         """Return the place of `key`, or of the closest thing around it that was written."""

@@ -132,11 +132,8 @@ def train(
             for name, task in data.items()
         }
         facts = card_facts(suite, backbone, dev_rows, trained_on)
-        for folder in (
-            backbone,
-            *teachers,
-            *([out / "last"] if resume else []),
-        ):  # of gone teachers `last` knows
+        earlier = [out / "last"] if resume else []  # knows the rows of teachers that are gone
+        for folder in (backbone, *teachers, *earlier):
             trained_on = with_earlier(folder, trained_on)
         if run is not None and answers is not None:
             write_answers(out, answers)

@@ -150,9 +150,8 @@ class Trainer:
                 "settings; for new settings choose a new folder",
             )
         if progress.best_step:
-            read_checkpoint(
-                self.out / "checkpoint"
-            )  # better to learn of damage now than after the last step
+            # better to learn of damage now than after the last step
+            read_checkpoint(self.out / "checkpoint")
         self.progress = progress
         self._load_weights(last)
 

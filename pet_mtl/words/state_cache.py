@@ -30,12 +30,13 @@ FORMAT_VERSION = 1
 MOST_BYTES = 4 << 30  # beyond this, the entries that were not used for longest go
 MOST_OPEN = 2 << 30  # bytes in memory: who tries many patterns opens many entries
 _FILE = "states.safetensors"
+# of a config: they change no state
 _CHANGING = (
     "_name_or_path",
     "transformers_version",
     "dtype",
     "architectures",
-)  # of a config: they change no state
+)
 
 
 def default_place() -> Path:

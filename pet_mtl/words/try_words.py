@@ -79,9 +79,8 @@ class WordTrial:
                     "for zero-shot"
                 )
         self._watched = self._to_watch() if watch else {}
-        self._stamps = stamps(
-            self._watched
-        )  # from before the first score: a file may be saved meanwhile
+        # from before the first score: a file may be saved meanwhile
+        self._stamps = stamps(self._watched)
         cache = StateCache(place or default_place(), model_digest(loaded.model))
         self.trial = Trial(loaded.model, rows, loaded.suite.train.max_length, cache, on_rows)
         self.fits = plan_calibrations(

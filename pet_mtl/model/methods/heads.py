@@ -214,9 +214,8 @@ class HeadsModel(TaskModel):
         else:
             first_only = features.first_only and not self.reads_tokens
             tokens = states = encoder(input_ids, attention_mask, first_only=first_only).float()
-        with torch.autocast(
-            input_ids.device.type, enabled=False
-        ):  # little to compute: full precision costs nothing
+        # little to compute: full precision costs nothing
+        with torch.autocast(input_ids.device.type, enabled=False):
             return features(states, attention_mask), tokens.float() if self.reads_tokens else None
 
     def begin_step(self, seed: int) -> None:

@@ -45,9 +45,8 @@ class GradNorm:
         mean = sum(norms.values()) / count
         left = {task: step[task].loss / first for task, first in self._first.items()}
         mean_left = max(sum(left.values()) / count, 1e-12)
-        bare = {
-            task: norm / self._weights[task] for task, norm in norms.items()
-        }  # of the loss without its weight
+        # of the loss without its weight
+        bare = {task: norm / self._weights[task] for task, norm in norms.items()}
         mean_bare = sum(bare.values()) / count
         for task, norm in norms.items():
             gap = norm - mean * (left[task] / mean_left) ** ALPHA

@@ -4,11 +4,8 @@ from collections.abc import Sequence
 
 from pet_mtl.data.rows import Rows
 
-CONTENT_FREE = (
-    "",
-    "N/A",
-    "[MASK]",
-)  # the paper's three; the last one is text here, as in every row
+# the paper's three; the last one is text here, as in every row
+CONTENT_FREE = ("", "N/A", "[MASK]")
 
 
 def fitting_rows(fields: Sequence[str]) -> Rows:

@@ -84,9 +84,8 @@ def search(
     spaces = [compile_pattern(task, pattern, tokenizer)[1] for pattern in range(len(task.patterns))]
     compiled = compile_forms(task, tokenizer, max_length)
     own_longest = max(form.masks[-1] for form in compiled.forms)
-    longest = (
-        LONGEST if task.slots == "exact" else own_longest
-    )  # more masks would be another prompt for all words
+    # more masks would be another prompt for all words
+    longest = LONGEST if task.slots == "exact" else own_longest
     candidates = find_candidates(
         rows.take(np.arange(fitting)), task.verbalizer.words, tokenizer, spaces, longest
     )
