@@ -104,7 +104,7 @@ def _part_cells(figures: dict[str, Any]) -> list[str]:
         f"{characters['max']}",
         *(
             [
-                (f"{tokens['median']} ({tokens['p90']})"),
+                f"{tokens['median']} ({tokens['p90']})",
                 f"{tokens['max']}",
                 f"{tokens['cut_rows']:,}",
             ]

@@ -40,7 +40,7 @@ def score(
         str | None,
         typer.Option(
             metavar="FILE",
-            help=("Score models on the tasks of this pattern file without training."),
+            help="Score models on the tasks of this pattern file without training.",
         ),
     ] = None,
     data: Annotated[
@@ -75,7 +75,7 @@ def score(
     choice, files = calibration_choice(calibration), files_by_task("--verbalizer", verbalizer)
     if override and patterns is None:
         raise PetMtlError(
-            ("`-s` needs a pattern file: a checkpoint has its settings"),
+            "`-s` needs a pattern file: a checkpoint has its settings",
             hint="add `--patterns FILE`",
         )
     from pet_mtl.model.hardware import keep_freed_memory

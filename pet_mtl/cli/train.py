@@ -44,7 +44,7 @@ def train(
         str | None,
         typer.Option(
             metavar="KIND",
-            help=("With heads: hard, soft, shared-private, moe, mmoe, ple, snr or cross-stitch."),
+            help="With heads: hard, soft, shared-private, moe, mmoe, ple, snr or cross-stitch.",
         ),
     ] = None,
     tasks: Annotated[

@@ -19,7 +19,7 @@ from pet_mtl.console import put, put_json
 from pet_mtl.errors import PetMtlError
 
 app = typer.Typer(
-    help=("Check label words, try others without running the model again, or have some suggested."),
+    help="Check label words, try others without running the model again, or have some suggested.",
     no_args_is_help=True,
 )
 
@@ -163,7 +163,7 @@ def suggest(
             min=0,
             max=1,
             metavar="P",
-            help=("Leave out words that the model says with less than P."),
+            help="Leave out words that the model says with less than P.",
         ),
     ] = 0.0,
     most: Annotated[

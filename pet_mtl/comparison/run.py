@@ -100,7 +100,7 @@ def compare(request: Request, out: Path) -> Comparison:
     cells = plan_cells(request.variants, request.shots, seeds, alone)
     if not cells:
         raise PetMtlError(
-            ("nothing to do: of all methods, `pet` alone scores without training"),
+            "nothing to do: of all methods, `pet` alone scores without training",
             where="--shots 0",
         )
     missing = {cell.variant for cell in cells if read_result(out, cell) is None}

@@ -177,7 +177,7 @@ def read_whole(stream: BinaryIO, path: Path | str) -> bytes:
         size += len(part)
         if size > LARGEST_WHOLE:
             raise PetMtlError(
-                (f"the file holds more than {LARGEST_WHOLE >> 30} GiB, which must be read at once"),
+                f"the file holds more than {LARGEST_WHOLE >> 30} GiB, which must be read at once",
                 where=str(path),
                 hint="write it as csv, tsv or JSON lines, or cut it into several files",
             )

@@ -266,5 +266,5 @@ def encoding_problem(line: bytes, path: str) -> tuple[str, str]:
         return message, ("the line is damaged or in another encoding; data files must be UTF-8")
     return (
         message,
-        (f"this looks like GB18030; convert it: `iconv -f gb18030 -t utf-8 {path} > {target}`"),
+        f"this looks like GB18030; convert it: `iconv -f gb18030 -t utf-8 {path} > {target}`",
     )

@@ -189,9 +189,6 @@ def check_length(mlm: Any, max_length: int) -> None:
     usable -= usable % LENGTH_STEP  # batches are padded to a multiple of it
     if max_length > usable:
         raise PetMtlError(
-            (
-                f"`train.max_length` is {max_length}, but the model has positions for "
-                f"{usable} tokens"
-            ),
+            f"`train.max_length` is {max_length}, but the model has positions for {usable} tokens",
             hint=f"set `-s train.max_length={usable}`",
         )

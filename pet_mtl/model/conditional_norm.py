@@ -39,10 +39,8 @@ class ConditionalNorms(nn.Module):
         }
         if not norms:
             raise PetMtlError(
-                (
-                    f"the family `{backbone.mlm.config.model_type}` has no LayerNorm that a task "
-                    "could be told by"
-                ),
+                f"the family `{backbone.mlm.config.model_type}` has no LayerNorm that a task "
+                "could be told by",
                 hint="choose another model or method",
             )
         self._norms = list(norms.values())  # a plain list: they are the backbone's

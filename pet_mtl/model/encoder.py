@@ -125,6 +125,6 @@ class Encoder(nn.Module):
         if states is None:
             raise PetMtlError(
                 "this model does not show its layers",
-                hint=("choose other features, such as `mean`"),
+                hint="choose other features, such as `mean`",
             )
         return states

@@ -96,7 +96,7 @@ def read_last(folder: Path) -> Stored:
     file = folder / _REQUEST
     if not file.is_file():
         raise PetMtlError(
-            ("there is no pre-training run to resume"),
+            "there is no pre-training run to resume",
             where=str(folder),
             hint="leave `--resume` out",
         )

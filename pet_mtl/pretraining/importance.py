@@ -64,10 +64,8 @@ def mark_important(
     """
     if not capabilities(scorer.suite.method).words_alone:
         raise PetMtlError(
-            (
-                f"the checkpoint was trained with `--method {scorer.suite.method.name}`, not with "
-                "`pet`"
-            ),
+            f"the checkpoint was trained with `--method {scorer.suite.method.name}`, not with "
+            "`pet`",
             where=str(scorer.folder),
             hint=(
                 "selective masking reads partial texts in their patterns: give a checkpoint of "

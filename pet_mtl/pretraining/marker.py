@@ -76,7 +76,7 @@ def train_marker(
     if not marked:
         raise PetMtlError(
             "the scorer finds no important piece",
-            hint=("selective masking needs a checkpoint that classifies its training rows well"),
+            hint="selective masking needs a checkpoint that classifies its training rows well",
         )
     ends = np.cumsum([len(text.ids) for text in texts])
     rows = PieceRows(

@@ -124,7 +124,7 @@ def load_model(
     elif text.corpus is None:
         raise PetMtlError(
             "there is no corpus to build a vocabulary from",
-            hint=("set `vocabulary.tokenizer` to a tokenizer's folder, or give `--corpus FILES`"),
+            hint="set `vocabulary.tokenizer` to a tokenizer's folder, or give `--corpus FILES`",
         )
     else:
         folder = str(vocabulary_folder(text.corpus, spec, shape.positions, place))

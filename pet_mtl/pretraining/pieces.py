@@ -37,10 +37,8 @@ class PieceEncoder:
         self._backend: Any = getattr(tokenizer.tokenizer, "backend_tokenizer", None)
         if cutter is not None and self._backend is None:
             raise PetMtlError(
-                (
-                    f"the tokenizer of `{tokenizer.tokenizer.name_or_path}` does not say where its "
-                    "pieces stand"
-                ),
+                f"the tokenizer of `{tokenizer.tokenizer.name_or_path}` does not say where its "
+                "pieces stand",
                 hint=(
                     "choose another masking than `whole-word`, or a model with a fast tokenizer "
                     "(tokenizer.json)"

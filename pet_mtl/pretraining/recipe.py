@@ -106,13 +106,13 @@ class VocabularySpec(_Section):
         default=1000,
         ge=0,
         le=1 << 22,
-        description=("most pieces of Latin words; characters have the rest"),
+        description="most pieces of Latin words; characters have the rest",
     )
     words: int = Field(
         default=0,
         ge=0,
         le=1 << 22,
-        description=("most pieces that are Chinese words; 0: every Chinese character is a piece"),
+        description="most pieces that are Chinese words; 0: every Chinese character is a piece",
     )
     tokenizer: str | None = Field(
         default=None, description=("folder of a tokenizer to use instead, from the file's folder")
@@ -176,10 +176,7 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     assert train is not None
     if shape.positions is not None and train.max_length > shape.positions:
         raise PetMtlError(
-            (
-                f"`train.max_length` is {train.max_length}, but `model.positions` is "
-                f"{shape.positions}"
-            ),
+            f"`train.max_length` is {train.max_length}, but `model.positions` is {shape.positions}",
             where=document.where(("train", "max_length")),
         )
     return Recipe(model=shape, vocabulary=vocabulary, train=train, base=str(path.parent.resolve()))

@@ -64,7 +64,7 @@ class PretrainRequest(BaseModel):
         needs_suite = self.task_text or self.masking == "pattern"
         if self.model is not None and self.recipe is not None:
             problems.add(
-                ("a model to go on from and a recipe for a new one"),
+                "a model to go on from and a recipe for a new one",
                 where="--model, --from-scratch",
             )
         if self.start is None and self.recipe is None and self.patterns is None:
@@ -74,7 +74,7 @@ class PretrainRequest(BaseModel):
             )
         if self.tokenizer is not None and self.recipe is not None:
             problems.add(
-                ("gives the model that is gone on from another vocabulary, and there is none"),
+                "gives the model that is gone on from another vocabulary, and there is none",
                 where=f"--tokenizer {self.tokenizer}",
                 hint="name it in the recipe: vocabulary: {tokenizer: FOLDER}",
             )

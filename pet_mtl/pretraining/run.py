@@ -225,10 +225,8 @@ class _Pretraining:
             changed = [f"the text,{teacher} the vocabulary or what the scorer marks"]
         if changed:
             raise PetMtlError(
-                (
-                    "this is not the run that is in the folder: "
-                    f"{', '.join(f'`{key}`' for key in changed)} changed"
-                ),
+                "this is not the run that is in the folder: "
+                f"{', '.join(f'`{key}`' for key in changed)} changed",
                 where=str(last),
                 hint="`pet-mtl pretrain --resume --out DIR` alone goes on with the stored "
                 "options; for new ones choose a new folder",

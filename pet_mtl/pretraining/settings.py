@@ -40,14 +40,14 @@ class PretrainSettings(BaseModel):
         default=None,
         gt=0,
         le=1e7,
-        description=("stop after this much time in steps, with the learning rate run down to 0"),
+        description="stop after this much time in steps, with the learning rate run down to 0",
     )
     learning_rate: float = Field(default=1e-4, gt=0, le=1, description="peak learning rate")
     batch_tokens: int = Field(
         default=4096,
         ge=1,
         le=1 << 30,
-        description=("tokens of one optimizer step, all processes together"),
+        description="tokens of one optimizer step, all processes together",
     )
     max_length: int = Field(default=128, ge=8, le=1 << 16, description="longest row in tokens")
     masking_rate: float = Field(
@@ -57,7 +57,7 @@ class PretrainSettings(BaseModel):
         default=0.06,
         ge=0,
         le=MOST_STEPS,
-        description=("below 1: share of the steps; from 1: number of steps"),
+        description="below 1: share of the steps; from 1: number of steps",
     )
     schedule: Literal["linear", "cosine"] = Field(
         default="linear", description="how the learning rate falls"
@@ -78,7 +78,7 @@ class PretrainSettings(BaseModel):
         default=1,
         ge=1,
         le=1 << 16,
-        description=("compute a step in this many pieces: same result, less memory"),
+        description="compute a step in this many pieces: same result, less memory",
     )
     dropout: float | None = Field(
         default=None, ge=0, lt=1, description="dropout everywhere; null: the model's own"
@@ -90,7 +90,7 @@ class PretrainSettings(BaseModel):
         default=None,
         ge=1,
         le=MOST_STEPS,
-        description=("steps between two measurements; null: once an epoch"),
+        description="steps between two measurements; null: once an epoch",
     )
     save_every: float = Field(
         default=300.0, gt=0, le=1e9, description=("seconds between two saved states")

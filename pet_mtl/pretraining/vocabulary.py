@@ -147,10 +147,8 @@ def check_vocabulary(tokenizer: Any, mlm: Any, where: str) -> None:
     """
     if len(tokenizer) > mlm.config.vocab_size:
         raise PetMtlError(
-            (
-                f"the vocabulary has {len(tokenizer):,} pieces, but the model only "
-                f"{mlm.config.vocab_size:,}"
-            ),
+            f"the vocabulary has {len(tokenizer):,} pieces, but the model only "
+            f"{mlm.config.vocab_size:,}",
             where=where,
             hint=(
                 "the tokenizer belongs to another model; put the model's own files into the folder"

@@ -87,10 +87,8 @@ def choose_columns(
         )
     if len(distinct) > max(MOST_LABELS, 2):
         raise PetMtlError(
-            (
-                f"column `{table.names[label_place]}` has {len(distinct):,} different "
-                "values, these are no labels"
-            ),
+            f"column `{table.names[label_place]}` has {len(distinct):,} different "
+            "values, these are no labels",
             where=str(table.path),
             hint=f"name another column: `--label COLUMN` ({_listed(table)})",
         )

@@ -58,9 +58,9 @@ class PatternFile:
             f"#   pet-mtl train --patterns {self.task}.yaml",
             "",
             "version: 1                 # of this file format",
-            (f"model: {model:<19} # an embedded backbone, a folder, or a hub name"),
+            f"model: {model:<19} # an embedded backbone, a folder, or a hub name",
             "",
-            ("tasks:                     # one or more; they are trained together in one model"),
+            "tasks:                     # one or more; they are trained together in one model",
             f"  {yaml_value(self.task) + ':':<24} # results are reported under this name",
             *(f"    {k + ': ' + v:<22} # {why}" for k, (v, why) in self.kind.items()),
             (
@@ -87,7 +87,7 @@ class PatternFile:
                 "or a file."
             ),
             f"    data: {{train: {yaml_value(self.data)}{', ' + dev if self.split else ''}}}",
-            ("    metric: macro_f1         # or accuracy: what the best checkpoint is chosen by"),
+            "    metric: macro_f1         # or accuracy: what the best checkpoint is chosen by",
             *self._slots(),
             "",
             "train:                     # `-s train.epochs=5` sets a key for one run",

@@ -43,7 +43,7 @@ def guard_rows(folder: Path, rows: Mapping[str, Rows], *, strict: bool) -> None:
         problems.add(
             count,
             where=str(folder),
-            hint=("give other rows with `--data`, or leave `--strict` out"),
+            hint="give other rows with `--data`, or leave `--strict` out",
         )
         for row in seen[:SHOWN]:
             problems.add("the model was trained on this text", where=of_task.where(row))

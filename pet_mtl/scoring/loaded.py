@@ -224,10 +224,8 @@ def with_verbalizers(suite: Suite, files: Mapping[str, Path]) -> Suite:
     for name, file in files.items():
         if not capabilities(suite.method).reads_words:
             raise PetMtlError(
-                (
-                    f"the checkpoint was trained with `--method {suite.method.name}`: its "
-                    "classifiers read no label words"
-                ),
+                f"the checkpoint was trained with `--method {suite.method.name}`: its "
+                "classifiers read no label words",
                 where=f"--verbalizer {name}={file}",
                 hint=(
                     "leave `--verbalizer` out; other label words are for checkpoints of the "

@@ -60,7 +60,7 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
         if _read_tasks(checkpoint) != _read_tasks(first):
             where = str(checkpoint.folder)
             problems.add(
-                (f"has other tasks, patterns, label words or method than {first.folder}"),
+                f"has other tasks, patterns, label words or method than {first.folder}",
                 where=where,
             )
     problems.raise_if_any()

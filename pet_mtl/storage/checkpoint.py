@@ -178,10 +178,8 @@ def _read_checkpoint(folder: Path) -> Checkpoint:
             raise ValueError(format_version)
         if format_version > FORMAT_VERSION:
             raise PetMtlError(
-                (
-                    f"the checkpoint has format version {format_version}, this pet-mtl reads up to "
-                    f"{FORMAT_VERSION}"
-                ),
+                f"the checkpoint has format version {format_version}, this pet-mtl reads up to "
+                f"{FORMAT_VERSION}",
                 where=str(manifest_file),
                 hint="update pet-mtl",
             )

@@ -33,7 +33,7 @@ def check_index(index: Path) -> None:
         ) from error
     if safe and not (names and all(file.endswith(".safetensors") for file in files)):
         raise PetMtlError(
-            ("the index of the weights names files that are no `.safetensors` files beside it"),
+            "the index of the weights names files that are no `.safetensors` files beside it",
             where=str(index),
             hint=(
                 "pickle files can run code when loaded; convert them where you trust them, with "
@@ -99,7 +99,7 @@ def check_pieces(model: Any, pieces: int, folder: str) -> None:
     rows = model.get_input_embeddings().weight.shape[0]
     if pieces > rows:
         raise PetMtlError(
-            (f"the tokenizer has {pieces:,} pieces, but the model has embeddings for {rows:,}"),
+            f"the tokenizer has {pieces:,} pieces, but the model has embeddings for {rows:,}",
             where=folder,
             hint=(
                 "tokens were added without `resize_token_embeddings`: do so, save the model "

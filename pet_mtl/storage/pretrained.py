@@ -46,7 +46,7 @@ def resolve_model(name: str, base: Path | None = None) -> str:
         return name
     raise PetMtlError(
         f"there is no model `{name}`",
-        hint=(f"give a folder, a hub name such as `hfl/chinese-roberta-wwm-ext`, or {_embedded()}"),
+        hint=f"give a folder, a hub name such as `hfl/chinese-roberta-wwm-ext`, or {_embedded()}",
     )
 
 
@@ -227,10 +227,8 @@ def _load(folder: str, config: Any, kind: _Kind, attention: str, dropout: float 
         ) from error
     if missing := sorted(info["missing_keys"]):
         raise PetMtlError(
-            (
-                f"the checkpoint lacks weights of the {kind}-language-model head: "
-                f"{', '.join(missing[:4])}"
-            )
+            f"the checkpoint lacks weights of the {kind}-language-model head: "
+            f"{', '.join(missing[:4])}"
             + (f" and {len(missing) - 4} more" if len(missing) > 4 else ""),
             where=folder,
             hint=(

@@ -39,7 +39,7 @@ class FocalSettings(_Settings):
         default=2.0,
         ge=0,
         le=10,
-        description=("γ of the factor (1 - p)^γ; 0 is plain cross-entropy"),
+        description="γ of the factor (1 - p)^γ; 0 is plain cross-entropy",
     )
 
 
@@ -62,7 +62,7 @@ class HardNegativesSettings(_Settings):
         default=1.0,
         ge=0,
         le=10,
-        description=("γ of the factor (1 - p)^γ; 0 is plain cross-entropy"),
+        description="γ of the factor (1 - p)^γ; 0 is plain cross-entropy",
     )
 
 

@@ -33,7 +33,7 @@ class LayerMix(_Settings):
     2018)."""
 
     layers: tuple[int, ...] = Field(
-        description=("1 to the number of layers from below, 0 the embeddings, -1 the last layer")
+        description="1 to the number of layers from below, 0 the embeddings, -1 the last layer"
     )
 
     @field_validator("layers", mode="before")
@@ -136,7 +136,7 @@ class HeadsMethod(_Method):
         default=4,
         ge=1,
         le=64,
-        description=("moe, mmoe, ple: experts that all tasks share; snr: sub-networks of a level"),
+        description="moe, mmoe, ple: experts that all tasks share; snr: sub-networks of a level",
     )
     task_experts: int = Field(
         default=1, ge=0, le=64, description=("ple: experts of each task's own")
@@ -181,7 +181,7 @@ class HeadsMethod(_Method):
         default=None,
         gt=0,
         le=1,
-        description=("peak rate of all but the encoder; null: ten times `train.learning_rate`"),
+        description="peak rate of all but the encoder; null: ten times `train.learning_rate`",
     )
 
     @field_validator("layers", mode="before")

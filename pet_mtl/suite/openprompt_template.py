@@ -56,7 +56,7 @@ def parse_template(text: str) -> list[dict[str, Any]]:
             end = text.find("}", start)
             if end < 0:
                 problems.add(
-                    (f"`{{` at character {start + 1} is never closed in the template `{text}`"),
+                    f"`{{` at character {start + 1} is never closed in the template `{text}`",
                     hint=_HINT,
                 )
                 break

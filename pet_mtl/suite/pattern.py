@@ -106,7 +106,7 @@ def parse_pattern(source: str) -> Pattern:
             end = _closing_brace(source, position)
             if end is None:
                 problems.add(
-                    (f"`{{` at character {position + 1} is never closed in the pattern `{source}`"),
+                    f"`{{` at character {position + 1} is never closed in the pattern `{source}`",
                     hint=(
                         "write `{name}` for a field, `{mask}` for the label word, `{{` for a brace"
                     ),
@@ -125,7 +125,7 @@ def parse_pattern(source: str) -> Pattern:
             position = end + 1
         elif character == "}":
             problems.add(
-                (f"`}}` at character {position + 1} closes nothing in the pattern `{source}`"),
+                f"`}}` at character {position + 1} closes nothing in the pattern `{source}`",
                 hint="write `}}` for a literal brace",
             )
             position += 1

@@ -52,7 +52,7 @@ class TrainSettings(_Settings):
         default=4096,
         ge=1,
         le=1 << 30,
-        description=("tokens of one optimizer step, all processes together"),
+        description="tokens of one optimizer step, all processes together",
     )
     max_length: int = Field(
         default=128, ge=8, le=1 << 16, description="longest prompt in tokens; longer texts are cut"
@@ -61,7 +61,7 @@ class TrainSettings(_Settings):
         default=0.1,
         ge=0,
         le=MOST_STEPS,
-        description=("below 1: share of the steps; from 1: number of steps"),
+        description="below 1: share of the steps; from 1: number of steps",
     )
     weight_decay: float = Field(
         default=0.01, ge=0, le=1000, description="decoupled weight decay of the matrices"
@@ -114,13 +114,13 @@ class TrainSettings(_Settings):
         default=0.0,
         ge=0,
         le=2,
-        description=("τ: while training, τ log(share of the label's rows) is added to its score"),
+        description="τ: while training, τ log(share of the label's rows) is added to its score",
     )
     adversarial: float = Field(
         default=0.0,
         ge=0,
         le=1000,
-        description=("how far each row's words are moved against the model in a second pass (FGM)"),
+        description="how far each row's words are moved against the model in a second pass (FGM)",
     )
     ema: float | None = Field(
         default=None,
@@ -131,18 +131,18 @@ class TrainSettings(_Settings):
     )
     losses: LossSettings = Field(
         default=LossSettings(),
-        description=("terms that change the rows' losses or add to them, each with its settings"),
+        description="terms that change the rows' losses or add to them, each with its settings",
     )
     label_share: float | Literal["annealed"] = Field(
         default="annealed",
-        description=("with teachers, share of the labels in the target; annealed: from 0 up to 1"),
+        description="with teachers, share of the labels in the target; annealed: from 0 up to 1",
     )
     clip_norm: float | None = Field(
         default=1.0, gt=0, le=1e12, description="largest norm of a step's gradient; null: no limit"
     )
     weighting: WeightingName | dict[str, float] = Field(
         default="none",
-        description=("how much each task's loss counts; numbers by task, those without one have 1"),
+        description="how much each task's loss counts; numbers by task, those without one have 1",
     )
     surgery: SurgeryName = Field(
         default="none", description="what is done where the tasks' gradients conflict"

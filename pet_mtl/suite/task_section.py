@@ -98,7 +98,7 @@ def _check_columns(columns: Any, document: Document, key: Key, problems: Problem
     before = len(problems.problems)
     if not isinstance(columns, dict):
         problems.add(
-            (f"`{'.'.join(map(str, key))}` must map fields to columns, found {found(columns)}"),
+            f"`{'.'.join(map(str, key))}` must map fields to columns, found {found(columns)}",
             where=document.where(key),
             hint="for example: columns: {title: 1, label: 2}",
         )

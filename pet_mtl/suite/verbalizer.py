@@ -103,16 +103,14 @@ def build_verbalizer(
         twin = same_words.setdefault((among, frozenset(entry.words)), entry)
         if twin is not entry:
             problems.add(
-                (
-                    f"labels {quoted(twin.label)} (line {twin.line}) and "
-                    f"{quoted(entry.label)} have the same label words"
-                ),
+                f"labels {quoted(twin.label)} (line {twin.line}) and "
+                f"{quoted(entry.label)} have the same label words",
                 where=where,
                 hint="the model could not tell them apart; change one of them",
             )
     if len(first_entry) == 1 and not problems.problems:
         problems.add(
-            ("only one label; a task needs at least two labels"),
+            "only one label; a task needs at least two labels",
             where=f"{source}:{entries[0].line}",
         )
     if not entries and not problems.problems:
@@ -216,7 +214,7 @@ def _check_text(what: str, text: str, where: str, problems: ProblemList) -> None
         # can hold
         if unicodedata.category(character) in ("Cc", "Cs") or character in "\u200b\ufeff":
             problems.add(
-                (f"the {what} {quoted(text)} holds the invisible character U+{ord(character):04X}"),
+                f"the {what} {quoted(text)} holds the invisible character U+{ord(character):04X}",
                 where=where,
                 hint="delete it",
             )

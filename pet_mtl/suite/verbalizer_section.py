@@ -95,10 +95,8 @@ def _verbalizer(
         return None
     if value is not None or key in document.lines or key in document.places:
         problems.add(
-            (
-                f"`{'.'.join(map(str, key))}` must be a file name, or labels with their "
-                f"words, found {found(value)}"
-            ),
+            f"`{'.'.join(map(str, key))}` must be a file name, or labels with their "
+            f"words, found {found(value)}",
             where=document.where(key),
         )
     return None

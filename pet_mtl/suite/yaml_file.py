@@ -178,10 +178,7 @@ class _Builder:
                 )
             elif key_node.value in first_line:
                 self.problems.add(
-                    (
-                        f"duplicate key `{key_node.value}`, first on line "
-                        f"{first_line[key_node.value]}"
-                    ),
+                    f"duplicate key `{key_node.value}`, first on line {first_line[key_node.value]}",
                     where=where,
                     hint="keep one of the two",
                 )

@@ -123,7 +123,7 @@ def run_facts(result: TrainResult, progress: Progress, machine: Machine) -> list
         ("best", f"step {result.best_step}"),
         (
             "speed",
-            (f"{result.samples_per_second:,.0f} rows/s, {result.tokens_per_second:,.0f} tokens/s"),
+            f"{result.samples_per_second:,.0f} rows/s, {result.tokens_per_second:,.0f} tokens/s",
         ),
         *([("calibration", "; ".join(changed))] if changed else []),
         ("memory", f"{result.peak_memory_gb:.2f} GB at the most"),

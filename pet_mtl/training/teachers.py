@@ -69,7 +69,7 @@ def check_teachers(folders: Sequence[Path], suite: Suite) -> set[str]:
                     problems.add(
                         wrong,
                         where=where,
-                        hint=("a teacher must have been trained on the same task"),
+                        hint="a teacher must have been trained on the same task",
                     )
     problems.raise_if_any()
     return known

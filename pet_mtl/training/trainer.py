@@ -141,10 +141,8 @@ class Trainer:
             changed = [f"data` or `{TEACHER}"]
         if changed:
             raise PetMtlError(
-                (
-                    "this is not the run that is in the folder: "
-                    f"{', '.join(f'`{key}`' for key in changed)} changed"
-                ),
+                "this is not the run that is in the folder: "
+                f"{', '.join(f'`{key}`' for key in changed)} changed",
                 where=str(last),
                 hint="`pet-mtl train --resume --out DIR` alone goes on with the stored "
                 "settings; for new settings choose a new folder",

@@ -44,10 +44,8 @@ def score_candidates(
     forms, tables = compile_candidates(task, words, model.tokenizer)
     if min(form.room(max_length) for form in forms) < len(task.fields):
         raise PetMtlError(
-            (
-                f"task `{task.name}`: {max_length} tokens leave no room for the text beside longer "
-                "words"
-            ),
+            f"task `{task.name}`: {max_length} tokens leave no room for the text beside longer "
+            "words",
             hint="raise `train.max_length` or shorten the prefix and the pattern",
         )
     prompts, _ = encode_read(model, forms, {task.name: rows}, max_length)

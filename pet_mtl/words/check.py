@@ -272,10 +272,7 @@ def _judge(task: TaskSpec, labels: Sequence[LabelReport], report: CheckReport) -
             if word.cuts:
                 report.warnings.append(
                     Problem(
-                        (
-                            f"jieba takes {quoted(word.word)} for several words: "
-                            f"{' '.join(word.cuts)}"
-                        ),
+                        f"jieba takes {quoted(word.word)} for several words: {' '.join(word.cuts)}",
                         where=where,
                     )
                 )

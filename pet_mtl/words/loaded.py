@@ -103,10 +103,8 @@ def load(
         checkpoint is not None and not capabilities(checkpoint.suite.method).words_alone
     ):
         raise PetMtlError(
-            (
-                "this was trained with another method than `pet`: it scores no label "
-                "words, or not by them alone"
-            ),
+            "this was trained with another method than `pet`: it scores no label "
+            "words, or not by them alone",
             where=folder,
             hint="try label words with a checkpoint of `--method pet`, or with a backbone",
         )
