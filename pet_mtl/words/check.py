@@ -245,6 +245,7 @@ def _judge(task: TaskSpec, labels: Sequence[LabelReport], report: CheckReport) -
     groups = dict(zip(task.all_labels, task.apart, strict=False))
     for index, label in enumerate(labels):
         where = lines.where(index)
+        # the labels that this one must be told from, and those among them not yet compared with it
         beside = {o.label for o in labels if groups.get(o.label) == groups.get(label.label)}
         later = beside & {other.label for other in labels[index + 1 :]}
         for word in label.words:
@@ -259,8 +260,10 @@ def _judge(task: TaskSpec, labels: Sequence[LabelReport], report: CheckReport) -
                         )
                     )
             for place in word.nested:
-                if (place.task, word.word in place.word) == (task.name, True) and (
-                    place.label in beside
+                if (
+                    place.task == task.name
+                    and place.label in beside
+                    and word.word in place.word  # this one is the shorter of the two
                 ):
                     report.warnings.append(
                         Problem(
