@@ -141,15 +141,23 @@ def plan_cells(
     Zero shots train nothing, so one seed is enough; `alone` are the tasks that are trained alone
     too.
     """
+    zero_shot = [
+        Cell(variant.name, 0, seed)
+        for seed in seeds[:1]
+        for variant in variants
+        if capabilities(variant.suite.method).zero_shot
+    ]
     cells = []
     for number in shots:
-        for index, seed in enumerate(seeds):
-            for variant in variants:
-                if number == 0:
-                    if capabilities(variant.suite.method).zero_shot and index == 0:
-                        cells.append(Cell(variant.name, 0, seed))
-                    continue
-                cells += [Cell(variant.name, number, seed, task) for task in (None, *alone)]
+        if number == 0:
+            cells += zero_shot
+            continue
+        cells += [
+            Cell(variant.name, number, seed, task)
+            for seed in seeds
+            for variant in variants
+            for task in (None, *alone)
+        ]
     return sorted(cells, key=lambda cell: cell.seed)
 
 
