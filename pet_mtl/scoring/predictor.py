@@ -97,17 +97,7 @@ class Predictor:
         suite = self._loaded.suite
         if task is not None:
             return require_task(suite, task, "predict")
-        fitting = [
-            spec
-            for spec in suite.tasks.values()
-            if (
-                len(spec.fields) == 1
-                if isinstance(row, str)
-                else set(spec.fields) <= set(row)
-                if isinstance(row, Mapping)
-                else isinstance(row, list | tuple) and len(spec.fields) == len(row)
-            )
-        ]
+        fitting = [spec for spec in suite.tasks.values() if _fits(row, spec)]
         if len(fitting) == 1:
             return fitting[0]
         names = ", ".join(spec.name for spec in fitting) or "none"
@@ -115,3 +105,12 @@ class Predictor:
             f"the task cannot be told from the rows (fitting tasks: {names})",
             hint=f"name it: `predict(rows, task={next(iter(suite.tasks))!r})`",
         )
+
+
+def _fits(row: Any, task: TaskSpec) -> bool:
+    """Return whether a row can be one of the task's: a text, fields by name, or fields in order."""
+    if isinstance(row, str):
+        return len(task.fields) == 1
+    if isinstance(row, Mapping):
+        return set(task.fields) <= set(row)
+    return isinstance(row, list | tuple) and len(task.fields) == len(row)
