@@ -60,19 +60,24 @@ def quoted_rows(lines: Iterable[str], separator: str = ",") -> Iterator[_Row]:
             except StopIteration:
                 return
             except csv.Error as error:
-                if "field larger than" in str(error):
-                    yield start, ["?"], TOO_LONG
+                problem = _told(str(error))
+                yield start, ["?"], problem
+                if problem in (TOO_LONG, UNCLOSED):
                     return
-                if str(error) == "unexpected end of data":
-                    yield start, ["?"], UNCLOSED
-                    return
-                problem = f"not comma-separated values: {error}"
-                yield start, ["?"], LONE_RETURN if "new-line character" in str(error) else problem
                 continue
             if cells:
                 yield start, cells, None
     finally:
         csv.field_size_limit(limit)
+
+
+def _told(error: str) -> str:
+    """Return what we say of an error of `csv`."""
+    if "field larger than" in error:
+        return TOO_LONG
+    if error == "unexpected end of data":
+        return UNCLOSED
+    return LONE_RETURN if "new-line character" in error else f"not comma-separated values: {error}"
 
 
 def refuse_swallowed(path: str, line: int, problem: str | None) -> None:
