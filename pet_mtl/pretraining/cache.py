@@ -89,26 +89,25 @@ def open_or_build(corpus: Corpus, tokenizer: PieceTokenizer, place: Path, *, wor
     corpus_name = str(key["corpus"])[:16]
     folder = place / f"{corpus_name}-{str(key['tokenizer'])[:16]}"
     lock = place / f".{folder.name}.lock"
-    if (cache := _fitting(folder, key, tokenizer.vocab_size)) is not None:
-        if lock.exists():  # of a process that was killed
-            with held(lock):
-                pass
-    else:
+    cache = _fitting(folder, key, tokenizer.vocab_size)
+    if cache is None:
         with ExitStack() as alone:
             if not alone.enter_context(held(lock)):
                 say(f"another process is tokenising the corpus into {folder}: waiting for it")
                 alone.enter_context(held(lock, wait=True))
-            if (cache := _fitting(folder, key, tokenizer.vocab_size)) is None:
+            cache = _fitting(folder, key, tokenizer.vocab_size)  # the other process may have built
+            if cache is None:
                 if folder.exists():
-                    say(
-                        f"the cache in {folder} {_difference(_read_key(folder), key)}: building "
-                        "it anew"
-                    )
+                    why = _difference(_read_key(folder), key)
+                    say(f"the cache in {folder} {why}: building it anew")
                 elif any(place.glob(f"{corpus_name}-*")):
                     say("the corpus' cache is of another tokenizer: building one beside it")
                 sweep(folder)
                 _build(corpus, tokenizer, folder, key)
                 cache = _fitting(folder, key, tokenizer.vocab_size)
+    elif lock.exists():  # of a process that was killed: holding it once removes it
+        with held(lock):
+            pass
     assert cache is not None
     say(f"cache: {folder}, {_size(cache)}")
     return cache
@@ -166,6 +165,12 @@ def _difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
 
 
 def _build(corpus: Corpus, tokenizer: PieceTokenizer, folder: Path, key: dict[str, Any]) -> None:
+    """Write the cache's folder, at once when all is there.
+
+    Raises:
+        PetMtlError: the tokenizer has no separator; see `_check_known`.
+        RunError: the corpus changed meanwhile.
+    """
     say(f"tokenising the corpus into {folder}")
     encoder = PieceEncoder(tokenizer, WordCutter() if key["words"] else None)
     if not tokenizer.end_ids:
@@ -180,11 +185,8 @@ def _build(corpus: Corpus, tokenizer: PieceTokenizer, folder: Path, key: dict[st
         try:
             for chunk in _chunks(unchanged_documents(corpus, key["corpus"])):
                 part = _Part.of(chunk, encoder, separator)
-                unknown += (
-                    int((part.pieces == tokenizer.unk_id).sum())
-                    if tokenizer.unk_id is not None
-                    else 0
-                )
+                if tokenizer.unk_id is not None:
+                    unknown += int((part.pieces == tokenizer.unk_id).sum())
                 handles["pieces"].write(part.pieces.tobytes())
                 if part.words is not None:
                     handles["words"].write(part.words.tobytes())
@@ -204,19 +206,7 @@ def _build(corpus: Corpus, tokenizer: PieceTokenizer, folder: Path, key: dict[st
         finally:
             for handle in handles.values():
                 handle.close()
-        real = pieces - paragraphs
-        if real <= unknown:
-            raise PetMtlError(
-                "the corpus has no usable text"
-                if not real
-                else "the vocabulary has no piece of the corpus",
-                hint=(
-                    "is it the right file? txt holds a paragraph a line, json lines and parquet "
-                    "a `text`"
-                ),
-            )
-        if unknown > 0.02 * real:
-            say(f"warning: {unknown / real:.1%} of the pieces are unknown to the vocabulary")
+        _check_known(pieces - paragraphs, unknown)
         if not key["words"]:
             (temporary / "words.bin").unlink()
         counts = {
@@ -228,6 +218,24 @@ def _build(corpus: Corpus, tokenizer: PieceTokenizer, folder: Path, key: dict[st
         text = json.dumps(key | {"dtype": np.dtype(encoder.dtype).name, "counts": counts}, indent=1)
         (temporary / "cache.json").write_text(text + "\n", encoding="utf-8")
         write_digests(temporary)
+
+
+def _check_known(pieces: int, unknown: int) -> None:
+    """Warn of many unknown pieces among those of a corpus, its separators left out.
+
+    Raises:
+        PetMtlError: all are unknown, or there are none.
+    """
+    if pieces <= unknown:
+        raise PetMtlError(
+            "the vocabulary has no piece of the corpus"
+            if pieces
+            else "the corpus has no usable text",
+            hint="is it the right file? txt holds a paragraph a line, json lines and parquet a "
+            "`text`",
+        )
+    if unknown > 0.02 * pieces:
+        say(f"warning: {unknown / pieces:.1%} of the pieces are unknown to the vocabulary")
 
 
 def _chunks(documents: Iterator[Document]) -> Iterator[list[Document]]:
