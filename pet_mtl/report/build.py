@@ -141,14 +141,12 @@ def _routes(
 def _terms(records: list[dict[str, Any]]) -> dict[str, list[CurvePoint]]:
     """Return how each loss term went."""
     names = dict.fromkeys(name for record in records for name in record.get("terms", {}))
-    return {
-        name: [
-            CurvePoint(record["step"], record["terms"][name])
-            for record in records
-            if name in record.get("terms", {})
-        ]
-        for name in names
-    }
+    return {name: _points(records, "terms", name) for name in names}
+
+
+def _points(records: list[dict[str, Any]], key: str, name: str) -> list[CurvePoint]:
+    """Return `record[key][name]` by step, of the records that have it."""
+    return [CurvePoint(r["step"], r[key][name]) for r in records if name in r.get(key, {})]
 
 
 def _task_settings(suite: Suite) -> dict[str, Any]:
@@ -175,19 +173,12 @@ def _task_settings(suite: Suite) -> dict[str, Any]:
 
 
 def _curves(task: str, records: list[dict[str, Any]]) -> TaskCurves:
-    return TaskCurves(
-        [CurvePoint(r["step"], r["loss"][task]) for r in records if task in r.get("loss", {})],
-        [
-            CurvePoint(r["step"], next(iter(r["dev"][task].values())))
-            for r in records
-            if task in r.get("dev", {})
-        ],
-        [
-            CurvePoint(r["step"], r["weights"][task])
-            for r in records
-            if task in r.get("weights", {})
-        ],
-    )
+    dev = [
+        CurvePoint(r["step"], next(iter(r["dev"][task].values())))
+        for r in records
+        if task in r.get("dev", {})
+    ]
+    return TaskCurves(_points(records, "loss", task), dev, _points(records, "weights", task))
 
 
 def _view(
@@ -230,8 +221,8 @@ def _view(
         for token_id, kind in show_prompt(form, rows.text(row), tokenizer, max_length, length, said)
     ]
     names = [
-        f"{label} {words[0]}"
-        for label, words in zip(task.verbalizer.labels, task.verbalizer.words, strict=True)
+        f"{label} {of_label[0]}"
+        for label, of_label in zip(task.verbalizer.labels, task.verbalizer.words, strict=True)
     ]
     note = short_place(rows.where(row), base)
     match task.kind_spec.facts.target:
