@@ -121,10 +121,9 @@ def collate(
     """
     items = plan.items
     form_of_item = prompts.form[items]
-    prompt_item: list[
-        npt.NDArray[np.int64]
-    ] = []  # for each block of prompts: positions within `items`
-    prompt_masks: list[npt.NDArray[np.int64]] = []
+    # of each block of prompts, one form with one number of masks: positions in `items`, and masks
+    block_items: list[npt.NDArray[np.int64]] = []
+    block_masks: list[npt.NDArray[np.int64]] = []
     groups = []
     total = 0
     for form in np.unique(form_of_item):
@@ -132,24 +131,21 @@ def collate(
         rows = {}
         for length in prompts.forms[form].masks:
             rows[length] = torch.arange(total, total + len(members))
-            prompt_item.append(members)
-            prompt_masks.append(np.full(len(members), length, dtype=np.int64))
+            block_items.append(members)
+            block_masks.append(np.full(len(members), length, dtype=np.int64))
             total += len(members)
         labels = torch.from_numpy(prompts.label[items[members]].astype(np.int64))
         groups.append(FormGroup(int(form), torch.from_numpy(members), rows, labels))
 
-    item_of_prompt, masks = items[np.concatenate(prompt_item)], np.concatenate(prompt_masks)
-    starts, slot_at = (
-        prompts.starts[item_of_prompt],
-        prompts.slot_at[item_of_prompt].astype(np.int64),
-    )
+    item_of_prompt, masks = items[np.concatenate(block_items)], np.concatenate(block_masks)
+    starts = prompts.starts[item_of_prompt]
+    slot_at = prompts.slot_at[item_of_prompt].astype(np.int64)
     lengths = prompts.starts[item_of_prompt + 1] - starts
-    full = total + _ROW_STEP > plan.rows
-    few = not training and total < _ROW_STEP
-    height = max(total, plan.rows) if full else total + -total % (1 if few else _ROW_STEP)
+    height = _height(total, plan.rows, training)
     ids = np.full((height, plan.length), pad_id, dtype=np.int64)
     number = np.repeat(np.arange(total), lengths)
     within = ragged_arange(lengths)
+    # what stands behind the slot moves on by as many columns as the prompt has masks
     column = within + np.repeat(masks, lengths) * (within >= np.repeat(slot_at, lengths))
     ids[number, column] = prompts.ids[np.repeat(starts, lengths) + within]
     most = max(int(masks.max()), 1)  # a form without masks is read at its first token
@@ -171,3 +167,13 @@ def collate(
         items,
         int(width[:total].sum()),
     )
+
+
+def _height(prompts: int, rows: int, training: bool) -> int:
+    """Return the rows of a batch's tensors, blank ones among them: those of its plan where it is
+    nearly full, else the next step."""
+    if prompts + _ROW_STEP > rows:
+        return max(prompts, rows)
+    if prompts < _ROW_STEP and not training:
+        return prompts
+    return prompts + -prompts % _ROW_STEP
