@@ -4,7 +4,6 @@ is made."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -141,23 +140,9 @@ def encode_forms(
         if form.task not in rows or not len(rows[form.task]):
             continue
         of_task = rows[form.task]
-        fields = {}
-        for name, space in {
-            (part.field, part.space_before) for part in form.parts if part.field is not None
-        }:
-            key = (form.task, name, space, form.long_text)
-            if key not in columns:
-                columns[key] = tokenize_column(
-                    of_task, name, tokenizer, space, most_pieces(form.long_text, max_length), dtype
-                )
-            fields[name, space] = columns[key]
-        blocks.append(
-            (
-                number,
-                of_task,
-                _assemble_rows(form, fields, len(of_task), max_length, dtype, windows),
-            )
-        )
+        fields = _tokenize_fields(form, of_task, tokenizer, max_length, dtype, columns)
+        block = _assemble_rows(form, fields, len(of_task), max_length, dtype, windows)
+        blocks.append((number, of_task, block))
     if not blocks:
         raise PetMtlError("there are no rows to encode")
     said = _encode_said(forms, forms if read is None else read, rows, tokenizer, max_length)
@@ -180,6 +165,28 @@ def encode_forms(
         said=said,
         kept=_stacked([block.kept for *_, block in blocks]),
     )
+
+
+def _tokenize_fields(
+    form: Form,
+    rows: Rows,
+    tokenizer: PieceTokenizer,
+    max_length: int,
+    dtype: type,
+    columns: Columns,
+) -> dict[tuple[str, bool], Ragged]:
+    """Return the pieces of a form's fields, by name and whether a space stands before them; those
+    that are new are tokenised and put into `columns`."""
+    most = most_pieces(form.long_text, max_length)
+    fields = {}
+    for name, space in {
+        (part.field, part.space_before) for part in form.parts if part.field is not None
+    }:
+        key = (form.task, name, space, form.long_text)
+        if key not in columns:
+            columns[key] = tokenize_column(rows, name, tokenizer, space, most, dtype)
+        fields[name, space] = columns[key]
+    return fields
 
 
 def _labels(form: Form, labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -283,20 +290,18 @@ def _assemble(
         row, offsets = window_offsets(lengths, kept)
         begins = [begin[row] + at for begin, at in zip(begins, offsets, strict=True)]
         kept, count = [keep[row] for keep in kept], len(row)
-    widths, field_number = [], 0
-    for part in form.parts:
-        if part.field is None:
-            widths.append(np.full(count, len(part.ids), dtype=np.int64))
-        else:
-            widths.append(kept[field_number])
-            field_number += 1
+    kept_of_part = iter(kept)
+    widths = [
+        np.full(count, len(part.ids), dtype=np.int64) if part.field is None else next(kept_of_part)
+        for part in form.parts
+    ]
     edges = np.cumsum([np.zeros(count, dtype=np.int64), *widths], axis=0)  # [parts + 1, n]
     starts = np.concatenate([[0], np.cumsum(edges[-1])])
     out = np.empty(starts[-1], dtype=dtype)
     slot_at = np.zeros(count, dtype=np.int64)
     said_at = np.zeros((count, len(form.said_parts)), dtype=np.int64)
     field_number = said_number = 0
-    for part, (edge, _) in zip(form.parts, pairwise(edges), strict=True):
+    for part, edge in zip(form.parts, edges[:-1], strict=True):
         at = starts[:-1] + edge
         if part.is_slot:
             slot_at = edge
