@@ -110,15 +110,17 @@ def read_moments(folder: Path, model: nn.Module, optimizer: torch.optim.Optimize
         state: dict[str, Any] = {}
         for key in ("step", "exp_avg", "exp_avg_sq"):
             value = moments.get(f"{name}:{key}")
-            if value is not None:
-                if not value.is_floating_point() or value.shape not in ((), parameter.shape):
-                    raise PetMtlError(wrong, where=str(file), hint=hint)
-                # a copy: the file would stay mapped, and Windows could not replace it
-                state[key] = value.to(parameter.device, copy=True)
-        if state and len(state) < 3:
+            if value is None:
+                continue
+            if not value.is_floating_point() or value.shape not in ((), parameter.shape):
+                raise PetMtlError(wrong, where=str(file), hint=hint)
+            # a copy: the file would stay mapped, and Windows could not replace it
+            state[key] = value.to(parameter.device, copy=True)
+        if not state:
+            continue
+        if len(state) < 3:
             raise PetMtlError(wrong, where=str(file), hint=hint)
-        if state:
-            optimizer.state[parameter] = state
+        optimizer.state[parameter] = state
 
 
 def fingerprint(
