@@ -5,7 +5,7 @@ Asked once, before the first step; the run's folder keeps their answers, so goin
 teacher. A task's unlabelled rows are learned from them as well (PET, Schick and Schütze 2021).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -55,24 +55,25 @@ def check_teachers(folders: Sequence[Path], suite: Suite) -> set[str]:
                 where=where,
                 hint="give a checkpoint of these tasks",
             )
+        hint = "a teacher must have been trained on the same task"
         for name in shared:
-            for what, theirs, wanted in (
-                ("labels", tasks[name].verbalizer.labels, suite.tasks[name].verbalizer.labels),
-                ("fields", tasks[name].fields, suite.tasks[name].fields),
-                ("targets", (_target(tasks[name]),), (_target(suite.tasks[name]),)),
-            ):
-                if set(theirs) != set(wanted):
-                    wrong = (
-                        f"`{name}` has the {what} {', '.join(theirs)} there, and here "
-                        f"{', '.join(wanted)}"
-                    )
-                    problems.add(
-                        wrong,
-                        where=where,
-                        hint="a teacher must have been trained on the same task",
-                    )
+            for difference in _differences(tasks[name], suite.tasks[name]):
+                problems.add(difference, where=where, hint=hint)
     problems.raise_if_any()
     return known
+
+
+def _differences(theirs: TaskSpec, ours: TaskSpec) -> Iterator[str]:
+    """Yield why a teacher's task is not the same as ours of that name."""
+    for what, there, here in (
+        ("labels", theirs.verbalizer.labels, ours.verbalizer.labels),
+        ("fields", theirs.fields, ours.fields),
+        ("targets", (_target(theirs),), (_target(ours),)),
+    ):
+        if set(there) != set(here):
+            yield (
+                f"`{ours.name}` has the {what} {', '.join(there)} there, and here {', '.join(here)}"
+            )
 
 
 def rows_to_learn(data: Mapping[str, TaskData], taught: Collection[str]) -> dict[str, Rows]:
