@@ -100,11 +100,10 @@ def train(
         tokenizer, mlm = _load(suite, machine)
         data = load_suite_data(suite, skip_bad_rows=skip_bad_rows) if data is None else data
         describe(suite, data)
-        has_teacher = (
-            set(answers)
-            if answers is not None
-            else check_teachers(teachers, suite) or taught_tasks(out)
-        )
+        if answers is not None:
+            has_teacher = set(answers)
+        else:  # a resumed run names no teachers, its folder has their answers
+            has_teacher = check_teachers(teachers, suite) or taught_tasks(out)
         resumed = out / "last" if resume else None
         suite = prepare(suite, Given(data, mlm, tokenizer, machine, resumed))
         rows = rows_to_learn(data, has_teacher)
@@ -120,12 +119,10 @@ def train(
         }
         backbone = Path(resolve_model(suite.model))
         guard_rows(backbone, dev_rows, strict=False)
-        dev = (
-            encode_forms(compiled.forms, dev_rows, tokenizer, settings.max_length)
-            if dev_rows
-            else None
-        )
-        if dev is None and isinstance(settings.early_stop, int):
+        dev = None
+        if dev_rows:
+            dev = encode_forms(compiled.forms, dev_rows, tokenizer, settings.max_length)
+        elif isinstance(settings.early_stop, int):
             say("warning: `train.early_stop` does nothing without dev rows")
         trained_on = {
             name: task.train_keys if rows[name] is task.train else row_keys(rows[name])
@@ -150,34 +147,32 @@ def train(
             tokenizer,
             mlm,
             compiled,
-            prompts,
-            dev,
-            dev_rows,
-            trained_on,
-            taught,
-            others,
-            evaluated,
-            logged,
-            facts,
+            prompts=prompts,
+            dev=dev,
+            dev_rows=dev_rows,
+            trained_on=trained_on,
+            taught=taught,
+            others=others,
+            evaluated=evaluated,
+            logged=logged,
+            facts=facts,
         )
         log_probs = trainer.run(resume)
         suite = with_fitted_thresholds(suite, dev_rows, log_probs)
         calibration = calibrate(suite, data, trainer.score, dev_rows, log_probs)
         scores, calibrated = score_calibrated(suite, dev_rows, log_probs, calibration)
         calibrated_log_probs = apply_calibrations(log_probs, calibration)
+        best_step = trainer.progress.best_step or trainer.progress.step
         if run is not None and calibration:
-            summary = {n: score.summary() for n, score in scores.items()}
-            metrics = {
-                "step": trainer.progress.best_step or trainer.progress.step,
-                "tasks": summary,
-            }
+            summary = {name: score.summary() for name, score in scores.items()}
+            metrics = {"step": best_step, "tasks": summary}
             add_calibration(run.checkpoint, calibration, metrics, card_scores(scores))
         rates = trainer.steps.throughput.to_json()
         result = TrainResult(
             out=out,
             scores=scores,
             calibrated=calibrated,
-            best_step=trainer.progress.best_step or trainer.progress.step,
+            best_step=best_step,
             steps=trainer.progress.step,
             samples_per_second=rates["samples_per_second"],
             tokens_per_second=rates["tokens_per_second"],
