@@ -144,7 +144,7 @@ def _build(
                 f"unknown key `{key}`", where=document.where((key,)), hint=name_hint(key, KEYS)
             )
     _check_version(tree, document, problems)
-    name = _text("model", tree, document, problems)
+    model_name = _text("model", tree, document, problems)
     if "model" not in tree:
         problems.add(
             "`model` is missing", where=document.where(()), hint="for example: model: zh-mini"
@@ -156,21 +156,15 @@ def _build(
         else path.parent / user_path(root or "", document.where(("data_root",)))
     )
     tasks = _tasks(document, verbalizers, problems)
-    chosen = fill_auto(document, name, path.parent, problems)
+    chosen = fill_auto(document, model_name, path.parent, problems)
     train = validate(TrainSettings, _section("train", tree), document, ("train",), problems)
     sampling = validate(
         SamplingSettings, _section("sampling", tree), document, ("sampling",), problems
     )
     _check_weights(document, problems)
     how = build_method(tree.get("method"), document, problems)
-    if how is not None and isinstance(how, HeadsMethod):
-        for task in tasks.values():
-            if task.reads:
-                problems.add(
-                    f"`{{task:{task.reads[0]}}}` stands in a pattern, but `heads` reads none",
-                    where=document.where(("tasks", task.name, "patterns")),
-                    hint="take `pet` or `cln`, or leave that place out of the patterns",
-                )
+    if isinstance(how, HeadsMethod):
+        _refuse_reads(tasks, document, problems)
     if train is not None:
         _check_terms(train.losses, tasks, how, document, problems)
     problems.problems.sort(key=document.order)
@@ -179,7 +173,7 @@ def _build(
     assert sampling is not None
     return Suite(
         name=file_name,
-        model=name,
+        model=model_name,
         tasks=tasks if only is None else _some(tasks, only),
         train=train,
         sampling=sampling,
@@ -188,6 +182,17 @@ def _build(
         base=str(absolute(base, "--data-root" if data_root else None)),
         chosen=chosen,
     )
+
+
+def _refuse_reads(tasks: Mapping[str, TaskSpec], document: Document, problems: ProblemList) -> None:
+    """Find patterns that read another task, which classification heads cannot."""
+    for task in tasks.values():
+        if task.reads:
+            problems.add(
+                f"`{{task:{task.reads[0]}}}` stands in a pattern, but `heads` reads none",
+                where=document.where(("tasks", task.name, "patterns")),
+                hint="take `pet` or `cln`, or leave that place out of the patterns",
+            )
 
 
 def _some(tasks: dict[str, TaskSpec], names: Sequence[str]) -> dict[str, TaskSpec]:
