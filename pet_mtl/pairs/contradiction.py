@@ -46,9 +46,12 @@ def _replaced(words: Words, number: int, text: str) -> Words:
 def _negate(words: Words, rng: random.Random) -> Words | None:
     choices: list[tuple[int, str]] = []
     for number, word in enumerate(words):
-        before, after = words[:number], words[number + 1 :]
-        if before and not NEGATIVE_CHARACTERS.isdisjoint(before[-1].text):
-            continue
+        after = words[number + 1 :]
+        if any(
+            not NEGATIVE_CHARACTERS.isdisjoint(w.text)
+            for w in words[max(number - 1, 0) : number + 1]
+        ):
+            continue  # negated already, by itself (`不会`) or by the word before
         attribute = any(follower.text == "的" for follower in after[:2])
         if word.text in NEGATED:
             choices += [(number, NEGATED[word.text])] * _KNOWN_WEIGHT

@@ -66,6 +66,12 @@ def test_a_contradiction_changes_one_word(tagger: Tagger) -> None:
             assert sum(new != old for new, old in zip(changed, clause, strict=True)) == 1
 
 
+@pytest.mark.parametrize("text", ["他不会游泳", "他没有来过这里", "公司不同意"])
+def test_what_is_negated_is_not_negated_again(tagger: Tagger, text: str) -> None:
+    assert not any("不不" in made or "没不" in made for made in contradictions(tagger, text))
+    assert all(made.count("不") + made.count("没") <= 1 for made in contradictions(tagger, text))
+
+
 def test_numbers_become_other_numbers(tagger: Tagger) -> None:
     made = contradictions(tagger, "招聘20个")
     numbers = {text[2:4] for text in made if text.endswith("个") and text.startswith("招聘")}
