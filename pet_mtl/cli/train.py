@@ -25,7 +25,7 @@ def train(
         typer.Option(
             metavar="FILE",
             help=(
-                "Pattern file, or the name of a bundled one: causal, default, fewclue, tianchi, "
+                "Pattern file, or the name of a bundled one: causal, default, fewclue, pairs, tianchi, "
                 "tianchi-few."
             ),
             show_default="default",
