@@ -151,7 +151,7 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
 
     Args:
         folder: a folder or a hub name.
-        attention: transformers' `attn_implementation`.
+        attention: transformers' `attn_implementation`; families without `sdpa` read with `eager`.
         dropout: sets every dropout rate of the backbone; None keeps its own.
 
     Raises:
@@ -202,7 +202,8 @@ def _load(folder: str, config: Any, kind: _Kind, attention: str, dropout: float 
                 folder,
                 config=config,
                 dtype=torch.float32,
-                attn_implementation=attention,
+                # unsaid is sdpa where the family has it, else eager; said, it is refused there
+                attn_implementation=None if attention == "sdpa" else attention,
                 use_safetensors=True,
                 trust_remote_code=False,
                 local_files_only=from_cache(folder),

@@ -281,3 +281,14 @@ def test_a_tokenizer_whose_longest_input_is_no_number(tmp_path: Path) -> None:
     file.write_text(json.dumps(settings | {"model_max_length": "many"}))
     with pytest.raises(PetMtlError, match="model_max_length"):
         load_tokenizer(str(tmp_path))
+
+
+@pytest.mark.parametrize(("family", "found"), [("bert", "sdpa"), ("deberta-v2", "eager")])
+def test_a_family_without_sdpa_is_read_with_eager(tmp_path: Path, family: str, found: str) -> None:
+    """On a GPU every model is asked for sdpa."""
+    toys.build_mlm(family).save_pretrained(tmp_path)
+    model = load_masked_lm(str(tmp_path), attention="sdpa")
+    assert model.config._attn_implementation == found
+    ids = torch.tensor([[5, 6, 7, 8]])
+    wanted = load_masked_lm(str(tmp_path))(input_ids=ids).logits
+    torch.testing.assert_close(model(input_ids=ids).logits, wanted, rtol=1e-4, atol=1e-4)
