@@ -52,7 +52,8 @@ class Mix:
 
     def to(self, device: torch.device) -> "Mix":
         """Return the same on another device."""
-        row, weight, pieces = (t.to(device) for t in (self.row, self.weight, self.pieces))
+        each = (self.row, self.weight, self.pieces)
+        row, weight, pieces = (tensor.to(device, non_blocking=True) for tensor in each)
         return Mix(self.batch.to(device), row, weight, self.rows, pieces)
 
 
@@ -86,22 +87,26 @@ class Batch:
     mixed_at: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
-        """Return the batch on another device."""
+        """Return the batch on another device; none of the copies waits for what runs there."""
         if device.type == "cpu":
             return self
+
+        def move(tensor: Tensor) -> Tensor:
+            return tensor.to(device, non_blocking=True)
+
         return replace(
             self,
-            input_ids=self.input_ids.to(device, non_blocking=True),
-            attention_mask=self.attention_mask.to(device, non_blocking=True),
-            slots=self.slots.to(device, non_blocking=True),
+            input_ids=move(self.input_ids),
+            attention_mask=move(self.attention_mask),
+            slots=move(self.slots),
             mixes=tuple(mix.to(device) for mix in self.mixes),
-            mixed_at=None if self.mixed_at is None else self.mixed_at.to(device),
+            mixed_at=None if self.mixed_at is None else move(self.mixed_at),
             groups=tuple(
                 replace(
                     group,
-                    items=group.items.to(device),
-                    prompts={length: rows.to(device) for length, rows in group.prompts.items()},
-                    labels=group.labels.to(device),
+                    items=move(group.items),
+                    prompts={length: move(rows) for length, rows in group.prompts.items()},
+                    labels=move(group.labels),
                 )
                 for group in self.groups
             ),

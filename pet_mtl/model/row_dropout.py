@@ -72,7 +72,8 @@ class RowNoise:
         seed = _now.seed
         if seed is None:
             seed = int(torch.randint(2**62, ()))
-        start = _mixed(input_ids.new_tensor([(2 * seed + _now.second) % 2**63]))
+        # one number on the CPU: copied to a GPU it would wait for the step before
+        start = _mixed(torch.tensor((2 * seed + _now.second) % 2**63))
         places = torch.arange(1, input_ids.shape[1] + 1, device=input_ids.device) * _GOLDEN
         pieces = _mixed(_mixed(input_ids + start) + places) * attention_mask
         return cls(_mixed(pieces.sum(1) + start))

@@ -43,13 +43,9 @@ class Altered:
 
     def to(self, device: torch.device) -> "Altered":
         """Return the same on another device."""
+        each = (self.items, self.at, self.targets, self.owner, self.marks)
         return Altered(
-            self.batch.to(device),
-            self.items.to(device),
-            self.at.to(device),
-            self.targets.to(device),
-            self.owner.to(device),
-            self.marks.to(device),
+            self.batch.to(device), *(tensor.to(device, non_blocking=True) for tensor in each)
         )
 
 

@@ -273,7 +273,7 @@ def _zeros(model: MlmModel | TaughtModel, machine: Machine) -> Tensor:
 
 def _sums(batch: MlmBatch, loss: Tensor, right: Tensor, terms: Sequence[Tensor]) -> Tensor:
     """Return loss, right ones, masked ones, tokens and the teacher's terms of a batch."""
-    counts = [right.new_tensor(count) for count in (batch.masked, batch.tokens)]
+    counts = [right.new_full((), count) for count in (batch.masked, batch.tokens)]  # no copy
     return torch.stack([value.detach().double() for value in (loss, right, *counts, *terms)])
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -182,8 +183,8 @@ class RowLoss:
         task = self._prompts.forms[group.form].task
         if task not in self._taught:
             return loss
-        places = self._prompts.row[batch.items[group.items.cpu().numpy()]]
-        probs = torch.from_numpy(self._taught[task][places]).to(self._device)
+        probs = torch.from_numpy(self._taught[task][self._places(batch, group)])
+        probs = probs.to(self._device, non_blocking=True)
         form = self._prompts.forms[group.form]
         probs = kind.taught(probs, form.hypothesis)
         share = label_share(self._settings.label_share, step, total)
@@ -194,8 +195,14 @@ class RowLoss:
         """Return the targets `[b, …]` of a group's rows, for a kind whose targets are more than
         labels."""
         targets = self._prompts.targets[self._prompts.forms[group.form].task]
-        places = self._prompts.row[batch.items[group.items.cpu().numpy()]]
-        return torch.from_numpy(targets[places]).to(self._device)
+        chosen = torch.from_numpy(targets[self._places(batch, group)])
+        return chosen.to(self._device, non_blocking=True)
+
+    def _places(self, batch: Batch, group: FormGroup) -> npt.NDArray[np.int32]:
+        """Return `[b]` the places of a group's rows in their task, without asking a GPU."""
+        own = self._prompts.form[batch.items] == group.form
+        places: npt.NDArray[np.int32] = self._prompts.row[batch.items[own]]
+        return places
 
 
 def counted(term: Term, labels: Tensor) -> Tensor:
