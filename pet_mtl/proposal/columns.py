@@ -72,31 +72,7 @@ def choose_columns(
             hint="`kind: multi_label` reads JSON lists, or text such as `a|b`; name the column: "
             f"`--label COLUMN` ({_listed(table)})",
         )
-    distinct = {
-        name for cell in table.columns[label_place] for name in labels_of(cell.strip(), separator)
-    }
-    if len(distinct) < 2:
-        found = f': "{next(iter(distinct))}"' if distinct else ""
-        raise PetMtlError(
-            f"column `{table.names[label_place]}` has one label only{found}",
-            where=str(table.path),
-            hint=(
-                "a task needs two labels or more; name another column: `--label COLUMN` "
-                f"({_listed(table)})"
-            ),
-        )
-    if len(distinct) > max(MOST_LABELS, 2):
-        raise PetMtlError(
-            f"column `{table.names[label_place]}` has {len(distinct):,} different "
-            "values, these are no labels",
-            where=str(table.path),
-            hint=f"name another column: `--label COLUMN` ({_listed(table)})",
-        )
-    if odd := next((label for label in sorted(distinct) if not label.isprintable()), None):
-        hint = "mend the label, or name another column: `--label COLUMN`"
-        raise PetMtlError(
-            (f"label {quoted(odd)} holds an invisible character"), where=str(table.path), hint=hint
-        )
+    _check_labels(table, label_place, separator)
     id_place = _id(table, label_place)
     chosen = [_named(table, name, "--text") for name in texts] or _texts(
         table, {label_place, id_place}
@@ -115,6 +91,40 @@ def choose_columns(
     names = _label_names(table, label_place, taken) if separator is None else None
     left = tuple(place for place in others if place not in {*taken, names})
     return Roles(label_place, tuple(chosen), id_place, names, separator, left)
+
+
+def _check_labels(table: RawTable, place: int, separator: str | None) -> None:
+    """Refuse a column whose values cannot be the labels of a task.
+
+    Raises:
+        PetMtlError: fewer than two labels, too many, or one with an invisible character.
+    """
+    column = table.names[place]
+    distinct = {
+        name for cell in table.columns[place] for name in labels_of(cell.strip(), separator)
+    }
+    if len(distinct) < 2:
+        found = f': "{next(iter(distinct))}"' if distinct else ""
+        raise PetMtlError(
+            f"column `{column}` has one label only{found}",
+            where=str(table.path),
+            hint=(
+                "a task needs two labels or more; name another column: `--label COLUMN` "
+                f"({_listed(table)})"
+            ),
+        )
+    if len(distinct) > max(MOST_LABELS, 2):
+        raise PetMtlError(
+            f"column `{column}` has {len(distinct):,} different values, these are no labels",
+            where=str(table.path),
+            hint=f"name another column: `--label COLUMN` ({_listed(table)})",
+        )
+    if odd := next((label for label in sorted(distinct) if not label.isprintable()), None):
+        raise PetMtlError(
+            f"label {quoted(odd)} holds an invisible character",
+            where=str(table.path),
+            hint="mend the label, or name another column: `--label COLUMN`",
+        )
 
 
 def _list_column(table: RawTable, label: str | None) -> str | None:
