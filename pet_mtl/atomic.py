@@ -85,19 +85,24 @@ def new_folder(path: Path) -> Iterator[Path]:
                 if file.is_file():
                     file.chmod(0o666 & ~masked)
                     _sync(file)
-            recover_folder(path)
-            old = path.with_name(f".{path.name}.old")
-            shutil.rmtree(old, ignore_errors=True)
-            if path.exists():
-                path.rename(old)
-            try:
-                temporary.rename(path)
-            except BaseException:
-                recover_folder(path)
-                raise
-            shutil.rmtree(old, ignore_errors=True)
+            _replace_folder(path, temporary)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _replace_folder(path: Path, new: Path) -> None:
+    """Rename `new` to `path`; what was there is set aside meanwhile, and put back on failure."""
+    recover_folder(path)
+    old = path.with_name(f".{path.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if path.exists():
+        path.rename(old)
+    try:
+        new.rename(path)
+    except BaseException:
+        recover_folder(path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def require_folder(path: Path) -> None:
@@ -141,11 +146,12 @@ def sweep(path: Path) -> None:
     before = f".{path.name}."
     with contextlib.suppress(OSError):
         for left in list(path.parent.iterdir()):
-            if left.name.startswith(before) and left.suffix != ".lock" and not _is_written(left):
-                if left.is_dir() and not left.is_symlink():
-                    shutil.rmtree(left, ignore_errors=True)
-                else:
-                    left.unlink(missing_ok=True)
+            if not left.name.startswith(before) or left.suffix == ".lock" or _is_written(left):
+                continue
+            if left.is_dir() and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
 
 
 def _is_written(temporary: Path) -> bool:
