@@ -25,8 +25,8 @@ def train(
         typer.Option(
             metavar="FILE",
             help=(
-                "Pattern file, or the name of a bundled one: causal, default, fewclue, pairs, tianchi, "
-                "tianchi-few."
+                "Pattern file, or the name of a bundled one: causal, default, fewclue, pairs, "
+                "tianchi, tianchi-few."
             ),
             show_default="default",
         ),

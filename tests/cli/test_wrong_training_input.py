@@ -77,7 +77,10 @@ def test_pattern_files(refuse: Refuse, suite: Path, old: str, new: str, words: l
     [
         (["--patterns", "suite/none.yaml"], ["suite/none.yaml: file not found"]),
         (["--patterns", "nowhere/none.yaml"], ["the folder `nowhere` does not exist"]),
-        (["--patterns", "none"], ["no pattern file `none`", "`default`, `fewclue`, `pairs`, `tianchi`"]),
+        (
+            ["--patterns", "none"],
+            ["no pattern file `none`", "`default`, `fewclue`, `pairs`, `tianchi`"],
+        ),
         (["--patterns", "suite"], ["no pattern file `suite`"]),
         (["-s", "train.epohcs=3"], [("-s train.epohcs=3: unknown key"), "did you mean `epochs`?"]),
         (["-s", "train.epochs"], [("-s train.epochs: not of the form `key=value`"), "hint: "]),
