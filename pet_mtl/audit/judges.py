@@ -6,7 +6,7 @@ from pathlib import Path
 from pet_mtl.errors import PetMtlError
 from pet_mtl.paths import absolute, user_path
 from pet_mtl.resources import bundled_pattern_file
-from pet_mtl.storage.checkpoint import MANIFEST, read_checkpoint
+from pet_mtl.storage.checkpoint import is_checkpoint, read_checkpoint
 from pet_mtl.suite.suite import Suite, load_suite
 
 
@@ -24,7 +24,7 @@ def choose_judges(
             `read_checkpoint`.
     """
     models = tuple(dict.fromkeys(models))
-    checkpoints = tuple(model for model in models if _is_checkpoint(Path(model)))
+    checkpoints = tuple(model for model in models if is_checkpoint(Path(model)))
     if len(models) > 1 and checkpoints != models:
         other = next(model for model in models if model not in checkpoints)
         raise PetMtlError(
@@ -41,9 +41,3 @@ def choose_judges(
         base = str(absolute(user_path(data_root), "--data-root"))
         suite = suite.model_copy(update={"base": base})
     return suite, checkpoints
-
-
-def _is_checkpoint(folder: Path) -> bool:
-    """Return whether a folder is a checkpoint, or a run's folder around one, which
-    `read_checkpoint` explains."""
-    return (folder / MANIFEST).is_file() or (folder / "checkpoint" / MANIFEST).is_file()

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from pet_mtl.audit.check import CheckResult
 from pet_mtl.report.table import narrow_table
-from pet_mtl.text import one_line
+from pet_mtl.text import counted, one_line
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -77,7 +77,7 @@ def _suspected(rows: Sequence[dict[str, Any]], base: str) -> "Table":
 def verdict_lines(result: CheckResult) -> list[str]:
     """Return the findings, the worst first, with places relative to the data folder, and the
     verdict."""
-    errors, warnings = (_count(result.count(level), level) for level in ("error", "warning"))
+    errors, warnings = (counted(result.count(level), level) for level in ("error", "warning"))
     verdict = {
         "error": f"verdict: do not train on this as it is: {errors}, {warnings}",
         "warning": f"verdict: fit to train on, with {warnings}",
@@ -89,10 +89,6 @@ def verdict_lines(result: CheckResult) -> list[str]:
         *(f"note: {note}" for note in notes),
         verdict,
     ]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _part_cells(figures: dict[str, Any]) -> list[str]:

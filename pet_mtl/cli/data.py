@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from pet_mtl.cli.options import DataRoot, Json, PatternFile, pattern_file
+from pet_mtl.cli.options import (
+    DataRoot,
+    Json,
+    MoreCorpusFiles,
+    PatternFile,
+    TextKey,
+    pattern_file,
+)
 from pet_mtl.console import put, put_json
 from pet_mtl.errors import PetMtlError
 
@@ -18,10 +25,7 @@ app = typer.Typer(
 
 @app.command()
 def check(
-    files: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="FILES", help=("More corpus files, as the shell expands them.")),
-    ] = None,
+    files: MoreCorpusFiles = None,
     patterns: Annotated[
         str | None,
         typer.Option(
@@ -37,9 +41,7 @@ def check(
             metavar="FILES", help="Pre-training text to compare with: txt, jsonl, parquet."
         ),
     ] = None,
-    text_key: Annotated[
-        str, typer.Option(metavar="KEY", help="Where json lines and parquet hold the text.")
-    ] = "text",
+    text_key: TextKey = "text",
     model: Annotated[
         list[str] | None,
         typer.Option(
@@ -138,17 +140,12 @@ def clean(
 @app.command()
 def pairs(
     out: Annotated[Path, typer.Option(metavar="FILE", help="A new file of json lines.")],
-    files: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="FILES", help="More corpus files, as the shell expands them."),
-    ] = None,
+    files: MoreCorpusFiles = None,
     corpus: Annotated[
         list[str] | None,
         typer.Option(metavar="FILES", help="Chinese running text: txt, jsonl, parquet."),
     ] = None,
-    text_key: Annotated[
-        str, typer.Option(metavar="KEY", help="Where json lines and parquet hold the text.")
-    ] = "text",
+    text_key: TextKey = "text",
     rows: Annotated[
         int, typer.Option(min=3, max=1_000_000, metavar="N", help="How many pairs.")
     ] = 16_000,

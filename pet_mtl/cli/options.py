@@ -28,6 +28,13 @@ Verbalizers = Annotated[
     list[str] | None,
     typer.Option("--verbalizer", metavar="TASK=FILE", help="Other label words for a task."),
 ]
+TextKey = Annotated[
+    str, typer.Option(metavar="KEY", help="Where json lines and parquet hold the text.")
+]
+MoreCorpusFiles = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="FILES", help="More corpus files, as the shell expands them."),
+]
 SkipBadRows = Annotated[
     int,
     typer.Option(min=0, metavar="N", help=("Skip up to N bad rows of each file and list them.")),

@@ -5,16 +5,13 @@ from typing import Annotated
 
 import typer
 
-from pet_mtl.cli.options import DataRoot, Json, pattern_file
+from pet_mtl.cli.options import DataRoot, Json, MoreCorpusFiles, TextKey, pattern_file
 from pet_mtl.console import put_json
 from pet_mtl.errors import PetMtlError
 
 
 def pretrain(
-    files: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="FILES", help=("More corpus files, as the shell expands them.")),
-    ] = None,
+    files: MoreCorpusFiles = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -42,9 +39,7 @@ def pretrain(
             help="Text files and globs: txt, jsonl, parquet; also gz, xz, zst, bz2.",
         ),
     ] = None,
-    text_key: Annotated[
-        str, typer.Option(metavar="KEY", help="Where json lines and parquet hold the text.")
-    ] = "text",
+    text_key: TextKey = "text",
     patterns: Annotated[
         str | None,
         typer.Option(metavar="FILE", help=("Pattern file, for --task-text and --masking pattern.")),

@@ -65,11 +65,6 @@ def readability(texts: Iterable[Sequence[int]], tokenizer: PieceTokenizer) -> Re
     return Readability(float(unknown.sum() / total), float(spelled.sum() / total))
 
 
-def unreadable_share(texts: Iterable[Sequence[int]], tokenizer: PieceTokenizer) -> float:
-    """Return the share of pieces that say little; 0 where there are none."""
-    return readability(texts, tokenizer).share
-
-
 def _lost(
     ids: NDArray[np.int64], tokenizer: PieceTokenizer
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

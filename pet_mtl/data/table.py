@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pet_mtl.data.column_names import is_usual_name
 from pet_mtl.errors import PetMtlError, Problem
+from pet_mtl.text import counted
 
 SHOWN = 20
 CHUNK_BYTES = 1 << 20
@@ -150,7 +151,7 @@ def locate(
                 "trained on or scored"
             )
         raise PetMtlError(
-            f"rows have {_count(width, 'column')}, but `columns` wants {names}",
+            f"rows have {counted(width, 'column')}, but `columns` wants {names}",
             where=path,
             hint=hint,
         )
@@ -192,11 +193,7 @@ def width_message(found: int, expected: int) -> str:
     >>> width_message(1, 3)
     'row has 1 column, expected 3'
     """
-    return f"row has {_count(found, 'column')}, expected {expected}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"row has {counted(found, 'column')}, expected {expected}"
 
 
 def usual_width(widths: NDArray[np.integer], request: Request) -> int:

@@ -13,7 +13,7 @@ from pet_mtl.pairs.lexicon import (
     OPPOSITES,
 )
 from pet_mtl.pairs.neutral import NamePool
-from pet_mtl.pairs.words import NAMES, Word, Words
+from pet_mtl.pairs.words import NAMES, Word, Words, written
 
 _SOME_NUMBER = re.compile(rf"[0-9]+|[{NUMERALS}二]{{1,2}}")
 _CLOSING = frozenset({"了", "啊", "吧"})  # an adjective before them, or at the end, is what is said
@@ -47,10 +47,8 @@ def _negate(words: Words, rng: random.Random) -> Words | None:
     choices: list[tuple[int, str]] = []
     for number, word in enumerate(words):
         after = words[number + 1 :]
-        if any(
-            not NEGATIVE_CHARACTERS.isdisjoint(w.text)
-            for w in words[max(number - 1, 0) : number + 1]
-        ):
+        with_one_before = written(words[max(number - 1, 0) : number + 1])
+        if not NEGATIVE_CHARACTERS.isdisjoint(with_one_before):
             continue  # negated already, by itself (`不会`) or by the word before
         attribute = any(follower.text == "的" for follower in after[:2])
         if word.text in NEGATED:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pet_mtl.atomic import new_file
+from pet_mtl.atomic import new_file, write_errors
 from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
 from pet_mtl.pairs.contradiction import contradicts
@@ -19,7 +19,6 @@ from pet_mtl.pretraining.corpus import Corpus
 from pet_mtl.random_streams import SENTENCE_PAIRS
 
 LABELS = ("entailment", "neutral", "contradiction")
-
 _PLACES_A_PAIR = 3  # some sentences give no pair of the label whose turn it is
 _LONGEST_HYPOTHESIS = 26
 _BLOCK = 1024  # sentences that are cut into words at a time
@@ -52,14 +51,15 @@ def write_pairs(corpus: Corpus, out: Path, count: int, seed: int) -> PairsResult
         out: a new file, which appears when it is whole.
 
     Raises:
-        PetMtlError: the file is there; the text does not give a single pair.
+        PetMtlError: the file is there or cannot be written; the text does not give a single pair.
+        MachineError: the disk is full; there is no file then.
     """
     if out.exists():
         raise PetMtlError("there is a file already", where=str(out), hint="name a new one: --out")
     rng = SENTENCE_PAIRS.generator(str(seed))
     places = draw_places(corpus, _PLACES_A_PAIR * count, rng)
     rows = dict.fromkeys(LABELS, 0)
-    with new_file(out) as file:
+    with new_file(out) as file, write_errors(out):
         for pair in _pairs(places, count, rng):
             file.write(json.dumps(asdict(pair), ensure_ascii=False).encode() + b"\n")
             rows[pair.label] += 1

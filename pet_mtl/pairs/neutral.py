@@ -71,7 +71,7 @@ def _same_subject(clause: Words, other: Words) -> Words | None:
 
 def _with_detail(clause: Words, names: NamePool, rng: random.Random) -> Words:
     """Add a time, a place, an adverb, a noun's owner, or an ending that the text does not hold."""
-    verb = next((n for n, word in enumerate(clause) if word.tag == "v" and n > 0), None)
+    verb = _verb(clause, start=1)  # something stands before it
     nouns = [n for n, word in enumerate(clause) if word.tag == "n"]
     time, place, noun = (names.draw(tag, rng) for tag in ("t", "ns", "n"))
     way = rng.random()
@@ -87,5 +87,5 @@ def _with_detail(clause: Words, names: NamePool, rng: random.Random) -> Words:
     return [*clause, Word(rng.choice(ENDINGS), "x")]
 
 
-def _verb(clause: Words) -> int | None:
-    return next((number for number, word in enumerate(clause) if word.tag == "v"), None)
+def _verb(clause: Words, start: int = 0) -> int | None:
+    return next((n for n in range(start, len(clause)) if clause[n].tag == "v"), None)

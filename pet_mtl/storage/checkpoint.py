@@ -139,6 +139,12 @@ def _format(manifest: dict[str, Any]) -> str:
     return json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
 
 
+def is_checkpoint(folder: Path) -> bool:
+    """Return whether a folder is a checkpoint, or a run's folder around one, which
+    `read_checkpoint` explains."""
+    return (folder / MANIFEST).is_file() or (folder / "checkpoint" / MANIFEST).is_file()
+
+
 def read_checkpoint(folder: Path) -> Checkpoint:
     """Read and check a checkpoint folder.
 

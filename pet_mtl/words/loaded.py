@@ -13,7 +13,7 @@ from pet_mtl.paths import absolute, user_path
 from pet_mtl.resources import bundled_pattern_file
 from pet_mtl.scoring.learned_parts import refuse_learned_parts, without_learned_parts
 from pet_mtl.scoring.loaded import valid_calibration, with_verbalizers
-from pet_mtl.storage.checkpoint import MANIFEST, Checkpoint, read_checkpoint
+from pet_mtl.storage.checkpoint import Checkpoint, is_checkpoint, read_checkpoint
 from pet_mtl.storage.pretrained import load_backbone, load_pieces, suite_model
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.words.states import Model
@@ -74,7 +74,7 @@ def load(
     """
     checkpoint: Checkpoint | None = None
     from_checkpoint = False
-    if patterns is None and model is not None and _is_checkpoint(Path(model)):
+    if patterns is None and model is not None and is_checkpoint(Path(model)):
         folder, from_checkpoint = model, True
         checkpoint = read_checkpoint(Path(folder))
         suite = with_verbalizers(checkpoint.suite, verbalizers)
@@ -89,8 +89,8 @@ def load(
     else:
         file = patterns or bundled_pattern_file("default")
         suite = load_suite(file, data_root=data_root, model=model, verbalizers=verbalizers)
-        folder = model if model and _is_checkpoint(Path(model)) else suite_model(suite)
-        if _is_checkpoint(Path(folder)):
+        folder = model if model and is_checkpoint(Path(model)) else suite_model(suite)
+        if is_checkpoint(Path(folder)):
             checkpoint = read_checkpoint(Path(folder))
         choices = {name: task.calibration for name, task in suite.tasks.items()}
         methods = {
@@ -129,9 +129,3 @@ def load(
         stored,
         from_checkpoint,
     )
-
-
-def _is_checkpoint(folder: Path) -> bool:
-    """Return whether a folder is a checkpoint, or a run's folder around one, which
-    `read_checkpoint` explains."""
-    return (folder / MANIFEST).is_file() or (folder / "checkpoint" / MANIFEST).is_file()

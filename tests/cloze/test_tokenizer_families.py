@@ -11,7 +11,7 @@ from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import encode_forms
 from pet_mtl.cloze.form import compile_forms
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.cloze.unreadable import unreadable_share
+from pet_mtl.cloze.unreadable import readability
 from pet_mtl.data.rows import Rows
 from pet_mtl.export.standalone import Classifier
 
@@ -114,6 +114,6 @@ def test_exported_folders_read_fields_alike(name: str, space: bool) -> None:
 def test_characters_of_the_vocabulary_are_readable(name: str) -> None:
     tokenizer = family(name)
     texts = ["good news"] if tokenizer.byte_level else ["好新闻体育"]
-    assert unreadable_share(tokenizer.encode(texts), tokenizer) == 0
+    assert readability(tokenizer.encode(texts), tokenizer).share == 0
     if tokenizer.byte_level:
-        assert unreadable_share(tokenizer.encode(["新闻"]), tokenizer) > 0.5
+        assert readability(tokenizer.encode(["新闻"]), tokenizer).share > 0.5

@@ -5,7 +5,6 @@ from pet_mtl.cloze.encode import encode_suite
 from pet_mtl.cloze.unreadable import (
     lost_text,
     readability,
-    unreadable_share,
     unreadable_warnings,
 )
 from pet_mtl.data.rows import Rows
@@ -22,13 +21,13 @@ from pet_mtl.data.rows import Rows
 )
 def test_the_share_of_unknown_pieces(kind: str, text: str, share: float) -> None:
     tokenizer = toys.piece_tokenizer(kind)
-    assert unreadable_share(tokenizer.encode([text]), tokenizer) == share
+    assert readability(tokenizer.encode([text]), tokenizer).share == share
 
 
 def test_single_bytes_of_characters_say_nothing() -> None:
     tokenizer = toys.piece_tokenizer("byte_level")
-    assert unreadable_share(tokenizer.encode(["龘靐"]), tokenizer) == 1.0
-    assert unreadable_share(tokenizer.encode(["is good news a b"]), tokenizer) == 0.0
+    assert readability(tokenizer.encode(["龘靐"]), tokenizer).share == 1.0
+    assert readability(tokenizer.encode(["is good news a b"]), tokenizer).share == 0.0
 
 
 @pytest.mark.parametrize(

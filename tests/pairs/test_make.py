@@ -1,11 +1,13 @@
 """A file of pairs out of a corpus, by Python and by the command."""
 
+import errno
 import json
 from pathlib import Path
 
 import pytest
 
-from pet_mtl.errors import PetMtlError
+from pet_mtl.errors import MachineError, PetMtlError
+from pet_mtl.pairs import make
 from pet_mtl.pairs.make import LABELS, write_pairs
 from pet_mtl.pretraining.corpus import FileCorpus, find_corpus
 from pet_mtl.resources import bundled_pattern_file
@@ -39,6 +41,18 @@ def test_text_without_pairs_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(PetMtlError, match="gives no pair"):
         write_pairs(find_corpus([str(tmp_path / "text.txt")]), tmp_path / "a.jsonl", 6, seed=1)
     assert [path.name for path in tmp_path.iterdir()] == ["text.txt"]
+
+
+def test_a_full_disk_leaves_no_file(
+    corpus: FileCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(pair: object) -> dict[str, str]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(make, "asdict", full)
+    with pytest.raises(MachineError, match="disk is full"):
+        write_pairs(corpus, tmp_path / "a.jsonl", 6, seed=1)
+    assert not list(tmp_path.glob("*a.jsonl*"))
 
 
 def test_a_file_that_is_there_stays(corpus: FileCorpus, tmp_path: Path) -> None:
