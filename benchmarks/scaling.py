@@ -183,7 +183,7 @@ def measure(file: Path, seconds: float) -> dict[str, Any]:
         seed=settings.seed,
     )
     watch.part("plan", lambda: schedule.epoch(0))
-    plans = score_plans(prompts)
+    plans = score_plans(prompts, machine)
     spread = plans[:: max(1, len(prompts) // SAMPLE)]
     score_items(model, prompts, spread[:3], machine, tokenizer)
     watch.took(

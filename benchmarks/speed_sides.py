@@ -41,13 +41,22 @@ class Work:
         return {}
 
     def repeat(self, once: Callable[[], int]) -> tuple[float, int]:
-        """Call until the time is up; return the seconds and the sum of what was returned."""
+        """Call until the time is up; return the seconds, until a GPU is done too, and the sum of
+        what was returned."""
+        wait_for_gpu()
         done, began = 0, time.perf_counter()
         while True:
             done += once()
-            passed = time.perf_counter() - began
-            if passed >= self.seconds:
-                return passed, done
+            if time.perf_counter() - began >= self.seconds:
+                wait_for_gpu()
+                return time.perf_counter() - began, done
+
+
+def wait_for_gpu() -> None:
+    """Wait until a GPU, where there is one, has done what it was given."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.synchronize()
 
 
 def read_titles(file: str, count: int | None = None) -> list[list[str]]:
@@ -94,6 +103,7 @@ class Train(Work):
         from pet_mtl.cloze.encode import encode_forms
         from pet_mtl.cloze.sampling import Schedule
         from pet_mtl.data.suite_data import load_suite_data
+        from pet_mtl.model.compiled_layers import compile_layers
         from pet_mtl.model.hardware import Machine
         from pet_mtl.scoring.loaded import build_model, compile_suite
         from pet_mtl.storage.pretrained import load_backbone, load_pieces, suite_model
@@ -118,8 +128,11 @@ class Train(Work):
             seed=settings.seed,
         )
         self.progress = Progress()
+        model = build_model(mlm, compiled, suite, machine)
+        if settings.compile:
+            compile_layers(model)
         self.steps = TrainingSteps(
-            build_model(mlm, compiled, suite, machine),
+            model,
             prompts,
             schedule,
             settings,
@@ -358,6 +371,8 @@ class Peak(Work):
         device = "cuda" if torch.cuda.is_available() else "cpu"
         width = job["hidden"]
         sizes = {(2048, width, 4 * width), (4096, 768, 3072), (2048, 2048, 2048)}
+        if device == "cuda":
+            sizes |= {(65536, width, 4 * width), (8192, 8192, 8192)}
         self.pairs = [
             (
                 torch.randn(rows, inner, device=device).to(kind),
@@ -365,7 +380,7 @@ class Peak(Work):
             )
             for rows, inner, columns in sorted(sizes)
         ]
-        self.wait = torch.cuda.synchronize if device == "cuda" else lambda: None
+        self.in_a_row = 20 if device == "cuda" else 1  # products that are waited for together
         self.facts = {"precision": job["precision"]}
         for left, right in self.pairs:
             left @ right
@@ -376,9 +391,10 @@ class Peak(Work):
         for left, right in self.pairs:
 
             def once(left: Any = left, right: Any = right) -> int:
-                left @ right
-                self.wait()
-                return 1
+                for _ in range(self.in_a_row):
+                    left @ right
+                wait_for_gpu()
+                return self.in_a_row
 
             seconds, times = self.repeat(once)
             shape = f"{left.shape[0]}x{left.shape[1]}x{right.shape[1]}"

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.amendments import Amend, Amendments
+from pet_mtl.model.attention_frame import pad_to
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.mlm_head import SplitHead
 from pet_mtl.model.slot_encoder import SlotEncoder
@@ -91,13 +92,15 @@ def _change(
         states: what the norm read, `[N, …, H]`, or `[≥ N * wide, H]` where the rows of a batch are
             laid end to end.
     """
-    if states.ndim == 2:
-        if wide is None:
-            return output  # a table that all rows share (DeBERTa's relative positions)
-        rows = F.pad(rows.repeat_interleave(wide), (0, len(states) - len(rows) * wide))
+    if states.ndim == 2 and wide is None:
+        return output  # a table that all rows share (DeBERTa's relative positions)
     # few numbers: full precision costs nothing
     with torch.autocast(states.device.type, enabled=False):
         change = F.linear(conditions, weight)[rows]  # [N, 2 H]
-    gain, shift = change.view(len(rows), *[1] * (states.ndim - 2), -1).chunk(2, -1)
+    if wide is not None and states.ndim == 2:
+        # a gather of each token's row would add up its gradient one token after the other
+        change = change[:, None].expand(-1, wide, -1).flatten(0, 1)
+        change = pad_to(change, len(states))
+    gain, shift = change.view(len(change), *[1] * (states.ndim - 2), -1).chunk(2, -1)
     plain = F.layer_norm(states, norm.normalized_shape, eps=norm.eps)
     return output + (plain * gain + shift).to(output.dtype)

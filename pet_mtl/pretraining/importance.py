@@ -196,7 +196,11 @@ def _confidence(
     forms = scorer.forms
     prompts = _prompts(forms, form, texts, labels)
     scores = score_items(
-        scorer.model, prompts, score_plans(prompts), scorer.machine, scorer.tokenizer
+        scorer.model,
+        prompts,
+        score_plans(prompts, scorer.machine),
+        scorer.machine,
+        scorer.tokenizer,
     )
     probabilities: npt.NDArray[np.float32] = np.exp(scores[:, : forms[form].num_labels])
     return probabilities

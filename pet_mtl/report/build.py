@@ -33,7 +33,7 @@ from pet_mtl.report.places import short_model, short_place, short_settings
 from pet_mtl.report.task_data import task_report
 from pet_mtl.scoring.chain import said_labels
 from pet_mtl.scoring.loaded import top_pieces
-from pet_mtl.scoring.log_probs import SCORE_TOKENS, FloatArray
+from pet_mtl.scoring.log_probs import FloatArray, score_tokens
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 
@@ -127,7 +127,7 @@ def _routes(
         return []
     model.eval()
     chosen = [np.flatnonzero(prompts.form == form)[:_ROWS] for form in range(len(prompts.forms))]
-    plans = cut_batches(prompts, np.concatenate(chosen), SCORE_TOKENS)
+    plans = cut_batches(prompts, np.concatenate(chosen), score_tokens(machine))
     batches = (
         collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id).to(
             machine.device

@@ -20,6 +20,7 @@ from pet_mtl.scoring.processes import ALONE, Processes
 
 FloatArray = npt.NDArray[np.float32]
 SCORE_TOKENS = 1536  # larger batches are little faster on a CPU and take memory
+GPU_SCORE_TOKENS = 32_768  # smaller ones leave it waiting for the next
 
 
 @torch.inference_mode()
@@ -70,9 +71,14 @@ def score_items(
     return out
 
 
-def score_plans(prompts: Prompts) -> list[BatchPlan]:
+def score_tokens(machine: Machine) -> int:
+    """Return the tokens of a batch that is scored."""
+    return SCORE_TOKENS if machine.device.type == "cpu" else GPU_SCORE_TOKENS
+
+
+def score_plans(prompts: Prompts, machine: Machine) -> list[BatchPlan]:
     """Return batches that hold every prompt once, the longest first."""
-    return list(cut_batches(prompts, np.arange(len(prompts)), SCORE_TOKENS))
+    return list(cut_batches(prompts, np.arange(len(prompts)), score_tokens(machine)))
 
 
 def score_prompts(
@@ -92,7 +98,7 @@ def score_prompts(
         by_pattern: filled with what `pattern_log_probs` returns.
         processes: that score these prompts together; all of them get the whole result.
     """
-    plans = processes.share(score_plans(prompts))
+    plans = processes.share(score_plans(prompts, machine))
     with bar(title, sum(len(plan.items) for plan in plans)) as shown:
         scores = score_items(
             model, prompts, plans, machine, tokenizer, throughput=throughput, on_batch=shown.advance

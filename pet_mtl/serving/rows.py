@@ -90,7 +90,11 @@ def score_jobs(jobs: Sequence[Job]) -> list[FloatArray]:
         }
         prompts = encode_forms(loaded.forms, rows, loaded.tokenizer, loaded.suite.train.max_length)
         scores = score_items(
-            loaded.model, prompts, score_plans(prompts), loaded.machine, loaded.tokenizer
+            loaded.model,
+            prompts,
+            score_plans(prompts, loaded.machine),
+            loaded.machine,
+            loaded.tokenizer,
         )
         log_probs = apply_calibrations(task_log_probs(prompts, scores), loaded.calibration)
         for name, of_task in by_task.items():

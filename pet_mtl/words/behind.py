@@ -16,10 +16,10 @@ from pet_mtl.model.causal_reader import CausalReader
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.word_scores import Aggregation
 from pet_mtl.scoring.log_probs import (
-    SCORE_TOKENS,
     FloatArray,
     score_items,
     score_plans,
+    score_tokens,
     task_log_probs,
 )
 from pet_mtl.suite.task import TaskSpec
@@ -43,7 +43,7 @@ def label_log_probs(
         scores = score_items(
             reader,
             prompts,
-            score_plans(prompts),
+            score_plans(prompts, model.machine),
             model.machine,
             model.tokenizer,
             on_batch=shown.advance if shown else counted(on_rows or _nobody, total),
@@ -65,7 +65,7 @@ def word_log_probs(model: Model, prompts: Prompts, tables: Sequence[Words]) -> F
     reader = _cloze_model(model, each, "mean")
     rows = len(prompts) // len(tables)
     scores = np.empty((len(tables), len(tables[0].pieces), rows), np.float32)
-    for plan in cut_batches(prompts, np.arange(len(prompts)), SCORE_TOKENS):
+    for plan in cut_batches(prompts, np.arange(len(prompts)), score_tokens(model.machine)):
         batch = collate(
             prompts, plan, mask_id=model.tokenizer.mask_id, pad_id=model.tokenizer.pad_id
         ).to(model.machine.device)

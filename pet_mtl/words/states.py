@@ -17,7 +17,7 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.mlm_head import MlmHead
-from pet_mtl.scoring.log_probs import SCORE_TOKENS
+from pet_mtl.scoring.log_probs import score_tokens
 from pet_mtl.suite.task import TaskSpec
 
 Keys = npt.NDArray[np.uint64]
@@ -98,7 +98,7 @@ def compute_states(
     place[items] = np.arange(len(items))
     states: Tensor | None = None
     log_normalizer = torch.empty(len(items), masks)
-    for plan in cut_batches(prompts, items, SCORE_TOKENS):
+    for plan in cut_batches(prompts, items, score_tokens(model.machine)):
         batch = collate(
             prompts, plan, mask_id=model.tokenizer.mask_id, pad_id=model.tokenizer.pad_id
         )

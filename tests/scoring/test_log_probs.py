@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -68,7 +70,7 @@ def score(
 def test_scores_are_log_probabilities_of_the_tasks_own_labels(
     model: ClozeModel, prompts: Prompts, machine: Machine
 ) -> None:
-    scores = score(model, prompts, machine, score_plans(prompts))
+    scores = score(model, prompts, machine, score_plans(prompts, machine))
     assert scores.shape == (len(prompts), 4)
     assert scores.dtype == np.float32
     labels = np.array([form.num_labels for form in prompts.forms])[prompts.form]
@@ -90,7 +92,7 @@ def test_every_item_is_scored_once_and_alike_whatever_the_budget(
     ]
     expected = score(model, prompts, machine, alone)
     monkeypatch.setattr(log_probs, "SCORE_TOKENS", budget)
-    plans = score_plans(prompts)
+    plans = score_plans(prompts, machine)
     assert sorted(np.concatenate([plan.items for plan in plans]).tolist()) == list(
         range(len(prompts))
     )
@@ -98,6 +100,15 @@ def test_every_item_is_scored_once_and_alike_whatever_the_budget(
     found = score(model, prompts, machine, plans, on_batch=seen.append)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
     assert seen == [len(plan.items) for plan in plans]
+
+
+def test_a_gpu_scores_larger_batches(
+    prompts: Prompts, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpu = replace(machine, device=torch.device("cuda"))
+    assert log_probs.score_tokens(gpu) > 10 * log_probs.score_tokens(machine)
+    monkeypatch.setattr(log_probs, "SCORE_TOKENS", 60)
+    assert len(score_plans(prompts, gpu)) < len(score_plans(prompts, machine))
 
 
 def test_items_in_no_plan_have_no_score(
@@ -114,7 +125,7 @@ def test_dropout_is_off_and_the_mode_comes_back(
     model: ClozeModel, prompts: Prompts, machine: Machine, training: bool
 ) -> None:
     model.train(training)
-    plans = score_plans(prompts)
+    plans = score_plans(prompts, machine)
     first, second = score(model, prompts, machine, plans), score(model, prompts, machine, plans)
     np.testing.assert_array_equal(first, second)
     assert model.training is training
@@ -127,7 +138,7 @@ def test_the_model_can_be_trained_afterwards(
     """What inference mode makes must not stay in the model: autograd refuses it."""
     from pet_mtl.cloze.collate import collate
 
-    (plan, *_) = score_plans(prompts)
+    (plan, *_) = score_plans(prompts, machine)
     score(model, prompts, machine, [plan])
     tokenizer = toys.piece_tokenizer("wordpiece")
     batch = collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id)
@@ -139,7 +150,7 @@ def test_the_model_can_be_trained_afterwards(
 def test_patterns_are_averaged_by_the_obvious_formula(
     model: ClozeModel, prompts: Prompts, machine: Machine
 ) -> None:
-    scores = score(model, prompts, machine, score_plans(prompts))
+    scores = score(model, prompts, machine, score_plans(prompts, machine))
     found = task_log_probs(prompts, scores)
     assert list(found) == ["two", "four"]
     assert {name: values.shape for name, values in found.items()} == {

@@ -116,7 +116,7 @@ def test_the_best_checkpoint_is_the_best_and_scores_from_disk_as_it_did_in_train
     prompts = encode_suite(stored.suite.tasks, rows, tokenizer, stored.suite.train.max_length)
     model = build_model(mlm, compile_suite(stored.suite, tokenizer), stored.suite, machine)
     again = task_log_probs(
-        prompts, score_items(model, prompts, score_plans(prompts), machine, tokenizer)
+        prompts, score_items(model, prompts, score_plans(prompts, machine), machine, tokenizer)
     )
     assert set(again) == set(scores_of[best])
     for name, values in again.items():

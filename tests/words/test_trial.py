@@ -46,7 +46,9 @@ def scored(model: Model, task: TaskSpec) -> FloatArray:
         compile_forms(task, model.tokenizer, LENGTH).words,
         [task.aggregation] * len(task.patterns),
     ).eval()
-    items = score_items(cloze, prompts, score_plans(prompts), model.machine, model.tokenizer)
+    items = score_items(
+        cloze, prompts, score_plans(prompts, model.machine), model.machine, model.tokenizer
+    )
     return task_log_probs(prompts, items)[task.name]
 
 
