@@ -39,7 +39,7 @@ def average_models(folders: Sequence[Path], out: Path) -> None:
         trained_on = with_earlier(folder, trained_on)
     facts: dict[str, Any] = {"mean_of": [_facts(folder) for folder in folders]}
     if (own := read_record(folders[0])) is not None:
-        facts["recommended"] = own.model_dump()
+        facts["recommended"] = own.model_dump(exclude_none=True)
     write_model(
         out,
         mlm,

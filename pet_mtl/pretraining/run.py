@@ -267,7 +267,7 @@ class _Pretraining:
                 **{key: figures[key] for key in ("steps", "tokens", "held_out")},
                 "training_seconds": round(self.progress.seconds, 1),
                 "machine": str(self.machine),
-                "recommended": self._recommended().model_dump(),
+                "recommended": self._recommended().model_dump(exclude_none=True),
             }
             half = self.request.settings.weights == "fp16"
             write_model(

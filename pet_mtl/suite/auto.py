@@ -1,7 +1,9 @@
 """Settings left to the backbone: `auto` stands for what its folder recommends, or for its size.
 
 A folder recommends by `recommended: {learning_rate, batch_tokens, epochs}` in its
-`pretraining.json`, as the embedded backbones do and all that `pet-mtl pretrain` writes.
+`pretraining.json`, as the embedded backbones do and all that `pet-mtl pretrain` writes. A
+`few_rows_learning_rate` there stands in for a learning rate that was `auto` where fewer than
+`FEW_ROWS` rows are learned from, which is known only when they are read (`training/few_rows.py`).
 """
 
 import json
@@ -18,6 +20,7 @@ from pet_mtl.suite.yaml_file import Document
 
 RECORD = "pretraining.json"
 AUTO = "auto"
+FEW_ROWS = 2000
 
 
 class Recommended(BaseModel):
@@ -28,9 +31,10 @@ class Recommended(BaseModel):
     learning_rate: float = Field(gt=0, le=1)
     batch_tokens: int = Field(ge=1)
     epochs: float = Field(gt=0)
+    few_rows_learning_rate: float | None = Field(default=None, gt=0, le=1)
 
 
-KEYS = tuple(Recommended.model_fields)
+KEYS = ("learning_rate", "batch_tokens", "epochs")
 # Parameters of the layers, below: zh-mini has 2.4 and zh-small 21 million, measured; BERT-base 85,
 # large models 300, as their authors fine-tune them.
 _BY_SIZE = (

@@ -20,6 +20,7 @@ class Given:
         tokenizer: its tokenizer.
         machine: where it runs.
         resumed: the state of the run that goes on; None for a new one.
+        rows: how many are learned from, unlabelled ones that a teacher speaks of among them.
     """
 
     data: Mapping[str, TaskData]
@@ -27,3 +28,4 @@ class Given:
     tokenizer: PieceTokenizer
     machine: Machine
     resumed: Path | None = None
+    rows: int = 0

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.automatic_words import find_words
+from pet_mtl.training.few_rows import lower_rate
 from pet_mtl.training.given import Given
 from pet_mtl.training.pattern_accuracy import weigh_patterns
 from pet_mtl.training.prior_filter import filter_words
@@ -12,7 +13,7 @@ from pet_mtl.training.prior_filter import filter_words
 Step = Callable[[Suite, Given], Suite]
 
 # in this order: words are found, then dropped, and patterns are weighed with those that stay
-STEPS: tuple[Step, ...] = (find_words, filter_words, weigh_patterns)
+STEPS: tuple[Step, ...] = (lower_rate, find_words, filter_words, weigh_patterns)
 
 
 def prepare(suite: Suite, given: Given) -> Suite:

@@ -86,8 +86,6 @@ def train(
     if settings.compile:
         keep_compiler()
     say(f"machine: {machine}")
-    for key, reason in suite.chosen.items():
-        say(f"train.{key}: {getattr(settings, key):.6g} ({reason})")
     suite = without_thresholds(with_absolute_model(suite))
     if resume and not has_state(out):  # begins anew, where there is a note to begin from
         teachers = begun_teachers(out)
@@ -105,8 +103,12 @@ def train(
         else:  # a resumed run names no teachers, its folder has their answers
             has_teacher = check_teachers(teachers, suite) or taught_tasks(out)
         resumed = out / "last" if resume else None
-        suite = prepare(suite, Given(data, mlm, tokenizer, machine, resumed))
         rows = rows_to_learn(data, has_teacher)
+        learned = sum(len(of_task) for of_task in rows.values())
+        suite = prepare(suite, Given(data, mlm, tokenizer, machine, resumed, learned))
+        settings = suite.train
+        for key, reason in suite.chosen.items():
+            say(f"train.{key}: {getattr(settings, key):.6g} ({reason})")
         compiled = compile_suite(suite, tokenizer)
         prompts = encode_forms(compiled.forms, rows, tokenizer, settings.max_length, windows=False)
         others = encode_unlabelled(suite, data, compiled.forms, tokenizer)
