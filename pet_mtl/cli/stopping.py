@@ -3,9 +3,11 @@
 import atexit
 import contextlib
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import Any
 
 _UNTOUCHED = (signal.SIG_DFL, signal.default_int_handler)
 _AGAIN = 0.05  # seconds
@@ -17,7 +19,8 @@ def stoppable() -> Iterator[None]:
     """While entered, Ctrl-C and SIGTERM raise KeyboardInterrupt, once no module is being imported.
 
     What is raised inside an import is dropped there, or leaves half a module behind; a second
-    signal does not wait. A signal that is ignored, as in jobs of a script's background, stays so; a
+    signal does not wait. What is raised inside a finalizer is dropped by Python: it is raised again
+    a moment later. A signal that is ignored, as in jobs of a script's background, stays so; a
     handler that is another's stays.
     """
     wanted = [signal.SIGINT, signal.SIGTERM]
@@ -29,10 +32,14 @@ def stoppable() -> Iterator[None]:
     _came.clear()
     for number in ours:
         signal.signal(number, _stop)
+    dropped = sys.unraisablehook
+    if hasattr(signal, "SIGALRM") and signal.SIGALRM in ours:
+        sys.unraisablehook = _raised_again(dropped)
     try:
         yield
     finally:
         _forget_timer()
+        sys.unraisablehook = dropped
         for number in ours:
             signal.signal(number, before[number])
         atexit.unregister(_ignore)
@@ -66,6 +73,18 @@ def _stop(number: int, frame: FrameType | None) -> None:
             signal.setitimer(signal.ITIMER_REAL, _AGAIN)
             return
     raise KeyboardInterrupt
+
+
+def _raised_again(otherwise: Callable[[Any], Any]) -> Callable[[Any], None]:
+    """Return a hook for what Python drops (in `__del__`, in a weak reference's callback)."""
+
+    def hook(dropped: Any) -> None:
+        if _came and dropped.exc_type is KeyboardInterrupt:
+            signal.setitimer(signal.ITIMER_REAL, _AGAIN)
+        else:
+            otherwise(dropped)
+
+    return hook
 
 
 def _forget_timer() -> None:

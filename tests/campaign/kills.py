@@ -11,7 +11,6 @@ import importlib
 import json
 import os
 import random
-import re
 import resource
 import shutil
 import signal
@@ -77,7 +76,7 @@ def start(command: Command, folder: Path, before: Before = lambda: None) -> int:
         outcome = invoke(command, folder)
         log.write(f"{command}\n{outcome.messages}\n")
         code = outcome.code if outcome.code is not None else SURPRISE
-        if outcome.fault and code != 130 and not _swallowed(outcome.messages):
+        if outcome.fault and code != 130:
             log.write(f"FAULT {outcome.fault}\n")
             code = SURPRISE
         with contextlib.suppress(OSError):
@@ -86,14 +85,6 @@ def start(command: Command, folder: Path, before: Before = lambda: None) -> int:
         code = 130
     finally:
         os._exit(code)
-
-
-def _swallowed(messages: str) -> bool:
-    """Say whether Ctrl-C came while Python ran a weak reference's callback, in which it drops what
-    is raised: the command never hears of it and goes on."""
-    return messages.count("Traceback") == 1 and bool(
-        re.search(r"Exception ignored in: (?:.*\n){1,6}KeyboardInterrupt", messages)
-    )
 
 
 def wait(child: int, most: float = 120.0) -> int:

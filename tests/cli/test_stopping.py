@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,6 +78,39 @@ def test_a_second_signal_does_not_wait_for_an_import(
     with pytest.raises(KeyboardInterrupt), stoppable():
         import endless_module  # type: ignore[import-not-found]  # noqa: F401
     assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
+class _Stops:
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+class _Weak:
+    pass
+
+
+def test_what_python_drops_is_raised_again(capsys: pytest.CaptureFixture[str]) -> None:
+    """An exception in `__del__` or in a weak reference's callback is printed and forgotten."""
+    before = sys.unraisablehook
+    held: list[object] = [_Stops(), _Weak()]
+    reference = weakref.ref(held[1], lambda _: signal.raise_signal(signal.SIGINT))
+    while held:
+        with pytest.raises(KeyboardInterrupt), stoppable():
+            held.pop()
+            time.sleep(5)
+            raise AssertionError("the signal was forgotten")
+        assert sys.unraisablehook is before
+    assert reference() is None
+    assert "Exception ignored" not in capsys.readouterr().err
+
+
+def test_other_dropped_exceptions_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda dropped: told.append(dropped.exc_type))
+    reference = weakref.ref(watched := _Weak(), lambda _: [][0])
+    with stoppable():
+        del watched
+    assert (told, reference()) == ([IndexError], None)
 
 
 def test_what_is_ignored_stays_ignored() -> None:
