@@ -178,11 +178,13 @@ def test_hostile_heads(server: Running) -> None:
         b"POST /v1/predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
     ):
         with server.connect() as client:
-            client.sendall(head)
-            client.shutdown(socket.SHUT_WR)
             try:
+                client.sendall(head)
+                client.shutdown(socket.SHUT_WR)
                 status, _ = read(client)
-            except ConnectionResetError:
+            except TimeoutError:
+                raise
+            except OSError:  # it hung up, at whichever of the three the client then was
                 status = 0
             assert status in (0, 400, 422), head
     assert server.ask(ROWS)[0] == 200
