@@ -56,6 +56,15 @@ class PetMtlError(Exception):
             [item if item.where else replace(item, where=where) for item in self.problems]
         )
 
+    def hinted(self, hint: str) -> Self:
+        """Return the error with this hint, whatever hints its problems had.
+
+        >>> print(PetMtlError("stopped after step 2", hint="call again").hinted("add `--resume`"))
+        stopped after step 2
+          hint: add `--resume`
+        """
+        return type(self)([replace(item, hint=hint) for item in self.problems])
+
     def lines(self) -> list[str]:
         """Return what is shown: the first problems, and how many more there are."""
         most = MOST_SHOWN if len(self.problems) > MOST_SHOWN + 2 else len(self.problems)

@@ -167,9 +167,7 @@ def distill(
     try:
         done = distil(request, folder, skip_bad_rows=skip_bad_rows)
     except Interrupted as stopped:
-        raise Interrupted(
-            str(stopped), hint=f"the same command with `--out {folder}` goes on"
-        ) from None
+        raise stopped.hinted(f"the same command with `--out {folder}` goes on") from None
     if json_:
         put_json(done.to_json())
     else:

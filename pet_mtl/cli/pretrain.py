@@ -131,9 +131,7 @@ def pretrain(
     try:
         result = run(request, folder, resume=resume)
     except Interrupted as stopped:
-        raise Interrupted(
-            str(stopped), hint=f"go on with: pet-mtl pretrain --resume --out {folder}"
-        ) from None
+        raise stopped.hinted(f"go on with: pet-mtl pretrain --resume --out {folder}") from None
     if json_:
         put_json(result.to_json())
     if result.held_out is not None:

@@ -124,9 +124,7 @@ def train(
             report=report_run,
         )
     except Interrupted as stopped:
-        raise Interrupted(
-            str(stopped), hint=f"go on with: pet-mtl train --resume --out {folder}"
-        ) from None
+        raise stopped.hinted(f"go on with: pet-mtl train --resume --out {folder}") from None
     if not speaks():
         return
     if json_:

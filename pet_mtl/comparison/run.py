@@ -173,9 +173,7 @@ def _do(
                     request, suites[cell.variant], cell, data, out, engines.get(cell.variant)
                 )
             except Interrupted as stopped:
-                raise Interrupted(
-                    str(stopped), hint=f"the same command with `--out {out}` goes on"
-                ) from None
+                raise stopped.hinted(f"the same command with `--out {out}` goes on") from None
             except MachineError:
                 say(f"{cell}: the same command with `--out {out}` goes on here")
                 raise

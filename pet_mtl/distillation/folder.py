@@ -18,7 +18,6 @@ from pet_mtl.distillation.plan import Request
 from pet_mtl.errors import PetMtlError
 from pet_mtl.report.run import report_run
 from pet_mtl.scoring.log_probs import FloatArray
-from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.checkpoint import MANIFEST
 from pet_mtl.storage.same_settings import note_settings, same_settings
 from pet_mtl.suite.suite import Suite
@@ -130,13 +129,10 @@ def do_run(
     resume = (folder / "last").exists()
     if not resume:
         shutil.rmtree(folder, ignore_errors=True)  # stopped before there was a state to go on from
-    try:
-        done = train(
-            suite, folder, resume=resume, data=data, teachers=teachers, answers=answers,
-            report=report_run,
-        )  # fmt: skip
-    except Interrupted as stopped:
-        raise Interrupted(str(stopped), hint="the same command goes on") from None
+    done = train(
+        suite, folder, resume=resume, data=data, teachers=teachers, answers=answers,
+        report=report_run,
+    )  # fmt: skip
     result = RunResult(
         macro_f1={name: score.value("macro_f1") for name, score in done.scores.items()},
         predicted={name: np.asarray(each).tolist() for name, each in done.predicted.items()},

@@ -123,9 +123,7 @@ def _do(
         suite = request.load(request.space.overrides(chosen))
         done = train(suite, run, resume=resume, data=data, evaluated=evaluated)
     except Interrupted as stopped:
-        raise Interrupted(
-            str(stopped), hint=f"the same command with `--out {store.out}` goes on"
-        ) from None
+        raise stopped.hinted(f"the same command with `--out {store.out}` goes on") from None
     except TrialPruned:
         say(f"trial {trial.number + 1}: stopped, its scores are below the median of the others'")
         store.study.tell(trial, state=TrialState.PRUNED)

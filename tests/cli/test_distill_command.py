@@ -1,5 +1,6 @@
 """`pet-mtl distill` from the command line."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,22 @@ def test_distill(call: Call, suite: Path) -> None:
     assert "another distillation" in changed.err
     scored = call("score", "out/students/all/checkpoint", "--json")
     assert scored.code == 0
+
+
+def test_a_stopped_distillation_says_how_to_go_on(
+    call: Call, suite: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pet_mtl.storage.outputs import RunFolder
+
+    def log(self: RunFolder, record: dict[str, Any]) -> None:
+        if record["step"] == 1 and "loss" in record:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(RunFolder, "log", log)
+    stopped = call("distill", "--patterns", suite, "--out", "out", "-s", "train.max_steps=3")
+    error, hint = stopped.err.splitlines()[-2:]
+    assert error == "error: stopped after step 2 of 3; the state is saved"
+    assert hint == "  hint: the same command with `--out out` goes on"
 
 
 @pytest.mark.parametrize(
