@@ -5,7 +5,17 @@ from dataclasses import dataclass
 
 from pet_mtl.comparison.shots import Shots
 from pet_mtl.comparison.statistics import Spread
-from pet_mtl.report.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, nice_ticks
+from pet_mtl.report.axes import (
+    LEFT,
+    RIGHT,
+    WIDTH,
+    canvas,
+    grid,
+    lower_axis,
+    lower_label,
+    nice_ticks,
+    y_at,
+)
 from pet_mtl.report.markup import Html, element
 
 _ASIDE = 5.0  # pixels between the whiskers of two methods, so that none hides another
@@ -32,66 +42,29 @@ def shots_chart(title: str, shots: Sequence[Shots], lines: Sequence[ShotsLine]) 
     def x_at(number: Shots, line: int = 0) -> float:
         return LEFT + step * (shots.index(number) + 0.5) + _ASIDE * (line - (len(lines) - 1) / 2)
 
-    def y_at(value: float) -> float:
-        return (
-            HEIGHT - BOTTOM - (value - ticks[0]) / (ticks[-1] - ticks[0]) * (HEIGHT - TOP - BOTTOM)
-        )
-
     # labels stand below the middle of the methods' points
     middle = LEFT + step / 2 - x_at(shots[0], 0)
-    drawn = [
-        [
-            element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y_at(tick), y2=y_at(tick), class_="grid"),
-            element("text", f"{tick:.3g}", x=LEFT - 8, y=y_at(tick) + 4, text_anchor="end"),
-        ]
-        for tick in ticks
-    ]
-    drawn += [
-        [
-            element(
-                "text",
-                str(number),
-                x=x_at(number) + middle,
-                y=HEIGHT - BOTTOM + 18,
-                text_anchor="middle",
-            )
-        ]
-        for number in shots
-    ]
-    axis = element(
-        "line", x1=LEFT, x2=WIDTH - RIGHT, y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM, class_="axis"
-    )
-    name = element(
-        "text",
-        "rows for each label",
-        x=WIDTH - RIGHT,
-        y=HEIGHT - 6,
-        text_anchor="end",
-        class_="title",
-    )
-    drawn.append([axis, name])
+    drawn = [grid(ticks), lower_axis("rows for each label")]
+    drawn += [lower_label(str(number), x_at(number) + middle) for number in shots]
     for place, line in enumerate(lines):
         points = [(number, x_at(number, place), spread) for number, spread in line.points.items()]
-        path = " ".join(f"{x:.1f},{y_at(spread.mean):.1f}" for _, x, spread in points)
-        drawn.append([element("polyline", points=path, class_=f"stroke {line.css}")])
+        path = " ".join(f"{x:.1f},{y_at(spread.mean, ticks):.1f}" for _, x, spread in points)
+        drawn.append(element("polyline", points=path, class_=f"stroke {line.css}"))
         for number, x, spread in points:
             if spread.sd:
-                low, high = y_at(spread.mean - spread.sd), y_at(spread.mean + spread.sd)
-                drawn.append(
-                    [element("line", x1=x, x2=x, y1=low, y2=high, class_=f"stroke {line.css}")]
-                )
+                low, high = (y_at(spread.mean + side * spread.sd, ticks) for side in (-1, 1))
+                whisker = element("line", x1=x, x2=x, y1=low, y2=high, class_=f"stroke {line.css}")
+                drawn.append(whisker)
             tip = element("title", f"{line.name}, {number}: {spread.mean:.4f}")
-            drawn.append(
-                [
-                    element(
-                        "circle", tip, cx=x, cy=y_at(spread.mean), r=3.0, class_=f"dot {line.css}"
-                    )
-                ]
-            )
-    svg = element("svg", drawn, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=title)
+            y = y_at(spread.mean, ticks)
+            drawn.append(element("circle", tip, cx=x, cy=y, r=3.0, class_=f"dot {line.css}"))
     legend = [
         element("li", element("span", class_=f"swatch {line.css}"), line.name) for line in lines
     ]
     return element(
-        "figure", element("h3", title), svg, element("ul", legend, class_="legend"), class_="chart"
+        "figure",
+        element("h3", title),
+        canvas(title, drawn),
+        element("ul", legend, class_="legend"),
+        class_="chart",
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pet_mtl.atomic import new_file, write_errors
-from pet_mtl.console import say
+from pet_mtl.console import bar, say
 from pet_mtl.errors import PetMtlError
 from pet_mtl.pairs.contradiction import contradicts
 from pet_mtl.pairs.entailment import follows
@@ -57,12 +57,14 @@ def write_pairs(corpus: Corpus, out: Path, count: int, seed: int) -> PairsResult
     if out.exists():
         raise PetMtlError("there is a file already", where=str(out), hint="name a new one: --out")
     rng = SENTENCE_PAIRS.generator(str(seed))
+    say("reading the corpus to draw sentences from")
     places = draw_places(corpus, _PLACES_A_PAIR * count, rng)
     rows = dict.fromkeys(LABELS, 0)
-    with new_file(out) as file, write_errors(out):
+    with new_file(out) as file, write_errors(out), bar("pairs", count) as shown:
         for pair in _pairs(places, count, rng):
             file.write(json.dumps(asdict(pair), ensure_ascii=False).encode() + b"\n")
             rows[pair.label] += 1
+            shown.advance(1)
         if not any(rows.values()):
             raise PetMtlError(
                 "the text gives no pair",

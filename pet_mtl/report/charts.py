@@ -5,12 +5,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby, pairwise
 
+from pet_mtl.report.axes import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    WIDTH,
+    canvas,
+    grid,
+    lower_axis,
+    lower_label,
+    nice_ticks,
+    y_at,
+)
 from pet_mtl.report.data import CurvePoint
 from pet_mtl.report.markup import Html, element
 
-WIDTH, HEIGHT = 540, 290
-LEFT, RIGHT = 46, 14
-TOP, BOTTOM = 10, 46
 MOST_POINTS = 300  # a line of some 500 pixels shows no more
 SMOOTH_FROM = 24
 
@@ -52,55 +62,15 @@ def line_chart(
     steps = [point.step for point in finite]
     x_low, x_high = min(0, *steps), max(1, *steps)
     x_ticks = [tick for tick in nice_ticks(x_low, x_high, whole=True) if tick <= x_high]
-    y_low, y_high = y_ticks[0], y_ticks[-1]
 
     def x_at(step: float) -> float:
         return LEFT + (step - x_low) / (x_high - x_low) * (WIDTH - LEFT - RIGHT)
 
-    def y_at(value: float) -> float:
-        return HEIGHT - BOTTOM - (value - y_low) / (y_high - y_low) * (HEIGHT - TOP - BOTTOM)
-
-    decimals = _decimals(y_ticks)
-    drawn = [
-        [
-            element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y_at(tick), y2=y_at(tick), class_="grid"),
-            element(
-                "text", f"{tick:.{decimals}f}", x=LEFT - 8, y=y_at(tick) + 4, text_anchor="end"
-            ),
-        ]
-        for tick in y_ticks
-    ]
-    drawn += [
-        [
-            element(
-                "line",
-                x1=x_at(tick),
-                x2=x_at(tick),
-                y1=HEIGHT - BOTTOM,
-                y2=HEIGHT - BOTTOM + 4,
-                class_="axis",
-            ),
-            element(
-                "text", f"{tick:,.0f}", x=x_at(tick), y=HEIGHT - BOTTOM + 18, text_anchor="middle"
-            ),
-        ]
-        for tick in x_ticks
-    ]
-    drawn.append(
-        [
-            element(
-                "line",
-                x1=LEFT,
-                x2=WIDTH - RIGHT,
-                y1=HEIGHT - BOTTOM,
-                y2=HEIGHT - BOTTOM,
-                class_="axis",
-            )
-        ]
-    )
-    drawn.append(
-        [element("text", axis, x=WIDTH - RIGHT, y=HEIGHT - 6, text_anchor="end", class_="title")]
-    )
+    drawn = [grid(y_ticks), lower_axis(axis)]
+    for tick in x_ticks:
+        x, y = x_at(tick), HEIGHT - BOTTOM
+        drawn.append(element("line", x1=x, x2=x, y1=y, y2=y + 4, class_="axis"))
+        drawn.append(lower_label(f"{tick:,.0f}", x))
     for line in lines:
         strokes = [(line.points, "stroke")]
         if not line.markers and len(line.points) >= SMOOTH_FROM:
@@ -108,16 +78,16 @@ def line_chart(
         for points, css in strokes:
             for segment in segments(thin(points)):
                 path = " ".join(
-                    f"{x_at(point.step):.1f},{y_at(point.value):.1f}" for point in segment
+                    f"{x_at(point.step):.1f},{y_at(point.value, y_ticks):.1f}" for point in segment
                 )
-                drawn.append([element("polyline", points=path, class_=f"{css} {line.css}")])
+                drawn.append(element("polyline", points=path, class_=f"{css} {line.css}"))
         if line.markers or len(line.points) == 1:
-            drawn.append(
-                [_marker(line, point, x_at(point.step), y_at(point.value)) for point in line.points]
-            )
-    svg = element("svg", drawn, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=title)
+            drawn += [
+                _marker(line, point, x_at(point.step), y_at(point.value, y_ticks))
+                for point in line.points
+            ]
     heading = [element("h3", title), *([element("p", note, class_="note")] if note else [])]
-    return element("figure", heading, svg, _legend(lines, at), class_="chart")
+    return element("figure", heading, canvas(title, drawn), _legend(lines, at), class_="chart")
 
 
 def _marker(line: Line, point: CurvePoint, x: float, y: float) -> Html:
@@ -140,23 +110,6 @@ def _legend(lines: Sequence[Line], at: int | None) -> Html:
         swatch = element("span", class_=f"swatch {line.css}")
         entries.append(element("li", swatch, line.name, " ", element("b", figure)))
     return element("ul", entries, class_="legend")
-
-
-def nice_ticks(low: float, high: float, *, count: int = 5, whole: bool = False) -> list[float]:
-    """Return about `count` round numbers, evenly spaced, from at most `low` to at least `high`.
-
-    >>> nice_ticks(0.13, 0.58)
-    [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
-    """
-    if high - low < 1e-9:
-        low, high = low - max(abs(low) * 0.1, 1e-3), high + max(abs(high) * 0.1, 1e-3)
-    rough = (high - low) / count
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough * 0.999)
-    if whole:
-        step = max(1.0, round(step))
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(k * step, 12) for k in range(first, last + 1)]
 
 
 def moving_average(points: Sequence[CurvePoint]) -> list[CurvePoint]:
@@ -201,7 +154,3 @@ def mean_curve(curves: Sequence[Sequence[CurvePoint]]) -> list[CurvePoint]:
     values = [{point.step: point.value for point in curve} for curve in curves]
     shared = sorted(set.intersection(*map(set, values))) if values else []
     return [CurvePoint(step, sum(each[step] for each in values) / len(values)) for step in shared]
-
-
-def _decimals(ticks: Sequence[float]) -> int:
-    return max(0, -math.floor(math.log10(ticks[1] - ticks[0]) + 1e-9))

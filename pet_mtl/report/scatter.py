@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pet_mtl.report.charts import nice_ticks
+from pet_mtl.report.axes import nice_ticks
 from pet_mtl.report.markup import Html, element
 
 SIDE, LEFT = 320, 44

@@ -121,9 +121,14 @@ class TaskSpec(Spec):
                 kinds = ", ".join(f"`{name}`" for name, of in KINDS.items() if key in of.keys)
                 raise ValueError(f"`{key}` is for the kind {kinds}, not for `{self.kind}`")
         if self.metric not in facts.metrics:
-            raise ValueError(
-                f"`metric` of the kind `{self.kind}` must be one of "
-                f"{', '.join(f'`{name}`' for name in facts.metrics)}, found `{self.metric}`"
+            names = ", ".join(f"`{name}`" for name in facts.metrics)
+            raise PydanticCustomError(
+                "kind_metric",
+                "{message}",
+                {
+                    "message": f"`metric` of the kind `{self.kind}` must be one of {names}, "
+                    f"found `{self.metric}`"
+                },
             )
         if not facts.calibrates and self.calibration not in ("auto", "none"):
             raise ValueError(f"`calibration: {self.calibration}` is not for `kind: {self.kind}`")

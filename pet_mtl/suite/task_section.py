@@ -73,7 +73,7 @@ def build_task(
     # `row_texts`: what the task itself says of columns and patterns stands above with its line
     done = {"name", "row_texts"} if templates_fine else {"name", "row_texts", "patterns"}
     if not _check_metric(values, document, (*key, "metric"), problems):
-        done.add("metric")
+        done |= {"metric", "kind_metric"}
     if words is not None:
         values["verbalizer"] = words
     elif "verbalizer" in values or verbalizer is not None:

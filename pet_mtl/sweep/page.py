@@ -7,17 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pet_mtl.atomic import write_bytes
-from pet_mtl.report.charts import (
-    BOTTOM,
-    HEIGHT,
-    LEFT,
-    RIGHT,
-    TOP,
-    WIDTH,
-    Line,
-    line_chart,
-    nice_ticks,
-)
+from pet_mtl.report.axes import LEFT, RIGHT, WIDTH, canvas, grid, lower_label, nice_ticks, y_at
+from pet_mtl.report.charts import Line, line_chart
 from pet_mtl.report.data import CurvePoint
 from pet_mtl.report.markup import Html, element, percent
 from pet_mtl.report.page import html_page
@@ -166,21 +157,10 @@ def _scatter(name: str, trials: Sequence[TrialResult], *, log: bool) -> Html:
     room = ((high - low) * 0.05 or 1.0) if numeric else 0.5
     low, high = low - room, high + room
     y_ticks = nice_ticks(min(scores), max(scores))
-    y_low, y_high = y_ticks[0], y_ticks[-1]
 
     def x_at(place: float) -> float:
         return LEFT + (place - low) / (high - low) * (WIDTH - LEFT - RIGHT)
 
-    def y_at(score: float) -> float:
-        return HEIGHT - BOTTOM - (score - y_low) / (y_high - y_low) * (HEIGHT - TOP - BOTTOM)
-
-    drawn: list[Html] = []
-    for tick in y_ticks:
-        y = y_at(tick)
-        drawn += [
-            element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="grid"),
-            element("text", f"{tick:.3g}", x=LEFT - 8, y=y + 4, text_anchor="end"),
-        ]
     if numeric and len(kinds) <= MOST_MARKS:
         each = dict(zip(values, places, strict=True))
         marks, labels = [float(place) for place in each.values()], [shown(v) for v in each]
@@ -189,19 +169,15 @@ def _scatter(name: str, trials: Sequence[TrialResult], *, log: bool) -> Html:
         labels = [f"{10**mark:.2g}" if log else f"{mark:.4g}" for mark in marks]
     else:
         marks, labels = [float(k) for k in range(len(kinds))], _cut(kinds)
-    for mark, label in zip(marks, labels, strict=True):
-        drawn.append(
-            element("text", label, x=x_at(mark), y=HEIGHT - BOTTOM + 18, text_anchor="middle")
-        )
+    labelled = zip(marks, labels, strict=True)
+    drawn = [grid(y_ticks), *(lower_label(label, x_at(mark)) for mark, label in labelled)]
     best = max(range(len(scores)), key=scores.__getitem__)
-    for place, (trial, x, score) in enumerate(zip(trials, places, scores, strict=True)):
+    for number, (trial, place, score) in enumerate(zip(trials, places, scores, strict=True)):
         tip = f"trial {trial.number + 1}: {shown(trial.settings[name])}, {score:.4f}"
-        css = "dot mean" if place == best else "dot c0"
-        drawn.append(
-            element("circle", element("title", tip), cx=x_at(x), cy=y_at(score), r=4.0, class_=css)
-        )
-    svg = element("svg", drawn, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=name)
-    return element("figure", element("h3", name), svg, class_="chart")
+        css = "dot mean" if number == best else "dot c0"
+        x, y = x_at(place), y_at(score, y_ticks)
+        drawn.append(element("circle", element("title", tip), cx=x, cy=y, r=4.0, class_=css))
+    return element("figure", element("h3", name), canvas(name, drawn), class_="chart")
 
 
 def _cut(texts: Sequence[str]) -> list[str]:

@@ -12,9 +12,7 @@ from torch import Tensor
 
 from pet_mtl.atomic import new_folder
 from pet_mtl.cloze.encode import Prompts, encode_forms
-from pet_mtl.cloze.form import Compiled
 from pet_mtl.cloze.sampling import Schedule
-from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
@@ -29,14 +27,14 @@ from pet_mtl.scoring.thresholds import with_fitted_thresholds
 from pet_mtl.stepping.early_stop import note_score, stops
 from pet_mtl.stepping.optimizer_step import tell_of_dropout
 from pet_mtl.storage.checkpoint import fill_checkpoint, read_checkpoint, write_checkpoint
-from pet_mtl.storage.model_card import NO_FACTS, Facts, card_scores
+from pet_mtl.storage.model_card import card_scores
 from pet_mtl.storage.outputs import TEACHER, RunFolder
 from pet_mtl.storage.own_weights import load_own_weights, own_weights
 from pet_mtl.storage.run_weights import AVERAGE, TERMS, read_run_weights, write_run_weights
 from pet_mtl.storage.state import Progress, fingerprint, read_moments, read_progress, write_state
 from pet_mtl.storage.tensors import load_into
-from pet_mtl.storage.trained_on import Keys
 from pet_mtl.suite.suite import Suite
+from pet_mtl.training.inputs import Inputs
 from pet_mtl.training.steps import TrainingSteps
 
 
@@ -50,48 +48,35 @@ class Trainer:
 
     def __init__(
         self,
-        suite: Suite,
+        inputs: Inputs,
+        taught: Mapping[str, FloatArray],
         out: Path,
         run: RunFolder | None,
         accelerator: Any,
         machine: Machine,
-        tokenizer: PieceTokenizer,
-        mlm: Any,
-        compiled: Compiled,
-        prompts: Prompts,
-        dev: Prompts | None,
-        dev_rows: Mapping[str, Rows],
-        trained_on: Mapping[str, Keys],
-        taught: Mapping[str, FloatArray] = {},
-        others: Prompts | None = None,
         evaluated: Callable[[int, float], None] = lambda step, score: None,
         logged: Callable[[dict[str, Any]], None] = lambda record: None,
-        facts: Facts = NO_FACTS,
     ) -> None:
-        self.suite, self.out = suite, out
-        self.folder, self.accelerator = run, accelerator
-        self.machine = machine
-        self.tokenizer, self.mlm = tokenizer, mlm
-        self.compiled, self.dev = compiled, dev
+        self.inputs, self.suite, self.taught = inputs, inputs.suite, taught
+        self.out, self.folder = out, run
+        self.accelerator, self.machine = accelerator, machine
         self._evaluated, self._logged = evaluated, logged
-        self.dev_rows, self.trained_on, self.taught = dev_rows, trained_on, taught
-        self.others, self.facts = others, facts
-        stores = [prompts, dev, *([others] if others is not None else [])]
+        suite, compiled, others = self.suite, inputs.compiled, inputs.others
+        stores = [inputs.prompts, inputs.dev, *([others] if others is not None else [])]
         self.progress = Progress(
             fingerprint=fingerprint(*stores, words=compiled.words, taught=taught)
         )
         self.best: tuple[int, dict[str, FloatArray]] | None = None
-        self.model = build_model(mlm, compiled, suite, machine)
+        self.model = build_model(inputs.mlm, compiled, suite, machine)
         if suite.train.compile:
             compile_layers(self.model)
-        tell_of_dropout(mlm, self.model, accelerator.num_processes)
+        tell_of_dropout(inputs.mlm, self.model, accelerator.num_processes)
         self.schedule = Schedule(
-            prompts,
+            inputs.prompts,
             temperature=suite.sampling.temperature,
             batch_tokens=suite.train.batch_tokens,
             seed=suite.train.seed,
         )
-        self.prompts = prompts
 
     def run(self, resume: bool) -> dict[str, FloatArray]:
         """Do the steps that are left.
@@ -108,15 +93,15 @@ class Trainer:
             self._restore_weights(last)
         self.steps = TrainingSteps(
             self.model,
-            self.prompts,
+            self.inputs.prompts,
             self.schedule,
             self.suite.train,
             self.machine,
             self.accelerator,
-            self.tokenizer,
+            self.inputs.tokenizer,
             self.progress,
             self.taught,
-            self.others,
+            self.inputs.others,
         )
         if resume:
             for file, weights in self._run_weights().items():
@@ -126,10 +111,8 @@ class Trainer:
             if self.folder is not None:
                 self.folder.forget_after(self.progress.step)
         if not self.progress.finished:
-            say(
-                f"training: {self.steps.total} steps of up to {self.suite.train.batch_tokens:,} "
-                "tokens"
-            )
+            tokens = self.suite.train.batch_tokens
+            say(f"training: {self.steps.total} steps of up to {tokens:,} tokens")
             self.steps.run(evaluate=self._evaluate, save=self._save, log=self._log)
         return self._best_log_probs()
 
@@ -155,8 +138,8 @@ class Trainer:
 
     def _load_weights(self, folder: Path) -> None:
         hint = "was the backbone replaced by another one? put it back, or train in a new folder"
-        load_into(self.mlm, folder / "model.safetensors", hint)
-        load_own_weights(folder, self.model, self.mlm)
+        load_into(self.inputs.mlm, folder / "model.safetensors", hint)
+        load_own_weights(folder, self.model, self.inputs.mlm)
 
     def _run_weights(self) -> dict[str, Mapping[str, Tensor]]:
         """Return what the run needs to go on beside its model, by file."""
@@ -173,15 +156,15 @@ class Trainer:
 
     def _evaluate(self) -> bool:
         """Score the dev rows, keep the best checkpoint; return whether to stop early."""
-        if self.dev is None:
+        if self.inputs.dev is None:
             return False
         with self._averaged():
             return self._evaluate_weights()
 
     def _evaluate_weights(self) -> bool:
         log_probs = self._score_dev()
-        suite = with_fitted_thresholds(self.suite, self.dev_rows, log_probs)
-        scores = score_rows(suite, self.dev_rows, log_probs)
+        suite = with_fitted_thresholds(self.suite, self.inputs.dev_rows, log_probs)
+        scores = score_rows(suite, self.inputs.dev_rows, log_probs)
         wanted = np.mean(
             [score.value(self.suite.tasks[name].metric) for name, score in scores.items()]
         )
@@ -206,8 +189,8 @@ class Trainer:
         return why is not None
 
     def _score_dev(self) -> dict[str, FloatArray]:
-        assert self.dev is not None
-        return self._score(self.dev, "scoring")
+        assert self.inputs.dev is not None
+        return self._score(self.inputs.dev, "scoring")
 
     def _score(self, prompts: Prompts, title: str) -> dict[str, FloatArray]:
         state = self.accelerator
@@ -215,7 +198,7 @@ class Trainer:
             self.model,
             prompts,
             self.machine,
-            self.tokenizer,
+            self.inputs.tokenizer,
             title=title,
             processes=Processes(state.num_processes, state.process_index, state.device),
         )
@@ -224,20 +207,20 @@ class Trainer:
         """Return the label log-probabilities `[rows, K]` that the model, as it is, gives to
         rows."""
         longest = self.suite.train.max_length
-        prompts = encode_forms(self.compiled.forms, rows, self.tokenizer, longest)
+        prompts = encode_forms(self.inputs.compiled.forms, rows, self.inputs.tokenizer, longest)
         return self._score(prompts, "calibrating")
 
     def _best_log_probs(self) -> dict[str, FloatArray]:
         """Return the dev predictions of the best checkpoint, whose weights the model has
         afterwards."""
-        if self.dev is None:
+        if self.inputs.dev is None:
             with self._averaged():
                 self._write_best({}, self.suite, {})
-        gone = self.dev is not None and self.progress.step != self.progress.best_step
+        gone = self.inputs.dev is not None and self.progress.step != self.progress.best_step
         if gone or self.steps.average is not None:
             self.accelerator.wait_for_everyone()
             self._load_weights(self.out / "checkpoint")
-        if self.dev is None:
+        if self.inputs.dev is None:
             return {}
         if self.best is not None and self.best[0] == self.progress.best_step:
             return self.best[1]
@@ -247,36 +230,35 @@ class Trainer:
         self, summary: dict[str, Any], suite: Suite, scores: Mapping[str, dict[str, Any]]
     ) -> None:
         if self.folder is not None:
-            metrics = {"step": self.progress.step, "tasks": summary}
-            own = own_weights(self.model, self.mlm)
+            inputs = self.inputs
             write_checkpoint(
                 self.folder.checkpoint,
-                self.mlm,
-                self.tokenizer,
+                inputs.mlm,
+                inputs.tokenizer,
                 suite,
-                metrics,
-                own,
-                self.trained_on,
-                replace(self.facts, scores=scores),
+                {"step": self.progress.step, "tasks": summary},
+                own_weights(self.model, inputs.mlm),
+                inputs.trained_on,
+                replace(inputs.facts, scores=scores),
             )
         self.accelerator.wait_for_everyone()
 
     def _save(self) -> None:
         if self.folder is not None:
+            inputs = self.inputs
             with new_folder(self.folder.last) as temporary:
                 write_state(temporary, self.steps.trained, self.steps.optimizer, self.progress)
                 for file, weights in self._run_weights().items():
                     write_run_weights(temporary, file, weights)
-                metrics, own = {"step": self.progress.step}, own_weights(self.model, self.mlm)
                 fill_checkpoint(
                     temporary,
-                    self.mlm,
-                    self.tokenizer,
+                    inputs.mlm,
+                    inputs.tokenizer,
                     self.suite,
-                    metrics,
-                    own,
-                    self.trained_on,
-                    self.facts,
+                    {"step": self.progress.step},
+                    own_weights(self.model, inputs.mlm),
+                    inputs.trained_on,
+                    inputs.facts,
                 )
         self.accelerator.wait_for_everyone()
 

@@ -5,15 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pet_mtl.report.axes import HEIGHT, WIDTH, nice_ticks
 from pet_mtl.report.charts import (
-    HEIGHT,
     MOST_POINTS,
-    WIDTH,
     Line,
     line_chart,
     mean_curve,
     moving_average,
-    nice_ticks,
     segments,
     thin,
 )
