@@ -173,13 +173,8 @@ PROBLEMS: list[tuple[dict[str, Any], list[str]]] = [
         {"data": {"train": "a", "dev": {"split": 2}}},
         ["x.yaml:51: `tasks.tnews.data.dev.split` must be below 1, found `2`"],
     ),
-    *(
-        (
-            {"metric": it},
-            ["x.yaml:60: `tasks.tnews.metric` must be one of `macro_f1` or `accuracy`"],
-        )
-        for it in ("f1", "pearson")
-    ),
+    ({"metric": "f1"}, ["x.yaml:60: `tasks.tnews.metric` must be one of `macro_f1` or"]),
+    ({"metric": "pearson"}, ["x.yaml:60: `tasks.tnews.metric` must be one of `macro_f1` or"]),
     *(
         (
             {"slots": slots},
