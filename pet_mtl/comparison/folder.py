@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from pet_mtl.atomic import sweep, write_text
 from pet_mtl.comparison.cell import CellResult
 from pet_mtl.comparison.plan import Cell, Variant, cell_path
+from pet_mtl.data.keys import row_keys
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError
 from pet_mtl.storage.checked_json import read_bounded
@@ -39,6 +40,7 @@ def settings_of(
                 task.train_keys,
                 task.train.labels,
                 *((keys[name], task.dev.labels) if task.dev else ()),
+                *((row_keys(task.unlabelled),) if task.unlabelled else ()),
             )
             for name, task in data.items()
         },

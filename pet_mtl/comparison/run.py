@@ -30,6 +30,7 @@ from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.suite.chain import require_reads
 from pet_mtl.suite.suite import Suite
+from pet_mtl.training.few_rows import settle_rate
 
 
 @dataclass(frozen=True)
@@ -204,4 +205,5 @@ def _do_cell(
         return steps_alone(joint, rows, cell.task, engine.schedule if engine else Schedule)
 
     suite = cell_suite(suite, cell, sizes, request.few_shot_steps, alone)
+    suite = settle_rate(suite, sum(sizes.values()))  # a task alone has the rate that it has jointly
     return train_cell(suite, wanted, cell_path(out, cell), engine)

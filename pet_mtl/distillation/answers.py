@@ -114,14 +114,11 @@ def together(answers: Sequence[FloatArray]) -> FloatArray:
     return np.asarray(mean, np.float32)
 
 
-def targets(answers: Sequence[FloatArray], rows: Rows, labels: int) -> FloatArray:
+def targets(answers: Sequence[FloatArray], rows: Rows) -> FloatArray:
     """Return what a student learns from beside the labels, `[rows, K]`.
 
     A row that no teacher may label has its own label, or that of a training row with the same text,
-    as its answer: it is learned from labels alone. One of which nothing is known says nothing.
-
-    Args:
-        labels: `K`.
+    as its answer: it is learned from labels alone. One of which nothing is known has NaN.
     """
     mean = together(answers)
     missing = np.flatnonzero(np.isnan(mean).any(1))
@@ -131,5 +128,6 @@ def targets(answers: Sequence[FloatArray], rows: Rows, labels: int) -> FloatArra
         label_of = dict(zip(keys[known].tolist(), rows.labels[known].tolist(), strict=True))
         for row in missing.tolist():
             label = rows.labels[row] if rows.labels[row] >= 0 else label_of.get(int(keys[row]), -1)
-            mean[row] = 1 / labels if label < 0 else np.eye(labels, dtype=np.float32)[label]
+            if label >= 0:
+                mean[row] = np.arange(mean.shape[1]) == label
     return mean

@@ -1,7 +1,6 @@
 """The folder of a distillation: what belongs to it, and its runs, each of which goes on where it
 was stopped."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pet_mtl.atomic import write_text
-from pet_mtl.data.keys import row_keys
+from pet_mtl.data.digest import rows_digest, short_digest
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.distillation.plan import Request
 from pet_mtl.errors import PetMtlError
@@ -60,25 +59,11 @@ def settings_of(request: Request, data: Mapping[str, TaskData]) -> dict[str, Any
         "folds": request.folds,
         "generations": request.generations,
         "growth": request.growth,
-        "teachers": [_digest((folder / MANIFEST).read_bytes()) for folder in request.given],
+        "teachers": [short_digest((folder / MANIFEST).read_bytes()) for folder in request.given],
         "teacher": plain(request.teacher),
         "student": plain(request.student),
-        "rows": {name: _rows_digest(task) for name, task in data.items()},
+        "rows": {name: rows_digest(task) for name, task in data.items()},
     }
-
-
-def _rows_digest(task: TaskData) -> str:
-    parts = [task.train_keys.tobytes(), task.train.labels.tobytes()]
-    for rows in (task.dev, task.unlabelled):
-        parts += [] if rows is None else [row_keys(rows).tobytes(), rows.labels.tobytes()]
-    return _digest(*parts)
-
-
-def _digest(*parts: bytes) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "little") + part)
-    return digest.hexdigest()[:16]
 
 
 def check_settings(out: Path, now: Mapping[str, Any]) -> None:
@@ -136,7 +121,7 @@ def do_run(
     result = RunResult(
         macro_f1={name: score.value("macro_f1") for name, score in done.scores.items()},
         predicted={name: np.asarray(each).tolist() for name, each in done.predicted.items()},
-        rows=sum(len(task.train) for task in data.values()),
+        rows=sum(len((answers or {}).get(name, task.train)) for name, task in data.items()),
         steps=done.steps,
         seconds=round(done.seconds, 1),
     )

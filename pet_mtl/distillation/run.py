@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.lock import held
 from pet_mtl.storage.trained_on import Keys, read_trained_on
+from pet_mtl.training.few_rows import settle_rate
 from pet_mtl.training.run import with_absolute_model
 from pet_mtl.training.teachers import check_teachers, rows_to_learn
 
@@ -78,6 +79,11 @@ def distil(request: Request, out: Path, *, skip_bad_rows: int = 0) -> Distillati
                 hint="wait for it, or choose another with `--out DIR`",
             )
         check_settings(out, settings_of(request, data))
+        # teachers, students and those without teachers differ in what they learn from alone
+        labelled = sum(len(task.train) for task in data.values())
+        same, student = request.teacher == request.student, settle_rate(request.student, labelled)
+        teacher = student if same else settle_rate(request.teacher, labelled)
+        request = replace(request, teacher=teacher, student=student)
         return _Distiller(request, out, data, folds).run()
 
 
@@ -204,7 +210,7 @@ class _Distiller:
         for tasks in task_groups(self.request.student, self.request.students_have):
             say(f"{kind}: {group_name(tasks)}")
             data = {name: self.data[name] for name in tasks}
-            answers = None if taught is None else self._targets(tasks, taught.answers)
+            answers = None if taught is None else self._targets(data, taught.answers)
             teachers = () if taught is None else taught.folders
             folder = self.out / kind / group_name(tasks)
             suite = student_suite(self.request.student, tasks)
@@ -212,19 +218,27 @@ class _Distiller:
             folders.append(folder / "checkpoint")
         return results, folders
 
-    def _targets(self, tasks: Sequence[str], answers: Sequence[Answers]) -> dict[str, FloatArray]:
+    def _targets(
+        self, data: dict[str, TaskData], answers: Sequence[Answers]
+    ) -> dict[str, FloatArray]:
+        """Return what the rows of some tasks are to be taken for; unlabelled ones of which nothing
+        is known are taken out of `data`."""
         found = {}
-        for name in tasks:
+        for name, task in data.items():
             said = [one.rows[name] for one in answers if name in one.rows]
             if not said:
                 say(f"note: no teacher knows {name}: it is learned from its labels alone")
                 continue
-            labels = len(self.request.student.tasks[name].verbalizer.labels)
-            mean = targets(said, self.rows[name], labels)
-            first = len(self.data[name].train)
-            right = float(np.mean(mean[:first].argmax(-1) == self.data[name].train.labels))
+            mean, first = targets(said, self.rows[name]), len(task.train)
+            right = float(np.mean(mean[:first].argmax(-1) == task.train.labels))
             alone = int(np.isnan(together(said)[:first]).any(1).sum())
             note = f", {alone:,} of them labelled by none" if alone else ""
             say(f"teachers: {name}, right on {right:.1%} of {first:,} training rows{note}")
-            found[name] = mean
+            known = np.asarray(~np.isnan(mean).any(1))
+            if task.unlabelled is not None and not known.all():
+                gone = int((~known).sum())
+                say(f"teachers: {name}, {gone:,} unlabelled rows that none may label are left out")
+                kept = task.unlabelled.take(np.flatnonzero(known[first:]))
+                data[name] = replace(task, unlabelled=kept if len(kept) else None)
+            found[name] = mean[known]
         return found

@@ -1,6 +1,7 @@
 """What a run trains on: the model with its tokenizer, and the rows, held-out ones apart."""
 
 import hashlib
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -200,10 +201,10 @@ def load_material(
     if request.masking == "pattern":
         assert text.suite is not None
         with placed(text.suite.source):
-            rows = pattern_rows(
+            rows, keys = pattern_rows(
                 text.suite.tasks, text.rows, tokenizer, settings.max_length, maskable
             )
-        hashes = _hashes(rows)
+        hashes = (keys >> np.uint64(32)).astype(np.uint32)  # a row's patterns and repeats share it
         kept = "pattern"
     else:
         assert text.corpus is not None
@@ -221,6 +222,7 @@ def load_material(
         )
     digest = hashlib.sha256(f"{kept} {tokenizer_digest(tokenizer)} {len(rows)}".encode())
     digest.update(rows.starts[:: max(1, len(rows) // 1000)].tobytes())
+    digest.update(np.packbits(held).tobytes())
     if kept == "pattern":
         digest.update(np.ascontiguousarray(rows.pieces).tobytes())
     elif rows.marks is not None:  # another scorer marks other pieces
@@ -263,19 +265,6 @@ def _cached_rows(
     return rows, np.asarray(cache.hashes)[document]
 
 
-def _hashes(rows: PieceRows) -> npt.NDArray[np.uint32]:
-    """Return a hash of each row's text, so that a row's patterns and repeats are held out
-    together."""
-    texts = (
-        rows.pieces[start:end][rows.marks[start:end] == 1]
-        if rows.marks is not None
-        else rows.pieces[start:end]
-        for start, end in zip(rows.starts, rows.ends, strict=True)
-    )
-    digests = b"".join(hashlib.blake2b(text.tobytes(), digest_size=4).digest() for text in texts)
-    return np.frombuffer(digests, dtype="<u4")
-
-
 def _with_marks(
     request: PretrainRequest,
     text: Text,
@@ -293,18 +282,22 @@ def _with_marks(
             hint="train the scorer from the model that is to be pre-trained",
         )
     weights = hashlib.sha256((scorer.folder / "model.safetensors").read_bytes()).hexdigest()
+    task_rows = text.rows or training_rows(load_suite_data(scorer.suite), unlabelled=False)[0]
+    texts = hashlib.sha256()
+    for part in itertools.chain.from_iterable(task_rows.values()):
+        texts.update(row_keys(part).tobytes() + part.labels.tobytes())
     made_of = {
         "corpus": corpus,
         "tokenizer": tokenizer_digest(tokenizer),
         "scorer": weights,
+        "rows": texts.hexdigest(),
         "max_length": request.settings.max_length,
         "seed": request.settings.seed,
     }
     marks = stored_marks(place, made_of, len(rows.pieces))
     if marks is None:
-        task_rows = text.rows or training_rows(load_suite_data(scorer.suite), unlabelled=False)[0]
-        texts = mark_important(scorer, dict(task_rows), seed=request.settings.seed)
-        marker = train_marker(scorer.mlm, texts, rows, scorer.machine, request.settings.seed)
+        marked = mark_important(scorer, dict(task_rows), seed=request.settings.seed)
+        marker = train_marker(scorer.mlm, marked, rows, scorer.machine, request.settings.seed)
         marks = mark_rows(marker, rows, scorer.machine)
         store_marks(place, made_of, marks)
         marks = stored_marks(place, made_of, len(rows.pieces))

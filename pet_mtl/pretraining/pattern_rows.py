@@ -12,6 +12,7 @@ from pet_mtl.cloze.form import Form, compile_forms
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.shorten import ragged_arange, shorten
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.rows import LABEL_WORD, TEXT, ByteArray, IntArray, PieceRows
@@ -35,8 +36,9 @@ def pattern_rows(
     tokenizer: PieceTokenizer,
     max_length: int,
     maskable: npt.NDArray[np.bool_],
-) -> PieceRows:
-    """Return one row for each labelled training row and pattern; a label's words take turns.
+) -> tuple[PieceRows, npt.NDArray[np.uint64]]:
+    """Return one row for each labelled training row and pattern, and `[n]` the keys of the rows
+    that they come from; a label's words take turns.
 
     Rows are tokenised `CHUNK` at a time, so that the memory is that of the arrays returned.
 
@@ -44,6 +46,7 @@ def pattern_rows(
         PetMtlError: see `compile_forms`; or no row has a label.
     """
     made: list[_Prompts] = []
+    keys: list[npt.NDArray[np.uint64]] = []
     for name, task in tasks.items():
         if not task.kind_spec.facts.plain:  # no label word stands for the row
             continue
@@ -51,6 +54,7 @@ def pattern_rows(
         for form, words in zip(compiled.forms, compiled.words, strict=True):
             for part in rows.get(name, ()):
                 labelled = np.flatnonzero(part.labels >= 0)
+                keys.append(row_keys(part)[labelled])
                 made += [
                     _write(
                         form, words, part, labelled[start : start + CHUNK], tokenizer, max_length
@@ -62,11 +66,11 @@ def pattern_rows(
             "no row has a label",
             hint="pattern-aware masking writes the gold label words into the training rows",
         )
-    ends = np.cumsum(np.concatenate([prompts.lengths for prompts in made]))
-    pieces = np.concatenate([prompts.pieces for prompts in made])
-    marks = np.concatenate([prompts.marks for prompts in made])
+    ends = np.cumsum(np.concatenate([part.lengths for part in made]))
+    pieces = np.concatenate([part.pieces for part in made])
+    marks = np.concatenate([part.marks for part in made])
     marks[(marks == TEXT) & ~maskable[pieces]] = 0  # unknown pieces
-    return PieceRows(
+    prompts = PieceRows(
         pieces=pieces,
         starts=np.concatenate([[0], ends[:-1]]).astype(np.int64),
         ends=ends.astype(np.int64),
@@ -76,6 +80,7 @@ def pattern_rows(
         pad_id=tokenizer.pad_id,
         marks=marks,
     )
+    return prompts, np.concatenate(keys)
 
 
 def _write(

@@ -36,8 +36,8 @@ class TaskText:
 def training_rows(
     data: Mapping[str, TaskData], *, unlabelled: bool = True
 ) -> tuple[dict[str, list[Rows]], int]:
-    """Return the rows of each task that may be trained on, and how many training rows were left out
-    for a dev or test row's text.
+    """Return the rows of each task that may be trained on, and how many were left out for the text
+    of a dev or test row of any task.
 
     Args:
         data: as `load_suite_data` gives it: held-out dev rows are no longer among the training
@@ -46,9 +46,9 @@ def training_rows(
     """
     kept: dict[str, list[Rows]] = {}
     left_out = 0
+    parts = [rows for task in data.values() for rows in (task.dev, task.test) if rows is not None]
+    seen = np.concatenate([np.empty(0, np.uint64), *map(row_keys, parts)])
     for name, task in data.items():
-        measured = [row_keys(rows) for rows in (task.dev, task.test) if rows is not None]
-        seen = np.concatenate([np.empty(0, np.uint64), *measured])
         kept[name] = []
         for rows in (task.train, task.unlabelled if unlabelled else None):
             if rows is None:

@@ -27,6 +27,11 @@ class _Settings(BaseModel):
         """Return whether the term needs unlabelled rows."""
         return False
 
+    @property
+    def label_share(self) -> float:
+        """Return what the rows' label losses are multiplied by beside the term."""
+        return 1.0
+
 
 class FocalSettings(_Settings):
     """Rows that are right already count less, with the gradient of that (Lin et al. 2017).
@@ -97,6 +102,10 @@ class AdapetSettings(_Settings):
         default=0.0, ge=0, le=1, description="how much the usual label loss counts beside it"
     )
 
+    @property
+    def label_share(self) -> float:
+        return self.labels
+
 
 class ContrastiveSettings(_Settings):
     """Rows of one label are to have like states (Khosla et al. 2020; Gunel et al. 2021)."""
@@ -108,6 +117,10 @@ class ContrastiveSettings(_Settings):
     temperature: float = Field(
         default=0.3, ge=1e-3, le=1e3, description="τ that likenesses are divided by"
     )
+
+    @property
+    def label_share(self) -> float:
+        return 1 - self.weight
 
 
 class MlmSettings(_Settings):
@@ -132,6 +145,10 @@ class MlmSettings(_Settings):
     @property
     def reads_unlabelled(self) -> bool:
         return self.text != "labelled"
+
+    @property
+    def label_share(self) -> float:
+        return 1 - self.alpha if self.balance == "alpha" else 1.0
 
 
 class TaskDiscriminatorSettings(_Settings):
@@ -190,6 +207,11 @@ class LossSettings(BaseModel):
     def reads_unlabelled(self) -> str | None:
         """Return a term that needs unlabelled rows."""
         return next((name for name, own in self._those().items() if own.reads_unlabelled), None)
+
+    @property
+    def without_labels(self) -> str | None:
+        """Return a term beside which the rows' label losses count nothing."""
+        return next((name for name, own in self._those().items() if not own.label_share), None)
 
     @property
     def reads_slots(self) -> str | None:

@@ -105,7 +105,7 @@ class TrainSettings(_Settings):
         default=False, description="compile the layers (a GPU): a minute first, then faster steps"
     )
     dropout: float | None = Field(
-        default=None, ge=0, lt=1, description="dropout everywhere; null: the backbone's own"
+        default=None, ge=0, lt=1, description="dropout of the backbone; null: its own"
     )
     label_smoothing: float = Field(
         default=0.0, ge=0, lt=1, description="share of the target given to all labels alike"

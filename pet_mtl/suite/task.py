@@ -309,6 +309,17 @@ class TaskSpec(Spec):
         return tuple(dict.fromkeys(named))
 
     @property
+    def learned_scores(self) -> tuple[str, ...]:
+        """Return, as in the pattern file, what of it turns label words into scores by weights of
+        its own."""
+        kind, weights = self.verbalizer_kind, self.pattern_weights
+        parts = {
+            f"verbalizer_kind: {kind.name}": kind.learned,
+            f"pattern_weights: {weights}": weights == "learned",
+        }
+        return tuple(part for part, there in parts.items() if there)
+
+    @property
     def learned_parts(self) -> tuple[str, ...]:
         """Return, as in the pattern file, what only training gives the task."""
         soft = any(parse_pattern(pattern).soft_pieces for pattern in self.patterns)

@@ -57,6 +57,11 @@ class VerbalizerKind(BaseModel):
         return self
 
     @property
+    def learned(self) -> bool:
+        """Whether it has weights of its own."""
+        return self.name in ("weighted", "soft", "prototypical")
+
+    @property
     def one_prompt(self) -> bool:
         """Whether a row is read in one prompt, with the longest label word's masks."""
         return self.name in ("soft", "prototypical")

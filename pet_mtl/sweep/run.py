@@ -64,7 +64,7 @@ def sweep(request: SweepRequest, out: Path) -> SweepResult:
             where=suite.source,
             hint="add `data: dev:` to a task",
         )
-    store = TrialStore(out, suite, request.space)
+    store = TrialStore(out, suite, request.space, data)
     while True:
         with store.next() as trial:
             if trial is None:

@@ -5,11 +5,13 @@ found and goes on.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pet_mtl.data.digest import rows_digest
+from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError
 from pet_mtl.random_streams import TRIAL
 from pet_mtl.storage.lock import held
@@ -47,15 +49,16 @@ class TrialStore:
         out: the folder, made where it is missing.
         suite: what the trials start from.
         space: what they search.
+        data: the rows of each task.
 
     Raises:
         PetMtlError: the folder holds another sweep, or is damaged.
     """
 
-    def __init__(self, out: Path, suite: Suite, space: Space) -> None:
+    def __init__(self, out: Path, suite: Suite, space: Space, data: Mapping[str, TaskData]) -> None:
         self.out, self.space = out, space
         with held(out / ".lock", wait=True):
-            _check_settings(out / SETTINGS, suite, space)
+            _check_settings(out / SETTINGS, suite, space, data)
             self.study = self._open()
 
     def _open(self) -> "Study":
@@ -149,7 +152,7 @@ class TrialStore:
         return {name: float(share) for name, share in shares.items()}
 
 
-def _check_settings(file: Path, suite: Suite, space: Space) -> None:
+def _check_settings(file: Path, suite: Suite, space: Space, data: Mapping[str, TaskData]) -> None:
     """Note what the trials depend on, after checking that those which are there had the same.
 
     Raises:
@@ -160,8 +163,14 @@ def _check_settings(file: Path, suite: Suite, space: Space) -> None:
     now: dict[str, Any] = {
         **space.to_json(),
         "suite": suite.model_dump(mode="json", include=parts, exclude=places),
+        "rows": {name: rows_digest(task) for name, task in data.items()},
     }
     now = json.loads(json.dumps(now))
-    found = same_settings(file, "sweep", lambda then: [key for key in now if then[key] != now[key]])
+
+    def changes(then: dict[str, Any]) -> list[str]:
+        then = {"rows": now["rows"], **then}  # earlier versions noted none
+        return [key for key in now if then[key] != now[key]]
+
+    found = same_settings(file, "sweep", changes)
     if found is None:
         note_settings(file, now)

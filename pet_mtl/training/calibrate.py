@@ -1,8 +1,8 @@
 """The calibration of a finished run: fitted on training or unlabelled rows, kept where the task
 wants it.
 
-A trained model knows the label words already, so `auto` keeps the prior only where it makes dev
-macro-F1 better.
+A trained model knows the label words already, so `auto` keeps the prior only where it makes the
+task's metric better on the dev rows.
 """
 
 from collections.abc import Callable, Mapping
@@ -48,11 +48,13 @@ def calibrate(
     fitted = plan.carry_out(score)
     scores, calibrated = score_calibrated(suite, dev_rows, dev_log_probs, fitted)
     for name, of_task in calibrated.items():
-        before, after = of_task.before.main, scores[name].main
-        kept = after.value > before.value or suite.tasks[name].calibration != "auto"
+        task = suite.tasks[name]
+        before, after = (each.value(task.metric) for each in (of_task.before, scores[name]))
+        kept = after > before or task.calibration != "auto"
+        said = "macro-F1" if task.metric == "macro_f1" else task.metric
         say(
-            f"calibration: {name} `{of_task.kind}` dev {before.name} "
-            f"{before.value:.4f} → {after.value:.4f}" + ("" if kept else ", not kept")
+            f"calibration: {name} `{of_task.kind}` dev {said} {before:.4f} → {after:.4f}"
+            + ("" if kept else ", not kept")
         )
         if not kept:
             del fitted[name]

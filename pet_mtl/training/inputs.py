@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pet_mtl.cloze.encode import Prompts, encode_forms
 from pet_mtl.cloze.form import Compiled
 from pet_mtl.cloze.slot_cost import slot_cost_notes
@@ -22,6 +24,7 @@ from pet_mtl.scoring.loaded import compile_suite
 from pet_mtl.storage.model_card import Facts
 from pet_mtl.storage.pretrained import load_backbone, load_pieces, resolve_model
 from pet_mtl.storage.trained_on import Keys, with_earlier
+from pet_mtl.suite.idle import idle_settings
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.card_facts import card_facts
 from pet_mtl.training.given import Given
@@ -102,7 +105,8 @@ def read_inputs(
     longest = suite.train.max_length
     prompts = encode_forms(compiled.forms, rows, tokenizer, longest, windows=False)
     others = encode_unlabelled(suite, data, compiled.forms, tokenizer)
-    warnings = (f"warning: {note}" for note in suite.method.notes())
+    idle = idle_settings(suite, taught=bool(answered))
+    warnings = (f"warning: {note}" for note in idle)
     for line in (*slot_cost_notes(prompts), *unreadable_warnings(prompts, tokenizer), *warnings):
         say(line)
     dev_rows = {
@@ -117,6 +121,10 @@ def read_inputs(
         for name, task in data.items()
     }
     facts = card_facts(suite, backbone, dev_rows, trained_on)
+    if others is not None:
+        for name, task in data.items():
+            if task.unlabelled is not None:
+                trained_on[name] = np.union1d(trained_on[name], row_keys(task.unlabelled))
     for folder in (backbone, *teachers, *([last] if last else [])):  # knows teachers that are gone
         trained_on = with_earlier(folder, trained_on)
     return Inputs(

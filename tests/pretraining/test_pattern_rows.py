@@ -9,6 +9,7 @@ import toys
 from pet_mtl.cloze.form import compile_forms
 from pet_mtl.cloze.shorten import shorten
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.pretraining import pattern_rows as module
@@ -32,7 +33,7 @@ def make(
     labels = [suite.tasks["colour"].verbalizer.labels[label] for label in train.labels]
     maskable = np.ones(tokenizer.vocab_size, bool)
     maskable[list(unmaskable)] = False
-    made = pattern_rows(suite.tasks, rows, tokenizer, max_length, maskable)
+    made, _ = pattern_rows(suite.tasks, rows, tokenizer, max_length, maskable)
     return made, list(zip(texts, labels, strict=True))
 
 
@@ -145,7 +146,7 @@ def test_chunks_change_no_row(kind: str, chunk: int, monkeypatch: pytest.MonkeyP
         )
         for _ in range(2)
     ]
-    made = pattern_rows(
+    made, keys = pattern_rows(
         {"t": task}, {"t": parts}, tokenizer, 24, np.ones(tokenizer.vocab_size, bool)
     )
     assert made.marks is not None
@@ -155,3 +156,6 @@ def test_chunks_change_no_row(kind: str, chunk: int, monkeypatch: pytest.MonkeyP
         for start, end in zip(made.starts, made.ends, strict=True)
     ]
     assert found == _slow_rows(task, parts, tokenizer, 24)
+    # both patterns of a row, cut differently and with its fields in another order, share its key
+    own = np.concatenate([row_keys(part)[part.labels >= 0] for part in parts])
+    assert keys.tolist() == [*own, *own]

@@ -120,6 +120,20 @@ def test_a_selective_run_stores_its_marks(
         "pet_mtl.pretraining.materials.mark_important", lambda *_, **__: pytest.fail("again")
     )
     pretrain(request, tmp_path / "two")
+    rows = materials.training_rows
+    monkeypatch.setattr(
+        materials,
+        "training_rows",
+        lambda *args, **more: (
+            {
+                name: [part.take(np.arange(5)) for part in parts]
+                for name, parts in rows(*args, **more)[0].items()
+            },
+            0,
+        ),
+    )
+    with pytest.raises(pytest.fail.Exception, match="again"):  # the scorer's rows are others
+        pretrain(request, tmp_path / "three")
 
 
 def test_another_scorer_makes_another_run(

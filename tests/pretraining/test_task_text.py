@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 from toy_texts import write_suite
 
-from pet_mtl.data.suite_data import load_suite_data
+from pet_mtl.data.keys import row_keys
+from pet_mtl.data.rows import Rows
+from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.pretraining.task_text import TaskText, training_rows
 from pet_mtl.suite.suite import load_suite
 
@@ -36,6 +38,20 @@ def test_dev_text_is_left_out_wherever_it_stands(tmp_path: Path, toy_model: Path
     found, left_out = documents_of(tmp_path / "toy.yaml")
     assert left_out == 1  # the unlabelled row is not even loaded
     assert not found & texts(tmp_path, "dev")
+
+
+def test_dev_text_of_one_task_is_left_out_of_the_others() -> None:
+    def rows(*texts: str) -> Rows:
+        return Rows.of({"text": texts}, labels=[0] * len(texts))
+
+    train = rows("a", "b")
+    one = TaskData(train, row_keys(train), dev=rows("c"), test=rows("d"))
+    other_train = rows("c", "e")
+    other = TaskData(other_train, row_keys(other_train), unlabelled=rows("Ｄ", "f"))
+    kept, left_out = training_rows({"one": one, "other": other})
+    texts = {name: [part.fields["text"].to_pylist() for part in kept[name]] for name in kept}
+    assert texts == {"one": [["a", "b"]], "other": [["e"], ["f"]]}
+    assert left_out == 2
 
 
 def test_a_dev_set_that_is_split_out_of_the_training_rows(tmp_path: Path, toy_model: Path) -> None:

@@ -17,6 +17,7 @@ from stopped_runs import saved_step, stop_at_step
 pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
 
 from pet_mtl.atomic import write_errors
+from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import MachineError, PetMtlError, RunError
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.lock import held
@@ -149,7 +150,7 @@ def test_two_killed_processes_leave_a_sweep_that_two_others_finish(
             process.kill()
             process.wait()
     request = request_of(suite_file, file.read_text(encoding="utf-8"))
-    store = TrialStore(out, request.load(request.space.overrides({})), request.space)
+    store = store_of(request, out)
     before = {trial.number: trial for trial in summarize(store, "s").trials}
     assert 0 < sum(trial.state == "running" for trial in before.values()) <= 2
     assert [process.wait(timeout=200) for process in start()] == [0, 0]
@@ -171,12 +172,30 @@ def test_two_killed_processes_leave_a_sweep_that_two_others_finish(
         assert after[number].score == pytest.approx(mean, abs=1e-9)
 
 
+def store_of(request: SweepRequest, out: Path) -> TrialStore:
+    suite = request.load(request.space.overrides({}))
+    return TrialStore(out, suite, request.space, load_suite_data(suite))
+
+
+def test_other_rows_are_another_sweep(suite_file: Path, tmp_path: Path) -> None:
+    request = request_of(suite_file, SWEEP)
+    store_of(request, tmp_path)
+    noted = json.loads((tmp_path / "sweep.json").read_text(encoding="utf-8"))
+    dev = suite_file.parent / "topic.dev.tsv"
+    dev.write_bytes(dev.read_bytes().split(b"\n", 1)[1])
+    with pytest.raises(PetMtlError, match=r"another sweep .* `rows` changed"):
+        store_of(request, tmp_path)
+    del noted["rows"]  # a version before noted none
+    (tmp_path / "sweep.json").write_text(json.dumps(noted), encoding="utf-8")
+    store_of(request, tmp_path)
+
+
 def test_trials_in_other_hands_are_left(
     suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scripted(monkeypatch, [[0.2, 0.3]])
     out, request = tmp_path / "out", request_of(suite_file, SWEEP.replace("3", "1", 1))
-    store = TrialStore(out, request.load(request.space.overrides({})), request.space)
+    store = store_of(request, out)
     with (
         store.next() as trial,
         pytest.raises(PetMtlError, match="another process has all trials in hand"),

@@ -15,6 +15,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.report.run import report_run
 from pet_mtl.scoring.checkpoint_scores import score_checkpoints, score_rows
 from pet_mtl.storage.checkpoint import MANIFEST, read_checkpoint
+from pet_mtl.suite.kind import MetricName
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training.calibrate import calibrate
 from pet_mtl.training.run import train
@@ -24,6 +25,9 @@ GOOD = np.log([[0.9, 0.1]] * 4 + [[0.6, 0.4]] * 2).astype(
     np.float32
 )  # the prior's mean is 0.8: the last two turn
 BAD = np.log([[0.7, 0.3]] * 3 + [[0.6, 0.4]] + [[0.1, 0.9]] * 2).astype(np.float32)  # right already
+
+
+MIXED = np.log([[0.9, 0.1]] * 2 + [[0.6, 0.4]] * 4).astype(np.float32)  # two turn right, two wrong
 
 
 def with_choice(suite_file: Path, choice: str, **train: object) -> Suite:
@@ -39,24 +43,28 @@ def rows_of(suite: Suite) -> dict[str, Rows]:
 
 
 @pytest.mark.parametrize(
-    ("choice", "log_probs", "kept"),
+    ("choice", "log_probs", "metric", "kept"),
     [
-        ("auto", GOOD, True),
-        ("auto", BAD, False),
-        ("none", GOOD, False),
-        ("prior", BAD, True),
-        ("pmi", BAD, True),
+        ("auto", GOOD, "macro_f1", True),
+        ("auto", BAD, "macro_f1", False),
+        ("auto", MIXED, "macro_f1", True),
+        ("auto", MIXED, "accuracy", False),
+        ("none", GOOD, "macro_f1", False),
+        ("prior", BAD, "macro_f1", True),
+        ("pmi", BAD, "macro_f1", True),
     ],
 )
 def test_auto_keeps_what_helps_on_dev(
     suite_file: Path,
     choice: str,
     log_probs: np.ndarray,
+    metric: MetricName,
     kept: bool,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     suite = with_choice(suite_file, choice)
-    suite = suite.model_copy(update={"tasks": {"mood": suite.tasks["mood"]}})
+    mood = suite.tasks["mood"].model_copy(update={"metric": metric})
+    suite = suite.model_copy(update={"tasks": {"mood": mood}})
     dev = rows_of(suite)
     train_rows = Rows.of(
         dict.fromkeys(suite.tasks["mood"].fields, ("a", "b", "c")), labels=[0, 0, 1]
@@ -74,7 +82,8 @@ def test_auto_keeps_what_helps_on_dev(
     assert fitted_on == ([] if choice == "none" else [1 if choice == "pmi" else 3])
     said = capsys.readouterr().err
     assert ("not kept" in said) is (choice == "auto" and not kept)
-    assert ("dev macro-F1" in said) is (choice != "none")
+    shown = "macro-F1" if metric == "macro_f1" else metric
+    assert (f"dev {shown} " in said) is (choice != "none")
 
 
 def test_without_dev_rows_auto_goes_without(suite_file: Path) -> None:

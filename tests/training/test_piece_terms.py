@@ -7,14 +7,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 from stopped_runs import assert_same_state, stop_at_step
 from toy_runs import state_of
 
+from pet_mtl.data.keys import row_keys
+from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError
 from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.storage.trained_on import read_trained_on
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training import steps
 from pet_mtl.training.run import train
@@ -154,6 +158,18 @@ def test_unlabelled_text_is_read_too(
     log = [record for record in records(tmp_path / "whole") if "loss" in record]
     assert all(record["terms"]["mlm"] > 0 for record in log)
     assert all(set(record["loss"]) <= set(suite.tasks) for record in log)
+
+
+def test_unlabelled_text_that_is_read_was_trained_on(with_unlabelled: Path, tmp_path: Path) -> None:
+    for text, read in (("labelled", False), ("unlabelled", True)):
+        losses = f"train.losses={{mlm: {{text: {text}}}}}"
+        suite = load_suite(with_unlabelled, overrides=["train.max_steps=1", losses])
+        train(suite, tmp_path / text)
+        seen = read_trained_on(tmp_path / text / "checkpoint")
+        unlabelled = load_suite_data(suite)["colour"].unlabelled
+        assert seen is not None
+        assert unlabelled is not None
+        assert np.isin(row_keys(unlabelled), seen["colour"]).all() == read
 
 
 def test_other_unlabelled_rows_are_another_run(with_unlabelled: Path, tmp_path: Path) -> None:

@@ -2,23 +2,70 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pet_mtl.comparison.plan import read_variants
+from pet_mtl.comparison.run import Request as CompareRequest
+from pet_mtl.comparison.run import compare
+from pet_mtl.distillation.plan import Request as DistilRequest
+from pet_mtl.distillation.run import distil
 from pet_mtl.storage.outputs import stored_suite
-from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.suite import Suite, load_suite
+from pet_mtl.training import few_rows
 from pet_mtl.training.run import train
+from pet_mtl.training.steps import TrainingSteps
+
+
+@pytest.fixture
+def folder(make_suite: Callable[..., Suite], tmp_path: Path) -> Path:
+    """A backbone that recommends 3e-5 for few rows, 4e-4 else."""
+    shutil.copytree(make_suite().model, tmp_path / "model")
+    own = {"learning_rate": 4e-4, "batch_tokens": 64, "epochs": 1, "few_rows_learning_rate": 3e-5}
+    record = tmp_path / "model" / "pretraining.json"
+    record.write_text(json.dumps({"recommended": own}), encoding="utf-8")
+    return tmp_path / "model"
+
+
+@pytest.mark.parametrize("limit", [1, 50, 100_000])
+def test_runs_that_are_compared_have_one_rate(
+    make_suite: Callable[..., Suite],
+    folder: Path,
+    suite_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: int,
+) -> None:
+    """Each of the three tasks has fewer than 50 rows, together they have more."""
+    monkeypatch.setattr(few_rows, "FEW_ROWS", limit)
+    rates, real = set(), TrainingSteps.__init__
+
+    def noted(
+        self: Any, model: Any, prompts: Any, schedule: Any, settings: Any, *more: Any
+    ) -> None:
+        rates.add(settings.learning_rate)
+        real(self, model, prompts, schedule, settings, *more)
+
+    monkeypatch.setattr(TrainingSteps, "__init__", noted)
+    settings = ["train.max_steps=1", "train.learning_rate=auto", f"model={folder}"]
+
+    def load(method: str, options: Sequence[str]) -> Suite:
+        return load_suite(suite_file, overrides=[*settings, *options], method=method)
+
+    compare(CompareRequest(read_variants("pet", load), ["all"], 1, True), tmp_path / "compared")
+    assert rates == {3e-5 if limit > 100 else 4e-4}
+    suite = load("pet", [])
+    distil(DistilRequest(suite, suite), tmp_path / "distilled")  # teachers of one task each
+    assert rates == {3e-5 if limit > 100 else 4e-4}
 
 
 def test_a_backbones_own_rate_for_few_rows(
-    make_suite: Callable[..., Suite], tmp_path: Path, caplog: pytest.LogCaptureFixture
+    make_suite: Callable[..., Suite], folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    folder, out = tmp_path / "model", tmp_path / "run"
-    shutil.copytree(make_suite().model, folder)
-    own = {"learning_rate": 4e-4, "batch_tokens": 64, "epochs": 1, "few_rows_learning_rate": 3e-5}
-    (folder / "pretraining.json").write_text(json.dumps({"recommended": own}), encoding="utf-8")
+    out = tmp_path / "run"
     suite = make_suite(max_steps=1, learning_rate="auto").model_copy(update={"model": str(folder)})
     with caplog.at_level("INFO", "pet_mtl"):
         train(suite, out)

@@ -87,11 +87,13 @@ def test_all_terms_together_against_the_formula(
     }
     for form, label, *both in seen:
         labels = prompts.label[prompts.form == form]
-        raw = np.array([max(1, (labels == k).sum()) for k in range(len(both[0]))]) ** -0.5
+        counts = np.array([(labels == k).sum() for k in range(len(both[0]))])
+        raw = np.maximum(1, counts) ** -0.5
+        mean = (raw * counts).sum() / counts.sum()  # over the rows
         probs = [scores.double().softmax(0).numpy() for scores in both]
         loss = 0.0
         for number, p in enumerate(probs):
-            factors = (1 - p[label]) ** 1.5, raw[label] / raw.mean(), (1 - p[label]) ** 0.5
+            factors = (1 - p[label]) ** 1.5, raw[label] / mean, (1 - p[label]) ** 0.5
             cross = -(1 - smoothing) * np.log(p[label]) - smoothing * np.log(p).mean()
             loss += np.prod(factors) * cross / 2
             if number == 0:

@@ -36,7 +36,7 @@ class Adapet(PieceTerm):
     wants: ClassVar[frozenset[Want]] = frozenset({"slots", "vocabulary", "altered"})
 
     def __init__(self, settings: AdapetSettings, facts: Facts) -> None:
-        self.label_share = settings.labels
+        self.label_share = settings.label_share
         self._settings, self._mask_id = settings, facts.mask_id
         # for each form the first word of each label
         self._words = [

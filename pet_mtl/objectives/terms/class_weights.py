@@ -12,7 +12,8 @@ from pet_mtl.suite.losses import ClassWeightsSettings
 
 class ClassWeights:
     """Weights ∝ n^-β of the labels of a task, n being a label's training rows; their mean over the
-    labels is 1.
+    task's training rows is 1, so that a task counts beside others as much as without them. β = 1
+    is what scikit-learn calls balanced.
 
     Args:
         beta: β.
@@ -20,14 +21,17 @@ class ClassWeights:
 
     >>> rows = TaskScores(0, torch.tensor([0, 1]), torch.zeros(2, 2))
     >>> ClassWeights(1.0, [np.array([30, 10])]).factors(rows)
-    tensor([0.5000, 1.5000])
+    tensor([0.6667, 2.0000])
     """
 
     wants: ClassVar[frozenset[Want]] = frozenset()
 
     def __init__(self, beta: float, counts: Counts) -> None:
-        powers = [of_form.clip(min=1).astype(np.float64) ** -beta for of_form in counts]
-        self._weights = [torch.from_numpy(power / power.mean()).float() for power in powers]
+        self._weights = []
+        for rows in counts:
+            powers = rows.clip(min=1).astype(np.float64) ** -beta
+            mean = (rows * powers).sum() / max(1, rows.sum())
+            self._weights.append(torch.from_numpy(powers / (mean or 1.0)).float())
 
     def factors(self, rows: TaskScores) -> Tensor:
         weights = self._weights[rows.form] = self._weights[rows.form].to(rows.labels.device)

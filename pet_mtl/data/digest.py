@@ -1,0 +1,22 @@
+"""Digests by which a folder knows whether it goes on with the same rows."""
+
+import hashlib
+
+from pet_mtl.data.keys import row_keys
+from pet_mtl.data.suite_data import TaskData
+
+
+def rows_digest(task: TaskData) -> str:
+    """Return a digest of the texts and labels that a task is trained and chosen on."""
+    parts = [task.train_keys.tobytes(), task.train.labels.tobytes()]
+    for rows in (task.dev, task.unlabelled):
+        parts += [] if rows is None else [row_keys(rows).tobytes(), rows.labels.tobytes()]
+    return short_digest(*parts)
+
+
+def short_digest(*parts: bytes) -> str:
+    """Return a digest of bytes that are cut into these parts."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little") + part)
+    return digest.hexdigest()[:16]
