@@ -74,6 +74,12 @@ def put(text: str = "") -> None:
     print(printable(text), flush=True)
 
 
+def put_file(text: str) -> None:
+    """Print what a file would hold on stdout: as it is, but for a terminal as `put` does."""
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    print(printable(text) if terminal else text, end="", flush=True)
+
+
 def put_json(value: Any) -> None:
     """Print data for machines on stdout, as one line."""
     print(json_text(value, ascii_only=_ascii_only()), flush=True)

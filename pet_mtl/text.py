@@ -2,7 +2,9 @@
 
 import json
 import re
+import shlex
 import unicodedata
+from pathlib import Path
 from typing import Any
 
 LONGEST_LINE = 500  # characters of a message's line
@@ -36,6 +38,20 @@ def counted(number: int, noun: str) -> str:
     ('1 column', '3 columns')
     """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def in_shell(path: Path) -> str:
+    """Return a path as it is written in a command.
+
+    >>> in_shell(Path("runs/1")), in_shell(Path("my runs/1"))
+    ('runs/1', "'my runs/1'")
+    """
+    return shlex.quote(str(path))
+
+
+def same_command(out: Path) -> str:
+    """Return how a command that was stopped is told to be given again."""
+    return f"the same command with `--out {in_shell(out)}`"
 
 
 def printable(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pet_mtl.console import put
+from pet_mtl.text import in_shell
 
 
 def average(
@@ -28,7 +29,7 @@ def average(
     places = [inner for folder in folders for inner in (folder, folder / "checkpoint")]
     if any((place / MANIFEST).is_file() for place in places):
         average_checkpoints(folders, out)
-        say(f"see what it is worth: pet-mtl score {' '.join(map(str, folders))} {out}")
+        say(f"see what it is worth: pet-mtl score {' '.join(map(in_shell, [*folders, out]))}")
     else:
         average_models(folders, out)
     put(str(out))

@@ -8,6 +8,7 @@ import typer
 
 from pet_mtl.cli.options import DataRoot, Json, Model, Overrides, PatternFile, pattern_file
 from pet_mtl.console import put_json
+from pet_mtl.text import counted, same_command
 
 if TYPE_CHECKING:
     from pet_mtl.suite.suite import Suite
@@ -93,8 +94,6 @@ def compare(
             print_table(rich_table(sheet))
     say(f"page: {folder / 'compare.html'}")
     if comparison.failed:
-        say(
-            f"{len(comparison.failed)} cells failed; the same command with `--out {folder}` tries "
-            "them again"
-        )
+        failed = counted(len(comparison.failed), "cell")
+        say(f"{failed} failed; {same_command(folder)} tries them again")
         raise typer.Exit(1)

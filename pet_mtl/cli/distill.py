@@ -17,6 +17,7 @@ from pet_mtl.cli.options import (
 )
 from pet_mtl.console import put_json
 from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.text import same_command
 
 _HAVE = ("single", "multi")
 
@@ -167,7 +168,7 @@ def distill(
     try:
         done = distil(request, folder, skip_bad_rows=skip_bad_rows)
     except Interrupted as stopped:
-        raise stopped.hinted(f"the same command with `--out {folder}` goes on") from None
+        raise stopped.hinted(f"{same_command(folder)} goes on") from None
     if json_:
         put_json(done.to_json())
     else:

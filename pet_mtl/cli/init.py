@@ -7,6 +7,7 @@ import typer
 
 from pet_mtl.cli.options import Json
 from pet_mtl.console import put, put_json
+from pet_mtl.text import in_shell
 
 
 def init(
@@ -58,4 +59,4 @@ def init(
             put(line)
     for line in proposal.warnings:
         say(line)
-    say(f"now: pet-mtl train --patterns {proposal.patterns}")
+    say(f"now: pet-mtl train --patterns {in_shell(proposal.patterns)}")

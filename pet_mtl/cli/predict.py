@@ -16,7 +16,7 @@ from pet_mtl.cli.options import (
     calibration_choice,
     files_by_task,
 )
-from pet_mtl.console import put, put_json, put_json_list, started_together
+from pet_mtl.console import put, put_file, put_json, put_json_list, started_together
 from pet_mtl.errors import PetMtlError
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def predict(
         for number, block in enumerate(blocks):
             (predicted,) = block.values()
             if output is not None:
-                put(WRITERS[output](predicted, details, not number).removesuffix("\n"))
+                put_file(WRITERS[output](predicted, details, not number))
                 continue
             for line in lines_for_people(predicted, details):
                 put(line)

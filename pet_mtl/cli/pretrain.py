@@ -8,6 +8,7 @@ import typer
 from pet_mtl.cli.options import DataRoot, Json, MoreCorpusFiles, TextKey, pattern_file
 from pet_mtl.console import put_json
 from pet_mtl.errors import PetMtlError
+from pet_mtl.text import in_shell
 
 
 def pretrain(
@@ -131,7 +132,8 @@ def pretrain(
     try:
         result = run(request, folder, resume=resume)
     except Interrupted as stopped:
-        raise stopped.hinted(f"go on with: pet-mtl pretrain --resume --out {folder}") from None
+        command = f"pet-mtl pretrain --resume --out {in_shell(folder)}"
+        raise stopped.hinted(f"go on with: {command}") from None
     if json_:
         put_json(result.to_json())
     if result.held_out is not None:

@@ -149,6 +149,8 @@ def score(
     if labels:
         for one in scores:
             for name, task in one.tasks.items():
+                if not task.per_label:  # a number is no label
+                    continue
                 print_table(
                     per_label_table(
                         f"{name}  {one.path}" if len(scores) > 1 else name,

@@ -17,6 +17,7 @@ from pet_mtl.cli.options import (
 )
 from pet_mtl.console import put_json
 from pet_mtl.errors import PetMtlError
+from pet_mtl.text import in_shell
 
 
 def train(
@@ -124,7 +125,8 @@ def train(
             report=report_run,
         )
     except Interrupted as stopped:
-        raise stopped.hinted(f"go on with: pet-mtl train --resume --out {folder}") from None
+        command = f"pet-mtl train --resume --out {in_shell(folder)}"
+        raise stopped.hinted(f"go on with: {command}") from None
     if not speaks():
         return
     if json_:
@@ -134,10 +136,13 @@ def train(
 
         if result.scores:
             print_table(score_table([(str(folder / "checkpoint"), result.scores)]))
-    say(
-        f"trained {result.steps} steps in {result.seconds:.0f} s "
-        f"({result.samples_per_second:.0f} rows/s in the steps, {result.peak_memory_gb:.2f} GB)"
-    )
+    if result.samples_per_second:
+        say(
+            f"trained {result.steps} steps in {result.seconds:.0f} s "
+            f"({result.samples_per_second:.0f} rows/s in the steps, {result.peak_memory_gb:.2f} GB)"
+        )
+    else:
+        say(f"all {result.steps} steps were done before")
     say(f"checkpoint: {folder / 'checkpoint'}")
     if result.scores:
         say(f"report: {folder / 'report.html'}")

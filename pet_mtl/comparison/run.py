@@ -26,10 +26,12 @@ from pet_mtl.data.keys import row_keys
 from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.errors import MachineError, PetMtlError, ProblemList, RunError
 from pet_mtl.scoring.leak_guard import guard_rows
+from pet_mtl.scoring.loaded import compile_suite
 from pet_mtl.stepping.interrupt import Interrupted
-from pet_mtl.storage.pretrained import suite_model
+from pet_mtl.storage.pretrained import load_pieces, resolve_model, suite_model
 from pet_mtl.suite.chain import require_reads
 from pet_mtl.suite.suite import Suite
+from pet_mtl.text import same_command
 from pet_mtl.training.few_rows import settle_rate
 
 
@@ -81,6 +83,7 @@ def compare(request: Request, out: Path) -> Comparison:
         for name in suite.tasks:
             only = {name: suite.tasks[name]}
             require_reads(only, "--single-task", "compare without `--single-task`")
+    _check_methods(request.variants)
     data = load_suite_data(suite)
     scored = {
         name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)
@@ -135,6 +138,20 @@ def compare(request: Request, out: Path) -> Comparison:
     return comparison
 
 
+def _check_methods(variants: Sequence[Variant]) -> None:
+    """Refuse methods that cannot write the tasks' rows, before anything is trained."""
+    problems = ProblemList()
+    for variant in variants:
+        if variant.engine is None:
+            try:
+                compile_suite(variant.suite, load_pieces(resolve_model(variant.suite.model)))
+            except PetMtlError as error:
+                for each in error.problems:
+                    message = f"{variant.name}: {each.message}"
+                    problems.add(message, where=each.where, hint=each.hint)
+    problems.raise_if_any()
+
+
 def _backbone(suite: Suite) -> Path:
     return Path(suite_model(suite))
 
@@ -174,11 +191,11 @@ def _do(
                     request, suites[cell.variant], cell, data, out, engines.get(cell.variant)
                 )
             except Interrupted as stopped:
-                raise stopped.hinted(f"the same command with `--out {out}` goes on") from None
+                raise stopped.hinted(f"{same_command(out)} goes on") from None
             except MachineError:
-                say(f"{cell}: the same command with `--out {out}` goes on here")
+                say(f"{cell}: {same_command(out)} goes on here")
                 raise
-            except RunError as error:
+            except PetMtlError as error:  # it diverged, or this method cannot do the tasks
                 failed[cell] = str(error)
                 say(f"error: {cell}: {error}")
                 continue

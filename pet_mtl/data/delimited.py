@@ -81,7 +81,8 @@ def _blocks(stream: BinaryIO, path: str) -> Iterator[bytes]:
         yield rest[:cut]
         line += rest.count(b"\n")
         rest = rest[cut + 1 :] + more
-    yield rest.removesuffix(b"\n")
+    if rest:
+        yield rest.removesuffix(b"\n")
 
 
 def read_tabs(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[Chunk]:
@@ -96,7 +97,7 @@ def read_tabs(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[Chun
         numbers = line + 1 + np.arange(len(lines), dtype=np.int64)
         line += len(lines)
         filled = pc.binary_length(lines).to_numpy() > 0
-        if not filled.all():
+        if not filled.all() and not request.blank_rows:
             lines, numbers = lines.filter(pa.array(filled)), numbers[filled]
         if places is None and len(lines) and not request.by_position:
             header = _header(lines[0].as_py(), bad.path, int(numbers[0])).split("\t")

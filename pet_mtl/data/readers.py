@@ -124,8 +124,8 @@ def _read_file(path: Path, request: Request, bad: BadRows) -> Iterator[Chunk]:
 
 
 def read_lines(raw: bytes, task: TaskSpec, path: str, header: bool | None = None) -> Rows:
-    """Read a text a line, for a task of several texts with tabs between them; blank lines are no
-    rows.
+    """Read a text a line, for a task of several texts with tabs between them, where blank lines are
+    no rows.
 
     Raises:
         PetMtlError: there are none, or the first line looks like names of columns and `header` does
@@ -137,7 +137,9 @@ def read_lines(raw: bytes, task: TaskSpec, path: str, header: bool | None = None
     chunks = list(read_tabs(as_utf8(io.BytesIO(raw), find_encoding(raw)), request, bad))
     if bad.count:
         raise PetMtlError(bad.shown())
-    if not sum(len(chunk.lines) for chunk in chunks):
+    if not raw.strip(b"\r\n\0\xff\xfe\xef\xbb\xbf") or not sum(
+        len(chunk.lines) for chunk in chunks
+    ):
         raise PetMtlError("there are no texts", where=path, hint="give a text a line")
     plain = task.model_copy(update={"columns": dict(request.columns)})
     return rows_of(chunks, plain, False, 0, bad)[0]

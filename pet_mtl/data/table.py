@@ -33,6 +33,8 @@ class Request:
         separator: of the columns; None finds out whether it is a tab or a comma.
         width: how many columns each row has; None finds out.
         lists: a label may be a list, which is then its JSON text.
+        blank_rows: a blank line is a row, as where each line is a text, so that the answers are in
+            step with the lines.
     """
 
     columns: Mapping[str, int | str]
@@ -43,6 +45,7 @@ class Request:
     separator: str | None = None
     width: int | None = None
     lists: bool = False
+    blank_rows: bool = False
 
     @property
     def by_position(self) -> bool:

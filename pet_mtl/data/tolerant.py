@@ -36,7 +36,9 @@ def understand(path: Path, suffix: str, request: Request) -> Request:
         lines = [line.decode("utf-8", "replace") for line in islice(_filled(text), LOOKED_AT)]
     if request.by_position:
         tabs = request.encoding == "utf-8" and uses_tabs(path, suffix, request)
-        return replace(request, separator=_by_width(lines, request, "\t" if tabs else ","))
+        found = _by_width(lines, request, "\t" if tabs else ",")
+        texts = suffix == ".txt" and found == "\t" and not any("\t" in line for line in lines)
+        return replace(request, separator=found, blank_rows=texts)
     usual = "\t" if suffix == ".tsv" or "\t" in "".join(lines[:1]) else ","
     separator = _by_names(lines[:1], request, usual)
     if separator is None and suffix == ".txt" and not request.labelled:
@@ -49,7 +51,10 @@ def understand(path: Path, suffix: str, request: Request) -> Request:
 def text_a_line(fields: Sequence[str], header: bool | None = None) -> Request:
     """Return the request for UTF-8 lines of one text each, of several with tabs between them."""
     columns = {name: place for place, name in enumerate(fields)}
-    return Request(columns, False, True, header, separator="\t", width=len(fields))
+    alone = len(fields) == 1
+    return Request(
+        columns, False, True, header, separator="\t", width=len(fields), blank_rows=alone
+    )
 
 
 def _filled(lines: Iterator[bytes]) -> Iterator[bytes]:

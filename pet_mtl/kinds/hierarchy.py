@@ -41,10 +41,11 @@ class Hierarchy(Classification):
         nodes = (*spec.labels, *spec.above)
         parents = [parent_of(node, separator) for node in nodes]
         groups = list(dict.fromkeys(parents))
-        self._group = torch.tensor([groups.index(parent) for parent in parents])  # [C]
+        # arrays, not tensors: a kind is kept, and a tensor of inference mode cannot be trained with
+        self._group = np.array([groups.index(parent) for parent in parents])  # [C]
         # [K, depth] columns down each label's path; `C` is a column of zeros
         column = {node: place for place, node in enumerate(nodes)}
-        self._paths = torch.tensor(
+        self._paths = np.array(
             [
                 [*(column[name] for name in path), *[len(nodes)] * (depth - len(path))]
                 for path in paths
@@ -59,7 +60,9 @@ class Hierarchy(Classification):
     def label_scores(self, scores: Tensor) -> Tensor:
         if not self.spec.above:
             return scores
-        group, paths = self._group.to(scores.device), self._paths.to(scores.device)
+        group, paths = (
+            torch.from_numpy(places).to(scores.device) for places in (self._group, self._paths)
+        )
         others = group != torch.arange(int(group.max()) + 1, device=scores.device)[:, None]
         of_groups = scores.unsqueeze(-2).masked_fill(others, float("-inf")).logsumexp(-1)
         own = scores - of_groups[..., group]  # each name among its siblings

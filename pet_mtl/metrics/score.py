@@ -58,6 +58,16 @@ class Score(Protocol):
         """Return the score as plain JSON values, in the form that `score --json` prints."""
 
 
+def figure_title(name: str) -> str:
+    """Return what a figure of `Score.summary` is called in tables.
+
+    >>> [figure_title(name) for name in ("macro_f1", "macro_f1_level_1", "pearson", "mae")]
+    ['macro-F1', 'macro-F1 level 1', 'Pearson', 'MAE']
+    """
+    known = {"pearson": "Pearson", "spearman": "Spearman", "mae": "MAE"}
+    return known.get(name, name.replace("_f1", "-F1").replace("_", " "))
+
+
 def mean_macro_f1(scores: Iterable[Score]) -> float:
     """Return the unweighted mean of the tasks' macro-F1.
 

@@ -128,13 +128,23 @@ def _check_labels(table: RawTable, place: int, separator: str | None) -> None:
 
 
 def _list_column(table: RawTable, label: str | None) -> str | None:
-    """Return the column of lists that is named as the label, or, where none is, has a label's
-    usual name."""
+    """Return the column of lists that is named as the label; where none is, one that has a label's
+    usual name, or the only one whose values come again, if no other column can be the label."""
     if label is not None:
         return label if label in table.lists and label not in table.names else None
     named = [name for name in table.lists if last_key(name) in LABEL_NAMES]
     plain = any(_is_named(table, place, LABEL_NAMES) for place in range(len(table.names)))
-    return named[0] if named and not plain else None
+    if plain or named:
+        return None if plain else named[0]
+    again = [name for name, cells in table.lists.items() if _comes_again(cells)]
+    return again[0] if len(again) == 1 and not _label_places(table) else None
+
+
+def _comes_again(cells: Sequence[str]) -> bool:
+    """Say whether lists hold a few short values that repeat."""
+    values = [value for cell in cells for value in labels_of(cell, "")]
+    few = 2 <= len(set(values)) <= min(MOST_LABELS, len(values) / 2)
+    return few and max(map(len, values)) <= LONGEST_LABEL
 
 
 def _named(table: RawTable, name: str, option: str) -> int:
@@ -177,6 +187,22 @@ def last_key(name: str | int) -> str:
 
 
 def _labels(table: RawTable) -> list[int]:
+    """Return the places of `_label_places`.
+
+    Raises:
+        PetMtlError: there are none.
+    """
+    places = _label_places(table)
+    if not places:
+        raise PetMtlError(
+            "no label column found: no column has a few short values that repeat",
+            where=str(table.path),
+            hint=f"name it: `--label COLUMN` ({_listed(table)})",
+        )
+    return places
+
+
+def _label_places(table: RawTable) -> list[int]:
     """Return the column that has few short values, of several one whose name is a label's, else
     with the fewest values; then those that are named as much like one."""
     scores: dict[int, tuple[int, float, int]] = {}
@@ -193,11 +219,7 @@ def _labels(table: RawTable) -> list[int]:
             exact = last_key(table.names[place]) in ("label", "labels", "标签")
             scores[place] = (named, exact - distinct / len(table), place)
     if not scores:
-        raise PetMtlError(
-            "no label column found: no column has a few short values that repeat",
-            where=str(table.path),
-            hint=f"name it: `--label COLUMN` ({_listed(table)})",
-        )
+        return []
     first, *others = sorted(scores, key=scores.__getitem__, reverse=True)
     return [first, *(place for place in others if scores[place][0] == scores[first][0])]
 

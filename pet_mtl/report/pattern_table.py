@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from pet_mtl.metrics.score import figure_title
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -19,11 +21,17 @@ def pattern_table(score: "CheckpointScore", *, several: bool) -> "Table":
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for name in ("task", "pattern"):
         table.add_column(name, overflow="fold")
-    for name in ("macro-F1", "accuracy"):
-        table.add_column(name, justify="right")
+    each = [one.summary() for task in score.patterns.values() for one in task.scores]
+    figures = list(dict.fromkeys(name for summary in each for name in summary))
+    for figure in figures:
+        table.add_column(figure_title(figure), justify="right")
+
+    def row(task: str, pattern: str, values: dict[str, float]) -> None:
+        cells = (f"{values[name]:.4f}" if name in values else "–" for name in figures)
+        table.add_row(Text(task), Text(pattern), *cells)
+
     for name, task in score.patterns.items():
         for pattern, one in zip(task.patterns, task.scores, strict=True):
-            table.add_row(Text(name), Text(pattern), *map("{:.4f}".format, one.summary().values()))
-        spreads = map(task.spread, task.scores[0].summary())
-        table.add_row(Text(name), "spread", *map("{:.4f}".format, spreads))
+            row(name, pattern, one.summary())
+        row(name, "spread", {figure: task.spread(figure) for figure in task.scores[0].summary()})
     return table

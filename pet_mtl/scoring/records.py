@@ -100,9 +100,11 @@ def jsonl_text(predicted: Predicted, details: Details, first: bool = True) -> st
 
 def flat(record: dict[str, Any]) -> dict[str, Any]:
     """Return a record as the cells of a table: `label_2`, `probability_2`, `word_2` are the next in
-    order, `p_LABEL` the probabilities, `text_FIELD` the texts of a task with several."""
+    order (from `label_1` on where the record itself has no label, but a set or a number),
+    `p_LABEL` the probabilities, `text_FIELD` the texts of a task with several."""
     cells = {name: cell for name, cell in record.items() if name not in _NESTED}
-    for rank, one in enumerate(record.get("top", [])[1:], start=2):
+    first = 1 if "label" in record else 0
+    for rank, one in enumerate(record.get("top", [])[first:], start=first + 1):
         cells |= {f"{name}_{rank}": cell for name, cell in one.items()}
     cells |= {f"p_{label}": p for label, p in record.get("probabilities", {}).items()}
     text = record.get("text", {})

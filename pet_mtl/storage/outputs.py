@@ -14,6 +14,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.storage.checked_json import read_bounded, read_records
 from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.storage.lock import lock_file
+from pet_mtl.storage.same_settings import refuse_others
 from pet_mtl.storage.trackers import Trackers
 from pet_mtl.suite.suite import Suite
 
@@ -81,6 +82,7 @@ class RunFolder:
 
     def _prepare(self, resume: bool, begun: str) -> None:
         """Check what the folder holds, and clear away what a killed run left half done."""
+        refuse_others(self.path)
         for folder in (self.checkpoint, self.last):
             recover_folder(folder)
         for name in (self.checkpoint.name, self.last.name, *_FILES, BEGUN):

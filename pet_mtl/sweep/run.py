@@ -16,6 +16,7 @@ from pet_mtl.sweep.page import write_page
 from pet_mtl.sweep.result import SweepResult, TrialResult
 from pet_mtl.sweep.space import LoadSuite, Space
 from pet_mtl.sweep.study import TrialStore, require_optuna
+from pet_mtl.text import same_command
 from pet_mtl.training.run import train
 
 if TYPE_CHECKING:
@@ -123,12 +124,12 @@ def _do(
         suite = request.load(request.space.overrides(chosen))
         done = train(suite, run, resume=resume, data=data, evaluated=evaluated)
     except Interrupted as stopped:
-        raise stopped.hinted(f"the same command with `--out {store.out}` goes on") from None
+        raise stopped.hinted(f"{same_command(store.out)} goes on") from None
     except TrialPruned:
         say(f"trial {trial.number + 1}: stopped, its scores are below the median of the others'")
         store.study.tell(trial, state=TrialState.PRUNED)
     except MachineError:
-        say(f"trial {trial.number + 1}: the same command with `--out {store.out}` goes on here")
+        say(f"trial {trial.number + 1}: {same_command(store.out)} goes on here")
         raise
     except RunError as error:
         say(f"error: trial {trial.number + 1}: {error}")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
+from pet_mtl.metrics.score import figure_title
 from pet_mtl.model.calibration import Calibration, Method
 from pet_mtl.scoring.calibration.plan import Plan, fitting_rows
 from pet_mtl.scoring.checkpoint_scores import score_calibrated
@@ -49,11 +50,13 @@ def calibrate(
     scores, calibrated = score_calibrated(suite, dev_rows, dev_log_probs, fitted)
     for name, of_task in calibrated.items():
         task = suite.tasks[name]
-        before, after = (each.value(task.metric) for each in (of_task.before, scores[name]))
-        kept = after > before or task.calibration != "auto"
-        said = "macro-F1" if task.metric == "macro_f1" else task.metric
+        before, after = of_task.before, scores[name]
+        better = after.value(task.metric) > before.value(task.metric)
+        kept = better or task.calibration != "auto"
+        shown = (f"{each.summary()[task.metric]:.4f}" for each in (before, after))
         say(
-            f"calibration: {name} `{of_task.kind}` dev {said} {before:.4f} → {after:.4f}"
+            f"calibration: {name} `{of_task.kind}` dev {figure_title(task.metric)} "
+            + " → ".join(shown)
             + ("" if kept else ", not kept")
         )
         if not kept:

@@ -34,11 +34,14 @@ def row_notes(suite: Suite, data: Mapping[str, TaskData]) -> list[str]:
     for name, task in data.items():
         dev = 0 if task.dev is None else len(task.dev)
         if dev and wilson_half_width(dev) > WIDE:
-            notes.append(
-                f"warning: {name}: {dev:,} dev rows: an accuracy of 0.5 has a 95 % interval of "
-                f"± {wilson_half_width(dev):.2f}, smaller differences are luck; "
-                + _more_dev(suite.tasks[name].data.dev)
-            )
+            luck = "small differences are luck"
+            if suite.tasks[name].kind_spec.facts.target == "label":
+                luck = (
+                    "an accuracy of 0.5 has a 95 % interval of "
+                    f"± {wilson_half_width(dev):.2f}, smaller differences are luck"
+                )
+            more = _more_dev(suite.tasks[name].data.dev)
+            notes.append(f"warning: {name}: {dev:,} dev rows: {luck}; {more}")
         if suite.tasks[name].kind_spec.facts.target == "label" and not _balances(suite.train):
             counts = label_counts(task.train.labels, task.train.targets, suite.tasks[name])
             if line := _uneven(dict(zip(suite.tasks[name].verbalizer.labels, counts, strict=True))):

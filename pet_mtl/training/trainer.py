@@ -16,7 +16,7 @@ from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.metrics.score import mean_main, means_json
+from pet_mtl.metrics.score import figure_title, means_json
 from pet_mtl.model.compiled_layers import compile_layers
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.checkpoint_scores import score_rows
@@ -165,19 +165,14 @@ class Trainer:
         log_probs = self._score_dev()
         suite = with_fitted_thresholds(self.suite, self.inputs.dev_rows, log_probs)
         scores = score_rows(suite, self.inputs.dev_rows, log_probs)
-        wanted = np.mean(
-            [score.value(self.suite.tasks[name].metric) for name, score in scores.items()]
-        )
-        mean, progress = float(wanted), self.progress
+        metrics = {name: self.suite.tasks[name].metric for name in scores}
+        mean = float(np.mean([score.value(metrics[name]) for name, score in scores.items()]))
+        progress = self.progress
         summary = {name: score.summary() for name, score in scores.items()}
         self._log({"step": progress.step, "dev": summary, **means_json(scores.values())})
         better = note_score(progress, mean)
-        figures = "  ".join(f"{name} {score.main.value:.4f}" for name, score in scores.items())
-        say(
-            f"step {progress.step}: dev {mean_main(scores.values())[0]} {figures}"
-            f"{f'  mean {mean:.4f}' if len(scores) > 1 else ''}"
-            f"{'  (best so far)' if better else ''}"
-        )
+        figures = evaluation_line(metrics, summary, mean)
+        say(f"step {progress.step}: dev {figures}{'  (best so far)' if better else ''}")
         if better:
             self.best = (progress.step, log_probs)
             self._write_best(summary, suite, card_scores(scores))
@@ -266,6 +261,29 @@ class Trainer:
         if self.folder is not None:
             self.folder.log(record)
         self._logged(record)
+
+
+def evaluation_line(
+    metrics: Mapping[str, str], summary: Mapping[str, Mapping[str, float]], mean: float
+) -> str:
+    """Return each task's metric, and the mean of what the tasks are chosen by.
+
+    >>> one = {"macro_f1": 0.5, "accuracy": 0.75}
+    >>> evaluation_line({"a": "macro_f1", "b": "macro_f1"}, {"a": one, "b": one}, 0.5)
+    'macro-F1 a 0.5000  b 0.5000  mean 0.5000'
+    >>> evaluation_line({"a": "macro_f1", "b": "accuracy"}, {"a": one, "b": one}, 0.625)
+    'a macro-F1 0.5000  b accuracy 0.7500  mean score 0.6250'
+    """
+    titles = {name: figure_title(metric) for name, metric in metrics.items()}
+    alike = len(set(titles.values())) == 1
+    figures = "  ".join(
+        f"{name} {'' if alike else f'{titles[name]} '}{summary[name][metric]:.4f}"
+        for name, metric in metrics.items()
+    )
+    # an error counts as 1 - its share of the span: its mean is no mean of what stands before
+    plain = alike and "mae" not in metrics.values()
+    told = f"  mean {'' if plain else 'score '}{mean:.4f}" if len(metrics) > 1 else ""
+    return f"{next(iter(titles.values()))} {figures}{told}" if alike else f"{figures}{told}"
 
 
 def _comparable(suite: Suite) -> dict[str, Any]:

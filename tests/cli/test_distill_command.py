@@ -43,10 +43,10 @@ def test_a_stopped_distillation_says_how_to_go_on(
             signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(RunFolder, "log", log)
-    stopped = call("distill", "--patterns", suite, "--out", "out", "-s", "train.max_steps=3")
+    stopped = call("distill", "--patterns", suite, "--out", "my out", "-s", "train.max_steps=3")
     error, hint = stopped.err.splitlines()[-2:]
     assert error == "error: stopped after step 2 of 3; the state is saved"
-    assert hint == "  hint: the same command with `--out out` goes on"
+    assert hint == "  hint: the same command with `--out 'my out'` goes on"
 
 
 @pytest.mark.parametrize(

@@ -92,22 +92,42 @@ def test_stdin(call: Call, checkpoint: Path, stdin: Callable[[bytes], None], enc
     ran = call("predict", checkpoint, "--echo")
     assert ran.code == 0, ran.err
     lines = [line.split("\t") for line in ran.out.splitlines()]
-    assert [line[-1] for line in lines] == ["体育新闻", "一条科技，好"]
-    assert [line[0] for line in lines] == labels_of(["体育新闻", "一条科技，好"])
+    texts = ["体育新闻", "", "一条科技，好"]  # lines out are in step with lines in
+    assert [line[-1] for line in lines] == texts
+    assert [line[0] for line in lines] == labels_of(texts)
 
 
 @pytest.mark.parametrize("name", ["new.txt", "new.lines", "new"])
 def test_a_file_of_one_text_a_line(
     call: Call, checkpoint: Path, stdin: Callable[[bytes], None], name: str
 ) -> None:
-    content = '体育\n"一条, 科技\n'
+    content = '体育\n\n"一条, 科技\n'
     Path(name).write_text(content, encoding="utf-8")
     stdin(content.encode())
     by_stdin = call("predict", checkpoint).out
     by_file = call("predict", checkpoint, name)
     assert by_file.code == 0, by_file.err
     assert by_file.out == by_stdin
-    assert len(by_file.out.splitlines()) == 2
+    assert len(by_file.out.splitlines()) == 3
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_blank_lines_alone_are_no_texts(
+    refuse: Refuse, checkpoint: Path, stdin: Callable[[bytes], None], encoding: str
+) -> None:
+    stdin("\n\r\n".encode(encoding))
+    assert "stdin: there are no texts" in refuse("predict", checkpoint)
+
+
+def test_tables_on_stdout_are_those_of_files(call: Call, checkpoint: Path) -> None:
+    Path("odd.csv").write_bytes('title\n"一\r\n二\x1b[31m"\n'.encode())
+    for name in ("csv", "tsv", "jsonl"):
+        options = ["--data", "topic=odd.csv", "--header", "--format", name, "--echo"]
+        assert call("predict", checkpoint, *options, "--out", name).code == 0
+        (written,) = Path(name).iterdir()
+        shown = call("predict", checkpoint, *options, "--out", "-")
+        assert shown.out.encode() == written.read_bytes()
+    assert "\r\n二\x1b[31m" in Path("csv/topic.csv").read_bytes().decode()
 
 
 def test_lines_of_pairs(call: Call, checkpoint: Path, stdin: Callable[[bytes], None]) -> None:

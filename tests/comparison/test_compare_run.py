@@ -64,6 +64,27 @@ def test_everything_once(suite_file: Path, tmp_path: Path) -> None:
     assert not list(out.glob("cells/*/.lock"))
 
 
+def test_a_method_that_fails_fails_its_own_cells(suite_file: Path, tmp_path: Path) -> None:
+    methods = "pet,heads:features=mean,heads:sharing=ple:layers=[9]"
+    request = Request(variants(suite_file, methods), [2], 1, False, few_shot_steps=1)
+    found = compare(request, tmp_path / "out")
+    ((cell, reason),) = found.failed.items()
+    assert "ple" in cell
+    assert "there is no layer 9" in reason
+    page = (tmp_path / "out" / "compare.md").read_text(encoding="utf-8")
+    assert "heads:features=mean | 0." in page
+
+
+def test_a_method_that_cannot_write_the_rows_is_refused_at_once(
+    suite_file: Path, tmp_path: Path
+) -> None:
+    entailment = ["tasks.pair.kind=entailment", 'tasks.pair.patterns="{one}？{mask}，{label}"']
+    request = Request(variants(suite_file, "pet,heads", *entailment), [2], 1, False)
+    with pytest.raises(PetMtlError, match="heads: task `pair`: `kind: entailment` states labels"):
+        compare(request, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_done_cells_are_skipped_and_more_may_be_added(
     suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

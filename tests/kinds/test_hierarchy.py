@@ -50,6 +50,15 @@ def test_the_loss_is_that_of_these_probabilities() -> None:
     assert losses[3] == 0
 
 
+def test_a_kind_that_predicted_first_can_be_trained() -> None:
+    scores = torch.randn(2, 9, requires_grad=True)
+    with torch.inference_mode():
+        kind = Hierarchy(BY_LEVEL)
+        kind.log_probs(scores)
+    kind.loss(kind.label_scores(scores), torch.tensor([0, 3])).backward()
+    assert scores.grad is not None
+
+
 def test_gradient_reaches_the_names_of_the_path_and_their_siblings_only() -> None:
     scores = torch.zeros(1, 9, requires_grad=True)
     kind = build_kind(BY_LEVEL)

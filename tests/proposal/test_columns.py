@@ -69,6 +69,21 @@ def test_choices(columns: dict[str, list[str]], expected: Roles) -> None:
     assert choose_columns(table(columns)) == expected
 
 
+def test_lists_whose_values_come_again_are_labels() -> None:
+    lists = ['["屏幕", "物流"]', '["物流"]', '["屏幕"]', "[]", '["物流"]', '["屏幕"]']
+    found = table({"text": TEXTS})
+    found.lists = {"topics": lists}
+    roles = choose_columns(found)
+    assert (found.names[roles.label], roles.separator) == ("topics", "")
+    named = table({"text": TEXTS, "kind": ["p", "q"] * 3})
+    named.lists = {"topics": lists}
+    assert choose_columns(named).label == 1  # another column can be the label
+    several = table({"text": TEXTS})
+    several.lists = {"topics": lists, "parts": lists}
+    with pytest.raises(PetMtlError, match="no label column found"):
+        choose_columns(several)
+
+
 def test_columns_that_could_be_the_label_too() -> None:
     channel = ["mail", "web", "shop"] * 2
     assert choose_columns(table({"a": TEXTS, "b": WORDS, "c": channel})).others == (2,)

@@ -31,6 +31,15 @@ def sets_task(labels: tuple[str, ...], separator: str) -> TaskSpec:
     )
 
 
+def test_the_likeliest_labels_of_a_set_begin_with_the_first() -> None:
+    task = sets_task(("a", "b", "c"), ",")
+    predicted = Predicted(task, Rows.of({"text": ["t"]}), np.array([[-4, -1, -2]], np.float32))
+    head, row = WRITERS["csv"](predicted, Details(top=2), True).splitlines()
+    cells = dict(zip(head.split(","), row.split(","), strict=True))
+    assert (cells["labels"], cells["label_1"], cells["label_2"]) == ("[]", "b", "c")
+    assert float(cells["probability_1"]) > float(cells["probability_2"])
+
+
 @pytest.mark.parametrize("output", ["csv", "tsv"])
 @pytest.mark.parametrize(
     ("labels", "separator", "as_lists"),

@@ -1,12 +1,13 @@
 """Folders outlive the version that made them."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from pet_mtl.errors import PetMtlError
-from pet_mtl.storage.same_settings import note_settings, same_settings
+from pet_mtl.storage.same_settings import note_settings, refuse_others, same_settings
 from pet_mtl.suite.settings import TrainSettings
 
 
@@ -31,6 +32,16 @@ def test_a_setting_that_came_later_is_no_change_at_its_default(tmp_path: Path) -
     assert changed(file, epochs=2) == []
     assert changed(file, epochs=3) == ["epochs"]
     assert changed(file, epochs=2, compile=True) == ["compile"]
+
+
+@pytest.mark.parametrize("own", ["compare.json", "distill.json", "sweep.json", ""])
+@pytest.mark.parametrize("other", ["compare.json", "distill.json", "sweep.json", "checkpoint"])
+def test_a_folder_of_another_kind_is_refused(own: str, other: str, tmp_path: Path) -> None:
+    refuse_others(tmp_path, own)
+    (tmp_path / other).mkdir() if other == "checkpoint" else (tmp_path / other).write_text("{}")
+    same = own == other or (own, other) == ("", "checkpoint")
+    with nullcontext() if same else pytest.raises(PetMtlError, match="the folder holds a "):
+        refuse_others(tmp_path, own)
 
 
 @pytest.mark.parametrize("text", ["[1", '{"suite": 3}', '{"suite": {"train": [1]}}', "null"])

@@ -12,6 +12,7 @@ from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.errors import PetMtlError
+from pet_mtl.metrics.score import figure_title
 from pet_mtl.report.run import report_run
 from pet_mtl.scoring.checkpoint_scores import score_checkpoints, score_rows
 from pet_mtl.storage.checkpoint import MANIFEST, read_checkpoint
@@ -82,8 +83,7 @@ def test_auto_keeps_what_helps_on_dev(
     assert fitted_on == ([] if choice == "none" else [1 if choice == "pmi" else 3])
     said = capsys.readouterr().err
     assert ("not kept" in said) is (choice == "auto" and not kept)
-    shown = "macro-F1" if metric == "macro_f1" else metric
-    assert (f"dev {shown} " in said) is (choice != "none")
+    assert (f"dev {figure_title(metric)} " in said) is (choice != "none")
 
 
 def test_without_dev_rows_auto_goes_without(suite_file: Path) -> None:
