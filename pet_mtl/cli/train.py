@@ -17,7 +17,7 @@ from pet_mtl.cli.options import (
 )
 from pet_mtl.console import put_json
 from pet_mtl.errors import PetMtlError
-from pet_mtl.text import in_shell
+from pet_mtl.text import counted, in_shell
 
 
 def train(
@@ -136,13 +136,13 @@ def train(
 
         if result.scores:
             print_table(score_table([(str(folder / "checkpoint"), result.scores)]))
-    if result.samples_per_second:
+    if result.samples_per_second or not resume:
         say(
             f"trained {result.steps} steps in {result.seconds:.0f} s "
             f"({result.samples_per_second:.0f} rows/s in the steps, {result.peak_memory_gb:.2f} GB)"
         )
     else:
-        say(f"all {result.steps} steps were done before")
+        say(f"nothing was left to do: {counted(result.steps, 'step')} done before")
     say(f"checkpoint: {folder / 'checkpoint'}")
     if result.scores:
         say(f"report: {folder / 'report.html'}")

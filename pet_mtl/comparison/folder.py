@@ -40,9 +40,13 @@ def settings_of(
                 task.train_keys,
                 task.train.labels,
                 *((keys[name], task.dev.labels) if task.dev else ()),
-                *((row_keys(task.unlabelled),) if task.unlabelled else ()),
             )
             for name, task in data.items()
+        },
+        "unlabelled": {
+            name: _digest(row_keys(task.unlabelled))
+            for name, task in data.items()
+            if task.unlabelled
         },
         "methods": {
             variant.name: variant.suite.model_dump(mode="json", include=parts, exclude=places)
@@ -72,7 +76,8 @@ def check_settings(out: Path, now: dict[str, Any]) -> None:
         sweep(out / left)
 
     def changes(then: dict[str, Any]) -> list[str]:
-        found = [key for key in ("few_shot_steps", "rows") if then[key] != now[key]]
+        then = {"unlabelled": now["unlabelled"], **then}  # earlier versions noted none
+        found = [key for key in ("few_shot_steps", "rows", "unlabelled") if then[key] != now[key]]
         for name in now["methods"].keys() & then["methods"].keys():
             found += _changes(then["methods"][name], now["methods"][name])
         return found

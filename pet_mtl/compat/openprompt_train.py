@@ -23,6 +23,7 @@ from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.kinds import kind_of_form
+from pet_mtl.metrics.score import evaluation_line
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.calibration import apply_calibrations
 from pet_mtl.objectives.logit_adjustment import adjustments
@@ -157,13 +158,13 @@ class _Best:
         loaded, progress = self.steps.loaded, self.steps.progress
         log_probs = loaded.raw_log_probs(self.dev_rows, title="scoring")
         scores = score_rows(loaded.suite, self.dev_rows, log_probs)
-        mean = float(
-            np.mean([one.value(loaded.suite.tasks[name].metric) for name, one in scores.items()])
-        )
+        metrics = {name: loaded.suite.tasks[name].metric for name in scores}
+        mean = float(np.mean([one.value(metrics[name]) for name, one in scores.items()]))
         summary = {name: one.summary() for name, one in scores.items()}
         self.run.log({"step": progress.step, "dev": summary})
         better = note_score(progress, mean)
-        say(f"step {progress.step}: dev mean {mean:.4f}{'  (best so far)' if better else ''}")
+        figures = evaluation_line(metrics, summary, mean)
+        say(f"step {progress.step}: dev {figures}{'  (best so far)' if better else ''}")
         if better:
             self.log_probs = log_probs
             self.weights = {

@@ -113,10 +113,11 @@ def read_tabs(stream: BinaryIO, request: Request, bad: BadRows) -> Iterator[Chun
         if places is None:
             width = usual_width(widths, request)
             places = locate(request, bad.path, header=None, width=width)
-            first = lines[0].as_py().decode("utf-8", "replace").split("\t")
+            head = int(filled.argmax()) if request.blank_rows else 0  # the first that is not blank
+            first = lines[head].as_py().decode("utf-8", "replace").split("\t")
             if leave_out_header(first, places, request, bad.path):
-                lines, cells = lines[1:], cells[1:]
-                numbers, widths = numbers[1:], widths[1:]
+                lines, cells = lines[head + 1 :], cells[head + 1 :]
+                numbers, widths = numbers[head + 1 :], widths[head + 1 :]
         good = widths == width
         rows = row + np.arange(len(lines), dtype=np.int64)
         row += len(lines)

@@ -35,10 +35,12 @@ def understand(path: Path, suffix: str, request: Request) -> Request:
         text = lines_of(as_utf8(stream, request.encoding), path)
         lines = [line.decode("utf-8", "replace") for line in islice(_filled(text), LOOKED_AT)]
     if request.by_position:
-        tabs = request.encoding == "utf-8" and uses_tabs(path, suffix, request)
+        tabs = suffix == ".txt" or (
+            request.encoding == "utf-8" and uses_tabs(path, suffix, request)
+        )
         found = _by_width(lines, request, "\t" if tabs else ",")
         texts = suffix == ".txt" and found == "\t" and not any("\t" in line for line in lines)
-        return replace(request, separator=found, blank_rows=texts)
+        return replace(request, separator=found, blank_rows=texts and bool(lines))
     usual = "\t" if suffix == ".tsv" or "\t" in "".join(lines[:1]) else ","
     separator = _by_names(lines[:1], request, usual)
     if separator is None and suffix == ".txt" and not request.labelled:

@@ -118,7 +118,8 @@ def targets(answers: Sequence[FloatArray], rows: Rows) -> FloatArray:
     """Return what a student learns from beside the labels, `[rows, K]`.
 
     A row that no teacher may label has its own label, or that of a training row with the same text,
-    as its answer: it is learned from labels alone. One of which nothing is known has NaN.
+    as its answer: it is learned from labels alone. One of which nothing is known has NaN
+    and says nothing.
     """
     mean = together(answers)
     missing = np.flatnonzero(np.isnan(mean).any(1))

@@ -66,6 +66,12 @@ def settings_of(request: Request, data: Mapping[str, TaskData]) -> dict[str, Any
     }
 
 
+def _learned(task: TaskData, answers: FloatArray | None) -> int:
+    """Return the rows that a task learns from: all that teachers speak of, else the labelled
+    ones."""
+    return len(task.train) if answers is None else int((~np.isnan(answers).any(1)).sum())
+
+
 def check_settings(out: Path, now: Mapping[str, Any]) -> None:
     """Note the settings of a distillation, after checking that what is there was made with the same
     ones.
@@ -121,7 +127,7 @@ def do_run(
     result = RunResult(
         macro_f1={name: score.value("macro_f1") for name, score in done.scores.items()},
         predicted={name: np.asarray(each).tolist() for name, each in done.predicted.items()},
-        rows=sum(len((answers or {}).get(name, task.train)) for name, task in data.items()),
+        rows=sum(_learned(task, (answers or {}).get(name)) for name, task in data.items()),
         steps=done.steps,
         seconds=round(done.seconds, 1),
     )

@@ -78,12 +78,12 @@ def distil(request: Request, out: Path, *, skip_bad_rows: int = 0) -> Distillati
                 where=str(out),
                 hint="wait for it, or choose another with `--out DIR`",
             )
-        check_settings(out, settings_of(request, data))
         # teachers, students and those without teachers differ in what they learn from alone
         labelled = sum(len(task.train) for task in data.values())
         same, student = request.teacher == request.student, settle_rate(request.student, labelled)
         teacher = student if same else settle_rate(request.teacher, labelled)
         request = replace(request, teacher=teacher, student=student)
+        check_settings(out, settings_of(request, data))
         return _Distiller(request, out, data, folds).run()
 
 
@@ -219,10 +219,8 @@ class _Distiller:
         return results, folders
 
     def _targets(
-        self, data: dict[str, TaskData], answers: Sequence[Answers]
+        self, data: Mapping[str, TaskData], answers: Sequence[Answers]
     ) -> dict[str, FloatArray]:
-        """Return what the rows of some tasks are to be taken for; unlabelled ones of which nothing
-        is known are taken out of `data`."""
         found = {}
         for name, task in data.items():
             said = [one.rows[name] for one in answers if name in one.rows]
@@ -234,11 +232,8 @@ class _Distiller:
             alone = int(np.isnan(together(said)[:first]).any(1).sum())
             note = f", {alone:,} of them labelled by none" if alone else ""
             say(f"teachers: {name}, right on {right:.1%} of {first:,} training rows{note}")
-            known = np.asarray(~np.isnan(mean).any(1))
-            if task.unlabelled is not None and not known.all():
-                gone = int((~known).sum())
-                say(f"teachers: {name}, {gone:,} unlabelled rows that none may label are left out")
-                kept = task.unlabelled.take(np.flatnonzero(known[first:]))
-                data[name] = replace(task, unlabelled=kept if len(kept) else None)
-            found[name] = mean[known]
+            silent = int(np.isnan(mean[first:]).any(1).sum())
+            if silent:
+                say(f"teachers: {name}, {silent:,} unlabelled rows that none may label say nothing")
+            found[name] = mean
         return found

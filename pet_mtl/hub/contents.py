@@ -10,9 +10,9 @@ from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.resources import bundled_backbone
 from pet_mtl.storage.card_data import shown_source
 from pet_mtl.storage.checkpoint import MANIFEST, read_checkpoint
+from pet_mtl.storage.folder_kinds import BEGUN
 from pet_mtl.storage.lock import lock_file
 from pet_mtl.storage.model_card import CARD, model_card
-from pet_mtl.storage.outputs import BEGUN
 from pet_mtl.storage.state import COUNTERS, read_progress
 
 

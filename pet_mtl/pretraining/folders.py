@@ -18,7 +18,8 @@ from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.resources import versions
 from pet_mtl.storage.checked_json import read_bounded
 from pet_mtl.storage.digests import DIGESTS, check_files, write_digests
-from pet_mtl.storage.outputs import BEGUN, begun_run
+from pet_mtl.storage.folder_kinds import BEGUN
+from pet_mtl.storage.outputs import begun_run
 from pet_mtl.storage.pretrained import quiet_transformers
 from pet_mtl.storage.state import Progress, read_progress, write_state
 from pet_mtl.storage.tensors import load_into

@@ -73,7 +73,7 @@ def find_text(request: PretrainRequest) -> Text:
             load_suite_data(suite), unlabelled=request.masking != "pattern"
         )
         if left_out:
-            say(f"{left_out} training rows with the text of a dev or test row are left out")
+            say(f"{left_out} rows with the text of a dev or test row are left out")
     corpus: Corpus | None = (
         find_corpus(request.corpus, request.text_key) if request.corpus else None
     )
@@ -222,9 +222,9 @@ def load_material(
         )
     digest = hashlib.sha256(f"{kept} {tokenizer_digest(tokenizer)} {len(rows)}".encode())
     digest.update(rows.starts[:: max(1, len(rows) // 1000)].tobytes())
-    digest.update(np.packbits(held).tobytes())
     if kept == "pattern":
         digest.update(np.ascontiguousarray(rows.pieces).tobytes())
+        digest.update(np.packbits(held).tobytes())
     elif rows.marks is not None:  # another scorer marks other pieces
         digest.update(np.ascontiguousarray(rows.marks).data)
     return Material(

@@ -13,13 +13,12 @@ from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
 from pet_mtl.storage.checked_json import read_bounded, read_records
 from pet_mtl.storage.checkpoint import read_checkpoint
+from pet_mtl.storage.folder_kinds import BEGUN, refuse_others
 from pet_mtl.storage.lock import lock_file
-from pet_mtl.storage.same_settings import refuse_others
 from pet_mtl.storage.trackers import Trackers
 from pet_mtl.suite.suite import Suite
 
 TEACHER = "teacher.safetensors"
-BEGUN = ".begun.json"
 _FILES = ("metrics.jsonl", "report.html", TEACHER)
 
 

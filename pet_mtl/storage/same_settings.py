@@ -9,13 +9,8 @@ from typing import Any
 from pet_mtl.atomic import write_text
 from pet_mtl.errors import PetMtlError
 from pet_mtl.storage.checked_json import read_bounded
+from pet_mtl.storage.folder_kinds import refuse_others
 from pet_mtl.suite.settings import TrainSettings
-
-_KINDS = {
-    "compare.json": "a comparison",
-    "distill.json": "a distillation",
-    "sweep.json": "a sweep",
-}
 
 
 def same_settings(file: Path, what: str, changes: Callable[[Any], Sequence[str]]) -> Any:
@@ -47,26 +42,6 @@ def same_settings(file: Path, what: str, changes: Callable[[Any], Sequence[str]]
             hint="put that back, or choose another folder with `--out DIR`",
         )
     return then
-
-
-def refuse_others(folder: Path, own: str = "") -> None:
-    """Refuse a folder of runs of another kind, whose files would be written over.
-
-    Args:
-        own: the file of settings of this kind; a training run has none.
-
-    Raises:
-        PetMtlError: it is one.
-    """
-    found = [what for name, what in _KINDS.items() if name != own and (folder / name).is_file()]
-    if own and any((folder / name).exists() for name in ("checkpoint", "last")):
-        found.append("a training run")
-    if found:
-        raise PetMtlError(
-            f"the folder holds {found[0]}",
-            where=str(folder),
-            hint="choose another folder with `--out DIR`",
-        )
 
 
 def _with_later_settings(then: Any) -> Any:

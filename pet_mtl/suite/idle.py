@@ -1,31 +1,62 @@
-"""Settings that are given and do nothing beside others."""
+"""Settings that are given and do nothing beside others, and parts that nothing would train."""
 
+from collections.abc import Collection
+
+from pet_mtl.errors import ProblemList
 from pet_mtl.suite.settings import TrainSettings
 from pet_mtl.suite.suite import Suite
 
-# of rows of one label: what is done to their label loss, and terms that are factors of it
-_OF_LABEL_LOSS = ("label_smoothing", "logit_adjustment")
-_FACTORS = ("focal", "class_weights", "hard_negatives")
+_FACTORS = ("focal", "class_weights", "hard_negatives")  # of the label loss
 _BETWEEN_TASKS = ("dwa", "gradnorm")  # weights whose mean over the tasks is 1
 
 
-def idle_settings(suite: Suite, *, taught: bool) -> list[str]:
+def refuse_untrained(suite: Suite, taught: Collection[str]) -> None:
+    """Refuse tasks whose words become scores by weights of their own where neither labels nor
+    teachers would train these.
+
+    Args:
+        taught: tasks that have teachers.
+
+    Raises:
+        PetMtlError: a loss term leaves nothing of the label loss.
+    """
+    problems, term = ProblemList(), suite.train.losses.without_labels
+    for name, task in suite.tasks.items():
+        if term is None or name in taught or task.kind_spec.facts.target != "label":
+            continue
+        for part in task.learned_scores:
+            problems.add(
+                f"`{part}` of `{name}` learns from the label loss, which counts nothing beside "
+                f"`train.losses.{term}`",
+                where=suite.source,
+                hint="let it count (of adapet: `labels: 0.5`), or leave one of the two out",
+            )
+    problems.raise_if_any()
+
+
+def idle_settings(suite: Suite, *, taught: bool, alone: bool) -> list[str]:
     """Return a line for each setting that is given and changes nothing.
 
     Args:
         taught: whether a task learns from teachers too.
+        alone: whether the settings are this run's own; those of a comparison or a distillation are
+            for other runs too.
     """
-    train = suite.train
-    found = suite.method.notes()
+    train, found = suite.train, suite.method.notes()
     one_label = all(task.kind_spec.facts.target == "label" for task in suite.tasks.values())
     if one_label and (term := train.losses.without_labels) is not None:
-        given = [name for name in _OF_LABEL_LOSS if getattr(train, name)]
+        given = ["label_smoothing"] if train.label_smoothing else []
+        # what teachers say, and two passes, are compared with adjusted scores
+        if train.logit_adjustment and not taught and train.losses.r_drop is None:
+            given.append("logit_adjustment")
         given += [f"losses.{name}" for name in _FACTORS if getattr(train.losses, name) is not None]
         found += [
             f"`train.{name}` does nothing: it is for the label loss, which counts nothing beside "
             f"`train.losses.{term}`"
             for name in given
         ]
+    if not alone:
+        return found
     if len(suite.tasks) == 1:
         given = [] if train.surgery == "none" else ["surgery"]
         given += ["weighting"] if train.weighting in _BETWEEN_TASKS else []

@@ -263,17 +263,6 @@ def _check_terms(
             where=document.where(("train", "losses", name, "text")),
             hint="give a task `data: {unlabelled: FILE}`, or set `text: labelled`",
         )
-    name = losses.without_labels
-    for task in tasks.values():
-        if name is None or task.kind_spec.facts.target != "label":
-            continue
-        for part in task.learned_scores:
-            problems.add(
-                f"`{part}` of `{task.name}` learns from the label loss alone, which counts nothing "
-                f"beside `train.losses.{name}`",
-                where=document.where(("train", "losses", name)),
-                hint="let it count (of adapet: `labels: 0.5`), or leave one of the two out",
-            )
 
 
 def _check_version(tree: dict[str, Any], document: Document, problems: ProblemList) -> None:

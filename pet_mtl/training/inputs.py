@@ -24,7 +24,7 @@ from pet_mtl.scoring.loaded import compile_suite
 from pet_mtl.storage.model_card import Facts
 from pet_mtl.storage.pretrained import load_backbone, load_pieces, resolve_model
 from pet_mtl.storage.trained_on import Keys, with_earlier
-from pet_mtl.suite.idle import idle_settings
+from pet_mtl.suite.idle import idle_settings, refuse_untrained
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.card_facts import card_facts
 from pet_mtl.training.given import Given
@@ -91,10 +91,12 @@ def read_inputs(
         PetMtlError: see the parts; all problems of the data come at once.
     """
     tokenizer, mlm = _load(suite, machine)
+    alone = data is None
     data = load_suite_data(suite, skip_bad_rows=skip_bad_rows) if data is None else data
     describe(suite, data)
     if answered is None:  # a resumed run names no teachers, its folder has their answers
         answered = check_teachers(teachers, suite) or taught_tasks(out)
+    refuse_untrained(suite, answered)
     rows = rows_to_learn(data, set(answered))
     last = out / "last" if resume else None
     learned = sum(len(of_task) for of_task in rows.values())
@@ -105,7 +107,7 @@ def read_inputs(
     longest = suite.train.max_length
     prompts = encode_forms(compiled.forms, rows, tokenizer, longest, windows=False)
     others = encode_unlabelled(suite, data, compiled.forms, tokenizer)
-    idle = idle_settings(suite, taught=bool(answered))
+    idle = idle_settings(suite, taught=bool(answered), alone=alone)
     warnings = (f"warning: {note}" for note in idle)
     for line in (*slot_cost_notes(prompts), *unreadable_warnings(prompts, tokenizer), *warnings):
         say(line)

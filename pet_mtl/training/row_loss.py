@@ -189,7 +189,8 @@ class RowLoss:
         probs = kind.taught(probs, form.hypothesis)
         share = label_share(self._settings.label_share, step, total)
         of_teacher = torch.where(group.labels < 0, 1.0, 1.0 - share)  # all of a row without label
-        return share * loss + kind.teacher_loss(rows.scores, probs, of_teacher)
+        of_teacher = of_teacher * ~probs.isnan().any(-1)  # nothing is known of such a row
+        return share * loss + kind.teacher_loss(rows.scores, probs.nan_to_num(), of_teacher)
 
     def _targets(self, batch: Batch, group: FormGroup) -> Tensor:
         """Return the targets `[b, …]` of a group's rows, for a kind whose targets are more than

@@ -16,7 +16,7 @@ from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.metrics.score import figure_title, means_json
+from pet_mtl.metrics.score import evaluation_line, means_json
 from pet_mtl.model.compiled_layers import compile_layers
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.checkpoint_scores import score_rows
@@ -261,29 +261,6 @@ class Trainer:
         if self.folder is not None:
             self.folder.log(record)
         self._logged(record)
-
-
-def evaluation_line(
-    metrics: Mapping[str, str], summary: Mapping[str, Mapping[str, float]], mean: float
-) -> str:
-    """Return each task's metric, and the mean of what the tasks are chosen by.
-
-    >>> one = {"macro_f1": 0.5, "accuracy": 0.75}
-    >>> evaluation_line({"a": "macro_f1", "b": "macro_f1"}, {"a": one, "b": one}, 0.5)
-    'macro-F1 a 0.5000  b 0.5000  mean 0.5000'
-    >>> evaluation_line({"a": "macro_f1", "b": "accuracy"}, {"a": one, "b": one}, 0.625)
-    'a macro-F1 0.5000  b accuracy 0.7500  mean score 0.6250'
-    """
-    titles = {name: figure_title(metric) for name, metric in metrics.items()}
-    alike = len(set(titles.values())) == 1
-    figures = "  ".join(
-        f"{name} {'' if alike else f'{titles[name]} '}{summary[name][metric]:.4f}"
-        for name, metric in metrics.items()
-    )
-    # an error counts as 1 - its share of the span: its mean is no mean of what stands before
-    plain = alike and "mae" not in metrics.values()
-    told = f"  mean {'' if plain else 'score '}{mean:.4f}" if len(metrics) > 1 else ""
-    return f"{next(iter(titles.values()))} {figures}{told}" if alike else f"{figures}{told}"
 
 
 def _comparable(suite: Suite) -> dict[str, Any]:

@@ -111,6 +111,23 @@ def test_a_file_of_one_text_a_line(
     assert len(by_file.out.splitlines()) == 3
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16"])
+def test_a_header_behind_a_blank_line_is_no_row(
+    call: Call, checkpoint: Path, stdin: Callable[[bytes], None], encoding: str
+) -> None:
+    content = "\ntitle\n体育，好\n\n科技，好\n".encode(encoding)
+    Path("new.txt").write_bytes(content)
+    stdin(content)
+    for ran in (
+        call("predict", checkpoint, "--header"),
+        call("predict", checkpoint, "new.txt", "--header"),
+    ):
+        assert ran.code == 0, ran.err
+        assert len(ran.out.splitlines()) == 3
+    refused = call("predict", checkpoint, "new.txt")
+    assert "looks like a header" in refused.err
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 def test_blank_lines_alone_are_no_texts(
     refuse: Refuse, checkpoint: Path, stdin: Callable[[bytes], None], encoding: str

@@ -64,6 +64,23 @@ def test_everything_once(suite_file: Path, tmp_path: Path) -> None:
     assert not list(out.glob("cells/*/.lock"))
 
 
+def test_other_unlabelled_rows_are_another_comparison(suite_file: Path, tmp_path: Path) -> None:
+    more = suite_file.parent / "more.tsv"
+    more.write_text((suite_file.parent / "topic.train.tsv").read_text(encoding="utf-8"))
+    every = variants(suite_file, "pet", "tasks.topic.data.unlabelled=more.tsv")
+    request = Request(every, [2], 1, False, few_shot_steps=1)
+    out = tmp_path / "out"
+    compare(request, out)
+    lines = more.read_text(encoding="utf-8").splitlines(keepends=True)
+    more.write_text("".join(lines[1:]), encoding="utf-8")
+    with pytest.raises(PetMtlError, match="`unlabelled` changed"):
+        compare(request, out)
+    settings = json.loads((out / "compare.json").read_text(encoding="utf-8"))
+    del settings["unlabelled"]  # a version before noted none
+    (out / "compare.json").write_text(json.dumps(settings), encoding="utf-8")
+    compare(request, out)
+
+
 def test_a_method_that_fails_fails_its_own_cells(suite_file: Path, tmp_path: Path) -> None:
     methods = "pet,heads:features=mean,heads:sharing=ple:layers=[9]"
     request = Request(variants(suite_file, methods), [2], 1, False, few_shot_steps=1)

@@ -22,7 +22,7 @@ from pet_mtl.pretraining.settings import PretrainSettings
 from pet_mtl.pretraining.steps import PretrainingSteps
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.checked_json import read_records
-from pet_mtl.storage.outputs import BEGUN
+from pet_mtl.storage.folder_kinds import BEGUN
 
 MakeRequest = Callable[..., PretrainRequest]
 

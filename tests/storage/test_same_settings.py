@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from pet_mtl.errors import PetMtlError
-from pet_mtl.storage.same_settings import note_settings, refuse_others, same_settings
+from pet_mtl.storage.folder_kinds import refuse_others
+from pet_mtl.storage.same_settings import note_settings, same_settings
 from pet_mtl.suite.settings import TrainSettings
 
 
@@ -35,11 +36,13 @@ def test_a_setting_that_came_later_is_no_change_at_its_default(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("own", ["compare.json", "distill.json", "sweep.json", ""])
-@pytest.mark.parametrize("other", ["compare.json", "distill.json", "sweep.json", "checkpoint"])
+@pytest.mark.parametrize(
+    "other", ["compare.json", "distill.json", "sweep.json", "checkpoint", ".begun.json"]
+)
 def test_a_folder_of_another_kind_is_refused(own: str, other: str, tmp_path: Path) -> None:
     refuse_others(tmp_path, own)
     (tmp_path / other).mkdir() if other == "checkpoint" else (tmp_path / other).write_text("{}")
-    same = own == other or (own, other) == ("", "checkpoint")
+    same = own == other or (not own and other in ("checkpoint", ".begun.json"))
     with nullcontext() if same else pytest.raises(PetMtlError, match="the folder holds a "):
         refuse_others(tmp_path, own)
 

@@ -1,10 +1,15 @@
 """Settings that do nothing beside others are told, and what cannot be learned is refused."""
 
+from typing import Any
+
 import pytest
 
 from pet_mtl.errors import PetMtlError
+from pet_mtl.objectives.terms import adapet, contrastive, mlm
+from pet_mtl.objectives.terms.term import Facts
 from pet_mtl.resources import bundled_pattern_file
-from pet_mtl.suite.idle import idle_settings
+from pet_mtl.suite.idle import idle_settings, refuse_untrained
+from pet_mtl.suite.losses import AdapetSettings, ContrastiveSettings, MlmSettings
 from pet_mtl.suite.suite import Suite, load_suite
 
 ADAPET = "train.losses.adapet={}"
@@ -33,29 +38,52 @@ def load(*overrides: str, only: list[str] | None = None) -> Suite:
             ["train.losses.class_weights"],
         ),
         (["train.losses.mlm={alpha: 1.0, balance: positions}", "train.label_smoothing=0.1"], []),
+        ([ADAPET, "train.logit_adjustment=0.3", "train.losses.r_drop={}"], []),
         (["train.label_share=0.5"], ["train.label_share"]),
         (["train.surgery=mgda", "train.weighting=dwa"], []),
     ],
 )
 def test_idle_settings(overrides: list[str], idle: list[str]) -> None:
-    found = idle_settings(load(*overrides), taught=False)
+    found = idle_settings(load(*overrides), taught=False, alone=True)
     assert [line.split("`")[1] for line in found] == idle
 
 
 def test_what_is_between_tasks_is_idle_with_one() -> None:
     more = ["train.surgery=mgda", "train.weighting=dwa", "train.losses.task_discriminator={}"]
-    found = idle_settings(load(*more, "train.label_share=0.5", only=["tnews"]), taught=True)
+    suite = load(*more, "train.label_share=0.5", only=["tnews"])
+    found = idle_settings(suite, taught=True, alone=True)
     assert found == [
         f"`train.{name}` does nothing with one task"
         for name in ("surgery", "weighting", "losses.task_discriminator")
     ]
+    assert idle_settings(suite, taught=False, alone=False) == []  # other runs have them too
 
 
 @pytest.mark.parametrize(
     "learned", ["verbalizer_kind=soft", "verbalizer_kind=weighted", "pattern_weights=learned"]
 )
 def test_scores_that_no_loss_would_train_are_refused(learned: str) -> None:
-    with pytest.raises(PetMtlError, match="learns from the label loss alone"):
-        load(ADAPET, f"tasks.ocnli.{learned}")
-    load("train.losses.adapet={labels: 0.5}", f"tasks.ocnli.{learned}")
-    load(ADAPET, "tasks.ocnli.verbalizer_kind=knowledgeable")
+    suite = load(ADAPET, f"tasks.ocnli.{learned}")
+    with pytest.raises(
+        PetMtlError, match="`ocnli` learns from the label loss, which counts nothing"
+    ):
+        refuse_untrained(suite, taught=())
+    refuse_untrained(suite, taught={"ocnli"})  # teachers train them
+    refuse_untrained(load("train.losses.adapet={labels: 0.5}", f"tasks.ocnli.{learned}"), ())
+    refuse_untrained(load(ADAPET, "tasks.ocnli.verbalizer_kind=knowledgeable"), ())
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        AdapetSettings(labels=0.3),
+        ContrastiveSettings(weight=0.3),
+        MlmSettings(alpha=0.3),
+        MlmSettings(alpha=0.3, balance="positions"),
+    ],
+)
+def test_terms_take_what_their_settings_say_of_the_label_loss(settings: Any) -> None:
+    builders = {AdapetSettings: adapet, ContrastiveSettings: contrastive, MlmSettings: mlm}
+    term = builders[type(settings)].build(settings, Facts())
+    assert term is not None
+    assert term.label_share == settings.label_share

@@ -13,7 +13,8 @@ from toy_runs import state_of, write_suite
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.stepping.interrupt import Interrupted
-from pet_mtl.storage.outputs import BEGUN, stored_suite
+from pet_mtl.storage.folder_kinds import BEGUN
+from pet_mtl.storage.outputs import stored_suite
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training import steps
 from pet_mtl.training.result import TrainResult
