@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import pet_mtl.atomic
-import pet_mtl.training.run
+import pet_mtl.training.inputs
 from pet_mtl.scoring.loaded import LoadedModel
 
 Refuse = Callable[..., str]
@@ -26,7 +26,7 @@ IMPOSSIBLE = {
 def test_train_refuses_before_it_reads(
     refuse: Refuse, suite: Path, monkeypatch: pytest.MonkeyPatch, out: str, words: str
 ) -> None:
-    monkeypatch.delattr(pet_mtl.training.run, "load_suite_data")
+    monkeypatch.delattr(pet_mtl.training.inputs, "load_suite_data")
     Path("file").write_text("mine")
     found = refuse("train", "--patterns", suite, "--out", out)
     assert words in found
