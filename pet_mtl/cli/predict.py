@@ -18,6 +18,7 @@ from pet_mtl.cli.options import (
 )
 from pet_mtl.console import put, put_file, put_json, put_json_list, started_together
 from pet_mtl.errors import PetMtlError
+from pet_mtl.text import same_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -291,14 +292,18 @@ def _shards(
     request = ShardRequest(
         checkpoint, task, source, out, rows, cast(ShardFormat, output or "jsonl"), details, header
     )
-    if workers is None:
-        from pet_mtl.bulk.run import predict_shards
+    try:
+        if workers is None:
+            from pet_mtl.bulk.run import predict_shards
 
-        done = predict_shards(request)
-    else:
-        from pet_mtl.bulk.ray_engine import predict_with_ray
+            done = predict_shards(request)
+        else:
+            from pet_mtl.bulk.ray_engine import predict_with_ray
 
-        done = predict_with_ray(request, workers)
+            done = predict_with_ray(request, workers)
+    except KeyboardInterrupt:
+        say(f"{same_command(out)} goes on with the shards that are left")
+        raise
     if json_:
         put_json({"out": str(out), "shards": done.shards, "rows": done.rows, "made": done.made})
     say(f"{done.rows:,} rows in {done.shards:,} shards, {done.made:,} of them made now: {out}")

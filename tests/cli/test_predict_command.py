@@ -2,6 +2,7 @@
 
 import csv
 import json
+import signal
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -134,3 +135,15 @@ def test_the_python_door_refuses(trained: Path, rows: Any, task: str | None, mes
 def test_the_python_door_refuses_other_folders(tmp_path: Path) -> None:
     with pytest.raises(PetMtlError, match="this is no pet-mtl checkpoint"):
         pet_mtl.load(str(tmp_path))
+
+
+def test_stopped_shards_say_how_to_go_on(
+    call: Call, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "pet_mtl.bulk.run.predict_shards", lambda _: signal.raise_signal(signal.SIGINT)
+    )
+    data = ["--data", "topic=suite/topic.dev.tsv", "--shard-rows", "2", "--out", "my shards"]
+    ran = call("predict", checkpoint, *data)
+    assert ran.code == 130
+    assert "the same command with `--out 'my shards'` goes on" in ran.err
