@@ -112,7 +112,7 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         targets = column_or_1d(np.asarray(row_list(y)), warn=True)
         check_consistent_length(rows, targets)
         given = self._given_words()
-        classes = np.unique(targets if given is None else np.array(list(given)))
+        classes = np.unique(targets if given is None else _typed(list(given), targets))
         if len(classes) < 2:
             raise ValueError("PetClassifier can't train when only one class is present")
         texts = {label_text(label) for label in classes.tolist()}
@@ -272,3 +272,19 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.one_d_array = True
         tags.input_tags.two_d_array = False
         return tags
+
+
+def _typed(labels: list[Any], targets: NDArray[Any]) -> NDArray[Any]:
+    """Return labels in the type of the targets where these are the same labels in it: those of a
+    mapping may be text, as in YAML, where the targets are numbers.
+
+    >>> _typed(["1", "0"], np.array([0, 1])), _typed(["b", "a"], np.array(["a"])).tolist()
+    (array([1, 0]), ['b', 'a'])
+    """
+    given = np.array(labels)
+    try:
+        cast = given.astype(str if targets.dtype.kind == "U" else targets.dtype)
+    except (TypeError, ValueError):
+        return given
+    same = [*map(label_text, cast.tolist())] == [*map(label_text, given.tolist())]
+    return np.asarray(cast if same else given)

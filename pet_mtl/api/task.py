@@ -106,6 +106,12 @@ class Task:
         keys = row_keys(train)
         notes = row_notes(train, spec, keys)
         dev = None
+        if isinstance(self.dev, int | float) and not 0 < self.dev < 1:
+            raise PetMtlError(
+                f"`dev` must be rows, or a share above 0 and below 1, found {self.dev!r}",
+                where=f"task {spec.name}",
+                hint="`dev=None` holds no rows out",
+            )
         if isinstance(self.dev, float):
             train_rows, dev_rows = split_by_text(train, self.dev, seed, keys=keys)
             dev = train.take(dev_rows) if len(dev_rows) else None

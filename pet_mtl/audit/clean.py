@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import json
 import lzma
 import os
 from collections import Counter
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from pet_mtl.atomic import new_folder
@@ -20,7 +22,8 @@ from pet_mtl.audit.records import Change, Record, Records, read_records
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.sources import find_files
-from pet_mtl.data.table import Request
+from pet_mtl.data.table import BadRows, Request
+from pet_mtl.data.targets import read_targets, target_text
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.suite.label_lines import quoted
 from pet_mtl.suite.suite import Suite
@@ -152,9 +155,8 @@ def _clean_task(
             files.append(read_records(path, request))
         for found in files:
             _mend_texts(found, task)
-        keys = _drop_repeats(
-            files, task, conflicts, np.concatenate([np.empty(0, np.uint64), *measured])
-        )
+        seen = np.concatenate([np.empty(0, np.uint64), *measured])
+        keys = _drop_repeats(files, task, conflicts, seen, labelled=request.labelled)
         if name in ("dev", "test"):
             measured.append(keys)
         done += files
@@ -208,31 +210,39 @@ def _mend_texts(found: Records, task: TaskSpec) -> None:
 
 
 def _drop_repeats(
-    files: Sequence[Records], task: TaskSpec, conflicts: Conflicts, measured: NDArray[np.uint64]
+    files: Sequence[Records],
+    task: TaskSpec,
+    conflicts: Conflicts,
+    measured: NDArray[np.uint64],
+    *,
+    labelled: bool,
 ) -> NDArray[np.uint64]:
-    """Drop rows from the files of one part and return the keys of those that stay."""
+    """Drop rows from the files of one part and return the keys of those that stay; `labelled` says
+    whether their labels are read."""
     rows = [(found, record) for found in files for record in found.records]
     if not rows:
         return np.empty(0, np.uint64)
     columns = {name: [_text(record, found, name) for found, record in rows] for name in task.fields}
-    labels = [_text(record, found, LABEL_COLUMN).strip() for found, record in rows]
+    labels: list[str | None] = [""] * len(rows)
+    if labelled:
+        labels = _answers([record.get(found.places[LABEL_COLUMN]) for found, record in rows], task)
     keys = row_keys(Rows.of(columns))
     settled = _settle(keys.tolist(), labels, conflicts)
     leaked = np.isin(keys, measured)
     kept: dict[int, tuple[Records, Record]] = {}
     dropped: set[int] = set()
     for index, ((found, record), key) in enumerate(zip(rows, keys.tolist(), strict=True)):
-        label = settled.get(key, labels[index])
+        own = labels[index]
+        label = settled.get(key, own)
         reason = None
         if leaked[index]:
             reason = "its text is a dev or test row"
+        elif own is None:
+            continue  # a label that the task lacks: it is for the user to mend
         elif label is None:
-            reason = f"its text has several labels: {quoted(labels[index])} here"
-        elif label != labels[index]:
-            reason = (
-                f"most rows of its text have another label: {quoted(label)}, not "
-                f"{quoted(labels[index])}"
-            )
+            reason = f"its text has several labels: {quoted(own)} here"
+        elif label != own:
+            reason = f"most rows of its text have another label: {quoted(label)}, not {quoted(own)}"
         elif key in kept:
             first, line = kept[key][0], kept[key][1].line
             reason = f"repeats an earlier row: line {line}" + (
@@ -245,7 +255,8 @@ def _drop_repeats(
             kept[key] = (found, record)
     for found in files:
         found.records = [record for record in found.records if id(record) not in dropped]
-    return np.fromiter(kept, np.uint64, len(kept))
+    stay = [id(record) not in dropped for _, record in rows]
+    return np.asarray(np.unique(keys[stay]))
 
 
 def _text(record: Record, found: Records, name: str) -> str:
@@ -253,10 +264,28 @@ def _text(record: Record, found: Records, name: str) -> str:
     return "" if value is None else str(value)
 
 
+def _answers(cells: Sequence[Any], task: TaskSpec) -> list[str | None]:
+    """Return what label cells say, alike for what is alike to the task (sets in any order, `2` and
+    `2.0`); None for what is no label of it."""
+    texts = [
+        json.dumps(cell, ensure_ascii=False)
+        if isinstance(cell, list)
+        else ("" if cell is None else str(cell).strip())
+        for cell in cells
+    ]
+    column = pa.chunked_array([pa.array(texts, pa.string())])
+    lines = np.arange(1, len(texts) + 1)
+    labels, targets, _ = read_targets(column, lines, task, False, BadRows(""))
+    gold = labels if targets is None else targets
+    known = zip(labels >= 0, gold, strict=True)
+    return [target_text(target, task) if there else None for there, target in known]
+
+
 def _settle(
-    keys: Sequence[int], labels: Sequence[str], conflicts: Conflicts
+    keys: Sequence[int], labels: Sequence[str | None], conflicts: Conflicts
 ) -> Mapping[int, str | None]:
-    """Return the label of each text that has several, None for "drop all of its rows".
+    """Return the label of each text that has several, None for "drop all of its rows"; rows
+    without a label of the task have no say.
 
     >>> _settle([1, 1, 1, 2, 2, 3], ["a", "b", "a", "a", "b", "a"], "majority")
     {1: 'a', 2: None}
@@ -265,7 +294,8 @@ def _settle(
     """
     counts: dict[int, Counter[str]] = {}
     for key, label in zip(keys, labels, strict=True):
-        counts.setdefault(key, Counter())[label] += 1
+        if label is not None:
+            counts.setdefault(key, Counter())[label] += 1
     settled: dict[int, str | None] = {}
     for key, of_text in counts.items():
         if len(of_text) < 2:
@@ -284,7 +314,5 @@ def _compress(content: bytes, suffix: str) -> bytes:
         case ".xz":
             return lzma.compress(content)
         case ".zst":
-            import pyarrow as pa
-
             return bytes(pa.compress(content, "zstd", asbytes=True))
     return content

@@ -129,7 +129,12 @@ def _path(source: Source) -> Path:
 def _write(path: Path, change: Callable[[str], str], seen: str) -> str:
     with _SAVING:
         old = _read(path)
-        text = old.decode("utf-8")
+        try:
+            text = old.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise PetMtlError(
+                f"not UTF-8: {error.reason}", where=str(path), hint="save the file as UTF-8"
+            ) from error
         new = change(text)
         if _digest(old) != seen:
             lines = difflib.unified_diff(

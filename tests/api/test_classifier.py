@@ -108,6 +108,18 @@ def test_numbers_are_labels_and_words_are_found(backbone: Path) -> None:
     assert by_names.fit(TEXTS, names).words_ == {"坏": "坏", "好": "好"}
 
 
+@pytest.mark.parametrize("number", [int, str])
+def test_labels_have_the_type_of_the_targets(backbone: Path, number: Any) -> None:
+    other = str if number is int else int
+    targets = [
+        number(label == "up") if number is int else str(int(label == "up")) for label in LABELS
+    ]
+    words = {other(1): "好", other(0): "坏"}
+    classifier = PetClassifier(words, model=str(backbone), settings=FAST).fit(TEXTS, targets)
+    assert {type(label) for label in classifier.predict(TEXTS).tolist()} == {number}
+    assert 0 <= classifier.score(TEXTS, targets) <= 1
+
+
 def test_pairs_and_mappings(backbone: Path) -> None:
     pairs = [(text, text) for text in TEXTS]
     words = {"up": "好", "down": "坏"}
@@ -147,6 +159,9 @@ def test_word_lengths_are_read_as_init_chooses(backbone: Path) -> None:
         ({"labels": {"up": "好", "left": "坏"}}, LABELS, "the label 'down' has no label word"),
         ({"labels": {"up": "好", "down": "坏"}, "verbalizer": "x"}, LABELS, "both given"),
         ({"pattern": "{mask}{other}{text}"}, LABELS, "gives no text for the field `other`"),
+        ({"dev": 1.0}, LABELS, "a share above 0 and below 1, found 1.0"),
+        ({"dev": 0}, LABELS, "a share above 0 and below 1, found 0"),
+        ({"dev": float("nan")}, LABELS, "a share above 0 and below 1, found nan"),
     ],
 )
 def test_wrong_use(backbone: Path, change: Any, labels: Any, message: str) -> None:

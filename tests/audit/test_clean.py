@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from pet_mtl.audit.check import check_suite
-from pet_mtl.audit.clean import CHANGES, clean_suite
+from pet_mtl.audit.clean import CHANGES, _answers, clean_suite
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import DataSpec, TaskSpec
+from pet_mtl.suite.verbalizer import Verbalizer
 
 MakeSuite = Callable[..., Suite]
 TRAIN = {"one": "{train: t.tsv}"}
@@ -65,6 +67,38 @@ def test_conflicting_labels(
     suite = make_suite({"t.tsv": "\n".join(rows) + "\n"}, TRAIN)
     clean_suite(suite, tmp_path / "out", how)  # type: ignore[arg-type]
     assert (tmp_path / "out" / "t.tsv").read_text("utf-8").splitlines() == expected
+
+
+def test_an_unknown_label_has_no_say(make_suite: MakeSuite, tmp_path: Path) -> None:
+    rows = ["甲\ta", "甲\tA?", "乙\t?", "甲\ta", "乙\tb"]
+    clean_suite(make_suite({"t.tsv": "\n".join(rows) + "\n"}, TRAIN), tmp_path / "out", "drop")
+    # the repeat goes, what the task has no label for is left to the user
+    kept = ["甲\ta", "甲\tA?", "乙\t?", "乙\tb"]
+    assert (tmp_path / "out" / "t.tsv").read_text("utf-8").splitlines() == kept
+
+
+def test_labels_are_alike_where_the_task_takes_them_so() -> None:
+    sets = task_of("multi_label", {"a": ["a"], "b": ["b"]}, no=["c"])
+    assert _answers([["a", "b"], ["b", "a"], ["x"], [], None], sets)[:3] == ["a,b", "a,b", None]
+    number = task_of("similarity", {"low": ["a"], "high": ["b"]}, range=(0, 5))
+    assert _answers([2, "2.0", " 2 ", "9", "", 0], number) == ["2", "2", "2", None, None, "0"]
+    label = task_of("classification", {"0": ["a"], "1": ["b"]})
+    assert _answers([0, "1", 1.0, "2", None], label) == ["0", "1", "1", None, None]
+
+
+def task_of(kind: str, words: dict[str, list[str]], **more: object) -> TaskSpec:
+    labels, every = tuple(words), tuple(map(tuple, words.values()))
+    return TaskSpec.model_validate(
+        {
+            "name": "toy",
+            "kind": kind,
+            "patterns": "{mask}{text}",
+            "verbalizer": Verbalizer(labels=labels, words=every, source="toy.txt"),
+            "columns": {"text": "text", "label": "label"},
+            "data": DataSpec(train=("t.csv",)),
+            **more,
+        }
+    )
 
 
 def test_training_rows_that_are_measured_are_dropped(make_suite: MakeSuite, tmp_path: Path) -> None:

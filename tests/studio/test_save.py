@@ -45,6 +45,11 @@ def test_a_file_that_is_no_text_any_more(client: Any, folder: Path) -> None:
     answer = save(client, "topic", status=422, seen=seen)
     assert "UTF-8" in str(answer)
     assert (folder / "topic.txt").read_bytes() == b"\xff\xfe"
+    file = folder / "toy.yaml"
+    file.write_bytes(file.read_text(encoding="utf-8").encode("gb18030"))
+    for what in ("patterns", "words"):
+        answer = save(client, "pair", status=422, what=what, patterns=["{one}{mask}{two}"])
+        assert "not UTF-8" in str(answer)
 
 
 def test_words_in_the_pattern_file(client: Any, folder: Path) -> None:
