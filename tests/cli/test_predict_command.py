@@ -2,7 +2,6 @@
 
 import csv
 import json
-import signal
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -140,9 +139,10 @@ def test_the_python_door_refuses_other_folders(tmp_path: Path) -> None:
 def test_stopped_shards_say_how_to_go_on(
     call: Call, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "pet_mtl.bulk.run.predict_shards", lambda _: signal.raise_signal(signal.SIGINT)
-    )
+    def stopped(_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pet_mtl.bulk.run.predict_shards", stopped)
     data = ["--data", "topic=suite/topic.dev.tsv", "--shard-rows", "2", "--out", "my shards"]
     ran = call("predict", checkpoint, *data)
     assert ran.code == 130
