@@ -19,6 +19,7 @@ from pet_mtl.atomic import new_folder
 from pet_mtl.audit.characters import mend_text
 from pet_mtl.audit.parts import part_sources
 from pet_mtl.audit.records import Change, Record, Records, read_records
+from pet_mtl.data.jsonl import plain_value
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.sources import find_files
@@ -267,12 +268,15 @@ def _text(record: Record, found: Records, name: str) -> str:
 def _answers(cells: Sequence[Any], task: TaskSpec) -> list[str | None]:
     """Return what label cells say, alike for what is alike to the task (sets in any order, `2` and
     `2.0`); None for what is no label of it."""
-    texts = [
-        json.dumps(cell, ensure_ascii=False)
-        if isinstance(cell, list)
-        else ("" if cell is None else str(cell).strip())
-        for cell in cells
-    ]
+    lists = task.kind_spec.facts.target == "labels"
+
+    def text(cell: Any) -> str:
+        if lists and isinstance(cell, list):
+            return json.dumps(cell, ensure_ascii=False)
+        value = plain_value(cell)  # as rows are read
+        return "" if value is None else str(value).strip()
+
+    texts = [text(cell) for cell in cells]
     column = pa.chunked_array([pa.array(texts, pa.string())])
     lines = np.arange(1, len(texts) + 1)
     labels, targets, _ = read_targets(column, lines, task, False, BadRows(""))

@@ -187,10 +187,10 @@ def last_key(name: str | int) -> str:
 
 
 def _labels(table: RawTable) -> list[int]:
-    """Return the places of `_label_places`.
+    """Return the places of columns that can be the label, the likeliest first.
 
     Raises:
-        PetMtlError: there are none.
+        PetMtlError: no column can.
     """
     places = _label_places(table)
     if not places:

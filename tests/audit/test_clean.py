@@ -83,7 +83,9 @@ def test_labels_are_alike_where_the_task_takes_them_so() -> None:
     number = task_of("similarity", {"low": ["a"], "high": ["b"]}, range=(0, 5))
     assert _answers([2, "2.0", " 2 ", "9", "", 0], number) == ["2", "2", "2", None, None, "0"]
     label = task_of("classification", {"0": ["a"], "1": ["b"]})
-    assert _answers([0, "1", 1.0, "2", None], label) == ["0", "1", "1", None, None]
+    assert _answers([0, "1", 1.0, ["1"], "2", None], label) == ["0", "1", "1", "1", None, None]
+    truth = task_of("classification", {"true": ["a"], "false": ["b"]})
+    assert _answers([True, "true", False, [0, 1]], truth) == ["true", "true", "false", None]
 
 
 def task_of(kind: str, words: dict[str, list[str]], **more: object) -> TaskSpec:
