@@ -1,6 +1,7 @@
 """Models for prediction: a checkpoint, or a backbone with tasks and no training."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from pet_mtl.api.task import Task, suite_of
@@ -35,16 +36,17 @@ def load(
     if isinstance(tasks, str | Path):
         file = Path(tasks)
         bundled = bundled_pattern_file(str(tasks)) if file.name == str(tasks) else file
-        suite = load_suite(bundled if bundled.is_file() else file, model=str(model))
+        suite, given = load_suite(bundled if bundled.is_file() else file, model=str(model)), []
     else:
-        suite = suite_of(tasks, str(model))
+        suite, given = suite_of(tasks, str(model)), [task for task in tasks if not task.from_files]
     folder = resolve_model(suite.model)
     longest = min(suite.train.max_length, positions(folder))
     train = suite.train.model_copy(update={"max_length": longest})
     suite = without_learned_parts(suite.model_copy(update={"train": train}))
     loaded = LoadedModel(folder, suite)
     choices: Mapping[str, CalibrationChoice] = dict.fromkeys(suite.tasks, calibration)
-    plan = plan_calibrations(suite, choices, {})
+    texts = {task.name: partial(task.texts, seed=suite.train.seed) for task in given}
+    plan = plan_calibrations(suite, choices, {}, in_memory=texts)
     loaded.calibration = plan.carry_out(loaded.raw_log_probs)
     return Predictor(loaded)
 

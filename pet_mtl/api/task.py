@@ -1,17 +1,21 @@
 """A task of a program: what a section of a pattern file says, and rows in memory."""
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.memory import row_list, text_columns
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.split import split_by_text
 from pet_mtl.data.suite_data import TaskData, row_notes
+from pet_mtl.data.table import BadRows
+from pet_mtl.data.targets import read_targets
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.pattern import parse_pattern
 from pet_mtl.suite.suite import Suite, suite_from_tree
@@ -35,7 +39,9 @@ class Task:
         labels: each label of the data and its words; or a file of them, as a verbalizer is.
         patterns: one or several, with `{mask}` and the fields in braces.
         train: rows to learn from. Rows and labels `(rows, labels)`; mappings, a frame or a table
-            that have the labels too, under `label`; or a file or `sample:` name, with `columns`.
+            that have the labels too, under `label`; or a file or `sample:` name, with `columns`. A
+            row's label is one of `labels`; a list of them for the kind `multi_label`, a number for
+            `similarity`.
         dev: rows to score on, likewise; or a share of the training rows, such as 0.1.
         prefix: written before every row.
         label: where mappings have the label.
@@ -86,7 +92,9 @@ class Task:
 
     def _data(self) -> dict[str, Any]:
         if not self.from_files:
-            return {"train": MEMORY}
+            # Thresholds of sets are fitted on dev rows, so the section has to name some.
+            fitted = self.dev is not None and self.more.get("kind") == "multi_label"
+            return {"train": MEMORY} | ({"dev": MEMORY} if fitted else {})
         if isinstance(self.dev, float):
             return {"train": str(self.train), "dev": {"split": self.dev}}
         return {"train": str(self.train)} | ({} if self.dev is None else {"dev": _plain(self.dev)})
@@ -98,10 +106,11 @@ class Task:
             PetMtlError: a row lacks a text or has an unknown label, or nothing is left to train on.
         """
         train = self._rows(self.train, spec, "train")
-        if len(np.unique(train.labels)) < 2:
+        if len(np.unique(train.answers)) < 2:
+            what = "target" if spec.kind_spec.facts.target == "number" else "label"
             raise PetMtlError(
-                f"the training rows of `{spec.name}` have one label",
-                hint="a task needs rows of two labels or more",
+                f"the training rows of `{spec.name}` have one {what}",
+                hint=f"a task needs rows of two {what}s or more",
             )
         keys = row_keys(train)
         notes = row_notes(train, spec, keys)
@@ -120,11 +129,29 @@ class Task:
             dev = self._rows(self.dev, spec, "dev")
         return TaskData(train, keys, dev, notes=notes)
 
-    def _rows(self, given: Any, spec: TaskSpec, part: str) -> Rows:
+    def texts(self, spec: TaskSpec, seed: int) -> Rows:
+        """Return the training rows that are in memory; without a share of them for `dev`, they need
+        no labels.
+
+        Raises:
+            PetMtlError: there are none, or a row lacks a text.
+        """
+        if isinstance(self.dev, float):
+            return self.data(spec, seed).train
+        rows, _ = self._parts(self.train)
+        if not rows:
+            raise PetMtlError("`train` holds no rows", where=f"task {spec.name}")
+        return Rows.of(text_columns(rows, spec.fields, spec.name), path=f"{spec.name} train")
+
+    def _parts(self, given: Any) -> tuple[list[Any], list[Any] | None]:
+        """Return rows and labels; None where the rows have the labels themselves, if any."""
         if isinstance(given, tuple) and len(given) == 2 and not isinstance(given[0], str):
-            rows, labels = row_list(given[0]), row_list(given[1])
-        else:
-            rows = row_list(given) if given is not None else []
+            return row_list(given[0]), row_list(given[1])
+        return (row_list(given) if given is not None else []), None
+
+    def _rows(self, given: Any, spec: TaskSpec, part: str) -> Rows:
+        rows, labels = self._parts(given)
+        if labels is None:
             if not all(isinstance(row, Mapping) and self.label in row for row in rows):
                 raise PetMtlError(
                     f"rows of `{part}` have no label `{self.label}`",
@@ -136,16 +163,13 @@ class Task:
             raise PetMtlError(
                 f"{len(rows)} rows and {len(labels)} labels in `{part}`", where=f"task {spec.name}"
             )
-        number = {label: place for place, label in enumerate(spec.verbalizer.labels)}
-        texts = [label_text(label) for label in labels]
-        if unknown := sorted(set(texts) - set(number)):
-            raise PetMtlError(
-                f"`{part}` has the label {unknown[0]!r}, which has no label word",
-                where=f"task {spec.name}",
-                hint=f"known are {', '.join(map(repr, number))}",
-            )
-        columns = text_columns(rows, spec.fields, spec.name)
-        return Rows.of(columns, labels=[number[text] for text in texts], path=f"{spec.name} {part}")
+        found = Rows.of(text_columns(rows, spec.fields, spec.name), path=f"{spec.name} {part}")
+        bad = BadRows(f"{spec.name} {part}", unit="row")
+        cells = pa.chunked_array([pa.array([label_cell(label) for label in labels], pa.string())])
+        numbers, targets, _ = read_targets(cells, np.arange(1, len(rows) + 1), spec, True, bad)
+        if bad.count:
+            raise PetMtlError(bad.shown())
+        return replace(found, labels=numbers, targets=targets)
 
 
 def label_text(label: Any) -> str:
@@ -159,6 +183,18 @@ def label_text(label: Any) -> str:
     if isinstance(label, float | np.floating) and float(label).is_integer():
         return str(int(label))
     return str(label)
+
+
+def label_cell(label: Any) -> str:
+    """Return a row's label, or its labels, as a file would have them.
+
+    >>> label_cell(["a", 1]), label_cell("a"), label_cell(0.5)
+    ('["a", "1"]', 'a', '0.5')
+    """
+    if isinstance(label, list | tuple | set | frozenset | np.ndarray):
+        each = sorted(map(label_text, label)) if isinstance(label, set | frozenset) else label
+        return json.dumps([label_text(one) for one in each], ensure_ascii=False)
+    return label_text(label)
 
 
 def _plain(source: Any) -> Any:

@@ -152,6 +152,8 @@ def _inline_verbalizer(
         )
     problems.raise_if_any()
     try:
-        return build_verbalizer(entries, document.path, apart=apart)
+        # What a program gives has no lines: there the key is the place.
+        source = document.path if document.lines else document.where(key)
+        return build_verbalizer(entries, source, apart=apart)
     except PetMtlError as error:
         raise _placed(error, document, key) from None

@@ -53,6 +53,35 @@ def test_files_and_memory_give_one_run(backbone: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(probabilities[0], probabilities[2])
 
 
+KINDS: list[tuple[dict[str, Any], list[Any], list[str]]] = [
+    (
+        {"kind": "multi_label"},
+        [["1"], ["0", "1"], ("1",), [0], {"1", "0"}, np.array(["1"])] * 4,
+        ['["1"]', '["0", "1"]', '["1"]', '["0"]', '["0", "1"]', '["1"]'] * 4,
+    ),
+    (
+        {"kind": "similarity", "range": [0, 2]},
+        [0, 1.5, 2, np.float32(0.5), "1", 1] * 4,
+        ["0", "1.5", "2", "0.5", "1", "1"] * 4,
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "labels", "cells"), KINDS)
+def test_sets_and_numbers_in_memory(
+    backbone: Path, tmp_path: Path, kind: dict[str, Any], labels: list[Any], cells: list[str]
+) -> None:
+    file = tmp_path / "rows.tsv"
+    file.write_text("".join(f"{t}\t{y}\n" for t, y in zip(TEXTS, cells, strict=True)), "utf-8")
+    more = {"more": kind, "labels": {"0": "坏", "1": "好"}}
+    of_file = task(train=str(file), columns={"text": 0, "label": 1}, **more)
+    probabilities = []
+    for number, one in enumerate([task(train=(TEXTS, labels), **more), of_file]):
+        run = pet_mtl.train([one], str(backbone), tmp_path / str(number), **FAST)
+        probabilities.append(run.model.predict_proba(TEXTS))
+    np.testing.assert_array_equal(*probabilities)
+
+
 def test_a_callback_ends_the_run_and_it_goes_on(backbone: Path, tmp_path: Path) -> None:
     class EnoughError(Exception):
         pass
@@ -71,7 +100,16 @@ def test_a_callback_ends_the_run_and_it_goes_on(backbone: Path, tmp_path: Path) 
         ({"patterns": "{mask}。{text"}, "is never closed"),
         ({"patterns": "{text}"}, "mask"),
         ({"train": (TEXTS, LABELS[:-1])}, "24 rows and 23 labels"),
-        ({"train": (TEXTS, ["9"] * 24)}, "has the label '9', which has no label word"),
+        ({"train": (TEXTS, ["9"] * 24)}, "none of the 24 labels is in tasks.mood.verbalizer"),
+        ({"train": (TEXTS, ["9", *LABELS[1:]])}, 'mood train: row 1: label "9" is not in'),
+        (
+            {"more": {"kind": "multi_label"}, "train": (TEXTS, [["1", "2"], *LABELS[1:]])},
+            'mood train: row 1: label "2" of the row\'s set is not in',
+        ),
+        (
+            {"more": {"kind": "similarity", "range": [0, 1]}, "train": (TEXTS, [2, *LABELS[1:]])},
+            'row 1: the target "2" is outside the range',
+        ),
         ({"train": (TEXTS, ["1"] * 24)}, "have one label"),
         ({"train": TEXTS}, "have no label `label`"),
         ({"train": ([3] * 24, LABELS)}, "row 0 gives no text for the field `text`"),
@@ -103,6 +141,21 @@ def test_zero_shot(backbone: Path) -> None:
     assert "0 → 坏" in model._repr_html_()
     calibrated = pet_mtl.load(str(backbone), [task(train=None, dev=None)], "contextual")
     assert not np.allclose(calibrated.predict_proba(TEXTS), model.predict_proba(TEXTS))
+
+
+def test_the_prior_of_rows_in_memory(backbone: Path, tmp_path: Path) -> None:
+    file = tmp_path / "rows.tsv"
+    file.write_text("".join(f"{t}\t{y}\n" for t, y in zip(TEXTS, LABELS, strict=True)), "utf-8")
+    for dev in (None, 0.3):
+        of_file = task(train=str(file), dev=dev, columns={"text": 0, "label": 1})
+        wanted = pet_mtl.load(str(backbone), [of_file], "prior").predict_proba(TEXTS)
+        found = pet_mtl.load(str(backbone), [task(dev=dev)], "prior").predict_proba(TEXTS)
+        np.testing.assert_array_equal(found, wanted)
+    without = pet_mtl.load(str(backbone), [task(train=TEXTS, dev=None)], "prior")
+    all_rows = pet_mtl.load(str(backbone), [task(dev=None)], "prior")
+    np.testing.assert_array_equal(without.predict_proba(TEXTS), all_rows.predict_proba(TEXTS))
+    with pytest.raises(PetMtlError, match="`train` holds no rows"):
+        pet_mtl.load(str(backbone), [task(train=None, dev=None)], "prior")
 
 
 def test_a_pattern_file_for_a_backbone(backbone: Path, tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ def plan_calibrations(
     automatic: Mapping[str, Method],
     ready: Mapping[str, Calibration] = {},
     *,
+    in_memory: Mapping[str, Callable[[TaskSpec], Rows]] = {},
     skip_bad_rows: int = 0,
 ) -> Plan:
     """Plan the calibrations of a model's tasks.
@@ -53,6 +54,7 @@ def plan_calibrations(
         choices: what is wanted, by task.
         automatic: what `auto` means; none for a task that is left out.
         ready: calibrations that fit the model and its label words.
+        in_memory: gives the rows of tasks that have them in no file.
         skip_bad_rows: bad rows that each source may have.
 
     Raises:
@@ -62,6 +64,8 @@ def plan_calibrations(
     plan, problems = Plan(), ProblemList()
 
     def pool(task: TaskSpec) -> Rows:
+        if task.name in in_memory:
+            return in_memory[task.name](task)
         base, seed = Path(suite.base), suite.train.seed
         unlabelled = load_unlabelled(task, base, seed, skip_bad_rows=skip_bad_rows)
         return unlabelled or load_train(task, base, seed, skip_bad_rows=skip_bad_rows)
