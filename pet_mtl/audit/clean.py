@@ -89,7 +89,8 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
     """Write mended copies of all files of a suite into a new folder, with a list of all changes.
 
     Broken lines are joined, odd characters mended, repeats dropped (the first row stays), texts
-    with several labels settled, and training rows dropped whose text is a dev or test row.
+    with several labels settled, and training and unlabelled rows dropped whose text is a dev or
+    test row.
 
     Args:
         out: must not exist, or be empty; files keep their places below the suite's data folder.
@@ -156,9 +157,10 @@ def _clean_task(
             files.append(read_records(path, request))
         for found in files:
             _mend_texts(found, task)
-        seen = np.concatenate([np.empty(0, np.uint64), *measured])
+        scored = name in ("dev", "test")
+        seen = np.concatenate([np.empty(0, np.uint64), *([] if scored else measured)])
         keys = _drop_repeats(files, task, conflicts, seen, labelled=request.labelled)
-        if name in ("dev", "test"):
+        if scored:
             measured.append(keys)
         done += files
     return done

@@ -105,9 +105,13 @@ def task_of(kind: str, words: dict[str, list[str]], **more: object) -> TaskSpec:
 
 def test_training_rows_that_are_measured_are_dropped(make_suite: MakeSuite, tmp_path: Path) -> None:
     files = {"a/t.tsv": "甲\ta\n乙\tb\n丙\ta\n", "a/d.tsv": "乙 \tb\n丁\ta\n"}
-    suite = make_suite(files, {"one": "{train: a/t.tsv, dev: a/d.tsv}"})
+    files |= {"a/e.tsv": "丁\ta\n戊\tb\n", "a/u.tsv": "戊\ta\n己\tb\n"}
+    parts = "{train: a/t.tsv, dev: a/d.tsv, test: a/e.tsv, unlabelled: a/u.tsv}"
+    suite = make_suite(files, {"one": parts})
     out = tmp_path / "out"
     clean_suite(suite, out, "majority")
+    assert (out / "a/e.tsv").read_text("utf-8") == files["a/e.tsv"]  # 丁 is a dev row too
+    assert (out / "a/u.tsv").read_text("utf-8") == "己\tb\n"
     assert (out / "a/t.tsv").read_text("utf-8") == "甲\ta\n丙\ta\n"
     assert (out / "a/d.tsv").read_text("utf-8") == "乙 \tb\n丁\ta\n"
     mended = suite.model_copy(update={"base": str(out)})

@@ -1,4 +1,4 @@
-"""What a Chinese page shows as code stands in the English one, so that neither goes stale alone."""
+"""A Chinese page has the code, the headings and the figures of the English one: none goes stale alone."""
 
 import re
 import textwrap
@@ -8,31 +8,53 @@ import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(page.name for page in (DOCS / "zh").glob("*.md") if page.name != "index.md")
+FENCED = re.compile(r"^ *```\w*\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 
 
-def blocks(page: Path, languages: str) -> list[str]:
-    """Return the code of the blocks in these languages."""
-    text = page.read_text(encoding="utf-8")
-    found = re.findall(rf"^ *```(?:{languages})\n(.*?)^ *```$", text, re.DOTALL | re.MULTILINE)
-    return [textwrap.dedent(block) for block in found]
+def text(folder: Path, name: str) -> str:
+    return (folder / name).read_text(encoding="utf-8")
 
 
-def commands(page: Path) -> list[str]:
-    """Return the shell blocks without their comments, which are translated."""
-    return [re.sub(r"(^|\s+)# .*", "", block) for block in blocks(page, "sh")]
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_has_the_commands_of_both_languages(name: str) -> None:
-    assert commands(DOCS / "zh" / name) == commands(DOCS / name)
-    code = "python|yaml|console"
-    assert set(blocks(DOCS / "zh" / name, code)) <= set(blocks(DOCS / name, code))
-
-
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_has_as_many_parts_in_both_languages(name: str) -> None:
-    parts = [
-        len(re.findall(r"^(?:\*\*|\|)", (folder / name).read_text("utf-8"), re.MULTILINE))
-        for folder in (DOCS, DOCS / "zh")
+def code(page: str) -> list[str]:
+    """Return the blocks of code without their comments, which are translated."""
+    return [
+        re.sub(r"(^|[^\S\n]+)# .*", "", textwrap.dedent(block), flags=re.MULTILINE)
+        for block in FENCED.findall(page)
     ]
-    assert parts[0] == parts[1]
+
+
+def parts(page: str) -> list[str]:
+    """Return how each heading, bold beginning and table row begins, in order."""
+    return re.findall(r"^(#+ |\*\*|\|)", FENCED.sub("", page), re.MULTILINE)
+
+
+def figures(page: str) -> list[list[str]]:
+    """Return the numbers of each row of the tables."""
+    rows = re.findall(r"^\|.*", FENCED.sub("", page), re.MULTILINE)
+    return [re.findall(r"\d+(?:[.,]\d+)*", row) for row in rows]
+
+
+def test_the_pages_of_users_are_there() -> None:
+    of_developers = {"architecture.md", "faults.md", "reference.md", "index.md"}
+    assert {page.name for page in DOCS.glob("*.md")} - of_developers == set(PAGES)
+
+
+def test_links_go_to_the_chinese_pages() -> None:
+    for page in (DOCS / "zh").glob("*.md"):
+        english = re.findall(r"\]\(\.\./([\w-]+\.md)", page.read_text(encoding="utf-8"))
+        assert not {*english} & {*PAGES}, page.name
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_the_code_of_both_languages(name: str) -> None:
+    assert code(text(DOCS / "zh", name)) == code(text(DOCS, name))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_the_parts_of_both_languages(name: str) -> None:
+    assert parts(text(DOCS / "zh", name)) == parts(text(DOCS, name))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_the_figures_of_both_languages(name: str) -> None:
+    assert figures(text(DOCS / "zh", name)) == figures(text(DOCS, name))

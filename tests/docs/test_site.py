@@ -45,6 +45,15 @@ def test_each_page_stands_in_the_navigation():
         )
 
 
+def test_lists_are_lists(site):
+    for page in site.rglob("*.html"):
+        assert not re.search(r"^(?:<p>)?- ", _prose(page), re.M), page
+
+
+def _prose(page):
+    return re.sub(r"<pre.*?</pre>", "", page.read_text("utf-8"), flags=re.S)
+
+
 def test_nothing_is_loaded_from_other_sites(site):
     for page in site.rglob("*.html"):
         loaded = re.findall(
