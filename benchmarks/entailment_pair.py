@@ -2,14 +2,14 @@
 
     python benchmarks/entailment_pair.py --data-root DIR --out FOLDER [--model zh-small]
         [--tasks bustm,ocnli] [--shots 8,32|all] [--seeds 3] [--steps 60] [--dev-rows 300]
-        [--epochs E]
+        [--epochs E] [--prefix TEXT] [--learning-rate RATE|auto]
 
 DIR holds `fewclue/bustm/{train,dev}_0.json` … `_4.json` (FewCLUE, Xu et al. 2021) and
 `tianchi/OCNLI_train.csv` (`id<TAB>premise<TAB>hypothesis<TAB>label`). BUSTM's training rows of all
 splits are one pool, its dev rows of all splits are scored; of OCNLI, `--dev-rows` drawn rows are
 scored and the rest is the pool, without rows that share a premise with a scored one. The seed
 decides which rows of the pool are trained on, the same for both kinds, and their order. Both kinds
-have the same pattern, label words, steps and tokens a step; the weights of the last step are
+have the same prefix (none unless given), pattern, label words, steps, tokens a step and rate; the weights of the last step are
 scored, without calibration, and nothing is chosen on the scored rows. `--shots all` trains on the whole
 pool, `--epochs` times (the product's default where it is not given) instead of `--steps` steps.
 
@@ -95,6 +95,7 @@ def write_rows(chosen: argparse.Namespace, task: str) -> dict[str, str]:
 def build_suite(chosen: argparse.Namespace, task: str, kind: str, files: dict[str, str]) -> Suite:
     section = {
         **TASKS[task],
+        "prefix": chosen.prefix,
         "kind": kind,
         "columns": {name: name for name in FIELDS},
         "data": files,
@@ -105,7 +106,11 @@ def build_suite(chosen: argparse.Namespace, task: str, kind: str, files: dict[st
             "version": 1,
             "model": chosen.model,
             "tasks": {task: section},
-            "train": {"batch_tokens": chosen.batch_tokens, "max_length": 128},
+            "train": {
+                "batch_tokens": chosen.batch_tokens,
+                "max_length": 128,
+                "learning_rate": chosen.learning_rate,
+            },
         },
         f"{task}-{kind}",
     )
@@ -161,6 +166,10 @@ def table(results: dict[str, Any], chosen: argparse.Namespace) -> Iterator[str]:
             yield f"| {task} | {shots} | {cells[0]} | {cells[1]} | {count} |"
 
 
+def rate(text: str) -> float | str:
+    return text if text == "auto" else float(text)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -174,6 +183,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--epochs", type=float)
     parser.add_argument("--batch-tokens", type=int, default=1024)
+    parser.add_argument("--prefix", default="")
+    parser.add_argument("--learning-rate", type=rate, default=3e-5)
     parser.add_argument("--dev-rows", type=int, default=300)
     chosen = parser.parse_args()
     console.prepare_streams()
@@ -182,7 +193,8 @@ def main() -> None:
     chosen.out.mkdir(parents=True, exist_ok=True)
     file = chosen.out / "entailment_pair.json"
     settings = {
-        name: getattr(chosen, name) for name in ("model", "steps", "batch_tokens", "dev_rows")
+        name: getattr(chosen, name)
+        for name in ("model", "steps", "batch_tokens", "dev_rows", "prefix", "learning_rate")
     }
     if chosen.epochs is not None:
         settings["epochs"] = chosen.epochs

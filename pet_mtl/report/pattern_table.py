@@ -17,7 +17,7 @@ def pattern_table(score: "CheckpointScore", *, several: bool) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    title = Text("patterns" + (f"  {score.path}" if several else ""))
+    title = Text("patterns, each without calibration" + (f"  {score.path}" if several else ""))
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     for name in ("task", "pattern"):
         table.add_column(name, overflow="fold")
