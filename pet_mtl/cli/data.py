@@ -15,6 +15,7 @@ from pet_mtl.cli.options import (
 )
 from pet_mtl.console import put, put_json
 from pet_mtl.errors import PetMtlError
+from pet_mtl.text import in_shell
 
 app = typer.Typer(
     name="data",
@@ -134,7 +135,7 @@ def clean(
             f"{', '.join(result.outside)}"
         )
     else:
-        say(f"train on the copies with `--data-root {out}`")
+        say(f"train on the copies with `--data-root {in_shell(str(out))}`")
 
 
 @app.command()

@@ -8,6 +8,7 @@ import typer
 from pet_mtl.cli.options import Json
 from pet_mtl.console import put_json
 from pet_mtl.errors import PetMtlError
+from pet_mtl.text import in_shell
 
 
 def export(
@@ -46,4 +47,4 @@ def export(
         put_json({"out": str(folder), "format": to, "files": files})
     say(f"wrote {folder}")
     if to == "onnx":
-        say(f"try it: python {folder / 'run.py'} TEXT")
+        say(f"try it: python {in_shell(str(folder / 'run.py'))} TEXT")

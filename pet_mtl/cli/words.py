@@ -16,7 +16,7 @@ from pet_mtl.cli.options import (
     pattern_file,
 )
 from pet_mtl.console import put, put_json
-from pet_mtl.errors import PetMtlError
+from pet_mtl.errors import PetMtlError, RunError
 
 app = typer.Typer(
     help="Check label words, try others without running the model again, or have some suggested.",
@@ -200,16 +200,23 @@ def suggest(
     from pet_mtl.words.suggest.write import check_writable, write_words
 
     files = files_by_task("--verbalizer", verbalizer)
+    before = None
     if write is not None:
         check_writable(write)
         if write.exists():
+            before = write.read_bytes()
             files.setdefault(task, write)
     loaded = load(
         pattern_file(patterns) if patterns else None, model, data_root=data_root, verbalizers=files
     )
     say(loaded.told(named=model is not None))
     found = find(loaded, task, limit=limit, most=most, seed=seed, place=cache, min_prior=min_prior)
-    written = write is not None and found.gain > 0
+    edited = (
+        write is not None
+        and found.gain > 0
+        and (write.read_bytes() if write.exists() else None) != before
+    )
+    written = write is not None and found.gain > 0 and not edited
     if write is not None and written:
         write_words(write, found.task.verbalizer, found.proposed())
         say(f"written: {write}")
@@ -219,13 +226,19 @@ def suggest(
                 f"warning: the gain {found.gain:+.4f} [{low:+.4f}, {high:+.4f}] may be luck: keep "
                 "the words that mean their label, and strike out the others"
             )
-    elif write is not None:
+    elif write is not None and not edited:
         say(f"no change gains on the held-out rows: {write} stays as it is")
     if json_:
         put_json({**found.to_json(), "written": str(write) if written else None})
-        return
-    from pet_mtl.report.table import print_table
-    from pet_mtl.words.suggest.table import proposal_table, suggestion_table
+    else:
+        from pet_mtl.report.table import print_table
+        from pet_mtl.words.suggest.table import proposal_table, suggestion_table
 
-    print_table(suggestion_table(found))
-    print_table(proposal_table(found))
+        print_table(suggestion_table(found))
+        print_table(proposal_table(found))
+    if edited:
+        raise RunError(
+            "the file was changed while words were searched for, and stays as it is now",
+            where=str(write),
+            hint="write the words above into it, or run the command again",
+        )

@@ -63,7 +63,9 @@ def fill_onnx(folder: Path, loaded: LoadedModel, task: TaskSpec, *, int8: bool) 
         bias = torch.tensor(loaded.calibration[task.name].bias)
     loaded.mlm.set_attn_implementation("eager")
     graph = LabelGraph(loaded.mlm.cpu().float(), head, compiled, task.aggregation, bias).eval()
-    _write_graph(folder / MODEL, graph, *_example(loaded, len(prompt_places(compiled.forms))))
+    longest = max(count for form in compiled.forms for count in form.masks)
+    prompts = len(prompt_places(compiled.forms))
+    _write_graph(folder / MODEL, graph, *_example(loaded, prompts, longest))
     if int8:
         _quantize(folder)
     how = writing(
@@ -79,15 +81,17 @@ def fill_onnx(folder: Path, loaded: LoadedModel, task: TaskSpec, *, int8: bool) 
     (folder / RUN).write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
 
 
-def _example(loaded: LoadedModel, prompts: int) -> tuple[torch.Tensor, ...]:
-    """Return inputs of two rows of random pieces, some of them padding."""
+def _example(loaded: LoadedModel, prompts: int, longest: int) -> tuple[torch.Tensor, ...]:
+    """Return inputs of two rows of random pieces, some of them padding, with room for the `longest`
+    word's masks."""
     draw = EXPORT_EXAMPLE.generator(0)
-    length = min(24, loaded.suite.train.max_length)
+    length = min(max(24, longest + 4), loaded.suite.train.max_length)
+    slot = min(3, length - longest)
     ids = torch.randint(loaded.tokenizer.vocab_size, (2, prompts, length), generator=draw)
     mask = torch.ones_like(ids)
     mask[1, :, -5:] = 0
     ids[mask == 0] = loaded.tokenizer.pad_id
-    return ids, mask, torch.full((2, prompts), 3)
+    return ids, mask, torch.full((2, prompts), slot)
 
 
 def _write_graph(file: Path, graph: LabelGraph, *inputs: torch.Tensor) -> None:

@@ -73,11 +73,12 @@ class Classifier:
         return ids[: self.how["max_length"]]
 
     def fields(self, text: str, names: list[str]) -> dict[str, str]:
-        if len(names) > 1 and text.lstrip().startswith("{"):
-            row = dict(json.loads(text))
-            parts = [row[name] for name in names if name in row]
-        else:
-            parts = text.split("\t", len(names) - 1)
+        row = json_object(text) if len(names) > 1 else None
+        parts = (
+            text.split("\t", len(names) - 1)
+            if row is None
+            else [row[name] for name in names if isinstance(row.get(name), str)]
+        )
         if len(parts) < len(names):
             sys.exit(f"error: {text!r} needs {len(names)} fields with tabs between: {names}")
         return dict(zip(names, parts, strict=True))
@@ -91,6 +92,15 @@ class Classifier:
                 labels = self.how["labels"]
                 each = {label: round(float(p), 6) for label, p in zip(labels, probs, strict=True)}
                 yield {"label": labels[int(probs.argmax())], "probabilities": each}
+
+
+def json_object(text: str) -> dict[str, Any] | None:
+    """Return the object that a text is, None where it is none."""
+    try:
+        row = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) else None
 
 
 if __name__ == "__main__":

@@ -32,16 +32,25 @@ def edit_yaml(text: str, values: Mapping[Key, Value], where: str) -> str:
     a:  # one
       b: "y: z"   # two
     """
-    if all(value_at(text, key) == _plain(value) for key, value in values.items()):
+    changed = {key: value for key, value in values.items() if not _says(text, key, value)}
+    if not changed:
         return text
-    wanted = _set(_tree(text, where), values)
+    wanted = _set(_tree(text, where), changed)
     new = text
-    for key, value in values.items():
-        if value_at(new, key) != _plain(value):
+    try:
+        for key, value in changed.items():
             new = _edit_one(new, key, value, where)
-    if _tree(new, where) != wanted:
-        raise _unusual(where)
+        if _data(_compose(new)) != wanted:
+            raise _unusual(where)
+    except YAMLError:  # an alias whose anchor was in the value that went
+        raise _unusual(where) from None
     return new
+
+
+def _says(text: str, key: Key, value: Value) -> bool:
+    """Whether the text has this value; one text says what a list of it does."""
+    found = value_at(text, key)
+    return found == _plain(value) or (isinstance(found, str) and [found] == _plain(value))
 
 
 def _edit_one(text: str, key: Key, value: Value, where: str) -> str:

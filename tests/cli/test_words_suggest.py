@@ -117,6 +117,22 @@ def test_write_keeps_comments_and_order(
     )
 
 
+def test_what_is_saved_meanwhile_is_kept(suggest: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, file = suggest_run.macro_f1_gain, Path("mine.txt")
+
+    def save_and_gain(*all_: Any) -> tuple[float, Any]:
+        file.write_text(COMMENTED + "# saved\n", encoding="utf-8")
+        return 0.25, real(*all_)[1]
+
+    monkeypatch.setattr(suggest_run, "macro_f1_gain", save_and_gain)
+    file.write_text(COMMENTED, encoding="utf-8")
+    ran = suggest("--write", file, "--json")
+    assert ran.code == 1
+    assert "mine.txt: the file was changed while words were searched for" in ran.err
+    assert ran.json["written"] is None
+    assert file.read_text(encoding="utf-8") == COMMENTED + "# saved\n"
+
+
 def test_a_file_that_is_there_gives_the_words_to_start_from(suggest: Call) -> None:
     Path("mine.txt").write_text('news 新\nsport 体\n"tech art" 科\n', encoding="utf-8")
     told = suggest("--write", "mine.txt", "--json").json

@@ -61,16 +61,32 @@ def test_two_patterns_two_fields_two_word_lengths(make: Make, tmp_path: Path) ->
     assert 1e-7 < np.abs(rough - found).max() < 0.1
 
     # as a user runs it, in another folder, with an argument of each kind
-    texts = ["一条\t新闻", json.dumps({"one": "体育", "two": "天气"}, ensure_ascii=False)]
+    texts = [
+        "一条\t新闻",
+        json.dumps({"one": "体育", "two": "天气"}, ensure_ascii=False),
+        "{好\t是",
+    ]
     done = subprocess.run(
         [sys.executable, str(folder / "run.py"), *texts], capture_output=True, cwd=tmp_path
     )
     lines = [json.loads(line) for line in done.stdout.decode().splitlines()]
-    rows = [{"one": "一条", "two": "新闻"}, {"one": "体育", "two": "天气"}]
+    rows = [{"one": a, "two": b} for a, b in (("一条", "新闻"), ("体育", "天气"), ("{好", "是"))]
     for line, prediction in zip(lines, pet_mtl.load(checkpoint).predict(rows), strict=True):
         assert line["label"] == prediction.label
         assert line["probabilities"] == pytest.approx(prediction.probabilities, abs=1e-5)
     assert [line["text"] for line in lines] == texts
+    with pytest.raises(SystemExit, match="needs 2 fields"):
+        list(module.Classifier().predict(['{"one": null, "two": "好"}']))
+
+
+@pytest.mark.slow
+def test_a_long_label_word(make: Make, tmp_path: Path) -> None:
+    words = "{long: " + "一条新闻" * 6 + ", short: 好}"
+    checkpoint = make(f"tasks.pair.verbalizer={words}", "train.max_length=40")
+    folder = export(checkpoint, "pair", "onnx", tmp_path / "out")
+    wanted = [p.probabilities for p in pet_mtl.load(checkpoint).predict(PAIRS, "pair")]
+    found = np.exp(standalone(folder).Classifier().log_probs(PAIRS))
+    np.testing.assert_allclose(found, [list(p.values()) for p in wanted], atol=1e-5)
 
 
 def test_run_py_needs_three_packages() -> None:

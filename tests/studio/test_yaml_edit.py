@@ -31,6 +31,7 @@ START = "tasks:\n  a:\n    "
         ("patterns: |\n      x\n    b: 1\n", "y", 'patterns: "y"\n    b: 1\n'),
         ("# c\n    b: 1\n", "y", '# c\n    patterns: "y"\n    b: 1\n'),
         ("patterns: y # as it is\n", "y", "patterns: y # as it is\n"),
+        ("patterns: y # as it is\n", ["y"], "patterns: y # as it is\n"),
     ],
 )
 def test_only_the_value_changes(before: str, value: str | list[str], after: str) -> None:
@@ -65,6 +66,13 @@ def test_other_forms(before: str, after: str) -> None:
 def test_what_cannot_be_changed_is_refused(text: str) -> None:
     with pytest.raises(PetMtlError):
         edit_yaml(text, {KEY: "y"}, "f.yaml")
+
+
+def test_an_anchor_that_would_go_is_told() -> None:
+    text = "tasks:\n  a:\n    patterns: &p x\n    prefix: y\n    other: *p\n"
+    values = {KEY: "z", ("tasks", "a", "prefix"): "w"}
+    with pytest.raises(PetMtlError, match="too unusual to change it in place"):
+        edit_yaml(text, values, "f.yaml")
 
 
 @settings(deadline=None, max_examples=60)
