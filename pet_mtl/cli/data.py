@@ -135,7 +135,7 @@ def clean(
             f"{', '.join(result.outside)}"
         )
     else:
-        say(f"train on the copies with `--data-root {in_shell(str(out))}`")
+        say(f"train on the copies with `--data-root {in_shell(out)}`")
 
 
 @app.command()

@@ -47,4 +47,4 @@ def export(
         put_json({"out": str(folder), "format": to, "files": files})
     say(f"wrote {folder}")
     if to == "onnx":
-        say(f"try it: python {in_shell(str(folder / 'run.py'))} TEXT")
+        say(f"try it: python {in_shell(folder / 'run.py')} TEXT")
