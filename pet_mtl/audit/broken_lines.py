@@ -42,7 +42,7 @@ def rejoin(
 
     A line break inside a cell leaves the cell's halves at the end of one line and at the start of
     the next one. One in the first or last column leaves a whole row beside a lone cell, which is
-    joined where that column is a text.
+    joined where that column is a text. A line of one column is a row, whatever stands beside it.
 
     Args:
         width: columns of a row.
@@ -63,7 +63,7 @@ def rejoin(
         while at + row.pieces < len(lines):
             following = lines[at + row.pieces].cells
             if len(row.cells) == width:
-                fits = len(following) == 1 and width - 1 in texts
+                fits = len(following) == 1 and width - 1 in texts and width > 1
             else:
                 fits = len(following) < width or (len(row.cells) == 1 and 0 in texts)
             if not fits or len(row.cells) + len(following) - 1 > width:

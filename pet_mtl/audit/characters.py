@@ -18,8 +18,9 @@ _TAGS = (
     "a|b|big|blockquote|br|center|code|dd|div|dl|dt|em|font|h[1-6]|hr|i|img|li|ol|p|pre|"
     "script|small|span|strong|sub|sup|table|tbody|td|th|tr|u|ul"
 )
+# no more digits than a character's number has: Python refuses thousands of them
 _HTML = re.compile(
-    rf"</?(?:{_TAGS})(?:\s[^<>]*)?/?>|&(?:[a-z]{{2,8}}\d?|#\d+|#x[\da-f]+);",
+    rf"</?(?:{_TAGS})(?:\s[^<>]*)?/?>|&(?:[a-z]{{2,8}}\d?|#\d{{1,7}}|#x[\da-f]{{1,6}});",
     re.I,
 )
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")

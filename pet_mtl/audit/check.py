@@ -70,6 +70,7 @@ def check_suite(
     tokenizer: PieceTokenizer | None,
     checkpoints: Sequence[str] = (),
     most: int = MOST,
+    positions: int | None = None,
 ) -> CheckResult:
     """Check all parts of all tasks, and what they share with each other and with pre-training text.
 
@@ -78,6 +79,7 @@ def check_suite(
         tokenizer: None leaves tokens and truncation out.
         checkpoints: that judge the labels, and how many suspected rows of each part are listed; see
             `find_label_errors`.
+        positions: that the backbone has for tokens, see `check_lengths`.
 
     Raises:
         PetMtlError: a file is missing or holds no good row; with the problems of all tasks.
@@ -89,7 +91,7 @@ def check_suite(
         say(f"checking: {part.title}, {len(part.rows):,} rows")
         of_part: dict[str, Any] = {}
         with placed(suite.source):
-            lengths = check_lengths(part, tokenizer, suite.train.max_length, suite.tasks)
+            lengths = check_lengths(part, tokenizer, suite.train.max_length, suite.tasks, positions)
         for more, found in (
             check_broken_lines(part),
             check_repeats(part),

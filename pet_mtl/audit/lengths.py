@@ -18,6 +18,8 @@ from pet_mtl.suite.chain import chain_of
 from pet_mtl.suite.task import TaskSpec
 
 MANY = 0.01  # share of rows above which cuts are worth a warning
+# what each `long_text` beside `head` reads
+_READS = {"head_tail": "both ends of a text", "windows": "all of a text"}
 
 
 def check_lengths(
@@ -25,12 +27,14 @@ def check_lengths(
     tokenizer: PieceTokenizer | None,
     max_length: int,
     tasks: Mapping[str, TaskSpec] = {},
+    positions: int | None = None,
 ) -> tuple[dict[str, Any], list[Finding]]:
     """Measure rows in characters and, with a tokenizer, prompts in tokens; a row is cut if one of
     its patterns is.
 
     Args:
         tasks: of the suite, whose label words patterns may read.
+        positions: of the backbone; None for any number.
     """
     rows = part.rows
     characters = sum(
@@ -76,9 +80,8 @@ def check_lengths(
             f"{100 * lost[cut].sum() / tokens[cut].sum():.0f} % of their tokens"
         )
         level: Level = "warning" if len(cut) > MANY * len(rows) else "note"
-        hint = (
-            f"`train.max_length: {int(np.quantile(tokens, 0.99))}` would cut one row in a hundred"
-        )
+        wanted = int(np.quantile(tokens, 0.99))
+        hint = _hint(wanted, max_length, positions, _other_ways(part.task, tasks))
         findings.append(
             Finding(
                 level,
@@ -90,6 +93,29 @@ def check_lengths(
             )
         )
     return figures, findings
+
+
+def _hint(wanted: int, max_length: int, positions: int | None, ways: Sequence[str]) -> str | None:
+    """Say how fewer rows are cut, None where nothing is left to do.
+
+    >>> _hint(300, 128, 508, ["head_tail"])
+    '`train.max_length: 300` would cut one row in a hundred'
+    >>> _hint(1606, 508, 508, ["windows"])
+    'the backbone has positions for 508 tokens: `long_text: windows` reads all of a text'
+    """
+    if positions is None or wanted <= positions:
+        return f"`train.max_length: {wanted}` would cut one row in a hundred"
+    told = [f"`train.max_length: {positions}` cuts less"] if max_length < positions else []
+    told += [f"`long_text: {way}` reads {_READS[way]}" for way in ways]
+    return f"the backbone has positions for {positions} tokens: {', '.join(told)}" if told else None
+
+
+def _other_ways(task: TaskSpec, tasks: Mapping[str, TaskSpec]) -> list[str]:
+    """Return the values of `long_text` that read more than the task's own."""
+    ways = list(_READS)
+    if any(task.name in other.reads for other in tasks.values()):
+        ways.remove("windows")  # refused: others read its prediction
+    return ways[ways.index(task.long_text) + 1 :] if task.long_text in ways else ways
 
 
 def _summary(lengths: NDArray[np.int64]) -> dict[str, int]:

@@ -3,8 +3,8 @@ how."""
 
 import csv
 import io
-import json
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from pet_mtl.audit.broken_lines import Line, rejoin
+from pet_mtl.audit.json_rows import keep_numbers, mend_value, row_text
 from pet_mtl.data.delimited import uses_tabs
 from pet_mtl.data.delimited_rows import quoted_rows, split_rows
 from pet_mtl.data.files import (
@@ -23,7 +24,7 @@ from pet_mtl.data.files import (
     with_line_feeds,
 )
 from pet_mtl.data.json_values import array_values, holds_array, parse_value
-from pet_mtl.data.jsonl import holder_of
+from pet_mtl.data.jsonl import holder_of, plain_value
 from pet_mtl.data.parquet import table_rows, whole_table
 from pet_mtl.data.table import Request, locate, usual_width
 from pet_mtl.errors import PetMtlError
@@ -53,6 +54,7 @@ class Record:
 
     line: int
     cells: list[str] | dict[str, Any]
+    dropped: bool = False
 
     def get(self, place: int | str) -> Any:
         if isinstance(self.cells, list):
@@ -88,6 +90,15 @@ class Records:
     def note(self, line: int, action: Literal["joined", "mended", "dropped"], reason: str) -> None:
         self.changes.append(Change(str(self.path), line, action, reason))
 
+    def drop(self, record: Record, reason: str) -> None:
+        """Mark and note a row; it stays until `prune`."""
+        record.dropped = True
+        self.note(record.line, "dropped", reason)
+
+    def prune(self) -> None:
+        """Take out what is dropped, for all that share the rows (`reread`)."""
+        self.records[:] = [record for record in self.records if not record.dropped]
+
     def dump(self) -> bytes:
         """Return the rows in the format they were read from."""
         match self.kind:
@@ -105,11 +116,9 @@ class Records:
                 )
                 return text.getvalue().encode()
             case "lines":
-                return "".join(
-                    json.dumps(r.cells, ensure_ascii=False) + "\n" for r in self.records
-                ).encode()
+                return "".join(row_text(r.cells) + "\n" for r in self.records).encode()
             case "array":
-                items = ",\n".join(json.dumps(r.cells, ensure_ascii=False) for r in self.records)
+                items = ",\n".join(row_text(r.cells) for r in self.records)
                 return f"[\n{items}\n]\n".encode()
             case "parquet":
                 import pyarrow.parquet as pq
@@ -132,12 +141,8 @@ def read_records(path: Path, request: Request) -> Records:
         return _read_parquet(path, request)
     text, changes = _decode(path)
     if suffix in (".json", ".jsonl"):
-        if request.by_position:
-            raise PetMtlError(
-                "`columns` holds positions, but JSON values have names", where=str(path)
-            )
+        keys = _keys(path, request)
         is_array = holds_array(path)
-        keys: dict[str, int | str] = {name: str(key) for name, key in request.columns.items()}
         found = Records(path, "array" if is_array else "lines", keys, [], changes=changes)
         (_read_array if is_array else _read_lines)(text, found)
         _drop_incomplete(found, request)
@@ -172,6 +177,32 @@ def read_records(path: Path, request: Request) -> Records:
     for line in beyond:
         found.note(line.number, "dropped", f"{len(line.cells)} columns instead of {width}")
     return found
+
+
+def reread(found: Records, request: Request) -> Records:
+    """Return the same rows with the columns of another task; what is done to either is done to
+    both.
+
+    Raises:
+        PetMtlError: the file lacks a wanted column.
+    """
+    if found.kind in ("lines", "array"):
+        view = replace(found, places=_keys(found.path, request))
+        _drop_incomplete(view, request)
+        return view
+    if found.kind == "parquet":
+        return replace(found, places=_parquet_places(found.path, found.schema.names, request))
+    # where the first task has positions, the header is a row
+    header = found.header or [str(cell) for record in found.records[:1] for cell in record.cells]
+    names = None if request.by_position else header
+    places = locate(request, str(found.path), header=names, width=len(header))
+    return replace(found, places=dict(places))
+
+
+def _keys(path: Path, request: Request) -> dict[str, int | str]:
+    if request.by_position:
+        raise PetMtlError("`columns` holds positions, but JSON values have names", where=str(path))
+    return {name: str(key) for name, key in request.columns.items()}
 
 
 def _decode(path: Path) -> tuple[str, list[Change]]:
@@ -240,50 +271,85 @@ def _read_lines(text: str, found: Records) -> None:
                 found.note(
                     number, "joined", (f"a stray line break had cut this row into {pieces} lines")
                 )
-            found.records.append(Record(number, value))
+            _add(found, number, value)
         at += pieces
 
 
 def _object(text: str) -> dict[str, Any] | None:
     # not strict: control characters in texts are mended later
-    value = parse_value(text, strict=False)
+    value = parse_value(keep_numbers(text), strict=False)
     return value if isinstance(value, dict) else None
 
 
 def _read_array(text: str, found: Records) -> None:
-    for item in array_values(io.BytesIO(text.encode()), str(found.path), strict=False):
+    stream = io.BytesIO(keep_numbers(text).encode())
+    for item in array_values(stream, str(found.path), strict=False):
         if isinstance(item.value, dict):
-            found.records.append(Record(item.number, item.value))
+            _add(found, item.number, item.value)
         else:
             found.note(item.number, "dropped", "no JSON object")
 
 
+def _add(found: Records, number: int, value: dict[str, Any]) -> None:
+    try:
+        cells, kinds = mend_value(value)
+    except RecursionError:  # readable, but at the edge of what can be written
+        found.note(number, "dropped", "lists or objects are nested too deeply")
+        return
+    if kinds:
+        found.note(number, "mended", ", ".join(kinds))
+    found.records.append(Record(number, cells))
+
+
 def _drop_incomplete(found: Records, request: Request) -> None:
-    """Drop the rows of JSON that lack a wanted key: they would look like repeats of one another.
+    """Drop the rows of JSON that lack a wanted key, which would look like repeats of one another,
+    and those whose text is a list or an object.
 
     Raises:
-        PetMtlError: no row has it.
+        PetMtlError: all rows would go.
     """
-    wanted = {name: str(key) for name, key in request.columns.items() if name in request.texts}
+    for name in request.texts:
+        _drop_where(found, request, name, _is_missing, "no key", "the key")
+        _drop_where(found, request, name, _is_nested, "a list or an object as", "one text as")
+    # a label that is a list is for the user to mend, as is one that the task lacks
     if request.labelled and LABEL_COLUMN in request.columns:
-        wanted[LABEL_COLUMN] = str(request.columns[LABEL_COLUMN])
-    for name, key in wanted.items():
-        lacking = [record for record in found.records if record.get(key) is None]
-        if lacking and len(lacking) == len(found.records):
-            raise PetMtlError(
-                f"no row has the key `{key}` (wanted by `columns.{name}`)", where=str(found.path)
-            )
-        for record in lacking:
-            found.note(record.line, "dropped", f"no key `{key}`")
-        found.records = [record for record in found.records if record.get(key) is not None]
+        _drop_where(found, request, LABEL_COLUMN, lambda label: label is None, "no key", "the key")
+
+
+def _is_missing(text: Any) -> bool:
+    return plain_value(text) is None
+
+
+def _is_nested(text: Any) -> bool:
+    return isinstance(plain_value(text), list | dict)
+
+
+def _drop_where(
+    found: Records,
+    request: Request,
+    name: str,
+    wrong: Callable[[Any], bool],
+    reason: str,
+    needed: str,
+) -> None:
+    key = str(request.columns[name])
+    dropped = [record for record in found.records if wrong(record.get(key))]
+    if dropped and len(dropped) == len(found.records):
+        message = f"no row has {needed} `{key}` (wanted by `columns.{name}`)"
+        raise PetMtlError(message, where=str(found.path))
+    for record in dropped:
+        found.drop(record, f"{reason} `{key}`")
+    found.prune()
 
 
 def _read_parquet(path: Path, request: Request) -> Records:
     table = whole_table(path)
-    places = locate(request, str(path), header=table.column_names, width=table.num_columns)
-    named: dict[str, int | str] = {
-        name: table.column_names[place] for name, place in places.items()
-    }
+    named = _parquet_places(path, table.column_names, request)
     rows = table_rows(table, path)
     records = [Record(number, cells) for number, cells in enumerate(rows, start=1)]
     return Records(path, "parquet", named, records, schema=table.schema)
+
+
+def _parquet_places(path: Path, names: list[str], request: Request) -> dict[str, int | str]:
+    places = locate(request, str(path), header=names, width=len(names))
+    return {name: names[place] for name, place in places.items()}

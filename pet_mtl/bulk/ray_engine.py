@@ -53,7 +53,8 @@ def predict_with_ray(request: ShardRequest, workers: int, threads: int = 1) -> S
     Raises:
         PetMtlError: Ray is not installed; the checkpoint or a row is not right; the folder holds
             other predictions, or another run works in it.
-        RunError: an actor failed; the shards that are done are kept.
+        RunError: an actor failed; the shards that are done are kept. The rows or the checkpoint
+            were changed while they were read.
     """
     ray = _require_ray()
     request = replace(request, checkpoint=request.checkpoint.resolve(), out=request.out.resolve())

@@ -39,6 +39,7 @@ def predict_shards(request: ShardRequest) -> ShardsDone:
     Raises:
         PetMtlError: the checkpoint or a row is not right; the folder holds other predictions.
             Shards before a bad row are kept.
+        RunError: the rows or the checkpoint were changed while they were read.
     """
     loaded = LoadedCheckpoint(request.checkpoint)
     task = require_task(loaded.suite, request.task, f"--data {request.task}={request.source}")

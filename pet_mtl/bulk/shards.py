@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pet_mtl.atomic import write_text
 from pet_mtl.data.sources import find_files
-from pet_mtl.errors import PetMtlError
+from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.scoring.records import PLAIN, Details
 from pet_mtl.storage.checkpoint import MANIFEST
 
@@ -72,21 +72,36 @@ def claim_folder(request: ShardRequest) -> None:
             )
         write_text(file, json.dumps(now, ensure_ascii=False, indent=1) + "\n")
         return
-    then = read_manifest(file)
-    changed = [key for key in now if then.get(key) != now[key]]
+    changed = _changed(now, read_manifest(file))
     if changed:
         raise PetMtlError(
-            "the predictions in this folder were made from something else: "
-            f"{', '.join(f'`{key}`' for key in changed)} changed",
+            f"the predictions in this folder were made from something else: {changed} changed",
             where=str(request.out),
             hint="put that back, or choose another folder with `--out DIR`",
         )
 
 
 def finish(request: ShardRequest, shards: int, rows: int) -> None:
-    """Note how many shards and rows there are: all are done."""
-    done = {**_made_from(request), "shards": shards, "rows_in_all": rows}
+    """Note how many shards and rows there are: all are done.
+
+    Raises:
+        RunError: what they are made from is another by now, so the shards may hold rows of both;
+            the folder goes on saying what they were begun with.
+    """
+    now, begun = _made_from(request), read_manifest(request.out / SHARDS)
+    if changed := _changed(now, begun):
+        raise RunError(
+            f"{changed} changed while it was read: the shards may hold rows of before and after",
+            where=str(request.out),
+            hint="predict again into another folder with `--out DIR`",
+        )
+    done = {**now, "shards": shards, "rows_in_all": rows}
     write_text(request.out / SHARDS, json.dumps(done, ensure_ascii=False, indent=1) + "\n")
+
+
+def _changed(now: Mapping[str, Any], then: Mapping[str, Any]) -> str:
+    """Name what the shards were made from that is another now."""
+    return ", ".join(f"`{key}`" for key in now if then.get(key) != now[key])
 
 
 def read_manifest(file: Path) -> dict[str, Any]:

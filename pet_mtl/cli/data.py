@@ -69,6 +69,7 @@ def check(
     from pet_mtl.audit.judges import choose_judges
     from pet_mtl.audit.table import check_tables, verdict_lines
     from pet_mtl.pretraining.corpus import find_corpus
+    from pet_mtl.proposal.settings import positions
     from pet_mtl.report.table import print_table
     from pet_mtl.storage.pretrained import load_pieces, suite_model
 
@@ -81,8 +82,8 @@ def check(
         name if names.count(name) == 1 else source: find_corpus([source], text_key)
         for name, source in zip(names, sources, strict=True)
     }
-    tokenizer = load_pieces(suite_model(suite))
-    result = check_suite(suite, corpora, tokenizer, checkpoints, most)
+    folder = suite_model(suite)
+    result = check_suite(suite, corpora, load_pieces(folder), checkpoints, most, positions(folder))
     if json_:
         put_json(result.to_json())
     else:

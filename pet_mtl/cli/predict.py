@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pet_mtl.scoring.ranking import Order
     from pet_mtl.scoring.records import Details, Predicted
 
+_ACTORS = 2  # of Ray, where `--workers` does not say how many
+
 
 def predict(
     context: typer.Context,
@@ -103,8 +105,11 @@ def predict(
         str, typer.Option(metavar="NAME", help="For shards: local, or ray (Ray Data).")
     ] = "local",
     workers: Annotated[
-        int, typer.Option(min=1, metavar="N", help="With `--engine ray`, how many actors.")
-    ] = 2,
+        int | None,
+        typer.Option(
+            min=1, metavar="N", help="With `--engine ray`, how many actors.", show_default="2"
+        ),
+    ] = None,
     verbalizer: Verbalizers = None,
     calibration: Calibration = None,
     json_: Json = False,
@@ -127,18 +132,25 @@ def predict(
     order = _order(rank, most, output, shards=shard_rows is not None or engine == "ray")
     if engine not in ("local", "ray"):
         raise PetMtlError(f"unknown engine `{engine}`", where="--engine", hint="local or ray")
+    if workers is not None and engine != "ray":
+        raise PetMtlError(
+            "only Ray has workers",
+            where=f"--workers {workers}",
+            hint="add `--engine ray`, or leave `--workers` out",
+        )
     if shard_rows is not None or engine == "ray":
         _shards(
             context,
             checkpoint,
             texts,
+            task,
             by_task("--data", data),
             out,
             output,
             Details(top_k, probabilities, echo),
             header,
             shard_rows or 100_000,
-            workers if engine == "ray" else None,
+            (workers or _ACTORS) if engine == "ray" else None,
             verbalizer or calibration,
             json_,
         )
@@ -255,6 +267,7 @@ def _shards(
     context: typer.Context,
     checkpoint: Path,
     texts: list[str] | None,
+    task: str | None,
     data: dict[str, str],
     out: Path | None,
     output: str | None,
@@ -281,6 +294,12 @@ def _shards(
         raise PetMtlError(
             "shards are of one file", where="--shard-rows", hint="give `--data TASK=FILE` once"
         )
+    if task is not None:
+        raise PetMtlError(
+            "`--data TASK=FILE` names the task and the rows",
+            where=f"--task {task}",
+            hint="leave `--task` out",
+        )
     if out is None or str(out) == "-":
         raise MissingOption("'--out' (a folder for the shards)", context)
     if other:
@@ -288,9 +307,9 @@ def _shards(
             "shards are predicted with the checkpoint's own label words and calibration",
             hint="leave `--verbalizer` and `--calibration` out",
         )
-    ((task, source),) = data.items()
+    ((name, source),) = data.items()
     request = ShardRequest(
-        checkpoint, task, source, out, rows, cast(ShardFormat, output or "jsonl"), details, header
+        checkpoint, name, source, out, rows, cast(ShardFormat, output or "jsonl"), details, header
     )
     try:
         if workers is None:

@@ -7,7 +7,6 @@ import typer
 
 from pet_mtl.cli.options import DataRoot, Json, Model, Overrides, PatternFile, pattern_file
 from pet_mtl.console import put_json
-from pet_mtl.errors import PetMtlError
 from pet_mtl.paths import absolute, user_path
 
 if TYPE_CHECKING:
@@ -68,12 +67,11 @@ def sweep(
         return load_suite(source, overrides=[*before, *overrides])
 
     space = read_space(file, load)
+    for name in common:
+        space.require_free(name, f"--{name.replace('_', '-')}")
     for text in override or ():
         name, _, value = text.partition("=")
-        if name.strip() in space.searched:
-            raise PetMtlError(
-                f"`{name.strip()}` is searched", where=f"-s {text}", hint=f"take it out of {file}"
-            )
+        space.require_free(name.strip(), f"-s {text}")
         common[name.strip()] = parse_value(value)
     space = dataclasses.replace(
         space, fixed={**common, **space.fixed}, trials=trials or space.trials

@@ -153,7 +153,7 @@ def leave_out_header(
         raise PetMtlError(
             "the first line looks like a header "
             f"({', '.join(f'`{cell[:40]}`' for cell in cells[:5])}), "
-            "but `columns` holds positions, for files without one",
+            "but columns are read by position here, as in files without one",
             where=f"{path}:1",
             hint=way_out,
         )

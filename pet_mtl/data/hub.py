@@ -57,6 +57,7 @@ def read_hub(source: str, base: Path, request: Request, bad: BadRows) -> Iterato
     name = parse_hub_name(source)
     dataset = _load(name, source, base)
     schema = dataset.features.arrow_schema
+    request = request.of_names()
     places = table_columns(schema, request, source)
     names = {
         column: list(feature.names)

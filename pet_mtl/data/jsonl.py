@@ -35,8 +35,10 @@ def read_json(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterat
     An array is read into memory whole, lines are not.
 
     Raises:
-        PetMtlError: the columns are positions, or an array is not valid JSON.
+        PetMtlError: the columns are positions (see `Request.of_names`), or an array is not valid
+            JSON.
     """
+    request = request.of_names()
     if request.by_position:
         hint = "write `columns: {title: sentence, label: label_desc}`: each field and its JSON key"
         raise PetMtlError(

@@ -43,6 +43,7 @@ def read_parquet(path: Path, suffix: str, request: Request, bad: BadRows) -> Ite
     try:
         # a buffer: without one a row group's columns, which may be all rows, are read at once
         with pq.ParquetFile(source, buffer_size=CHUNK_BYTES) as file:
+            request = request.of_names()
             places = table_columns(file.schema_arrow, request, str(path))
             columns = sorted(set(places.values()))
             size = _rows_of_a_batch(file.metadata)

@@ -2,7 +2,7 @@
 columns they need."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
 import numpy as np
@@ -64,6 +64,13 @@ class Request:
     def bare_texts(self) -> bool:
         """Say whether the file may hold the texts alone, in their order."""
         return self.tolerant and not self.labelled
+
+    def of_names(self) -> "Request":
+        """Return the request for data whose columns have names: those of the fields, where
+        `columns` holds positions and the request is tolerant."""
+        if not (self.by_position and self.tolerant):
+            return self
+        return replace(self, columns={name: name for name in self.columns})
 
     def may_lack(self, name: str) -> bool:
         """Say whether the file may be without the column of `name`."""

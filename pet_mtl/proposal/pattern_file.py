@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pet_mtl.proposal.label_words import ProposedWord
 from pet_mtl.proposal.slots import ProposedSlots
+from pet_mtl.suite.kind import KINDS
 from pet_mtl.suite.label_lines import format_field
 
 SPLIT = 0.1
@@ -48,6 +49,9 @@ class PatternFile:
         width = max(map(len, settings)) + 2
         reasons = [reason for _, reason in self.train.values()]
         model = yaml_value(self.model)
+        kind, _ = self.kind.get("kind", ("classification", ""))
+        metrics = KINDS[kind].metrics
+        others = " or ".join(metrics[1:])
         lines = [
             f"# Proposed by `pet-mtl init`: {self.found}.",
             (
@@ -87,7 +91,7 @@ class PatternFile:
                 "or a file."
             ),
             f"    data: {{train: {yaml_value(self.data)}{', ' + dev if self.split else ''}}}",
-            "    metric: macro_f1         # or accuracy: what the best checkpoint is chosen by",
+            f"    metric: {metrics[0]:<16} # or {others}: what the best checkpoint is chosen by",
             *self._slots(),
             "",
             "train:                     # `-s train.epochs=5` sets a key for one run",

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pet_mtl.metrics.score import Score, mean_main
+from pet_mtl.metrics.score import Score, figure_title, mean_main
 from pet_mtl.text import printable
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ def narrow_table() -> "Table":
 
 
 def score_table(checkpoints: Sequence[tuple[str, Mapping[str, Score]]]) -> "Table":
-    """Lay out macro-F1 with its interval and accuracy, tasks in rows and checkpoints side by side.
+    """Lay out macro-F1 with its interval and accuracy, tasks in rows and checkpoints side by side;
+    below a task what else its kind is scored by.
 
     From the second checkpoint on, the difference to the first one stands in brackets. The last row
     is the mean over the tasks that a checkpoint has; its difference is given only where both have
@@ -53,7 +54,15 @@ def score_table(checkpoints: Sequence[tuple[str, Mapping[str, Score]]]) -> "Tabl
                 Text(_score_cell(score, base, several=several)),
                 Text(_accuracy(score)),
             ]
-        table.add_row(*cells, end_section=task == tasks[-1])
+        table.add_row(*cells)
+        further = {name: None for _, scores in checkpoints for name in _further(scores.get(task))}
+        for name in further:
+            cells = [Text(f"  {name}")]
+            for _, scores in checkpoints:
+                value = _further(scores.get(task)).get(name)
+                cells += [Text("–" if value is None else f"{value:.4f}"), Text()]
+            table.add_row(*cells)
+    table.add_section()
     if len(tasks) == 1:
         return table  # of one task there is no mean
     every = [score for _, scores in checkpoints for score in scores.values()]
@@ -66,6 +75,14 @@ def score_table(checkpoints: Sequence[tuple[str, Mapping[str, Score]]]) -> "Tabl
         last += [Text(written), Text()]
     table.add_row(*last, style="bold")
     return table
+
+
+def _further(score: Score | None) -> dict[str, float]:
+    """Return the figures of a task that have no column, by their titles."""
+    figures = score.summary() if score else {}
+    titles = {name: figure_title(name) for name in figures if name not in ("macro_f1", "accuracy")}
+    main = score.main.name if score else ""
+    return {title: figures[name] for name, title in titles.items() if title != main}
 
 
 def per_label_table(task: str, score: Score, main_words: Sequence[str]) -> "Table":

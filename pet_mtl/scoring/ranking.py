@@ -124,14 +124,23 @@ def diverse(doubt: FloatArray, rows: Rows, most: int) -> NDArray[np.int64]:
     """
     pool = np.argsort(-doubt, kind="stable")[: _CANDIDATES * most]
     vectors = text_vectors(rows.take(pool))
-    likeness = np.zeros(len(pool), np.float32)
     left = np.asarray(doubt[pool], np.float32)
+    # A likeness can only grow, so a gain that is out of date is never too small: the row with the
+    # highest is compared with what was chosen since, and taken where it still has the highest.
+    gain, likeness, compared = left.copy(), np.zeros_like(left), np.zeros(len(pool), np.int64)
+    taken = np.empty((min(most, len(pool)), _WIDTH), np.float32)  # vectors of the chosen rows
     chosen: list[int] = []
-    for _ in range(min(most, len(pool))):
-        best = int(np.argmax(left - likeness))
-        chosen.append(best)
-        left[best] = -np.inf
-        np.maximum(likeness, vectors @ vectors[best], out=likeness)
+    while len(chosen) < len(taken):
+        best, count = int(np.argmax(gain)), len(chosen)
+        if compared[best] == count:
+            taken[count] = vectors[best]
+            chosen.append(best)
+            gain[best] = -np.inf
+            continue
+        new = taken[compared[best] : count] @ vectors[best]
+        likeness[best] = max(likeness[best], new.max())
+        gain[best] = left[best] - likeness[best]
+        compared[best] = count
     return np.asarray(pool[chosen], np.int64)
 
 

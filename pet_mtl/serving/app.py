@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
 import torch
 from fastapi import FastAPI, Request
@@ -33,6 +34,7 @@ from pet_mtl.serving.schema import (
 )
 
 _MOST_THREADS = 4
+_HEADER_SAFE = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
 PROBES = ("/health", "/ready")
 PATHS = ("/v1/predict", "/v1/tasks", *PROBES, "/metrics", "/openapi.json")
 _ERRORS: dict[int | str, dict[str, Any]] = {
@@ -155,7 +157,9 @@ def create_app(
             predictions = _predictions(job, scores, asked.top_k)
             metrics.rows.labels(served.name, task.name).inc(job.rows)
         return JSONResponse(
-            {"task": task.name, "predictions": predictions}, headers={"X-Model": served.name}
+            {"task": task.name, "predictions": predictions},
+            # a header takes ASCII only, and no ends of lines
+            headers={"X-Model": quote(served.name, safe=_HEADER_SAFE, errors="replace")},
         )
 
     return app

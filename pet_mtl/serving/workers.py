@@ -123,6 +123,7 @@ class Workers:
     def __init__(self, settings: Settings, opened: socket.socket, count: int) -> None:
         self._settings, self._opened, self._count = settings, opened, count
         self._stopped_by: int | None = None
+        self._at_once = False
         self._deaths: list[float] = []
 
     def run(self) -> int:
@@ -146,6 +147,8 @@ class Workers:
         return 130 if self._stopped_by == signal.SIGINT else 0
 
     def _stop(self, number: int, frame: object) -> None:
+        if self._stopped_by is not None and number == signal.SIGINT:
+            self._at_once = True
         self._stopped_by = self._stopped_by or number
 
     def _start(self, counts: str) -> "subprocess.Popen[str]":
@@ -184,14 +187,17 @@ class Workers:
                 running[number] = self._start(counts)
 
     def _end(self, running: "Sequence[subprocess.Popen[str]]") -> None:
-        """Have all processes answer what they accepted, and wait for them."""
+        """Have all processes answer what they accepted, and wait for them; a second Ctrl-C is
+        theirs, too."""
         for process in running:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGTERM)
         until = time.monotonic() + self._settings.limits.drain_seconds + 5
+        while time.monotonic() < until and any(process.poll() is None for process in running):
+            time.sleep(0.1)
+            if self._at_once:
+                self._at_once = False
+                for process in running:
+                    process.send_signal(signal.SIGINT)
         for process in running:
-            try:
-                process.wait(max(0.1, until - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.kill()
+            process.wait()

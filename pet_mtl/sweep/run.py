@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 WHY = "why"  # the attribute of a failed trial that says it
 TASKS = "tasks"  # its scores by task
+FEW = 3  # trials whose input is refused alike, whatever they chose, end a sweep
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,9 @@ def sweep(request: SweepRequest, out: Path) -> SweepResult:
     `OUT/best.yaml` is the pattern file with the best settings, `OUT/sweep.html` the page.
 
     Raises:
-        PetMtlError: Optuna is not installed; the rows are not right; `out` holds another sweep.
+        PetMtlError: Optuna is not installed; the rows are not right; `out` holds another sweep;
+            what was wrong with the first trials is wrong with all, as it seems: the same call goes
+            on with the next.
         Interrupted: the trial in hand was saved; the same call goes on.
         MachineError: the disk is full; the same call goes on with the trial in hand.
         RunError: no trial succeeded.
@@ -70,8 +73,14 @@ def sweep(request: SweepRequest, out: Path) -> SweepResult:
         with store.next() as trial:
             if trial is None:
                 break
-            _do(store, trial, request, data if _same_data(request) else None)
+            refused = _do(store, trial, request, data if _same_data(request) else None)
             _keep_best(store)
+            if refused is not None and _of_all(store):
+                say(
+                    "all trials failed with this error, whatever they chose; once it is mended, "
+                    f"{same_command(out)} goes on with the next"
+                )
+                raise refused
     with held(out / ".lock", wait=True):
         result = summarize(store, suite.name)
         if result.best is None:
@@ -101,7 +110,15 @@ def _same_data(request: SweepRequest) -> bool:
 
 def _do(
     store: TrialStore, trial: "Trial", request: SweepRequest, data: Mapping[str, TaskData] | None
-) -> None:
+) -> PetMtlError | None:
+    """Train a trial and note how it ended.
+
+    Returns:
+        What was wrong with its input, such as a setting that its model cannot have.
+
+    Raises:
+        Interrupted, MachineError: see `sweep`.
+    """
     from optuna.exceptions import TrialPruned
     from optuna.trial import TrialState
 
@@ -131,16 +148,33 @@ def _do(
     except MachineError:
         say(f"trial {trial.number + 1}: {same_command(store.out)} goes on here")
         raise
-    except RunError as error:
+    except PetMtlError as error:
         say(f"error: trial {trial.number + 1}: {error}")
         trial.set_user_attr(WHY, str(error))
         store.study.tell(trial, state=TrialState.FAIL)
+        return None if isinstance(error, RunError) else error
     else:
         by_task = {
             name: score.value(suite.tasks[name].metric) for name, score in done.scores.items()
         }
         trial.set_user_attr(TASKS, by_task)
         store.study.tell(trial, sum(by_task.values()) / len(by_task))
+    return None
+
+
+def _of_all(store: TrialStore) -> bool:
+    """Tell whether what failed a trial has nothing to do with what it chose: it failed all that
+    ended, a few at least, and each setting had several values in them."""
+    ended = [trial for trial in store.study.get_trials(deepcopy=False) if trial.state.is_finished()]
+    reasons = {_reason(store, trial) for trial in ended}
+    values = [{trial.params.get(name) for trial in ended} for name in store.space.searched]
+    return len(ended) >= FEW and len(reasons) == 1 and all(len(each) > 1 for each in values)
+
+
+def _reason(store: TrialStore, trial: "FrozenTrial") -> str | None:
+    """Return why a trial failed, without its own folder's name; None where it did not."""
+    why = trial.user_attrs.get(WHY)
+    return None if why is None else why.replace(str(store.folder(trial.number)), "")
 
 
 def _short(value: Any) -> str:

@@ -11,7 +11,7 @@ train.epochs: 2                               # one value holds for all trials
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +79,7 @@ class Space:
         trials: how many trials a sweep has.
         seed: of the sampler.
         pruning: stop trials early whose dev scores are below the median of the others'.
+        places: where the file says a setting.
     """
 
     searched: Mapping[str, Range | Choices]
@@ -86,6 +87,22 @@ class Space:
     trials: int = 20
     seed: int = 42
     pruning: bool = True
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def require_free(self, name: str, given: str) -> None:
+        """Refuse a setting of the command line that the file has too, or has as a whole
+        (`tasks.a.patterns` for `tasks.a.patterns.0`): its value would not be heard.
+
+        Args:
+            given: the setting as the command line has it.
+
+        Raises:
+            PetMtlError: the file has it.
+        """
+        for other, place in self.places.items():
+            if f"{name}.".startswith(f"{other}."):
+                what = "is searched" if other in self.searched else "has a value in the sweep file"
+                raise PetMtlError(f"`{other}` {what}", where=given, hint=f"take it out of {place}")
 
     def ask(self, trial: "Trial") -> dict[str, Any]:
         """Return the settings that a trial chooses."""
@@ -136,6 +153,7 @@ def read_space(file: Path, load: LoadSuite) -> Space:
     options: dict[str, Any] = {}
     searched: dict[str, Range | Choices] = {}
     fixed: dict[str, Any] = {}
+    places: dict[str, str] = {}
     for key, value in _flat(document.tree, ()):
         name = ".".join(map(str, key))
         if name in OPTIONS:
@@ -155,6 +173,7 @@ def read_space(file: Path, load: LoadSuite) -> Space:
             for problem in error.problems:
                 problems.add(problem.message, where=document.where(key), hint=problem.hint)
             continue
+        places[name] = document.where(key)
         if axis is None:
             fixed[name] = value
         else:
@@ -167,7 +186,7 @@ def read_space(file: Path, load: LoadSuite) -> Space:
             hint="for example: train.learning_rate: [1e-4, 1e-3]",
         )
     problems.raise_if_any()
-    return Space(searched, fixed, **options)
+    return Space(searched, fixed, **options, places=places)
 
 
 def _flat(tree: dict[Any, Any], above: Key) -> list[tuple[Key, Any]]:

@@ -18,6 +18,7 @@ from pet_mtl.audit.parts import Part
         ("a\u200bb\ufeff", "invisible characters", "ab"),
         ("新闻<br/>天气", "HTML remains", "新闻 天气"),
         ("<b class='x'>新</b>&nbsp;&middot;&#65;", "HTML remains", "新 ·A"),
+        ("&#128512;&#x01F600;", "HTML remains", "😀😀"),
         ("新闻".encode().decode("latin-1"), "mojibake", "新闻"),
         ("it’s".encode().decode("cp1252"), "mojibake", "it’s"),
         ("今天的新闻".encode().decode("gb18030", "replace"), "mojibake", "今天的新\ufffd"),
@@ -47,6 +48,7 @@ def test_kinds(text: str, kind: str, mended: str | None) -> None:
         "<shero>排在倒数第三",
         "<cx>我无法",
         "a\r\nb\tc",
+        f"x &#{'9' * 5000}; &#x{'f' * 5000}; y",  # no character's number has so many digits
         "naïve café Zürich – Ärger",
         "👩\u200d👧 😀",
         "联通 家里暖气烫烫的 小锟要吃橙子",

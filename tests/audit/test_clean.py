@@ -8,11 +8,9 @@ from pathlib import Path
 import pytest
 
 from pet_mtl.audit.check import check_suite
-from pet_mtl.audit.clean import CHANGES, _answers, clean_suite
+from pet_mtl.audit.clean import CHANGES, clean_suite
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.suite import Suite
-from pet_mtl.suite.task import DataSpec, TaskSpec
-from pet_mtl.suite.verbalizer import Verbalizer
 
 MakeSuite = Callable[..., Suite]
 TRAIN = {"one": "{train: t.tsv}"}
@@ -69,38 +67,19 @@ def test_conflicting_labels(
     assert (tmp_path / "out" / "t.tsv").read_text("utf-8").splitlines() == expected
 
 
+def test_lines_of_one_column_are_rows(make_suite: MakeSuite, tmp_path: Path) -> None:
+    files = {"t.tsv": "甲\ta\n乙\tb\n", "u.txt": "丙\n丁\n甲\n戊\n"}
+    suite = make_suite(files, {"one": "{train: t.tsv, unlabelled: u.txt}"})
+    clean_suite(suite, tmp_path / "out", "majority")
+    assert (tmp_path / "out/u.txt").read_text("utf-8") == files["u.txt"]
+
+
 def test_an_unknown_label_has_no_say(make_suite: MakeSuite, tmp_path: Path) -> None:
     rows = ["甲\ta", "甲\tA?", "乙\t?", "甲\ta", "乙\tb"]
     clean_suite(make_suite({"t.tsv": "\n".join(rows) + "\n"}, TRAIN), tmp_path / "out", "drop")
     # the repeat goes, what the task has no label for is left to the user
     kept = ["甲\ta", "甲\tA?", "乙\t?", "乙\tb"]
     assert (tmp_path / "out" / "t.tsv").read_text("utf-8").splitlines() == kept
-
-
-def test_labels_are_alike_where_the_task_takes_them_so() -> None:
-    sets = task_of("multi_label", {"a": ["a"], "b": ["b"]}, no=["c"])
-    assert _answers([["a", "b"], ["b", "a"], ["x"], [], None], sets)[:3] == ["a,b", "a,b", None]
-    number = task_of("similarity", {"low": ["a"], "high": ["b"]}, range=(0, 5))
-    assert _answers([2, "2.0", " 2 ", "9", "", 0], number) == ["2", "2", "2", None, None, "0"]
-    label = task_of("classification", {"0": ["a"], "1": ["b"]})
-    assert _answers([0, "1", 1.0, ["1"], "2", None], label) == ["0", "1", "1", "1", None, None]
-    truth = task_of("classification", {"true": ["a"], "false": ["b"]})
-    assert _answers([True, "true", False, [0, 1]], truth) == ["true", "true", "false", None]
-
-
-def task_of(kind: str, words: dict[str, list[str]], **more: object) -> TaskSpec:
-    labels, every = tuple(words), tuple(map(tuple, words.values()))
-    return TaskSpec.model_validate(
-        {
-            "name": "toy",
-            "kind": kind,
-            "patterns": "{mask}{text}",
-            "verbalizer": Verbalizer(labels=labels, words=every, source="toy.txt"),
-            "columns": {"text": "text", "label": "label"},
-            "data": DataSpec(train=("t.csv",)),
-            **more,
-        }
-    )
 
 
 def test_training_rows_that_are_measured_are_dropped(make_suite: MakeSuite, tmp_path: Path) -> None:
@@ -251,3 +230,65 @@ def test_files_outside_the_data_folder_and_samples(make_suite: MakeSuite, tmp_pa
         clean_suite(
             make_suite({}, {"one": "{train: 'sample:tnews/train'}"}), tmp_path / "none", "majority"
         )
+
+
+HALVES = [
+    r'{"text": "good \ud83d film", "label": "a", "\udc00": ["\ud83d\ude00", "\ude00"]}',
+    r'{"text": "天气", "label": "a\ud83d"}',
+    '{"text": "新闻", "label": "b"}',
+]
+WHOLE = [
+    '{"text": "good � film", "label": "a", "�": ["😀", "�"]}',
+    '{"text": "天气", "label": "a�"}',  # no label of the task: for the user
+    HALVES[2],
+]
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.json"])
+def test_halves_of_surrogate_pairs(make_suite: MakeSuite, tmp_path: Path, name: str) -> None:
+    in_file = {"t.jsonl": "\n".join(HALVES), "t.json": f"[{','.join(HALVES)}]"}
+    suite = make_suite(in_file, {"one": f"{{train: {name}}}"}, columns=("text", "label"))
+    clean_suite(suite, tmp_path / "out", "majority")
+    lines = (tmp_path / "out" / name).read_text("utf-8").splitlines()
+    assert [line.rstrip(",") for line in lines if line not in "[]"] == WHOLE
+    mended = "mended: half a surrogate pair"
+    assert changes(tmp_path / "out") == [f"{name}:{line}: {mended}" for line in (1, 2)]
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.json"])
+def test_json_stays_json(make_suite: MakeSuite, tmp_path: Path, name: str) -> None:
+    rows = [
+        '{"text": "a 1e400", "label": "a", "n": [1e400, -2.5E+999, 1.5]}',
+        '{"text": "b", "label": "b", "n": NaN}',
+        '{"text": "c", "label": "a", "n": "\\"1e400"}',
+    ]
+    in_file = {"t.jsonl": "\n".join(rows), "t.json": f"[{','.join(rows)}]"}
+    suite = make_suite(in_file, {"one": f"{{train: {name}}}"}, columns=("text", "label"))
+    clean_suite(suite, tmp_path / "out", "majority")
+    lines = (tmp_path / "out" / name).read_text("utf-8").splitlines()
+    kept = [rows[0], rows[1].replace("NaN", "null"), rows[2]]
+    assert [line.rstrip(",") for line in lines if line not in "[]"] == kept
+    assert changes(tmp_path / "out") == [f"{name}:2: mended: NaN or Infinity, which are no JSON"]
+
+
+def test_texts_that_are_lists_or_objects(make_suite: MakeSuite, tmp_path: Path) -> None:
+    kept = '{"text": ["z"], "label": "a"}\n{"text": "b", "label": ["a", "b"]}\n'
+    rows = (
+        '{"text": ["x", "y"], "label": "a"}\n{"text": {"x": 1}, "label": "a"}\n'
+        '{"text": [null], "label": "a"}\n'
+    )
+    files = {"t.jsonl": kept + rows, "u.jsonl": rows.splitlines()[0]}
+    tasks = {"one": "{train: t.jsonl, dev: d.jsonl}"}
+    files["d.jsonl"] = '{"text": "Z", "label": "b"}\n'  # a list of one text is that text
+    suite = make_suite(files, tasks, columns=("text", "label"))
+    clean_suite(suite, tmp_path / "out", "majority")
+    assert (tmp_path / "out" / "t.jsonl").read_text("utf-8") == kept.splitlines(True)[1]
+    assert changes(tmp_path / "out") == [
+        "t.jsonl:1: dropped: its text is a dev or test row",
+        "t.jsonl:3: dropped: a list or an object as `text`",
+        "t.jsonl:4: dropped: a list or an object as `text`",
+        "t.jsonl:5: dropped: no key `text`",
+    ]
+    suite = make_suite({}, {"one": "{train: u.jsonl}"}, columns=("text", "label"))
+    with pytest.raises(PetMtlError, match="no row has one text as `text`"):
+        clean_suite(suite, tmp_path / "other", "majority")

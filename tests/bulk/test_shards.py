@@ -11,7 +11,7 @@ from pet_mtl.bulk import run as bulk_run
 from pet_mtl.bulk.run import predict_shards
 from pet_mtl.bulk.shards import ShardFormat, ShardRequest
 from pet_mtl.data.streams import stream_rows
-from pet_mtl.errors import PetMtlError
+from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.scoring.prediction_files import predict_files
 from pet_mtl.scoring.records import Details
@@ -114,6 +114,28 @@ def test_other_rows_models_and_settings_are_refused(
     (out / "_shards.json").unlink()
     with pytest.raises(PetMtlError, match="holds predictions without"):
         predict_shards(request_of(checkpoint, rows, out))
+
+
+def test_rows_that_change_while_they_are_read_are_told(
+    checkpoint: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, write = tmp_path / "out", bulk_run.write_shard
+    request = request_of(checkpoint, rows, out)
+
+    def replace_rows(*args: Any) -> Any:
+        if args[2] == 1:
+            rows.with_name("new.tsv").write_text(rows.read_text().replace("新", "旧旧"))
+            rows.with_name("new.tsv").replace(rows)
+        return write(*args)
+
+    monkeypatch.setattr(bulk_run, "write_shard", replace_rows)
+    with pytest.raises(RunError, match=r"out: `source` changed while it was read.*\n  hint: "):
+        predict_shards(request)
+    manifest = json.loads((out / "_shards.json").read_text())
+    assert "rows_in_all" not in manifest
+    assert manifest["source"][0]["bytes"] != rows.stat().st_size
+    with pytest.raises(PetMtlError, match="`source` changed"):
+        predict_shards(request)
 
 
 def test_a_bad_row_keeps_the_shards_before_it(checkpoint: Path, rows: Path, tmp_path: Path) -> None:

@@ -147,3 +147,20 @@ def test_stopped_shards_say_how_to_go_on(
     ran = call("predict", checkpoint, *data)
     assert ran.code == 130
     assert "the same command with `--out 'my shards'` goes on" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--shard-rows", "2", "--task", "pair"), "--task pair: `--data TASK=FILE` names the task"),
+        (("--shard-rows", "2", "--workers", "4"), "--workers 4: only Ray has workers"),
+        (("--workers", "4"), "hint: add `--engine ray`, or leave `--workers` out"),
+        (("--engine", "ray", "--task", "pair"), "--task pair: `--data TASK=FILE` names the task"),
+    ],
+)
+def test_options_that_would_not_be_heard(
+    refuse: Callable[..., str], checkpoint: Path, options: tuple[str, ...], words: str
+) -> None:
+    Path("topic.tsv").write_text("1\t体育\n", encoding="utf-8")
+    data = ("--data", "topic=topic.tsv", "--out", "out")
+    assert words in refuse("predict", checkpoint, *data, *options)

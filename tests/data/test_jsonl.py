@@ -33,6 +33,22 @@ def test_fewclue_lines(make_task, write, name: str) -> None:
     assert [rows.where(0), rows.where(1)] == [f"{path}:1", f"{path}:3"]
 
 
+def test_fields_of_a_task_of_positions_are_keys(make_task, write) -> None:
+    path, task = (
+        write("t.jsonl", '{"title": "股市", "label": "0"}\n'),
+        make_task({"title": 1, "label": 2}),
+    )
+    rows, _ = read(path, task, labelled=True, tolerant=True)
+    assert (rows.fields["title"].to_pylist(), rows.labels.tolist()) == (["股市"], [0])
+    without = write("u.jsonl", '{"title": "股市"}\n')
+    assert read(without, task, labelled=False, tolerant=True)[0].text(0) == {"title": "股市"}
+    with pytest.raises(PetMtlError, match="`columns` holds positions"):
+        read(path, task)
+    other = write("o.jsonl", '{"text": "股市"}\n')
+    with pytest.raises(PetMtlError, match="no key `title`"):
+        read(other, task, labelled=False, tolerant=True)
+
+
 def test_an_array_of_objects(make_task, write) -> None:
     path = write(
         "t.json", ('\n [{"sentence": "a",\n "label_desc": 0}, {"sentence": 5, "label_desc": 1}]')

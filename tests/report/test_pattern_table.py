@@ -47,7 +47,7 @@ def test_each_pattern_and_the_spread_have_a_row() -> None:
         patterns={"toy": PatternScores(("[b]{a}", "c"), scores)},
     )
     lines = shown(score, several=True)
-    assert lines[0] == "patterns, each without calibration run".split()
+    assert lines[0] == ["patterns,", "each", "without", "calibration", "run"]
     assert lines[-3:] == [
         ["toy", "[b]{a}", "1.0000", "1.0000"],
         ["toy", "c", "0.3333", "0.5000"],

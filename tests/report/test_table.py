@@ -1,10 +1,12 @@
 import io
 
+import numpy as np
 import pytest
 from rich.console import Console
 from rich.table import Table
 
 from pet_mtl.metrics.classification import LabelScore, TaskScore
+from pet_mtl.metrics.similarity import score_similarity
 from pet_mtl.report.table import per_label_table, score_table
 
 
@@ -23,6 +25,16 @@ def rendered(table: Table, width: int = 100) -> list[str]:
     return [
         line.rstrip() for line in console.export_text(styles=False).splitlines() if line.strip()
     ]
+
+
+def test_other_figures_of_a_kind_stand_below_its_task() -> None:
+    number = score_similarity(np.array([0.0, 1.0, 2.0]), np.array([0.5, 1.5, 2.5]))
+    each = [("a", {"alike": number, "tnews": score(0.5)}), ("b", {"tnews": score(0.6)})]
+    lines = [line.split() for line in rendered(score_table(each), 200)]
+    assert ["Spearman", "1.0000", "–"] in lines
+    assert ["MAE", "0.5000", "–"] in lines
+    names = [line[0] for line in lines if line[0] in ("alike", "Spearman", "MAE", "tnews")]
+    assert names == ["alike", "Spearman", "MAE", "tnews"]
 
 
 def test_one_checkpoint() -> None:

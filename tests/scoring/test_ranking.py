@@ -56,6 +56,21 @@ def test_a_copy_of_the_most_doubtful_row_waits() -> None:
     assert diverse(doubt, rows, 9).tolist() == [0, 2, 3, 1]
 
 
+@pytest.mark.parametrize("levels", [1, 3, 1000])
+def test_each_chosen_row_has_the_highest_gain_of_all(levels: int) -> None:
+    """With copies and equal doubts; not all rows are compared each time."""
+    draw = np.random.default_rng(levels)
+    rows = Rows.of({"text": ["".join(draw.choice(list("山水火土"), n % 6)) for n in range(150)]})
+    doubt = (draw.integers(levels, size=150) / levels).astype(np.float32)
+    vectors, left, likeness = text_vectors(rows), doubt.copy(), np.zeros(150, np.float32)
+    found = diverse(doubt, rows, 60).tolist()
+    assert len(found) == len({*found}) == 60
+    for row in found:
+        assert left[row] - likeness[row] >= (left - likeness).max() - 1e-5
+        left[row] = -np.inf
+        likeness = np.maximum(likeness, vectors @ vectors[row])
+
+
 def test_an_unknown_ranking() -> None:
     with pytest.raises(PetMtlError, match="unknown ranking `luck`"):
         ranking("luck")

@@ -214,6 +214,24 @@ def test_several_checkpoints(open_client: Callable[..., Any], made: Path, checkp
     assert (answer.status_code, answer.headers["x-model"]) == (200, "first-2")
 
 
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("新闻", "%E6%96%B0%E9%97%BB"),
+        ("a b+c&=~", "a b+c&=~"),
+        ("50%", "50%25"),
+        ("a\nb", "a%0Ab"),
+    ],
+)
+def test_the_header_holds_any_name(
+    open_client: Callable[..., Any], checkpoint: Path, name: str, header: str
+) -> None:
+    folder = checkpoint.parent.rename(checkpoint.parents[1] / name)
+    answer = ask(open_client(folder / "checkpoint"), "topic", ["好"], model=name)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["x-model"] == header
+
+
 def test_wrong_paths_and_methods(client: Any) -> None:
     error_of(client.get("/nothing"), 404, "not_found")
     error_of(client.get("/v1/predict"), 405, "bad_method")

@@ -23,16 +23,17 @@ limits.Limits.__init__.__defaults__ = (*limits.Limits.__init__.__defaults__[:5],
 from pet_mtl.__main__ import main
 main()
 """  # shorter time-outs: what waits for them is tested in seconds
+PATIENT = "from pet_mtl.__main__ import main\nmain()"
 
 pytestmark = pytest.mark.slow
 
 
 class Running:
-    def __init__(self, folder: Path, log: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, log: Path, *arguments: str, program: str = MAIN) -> None:
         self.log = log
         with log.open("w", encoding="utf-8") as stderr:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", MAIN, "serve", str(folder), "--port", "0", *arguments],
+                [sys.executable, "-c", program, "serve", str(folder), "--port", "0", *arguments],
                 stderr=stderr,
                 stdout=subprocess.DEVNULL,
                 env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -91,9 +92,9 @@ ROWS = json.dumps({"task": "topic", "rows": ["一条新闻"] * 64}, ensure_ascii
 def start(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Running]]:
     running: list[Running] = []
 
-    def start_(*arguments: str) -> Running:
+    def start_(*arguments: str, program: str = MAIN) -> Running:
         log = tmp_path_factory.mktemp("server") / "log"
-        running.append(Running(made, log, *arguments))
+        running.append(Running(made, log, *arguments, program=program))
         running[-1].wait_for("ready: topic, pair")
         return running[-1]
 
@@ -237,3 +238,18 @@ def test_several_processes_share_a_socket_and_their_counts(start: Callable[..., 
     assert server.end(signal.SIGINT) == 130
     for pid in now:
         assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_second_ctrl_c_ends_several_processes_at_once(start: Callable[..., Running]) -> None:
+    server = start("--workers", "2", program=PATIENT)
+    server.wait_for("ready: topic, pair", 2)
+    with server.connect() as client:
+        client.sendall(request(ROWS)[:-20])  # the rest has 20 seconds
+        time.sleep(0.5)
+        began = time.monotonic()
+        server.process.send_signal(signal.SIGINT)
+        time.sleep(1)
+        assert server.process.poll() is None
+        assert server.end(signal.SIGINT) == 130
+        assert time.monotonic() - began < 15
+    assert "Traceback" not in server.said()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from called import Call
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.suite import Suite, load_suite
@@ -74,3 +75,32 @@ def test_what_is_wrong_is_told_with_its_place(suite_file: Path, text: str, messa
         space_of(text, suite_file)
     assert message in str(error.value)
     assert "-s " not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("line", "options", "message"),
+    [
+        (1, ["-s", "train.dropout=0.1"], "-s train.dropout=0.1: `train.dropout` is searched"),
+        (2, ["-s", "train.warmup=0.1"], "-s train.warmup=0.1: `train.warmup` has a value"),
+        (3, ["-s", "tasks.topic.patterns.0={title}{mask}"], "`tasks.topic.patterns` is searched"),
+        (4, ["--model", "other"], "--model: `model` has a value"),
+    ],
+)
+def test_what_the_file_says_is_not_said_again(
+    call: Call, suite_file: Path, tmp_path: Path, line: int, options: list[str], message: str
+) -> None:
+    pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
+    model = load_suite(suite_file).model
+    file = suite_file.with_name("sweep.yaml")
+    file.write_text(
+        "train.dropout: [0.0, 0.2]\n"
+        "train: {warmup: 0.5}\n"
+        'tasks.topic.patterns: ["{mask}。{title}", "{title}{mask}", "{mask}{title}"]\n'
+        f"model: {model}\n"
+    )
+    command = ["sweep", str(file), "--patterns", str(suite_file), "--out", str(tmp_path / "out")]
+    ran = call(*command, *options)
+    assert (ran.code, ran.out) == (2, ""), ran
+    assert message in ran.err
+    assert f"hint: take it out of {file}:{line}" in ran.err
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,66 @@
+"""Trials whose settings their model or their files cannot have: marked so, and the next begins."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
+
+from pet_mtl.errors import PetMtlError
+from pet_mtl.suite.suite import Suite, load_suite
+from pet_mtl.sweep.run import SweepRequest, sweep
+from pet_mtl.sweep.space import read_space
+
+
+def request_of(suite_file: Path, text: str) -> SweepRequest:
+    file = suite_file.with_name("sweep.yaml")
+    file.write_text(text, encoding="utf-8")
+
+    def load(overrides: list[str]) -> Suite:
+        return load_suite(suite_file, overrides=overrides)
+
+    return SweepRequest(suite_file, load, read_space(file, load))
+
+
+def states(out: Path, suite_file: Path, text: str) -> str:
+    """Return the first letter of each trial's state, after a sweep that ends without an error."""
+    return "".join(trial.state[0] for trial in sweep(request_of(suite_file, text), out).trials)
+
+
+def test_a_trial_that_is_too_long_for_its_model_does_not_hold_up_the_others(
+    suite_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "trials: 6\ntrain.max_length: {choices: [32, 4096]}\n"
+    found = sweep(request_of(suite_file, text), tmp_path / "out")
+    too_long = [trial.settings["train.max_length"] == 4096 for trial in found.trials]
+    assert {*too_long} == {True, False}
+    assert [trial.state == "fail" for trial in found.trials] == too_long
+    assert all("4096, but the model has" in (t.why or "") for t in found.trials if t.score is None)
+    assert found.best is not None
+    assert found.best.settings == {"train.max_length": 32}
+    assert capsys.readouterr().err.count("error: trial") == sum(too_long)
+
+
+def test_all_may_choose_what_fails_before_one_does_not(suite_file: Path, tmp_path: Path) -> None:
+    """With this seed the first three choose the length that no model has."""
+    text = "trials: 4\nseed: 24\ntrain.max_length: {choices: [32, 4096]}\n"
+    assert states(tmp_path / "out", suite_file, text) == "fffc"
+
+
+def test_an_error_of_all_trials_ends_the_sweep_which_goes_on_when_it_is_mended(
+    suite_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, text = tmp_path / "out", "trials: 6\ntrain.learning_rate: [1e-3, 1e-2]\n"
+    backbone = load_suite(suite_file).model
+    copy = Path(shutil.copytree(backbone, suite_file.parent / "copy"))
+    suite_file.write_text(suite_file.read_text().replace(backbone, str(copy)))
+    (copy / "config.json").rename(copy / "moved.json")
+    for count in (3, 4):  # another call tries one more
+        with pytest.raises(PetMtlError, match="copy: ") as error:
+            sweep(request_of(suite_file, text), out)
+        assert error.value.exit_code == 2
+        assert len(list(out.glob("trials/*"))) == count
+        assert "goes on with the next" in capsys.readouterr().err
+    (copy / "moved.json").rename(copy / "config.json")
+    assert states(out, suite_file, text) == "ffffcc"
