@@ -15,7 +15,7 @@ head scores the label words at the masks; tasks differ only in how their rows ar
     classifier = pet_mtl.PetClassifier(labels={"up": "好", "down": "坏"}).fit(texts, labels)
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +40,8 @@ _LATER = {
 
 def load(
     model: str | Path,
-    tasks: "Sequence[Task] | str | Path | None" = None,
-    calibration: "CalibrationChoice" = "none",
+    tasks: "Iterable[Task] | Task | str | Path | None" = None,
+    calibration: "CalibrationChoice | None" = None,
 ) -> "Predictor":
     """Load a checkpoint folder for prediction; or, with tasks, a backbone that was not trained on
     them (zero-shot).
@@ -49,8 +49,9 @@ def load(
     Args:
         model: a checkpoint folder; with `tasks` an embedded backbone, a folder or a hub name.
         tasks: `Task` objects, or a pattern file, for a backbone.
-        calibration: for a backbone, what is fitted without labels: `contextual` and `pmi` need no
-            rows, `prior` needs those of a pattern file.
+        calibration: `none`, or what is fitted without labels: `contextual` and `pmi` need no rows,
+            `prior` (which `auto` is for a backbone) reads those of the tasks. None is what the
+            checkpoint has, or what the tasks say themselves.
 
     Raises:
         PetMtlError: no checkpoint, one of a newer format, or a damaged one.

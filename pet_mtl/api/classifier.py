@@ -15,7 +15,7 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from pet_mtl.api.task import Task, label_text, suite_of
+from pet_mtl.api.task import Task, label_text, suite_of, words_by_label
 from pet_mtl.api.train import TrainedRun, train
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.memory import row_list, text_columns
@@ -212,7 +212,7 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         first = pattern if isinstance(pattern, str) else pattern[0]
         if given is not None:
-            words = {label_text(label): of_label for label, of_label in given.items()}
+            words = words_by_label(given, NAME)
         else:
             of_label: dict[str, list[str]] = {label: [] for label in labels}
             for name, text in zip(names, last, strict=True):

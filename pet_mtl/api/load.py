@@ -1,16 +1,18 @@
 """Models for prediction: a checkpoint, or a backbone with tasks and no training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
-from pet_mtl.api.task import Task, suite_of
+from pet_mtl.api.task import Task, suite_of, task_list
 from pet_mtl.errors import PetMtlError
+from pet_mtl.model.calibration import Method
 from pet_mtl.proposal.settings import positions
 from pet_mtl.resources import bundled_pattern_file
 from pet_mtl.scoring.calibration.plan import plan_calibrations
 from pet_mtl.scoring.learned_parts import without_learned_parts
-from pet_mtl.scoring.loaded import LoadedModel
+from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel, plan_for_checkpoint
 from pet_mtl.scoring.predictor import Predictor
 from pet_mtl.storage.card_data import hub_name
 from pet_mtl.storage.checkpoint import MANIFEST
@@ -21,34 +23,62 @@ from pet_mtl.suite.task import CalibrationChoice
 
 def load(
     model: str | Path,
-    tasks: Sequence[Task] | str | Path | None = None,
-    calibration: CalibrationChoice = "none",
+    tasks: Iterable[Task] | Task | str | Path | None = None,
+    calibration: CalibrationChoice | None = None,
 ) -> Predictor:
     """Load a checkpoint, or a backbone for tasks that it was not trained on.
 
     Raises:
-        PetMtlError: no checkpoint or backbone, a damaged one, or wrong tasks.
+        PetMtlError: no checkpoint or backbone, a damaged one, wrong tasks, or an unknown
+            calibration.
     """
+    if calibration not in (None, *get_args(CalibrationChoice)):
+        raise PetMtlError(
+            f"unknown calibration `{calibration}`",
+            hint=f"one of {', '.join(get_args(CalibrationChoice))}",
+        )
     if tasks is None:
         if not Path(model).exists() and not (Path(model) / MANIFEST).is_file():
             _refuse_backbone(str(model))
-        return Predictor(Path(model))
+        loaded = LoadedCheckpoint(Path(model))
+        if calibration is not None:
+            plan = plan_for_checkpoint(
+                loaded.checkpoint, loaded.suite, loaded.suite.tasks, calibration
+            )
+            loaded.calibration = plan.carry_out(loaded.raw_log_probs)
+        return Predictor(loaded)
+    return Predictor(_untrained(str(model), tasks, calibration))
+
+
+def _untrained(
+    model: str, tasks: Iterable[Task] | Task | str | Path, calibration: CalibrationChoice | None
+) -> LoadedModel:
+    """Load a backbone for tasks; a calibration that neither the call nor a task asks for is none."""
+    given: list[Task] = []
     if isinstance(tasks, str | Path):
         file = Path(tasks)
         bundled = bundled_pattern_file(str(tasks)) if file.name == str(tasks) else file
-        suite, given = load_suite(bundled if bundled.is_file() else file, model=str(model)), []
+        suite = load_suite(bundled if bundled.is_file() else file, model=model)
     else:
-        suite, given = suite_of(tasks, str(model)), [task for task in tasks if not task.from_files]
+        given = task_list(tasks)
+        suite = suite_of(given, model)
     folder = resolve_model(suite.model)
     longest = min(suite.train.max_length, positions(folder))
     train = suite.train.model_copy(update={"max_length": longest})
     suite = without_learned_parts(suite.model_copy(update={"train": train}))
     loaded = LoadedModel(folder, suite)
-    choices: Mapping[str, CalibrationChoice] = dict.fromkeys(suite.tasks, calibration)
-    texts = {task.name: partial(task.texts, seed=suite.train.seed) for task in given}
-    plan = plan_calibrations(suite, choices, {}, in_memory=texts)
+    choices = {name: calibration or spec.calibration for name, spec in suite.tasks.items()}
+    automatic: dict[str, Method] = dict.fromkeys(
+        suite.tasks if calibration == "auto" else (), "prior"
+    )
+    texts = {
+        task.name: partial(task.texts, seed=suite.train.seed)
+        for task in given
+        if not task.from_files
+    }
+    plan = plan_calibrations(suite, choices, automatic, in_memory=texts)
     loaded.calibration = plan.carry_out(loaded.raw_log_probs)
-    return Predictor(loaded)
+    return loaded
 
 
 def _refuse_backbone(name: str) -> None:

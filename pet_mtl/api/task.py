@@ -1,27 +1,27 @@
 """A task of a program: what a section of a pattern file says, and rows in memory."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from pet_mtl.data.jsonl import encodable, plain_value
 from pet_mtl.data.keys import row_keys
-from pet_mtl.data.memory import row_list, text_columns
+from pet_mtl.data.memory import MEMORY, row_list, text_columns
 from pet_mtl.data.rows import Rows
-from pet_mtl.data.split import split_by_text
-from pet_mtl.data.suite_data import TaskData, row_notes
+from pet_mtl.data.suite_data import TaskData, overlap_notes, row_notes, split_rows
 from pet_mtl.data.table import BadRows
 from pet_mtl.data.targets import read_targets
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.pattern import parse_pattern
 from pet_mtl.suite.suite import Suite, suite_from_tree
-from pet_mtl.suite.task import TaskSpec
+from pet_mtl.suite.task import SplitSpec, TaskSpec
 
-MEMORY = "memory"
 Words = Mapping[Any, str | Sequence[str]]
 
 
@@ -71,14 +71,33 @@ class Task:
         """Whether the training rows are in files."""
         return isinstance(self.train, str | Path)
 
+    @property
+    def share(self) -> float | None:
+        """The share of the training rows that is held out, if any.
+
+        Raises:
+            PetMtlError: it is no share.
+        """
+        if not isinstance(self.dev, Real) or isinstance(self.dev, bool):
+            return None
+        share = float(self.dev)
+        if not 0 < share < 1:
+            raise PetMtlError(
+                f"`dev` must be rows, or a share above 0 and below 1, found {self.dev!r}",
+                where=f"task {self.name}",
+                hint="`dev=None` holds no rows out",
+            )
+        return share
+
     def section(self) -> dict[str, Any]:
-        """Return the task's section of a pattern file."""
+        """Return the task's section of a pattern file.
+
+        Raises:
+            PetMtlError: two labels are one, or `dev` does not go with `train`.
+        """
         words = self.labels
         if isinstance(words, Mapping):
-            words = {
-                label_text(label): list(each) if isinstance(each, list | tuple) else each
-                for label, each in words.items()
-            }
+            words = words_by_label(words, self.name)
         columns = self.columns or {**{name: name for name in self.fields}, "label": self.label}
         patterns = self.patterns if isinstance(self.patterns, str) else list(self.patterns)
         return {
@@ -91,12 +110,21 @@ class Task:
         }
 
     def _data(self) -> dict[str, Any]:
+        share = self.share
+        parts = self.dev if isinstance(self.dev, list) and self.dev else [self.dev]
+        of_files = all(isinstance(part, str | Path) for part in parts)
+        if self.dev is not None and share is None and of_files != self.from_files:
+            raise PetMtlError(
+                "of `train` and `dev` one is a file and one is rows",
+                where=f"task {self.name}",
+                hint="give both as files, or both as rows; or a share of the training rows as `dev`",
+            )
         if not self.from_files:
             # Thresholds of sets are fitted on dev rows, so the section has to name some.
             fitted = self.dev is not None and self.more.get("kind") == "multi_label"
             return {"train": MEMORY} | ({"dev": MEMORY} if fitted else {})
-        if isinstance(self.dev, float):
-            return {"train": str(self.train), "dev": {"split": self.dev}}
+        if share is not None:
+            return {"train": str(self.train), "dev": {"split": share}}
         return {"train": str(self.train)} | ({} if self.dev is None else {"dev": _plain(self.dev)})
 
     def data(self, spec: TaskSpec, seed: int) -> TaskData:
@@ -115,18 +143,11 @@ class Task:
         keys = row_keys(train)
         notes = row_notes(train, spec, keys)
         dev = None
-        if isinstance(self.dev, int | float) and not 0 < self.dev < 1:
-            raise PetMtlError(
-                f"`dev` must be rows, or a share above 0 and below 1, found {self.dev!r}",
-                where=f"task {spec.name}",
-                hint="`dev=None` holds no rows out",
-            )
-        if isinstance(self.dev, float):
-            train_rows, dev_rows = split_by_text(train, self.dev, seed, keys=keys)
-            dev = train.take(dev_rows) if len(dev_rows) else None
-            train, keys = train.take(train_rows), keys[train_rows]
+        if self.share is not None:
+            train, dev, keys = split_rows(train, SplitSpec(split=self.share), spec.name, seed, keys)
         elif self.dev is not None:
             dev = self._rows(self.dev, spec, "dev")
+            notes += overlap_notes("dev", dev, keys)
         return TaskData(train, keys, dev, notes=notes)
 
     def texts(self, spec: TaskSpec, seed: int) -> Rows:
@@ -136,7 +157,7 @@ class Task:
         Raises:
             PetMtlError: there are none, or a row lacks a text.
         """
-        if isinstance(self.dev, float):
+        if self.share is not None:
             return self.data(spec, seed).train
         rows, _ = self._parts(self.train)
         if not rows:
@@ -165,7 +186,7 @@ class Task:
             )
         found = Rows.of(text_columns(rows, spec.fields, spec.name), path=f"{spec.name} {part}")
         bad = BadRows(f"{spec.name} {part}", unit="row")
-        cells = pa.chunked_array([pa.array([label_cell(label) for label in labels], pa.string())])
+        cells = pa.chunked_array([pa.array(_cells(labels, spec, bad.path), pa.string())])
         numbers, targets, _ = read_targets(cells, np.arange(1, len(rows) + 1), spec, True, bad)
         if bad.count:
             raise PetMtlError(bad.shown())
@@ -195,6 +216,47 @@ def label_cell(label: Any) -> str:
         each = sorted(map(label_text, label)) if isinstance(label, set | frozenset) else label
         return json.dumps([label_text(one) for one in each], ensure_ascii=False)
     return label_text(label)
+
+
+def _cells(labels: Sequence[Any], spec: TaskSpec, path: str) -> list[str]:
+    """Return label cells: where a set may be a list, one label beside lists is a set of one; else a
+    list of one is its label.
+
+    Raises:
+        PetMtlError: a label that no file could hold.
+    """
+    listed = (list, tuple, set, frozenset, np.ndarray)
+    if spec.kind_spec.facts.target != "labels":
+        labels = [plain_value(list(one)) if isinstance(one, listed) else one for one in labels]
+    elif any(isinstance(one, listed) for one in labels):
+        labels = [one if isinstance(one, listed) else [one] for one in labels]
+    cells = [label_cell(label) for label in labels]
+    for number, cell in enumerate(cells, start=1):
+        if not encodable(cell):
+            raise PetMtlError(
+                "the label holds half a surrogate pair", where=f"{path}: row {number}"
+            )
+    return cells
+
+
+def words_by_label(words: Mapping[Any, str | Sequence[str]], task: str) -> dict[str, Any]:
+    """Return the words of each label as it would stand in a file.
+
+    Raises:
+        PetMtlError: two keys are one label, such as `1` and `"1"`.
+    """
+    found: dict[str, Any] = {}
+    for label, each in words.items():
+        text = label_text(label)
+        if text in found:
+            raise PetMtlError(f"`labels` has the label {text!r} twice", where=f"task {task}")
+        found[text] = list(each) if isinstance(each, list | tuple) else each
+    return found
+
+
+def task_list(tasks: Iterable[Task] | Task) -> list[Task]:
+    """Return one task or several as a list."""
+    return [tasks] if isinstance(tasks, Task) else list(tasks)
 
 
 def _plain(source: Any) -> Any:

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from pet_mtl.api.task import Task, suite_of
+from pet_mtl.api.task import Task, suite_of, task_list
 from pet_mtl.data.suite_data import load_task
 from pet_mtl.errors import PetMtlError
 from pet_mtl.metrics.score import Score
@@ -66,11 +66,13 @@ class TrainedRun:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the dev scores, and the report below them."""
+        figures = {name: score.summary() for name, score in self._figures()}
+        names = list(dict.fromkeys(one for summary in figures.values() for one in summary))
         rows = [
-            [name, str(score.examples), *(f"{value:.4f}" for value in score.summary().values())]
+            [name, str(score.examples)]
+            + [f"{figures[name][one]:.4f}" if one in figures[name] else "–" for one in names]
             for name, score in self._figures()
         ]
-        names = list(self._figures()[0][1].summary()) if rows else []
         title = f"{self.out}: step {self.result.best_step} of {self.result.steps}"
         table = table_html(title, ["task", "dev rows", *names], rows)
         if self.report is None:
@@ -98,7 +100,7 @@ def train(
     Raises:
         PetMtlError: a task, a row or a setting is not right; nothing is written then.
     """
-    tasks = [tasks] if isinstance(tasks, Task) else list(tasks)
+    tasks = task_list(tasks)
     if not tasks:
         raise PetMtlError("there are no tasks", hint="give `tasks=[pet_mtl.Task(…)]`")
     suite = suite_of(tasks, model, settings=settings, sampling=sampling, method=method)

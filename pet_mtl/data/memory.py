@@ -3,7 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pet_mtl.data.jsonl import encodable
 from pet_mtl.errors import PetMtlError
+
+MEMORY = "memory"  # the source of rows that a program gave
 
 
 def row_list(rows: Any) -> list[Any]:
@@ -73,6 +76,11 @@ def text_columns(rows: Sequence[Any], fields: Sequence[str], task: str) -> dict[
                 raise PetMtlError(
                     f"row {number} gives no text for the field `{name}`",
                     hint=f"task `{task}` takes rows such as {_example(fields)}",
+                )
+            if not encodable(value):
+                raise PetMtlError(
+                    f"row {number}: the text of `{name}` holds half a surrogate pair",
+                    hint="an emoji was cut in two: take what is left of it out",
                 )
             column.append(str(value))
     return columns

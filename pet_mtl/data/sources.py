@@ -5,6 +5,7 @@ from glob import glob
 from pathlib import Path
 
 from pet_mtl.data.files import not_regular
+from pet_mtl.data.memory import MEMORY
 from pet_mtl.errors import PetMtlError
 from pet_mtl.resources import resource_root, sample_file
 
@@ -19,6 +20,11 @@ def find_files(source: str, base: Path) -> list[Path]:
     """
     if source.startswith("sample:"):
         return [_sample(source)]
+    if source == MEMORY:
+        raise PetMtlError(
+            "its rows were in the memory of the program that trained it, and are not kept",
+            hint="give rows with `--data TASK=FILE`; `contextual` and `pmi` calibrations need none",
+        )
     try:
         path = base / Path(source).expanduser()
         path.stat()

@@ -89,10 +89,10 @@ def load_task(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int
     keys = row_keys(train)
     notes.extend(row_notes(train, task, keys))
     if isinstance(dev_spec, SplitSpec):
-        train, dev, keys = _split(train, dev_spec, task.name, seed, keys)
+        train, dev, keys = split_rows(train, dev_spec, task.name, seed, keys)
     else:
-        notes.extend(_overlap_notes("dev", dev, keys))
-    notes.extend(_overlap_notes("test", test, keys))
+        notes.extend(overlap_notes("dev", dev, keys))
+    notes.extend(overlap_notes("test", test, keys))
     fresh = None if unlabelled is None else _fresh(unlabelled, dev, test)
     return TaskData(train, keys, dev, test, fresh, notes)
 
@@ -116,7 +116,7 @@ def load_dev(
     problems.raise_if_any()
     assert rows is not None
     if isinstance(dev_spec, SplitSpec):
-        rows = _split(rows, dev_spec, task.name, seed, row_keys(rows))[1]
+        rows = split_rows(rows, dev_spec, task.name, seed, row_keys(rows))[1]
     return rows, notes
 
 
@@ -131,7 +131,7 @@ def load_train(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: in
     problems.raise_if_any()
     assert rows is not None
     if isinstance(task.data.dev, SplitSpec):
-        rows = _split(rows, task.data.dev, task.name, seed, row_keys(rows))[0]
+        rows = split_rows(rows, task.data.dev, task.name, seed, row_keys(rows))[0]
     return rows
 
 
@@ -194,10 +194,14 @@ def _load(
     return Rows.concat(parts) if parts else None
 
 
-def _split(
+def split_rows(
     train: Rows, spec: SplitSpec, task: str, seed: int, keys: NDArray[np.uint64]
 ) -> tuple[Rows, Rows, NDArray[np.uint64]]:
-    """Return the training rows, the held-out rows, and the keys of the training rows."""
+    """Return the training rows, the held-out rows, and the keys of the training rows.
+
+    Raises:
+        PetMtlError: no row can be held out.
+    """
     train_rows, dev_rows = split_by_text(train, spec.split, seed, keys=keys)
     if not len(dev_rows):
         message = (
@@ -236,8 +240,8 @@ def _label_notes(train: Rows, task: TaskSpec) -> list[str]:
     )
 
 
-def _overlap_notes(part: str, rows: Rows | None, train_keys: NDArray[np.uint64]) -> list[str]:
-    """Say how many rows the model will have seen in training: scores on them flatter it."""
+def overlap_notes(part: str, rows: Rows | None, train_keys: NDArray[np.uint64]) -> list[str]:
+    """Say how many rows of a part are seen in training too: scores on them flatter the model."""
     if rows is None:
         return []
     seen = np.flatnonzero(np.isin(row_keys(rows), train_keys))

@@ -28,7 +28,8 @@ class Predictor:
 
     def __init__(self, folder: Path | LoadedModel) -> None:
         self._loaded = folder if isinstance(folder, LoadedModel) else LoadedCheckpoint(folder)
-        self._name = self._loaded.suite.model if isinstance(folder, LoadedModel) else str(folder)
+        of_checkpoint = isinstance(self._loaded, LoadedCheckpoint)
+        self._name = self._loaded.source if of_checkpoint else self._loaded.suite.model
         _ = self._loaded.model  # built now, not in the time of the first rows
 
     @property
@@ -97,7 +98,8 @@ class Predictor:
         suite = self._loaded.suite
         if task is not None:
             return require_task(suite, task, "predict")
-        fitting = [spec for spec in suite.tasks.values() if _fits(row, spec)]
+        specs = list(suite.tasks.values())
+        fitting = [spec for spec in specs if _fits(row, spec)] if len(specs) > 1 else specs
         if len(fitting) == 1:
             return fitting[0]
         names = ", ".join(spec.name for spec in fitting) or "none"

@@ -70,7 +70,7 @@ def build_verbalizer(
     first_entry: dict[str, LabelEntry] = {}
     same_words: dict[tuple[str, frozenset[str]], LabelEntry] = {}
     for entry in entries:
-        where = f"{source}:{entry.line}"
+        where = f"{source}:{entry.line}" if entry.line else source
         _check_text("label", entry.label, where, problems)
         # files are read without the white space around their labels
         first = first_entry.setdefault(entry.label.strip(), entry)
@@ -78,10 +78,10 @@ def build_verbalizer(
             problems.add(
                 f"label {quoted(entry.label)} stands on line {first.line} already"
                 if first.label == entry.label
-                else f"labels {quoted(first.label)} (line {first.line}) and {quoted(entry.label)} "
+                else f"labels {_placed(first)} and {quoted(entry.label)} "
                 "differ only in white space around them, which is ignored in data",
                 where=where,
-                hint="write all its words on one line",
+                hint="write all its words on one line" if entry.line else None,
             )
             continue
         if not entry.words:
@@ -103,15 +103,14 @@ def build_verbalizer(
         twin = same_words.setdefault((among, frozenset(entry.words)), entry)
         if twin is not entry:
             problems.add(
-                f"labels {quoted(twin.label)} (line {twin.line}) and "
-                f"{quoted(entry.label)} have the same label words",
+                f"labels {_placed(twin)} and {quoted(entry.label)} have the same label words",
                 where=where,
                 hint="the model could not tell them apart; change one of them",
             )
     if len(first_entry) == 1 and not problems.problems:
         problems.add(
             "only one label; a task needs at least two labels",
-            where=f"{source}:{entries[0].line}",
+            where=f"{source}:{entries[0].line}" if entries[0].line else source,
         )
     if not entries and not problems.problems:
         problems.add(
@@ -126,6 +125,11 @@ def build_verbalizer(
         source=source,
         lines=tuple(entry.line for entry in entries),
     )
+
+
+def _placed(entry: LabelEntry) -> str:
+    """Return a label with its line, where it has one."""
+    return f"{quoted(entry.label)} (line {entry.line})" if entry.line else quoted(entry.label)
 
 
 def read_verbalizer(path: Path, apart: str | None = None) -> Verbalizer:

@@ -55,17 +55,17 @@ def _with_levels(
     try:
         words, above = split_levels(words, cast(Levels, levels), separator)
     except PetMtlError as error:
-        problems.extend(_placed(error, document, key, document.path))
+        problems.extend(_placed(error, document, key))
         return None
     if above is not None:
         values["above"] = above
     return words
 
 
-def _placed(error: PetMtlError, document: Document, key: Key, *without: str) -> PetMtlError:
+def _placed(error: PetMtlError, document: Document, key: Key) -> PetMtlError:
     """Give a place to problems of words that an override wrote, which have no line, and to those at
     some other places."""
-    unknown = (f"{document.path}:0", *without)
+    unknown = (f"{document.path}:0", document.path)
     return PetMtlError(
         [
             replace(item, where=document.where(key)) if item.where in unknown else item

@@ -143,7 +143,7 @@ PROBLEMS: list[tuple[dict[str, Any], list[str]]] = [
     ),
     ({"verbalizer": ["a"]}, ["x.yaml:30: `tasks.tnews.verbalizer` must be a file name"]),
     ({"verbalizer": ""}, ["x.yaml:30: `tasks.tnews.verbalizer` must be a file name"]),
-    ({"verbalizer": {}}, ["x.yaml: no labels"]),
+    ({"verbalizer": {}}, ["x.yaml:30: no labels"]),
     ({"verbalizer": {"0": "a"}}, [("x.yaml:30: only one label; a task needs at least two labels")]),
     ({"verbalizer": {"0": "a", "1": None}}, ['x.yaml:31: label "1" has no label word']),
     (

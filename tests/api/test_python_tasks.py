@@ -1,0 +1,127 @@
+"""`pet_mtl.Task`: what is wrong with rows in memory is told, and calibrations are as asked for."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import pet_mtl
+from pet_mtl.data.suite_data import load_task
+from pet_mtl.errors import PetMtlError
+from pet_mtl.scoring.given_rows import dev_rows
+from pet_mtl.storage.checkpoint import read_checkpoint
+from pet_mtl.suite.suite import Suite
+
+TEXTS = ["好天气", "坏天气", "新闻好", "新闻坏", "好的", "坏的"] * 4
+LABELS = ["1", "0"] * 12
+FAST = {"max_steps": 2, "precision": "fp32", "batch_tokens": 120, "max_length": 32}
+
+
+def task(**more: Any) -> pet_mtl.Task:
+    given = {
+        "labels": {"1": "好", "0": "坏"},
+        "patterns": "{mask}。{text}",
+        "train": (TEXTS, LABELS),
+    }
+    return pet_mtl.Task("mood", **{**given, **more})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"labels": {1: "好", "1": "坏", 0: "新"}}, "`labels` has the label '1' twice"),
+        ({"labels": {"a": "好", "a ": "坏"}}, 'tasks.mood.verbalizer: labels "a" and "a "'),
+        ({"train": "t.tsv", "dev": (TEXTS, LABELS)}, "one is a file and one is rows"),
+        ({"dev": "d.tsv"}, "one is a file and one is rows"),
+        ({"train": "t.tsv", "dev": 1}, "a share above 0 and below 1, found 1"),
+        ({"dev": np.float32(1.5)}, "a share above 0 and below 1"),
+        ({"train": (["好", "坏"], ["1", "0"]), "dev": 0.1}, "leaves no row"),
+        ({"train": (["好", "a\ud83d"], ["1", "0"])}, "row 1: the text of `text` holds half a"),
+        ({"train": (["好", "坏"], ["1", "\ud83d"])}, "row 2: the label holds half a surrogate"),
+    ],
+)
+def test_wrong_tasks(backbone: Path, tmp_path: Path, change: Any, message: str) -> None:
+    with pytest.raises(PetMtlError) as caught:
+        pet_mtl.train([task(**change)], str(backbone), tmp_path / "run", **FAST)
+    assert message in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_dev_rows_that_are_trained_on_are_told(
+    backbone: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="pet_mtl")
+    pet_mtl.train([task(dev=(TEXTS[:6], LABELS[:6]))], str(backbone), tmp_path / "run", **FAST)
+    assert "6 of 6 dev rows occur in the training data too" in caplog.text
+
+
+def test_a_list_of_one_label_is_the_label(backbone: Path) -> None:
+    lists, plain = task(train=(TEXTS, [[one] for one in LABELS])), task()
+    calibrated = [pet_mtl.load(str(backbone), one, "prior") for one in (lists, plain)]
+    np.testing.assert_array_equal(*(model.predict_proba(TEXTS) for model in calibrated))
+
+
+def test_calibrations_of_a_backbone(backbone: Path) -> None:
+    asked = pet_mtl.load(str(backbone), iter([task()]), "contextual").predict_proba(TEXTS)
+    own = task(more={"calibration": "contextual"})
+    np.testing.assert_array_equal(pet_mtl.load(str(backbone), own).predict_proba(TEXTS), asked)
+    none = pet_mtl.load(str(backbone), task()).predict_proba(TEXTS)
+    np.testing.assert_array_equal(
+        pet_mtl.load(str(backbone), own, "none").predict_proba(TEXTS), none
+    )
+    prior = pet_mtl.load(str(backbone), task(), "prior").predict_proba(TEXTS)
+    np.testing.assert_array_equal(
+        pet_mtl.load(str(backbone), task(), "auto").predict_proba(TEXTS), prior
+    )
+    assert not np.allclose(none, asked)
+    with pytest.raises(PetMtlError, match="unknown calibration `contexual`"):
+        pet_mtl.load(str(backbone), task(), "contexual")  # type: ignore[arg-type]
+
+
+def test_calibrations_of_a_checkpoint(backbone: Path, tmp_path: Path) -> None:
+    own = task(more={"calibration": "contextual"}, dev=0.3)
+    run = pet_mtl.train(own, str(backbone), tmp_path / "run", **FAST)
+    stored = run.model.predict_proba(TEXTS)
+    np.testing.assert_array_equal(
+        pet_mtl.load(run.checkpoint, None, "auto").predict_proba(TEXTS), stored
+    )
+    plain = pet_mtl.load(run.checkpoint, calibration="none")
+    assert repr(str(run.checkpoint)) in repr(plain)
+    assert not np.allclose(plain.predict_proba(TEXTS), stored)
+    with pytest.raises(PetMtlError, match="in the memory of the program that trained it"):
+        pet_mtl.load(run.checkpoint, calibration="prior")
+
+
+def test_rows_in_memory_are_no_file(backbone: Path, tmp_path: Path) -> None:
+    own = task(more={"kind": "multi_label"}, dev=0.3)
+    suite: Suite = read_checkpoint(
+        pet_mtl.train(own, str(backbone), tmp_path / "run", **FAST).checkpoint
+    ).suite
+    with pytest.raises(PetMtlError, match="in the memory of the program") as caught:
+        dev_rows(suite)
+    assert "--data TASK=FILE" in str(caught.value)
+    with pytest.raises(PetMtlError, match="in the memory of the program"):
+        load_task(suite.tasks["mood"], tmp_path, 1)
+
+
+def test_kinds_have_figures_of_their_own_in_a_notebook(backbone: Path, tmp_path: Path) -> None:
+    numbers = pet_mtl.Task(
+        "alike",
+        {"0": "坏", "2": "好"},
+        "{mask}，{text}",
+        train=(TEXTS, [0, 1, 2, 0.5, 1.5, 1] * 4),
+        dev=0.3,
+        more={"kind": "similarity"},
+    )
+    run = pet_mtl.train([task(dev=0.3), numbers], str(backbone), tmp_path / "run", **FAST)
+    page = run._repr_html_()
+    names = ["macro_f1", "accuracy", "pearson", "spearman", "mae"]
+    assert "".join(f"<th>{name}</th>" for name in names) in page
+    score = run.scores["alike"].summary()
+    assert f"<td>–</td><td>–</td><td>{score['pearson']:.4f}</td>" in page
+
+
+def test_rows_of_a_wrong_type_are_told_with_one_task(backbone: Path) -> None:
+    with pytest.raises(PetMtlError, match="row 0 gives no text for the field `text`"):
+        pet_mtl.load(str(backbone), task()).predict([None])
