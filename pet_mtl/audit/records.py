@@ -1,7 +1,6 @@
 """Whole rows of a data file in any format, all columns kept, broken lines mended where it is clear
 how."""
 
-import csv
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -14,7 +13,7 @@ import pyarrow as pa
 from pet_mtl.audit.broken_lines import Line, rejoin
 from pet_mtl.audit.json_rows import keep_numbers, mend_value, row_text
 from pet_mtl.data.delimited import uses_tabs
-from pet_mtl.data.delimited_rows import quoted_rows, split_rows
+from pet_mtl.data.delimited_rows import quoted_rows, quoted_text, split_rows
 from pet_mtl.data.files import (
     BYTE_ORDER_MARK,
     data_format,
@@ -109,12 +108,8 @@ class Records:
                 ]
                 return "".join("\t".join(cells) + "\n" for cells in rows).encode()
             case "commas":
-                text = io.StringIO(newline="")
-                writer = csv.writer(text, lineterminator="\n")
-                writer.writerows(
-                    [*([self.header] if self.header else []), *(r.cells for r in self.records)]
-                )
-                return text.getvalue().encode()
+                rows = [*([self.header] if self.header else []), *(r.cells for r in self.records)]
+                return quoted_text(rows).encode()
             case "lines":
                 return "".join(row_text(r.cells) + "\n" for r in self.records).encode()
             case "array":

@@ -34,12 +34,17 @@ from pet_mtl.data.table import (
 from pet_mtl.errors import PetMtlError
 
 COMMA_HINT = 'a text that holds `,` or `"` stands in quotes, and each quote in it is doubled'
+HEADER_HINT = "is line 1 a header? then write names instead of positions in `columns`"
+# the columns of a checkpoint stay as they are
+DELETE_HINT = "is line 1 a header? then delete it: columns are read by position here"
 RETURN_HINT = "if CR ends the rows, save the file with LF line ends; in a text, CR stands in quotes"
 
 
 def read_delimited(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterator[Chunk]:
     """Yield the good rows of a delimited file in chunks and note the bad ones; blank lines are no
     rows."""
+    if request.by_position:
+        bad.header_hint = DELETE_HINT if request.tolerant else HEADER_HINT
     separator = request.separator or ("\t" if uses_tabs(path, suffix, request) else ",")
     with open_bytes(path) as stream:
         text = as_utf8(stream, request.encoding)

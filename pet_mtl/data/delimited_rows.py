@@ -1,4 +1,5 @@
-"""The one parser of delimited text for reading, `data clean` and `init`: rows and their cells.
+"""The one parser of delimited text for reading, `data clean` and `init`: rows and their cells; and
+the one writer of comma-separated values, which it reads back.
 
 What they do with a row that cannot be parsed is their own: reading reports it, cleaning mends it,
 `init` leaves it out. (`delimited.read_tabs` splits whole blocks in Arrow, and is tested against
@@ -8,7 +9,7 @@ this.)
 import csv
 import io
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pet_mtl.data.files import LONGEST_LINE, too_long_line
 from pet_mtl.errors import PetMtlError
@@ -69,6 +70,25 @@ def quoted_rows(lines: Iterable[str], separator: str = ",") -> Iterator[_Row]:
                 yield start, cells, None
     finally:
         csv.field_size_limit(limit)
+
+
+class _Lines(list[str]):
+    """Rows as a csv writer hands them over, each ended by CR and LF, kept with LF alone."""
+
+    def write(self, row: str) -> None:
+        self.append(row.removesuffix("\r\n") + "\n")
+
+
+def quoted_text(rows: Iterable[Iterable[Any]]) -> str:
+    r"""Return rows as comma-separated values with LF line ends; `quoted_rows` reads them back.
+
+    >>> quoted_text([["a\rb", 1], ["c,d", 2]])
+    '"a\rb",1\n"c,d",2\n'
+    """
+    lines = _Lines()
+    # `lineterminator="\n"` would leave a cell with CR without quotes: csv looks for its line ends
+    csv.writer(lines).writerows(rows)
+    return "".join(lines)
 
 
 def _told(error: str) -> str:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from pet_mtl.errors import PetMtlError
+from pet_mtl.text import in_shell
 
 FORMATS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet")
 COMPRESSIONS = (".gz", ".xz", ".bz2", ".zst")
+_UNPACKERS = dict(zip(COMPRESSIONS, ("gzip", "xz", "bzip2", "zstd"), strict=True))
 # bytes; a file without line ends, or a bomb of a few compressed MB, must not fill the memory
 LONGEST_LINE = 16 << 20
 LARGEST_WHOLE = 2 << 30  # bytes; what is read whole, such as a JSON array
@@ -86,6 +88,23 @@ def _open(path: Path) -> BinaryIO:
             return path.open("rb")
 
 
+def conversion(path: Path, encoding: str) -> str:
+    """Return the command that writes a file in UTF-8 beside it, for a hint.
+
+    >>> print(conversion(Path("a.csv"), "gb18030"))
+    `iconv -f gb18030 -t utf-8 a.csv > a.utf8.csv`
+    >>> print(conversion(Path("my a.csv.gz"), "utf-16"))
+    `gzip -dc 'my a.csv.gz' | iconv -f utf-16 -t utf-8 > 'my a.utf8.csv'`
+    """
+    unpacker = _UNPACKERS.get(path.suffix.lower())
+    plain = path.with_suffix("") if unpacker else path
+    target = in_shell(plain.with_name(f"{plain.stem}.utf8{plain.suffix}"))
+    iconv = f"iconv -f {encoding} -t utf-8"
+    if unpacker:
+        return f"`{unpacker} -dc {in_shell(path)} | {iconv} > {target}`"
+    return f"`{iconv} {in_shell(path)} > {target}`"
+
+
 def first_line(path: Path) -> bytes:
     """Return the first line that is not empty, without byte order mark and line end (the first MiB
     of a longer one).
@@ -97,9 +116,10 @@ def first_line(path: Path) -> bytes:
         stream = with_line_feeds(opened)
         line = stream.readline(1 << 20)
         if line.startswith((b"\xff\xfe", b"\xfe\xff")):
-            hint = f"convert it: `iconv -f utf-16 -t utf-8 {path} > {path.stem}.utf8{path.suffix}`"
             raise PetMtlError(
-                "the file is UTF-16, data files must be UTF-8", where=str(path), hint=hint
+                "the file is UTF-16, data files must be UTF-8",
+                where=str(path),
+                hint=f"convert it: {conversion(path, 'utf-16')}",
             )
         line = line.removeprefix(BYTE_ORDER_MARK)
         while line and not line.strip(b"\r\n"):

@@ -26,9 +26,20 @@ class JsonValue(NamedTuple):
 def holds_array(path: Path, encoding: str = "utf-8") -> bool:
     """Say whether a JSON file holds one array, not an object a line."""
     if encoding == "utf-8":
-        return first_line(path).lstrip().startswith(b"[")
+        line = first_line(path).lstrip()
+        return (line or _first_text(path)).startswith(b"[")
     with open_bytes(path) as stream:
         return as_utf8(stream, encoding).read(1 << 10).lstrip().startswith(b"[")
+
+
+def _first_text(path: Path) -> bytes:
+    """Return the first line of a file that holds more than white space, from there on (of a longer
+    one the first MiB)."""
+    with open_bytes(path) as stream:
+        line = stream.readline(1 << 20).removeprefix(BYTE_ORDER_MARK)
+        while line and not line.strip():
+            line = stream.readline(1 << 20)
+    return line.lstrip()
 
 
 def parse_value(text: bytes | str, *, strict: bool = True) -> Any:

@@ -1,6 +1,7 @@
 """Read JSON lines (CLUE, FewCLUE) and files that hold one JSON array of objects."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -121,7 +122,7 @@ def _row_texts(
                     f"no key `{key}` (wanted by `columns.{name}`), found "
                     f"{near or 'an empty object'}"
                 )
-            elif name in optional and found is None:
+            elif name in optional and (found is None or _is_not_finite(found)):
                 found = ""
             elif isinstance(found, list) and found:
                 return (
@@ -131,12 +132,19 @@ def _row_texts(
                 pass
             elif type(found) not in (int, float):
                 return f"the value of `{key}` is {KINDS[type(found)]}, expected text or a number"
+            elif _is_not_finite(found):
+                return f"the value of `{key}` is {json.dumps(found)}, expected text or a number"
             else:
                 found = str(found)
         if not found.isascii() and not encodable(found):
             return f"the value of `{key}` holds half a surrogate pair, which is no character"
         texts.append(found)
     return texts
+
+
+def _is_not_finite(value: Any) -> bool:
+    """Say whether a value is NaN or an infinity, as programs write numbers that are missing."""
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def holder_of(value: dict[str, Any], key: str) -> tuple[Any, str]:

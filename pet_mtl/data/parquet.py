@@ -176,14 +176,27 @@ def _named(cell: list[Any], names: list[str] | None) -> list[Any]:
     ]
 
 
+def _json_bytes(cell: list[Any]) -> bytes:
+    """Return a list of labels as JSON; bytes in it are text, which need not be UTF-8."""
+
+    def text(item: Any) -> str:
+        return item.decode("utf-8", "surrogateescape") if isinstance(item, bytes) else str(item)
+
+    written = json.dumps(cell, ensure_ascii=False, default=text)
+    return written.encode("utf-8", "surrogateescape")
+
+
 def _as_bytes(column: pa.Array, names: list[str] | None) -> pa.Array:
     """Return a column's text as bytes, empty where it is null."""
     if _is_list(column.type):
+        items = column.type.value_type
+        if pa.types.is_temporal(items) or pa.types.is_decimal(items):
+            column = column.cast(pa.list_(pa.string()))  # JSON has no such values
         texts = [
-            None if cell is None else json.dumps(_named(cell, names), ensure_ascii=False)
+            None if cell is None else _json_bytes(_named(cell, names))
             for cell in column.to_pylist()
         ]
-        column = pa.array(texts, pa.string())
+        column = pa.array(texts, pa.binary())
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if names and pa.types.is_integer(column.type):

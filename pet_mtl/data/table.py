@@ -4,6 +4,7 @@ columns they need."""
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pet_mtl.data.column_names import is_usual_name
+from pet_mtl.data.files import conversion
 from pet_mtl.errors import PetMtlError, Problem
 from pet_mtl.text import counted
 
@@ -89,13 +91,18 @@ class Chunk:
 
 @dataclass
 class BadRows:
-    """The bad rows of one file: the first ones as problems, all of them counted."""
+    """The bad rows of one file: the first ones as problems, all of them counted.
+
+    Attributes:
+        header_hint: what to do where line 1, read as a row, is a header; None where it is none.
+    """
 
     path: str
     keep: int = SHOWN
     unit: str = "line"
     count: int = 0
     problems: list[tuple[int, Problem]] = field(default_factory=list)
+    header_hint: str | None = None
 
     def add(self, line: int, message: str, *, hint: str | None = None) -> None:
         """Note a bad row; beyond `keep` only the count grows, so that a wrong gigabyte file cannot
@@ -265,13 +272,8 @@ def encoding_problem(line: bytes, path: str) -> tuple[str, str]:
     except UnicodeDecodeError as error:
         position = error.start
     message = f"not UTF-8: byte 0x{line[position]:02X} at position {position + 1} of the line"
-    stem, dot, suffix = path.rpartition(".")
-    target = f"{stem}.utf8.{suffix}" if dot else f"{path}.utf8"
     try:
         line.decode("gb18030")
     except UnicodeDecodeError:
         return message, ("the line is damaged or in another encoding; data files must be UTF-8")
-    return (
-        message,
-        f"this looks like GB18030; convert it: `iconv -f gb18030 -t utf-8 {path} > {target}`",
-    )
+    return message, f"this looks like GB18030; convert it: {conversion(Path(path), 'gb18030')}"

@@ -130,8 +130,7 @@ def _labels(
         elif unknown := [item for item in cell.labels if number[item] < 0]:
             problem = _unknown_of_set(unknown[0], task, reader)
             if row == 0 and lines[0] == 1 and len(cells) > 1 and cell.form == TEXT:
-                hint = "is line 1 a header? then write names instead of positions in `columns`"
-                problem = problem[0], hint
+                problem = problem[0], bad.header_hint or problem[1]
             if twin := by_form.get(_form(unknown[0])):
                 problem = _form_problem(unknown[0], twin, file)
         elif not cell.labels and not task.no:
@@ -190,7 +189,7 @@ def _number(
     with np.errstate(invalid="ignore"):
         inside = (values >= low) & (values <= high)
     if labelled:
-        only_first = len(lines) > 1 and lines[0] == 1 and np.isnan(values[0]) and inside[1:].all()
+        header_hint = _header_hint(lines, inside, bad)
         for row in np.flatnonzero(~inside):
             shown = quoted(shortened(cells[row].strip()))
             message = (
@@ -204,8 +203,8 @@ def _number(
             )
             if not cells[row].strip():
                 message, hint = "the target is empty", "a row to train or score on needs its target"
-            elif only_first:
-                hint = "is line 1 a header? then write names instead of positions in `columns`"
+            elif header_hint and np.isnan(values[row]):
+                hint = header_hint
             bad.add(int(lines[row]), message, hint=hint)
     values[~inside] = np.nan
     place = np.where(inside, (values - low) / (high - low), 0)
@@ -271,7 +270,7 @@ def _note_unknown(
             f"is `{task.columns['label']}` the right label column, and {file} the right verbalizer?"
         )
         raise PetMtlError(message, where=bad.path, hint=hint)
-    only_first = lines[0] == 1 and not good[0] and good[1:].all() and len(good) > 1
+    header_hint = _header_hint(lines, good, bad)
     for index in np.flatnonzero(~good):
         label = column[int(index)].as_py().strip()
         message = f"label {quoted(shortened(label))} is not in {file}"
@@ -290,10 +289,16 @@ def _note_unknown(
             message, hint = _form_problem(label, twin, file)
         elif not label:
             message, hint = "the label is empty", ("a row to train or score on needs its label")
-        elif only_first:
-            hint = "is line 1 a header? then write names instead of positions in `columns`"
+        elif header_hint:
+            hint = header_hint
         bad.add(int(lines[index]), message, hint=hint)
     return good
+
+
+def _header_hint(lines: NDArray[np.int64], good: NDArray[np.bool_], bad: BadRows) -> str | None:
+    """Return what to do where line 1 alone is bad, which may be a header."""
+    only_first = len(good) > 1 and lines[0] == 1 and not good[0] and good[1:].all()
+    return bad.header_hint if only_first else None
 
 
 def _form(label: str) -> str:

@@ -172,7 +172,14 @@ def resampled_counts(counts: NDArray[np.int64], *, resamples: int, seed: int) ->
     Returns:
         `[resamples, cells]`.
     """
-    generator, rows = RESAMPLED_ROWS.generator(seed), int(counts.sum())
+    return drawn_counts(counts, resamples, RESAMPLED_ROWS.generator(seed))
+
+
+def drawn_counts(
+    counts: NDArray[np.int64], resamples: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return what `resampled_counts` does, of a generator that may go on drawing."""
+    rows = int(counts.sum())
     if len(counts) <= _MANY_CELLS or rows > _ROWS_OF_A_CELL * len(counts):
         return generator.multinomial(rows, counts / rows, size=resamples)
     of_row = np.repeat(np.arange(len(counts)), counts)

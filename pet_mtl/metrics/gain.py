@@ -61,8 +61,8 @@ def sets_gain(
     >>> sets_gain(gold, gold, gold)
     (0.0, 0.0)
     """
-    new = resampled_macro_f1(gold, after, resamples, seed)
-    return _middle(new - resampled_macro_f1(gold, before, resamples, seed))
+    old, new = resampled_macro_f1(gold, [before, after], resamples, seed)
+    return _middle(new - old)
 
 
 def numbers_gain(

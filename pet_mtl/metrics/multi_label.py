@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pet_mtl.metrics.classification import drawn_counts
 from pet_mtl.metrics.score import Figure, LabelScore
 from pet_mtl.random_streams import RESAMPLED_ROWS
 
-_CHUNK = 100  # resamples at a time: a count for each row and resample is kept
+_DRAWN = 1 << 22  # counts at a time: one for each resample and kind of row
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,8 @@ def score_sets(
     precision, recall = _ratio(hits, taken), _ratio(hits, support)
     f1 = _ratio(2 * hits, support + taken)
     micro = _ratio(2 * hits.sum(keepdims=True), (support + taken).sum(keepdims=True))
-    low, high = np.quantile(resampled_macro_f1(gold, predicted, resamples, seed), [0.025, 0.975])
+    (drawn,) = resampled_macro_f1(gold, [predicted], resamples, seed)
+    low, high = np.quantile(drawn, [0.025, 0.975])
     return MultiLabelScore(
         macro_f1=float(f1.mean()),
         macro_f1_ci95=(float(low), float(high)),
@@ -136,16 +138,42 @@ def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def resampled_macro_f1(
-    gold: NDArray[np.bool_], predicted: NDArray[np.bool_], resamples: int, seed: int
+    gold: NDArray[np.bool_], sides: Sequence[NDArray[np.bool_]], resamples: int, seed: int
 ) -> NDArray[np.float64]:
-    """Return the macro-F1 of each of the resamples, `[resamples]`; the same rows are drawn for
-    other predictions of as many rows."""
-    generator, done = RESAMPLED_ROWS.generator(seed), []
-    rows = len(gold)
-    hits = (gold & predicted).astype(np.float32)
-    both = gold.astype(np.float32) + predicted.astype(np.float32)
-    for start in range(0, resamples, _CHUNK):
-        size = min(_CHUNK, resamples - start)
-        counts = generator.multinomial(rows, np.full(rows, 1 / rows), size).astype(np.float32)
-        done.append(_ratio(2 * (counts @ hits), counts @ both).mean(1))
-    return np.concatenate(done)
+    """Return the macro-F1 of each of the resamples for each of the sides, `[sides, resamples]`, all
+    scored on the same rows.
+
+    Drawing rows is drawing how many there are of each kind: those with one gold set and one
+    predicted set of each side.
+
+    Args:
+        sides: predicted sets, each as `gold`.
+    """
+    first, counts = _kinds_of_rows([gold, *sides])
+    gold = gold[first]
+    sums = []  # what the hits, and the gold and predicted rows, of each label are sums of
+    for predicted in (side[first] for side in sides):
+        both = gold.astype(np.float32) + predicted.astype(np.float32)
+        sums.append(((gold & predicted).astype(np.float32), both))
+    generator = RESAMPLED_ROWS.generator(seed)
+    most = max(1, _DRAWN // len(counts))
+    done = np.empty((len(sides), resamples))
+    for start in range(0, resamples, most):
+        size = min(most, resamples - start)
+        drawn = drawn_counts(counts, size, generator).astype(np.float32)
+        for scores, (hits, both) in zip(done, sums, strict=True):
+            scores[start : start + size] = _ratio(2 * (drawn @ hits), drawn @ both).mean(1)
+    return done
+
+
+def _kinds_of_rows(
+    sets: Sequence[NDArray[np.bool_]],
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the first row of each kind, all of whose rows have the same sets, and how many they
+    are."""
+    packed = np.hstack([np.packbits(each, axis=1) for each in sets])
+    # as texts of one width, which are sorted faster than rows of numbers
+    _, first, counts = np.unique(
+        packed.view(f"S{packed.shape[1]}")[:, 0], return_index=True, return_counts=True
+    )
+    return first, counts

@@ -1,7 +1,5 @@
 """Look at a data file and write a task for it that `train` accepts."""
 
-import csv
-import io
 import json
 import os
 import tempfile
@@ -14,8 +12,9 @@ from pet_mtl.atomic import write_text
 from pet_mtl.cloze.form import compile_forms
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.cloze.unreadable import MANY, readability, warning
+from pet_mtl.data.delimited_rows import quoted_text
 from pet_mtl.data.suite_data import load_suite_data
-from pet_mtl.errors import PetMtlError
+from pet_mtl.errors import PetMtlError, Problem
 from pet_mtl.proposal.columns import Roles, choose_columns, last_key
 from pet_mtl.proposal.label_sets import labels_of
 from pet_mtl.proposal.label_words import propose_words
@@ -207,14 +206,12 @@ class _Task:
         """Return all rows that have a label: the wanted columns as JSON lines, or all columns as
         comma-separated values where they are positions."""
         if self.copy_suffix == ".csv":
-            out = io.StringIO()
             columns = self.table.columns
-            csv.writer(out, lineterminator="\n").writerows(
+            return quoted_text(
                 # a tab would be taken for the separator
                 [column[row].replace("\t", " ") for column in columns]
                 for row in self.rows
             )
-            return out.getvalue()
         named = {
             self.table.names[place]: self.table.columns[place] for place in self.places.values()
         }
@@ -257,8 +254,9 @@ def _trial(task: _Task, data: Path, *, last: bool = False) -> str | None:
     where it cannot.
 
     Raises:
-        PetMtlError: it cannot, and it is the `last` trial.
+        PetMtlError: it cannot, and it is the `last` trial; what stood in the way of `split`.
     """
+    failed: PetMtlError | None = None
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "words.txt").write_text(task.verbalizer, encoding="utf-8")
@@ -273,11 +271,13 @@ def _trial(task: _Task, data: Path, *, last: bool = False) -> str | None:
                 task.slots = propose_slots(spec, rows, task.tokenizer, longest, LOOKED_AT)
                 return way
             except PetMtlError as error:
-                if last and way == "whole":  # the places are those of the trial's files
-                    problems = [
-                        replace(problem, where=str(task.request.data)) for problem in error.problems
-                    ]
-                    raise PetMtlError(problems) from error
+                failed = failed or error  # the second may only miss the dev rows of the first
+    if last and failed:
+        # the places are those of the trial's files; without them rows have the same to say
+        first: dict[str, Problem] = {}
+        for problem in failed.problems:
+            first.setdefault(problem.message, replace(problem, where=str(task.request.data)))
+        raise PetMtlError([*first.values()]) from failed
     return None
 
 

@@ -163,8 +163,8 @@ def _usual(rows: Sequence[DelimitedRow]) -> tuple[float, int]:
 def _has_header(rows: Sequence[Sequence[str]]) -> bool:
     """Say whether the first row names the columns.
 
-    It does if its cells are short, different and no numbers, and one of them is a usual name; or if
-    none of them comes again, and one stands above numbers or a few values that repeat.
+    It does if its cells are short and no numbers, and one of them is a usual name; or if they are
+    different, none of them comes again, and one stands above numbers or a few values that repeat.
 
     >>> _has_header([["text", "label"], ["a b", "0"]]), _has_header([["good film", "pos"],
     ...     ["bad", "neg"]])
@@ -173,12 +173,12 @@ def _has_header(rows: Sequence[Sequence[str]]) -> bool:
     first, rest = [cell.strip() for cell in rows[0]], rows[1:LOOKED_AT]
     if not first[0] and len(first) > 2 and rest and all(row[0].strip().isdecimal() for row in rest):
         first, rest = first[1:], [row[1:] for row in rest]  # the nameless index that pandas writes
-    if len(set(first)) < len(first) or any(
-        not c or len(c) > LONGEST_NAME or _is_number(c) for c in first
-    ):
+    if any(not c or len(c) > LONGEST_NAME or _is_number(c) for c in first):
         return False
     if {cell.lower() for cell in first} & (LABEL_NAMES | ID_NAMES | TEXT_NAMES):
         return True
+    if len(set(first)) < len(first):
+        return False
     columns = [set(cells) for cells in zip(*rest, strict=True)]
     if any(cell in below for cell, below in zip(first, columns, strict=False)):
         return False

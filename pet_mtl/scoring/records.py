@@ -1,8 +1,6 @@
 """Predictions as records and as text: JSON lines, csv, tsv, the contest's lines, lines for
 people."""
 
-import csv
-import io
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -11,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pet_mtl.data.delimited_rows import quoted_text
 from pet_mtl.data.rows import Rows
 from pet_mtl.kinds import kind_of
 from pet_mtl.scoring.log_probs import FloatArray
@@ -116,10 +115,7 @@ def flat(record: dict[str, Any]) -> dict[str, Any]:
 def csv_text(predicted: Predicted, details: Details, first: bool = True) -> str:
     """Return comma-separated values, with a header where they are the `first` of a file; see `flat`
     for the columns."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerows(_table(predicted, details, first))
-    return out.getvalue()
+    return quoted_text(_table(predicted, details, first))
 
 
 def tsv_text(predicted: Predicted, details: Details, first: bool = True) -> str:

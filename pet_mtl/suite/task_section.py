@@ -10,6 +10,7 @@ from pet_mtl.suite.kind import KINDS
 from pet_mtl.suite.openprompt_template import is_template, pattern_from_template, patterns_from_file
 from pet_mtl.suite.row_texts import column_problems, pattern_problems
 from pet_mtl.suite.task import TaskSpec
+from pet_mtl.suite.task_values import FITTED
 from pet_mtl.suite.validation import found, validate
 from pet_mtl.suite.verbalizer_section import named_file, task_words
 from pet_mtl.suite.yaml_file import Document, Key
@@ -80,8 +81,30 @@ def build_task(
         done.add("verbalizer")
     if "columns" in values and not columns_fine:
         done.add("columns")
+    _keep_thresholds(values, document, key, problems)
     task = validate(TaskSpec, {"name": name, **values}, document, key, problems, frozenset(done))
     return task if len(problems.problems) == before else None
+
+
+def _keep_thresholds(
+    values: dict[str, Any], document: Document, key: Key, problems: ProblemList
+) -> None:
+    """Have the `thresholds` of a section of sets kept: none are fitted beside them.
+
+    Those of a stored suite may be fitted ones, to be fitted anew: a number as `threshold` tells
+    them apart. It is read by nothing else where there are `thresholds`.
+    """
+    if values.get("kind") != "multi_label" or values.get("thresholds") is None:
+        return
+    threshold = values.get("threshold", "auto")
+    if threshold == FITTED:
+        problems.add(
+            f"`threshold: {FITTED}` has thresholds fitted, but `thresholds` gives them",
+            where=document.where((*key, "threshold")),
+            hint="leave one of the two out",
+        )
+    elif threshold == "auto":
+        values["threshold"] = 0.5
 
 
 def _check_prefix(prefix: Any, document: Document, key: Key, problems: ProblemList) -> None:

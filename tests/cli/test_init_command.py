@@ -283,6 +283,31 @@ def test_lists_under_nested_keys(call: Call, tmp_path: Path, backbone: Path) -> 
     assert "`meta.by` holds objects" in ran.err
 
 
+def test_the_copy_keeps_carriage_returns(call: Call, tmp_path: Path, backbone: Path) -> None:
+    lines = [f'"新\r闻{n}";{"好坏"[n % 2]}' for n in range(12)]
+    ran = made(call, tmp_path, backbone, "t.csv", lines)
+    assert ran.code == 0, ran.err
+    assert (tmp_path / "t.data.csv").read_bytes().startswith('"新\r闻0",好\n'.encode())
+
+
+def test_empty_sets_without_a_word_for_them(
+    call: Call,
+    tmp_path: Path,
+    backbone: Path,
+    refuse: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pet_mtl.proposal.propose.NONE", {"en": ("龘靐",), "zh": ("龘靐",)})
+    sets = [["good"], ["good", "bad"], []]
+    file = tmp_path / "t.jsonl"
+    file.write_text(
+        "".join(json.dumps({"text": f"film {n}", "label": sets[n % 3]}) + "\n" for n in range(24))
+    )
+    words = refuse("init", file, "--out", tmp_path / "out", "--model", backbone)
+    assert words.count("the set of labels is empty") == 1
+    assert "thresholds" not in words
+
+
 def test_a_model_of_another_language_is_warned_of(
     call: Call, tmp_path: Path, backbone: Path
 ) -> None:

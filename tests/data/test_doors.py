@@ -12,7 +12,7 @@ import pytest
 
 from pet_mtl.audit.records import read_records
 from pet_mtl.data.delimited import read_tabs
-from pet_mtl.data.delimited_rows import split_rows
+from pet_mtl.data.delimited_rows import quoted_text, split_rows
 from pet_mtl.data.readers import read_rows
 from pet_mtl.data.table import BadRows, Request
 from pet_mtl.errors import PetMtlError
@@ -144,6 +144,15 @@ def test_what_no_row_can_be_read_from(
     assert found["reading"] == found["proposal"]
     if suffix not in ("csv",) and b"\xff" not in damaged:  # what cleaning mends
         assert found["cleaning"] == found["reading"]
+
+
+def test_comma_separated_values_are_read_as_they_were_written(doors: Doors, tmp_path: Path) -> None:
+    rows = [("one\rreturn", "0"), ("\r", "1"), ("two\r\nends\n", "0"), (' "so", they say', "1")]
+    path = tmp_path / "t.csv"
+    path.write_bytes(quoted_text([("text", "label"), *rows]).encode())
+    found = of_each(doors, path)
+    assert found["reading"] == found["proposal"] == found["cleaning"] == rows
+    assert read_records(path, Request(COLUMNS)).dump() == path.read_bytes()
 
 
 def test_a_quote_that_swallows_more_than_a_row_holds_spoils_only_its_own_separator(

@@ -84,6 +84,31 @@ def test_damaged_files(make_task, write, suffix: str, content: str) -> None:
     assert caught.value.problems[0].where == str(path)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "unpack"), [(".gz", "gzip"), (".bz2", "bzip2"), (".xz", "xz"), (".zst", "zstd")]
+)
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16"])
+def test_a_compressed_file_is_unpacked_before_it_is_converted(
+    make_task, write, suffix: str, unpack: str, encoding: str
+) -> None:
+    path = write(f"my t.tsv{suffix}", compress(suffix, "新闻\t0\n".encode(encoding)))
+    with pytest.raises(PetMtlError) as caught:
+        read_rows(path.name, make_task(), base=path.parent)
+    assert str(caught.value.problems[0].hint).endswith(
+        f"convert it: `{unpack} -dc '{path}' | iconv -f {encoding} -t utf-8 > "
+        f"'{path.parent}/my t.utf8.tsv'`"
+    )
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16"])
+def test_the_command_that_converts_quotes_paths(make_task, write, encoding: str) -> None:
+    path = write("my t.tsv", "新闻\t0\n".encode(encoding))
+    with pytest.raises(PetMtlError) as caught:
+        read_rows(path.name, make_task(), base=path.parent)
+    command = f"iconv -f {encoding} -t utf-8 '{path}' > '{path.parent}/my t.utf8.tsv'"
+    assert f"convert it: `{command}`" in str(caught.value)
+
+
 def test_first_line_skips_mark_and_blank_lines(write) -> None:
     assert first_line(write("t", "\ufeff\r\n\n a \r\nb\n")) == b" a "
     assert first_line(write("e", "\n\n")) == b""

@@ -49,6 +49,20 @@ def test_fields_of_a_task_of_positions_are_keys(make_task, write) -> None:
         read(other, task, labelled=False, tolerant=True)
 
 
+@pytest.mark.parametrize("label", ["null", "NaN"])
+def test_a_label_that_is_missing_is_none_where_none_is_wanted(make_task, write, label: str) -> None:
+    path = write("t.jsonl", f'{{"sentence": "a", "label_desc": {label}}}\n')
+    assert read(path, make_task(COLUMNS), labelled=False)[0].labels.tolist() == [-1]
+
+
+@pytest.mark.parametrize("before", ["   \n", "\ufeff \r\n\t\r\n  ", "\n   \n\n", " " * (1 << 20)])
+def test_an_array_behind_white_space(make_task, write, before: str) -> None:
+    path = write("t.json", before + '[{"sentence": "a", "label_desc": 0}]')
+    assert read(path, make_task(COLUMNS))[0].fields["title"].to_pylist() == ["a"]
+    lines = write("l.json", before + '{"sentence": "a", "label_desc": 0}\n')
+    assert read(lines, make_task(COLUMNS))[0].fields["title"].to_pylist() == ["a"]
+
+
 def test_an_array_of_objects(make_task, write) -> None:
     path = write(
         "t.json", ('\n [{"sentence": "a",\n "label_desc": 0}, {"sentence": 5, "label_desc": 1}]')
@@ -70,6 +84,14 @@ def test_an_array_of_objects(make_task, write) -> None:
         (
             '{"sentence": null, "label_desc": 0}',
             "the value of `sentence` is null, expected text or a number",
+        ),
+        (
+            '{"sentence": NaN, "label_desc": 0}',
+            "the value of `sentence` is NaN, expected text or a number",
+        ),
+        (
+            '{"sentence": "b", "label_desc": [-Infinity]}',
+            "the value of `label_desc` is -Infinity, expected text or a number",
         ),
         (
             '{"sentence": [], "label_desc": 0}',

@@ -1,10 +1,17 @@
 """Parquet files."""
 
+import json
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pet_mtl.data.parquet import read_parquet
 from pet_mtl.data.readers import read_rows
+from pet_mtl.data.table import BadRows, Request
 from pet_mtl.errors import PetMtlError
 
 COLUMNS = {"title": "sentence", "label": "label"}
@@ -46,6 +53,43 @@ def test_texts_and_labels_of_many_types(make_task, write_table, labels: pa.Array
     assert rows.fields["title"].to_pylist() == [TEXT, ""]
     assert rows.labels.tolist() == [1, 0]
     assert rows.where(1) == f"{path}: row 2"
+
+
+ITEMS = [
+    pa.array([b"\xe6\x96\xb0"]),
+    pa.array(["a"]).dictionary_encode(),
+    pa.array([b"a"]).dictionary_encode(),
+    pa.array([date(2020, 1, 31)]),
+    pa.array([datetime(2020, 1, 31, 12)]),
+    pa.array([Decimal("1.50")]),
+    pa.array([7]),
+]
+
+
+@pytest.mark.parametrize("listed", [pa.list_, pa.large_list, lambda kind: pa.list_(kind, 1)])
+@pytest.mark.parametrize("item", ITEMS, ids=lambda array: str(array.type))
+def test_a_list_of_labels_reads_each_as_a_column_of_it(
+    write_table, item: pa.Array, listed: Callable[[pa.DataType], pa.DataType]
+) -> None:
+    lists = pa.array([item.to_pylist()], pa.list_(item.type)).cast(listed(item.type))
+    path = write_table({"one": item, "several": lists})
+    one, several = (
+        next(read_parquet(path, ".parquet", Request({"label": name}, lists=True), BadRows("t")))
+        for name in ("one", "several")
+    )
+    (label,) = json.loads(several.columns["label"][0].as_py())
+    assert str(label) == one.columns["label"][0].as_py()
+
+
+def test_a_list_of_labels_that_are_no_text_is_a_bad_row(write_table) -> None:
+    path = write_table({"sets": pa.array([[b"a"], [b"a", b"\xff"], None, [b"b"]])})
+    bad = BadRows("t")
+    (chunk,) = read_parquet(path, ".parquet", Request({"label": "sets"}, lists=True), bad)
+    assert chunk.columns["label"].to_pylist() == ['["a"]', '["b"]']
+    assert [problem.message for problem in bad.ordered()] == [
+        "column `sets` is not UTF-8",
+        "column `sets` holds no value",
+    ]
 
 
 def test_bad_rows(make_task, write_table) -> None:

@@ -234,6 +234,33 @@ def test_bad_numbers(write, cell: str, message: str) -> None:
     assert problem.hint
 
 
+HEADER_TASKS = {
+    "label": lambda columns: sets_task(columns, kind="classification", no=[]),
+    "labels": sets_task,
+    "number": lambda columns: number_task(columns=columns),
+}
+
+
+@pytest.mark.parametrize("target", HEADER_TASKS)
+def test_a_header_read_as_a_row_is_told(write, target: str) -> None:
+    path = write("t.tsv", "text\tlabel\nx\t3\ny\t3\n")
+    task = HEADER_TASKS[target](TEXT)
+    error = refused(path, task)
+    assert "is line 1 a header? then write names instead of positions" in str(error)
+    with pytest.raises(PetMtlError, match="is line 1 a header\\? then delete it"):
+        read(path, task, tolerant=True)  # of a checkpoint, whose columns stay
+
+
+@pytest.mark.parametrize("target", HEADER_TASKS)
+@pytest.mark.parametrize("suffix", ["jsonl", "json"])
+def test_json_has_no_header(write, target: str, suffix: str) -> None:
+    rows = [json.dumps({"text": "t", "label": label}) for label in ("label", "3", "3")]
+    content = "\n".join(rows) if suffix == "jsonl" else f"[{','.join(rows)}]"
+    error = refused(write(f"t.{suffix}", content), HEADER_TASKS[target](NAMED))
+    assert '"label"' in str(error)
+    assert "is line 1" not in str(error)
+
+
 def test_a_range_of_its_own(write) -> None:
     path = write("t.tsv", "t\t-1\nt\t1\n")
     assert read(path, number_task(range=[-1, 1])).labels.tolist() == [0, 9]

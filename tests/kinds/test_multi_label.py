@@ -1,5 +1,7 @@
 """Sets of labels: against torch's own binary cross-entropy, scikit-learn's F1, and brute force."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ from sklearn import metrics
 
 from pet_mtl.kinds import SetPrediction, build_kind, fitted_thresholds
 from pet_mtl.kinds.multi_label import fit_thresholds
-from pet_mtl.metrics.multi_label import score_sets
+from pet_mtl.metrics.multi_label import resampled_macro_f1, score_sets
 from pet_mtl.suite.kind import KindSpec
 
 LABELS = ("a", "b", "c")
@@ -149,6 +151,50 @@ def test_its_interval_is_that_of_drawn_rows() -> None:
     assert score_sets(gold, predicted, LABELS).macro_f1_ci95 == pytest.approx(
         np.quantile(drawn, [0.025, 0.975]), abs=0.02
     )
+
+
+def slow_macro_f1(gold: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Rows drawn one by one, 2,000 times."""
+    rng, drawn = np.random.default_rng(9), []
+    for _ in range(2000):
+        rows = rng.integers(0, len(gold), len(gold))
+        hits = (gold[rows] & predicted[rows]).sum(0)
+        both = gold[rows].sum(0) + predicted[rows].sum(0)
+        drawn.append(np.mean(2 * hits / np.maximum(both, 1)))
+    return np.array(drawn)
+
+
+@pytest.mark.parametrize("labels", [3, 12])
+def test_rows_drawn_by_kind_are_rows_drawn_one_by_one(labels: int) -> None:
+    """Of 3 labels few kinds of rows are drawn as counts; of 12 nearly every row is a kind."""
+    rng = np.random.default_rng(2)
+    gold = rng.random((1200, labels)) < 0.4
+    before, after = (gold ^ (rng.random(gold.shape) < share) for share in (0.3, 0.2))
+    found = resampled_macro_f1(gold, [before, after], 2000, 0)
+    slow = np.array([slow_macro_f1(gold, side) for side in (before, after)])
+    for fast, plain in zip([*found, found[1] - found[0]], [*slow, slow[1] - slow[0]], strict=True):
+        ends = np.quantile([fast, plain], [0.025, 0.5, 0.975], axis=1)
+        np.testing.assert_allclose(ends[:, 0], ends[:, 1], atol=0.002)
+
+
+def test_both_sides_are_scored_on_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    gold, side = rng.random((2, 500, 5)) < 0.5
+    monkeypatch.setattr("pet_mtl.metrics.multi_label._DRAWN", 4000)  # a few resamples at a time
+    one, other, turned = resampled_macro_f1(gold, [side, side, ~side], 50, 0)
+    assert one.tolist() == other.tolist() != turned.tolist()
+    assert len(set(one.tolist())) > 40
+
+
+def test_drawing_holds_no_more_where_rows_repeat() -> None:
+    gold, predicted = sets(200) > 0, sets(200, seed=1) > 0
+    many = np.tile(gold, (1000, 1)), np.tile(predicted, (1000, 1))
+    tracemalloc.start()
+    found = resampled_macro_f1(many[0], [many[1]], 1000, 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.std() < 0.001
+    assert peak < 50 * len(many[0])  # bytes; a count for each row and resample is 800 MB
 
 
 def test_what_files_and_python_hold() -> None:

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import f1_score
 
 from pet_mtl.metrics.classification import confusion_matrix
-from pet_mtl.metrics.gain import macro_f1, macro_f1_gain
+from pet_mtl.metrics.gain import macro_f1, macro_f1_gain, sets_gain
 
 
 def draw(seed: int, rows: int, labels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -61,3 +61,17 @@ def test_the_interval_of_many_labels_is_that_of_rows_drawn_again() -> None:
 def test_nothing_changed_nothing_gained() -> None:
     gold, before, _ = draw(4, 50, 3)
     assert macro_f1_gain(gold, before, before, 3) == (0, (0, 0))
+
+
+def test_the_gain_of_sets_is_that_of_rows_drawn_again() -> None:
+    generator = np.random.default_rng(7)
+    gold = generator.random((150, 4)) < 0.4
+    before, after = (gold ^ (generator.random(gold.shape) < share) for share in (0.3, 0.1))
+    slow = []
+    for _ in range(600):
+        rows = generator.integers(0, len(gold), len(gold))
+        new, old = (f1_score(gold[rows], side[rows], average="macro") for side in (after, before))
+        slow.append(new - old)
+    found = sets_gain(gold, before, after, resamples=2000)
+    np.testing.assert_allclose(found, np.quantile(slow, [0.025, 0.975]), atol=0.015)
+    assert sets_gain(gold, before, before) == (0, 0)

@@ -70,6 +70,21 @@ def test_has_header(
     assert len(forced) == len(rest) + expected
 
 
+@pytest.mark.parametrize(
+    ("first", "names"),
+    [
+        ("text,text,label", ["text", "column2", "label"]),
+        ("note,label,note", ["note", "label", "column3"]),
+        ("note,note,kind", [0, 1, 2]),
+    ],
+)
+def test_a_header_may_repeat_a_name(tmp_path: Path, first: str, names: list[str | int]) -> None:
+    rows = "".join(f"film {n},good film {n},{'ab'[n % 2]}\n" for n in range(40))
+    table = read(tmp_path, "t.csv", f"{first}\n{rows}")
+    assert table.names == names
+    assert (len(table) == 40) == ("label" in names)
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])
 def test_encodings(tmp_path: Path, encoding: str) -> None:
     table = read(tmp_path, "t.tsv", "文本\t标签\n新闻很好\t好\n天气\t坏\n".encode(encoding))

@@ -40,6 +40,15 @@ def test_the_likeliest_labels_of_a_set_begin_with_the_first() -> None:
     assert float(cells["probability_1"]) > float(cells["probability_2"])
 
 
+def test_a_text_with_line_ends_is_read_back(tmp_path: Path) -> None:
+    task, texts = sets_task(("a", "b"), "|"), ["one\rreturn", "\r\n", "a\nb"]
+    predicted = Predicted(task, Rows.of({"text": texts}), np.zeros((3, 2), np.float32))
+    path = tmp_path / "p.csv"
+    path.write_bytes(WRITERS["csv"](predicted, Details(text=True), True).encode())
+    again, _ = read_rows(path.name, task, base=tmp_path)
+    assert again.fields["text"].to_pylist() == texts
+
+
 @pytest.mark.parametrize("output", ["csv", "tsv"])
 @pytest.mark.parametrize(
     ("labels", "separator", "as_lists"),

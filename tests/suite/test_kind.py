@@ -53,6 +53,18 @@ def test_kinds_and_their_keys(tmp_path: Path) -> None:
     assert task.kind_spec.values == (0, 1, 2)
 
 
+@pytest.mark.parametrize("more", [(), ("threshold: auto",), ("threshold: 0.3",), ("no: 无",)])
+def test_own_thresholds_are_not_fitted_and_need_no_dev_rows(
+    tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    own = "thresholds: [0.9, 0.95]"
+    suite = load(tmp_path, "kind: multi_label", own, *more, data="{train: a}")
+    stored = Suite.model_validate_json(suite.model_dump_json())
+    for task in (suite.tasks["toy"], stored.tasks["toy"]):
+        assert not task.fits_thresholds
+        assert task.kind_spec.thresholds == (0.9, 0.95)
+
+
 def test_a_stored_suite_is_read_back(tmp_path: Path) -> None:
     suite = load(tmp_path, "kind: multi_label", "no: [无, 没]", "threshold: dev")
     fitted = suite.tasks["toy"].model_copy(update={"thresholds": (0.25, 0.5)})
@@ -71,6 +83,12 @@ def test_a_stored_suite_is_read_back(tmp_path: Path) -> None:
         (["kind: multi_label", "thresholds: [0, 0.5]"], {}, "must be above 0, found `0`"),
         (["kind: multi_label", "thresholds: [0.5, .nan]"], {}, "thresholds"),
         (["kind: multi_label", "thresholds: [0.5]"], {}, "2 labels have 1 `thresholds`"),
+        (
+            ["kind: multi_label", "threshold: dev", "thresholds: [0.5, 0.5]"],
+            {},
+            "`threshold: dev` has thresholds fitted, but `thresholds` gives them",
+        ),
+        (["thresholds: [0.5, 0.5]"], {}, "`thresholds` is for the kind `multi_label`"),
         (["kind: multi_label", "no: 好"], {}, "the word `好` of `no` is a label word too"),
         (["kind: multi_label", "metric: accuracy"], {}, "`micro_f1`"),
         (["kind: multi_label", "calibration: prior"], {}, "is not for `kind: multi_label`"),

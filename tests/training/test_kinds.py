@@ -157,6 +157,44 @@ def test_without_training_thresholds_are_fitted_on_the_scored_rows(
     assert set(score.calibrated) == {"stars", "judged"}
 
 
+@pytest.mark.parametrize("dev", [True, False])
+def test_own_thresholds_are_kept_by_all_that_fits_thresholds(
+    kinds_file: Path,
+    toy_backbone: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    dev: bool,
+) -> None:
+    own = (0.9, 0.35, 0.3)
+    changes = [f"tasks.shares.thresholds={list(own)}", "train.max_steps=4"]
+    if not dev:
+        changes.append("tasks.shares.data={train: shares.train.tsv}")
+    suite = load_suite(kinds_file, overrides=changes, only=["shares"])
+    monkeypatch.setattr(steps, "LOG_EVERY", 1)
+    stop_at = stop_at_step(monkeypatch)
+    stop_at(2)
+    with pytest.raises(Interrupted):
+        train(suite, tmp_path / "run")
+    stop_at(0)
+    train(suite, tmp_path / "run", resume=True, report=report_run)
+    checkpoint = tmp_path / "run" / "checkpoint"
+    assert read_checkpoint(checkpoint).suite.tasks["shares"].thresholds == own
+    data = {"shares": str(kinds_file.parent / "shares.dev.tsv")}
+    predict_files(checkpoint, data, tmp_path)
+    for line in map(json.loads, (tmp_path / "shares.jsonl").read_text().splitlines()):
+        chosen = [
+            k for k, least in zip("rbg", own, strict=True) if line["probabilities"][k] >= least
+        ]
+        assert line["labels"] == chosen
+    if dev:
+        caplog.set_level("INFO", logger="pet_mtl")
+        score_models([str(toy_backbone)], suite)
+        assert "thresholds are fitted" not in caplog.text
+        tried = WordTrial(load(None, str(checkpoint)), {"shares": ()}, place=tmp_path / "cache")
+        assert tried.run()["shares"].own.task.thresholds == own
+
+
 def test_words_are_tried_in_every_kind(run: Run, kinds_file: Path, tmp_path: Path) -> None:
     out, result = run
     words = {
