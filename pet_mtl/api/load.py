@@ -53,7 +53,7 @@ def load(
 def _untrained(
     model: str, tasks: Iterable[Task] | Task | str | Path, calibration: CalibrationChoice | None
 ) -> LoadedModel:
-    """Load a backbone for tasks; a calibration that neither the call nor a task asks for is none."""
+    """Load a backbone for tasks, calibrated where the call or a task asks for it."""
     given: list[Task] = []
     if isinstance(tasks, str | Path):
         file = Path(tasks)

@@ -117,7 +117,7 @@ class Task:
             raise PetMtlError(
                 "of `train` and `dev` one is a file and one is rows",
                 where=f"task {self.name}",
-                hint="give both as files, or both as rows; or a share of the training rows as `dev`",
+                hint="give both as files or both as rows, or `dev` as a share of the training rows",
             )
         if not self.from_files:
             # Thresholds of sets are fitted on dev rows, so the section has to name some.
