@@ -3,6 +3,7 @@ found."""
 
 import io
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -264,7 +265,10 @@ def _leaves(row: dict[str, Any], before: str = "", depth: int = 0) -> Iterator[t
         if isinstance(value, dict) and value and depth < DEEPEST:
             yield from _leaves(value, f"{before}{name}.", depth + 1)
         else:
-            yield before + name, plain_value(value)
+            found = plain_value(value)
+            # NaN, as programs write numbers that are missing
+            missing = isinstance(found, float) and not math.isfinite(found)
+            yield before + name, None if missing else found
 
 
 def _list_text(value: Any) -> str:

@@ -175,3 +175,9 @@ def test_lists_of_one_nested_keys_and_booleans_are_columns(tmp_path: Path) -> No
     assert table.names == ["data.text", "label"]
     assert table.columns[1] == ["true", "false", "true", "false"]
     assert "`tags` holds lists of several values" in table.left_out["tags"]
+
+
+def test_nan_in_json_is_missing(tmp_path: Path) -> None:
+    lines = '{"text": "好", "stars": NaN}\n{"text": "坏", "stars": 1.5}\n'
+    table = read(tmp_path, "t.jsonl", lines)
+    assert table.columns[table.names.index("stars")] == ["", "1.5"]
