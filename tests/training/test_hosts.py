@@ -37,7 +37,7 @@ def start(rank: int, port: int, home: Path, *arguments: str) -> subprocess.Popen
             "PYTHONPATH": package,
             "GLOO_SOCKET_IFNAME": interface,
             "OMP_NUM_THREADS": "1",
-            "TMPDIR": str(home),  # where torchrun leaves a folder of logs
+            "TMPDIR": str(home.parent),  # where torchrun leaves a folder of logs
         },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
