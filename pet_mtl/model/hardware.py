@@ -1,6 +1,7 @@
 """What the machine decides: device, precision, attention implementation, memory behaviour; each
 with its reason."""
 
+import atexit
 import ctypes
 import os
 import sys
@@ -84,7 +85,16 @@ def joined(kind: Any, **options: Any) -> Any:
             f"{together} processes were started, but {state.num_processes} can work together here",
             hint="start one, or start them with `torchrun`",
         )
+    if together > 1:
+        atexit.register(_leave)
     return state
+
+
+def _leave() -> None:
+    """Leave the other processes while Python is whole: a thread of theirs that still lets go of a
+    tensor after that aborts the process ("terminate called without an active exception")."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def training_accelerator() -> Any:

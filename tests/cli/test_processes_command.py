@@ -53,6 +53,23 @@ def test_several_processes_score_and_predict_as_one(checkpoint: Path, tmp_path: 
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
+def test_processes_that_end_with_work_in_flight() -> None:
+    """Three of them were aborted in two tries out of three."""
+    script = """
+import sys
+import torch
+from pet_mtl.scoring.processes import join_processes
+join_processes()
+sys.setswitchinterval(1000)  # the threads of the exchange wait for Python until the very end
+works = [torch.distributed.all_reduce(torch.ones(3), async_op=True) for _ in range(50)]
+works[-1].wait()
+del works
+"""
+    done = run_together(3, script, "")
+    assert [(process.returncode, process.stderr) for process in done] == [(0, "")] * 3
+
+
 @pytest.mark.parametrize(
     "command",
     [
