@@ -7,12 +7,14 @@ too.
 """
 
 import contextlib
+import errno
 import logging
 import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from pet_mtl.progress_line import progress_line
@@ -72,6 +74,30 @@ def complain(text: str) -> None:
 def put(text: str = "") -> None:
     """Print data for people on stdout."""
     print(printable(text), flush=True)
+
+
+def put_places(paths: Sequence[Path]) -> None:
+    """Print on stdout where a finished result lies; on stderr where nobody reads stdout, since
+    nothing of the result is lost then.
+
+    Raises:
+        OSError: stdout cannot be written for another reason, such as a full disk.
+    """
+    try:
+        put("\n".join(map(str, paths)))
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.EBADF):
+            raise
+        drop_stdout()
+        for path in paths:
+            say(f"written: {path}")
+
+
+def drop_stdout() -> None:
+    """Lose what stdout still holds and what is printed later, so that Python does not fail on it
+    again."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def put_file(text: str) -> None:

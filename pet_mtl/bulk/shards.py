@@ -7,6 +7,7 @@ stopped run goes on only with the same rows and the same model.
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +20,8 @@ from pet_mtl.storage.checkpoint import MANIFEST
 
 ShardFormat = Literal["jsonl", "csv", "tsv", "parquet"]
 SHARDS = "_shards.json"  # readers of folders, such as Arrow, pass over it
-VERSION = 1
+VERSION = 2
+_BLOCK, _BLOCKS = 1 << 14, 64  # bytes of a block, blocks of a sample
 
 
 @dataclass(frozen=True)
@@ -138,4 +140,21 @@ def _made_from(request: ShardRequest) -> dict[str, Any]:
 
 def _identity(path: Path) -> Mapping[str, Any]:
     status = path.stat()
-    return {"file": path.name, "bytes": status.st_size, "changed": status.st_mtime_ns}
+    sample = _sample(path, status.st_size)
+    return {
+        "file": path.name,
+        "bytes": status.st_size,
+        "changed": status.st_mtime_ns,
+        "sample": sample,
+    }
+
+
+def _sample(path: Path, size: int) -> str:
+    """Return a digest of a file's content, beyond 1 MiB of blocks spread over it: another file may
+    have the same size and, by `cp -p` or a coarse clock, the same time."""
+    digest = hashlib.sha256()
+    with suppress(OSError), path.open("rb") as file:  # what reads the rows says why it cannot
+        for block in range(_BLOCKS):
+            file.seek(max(0, size - _BLOCK) * block // (_BLOCKS - 1))
+            digest.update(file.read(_BLOCK))
+    return digest.hexdigest()[:16]

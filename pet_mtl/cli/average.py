@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pet_mtl.console import put
+from pet_mtl.console import put_places
 from pet_mtl.text import in_shell
 
 
@@ -32,4 +32,4 @@ def average(
         say(f"see what it is worth: pet-mtl score {' '.join(map(in_shell, [*folders, out]))}")
     else:
         average_models(folders, out)
-    put(str(out))
+    put_places([out])

@@ -1,6 +1,5 @@
 """`pet-mtl`: the commands, and how errors reach the user."""
 
-import contextlib
 import errno
 import os
 import runpy
@@ -28,7 +27,7 @@ from pet_mtl.cli import (
 )
 from pet_mtl.cli.launchers import check_launcher
 from pet_mtl.cli.safe_group import SafeGroup
-from pet_mtl.console import complain, prepare_streams
+from pet_mtl.console import complain, drop_stdout, prepare_streams
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model import light_import
 from pet_mtl.resources import own_version
@@ -118,12 +117,10 @@ def _flush_failure() -> OSError | None:
 
 
 def _give_up_stdout(error: OSError | None) -> None:
-    """End the process with one line; what stdout still holds is dropped, so that Python does not
-    fail on it again."""
+    """End the process with one line."""
     if error is not None:
         complain(f"error: {error.filename or 'stdout'}: {error.strerror or error}")
-    with contextlib.suppress(OSError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    drop_stdout()
     sys.exit(1)
 
 

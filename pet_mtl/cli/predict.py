@@ -16,7 +16,14 @@ from pet_mtl.cli.options import (
     calibration_choice,
     files_by_task,
 )
-from pet_mtl.console import put, put_file, put_json, put_json_list, started_together
+from pet_mtl.console import (
+    put,
+    put_file,
+    put_json,
+    put_json_list,
+    put_places,
+    started_together,
+)
 from pet_mtl.errors import PetMtlError
 from pet_mtl.text import same_command
 
@@ -195,8 +202,7 @@ def predict(
         if json_:
             put_json({"files": [str(file) for file in written]})
         else:
-            for file in written:
-                put(str(file))
+            put_places(written)
         return
     blocks = ranked_blocks(
         order,

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ LONGEST_LINE = 16 << 20
 LARGEST_WHOLE = 2 << 30  # bytes; what is read whole, such as a JSON array
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _HEAD = 1 << 20  # bytes that say what ends the lines
+_QUOTED = re.compile(rb'"[^"]*"?')  # the head may end within quotes
 
 
 def data_format(path: Path) -> str:
@@ -150,7 +152,7 @@ def lines_of(stream: BinaryIO, path: Path | str) -> Iterator[bytes]:
 
 def with_line_feeds(stream: BinaryIO) -> BinaryIO:
     r"""Return a stream of the same bytes from its start on, with LF for CR where CR alone ends the
-    lines: where the first MiB holds CR and no LF.
+    lines: where the first MiB holds CR and no LF, but within quotes.
 
     >>> with_line_feeds(io.BytesIO(b"a\rb\r")).read(), with_line_feeds(io.BytesIO(b"a\rb\n")).read()
     (b'a\nb\n', b'a\rb\n')
@@ -167,8 +169,11 @@ def line_feeds(text: str) -> str:
 
 
 def _ends_in_returns(head: bytes) -> bool:
+    if b"\r" not in head or b"\r\n" in head:
+        return False
+    bare = _QUOTED.sub(b"", head) if b"\n" in head else head
     # the end of the block may stand between CR and LF
-    return b"\r" in head[:-1] and b"\n" not in head
+    return b"\r" in bare[:-1] and b"\n" not in bare
 
 
 class _ReadAhead(io.RawIOBase):

@@ -144,7 +144,7 @@ def table_chunks(
         good = np.ones(batch.num_rows, bool)
         columns = {}
         for name, place in places.items():
-            column = batch.column(place)
+            column = _numbers_or_null(batch.column(place))
             # A null label outside training is "no label", as an empty text is.
             empty = pc.is_null(column).to_numpy(zero_copy_only=False) & (
                 name != "label" or request.labelled
@@ -161,6 +161,16 @@ def table_chunks(
         rows = row + np.flatnonzero(good).astype(np.int64)
         yield Chunk({name: column.filter(kept) for name, column in columns.items()}, rows + 1, rows)
         row += batch.num_rows
+
+
+def _numbers_or_null(column: pa.Array) -> pa.Array:
+    """Return a column with nulls for NaN and infinities, as programs write numbers that are
+    missing."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if not pa.types.is_floating(column.type):
+        return column
+    return pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
 
 
 def _is_list(kind: pa.DataType) -> bool:
@@ -197,8 +207,6 @@ def _as_bytes(column: pa.Array, names: list[str] | None) -> pa.Array:
             for cell in column.to_pylist()
         ]
         column = pa.array(texts, pa.binary())
-    if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
     if names and pa.types.is_integer(column.type):
         # -1 stands for "no label" in the hub's test splits; anything else out of range stays the
         # number it is.

@@ -126,6 +126,7 @@ def _tokenizer(loaded: LoadedModel, form: Form, tokens: list[str]) -> Any:
     return build(
         tokenizer_object=backend,
         model_max_length=loaded.suite.train.max_length,
+        split_special_tokens=True,  # `label:NAME` and `[MASK]` in a text stay text
         model_input_names=["input_ids", "attention_mask"],
         **{name: token for name, token in special.items() if token is not None},
     )

@@ -5,7 +5,7 @@ import atexit
 import ctypes
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,6 +14,11 @@ from pet_mtl.console import started_together
 from pet_mtl.errors import PetMtlError
 
 CPU_PIECE = 2048  # tokens
+SET = "as set"
+# Families that fail under autocast to bf16, and where: transformers' DeBERTa masks with the least
+# number of fp32; torch's Fourier transforms, which FNet is made of, know no bf16, and autocast
+# spares them on a CPU alone.
+_FAILS_IN_BF16 = {"deberta": ("cpu", "cuda"), "fnet": ("cuda",)}
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class Choice:
 def choose_precision(wanted: str, device: torch.device) -> Choice:
     """Choose `bf16` (autocast over fp32 weights) or `fp32`."""
     if wanted != "auto":
-        return Choice(wanted, "as set")
+        return Choice(wanted, SET)
     if device.type == "cuda":
         fast = torch.cuda.is_bf16_supported(including_emulation=False)
         return Choice("bf16", "the GPU has it") if fast else Choice("fp32", "the GPU has no bf16")
@@ -43,7 +48,7 @@ def choose_precision(wanted: str, device: torch.device) -> Choice:
 def choose_attention(wanted: str, device: torch.device) -> Choice:
     """Choose transformers' `eager` or `sdpa` attention."""
     if wanted != "auto":
-        return Choice(wanted, "as set")
+        return Choice(wanted, SET)
     if device.type == "cpu":
         return Choice("eager", "sdpa's backward is slower on short rows on a CPU")
     return Choice("sdpa", "fused kernels on the GPU")
@@ -141,6 +146,27 @@ class Machine:
         """Choose what is not set; the device is the GPU where there is one."""
         device = device or torch.device("cuda" if torch.cuda.is_available() else "cpu")
         return cls(device, choose_precision(precision, device), choose_attention(attention, device))
+
+    def for_model(self, mlm: Any) -> "Machine":
+        """Return how a model that was loaded runs: in fp32 where its family fails in bf16, with
+        eager attention where it has no other.
+
+        Raises:
+            PetMtlError: bf16 was set, and fails.
+        """
+        family, precision, attention = mlm.config.model_type, self.precision, self.attention
+        if precision.value == "bf16" and self.device.type in _FAILS_IN_BF16.get(family, ()):
+            if precision.reason == SET:
+                raise PetMtlError(
+                    f"models of the family `{family}` cannot run in bf16",
+                    where="`precision: bf16`",
+                    hint="set `precision` to `fp32`, or to `auto`",
+                )
+            precision = Choice("fp32", f"`{family}` fails in bf16")
+        if attention.value == "sdpa" and mlm.config._attn_implementation != "sdpa":
+            asked = "sdpa is set, but " if attention.reason == SET else ""
+            attention = Choice("eager", f"{asked}`{family}` has no sdpa")
+        return replace(self, precision=precision, attention=attention)
 
     def autocast(self) -> torch.autocast:
         """Return the context that a forward pass runs in."""

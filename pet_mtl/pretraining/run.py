@@ -39,7 +39,7 @@ from pet_mtl.pretraining.steps import (
     Strategy,
     measure,
 )
-from pet_mtl.pretraining.teaching import Teaching, load_teaching
+from pet_mtl.pretraining.teaching import Teaching, load_teaching, suited
 from pet_mtl.resources import model_folder
 from pet_mtl.stepping.loop import run_loop
 from pet_mtl.stepping.optimizer_step import tell_of_dropout
@@ -109,7 +109,6 @@ def pretrain(request: PretrainRequest, out: Path, *, resume: bool = False) -> Pr
     machine = Machine.choose(settings.precision, settings.attention, accelerator.device)
     if settings.compile:
         keep_compiler()
-    say(f"machine: {machine}")
     text = find_text(request)
     folder = None
     if accelerator.is_main_process:
@@ -121,6 +120,8 @@ def pretrain(request: PretrainRequest, out: Path, *, resume: bool = False) -> Pr
         with accelerator.main_process_first():  # the others find the caches made
             tokenizer, mlm = load_model(request, text, machine, place)
             teaching = load_teaching(request, tokenizer, mlm, machine)
+            machine = suited(machine, mlm, teaching)
+            say(f"machine: {machine}")
             material = load_material(request, text, tokenizer, place)
         run = _Pretraining(
             request, out, folder, accelerator, machine, tokenizer, mlm, teaching, material

@@ -1,6 +1,6 @@
 """Load a model with its tokenizer; load a teacher and find what it teaches."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
@@ -48,6 +48,18 @@ class Teaching:
     def model(self, backbone: Backbone) -> TaughtModel:
         """Return a model that learns from it."""
         return TaughtModel(backbone, self.teacher, self.lesson)
+
+
+def suited(machine: Machine, mlm: Any, teaching: Teaching | None) -> Machine:
+    """Return how a model and its teacher run, which share a number format.
+
+    Raises:
+        PetMtlError: bf16 was set, and one of them cannot.
+    """
+    machine = machine.for_model(mlm)
+    if teaching is None:
+        return machine
+    return replace(machine, precision=machine.for_model(teaching.teacher.mlm).precision)
 
 
 def load_teaching(

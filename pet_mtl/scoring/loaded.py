@@ -78,9 +78,10 @@ class LoadedModel:
     def __init__(self, folder: str, suite: Suite, dropout: float | None = None) -> None:
         self.suite = suite
         self.source = suite.source  # of its tasks, as errors name it
-        self.machine = Machine.choose(suite.train.precision, suite.train.attention)
+        machine = Machine.choose(suite.train.precision, suite.train.attention)
         self.tokenizer = load_pieces(folder)
-        self.mlm = load_backbone(folder, attention=self.machine.attention.value, dropout=dropout)
+        self.mlm = load_backbone(folder, attention=machine.attention.value, dropout=dropout)
+        self.machine = machine.for_model(self.mlm)
         check_length(self.mlm, suite.train.max_length)
         self.calibration: dict[str, Calibration] = {}
         self.parameters: ParameterCounts | None = None

@@ -31,7 +31,6 @@ _FREE = {
     "columns",
     "metric",
     "calibration",
-    "thresholds",
 }
 
 
@@ -60,7 +59,7 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
         if _read_tasks(checkpoint) != _read_tasks(first):
             where = str(checkpoint.folder)
             problems.add(
-                f"has other tasks, patterns, label words or method than {first.folder}",
+                f"has other tasks, patterns, label words, thresholds or method than {first.folder}",
                 where=where,
             )
     problems.raise_if_any()
@@ -84,10 +83,11 @@ def _with_mean_thresholds(checkpoints: Sequence[Checkpoint]) -> Suite:
     for name, task in tasks.items():
         found = [checkpoint.suite.tasks[name].thresholds for checkpoint in checkpoints]
         known = [thresholds for thresholds in found if thresholds is not None]
-        if task.fits_thresholds and len(known) == len(found):
+        if task.fits_thresholds and known:
             mean = tuple(sum(of_label) / len(known) for of_label in zip(*known, strict=True))
             tasks[name] = task.model_copy(update={"thresholds": mean})
-            say(f"thresholds: {name}, the mean of {len(known)}")
+            others = "" if len(known) == len(found) else ", the others have none"
+            say(f"thresholds: {name}, the mean of {len(known)}{others}")
     return suite.model_copy(update={"tasks": tasks})
 
 
@@ -161,10 +161,14 @@ def mean_weights(folders: Sequence[Path]) -> dict[str, dict[str, Tensor]]:
 
 
 def _read_tasks(checkpoint: Checkpoint) -> dict[str, Any]:
-    """Return what decides how rows become scores."""
+    """Return what decides how rows become scores; fitted thresholds are averaged, given ones
+    decide."""
     free: dict[str, Any] = dict.fromkeys(_FREE, True) | {"verbalizer": {"source", "lines"}}
+    fitted = {"thresholds": True}
+    tasks = checkpoint.suite.tasks.items()
+    of_task = {name: free | fitted if task.fits_thresholds else free for name, task in tasks}
     return checkpoint.suite.model_dump(
-        mode="json", include={"tasks", "method"}, exclude={"tasks": {"__all__": free}}
+        mode="json", include={"tasks", "method"}, exclude={"tasks": of_task}
     )
 
 

@@ -7,15 +7,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pet_mtl.atomic import write_bytes
+from pet_mtl.atomic import link_target, write_bytes
 from pet_mtl.errors import PetMtlError
+from pet_mtl.storage.lock import held
 from pet_mtl.studio.yaml_edit import edit_yaml, value_at
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.suggest.write import check_writable, edit
 
 _MOST_LINES = 400  # of a difference
-_SAVING = threading.Lock()  # nothing may change between a file's comparison and its writing
+# Nothing may change between a file's comparison and its writing: by this process, which is all that
+# can be held where there are no lock files, or by another.
+_SAVING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -127,7 +130,8 @@ def _path(source: Source) -> Path:
 
 
 def _write(path: Path, change: Callable[[str], str], seen: str) -> str:
-    with _SAVING:
+    target = link_target(path)
+    with _SAVING, held(target.with_name(f".{target.name}.lock"), wait=True):
         old = _read(path)
         try:
             text = old.decode("utf-8")

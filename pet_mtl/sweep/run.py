@@ -148,7 +148,8 @@ def _do(
     except MachineError:
         say(f"trial {trial.number + 1}: {same_command(store.out)} goes on here")
         raise
-    except PetMtlError as error:
+    except PetMtlError as plain:
+        error = request.space.told(plain)
         say(f"error: trial {trial.number + 1}: {error}")
         trial.set_user_attr(WHY, str(error))
         store.study.tell(trial, state=TrialState.FAIL)

@@ -11,7 +11,7 @@ train.epochs: 2                               # one value holds for all trials
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +88,21 @@ class Space:
     seed: int = 42
     pruning: bool = True
     places: Mapping[str, str] = field(default_factory=dict)
+
+    def told(self, error: PetMtlError) -> PetMtlError:
+        """Return a trial's error that points at the file, not at `-s`, for settings that the file
+        has."""
+        problems = []
+        for problem in error.problems:
+            for name, place in self.places.items():
+                given = f"-s {name}="
+                if (problem.where or "").startswith(given):
+                    problem = replace(problem, where=place)
+                if problem.hint and given in problem.hint:
+                    hint = problem.hint.replace(given, f"{name}=")
+                    problem = replace(problem, hint=f"{hint} in the sweep file, {place}")
+            problems.append(problem)
+        return type(error)(problems)
 
     def require_free(self, name: str, given: str) -> None:
         """Refuse a setting of the command line that the file has too, or has as a whole

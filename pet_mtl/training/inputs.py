@@ -42,6 +42,7 @@ class Inputs:
         suite: with all that was found out before the first step.
         tokenizer: of the backbone.
         mlm: the masked language model.
+        machine: where and how it runs.
         compiled: the forms and label words of the suite.
         data: the rows of each task, as they were read.
         rows: those that are learned from: training rows, and the unlabelled ones of tasks that
@@ -58,6 +59,7 @@ class Inputs:
     suite: Suite
     tokenizer: PieceTokenizer
     mlm: Any
+    machine: Machine
     compiled: Compiled
     data: Mapping[str, TaskData]
     rows: Mapping[str, Rows]
@@ -91,6 +93,8 @@ def read_inputs(
         PetMtlError: see the parts; all problems of the data come at once.
     """
     tokenizer, mlm = _load(suite, machine)
+    machine = machine.for_model(mlm)
+    say(f"machine: {machine}")
     alone = data is None
     data = load_suite_data(suite, skip_bad_rows=skip_bad_rows) if data is None else data
     describe(suite, data)
@@ -133,6 +137,7 @@ def read_inputs(
         suite=suite,
         tokenizer=tokenizer,
         mlm=mlm,
+        machine=machine,
         compiled=compiled,
         data=data,
         rows=rows,

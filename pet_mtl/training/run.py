@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pet_mtl.console import say
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.model.calibration import apply_calibrations
 from pet_mtl.model.hardware import Machine, training_accelerator
@@ -65,7 +64,6 @@ def train(
     machine = Machine.choose(settings.precision, settings.attention, accelerator.device)
     if settings.compile:
         keep_compiler()
-    say(f"machine: {machine}")
     suite = without_thresholds(with_absolute_model(suite))
     if resume and not has_state(out):  # begins anew, where there is a note to begin from
         teachers = begun_teachers(out)
@@ -92,7 +90,7 @@ def train(
             write_answers(out, given)
         accelerator.wait_for_everyone()
         taught = read_answers(out, inputs.suite, inputs.rows)
-        trainer = Trainer(inputs, taught, out, run, accelerator, machine, evaluated, logged)
+        trainer = Trainer(inputs, taught, out, run, accelerator, evaluated, logged)
         log_probs = trainer.run(resume)
         result = _finish(trainer, log_probs, started, report)
         accelerator.wait_for_everyone()

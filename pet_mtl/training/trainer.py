@@ -18,7 +18,6 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.metrics.score import evaluation_line, means_json
 from pet_mtl.model.compiled_layers import compile_layers
-from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.checkpoint_scores import score_rows
 from pet_mtl.scoring.loaded import build_model
 from pet_mtl.scoring.log_probs import FloatArray, score_prompts
@@ -53,13 +52,12 @@ class Trainer:
         out: Path,
         run: RunFolder | None,
         accelerator: Any,
-        machine: Machine,
         evaluated: Callable[[int, float], None] = lambda step, score: None,
         logged: Callable[[dict[str, Any]], None] = lambda record: None,
     ) -> None:
         self.inputs, self.suite, self.taught = inputs, inputs.suite, taught
         self.out, self.folder = out, run
-        self.accelerator, self.machine = accelerator, machine
+        self.accelerator, self.machine = accelerator, inputs.machine
         self._evaluated, self._logged = evaluated, logged
         suite, compiled, others = self.suite, inputs.compiled, inputs.others
         stores = [inputs.prompts, inputs.dev, *([others] if others is not None else [])]
@@ -67,7 +65,7 @@ class Trainer:
             fingerprint=fingerprint(*stores, words=compiled.words, taught=taught)
         )
         self.best: tuple[int, dict[str, FloatArray]] | None = None
-        self.model = build_model(inputs.mlm, compiled, suite, machine)
+        self.model = build_model(inputs.mlm, compiled, suite, self.machine)
         if suite.train.compile:
             compile_layers(self.model)
         tell_of_dropout(inputs.mlm, self.model, accelerator.num_processes)

@@ -123,7 +123,7 @@ def load(
     return Loaded(
         model or suite.model,
         suite,
-        Model.of(mlm, tokenizer, machine, suite.tasks),
+        Model.of(mlm, tokenizer, machine.for_model(mlm), suite.tasks),
         zero_shot,
         methods,
         stored,

@@ -1,6 +1,7 @@
 """Predictions in shards: the same as at once, gone on with after a stop, refused for other rows."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from pet_mtl.bulk import run as bulk_run
 from pet_mtl.bulk.run import predict_shards
-from pet_mtl.bulk.shards import ShardFormat, ShardRequest
+from pet_mtl.bulk.shards import ShardFormat, ShardRequest, claim_folder
 from pet_mtl.data.streams import stream_rows
 from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.scoring.loaded import LoadedCheckpoint
@@ -114,6 +115,23 @@ def test_other_rows_models_and_settings_are_refused(
     (out / "_shards.json").unlink()
     with pytest.raises(PetMtlError, match="holds predictions without"):
         predict_shards(request_of(checkpoint, rows, out))
+
+
+@pytest.mark.parametrize("rows_before", [0, 200_000])
+def test_another_file_of_the_same_size_and_time_is_refused(
+    checkpoint: Path, rows: Path, tmp_path: Path, rows_before: int
+) -> None:
+    request = request_of(checkpoint, rows, tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    rows.write_text("id\t一条长长的新闻\t?\n" * rows_before + "id-1\t新\t?\n")
+    claim_folder(request)
+    claim_folder(request)
+    before = rows.stat()
+    rows.write_text(rows.read_text().replace("id-1", "id-2"))
+    os.utime(rows, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert rows.stat().st_size == before.st_size
+    with pytest.raises(PetMtlError, match="`source` changed"):
+        claim_folder(request)
 
 
 def test_rows_that_change_while_they_are_read_are_told(

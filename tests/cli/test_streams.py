@@ -19,13 +19,14 @@ def run(tmp_path: Path, tail: str, **variables: str) -> subprocess.CompletedProc
 
 
 def shell(
-    command: str, folder: Path | None = None, **variables: str
+    command: str, folder: Path | None = None, stdout: int = subprocess.PIPE, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["/bin/sh", "-c", f"{sys.executable} -m pet_mtl {command}"],
         cwd=folder,
         env={**os.environ, **variables},
-        capture_output=True,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
         encoding="utf-8",
         timeout=100,
         check=False,
@@ -56,6 +57,31 @@ def test_a_closed_stdout_loses_no_result_without_a_word(tmp_path: Path, option: 
 def test_a_closed_stdout_of_what_only_prints(command: str) -> None:
     ended = shell(f"{command} >&-")
     assert (ended.returncode, ended.stderr) == (1, "error: stdout: Bad file descriptor\n")
+
+
+@pytest.mark.parametrize("gone", [">&-", "into a pipe that nobody reads"])
+@pytest.mark.parametrize(
+    ("command", "written"),
+    [
+        ("average model model --out mean", "mean"),
+        ("predict model --data topic=rows.jsonl --out out", "out/topic.jsonl"),
+    ],
+)
+def test_a_finished_result_needs_no_stdout(
+    checkpoint: Path, tmp_path: Path, command: str, written: str, gone: str
+) -> None:
+    """Where it lies is said on stderr then."""
+    (tmp_path / "rows.jsonl").write_text('{"id": "1", "title": "好消息"}\n', encoding="utf-8")
+    if gone == ">&-":
+        ended = shell(f"{command} {gone}", tmp_path)
+    else:
+        reader, writer = os.pipe()
+        os.close(reader)
+        ended = shell(command, tmp_path, stdout=writer)
+        os.close(writer)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.endswith(f"written: {written}\n")
+    assert (tmp_path / written).exists()
 
 
 @pytest.mark.slow

@@ -82,6 +82,7 @@ def test_last_line_without_line_end_and_blank_lines(make_task, write) -> None:
         ("t.tsv", "title\tlabel\ra\t0\r\rb\t1\r"),
         ("t.csv", 'title,label\r"a",0\r\rb,1'),
         ("t.csv", "title,label\ra\tb,0\r\rb,1\r"),
+        ("t.csv", 'title,label\r"two\nlines",0\rb,1\r"th""ree\n""",0'),
     ],
 )
 @pytest.mark.parametrize("labelled", [True, False])
@@ -92,7 +93,7 @@ def test_carriage_returns_end_lines_where_nothing_else_does(
     task = make_task({"title": "title", "label": "label"})
     rows, _ = read(path, task, labelled=labelled, tolerant=not labelled)
     assert rows.fields["title"].to_pylist()[1] == "b"
-    assert rows.labels.tolist() == [0, 1]
+    assert rows.labels.tolist()[:2] == [0, 1]
     assert rows.where(1) == f"{path}:4"
 
 

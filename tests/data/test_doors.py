@@ -155,6 +155,22 @@ def test_comma_separated_values_are_read_as_they_were_written(doors: Doors, tmp_
     assert read_records(path, Request(COLUMNS)).dump() == path.read_bytes()
 
 
+def test_line_feeds_within_quotes_of_a_file_whose_lines_end_in_returns(
+    doors: Doors, tmp_path: Path
+) -> None:
+    """As Excel on old Macintoshes wrote them."""
+    path = tmp_path / "t.csv"
+    path.write_bytes(b'text,label\r"one\ntwo",0\rb,1\r"""three""\n",0\r')
+    found = of_each(doors, path)
+    rows = [("one\ntwo", "0"), ("b", "1"), ('"three"\n', "0")]
+    assert found["reading"] == found["proposal"] == found["cleaning"] == rows
+    # a stray CR of a file whose lines end in LF is none of them
+    path.write_bytes(b'text,label\n"a\rb",0\n"c\nd",1\n')
+    rows = [("a\rb", "0"), ("c\nd", "1")]
+    found = of_each(doors, path)
+    assert found["reading"] == found["proposal"] == found["cleaning"] == rows
+
+
 def test_a_quote_that_swallows_more_than_a_row_holds_spoils_only_its_own_separator(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

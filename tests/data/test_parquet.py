@@ -1,6 +1,7 @@
 """Parquet files."""
 
 import json
+import math
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
@@ -104,6 +105,21 @@ def test_bad_rows(make_task, write_table) -> None:
     ]
     rows, skipped = read(path, make_task(COLUMNS), skip_bad_rows=3)
     assert (rows.ids.to_pylist(), rows.where(1), len(skipped)) == (["0", "4"], f"{path}: row 5", 3)
+
+
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64()])
+@pytest.mark.parametrize("encoded", [False, True])
+def test_numbers_that_are_missing(make_task, write_table, kind: pa.DataType, encoded: bool) -> None:
+    """pandas writes missing cells of a column of numbers as NaN; `nan` in quotes is text."""
+    numbers = pa.array([1.5, math.nan, math.inf, None, 0.0], pa.float64()).cast(kind)
+    numbers = numbers.dictionary_encode() if encoded else numbers
+    path = write_table({"sentence": numbers, "label": ["1"] * 5})
+    rows, skipped = read(path, make_task(COLUMNS), skip_bad_rows=3)
+    assert rows.fields["title"].to_pylist() == ["1.5", "0"]
+    assert [problem.message for problem in skipped] == ["column `sentence` holds no value"] * 3
+    path = write_table({"sentence": ["nan"] * 5, "label": numbers})
+    rows, _ = read(path, make_task(COLUMNS, labels=("1.5", "0")), labelled=False)
+    assert (rows.labels.tolist(), rows.fields["title"][0].as_py()) == ([0, -1, -1, -1, 1], "nan")
 
 
 def test_rows_without_labels(make_task, write_table) -> None:

@@ -105,7 +105,7 @@ def test_what_does_not_fit_is_refused(suite_file: Path, runs: list[Path], tmp_pa
         ([runs[0], tmp_path / "none", tmp_path], "there is no such folder"),
         (
             [runs[0], other, runs[1]],
-            f"{other}: has other tasks, patterns, label words or method than {runs[0]}",
+            f"{other}: has other tasks, patterns, label words, thresholds or method than {runs[0]}",
         ),
     ):
         with pytest.raises(PetMtlError) as caught:

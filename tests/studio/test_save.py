@@ -264,6 +264,37 @@ def test_of_saves_at_once_one_is_written_and_the_others_are_told(
     assert answers[winner].json()["prefix"] == f"{winner}："
 
 
+def test_of_two_processes_that_save_at_once_the_second_is_told(
+    client: Any, folder: Path, words_of: Make
+) -> None:
+    pytest.importorskip("fcntl", reason="there are no lock files here")
+    file = folder / "topic.txt"
+    code = f"""
+import pathlib, time
+from pet_mtl.studio import save
+from pet_mtl.suite.suite import load_suite
+suite = load_suite(pathlib.Path({str(folder / "toy.yaml")!r}))
+task = suite.tasks["topic"]
+source = save.words_source(suite, task, False)
+words = dict(zip(task.verbalizer.labels, (["新", "水"], ["体"], ["科"])))
+write = save.write_bytes
+def slow(path, content):
+    print("compared", flush=True)
+    time.sleep(1)
+    write(path, content)
+save.write_bytes = slow
+save.save_words(source, suite, "topic", words, source.digest())
+"""
+    seen = client.get("/api/tasks/topic").json()["words_file"]["digest"]
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"compared\n"
+        save(client, "topic", 409, words=words_of(["新", "火"], ["体"], ["科"]), seen=seen)
+    assert other.returncode == 0
+    assert "新 水" in file.read_text(encoding="utf-8")
+    assert not list(folder.glob(".*.lock"))
+
+
 @pytest.mark.slow
 def test_a_save_that_is_killed_leaves_the_file(client: Any, folder: Path, words_of: Make) -> None:
     """At any moment the file is the old one or the new one: it is renamed into its place."""

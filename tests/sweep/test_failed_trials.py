@@ -37,9 +37,21 @@ def test_a_trial_that_is_too_long_for_its_model_does_not_hold_up_the_others(
     assert {*too_long} == {True, False}
     assert [trial.state == "fail" for trial in found.trials] == too_long
     assert all("4096, but the model has" in (t.why or "") for t in found.trials if t.score is None)
+    hint = "set `train.max_length=64` in the sweep file, "  # `-s` would be refused
+    place = f"{suite_file.with_name('sweep.yaml')}:2"
+    assert all(f"hint: {hint}{place}" in (t.why or "") for t in found.trials if t.score is None)
     assert found.best is not None
     assert found.best.settings == {"train.max_length": 32}
     assert capsys.readouterr().err.count("error: trial") == sum(too_long)
+
+
+def test_an_error_of_what_a_trial_was_given_names_the_sweep_file(suite_file: Path) -> None:
+    request = request_of(suite_file, "train.epochs: [1, 3]\n")
+    place = request.space.places["train.epochs"]
+    error = PetMtlError("is too many", where="-s train.epochs=3", hint="lower `-s train.seed=1`")
+    assert str(request.space.told(error)) == (
+        f"{place}: is too many\n  hint: lower `-s train.seed=1`"
+    )
 
 
 def test_all_may_choose_what_fails_before_one_does_not(suite_file: Path, tmp_path: Path) -> None:

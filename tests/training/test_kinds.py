@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +226,38 @@ def test_thresholds_are_averaged_with_the_weights(run: Run, tmp_path: Path) -> N
         read_checkpoint(f).suite.tasks["shares"].thresholds for f in (folder, tmp_path / "mean")
     )
     assert one == pytest.approx(both)
+
+
+def with_task(run: Run, out: Path, **changes: Any) -> Path:
+    """Copy a run's checkpoint and change its task `shares`; None removes a key."""
+    shutil.copytree(run[0] / "checkpoint", out)
+    manifest = json.loads((out / "pet_mtl.json").read_text(encoding="utf-8"))
+    task = manifest["suite"]["tasks"]["shares"] | changes
+    known = {key: value for key, value in task.items() if value is not None}
+    manifest["suite"]["tasks"]["shares"] = known
+    (out / "pet_mtl.json").write_text(json.dumps(manifest, ensure_ascii=False), encoding="utf-8")
+    return out
+
+
+def test_thresholds_of_some_are_averaged_and_given_ones_must_agree(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = [
+        with_task(run, tmp_path / "none", thresholds=None),
+        with_task(run, tmp_path / "low", thresholds=[0.2, 0.4, 0.6]),
+        with_task(run, tmp_path / "high", thresholds=[0.4, 0.4, 0.8]),
+    ]
+    average_checkpoints(folders, tmp_path / "mean")
+    mean = read_checkpoint(tmp_path / "mean").suite.tasks["shares"].thresholds
+    assert mean == pytest.approx((0.3, 0.4, 0.7))
+    assert "shares, the mean of 2, the others have none" in capsys.readouterr().err
+    given = [
+        with_task(run, tmp_path / f"given{n}", threshold=0.5, thresholds=[0.2, 0.4, n / 10])
+        for n in (6, 8)
+    ]
+    with pytest.raises(PetMtlError, match=r"given8: has other .* thresholds or method than"):
+        average_checkpoints(given, tmp_path / "of-given")
+    average_checkpoints([given[0], given[0]], tmp_path / "of-given")
 
 
 def test_what_reads_one_label_words_alone_refuses_other_kinds(run: Run) -> None:

@@ -1,17 +1,21 @@
 """What stops a run, and that what was saved before stays whole."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import toys
 from stopped_runs import assert_same_state
 from toy_runs import state_of, weights_in
 
 from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.kinds.classification import Classification
+from pet_mtl.scoring.checkpoint_scores import score_checkpoints
 from pet_mtl.storage.checkpoint import read_checkpoint
+from pet_mtl.storage.pretrained import load_tokenizer
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training import steps, trainer
 from pet_mtl.training.run import train
@@ -36,6 +40,24 @@ def test_wrong_input_writes_nothing(
         train(load_suite(suite_file, overrides=overrides), tmp_path / "run")
     assert caught.value.exit_code == 2
     assert not (tmp_path / "run").exists()
+
+
+def test_a_family_without_bf16_and_sdpa(
+    suite_file: Path, toy_backbone: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = tmp_path / "deberta"
+    shutil.copytree(toy_backbone, model)
+    size = len(load_tokenizer(str(model)))
+    toys.build_mlm("deberta", size).save_pretrained(model)
+    asked = [f"model={model}", "train.max_steps=1", "train.attention=sdpa"]
+    set_to = [*asked, "train.precision=bf16"]
+    with pytest.raises(PetMtlError, match="`deberta` cannot run in bf16\n  hint: set"):
+        train(load_suite(suite_file, overrides=set_to), tmp_path / "run")
+    caplog.set_level("INFO", logger="pet_mtl")
+    train(load_suite(suite_file, overrides=[*asked, "train.precision=auto"]), tmp_path / "run")
+    assert "eager attention (sdpa is set, but `deberta` has no sdpa)" in caplog.text
+    (scored,) = score_checkpoints([tmp_path / "run" / "checkpoint"])
+    assert scored.tasks.keys() == {"colour", "mood", "pair"}
 
 
 def test_an_output_folder_that_cannot_be(suite: Suite, tmp_path: Path) -> None:
