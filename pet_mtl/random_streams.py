@@ -83,6 +83,7 @@ ONE_TASK_ORDER = NumpyStream("the order of the steps of one task of the OpenProm
 IMPORTANCE_ROWS = NumpyStream("the rows whose important pieces are marked for pre-training", 4)
 HYPOTHESES = NumpyStream("the labels that rows are asked for beside their own", 5)
 OTHER_TEACHERS = NumpyStream("the teachers that a student of a generation learns from", 6)
+VARIED_TEXTS = NumpyStream("which pieces of texts are replaced, and by which", 7)
 RESAMPLED_ROWS = NumpyStream("the resampled rows behind the intervals of scores and gains")
 CALIBRATION_ROWS = NumpyStream("the rows that a calibration is fitted on")
 TRIED_ROWS = NumpyStream("the rows that `words try --limit` scores")
@@ -97,6 +98,7 @@ GATES = TorchStream("which gates of SNR are open in a step, by `step_seed`")
 EXPORT_EXAMPLE = TorchStream("the pieces of the rows by which a graph is traced and checked")
 
 SENTENCE_PAIRS = PythonStream("which sentences become pairs, and how, by the seed")
+RECOMBINED_TEXTS = PythonStream("which texts become rows of two texts, by the seed and the task")
 TRIAL = PythonStream("a trial's settings, by the sweep's seed and the trial's number")
 
 

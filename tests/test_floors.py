@@ -47,6 +47,7 @@ FLOORS = {
         "serving",
         "studio",
         "pairs",
+        "variants",
     },
     5: {"api", "cli", "__init__", "__main__"},
 }

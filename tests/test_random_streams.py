@@ -48,6 +48,7 @@ def test_every_stream_is_drawn_from() -> None:
         ("IMPORTANCE_ROWS", (7,), [42, 4, 7]),
         ("HYPOTHESES", (2, 7), [42, 5, 2, 7]),
         ("OTHER_TEACHERS", (2, 7), [42, 6, 2, 7]),
+        ("VARIED_TEXTS", (2, 7), [42, 7, 2, 7]),
         ("RESAMPLED_ROWS", (), 42),
         ("CALIBRATION_ROWS", (), 42),
         ("TRIED_ROWS", (), 42),

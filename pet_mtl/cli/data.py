@@ -1,4 +1,4 @@
-"""`pet-mtl data check` and `pet-mtl data clean`."""
+"""`pet-mtl data …`: `check`, `clean`, `pairs` and `vary`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,9 +8,12 @@ import typer
 from pet_mtl.cli.options import (
     DataRoot,
     Json,
+    Model,
     MoreCorpusFiles,
     PatternFile,
+    Tasks,
     TextKey,
+    names_of,
     pattern_file,
 )
 from pet_mtl.console import put, put_json
@@ -167,3 +170,54 @@ def pairs(
         put_json(result.to_json())
     counts = ", ".join(f"{count:,} {label}" for label, count in result.rows.items())
     say(f"{out}: {counts}")
+
+
+@app.command()
+def vary(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="A new folder, a file for each task.")],
+    patterns: PatternFile = "default",
+    data_root: DataRoot = None,
+    tasks: Tasks = None,
+    model: Model = None,
+    copies: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=100,
+            metavar="N",
+            help="Of each row: the first varies its last text, the next the one before.",
+        ),
+    ] = 1,
+    rate: Annotated[
+        float, typer.Option(metavar="SHARE", help="Of a text's pieces that are replaced, above 0.")
+    ] = 0.2,
+    recombined: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="For each task of two texts also up to N rows of two different second texts that "
+            "stand beside the same first one.",
+        ),
+    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Which ones.")] = 42,
+    json_: Json = False,
+) -> None:
+    """Make rows without labels out of the training rows, for a teacher to label: some pieces of a
+    text are what a masked language model puts there."""
+    from pet_mtl.console import say
+    from pet_mtl.suite.suite import load_suite
+    from pet_mtl.variants.make import VariantsSettings, write_variants
+
+    if not 0 < rate <= 1:
+        raise PetMtlError(f"found {rate:g}", where="--rate", hint="give a share above 0, up to 1")
+    if not copies and not recombined:
+        raise PetMtlError("nothing is asked for", hint="give `--copies` or `--recombined`")
+    suite = load_suite(
+        pattern_file(patterns), data_root=data_root, model=model, only=names_of(tasks)
+    )
+    result = write_variants(suite, out, VariantsSettings(copies, rate, recombined, seed))
+    if json_:
+        put_json(result.to_json())
+    for name, rows in result.rows.items():
+        say(f"{out / name}.csv: {rows:,} rows")

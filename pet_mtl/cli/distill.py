@@ -11,8 +11,10 @@ from pet_mtl.cli.options import (
     Overrides,
     PatternFile,
     SkipBadRows,
+    Tasks,
     Verbalizers,
     files_by_task,
+    names_of,
     pattern_file,
 )
 from pet_mtl.console import put_json
@@ -88,9 +90,7 @@ def distill(
     method: Annotated[
         str | None, typer.Option(metavar="NAME", help="Method, instead of the file's.")
     ] = None,
-    tasks: Annotated[
-        str | None, typer.Option(metavar="NAME,…", help="These tasks of the file only.")
-    ] = None,
+    tasks: Tasks = None,
     alone: Annotated[
         bool, typer.Option(help="Train the students on the labels alone too, to compare.")
     ] = True,
@@ -138,7 +138,7 @@ def distill(
             model=model,
             verbalizers=files_by_task("--verbalizer", verbalizer),
             method=method,
-            only=None if tasks is None else [name.strip() for name in tasks.split(",")],
+            only=names_of(tasks),
         )
 
     given, student = tuple(teacher or ()), load(model, method, [])

@@ -24,6 +24,10 @@ DataRoot = Annotated[
     Path | None,
     typer.Option("--data-root", metavar="DIR", help=("Where relative data paths start.")),
 ]
+Tasks = Annotated[
+    str | None,
+    typer.Option(metavar="NAME,…", help="These tasks of the file only: --tasks tnews,ocnli"),
+]
 Verbalizers = Annotated[
     list[str] | None,
     typer.Option("--verbalizer", metavar="TASK=FILE", help="Other label words for a task."),
@@ -100,6 +104,11 @@ def by_task(option: str, values: Sequence[str] | None) -> dict[str, str]:
             raise PetMtlError(f"task `{task}` is named twice", where=f"{option} {value}")
         found[task] = file
     return found
+
+
+def names_of(tasks: str | None) -> list[str] | None:
+    """Read `--tasks NAME,…`; None for all of them."""
+    return None if tasks is None else [name.strip() for name in tasks.split(",")]
 
 
 def files_by_task(option: str, values: Sequence[str] | None) -> dict[str, Path]:

@@ -11,8 +11,10 @@ from pet_mtl.cli.options import (
     Model,
     Overrides,
     SkipBadRows,
+    Tasks,
     Verbalizers,
     files_by_task,
+    names_of,
     pattern_file,
 )
 from pet_mtl.console import put_json
@@ -48,12 +50,7 @@ def train(
             help="With heads: hard, soft, shared-private, moe, mmoe, ple, snr or cross-stitch.",
         ),
     ] = None,
-    tasks: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,…", help="Train these tasks of the file only: --tasks tnews,ocnli"
-        ),
-    ] = None,
+    tasks: Tasks = None,
     teacher: Annotated[
         list[Path] | None,
         typer.Option(
@@ -109,7 +106,7 @@ def train(
             verbalizers=files_by_task("--verbalizer", verbalizer),
             method=method,
             sharing=sharing,
-            only=None if tasks is None else [name.strip() for name in tasks.split(",")],
+            only=names_of(tasks),
         )
     if out is None and started_together() > 1:  # each process would look for a free name
         raise PetMtlError(("several processes need one output folder"), hint="add `--out DIR`")

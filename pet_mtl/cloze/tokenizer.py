@@ -148,6 +148,24 @@ class PieceTokenizer:
             for ids in encoded
         ]
 
+    def encode_placed(self, texts: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
+        """Return the pieces of whole texts, and for each the characters `[start, end)` that it was
+        read from.
+
+        Raises:
+            PetMtlError: the tokenizer does not tell.
+        """
+        if self._backend is None:
+            raise PetMtlError(
+                f"the tokenizer of `{self.tokenizer.name_or_path}` does not tell where its pieces "
+                "stand",
+                hint="choose a model whose folder has a `tokenizer.json`",
+            )
+        with _LOCKS[self.tokenizer]:
+            self._backend.encode_special_tokens = True
+            encodings = self._backend.encode_batch(list(texts), add_special_tokens=False)
+        return [(encoding.ids, encoding.offsets) for encoding in encodings]
+
     def _encode_behind_signs(self, texts: Sequence[str]) -> list[list[int]]:
         """Return the byte-level pieces of texts that begin with the space before them, if any."""
         signs = [_sign_before(text) for text in texts]

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import toy_suite
+
 Call = Callable[..., Any]
 
 
@@ -79,3 +81,24 @@ def test_pairs_out_of_plain_text(call: Call, tmp_path: Path) -> None:
     ran = call("data", "pairs", "--out", tmp_path / "other.jsonl")
     assert ran.code == 2
     assert "--corpus FILES" in ran.err
+
+
+def test_rows_out_of_training_rows(call: Call, tmp_path: Path, backbone: Path) -> None:
+    toy_suite.write_suite(tmp_path, backbone)
+    vary = ("data", "vary", "--patterns", tmp_path / "toy.yaml")
+    made = ("--out", tmp_path / "made")
+    ran = call(*vary, *made, "--tasks", "pair", "--recombined", 3, "--json")
+    assert ran.code == 0, ran.err
+    made_rows = (tmp_path / "made" / "pair.csv").read_text("utf-8").splitlines()
+    assert ran.json["rows"] == {"pair": len(made_rows)}
+    for options, said in (
+        (("--rate", "0"), "--rate: found 0"),
+        (("--rate", "nan"), "--rate: found nan"),
+        (("--copies", "0"), "nothing is asked for"),
+        (("--tasks", "nix"), "no task `nix`"),
+        (("--model", "nix"), "there is no model `nix`"),
+        (made, "not empty"),
+    ):
+        ran = call(*vary, "--out", tmp_path / "other", *options)
+        assert (ran.code, said in ran.err) == (2, True), ran.err
+    assert not (tmp_path / "other").exists()

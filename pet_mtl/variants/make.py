@@ -1,0 +1,140 @@
+"""Files of rows without labels, made out of the training rows of tasks."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pet_mtl.atomic import new_folder, require_folder
+from pet_mtl.data.delimited_rows import quoted_text
+from pet_mtl.data.suite_data import load_task
+from pet_mtl.errors import PetMtlError
+from pet_mtl.model.backbone import Backbone
+from pet_mtl.model.hardware import Machine
+from pet_mtl.random_streams import RECOMBINED_TEXTS, VARIED_TEXTS
+from pet_mtl.storage.pretrained import load_masked_lm, load_pieces, suite_model
+from pet_mtl.suite.row_texts import ID_COLUMN
+from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import TaskSpec
+from pet_mtl.variants.recombine import recombine
+from pet_mtl.variants.vary import Varier
+
+Texts = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class VariantsSettings:
+    """How many rows are made, and how.
+
+    Attributes:
+        copies: of each training row; the first varies its last text, the next the one before.
+        rate: share of a text's pieces that are replaced.
+        recombined: at most so many rows of each task of two texts: different second texts that
+            stand beside the same first one.
+        seed: decides everything that is drawn.
+    """
+
+    copies: int = 1
+    rate: float = 0.2
+    recombined: int = 0
+    seed: int = 42
+
+
+@dataclass(frozen=True)
+class VariantsResult:
+    """What `write_variants` wrote: a file for each task, and its rows."""
+
+    out: Path
+    rows: dict[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"out": str(self.out), "rows": self.rows}
+
+
+def write_variants(suite: Suite, out: Path, settings: VariantsSettings) -> VariantsResult:
+    """Write for each task a csv file that its `unlabelled:` may name.
+
+    No row is written twice, none is a training row, and dev and test rows have no part in any.
+
+    Args:
+        suite: its model varies the texts.
+        out: a new folder, which appears when it is whole.
+
+    Raises:
+        PetMtlError: the data are not right, the folder holds something, or the model is no masked
+            language model.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise PetMtlError(
+            "the output folder is not empty", where=str(out), hint="choose a new one: `--out DIR`"
+        )
+    require_folder(out)
+    rows = {name: _training_rows(task, suite) for name, task in suite.tasks.items()}
+    varier = _varier(suite) if settings.copies else None
+    result = VariantsResult(out, {})
+    with new_folder(out) as folder:
+        for name, task in suite.tasks.items():
+            made = [*_recombined(rows[name], name, settings)]
+            if varier is not None:
+                made += _varied(varier, rows[name], name, settings)
+            known = set(rows[name])
+            new = [texts for texts in dict.fromkeys(made) if texts not in known]
+            (folder / f"{name}.csv").write_bytes(_file_text(task, new).encode())
+            result.rows[name] = len(new)
+    return result
+
+
+def _training_rows(task: TaskSpec, suite: Suite) -> list[Texts]:
+    """Return the texts of the training rows; of unlabelled ones a file may name what is not made
+    yet."""
+    data = task.data.model_copy(update={"unlabelled": ()})
+    plain = task.model_copy(update={"data": data})
+    rows = load_task(plain, Path(suite.base), suite.train.seed).train
+    return list(zip(*(rows.fields[field].to_pylist() for field in task.fields), strict=True))
+
+
+def _varier(suite: Suite) -> Varier:
+    folder = suite_model(suite)
+    tokenizer = load_pieces(folder)
+    machine = Machine.choose()
+    mlm = load_masked_lm(folder, attention=machine.attention.value)
+    machine = machine.for_model(mlm)
+    return Varier(Backbone(mlm, machine.attention.value), tokenizer, machine)
+
+
+def _recombined(rows: Sequence[Texts], name: str, settings: VariantsSettings) -> Iterator[Texts]:
+    if settings.recombined and rows and len(rows[0]) == 2:
+        rng = RECOMBINED_TEXTS.generator(f"{settings.seed} {name}")
+        yield from recombine([(first, second) for first, second in rows], settings.recombined, rng)
+
+
+def _varied(
+    varier: Varier, rows: Sequence[Texts], name: str, settings: VariantsSettings
+) -> Iterator[Texts]:
+    for copy in range(settings.copies):
+        field = -(copy % len(rows[0])) - 1
+        generator = VARIED_TEXTS.generator(settings.seed, copy, *name.encode())
+        texts = varier.vary(rows, field, settings.rate, generator, f"{name}, copy {copy + 1}")
+        for row, text in zip(rows, texts, strict=True):
+            if text is not None:
+                varied = list(row)
+                varied[field] = text
+                yield tuple(varied)
+
+
+def _file_text(task: TaskSpec, rows: Sequence[Texts]) -> str:
+    """Return rows as comma-separated values in the task's own columns, by name behind a header, or
+    by position, those that are not filled empty."""
+    by_name = any(isinstance(column, str) for column in task.columns.values())
+    wanted = (ID_COLUMN, *task.fields)
+    places = [task.columns[name] for name in wanted if name in task.columns]
+    if by_name:
+        columns: list[int | str] = list(places)
+    else:
+        columns = list(range(1 + max(map(int, task.columns.values()))))
+    lines = [columns] if by_name else []
+    for number, texts in enumerate(rows):
+        cells = dict(zip(wanted, (f"made-{number}", *texts), strict=True))
+        at = {task.columns.get(name): cell for name, cell in cells.items()}
+        lines.append([at.get(column, "") for column in columns])
+    return quoted_text(lines)

@@ -1,0 +1,122 @@
+"""Files of rows that are made out of training rows, by Python and by the command."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import toy_suite
+
+from pet_mtl.data.delimited_rows import quoted_text
+from pet_mtl.data.readers import read_rows
+from pet_mtl.data.suite_data import load_suite_data
+from pet_mtl.errors import PetMtlError
+from pet_mtl.suite.suite import Suite, load_suite
+from pet_mtl.suite.task import TaskSpec
+from pet_mtl.variants.make import VariantsSettings, write_variants
+
+
+@pytest.fixture
+def suite(tmp_path: Path, backbone: Path) -> Suite:
+    toy_suite.write_suite(tmp_path, backbone)
+    return load_suite(tmp_path / "toy.yaml")
+
+
+def _texts(file: Path, task: TaskSpec) -> list[tuple[str, ...]]:
+    """What the task's own reader reads."""
+    rows, _ = read_rows(file.name, task, base=file.parent, labelled=False)
+    return [tuple(rows.text(number).values()) for number in range(len(rows))]
+
+
+def test_rows_are_new_and_of_training_rows_only(suite: Suite, tmp_path: Path) -> None:
+    result = write_variants(suite, tmp_path / "made", VariantsSettings(copies=2, recombined=50))
+    data = load_suite_data(suite)
+    for name, task in suite.tasks.items():
+        texts = _texts(tmp_path / "made" / f"{name}.csv", task)
+        assert len(texts) == result.rows[name] > 0
+        assert len(set(texts)) == len(texts)
+        train = data[name].train
+        known = {tuple(train.text(n).values()) for n in range(len(train))}
+        assert not known & set(texts)
+    one, other = zip(*(data["pair"].train.text(n).values() for n in range(20)), strict=True)
+    assert all(
+        first in one or second in other or {first, second} <= {*other}
+        for first, second in _texts(tmp_path / "made" / "pair.csv", suite.tasks["pair"])
+    )
+
+
+def test_a_seed_gives_the_same_files(suite: Suite, tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        write_variants(suite, tmp_path / name, VariantsSettings(recombined=9, seed=seed))
+    a, b, c = [(tmp_path / name / "topic.csv").read_bytes() for name in "abc"]
+    assert a == b != c
+
+
+def test_a_task_alone_gives_what_it_gives_among_others(suite: Suite, tmp_path: Path) -> None:
+    write_variants(suite, tmp_path / "all", VariantsSettings())
+    alone = load_suite(tmp_path / "toy.yaml", only=["pair"])
+    write_variants(alone, tmp_path / "one", VariantsSettings())
+    assert [file.name for file in (tmp_path / "one").iterdir()] == ["pair.csv"]
+    files = [tmp_path / folder / "pair.csv" for folder in ("all", "one")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_the_pattern_file_reads_what_was_made(tmp_path: Path, backbone: Path) -> None:
+    """Its `unlabelled:` may stand there before the file does."""
+    toy_suite.write_suite(tmp_path, backbone)
+    file = tmp_path / "toy.yaml"
+    text = file.read_text(encoding="utf-8")
+    for name in ("topic", "pair"):
+        old = f"dev: {name}.dev.tsv}}"
+        assert old in text
+        text = text.replace(old, f"dev: {name}.dev.tsv, unlabelled: made/{name}.csv}}")
+    file.write_text(text, encoding="utf-8")
+    result = write_variants(load_suite(file), tmp_path / "made", VariantsSettings(recombined=9))
+    for name, data in load_suite_data(load_suite(file)).items():
+        assert data.unlabelled is not None
+        assert len(data.unlabelled) == result.rows[name]
+
+
+def test_a_folder_that_holds_something_stays(suite: Suite, tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "mine").write_text("mine")
+    with pytest.raises(PetMtlError, match="not empty"):
+        write_variants(suite, tmp_path / "made", VariantsSettings())
+    assert [file.name for file in (tmp_path / "made").iterdir()] == ["mine"]
+
+
+def test_a_failure_leaves_no_folder(
+    suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> str:
+        raise PetMtlError("in the middle")
+
+    monkeypatch.setattr("pet_mtl.variants.make._file_text", fail)
+    with pytest.raises(PetMtlError, match="in the middle"):
+        write_variants(suite, tmp_path / "made", VariantsSettings())
+    assert not list(tmp_path.glob("*made*"))
+
+
+@pytest.mark.parametrize("columns", ["{text: t, label: l}", "{text: 2, label: 0}"])
+def test_odd_texts_come_back_as_they_are(tmp_path: Path, backbone: Path, columns: str) -> None:
+    texts = ['好,"天"', "坏\t天\n类", "天\r中", "新闻"]
+    task = f"""tasks:
+  odd:
+    patterns: "{{text}}{{mask}}"
+    verbalizer: {{a: 好, b: 坏}}
+    columns: {columns}
+    data: {{train: odd.csv}}
+"""
+    rows = [["t", "x", "l"]] if "t," in columns else []
+    place = 0 if rows else 2
+    for number, text in enumerate(texts):
+        cells = ["ab"[number % 2]] * 3
+        rows.append([*cells[:place], text, *cells[place + 1 :]])
+    (tmp_path / "odd.csv").write_bytes(quoted_text(rows).encode())
+    (tmp_path / "odd.yaml").write_text(f"version: 1\nmodel: {backbone}\n{task}", "utf-8")
+    suite = load_suite(tmp_path / "odd.yaml")
+    write_variants(suite, tmp_path / "made", VariantsSettings(rate=0.01))
+    made = _texts(tmp_path / "made" / "odd.csv", suite.tasks["odd"])
+    assert len(made) == len(texts)
+    for (new,), old in zip(made, texts, strict=True):
+        assert len(new) == len(old)
+        assert sum(a != b for a, b in zip(new, old, strict=True)) == 1
