@@ -76,7 +76,7 @@ def put(text: str = "") -> None:
     print(printable(text), flush=True)
 
 
-def put_places(paths: Sequence[Path]) -> None:
+def put_places(paths: Sequence[Path | str]) -> None:
     """Print on stdout where a finished result lies; on stderr where nobody reads stdout, since
     nothing of the result is lost then.
 

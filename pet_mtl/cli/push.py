@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pet_mtl.cli.options import Json
-from pet_mtl.console import complain, put, put_json, say
+from pet_mtl.console import complain, put_json, put_places, say
 from pet_mtl.errors import PetMtlError
 from pet_mtl.text import one_line
 
@@ -61,7 +61,7 @@ def push(
             }
         )
     else:
-        put(done.url)
+        put_places([done.url])
 
 
 def _require_yes(yes: bool) -> None:

@@ -1,6 +1,7 @@
 """`pet-mtl push` against a hub on loopback: what arrives there, what is refused before, and what
 each failure says."""
 
+import errno
 import io
 import json
 import os
@@ -61,6 +62,19 @@ def test_a_checkpoint_goes_there_and_comes_back(
         for folder in (run_copy / "checkpoint", there)
     ]
     assert predicted[0] == predicted[1]
+
+
+def test_what_arrived_is_told_though_nobody_reads_stdout(
+    hub: Hub, call: Call, run_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(text: str = "") -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr("pet_mtl.console.put", gone)
+    monkeypatch.setattr("pet_mtl.console.drop_stdout", lambda: None)
+    ran = call("push", run_copy / "checkpoint", "me/toy", "--yes")
+    assert ran.code == 0, ran.err
+    assert f"written: {hub.url}/me/toy" in ran.err
 
 
 def test_branches_and_json(hub: Hub, call: Call, run_copy: Path) -> None:
