@@ -13,12 +13,12 @@ LONGEST_LINE = 500  # characters of a message's line
 # (zero-width, bidi marks, tags, line and paragraph separators, invisible fillers), and halves of
 # surrogate pairs, which no terminal can be sent. Line ends and tabs are white space of our own
 # messages.
-_INVISIBLE = (
+INVISIBLE = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e007f"
 )
-_UNSAFE = re.compile(f"[{_INVISIBLE}]")
+_UNSAFE = re.compile(f"[{INVISIBLE}]")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")  # of ASCII: what a backslash takes the meaning from
 
 

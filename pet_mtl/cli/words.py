@@ -66,10 +66,9 @@ def check(
 
         for name, labels in report.tasks.items():
             print_table(check_table(name, labels))
-    for problem in report.warnings:
-        say(f"warning: {problem}")
-    for problem in report.errors:
-        say(f"error: {problem}")
+    for what, problems in (("warning", report.warnings), ("error", report.errors)):
+        for line in PetMtlError(problems).lines():  # the first, and how many more there are
+            say(f"{what}: {line}")
     if report.errors:
         raise typer.Exit(1)
 

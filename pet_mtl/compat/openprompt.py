@@ -245,6 +245,10 @@ def differences(task: TaskSpec, label_words: LabelWords) -> list[str]:
             "it averages the words of a label, where the task has `aggregation: "
             f"{task.aggregation}`"
         )
+    if task.long_text != "head":
+        found.append(
+            f"it reads the head of a text that is too long, not `long_text: {task.long_text}`"
+        )
     return found
 
 
@@ -300,7 +304,8 @@ class _OpenPromptScores(LoadedModel):
                 if by_pattern is not None:
                     by_pattern[name] = np.stack(of_forms)
                 out[name] = kind_of(task).average(
-                    np.stack(of_forms), np.ones(len(of_forms), np.float32)
+                    np.stack(of_forms),
+                    np.array([form.weight for form in compiled.forms], np.float32),
                 )
         return out
 

@@ -41,8 +41,10 @@ class Hierarchy(Classification):
         nodes = (*spec.labels, *spec.above)
         parents = [parent_of(node, separator) for node in nodes]
         groups = list(dict.fromkeys(parents))
+        places = {parent: place for place, parent in enumerate(groups)}
         # arrays, not tensors: a kind is kept, and a tensor of inference mode cannot be trained with
-        self._group = np.array([groups.index(parent) for parent in parents])  # [C]
+        self._group = np.array([places[parent] for parent in parents])  # [C]
+        self._groups = len(groups)
         # [K, depth] columns down each label's path; `C` is a column of zeros
         column = {node: place for place, node in enumerate(nodes)}
         self._paths = np.array(
@@ -63,9 +65,7 @@ class Hierarchy(Classification):
         group, paths = (
             torch.from_numpy(places).to(scores.device) for places in (self._group, self._paths)
         )
-        others = group != torch.arange(int(group.max()) + 1, device=scores.device)[:, None]
-        of_groups = scores.unsqueeze(-2).masked_fill(others, float("-inf")).logsumexp(-1)
-        own = scores - of_groups[..., group]  # each name among its siblings
+        own = scores - _log_sums(scores, group, self._groups)[..., group]  # among its siblings
         return torch.nn.functional.pad(own, (0, 1))[..., paths].sum(-1)
 
     def log_probs(self, scores: Tensor) -> Tensor:
@@ -73,3 +73,17 @@ class Hierarchy(Classification):
 
     def score(self, gold: Gold, decided: Decided, *, resamples: int = 1000) -> HierarchyScore:
         return score_levels(gold, decided, self.spec.labels, self._levels, resamples=resamples)
+
+
+def _log_sums(scores: Tensor, group: Tensor, groups: int) -> Tensor:
+    """Return the logarithm of the sum of the exponentials of each group's columns, `[…, groups]`.
+
+    Args:
+        scores: `[…, C]`.
+        group: `[C]` the group of each column; none is empty.
+    """
+    fixed = scores.detach()
+    lowest = fixed.new_full((*scores.shape[:-1], groups), float("-inf"))
+    most = lowest.scatter_reduce(-1, group.expand_as(fixed), fixed, "amax")
+    parts = (scores - most[..., group]).exp()
+    return torch.zeros_like(most).index_add(-1, group, parts).log() + most

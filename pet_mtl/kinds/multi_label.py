@@ -66,10 +66,14 @@ class MultiLabel(Kind):
     def log_probs(self, scores: Tensor) -> Tensor:
         if self.spec.no:
             return scores[..., :-1] - scores[..., -1:]
-        count = scores.shape[-1]
-        own = torch.eye(count, dtype=torch.bool, device=scores.device)
-        others = scores.unsqueeze(-2).masked_fill(own, float("-inf")).logsumexp(-1)
-        return scores - others
+        columns = torch.arange(scores.shape[-1], device=scores.device)
+        top = columns == scores.argmax(-1, keepdim=True)
+        # the others are the sum less a label's own part; where that is nearly all of it, at the
+        # largest, nothing would be left, and they are summed without it
+        total = scores.logsumexp(-1, keepdim=True)
+        share = (scores - total).exp().masked_fill(top, 0)  # 1/2 at most
+        beside_top = scores.masked_fill(top, float("-inf")).logsumexp(-1, keepdim=True)
+        return scores - torch.where(top, beside_top, total + torch.log1p(-share))
 
     def average(self, each: FloatArray, weights: npt.NDArray[np.float32]) -> FloatArray:
         return weighted_mean(each, weights)

@@ -1,7 +1,7 @@
 """How well predicted labels match gold labels: accuracy, macro-F1 with its uncertainty, and the
 confusion matrix."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ from pet_mtl.random_streams import RESAMPLED_ROWS
 # Drawing a cell's count takes as long as drawing so many rows; few cells are drawn as counts.
 _ROWS_OF_A_CELL = 10
 _MANY_CELLS = 1000
+_DRAWN = 1 << 22  # counts at a time: one for each resample and cell
 
 
 @dataclass(frozen=True)
@@ -141,16 +142,40 @@ def bootstrap_macro_f1(
     Drawing N rows with replacement is drawing the cells of the confusion matrix from a multinomial
     distribution, so no resample is ever spelled out as rows.
     """
-    counts, gold, predicted = resample_cells(confusion, resamples=resamples, seed=seed)
-    every_label = np.arange(len(confusion))
-    of_gold = (gold[:, None] == every_label).astype(np.float64)  # [cells, K]
-    of_predicted = (predicted[:, None] == every_label).astype(np.float64)
-    # gold rows + predicted rows of each label, [resamples, K]
-    total = counts @ (of_gold + of_predicted)
-    hits = counts @ (of_gold * of_predicted)
-    f1 = np.divide(2 * hits, total, out=np.zeros_like(total), where=total > 0)
-    macro: NDArray[np.float64] = f1.sum(axis=1) / (total > 0).sum(axis=1)
-    return macro
+    gold, predicted = np.nonzero(confusion)
+    parts = resampled_parts(confusion[gold, predicted], resamples=resamples, seed=seed)
+    return np.concatenate([cells_macro_f1(p, gold, predicted, len(confusion)) for p in parts])
+
+
+def cells_macro_f1(
+    counts: NDArray[np.int64],
+    gold: NDArray[np.int64],
+    predicted: NDArray[np.int64],
+    size: int,
+) -> NDArray[np.float64]:
+    """Return macro-F1 for each row of `counts` `[R, cells]`.
+
+    Args:
+        gold, predicted: `[cells]` label indices below `size`.
+    """
+    right = gold == predicted
+    # gold rows + predicted rows of each label, [R, K]
+    total = _label_sums(counts, gold, size) + _label_sums(counts, predicted, size)
+    hits = _label_sums(counts[:, right], gold[right], size)
+    f1 = np.divide(2 * hits, total, out=np.zeros(total.shape), where=total > 0)
+    return np.asarray(f1.sum(axis=1) / (total > 0).sum(axis=1))
+
+
+def _label_sums(
+    counts: NDArray[np.int64], labels: NDArray[np.int64], size: int
+) -> NDArray[np.int64]:
+    """Return the sum `[R, K]` of each label's cells; a product with one-hot labels would take cells
+    times labels."""
+    order = np.argsort(labels, kind="stable")
+    present, starts = np.unique(labels[order], return_index=True)
+    sums = np.zeros((len(counts), size), np.int64)
+    sums[:, present] = np.add.reduceat(counts[:, order], starts, axis=1)
+    return sums
 
 
 def resample_cells(
@@ -173,6 +198,16 @@ def resampled_counts(counts: NDArray[np.int64], *, resamples: int, seed: int) ->
         `[resamples, cells]`.
     """
     return drawn_counts(counts, resamples, RESAMPLED_ROWS.generator(seed))
+
+
+def resampled_parts(
+    counts: NDArray[np.int64], *, resamples: int, seed: int
+) -> Iterator[NDArray[np.int64]]:
+    """Yield what `resampled_counts` returns, some resamples at a time."""
+    generator = RESAMPLED_ROWS.generator(seed)
+    most = max(1, _DRAWN // len(counts))
+    for start in range(0, resamples, most):
+        yield drawn_counts(counts, min(most, resamples - start), generator)
 
 
 def drawn_counts(

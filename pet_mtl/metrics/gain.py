@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pet_mtl.metrics.classification import resampled_counts
+from pet_mtl.metrics.classification import cells_macro_f1, resampled_parts
 from pet_mtl.metrics.multi_label import resampled_macro_f1
 from pet_mtl.metrics.similarity import resampled_pearson
 
@@ -38,12 +38,14 @@ def macro_f1_gain(
     """
     # rows that are all alike
     cells, counts = np.unique((gold * size + before) * size + after, return_counts=True)
-    resampled = resampled_counts(counts, resamples=resamples, seed=seed)
-    drawn = np.concatenate([counts[None], resampled]).astype(np.float64)
     of_gold, of_before, of_after = cells // size**2, cells // size % size, cells % size
-    gains = _macro_f1(drawn, of_gold, of_after, size) - _macro_f1(drawn, of_gold, of_before, size)
-    low, high = np.quantile(gains[1:], [0.025, 0.975])
-    return float(gains[0]), (float(low), float(high))
+
+    def gains(drawn: NDArray[np.int64]) -> NDArray[np.float64]:
+        new, old = (cells_macro_f1(drawn, of_gold, side, size) for side in (of_after, of_before))
+        return new - old
+
+    parts = resampled_parts(counts, resamples=resamples, seed=seed)
+    return float(gains(counts[None])[0]), _middle(np.concatenate([gains(part) for part in parts]))
 
 
 def sets_gain(
@@ -88,16 +90,3 @@ def numbers_gain(
 def _middle(draws: NDArray[np.float64]) -> tuple[float, float]:
     low, high = np.quantile(draws, [0.025, 0.975])
     return float(low), float(high)
-
-
-def _macro_f1(
-    counts: NDArray[np.float64], gold: NDArray[np.int64], predicted: NDArray[np.int64], size: int
-) -> NDArray[np.float64]:
-    """Return macro-F1 for each row of `counts` `[R, cells]`."""
-    labels = np.arange(size)
-    of_gold, of_predicted = gold[:, None] == labels, predicted[:, None] == labels
-    total = counts @ (of_gold.astype(np.float64) + of_predicted)
-    right = gold == predicted
-    hits = counts[:, right] @ of_gold[right].astype(np.float64)
-    f1 = np.divide(2 * hits, total, out=np.zeros_like(total), where=total > 0)
-    return np.asarray(f1.sum(1) / (total > 0).sum(1))

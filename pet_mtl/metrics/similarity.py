@@ -11,6 +11,8 @@ from pet_mtl.metrics.score import Figure, LabelScore
 from pet_mtl.random_streams import RESAMPLED_ROWS
 
 _CHUNK = 1 << 20  # numbers of resampled rows at a time
+_MOST_DRAWN = 100_000_000  # rows of all resamples: seconds; beyond, there are fewer resamples
+_FEWEST = 200  # an end of the interval is then off by a tenth of its width
 
 
 @dataclass(frozen=True)
@@ -114,13 +116,14 @@ def score_similarity(
 def resampled_pearson(
     one: NDArray[np.float64], other: NDArray[np.float64], resamples: int, seed: int
 ) -> NDArray[np.float64]:
-    """Return Pearson's correlation of each of the resamples, `[resamples]`; the same rows are drawn
-    for other predictions of as many rows."""
+    """Return Pearson's correlation of each of the resamples, `[resamples]` or fewer where rows are
+    many; the same rows are drawn for other predictions of as many rows."""
+    resamples = min(resamples, max(_FEWEST, _MOST_DRAWN // len(one)))
     generator, done = RESAMPLED_ROWS.generator(seed), []
     step = max(1, _CHUNK // len(one))
     for start in range(0, resamples, step):
         rows = generator.integers(0, len(one), (min(step, resamples - start), len(one)))
-        done.append(_pearson(one[rows], other[rows]))
+        done.append(_pearson(one.take(rows), other.take(rows)))
     return np.concatenate(done)
 
 

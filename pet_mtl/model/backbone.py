@@ -176,8 +176,11 @@ def _lone_head(mlm: Any) -> Any:
     return others[0] if len(others) == 1 and not mlm.config.is_encoder_decoder else None
 
 
-def check_length(mlm: Any, max_length: int) -> None:
+def check_length(mlm: Any, max_length: int, hint: str = "set `-s train.max_length={}`") -> None:
     """Refuse prompts that are longer than the backbone's positions.
+
+    Args:
+        hint: how the caller's user sets another length.
 
     Raises:
         PetMtlError: `max_length` is too large.
@@ -190,5 +193,5 @@ def check_length(mlm: Any, max_length: int) -> None:
     if max_length > usable:
         raise PetMtlError(
             f"`train.max_length` is {max_length}, but the model has positions for {usable} tokens",
-            hint=f"set `-s train.max_length={usable}`",
+            hint=hint.format(usable),
         )

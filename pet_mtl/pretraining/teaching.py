@@ -27,7 +27,7 @@ def whole_model(
     rate = dropout if settings.dropout is None else settings.dropout
     mlm = load_masked_lm(folder, attention=machine.attention.value, dropout=rate)
     check_vocabulary(tokenizer.tokenizer, mlm, folder)
-    check_length(mlm, settings.max_length)
+    check_length(mlm, settings.max_length, "set `-s max_length={}`")
     return tokenizer, mlm
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pet_mtl.kinds import kind_of
+from pet_mtl.metrics.score import figure_title
 from pet_mtl.report.confusions import cut
 from pet_mtl.report.labels import label_cells, scrolling
 from pet_mtl.report.markup import Html, element, join
@@ -119,7 +120,10 @@ def _figures(columns: Sequence[Column], task: str, number: int) -> list[Html]:
     link = element("a", task, href=f"#task-{number}")
     for name in names:
         values = [s.summary().get(name) if s else None for s in scores]
-        cells = [element("td", link, class_="name"), element("td", name, class_="name")]
+        cells = [
+            element("td", link, class_="name"),
+            element("td", figure_title(name), class_="name"),
+        ]
         for place, (value, score) in enumerate(zip(values, scores, strict=True)):
             if value is None or score is None:
                 cells += [element("td", DASH)] * (2 if place else 1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 
 from pet_mtl.cloze.encode import Prompts, encode_forms
 from pet_mtl.cloze.form import Compiled, Form, compile_tasks
@@ -218,8 +219,8 @@ def with_verbalizers(suite: Suite, files: Mapping[str, Path]) -> Suite:
     """Return the suite with other label words for some tasks; the order of the labels stays.
 
     Raises:
-        PetMtlError: an unknown task, labels that are not the task's, or a method without label
-            words.
+        PetMtlError: an unknown task, labels that are not the task's, words that do not go with its
+            kind, or a method without label words.
     """
     tasks = dict(suite.tasks)
     for name, file in files.items():
@@ -265,11 +266,17 @@ def with_verbalizers(suite: Suite, files: Mapping[str, Path]) -> Suite:
             source=new.source,
             lines=tuple(new.lines[index] for index in chosen),
         )
+        changes = {"verbalizer": verbalizer, "above": above}
+        try:
+            TaskSpec.model_validate(task.model_dump() | changes)
+        except ValidationError as error:
+            message = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise PetMtlError(message, where=str(file)) from None
+        changed = task.model_copy(update=changes)
         # thresholds that were fitted say nothing of other words
-        kept = None if task.fits_thresholds else task.thresholds
-        tasks[name] = task.model_copy(
-            update={"verbalizer": verbalizer, "above": above, "thresholds": kept}
-        )
+        if task.fits_thresholds and changed.all_words != task.all_words:
+            changed = changed.model_copy(update={"thresholds": None})
+        tasks[name] = changed
     return suite.model_copy(update={"tasks": tasks})
 
 

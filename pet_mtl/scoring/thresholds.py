@@ -8,6 +8,8 @@ from pet_mtl.kinds import fitted_thresholds, kind_of
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.suite import Suite
 
+FITTED_HERE = "its thresholds are fitted on the scored rows themselves"
+
 
 def with_fitted_thresholds(
     suite: Suite, rows: Mapping[str, Rows], log_probs: Mapping[str, FloatArray]
@@ -51,5 +53,5 @@ def fitted_where_missing(
         if suite.tasks[name].fits_thresholds and suite.tasks[name].thresholds is None
     }
     for name in missing:
-        say(f"warning: {name}: its thresholds are fitted on the scored rows themselves")
+        say(f"warning: {name}: {FITTED_HERE}")
     return with_fitted_thresholds(suite, missing, log_probs) if missing else suite

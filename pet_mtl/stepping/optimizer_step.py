@@ -99,6 +99,17 @@ class OptimizerStep:
             raise RunError(f"the loss is not a number any more (step {step})", hint=hint)
 
 
+def has_dropout(mlm: Any) -> bool:
+    """Return whether a backbone drops anything while it is trained."""
+    return any(
+        name.endswith(("dropout", "dropout_prob", "pdrop"))
+        and name != "classifier_dropout"
+        and isinstance(rate, int | float)
+        and rate > 0
+        for name, rate in mlm.config.to_dict().items()
+    )
+
+
 def tell_of_dropout(mlm: Any, model: nn.Module, processes: int) -> None:
     """Say where several processes give other numbers than one: a model whose layers are not run by
     their slots draws dropout batch by batch.
@@ -107,14 +118,7 @@ def tell_of_dropout(mlm: Any, model: nn.Module, processes: int) -> None:
         mlm: its config tells of dropout that has no module.
         model: what is trained.
     """
-    settings = mlm.config.to_dict().items()
-    rates = [
-        rate
-        for name, rate in settings
-        if name.endswith(("dropout", "dropout_prob")) and name != "classifier_dropout"
-    ]
-    drawn = any(isinstance(rate, int | float) and rate > 0 for rate in rates)
-    if processes > 1 and drawn and not slot_encoders(model):
+    if processes > 1 and has_dropout(mlm) and not slot_encoders(model):
         say(
             f"with dropout {processes} processes draw other masks than one would with a model of "
             f"the family `{mlm.config.model_type}`: as good a run, but not the same numbers "

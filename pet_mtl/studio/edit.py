@@ -45,10 +45,10 @@ def edited_task(
         changes["prefix"] = task.prefix if prefix is None else prefix
         changes["patterns"] = task.patterns if patterns is None else tuple(patterns)
         _check(task, str(changes["prefix"]), patterns or (), readable)
-        try:
-            TaskSpec.model_validate(task.model_dump() | {"patterns": changes["patterns"]})
-        except ValidationError as error:
-            raise PetMtlError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+    try:
+        TaskSpec.model_validate(task.model_dump() | changes)
+    except ValidationError as error:
+        raise PetMtlError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
     return task.model_copy(update=changes)
 
 

@@ -7,6 +7,7 @@ from pet_mtl.suite.settings import TrainSettings
 from pet_mtl.suite.suite import Suite
 
 _FACTORS = ("focal", "class_weights", "hard_negatives")  # of the label loss
+_ONE_LABEL = (*_FACTORS, "adapet", "contrastive")
 _BETWEEN_TASKS = ("dwa", "gradnorm")  # weights whose mean over the tasks is 1
 
 
@@ -34,17 +35,18 @@ def refuse_untrained(suite: Suite, taught: Collection[str]) -> None:
     problems.raise_if_any()
 
 
-def idle_settings(suite: Suite, *, taught: bool, alone: bool) -> list[str]:
+def idle_settings(suite: Suite, *, taught: bool, alone: bool, drops: bool) -> list[str]:
     """Return a line for each setting that is given and changes nothing.
 
     Args:
         taught: whether a task learns from teachers too.
         alone: whether the settings are this run's own; those of a comparison or a distillation are
             for other runs too.
+        drops: whether the backbone has dropout.
     """
     train, found = suite.train, suite.method.notes()
-    one_label = all(task.kind_spec.facts.target == "label" for task in suite.tasks.values())
-    if one_label and (term := train.losses.without_labels) is not None:
+    of_label = [task.kind_spec.facts.target == "label" for task in suite.tasks.values()]
+    if all(of_label) and (term := train.losses.without_labels) is not None:
         given = ["label_smoothing"] if train.label_smoothing else []
         # what teachers say, and two passes, are compared with adjusted scores
         if train.logit_adjustment and not taught and train.losses.r_drop is None:
@@ -55,8 +57,18 @@ def idle_settings(suite: Suite, *, taught: bool, alone: bool) -> list[str]:
             f"`train.losses.{term}`"
             for name in given
         ]
+    r_drop, drops = train.losses.r_drop, drops or getattr(suite.method, "dropout", 0.0) > 0
+    if r_drop is not None and r_drop.alpha and not drops:
+        found.append(
+            "`train.losses.r_drop` reads every row twice and changes nothing without dropout: both "
+            "passes agree (`train.dropout: 0.1`)"
+        )
     if not alone:
         return found
+    if not any(of_label):
+        given = [f"losses.{name}" for name in _ONE_LABEL if getattr(train.losses, name) is not None]
+        given += ["logit_adjustment"] if train.logit_adjustment else []
+        found += [f"`train.{name}` does nothing: no task has one label a row" for name in given]
     if len(suite.tasks) == 1:
         given = [] if train.surgery == "none" else ["surgery"]
         given += ["weighting"] if train.weighting in _BETWEEN_TASKS else []

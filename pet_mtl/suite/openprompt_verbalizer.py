@@ -59,6 +59,8 @@ def json_entries(text: str, source: str) -> list[LabelEntry]:
         ) from None
     except RecursionError:
         raise PetMtlError("nested too deeply", where=source) from None
+    except ValueError:  # more digits than Python reads
+        raise PetMtlError("a number in it is too long", where=source) from None
     hint = 'write {"label": ["word", "word"], …}, or a list of word lists, one per class'
     if isinstance(tree, list) and tree and all(map(_is_verbalizer, tree)):
         tree = tree[0]

@@ -24,6 +24,7 @@ from pet_mtl.suite.kind import (
     MetricName,
     numbers,
 )
+from pet_mtl.suite.label_lines import quoted
 from pet_mtl.suite.levels import UpperWords, check_tree, parent_of
 from pet_mtl.suite.long_text import UNSTORED, LongText, Pooling, check_pooling
 from pet_mtl.suite.pattern import hypothesis, parse_pattern, without_soft
@@ -190,19 +191,28 @@ class TaskSpec(Spec):
             raise ValueError("`question` is text with one `{mask}`, without fields")
         if both := set(self.readings.words[0]) & set(self.readings.words[1]):
             raise ValueError(f"the word `{min(both)}` stands in `yes` and in `no`")
+        first: dict[str, str] = {}  # by what is said of it
+        for label, said in zip(self.verbalizer.labels, self.told, strict=True):
+            if (twin := first.setdefault(said.strip(), label)) != label:
+                raise ValueError(
+                    f"labels {quoted(twin)} and {quoted(label)} make the same hypothesis, "
+                    f"{quoted(said)}; give one another main word, or another of `descriptions`"
+                )
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """Return what the hypothesis of each label says: its description, else its main word."""
+        words = zip(self.verbalizer.labels, self.verbalizer.words, strict=True)
+        return tuple(self.descriptions.get(label, of_label[0]) for label, of_label in words)
 
     @property
     def statements(self) -> "TaskSpec":
-        """Return the task with a pattern for each hypothesis: pattern by pattern, label by label.
-
-        A label's description is the one given, else its main word.
-        """
-        labels, words = self.verbalizer.labels, self.verbalizer.words
-        told = [self.descriptions.get(label, w[0]) for label, w in zip(labels, words, strict=True)]
+        """Return the task with a pattern for each hypothesis: pattern by pattern, label by
+        label."""
         patterns = tuple(
             hypothesis(pattern, description, self.question)
             for pattern in self.patterns
-            for description in told
+            for description in self.told
         )
         return self.model_copy(update={"patterns": patterns})
 

@@ -23,7 +23,9 @@ def _range(value: Any) -> Any:
     ends = isinstance(value, list | tuple) and [type(n) in (int, float) for n in value]
     if ends == [True, True] and -1e9 < value[0] < value[1] < 1e9:
         return tuple(map(float, value))
-    shown = f"`[{value[0]:g}, {value[1]:g}]`" if ends == [True, True] else found(value)
+    shown = found(value)
+    if ends == [True, True]:
+        shown = f"`[{', '.join(found(end).strip('`') for end in value)}]`"
     raise ValueError(f"must be the lowest and the highest target, such as [0, 5], found {shown}")
 
 

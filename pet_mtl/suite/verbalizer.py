@@ -1,7 +1,9 @@
 """Verbalizers: the label words of each label, read from a text file that is made to be edited by
 hand."""
 
+import re
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -19,6 +21,18 @@ from pet_mtl.suite.label_lines import (
     split_fields,
 )
 from pet_mtl.suite.text_file import read_text_file
+from pet_mtl.text import INVISIBLE
+
+_UNSEEN = re.compile(f"[\n\t{INVISIBLE}]")  # in a label or a label word
+# Joiners where they belong: between letters of Arabic, Indic, Mongolian and such scripts, between
+# emoji (behind a colour of skin or a variation selector too), and the tags of a flag's region.
+_LETTER = "\u0600-\u109f\u1780-\u1aff\ua8e0-\uabff\U00010a00-\U00011fff"
+_EMOJI = "\u2190-\u2bff\U0001f000-\U0001faff"
+_JOINERS = re.compile(
+    f"(?<=[{_LETTER}])[\u180b-\u180e\u200c\u200d]+(?=[{_LETTER}])"
+    f"|(?<=[{_EMOJI}\ufe0f])\u200d(?=[{_EMOJI}])"
+    "|(?<=\U0001f3f4)[\U000e0020-\U000e007e]+\U000e007f"
+)
 
 
 class Verbalizer(BaseModel):
@@ -62,9 +76,9 @@ def build_verbalizer(
         apart: between the levels of a label, where only labels below one name are told apart.
 
     Raises:
-        PetMtlError: with every problem: a label without words, twice (white space around it is
-            ignored), or alone; a word twice in one label; two labels with the same words; an empty
-            or invisible text.
+        PetMtlError: with every problem: a label without words, twice (white space around it and
+            how an accent is written are ignored), or alone; a word twice in one label; two labels
+            with the same words; an empty or invisible text.
     """
     problems = problems or ProblemList()
     first_entry: dict[str, LabelEntry] = {}
@@ -73,13 +87,17 @@ def build_verbalizer(
         where = f"{source}:{entry.line}" if entry.line else source
         _check_text("label", entry.label, where, problems)
         # files are read without the white space around their labels
-        first = first_entry.setdefault(entry.label.strip(), entry)
+        known = unicodedata.normalize("NFC", entry.label.strip())
+        first = first_entry.setdefault(known, entry)
         if first is not entry:
             problems.add(
                 f"label {quoted(entry.label)} stands on line {first.line} already"
                 if first.label == entry.label
                 else f"labels {_placed(first)} and {quoted(entry.label)} "
-                "differ only in white space around them, which is ignored in data",
+                "differ only in white space around them, which is ignored in data"
+                if first.label.strip() == entry.label.strip()
+                else f"labels {_placed(first)} and {quoted(entry.label)} look alike: they differ "
+                "only in how Unicode writes an accent (NFC, NFD)",
                 where=where,
                 hint="write all its words on one line" if entry.line else None,
             )
@@ -95,10 +113,11 @@ def build_verbalizer(
             continue
         for word in entry.words:
             _check_text("label word", word, where, problems)
-        for word in dict.fromkeys(word for word in entry.words if entry.words.count(word) > 1):
-            problems.add(
-                (f"label {quoted(entry.label)} has the word {quoted(word)} twice"), where=where
-            )
+        for word, times in Counter(entry.words).items():
+            if times > 1:
+                problems.add(
+                    f"label {quoted(entry.label)} has the word {quoted(word)} twice", where=where
+                )
         among = entry.label.rpartition(apart)[0] if apart else ""
         twin = same_words.setdefault((among, frozenset(entry.words)), entry)
         if twin is not entry:
@@ -213,13 +232,9 @@ def _check_text(what: str, text: str, where: str, problems: ProblemList) -> None
     if not text.strip():
         problems.add(f"the {what} is empty", where=where)
         return
-    for character in text:
-        # Cc: control characters, line breaks among them; Cs: half a surrogate pair, which no file
-        # can hold
-        if unicodedata.category(character) in ("Cc", "Cs") or character in "\u200b\ufeff":
-            problems.add(
-                f"the {what} {quoted(text)} holds the invisible character U+{ord(character):04X}",
-                where=where,
-                hint="delete it",
-            )
-            return
+    if unseen := _UNSEEN.search(_JOINERS.sub("", text)):
+        problems.add(
+            f"the {what} {quoted(text)} holds the invisible character U+{ord(unseen[0]):04X}",
+            where=where,
+            hint="delete it",
+        )

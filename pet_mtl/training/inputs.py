@@ -21,6 +21,7 @@ from pet_mtl.model.backbone import check_length
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import compile_suite
+from pet_mtl.stepping.optimizer_step import has_dropout
 from pet_mtl.storage.model_card import Facts
 from pet_mtl.storage.pretrained import load_backbone, load_pieces, resolve_model
 from pet_mtl.storage.trained_on import Keys, with_earlier
@@ -111,7 +112,7 @@ def read_inputs(
     longest = suite.train.max_length
     prompts = encode_forms(compiled.forms, rows, tokenizer, longest, windows=False)
     others = encode_unlabelled(suite, data, compiled.forms, tokenizer)
-    idle = idle_settings(suite, taught=bool(answered), alone=alone)
+    idle = idle_settings(suite, taught=bool(answered), alone=alone, drops=has_dropout(mlm))
     warnings = (f"warning: {note}" for note in idle)
     for line in (*slot_cost_notes(prompts), *unreadable_warnings(prompts, tokenizer), *warnings):
         say(line)

@@ -80,6 +80,7 @@ def kept_words(
     for of_label in words:
         own = priors[start : start + len(of_label)]
         start += len(of_label)
-        best = np.argsort(-own, kind="stable")[: math.ceil(keep * len(of_label))]
-        kept.append(tuple(of_label[number] for number in np.sort(best)))
+        number = math.ceil(round(keep * len(of_label), 9))  # 0.07 of 100 is 7.000000000000001
+        best = np.argsort(-own, kind="stable")[:number]
+        kept.append(tuple(of_label[place] for place in np.sort(best)))
     return tuple(kept)

@@ -211,10 +211,18 @@ def counted(term: Term, labels: Tensor) -> Tensor:
     return torch.ones_like(labels, dtype=torch.bool) if "unlabelled" in term.wants else labels >= 0
 
 
-def label_counts(prompts: Prompts) -> list[np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
-    """Return for each form `[K]` the training rows of each label; rows without one do not count."""
-    counts = []
+def label_counts(prompts: Prompts) -> list[npt.NDArray[np.int64 | np.float64]]:
+    """Return for each form `[K]` the training rows of each label; rows without one do not count.
+
+    Of a hypothesis, what `Schedule` draws of the stored prompts: beside that of a row's own label
+    only one of the `K - 1` others.
+    """
+    counts: list[npt.NDArray[np.int64 | np.float64]] = []
     for number, form in enumerate(prompts.forms):
         labels = prompts.label[prompts.form == number]
-        counts.append(np.bincount(labels[labels >= 0], minlength=form.outcomes).astype(np.int64))
+        stored = np.bincount(labels[labels >= 0], minlength=form.outcomes).astype(np.int64)
+        if form.hypothesis is None:
+            counts.append(stored)
+        else:
+            counts.append(stored / [1, max(1, len(form.kind.labels) - 1)])  # yes and no
     return counts

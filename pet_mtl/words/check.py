@@ -1,8 +1,9 @@
 """What `pet-mtl words check` finds in the label words of a suite."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import combinations, pairwise
+from itertools import pairwise, takewhile
 from typing import Any
 
 import numpy as np
@@ -225,17 +226,34 @@ def _compare(tasks: Mapping[str, Sequence[LabelReport]]) -> None:
         for label in labels
         for word in label.words
     ]
-    for (place, word), (other_place, other) in combinations(known, 2):
-        if (place.task, place.label) == (other_place.task, other_place.label):
-            continue
-        if place.word == other_place.word or (
-            word.pieces == other.pieces and not word.unknown and not other.unknown
-        ):
-            word.shared.append(other_place)
-            other.shared.append(place)
-        elif place.word in other_place.word or other_place.word in place.word:
-            word.nested.append(other_place)
-            other.nested.append(place)
+    same_text, same_pieces = defaultdict[str, list[int]](list), defaultdict[Any, list[int]](list)
+    for number, (place, word) in enumerate(known):
+        same_text[place.word].append(number)
+        if not word.unknown:
+            same_pieces[tuple(word.pieces)].append(number)
+    beside = _nested(same_text)
+    for place, word in known:
+        shared = {*same_text[place.word]}
+        if not word.unknown:
+            shared.update(same_pieces[tuple(word.pieces)])
+        nested = {number for other in beside[place.word] for number in same_text[other]} - shared
+        for found, numbers in ((word.shared, shared), (word.nested, nested)):
+            places = (known[number][0] for number in sorted(numbers))
+            found += [o for o in places if (o.task, o.label) != (place.task, place.label)]
+
+
+def _nested(words: Collection[str]) -> dict[str, set[str]]:
+    """Return for each word the others that hold it, or that it holds."""
+    beside: dict[str, set[str]] = {word: set() for word in words}
+    lengths = sorted({len(word) for word in words})
+    for word in words:
+        for length in takewhile(len(word).__gt__, lengths):
+            for start in range(len(word) - length + 1):
+                part = word[start : start + length]
+                if part in beside:
+                    beside[word].add(part)
+                    beside[part].add(word)
+    return beside
 
 
 def _judge(task: TaskSpec, labels: Sequence[LabelReport], report: CheckReport) -> None:
@@ -243,14 +261,16 @@ def _judge(task: TaskSpec, labels: Sequence[LabelReport], report: CheckReport) -
     them apart."""
     lines = task.readings if task.above else task.verbalizer
     groups = dict(zip(task.all_labels, task.apart, strict=False))
+    members: dict[str | None, dict[str, int]] = {}
+    for index, label in enumerate(labels):
+        members.setdefault(groups.get(label.label), {})[label.label] = index
     for index, label in enumerate(labels):
         where = lines.where(index)
-        # the labels that this one must be told from, and those among them not yet compared with it
-        beside = {o.label for o in labels if groups.get(o.label) == groups.get(label.label)}
-        later = beside & {other.label for other in labels[index + 1 :]}
+        # the labels that this one must be told from
+        beside = members[groups.get(label.label)]
         for word in label.words:
             for place in word.shared:
-                if place.task == task.name and place.label in later:
+                if place.task == task.name and beside.get(place.label, -1) > index:
                     report.errors.append(
                         Problem(
                             f"labels {quoted(label.label)} and {quoted(place.label)} "

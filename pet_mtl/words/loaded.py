@@ -119,7 +119,9 @@ def load(
     machine = Machine.choose(suite.train.precision, suite.train.attention)
     tokenizer = load_pieces(folder)
     mlm = load_backbone(folder, attention=machine.attention.value)
-    check_length(mlm, suite.train.max_length)
+    check_length(
+        mlm, suite.train.max_length, "set `train.max_length: {}` in the file of `--patterns`"
+    )
     return Loaded(
         model or suite.model,
         suite,

@@ -1,8 +1,9 @@
 """What the `words` commands found, as tables for the terminal."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
+from pet_mtl.metrics.score import figure_title
 from pet_mtl.words.check import LabelReport, Place, WordReport
 from pet_mtl.words.results import FLIPS_TOLD, Change, Tried
 
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _TEXT_SHOWN = 40  # characters of a row
+_NOTES_SHOWN = 20  # words beside which one stands, a kind
+# columns that stand to the right
+_NUMBERS = frozenset(
+    ["length", "prior", "label prior", "rows", "gained", "lost", "seconds", "F1", "change"]
+)
 
 
 def check_table(task: str, labels: Sequence[LabelReport]) -> "Table":
@@ -49,15 +55,22 @@ def _by_pattern(word: WordReport, shown: Callable[[list[str]], str]) -> str:
 
 def _notes(task: str, word: WordReport) -> list[str]:
     notes = [f"unknown: {' '.join(word.unknown)}"] if word.unknown else []
-    notes += [f"also in {_place(task, place)}" for place in word.shared]
-    notes += [
+    notes += _first([f"also in {_place(task, place)}" for place in word.shared])
+    nested = [
         (
             f"{'part of' if word.word in place.word else 'holds'} {place.word} "
             f"({_place(task, place)})"
         )
         for place in word.nested
     ]
+    notes += _first(nested)
     return notes + ([f"jieba: {' '.join(word.cuts)}"] if word.cuts else [])
+
+
+def _first(notes: list[str]) -> list[str]:
+    """Return the first of some notes, and how many more there are."""
+    more = len(notes) - _NOTES_SHOWN
+    return notes if more <= 1 else [*notes[:_NOTES_SHOWN], f"and {more:,} more"]
 
 
 def _place(task: str, place: Place) -> str:
@@ -70,9 +83,9 @@ def _probability(value: float | None) -> str:
 
 def tried_table(task: str, tried: Tried, model: str) -> "Table":
     """Lay out the scores of some verbalizers, the task's own words first."""
-    shown = [key.replace("macro_f1", "macro-F1") for key in tried.own.score.summary()]
+    shown = [figure_title(key) for key in tried.own.score.summary()]
     names = ["verbalizer", "rows", *shown, "gained", "lost", "seconds"]
-    table = _table(f"{task}, {model}", names)
+    table = _table(f"{task}, {model}", names, _NUMBERS.union(shown))
     for each in (tried.own, *(file for file in tried.files if file is not tried.own)):
         change = None if each is tried.own else Change(tried.own, each)
         score, base = each.score, tried.own.score
@@ -120,7 +133,7 @@ def change_line(task: str, change: Change) -> str:
     """Say in one line what a saved file changed."""
     before, after = change.before.score.summary(), change.after.score.summary()
     figures = ", ".join(
-        f"{key.replace('macro_f1', 'macro-F1')} {value:.4f} ({value - before[key]:+.4f})"
+        f"{figure_title(key)} {value:.4f} ({value - before[key]:+.4f})"
         for key, value in after.items()
     )
     return (
@@ -155,7 +168,7 @@ def _flip_table(change: Change) -> "Table":
     return table
 
 
-def _table(title: str, columns: Sequence[str]) -> "Table":
+def _table(title: str, columns: Sequence[str], numbers: Collection[str] = _NUMBERS) -> "Table":
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -168,25 +181,8 @@ def _table(title: str, columns: Sequence[str]) -> "Table":
         padding=(0, 1, 0, 0),
     )
     for name in columns:
-        table.add_column(name, overflow="fold", justify="right" if name in _NUMBERS else "left")
+        table.add_column(name, overflow="fold", justify="right" if name in numbers else "left")
     return table
-
-
-_NUMBERS = frozenset(
-    [
-        "length",
-        "prior",
-        "label prior",
-        "rows",
-        "macro-F1",
-        "accuracy",
-        "gained",
-        "lost",
-        "seconds",
-        "F1",
-        "change",
-    ]
-)
 
 
 def _cells(*texts: str) -> list["Text"]:

@@ -19,6 +19,7 @@ from pet_mtl.random_streams import TRIED_ROWS
 from pet_mtl.scoring.calibration.plan import plan_calibrations
 from pet_mtl.scoring.loaded import with_verbalizers
 from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.scoring.thresholds import FITTED_HERE
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.loaded import Loaded
@@ -78,6 +79,7 @@ class WordTrial:
                     f"warning: {name}: `slots: {slots}` means little before training; `exact` is "
                     "for zero-shot"
                 )
+        self._fitted: set[str] = set()  # tasks of which it was said
         self._watched = self._to_watch() if watch else {}
         # from before the first score: a file may be saved meanwhile
         self._stamps = stamps(self._watched)
@@ -124,7 +126,13 @@ class WordTrial:
         """
         start, computed = time.perf_counter(), self._computed
         rows, log_probs = self.trial.rows[task.name], self.log_probs(task)
-        if task.fits_thresholds:  # for these words, as for all that are tried
+        # those that are stored hold for the words that they were fitted with, as a calibration does
+        if not _alike(task, self.loaded.suite.tasks[task.name]) and task.fits_thresholds:
+            task = task.model_copy(update={"thresholds": None})
+        if task.fits_thresholds and task.thresholds is None:
+            if task.name not in self._fitted:
+                say(f"warning: {task.name}: {FITTED_HERE}")
+            self._fitted.add(task.name)
             fitted = fitted_thresholds(kind_of(task), rows.gold, log_probs)
             task = task.model_copy(update={"thresholds": fitted})
         kind = kind_of(task)

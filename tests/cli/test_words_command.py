@@ -52,6 +52,25 @@ def test_check_finds_errors(call: Call, suite: Path) -> None:
     assert (ran.code, len(ran.json["errors"])) == (1, 2)
 
 
+def test_check_counts_the_rest_of_many_warnings(call: Call, suite: Path) -> None:
+    words = " ".join(f"好{a}{b}" for a in "新闻体育科技" for b in "新闻体育")
+    (suite.parent / "topic.txt").write_text(
+        f'news {words}\nsport 好\n"tech art" 坏\n', encoding="utf-8"
+    )
+    ran = call("words", "check", "--patterns", suite)
+    assert ran.err.count("warning: ") == 21
+    more = int(re.search(r"warning: and (\d+) more problems", ran.err)[1])  # type: ignore[index]
+    asked = call("words", "check", "--patterns", suite, "--json").json
+    assert len(asked["warnings"]) == 20 + more
+
+
+def test_check_says_where_a_length_is_set(call: Call, suite: Path) -> None:
+    suite.write_text(suite.read_text().replace("max_length: 32", "max_length: 500"))
+    ran = call("words", "check", "--patterns", suite)
+    assert (ran.code, ran.out) == (2, "")
+    assert "hint: set `train.max_length: 64` in the file of `--patterns`" in ran.err
+
+
 def test_check_other_words_with_a_checkpoint(
     call: Call, checkpoint: Path, others: list[str]
 ) -> None:

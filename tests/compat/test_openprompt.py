@@ -111,6 +111,16 @@ def test_one_piece_words_score_the_same(make: Make, kind: str, patterns: list[st
     assert found.dtype == np.float32
 
 
+@pytest.mark.parametrize("weights", [[1, 0], [1, 3]])
+def test_patterns_have_their_weights(make: Make, weights: list[int]) -> None:
+    words = WORDS["wordpiece", False]
+    task = toys.make_task(["{one}。{mask}", "{mask}：{one}"], words, pattern_weights=weights)
+    ours, theirs = make(task)
+    expected = ours.raw_log_probs({"toy": rows()})["toy"]
+    found = theirs.raw_log_probs({"toy": rows()})["toy"]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5)
+
+
 def test_several_tasks_throughput_and_parameters(make: Make) -> None:
     tasks = [
         toys.make_task("{one}{mask}", {"0": ["好"], "1": ["坏"]}, name=name) for name in ("a", "b")
@@ -170,13 +180,15 @@ def test_template_text_is_never_run(make: Make, tmp_path: Path) -> None:
 
 
 def test_differences(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
-    task = toys.make_task("{one}{mask}", {"0": ["好 真", "好"], "1": ["坏"]}, aggregation="max")
+    words = {"0": ["好 真", "好"], "1": ["坏"]}
+    task = toys.make_task("{one}{mask}", words, aggregation="max", long_text="head_tail")
     _, theirs = make(task)
     found = theirs.raw_log_probs({"toy": rows()})["toy"]
     assert np.isfinite(found).all()
     said = capsys.readouterr().err
     assert "toy: OpenPrompt's scores differ: 1 of 3 label words have several pieces" in said
     assert "`aggregation: max`" in said
+    assert "the head of a text that is too long, not `long_text: head_tail`" in said
 
 
 def test_refused(make: Make) -> None:

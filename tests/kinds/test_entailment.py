@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from toys import make_task, piece_tokenizer
+from toys import make_task, make_verbalizer, piece_tokenizer
 
 from pet_mtl.cloze.encode import encode_suite
 from pet_mtl.cloze.form import compile_forms
@@ -107,6 +107,9 @@ def test_a_row_is_shown_with_its_own_label_and_one_other() -> None:
         ({"question": "{task:judged}{mask}"}, "without fields"),
         ({"question": "{soft:2}{mask}"}, "without fields"),
         ({"no": "真"}, "stands in `yes` and in `no`"),
+        ({"descriptions": {"x": "新闻"}}, 'labels "x" and "z" make the same hypothesis, "新闻"'),
+        ({"descriptions": {"x": "一样", "y": "一样 "}}, "make the same hypothesis"),
+        ({"verbalizer": make_verbalizer({"x": ["好", "真"], "y": ["好"]})}, 'hypothesis, "好"'),
         ({"verbalizer_kind": {"name": "soft"}}, "is not for `kind: entailment`"),
         ({"patterns": "{soft:2}{text}{mask}"}, "is not for `kind: entailment`"),
     ],

@@ -99,3 +99,39 @@ def test_each_level_is_scored_as_scikit_learn_does(spec: KindSpec) -> None:
         "macro_f1_level_1",
         "macro_f1_level_2",
     }
+
+
+def many_groups() -> KindSpec:
+    labels = tuple(f"{group}/{leaf}" for group in range(20) for leaf in range(1 + group % 4))
+    return KindSpec(labels=labels, levels="by_level", above=tuple(map(str, range(20))))
+
+
+@pytest.mark.parametrize("spread", [0.0, 2.0, 200.0])
+def test_values_and_gradients_of_many_groups_are_those_of_a_softmax_each(spread: float) -> None:
+    spec, generator = many_groups(), torch.Generator().manual_seed(3)
+    nodes = (*spec.labels, *spec.above)
+    parents = [parent_of(node, "/") for node in nodes]
+    plain = spread * torch.randn(6, len(nodes), generator=generator)
+    wanted = torch.randn(6, len(spec.labels), generator=generator).double()
+    scores, slow = (plain.double().requires_grad_() for _ in range(2))
+    found = build_kind(spec).label_scores(scores)
+    own = {}
+    for parent in set(parents):
+        siblings = [place for place, of in enumerate(parents) if of == parent]
+        for place, column in zip(siblings, slow[:, siblings].log_softmax(-1).T, strict=True):
+            own[nodes[place]] = column
+    expected = torch.stack([own[label] + own[label.split("/")[0]] for label in spec.labels], -1)
+    torch.testing.assert_close(found, expected)
+    (found * wanted).sum().backward()
+    (expected * wanted).sum().backward()
+    torch.testing.assert_close(scores.grad, slow.grad, rtol=1e-7, atol=1e-10)
+
+
+def test_many_groups_keep_no_table_of_groups_and_names() -> None:
+    spec, kept = many_groups(), []
+    scores = torch.zeros(2, len(spec.labels) + 20, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda t: kept.append(t.numel()) or t, lambda t: t
+    ):
+        build_kind(spec).label_scores(scores)
+    assert max(kept) <= 2 * scores.numel()  # paths of two names

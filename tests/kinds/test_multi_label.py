@@ -220,3 +220,42 @@ def test_the_loss_of_a_guess(no: bool) -> None:
     alike, one = torch.zeros(1, 3 + no), torch.tensor([[0.0, 1.0, 0.0]])
     expected = float(kind(no=no).losses(alike, one))
     assert kind(no=no).guess_loss(3 + no) == pytest.approx(expected)
+
+
+def slow_odds(scores: torch.Tensor) -> torch.Tensor:
+    """The obvious formula: each label against the sum of all others."""
+    own = torch.eye(scores.shape[-1], dtype=torch.bool)
+    return scores - scores.unsqueeze(-2).masked_fill(own, float("-inf")).logsumexp(-1)
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0, 20.0, 300.0])
+@pytest.mark.parametrize("labels", [2, 3, 40])
+def test_odds_without_no_words_are_those_of_the_obvious_formula(spread: float, labels: int) -> None:
+    generator = torch.Generator().manual_seed(labels)
+    plain = spread * torch.randn(9, labels, generator=generator)
+    plain[0] = plain[0].round()  # ties, at the top too
+    plain[1, :2] = plain[1].max() + 1
+    wanted = torch.randn(9, labels, generator=generator)
+    found, expected = [], []
+    for formula, precision, done in (
+        (kind().log_probs, torch.float32, found),
+        (kind().log_probs, torch.float64, found),
+        (slow_odds, torch.float64, expected),
+    ):
+        scores = plain.to(precision, copy=True).requires_grad_()
+        odds = formula(scores)
+        (odds * wanted.to(precision)).sum().backward()
+        assert scores.grad is not None
+        done.append((odds.detach().double(), scores.grad.double()))
+    for (odds, gradient), atol in zip(found, (2e-5, 1e-12), strict=True):
+        torch.testing.assert_close(odds, expected[0][0], rtol=1e-6, atol=atol)
+        torch.testing.assert_close(gradient, expected[0][1], rtol=1e-5, atol=atol)
+
+
+def test_odds_of_many_labels_keep_no_table_of_all_pairs() -> None:
+    scores, kept = torch.zeros(2, 300, requires_grad=True), []
+    with torch.autograd.graph.saved_tensors_hooks(
+        lambda t: kept.append(t.numel()) or t, lambda t: t
+    ):
+        kind().log_probs(scores)
+    assert max(kept) <= scores.numel()

@@ -6,7 +6,7 @@ import torch
 from scipy import stats
 
 from pet_mtl.kinds import ValuePrediction, build_kind
-from pet_mtl.metrics.similarity import score_similarity
+from pet_mtl.metrics.similarity import resampled_pearson, score_similarity
 from pet_mtl.suite.kind import KindSpec
 
 KIND = build_kind(KindSpec("similarity", ("low", "high"), range=(1.0, 5.0)))
@@ -85,3 +85,16 @@ def test_wrong_input_is_refused() -> None:
         score_similarity(np.ones(2), np.ones(3))
     with pytest.raises(ValueError, match="finite"):
         score_similarity(np.array([1.0, np.nan]), np.ones(2))
+
+
+def test_many_rows_are_drawn_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    gold = rng.random(500)
+    predicted = gold + rng.normal(size=500)
+    often = resampled_pearson(gold, predicted, 1000, 0)
+    monkeypatch.setattr("pet_mtl.metrics.similarity._MOST_DRAWN", 300 * 500)
+    seldom = resampled_pearson(gold, predicted, 1000, 0)
+    assert seldom.tolist() == often[:300].tolist()
+    monkeypatch.setattr("pet_mtl.metrics.similarity._MOST_DRAWN", 500)
+    assert len(resampled_pearson(gold, predicted, 1000, 0)) == 200
+    assert len(resampled_pearson(gold, predicted, 1, 0)) == 1

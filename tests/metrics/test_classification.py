@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -178,3 +179,38 @@ def test_import_stays_light() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "[]"
+
+
+def one_hot_macro_f1(counts: np.ndarray, gold: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """The obvious formula, cells times labels."""
+    every = np.arange(max(gold.max(), predicted.max()) + 1)
+    of_gold, of_predicted = ((side[:, None] == every).astype(float) for side in (gold, predicted))
+    total, hits = counts @ (of_gold + of_predicted), counts @ (of_gold * of_predicted)
+    f1 = np.divide(2 * hits, total, out=np.zeros_like(total), where=total > 0)
+    macro: np.ndarray = f1.sum(1) / (total > 0).sum(1)
+    return macro
+
+
+@pytest.mark.parametrize(("rows", "labels"), [(1, 1), (3, 9), (300, 5), (3000, 200)])
+@pytest.mark.parametrize("drawn", [1 << 22, 10])
+def test_sums_by_label_are_those_of_one_hot_products(
+    rows: int, labels: int, drawn: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the last bit, some resamples at a time or all."""
+    confusion = confusion_matrix(*noisy_rows(rows, labels, seed=rows), labels)
+    counts, *cells = resample_cells(confusion, resamples=50, seed=3)
+    monkeypatch.setattr("pet_mtl.metrics.classification._DRAWN", drawn)
+    found = bootstrap_macro_f1(confusion, resamples=50, seed=3)
+    padded = one_hot_macro_f1(
+        np.hstack([counts, np.zeros((50, 1))]), *(np.append(side, labels - 1) for side in cells)
+    )
+    assert found.tolist() == padded.tolist()
+
+
+def test_drawing_many_labels_holds_no_table_of_cells_and_labels() -> None:
+    confusion = confusion_matrix(*noisy_rows(8000, 2000), 2000)
+    tracemalloc.start()
+    bootstrap_macro_f1(confusion, resamples=20, seed=0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * np.count_nonzero(confusion) * 2000 / 4  # bytes of one such table, a fourth

@@ -75,3 +75,10 @@ def test_the_gain_of_sets_is_that_of_rows_drawn_again() -> None:
     found = sets_gain(gold, before, after, resamples=2000)
     np.testing.assert_allclose(found, np.quantile(slow, [0.025, 0.975]), atol=0.015)
     assert sets_gain(gold, before, before) == (0, 0)
+
+
+def test_some_resamples_at_a_time_are_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    gold, before, after = draw(7, 1500, 60)
+    whole = macro_f1_gain(gold, before, after, 60)
+    monkeypatch.setattr("pet_mtl.metrics.classification._DRAWN", 3000)
+    assert macro_f1_gain(gold, before, after, 60) == whole

@@ -179,7 +179,7 @@ def test_a_loss_that_is_no_number_stops_the_run(
         ({"masking": "pattern", "patterns": Path("x.yaml")}, "and no other"),
         ({"task_text": True, "patterns": Path("x.yaml")}, "give one of the two"),
         ({"masking_rate": 0.0}, "leaves nothing to learn"),
-        ({"max_length": 64}, "positions"),
+        ({"max_length": 64}, "set `-s max_length=40`"),
         ({"model": "no-such"}, "no model `no-such`"),
         ({"held_out": 0.9999}, "too small to hold a document out"),
         ({"corpus": ("nowhere.txt",)}, "no such data file"),

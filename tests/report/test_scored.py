@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,8 @@ def test_every_kind_stands_side_by_side(tmp_path: Path, backbone: Path) -> None:
     assert str(tmp_path) not in html
     assert "/home/me" not in html
     assert "a/checkpoint" in page.text
+    assert "macro-F1" in page.text
+    assert not re.search("micro_f1|macro_f1|exact_match", page.text)
     alone = WellFormed(score_page([one]))
     assert "Predicted over gold" in alone.text
     assert "Confusion matrix" in alone.text

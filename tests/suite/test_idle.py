@@ -44,19 +44,21 @@ def load(*overrides: str, only: list[str] | None = None) -> Suite:
     ],
 )
 def test_idle_settings(overrides: list[str], idle: list[str]) -> None:
-    found = idle_settings(load(*overrides), taught=False, alone=True)
+    found = idle_settings(load(*overrides), taught=False, alone=True, drops=True)
     assert [line.split("`")[1] for line in found] == idle
 
 
 def test_what_is_between_tasks_is_idle_with_one() -> None:
     more = ["train.surgery=mgda", "train.weighting=dwa", "train.losses.task_discriminator={}"]
     suite = load(*more, "train.label_share=0.5", only=["tnews"])
-    found = idle_settings(suite, taught=True, alone=True)
+    found = idle_settings(suite, taught=True, alone=True, drops=True)
     assert found == [
         f"`train.{name}` does nothing with one task"
         for name in ("surgery", "weighting", "losses.task_discriminator")
     ]
-    assert idle_settings(suite, taught=False, alone=False) == []  # other runs have them too
+    assert (
+        idle_settings(suite, taught=False, alone=False, drops=True) == []
+    )  # other runs have them too
 
 
 @pytest.mark.parametrize(
@@ -87,3 +89,36 @@ def test_terms_take_what_their_settings_say_of_the_label_loss(settings: Any) -> 
     term = builders[type(settings)].build(settings, Facts())
     assert term is not None
     assert term.label_share == settings.label_share
+
+
+R_DROP = "train.losses.r_drop={}"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "drops", "told"),
+    [
+        ([R_DROP], False, True),
+        ([R_DROP], True, False),
+        (["train.losses.r_drop={alpha: 0}"], False, False),
+        ([R_DROP, "method=heads"], False, False),  # before each decoder
+        ([R_DROP, "method={name: heads, dropout: 0.0}"], False, True),
+        ([R_DROP, "method=cln"], False, True),
+    ],
+)
+def test_two_passes_need_dropout(overrides: list[str], drops: bool, told: bool) -> None:
+    found = idle_settings(load(*overrides), taught=False, alone=True, drops=drops)
+    assert any("without dropout" in line for line in found) == told
+
+
+@pytest.mark.parametrize("kind", ["multi_label", "similarity"])
+def test_what_is_for_one_label_a_row_is_idle_where_no_task_has_one(kind: str) -> None:
+    names = ["focal", "class_weights", "hard_negatives", "adapet", "contrastive"]
+    suite = load(*(f"train.losses.{name}={{}}" for name in names), "train.logit_adjustment=0.3")
+    one, *_ = suite.tasks.values()
+    other = one.model_copy(update={"kind": kind})
+    for tasks, told in (({"a": other, "b": other}, True), ({"a": other, "b": one}, False)):
+        of_these = suite.model_copy(update={"tasks": tasks})
+        found = idle_settings(of_these, taught=False, alone=True, drops=True)
+        idle = [line.split("`")[1] for line in found if "no task has one label a row" in line]
+        wanted = [*(f"train.losses.{name}" for name in names), "train.logit_adjustment"]
+        assert idle == (wanted if told else [])

@@ -102,6 +102,7 @@ def test_a_stored_suite_is_read_back(tmp_path: Path) -> None:
             {},
             "highest target, such as [0, 5], found `[5, 0]`",
         ),
+        (["kind: similarity", f"range: [0, 1{'0' * 400}]"], {}, "found `[0, 1000"),
         (["kind: similarity", "range: 5"], {}, "lowest and the highest target"),
         (["kind: similarity", "metric: macro_f1"], {}, "`pearson` or `spearman`"),
         (["kind: ordered"], {"words": '{"2": 二, "1": 一, "3": 三}'}, "order of the scale"),

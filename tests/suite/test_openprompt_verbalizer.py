@@ -105,6 +105,7 @@ JSON_INVALID = {
     ),
     "half a surrogate pair": ('{"a": "\\ud800", "b": "c"}', "v.json:1: the label word"),
     "deep": ("[" * 100_000, "v.json: nested too deeply"),
+    "endless number": ('{"a": ' + "1" * 5000 + "}", "v.json: a number in it is too long"),
     "list of objects and text": ('[{"a": "b"}, "c"]', "v.json:1: not a verbalizer"),
 }
 

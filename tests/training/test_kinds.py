@@ -196,6 +196,48 @@ def test_own_thresholds_are_kept_by_all_that_fits_thresholds(
         assert tried.run()["shares"].own.task.thresholds == own
 
 
+def test_stored_thresholds_hold_for_their_own_words(
+    run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of words that it was not trained with they are fitted on the scored rows, and that is said,
+    once."""
+    own = [0.3, 0.5, 0.7]  # not those that fit the rows best
+    checkpoint = with_task(run, tmp_path / "model", thresholds=own)
+    caplog.set_level("INFO", logger="pet_mtl")
+    same, other = tmp_path / "same.txt", tmp_path / "other.txt"
+    same.write_text("r 红\nb 蓝\ng 绿\n", encoding="utf-8")
+    other.write_text("r 火\nb 水\ng 木\n", encoding="utf-8")
+    loaded = load(None, str(checkpoint))
+    tried = WordTrial(loaded, {"shares": (same,)}, place=tmp_path / "cache").run()["shares"]
+    (scored,) = score_checkpoints([checkpoint])
+    for each in (tried.own, *tried.files):
+        assert each.task.thresholds == pytest.approx(own)
+        assert each.score.summary() == pytest.approx(scored.tasks["shares"].summary(), abs=1e-4)
+    assert "thresholds are fitted" not in caplog.text
+    files = {"shares": (other, other)}
+    tried = WordTrial(loaded, files, place=tmp_path / "cache").run()["shares"]
+    assert tried.own.task.thresholds == pytest.approx(own)
+    assert tried.files[0].task.thresholds != pytest.approx(own)
+    assert caplog.text.count("shares: its thresholds are fitted on the scored rows") == 1
+
+
+@pytest.mark.parametrize(
+    ("task", "words", "message"),
+    [
+        ("judged", "up 喜\ndown 无\nflat 悲伤 无\n", "make the same hypothesis"),
+        ("marks", "r 红 同\nb 蓝\ng 绿\n", "of `no` is a label word too"),
+    ],
+)
+def test_other_words_must_go_with_the_kind(
+    run: Run, tmp_path: Path, task: str, words: str, message: str
+) -> None:
+    file = tmp_path / "words.txt"
+    file.write_text(words, encoding="utf-8")
+    with pytest.raises(PetMtlError, match=message) as caught:
+        load(None, str(run[0] / "checkpoint"), verbalizers={task: file})
+    assert str(file) in str(caught.value)
+
+
 def test_words_are_tried_in_every_kind(run: Run, kinds_file: Path, tmp_path: Path) -> None:
     out, result = run
     words = {

@@ -66,3 +66,11 @@ def test_the_likelier_half_stays(suite: Suite) -> None:
 )
 def test_the_share_that_stays(keep: float, wanted: tuple[tuple[str, ...], ...]) -> None:
     assert kept_words(WORDS, np.array([0.1, 0.2, 0.4, 0.15, 0.15]), keep) == wanted
+
+
+@pytest.mark.parametrize(
+    ("keep", "words", "kept"), [(0.55, 100, 55), (0.07, 100, 7), (0.56, 25, 14), (0.071, 100, 8)]
+)
+def test_rounding_keeps_no_word_more(keep: float, words: int, kept: int) -> None:
+    names = tuple(map(str, range(words)))
+    assert len(kept_words((names,), np.arange(words) + 1.0, keep)[0]) == kept

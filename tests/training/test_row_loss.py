@@ -9,13 +9,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import toys
 from stopped_runs import assert_same_state, stop_at_step
 from toy_runs import state_of
 
+from pet_mtl.cloze.encode import encode_suite
+from pet_mtl.cloze.sampling import Schedule
+from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
+from pet_mtl.objectives.terms import TaskScores
+from pet_mtl.objectives.terms.class_weights import ClassWeights
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.suite.suite import Suite, load_suite
+from pet_mtl.suite.task import TaskSpec
 from pet_mtl.training import row_loss, steps
+from pet_mtl.training.row_loss import label_counts
 from pet_mtl.training.run import train
 
 MakeSuite = Callable[..., Suite]
@@ -180,3 +188,24 @@ def test_settings_by_name(suite_file: Path) -> None:
     assert losses.r_drop is not None
     assert losses.focal is not None
     assert (losses.r_drop.alpha, losses.focal.gamma, losses.class_weights) == (1, 2, None)
+
+
+def test_class_weights_of_hypotheses_are_by_what_a_step_draws() -> None:
+    """A row's own label and one of the four others; five are stored."""
+    words = {"a": ["天"], "b": ["气"], "c": ["好"], "d": ["坏"], "e": ["新闻"]}
+    given = toys.make_task(("{text}，{mask}。",), words).model_dump()
+    of_kind = {"kind": "entailment", "yes": "真", "no": "不", "question": "是{mask}"}
+    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(5), [160, 80, 40, 40, 40]))
+    rows = Rows.of({"text": ["天"] * len(labels)}, labels=labels.tolist())
+    task = TaskSpec.model_validate({**given, **of_kind})
+    prompts = encode_suite({"toy": task}, {"toy": rows}, toys.piece_tokenizer("wordpiece"), 40)
+    schedule = Schedule(prompts, temperature=1.0, batch_tokens=500, seed=3)
+    plans = [plan for epoch in range(20) for plan in schedule.epoch(epoch)]
+    items = np.concatenate([plan.items for plan in plans])
+    weights = ClassWeights(1.0, label_counts(prompts))
+    for form in range(5):
+        told = torch.from_numpy(prompts.label[items[prompts.form[items] == form]]).long()
+        factors = weights.factors(TaskScores(form, told, torch.zeros(len(told), 2)))
+        assert factors.mean() == pytest.approx(1, abs=0.02)
+        yes = factors[told == 0].sum() / factors.sum()  # as much as no, as β = 1 has it
+        assert yes == pytest.approx(0.5, abs=0.02)

@@ -1,13 +1,19 @@
 """What a change of words changes, counted by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import toys
 
 from pet_mtl.data.rows import Rows
+from pet_mtl.kinds import kind_of
 from pet_mtl.metrics.classification import score_predictions
 from pet_mtl.words.results import Change, Scored, Tried, entry_json, event_json, tried_json
 
 TASK = toys.make_task("{text}{mask}", {"x": ["好"], "y": ["坏"], "z": ["是"]})
+SETS = toys.make_task(
+    "{text}{mask}", {"x": ["好"], "y": ["坏"], "z": ["是"]}, kind="multi_label", no=["不"]
+)
 GOLD = [0, 0, 1, 1, 2]
 ROWS = Rows.of({"text": list("abcde")}, labels=GOLD, path="dev.tsv")
 
@@ -76,6 +82,24 @@ def test_json() -> None:
     }
     assert new["change"]["macro_f1"] == NEW.score.macro_f1 - OLD.score.macro_f1
     assert "rows" not in new["change"]
+
+
+def test_figures_have_their_titles_in_tables() -> None:
+    from pet_mtl.words.tables import change_line, tried_table
+
+    kind = kind_of(SETS)
+    gold = np.eye(5, 3, dtype=np.float32)
+    found = gold[::-1] > 0
+    score = kind.score(gold, found, resamples=1)
+    tried = Scored("v.txt", SETS, replace(ROWS, targets=gold), score, found, 0.1, cached=True)
+    table = tried_table("toy", Tried(tried, (tried,)), "m")
+    names = [str(column.header) for column in table.columns]
+    assert {"macro-F1", "micro-F1", "exact match"} <= set(names)
+    figures = [column for column in table.columns if str(column.header) == "micro-F1"]
+    assert figures[0].justify == "right"
+    line = change_line("toy", Change(tried, tried))
+    assert "micro-F1 " in line
+    assert "exact match " in line
 
 
 def test_event() -> None:

@@ -8,7 +8,8 @@ In a step whose loss is the mean over its rows, a task's gradient has the length
 rows. Projections (pcgrad, upgrad) do not depend on such lengths, and keep the shares in what they
 add. Methods that compare lengths (mgda, cagrad) get the gradients of each task's mean loss, as
 their papers have it, and how many rows a task has in a step decides nothing; they return a weighted
-mean of these, the scale of an ordinary step.
+mean of these, the scale of an ordinary step. A gradient of nothing, as a weight of 0 leaves it,
+would make the shortest mean nothing too: these methods go by the others.
 """
 
 from collections.abc import Callable
@@ -31,6 +32,7 @@ _METHODS: dict[str, Callable[[Matrix, np.random.Generator], Vector]] = {
 
 
 _OF_MEANS = frozenset({"mgda", "cagrad"})
+_NOTHING = 1e-12  # of the largest squared length: what rounding leaves of a gradient of 0
 
 
 def factors(
@@ -50,6 +52,14 @@ def factors(
     """
     if name == "none" or len(products) == 1 or not (np.isfinite(products).all() and products.any()):
         return np.ones(len(products))
+    if name in _OF_MEANS:
+        squares = products.diagonal()
+        some = squares > _NOTHING * squares.max()
+        if not some.all():
+            found = np.ones(len(products))
+            own = None if shares is None else shares[some] / shares[some].sum()
+            found[some] = factors(name, products[np.ix_(some, some)], generator, own)
+            return found
     back = np.ones(len(products))
     if shares is not None and name in _OF_MEANS:
         products = products / np.outer(shares, shares)

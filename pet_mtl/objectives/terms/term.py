@@ -17,7 +17,7 @@ from pet_mtl.objectives.altered import Altered
 
 Want = Literal["second_pass", "unlabelled", "slots", "vocabulary", "altered", "step"]
 Text = Literal["labelled", "unlabelled"]
-Counts = Sequence[npt.NDArray[np.int64]]
+Counts = Sequence[npt.NDArray[np.int64 | np.float64]]
 Disagreement = Callable[[Tensor, Tensor], Tensor]  # of two passes' scores `[b, C]`: `[b]`
 
 

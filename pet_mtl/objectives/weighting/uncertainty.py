@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 from pet_mtl.objectives.weighting.task_step import TaskStep
 
 RATE = 0.05  # a change of loss is followed within some dozens of steps
+_MOST = math.log(2)  # that s rises in a step
 _LEAST = -10.0  # of s: what is learned by heart has a loss of 0, and no end
 
 
@@ -14,7 +15,9 @@ class Uncertainty:
     """Weights e^-s_t, with the s_t that minimise Σ e^-s_t L_t + s_t / 2 along with the model.
 
     s_t = log σ_t² starts at 0 and takes a gradient step of its own after each step that has rows of
-    the task; for a loss that stands still it ends where e^s = 2 L.
+    the task; for a loss that stands still it ends where e^s = 2 L. No step more than halves a
+    weight: where it is large, the gradient e^-s L of a few rows would take s far beyond any loss,
+    to a weight of 0 that hundreds of steps do not mend.
 
     >>> weighting = Uncertainty(["a"], {})
     >>> for _ in range(1000):
@@ -37,4 +40,5 @@ class Uncertainty:
     def update(self, step: Mapping[str, TaskStep], epoch: int) -> None:
         for task, did in step.items():
             s = self._s[task]
-            self._s[task] = max(_LEAST, s + RATE * (math.exp(-s) * did.loss - 0.5))
+            rise = min(_MOST, RATE * (math.exp(-s) * did.loss - 0.5))
+            self._s[task] = max(_LEAST, s + rise)

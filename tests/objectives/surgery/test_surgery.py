@@ -76,3 +76,19 @@ def test_mgda_of_two_orthogonal_tasks_with_other_shares() -> None:
         np.array([0.8, 0.2]) / shares,
         rtol=1e-9,
     )
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("shares", [None, np.array([0.2, 0.5, 0.3])])
+def test_a_task_without_a_gradient_leaves_the_step_to_the_others(
+    name: SurgeryName, shares: np.ndarray | None
+) -> None:
+    """A weight of 0 is allowed."""
+    for gradients in (np.array([[3.0, -1.0], [1.0, 2.0]]), np.array([[3.0, -1.0], [-2.0, 2.0]])):
+        with_nothing = np.insert(gradients, 1, 0.0, axis=0)
+        of_all = factors(name, with_nothing @ with_nothing.T, np.random.default_rng(0), shares)
+        left = None if shares is None else shares[[0, 2]] / shares[[0, 2]].sum()
+        alone = factors(name, gradients @ gradients.T, np.random.default_rng(0), left)
+        np.testing.assert_allclose(of_all[[0, 2]], alone, rtol=1e-6)
+        assert of_all[1] <= 1 + 1e-9
+    assert factors(name, np.diag([4.0, 0.0]), np.random.default_rng(0))[0] == 1

@@ -41,3 +41,17 @@ def test_a_loss_of_nothing_has_an_end() -> None:
     for _ in range(2000):
         weighting.update({"a": TaskStep(0.0, 8)}, epoch=0)
     assert weighting.weights()["a"] == pytest.approx(math.exp(10))
+
+
+@pytest.mark.parametrize("learned", [0.001, 0.0])
+def test_one_hard_step_does_not_switch_a_task_off(learned: float) -> None:
+    weighting = build_weighting("uncertainty", {"a": 3}, {})
+    for _ in range(500):
+        weighting.update({"a": TaskStep(learned, 8)}, epoch=0)
+    before = weighting.weights()["a"]
+    weighting.update({"a": TaskStep(1.0, 8)}, epoch=0)
+    assert weighting.weights()["a"] == pytest.approx(before / 2)
+    for _ in range(200):  # a loss that stays is followed, and not overshot
+        weighting.update({"a": TaskStep(1.0, 8)}, epoch=0)
+        assert weighting.weights()["a"] > 0.49
+    assert weighting.weights()["a"] == pytest.approx(0.5, rel=0.01)
