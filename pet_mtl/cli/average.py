@@ -18,8 +18,10 @@ def average(
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the mean goes.")],
 ) -> None:
-    """Make one checkpoint or model of several: the mean of their weights. They must have started
-    from the same one."""
+    """Make one checkpoint or model of several: the mean of their weights.
+
+    They must have started from the same one.
+    """
     from pet_mtl.console import say
     from pet_mtl.pretraining.average import average_models
     from pet_mtl.storage.average import average_checkpoints

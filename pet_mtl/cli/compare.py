@@ -52,8 +52,7 @@ def compare(
     ] = None,
     json_: Json = False,
 ) -> None:
-    """Train methods on the same rows with several seeds, and say which is better and how sure that
-    is.
+    """Train methods on the same rows and seeds; say which is better, and how sure that is.
 
     The same command with the same `--out` goes on where it was stopped; methods, seeds and shots
     may be added.

@@ -63,10 +63,10 @@ def check(
     ] = 20,
     json_: Json = False,
 ) -> None:
-    """Check the rows of all tasks: leaks, repeats, labels, lengths, broken lines, odd characters,
-    vocabulary; with a checkpoint, rows whose label is suspected.
+    """Check the rows of all tasks; with a checkpoint, find labels that look wrong.
 
-    Exit 1 when something would make the scores worthless or stop the training, 0 with warnings.
+    Looks for leaks, repeats, odd labels, long texts, broken lines, odd characters, and pieces that
+    the vocabulary lacks. Exit 1 when something would make the scores worthless or stop the training, 0 with warnings.
     """
     from pet_mtl.audit.check import check_suite
     from pet_mtl.audit.judges import choose_judges
@@ -203,8 +203,11 @@ def vary(
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Which ones.")] = 42,
     json_: Json = False,
 ) -> None:
-    """Make rows without labels out of the training rows, for a teacher to label: some pieces of a
-    text are what a masked language model puts there."""
+    """Make rows without labels out of the training rows, for a teacher to label.
+
+    Some pieces of a text are replaced by what a masked language model puts there. A task learns
+    from its file with `data: {unlabelled: …}` and a teacher.
+    """
     from pet_mtl.console import say
     from pet_mtl.suite.suite import load_suite
     from pet_mtl.variants.make import VariantsSettings, write_variants

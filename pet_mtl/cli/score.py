@@ -70,8 +70,7 @@ def score(
     engine: Annotated[Engine, typer.Option(help="What computes the scores.")] = Engine.PET_MTL,
     json_: Json = False,
 ) -> None:
-    """Score checkpoints side by side: accuracy, macro-F1 with its 95 % interval, per-label
-    scores."""
+    """Score checkpoints side by side: accuracy, macro-F1 with its interval, per-label scores."""
     choice, files = calibration_choice(calibration), files_by_task("--verbalizer", verbalizer)
     if override and patterns is None:
         raise PetMtlError(

@@ -188,8 +188,7 @@ def suggest(
     cache: StateCache = None,
     json_: Json = False,
 ) -> None:
-    """Suggest label words from the model and the training rows, with what each gains on held-out
-    ones."""
+    """Suggest label words by the training rows, with what each gains on held-out ones."""
     from pet_mtl.model.hardware import keep_freed_memory
 
     keep_freed_memory()
