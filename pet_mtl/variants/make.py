@@ -123,18 +123,16 @@ def _varied(
 
 
 def _file_text(task: TaskSpec, rows: Sequence[Texts]) -> str:
-    """Return rows as comma-separated values in the task's own columns, by name behind a header, or
-    by position, those that are not filled empty."""
-    by_name = any(isinstance(column, str) for column in task.columns.values())
-    wanted = (ID_COLUMN, *task.fields)
-    places = [task.columns[name] for name in wanted if name in task.columns]
-    if by_name:
-        columns: list[int | str] = list(places)
-    else:
-        columns = list(range(1 + max(map(int, task.columns.values()))))
-    lines = [columns] if by_name else []
-    for number, texts in enumerate(rows):
-        cells = dict(zip(wanted, (f"made-{number}", *texts), strict=True))
-        at = {task.columns.get(name): cell for name, cell in cells.items()}
-        lines.append([at.get(column, "") for column in columns])
-    return quoted_text(lines)
+    """Return rows as comma-separated values in the task's own columns: by name behind a header, or
+    by position, other columns empty."""
+    with_ids = ID_COLUMN in task.columns
+    filled = [task.columns[name] for name in (ID_COLUMN, *task.fields) if name in task.columns]
+    lines = [(f"made-{n}", *texts) if with_ids else texts for n, texts in enumerate(rows)]
+    if any(isinstance(column, str) for column in filled):
+        return quoted_text([filled, *lines])
+    where = {int(position): number for number, position in enumerate(filled)}
+    width = 1 + max(map(int, task.columns.values()))
+    return quoted_text(
+        [line[where[position]] if position in where else "" for position in range(width)]
+        for line in lines
+    )
