@@ -10,6 +10,7 @@ from pet_mtl.cli.options import (
     Json,
     Model,
     MoreCorpusFiles,
+    Overrides,
     PatternFile,
     Tasks,
     TextKey,
@@ -66,7 +67,8 @@ def check(
     """Check the rows of all tasks; with a checkpoint, find labels that look wrong.
 
     Looks for leaks, repeats, odd labels, long texts, broken lines, odd characters, and pieces that
-    the vocabulary lacks. Exit 1 when something would make the scores worthless or stop the training, 0 with warnings.
+    the vocabulary lacks. Exit 1 when something would make the scores worthless or stop the
+    training, 0 with warnings.
     """
     from pet_mtl.audit.check import check_suite
     from pet_mtl.audit.judges import choose_judges
@@ -201,6 +203,7 @@ def vary(
         ),
     ] = 0,
     seed: Annotated[int, typer.Option(min=0, metavar="N", help="Which ones.")] = 42,
+    override: Overrides = None,
     json_: Json = False,
 ) -> None:
     """Make rows without labels out of the training rows, for a teacher to label.
@@ -217,7 +220,11 @@ def vary(
     if not copies and not recombined:
         raise PetMtlError("nothing is asked for", hint="give `--copies` or `--recombined`")
     suite = load_suite(
-        pattern_file(patterns), data_root=data_root, model=model, only=names_of(tasks)
+        pattern_file(patterns),
+        overrides=override or (),
+        data_root=data_root,
+        model=model,
+        only=names_of(tasks),
     )
     result = write_variants(suite, out, VariantsSettings(copies, rate, recombined, seed))
     if json_:

@@ -1,5 +1,6 @@
 """Read tab-separated files (quotes are text) and comma-separated ones (quoted as in RFC 4180)."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -38,6 +39,7 @@ HEADER_HINT = "is line 1 a header? then write names instead of positions in `col
 # the columns of a checkpoint stay as they are
 DELETE_HINT = "is line 1 a header? then delete it: columns are read by position here"
 RETURN_HINT = "if CR ends the rows, save the file with LF line ends; in a text, CR stands in quotes"
+_QUOTED_CELL = re.compile(rb'(?:^|,)"(?:[^"]|"")*"(?=,|\r?\n?$)')
 
 
 def read_delimited(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterator[Chunk]:
@@ -57,12 +59,12 @@ def read_delimited(path: Path, suffix: str, request: Request, bad: BadRows) -> I
 def uses_tabs(path: Path, suffix: str, request: Request) -> bool:
     """Say whether tabs separate the columns, not commas.
 
-    They do if the first line holds one or the file is `.tsv`. Without a header, only `.csv` files
-    are split at commas: Tianchi's `.csv` files hold tabs, and their texts hold commas.
+    They do if the first line holds one, but within a quoted cell, or the file is `.tsv`. Without a
+    header, only `.csv` files are split at commas: Tianchi's `.csv` files hold tabs, and their texts
+    hold commas.
     """
-    return (
-        b"\t" in first_line(path) or suffix == ".tsv" or (request.by_position and suffix != ".csv")
-    )
+    tabs = b"\t" in _QUOTED_CELL.sub(b"", first_line(path))
+    return tabs or suffix == ".tsv" or (request.by_position and suffix != ".csv")
 
 
 def _blocks(stream: BinaryIO, path: str) -> Iterator[bytes]:

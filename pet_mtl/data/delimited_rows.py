@@ -85,8 +85,13 @@ def quoted_text(rows: Iterable[Iterable[Any]]) -> str:
     >>> quoted_text([["a\rb", 1], ["c,d", 2]])
     '"a\rb",1\n"c,d",2\n'
     """
-    lines = _Lines()
+    lines, rows = _Lines(), iter(rows)
+    first = list(next(rows, ()))
+    # a tab without quotes in the first line would separate the columns (`delimited.uses_tabs`)
+    tabs = any("\t" in str(cell) for cell in first)
     # `lineterminator="\n"` would leave a cell with CR without quotes: csv looks for its line ends
+    if first:
+        csv.writer(lines, quoting=csv.QUOTE_ALL if tabs else csv.QUOTE_MINIMAL).writerow(first)
     csv.writer(lines).writerows(rows)
     return "".join(lines)
 

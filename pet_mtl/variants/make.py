@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pet_mtl.atomic import new_folder, require_folder
+from pet_mtl.console import say
 from pet_mtl.data.delimited_rows import quoted_text
 from pet_mtl.data.suite_data import load_task
 from pet_mtl.errors import PetMtlError
@@ -15,7 +16,7 @@ from pet_mtl.random_streams import RECOMBINED_TEXTS, VARIED_TEXTS
 from pet_mtl.storage.pretrained import load_masked_lm, load_pieces, suite_model
 from pet_mtl.suite.row_texts import ID_COLUMN
 from pet_mtl.suite.suite import Suite
-from pet_mtl.suite.task import TaskSpec
+from pet_mtl.suite.task import SplitSpec, TaskSpec
 from pet_mtl.variants.recombine import recombine
 from pet_mtl.variants.vary import Varier
 
@@ -69,6 +70,12 @@ def write_variants(suite: Suite, out: Path, settings: VariantsSettings) -> Varia
             "the output folder is not empty", where=str(out), hint="choose a new one: `--out DIR`"
         )
     require_folder(out)
+    split = [name for name, task in suite.tasks.items() if isinstance(task.data.dev, SplitSpec)]
+    if split:
+        say(
+            f"note: `train.seed: {suite.train.seed}` decides which rows of {', '.join(split)} are "
+            "dev rows: train with the same, or made rows are near to dev rows"
+        )
     rows = {name: _training_rows(task, suite) for name, task in suite.tasks.items()}
     varier = _varier(suite) if settings.copies else None
     result = VariantsResult(out, {})
@@ -79,6 +86,8 @@ def write_variants(suite: Suite, out: Path, settings: VariantsSettings) -> Varia
                 made += _varied(varier, rows[name], name, settings)
             known = set(rows[name])
             new = [texts for texts in dict.fromkeys(made) if texts not in known]
+            # a tab in a file's first line, which may end within quotes, may separate its columns
+            new.sort(key=lambda texts: any("\t" in text for text in texts))
             (folder / f"{name}.csv").write_bytes(_file_text(task, new).encode())
             result.rows[name] = len(new)
     return result

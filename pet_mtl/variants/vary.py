@@ -19,7 +19,8 @@ from pet_mtl.variants.stand_ins import StandIns
 MOST_PIECES = 256  # of a row; what a longer one goes on with stays as it is
 _LIKELIEST = 12  # pieces that are drawn from
 _TOKENS = 2048  # of a batch
-_BLOCK = 4096  # rows that are cut into pieces at a time
+_BLOCK = 512  # rows that are cut into pieces at a time
+_CHARACTERS = 8 * MOST_PIECES  # of a text that are cut into pieces
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ class Varier:
         """Yield the rows that have something to replace, the text that is varied before the
         others."""
         tokenizer, separator = self._tokenizer, self._tokenizer.end_ids[:1]
-        texts = list(zip(*rows, strict=True))
+        texts = [[text[:_CHARACTERS] for text in of_field] for of_field in zip(*rows, strict=True)]
         placed = tokenizer.encode_placed(texts.pop(field))
         columns = [[ids for ids, _ in placed], *map(tokenizer.encode, texts)]
         lengths = [np.array([len(ids) for ids in column]) for column in columns]

@@ -96,9 +96,37 @@ def test_a_failure_leaves_no_folder(
     assert not list(tmp_path.glob("*made*"))
 
 
+def test_a_split_of_dev_rows_is_that_of_the_seed(
+    tmp_path: Path, backbone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    toy_suite.write_suite(tmp_path, backbone)
+    file = tmp_path / "toy.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("dev: pair.dev.tsv", "dev: {split: 0.3}"), encoding="utf-8")
+    suite = load_suite(file, overrides=["train.seed=7"])
+    write_variants(suite, tmp_path / "made", VariantsSettings())
+    assert "`train.seed: 7` decides which rows of pair are dev rows" in capsys.readouterr().err
+    dev = load_suite_data(suite)["pair"].dev
+    assert dev is not None
+    known = [{*dev.text(number).values()} for number in range(len(dev))]
+    train = load_suite_data(suite)["pair"].train
+    own = [tuple(train.text(number).values()) for number in range(len(train))]
+    for one, other in _texts(tmp_path / "made" / "pair.csv", suite.tasks["pair"]):
+        assert any(one == first or other == second for first, second in own), known
+
+
 @pytest.mark.parametrize("columns", ["{text: t, label: l}", "{text: 2, label: 0}"])
-def test_odd_texts_come_back_as_they_are(tmp_path: Path, backbone: Path, columns: str) -> None:
-    texts = ['好,"天"', "坏\t天\n类", "天\r中", "新闻"]
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ['好,"天"', "坏\t天\n类", "天\r中", "新闻"],
+        ["！！！", "坏\t天\n类", "新闻"],  # of the first nothing is made
+        ["坏\t天", '天\t"好",类'],
+    ],
+)
+def test_odd_texts_come_back_as_they_are(
+    tmp_path: Path, backbone: Path, columns: str, texts: list[str]
+) -> None:
     task = f"""tasks:
   odd:
     patterns: "{{text}}{{mask}}"
@@ -116,7 +144,8 @@ def test_odd_texts_come_back_as_they_are(tmp_path: Path, backbone: Path, columns
     suite = load_suite(tmp_path / "odd.yaml")
     write_variants(suite, tmp_path / "made", VariantsSettings(rate=0.01))
     made = _texts(tmp_path / "made" / "odd.csv", suite.tasks["odd"])
-    assert len(made) == len(texts)
-    for (new,), old in zip(made, texts, strict=True):
+    varied = [text for text in texts if text != "！！！"]
+    in_file = sorted(varied, key=lambda text: "\t" in text)  # tabs are not on the first line
+    for (new,), old in zip(made, in_file, strict=True):
         assert len(new) == len(old)
         assert sum(a != b for a, b in zip(new, old, strict=True)) == 1

@@ -118,6 +118,26 @@ def test_long_texts_are_read_from_their_start(word_pieces: PieceTokenizer) -> No
     assert varied.count("天") < 500
 
 
+def test_of_a_very_long_text_the_start_is_cut_into_pieces(
+    word_pieces: PieceTokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pieces and their places of a million characters would take hundreds of megabytes."""
+    lengths = []
+    encode = PieceTokenizer.encode_placed
+
+    def note(tokenizer: PieceTokenizer, texts: list[str]) -> object:
+        lengths.extend(map(len, texts))
+        return encode(tokenizer, texts)
+
+    monkeypatch.setattr(PieceTokenizer, "encode_placed", note)
+    (varied,) = _varier(word_pieces).vary(
+        [("天" * 1_000_000,)], 0, 0.1, np.random.default_rng(1), "toy"
+    )
+    assert varied is not None
+    assert len(varied) == 1_000_000
+    assert max(lengths) < 10_000
+
+
 def test_a_tokenizer_that_does_not_tell_places(tmp_path: Path) -> None:
     tokenizer = PieceTokenizer(toys.word_piece_tokenizer())
     tokenizer._backend = None
