@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 
 import torch
+from safetensors.torch import load, save_file
 from stopped_runs import read_state
 
 from pet_mtl.cloze.encode import encode_suite
@@ -98,3 +99,12 @@ def state_of(run: Path) -> dict[str, object]:
     manifest = json.loads((run / "checkpoint" / "pet_mtl.json").read_text(encoding="utf-8"))
     card = (run / "checkpoint" / "README.md").read_bytes()
     return read_state(run, "checkpoint", "dev") | {"metrics": manifest["metrics"], "card": card}
+
+
+def replace_weights(folder: Path) -> None:
+    """Write other weights of the same shapes over a backbone's."""
+    file = folder / "model.safetensors"
+    # bytes first: the file may be mapped into memory
+    weights = load(file.read_bytes())
+    file.unlink()
+    save_file({name: value * 1.5 for name, value in weights.items()}, file, {"format": "pt"})

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pet_mtl.atomic import sweep, write_text
+from pet_mtl.comparison.backbones import backbone_digests, refuse_replaced
 from pet_mtl.comparison.cell import CellResult
 from pet_mtl.comparison.plan import Cell, Variant, cell_path
 from pet_mtl.data.keys import row_keys
@@ -48,6 +49,7 @@ def settings_of(
             for name, task in data.items()
             if task.unlabelled
         },
+        "backbones": backbone_digests({one.suite.model: one.suite for one in variants}),
         "methods": {
             variant.name: variant.suite.model_dump(mode="json", include=parts, exclude=places)
             for variant in variants
@@ -80,11 +82,14 @@ def check_settings(out: Path, now: dict[str, Any]) -> None:
         found = [key for key in ("few_shot_steps", "rows", "unlabelled") if then[key] != now[key]]
         for name in now["methods"].keys() & then["methods"].keys():
             found += _changes(then["methods"][name], now["methods"][name])
+        if not found:
+            refuse_replaced({**then.get("backbones", {})}, now["backbones"], out)
         return found
 
     then = same_settings(file, "comparison", changes)
-    before = {} if then is None else then["methods"]
-    note_settings(file, {**now, "methods": {**before, **now["methods"]}})
+    before = then or {}
+    together = {key: {**before.get(key, {}), **now[key]} for key in ("backbones", "methods")}
+    note_settings(file, {**now, **together})
 
 
 def _changes(then: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """What a comparison consists of: its cells, each one training run (or one zero-shot scoring) with
 its own folder."""
 
+import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ _OF_OPENPROMPT = (
     "train.losses={}",
     "train.ema=null",
 )
+LONGEST_NAME = 100  # bytes of a method's name in that of a folder, which has 255 at most
 EVALUATIONS = 4  # of a few-shot run: an epoch is a step or two
 
 
@@ -65,7 +67,12 @@ class Cell:
         >>> Cell("heads:features=mean", 8, 42).folder, Cell("pet", "all", 42, "tnews").folder
         ('heads-features=mean.8.seed-42.joint', 'pet.all.seed-42.alone-tnews')
         """
-        method = re.sub(r"[^\w=.-]", "-", self.variant)
+        parted = self.variant.replace(":", "-")
+        method = re.sub(r"[^\w=.-]", "-", parted)
+        if method != parted or len(method.encode()) > LONGEST_NAME:
+            # methods that differ in what was replaced or cut have folders of their own
+            begin = method.encode()[:LONGEST_NAME].decode(errors="ignore")
+            method = f"{begin}-{hashlib.sha256(self.variant.encode()).hexdigest()[:8]}"
         tasks = f"alone-{self.task}" if self.task else "joint"
         return f"{method}.{self.shots}.seed-{self.seed}.{tasks}"
 

@@ -11,12 +11,15 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pet_mtl.atomic import write_text
+from pet_mtl.comparison.backbones import backbone_digests, refuse_replaced
+from pet_mtl.comparison.cell import Share
 from pet_mtl.data.digest import rows_digest, short_digest
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.distillation.plan import Request
 from pet_mtl.errors import PetMtlError
 from pet_mtl.report.run import report_run
 from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.storage.checked_json import Count
 from pet_mtl.storage.checkpoint import MANIFEST
 from pet_mtl.storage.same_settings import note_settings, same_settings
 from pet_mtl.suite.suite import Suite
@@ -36,11 +39,21 @@ class RunResult(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    macro_f1: dict[str, float]
-    predicted: dict[str, list[int]]
+    macro_f1: dict[str, Share]
+    predicted: dict[str, list[Count]]
     rows: int
     steps: int
     seconds: float
+
+    def fits(self, suite: Suite, data: Mapping[str, TaskData]) -> bool:
+        """Say whether these are results of the suite's tasks on the dev rows of `data`."""
+        rows = {name: len(task.dev) for name, task in data.items() if task.dev}
+        labels = {name: len(suite.tasks[name].verbalizer.labels) for name in rows}
+        return (
+            self.macro_f1.keys() == self.predicted.keys() == rows.keys()
+            and all(len(self.predicted[name]) == count for name, count in rows.items())
+            and all(max(self.predicted[name]) < count for name, count in labels.items())
+        )
 
 
 def settings_of(request: Request, data: Mapping[str, TaskData]) -> dict[str, Any]:
@@ -62,6 +75,9 @@ def settings_of(request: Request, data: Mapping[str, TaskData]) -> dict[str, Any
         "teachers": [short_digest((folder / MANIFEST).read_bytes()) for folder in request.given],
         "teacher": plain(request.teacher),
         "student": plain(request.student),
+        "backbones": backbone_digests(
+            {"teacher.model": request.teacher, "student.model": request.student}
+        ),
         "rows": {name: rows_digest(task) for name, task in data.items()},
     }
 
@@ -80,7 +96,17 @@ def check_settings(out: Path, now: Mapping[str, Any]) -> None:
         PetMtlError: the folder holds another distillation.
     """
     plain = json.loads(json.dumps(now))
-    same_settings(out / SETTINGS, "distillation", lambda then: _changes(then, plain))
+
+    def changes(then: dict[str, Any]) -> list[str]:
+        then = {"backbones": {}, **then}  # earlier versions noted none
+        for part in ("teacher", "student", "rows"):  # KeyError: these are no settings
+            then[part].keys()
+        found = _changes(then, {**plain, "backbones": then["backbones"]})
+        if not found:
+            refuse_replaced(then["backbones"], plain["backbones"], out)
+        return found
+
+    same_settings(out / SETTINGS, "distillation", changes)
     note_settings(out / SETTINGS, now)
 
 
@@ -111,12 +137,7 @@ def do_run(
     """
     file = folder / RESULT
     if file.is_file():
-        try:
-            return RunResult.model_validate_json(file.read_text(encoding="utf-8"))
-        except (ValidationError, UnicodeDecodeError) as error:
-            raise PetMtlError(
-                "damaged", where=str(file), hint="remove it: the run then ends once more"
-            ) from error
+        return _read_result(file, suite, data)
     resume = (folder / "last").exists()
     if not resume:
         shutil.rmtree(folder, ignore_errors=True)  # stopped before there was a state to go on from
@@ -132,4 +153,15 @@ def do_run(
         seconds=round(done.seconds, 1),
     )
     write_text(file, result.model_dump_json() + "\n")
+    return result
+
+
+def _read_result(file: Path, suite: Suite, data: Mapping[str, TaskData]) -> RunResult:
+    damaged = PetMtlError("damaged", where=str(file), hint="remove it: the run then ends once more")
+    try:
+        result = RunResult.model_validate_json(file.read_text(encoding="utf-8"))
+    except (ValidationError, UnicodeDecodeError) as error:
+        raise damaged from error
+    if not result.fits(suite, data):
+        raise damaged
     return result

@@ -40,6 +40,7 @@ from pet_mtl.distillation.stages import (
     stage_together,
 )
 from pet_mtl.errors import PetMtlError
+from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.lock import held
 from pet_mtl.storage.trained_on import Keys, read_trained_on
@@ -123,6 +124,8 @@ class _Distiller:
             name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)
         }
         self.gold = {name: rows.labels for name, rows in self.dev.items()}
+        for folder in request.given:
+            guard_rows(folder, self.dev, strict=False)
 
     def run(self) -> Distillation:
         request, stages = self.request, list[Stage]()

@@ -8,15 +8,28 @@ import torch
 from torch import Tensor, nn
 
 
-def word_tables(model: nn.Module, vocabulary: int) -> list[nn.Embedding]:
-    """Return the tables of at least `vocabulary` rows that a model looks words up in; of several
-    encoders, all."""
+def word_tables(model: nn.Module) -> list[nn.Embedding]:
+    """Return the tables that a model looks words up in; of several encoders, all.
+
+    Encoders of transformers say which they are. Their number of rows does not: tables of positions
+    can have more.
+    """
+    weights = {id(weight) for module in model.modules() for weight in _word_weights(module)}
     tables = [module for module in model.modules() if isinstance(module, nn.Embedding)]
-    return [
-        table
-        for table in tables
-        if table.num_embeddings >= vocabulary and table.weight.requires_grad
-    ]
+    # by weight: encoder and decoder may look up in modules of their own that share it
+    return [table for table in tables if id(table.weight) in weights and table.weight.requires_grad]
+
+
+def _word_weights(module: nn.Module) -> list[Any]:
+    """Return the weight of the words that a module says to look up, if it says so."""
+    ask = getattr(module, "get_input_embeddings", None)
+    if ask is None:
+        return []
+    try:
+        table = ask()
+    except NotImplementedError:  # some inner module that embeds nothing
+        return []
+    return [table.weight] if hasattr(table, "weight") else []
 
 
 class Lookups:

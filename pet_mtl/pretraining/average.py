@@ -9,9 +9,9 @@ from typing import Any
 from safetensors import safe_open
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.folders import write_model
-from pet_mtl.storage.average import check_request, mean_weights
+from pet_mtl.storage.average import check_request, mean_weights, refuse_other_vocabularies
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.storage.trained_on import with_earlier
 from pet_mtl.suite.auto import read_record
@@ -26,11 +26,7 @@ def average_models(folders: Sequence[Path], out: Path) -> None:
             `out` is there.
     """
     check_request(folders, out)
-    tokenizers, problems = [load_tokenizer(str(folder)) for folder in folders], ProblemList()
-    for folder, tokenizer in zip(folders, tokenizers, strict=True):
-        if tokenizer.get_vocab() != tokenizers[0].get_vocab():
-            problems.add(f"has another vocabulary than {folders[0]}", where=str(folder))
-    problems.raise_if_any()
+    refuse_other_vocabularies(folders)
     mlm = load_masked_lm(str(folders[0]))
     # a tied decoder is stored once
     mlm.load_state_dict(mean_weights(folders)["model.safetensors"], strict=False)
@@ -43,7 +39,7 @@ def average_models(folders: Sequence[Path], out: Path) -> None:
     write_model(
         out,
         mlm,
-        PieceTokenizer(tokenizers[0]),
+        PieceTokenizer(load_tokenizer(str(folders[0]))),
         half=_is_half(folders[0]),
         facts=facts,
         trained_on=trained_on,

@@ -19,7 +19,7 @@ from pet_mtl.storage.checkpoint import (
     write_checkpoint,
 )
 from pet_mtl.storage.own_weights import OWN_FILE
-from pet_mtl.storage.pretrained import load_backbone, load_pieces
+from pet_mtl.storage.pretrained import load_backbone, load_pieces, load_tokenizer
 from pet_mtl.storage.tensors import read_tensors
 from pet_mtl.storage.trained_on import with_earlier
 from pet_mtl.suite.suite import Suite
@@ -32,15 +32,18 @@ _FREE = {
     "metric",
     "calibration",
 }
+# settings of a training that a checkpoint is read by afterwards
+_READ_BY = ("max_length", "logit_adjustment")
 
 
 def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
     """Write a checkpoint with the mean of the checkpoints' weights, and the suite of the first.
 
-    They must have the same tasks as the model reads them, and should have started from the same
-    weights: those of strangers have no mean. Dev metrics are not those of the mean and stay out. A
-    task that each of them calibrates in the same way gets the mean of the calibrations; any other
-    calibration stays out, and that is said.
+    They must have the same tasks as the model reads them and the same vocabulary, and should have
+    started from the same weights: those of strangers have no mean. Settings of `train:` that the
+    mean is read by are the first's, and it is said where they differ. Dev metrics are not those of
+    the mean and stay out. A task that each of them calibrates in the same way gets the mean of the
+    calibrations; any other calibration stays out, and that is said.
 
     Raises:
         PetMtlError: fewer than two checkpoints, one that is none or does not fit the first; `out`
@@ -63,6 +66,8 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
                 where=where,
             )
     problems.raise_if_any()
+    refuse_other_vocabularies(folders)
+    _note_settings(checkpoints)
     mean = mean_weights(folders)
     mlm = load_backbone(str(first.folder))
     mlm.load_state_dict(mean["model.safetensors"], strict=False)  # a tied decoder is stored once
@@ -74,6 +79,14 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
     write_checkpoint(out, mlm, tokenizer, suite, {}, mean.get(OWN_FILE, {}), trained_on)
     if calibration := _mean_calibration(checkpoints):
         add_calibration(out, calibration, {})
+
+
+def _note_settings(checkpoints: Sequence[Checkpoint]) -> None:
+    for name in _READ_BY:
+        found = [getattr(checkpoint.suite.train, name) for checkpoint in checkpoints]
+        if len(set(found)) > 1:
+            each = ", ".join(map(str, found))
+            say(f"note: `train.{name}` is {each}: the mean has {found[0]}, as the first")
 
 
 def _with_mean_thresholds(checkpoints: Sequence[Checkpoint]) -> Suite:
@@ -135,6 +148,24 @@ def check_request(folders: Sequence[Path], out: Path) -> None:
     for folder in folders:
         if not folder.is_dir():
             problems.add("there is no such folder", where=str(folder))
+    problems.raise_if_any()
+
+
+def refuse_other_vocabularies(folders: Sequence[Path]) -> None:
+    """Refuse folders whose pieces have other ids than in the first: rows of their embeddings stand
+    for other pieces.
+
+    Raises:
+        PetMtlError: with each such folder; one has no tokenizer.
+    """
+    problems, first = ProblemList(), load_tokenizer(str(folders[0])).get_vocab()
+    for folder in folders[1:]:
+        if load_tokenizer(str(folder)).get_vocab() != first:
+            problems.add(
+                f"has another vocabulary than {folders[0]}",
+                where=str(folder),
+                hint="only models that started from the same backbone have a mean",
+            )
     problems.raise_if_any()
 
 

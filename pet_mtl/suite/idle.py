@@ -73,7 +73,9 @@ def idle_settings(suite: Suite, *, taught: bool, alone: bool, drops: bool) -> li
         given = [] if train.surgery == "none" else ["surgery"]
         given += ["weighting"] if train.weighting in _BETWEEN_TASKS else []
         given += [] if train.losses.task_discriminator is None else ["losses.task_discriminator"]
-        found += [f"`train.{name}` does nothing with one task" for name in given]
+        given = [f"train.{name}" for name in given]
+        given += ["method.adversarial"] if getattr(suite.method, "adversarial", 0.0) else []
+        found += [f"`{name}` does nothing with one task" for name in given]
     if not taught and train.label_share != TrainSettings().label_share:
         found.append("`train.label_share` does nothing without teachers")
     return found

@@ -69,9 +69,7 @@ class Pieces:
         self._wrapped: nn.Module = accelerator.prepare(model) if several else model
         self.errands = Errands(model, machine, settings.seed, total)
         self._whole_step = WholeStep(model, accelerator)
-        self._lookups = (
-            Lookups(word_tables(model, tokenizer.vocab_size)) if settings.adversarial else None
-        )
+        self._lookups = Lookups(word_tables(model)) if settings.adversarial else None
 
     def backward(
         self,

@@ -68,6 +68,24 @@ def test_cells(load) -> None:  # type: ignore[no-untyped-def]
     assert [cell.seed for cell in cells] == sorted(cell.seed for cell in cells)
 
 
+def test_methods_never_share_a_folder() -> None:
+    long = "heads:" + ":".join(f"train.losses.{'x' * 20}{n}=1" for n in range(9))
+    names = [
+        "heads:sharing=soft:penalty=1e+1",
+        "heads:sharing=soft:penalty=1e-1",
+        "heads:sharing=ple:layers=[1]",
+        "heads:sharing=ple:layers= 1 ",
+        "heads:train.weighting.新闻=1e+1",
+        long,
+        f"{long}0",
+        f"heads:train.losses.{'新' * 90}=1",
+    ]
+    folders = [Cell(name, "all", 42).folder for name in names]
+    assert len({*folders}) == len(names)
+    assert folders[1] == "heads-sharing=soft-penalty=1e-1.all.seed-42.joint"  # as ever
+    assert max(len(folder.encode()) for folder in folders) < 150
+
+
 def half(joint: Suite) -> int:
     """As if a task alone needed half as many steps."""
     assert len(joint.tasks) == 2

@@ -1,11 +1,13 @@
 """Whole comparisons of toy models: what is done, skipped, gone on with and refused."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from toy_runs import replace_weights
 
 from pet_mtl.comparison import cell, run
 from pet_mtl.comparison.claim import claim
@@ -220,6 +222,25 @@ def test_another_comparison_is_refused(suite_file: Path, tmp_path: Path) -> None
     rows.write_text(rows.read_text(encoding="utf-8") + "一\t二\t1\n", encoding="utf-8")
     with pytest.raises(PetMtlError, match="`rows` changed"):
         compare(Request(variants(suite_file, "pet"), [0], 1), out)
+
+
+def test_a_replaced_backbone_is_another_comparison(suite_file: Path, tmp_path: Path) -> None:
+    backbone, out = tmp_path / "backbone", tmp_path / "out"
+    shutil.copytree(load_suite(suite_file).model, backbone)
+    pet = variants(suite_file, "pet", f"model={backbone}")
+    compare(Request(pet, [0], 1), out)
+    (backbone / "README.md").write_text("a card decides nothing", encoding="utf-8")
+    compare(Request(pet, [0], 1), out)
+    replace_weights(backbone)
+    words = r"(?s)the backbone was replaced.*choose another folder"
+    with pytest.raises(PetMtlError, match=words):
+        compare(Request(pet, [0], 2), out)
+    with pytest.raises(PetMtlError, match=words):  # a method that is added is of another one too
+        compare(Request(variants(suite_file, "cln", f"model={backbone}"), [2], 1), out)
+    settings = json.loads((out / "compare.json").read_text(encoding="utf-8"))
+    del settings["backbones"]  # a version before noted none
+    (out / "compare.json").write_text(json.dumps(settings), encoding="utf-8")
+    compare(Request(pet, [0], 2), out)
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"methods": 3}'])

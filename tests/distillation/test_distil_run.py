@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 from stopped_runs import assert_same_state
-from toy_runs import state_of
+from toy_runs import replace_weights, state_of
 
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.suite_data import load_suite_data
@@ -105,6 +106,16 @@ def test_a_given_teacher_does_not_either(make: Callable[..., Request], tmp_path:
     distil(replace(request, folds=1), tmp_path / "third")
     kept = load_file(tmp_path / "third" / "students" / "all" / TEACHER)
     assert 0 < kept["colour"].max() < 1
+
+
+def test_a_given_teacher_that_was_trained_on_dev_rows_is_told(
+    make: Callable[..., Request], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    leaking = make("tasks.colour.data.train=[colour.dev.tsv]", only=["colour"], alone=False)
+    (given,) = distil(leaking, tmp_path / "first").students
+    capsys.readouterr()
+    distil(make(only=["colour"], seeds=0, given=(given,), alone=False), tmp_path / "second")
+    assert "colour: 19 of 19 rows to score were trained on" in capsys.readouterr().err
 
 
 def test_generations(make: Callable[..., Request], suite_file: Path, tmp_path: Path) -> None:
@@ -214,6 +225,56 @@ def test_another_distillation(make: Callable[..., Request], tmp_path: Path) -> N
     ):
         with pytest.raises(PetMtlError, match=f"another distillation.*{word}.* changed"):
             distil(other, tmp_path / "out")
+
+
+@pytest.mark.parametrize("side", ["student", "teacher"])
+def test_a_replaced_backbone_is_another_distillation(
+    make: Callable[..., Request], tmp_path: Path, side: str
+) -> None:
+    plain = make(only=["colour"], alone=False)
+    backbone, out = tmp_path / "backbone", tmp_path / "out"
+    shutil.copytree(plain.student.model, backbone)
+    own = make(f"model={backbone}", only=["colour"], alone=False)
+    request = replace(plain, **{side: getattr(own, side)})
+    distil(request, out)
+    replace_weights(backbone)
+    words = rf"(?s)backbone was replaced.*`{side}\.model`.*choose another folder"
+    with pytest.raises(PetMtlError, match=words):
+        distil(request, out)
+    settings = json.loads((out / "distill.json").read_text(encoding="utf-8"))
+    del settings["backbones"]  # a version before noted none
+    (out / "distill.json").write_text(json.dumps(settings), encoding="utf-8")
+    distil(request, out)
+
+
+@pytest.mark.parametrize("content", ["{", "null", "[]", "{}", '{"seeds": 1}', '{"rows": 3}'])
+def test_damaged_settings(make: Callable[..., Request], tmp_path: Path, content: str) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "distill.json").write_text(content, encoding="utf-8")
+    with pytest.raises(PetMtlError, match=r"distill\.json: damaged"):
+        distil(make(only=["colour"], alone=False), out)
+
+
+def test_a_damaged_result_is_not_believed(make: Callable[..., Request], tmp_path: Path) -> None:
+    request, out = make(only=["colour"], alone=False), tmp_path / "out"
+    distil(request, out)
+    file = out / "students" / "colour" / "result.json"
+    whole = json.loads(file.read_text(encoding="utf-8"))
+    said = whole["predicted"]["colour"]
+    for changed in (
+        {"macro_f1": {}, "predicted": {}},
+        {"macro_f1": {"mood": 0.5}, "predicted": {"mood": said}},
+        {"macro_f1": {"colour": 7.0}},
+        {"predicted": {"colour": said[1:]}},
+        {"predicted": {"colour": [3, *said[1:]]}},
+        {"predicted": {"colour": [-1, *said[1:]]}},
+    ):
+        file.write_text(json.dumps(whole | changed), encoding="utf-8")
+        with pytest.raises(PetMtlError, match=r"result\.json: damaged"):
+            distil(request, out)
+    file.write_text(json.dumps(whole), encoding="utf-8")
+    distil(request, out)
 
 
 def wrong(suite: Suite, **settings: Any) -> Request:

@@ -1,8 +1,15 @@
+from typing import Any
+
 import pytest
 import torch
+import toys
 from torch import Tensor, nn
+from transformers import BartConfig, BartForConditionalGeneration
 
+from pet_mtl.model.encoder import Encoder
+from pet_mtl.model.methods.heads import HeadsModel
 from pet_mtl.objectives.adversarial import Lookups, move, word_tables
+from pet_mtl.suite.method import HeadsMethod
 
 
 class Tied(nn.Module):
@@ -12,6 +19,9 @@ class Tied(nn.Module):
         super().__init__()
         self.words = nn.Embedding(50, 4)
         self.mix = nn.Linear(4, 4)
+
+    def get_input_embeddings(self) -> nn.Embedding:
+        return self.words
 
     def forward(self, ids: Tensor) -> Tensor:
         return self.after(self.words(ids))
@@ -25,7 +35,7 @@ def test_each_sequence_is_moved_along_the_gradient_of_its_inputs_alone() -> None
     """Against sequences one by one, with the gradient of a leaf in the place of what is looked
     up."""
     model, ids, labels = Tied(), torch.randint(50, (6, 3)), torch.randint(50, (6,))
-    lookups = Lookups(word_tables(model, 50))
+    lookups = Lookups(word_tables(model))
     with lookups.watched():
         nn.functional.cross_entropy(model(ids), labels, reduction="sum").mul(0.25).backward()
     with lookups.moved(0.7):
@@ -45,7 +55,7 @@ def test_tied_output_rows_count_for_nothing() -> None:
     """The table has a gradient from the output layer too: neither direction nor size of the move
     depend on it."""
     model, ids = Tied(), torch.tensor([[1, 2]])
-    lookups = Lookups(word_tables(model, 50))
+    lookups = Lookups(word_tables(model))
     before = model.words.weight.detach().clone()
     with lookups.watched():
         nn.functional.cross_entropy(model(ids), torch.tensor([7])).backward()
@@ -93,10 +103,40 @@ def test_an_error_in_between_leaves_no_hook() -> None:
 
 
 def test_the_tables_of_words_are_found_once_each() -> None:
-    words, other = nn.Embedding(50, 4), nn.Embedding(60, 4)
+    one, other = Tied(), Tied()
     decoder = nn.Linear(4, 50)
-    decoder.weight = words.weight
-    model = nn.ModuleList([words, nn.Embedding(32, 4), decoder, other])
-    assert word_tables(model, 50) == [words, other]
-    words.weight.requires_grad = False
-    assert word_tables(model, 50) == [other]
+    decoder.weight = one.words.weight
+    model = nn.ModuleList([one, nn.Embedding(60, 4), decoder, other, nn.ModuleList([one])])
+    assert word_tables(model) == [one.words, other.words]
+    one.words.weight.requires_grad = False
+    assert word_tables(model) == [other.words]
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "distilbert", "deberta-v2"])
+def test_positions_are_no_words_however_many_there_are(family: str) -> None:
+    mlm = toys.build_mlm(family, 60)
+    words = mlm.get_input_embeddings()
+    assert mlm.config.max_position_embeddings > words.num_embeddings
+    assert word_tables(mlm) == [words]
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_encoder_and_decoder_look_up_in_modules_of_their_own(tied: bool) -> None:
+    layers = {"encoder_layers": 1, "decoder_layers": 1, "tie_word_embeddings": tied}
+    bart = BartForConditionalGeneration(
+        BartConfig(vocab_size=60, d_model=16, max_position_embeddings=66, **layers)
+    )
+    found, inner = word_tables(bart), bart.model
+    assert {inner.encoder.embed_tokens, inner.decoder.embed_tokens} <= {*found}
+    assert all(table.num_embeddings == 60 for table in found)
+
+
+@pytest.mark.parametrize("sharing", ["hard", "soft", "cross-stitch"])
+def test_each_encoder_has_its_own_table(sharing: str) -> None:
+    mlm = toys.build_mlm("bert", 60)
+    method = HeadsMethod(name="heads", sharing=sharing)
+    model = HeadsModel(Encoder(mlm, "eager"), method, [2, 3], [0, 1])
+    encoders: Any = model.encoders
+    wanted = [encoder.base.get_input_embeddings() for encoder in encoders]
+    assert len(wanted) == (1 if sharing == "hard" else 2)
+    assert word_tables(model) == wanted

@@ -54,7 +54,7 @@ def test_words_are_moved_along_their_gradient_and_pieces_stay(family: str) -> No
     def loss(scores: Tensor) -> Tensor:
         return torch.nn.functional.cross_entropy(scores, labels, reduction="sum")
 
-    lookups = Lookups(word_tables(model, tokenizer.vocab_size))
+    lookups = Lookups(word_tables(model))
     with lookups.watched():
         loss(torch.cat(model(batch))).backward()
     pieces = parts.soft.pieces.detach().clone()
@@ -85,7 +85,7 @@ def test_the_pieces_learn_from_both_passes() -> None:
     model = ClozeModel(backbone, compiled.words, ["mean"] * len(prompts.forms), parts)
     plan = BatchPlan(np.arange(3), round_up(int(prompts.lengths.max())), 3)
     batch = collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id)
-    lookups = Lookups(word_tables(model, tokenizer.vocab_size))
+    lookups = Lookups(word_tables(model))
     labels = torch.cat([group.labels for group in batch.groups])
     gradients = []
     for moved in (False, True):

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
+import toys
 from safetensors.torch import load_file
-from toy_runs import weights_in
+from toy_runs import CHARACTERS, weights_in
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.calibration import Calibration
@@ -78,6 +79,35 @@ def test_calibrations_of_one_kind_are_averaged(
     said = capsys.readouterr().err
     assert "colour `prior`, the mean of 2" in said
     assert "mood is not calibrated alike" in said
+
+
+def test_settings_that_the_mean_has_from_the_first_are_told(
+    make_suite: MakeSuite,
+    runs: list[Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    train(make_suite(max_steps=1, max_length=24, logit_adjustment=0.5), tmp_path / "other")
+    capsys.readouterr()
+    average_checkpoints([runs[0], tmp_path / "other" / "checkpoint"], tmp_path / "mean")
+    said = capsys.readouterr().err
+    first = read_checkpoint(runs[0]).suite.train
+    assert "`train.max_length` is 32, 24: the mean has 32, as the first" in said
+    assert f"`train.logit_adjustment` is {first.logit_adjustment}, 0.5: the mean has" in said
+    average_checkpoints(runs[:2], tmp_path / "other-mean")
+    assert "note:" not in capsys.readouterr().err
+
+
+def test_pieces_in_another_order_have_no_mean(
+    suite_file: Path, runs: list[Path], tmp_path: Path
+) -> None:
+    toys.write_bert(tmp_path / "backbone", CHARACTERS[::-1], initializer_range=0.1)
+    overrides = ["train.max_steps=1", f"model={tmp_path / 'backbone'}"]
+    train(load_suite(suite_file, overrides=overrides), tmp_path / "other")
+    other = tmp_path / "other" / "checkpoint"
+    with pytest.raises(PetMtlError, match=f"{other}: has another vocabulary than {runs[0]}"):
+        average_checkpoints([*runs, other], tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()
 
 
 def test_what_a_method_adds_is_averaged_too(suite_file: Path, tmp_path: Path) -> None:

@@ -48,6 +48,17 @@ def test_idle_settings(overrides: list[str], idle: list[str]) -> None:
     assert [line.split("`")[1] for line in found] == idle
 
 
+def test_an_adversary_between_tasks_is_idle_with_one() -> None:
+    method = "method={name: heads, sharing: shared-private, adversarial: 0.05, orthogonality: 0.01}"
+    for only, alone, told in (
+        (["tnews"], True, ["`method.adversarial` does nothing with one task"]),
+        (["tnews"], False, []),
+        (["tnews", "ocnli"], True, []),
+    ):
+        suite = load(method, only=only)
+        assert idle_settings(suite, taught=False, alone=alone, drops=True) == told
+
+
 def test_what_is_between_tasks_is_idle_with_one() -> None:
     more = ["train.surgery=mgda", "train.weighting=dwa", "train.losses.task_discriminator={}"]
     suite = load(*more, "train.label_share=0.5", only=["tnews"])

@@ -1,0 +1,53 @@
+"""Whether the backbone behind a name is still the one that the results in a folder are of."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from pet_mtl.data.digest import short_digest
+from pet_mtl.errors import PetMtlError
+from pet_mtl.storage.digests import file_digest
+from pet_mtl.storage.pretrained import suite_model
+from pet_mtl.suite.suite import Suite
+
+# what decides results: a card or a record beside the weights may be written anew
+_FILES = ("*.safetensors", "config.json", "vocab.*", "merges.txt", "*.model", "*token*.json")
+
+
+def backbone_digests(suites: Mapping[str, Suite]) -> dict[str, str]:
+    """Return a digest of each suite's backbone by the suite's key. Hub names have none: what they
+    mean is not known before they are loaded.
+
+    Raises:
+        PetMtlError: there is no such model.
+    """
+    found = {key: _digest(Path(suite_model(suite))) for key, suite in suites.items()}
+    return {key: digest for key, digest in found.items() if digest is not None}
+
+
+def _digest(folder: Path) -> str | None:
+    files = sorted({file for form in _FILES for file in folder.glob(form) if file.is_file()})
+    try:
+        parts = [part.encode() for file in files for part in (file.name, file_digest(file))]
+    except OSError:  # told where it is loaded
+        return None
+    return short_digest(*parts) if parts else None
+
+
+def refuse_replaced(then: Mapping[str, str], now: Mapping[str, str], out: Path) -> None:
+    """Refuse to add to results of another backbone; one that was not noted counts as the same.
+
+    Args:
+        then: `backbone_digests` that the folder holds.
+        now: those of today.
+
+    Raises:
+        PetMtlError: a backbone was replaced.
+    """
+    replaced = [key for key in now if then.get(key, now[key]) != now[key]]
+    if replaced:
+        raise PetMtlError(
+            "the backbone was replaced: the folder holds results of other files of "
+            f"{', '.join(f'`{key}`' for key in replaced)}",
+            where=str(out),
+            hint="put those files back, or choose another folder with `--out DIR`",
+        )
