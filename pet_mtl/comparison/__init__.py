@@ -7,7 +7,7 @@ trains
 - `shots`: few rows of each label, the same for every method
 - `run`: the cells one after the other; `cell` trains one, `folder` knows what is done, `claim`
 keeps several processes
-  apart, `memory` measures each anew, `backbones` that none was replaced
+  apart, `memory` measures each anew
 - `statistics`: mean, sd, median; the paired bootstrap of a difference
 - `summary`: what the finished cells say; `table`, `page`, `shots_chart` show it
 """

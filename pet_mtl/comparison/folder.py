@@ -9,12 +9,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from pet_mtl.atomic import sweep, write_text
-from pet_mtl.comparison.backbones import backbone_digests, refuse_replaced
 from pet_mtl.comparison.cell import CellResult
 from pet_mtl.comparison.plan import Cell, Variant, cell_path
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError
+from pet_mtl.storage.backbone_digests import backbone_digests, refuse_replaced
 from pet_mtl.storage.checked_json import read_bounded
 from pet_mtl.storage.same_settings import note_settings, same_settings
 from pet_mtl.suite.suite import Suite

@@ -11,7 +11,6 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pet_mtl.atomic import write_text
-from pet_mtl.comparison.backbones import backbone_digests, refuse_replaced
 from pet_mtl.comparison.cell import Share
 from pet_mtl.data.digest import rows_digest, short_digest
 from pet_mtl.data.suite_data import TaskData
@@ -19,6 +18,7 @@ from pet_mtl.distillation.plan import Request
 from pet_mtl.errors import PetMtlError
 from pet_mtl.report.run import report_run
 from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.storage.backbone_digests import backbone_digests, refuse_replaced
 from pet_mtl.storage.checked_json import Count
 from pet_mtl.storage.checkpoint import MANIFEST
 from pet_mtl.storage.same_settings import note_settings, same_settings

@@ -10,5 +10,6 @@
 - `outputs`     the run's folder: lock, `metrics.jsonl`
 - `lock`        one process at a time in a folder
 - `same_settings` what a folder's parts were made with: none is added that was made otherwise
+- `backbone_digests` whether the backbone of a folder's results is still the same
 - `trackers` the figures for experiment trackers, where `train.report_to` asks for them
 """

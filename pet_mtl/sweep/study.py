@@ -14,6 +14,7 @@ from pet_mtl.data.digest import rows_digest
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError
 from pet_mtl.random_streams import TRIAL
+from pet_mtl.storage.backbone_digests import backbone_digests, refuse_replaced
 from pet_mtl.storage.lock import held
 from pet_mtl.storage.same_settings import note_settings, same_settings
 from pet_mtl.suite.suite import Suite
@@ -164,12 +165,17 @@ def _check_settings(file: Path, suite: Suite, space: Space, data: Mapping[str, T
         **space.to_json(),
         "suite": suite.model_dump(mode="json", include=parts, exclude=places),
         "rows": {name: rows_digest(task) for name, task in data.items()},
+        "backbones": backbone_digests({suite.model: suite}),
     }
     now = json.loads(json.dumps(now))
 
     def changes(then: dict[str, Any]) -> list[str]:
-        then = {"rows": now["rows"], **then}  # earlier versions noted none
-        return [key for key in now if then[key] != now[key]]
+        # earlier versions noted none
+        then = {"rows": now["rows"], "backbones": {}, **then}
+        found = [key for key in now if key != "backbones" and then[key] != now[key]]
+        if not found:
+            refuse_replaced(then["backbones"], now["backbones"], file.parent)
+        return found
 
     found = same_settings(file, "sweep", changes)
     if found is None:

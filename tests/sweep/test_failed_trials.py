@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from toy_runs import replace_weights
 
 pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
 
@@ -21,6 +22,14 @@ def request_of(suite_file: Path, text: str) -> SweepRequest:
         return load_suite(suite_file, overrides=overrides)
 
     return SweepRequest(suite_file, load, read_space(file, load))
+
+
+def with_own_backbone(suite_file: Path) -> Path:
+    """Give the suite a copy of its backbone, and return that."""
+    backbone = load_suite(suite_file).model
+    copy = Path(shutil.copytree(backbone, suite_file.parent / "copy"))
+    suite_file.write_text(suite_file.read_text().replace(backbone, str(copy)))
+    return copy
 
 
 def states(out: Path, suite_file: Path, text: str) -> str:
@@ -64,9 +73,7 @@ def test_an_error_of_all_trials_ends_the_sweep_which_goes_on_when_it_is_mended(
     suite_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, text = tmp_path / "out", "trials: 6\ntrain.learning_rate: [1e-3, 1e-2]\n"
-    backbone = load_suite(suite_file).model
-    copy = Path(shutil.copytree(backbone, suite_file.parent / "copy"))
-    suite_file.write_text(suite_file.read_text().replace(backbone, str(copy)))
+    copy = with_own_backbone(suite_file)
     (copy / "config.json").rename(copy / "moved.json")
     for count in (3, 4):  # another call tries one more
         with pytest.raises(PetMtlError, match="copy: ") as error:
@@ -76,3 +83,13 @@ def test_an_error_of_all_trials_ends_the_sweep_which_goes_on_when_it_is_mended(
         assert "goes on with the next" in capsys.readouterr().err
     (copy / "moved.json").rename(copy / "config.json")
     assert states(out, suite_file, text) == "ffffcc"
+
+
+def test_trials_of_another_backbone_are_not_added(suite_file: Path, tmp_path: Path) -> None:
+    out, text = tmp_path / "out", "trials: 1\ntrain.learning_rate: [1e-3, 1e-2]\n"
+    copy = with_own_backbone(suite_file)
+    assert states(out, suite_file, text) == "c"
+    assert states(out, suite_file, text.replace("1", "2", 1)) == "cc"
+    replace_weights(copy)
+    with pytest.raises(PetMtlError, match=r"(?s)backbone was replaced.*another folder"):
+        sweep(request_of(suite_file, text), out)

@@ -9,13 +9,10 @@ from pet_mtl.storage.digests import file_digest
 from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.suite.suite import Suite
 
-# what decides results: a card or a record beside the weights may be written anew
-_FILES = ("*.safetensors", "config.json", "vocab.*", "merges.txt", "*.model", "*token*.json")
-
 
 def backbone_digests(suites: Mapping[str, Suite]) -> dict[str, str]:
-    """Return a digest of each suite's backbone by the suite's key. Hub names have none: what they
-    mean is not known before they are loaded.
+    """Return a digest of the weights of each suite's backbone by the suite's key. Hub names have
+    none: what they mean is not known before they are loaded.
 
     Raises:
         PetMtlError: there is no such model.
@@ -25,7 +22,9 @@ def backbone_digests(suites: Mapping[str, Suite]) -> dict[str, str]:
 
 
 def _digest(folder: Path) -> str | None:
-    files = sorted({file for form in _FILES for file in folder.glob(form) if file.is_file()})
+    """Return a digest of a folder's weights: what stands beside them may be mended or written
+    anew."""
+    files = sorted(file for file in folder.glob("*.safetensors") if file.is_file())
     try:
         parts = [part.encode() for file in files for part in (file.name, file_digest(file))]
     except OSError:  # told where it is loaded
