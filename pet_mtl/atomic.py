@@ -127,6 +127,21 @@ def require_folder(path: Path) -> None:
             pass
 
 
+def require_new_folder(path: Path) -> None:
+    """Refuse an output folder that holds something, too.
+
+    Raises:
+        PetMtlError: it does; see `require_folder`.
+    """
+    require_folder(path)
+    if path.exists() and any(path.iterdir()):
+        raise PetMtlError(
+            "the output folder is not empty",
+            where=str(path),
+            hint="choose a new one with `--out DIR`",
+        )
+
+
 def recover_folder(path: Path) -> None:
     """Put back the folder that `new_folder` had set aside when the process was killed between its
     two renames."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pet_mtl.atomic import new_folder
+from pet_mtl.atomic import new_folder, require_new_folder
 from pet_mtl.audit.characters import mend_text
 from pet_mtl.audit.dropped import Conflicts as Conflicts
 from pet_mtl.audit.dropped import drop_rows, reading_of
@@ -96,12 +96,7 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
     Raises:
         PetMtlError: `out` holds something; a file is missing, or two would become one.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise PetMtlError(
-            "the output folder is not empty",
-            where=str(out),
-            hint="choose a new one with `--out DIR`",
-        )
+    require_new_folder(out)
     targets: dict[Path, Path] = {}
     files: dict[Path, Records] = {}
     parts: list[tuple[TaskSpec, str, list[Records]]] = []

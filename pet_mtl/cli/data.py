@@ -118,7 +118,6 @@ def clean(
     """Write mended copies of all data files, and a list of what was changed."""
     from typing import cast, get_args
 
-    from pet_mtl.atomic import require_folder
     from pet_mtl.audit.clean import CHANGES, Conflicts, clean_suite
     from pet_mtl.console import say
     from pet_mtl.suite.suite import load_suite
@@ -126,7 +125,6 @@ def clean(
     if conflicts not in get_args(Conflicts):
         known = ", ".join(get_args(Conflicts))
         raise PetMtlError(f"unknown way `{conflicts}`", where="--conflicts", hint=f"one of {known}")
-    require_folder(out)
     suite = load_suite(pattern_file(patterns), data_root=data_root)
     result = clean_suite(suite, out, cast(Conflicts, conflicts))
     if json_:
@@ -226,8 +224,8 @@ def vary(
         model=model,
         only=names_of(tasks),
     )
-    result = write_variants(suite, out, VariantsSettings(copies, rate, recombined, seed))
+    written = write_variants(suite, out, VariantsSettings(copies, rate, recombined, seed))
     if json_:
-        put_json(result.to_json())
-    for name, rows in result.rows.items():
+        put_json({"out": str(out), "rows": written})
+    for name, rows in written.items():
         say(f"{out / name}.csv: {rows:,} rows")

@@ -1,7 +1,6 @@
 """What a comparison consists of: its cells, each one training run (or one zero-shot scoring) with
 its own folder."""
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from pet_mtl.comparison.engine import OPENPROMPT, EngineName
 from pet_mtl.comparison.shots import ALL, Shots
+from pet_mtl.data.digest import short_digest
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.model.methods import capabilities
 from pet_mtl.suite.method import METHODS
@@ -72,7 +72,7 @@ class Cell:
         if method != parted or len(method.encode()) > LONGEST_NAME:
             # methods that differ in what was replaced or cut have folders of their own
             begin = method.encode()[:LONGEST_NAME].decode(errors="ignore")
-            method = f"{begin}-{hashlib.sha256(self.variant.encode()).hexdigest()[:8]}"
+            method = f"{begin}-{short_digest(self.variant.encode())}"
         tasks = f"alone-{self.task}" if self.task else "joint"
         return f"{method}.{self.shots}.seed-{self.seed}.{tasks}"
 

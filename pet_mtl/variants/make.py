@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pet_mtl.atomic import new_folder, require_folder
+from pet_mtl.atomic import new_folder, require_new_folder
 from pet_mtl.console import say
 from pet_mtl.data.delimited_rows import quoted_text
 from pet_mtl.data.suite_data import load_task
-from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.hardware import Machine
 from pet_mtl.random_streams import RECOMBINED_TEXTS, VARIED_TEXTS
@@ -41,19 +39,8 @@ class VariantsSettings:
     seed: int = 42
 
 
-@dataclass(frozen=True)
-class VariantsResult:
-    """What `write_variants` wrote: a file for each task, and its rows."""
-
-    out: Path
-    rows: dict[str, int]
-
-    def to_json(self) -> dict[str, Any]:
-        return {"out": str(self.out), "rows": self.rows}
-
-
-def write_variants(suite: Suite, out: Path, settings: VariantsSettings) -> VariantsResult:
-    """Write for each task a csv file that its `unlabelled:` may name.
+def write_variants(suite: Suite, out: Path, settings: VariantsSettings) -> dict[str, int]:
+    """Write for each task a csv file that its `unlabelled:` may name; return the rows by task.
 
     No row is written twice, none is a training row, and dev and test rows have no part in any.
 
@@ -65,11 +52,7 @@ def write_variants(suite: Suite, out: Path, settings: VariantsSettings) -> Varia
         PetMtlError: the data are not right, the folder holds something, or the model is no masked
             language model.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise PetMtlError(
-            "the output folder is not empty", where=str(out), hint="choose a new one: `--out DIR`"
-        )
-    require_folder(out)
+    require_new_folder(out)
     split = [name for name, task in suite.tasks.items() if isinstance(task.data.dev, SplitSpec)]
     if split:
         say(
@@ -78,7 +61,7 @@ def write_variants(suite: Suite, out: Path, settings: VariantsSettings) -> Varia
         )
     rows = {name: _training_rows(task, suite) for name, task in suite.tasks.items()}
     varier = _varier(suite) if settings.copies else None
-    result = VariantsResult(out, {})
+    written: dict[str, int] = {}
     with new_folder(out) as folder:
         for name, task in suite.tasks.items():
             made = [*_recombined(rows[name], name, settings)]
@@ -89,8 +72,8 @@ def write_variants(suite: Suite, out: Path, settings: VariantsSettings) -> Varia
             # a tab in a file's first line, which may end within quotes, may separate its columns
             new.sort(key=lambda texts: any("\t" in text for text in texts))
             (folder / f"{name}.csv").write_bytes(_file_text(task, new).encode())
-            result.rows[name] = len(new)
-    return result
+            written[name] = len(new)
+    return written
 
 
 def _training_rows(task: TaskSpec, suite: Suite) -> list[Texts]:

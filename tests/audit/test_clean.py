@@ -191,7 +191,7 @@ def test_nothing_is_overwritten(make_suite: MakeSuite, tmp_path: Path) -> None:
     suite = make_suite({"t.tsv": "甲\ta\n乙\tb\n"}, TRAIN)
     with pytest.raises(PetMtlError, match="not empty"):
         clean_suite(suite, tmp_path, "majority")
-    with pytest.raises(PetMtlError, match="not empty"):
+    with pytest.raises(PetMtlError, match="a file, not a folder"):
         clean_suite(suite, tmp_path / "t.tsv", "majority")
     with pytest.raises(PetMtlError, match="no such data file"):
         clean_suite(make_suite({}, {"one": "{train: absent.tsv}"}), tmp_path / "out", "majority")

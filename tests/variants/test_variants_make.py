@@ -28,11 +28,11 @@ def _texts(file: Path, task: TaskSpec) -> list[tuple[str, ...]]:
 
 
 def test_rows_are_new_and_of_training_rows_only(suite: Suite, tmp_path: Path) -> None:
-    result = write_variants(suite, tmp_path / "made", VariantsSettings(copies=2, recombined=50))
+    written = write_variants(suite, tmp_path / "made", VariantsSettings(copies=2, recombined=50))
     data = load_suite_data(suite)
     for name, task in suite.tasks.items():
         texts = _texts(tmp_path / "made" / f"{name}.csv", task)
-        assert len(texts) == result.rows[name] > 0
+        assert len(texts) == written[name] > 0
         assert len(set(texts)) == len(texts)
         train = data[name].train
         known = {tuple(train.text(n).values()) for n in range(len(train))}
@@ -70,10 +70,10 @@ def test_the_pattern_file_reads_what_was_made(tmp_path: Path, backbone: Path) ->
         assert old in text
         text = text.replace(old, f"dev: {name}.dev.tsv, unlabelled: made/{name}.csv}}")
     file.write_text(text, encoding="utf-8")
-    result = write_variants(load_suite(file), tmp_path / "made", VariantsSettings(recombined=9))
+    written = write_variants(load_suite(file), tmp_path / "made", VariantsSettings(recombined=9))
     for name, data in load_suite_data(load_suite(file)).items():
         assert data.unlabelled is not None
-        assert len(data.unlabelled) == result.rows[name]
+        assert len(data.unlabelled) == written[name]
 
 
 def test_a_folder_that_holds_something_stays(suite: Suite, tmp_path: Path) -> None:
