@@ -84,6 +84,10 @@ def placed(where: str) -> Iterator[None]:
         raise error.at(where) from error
 
 
+class DamagedError(PetMtlError):
+    """A file that we wrote is missing, cut short or changed."""
+
+
 class RunError(PetMtlError):
     """The input was right but the run failed (exit code 1): a full disk, a loss that is not a
     number."""

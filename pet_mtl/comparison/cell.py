@@ -1,6 +1,5 @@
 """Train or score one cell, and what is kept of it."""
 
-import shutil
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -21,6 +20,7 @@ from pet_mtl.scoring.learned_parts import without_learned_parts
 from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.storage.checked_json import Count
 from pet_mtl.storage.pretrained import suite_model
+from pet_mtl.storage.taken_up import take_up
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.run import train
 
@@ -73,9 +73,7 @@ def train_cell(
         RunError: the training failed.
     """
     run, measured = folder / "run", forget_peak()
-    resume = (run / "last").exists()
-    if not resume:
-        shutil.rmtree(run, ignore_errors=True)  # stopped before there was a state to go on from
+    resume = take_up(run)
     done = (engine.train if engine else partial(train, report=report_run))(
         suite, run, resume=resume, data=data
     )

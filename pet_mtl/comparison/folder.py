@@ -86,7 +86,7 @@ def check_settings(out: Path, now: dict[str, Any]) -> None:
             refuse_replaced({**then.get("backbones", {})}, now["backbones"], out)
         return found
 
-    then = same_settings(file, "comparison", changes)
+    then = same_settings(file, "comparison", ("cells",), changes)
     before = then or {}
     together = {key: {**before.get(key, {}), **now[key]} for key in ("backbones", "methods")}
     note_settings(file, {**now, **together})

@@ -2,7 +2,6 @@
 was stopped."""
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,12 @@ from pet_mtl.storage.backbone_digests import backbone_digests, refuse_replaced
 from pet_mtl.storage.checked_json import Count
 from pet_mtl.storage.checkpoint import MANIFEST
 from pet_mtl.storage.same_settings import note_settings, same_settings
+from pet_mtl.storage.taken_up import take_up
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.run import train
 
 SETTINGS, RESULT = "distill.json", "result.json"
+PARTS = ("teachers", "answers", "students", "alone")
 
 
 class RunResult(BaseModel):
@@ -106,7 +107,7 @@ def check_settings(out: Path, now: Mapping[str, Any]) -> None:
             refuse_replaced(then["backbones"], plain["backbones"], out)
         return found
 
-    same_settings(out / SETTINGS, "distillation", changes)
+    same_settings(out / SETTINGS, "distillation", PARTS, changes)
     note_settings(out / SETTINGS, now)
 
 
@@ -138,9 +139,7 @@ def do_run(
     file = folder / RESULT
     if file.is_file():
         return _read_result(file, suite, data)
-    resume = (folder / "last").exists()
-    if not resume:
-        shutil.rmtree(folder, ignore_errors=True)  # stopped before there was a state to go on from
+    resume = take_up(folder)
     done = train(
         suite, folder, resume=resume, data=data, teachers=teachers, answers=answers,
         report=report_run,

@@ -117,9 +117,10 @@ def run_loop(
             if saves:
                 save()
                 saved = time.monotonic()
-            if progress.finished:
-                return
-            if stops:
+            # an evaluation takes its time: the wish may have come during it
+            if stops or (evaluates and stepper.anyone(signals.wanted)):
                 raise Interrupted(
                     f"stopped after step {progress.step} of {stepper.total}; the state is saved"
                 )
+            if progress.finished:
+                return

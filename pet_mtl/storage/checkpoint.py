@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pet_mtl.atomic import new_folder, recover_folder, write_text
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.errors import PetMtlError
+from pet_mtl.errors import DamagedError, PetMtlError
 from pet_mtl.model.calibration import Calibration
 from pet_mtl.resources import versions
 from pet_mtl.storage.card_data import hub_name
@@ -213,6 +213,6 @@ def _read_checkpoint(folder: Path) -> Checkpoint:
         AttributeError,
         RecursionError,
     ) as error:
-        raise PetMtlError(
+        raise DamagedError(
             "the checkpoint's manifest is damaged", where=str(manifest_file), hint=_REMAKE
         ) from error

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-from pet_mtl.errors import PetMtlError
+from pet_mtl.errors import DamagedError
 from pet_mtl.storage.checked_json import read_bounded
 
 DIGESTS = "sha256.json"
@@ -48,7 +48,7 @@ def check_files(folder: Path, digests: Mapping[str, str]) -> None:
     """Check files against their sums.
 
     Raises:
-        PetMtlError: a file is missing or damaged.
+        DamagedError: a file is missing or damaged.
         ValueError, TypeError, AttributeError: `digests` are none, or name files elsewhere.
     """
     for name, digest in digests.items():
@@ -56,9 +56,9 @@ def check_files(folder: Path, digests: Mapping[str, str]) -> None:
             raise ValueError(name)
         file = folder / name
         if not file.is_file():
-            raise PetMtlError((f"the checkpoint lacks `{name}`"), where=str(folder), hint=_REMAKE)
+            raise DamagedError(f"the checkpoint lacks `{name}`", where=str(folder), hint=_REMAKE)
         if file_digest(file) != digest:
-            raise PetMtlError(("the file is damaged or cut short"), where=str(file), hint=_REMAKE)
+            raise DamagedError("the file is damaged or cut short", where=str(file), hint=_REMAKE)
 
 
 def write_digests(folder: Path) -> None:
@@ -71,6 +71,6 @@ def is_whole(folder: Path) -> bool:
     """Say whether a folder has sums and its files are as they say."""
     try:
         check_files(folder, json.loads(read_bounded(folder / DIGESTS)))
-    except (PetMtlError, OSError, ValueError, TypeError, AttributeError, RecursionError):
+    except (DamagedError, OSError, ValueError, TypeError, AttributeError, RecursionError):
         return False
     return True

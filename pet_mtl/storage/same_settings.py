@@ -13,19 +13,28 @@ from pet_mtl.storage.folder_kinds import refuse_others
 from pet_mtl.suite.settings import TrainSettings
 
 
-def same_settings(file: Path, what: str, changes: Callable[[Any], Sequence[str]]) -> Any:
+def same_settings(
+    file: Path, what: str, parts: Sequence[str], changes: Callable[[Any], Sequence[str]]
+) -> Any:
     """Return the settings that the folder holds, None where it holds none yet.
 
     Args:
         file: of the settings.
         what: is made there, for the message: `sweep`.
+        parts: what lies beside the settings of one that was begun.
         changes: returns the keys at which the stored settings differ from those of today.
 
     Raises:
-        PetMtlError: the folder holds another one; the file is damaged.
+        PetMtlError: the folder holds another one; the file is damaged, or missing beside parts.
     """
     refuse_others(file.parent, file.name)
     if not file.is_file():
+        if any((file.parent / part).exists() for part in parts):
+            raise PetMtlError(
+                f"the settings of this {what} are missing",
+                where=str(file),
+                hint="put the file back, or choose another folder with `--out DIR`",
+            )
         return None
     try:
         then = _with_later_settings(json.loads(read_bounded(file)))

@@ -20,7 +20,7 @@ from torch import nn
 
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.label_words import LabelWords
-from pet_mtl.errors import PetMtlError
+from pet_mtl.errors import DamagedError, PetMtlError
 from pet_mtl.storage.checked_json import Count, read_bounded
 from pet_mtl.storage.tensors import read_tensors
 
@@ -80,7 +80,7 @@ def read_progress(folder: Path) -> Progress:
     """Read where a run stands.
 
     Raises:
-        PetMtlError: the file is missing or damaged.
+        DamagedError: the file is missing or damaged.
     """
     try:
         text = read_bounded(folder / COUNTERS)
@@ -90,7 +90,7 @@ def read_progress(folder: Path) -> Progress:
                 raise ValueError(key)
         return Progress(**json.loads(text))  # which refuses keys that it does not know
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise PetMtlError(
+        raise DamagedError(
             "the training state is missing or damaged",
             where=str(folder / COUNTERS),
             hint="train without `--resume`",

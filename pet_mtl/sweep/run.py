@@ -11,6 +11,7 @@ from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.errors import MachineError, PetMtlError, RunError
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.lock import held
+from pet_mtl.storage.taken_up import take_up
 from pet_mtl.sweep.best import write_best
 from pet_mtl.sweep.page import write_page
 from pet_mtl.sweep.result import SweepResult, TrialResult
@@ -126,9 +127,7 @@ def _do(
     shown = "  ".join(f"{name}={_short(value)}" for name, value in chosen.items())
     say(f"trial {trial.number + 1} of {request.space.trials}: {shown}")
     run = store.folder(trial.number) / "run"
-    resume = (run / "last").exists()
-    if not resume:
-        shutil.rmtree(run, ignore_errors=True)  # stopped before there was a state to go on from
+    resume = take_up(run)
 
     def evaluated(step: int, score: float) -> None:
         told = store.study.get_trials(deepcopy=False)[trial.number].intermediate_values

@@ -177,6 +177,6 @@ def _check_settings(file: Path, suite: Suite, space: Space, data: Mapping[str, T
             refuse_replaced(then["backbones"], now["backbones"], file.parent)
         return found
 
-    found = same_settings(file, "sweep", changes)
+    found = same_settings(file, "sweep", ("trials",), changes)
     if found is None:
         note_settings(file, now)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from stopped_runs import stop_at_step
 from toy_runs import replace_weights
 
 from pet_mtl.comparison import cell, run
@@ -16,6 +17,7 @@ from pet_mtl.comparison.run import Request, compare
 from pet_mtl.errors import MachineError, PetMtlError, RunError
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.suite.suite import Suite, load_suite
+from pet_mtl.training import steps
 
 
 def variants(file: Path, methods: str, *more: str) -> list[Variant]:
@@ -156,6 +158,20 @@ def test_a_stopped_cell_goes_on(
     assert resumed.entries[0].seconds is None
 
 
+def test_a_signal_in_the_last_step_of_a_cell_stops_the_comparison(
+    suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = Request(variants(suite_file, "pet", "train.max_steps=2"), ["all"], 2)
+    whole, out = compare(request, tmp_path / "whole"), tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "LOG_EVERY", 1)
+        stop_at_step(patch)(2)
+        with pytest.raises(Interrupted, match="stopped after step 2 of 2"):
+            compare(request, out)
+    assert len(list(out.glob("cells/*"))) == 1
+    assert compare(request, out).entries[0].tasks == whole.entries[0].tasks
+
+
 def test_a_failed_cell_stops_no_other(
     suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -202,6 +218,7 @@ def test_what_another_process_has_in_hand_is_left_to_it(
         Request(variants(suite_file, "pet"), [0, 2], 1, few_shot_steps=1),
         tmp_path / "out",
     )
+    compare(replace(request, shots=[0]), out)
     with claim(out / "cells" / "pet.2.seed-42.joint"):
         found = compare(request, out)
         assert [entry.shots for entry in found.entries] == [0]

@@ -19,7 +19,7 @@ def changed(file: Path, **train: object) -> list[str]:
         return [key for key, value in now.items() if then["suite"]["train"][key] != value]
 
     try:
-        same_settings(file, "comparison", changes)
+        same_settings(file, "comparison", (), changes)
     except PetMtlError as error:
         return [key for key in now if f"`{key}`" in str(error)]
     return []
@@ -52,4 +52,12 @@ def test_a_damaged_file_is_one_error(text: str, tmp_path: Path) -> None:
     file = tmp_path / "settings.json"
     file.write_text(text)
     with pytest.raises(PetMtlError, match="damaged"):
-        same_settings(file, "comparison", lambda then: then["suite"]["train"]["epochs"])
+        same_settings(file, "comparison", (), lambda then: then["suite"]["train"]["epochs"])
+
+
+def test_a_missing_file_beside_what_was_made_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "settings.json"
+    assert same_settings(file, "sweep", ("trials",), lambda _: ()) is None
+    (tmp_path / "trials").mkdir()
+    with pytest.raises(PetMtlError, match=r"settings\.json: the settings of this sweep are missing"):
+        same_settings(file, "sweep", ("trials",), lambda _: ())

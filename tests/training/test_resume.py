@@ -50,7 +50,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return stop_at_step(monkeypatch)
 
 
-@pytest.mark.parametrize("stops", [[2], [5], [12], [17], [3, 5, 10, 16]])
+@pytest.mark.parametrize("stops", [[2], [5], [12], [17], [18], [3, 5, 10, 18]])
 def test_a_stopped_run_ends_as_an_unbroken_one(
     make_suite: MakeSuite,
     tmp_path: Path,
@@ -103,17 +103,6 @@ def test_weighting_and_surgery_go_on_too(
     weights = [[json.loads(line).get("weights") for line in log] for log in logs]
     assert weights[1][-2] == weights[0][-2] != dict.fromkeys(suite.tasks, 1.0)
     assert whole.steps == 18
-
-
-def test_ctrl_c_in_the_last_step_is_too_late(
-    make_suite: MakeSuite,
-    tmp_path: Path,
-    unbroken: tuple[Path, TrainResult],
-    stop_at: Callable[[int], None],
-) -> None:
-    stop_at(18)
-    train(make_suite(**SETTINGS), tmp_path / "run")
-    assert_same_state(state_of(tmp_path / "run"), state_of(unbroken[0]))
 
 
 def test_a_finished_run_only_reports(

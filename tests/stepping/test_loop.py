@@ -1,0 +1,65 @@
+"""When a loop ends, and what it saves before."""
+
+import os
+import signal
+from typing import Any
+
+import pytest
+
+from pet_mtl.metrics.throughput import Throughput
+from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.stepping.loop import run_loop
+from pet_mtl.storage.state import Progress
+
+
+class Steps:
+    """Three steps of nothing, the last of which is evaluated."""
+
+    total = 3
+
+    def __init__(self) -> None:
+        self.progress, self.throughput = Progress(), Throughput()
+
+    def step(self) -> int:
+        return 1
+
+    def record(self, *, whole: bool) -> dict[str, Any]:
+        return {"step": self.progress.step}
+
+    def keep(self) -> None: ...
+
+    def note(self, record: dict[str, Any]) -> str:
+        return ""
+
+    def evaluates(self) -> bool:
+        return False
+
+    def over(self) -> bool:
+        return False
+
+    def anyone(self, flag: bool) -> bool:
+        return flag
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("during", ["evaluate", "save"])
+def test_a_signal_during_the_last_evaluation_is_not_lost(
+    during: str, number: signal.Signals
+) -> None:
+    steps, saved = Steps(), list[tuple[int, bool]]()
+
+    def evaluate() -> bool:
+        if during == "evaluate":
+            os.kill(os.getpid(), number)
+        return False
+
+    def save() -> None:
+        saved.append((steps.progress.step, steps.progress.finished))
+        if during == "save":
+            os.kill(os.getpid(), number)
+
+    with pytest.raises(Interrupted, match="stopped after step 3 of 3; the state is saved"):
+        run_loop(
+            steps, evaluate=evaluate, save=save, log=lambda _: None, log_every=9, save_every=99
+        )
+    assert saved == [(3, True)]
