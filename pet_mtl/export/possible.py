@@ -72,8 +72,8 @@ def _fold_reasons(loaded: LoadedModel, task: TaskSpec) -> list[str]:
     compiled = loaded.compiled.of_task(task.name)
     form = compiled.forms[0]
     reasons = []
-    if len(compiled.forms) > 1:
-        reasons.append(f"it has {len(compiled.forms)} patterns, and a text is written in one")
+    if len(task.patterns) > 1:
+        reasons.append(f"it has {len(task.patterns)} patterns, and a text is written in one")
     if task.aggregation != "mean":
         reasons.append(f"`aggregation: {task.aggregation}` is not linear")
     if form.masks != (1,):

@@ -7,6 +7,7 @@ prefix, pattern and mask around the text by itself.
 """
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -114,10 +115,10 @@ def _tokenizer(loaded: LoadedModel, form: Form, tokens: list[str]) -> Any:
             shown = [backend.id_to_token(i) for i in ids]
             constants.append({"id": name, "ids": ids, "tokens": shown})
             template.append(name)
-    pair = "$B" in template
+    # transformers takes a pair whose second text is empty for a single text
     backend.post_processor = TemplateProcessing(
-        single=["$A"] if pair else template,
-        pair=template if pair else [*template, "$B"],
+        single=[part for part in template if part != "$B"],
+        pair=template if "$B" in template else [*template, "$B"],
         special_tokens=constants,
     )
     names = ("unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
@@ -152,8 +153,8 @@ def _compare(loaded: LoadedModel, form: Form, tokenizer: Any) -> None:
 
     fields = [part for part in form.parts if part.field is not None]
     room = form.room(loaded.suite.train.max_length)
-    for text in _PROBES:
-        texts = [text, "另一段 other text"][: len(fields)]
+    for text, second in product(_PROBES, ("另一段 other text", "")[: len(fields)]):
+        texts = [text, second][: len(fields)]
         pieces = [
             loaded.tokenizer.encode([one], space_before=part.space_before)[0]
             for one, part in zip(texts, fields, strict=True)
