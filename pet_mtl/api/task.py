@@ -1,6 +1,7 @@
 """A task of a program: what a section of a pattern file says, and rows in memory."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Real
@@ -207,15 +208,25 @@ def label_text(label: Any) -> str:
 
 
 def label_cell(label: Any) -> str:
-    """Return a row's label, or its labels, as a file would have them.
+    """Return a row's label, or its labels, as a file would have them; what is missing is empty, in
+    a list the NaN that readers refuse.
 
     >>> label_cell(["a", 1]), label_cell("a"), label_cell(0.5)
     ('["a", "1"]', 'a', '0.5')
+    >>> label_cell(["a", float("nan")]), label_cell(float("nan"))
+    ('["a", NaN]', '')
     """
     if isinstance(label, list | tuple | set | frozenset | np.ndarray):
-        each = sorted(map(label_text, label)) if isinstance(label, set | frozenset) else label
-        return json.dumps([label_text(one) for one in each], ensure_ascii=False)
-    return label_text(label)
+        each = [math.nan if _is_missing(one) else label_text(one) for one in label]
+        if isinstance(label, set | frozenset):
+            each.sort(key=str)
+        return json.dumps(each, ensure_ascii=False)
+    return "" if _is_missing(label) else label_text(label)
+
+
+def _is_missing(label: Any) -> bool:
+    """Say whether a label is the NaN that frames have for a missing value."""
+    return isinstance(label, float | np.floating) and math.isnan(label)
 
 
 def _cells(labels: Sequence[Any], spec: TaskSpec, path: str) -> list[str]:

@@ -1,11 +1,14 @@
 """Rows that cannot be read, and lines that were one row before a stray line break cut it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pet_mtl.audit.finding import EXAMPLES, Finding
 from pet_mtl.audit.parts import Part
+from pet_mtl.data.table import Request, locate
+from pet_mtl.errors import PetMtlError
 
 
 @dataclass
@@ -32,6 +35,21 @@ def check_broken_lines(part: Part) -> tuple[dict[str, Any], list[Finding]]:
         "leaves bad rows out"
     )
     return figures, [Finding("error", "broken_lines", part.title, message, tuple(shown), hint)]
+
+
+def text_places(
+    path: Path, requests: Iterable[Request], header: Sequence[str] | None, width: int
+) -> set[int]:
+    """Return the columns of a file that are a text of any that read it."""
+    texts: set[int] = set()
+    for request in requests:
+        names = None if request.by_position else header
+        try:
+            places = locate(request, str(path), header=names, width=width)
+        except PetMtlError:  # told where this one reads the file
+            continue
+        texts.update(places[name] for name in request.texts)
+    return texts
 
 
 def rejoin(

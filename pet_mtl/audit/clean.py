@@ -20,6 +20,7 @@ from pet_mtl.audit.parts import part_sources
 from pet_mtl.audit.records import Change, Records, read_records, reread
 from pet_mtl.data.readers import request_of
 from pet_mtl.data.sources import find_files
+from pet_mtl.data.table import Request
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
@@ -99,6 +100,8 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
     require_new_folder(out)
     targets: dict[Path, Path] = {}
     files: dict[Path, Records] = {}
+    requests: dict[Path, list[Request]] = {}
+    found_parts: list[tuple[TaskSpec, str, list[Path]]] = []
     parts: list[tuple[TaskSpec, str, list[Records]]] = []
     skipped: list[str] = []
     problems = ProblemList()
@@ -108,7 +111,14 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
                 for path in paths:
                     if path not in targets:
                         targets[path] = _target(path, Path(suite.base), set(targets.values()))
-                parts.append((task, name, [_read(path, task, name, files) for path in paths]))
+                    requests.setdefault(path, []).append(_request(task, name))
+                found_parts.append((task, name, paths))
+        except PetMtlError as error:
+            problems.extend(error)
+    for task, name, paths in found_parts:
+        try:
+            read = [_read(path, _request(task, name), requests[path], files) for path in paths]
+            parts.append((task, name, read))
         except PetMtlError as error:
             problems.extend(error)
     problems.raise_if_any()
@@ -142,13 +152,18 @@ def _part_paths(task: TaskSpec, base: Path, skipped: list[str]) -> dict[str, lis
     return {name: list(dict.fromkeys(_paths(sources, base, skipped))) for name, sources in parts}
 
 
-def _read(path: Path, task: TaskSpec, part: str, files: dict[Path, Records]) -> Records:
+def _request(task: TaskSpec, part: str) -> Request:
+    return request_of(task, part != "unlabelled", False)
+
+
+def _read(
+    path: Path, request: Request, all_of_file: Sequence[Request], files: dict[Path, Records]
+) -> Records:
     """Return a file's rows with the task's texts mended; `files` has those that are read."""
-    request = request_of(task, part != "unlabelled", False)
     if path in files:
         found = reread(files[path], request)
     else:
-        found = files[path] = read_records(path, request)
+        found = files[path] = read_records(path, request, all_of_file)
     _mend_texts(found)
     return found
 

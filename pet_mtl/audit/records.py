@@ -2,7 +2,7 @@
 how."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from pet_mtl.audit.broken_lines import Line, rejoin
+from pet_mtl.audit.broken_lines import Line, rejoin, text_places
 from pet_mtl.audit.json_rows import keep_numbers, mend_value, row_text
 from pet_mtl.data.delimited import uses_tabs
 from pet_mtl.data.delimited_rows import quoted_rows, quoted_text, split_rows
@@ -27,7 +27,7 @@ from pet_mtl.data.jsonl import holder_of, plain_value
 from pet_mtl.data.parquet import table_rows, whole_table
 from pet_mtl.data.table import Request, locate, usual_width
 from pet_mtl.errors import PetMtlError
-from pet_mtl.suite.task import ID_COLUMN, LABEL_COLUMN
+from pet_mtl.suite.task import LABEL_COLUMN
 
 Kind = Literal["tabs", "commas", "lines", "array", "parquet"]
 MOST_PIECES = 4  # lines that one JSON object may have been cut into
@@ -125,8 +125,12 @@ class Records:
                 return bytes(sink.getvalue().to_pybytes())
 
 
-def read_records(path: Path, request: Request) -> Records:
+def read_records(path: Path, request: Request, others: Sequence[Request] = ()) -> Records:
     """Read all rows of a file; what was mended and what is beyond repair stands in `changes`.
+
+    Args:
+        others: with which the file is read as well: how lines are joined does not depend on who
+            reads it first.
 
     Raises:
         PetMtlError: the file cannot be read at all, or lacks a wanted column.
@@ -148,18 +152,15 @@ def read_records(path: Path, request: Request) -> Records:
         if tabs
         else _comma_lines(text)
     )
-    header = (
-        None if request.by_position or not lines else [name.strip() for name in lines.pop(0).cells]
-    )
+    requests = (request, *others)
+    named = lines and not all(each.by_position for each in requests)
+    header = [name.strip() for name in lines.pop(0).cells] if named else None
     found = Records(path, "tabs" if tabs else "commas", {}, [], header, changes=changes)
-    width = (
-        len(header)
-        if header
-        else usual_width(np.array([len(line.cells) for line in lines] or [0]), request)
-    )
-    places = locate(request, str(path), header=header, width=width)
-    found.places.update(places)
-    texts = {place for name, place in places.items() if name not in (LABEL_COLUMN, ID_COLUMN)}
+    counts = np.array([len(line.cells) for line in lines] or [0])
+    width = len(header) if header else max(usual_width(counts, each) for each in requests)
+    names = None if request.by_position else header
+    found.places.update(locate(request, str(path), header=names, width=width))
+    texts = text_places(path, requests, header, width)
     joined, beyond = rejoin(lines, width, texts, glue="" if tabs else " ")
     for line in joined:
         if line.pieces > 1:

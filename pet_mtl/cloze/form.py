@@ -2,7 +2,7 @@
 slots stay open."""
 
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pet_mtl.cloze.behind import require_end, slot_room
@@ -10,6 +10,7 @@ from pet_mtl.cloze.label_words import LabelWords, tokenize_label_words
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.suite.kind import KindSpec
+from pet_mtl.suite.label_lines import quoted
 from pet_mtl.suite.long_text import LongText, Pooling
 from pet_mtl.suite.pattern import Field, Literal, Mask, Part, Said, Soft, parse_pattern
 from pet_mtl.suite.task import TaskSpec
@@ -162,7 +163,7 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
 
     Raises:
         PetMtlError: label words the tokenizer cannot write; a pattern that leaves its fields no
-            room in `max_length`.
+            room in `max_length`; two labels whose hypotheses are the same pieces.
     """
     forms, tables = [], dict[bool, LabelWords]()  # by whether a space stands before the slot
     stated = 0  # labels, each in a form of its own
@@ -196,7 +197,30 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
         )
         _require_room(form, max_length)
         forms.append((form, tables[space]))
+    if stated:
+        _refuse_equal_hypotheses(task, [form for form, _ in forms])
     return Compiled(tuple(form for form, _ in forms), tuple(words for _, words in forms))
+
+
+def _refuse_equal_hypotheses(task: TaskSpec, forms: Sequence[Form]) -> None:
+    """Refuse labels whose hypotheses are the same pieces: the second would never be predicted.
+
+    Args:
+        forms: pattern by pattern, label by label.
+    """
+    words, first = task.verbalizer, dict[tuple[tuple[FormPart, ...], ...], int]()
+    problems = ProblemList()
+    for index, label in enumerate(words.labels):
+        said = tuple(form.parts for form in forms[index :: len(words.labels)])
+        if (twin := first.setdefault(said, index)) != index:
+            problems.add(
+                f"labels {quoted(words.labels[twin])} and {quoted(label)} make the same hypothesis "
+                "for this model",
+                where=words.where(index),
+                hint="give one another main word, or another of `descriptions` (the tokenizer may "
+                "drop case and accents, or not know the characters)",
+            )
+    problems.raise_if_any()
 
 
 def _require_room(form: Form, max_length: int) -> None:

@@ -1,6 +1,7 @@
 """Label cells that hold a set: a JSON list, or text split at a separator."""
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -53,7 +54,7 @@ class SetReader:
             reason = json_problem(values)[0]
             return SetCell([], LIST, f"the list of labels cannot be read: {reason}")
         for value in values:
-            if isinstance(value, bool) or not isinstance(value, str | int | float):
+            if not _is_label(value):
                 shown = quoted(shortened(json.dumps(value, ensure_ascii=False)))
                 return SetCell([], LIST, f"the list holds {shown}, which is no label")
         return _without_repeats([str(value).strip() for value in values], LIST if values else "")
@@ -81,6 +82,14 @@ class SetReader:
 
     def _enclosed(self, items: Sequence[str]) -> str:
         return self._separator.join(("", *items, ""))
+
+
+def _is_label(value: Any) -> bool:
+    """Say whether an item is text or a number; NaN and infinities stand for numbers that are
+    missing."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return False
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _are_strings(values: Any) -> bool:

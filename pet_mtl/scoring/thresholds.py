@@ -1,14 +1,21 @@
 """Thresholds of the labels of sets, fitted on dev rows and kept in the suite that is stored."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
 
 from pet_mtl.console import say
+from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
-from pet_mtl.kinds import fitted_thresholds, kind_of
+from pet_mtl.kinds import build_kind, fitted_thresholds, kind_of
+from pet_mtl.kinds.kind import Decided
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import TaskSpec
 
 FITTED_HERE = "its thresholds are fitted on the scored rows themselves"
+_FOLDS = 5
 
 
 def with_fitted_thresholds(
@@ -28,6 +35,24 @@ def with_fitted_thresholds(
             fitted = fitted_thresholds(kind, of_task.gold, log_probs[name])
             tasks[name] = task.model_copy(update={"thresholds": fitted})
     return suite.model_copy(update={"tasks": tasks})
+
+
+def cross_fitted(task: TaskSpec, rows: Rows, log_probs: FloatArray) -> Decided:
+    """Return what is decided of rows by thresholds that were fitted on others: of each fifth, on
+    the other four; a text that stands in several rows is in one fifth.
+
+    Args:
+        log_probs: `[rows, K]`.
+    """
+    plain = kind_of(task.model_copy(update={"thresholds": None}))
+    fold, gold = row_keys(rows) % _FOLDS, rows.gold
+    decided = np.zeros(log_probs.shape, bool)
+    for number in np.unique(fold):
+        own = fold == number
+        fitted = fitted_thresholds(plain, gold[~own], log_probs[~own])
+        kind = build_kind(replace(plain.spec, thresholds=fitted))
+        decided[own] = kind.decide(log_probs[own])
+    return decided
 
 
 def without_thresholds(suite: Suite) -> Suite:

@@ -1,5 +1,6 @@
 """One classification task as a cloze: its prefix, patterns, label words, columns and data."""
 
+import unicodedata
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -193,7 +194,8 @@ class TaskSpec(Spec):
             raise ValueError(f"the word `{min(both)}` stands in `yes` and in `no`")
         first: dict[str, str] = {}  # by what is said of it
         for label, said in zip(self.verbalizer.labels, self.told, strict=True):
-            if (twin := first.setdefault(said.strip(), label)) != label:
+            form = unicodedata.normalize("NFC", said.strip())
+            if (twin := first.setdefault(form, label)) != label:
                 raise ValueError(
                     f"labels {quoted(twin)} and {quoted(label)} make the same hypothesis, "
                     f"{quoted(said)}; give one another main word, or another of `descriptions`"

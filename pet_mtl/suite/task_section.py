@@ -7,11 +7,13 @@ from typing import Any
 
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.suite.kind import KINDS
+from pet_mtl.suite.label_lines import quoted
 from pet_mtl.suite.openprompt_template import is_template, pattern_from_template, patterns_from_file
 from pet_mtl.suite.row_texts import column_problems, pattern_problems
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.suite.task_values import FITTED
 from pet_mtl.suite.validation import found, validate
+from pet_mtl.suite.verbalizer import check_text
 from pet_mtl.suite.verbalizer_section import named_file, task_words
 from pet_mtl.suite.yaml_file import Document, Key
 
@@ -52,6 +54,7 @@ def build_task(
                 f"unknown key `{unknown}`", where=document.where((*key, unknown)), hint=hint
             )
     _check_prefix(values.get("prefix"), document, (*key, "prefix"), problems)
+    _check_words_beside(values, document, key, problems)
     before_patterns, templates_fine = len(problems.problems), True
     if "patterns" in values:
         values["patterns"] = _from_templates(
@@ -114,6 +117,27 @@ def _check_prefix(prefix: Any, document: Document, key: Key, problems: ProblemLi
             where=document.where(key),
             hint="a prefix is plain text; fields and `{mask}` go into `patterns`",
         )
+
+
+def _check_words_beside(
+    values: dict[str, Any], document: Document, key: Key, problems: ProblemList
+) -> None:
+    """Check `yes`, `no` and `descriptions` for what nobody sees, as label words are checked; other
+    types and empty texts are told by the task."""
+    for name in ("yes", "no"):
+        value = values.get(name)
+        words = list(enumerate(value)) if isinstance(value, list) else [(None, value)]
+        for item, word in words:
+            if isinstance(word, str) and word:
+                where = document.where((*key, name) if item is None else (*key, name, item))
+                check_text("word", word, where, problems, f" of `{name}`")
+    described = values.get("descriptions")
+    for label, text in described.items() if isinstance(described, dict) else ():
+        if isinstance(text, str) and text:
+            where = document.where((*key, "descriptions", label))
+            # a description may be a block of YAML, which holds line ends
+            line = text.replace("\n", " ")
+            check_text("description", line, where, problems, f" of {quoted(str(label))}")
 
 
 def _check_columns(columns: Any, document: Document, key: Key, problems: ProblemList) -> bool:

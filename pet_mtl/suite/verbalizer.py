@@ -78,14 +78,14 @@ def build_verbalizer(
     Raises:
         PetMtlError: with every problem: a label without words, twice (white space around it and
             how an accent is written are ignored), or alone; a word twice in one label; two labels
-            with the same words; an empty or invisible text.
+            with the same words (however an accent is written); an empty or invisible text.
     """
     problems = problems or ProblemList()
     first_entry: dict[str, LabelEntry] = {}
     same_words: dict[tuple[str, frozenset[str]], LabelEntry] = {}
     for entry in entries:
         where = f"{source}:{entry.line}" if entry.line else source
-        _check_text("label", entry.label, where, problems)
+        check_text("label", entry.label, where, problems)
         # files are read without the white space around their labels
         known = unicodedata.normalize("NFC", entry.label.strip())
         first = first_entry.setdefault(known, entry)
@@ -112,17 +112,20 @@ def build_verbalizer(
             )
             continue
         for word in entry.words:
-            _check_text("label word", word, where, problems)
+            check_text("label word", word, where, problems)
         for word, times in Counter(entry.words).items():
             if times > 1:
                 problems.add(
                     f"label {quoted(entry.label)} has the word {quoted(word)} twice", where=where
                 )
         among = entry.label.rpartition(apart)[0] if apart else ""
-        twin = same_words.setdefault((among, frozenset(entry.words)), entry)
+        forms = frozenset(unicodedata.normalize("NFC", word) for word in entry.words)
+        twin = same_words.setdefault((among, forms), entry)
         if twin is not entry:
+            same = set(twin.words) == set(entry.words)
             problems.add(
-                f"labels {_placed(twin)} and {quoted(entry.label)} have the same label words",
+                f"labels {_placed(twin)} and {quoted(entry.label)} have the same label words"
+                + ("" if same else ", but for how Unicode writes an accent (NFC, NFD)"),
                 where=where,
                 hint="the model could not tell them apart; change one of them",
             )
@@ -227,14 +230,18 @@ def format_verbalizer(verbalizer: Verbalizer) -> str:
     )
 
 
-def _check_text(what: str, text: str, where: str, problems: ProblemList) -> None:
-    """Add a problem for a text that is empty or holds something that cannot be seen."""
+def check_text(what: str, text: str, where: str, problems: ProblemList, of: str = "") -> None:
+    """Add a problem for a text that is empty or holds something that cannot be seen.
+
+    Args:
+        of: what follows the text in the message.
+    """
     if not text.strip():
-        problems.add(f"the {what} is empty", where=where)
+        problems.add(f"the {what}{of} is empty", where=where)
         return
     if unseen := _UNSEEN.search(_JOINERS.sub("", text)):
         problems.add(
-            f"the {what} {quoted(text)} holds the invisible character U+{ord(unseen[0]):04X}",
+            f"the {what} {quoted(text)}{of} holds the invisible character U+{ord(unseen[0]):04X}",
             where=where,
             hint="delete it",
         )

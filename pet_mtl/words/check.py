@@ -1,5 +1,6 @@
 """What `pet-mtl words check` finds in the label words of a suite."""
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -228,18 +229,24 @@ def _compare(tasks: Mapping[str, Sequence[LabelReport]]) -> None:
     ]
     same_text, same_pieces = defaultdict[str, list[int]](list), defaultdict[Any, list[int]](list)
     for number, (place, word) in enumerate(known):
-        same_text[place.word].append(number)
+        same_text[_form(place.word)].append(number)
         if not word.unknown:
             same_pieces[tuple(word.pieces)].append(number)
     beside = _nested(same_text)
     for place, word in known:
-        shared = {*same_text[place.word]}
+        shared = {*same_text[_form(place.word)]}
         if not word.unknown:
             shared.update(same_pieces[tuple(word.pieces)])
-        nested = {number for other in beside[place.word] for number in same_text[other]} - shared
+        holding = beside[_form(place.word)]
+        nested = {number for other in holding for number in same_text[other]} - shared
         for found, numbers in ((word.shared, shared), (word.nested, nested)):
             places = (known[number][0] for number in sorted(numbers))
             found += [o for o in places if (o.task, o.label) != (place.task, place.label)]
+
+
+def _form(word: str) -> str:
+    """Return a word as all that look the same have it."""
+    return unicodedata.normalize("NFC", word)
 
 
 def _nested(words: Collection[str]) -> dict[str, set[str]]:

@@ -13,13 +13,13 @@ from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_dev, load_task
 from pet_mtl.errors import PetMtlError, ProblemList
-from pet_mtl.kinds import fitted_thresholds, kind_of
+from pet_mtl.kinds import kind_of
 from pet_mtl.model.calibration import calibration_from
 from pet_mtl.random_streams import TRIED_ROWS
 from pet_mtl.scoring.calibration.plan import plan_calibrations
 from pet_mtl.scoring.loaded import with_verbalizers
 from pet_mtl.scoring.log_probs import FloatArray
-from pet_mtl.scoring.thresholds import FITTED_HERE
+from pet_mtl.scoring.thresholds import cross_fitted
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.loaded import Loaded
@@ -29,6 +29,10 @@ from pet_mtl.words.trial import Trial
 from pet_mtl.words.watch import saved, stamps
 
 RowsOf = Literal["dev", "train"]
+_CROSS_FITTED = (
+    "the thresholds of each fifth of the rows are fitted on the others, for its own words as for "
+    "other ones"
+)
 
 
 class WordTrial:
@@ -126,17 +130,13 @@ class WordTrial:
         """
         start, computed = time.perf_counter(), self._computed
         rows, log_probs = self.trial.rows[task.name], self.log_probs(task)
-        # those that are stored hold for the words that they were fitted with, as a calibration does
-        if not _alike(task, self.loaded.suite.tasks[task.name]) and task.fits_thresholds:
-            task = task.model_copy(update={"thresholds": None})
-        if task.fits_thresholds and task.thresholds is None:
-            if task.name not in self._fitted:
-                say(f"warning: {task.name}: {FITTED_HERE}")
-            self._fitted.add(task.name)
-            fitted = fitted_thresholds(kind_of(task), rows.gold, log_probs)
-            task = task.model_copy(update={"thresholds": fitted})
         kind = kind_of(task)
-        predicted = kind.decide(log_probs)
+        # what is stored was fitted for the task's own words: beside others it would not be fair
+        fits = task.fits_thresholds
+        predicted = cross_fitted(task, rows, log_probs) if fits else kind.decide(log_probs)
+        if fits and task.name not in self._fitted:
+            say(f"{task.name}: {_CROSS_FITTED}")
+            self._fitted.add(task.name)
         score = kind.score(rows.gold, predicted, resamples=resamples)
         seconds, cached = time.perf_counter() - start, self._computed == computed
         return Scored(source, task, rows, score, predicted, seconds, cached), log_probs

@@ -14,6 +14,7 @@ from pet_mtl.errors import PetMtlError
 
 TEXTS = ["好天气", "坏天气", "新闻好", "新闻坏", "好的", "坏的"] * 4
 LABELS = ["1", "0"] * 12
+NAN = float("nan")
 WORDS = {"1": "好", "0": "坏"}
 FAST = {"max_steps": 3, "precision": "fp32", "batch_tokens": 120, "max_length": 32}
 
@@ -105,6 +106,28 @@ def test_a_callback_ends_the_run_and_it_goes_on(backbone: Path, tmp_path: Path) 
         (
             {"more": {"kind": "multi_label"}, "train": (TEXTS, [["1", "2"], *LABELS[1:]])},
             'mood train: row 1: label "2" of the row\'s set is not in',
+        ),
+        *(
+            (
+                {
+                    "more": {"kind": kind},
+                    "labels": {"nan": "坏", "1": "好", "0": "不"},
+                    "train": (TEXTS, [*LABELS[:1], missing, *LABELS[2:]]),
+                },
+                message,
+            )
+            for kind, missing, message in [
+                ("multi_label", ["1", NAN], 'train: row 2: the list holds "NaN", which is no'),
+                ("multi_label", {"1", NAN}, 'train: row 2: the list holds "NaN", which is no'),
+                ("multi_label", np.array([NAN]), 'train: row 2: the list holds "NaN", which is'),
+                ("multi_label", np.float32(NAN), "mood train: row 2: the label is empty"),
+                ("classification", NAN, "mood train: row 2: the label is empty"),
+                ("classification", [NAN], "mood train: row 2: the label is empty"),
+            ]
+        ),
+        (
+            {"more": {"kind": "similarity", "range": [0, 1]}, "train": (TEXTS, [NAN, *LABELS[1:]])},
+            "mood train: row 1: the target is empty",
         ),
         (
             {"more": {"kind": "similarity", "range": [0, 1]}, "train": (TEXTS, [2, *LABELS[1:]])},

@@ -67,6 +67,44 @@ def test_conflicting_labels(
     assert (tmp_path / "out" / "t.tsv").read_text("utf-8").splitlines() == expected
 
 
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize("named", [False, True])
+def test_a_broken_file_that_two_tasks_read(
+    make_suite: MakeSuite, tmp_path: Path, swapped: bool, named: bool
+) -> None:
+    """The last column is a text of one task only: a lone cell there belongs to the row before it,
+    whichever task stands first."""
+    lines = ["甲\ta\t上", "乙\tb\t下", "去", "丙\ta\t左", "丁", "戊\tb\t右"]
+    suite = make_suite(
+        {"t.tsv": "\n".join((["one\tlabel\ttwo"] if named else []) + lines)},
+        {"one": "{train: t.tsv}", "two": "{train: t.tsv}"},
+        columns=("one", "label") if named else (0, 1),
+    )
+    one, two = suite.tasks.values()
+    columns = {"text": "two" if named else 2, "label": two.columns["label"]}
+    both = {"one": one, "two": two.model_copy(update={"columns": columns})}
+    tasks = dict(reversed(both.items())) if swapped else both
+    out = tmp_path / "out"
+    clean_suite(suite.model_copy(update={"tasks": tasks}), out, "majority")
+    rows = (out / "t.tsv").read_text("utf-8").splitlines()[named:]
+    assert rows == ["甲\ta\t上", "乙\tb\t下去", "丙\ta\t左丁", "戊\tb\t右"]
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_names_and_positions_of_one_file(
+    make_suite: MakeSuite, tmp_path: Path, swapped: bool
+) -> None:
+    """A file that one task reads by names has a header for the other too."""
+    suite = make_suite({"t.tsv": "one\tlabel\n甲&amp;\ta\n乙\tb\n"}, {**TRAIN, "two": TRAIN["one"]})
+    one, two = suite.tasks.values()
+    named = one.model_copy(update={"columns": {"text": "one", "label": "label"}})
+    tasks = {"two": two, "one": named} if swapped else {"one": named, "two": two}
+    out = tmp_path / "out"
+    (file,) = clean_suite(suite.model_copy(update={"tasks": tasks}), out, "majority").files
+    assert file.rows == 2
+    assert (out / "t.tsv").read_text("utf-8") == "one\tlabel\n甲&\ta\n乙\tb\n"
+
+
 def test_lines_of_one_column_are_rows(make_suite: MakeSuite, tmp_path: Path) -> None:
     files = {"t.tsv": "甲\ta\n乙\tb\n", "u.txt": "丙\n丁\n甲\n戊\n"}
     suite = make_suite(files, {"one": "{train: t.tsv, unlabelled: u.txt}"})

@@ -97,6 +97,8 @@ def test_sets_in_parquet(tmp_path: Path) -> None:
         (f"[{'9' * 5000}]", "cannot be read: a number of more than 4,300 digits", "JSON list"),
         ('[["a"]]', "which is no label", "JSON list"),
         ("[null]", "which is no label", "JSON list"),
+        ('["a", NaN]', 'the list holds "NaN", which is no label', "JSON list"),
+        ("[-Infinity]", 'the list holds "-Infinity", which is no label', "JSON list"),
     ],
 )
 def test_bad_sets(write, cell: str, message: str, hint: str) -> None:
@@ -107,6 +109,25 @@ def test_bad_sets(write, cell: str, message: str, hint: str) -> None:
     assert problem.where is not None
     assert problem.where.endswith("t.tsv:2")
     assert hint in (problem.hint or "")
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_a_missing_number_in_a_set_is_not_the_label_nan(write, tmp_path: Path, suffix: str) -> None:
+    words = Verbalizer(labels=("1.5", "nan"), words=(("x",), ("y",)), source="toy.txt")
+    task = sets_task(NAMED, verbalizer=words)
+    labels = [[1.5], [1.5, float("nan")]]
+    if suffix == "jsonl":
+        rows = [json.dumps({"text": "t", "label": each}) for each in labels]
+        path = write("t.jsonl", "\n".join(rows))
+    else:
+        path = tmp_path / "t.parquet"
+        pq.write_table(pa.table({"text": ["t", "t"], "label": labels}), path)
+    (problem,) = refused(path, task).problems
+    assert problem.message == 'the list holds "NaN", which is no label'
+    assert str(problem.where).endswith(":2" if suffix == "jsonl" else ": row 2")
+    assert read(path, task, labelled=False).labels.tolist() == [0, -1]
+    named = write("n.jsonl", '{"text": "t", "label": ["nan"]}')
+    assert read(named, task).labels.tolist() == [1]
 
 
 @pytest.mark.parametrize("rows", [["a", "caf\u00e9"], ["caf\u00e9", "caf\u00e9"]])

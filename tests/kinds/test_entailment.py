@@ -109,6 +109,7 @@ def test_a_row_is_shown_with_its_own_label_and_one_other() -> None:
         ({"no": "真"}, "stands in `yes` and in `no`"),
         ({"descriptions": {"x": "新闻"}}, 'labels "x" and "z" make the same hypothesis, "新闻"'),
         ({"descriptions": {"x": "一样", "y": "一样 "}}, "make the same hypothesis"),
+        ({"descriptions": {"x": "caf\u00e9", "y": "cafe\u0301"}}, "make the same hypothesis"),
         ({"verbalizer": make_verbalizer({"x": ["好", "真"], "y": ["好"]})}, 'hypothesis, "好"'),
         ({"verbalizer_kind": {"name": "soft"}}, "is not for `kind: entailment`"),
         ({"patterns": "{soft:2}{text}{mask}"}, "is not for `kind: entailment`"),
@@ -117,6 +118,32 @@ def test_a_row_is_shown_with_its_own_label_and_one_other() -> None:
 def test_what_does_not_go_together(more: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         task(**more)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"verbalizer": make_verbalizer({"x": ["Good"], "y": ["坏"], "z": ["good"]})},
+        {"descriptions": {"x": "caf\u00e9", "z": "cafe"}},
+        {"descriptions": {"x": "谁", "z": "何"}},  # neither is in the vocabulary
+    ],
+)
+@pytest.mark.parametrize("patterns", [PATTERNS, PATTERNS[1:]])
+def test_hypotheses_that_the_tokenizer_reads_alike(
+    more: dict[str, object], patterns: tuple[str, ...]
+) -> None:
+    """The second label would never be predicted: its score is that of the first."""
+    with pytest.raises(PetMtlError) as caught:
+        compile_forms(task(patterns=patterns, **more), TOKENIZER, 40)
+    (problem,) = caught.value.problems
+    assert problem.where == "toy.txt:3"
+    assert problem.message.startswith('labels "x" and "z" make the same hypothesis for this model')
+    assert "`descriptions`" in str(problem.hint)
+
+
+def test_hypotheses_that_another_tokenizer_tells_apart() -> None:
+    of_task = task(descriptions={"x": "Good", "z": "good"})
+    assert len(compile_forms(of_task, piece_tokenizer("byte_level"), 60).forms) == 6
 
 
 def test_words_that_are_yes_and_no_to_the_tokenizer_alike() -> None:

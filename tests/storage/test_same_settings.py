@@ -59,5 +59,7 @@ def test_a_missing_file_beside_what_was_made_is_told(tmp_path: Path) -> None:
     file = tmp_path / "settings.json"
     assert same_settings(file, "sweep", ("trials",), lambda _: ()) is None
     (tmp_path / "trials").mkdir()
-    with pytest.raises(PetMtlError, match=r"settings\.json: the settings of this sweep are missing"):
+    with pytest.raises(
+        PetMtlError, match=r"settings\.json: the settings of this sweep are missing"
+    ):
         same_settings(file, "sweep", ("trials",), lambda _: ())

@@ -17,6 +17,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.report.run import report_run
 from pet_mtl.scoring.checkpoint_scores import score_checkpoints, score_models
 from pet_mtl.scoring.prediction_files import predict_files
+from pet_mtl.scoring.thresholds import cross_fitted
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.average import average_checkpoints
 from pet_mtl.storage.checkpoint import read_checkpoint
@@ -194,31 +195,33 @@ def test_own_thresholds_are_kept_by_all_that_fits_thresholds(
         assert "thresholds are fitted" not in caplog.text
         tried = WordTrial(load(None, str(checkpoint)), {"shares": ()}, place=tmp_path / "cache")
         assert tried.run()["shares"].own.task.thresholds == own
+        assert "are fitted on" not in caplog.text
 
 
-def test_stored_thresholds_hold_for_their_own_words(
+def test_own_and_other_words_are_tried_with_thresholds_by_one_rule(
     run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Of words that it was not trained with they are fitted on the scored rows, and that is said,
-    once."""
-    own = [0.3, 0.5, 0.7]  # not those that fit the rows best
-    checkpoint = with_task(run, tmp_path / "model", thresholds=own)
+    """Those that a checkpoint stores were fitted for its own words, and would flatter or harm these
+    beside others: all are fitted on rows that they do not decide."""
     caplog.set_level("INFO", logger="pet_mtl")
     same, other = tmp_path / "same.txt", tmp_path / "other.txt"
     same.write_text("r 红\nb 蓝\ng 绿\n", encoding="utf-8")
     other.write_text("r 火\nb 水\ng 木\n", encoding="utf-8")
-    loaded = load(None, str(checkpoint))
-    tried = WordTrial(loaded, {"shares": (same,)}, place=tmp_path / "cache").run()["shares"]
-    (scored,) = score_checkpoints([checkpoint])
-    for each in (tried.own, *tried.files):
-        assert each.task.thresholds == pytest.approx(own)
-        assert each.score.summary() == pytest.approx(scored.tasks["shares"].summary(), abs=1e-4)
-    assert "thresholds are fitted" not in caplog.text
-    files = {"shares": (other, other)}
-    tried = WordTrial(loaded, files, place=tmp_path / "cache").run()["shares"]
-    assert tried.own.task.thresholds == pytest.approx(own)
-    assert tried.files[0].task.thresholds != pytest.approx(own)
-    assert caplog.text.count("shares: its thresholds are fitted on the scored rows") == 1
+    found = []
+    for number, stored in enumerate(([0.3, 0.5, 0.7], [0.9, 0.9, 0.9])):
+        checkpoint = with_task(run, tmp_path / str(number), thresholds=stored)
+        trial = WordTrial(
+            load(None, str(checkpoint)), {"shares": (same, other)}, place=tmp_path / "cache"
+        )
+        tried = trial.run()["shares"]
+        np.testing.assert_array_equal(tried.own.predicted, tried.files[0].predicted)
+        found.append([each.predicted for each in (tried.own, *tried.files)])
+        task = trial.loaded.suite.tasks["shares"]
+        expected = cross_fitted(task, tried.own.rows, trial.log_probs(task))
+        np.testing.assert_array_equal(tried.own.predicted, expected)
+    np.testing.assert_array_equal(*found)
+    assert caplog.text.count("shares: the thresholds of each fifth of the rows are fitted") == 2
+    assert "fitted on the scored rows" not in caplog.text
 
 
 @pytest.mark.parametrize(

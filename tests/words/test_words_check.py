@@ -142,6 +142,16 @@ def test_words_that_become_the_same_pieces(model: Model) -> None:
     )
 
 
+def test_words_that_differ_in_their_unicode_form_only() -> None:
+    """To a tokenizer of bytes they are two words, to all that read them one."""
+    pieces = toys.piece_tokenizer("byte_level")
+    mlm = toys.build_mlm("bert", pieces.vocab_size)
+    model = Model.of(mlm, pieces, Machine.choose("fp32", "eager", torch.device("cpu")))
+    words = {"x": ["caf\u00e9", "good"], "y": ["cafe\u0301", "bad"]}
+    (error,) = look(model, toys.make_task("{text} {mask}", words)).errors
+    assert error.message == 'labels "x" and "y" share the word "caf\u00e9"'
+
+
 def test_nested_words(model: Model) -> None:
     one = toys.make_task(PATTERNS, {"x": ["好"], "y": ["不好"]})
     two = toys.make_task(PATTERNS, {"0": ["真好", "好"], "1": ["是"]}, name="two")
