@@ -84,6 +84,24 @@ def placed(where: str) -> Iterator[None]:
         raise error.at(where) from error
 
 
+@contextmanager
+def panics_as_errors(
+    message: str, *, where: str | None = None, hint: str | None = None
+) -> Iterator[None]:
+    """Give up as we do where a Rust library such as `tokenizers` gives up: its `PanicException` is
+    no `Exception`, so it would end a thread, or be shown with a stack trace.
+
+    Raises:
+        PetMtlError: the message and that of the library.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # the class cannot be imported
+            raise
+        raise PetMtlError(f"{message}: {error}", where=where, hint=hint) from error
+
+
 class DamagedError(PetMtlError):
     """A file that we wrote is missing, cut short or changed."""
 

@@ -1,5 +1,8 @@
+import pytest
+import toys
+
 from pet_mtl.audit.finding import Finding
-from pet_mtl.errors import PetMtlError, Problem, ProblemList
+from pet_mtl.errors import PetMtlError, Problem, ProblemList, panics_as_errors
 
 
 def test_a_problem_is_safe_to_print() -> None:
@@ -33,3 +36,16 @@ def test_the_first_problems_are_shown_and_the_others_counted() -> None:
         "more"
         not in str(PetMtlError(problems.problems[:22])).replace("\n", " ").split("x" * 50)[-1]
     )
+
+
+def test_a_panic_of_a_library_is_an_error() -> None:
+    shown = r"folder: no tokenizer: chunk size\n  hint: copy"
+    inside = panics_as_errors("no tokenizer", where="folder", hint="copy")
+    with pytest.raises(PetMtlError, match=shown), inside:
+        raise toys.PanicException("chunk size")
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, SystemExit, ValueError, MemoryError])
+def test_everything_else_passes(kind: type[BaseException]) -> None:
+    with pytest.raises(kind), panics_as_errors("no tokenizer"):
+        raise kind

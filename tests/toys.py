@@ -40,6 +40,10 @@ CORPUS = [
 ]
 
 
+class PanicException(BaseException):
+    """What Rust libraries raise where they gave up."""
+
+
 def word_piece_tokenizer(extra: int = 0) -> Any:
     """Lower-casing BERT tokenizer; `extra` unused pieces come first, to push ids up."""
     pieces = [f"[unused{number}]" for number in range(extra)]

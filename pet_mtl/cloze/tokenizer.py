@@ -4,12 +4,13 @@ text."""
 import threading
 import unicodedata
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from pet_mtl.errors import PetMtlError
+from pet_mtl.errors import PetMtlError, panics_as_errors
 
 # a tokenizer is shared by all that load its folder, and settings of it are changed before it is
 # called
@@ -103,7 +104,7 @@ class PieceTokenizer:
         return "", []
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
-        with _LOCKS[self.tokenizer]:
+        with _LOCKS[self.tokenizer], reading(self.tokenizer):
             if self._backend is not None:
                 # "[MASK]" in text stays text; any call of `tokenizer` resets it
                 self._backend.encode_special_tokens = True
@@ -118,8 +119,7 @@ class PieceTokenizer:
     def _frame(self) -> tuple[list[int], list[int]]:
         """Return the special ids before and after a sentence, `[CLS]` and `[SEP]` for BERT."""
         bare = self._encode(["a"])[0]
-        with _LOCKS[self.tokenizer]:
-            framed: list[int] = self.tokenizer("a")["input_ids"]
+        framed = _framed(self.tokenizer)
         for start in range(len(framed) - len(bare) + 1):
             if framed[start : start + len(bare)] == bare:
                 return framed[:start], framed[start + len(bare) :]
@@ -161,7 +161,7 @@ class PieceTokenizer:
                 "stand",
                 hint="choose a model whose folder has a `tokenizer.json`",
             )
-        with _LOCKS[self.tokenizer]:
+        with _LOCKS[self.tokenizer], reading(self.tokenizer):
             self._backend.encode_special_tokens = True
             encodings = self._backend.encode_batch(list(texts), add_special_tokens=False)
         return [(encoding.ids, encoding.offsets) for encoding in encodings]
@@ -241,6 +241,34 @@ class PieceTokenizer:
                 self.tokenizer.convert_tokens_to_string([piece]).strip() or "␣" for piece in pieces
             ]
         return [piece.removeprefix("##").removeprefix("▁") or "␣" for piece in pieces]
+
+
+def reading(tokenizer: Any) -> AbstractContextManager[None]:
+    """Raise an error where the library gives up on a text that is read inside.
+
+    Raises:
+        PetMtlError: it does; the tokenizer's files are damaged.
+    """
+    return panics_as_errors(
+        "the tokenizer cannot read a text",
+        where=str(tokenizer.name_or_path),
+        hint="copy the model folder again",
+    )
+
+
+def largest_id(tokenizer: Any) -> int:
+    """Return the largest id that a tokenizer gives: of a piece, of a special token, of what it puts
+    around a text."""
+    special: list[int] = tokenizer.all_special_ids
+    vocabulary: dict[str, int] = tokenizer.get_vocab()
+    return max(0, *vocabulary.values(), *special, *_framed(tokenizer))
+
+
+def _framed(tokenizer: Any) -> list[int]:
+    """Return the ids of a text with the special ids around it."""
+    with _LOCKS.setdefault(tokenizer, threading.RLock()), reading(tokenizer):
+        ids: list[int] = tokenizer("a")["input_ids"]
+        return ids
 
 
 def _fillers(tokenizer: Any, causal: bool) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pet_mtl.cloze.chinese_words import WordCutter, is_han
-from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.cloze.tokenizer import PieceTokenizer, reading
 from pet_mtl.errors import PetMtlError
 
 IntArray = npt.NDArray[np.integer]
@@ -63,10 +63,10 @@ class PieceEncoder:
         self._backend.encode_special_tokens = (
             True  # "[MASK]" in text stays text; any call of the tokenizer resets it
         )
-        if self.cutter is None:
-            encodings = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
-        else:
-            encodings = self._backend.encode_batch(list(texts), add_special_tokens=False)
+        backend = self._backend
+        encode = backend.encode_batch_fast if self.cutter is None else backend.encode_batch
+        with reading(self.tokenizer.tokenizer):
+            encodings = encode(list(texts), add_special_tokens=False)
         lengths = np.fromiter(map(len, encodings), np.int64, len(encodings))
         total = int(lengths.sum())
         ids_of_all = np.fromiter(chain.from_iterable(e.ids for e in encodings), np.int64, total)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from pet_mtl.errors import panics_as_errors
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.serving.rows import Job, score_jobs
 
@@ -135,7 +136,8 @@ class Batcher:
     def _answer(self, jobs: Sequence[Job]) -> None:
         """Score jobs; where that fails, each alone: one that is not right spoils no other."""
         try:
-            scores = self._score(jobs)
+            with panics_as_errors("the rows cannot be scored"):
+                scores = self._score(jobs)
         except Exception as error:
             if len(jobs) == 1:
                 jobs[0].future.set_exception(error)

@@ -11,11 +11,12 @@ from typing import Any
 from pet_mtl.cloze.shorten import MOST_WINDOWS
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
-from pet_mtl.errors import PetMtlError
+from pet_mtl.errors import PetMtlError, panics_as_errors
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.serving.api_error import ApiError, shown
 from pet_mtl.storage.checkpoint import MANIFEST
 from pet_mtl.suite.task import TaskSpec
+from pet_mtl.text import one_line
 from pet_mtl.words.watch import Stamp, stamp
 
 _CHECK_EVERY = 1.0  # seconds
@@ -87,6 +88,12 @@ def names_of(folders: Sequence[Path]) -> list[str]:
             name = f"{plain}-{number}"
         names.append(name)
     return names
+
+
+def _lines(error: Exception) -> list[str]:
+    if isinstance(error, PetMtlError):
+        return error.lines()
+    return [one_line(f"{type(error).__name__}: {error}")]
 
 
 class Models:
@@ -163,14 +170,14 @@ class Models:
             if now is None or now in (old.stamp, self._failed.get(name)):
                 continue
             try:
-                new = load_served(name, old.folder)
-            except (PetMtlError, OSError, ValueError, RuntimeError) as error:
+                with panics_as_errors("the checkpoint cannot be read"):
+                    new = load_served(name, old.folder)
+            except Exception as error:  # whatever a damaged file leads to: the watcher goes on
                 if stamp(old.folder / MANIFEST) == now:  # else it is still being written
                     self._failed[name] = now
                     self._on_reload(name, "failed")
                     say(f"error: `{name}` was changed and cannot be read; the old one stays")
-                    lines = error.lines() if isinstance(error, PetMtlError) else [str(error)]
-                    for line in lines:
+                    for line in _lines(error):
                         say(f"error: {line}")
                 continue
             self._served[name] = new

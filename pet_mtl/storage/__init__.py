@@ -2,6 +2,7 @@
 
 - `pretrained`  a masked language model and its tokenizer, found by name and loaded safely
 - `folder_checks` what is checked of a model folder before and after transformers reads it
+- `tokenizer_growth` a tokenizer that makes texts longer without bound is refused unread
 - `checkpoint`  the self-contained checkpoint folder, written whole or not at all
 - `own_weights` what a method adds to its backbone, in a file beside it
 - `trained_on`  which texts a checkpoint or backbone was trained on, for the warning of `score`
@@ -10,6 +11,7 @@
 - `outputs`     the run's folder: lock, `metrics.jsonl`
 - `lock`        one process at a time in a folder
 - `same_settings` what a folder's parts were made with: none is added that was made otherwise
+- `taken_up`    whether a stopped run goes on or begins anew
 - `backbone_digests` whether the backbone of a folder's results is still the same
 - `trackers` the figures for experiment trackers, where `train.report_to` asks for them
 """

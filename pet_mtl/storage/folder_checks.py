@@ -7,6 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.causal import is_encoder_family
 
@@ -16,6 +18,8 @@ _MOST = {
     "intermediate_size": 1 << 18,
     "vocab_size": 1 << 22,
 }
+_MOST_PER_BYTE = 4  # parameters
+_SMALL = 1 << 20  # parameters that are no matter of memory
 _LARGEST_INDEX = 64 << 20  # bytes; those of the largest models are a few MB
 
 
@@ -89,12 +93,64 @@ def check_reads_forward(config: Any, folder: str) -> None:
         )
 
 
-def check_pieces(model: Any, pieces: int, folder: str) -> None:
-    """Refuse a tokenizer with more pieces than the model has embeddings: their rows would end in an
-    index error.
+def check_architectures(config: Any, folder: str) -> None:
+    """Refuse names of model classes that are none.
 
     Raises:
-        PetMtlError: a piece has no embedding.
+        PetMtlError: they are no list of texts.
+    """
+    named = getattr(config, "architectures", None)
+    if named is not None and not (
+        isinstance(named, list) and all(isinstance(name, str) for name in named)
+    ):
+        raise PetMtlError(
+            "`architectures` must be a list of the names of classes, such as "
+            f'["BertForMaskedLM"], found `{str(named)[:40]}`',
+            where=str(Path(folder) / "config.json"),
+            hint="copy the model folder again",
+        )
+
+
+def check_parameters(loader: Any, config: Any, folder: str) -> None:
+    """Refuse a configuration of a far larger model than that of the weights beside it: building it
+    would take all memory before the weights are found to be others.
+
+    Args:
+        loader: the `AutoModelFor…` of transformers.
+
+    Raises:
+        PetMtlError: it is one. What cannot be built passes: that is said when it is loaded.
+    """
+    stored = sum(file.stat().st_size for file in Path(folder).glob("*.safetensors"))
+    if not stored:  # a hub name, or no weights at all
+        return
+    try:
+        with torch.device("meta"):  # sizes without memory
+            model = loader.from_config(config, trust_remote_code=False)
+    except MemoryError:
+        raise
+    except Exception:  # whatever a damaged configuration leads to
+        return
+    count = sum(parameter.numel() for parameter in model.parameters())
+    # tied weights are stored once, and a weight may take half a byte
+    if count > _MOST_PER_BYTE * stored + _SMALL:
+        raise PetMtlError(
+            f"`config.json` describes a model of {count:,} parameters, but the weights have "
+            f"{stored:,} bytes",
+            where=folder,
+            hint="they belong to different models, or are cut short; copy the model folder again",
+        )
+
+
+def check_pieces(model: Any, pieces: int, largest: int, folder: str) -> None:
+    """Refuse a tokenizer with other ids than the model has embeddings: their rows would end in an
+    index error.
+
+    Args:
+        largest: the largest id that the tokenizer gives.
+
+    Raises:
+        PetMtlError: a piece, or a token that is put around a text, has no embedding.
     """
     rows = model.get_input_embeddings().weight.shape[0]
     if pieces > rows:
@@ -105,6 +161,12 @@ def check_pieces(model: Any, pieces: int, folder: str) -> None:
                 "tokens were added without `resize_token_embeddings`: do so, save the model "
                 "again, and train it"
             ),
+        )
+    if largest >= rows:
+        raise PetMtlError(
+            f"the tokenizer gives the id {largest:,}, but the model has embeddings for {rows:,}",
+            where=folder,
+            hint="`tokenizer.json` belongs to another model, or is damaged; copy it again",
         )
 
 

@@ -10,14 +10,16 @@ from typing import Any, Literal
 
 import torch
 
-from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.errors import PetMtlError
+from pet_mtl.cloze.tokenizer import PieceTokenizer, largest_id
+from pet_mtl.errors import PetMtlError, panics_as_errors
 from pet_mtl.hub_names import is_hub_name, kept_only
 from pet_mtl.model.causal import is_causal
 from pet_mtl.model.light_import import import_transformers, without_compiler
 from pet_mtl.resources import bundled_backbones, model_folder
 from pet_mtl.storage.folder_checks import (
+    check_architectures,
     check_index,
+    check_parameters,
     check_pieces,
     check_reads_forward,
     check_sizes,
@@ -25,6 +27,7 @@ from pet_mtl.storage.folder_checks import (
     missing_package,
 )
 from pet_mtl.storage.tensors import check_finite, own_memory
+from pet_mtl.storage.tokenizer_growth import check_growth
 from pet_mtl.suite.suite import Suite
 
 _Kind = Literal["masked", "causal"]
@@ -100,15 +103,22 @@ def _load_tokenizer(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> An
     from transformers import AutoTokenizer
 
     cached = from_cache(folder)
+    hint = f"give a folder that transformers wrote, a hub name, or {_embedded()}"
     try:
-        with quiet_transformers():
+        for file in _tokenizer_files(folder, cached):
+            check_growth(file)
+        with (
+            quiet_transformers(),
+            panics_as_errors("no tokenizer could be loaded", where=folder, hint=hint),
+        ):
             tokenizer = AutoTokenizer.from_pretrained(
                 folder, trust_remote_code=False, local_files_only=cached
             )
-        if not isinstance(tokenizer.model_max_length, int | float):  # compared at each call
-            raise TypeError("`model_max_length` is no number")
+            if not isinstance(tokenizer.model_max_length, int | float):  # compared at each call
+                raise TypeError("`model_max_length` is no number")
+            tokenizer("a")  # damage of some steps is seen only here
         return tokenizer
-    except MemoryError:
+    except (MemoryError, PetMtlError):
         raise
     except (
         Exception
@@ -122,10 +132,24 @@ def _load_tokenizer(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> An
         bare = Path(folder).is_dir() and not (Path(folder) / "config.json").is_file()
         reason = ("the folder holds no model (no `config.json`)") if bare else _first_line(error)
         raise PetMtlError(
-            f"no tokenizer could be loaded: {reason}",
-            where=folder,
-            hint=f"give a folder that transformers wrote, a hub name, or {_embedded()}",
+            f"no tokenizer could be loaded: {reason}", where=folder, hint=hint
         ) from error
+
+
+def _tokenizer_files(folder: str, cached: bool) -> list[Path]:
+    """Return the files that transformers may take a tokenizer from: `tokenizer.json`, or one of
+    those for certain versions of it."""
+    from transformers.utils.hub import cached_file
+
+    if Path(folder).is_dir():
+        return sorted(Path(folder).glob("tokenizer*.json"))
+    found = cached_file(
+        folder,
+        "tokenizer.json",
+        local_files_only=cached,
+        _raise_exceptions_for_missing_entries=False,
+    )
+    return [Path(found)] if found else []
 
 
 def load_pieces(folder: str) -> PieceTokenizer:
@@ -168,7 +192,9 @@ def _load_config(folder: str) -> Any:
 
     cached = from_cache(folder)
     try:
-        return AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=cached)
+        config = AutoConfig.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=cached
+        )
     except MemoryError:
         raise
     except Exception as error:  # whatever a damaged file leads to
@@ -180,6 +206,8 @@ def _load_config(folder: str) -> Any:
                 f"{_embedded()}"
             ),
         ) from error
+    check_architectures(config, folder)
+    return config
 
 
 def _load(folder: str, config: Any, kind: _Kind, attention: str, dropout: float | None) -> Any:
@@ -196,6 +224,8 @@ def _load(folder: str, config: Any, kind: _Kind, attention: str, dropout: float 
         for key in config.to_dict():
             if key.endswith(("dropout", "dropout_prob", "pdrop")) and key != "classifier_dropout":
                 setattr(config, key, dropout)
+    with quiet_transformers():
+        check_parameters(loader, config, folder)
     try:
         with quiet_transformers():
             model, info = loader.from_pretrained(
@@ -240,10 +270,10 @@ def _load(folder: str, config: Any, kind: _Kind, attention: str, dropout: float 
     check_finite(model.named_parameters(), Path(folder))
     own_memory(model)
     try:
-        pieces = len(load_tokenizer(folder))
+        tokenizer = load_tokenizer(folder)
     except PetMtlError:  # said where the tokenizer is needed
-        pieces = 0
-    check_pieces(model, pieces, folder)
+        return model
+    check_pieces(model, len(tokenizer), largest_id(tokenizer), folder)
     return model
 
 

@@ -7,9 +7,11 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+import toys
 
 pytest.importorskip("fastapi", reason="the extra `studio` is not installed")
 
+from pet_mtl.errors import PetMtlError
 from pet_mtl.serving.batcher import Batcher, ClosedError, QueueFullError
 from pet_mtl.serving.rows import Job
 
@@ -32,6 +34,8 @@ class Scorer:
         assert self.go.wait(10)
         if 13 in numbers:
             raise ValueError("13")
+        if 14 in numbers:
+            raise toys.PanicException("14")
         return [np.full((each.rows, 2), n) for each, n in zip(jobs, numbers, strict=True)]
 
 
@@ -91,6 +95,19 @@ def test_a_job_that_fails_spoils_no_other() -> None:
     scorer.go.set()
     assert [jobs[0].future.result(10)[0, 0], jobs[2].future.result(10)[0, 0]] == [1, 2]
     with pytest.raises(ValueError, match="13"):
+        jobs[1].future.result(10)
+    assert batcher.alive
+    batcher.close()
+
+
+def test_a_panic_of_the_tokenizer_ends_no_thread() -> None:
+    scorer, batcher, _ = started()
+    jobs = [job(1), job(14), job(2)]
+    for each in jobs:
+        batcher.submit(each)
+    scorer.go.set()
+    assert [jobs[0].future.result(10)[0, 0], jobs[2].future.result(10)[0, 0]] == [1, 2]
+    with pytest.raises(PetMtlError, match="14"):
         jobs[1].future.result(10)
     assert batcher.alive
     batcher.close()

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import toys
 
 pytest.importorskip("fastapi", reason="the extra `studio` is not installed")
 
@@ -15,7 +16,8 @@ from pet_mtl.model.calibration import Calibration
 from pet_mtl.serving.limits import Limits
 from pet_mtl.serving.models import Models
 from pet_mtl.serving.rows import make_job, score_jobs
-from pet_mtl.storage.checkpoint import add_calibration
+from pet_mtl.storage.checkpoint import MANIFEST, add_calibration
+from pet_mtl.storage.digests import file_digest
 
 
 def scores(models: Models) -> Any:
@@ -56,6 +58,45 @@ def test_a_damaged_one_leaves_the_old_one(
     shutil.rmtree(checkpoint)
     assert models.reload_changed() == []
     assert np.array_equal(scores(models), before)
+
+
+@pytest.mark.parametrize(
+    "kind", [TypeError, KeyError, RecursionError, MemoryError, toys.PanicException]
+)
+def test_whatever_a_changed_one_raises_the_watcher_lives(
+    checkpoint: Path,
+    kind: type[BaseException],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def load(name: str, folder: Path) -> Any:
+        raise kind("no\nnumber")
+
+    heard: list[tuple[str, str]] = []
+    models = Models([checkpoint], lambda *what: heard.append(what))
+    before = models.served
+    monkeypatch.setattr("pet_mtl.serving.models.load_served", load)
+    add_calibration(checkpoint, {}, {})
+    assert models.reload_changed() == []
+    assert models.reload_changed() == []
+    assert heard == [("first", "failed")]
+    assert models.served == before
+    first, second = capsys.readouterr().err.splitlines()
+    assert "the old one stays" in first
+    assert r"no\nnumber" in second
+
+
+def test_architectures_that_are_no_names_leave_the_old_one(checkpoint: Path) -> None:
+    heard: list[tuple[str, str]] = []
+    models = Models([checkpoint], lambda *what: heard.append(what))
+    config, manifest = checkpoint / "config.json", checkpoint / MANIFEST
+    changed = json.loads(config.read_text(encoding="utf-8")) | {"architectures": 5}
+    config.write_text(json.dumps(changed), encoding="utf-8")
+    sums = json.loads(manifest.read_text(encoding="utf-8"))
+    sums["sha256"]["config.json"] = file_digest(config)
+    manifest.write_text(json.dumps(sums), encoding="utf-8")
+    assert models.reload_changed() == []
+    assert heard == [("first", "failed")]
 
 
 def test_weights_that_are_overwritten_in_place_leave_the_old_ones(checkpoint: Path) -> None:

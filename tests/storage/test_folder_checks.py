@@ -1,13 +1,42 @@
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import toys
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.storage.folder_checks import check_pieces, check_sizes, missing_package
-from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
+from pet_mtl.storage.pretrained import load_backbone, load_masked_lm, load_pieces, load_tokenizer
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A small model with its tokenizer."""
+    tokenizer = toys.word_piece_tokenizer()
+    toys.build_mlm("bert", len(tokenizer)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    return tmp_path
+
+
+def change(file: Path, **parts: Any) -> None:
+    """Replace parts of a JSON file."""
+    content = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps(content | parts), encoding="utf-8")
+
+
+def template(token: str, **special: Any) -> dict[str, Any]:
+    """Return a post-processor that puts a token before a text."""
+    text = {"Sequence": {"id": "A", "type_id": 0}}
+    other = {"Sequence": {"id": "B", "type_id": 1}}
+    start = {"SpecialToken": {"id": token, "type_id": 0}}
+    return {
+        "type": "TemplateProcessing",
+        "single": [start, text],
+        "pair": [text, other],
+        "special_tokens": special,
+    }
 
 
 @pytest.mark.parametrize("value", [10_000_000, "12", -1, 1.5, True, []])
@@ -17,13 +46,78 @@ def test_a_size_that_no_model_has_is_refused(key: str, value: object) -> None:
         check_sizes(SimpleNamespace(**{key: value if value != 10_000_000 else 10**10}), "folder")
 
 
-def test_a_piece_without_an_embedding_is_refused_at_loading(tmp_path: Path) -> None:
-    tokenizer = toys.word_piece_tokenizer()
-    toys.build_mlm("bert", len(tokenizer)).save_pretrained(tmp_path)
-    tokenizer.save_pretrained(tmp_path)
-    model = load_masked_lm(str(tmp_path))
+def test_a_piece_without_an_embedding_is_refused_at_loading(folder: Path) -> None:
+    model = load_masked_lm(str(folder))
+    pieces = len(toys.word_piece_tokenizer())
     with pytest.raises(PetMtlError, match="pieces, but the model has embeddings for"):
-        check_pieces(model, len(tokenizer) + 1, str(tmp_path))
+        check_pieces(model, pieces + 1, pieces, str(folder))
+
+
+def test_an_id_of_the_post_processor_without_an_embedding_is_refused(folder: Path) -> None:
+    start = {"id": "[CLS]", "ids": [99999], "tokens": ["[CLS]"]}
+    change(folder / "tokenizer.json", post_processor=template("[CLS]", **{"[CLS]": start}))
+    with pytest.raises(PetMtlError, match="gives the id 99,999, but the model has embeddings for"):
+        load_masked_lm(str(folder))
+
+
+def test_an_id_of_a_piece_without_an_embedding_is_refused(folder: Path) -> None:
+    model = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]
+    model["vocab"]["news"] = 5000
+    change(folder / "tokenizer.json", model=model)
+    with pytest.raises(PetMtlError, match="gives the id 5,000, but the model has embeddings for"):
+        load_backbone(str(folder))
+
+
+@pytest.mark.parametrize("value", [5, True, 1.5, "BertForMaskedLM", {"a": 1}, [5], [["a"]]])
+def test_architectures_that_are_no_names(folder: Path, value: object) -> None:
+    change(folder / "config.json", architectures=value)
+    for load in (load_backbone, load_masked_lm, load_pieces):
+        with pytest.raises(PetMtlError, match=r"config.json: `architectures` must be a list of"):
+            load(str(folder))
+
+
+def test_no_architectures_are_fine(folder: Path) -> None:
+    change(folder / "config.json", architectures=None)
+    assert load_backbone(str(folder)).training is False
+
+
+@pytest.mark.parametrize(
+    "change_of",
+    [{"model_type": "perceiver"}, {"hidden_size": 8192, "num_hidden_layers": 9}],
+    ids=["another family", "other sizes"],
+)
+def test_a_model_larger_than_its_weights_is_not_built(
+    folder: Path, change_of: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import AutoModelForMaskedLM
+
+    change(folder / "config.json", **change_of)
+    monkeypatch.delattr(AutoModelForMaskedLM, "from_pretrained")
+    with pytest.raises(PetMtlError, match=r"describes a model of [\d,]+ parameters, but the"):
+        load_masked_lm(str(folder))
+
+
+PANICS = {
+    "charsmap": {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}},
+    "merges": {
+        "model": {
+            "type": "BPE",
+            "continuing_subword_prefix": "##",
+            "vocab": {"a": 0, "b": 1, "ab": 2},
+            "merges": ["a b"],
+        }
+    },
+    "pieces of no length": {"pre_tokenizer": {"type": "FixedLength", "length": 0}},
+    "unknown token": {"post_processor": template("[NOPE]")},
+}
+
+
+@pytest.mark.parametrize("parts", PANICS.values(), ids=PANICS)
+def test_a_tokenizer_that_the_library_gives_up_on(folder: Path, parts: dict[str, Any]) -> None:
+    change(folder / "tokenizer.json", **parts)
+    with pytest.raises(PetMtlError, match="no tokenizer could be loaded") as caught:
+        load_pieces(str(folder))
+    assert caught.value.problems[0].where == str(folder)
 
 
 @pytest.mark.parametrize(
