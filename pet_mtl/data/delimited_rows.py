@@ -9,6 +9,7 @@ this.)
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pet_mtl.data.files import LONGEST_LINE, too_long_line
@@ -28,19 +29,20 @@ class DelimitedRow(NamedTuple):
     problem: str | None = None
 
 
-def split_rows(text: str, separator: str) -> list[DelimitedRow]:
-    r"""Split a text into rows; blank lines are none.
+def split_rows(text: str, separator: str, most: int | None = None) -> list[DelimitedRow]:
+    r"""Split a text, no further than its first `most` rows, into rows; blank lines are none.
 
     >>> [tuple(row) for row in split_rows('a\t"b\n\nc\td', "\t")]
     [(1, ['a', '"b'], None), (3, ['c', 'd'], None)]
     >>> [row.cells for row in split_rows('a,"b\n\nc",d', ",")]
     [['a', 'b\n\nc', 'd']]
     """
+    lines = io.StringIO(text, newline="\n")
     if separator != "\t":
-        lines = io.StringIO(text, newline="\n")
-        return [DelimitedRow(*row) for row in quoted_rows(lines, separator)]
-    each = (line.removesuffix("\r") for line in text.split("\n"))
-    return [DelimitedRow(n, line.split("\t")) for n, line in enumerate(each, start=1) if line]
+        return [DelimitedRow(*row) for row in islice(quoted_rows(lines, separator), most)]
+    each = (line.removesuffix("\n").removesuffix("\r") for line in lines)
+    rows = (DelimitedRow(n, line.split("\t")) for n, line in enumerate(each, start=1) if line)
+    return list(islice(rows, most))
 
 
 def quoted_rows(lines: Iterable[str], separator: str = ",") -> Iterator[_Row]:
@@ -87,11 +89,12 @@ def quoted_text(rows: Iterable[Iterable[Any]]) -> str:
     """
     lines, rows = _Lines(), iter(rows)
     first = list(next(rows, ()))
-    # a tab without quotes in the first line would separate the columns (`delimited.uses_tabs`)
-    tabs = any("\t" in str(cell) for cell in first)
+    # without quotes in the first line a tab would separate the columns (`delimited.uses_tabs`), and
+    # U+FEFF at its start would be a byte order mark
+    odd = any(str(cell).startswith("\ufeff") or "\t" in str(cell) for cell in first)
     # `lineterminator="\n"` would leave a cell with CR without quotes: csv looks for its line ends
     if first:
-        csv.writer(lines, quoting=csv.QUOTE_ALL if tabs else csv.QUOTE_MINIMAL).writerow(first)
+        csv.writer(lines, quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL).writerow(first)
     csv.writer(lines).writerows(rows)
     return "".join(lines)
 

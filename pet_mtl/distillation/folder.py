@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from pet_mtl.atomic import write_text
 from pet_mtl.comparison.cell import Share
@@ -18,7 +18,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.report.run import report_run
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.backbone_digests import backbone_digests, refuse_replaced
-from pet_mtl.storage.checked_json import Count
+from pet_mtl.storage.checked_json import Count, read_bounded
 from pet_mtl.storage.checkpoint import MANIFEST
 from pet_mtl.storage.same_settings import note_settings, same_settings
 from pet_mtl.storage.taken_up import take_up
@@ -158,8 +158,8 @@ def do_run(
 def _read_result(file: Path, suite: Suite, data: Mapping[str, TaskData]) -> RunResult:
     damaged = PetMtlError("damaged", where=str(file), hint="remove it: the run then ends once more")
     try:
-        result = RunResult.model_validate_json(file.read_text(encoding="utf-8"))
-    except (ValidationError, UnicodeDecodeError) as error:
+        result = RunResult.model_validate_json(read_bounded(file))
+    except (ValueError, OSError, RecursionError) as error:
         raise damaged from error
     if not result.fits(suite, data):
         raise damaged

@@ -12,6 +12,7 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.folders import write_model
 from pet_mtl.storage.average import check_request, mean_weights, refuse_other_vocabularies
+from pet_mtl.storage.checked_json import read_bounded
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.storage.trained_on import with_earlier
 from pet_mtl.suite.auto import read_record
@@ -50,8 +51,8 @@ def _facts(folder: Path) -> dict[str, Any]:
     """Return how a model was made, where it says."""
     file = folder / "pretraining.json"
     try:
-        return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
-    except (ValueError, TypeError) as error:
+        return dict(json.loads(read_bounded(file))) if file.is_file() else {}
+    except (ValueError, TypeError, OSError, RecursionError) as error:
         raise PetMtlError(
             "is damaged", where=str(file), hint="copy the folder again, or remove this file"
         ) from error

@@ -111,8 +111,8 @@ def _decode(raw: bytes, path: Path) -> tuple[str, str]:
 
 
 def _delimited(path: Path, suffix: str, text: str, header: bool | None) -> RawTable:
-    splits = {separator: split_rows(text, separator) for separator in SEPARATORS}
-    usual = {separator: _usual(rows) for separator, rows in splits.items()}
+    # the whole of it split at a wrong separator may be millions of rows: a text's lines, each alone
+    usual = {each: _usual(split_rows(text, each, LOOKED_AT)) for each in SEPARATORS}
     # of equals the tab, which is seldom in texts, then what makes more columns
     separator = max(SEPARATORS, key=lambda each: (usual[each][0], each == "\t", usual[each][1]))
     width = usual[separator][1]
@@ -120,7 +120,7 @@ def _delimited(path: Path, suffix: str, text: str, header: bool | None) -> RawTa
         raise PetMtlError(
             "this is no table: its lines have one column", where=str(path), hint=NO_TABLE
         )
-    whole = splits[separator]
+    whole = split_rows(text, separator)
     refuse_swallowed(str(path), whole[-1].line, whole[-1].problem)
     parsed = [row.cells for row in whole if row.problem is None and len(row.cells) == width]
     rows = [cells for cells in parsed if encodable("".join(cells))]
@@ -152,9 +152,9 @@ def _delimited(path: Path, suffix: str, text: str, header: bool | None) -> RawTa
 
 
 def _usual(rows: Sequence[DelimitedRow]) -> tuple[float, int]:
-    """Return how many of the first rows have the usual number of columns (0 where that is one), and
-    that number."""
-    widths = Counter(len(row.cells) for row in rows[:LOOKED_AT])
+    """Return how many of the rows have the usual number of columns (0 where that is one), and that
+    number."""
+    widths = Counter(len(row.cells) for row in rows)
     if not widths:
         return 0.0, 0
     width, count = widths.most_common(1)[0]

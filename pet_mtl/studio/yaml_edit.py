@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from pet_mtl.errors import PetMtlError
+from pet_mtl.suite.yaml_nodes import compose
 
 Key = tuple[str, ...]
 _ODD = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")  # YAML breaks lines at some, JSON does not
@@ -40,7 +40,7 @@ def edit_yaml(text: str, values: Mapping[Key, Value], where: str) -> str:
     try:
         for key, value in changed.items():
             new = _edit_one(new, key, value, where)
-        if _data(_compose(new)) != wanted:
+        if _data(compose(new)) != wanted:
             raise _unusual(where)
     except YAMLError:  # an alias whose anchor was in the value that went
         raise _unusual(where) from None
@@ -105,13 +105,8 @@ def _plain(value: Value) -> Any:
     return value if isinstance(value, str) else list(value)
 
 
-def _compose(text: str) -> Node | None:
-    node: Node | None = YAML(typ="safe", pure=True).compose(text)
-    return node
-
-
 def _node(text: str, key: Key) -> Node | None:
-    node = _compose(text)
+    node = compose(text)
     for part in key:
         if not isinstance(node, MappingNode):
             return None
@@ -132,13 +127,13 @@ def value_at(text: str, key: Key) -> Any:
     """Return the value of a key as text, list or dict of texts; None where there is none."""
     try:
         return _data(_node(text, key))
-    except YAMLError:
+    except (YAMLError, RecursionError):  # an alias may refer to itself
         return None
 
 
 def _tree(text: str, where: str) -> Any:
     try:
-        return _data(_compose(text))
+        return _data(compose(text))
     except (YAMLError, RecursionError) as error:
         raise PetMtlError("the file is no YAML any more", where=where) from error
 

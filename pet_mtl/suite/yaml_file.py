@@ -11,19 +11,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
 from pet_mtl.errors import PetMtlError, Problem, ProblemList
 from pet_mtl.suite.text_file import read_text_file
+from pet_mtl.suite.yaml_nodes import MAX_DEPTH, NO_CHARACTER, TooDeepError, compose
 
 Key = tuple[str | int, ...]
 
 TAG_PREFIX = "tag:yaml.org,2002:"
 MAX_NODES = 100_000  # aliases of aliases can grow a short file without end
-MAX_DEPTH = 50  # levels that no file needs; Python could follow some hundreds
 
 
 @dataclass
@@ -65,11 +63,11 @@ def read_yaml(path: Path) -> Document:
     text = read_text_file(path)
     document = Document(str(path), None)
     try:
-        root = YAML(typ="safe", pure=True).compose(text)
+        root = compose(text)
+    except TooDeepError as error:
+        raise _too_deep(f"{path}:{error.line}") from None
     except YAMLError as error:
         raise _syntax_error(error, text, str(path)) from None
-    except RecursionError:
-        raise _too_deep(f"{path}:{_deep_line(text)}") from None
     if root is None or (isinstance(root, ScalarNode) and root.value == ""):
         raise PetMtlError("the file is empty", where=str(path))
     builder = _Builder(document)
@@ -89,15 +87,15 @@ def parse_value(text: str) -> Any:
     '{mask}新闻：{title}'
     """
     try:
-        node = YAML(typ="safe", pure=True).compose(text)
-    except (YAMLError, RecursionError):
+        node = compose(text)
+    except YAMLError:
         return text
     if isinstance(node, ScalarNode):
         plain = node.style is None
         if plain and (_short_tag(node) == "str" or node.value != text.strip() or not text.strip()):
             # as typed: YAML would strip spaces, take ` #` for a comment and `---` for nothing
             return text
-    elif node is None or not node.flow_style:
+    elif not isinstance(node, CollectionNode) or not node.flow_style:
         return text
     elif (
         isinstance(node, MappingNode)
@@ -225,18 +223,6 @@ def _number(text: str, kind: type[int] | type[float]) -> int | float | str:
         return text
 
 
-def _deep_line(text: str) -> int:
-    """Return the line where a text has nested more levels than a file may have."""
-    depth = line = 0
-    for event in YAML(typ="safe", pure=True).parse(text):
-        line = event.start_mark.line + 1
-        depth += isinstance(event, CollectionStartEvent)
-        depth -= isinstance(event, CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            break
-    return line
-
-
 def _too_deep(where: str) -> PetMtlError:
     hint = "put a text that starts with `[` or `{` in quotes"
     return PetMtlError("nested too deeply", where=where, hint=hint)
@@ -270,7 +256,9 @@ def _syntax_error(error: YAMLError, text: str, path: str) -> PetMtlError:
     if "'\\t'" in problem:
         return PetMtlError("a tab is used as white space", where=where, hint="use spaces")
     hint = None
-    if "document" in problem:
+    if problem.endswith(NO_CHARACTER):
+        hint = "write the character itself; in single quotes a `\\` is plain text"
+    elif "document" in problem:
         hint = "write one document, without a second `---`"
     elif (
         "undefined alias" in problem

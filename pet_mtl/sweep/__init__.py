@@ -3,6 +3,7 @@
 - `space`   what is searched: the sweep file
 - `study`   the trials on disk, shared by several processes
 - `journal` their file, whose lines are whole
+- `trial_checks` whether nobody changed them
 - `run`     the trials one after the other
 - `best`    the best trial's settings as a pattern file
 - `page`    what mattered, as a page

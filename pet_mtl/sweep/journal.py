@@ -57,7 +57,7 @@ class Journal(JournalFileBackend):
         """
         try:
             yield from super().read_logs(log_number_from)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise damaged(self.file) from error
 
 

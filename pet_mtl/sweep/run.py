@@ -17,14 +17,13 @@ from pet_mtl.sweep.page import write_page
 from pet_mtl.sweep.result import SweepResult, TrialResult
 from pet_mtl.sweep.space import LoadSuite, Space
 from pet_mtl.sweep.study import TrialStore, require_optuna
+from pet_mtl.sweep.trial_checks import TASKS, WHY
 from pet_mtl.text import same_command
 from pet_mtl.training.run import train
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
-WHY = "why"  # the attribute of a failed trial that says it
-TASKS = "tasks"  # its scores by task
 FEW = 3  # trials whose input is refused alike, whatever they chose, end a sweep
 
 

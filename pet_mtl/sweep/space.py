@@ -53,6 +53,12 @@ class Range:
             return trial.suggest_int(name, self.low, self.high, step=step, log=self.log)
         return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
 
+    def holds(self, chosen: Any) -> bool:
+        """Tell whether a trial may have chosen a number; the ends are rounded where they are
+        searched by ratio."""
+        slack = 1e-9 * max(abs(self.low), abs(self.high))
+        return type(chosen) in (int, float) and self.low - slack <= chosen <= self.high + slack
+
 
 @dataclass(frozen=True)
 class Choices:
@@ -67,6 +73,10 @@ class Choices:
     def ask(self, trial: "Trial", name: str) -> Any:
         # Optuna compares plain values only, so a choice is known by its number
         return self.values[trial.suggest_categorical(name, list(range(len(self.values))))]
+
+    def holds(self, chosen: Any) -> bool:
+        """Tell whether a trial may have chosen the value of a number."""
+        return type(chosen) is int and 0 <= chosen < len(self.values)
 
 
 @dataclass(frozen=True)

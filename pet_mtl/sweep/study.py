@@ -19,6 +19,7 @@ from pet_mtl.storage.lock import held
 from pet_mtl.storage.same_settings import note_settings, same_settings
 from pet_mtl.suite.suite import Suite
 from pet_mtl.sweep.space import Space
+from pet_mtl.sweep.trial_checks import fits
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
 SETTINGS = "sweep.json"
 JOURNAL = "trials.journal"
+# what Optuna raises at lines of other types or values than it writes
+_OF_DAMAGED_LINES = (
+    ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError,
+)  # fmt: skip
 WARM_UP_TRIALS = 5  # that are never pruned, so that there is a median to compare with
 
 
@@ -74,7 +79,7 @@ class TrialStore:
             pruner = optuna.pruners.MedianPruner(n_startup_trials=WARM_UP_TRIALS)
         file = self.out / JOURNAL
         try:
-            return optuna.create_study(
+            study = optuna.create_study(
                 study_name="sweep",
                 storage=JournalStorage(Journal(file)),
                 sampler=self._sampler(0),
@@ -82,8 +87,12 @@ class TrialStore:
                 direction="maximize",
                 load_if_exists=True,
             )
-        except (ValueError, KeyError, TypeError, AttributeError, AssertionError) as error:
+            trials = study.get_trials(deepcopy=False)
+        except _OF_DAMAGED_LINES as error:
             raise damaged(file) from error
+        if not all(fits(trial, self.space) for trial in trials):
+            raise damaged(file)
+        return study
 
     def _sampler(self, number: int) -> Any:
         """Return what chooses a trial's settings; its seed depends on the trial alone, not on the

@@ -7,7 +7,9 @@ from pathlib import Path
 from pet_mtl.atomic import new_folder, require_new_folder
 from pet_mtl.console import say
 from pet_mtl.data.delimited_rows import quoted_text
+from pet_mtl.data.readers import read_rows
 from pet_mtl.data.suite_data import load_task
+from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.hardware import Machine
 from pet_mtl.random_streams import RECOMBINED_TEXTS, VARIED_TEXTS
@@ -69,11 +71,36 @@ def write_variants(suite: Suite, out: Path, settings: VariantsSettings) -> dict[
                 made += _varied(varier, rows[name], name, settings)
             known = set(rows[name])
             new = [texts for texts in dict.fromkeys(made) if texts not in known]
-            # a tab in a file's first line, which may end within quotes, may separate its columns
-            new.sort(key=lambda texts: any("\t" in text for text in texts))
-            (folder / f"{name}.csv").write_bytes(_file_text(task, new).encode())
-            written[name] = len(new)
+            written[name] = _write_rows(folder / f"{name}.csv", task, new)
     return written
+
+
+def _write_rows(file: Path, task: TaskSpec, rows: Sequence[Texts]) -> int:
+    """Write a file that is read back as these rows, and return how many it has: none where each of
+    them would be misread in the first line of a file without a header."""
+    ordered = [*rows]
+    if rows and not _has_header(task):
+        # the first line says what separates the columns, and may be taken for a header
+        first = next((n for n, texts in enumerate(rows) if _reads_back(file, task, texts)), None)
+        if first is None:
+            say(
+                f"note: {task.name}: {len(rows)} made rows are left out: each, at the start of a "
+                "file without a header, would be misread (a tab before a line end, a column's name)"
+            )
+            ordered = []
+        else:
+            ordered.insert(0, ordered.pop(first))
+    file.write_bytes(_file_text(task, ordered).encode())
+    return len(ordered)
+
+
+def _reads_back(file: Path, task: TaskSpec, texts: Texts) -> bool:
+    file.write_bytes(_file_text(task, [texts]).encode())
+    try:
+        rows, _ = read_rows(str(file), task, base=file.parent, labelled=False)
+    except PetMtlError:
+        return False
+    return len(rows) == 1 and tuple(rows.text(0).values()) == texts
 
 
 def _training_rows(task: TaskSpec, suite: Suite) -> list[Texts]:
@@ -114,13 +141,17 @@ def _varied(
                 yield tuple(varied)
 
 
+def _has_header(task: TaskSpec) -> bool:
+    return any(isinstance(column, str) for column in task.columns.values())
+
+
 def _file_text(task: TaskSpec, rows: Sequence[Texts]) -> str:
     """Return rows as comma-separated values in the task's own columns: by name behind a header, or
     by position, other columns empty."""
     with_ids = ID_COLUMN in task.columns
     filled = [task.columns[name] for name in (ID_COLUMN, *task.fields) if name in task.columns]
     lines = [(f"made-{n}", *texts) if with_ids else texts for n, texts in enumerate(rows)]
-    if any(isinstance(column, str) for column in filled):
+    if _has_header(task):
         return quoted_text([filled, *lines])
     where = {int(position): number for number, position in enumerate(filled)}
     width = 1 + max(map(int, task.columns.values()))

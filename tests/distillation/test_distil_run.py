@@ -1,5 +1,6 @@
 """Teachers to students: the stages, what is kept, and how a stopped one goes on."""
 
+import errno
 import json
 import os
 import shutil
@@ -262,6 +263,10 @@ def test_a_damaged_result_is_not_believed(make: Callable[..., Request], tmp_path
     file = out / "students" / "colour" / "result.json"
     whole = json.loads(file.read_text(encoding="utf-8"))
     said = whole["predicted"]["colour"]
+    for text in ("[" * 100_000, "{", "{}", "\xff"):
+        file.write_text(text, encoding="latin-1")
+        with pytest.raises(PetMtlError, match=r"result\.json: damaged"):
+            distil(request, out)
     for changed in (
         {"macro_f1": {}, "predicted": {}},
         {"macro_f1": {"mood": 0.5}, "predicted": {"mood": said}},
@@ -275,6 +280,20 @@ def test_a_damaged_result_is_not_believed(make: Callable[..., Request], tmp_path
             distil(request, out)
     file.write_text(json.dumps(whole), encoding="utf-8")
     distil(request, out)
+
+
+def test_a_result_that_cannot_be_read(
+    make: Callable[..., Request], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, out = make(only=["colour"], alone=False), tmp_path / "out"
+    distil(request, out)
+
+    def fail(file: Path) -> str:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(file))
+
+    monkeypatch.setattr("pet_mtl.distillation.folder.read_bounded", fail)
+    with pytest.raises(PetMtlError, match=r"result\.json: damaged"):
+        distil(request, out)
 
 
 def wrong(suite: Suite, **settings: Any) -> Request:

@@ -2,12 +2,13 @@
 
 import gzip
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from pet_mtl.errors import PetMtlError
-from pet_mtl.proposal.raw_table import RawTable, read_raw_table
+from pet_mtl.proposal.raw_table import LOOKED_AT, RawTable, read_raw_table
 
 
 def read(tmp_path: Path, name: str, content: str | bytes, header: bool | None = None) -> RawTable:
@@ -181,3 +182,22 @@ def test_nan_in_json_is_missing(tmp_path: Path) -> None:
     lines = '{"text": "好", "stars": NaN}\n{"text": "坏", "stars": 1.5}\n'
     table = read(tmp_path, "t.jsonl", lines)
     assert table.columns[table.names.index("stars")] == ["", "1.5"]
+
+
+def test_a_text_of_many_lines_is_not_split_at_every_separator(tmp_path: Path) -> None:
+    text = "a\n" * 200_000
+    tracemalloc.start()
+    try:
+        table = read(tmp_path, "t.csv", f'id,title,label\n1,"{text}",news\n')
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert table.columns == [["1"], [text], ["news"]]
+    assert peak < 100 * len(text)  # bytes; with each separator's rows it is 340 times
+
+
+def test_the_first_rows_say_the_separator(tmp_path: Path) -> None:
+    rows = "".join(f"{n};a b\n" for n in range(LOOKED_AT))
+    table = read(tmp_path, "t.csv", rows + "x,y\n" * 2 * LOOKED_AT)
+    assert (len(table), table.skipped) == (LOOKED_AT, 2 * LOOKED_AT)
+    assert table.form.startswith("semicolons")

@@ -61,6 +61,9 @@ def test_other_forms(before: str, after: str) -> None:
         "tasks: [1]\n",
         "tasks:\n  a:\n    patterns: &p x\n    other: *p\n",
         "a: [",
+        "a: " + "[" * 20_000,
+        'a: "\\U00110000"',
+        "tasks: &x [*x]",
     ],
 )
 def test_what_cannot_be_changed_is_refused(text: str) -> None:

@@ -166,6 +166,27 @@ ERRORS: dict[str, tuple[str | bytes, str, str | None]] = {
         "x.yaml:50: nested too deeply",
         "in quotes",
     ),
+    "bracket after bracket": (
+        "a: 1\nb: " + "[" * 20_000,
+        "x.yaml:2: nested too deeply",
+        "in quotes",
+    ),
+    "brace after bracket": ("[{a: " * 20_000, "x.yaml:1: nested too deeply", "in quotes"),
+    "escape beyond Unicode": (
+        'a: "\\U00110000"\n',
+        "x.yaml:1: not valid YAML: the escape `\\U00110000` is no character",
+        "single quotes",
+    ),
+    "largest escape": (
+        'a: 1\nb: "x\n  \\UFFFFFFFF"\n',
+        "x.yaml:3: not valid YAML: the escape `\\UFFFFFFFF` is no character",
+        "single quotes",
+    ),
+    "half a surrogate pair": (
+        'a: "\\ud83d"\n',
+        "x.yaml:1: not valid YAML: the escape `\\ud83d` is no character",
+        "the character itself",
+    ),
     "gbk": ("a: 1\nb: 中".encode("gbk"), "x.yaml:2: not UTF-8: byte 8 is 0xd6", "GBK"),
 }
 
@@ -200,6 +221,12 @@ def test_a_bomb_of_aliases_is_refused(read: Read) -> None:
     assert parse_value(value) == value
 
 
+def test_brackets_that_open_nothing_are_not_counted(read: Read) -> None:
+    brackets = "[{" * 200
+    text = f"a: '{brackets}'\nb: \"{brackets}\"\nc: x{brackets}  # {brackets}\nd: |\n  {brackets}\n"
+    assert {*read(text).tree.values()} == {brackets, f"x{brackets}", f"{brackets}\n"}
+
+
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(PetMtlError, match="file not found"):
         read_yaml(tmp_path / "x.yaml")
@@ -219,6 +246,10 @@ def test_order_puts_the_file_first() -> None:
         "a",
         "d",
     ]
+
+
+def _nested(levels: int) -> list[object]:
+    return [_nested(levels - 1)] if levels > 1 else []
 
 
 VALUES = [
@@ -257,6 +288,12 @@ VALUES = [
     ("&a 5", "&a 5"),
     ("~", None),
     (" ", " "),
+    ('"\\U00110000"', '"\\U00110000"'),
+    ('a: "\\UFFFFFFFF"', 'a: "\\UFFFFFFFF"'),
+    ('"\\ud83d"', '"\\ud83d"'),
+    ('"\\U0001f600"', "\U0001f600"),
+    ("[" * 50 + "]" * 50, _nested(50)),
+    ("[" * 20_000, "[" * 20_000),
 ]
 
 

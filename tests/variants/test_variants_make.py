@@ -8,7 +8,7 @@ import toy_suite
 
 from pet_mtl.data.delimited_rows import quoted_text
 from pet_mtl.data.readers import read_rows
-from pet_mtl.data.suite_data import load_suite_data
+from pet_mtl.data.suite_data import load_suite_data, load_unlabelled
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.suite.task import TaskSpec
@@ -142,7 +142,68 @@ def test_odd_texts_come_back_as_they_are(
     write_variants(suite, tmp_path / "made", VariantsSettings(rate=0.01))
     made = _texts(tmp_path / "made" / "odd.csv", suite.tasks["odd"])
     varied = [text for text in texts if text != "！！！"]
-    in_file = sorted(varied, key=lambda text: "\t" in text)  # tabs are not on the first line
-    for (new,), old in zip(made, in_file, strict=True):
+    by_length = [sorted(each, key=len) for each in ([new for (new,) in made], varied)]
+    for new, old in zip(*by_length, strict=True):
         assert len(new) == len(old)
         assert sum(a != b for a, b in zip(new, old, strict=True)) == 1
+
+
+TABBED = '坏\t"天"\n类'
+
+
+@pytest.mark.parametrize("columns", ["{text: 0, label: 1}", "{id: 0, text: 1, label: 2}"])
+@pytest.mark.parametrize(
+    ("texts", "first"),
+    [
+        ([TABBED, "新闻", TABBED + "好"], 1),
+        ([TABBED, TABBED + "好", '好\n天\t"'], 2),
+        ([TABBED, TABBED + "好", '好\t"天"'], 2),
+        (["text", "标题", "新闻"], 2),
+        (["text", TABBED, "\ufeff新闻"], 2),
+        (["\ufeff新闻", "新\ufeff闻"], 0),
+        (["\ufeff", "\ufeff\ufeff,"], 0),
+        (['\ufeff"天"\n\t类'], 0),
+        ([TABBED, TABBED + "好"], None),
+        (["text", "Title", TABBED], None),
+    ],
+)
+def test_what_is_written_is_read_back(
+    tmp_path: Path,
+    backbone: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    columns: str,
+    texts: list[str],
+    first: int | None,
+) -> None:
+    """A file without a header starts with a row that says rightly what separates its columns."""
+    ids = "id" in columns
+    train = [["甲", "a"], ["乙", "b"]]
+    rows = [[f"{n}", *row] if ids else row for n, row in enumerate(train)]
+    (tmp_path / "odd.csv").write_bytes(quoted_text(rows).encode())
+    (tmp_path / "odd.yaml").write_text(
+        f"""version: 1
+model: {backbone}
+tasks:
+  odd:
+    patterns: "{{text}}{{mask}}"
+    verbalizer: {{a: 好, b: 坏}}
+    columns: {columns}
+    data: {{train: odd.csv, unlabelled: made/odd.csv}}
+""",
+        "utf-8",
+    )
+    suite = load_suite(tmp_path / "odd.yaml")
+    monkeypatch.setattr("pet_mtl.variants.make._varier", lambda suite: suite)
+    monkeypatch.setattr("pet_mtl.variants.make._varied", lambda *_: [(text,) for text in texts])
+    written = write_variants(suite, tmp_path / "made", VariantsSettings())
+    if first is None:
+        assert written == {"odd": 0}
+        assert (tmp_path / "made" / "odd.csv").read_bytes() == b""
+        assert f"odd: {len(texts)} made rows are left out" in capsys.readouterr().err
+        return
+    assert written == {"odd": len(texts)}
+    read = load_unlabelled(suite.tasks["odd"], tmp_path, 42)
+    assert read is not None
+    others = texts[:first] + texts[first + 1 :]
+    assert [*read.fields["text"].to_pylist()] == [texts[first], *others]

@@ -1,0 +1,85 @@
+"""The nodes of a YAML text, before any of them becomes a value."""
+
+import re
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
+from ruamel.yaml.nodes import Node
+from ruamel.yaml.scanner import Scanner, ScannerError
+
+MAX_DEPTH = 50  # levels that no file needs; Python could follow some hundreds
+NO_CHARACTER = "is no character"
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+class TooDeepError(YAMLError):
+    """A text nests more levels than a file may have.
+
+    Attributes:
+        line: where it does, from 1.
+    """
+
+    def __init__(self, line: int) -> None:
+        super().__init__("nested too deeply")
+        self.line = line
+
+
+def compose(text: str) -> Node | None:
+    """Return the root of a text's nodes; None where it says nothing.
+
+    Raises:
+        TooDeepError: it nests too many levels.
+        YAMLError: it is not YAML, or an escape in it is no character.
+    """
+    try:
+        node: Node | None = _parser().compose(text)
+    except RecursionError:
+        raise TooDeepError(_deep_line(text)) from None
+    return node
+
+
+def _parser() -> YAML:
+    parser = YAML(typ="safe", pure=True)
+    parser.Scanner = _Scanner
+    return parser
+
+
+class _Scanner(Scanner):
+    """ruamel's, without two faults of it: it looks at all open brackets again at each token, which
+    takes seconds for some thousands, and fails at escapes beyond Unicode."""
+
+    def fetch_flow_collection_start(self, TokenClass: Any, to_push: str) -> None:  # noqa: N803
+        if self.flow_level > MAX_DEPTH:
+            raise TooDeepError(self.reader.line + 1)
+        super().fetch_flow_collection_start(TokenClass, to_push)
+
+    def scan_flow_scalar_non_spaces(self, double: Any, start_mark: Any) -> Any:
+        try:
+            chunks = super().scan_flow_scalar_non_spaces(double, start_mark)
+        except (ValueError, OverflowError):  # of `chr`
+            raise self._no_character(f"\\U{self.reader.prefix(8)}", start_mark) from None
+        if half := _HALF.search("".join(chunks)):
+            raise self._no_character(f"\\u{ord(half[0]):04x}", start_mark)
+        return chunks
+
+    def _no_character(self, escape: str, start_mark: Any) -> ScannerError:
+        return ScannerError(
+            "while scanning a double-quoted scalar",
+            start_mark,
+            f"the escape `{escape}` {NO_CHARACTER}",
+            self.reader.get_mark(),
+        )
+
+
+def _deep_line(text: str) -> int:
+    """Return the line where a text has nested more levels than a file may have."""
+    depth = line = 0
+    for event in _parser().parse(text):
+        line = event.start_mark.line + 1
+        depth += isinstance(event, CollectionStartEvent)
+        depth -= isinstance(event, CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            break
+    return line
