@@ -98,11 +98,24 @@ def _replace_folder(path: Path, new: Path) -> None:
     if path.exists():
         path.rename(old)
     try:
-        new.rename(path)
+        while not _renamed(new, path):
+            path.rename(old)
     except BaseException:
         recover_folder(path)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _renamed(new: Path, path: Path) -> bool:
+    """Give a new folder its name; False where a reader, between the two renames, took the writer
+    for a killed one and put the old folder back."""
+    try:
+        new.rename(path)
+    except OSError:
+        if path.exists() and not path.with_name(f".{path.name}.old").exists():
+            return False
+        raise
+    return True
 
 
 def require_folder(path: Path) -> None:

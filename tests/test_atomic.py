@@ -134,6 +134,25 @@ def test_a_kill_between_the_renames_is_put_right(tmp_path: Path) -> None:
     assert content(target)["a.txt"] == "newer"
 
 
+def test_a_reader_between_the_renames_stops_no_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "target"
+    fill(target, "old")
+    rename, reads = Path.rename, iter([recover_folder])
+
+    def read_first(self: Path, to: Path) -> Path:
+        if to == target and self.name != ".target.old":
+            for read in reads:  # takes the writer for a killed one, once
+                read(target)
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", read_first)
+    fill(target, "new")
+    assert content(target)["a.txt"] == "new"
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
+
+
 def test_a_new_write_after_such_a_kill_does_not_drop_the_only_copy_early(tmp_path: Path) -> None:
     target, old = tmp_path / "target", tmp_path / ".target.old"
     fill(old, "old")

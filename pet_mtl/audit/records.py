@@ -125,12 +125,14 @@ class Records:
                 return bytes(sink.getvalue().to_pybytes())
 
 
-def read_records(path: Path, request: Request, others: Sequence[Request] = ()) -> Records:
+def read_records(
+    path: Path, request: Request, all_of_file: Sequence[Request] | None = None
+) -> Records:
     """Read all rows of a file; what was mended and what is beyond repair stands in `changes`.
 
     Args:
-        others: with which the file is read as well: how lines are joined does not depend on who
-            reads it first.
+        all_of_file: the requests of all that read it, this one alone where None: how lines are
+            joined does not depend on who reads it first.
 
     Raises:
         PetMtlError: the file cannot be read at all, or lacks a wanted column.
@@ -152,7 +154,7 @@ def read_records(path: Path, request: Request, others: Sequence[Request] = ()) -
         if tabs
         else _comma_lines(text)
     )
-    requests = (request, *others)
+    requests = all_of_file or [request]
     named = lines and not all(each.by_position for each in requests)
     header = [name.strip() for name in lines.pop(0).cells] if named else None
     found = Records(path, "tabs" if tabs else "commas", {}, [], header, changes=changes)

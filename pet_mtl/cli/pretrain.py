@@ -138,8 +138,9 @@ def pretrain(
         put_json(result.to_json())
     if result.held_out is not None:
         say(f"held-out loss {result.held_out.loss:.4f}, accuracy {result.held_out.accuracy:.2%}")
-    say(
-        f"trained {result.steps} steps, {result.tokens:,} tokens in {result.seconds:.0f} s "
-        f"({result.tokens_per_second:,.0f} tokens/s, {result.peak_memory_gb:.2f} GB)"
-    )
+    if result.tokens_per_second or not resume:
+        say(
+            f"trained {result.steps} steps, {result.tokens:,} tokens in {result.seconds:.0f} s "
+            f"({result.tokens_per_second:,.0f} tokens/s, {result.peak_memory_gb:.2f} GB)"
+        )
     say(f"model: {folder / 'model'}")

@@ -188,9 +188,8 @@ def _entry(method: str, shots: Shots, by_seed: BySeed, difference: Difference | 
         rows=first.rows,
         steps=first.steps,
         seconds=_median([result.seconds for result in results]),
-        samples_per_second=round(
-            float(np.median([result.samples_per_second for result in results])), 1
-        ),
+        # one that was stopped in its last step has no figure
+        samples_per_second=_median([each.samples_per_second or None for each in results]) or 0.0,
         peak_memory_gb=_median([result.peak_memory_gb for result in results]),
     )
 

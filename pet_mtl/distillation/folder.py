@@ -26,7 +26,7 @@ from pet_mtl.suite.suite import Suite
 from pet_mtl.training.run import train
 
 SETTINGS, RESULT = "distill.json", "result.json"
-PARTS = ("teachers", "answers", "students", "alone")
+PARTS = ("answers/*.safetensors", *(f"{kind}/*/last" for kind in ("teachers", "students", "alone")))
 
 
 class RunResult(BaseModel):

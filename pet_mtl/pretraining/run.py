@@ -204,7 +204,7 @@ class _Pretraining:
                 save_every=settings.save_every,
             )
         if self.held_out is None or self.held_out[0] != self.progress.step:
-            self._evaluate()
+            self._measure()  # it was logged before the run was stopped
         result = PretrainResult(
             self.out,
             self.held_out[1] if self.held_out else None,
@@ -235,12 +235,18 @@ class _Pretraining:
         self.progress = stored.progress
         load_weights(last, self.mlm)
 
+    def _measure(self) -> HeldOut | None:
+        if not len(self.material.held_out):
+            return None
+        found = measure(
+            self.model, self.material.held_out, self.measurer, self.machine, self.accelerator
+        )
+        self.held_out = self.progress.step, found
+        return found
+
     def _evaluate(self) -> bool:
-        if len(self.material.held_out):
-            found = measure(
-                self.model, self.material.held_out, self.measurer, self.machine, self.accelerator
-            )
-            self.held_out = self.progress.step, found
+        found = self._measure()
+        if found is not None:
             self._log({"step": self.progress.step, "held_out": found.to_json()})
             say(
                 f"step {self.progress.step}: held-out loss {found.loss:.4f}, accuracy "

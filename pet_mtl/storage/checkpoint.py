@@ -172,7 +172,7 @@ def _read_checkpoint(folder: Path) -> Checkpoint:
     if not folder.is_dir() or not manifest_file.is_file():
         inner = folder / "checkpoint"
         found = (inner / MANIFEST).is_file()
-        raise PetMtlError(
+        raise DamagedError(
             ("this is no pet-mtl checkpoint") if folder.exists() else "there is no such folder",
             where=str(folder),
             hint=f"did you mean `{inner}`?" if found else _folder_hint(folder),

@@ -142,7 +142,7 @@ def _tokenizer_files(folder: str, cached: bool) -> list[Path]:
     from transformers.utils.hub import cached_file
 
     if Path(folder).is_dir():
-        return sorted(Path(folder).glob("tokenizer*.json"))
+        return sorted(Path(folder).glob("tokenizer.*json"))
     found = cached_file(
         folder,
         "tokenizer.json",

@@ -21,7 +21,7 @@ def same_settings(
     Args:
         file: of the settings.
         what: is made there, for the message: `sweep`.
-        parts: what lies beside the settings of one that was begun.
+        parts: patterns of what lies beside the settings of one that was begun.
         changes: returns the keys at which the stored settings differ from those of today.
 
     Raises:
@@ -29,7 +29,7 @@ def same_settings(
     """
     refuse_others(file.parent, file.name)
     if not file.is_file():
-        if any((file.parent / part).exists() for part in parts):
+        if any(any(file.parent.glob(part)) for part in parts):
             raise PetMtlError(
                 f"the settings of this {what} are missing",
                 where=str(file),

@@ -21,9 +21,8 @@ def take_up(run: Path) -> bool:
         recover_folder(folder)
     if last.exists():
         try:
-            for folder in (last, best) if best.exists() else (last,):
+            for folder in (last, best) if read_progress(last).best_step else (last,):
                 read_checkpoint(folder)
-            read_progress(last)
             return True
         except DamagedError as error:
             problem = error.problems[0]

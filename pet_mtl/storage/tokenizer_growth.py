@@ -4,6 +4,7 @@ import base64
 import json
 import math
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,28 @@ def _growth(step: Any) -> float:
         raise ValueError("a step is no object")  # noqa: TRY004, as for other damage
     # the library reads steps without `type` by their keys
     own = _CHARACTERS.get(str(step.get("type")), 1.0) * _replaced(step) * _put_in(step)
-    return own * math.prod(_growth(each) for key in _NESTED for each in step.get(key) or ())
+    return own * math.prod((_in_turn(step.get(key) or ()) for key in _NESTED), start=1.0)
+
+
+def _in_turn(steps: Iterable[Any]) -> float:
+    """Return the growth by steps that follow each other. Literal patterns that none before wrote a
+    character of find what stood in the text, so that each character is replaced once."""
+    growth, run, written = 1.0, 1.0, ""
+    for step in steps:
+        own, literal = _growth(step), _literal(step)
+        if literal and not set(literal) & set(written):
+            run, written = max(run, own), written + step["content"]
+        else:
+            growth, run, written = growth * run, own, step["content"] if literal else ""
+    return growth * run
+
+
+def _literal(step: dict[str, Any]) -> str | None:
+    """Return the text that a step replaces; None where it replaces no text or does something
+    else."""
+    pattern = step.get("pattern")
+    literal = pattern.get("String") if isinstance(pattern, dict) else None
+    return literal if isinstance(literal, str) and isinstance(step.get("content"), str) else None
 
 
 def _replaced(step: dict[str, Any]) -> float:

@@ -135,8 +135,8 @@ def _check_words_beside(
     for label, text in described.items() if isinstance(described, dict) else ():
         if isinstance(text, str) and text:
             where = document.where((*key, "descriptions", label))
-            # a description may be a block of YAML, which holds line ends
-            line = text.replace("\n", " ")
+            # a description may be a block of YAML, which holds line ends and tabs
+            line = text.replace("\n", " ").replace("\t", " ")
             check_text("description", line, where, problems, f" of {quoted(str(label))}")
 
 

@@ -60,9 +60,12 @@ class _Scanner(Scanner):
             chunks = super().scan_flow_scalar_non_spaces(double, start_mark)
         except (ValueError, OverflowError):  # of `chr`
             raise self._no_character(f"\\U{self.reader.prefix(8)}", start_mark) from None
-        if half := _HALF.search("".join(chunks)):
-            raise self._no_character(f"\\u{ord(half[0]):04x}", start_mark)
-        return chunks
+        text = "".join(chunks)
+        try:  # JSON writes a character beyond U+FFFF as two halves
+            return [text.encode("utf-16", "surrogatepass").decode("utf-16")]
+        except UnicodeDecodeError:
+            half = _HALF.findall(text)[0]
+            raise self._no_character(f"\\u{ord(half):04x}", start_mark) from None
 
     def _no_character(self, escape: str, start_mark: Any) -> ScannerError:
         return ScannerError(

@@ -106,6 +106,7 @@ def run_facts(result: TrainResult, progress: Progress, machine: Machine) -> list
         f"{progress.rows:,} rows, {progress.tokens:,} tokens; {result.seconds:,.0f} s in all, "
         f"{progress.seconds:,.0f} s of them steps"
     )
+    speed = f"{result.samples_per_second:,.0f} rows/s, {result.tokens_per_second:,.0f} tokens/s"
     own = f", {counts.share:.2%} for one task only" if counts.share else ""
     changed = [
         (
@@ -121,10 +122,7 @@ def run_facts(result: TrainResult, progress: Progress, machine: Machine) -> list
             f"{result.method}: {counts.all:,} parameters{own}",
         ),
         ("best", f"step {result.best_step}"),
-        (
-            "speed",
-            f"{result.samples_per_second:,.0f} rows/s, {result.tokens_per_second:,.0f} tokens/s",
-        ),
+        *([("speed", speed)] if result.samples_per_second else []),  # no step after a resume
         *([("calibration", "; ".join(changed))] if changed else []),
         ("memory", f"{result.peak_memory_gb:.2f} GB at the most"),
         ("machine", str(machine)),

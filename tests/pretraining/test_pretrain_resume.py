@@ -53,7 +53,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     return stop_at_step(monkeypatch)
 
 
-@pytest.mark.parametrize("stops", [[2], [3, 7]])
+@pytest.mark.parametrize("stops", [[2], [3, 7], [26]])
 def test_a_stopped_run_ends_as_an_unbroken_one(
     make_request: MakeRequest,
     tmp_path: Path,

@@ -63,3 +63,22 @@ def test_a_signal_during_the_last_evaluation_is_not_lost(
             steps, evaluate=evaluate, save=save, log=lambda _: None, log_every=9, save_every=99
         )
     assert saved == [(3, True)]
+
+
+def test_a_signal_that_another_process_got_during_the_last_evaluation() -> None:
+    steps, evaluated = Steps(), list[int]()
+
+    def evaluate() -> bool:
+        evaluated.append(steps.progress.step)
+        return False
+
+    steps.anyone = lambda flag: flag or bool(evaluated)  # type: ignore[method-assign]
+    with pytest.raises(Interrupted, match="stopped after step 3 of 3"):
+        run_loop(
+            steps,
+            evaluate=evaluate,
+            save=lambda: None,
+            log=lambda _: None,
+            log_every=9,
+            save_every=99,
+        )

@@ -57,9 +57,10 @@ def test_a_damaged_file_is_one_error(text: str, tmp_path: Path) -> None:
 
 def test_a_missing_file_beside_what_was_made_is_told(tmp_path: Path) -> None:
     file = tmp_path / "settings.json"
-    assert same_settings(file, "sweep", ("trials",), lambda _: ()) is None
     (tmp_path / "trials").mkdir()
+    assert same_settings(file, "sweep", ("trials/*/last",), lambda _: ()) is None
+    (tmp_path / "trials" / "0" / "last").mkdir(parents=True)
     with pytest.raises(
         PetMtlError, match=r"settings\.json: the settings of this sweep are missing"
     ):
-        same_settings(file, "sweep", ("trials",), lambda _: ())
+        same_settings(file, "sweep", ("trials/*/last",), lambda _: ())

@@ -66,6 +66,42 @@ def test_a_damaged_one_begins_anew_and_that_is_said(
     assert "this run begins anew" in said
 
 
+def _remove_manifest(run: Path, folder: str) -> None:
+    (run / folder / "pet_mtl.json").unlink()
+
+
+def _empty(run: Path, folder: str) -> None:
+    shutil.rmtree(run / folder)
+    (run / folder).mkdir()
+
+
+def _remove(run: Path, folder: str) -> None:
+    shutil.rmtree(run / folder)
+
+
+def _make_a_file(run: Path, folder: str) -> None:
+    shutil.rmtree(run / folder)
+    (run / folder).write_text("")
+
+
+@pytest.mark.parametrize(
+    ("damage", "folder"),
+    [
+        (_remove_manifest, "last"),
+        (_empty, "last"),
+        (_make_a_file, "last"),
+        (_remove, "checkpoint"),
+        (_remove_manifest, "checkpoint"),
+    ],
+)
+def test_so_does_one_that_lacks_files(
+    stopped: Path, damage: Callable[[Path, str], None], folder: str
+) -> None:
+    damage(stopped, folder)
+    assert not take_up(stopped)
+    assert not stopped.exists()
+
+
 def test_what_a_newer_version_wrote_is_left(stopped: Path) -> None:
     file = stopped / "last" / "pet_mtl.json"
     manifest = json.loads(file.read_text(encoding="utf-8"))
@@ -73,4 +109,3 @@ def test_what_a_newer_version_wrote_is_left(stopped: Path) -> None:
     with pytest.raises(PetMtlError, match="update pet-mtl"):
         take_up(stopped)
     assert stopped.exists()
-    shutil.rmtree(stopped)

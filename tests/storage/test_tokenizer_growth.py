@@ -101,6 +101,20 @@ FINE: dict[str, dict[str, Any]] = {
             charsmap("a" * 18),
         )
     },
+    "replacements": {
+        "normalizer": sequence(
+            "normalizers",
+            {"type": "NFKC"},
+            {"type": "Lowercase"},
+            *[
+                replace(content, String=pattern)
+                for pattern, content in (
+                    *(("…", "..."), ("½", "1/2"), ("&", " and "), ("æ", "ae"), ("œ", "oe")),
+                    *(("ß", "ss"), ("€", " euro "), ("\n", "<n>"), ("\t", "<|tab|>")),
+                )
+            ],
+        )
+    },
     "letters": {"normalizer": sequence("normalizers", *[replace("ی", Regex="[يى]")] * 60)},
     "half": {"normalizer": replace(" 1/2 ", String="½")},
     "none": {"normalizer": None, "pre_tokenizer": None},
@@ -126,6 +140,12 @@ def test_such_a_tokenizer_is_not_loaded(tmp_path: Path) -> None:
     file.write_text(json.dumps(content | ENDLESS["replace"]), encoding="utf-8")
     with pytest.raises(PetMtlError, match="times as long"):
         load_tokenizer(str(tmp_path))
+
+
+def test_a_file_that_nothing_names_is_not_read(tmp_path: Path) -> None:
+    toys.word_piece_tokenizer().save_pretrained(tmp_path)
+    (tmp_path / "tokenizer_old.json").write_text("{", encoding="utf-8")
+    assert len(load_tokenizer(str(tmp_path)))
 
 
 def test_another_file_that_the_folder_names(tmp_path: Path) -> None:

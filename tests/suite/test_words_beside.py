@@ -51,6 +51,6 @@ def test_what_nobody_sees_is_told(tmp_path: Path, more: str, message: str) -> No
 
 
 def test_a_description_may_be_a_block_of_lines(tmp_path: Path) -> None:
-    block = 'kind: entailment\n    descriptions:\n      "100": |\n        故事，\n        传说\n'
+    block = 'kind: entailment\n    descriptions:\n      "100": |\n        故事，\t\n        传说\n'
     suite = load(tmp_path, block + '      "101": "👩\u200d🚀"')
-    assert suite.tasks["toy"].descriptions == {"100": "故事，\n传说\n", "101": "👩\u200d🚀"}
+    assert suite.tasks["toy"].descriptions == {"100": "故事，\t\n传说\n", "101": "👩\u200d🚀"}

@@ -45,6 +45,7 @@ SCALARS = [
     ('"3"', "3"),
     ("!!str 3", "3"),
     ("新闻：", "新闻："),
+    (r'"\ud83d\ude00"', "😀"),  # as JSON writes it
     ("sample:tnews/train", "sample:tnews/train"),
     ("9" * 5000, "9" * 5000),
 ]
