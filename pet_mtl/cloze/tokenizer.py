@@ -284,4 +284,9 @@ def _fillers(tokenizer: Any, causal: bool) -> tuple[int, int]:
                 f"the tokenizer of `{tokenizer.name_or_path}` has no {name} token",
                 hint="choose a masked language model (BERT, RoBERTa, ModernBERT, …)",
             )
+    if known["mask"] == tokenizer.unk_token_id:
+        raise PetMtlError(
+            f"the mask token of `{tokenizer.name_or_path}` stands for unknown characters too",
+            hint="`mask_token` in `tokenizer_config.json` is no piece; copy the folder again",
+        )
     return known["mask"], known["pad"]

@@ -140,13 +140,18 @@ def _routes(
 
 def _terms(records: list[dict[str, Any]]) -> dict[str, list[CurvePoint]]:
     """Return how each loss term went."""
-    names = dict.fromkeys(name for record in records for name in record.get("terms", {}))
+    terms = [record["terms"] for record in records if isinstance(record.get("terms"), dict)]
+    names = dict.fromkeys(name for each in terms for name in each)
     return {name: _points(records, "terms", name) for name in names}
 
 
 def _points(records: list[dict[str, Any]], key: str, name: str) -> list[CurvePoint]:
     """Return `record[key][name]` by step, of the records that have it."""
-    return [CurvePoint(r["step"], r[key][name]) for r in records if name in r.get(key, {})]
+    return [
+        CurvePoint(record["step"], record[key][name])
+        for record in records
+        if isinstance(record.get(key), dict) and name in record[key]
+    ]
 
 
 def _task_settings(suite: Suite) -> dict[str, Any]:

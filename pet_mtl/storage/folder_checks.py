@@ -12,11 +12,13 @@ import torch
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.causal import is_encoder_family
 
-_MOST = {
-    "num_hidden_layers": 1000,
-    "hidden_size": 1 << 16,
-    "intermediate_size": 1 << 18,
-    "vocab_size": 1 << 22,
+_SIZES = {  # the least and the most
+    "num_hidden_layers": (1, 1000),
+    "num_attention_heads": (1, 1 << 12),
+    "hidden_size": (1, 1 << 16),
+    "intermediate_size": (0, 1 << 18),
+    "max_position_embeddings": (0, 1 << 24),
+    "vocab_size": (1, 1 << 22),
 }
 _MOST_PER_BYTE = 4  # parameters
 _SMALL = 1 << 20  # parameters that are no matter of memory
@@ -68,11 +70,12 @@ def check_sizes(config: Any, folder: str) -> None:
     Raises:
         PetMtlError: a size is no whole number, or beyond what is known.
     """
-    for key, most in _MOST.items():
+    for key, (least, most) in _SIZES.items():
         value = getattr(config, key, None)
-        if value is not None and (type(value) is not int or not 0 <= value <= most):
+        if value is not None and (type(value) is not int or not least <= value <= most):
             raise PetMtlError(
-                f"`{key}` must be a whole number up to {most:,}, found `{str(value)[:40]}`",
+                f"`{key}` must be a whole number from {least} to {most:,}, found "
+                f"`{str(value)[:40]}`",
                 where=str(Path(folder) / "config.json"),
                 hint="copy the model folder again",
             )
@@ -90,6 +93,21 @@ def check_reads_forward(config: Any, folder: str) -> None:
             "that it should predict",
             where=str(Path(folder) / "config.json"),
             hint="set `is_decoder: true` if it was trained so, or name the masked model's class",
+        )
+
+
+def check_reads_both_ways(config: Any, folder: str) -> None:
+    """Refuse a masked language model that sees nothing behind a mask.
+
+    Raises:
+        PetMtlError: it is one.
+    """
+    if getattr(config, "is_decoder", None) is True:
+        raise PetMtlError(
+            "`is_decoder` makes a model blind to what stands behind a word, and this is a masked "
+            "language model",
+            where=str(Path(folder) / "config.json"),
+            hint="remove `is_decoder`, or copy the model folder again",
         )
 
 

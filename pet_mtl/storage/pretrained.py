@@ -21,6 +21,7 @@ from pet_mtl.storage.folder_checks import (
     check_index,
     check_parameters,
     check_pieces,
+    check_reads_both_ways,
     check_reads_forward,
     check_sizes,
     has_new_deberta_head,
@@ -116,6 +117,8 @@ def _load_tokenizer(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> An
             )
             if not isinstance(tokenizer.model_max_length, int | float):  # compared at each call
                 raise TypeError("`model_max_length` is no number")
+            if "" in tokenizer.special_tokens_map.values():  # looked up without end
+                raise ValueError("a special token is an empty text")
             tokenizer("a")  # damage of some steps is seen only here
         return tokenizer
     except (MemoryError, PetMtlError):
@@ -216,8 +219,7 @@ def _load(folder: str, config: Any, kind: _Kind, attention: str, dropout: float 
 
     loader: Any = AutoModelForMaskedLM if kind == "masked" else AutoModelForCausalLM
     check_sizes(config, folder)
-    if kind == "causal":
-        check_reads_forward(config, folder)
+    (check_reads_forward if kind == "causal" else check_reads_both_ways)(config, folder)
     if has_new_deberta_head(config, folder):
         config.legacy = False
     if dropout is not None:

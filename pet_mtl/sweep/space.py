@@ -9,7 +9,6 @@ train.epochs: 2                               # one value holds for all trials
 """
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +27,8 @@ LOG_FROM = (
     4.0  # a range of positive numbers whose ends are so many times apart is searched by ratio
 )
 MOST_TRIALS = 100_000
+MOST_CHOICES = 1_000  # each is tried on the suite before the first trial
+MOST_STEPS = 1_000_000
 
 LoadSuite = Callable[[list[str]], Suite]  # from `key=value` texts
 
@@ -192,6 +193,9 @@ def read_space(file: Path, load: LoadSuite) -> Space:
                 or "settings are written as `-s` takes them: train.learning_rate: [1e-4, 1e-3]",
             )
             continue
+        if name in places:
+            problems.add(f"`{name}` is set twice", where=document.where(key))
+            continue
         try:
             axis = _axis(name, value)
         except PetMtlError as error:
@@ -247,7 +251,7 @@ def _axis(name: str, value: Any) -> Range | Choices | None:
         return None
     if len(value) == 2 and all(type(end) in (int, float) for end in value):
         low, high = value
-        return _range(name, low, high, log=low > 0 and high / low >= LOG_FROM, step=None)
+        return _range(name, low, high, log=None, step=None)
     return _choices(name, value)
 
 
@@ -257,6 +261,8 @@ def _choices(name: str, values: Any) -> Choices:
             f"`{name}` has {found(values)} to choose from",
             hint="give two values or more, or a single value without brackets for all trials",
         )
+    if len(values) > MOST_CHOICES:
+        raise PetMtlError(f"`{name}` has {len(values):,} choices, {MOST_CHOICES:,} are allowed")
     if any(values[:place].count(value) for place, value in enumerate(values)):
         raise PetMtlError(f"`{name}` has a choice twice")
     return Choices(tuple(values))
@@ -279,18 +285,26 @@ def _written_out(name: str, value: dict[str, Any]) -> Range | Choices:
     return _range(name, value["low"], value["high"], log=log, step=step)
 
 
-def _range(name: str, low: Any, high: Any, *, log: bool, step: float | None) -> Range:
+def _range(name: str, low: Any, high: Any, *, log: bool | None, step: float | None) -> Range:
+    """Return a range; without `log` it is searched by ratio where its ends are far apart."""
     for end in (low, high):
-        if type(end) not in (int, float) or not math.isfinite(end) or abs(end) > 2**53:
+        if type(end) not in (int, float) or not abs(end) <= 2**53:  # NaN is not either
             raise PetMtlError(f"the ends of `{name}` must be numbers, found {found(end)}")
     if not low < high:
         raise PetMtlError(
             f"the range of `{name}` is empty: {low} to {high}", hint="write the smaller end first"
         )
+    if log is None:
+        log = low > 0 and high / low >= LOG_FROM
     if log and low <= 0:
         raise PetMtlError(f"`{name}` is searched by ratio (`log`), so `low` must be above 0")
     if log and step is not None:
         raise PetMtlError(f"`{name}` has `log` and `step`: Optuna takes one of them")
+    if step is not None and not (high - low) / MOST_STEPS <= step <= high - low:
+        raise PetMtlError(
+            f"`{name}.step` must be at most the range, and not below a {MOST_STEPS:,}th of it, "
+            f"found {found(step)}"
+        )
     if isinstance(low, int) and isinstance(high, int):
         if step is not None and step != int(step):
             raise PetMtlError(f"`{name}.step` must be whole, as its ends are")

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from pet_mtl.metrics.classification import score_predictions
+from pet_mtl.report import build
 from pet_mtl.report.data import Example, TaskCurves, TaskReport, worst_confusions
 
 LABELS = ["100", "101", "102"]
@@ -80,3 +81,13 @@ def test_title_of_label(label: str, title: str) -> None:
     labels, words = ["109", "sad", "x"], ["科技", "sad", ""]
     score = score_predictions(np.array([0]), np.array([0]), labels)
     assert TaskReport("tnews", "", labels, words, score, TaskCurves(), []).title_of(label) == title
+
+
+def test_lines_that_somebody_changed_are_left_out_of_the_curves() -> None:
+    records = [
+        {"step": 1, "loss": 5},
+        {"step": 2, "loss": {"topic": 0.5}, "terms": [3]},
+        {"step": 3},
+    ]
+    assert build._points(records, "loss", "topic") == [build.CurvePoint(2, 0.5)]
+    assert build._terms(records) == {}

@@ -40,10 +40,46 @@ def template(token: str, **special: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("value", [10_000_000, "12", -1, 1.5, True, []])
-@pytest.mark.parametrize("key", ["num_hidden_layers", "hidden_size", "vocab_size"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "num_hidden_layers",
+        "hidden_size",
+        "vocab_size",
+        "num_attention_heads",
+        "max_position_embeddings",
+    ],
+)
 def test_a_size_that_no_model_has_is_refused(key: str, value: object) -> None:
-    with pytest.raises(PetMtlError, match=f"`{key}` must be a whole number up to"):
+    with pytest.raises(PetMtlError, match=f"`{key}` must be a whole number from"):
         check_sizes(SimpleNamespace(**{key: value if value != 10_000_000 else 10**10}), "folder")
+
+
+@pytest.mark.parametrize("key", ["num_hidden_layers", "num_attention_heads"])
+def test_a_model_without_layers_or_heads_is_refused(key: str) -> None:
+    with pytest.raises(PetMtlError, match=f"`{key}` must be a whole number from 1"):
+        check_sizes(SimpleNamespace(**{key: 0}), "folder")
+
+
+def test_a_masked_model_that_is_blind_behind_a_mask_is_refused(folder: Path) -> None:
+    change(folder / "config.json", is_decoder=True)
+    with pytest.raises(PetMtlError, match=r"config\.json: `is_decoder` makes a model blind"):
+        load_masked_lm(str(folder))
+
+
+def test_a_mask_that_is_no_piece_is_refused(folder: Path) -> None:
+    change(folder / "tokenizer_config.json", mask_token="[UNK]")
+    with pytest.raises(PetMtlError, match="stands for unknown characters too"):
+        load_pieces(str(folder))
+
+
+@pytest.mark.parametrize("key", ["mask_token", "unk_token"])
+def test_an_empty_special_token_is_refused(folder: Path, key: str) -> None:
+    change(folder / "tokenizer_config.json", **{key: ""})
+    with pytest.raises(
+        PetMtlError, match="no tokenizer could be loaded: a special token is an empty"
+    ):
+        load_pieces(str(folder))
 
 
 def test_a_piece_without_an_embedding_is_refused_at_loading(folder: Path) -> None:

@@ -63,6 +63,25 @@ method: {choices: [pet, cln]}
         ("train.epochs: {low: 1, high: 3, steps: 1}", "unknown key `steps`"),
         ("train.dropout: {low: 0.0, high: 0.2, log: true}", "`low` must be above 0"),
         ("train.dropout: {low: 0.0, high: .inf}", "must be numbers"),
+        (f"train.learning_rate: [1, 1{'0' * 400}]", "must be numbers"),
+        (
+            "train.max_steps: {low: 1, high: 10, step: .inf}",
+            "`train.max_steps.step` must be at most",
+        ),
+        (
+            "train.dropout: {low: 0.0, high: 0.2, step: .inf}",
+            "`train.dropout.step` must be at most",
+        ),
+        ("train.dropout: {low: 0.0, high: 0.2, step: 5}", "`train.dropout.step` must be at most"),
+        (
+            "train.dropout: {low: 0.0, high: 0.2, step: 1e-320}",
+            "`train.dropout.step` must be at most",
+        ),
+        (
+            "train.dropout: [0.1, 0.2]\ntrain: {dropout: 0.0}",
+            "sweep.yaml:2: `train.dropout` is set twice",
+        ),
+        (f"train.seed: {{choices: {[*range(1001)]}}}", "has 1,001 choices, 1,000 are allowed"),
         ("trials: 0\ntrain.epochs: [1, 2]", "`trials` must be a whole number from 1"),
         ("pruning: 1\ntrain.epochs: [1, 2]", "`pruning` must be true or false"),
         ("train.epochs: 2", "nothing to search"),
