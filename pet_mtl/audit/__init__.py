@@ -19,6 +19,7 @@ mended
 - `vocabulary`     frequent words that tasks and corpora share
 - `stop_words`     the words that `vocabulary` leaves out
 - `records`        whole rows of a file in any format, broken ones mended
+- `decoding`       their text, whatever the bytes are
 - `json_rows`      JSON values on their way through `records`, unharmed
 - `dropped`        leaks, contradictory labels and repeats, dropped
 - `clean`          the mended copy

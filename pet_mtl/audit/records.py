@@ -4,6 +4,7 @@ how."""
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,18 +12,12 @@ import numpy as np
 import pyarrow as pa
 
 from pet_mtl.audit.broken_lines import Line, rejoin, text_places
+from pet_mtl.audit.decoding import decode
 from pet_mtl.audit.json_rows import keep_numbers, mend_value, row_text
 from pet_mtl.data.delimited import uses_tabs
 from pet_mtl.data.delimited_rows import quoted_rows, quoted_text, split_rows
-from pet_mtl.data.files import (
-    BYTE_ORDER_MARK,
-    data_format,
-    first_line,
-    open_bytes,
-    read_whole,
-    with_line_feeds,
-)
-from pet_mtl.data.json_values import array_values, holds_array, parse_value
+from pet_mtl.data.files import data_format
+from pet_mtl.data.json_values import array_values, holds_array, json_problem, parse_value
 from pet_mtl.data.jsonl import holder_of, plain_value
 from pet_mtl.data.parquet import table_rows, whole_table
 from pet_mtl.data.table import Request, locate, usual_width
@@ -140,7 +135,8 @@ def read_records(
     suffix = data_format(path)
     if suffix == ".parquet":
         return _read_parquet(path, request)
-    text, changes = _decode(path)
+    text, decoded = decode(path)
+    changes = [Change(str(path), number, "mended", reason) for number, reason in decoded]
     if suffix in (".json", ".jsonl"):
         keys = _keys(path, request)
         is_array = holds_array(path)
@@ -203,33 +199,6 @@ def _keys(path: Path, request: Request) -> dict[str, int | str]:
     return {name: str(key) for name, key in request.columns.items()}
 
 
-def _decode(path: Path) -> tuple[str, list[Change]]:
-    """Return a file's text, and the lines that were not UTF-8: read as GB18030, or damaged bytes
-    replaced."""
-    with open_bytes(path) as stream:
-        raw = read_whole(with_line_feeds(stream), path).removeprefix(BYTE_ORDER_MARK)
-    first_line(path)  # refuses UTF-16
-    try:
-        return raw.decode("utf-8"), []
-    except UnicodeDecodeError:
-        changes, lines = [], []
-        for number, line in enumerate(raw.split(b"\n"), start=1):
-            text, reason = _decode_line(line)
-            lines.append(text)
-            if reason:
-                changes.append(Change(str(path), number, "mended", reason))
-        return "\n".join(lines), changes
-
-
-def _decode_line(line: bytes) -> tuple[str, str | None]:
-    for encoding, reason in (("utf-8", None), ("gb18030", "was GB18030, is UTF-8 now")):
-        try:
-            return line.decode(encoding), reason
-        except UnicodeDecodeError:
-            continue
-    return line.decode("utf-8", "replace"), ("bytes that are no text became replacement characters")
-
-
 def _comma_lines(text: str) -> list[Line]:
     """Parse comma-separated rows; a line with a quote that is never closed is split at its commas
     as it stands."""
@@ -239,7 +208,7 @@ def _comma_lines(text: str) -> list[Line]:
     start = 0
     while start < len(physical):
         next_start = len(physical)
-        for line, cells, problem in quoted_rows(physical[start:]):
+        for line, cells, problem in quoted_rows(physical[at] for at in range(start, len(physical))):
             begin = start + line - 1
             if problem is not None:
                 rows.append(Line(begin + 1, physical[begin].rstrip("\r\n").split(",")))
@@ -262,21 +231,27 @@ def _read_lines(text: str, found: Records) -> None:
             if value is not None:
                 break
         if value is None:
-            found.note(number, "dropped", "no JSON object")
-            pieces = 1
+            found.note(number, "dropped", _why_no_object(lines[at][1]))
         else:
             if pieces > 1:
                 found.note(
                     number, "joined", (f"a stray line break had cut this row into {pieces} lines")
                 )
             _add(found, number, value)
-        at += pieces
+        at += pieces if value is not None else 1
 
 
 def _object(text: str) -> dict[str, Any] | None:
     # not strict: control characters in texts are mended later
     value = parse_value(keep_numbers(text), strict=False)
     return value if isinstance(value, dict) else None
+
+
+def _why_no_object(line: str) -> str:
+    found = parse_value(line, strict=False)
+    # `train` refuses a row for the other errors too, in whichever column
+    other = isinstance(found, Exception) and not isinstance(found, JSONDecodeError)
+    return json_problem(found)[0] if other else "no JSON object"
 
 
 def _read_array(text: str, found: Records) -> None:
@@ -343,7 +318,7 @@ def _drop_where(
 def _read_parquet(path: Path, request: Request) -> Records:
     table = whole_table(path)
     named = _parquet_places(path, table.column_names, request)
-    rows = table_rows(table, path)
+    rows = table_rows(table, path, pa.int64())  # `dump` takes them as numbers
     records = [Record(number, cells) for number, cells in enumerate(rows, start=1)]
     return Records(path, "parquet", named, records, schema=table.schema)
 

@@ -49,7 +49,7 @@ def read_delimited(path: Path, suffix: str, request: Request, bad: BadRows) -> I
         bad.header_hint = DELETE_HINT if request.tolerant else HEADER_HINT
     separator = request.separator or ("\t" if uses_tabs(path, suffix, request) else ",")
     with open_bytes(path) as stream:
-        text = as_utf8(stream, request.encoding)
+        text = as_utf8(stream, request.encoding, quotes=separator != "\t")
         if separator == "\t":
             yield from read_tabs(text, request, bad)
         else:

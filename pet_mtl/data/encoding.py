@@ -2,34 +2,50 @@
 
 import codecs
 import io
+import re
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from pet_mtl.data.files import open_bytes, with_line_feeds
+from pet_mtl.data.files import (
+    BYTE_ORDER_MARK,
+    WIDE_MARKS,
+    conversion,
+    open_bytes,
+    refuse_unmarked,
+    with_line_feeds,
+)
+from pet_mtl.errors import PetMtlError
 
 Source = Path | bytes
 
-_MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8"))
+_MARKS = (*WIDE_MARKS, (BYTE_ORDER_MARK, "utf-8"))
 _BLOCK = 1 << 20
+_PRIVATE = re.compile("[\ue000-\uf8ff]")
 
 
-def find_encoding(source: Source) -> str:
-    """Return `utf-8`, `utf-16` (known by its mark) or `gb18030` (GBK and GB2312 are parts of it)
-    for a file or for bytes.
+def find_encoding(source: Source, name: str | Path = "FILE") -> str:
+    """Return `utf-8`, `utf-16` or `utf-32` (known by their marks) or `gb18030` (GBK and GB2312 are
+    parts of it) for a file or for bytes.
 
     A file is GB18030 where all of it is, and more of its lines cannot be UTF-8 than are: some
     damaged rows do not make it another encoding.
 
+    Args:
+        name: of the file that bytes are from, for errors.
+
     Raises:
-        PetMtlError: the file cannot be read.
+        PetMtlError: the file cannot be read, or is UTF-16 without a mark, or could be GB18030, but
+            would be no Chinese.
     """
+    path = source if isinstance(source, Path) else Path(name)
     with _opened(source) as stream:
-        head = stream.read(4)
+        head = stream.read(_BLOCK)
     for mark, encoding in _MARKS:
         if head.startswith(mark):
             return encoding
-    return "utf-8" if _decodes(source, "utf-8") or not _is_gb18030(source) else "gb18030"
+    refuse_unmarked(head, path)
+    return "utf-8" if _decodes(source, "utf-8") or not _is_gb18030(source, path) else "gb18030"
 
 
 def _opened(source: Source) -> AbstractContextManager[BinaryIO]:
@@ -48,10 +64,11 @@ def _decodes(source: Source, encoding: str) -> bool:
     return True
 
 
-def _is_gb18030(source: Source) -> bool:
+def _is_gb18030(source: Source, path: Path) -> bool:
     if not _decodes(source, "gb18030"):
         return False
     balance = 0
+    found = _Usage()
     with _opened(source) as stream:
         for line in iter(lambda: stream.readline(_BLOCK), b""):
             if not line.isascii():
@@ -60,10 +77,38 @@ def _is_gb18030(source: Source) -> bool:
                     balance -= 1
                 except UnicodeDecodeError:
                     balance += 1
+                    found.add(line.decode("gb18030", "ignore"))
+    if balance > 0 and not found.usual:
+        raise PetMtlError(
+            "neither UTF-8 nor GB18030",
+            where=str(path),
+            hint=f"convert it from its encoding: {conversion(path, 'CHARSET')}",
+        )
     return balance > 0
 
 
-def as_utf8(stream: BinaryIO, encoding: str) -> BinaryIO:
+class _Usage:
+    """Counts of a text's characters that tell Chinese from what was another encoding: nearly all
+    bytes can be read as GBK, but as characters that nobody writes."""
+
+    def __init__(self) -> None:
+        self._private = self._wide = self._common = 0
+
+    def add(self, text: str) -> None:
+        text = text.replace("—", "―").replace("·", "・")  # those that Python's `gb2312` has
+        self._private += len(_PRIVATE.findall(text))
+        plain = len(text.encode("ascii", "ignore"))
+        self._wide += (len(text.encode("gbk", "ignore")) - plain) // 2
+        self._common += (len(text.encode("gb2312", "ignore")) - plain) // 2
+
+    @property
+    def usual(self) -> bool:
+        """Say whether most characters of two bytes are of GB2312, and next to none is private (some
+        phones wrote emoji as such)."""
+        return self._private * 50 <= self._wide and self._wide <= 2 * self._common
+
+
+def as_utf8(stream: BinaryIO, encoding: str, *, quotes: bool = True) -> BinaryIO:
     r"""Return a stream of the same text in UTF-8, its line ends those of `with_line_feeds`.
 
     Bytes that the encoding does not have become `�`.
@@ -73,7 +118,7 @@ def as_utf8(stream: BinaryIO, encoding: str) -> BinaryIO:
     """
     if encoding != "utf-8":
         stream = cast(BinaryIO, io.BufferedReader(_Recoded(stream, encoding)))
-    return with_line_feeds(stream)
+    return with_line_feeds(stream, quotes=quotes)
 
 
 class _Recoded(io.RawIOBase):

@@ -1,6 +1,6 @@
 """Data files by suffix: which format they hold, and their bytes without the compression."""
 
-import bz2
+import codecs
 import gzip
 import io
 import lzma
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from pet_mtl.data.joined_streams import JoinedStreams
 from pet_mtl.errors import PetMtlError
 from pet_mtl.text import in_shell
 
@@ -21,6 +22,13 @@ _UNPACKERS = dict(zip(COMPRESSIONS, ("gzip", "xz", "bzip2", "zstd"), strict=True
 LONGEST_LINE = 16 << 20
 LARGEST_WHOLE = 2 << 30  # bytes; what is read whole, such as a JSON array
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# those of UTF-32 first: one of them starts with one of UTF-16
+WIDE_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 _HEAD = 1 << 20  # bytes that say what ends the lines
 _QUOTED = re.compile(rb'"[^"]*"?')  # the head may end within quotes
 
@@ -78,10 +86,8 @@ def _open(path: Path) -> BinaryIO:
     match path.suffix.lower():
         case ".gz":
             return cast(BinaryIO, gzip.open(path, "rb"))
-        case ".bz2":
-            return cast(BinaryIO, bz2.open(path, "rb"))
-        case ".xz":
-            return cast(BinaryIO, lzma.open(path, "rb"))
+        case ".bz2" | ".xz":
+            return cast(BinaryIO, io.BufferedReader(JoinedStreams(path), 1 << 16))
         case ".zst":
             import pyarrow as pa
 
@@ -112,21 +118,59 @@ def first_line(path: Path) -> bytes:
     of a longer one).
 
     Raises:
-        PetMtlError: the file cannot be read, or is UTF-16.
+        PetMtlError: the file cannot be read, or is UTF-16 or UTF-32.
     """
     with open_bytes(path) as opened:
-        stream = with_line_feeds(opened)
+        # only between commas are quotes more than text, and only `.csv` is sure to hold those
+        stream = with_line_feeds(opened, quotes=".csv" in path.name.lower())
+        head = cast(io.BufferedReader, stream).peek(_HEAD)
+        for mark, encoding in WIDE_MARKS:
+            if head.startswith(mark):
+                raise PetMtlError(
+                    f"the file is {encoding.upper()}, data files must be UTF-8",
+                    where=str(path),
+                    hint=f"convert it: {conversion(path, encoding)}",
+                )
+        refuse_unmarked(head, path)
         line = stream.readline(1 << 20)
-        if line.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise PetMtlError(
-                "the file is UTF-16, data files must be UTF-8",
-                where=str(path),
-                hint=f"convert it: {conversion(path, 'utf-16')}",
-            )
         line = line.removeprefix(BYTE_ORDER_MARK)
         while line and not line.strip(b"\r\n"):
             line = stream.readline(1 << 20)
     return line.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def refuse_unmarked(head: bytes, path: Path) -> None:
+    """Refuse UTF-16 without a byte order mark, given the first bytes of a file.
+
+    Raises:
+        PetMtlError: it is that.
+    """
+    encoding = _unmarked_utf16(head)
+    if encoding:
+        raise PetMtlError(
+            "the file is UTF-16 without a byte order mark, data files must be UTF-8",
+            where=str(path),
+            hint=f"convert it: {conversion(path, encoding)}",
+        )
+
+
+def _unmarked_utf16(head: bytes) -> str | None:
+    if b"\0" not in head or len(head) % 2:
+        return None
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    # each character of ASCII has its NUL on one side; texts may hold NUL, but on either
+    if min(even, odd) * 20 > max(even, odd):
+        return None
+    encoding = "utf-16le" if odd > even else "utf-16be"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        # Chinese has few characters of ASCII, but ends of lines or cells among them
+        text = head.decode(encoding, "replace")
+        likely = max(even, odd) > 0.01 * len(head) and any(each in text for each in "\n\r\t{")
+    else:
+        likely = max(even, odd) > 0.45 * len(head)  # all of it is ASCII
+    return encoding if likely else None
 
 
 def too_long_line(path: Path | str, number: int) -> PetMtlError:
@@ -150,28 +194,31 @@ def lines_of(stream: BinaryIO, path: Path | str) -> Iterator[bytes]:
         yield line
 
 
-def with_line_feeds(stream: BinaryIO) -> BinaryIO:
+def with_line_feeds(stream: BinaryIO, *, quotes: bool = True) -> BinaryIO:
     r"""Return a stream of the same bytes from its start on, with LF for CR where CR alone ends the
     lines: where the first MiB holds CR and no LF, but within quotes.
+
+    Args:
+        quotes: cells may stand in quotes, as between commas; else quotes are text.
 
     >>> with_line_feeds(io.BytesIO(b"a\rb\r")).read(), with_line_feeds(io.BytesIO(b"a\rb\n")).read()
     (b'a\nb\n', b'a\rb\n')
     """
     head = stream.read(_HEAD)
-    ahead = _ReadAhead(head, stream, _ends_in_returns(head))
+    ahead = _ReadAhead(head, stream, _ends_in_returns(head, quotes))
     return cast(BinaryIO, io.BufferedReader(ahead, _HEAD))
 
 
-def line_feeds(text: str) -> str:
+def line_feeds(text: str, *, quotes: bool = True) -> str:
     """Return a text as `with_line_feeds` reads its file."""
     head = text[:_HEAD].encode("utf-8", "surrogateescape")
-    return text.replace("\r", "\n") if _ends_in_returns(head) else text
+    return text.replace("\r", "\n") if _ends_in_returns(head, quotes) else text
 
 
-def _ends_in_returns(head: bytes) -> bool:
+def _ends_in_returns(head: bytes, quotes: bool) -> bool:
     if b"\r" not in head or b"\r\n" in head:
         return False
-    bare = _QUOTED.sub(b"", head) if b"\n" in head else head
+    bare = _QUOTED.sub(b"", head) if quotes and b"\n" in head else head
     # the end of the block may stand between CR and LF
     return b"\r" in bare[:-1] and b"\n" not in bare
 

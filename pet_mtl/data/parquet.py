@@ -1,7 +1,9 @@
 """Read Arrow tables: parquet files, and what the hub's data sets turn into."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +25,17 @@ from pet_mtl.errors import PetMtlError
 
 # what pyarrow raises on damaged files; strings that are no UTF-8 are a ValueError
 DAMAGE = (pa.ArrowException, OSError, ValueError, OverflowError)
+
+
+_TEXTS = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_string_view,
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+    pa.types.is_binary_view,
+    pa.types.is_fixed_size_binary,
+)
 
 
 def read_parquet(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterator[Chunk]:
@@ -63,10 +76,10 @@ def _rows_of_a_batch(metadata: Any) -> int:
 
 
 def whole_table(path: Path) -> pa.Table:
-    """Return a parquet file as one table.
+    """Return a parquet file as one table, each column of a name of its own.
 
     Raises:
-        PetMtlError: the file is damaged.
+        PetMtlError: the file is damaged, or two columns have one name.
     """
     import pyarrow.parquet as pq
 
@@ -75,20 +88,57 @@ def whole_table(path: Path) -> pa.Table:
             source = pa.BufferReader(read_whole(stream, path))
         with pq.ParquetFile(source) as file:
             # one thread: on damage, those of `read_table` abort a process that is about to end
-            return file.read(use_threads=False)
+            table = file.read(use_threads=False)
     except DAMAGE as error:
         raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
+    name, count = max(Counter(table.column_names).items(), key=itemgetter(1), default=("", 0))
+    if count > 1:  # rows by name would hold the values of the last one alone
+        raise PetMtlError(
+            f"{count} columns are named `{name}`",
+            where=str(path),
+            hint="rename them, so that each has a name of its own",
+        )
+    return table
 
 
-def table_rows(table: pa.Table, path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a table as Python values.
+def _nanoseconds_as(table: pa.Table, kind: pa.DataType) -> pa.Table:
+    """Return a table with times in nanoseconds, which Python does not have, as another type, in
+    lists and structs too.
+
+    >>> times = pa.table({"at": pa.array([1500], pa.time64("ns"))})
+    >>> _nanoseconds_as(times, pa.string())["at"][0].as_py()
+    '00:00:00.000001500'
+    """
+    for place, column in enumerate(table.schema):
+        found = _without_nanoseconds(column.type, kind)
+        if found != column.type:
+            values = table.column(place).cast(found)
+            table = table.set_column(place, column.with_type(found), values)
+    return table
+
+
+def _without_nanoseconds(found: pa.DataType, kind: pa.DataType) -> pa.DataType:
+    def inner(held: pa.Field) -> pa.Field:
+        return held.with_type(_without_nanoseconds(held.type, kind))
+
+    if pa.types.is_list(found):
+        return pa.list_(inner(found.value_field))
+    if pa.types.is_large_list(found):
+        return pa.large_list(inner(found.value_field))
+    if pa.types.is_struct(found):
+        return pa.struct([inner(found.field(place)) for place in range(found.num_fields)])
+    return kind if pa.types.is_temporal(found) and getattr(found, "unit", "") == "ns" else found
+
+
+def table_rows(table: pa.Table, path: Path, nanoseconds: pa.DataType) -> list[dict[str, Any]]:
+    """Return the rows of a table as Python values, times in nanoseconds as those of another type.
 
     Raises:
         PetMtlError: there is text that is no UTF-8, or a date beyond Python's.
     """
     try:
-        return cast(list[dict[str, Any]], table.to_pylist())
-    except (ValueError, OverflowError) as error:
+        return cast(list[dict[str, Any]], _nanoseconds_as(table, nanoseconds).to_pylist())
+    except DAMAGE as error:
         raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
 
 
@@ -215,8 +265,6 @@ def _as_bytes(column: pa.Array, names: list[str] | None) -> pa.Array:
         column = pc.if_else(
             known, pa.array(names, pa.string()).take(position), column.cast(pa.string())
         )
-    is_text = pa.types.is_string(column.type) or pa.types.is_binary(column.type)
-    is_text = (
-        is_text or pa.types.is_large_string(column.type) or pa.types.is_large_binary(column.type)
-    )
+    # not by way of strings: one row that is no UTF-8 would be an error of the whole file
+    is_text = any(is_kind(column.type) for is_kind in _TEXTS)
     return pc.fill_null((column if is_text else column.cast(pa.string())).cast(pa.binary()), b"")

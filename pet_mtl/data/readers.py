@@ -134,7 +134,8 @@ def read_lines(raw: bytes, task: TaskSpec, path: str, header: bool | None = None
     use_arrow()
     request = text_a_line(task.fields, header)
     bad = BadRows(path)
-    chunks = list(read_tabs(as_utf8(io.BytesIO(raw), find_encoding(raw)), request, bad))
+    text = as_utf8(io.BytesIO(raw), find_encoding(raw, path), quotes=False)
+    chunks = list(read_tabs(text, request, bad))
     if bad.count:
         raise PetMtlError(bad.shown())
     if not raw.strip(b"\r\n\0\xff\xfe\xef\xbb\xbf") or not sum(

@@ -32,7 +32,8 @@ def understand(path: Path, suffix: str, request: Request) -> Request:
     if suffix in (".json", ".jsonl"):
         return request
     with open_bytes(path) as stream:
-        text = lines_of(as_utf8(stream, request.encoding), path)
+        utf8 = as_utf8(stream, request.encoding, quotes=suffix == ".csv")
+        text = lines_of(utf8, path)
         lines = [line.decode("utf-8", "replace") for line in islice(_filled(text), LOOKED_AT)]
     if request.by_position:
         tabs = suffix == ".txt" or (

@@ -134,7 +134,8 @@ def _text_documents(file: Path) -> Iterator[Document]:
     first_line(file)  # refuses UTF-16
     paragraphs: Document = []
     with open_bytes(file) as stream:
-        for number, raw in enumerate(lines_of(with_line_feeds(stream), file), start=1):
+        text_stream = with_line_feeds(stream, quotes=False)
+        for number, raw in enumerate(lines_of(text_stream, file), start=1):
             line = raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw
             try:
                 text = line.decode("utf-8").strip()

@@ -99,7 +99,7 @@ def read_raw_table(path: Path, header: bool | None = None) -> RawTable:
 def _decode(raw: bytes, path: Path) -> tuple[str, str]:
     """Return text and encoding; bytes of UTF-8 rows that are none become lone surrogates, by which
     these rows are left out."""
-    encoding = find_encoding(raw)
+    encoding = find_encoding(raw, path)
     known = raw.removeprefix(BYTE_ORDER_MARK) if encoding == "utf-8" else raw
     try:
         text = known.decode(encoding, "surrogateescape" if encoding == "utf-8" else "strict")
@@ -107,7 +107,7 @@ def _decode(raw: bytes, path: Path) -> tuple[str, str]:
         text = "\0"
     if "\0" in text:
         raise PetMtlError("this is no text file", where=str(path), hint=NO_TABLE)
-    return line_feeds(text), encoding
+    return line_feeds(text, quotes=".csv" in path.name.lower()), encoding
 
 
 def _delimited(path: Path, suffix: str, text: str, header: bool | None) -> RawTable:
@@ -218,10 +218,12 @@ def _json_rows(text: str, path: Path) -> tuple[list[dict[str, Any]], int]:
 
 
 def _parquet_rows(path: Path) -> tuple[str, list[dict[str, Any]], int]:
+    import pyarrow as pa
+
     from pet_mtl.data.parquet import class_names, table_rows, whole_table
 
     table = whole_table(path)
-    rows, known_names = table_rows(table, path), class_names(table.schema.metadata)
+    rows, known_names = table_rows(table, path, pa.string()), class_names(table.schema.metadata)
     for name, known in known_names.items():
         for row in rows:
             if isinstance(row.get(name), int) and 0 <= row[name] < len(known):
@@ -235,7 +237,7 @@ def _objects(path: Path, form: str, rows: Sequence[dict[str, Any]], skipped: int
     table = RawTable(path, form, [], [], skipped=skipped)
     if skipped:
         table.reasons[None] = f"{skipped} of its rows are no JSON objects"
-    rows = [dict(_leaves(row)) for row in rows]
+    rows = _decode_bytes([dict(_leaves(row)) for row in rows], table)
     for name in dict.fromkeys(name for row in rows for name in row):
         values = [row.get(name) for row in rows]
         lists = [value for value in values if isinstance(value, list)]
@@ -269,6 +271,43 @@ def _leaves(row: dict[str, Any], before: str = "", depth: int = 0) -> Iterator[t
             # NaN, as programs write numbers that are missing
             missing = isinstance(found, float) and not math.isfinite(found)
             yield before + name, None if missing else found
+
+
+def _decode_bytes(rows: list[dict[str, Any]], table: RawTable) -> list[dict[str, Any]]:
+    """Return the rows with bytes, as Hive writes texts, decoded, without those that are not UTF-8
+    and without columns of other bytes, such as pictures.
+
+    Raises:
+        PetMtlError: no row is left.
+    """
+    damaged: dict[str, set[int]] = {}
+    filled: Counter[str] = Counter()
+    for number, row in enumerate(rows):
+        for name, value in row.items():
+            if isinstance(value, bytes | list):
+                filled[name] += 1
+                try:
+                    row[name] = _decoded(value)
+                except UnicodeDecodeError:
+                    damaged.setdefault(name, set()).add(number)
+    for name in [name for name, found in damaged.items() if len(found) > filled[name] / 2]:
+        table.left_out[name] = f"`{name}` holds bytes that are not UTF-8"
+        del damaged[name]
+        rows = [{key: value for key, value in row.items() if key != name} for row in rows]
+    bad = set[int]().union(*damaged.values())
+    if not bad:
+        return rows
+    if len(bad) == len(rows):
+        raise PetMtlError("no row is UTF-8", where=str(table.path), hint=NO_TABLE)
+    table.skipped += len(bad)
+    table.reasons[None] = f"{len(bad)} of its rows are not UTF-8"
+    return [row for number, row in enumerate(rows) if number not in bad]
+
+
+def _decoded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decoded(item) for item in value]
+    return value.decode("utf-8") if isinstance(value, bytes) else value
 
 
 def _list_text(value: Any) -> str:

@@ -135,7 +135,7 @@ def _said(text: str) -> str:
     try:
         raw = os.fsencode(text)
         return raw.decode(find_encoding(raw))
-    except UnicodeError as error:
+    except (UnicodeError, PetMtlError) as error:  # the latter is about files
         raise PetMtlError(
             "a text is neither UTF-8 nor GB18030",
             where="the command line",

@@ -1,0 +1,43 @@
+"""The text of a file that is to be mended, whatever its bytes are."""
+
+from pathlib import Path
+
+from pet_mtl.data.files import (
+    BYTE_ORDER_MARK,
+    first_line,
+    open_bytes,
+    read_whole,
+    with_line_feeds,
+)
+
+
+def decode(path: Path) -> tuple[str, list[tuple[int, str]]]:
+    """Return a file's text, and number and reason of the lines that were not UTF-8: read as
+    GB18030, or damaged bytes replaced.
+
+    Raises:
+        PetMtlError: the file cannot be read, or is UTF-16 or UTF-32.
+    """
+    with open_bytes(path) as stream:
+        bytes_ = read_whole(with_line_feeds(stream, quotes=".csv" in path.name.lower()), path)
+    raw = bytes_.removeprefix(BYTE_ORDER_MARK)
+    first_line(path)  # refuses UTF-16
+    try:
+        return raw.decode("utf-8"), []
+    except UnicodeDecodeError:
+        lines, mended = [], []
+        for number, line in enumerate(raw.split(b"\n"), start=1):
+            text, reason = _decode_line(line)
+            lines.append(text)
+            if reason:
+                mended.append((number, reason))
+        return "\n".join(lines), mended
+
+
+def _decode_line(line: bytes) -> tuple[str, str | None]:
+    for encoding, reason in (("utf-8", None), ("gb18030", "was GB18030, is UTF-8 now")):
+        try:
+            return line.decode(encoding), reason
+        except UnicodeDecodeError:
+            continue
+    return line.decode("utf-8", "replace"), ("bytes that are no text became replacement characters")
