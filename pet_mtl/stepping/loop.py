@@ -117,8 +117,8 @@ def run_loop(
             if saves:
                 save()
                 saved = time.monotonic()
-            # an evaluation takes its time: the wish may have come during it
-            if stops or (evaluates and stepper.anyone(signals.wanted)):
+            # the last evaluation takes its time: the wish may have come during it
+            if stops or (progress.finished and stepper.anyone(signals.wanted)):
                 raise Interrupted(
                     f"stopped after step {progress.step} of {stepper.total}; the state is saved"
                 )

@@ -11,7 +11,7 @@ import pytest
 import toys
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "fewclue.py"
-PIECES = [*list("评论对话：。，？很好满意差失望总之是的相同不两句意思错吗说天地山水"), "一"]
+PIECES = [*list("所以可能评论对话：。，？很好满意差失望总之是的相同不两句意思错吗说天地山水"), "一"]
 QUICK = ("-s", "train.max_steps=2", "-s", "train.precision=fp32")
 
 
