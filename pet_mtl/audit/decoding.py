@@ -5,6 +5,7 @@ from pathlib import Path
 from pet_mtl.data.files import (
     BYTE_ORDER_MARK,
     first_line,
+    has_quotes,
     open_bytes,
     read_whole,
     with_line_feeds,
@@ -19,19 +20,19 @@ def decode(path: Path) -> tuple[str, list[tuple[int, str]]]:
         PetMtlError: the file cannot be read, or is UTF-16 or UTF-32.
     """
     with open_bytes(path) as stream:
-        bytes_ = read_whole(with_line_feeds(stream, quotes=".csv" in path.name.lower()), path)
-    raw = bytes_.removeprefix(BYTE_ORDER_MARK)
+        lines = with_line_feeds(stream, quotes=has_quotes(path))
+        raw = read_whole(lines, path).removeprefix(BYTE_ORDER_MARK)
     first_line(path)  # refuses UTF-16
     try:
         return raw.decode("utf-8"), []
     except UnicodeDecodeError:
-        lines, mended = [], []
+        texts, mended = [], []
         for number, line in enumerate(raw.split(b"\n"), start=1):
             text, reason = _decode_line(line)
-            lines.append(text)
+            texts.append(text)
             if reason:
                 mended.append((number, reason))
-        return "\n".join(lines), mended
+        return "\n".join(texts), mended
 
 
 def _decode_line(line: bytes) -> tuple[str, str | None]:

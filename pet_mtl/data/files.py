@@ -121,8 +121,7 @@ def first_line(path: Path) -> bytes:
         PetMtlError: the file cannot be read, or is UTF-16 or UTF-32.
     """
     with open_bytes(path) as opened:
-        # only between commas are quotes more than text, and only `.csv` is sure to hold those
-        stream = with_line_feeds(opened, quotes=".csv" in path.name.lower())
+        stream = with_line_feeds(opened, quotes=has_quotes(path))
         head = cast(io.BufferedReader, stream).peek(_HEAD)
         for mark, encoding in WIDE_MARKS:
             if head.startswith(mark):
@@ -137,6 +136,12 @@ def first_line(path: Path) -> bytes:
         while line and not line.strip(b"\r\n"):
             line = stream.readline(1 << 20)
     return line.removesuffix(b"\n").removesuffix(b"\r")
+
+
+def has_quotes(path: Path) -> bool:
+    """Say whether cells of a file may stand in quotes: between commas, and only `.csv` is sure to
+    hold those; elsewhere quotes are text."""
+    return ".csv" in path.name.lower()
 
 
 def refuse_unmarked(head: bytes, path: Path) -> None:

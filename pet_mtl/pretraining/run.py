@@ -204,8 +204,10 @@ class _Pretraining:
                 save_every=settings.save_every,
             )
         if self.held_out is None or self.held_out[0] != self.progress.step:
-            # of a finished run it was logged before that was stopped
-            self._measure() if self.progress.finished else self._evaluate()
+            if self.progress.finished:  # it was logged before the run was stopped
+                self._measure()
+            else:
+                self._evaluate()
         result = PretrainResult(
             self.out,
             self.held_out[1] if self.held_out else None,

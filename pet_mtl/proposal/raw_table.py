@@ -16,6 +16,7 @@ from pet_mtl.data.encoding import find_encoding
 from pet_mtl.data.files import (
     BYTE_ORDER_MARK,
     data_format,
+    has_quotes,
     line_feeds,
     not_regular,
     open_bytes,
@@ -107,7 +108,7 @@ def _decode(raw: bytes, path: Path) -> tuple[str, str]:
         text = "\0"
     if "\0" in text:
         raise PetMtlError("this is no text file", where=str(path), hint=NO_TABLE)
-    return line_feeds(text, quotes=".csv" in path.name.lower()), encoding
+    return line_feeds(text, quotes=has_quotes(path)), encoding
 
 
 def _delimited(path: Path, suffix: str, text: str, header: bool | None) -> RawTable:

@@ -81,32 +81,27 @@ def check_sizes(config: Any, folder: str) -> None:
             )
 
 
-def check_reads_forward(config: Any, folder: str) -> None:
-    """Refuse an encoder that is stored as a causal model and yet sees all of a text.
+def check_direction(config: Any, folder: str, *, causal: bool) -> None:
+    """Refuse an encoder that is stored as a causal model and yet sees all of a text, and a masked
+    language model that sees nothing behind a mask.
 
     Raises:
         PetMtlError: it is one.
     """
-    if getattr(config, "is_decoder", None) is False and is_encoder_family(config.model_type):
+    decoder = getattr(config, "is_decoder", None)
+    where = str(Path(folder) / "config.json")
+    if causal and decoder is False and is_encoder_family(config.model_type):
         raise PetMtlError(
             "`architectures` names a causal model, but without `is_decoder` it sees the words "
             "that it should predict",
-            where=str(Path(folder) / "config.json"),
+            where=where,
             hint="set `is_decoder: true` if it was trained so, or name the masked model's class",
         )
-
-
-def check_reads_both_ways(config: Any, folder: str) -> None:
-    """Refuse a masked language model that sees nothing behind a mask.
-
-    Raises:
-        PetMtlError: it is one.
-    """
-    if getattr(config, "is_decoder", None) is True:
+    if not causal and decoder is True:
         raise PetMtlError(
             "`is_decoder` makes a model blind to what stands behind a word, and this is a masked "
             "language model",
-            where=str(Path(folder) / "config.json"),
+            where=where,
             hint="remove `is_decoder`, or copy the model folder again",
         )
 

@@ -18,11 +18,10 @@ from pet_mtl.model.light_import import import_transformers, without_compiler
 from pet_mtl.resources import bundled_backbones, model_folder
 from pet_mtl.storage.folder_checks import (
     check_architectures,
+    check_direction,
     check_index,
     check_parameters,
     check_pieces,
-    check_reads_both_ways,
-    check_reads_forward,
     check_sizes,
     has_new_deberta_head,
     missing_package,
@@ -146,12 +145,10 @@ def _tokenizer_files(folder: str, cached: bool) -> list[Path]:
 
     if Path(folder).is_dir():
         return sorted(Path(folder).glob("tokenizer.*json"))
-    found = cached_file(
-        folder,
-        "tokenizer.json",
-        local_files_only=cached,
-        _raise_exceptions_for_missing_entries=False,
-    )
+    try:
+        found = cached_file(folder, "tokenizer.json", local_files_only=cached)
+    except OSError:  # it has none, or cannot be had, which is said when it is loaded
+        return []
     return [Path(found)] if found else []
 
 
@@ -219,7 +216,7 @@ def _load(folder: str, config: Any, kind: _Kind, attention: str, dropout: float 
 
     loader: Any = AutoModelForMaskedLM if kind == "masked" else AutoModelForCausalLM
     check_sizes(config, folder)
-    (check_reads_forward if kind == "causal" else check_reads_both_ways)(config, folder)
+    check_direction(config, folder, causal=kind == "causal")
     if has_new_deberta_head(config, folder):
         config.legacy = False
     if dropout is not None:
