@@ -101,24 +101,23 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
     targets: dict[Path, Path] = {}
     files: dict[Path, Records] = {}
     requests: dict[Path, list[Request]] = {}
-    found_parts: list[tuple[TaskSpec, str, Request, list[Path]]] = []
+    found_parts: list[tuple[TaskSpec, str, list[Path]]] = []
     parts: list[tuple[TaskSpec, str, list[Records]]] = []
     skipped: list[str] = []
     problems = ProblemList()
     for task in suite.tasks.values():
         try:
             for name, paths in _part_paths(task, Path(suite.base), skipped).items():
-                request = request_of(task, name != "unlabelled", False)
                 for path in paths:
                     if path not in targets:
                         targets[path] = _target(path, Path(suite.base), set(targets.values()))
-                    requests.setdefault(path, []).append(request)
-                found_parts.append((task, name, request, paths))
+                    requests.setdefault(path, []).append(_request(task, name))
+                found_parts.append((task, name, paths))
         except PetMtlError as error:
             problems.extend(error)
-    for task, name, request, paths in found_parts:
+    for task, name, paths in found_parts:
         try:
-            read = [_read(path, request, requests[path], files) for path in paths]
+            read = [_read(path, _request(task, name), requests[path], files) for path in paths]
             parts.append((task, name, read))
         except PetMtlError as error:
             problems.extend(error)
@@ -151,6 +150,10 @@ def _part_paths(task: TaskSpec, base: Path, skipped: list[str]) -> dict[str, lis
     """Return the files of each part, dev and test first; `skipped` grows."""
     parts = sorted(part_sources(task).items(), key=lambda part: part[0] not in ("dev", "test"))
     return {name: list(dict.fromkeys(_paths(sources, base, skipped))) for name, sources in parts}
+
+
+def _request(task: TaskSpec, part: str) -> Request:
+    return request_of(task, part != "unlabelled", False)
 
 
 def _read(
