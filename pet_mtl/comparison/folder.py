@@ -49,6 +49,11 @@ def settings_of(
             for name, task in data.items()
             if task.unlabelled
         },
+        "soft_labels": {
+            name: _digest(task.soft_labels.keys, task.soft_labels.probabilities)
+            for name, task in data.items()
+            if task.soft_labels is not None
+        },
         "backbones": backbone_digests({one.suite.model: one.suite for one in variants}),
         "methods": {
             variant.name: variant.suite.model_dump(mode="json", include=parts, exclude=places)
@@ -78,8 +83,10 @@ def check_settings(out: Path, now: dict[str, Any]) -> None:
         sweep(out / left)
 
     def changes(then: dict[str, Any]) -> list[str]:
-        then = {"unlabelled": now["unlabelled"], **then}  # earlier versions noted none
-        found = [key for key in ("few_shot_steps", "rows", "unlabelled") if then[key] != now[key]]
+        # earlier versions noted no unlabelled rows, and knew no soft labels
+        then = {"unlabelled": now["unlabelled"], "soft_labels": {}, **then}
+        parts = ("few_shot_steps", "rows", "unlabelled", "soft_labels")
+        found = [key for key in parts if then[key] != now[key]]
         for name in now["methods"].keys() & then["methods"].keys():
             found += _changes(then["methods"][name], now["methods"][name])
         if not found:

@@ -7,10 +7,12 @@ from pet_mtl.data.suite_data import TaskData
 
 
 def rows_digest(task: TaskData) -> str:
-    """Return a digest of the texts and labels that a task is trained and chosen on."""
+    """Return a digest of the texts, labels and soft labels that a task is trained and chosen on."""
     parts = [task.train_keys.tobytes(), task.train.labels.tobytes()]
     for rows in (task.dev, task.unlabelled):
         parts += [] if rows is None else [row_keys(rows).tobytes(), rows.labels.tobytes()]
+    if (soft := task.soft_labels) is not None:
+        parts += [soft.keys.tobytes(), soft.probabilities.tobytes()]
     return short_digest(*parts)
 
 

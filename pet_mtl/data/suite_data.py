@@ -11,6 +11,7 @@ from pet_mtl.data.duplicates import find_conflicts
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.readers import read_rows
 from pet_mtl.data.rows import Rows
+from pet_mtl.data.soft_labels import SoftLabels, read_soft_labels
 from pet_mtl.data.split import split_by_text
 from pet_mtl.data.table import SHOWN
 from pet_mtl.data.targets import label_counts, target_text
@@ -27,6 +28,7 @@ class TaskData:
     Attributes:
         train_keys: `row_keys` of `train`.
         unlabelled: without labels, and without the rows that have the text of a dev or test row.
+        soft_labels: what is said of texts that training or unlabelled rows may have.
         notes: warnings for the log, one line each.
     """
 
@@ -35,6 +37,7 @@ class TaskData:
     dev: Rows | None = None
     test: Rows | None = None
     unlabelled: Rows | None = None
+    soft_labels: SoftLabels | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -75,6 +78,12 @@ def load_task(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int
     dev = None if dev_spec is None or isinstance(dev_spec, SplitSpec) else load(dev_spec)
     test = load(task.data.test)
     unlabelled = load(task.data.unlabelled, labelled=False)
+    soft_labels = None
+    if task.data.soft_labels:
+        try:
+            soft_labels = read_soft_labels(task.data.soft_labels, task, Path(base))
+        except PetMtlError as error:
+            problems.extend(error)
     if train is not None and len(np.unique(train.answers)) < 2:
         label = quoted(target_text(train.gold[0], task))
         hint = "a task needs rows of two labels or more; is the right file and label column named?"
@@ -94,7 +103,7 @@ def load_task(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int
         notes.extend(overlap_notes("dev", dev, keys))
     notes.extend(overlap_notes("test", test, keys))
     fresh = None if unlabelled is None else _fresh(unlabelled, dev, test)
-    return TaskData(train, keys, dev, test, fresh, notes)
+    return TaskData(train, keys, dev, test, fresh, soft_labels, notes)
 
 
 def load_dev(

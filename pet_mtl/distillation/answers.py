@@ -16,7 +16,7 @@ from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.storage.tensors import read_arrays
 from pet_mtl.storage.trained_on import Keys
 from pet_mtl.suite.suite import Suite
-from pet_mtl.training.teachers import ask_teacher
+from pet_mtl.training.teachers import ask_teacher, together
 
 _ROWS, _DEV = "rows:", "dev:"
 
@@ -103,15 +103,6 @@ def _read(file: Path, rows: Mapping[str, Rows], dev: Mapping[str, Rows]) -> Answ
             if name not in wanted or probs.ndim != 2 or len(probs) != len(wanted[name]):
                 raise PetMtlError("is about other rows", where=str(file), hint=hint)
     return answers
-
-
-def together(answers: Sequence[FloatArray]) -> FloatArray:
-    """Return the mean `[rows, K]` over the teachers that answered each row; NaN where none did."""
-    stacked = np.stack(answers)
-    there = ~np.isnan(stacked)
-    with np.errstate(invalid="ignore"):
-        mean = np.where(there, stacked, 0).sum(0, dtype=np.float64) / there.sum(0)
-    return np.asarray(mean, np.float32)
 
 
 def targets(answers: Sequence[FloatArray], rows: Rows) -> FloatArray:

@@ -79,13 +79,14 @@ def check_request(request: Request) -> None:
         check_teachers(request.given, request.student)
     except PetMtlError as error:
         problems.extend(error)
-    if not request.seeds and not request.given:
+    theirs, ours = request.teacher.tasks, request.student.tasks
+    soft = any(task.data.soft_labels for task in ours.values())
+    if not request.seeds and not request.given and not soft:
         problems.add(
             "there is no teacher",
             where="--seeds 0",
             hint="take a seed or more, or give checkpoints with `--teacher`",
         )
-    theirs, ours = request.teacher.tasks, request.student.tasks
     for name, task in ours.items():
         if task.kind_spec.facts.target != "label":
             problems.add(

@@ -11,7 +11,7 @@ from pet_mtl.atomic import write_text
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData, load_suite_data
-from pet_mtl.distillation.answers import Answers, ask, targets, together
+from pet_mtl.distillation.answers import Answers, ask, targets
 from pet_mtl.distillation.folder import RunResult, check_settings, do_run, settings_of
 from pet_mtl.distillation.folds import Folds
 from pet_mtl.distillation.generations import (
@@ -46,7 +46,7 @@ from pet_mtl.storage.lock import held
 from pet_mtl.storage.trained_on import Keys, read_trained_on
 from pet_mtl.training.few_rows import settle_rate
 from pet_mtl.training.run import with_absolute_model
-from pet_mtl.training.teachers import check_teachers, rows_to_learn
+from pet_mtl.training.teachers import check_teachers, rows_to_learn, soft_answers, together
 
 
 def distil(request: Request, out: Path, *, skip_bad_rows: int = 0) -> Distillation:
@@ -112,14 +112,17 @@ class _Distiller:
         folds: Mapping[str, Folds],
     ) -> None:
         self.request, self.out = request, out
-        self.data, self.folds = data, folds
         self.teachers = plan_teachers(request)
         known = check_teachers(request.given, request.student)
         for teacher in self.teachers:
             known.update(teacher.tasks)
+        known |= {name for name, task in data.items() if task.soft_labels is not None}
         self.rows = {
             name: rows for name, rows in rows_to_learn(data, known).items() if name in known
         }
+        self.soft_labels = soft_answers(data, self.rows)  # a teacher of the students alone
+        self.data = {name: replace(task, soft_labels=None) for name, task in data.items()}
+        self.folds = folds
         self.dev = {
             name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)
         }
@@ -170,7 +173,7 @@ class _Distiller:
         if taught.results:
             stages.append(stage_of_runs(name, taught.results))
         counts = [sum(task in one.dev for one in taught.answers) for task in self.dev]
-        if self.dev and (not taught.results or max(counts) > 1):
+        if any(counts) and (not taught.results or max(counts) > 1):
             self._note_together(f"{name} together", taught.answers, stages)
         return taught
 
@@ -227,6 +230,7 @@ class _Distiller:
         found = {}
         for name, task in data.items():
             said = [one.rows[name] for one in answers if name in one.rows]
+            said += [self.soft_labels[name]] if name in self.soft_labels else []
             if not said:
                 say(f"note: no teacher knows {name}: it is learned from its labels alone")
                 continue

@@ -2,7 +2,16 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    model_serializer,
+)
 
 # The tags appear in pydantic's error paths; `suite/validation.py` drops them.
 FILES_TAG = "<files>"
@@ -41,7 +50,7 @@ class SplitSpec(Spec):
 
 class DataSpec(Spec):
     """Where the rows come from: files, globs, `sample:` or hub names, as written in the pattern
-    file."""
+    file; `soft_labels` are files that say how likely each label of their texts is."""
 
     train: SomeNames
     dev: Annotated[
@@ -52,3 +61,10 @@ class DataSpec(Spec):
     ] = None
     test: Names = ()
     unlabelled: Names = ()
+    soft_labels: Names = ()
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_new(self, written: SerializerFunctionWrapHandler) -> Any:
+        """Leave out `soft_labels` where there are none: earlier versions did not write them, and
+        folders of theirs are gone on with by comparing settings."""
+        return {key: value for key, value in written(self).items() if key != "soft_labels" or value}

@@ -101,6 +101,7 @@ def read_inputs(
     describe(suite, data)
     if answered is None:  # a resumed run names no teachers, its folder has their answers
         answered = check_teachers(teachers, suite) or taught_tasks(out)
+        answered |= {name for name, task in data.items() if task.soft_labels is not None}
     refuse_untrained(suite, answered)
     rows = rows_to_learn(data, set(answered))
     last = out / "last" if resume else None

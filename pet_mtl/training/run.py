@@ -15,13 +15,13 @@ from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.scoring.thresholds import with_fitted_thresholds, without_thresholds
 from pet_mtl.storage.checkpoint import add_calibration
 from pet_mtl.storage.model_card import card_scores
-from pet_mtl.storage.outputs import RunFolder, begun_note, begun_teachers, has_state
+from pet_mtl.storage.outputs import TEACHER, RunFolder, begun_note, begun_teachers, has_state
 from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.calibrate import calibrate
 from pet_mtl.training.inputs import read_inputs
 from pet_mtl.training.result import FinishedRun, TrainResult, run_facts
-from pet_mtl.training.teachers import ask_teachers, read_answers, write_answers
+from pet_mtl.training.teachers import ask_teachers, read_answers, soft_answers, write_answers
 from pet_mtl.training.trainer import Trainer
 
 
@@ -85,9 +85,11 @@ def train(
         )
         if run is not None and answers is not None:
             write_answers(out, answers)
-        elif run is not None and teachers:
-            given = ask_teachers(teachers, inputs.suite, inputs.rows, inputs.dev_rows)
-            write_answers(out, given)
+        elif run is not None and not (out / TEACHER).is_file():  # else a run that goes on has asked
+            soft_labels = soft_answers(inputs.data, inputs.rows)
+            if teachers or soft_labels:
+                rows, dev = inputs.rows, inputs.dev_rows
+                write_answers(out, ask_teachers(teachers, inputs.suite, rows, dev, soft_labels))
         accelerator.wait_for_everyone()
         taught = read_answers(out, inputs.suite, inputs.rows)
         trainer = Trainer(inputs, taught, out, run, accelerator, evaluated, logged)

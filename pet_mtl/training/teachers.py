@@ -1,5 +1,5 @@
 """What teachers say of the training rows: checkpoints of one or several of the tasks, of any method
-and backbone.
+and backbone, and files of soft labels.
 
 Asked once, before the first step; the run's folder keeps their answers, so going on needs no
 teacher. A task's unlabelled rows are learned from them as well (PET, Schick and Schütze 2021).
@@ -93,7 +93,11 @@ def rows_to_learn(data: Mapping[str, TaskData], taught: Collection[str]) -> dict
 
 
 def ask_teachers(
-    folders: Sequence[Path], suite: Suite, rows: Mapping[str, Rows], dev: Mapping[str, Rows]
+    folders: Sequence[Path],
+    suite: Suite,
+    rows: Mapping[str, Rows],
+    dev: Mapping[str, Rows],
+    soft_labels: Mapping[str, FloatArray] = {},
 ) -> dict[str, FloatArray]:
     """Return the mean of the teachers' probabilities `[rows, K]` for each task that some of them
     know.
@@ -104,8 +108,10 @@ def ask_teachers(
     Args:
         rows: rows by task; those without a label have -1.
         dev: rows that will be scored, which no teacher should have been trained on.
+        soft_labels: what `soft_answers` gives, which counts as one teacher. A labelled row of which
+            nothing is said has its label as the answer.
     """
-    said: dict[str, list[FloatArray]] = {}
+    said = {name: [probs] for name, probs in soft_labels.items()}
     for folder in folders:
         guard_rows(folder, dev, strict=False)
         counted = {name: of_task.labels for name, of_task in rows.items()}
@@ -119,7 +125,54 @@ def ask_teachers(
     for name in rows:
         if name not in said:
             say(f"note: no teacher knows {name}: it is learned from its labels alone")
-    return {name: np.mean(each, axis=0, dtype=np.float32) for name, each in said.items()}
+    return {name: _with_labels(together(each), rows[name]) for name, each in said.items()}
+
+
+def soft_answers(data: Mapping[str, TaskData], rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
+    """Return what soft labels say of the rows that are learned from, `[rows, K]` by task, NaN where
+    they say nothing; and tell the user of how many.
+
+    Raises:
+        PetMtlError: those of a task speak of none of its rows.
+    """
+    found, problems = {}, ProblemList()
+    for name, task in data.items():
+        if task.soft_labels is None:
+            continue
+        probs = found[name] = task.soft_labels.of(rows[name])
+        spoken = ~np.isnan(probs[:, 0])
+        if not spoken.any():
+            problems.add(
+                f"the soft labels of `{name}` are about other texts: none of them is a training or "
+                "unlabelled one",
+                where=f"tasks.{name}.data.soft_labels",
+                hint="rows are found by their texts: name the file that is about these",
+            )
+        of_train = int(spoken[: len(task.train)].sum())
+        of_others = f" and {spoken.sum() - of_train:,} unlabelled" if task.unlabelled else ""
+        say(f"soft labels: {name}, of {of_train:,} of {len(task.train):,} training{of_others} rows")
+    problems.raise_if_any()
+    return found
+
+
+def together(answers: Sequence[FloatArray]) -> FloatArray:
+    """Return the mean `[rows, K]` over the teachers that answered each row; NaN where none did."""
+    stacked = np.stack(answers)
+    there = ~np.isnan(stacked)
+    with np.errstate(invalid="ignore"):
+        mean = np.where(there, stacked, 0).sum(0, dtype=np.float64) / there.sum(0)
+    return np.asarray(mean, np.float32)
+
+
+def _with_labels(probs: FloatArray, rows: Rows) -> FloatArray:
+    """Return the answers `[rows, K]`, where none is given those of a teacher that knows the
+    labels."""
+    silent = np.flatnonzero(np.isnan(probs).any(1) & (rows.labels >= 0))
+    if rows.targets is None:
+        probs[silent] = np.eye(probs.shape[1], dtype=np.float32)[rows.labels[silent]]
+    else:
+        probs[silent] = rows.targets[silent]
+    return probs
 
 
 def _target(task: TaskSpec) -> str:

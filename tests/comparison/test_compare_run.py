@@ -85,6 +85,21 @@ def test_other_unlabelled_rows_are_another_comparison(suite_file: Path, tmp_path
     compare(request, out)
 
 
+def test_other_soft_labels_are_another_comparison(suite_file: Path, tmp_path: Path) -> None:
+    rows = (suite_file.parent / "topic.train.tsv").read_text(encoding="utf-8").splitlines()
+    said = [dict(zip(("id", "title", "label"), row.split("\t"), strict=True)) for row in rows]
+    file = tmp_path / "said.jsonl"
+    file.write_text("".join(json.dumps(one) + "\n" for one in said), encoding="utf-8")
+    every = variants(suite_file, "pet", f"tasks.topic.data.soft_labels={file}")
+    request = Request(every, [2], 1, False, few_shot_steps=1)
+    out = tmp_path / "out"
+    compare(request, out)
+    said[0]["label"], said[1]["label"] = said[1]["label"], said[0]["label"]
+    file.write_text("".join(json.dumps(one) + "\n" for one in said), encoding="utf-8")
+    with pytest.raises(PetMtlError, match="`soft_labels` changed"):
+        compare(request, out)
+
+
 def test_a_method_that_fails_fails_its_own_cells(suite_file: Path, tmp_path: Path) -> None:
     methods = "pet,heads:features=mean,heads:sharing=ple:layers=[9]"
     request = Request(variants(suite_file, methods), [2], 1, False, few_shot_steps=1)

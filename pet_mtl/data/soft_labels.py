@@ -1,0 +1,194 @@
+"""Soft labels: files that say how likely each label of a text is, by whoever judged it: another
+checkpoint, another program, a large language model."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pet_mtl.data.encoding import as_utf8
+from pet_mtl.data.files import data_format, open_bytes
+from pet_mtl.data.json_values import array_values, holds_array, json_problem, line_values
+from pet_mtl.data.jsonl import encodable, holder_of, plain_value
+from pet_mtl.data.keys import row_keys
+from pet_mtl.data.readers import empty_file
+from pet_mtl.data.rows import Rows
+from pet_mtl.data.sources import find_files
+from pet_mtl.data.table import CHUNK_ROWS, BadRows
+from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.suite.label_lines import quoted
+from pet_mtl.suite.task import TaskSpec
+
+LAYOUT = (
+    'a line is {"text": …, "probabilities": {LABEL: p, …}}, as `pet-mtl predict --probabilities '
+    "--echo` writes it, or has a `label` instead"
+)
+NEAR_ONE = 0.02  # how far from 1 rounded probabilities may sum
+
+
+class _BadRowError(Exception):
+    """What is wrong with a row."""
+
+
+@dataclass(frozen=True)
+class SoftLabels:
+    """What is said of texts, each text once.
+
+    Attributes:
+        keys: `row_keys` of the texts, `[n]`, sorted.
+        probabilities: `[n, K]`, of the labels in the verbalizer's order.
+    """
+
+    keys: NDArray[np.uint64]
+    probabilities: NDArray[np.float32]
+
+    def of(self, rows: Rows) -> NDArray[np.float32]:
+        """Return the probabilities of rows, `[rows, K]`; NaN where nothing is said of a text."""
+        keys = row_keys(rows)
+        places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        found = self.probabilities[places]
+        found[self.keys[places] != keys] = np.nan
+        return found
+
+
+def read_soft_labels(sources: Sequence[str], task: TaskSpec, base: Path) -> SoftLabels:
+    """Read the soft labels of a task; of a text that stands there more than once the mean counts.
+
+    Raises:
+        PetMtlError: the task has no labels; a file is missing, is no JSON, or has a bad row.
+    """
+    if task.kind_spec.facts.target == "number":
+        raise PetMtlError(
+            f"`{task.name}` is of the kind `{task.kind}`: its rows have numbers, no labels",
+            where=f"tasks.{task.name}.data.soft_labels",
+            hint="leave `soft_labels` out",
+        )
+    problems = ProblemList()
+    keys, probs = [], []
+    for source in sources:
+        try:
+            for path in find_files(source, base):
+                for texts, of_texts in _chunks(path, task):
+                    fields = dict(zip(task.fields, zip(*texts, strict=True), strict=True))
+                    keys.append(row_keys(Rows.of(fields)))
+                    probs.append(np.array(of_texts, np.float32))
+        except PetMtlError as error:
+            problems.extend(error)
+    problems.raise_if_any()
+    each, group, counts = np.unique(np.concatenate(keys), return_inverse=True, return_counts=True)
+    sums = np.zeros((len(each), probs[0].shape[1]))
+    np.add.at(sums, group, np.concatenate(probs))
+    return SoftLabels(each, (sums / counts[:, None]).astype(np.float32))
+
+
+def _chunks(path: Path, task: TaskSpec) -> Iterator[tuple[list[list[str]], list[list[float]]]]:
+    """Yield texts `[b, fields]` and probabilities `[b, K]` of a file.
+
+    Raises:
+        PetMtlError: it has a bad row, or none at all.
+    """
+    if data_format(path) not in (".json", ".jsonl"):
+        raise PetMtlError("soft labels are read from JSON lines", where=str(path), hint=LAYOUT)
+    is_array = holds_array(path)
+    bad = BadRows(str(path), unit="item" if is_array else "line")
+    texts: list[list[str]] = []
+    probs: list[list[float]] = []
+    empty = True
+    with open_bytes(path) as stream:
+        values = (array_values if is_array else line_values)(as_utf8(stream, "utf-8"), str(path))
+        for number, value, _ in values:
+            empty = False
+            try:
+                of_row = _texts(value, task), _probabilities(value, task)
+            except _BadRowError as error:
+                bad.add(number, str(error), hint=LAYOUT)
+                continue
+            texts.append(of_row[0])
+            probs.append(of_row[1])
+            if len(texts) == CHUNK_ROWS and not bad.count:
+                yield texts, probs
+                texts, probs = [], []
+    if empty:
+        raise empty_file(str(path))
+    if bad.count:
+        raise PetMtlError(bad.shown())
+    if texts:
+        yield texts, probs
+
+
+def _texts(value: Any, task: TaskSpec) -> list[str]:
+    """Return the fields of a row: under their columns' names or their own, or, as `predict` writes
+    them, under `text`.
+
+    Raises:
+        _BadRowError: with what is wrong.
+    """
+    if isinstance(value, UnicodeDecodeError):
+        raise _BadRowError("not UTF-8")
+    if isinstance(value, Exception):
+        raise _BadRowError(json_problem(value)[0])
+    if not isinstance(value, dict):
+        raise _BadRowError("expected an object")
+    echoed = value.get("text")
+    texts = []
+    for field in task.fields:
+        found = _field(value, field, task)
+        if found is None and isinstance(echoed, dict):
+            found = echoed.get(field)
+        elif found is None and len(task.fields) == 1:
+            found = echoed
+        if not isinstance(found, str) or not encodable(found):
+            raise _BadRowError(f"no text for the field `{field}`")
+        texts.append(found)
+    return texts
+
+
+def _field(value: dict[str, Any], field: str, task: TaskSpec) -> Any:
+    for key in dict.fromkeys((str(task.columns[field]), field)):
+        holder, last = holder_of(value, key)
+        if isinstance(holder, dict) and isinstance(holder.get(last), str):
+            return holder[last]
+    return None
+
+
+def _probabilities(value: dict[str, Any], task: TaskSpec) -> list[float]:
+    """Return `[K]` what a row says of each label; labels that it leaves out have 0.
+
+    Raises:
+        _BadRowError: with what is wrong.
+    """
+    several = task.kind_spec.facts.target == "labels"
+    said = value.get("probabilities")
+    if said is None:
+        said = _certain(value, several)
+    if not isinstance(said, dict):
+        raise _BadRowError("`probabilities` is no object of labels")
+    probs = dict.fromkeys(task.verbalizer.labels, 0.0)
+    for label, p in said.items():
+        if label not in probs:
+            near = get_close_matches(label, probs, 1)
+            known = f", did you mean {quoted(near[0])}?" if near else ""
+            raise _BadRowError(f"{quoted(label)} is no label of {task.verbalizer.source}{known}")
+        if isinstance(p, bool) or not isinstance(p, int | float) or not 0 <= p <= 1 + NEAR_ONE:
+            raise _BadRowError(f"the probability of {quoted(label)} is no number from 0 to 1")
+        probs[label] = min(float(p), 1.0)
+    total = math.fsum(probs.values())
+    if several:
+        return list(probs.values())
+    if abs(total - 1) > NEAR_ONE:
+        raise _BadRowError(f"the probabilities sum to {total:.4g}, expected 1")
+    return [p / total for p in probs.values()]
+
+
+def _certain(value: dict[str, Any], several: bool) -> Any:
+    """Return the probabilities of a row that names its label, or its set of labels, alone."""
+    key = "labels" if several else "label"
+    if key not in value:
+        raise _BadRowError(f"neither `probabilities` nor `{key}`")
+    labels = value[key] if several and isinstance(value[key], list) else [value[key]]
+    return {str(plain_value(label)): 1.0 for label in labels}
