@@ -125,7 +125,8 @@ def ask_teachers(
     for name in rows:
         if name not in said:
             say(f"note: no teacher knows {name}: it is learned from its labels alone")
-    return {name: _with_labels(together(each), rows[name]) for name, each in said.items()}
+    answers = {name: together(each) for name, each in said.items()}
+    return answers | {name: _with_labels(answers[name], rows[name]) for name in soft_labels}
 
 
 def soft_answers(data: Mapping[str, TaskData], rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
@@ -214,7 +215,8 @@ def _order(task: TaskSpec, taught: TaskSpec) -> list[int]:
 
 def write_answers(out: Path, answers: Mapping[str, FloatArray]) -> None:
     """Keep the teachers' answers in the folder of a run."""
-    write_bytes(out / TEACHER, save(dict(answers)))
+    # `save` writes the memory of an array as it lies
+    write_bytes(out / TEACHER, save({name: np.ascontiguousarray(p) for name, p in answers.items()}))
 
 
 def taught_tasks(out: Path) -> set[str]:

@@ -17,10 +17,13 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.report.run import report_run
 from pet_mtl.scoring.checkpoint_scores import score_checkpoints, score_models
 from pet_mtl.scoring.prediction_files import predict_files
+from pet_mtl.scoring.records import Details
 from pet_mtl.scoring.thresholds import cross_fitted
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.average import average_checkpoints
 from pet_mtl.storage.checkpoint import read_checkpoint
+from pet_mtl.storage.outputs import TEACHER
+from pet_mtl.storage.tensors import read_arrays
 from pet_mtl.suite.suite import load_suite
 from pet_mtl.training import steps
 from pet_mtl.training.result import TrainResult
@@ -146,6 +149,28 @@ def test_a_teacher_of_all_kinds(run: Run, kinds_file: Path, tmp_path: Path) -> N
     suite = load_suite(kinds_file, overrides=["train.max_steps=2", "train.label_share=0.5"])
     result = train(suite, tmp_path / "run", teachers=[run[0] / "checkpoint"])
     assert set(result.scores) == set(suite.tasks)
+
+
+def test_what_predict_writes_teaches_kinds_with_labels(
+    run: Run, kinds_file: Path, tmp_path: Path
+) -> None:
+    suite = load_suite(kinds_file, overrides=["train.max_steps=1"])
+    named = {"marks": "jsonl", "shares": "tsv", "stars": "tsv", "judged": "tsv"}
+    files = {name: str(kinds_file.parent / f"{name}.train.{form}") for name, form in named.items()}
+    predict_files(
+        run[0] / "checkpoint",
+        files,
+        tmp_path,
+        calibration="none",
+        details=Details(probabilities=True, text=True),
+    )
+    soft = [f"tasks.{name}.data.soft_labels={tmp_path / name}.jsonl" for name in named]
+    train(load_suite(kinds_file, overrides=["train.max_steps=1", *soft]), tmp_path / "soft")
+    train(suite, tmp_path / "taught", teachers=[run[0] / "checkpoint"])
+    said, wanted = (read_arrays(tmp_path / name / TEACHER) for name in ("soft", "taught"))
+    assert said.keys() == named.keys()
+    for name in named:
+        np.testing.assert_allclose(said[name], wanted[name], atol=5e-6)
 
 
 def test_without_training_thresholds_are_fitted_on_the_scored_rows(
