@@ -195,6 +195,8 @@ def train_with_openprompt(
         steps = _Steps(loaded, rows, loaded.encode(rows))
         best, progress = _Best(steps, dev_rows, run), steps.progress
         say(f"training with OpenPrompt: {steps.total} steps, {loaded.machine}")
+        for name in (name for name, task in data.items() if task.soft_labels is not None):
+            say(f"note: {name}: OpenPrompt learns from the labels alone, not from soft labels")
         try:
             run_loop(
                 steps,
