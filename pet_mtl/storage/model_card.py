@@ -139,6 +139,7 @@ def _task(task: TaskSpec, calibrations: Mapping[str, Any]) -> str:
                 ("calibration", _calibration(calibrations.get(task.name))),
                 ("training rows", _sources(task.data.train)),
                 ("dev rows", _dev(task)),
+                ("soft labels", _sources(task.data.soft_labels)),
             ],
         ),
         "",

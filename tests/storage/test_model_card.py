@@ -66,10 +66,16 @@ def manifest_of(*tasks: str) -> dict[str, Any]:
 
 def test_the_hub_reads_the_metadata(tmp_path: Path) -> None:
     suite = suite_of("one", "two")
-    data = DataSpec(train=("hub:clue/clue:tnews/train",), dev=("/home/someone/secret/dev.tsv",))
+    data = DataSpec(
+        train=("hub:clue/clue:tnews/train",),
+        dev=("/home/someone/secret/dev.tsv",),
+        soft_labels=("/home/someone/secret/said.jsonl",),
+    )
     tasks = {**suite.tasks, "two": suite.tasks["two"].model_copy(update={"data": data})}
     suite = suite.model_copy(update={"tasks": tasks})
     text = model_card(suite, manifest_of("one", "two"))
+    assert "| soft labels | none |" in text
+    assert r"| soft labels | said\.jsonl |" in text
     (tmp_path / "README.md").write_text(text, encoding="utf-8")
     card = ModelCard.load(tmp_path / "README.md").data
     assert (card.license, card.language, card.library_name) == ("apache-2.0", ["zh"], "pet_mtl")
