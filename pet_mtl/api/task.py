@@ -15,7 +15,14 @@ from pet_mtl.data.jsonl import encodable, plain_value
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.memory import MEMORY, row_list, text_columns
 from pet_mtl.data.rows import Rows
-from pet_mtl.data.suite_data import TaskData, overlap_notes, row_notes, split_rows
+from pet_mtl.data.soft_labels import read_soft_labels, soft_labels_of
+from pet_mtl.data.suite_data import (
+    TaskData,
+    overlap_notes,
+    row_notes,
+    split_rows,
+    without_measured,
+)
 from pet_mtl.data.table import BadRows
 from pet_mtl.data.targets import read_targets
 from pet_mtl.errors import PetMtlError
@@ -48,6 +55,10 @@ class Task:
         label: where mappings have the label.
         columns: for files, where the fields and `label` are: positions or names.
         more: any other key of a task in a pattern file, such as `{"slots": "shared"}`.
+        unlabelled: rows without labels, for teachers and calibration: texts, tuples or mappings; a
+            file or several where `train` is one.
+        soft_labels: what another program says of the rows' texts: mappings with the fields and
+            `probabilities` by label, or `label`; or a file of them, or several.
     """
 
     name: str
@@ -59,6 +70,8 @@ class Task:
     label: str = "label"
     columns: Mapping[str, int | str] | None = None
     more: Mapping[str, Any] = field(default_factory=dict)
+    unlabelled: Any = None
+    soft_labels: Any = None
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -120,13 +133,26 @@ class Task:
                 where=f"task {self.name}",
                 hint="give both as files or both as rows, or `dev` as a share of the training rows",
             )
+        section: dict[str, Any] = {"train": str(self.train) if self.from_files else MEMORY}
+        for name, files in (("unlabelled", self.from_files), ("soft_labels", self._soft_files)):
+            given = getattr(self, name)
+            if given is not None:
+                section[name] = _plain(given) if files else MEMORY
         if not self.from_files:
             # Thresholds of sets are fitted on dev rows, so the section has to name some.
             fitted = self.dev is not None and self.more.get("kind") == "multi_label"
-            return {"train": MEMORY} | ({"dev": MEMORY} if fitted else {})
+            return section | ({"dev": MEMORY} if fitted else {})
         if share is not None:
-            return {"train": str(self.train), "dev": {"split": share}}
-        return {"train": str(self.train)} | ({} if self.dev is None else {"dev": _plain(self.dev)})
+            return section | {"dev": {"split": share}}
+        return section | ({} if self.dev is None else {"dev": _plain(self.dev)})
+
+    @property
+    def _soft_files(self) -> bool:
+        """Whether the soft labels are in files."""
+        return isinstance(self.soft_labels, str | Path) or (
+            isinstance(self.soft_labels, list)
+            and all(isinstance(each, str | Path) for each in self.soft_labels)
+        )
 
     def data(self, spec: TaskSpec, seed: int) -> TaskData:
         """Return the rows that are in memory.
@@ -149,21 +175,34 @@ class Task:
         elif self.dev is not None:
             dev = self._rows(self.dev, spec, "dev")
             notes += overlap_notes("dev", dev, keys)
-        return TaskData(train, keys, dev, notes=notes)
+        unlabelled = soft_labels = None
+        if self.unlabelled is not None:
+            unlabelled = without_measured(self._texts(self.unlabelled, spec, "unlabelled"), dev)
+        if self._soft_files and self.soft_labels:
+            soft_labels = read_soft_labels(spec.data.soft_labels, spec, Path())
+        elif self.soft_labels is not None:
+            given = row_list(self.soft_labels)
+            soft_labels = soft_labels_of(given, spec, f"{spec.name} soft_labels")
+        return TaskData(train, keys, dev, None, unlabelled, soft_labels, notes)
 
     def texts(self, spec: TaskSpec, seed: int) -> Rows:
-        """Return the training rows that are in memory; without a share of them for `dev`, they need
-        no labels.
+        """Return the unlabelled rows that are in memory, else the training rows, which need no
+        labels without a share of them for `dev`.
 
         Raises:
             PetMtlError: there are none, or a row lacks a text.
         """
+        if self.unlabelled is not None:
+            return self._texts(self.unlabelled, spec, "unlabelled")
         if self.share is not None:
             return self.data(spec, seed).train
-        rows, _ = self._parts(self.train)
+        return self._texts(self._parts(self.train)[0], spec, "train")
+
+    def _texts(self, given: Any, spec: TaskSpec, part: str) -> Rows:
+        rows = row_list(given)
         if not rows:
-            raise PetMtlError("`train` holds no rows", where=f"task {spec.name}")
-        return Rows.of(text_columns(rows, spec.fields, spec.name), path=f"{spec.name} train")
+            raise PetMtlError(f"`{part}` holds no rows", where=f"task {spec.name}")
+        return Rows.of(text_columns(rows, spec.fields, spec.name), path=f"{spec.name} {part}")
 
     def _parts(self, given: Any) -> tuple[list[Any], list[Any] | None]:
         """Return rows and labels; None where the rows have the labels themselves, if any."""

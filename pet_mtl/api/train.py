@@ -93,9 +93,13 @@ def train(
     sampling: Mapping[str, Any] = {},
     callbacks: Sequence[Callback] = (),
     resume: bool = False,
+    teachers: Sequence[str | Path] = (),
     **settings: Any,
 ) -> TrainedRun:
     """Train one model on tasks with rows in memory or in files.
+
+    Args:
+        teachers: checkpoints to learn from too; a run that is gone on with needs none.
 
     Raises:
         PetMtlError: a task, a row or a setting is not right; nothing is written then.
@@ -115,5 +119,13 @@ def train(
         for callback in callbacks:
             callback(dict(record))
 
-    result = run.train(suite, folder, resume=resume, data=data, report=report_run, logged=tell)
+    result = run.train(
+        suite,
+        folder,
+        resume=resume,
+        data=data,
+        teachers=() if resume else [Path(teacher) for teacher in teachers],
+        report=report_run,
+        logged=tell,
+    )
     return TrainedRun(result)

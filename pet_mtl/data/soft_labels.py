@@ -2,9 +2,11 @@
 checkpoint, another program, a large language model."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,13 @@ from numpy.typing import NDArray
 
 from pet_mtl.data.encoding import as_utf8
 from pet_mtl.data.files import data_format, open_bytes
-from pet_mtl.data.json_values import array_values, holds_array, json_problem, line_values
+from pet_mtl.data.json_values import (
+    JsonValue,
+    array_values,
+    holds_array,
+    json_problem,
+    line_values,
+)
 from pet_mtl.data.jsonl import encodable, holder_of, plain_value
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.readers import empty_file
@@ -69,40 +77,57 @@ def read_soft_labels(sources: Sequence[str], task: TaskSpec, base: Path) -> Soft
             hint="leave `soft_labels` out",
         )
     problems = ProblemList()
-    keys, probs = [], []
+    parts: list[SoftLabels] = []
     for source in sources:
         try:
             for path in find_files(source, base):
-                for texts, of_texts in _chunks(path, task):
-                    fields = dict(zip(task.fields, zip(*texts, strict=True), strict=True))
-                    keys.append(row_keys(Rows.of(fields)))
-                    probs.append(np.array(of_texts, np.float32))
+                parts += _read_file(path, task)
         except PetMtlError as error:
             problems.extend(error)
     problems.raise_if_any()
-    each, group, counts = np.unique(np.concatenate(keys), return_inverse=True, return_counts=True)
-    sums = np.zeros((len(each), probs[0].shape[1]))
-    np.add.at(sums, group, np.concatenate(probs))
+    return _means(parts)
+
+
+def soft_labels_of(rows: Iterable[Any], task: TaskSpec, name: str) -> SoftLabels:
+    """Return soft labels of mappings in memory; see `read_soft_labels`.
+
+    Args:
+        name: of the rows, in messages.
+    """
+    values = (JsonValue(number, row) for number, row in enumerate(rows, start=1))
+    return _means(list(_parts(values, BadRows(name, unit="row"), task)))
+
+
+def _means(parts: Sequence[SoftLabels]) -> SoftLabels:
+    """Return what parts say together of each text."""
+    keys = np.concatenate([part.keys for part in parts])
+    each, group, counts = np.unique(keys, return_inverse=True, return_counts=True)
+    sums = np.zeros((len(each), parts[0].probabilities.shape[1]))
+    np.add.at(sums, group, np.concatenate([part.probabilities for part in parts]))
     return SoftLabels(each, (sums / counts[:, None]).astype(np.float32))
 
 
-def _chunks(path: Path, task: TaskSpec) -> Iterator[tuple[list[list[str]], list[list[float]]]]:
-    """Yield texts `[b, fields]` and probabilities `[b, K]` of a file.
-
-    Raises:
-        PetMtlError: it has a bad row, or none at all.
-    """
+def _read_file(path: Path, task: TaskSpec) -> list[SoftLabels]:
     if data_format(path) not in (".json", ".jsonl"):
         raise PetMtlError("soft labels are read from JSON lines", where=str(path), hint=LAYOUT)
     is_array = holds_array(path)
     bad = BadRows(str(path), unit="item" if is_array else "line")
-    texts: list[list[str]] = []
-    probs: list[list[float]] = []
-    empty = True
     with open_bytes(path) as stream:
         values = (array_values if is_array else line_values)(as_utf8(stream, "utf-8"), str(path))
-        for number, value, _ in values:
-            empty = False
+        return list(_parts(values, bad, task))
+
+
+def _parts(values: Iterable[JsonValue], bad: BadRows, task: TaskSpec) -> Iterator[SoftLabels]:
+    """Yield what rows say, unsorted, some thousands at a time.
+
+    Raises:
+        PetMtlError: a row is bad, or there is none.
+    """
+    length, each = 0, iter(values)
+    while chunk := list(islice(each, CHUNK_ROWS)):
+        length += len(chunk)
+        texts, probs = [], []
+        for number, value, _ in chunk:
             try:
                 of_row = _texts(value, task), _probabilities(value, task)
             except _BadRowError as error:
@@ -110,15 +135,13 @@ def _chunks(path: Path, task: TaskSpec) -> Iterator[tuple[list[list[str]], list[
                 continue
             texts.append(of_row[0])
             probs.append(of_row[1])
-            if len(texts) == CHUNK_ROWS and not bad.count:
-                yield texts, probs
-                texts, probs = [], []
-    if empty:
-        raise empty_file(str(path))
+        if not bad.count:
+            fields = dict(zip(task.fields, zip(*texts, strict=True), strict=True))
+            yield SoftLabels(row_keys(Rows.of(fields)), np.array(probs, np.float32))
+    if not length:
+        raise empty_file(bad.path)
     if bad.count:
         raise PetMtlError(bad.shown())
-    if texts:
-        yield texts, probs
 
 
 def _texts(value: Any, task: TaskSpec) -> list[str]:
@@ -174,7 +197,9 @@ def _probabilities(value: dict[str, Any], task: TaskSpec) -> list[float]:
             near = get_close_matches(label, probs, 1)
             known = f", did you mean {quoted(near[0])}?" if near else ""
             raise _BadRowError(f"{quoted(label)} is no label of {task.verbalizer.source}{known}")
-        if isinstance(p, bool) or not isinstance(p, int | float) or not 0 <= p <= 1 + NEAR_ONE:
+        if p is None:  # how tables with a column for each label have what is left out
+            continue
+        if isinstance(p, bool) or not isinstance(p, Real) or not 0 <= p <= 1 + NEAR_ONE:
             raise _BadRowError(f"the probability of {quoted(label)} is no number from 0 to 1")
         probs[label] = min(float(p), 1.0)
     total = math.fsum(probs.values())

@@ -102,7 +102,7 @@ def load_task(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int
     else:
         notes.extend(overlap_notes("dev", dev, keys))
     notes.extend(overlap_notes("test", test, keys))
-    fresh = None if unlabelled is None else _fresh(unlabelled, dev, test)
+    fresh = None if unlabelled is None else without_measured(unlabelled, dev, test)
     return TaskData(train, keys, dev, test, fresh, soft_labels, notes)
 
 
@@ -168,10 +168,10 @@ def load_unlabelled(
         dev, _ = load_dev(task, base, seed, skip_bad_rows=skip_bad_rows)
     except PetMtlError:
         dev = None
-    return _fresh(rows, dev, load(task.data.test, True, ProblemList()))
+    return without_measured(rows, dev, load(task.data.test, True, ProblemList()))
 
 
-def _fresh(unlabelled: Rows, *measured: Rows | None) -> Rows:
+def without_measured(unlabelled: Rows, *measured: Rows | None) -> Rows:
     """Return the rows whose texts are not measured on; files of unlabelled rows may have labels all
     the same."""
     keys = [row_keys(rows) for rows in measured if rows is not None]
