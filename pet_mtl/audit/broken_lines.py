@@ -1,5 +1,6 @@
 """Rows that cannot be read, and lines that were one row before a stray line break cut it."""
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,14 @@ from pet_mtl.audit.parts import Part
 from pet_mtl.data.table import Request, locate
 from pet_mtl.errors import PetMtlError
 
+# what `data.targets` says of a label that is there, but none of the task
+_OF_LABEL = re.compile(
+    r"label \"|the (labels?|set|list|target)\b|a label of the set|.* may hold the label "
+)
+_LACKS = re.compile("^no key |holds no value$|^the value of .* is null")
 
-@dataclass
+
+@dataclass(slots=True)
 class Line:
     """A line of a delimited file, or several that were joined; `number` is that of the first."""
 
@@ -30,11 +37,24 @@ def check_broken_lines(part: Part) -> tuple[dict[str, Any], list[Finding]]:
     message = (
         "1 row cannot be used" if len(part.bad) == 1 else (f"{len(part.bad):,} rows cannot be used")
     )
-    hint = (
-        "`pet-mtl data clean` mends rows that a stray line break cut; `--skip-bad-rows N` "
-        "leaves bad rows out"
-    )
+    hint = _remedy([problem.message for problem in part.bad])
     return figures, [Finding("error", "broken_lines", part.title, message, tuple(shown), hint)]
+
+
+def _remedy(messages: Sequence[str]) -> str:
+    """Return what to do with bad rows: cleaning leaves labels as they are, for they are for the
+    user to say."""
+    labels = sum(map(_is_of_label, messages))
+    clean = "`pet-mtl data clean` mends rows that a stray line break cut"
+    if any(map(_LACKS.search, messages)):
+        clean += " and drops those that lack a value"
+    mend = "give the rows a label of the verbalizer, or delete them (`data clean` keeps them)"
+    ways = [*([clean] if labels < len(messages) else []), *([mend] if labels else [])]
+    return "; ".join([*ways, "`--skip-bad-rows N` leaves bad rows out"])
+
+
+def _is_of_label(message: str) -> bool:
+    return _OF_LABEL.match(message) is not None
 
 
 def text_places(

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from pet_mtl.atomic import new_folder, require_new_folder
 from pet_mtl.audit.characters import mend_text
+from pet_mtl.audit.decoding import decode_line
 from pet_mtl.audit.dropped import Conflicts as Conflicts
 from pet_mtl.audit.dropped import drop_rows, reading_of
 from pet_mtl.audit.parts import part_sources
@@ -23,7 +24,7 @@ from pet_mtl.data.sources import find_files
 from pet_mtl.data.table import Request
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.suite.suite import Suite
-from pet_mtl.suite.task import TaskSpec
+from pet_mtl.suite.task import ID_COLUMN, TaskSpec
 
 CHANGES = "changes.txt"
 _SHOWN = 3
@@ -200,16 +201,22 @@ def _below(path: Path, base: Path) -> Path | None:
 def _mend_texts(found: Records) -> None:
     for record in found.records:
         kinds: dict[str, None] = {}
-        for place in found.places.values():
+        for name, place in found.places.items():
             value = record.get(place)
-            if not isinstance(value, str):
+            if isinstance(value, bytes) and name != ID_COLUMN:  # an id may be no text
+                text, reason = decode_line(value)
+                mended = [reason] if reason else []
+            elif isinstance(value, str):
+                text, mended = value, []
+            else:
                 continue
-            text, mended = mend_text(value)
+            text, more = mend_text(text)
             if found.kind == "tabs":  # an entity may have stood for one of them
                 text = text.replace("\t", " ").replace("\n", " ")
-            if text != value:
-                record.put(place, text)
-                kinds |= dict.fromkeys(mended)
+            put = text.encode() if isinstance(value, bytes) else text
+            if put != value:
+                record.put(place, put)
+                kinds |= dict.fromkeys([*mended, *more])
         if kinds:
             found.note(record.line, "mended", ", ".join(kinds))
 

@@ -1,7 +1,6 @@
 """The rows that `data clean` drops: leaks, contradictory labels and repeats, for all tasks that
 read them."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 
 from pet_mtl.audit.records import Record, Records
-from pet_mtl.data.jsonl import plain_value
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.table import BadRows
@@ -56,10 +54,14 @@ def reading_of(task: TaskSpec, part: str, files: Sequence[Records]) -> Reading:
     rows = [(found, record) for found in files for record in found.records]
     if not rows:
         return Reading(task.name, part, [])
-    columns = {name: [_text(record, found, name) for found, record in rows] for name in task.fields}
+    columns = {
+        name: [text for found in files for text in found.texts(name)] for name in task.fields
+    }
     labels: list[str | None] = [""] * len(rows)
     if part != "unlabelled":
-        labels = _answers([record.get(found.places[LABEL_COLUMN]) for found, record in rows], task)
+        lists = task.kind_spec.facts.target == "labels"
+        cells = [text for found in files for text in found.texts(LABEL_COLUMN, lists=lists)]
+        labels = _answers(cells, task)
     keys = row_keys(Rows.of(columns)).tolist()
     read = [Row(*row, key, label) for row, key, label in zip(rows, keys, labels, strict=True)]
     return Reading(task.name, part, read)
@@ -149,23 +151,10 @@ def _drop_repeats(readings: Sequence[Reading]) -> None:
                 first[number].setdefault(row.key, row)
 
 
-def _text(record: Record, found: Records, name: str) -> str:
-    value = plain_value(record.get(found.places[name])) if name in found.places else ""
-    return "" if value is None else str(value)
-
-
-def _answers(cells: Sequence[Any], task: TaskSpec) -> list[str | None]:
+def _answers(cells: Sequence[str], task: TaskSpec) -> list[str | None]:
     """Return what label cells say, alike for what is alike to the task (sets in any order, `2` and
     `2.0`); None for what is no label of it."""
-    lists = task.kind_spec.facts.target == "labels"
-
-    def text(cell: Any) -> str:
-        if lists and isinstance(cell, list):
-            return json.dumps(cell, ensure_ascii=False)
-        value = plain_value(cell)  # as rows are read
-        return "" if value is None else str(value).strip()
-
-    texts = [text(cell) for cell in cells]
+    texts = [cell.strip() for cell in cells]
     column = pa.chunked_array([pa.array(texts, pa.string())])
     lines = np.arange(1, len(texts) + 1)
     labels, targets, _ = read_targets(column, lines, task, False, BadRows(""))

@@ -2,6 +2,8 @@
 how."""
 
 import io
+import json
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from json import JSONDecodeError
@@ -14,12 +16,13 @@ import pyarrow as pa
 from pet_mtl.audit.broken_lines import Line, rejoin, text_places
 from pet_mtl.audit.decoding import decode
 from pet_mtl.audit.json_rows import keep_numbers, mend_value, row_text
+from pet_mtl.audit.parquet_rows import column_texts, parquet_bytes
 from pet_mtl.data.delimited import uses_tabs
 from pet_mtl.data.delimited_rows import quoted_rows, quoted_text, split_rows
 from pet_mtl.data.files import data_format
 from pet_mtl.data.json_values import array_values, holds_array, json_problem, parse_value
 from pet_mtl.data.jsonl import holder_of, plain_value
-from pet_mtl.data.parquet import table_rows, whole_table
+from pet_mtl.data.parquet import parquet_schema, table_columns, table_rows
 from pet_mtl.data.table import Request, locate, usual_width
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.task import LABEL_COLUMN
@@ -28,7 +31,7 @@ Kind = Literal["tabs", "commas", "lines", "array", "parquet"]
 MOST_PIECES = 4  # lines that one JSON object may have been cut into
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Change:
     """What was done to a row: `action` is joined, mended or dropped."""
 
@@ -41,7 +44,7 @@ class Change:
         return f"{self.file}:{self.line}: {self.action}: {self.reason}"
 
 
-@dataclass
+@dataclass(slots=True)
 class Record:
     """A row: cells by position, or by name for JSON and parquet; `line` is that of the file, or the
     item's number."""
@@ -56,10 +59,10 @@ class Record:
         holder, last = holder_of(self.cells, str(place))
         return holder.get(last) if isinstance(holder, dict) else None
 
-    def put(self, place: int | str, text: str) -> None:
+    def put(self, place: int | str, text: str | bytes) -> None:
         """Write a text where `get` found one."""
         if isinstance(self.cells, list):
-            self.cells[int(place)] = text
+            self.cells[int(place)] = str(text)
         else:
             holder, last = holder_of(self.cells, str(place))
             holder[last] = text
@@ -93,6 +96,21 @@ class Records:
         """Take out what is dropped, for all that share the rows (`reread`)."""
         self.records[:] = [record for record in self.records if not record.dropped]
 
+    def texts(self, name: str, *, lists: bool = False) -> list[str]:
+        """Return a field or the label of each row as the readers have it, empty where there is
+        none.
+
+        Args:
+            lists: a list is a set of labels, whose JSON text it becomes.
+        """
+        if name not in self.places:
+            return [""] * len(self.records)
+        place = self.places[name]
+        values = [record.get(place) for record in self.records]
+        if self.kind != "parquet":
+            return [_json_text(value, lists) for value in values]
+        return column_texts(values, self.schema, str(place))
+
     def dump(self) -> bytes:
         """Return the rows in the format they were read from."""
         match self.kind:
@@ -111,13 +129,16 @@ class Records:
                 items = ",\n".join(row_text(r.cells) for r in self.records)
                 return f"[\n{items}\n]\n".encode()
             case "parquet":
-                import pyarrow.parquet as pq
-
-                sink = pa.BufferOutputStream()
-                pq.write_table(
-                    pa.Table.from_pylist([r.cells for r in self.records], schema=self.schema), sink
+                return parquet_bytes(
+                    [r.cells for r in self.records if isinstance(r.cells, dict)], self.schema
                 )
-                return bytes(sink.getvalue().to_pybytes())
+
+
+def _json_text(value: Any, lists: bool) -> str:
+    if lists and isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False)
+    found = plain_value(value)
+    return "" if found is None else str(found)
 
 
 def read_records(
@@ -185,7 +206,9 @@ def reread(found: Records, request: Request) -> Records:
         _drop_incomplete(view, request)
         return view
     if found.kind == "parquet":
-        return replace(found, places=_parquet_places(found.path, found.schema.names, request))
+        view = replace(found, places={**table_columns(found.schema, request, str(found.path))})
+        _drop_incomplete(view, request)
+        return view
     # where the first task has positions, the header is a row
     header = found.header or [str(cell) for record in found.records[:1] for cell in record.cells]
     names = None if request.by_position else header
@@ -275,22 +298,28 @@ def _add(found: Records, number: int, value: dict[str, Any]) -> None:
 
 
 def _drop_incomplete(found: Records, request: Request) -> None:
-    """Drop the rows of JSON that lack a wanted key, which would look like repeats of one another,
-    and those whose text is a list or an object.
+    """Drop the rows of JSON and Parquet that lack a wanted value, which would look like repeats of
+    one another, and those whose text is a list or an object.
 
     Raises:
         PetMtlError: all rows would go.
     """
+    lack = ("no value in", "a value in") if found.kind == "parquet" else ("no key", "the key")
     for name in request.texts:
-        _drop_where(found, request, name, _is_missing, "no key", "the key")
+        _drop_where(found, request, name, _is_missing, *lack)
         _drop_where(found, request, name, _is_nested, "a list or an object as", "one text as")
     # a label that is a list is for the user to mend, as is one that the task lacks
     if request.labelled and LABEL_COLUMN in request.columns:
-        _drop_where(found, request, LABEL_COLUMN, lambda label: label is None, "no key", "the key")
+        _drop_where(found, request, LABEL_COLUMN, _is_none, *lack)
+
+
+def _is_none(cell: Any) -> bool:
+    """Say whether a cell holds no value; NaN and infinities stand for numbers that are missing."""
+    return cell is None or (isinstance(cell, float) and not math.isfinite(cell))
 
 
 def _is_missing(text: Any) -> bool:
-    return plain_value(text) is None
+    return _is_none(plain_value(text))
 
 
 def _is_nested(text: Any) -> bool:
@@ -316,13 +345,10 @@ def _drop_where(
 
 
 def _read_parquet(path: Path, request: Request) -> Records:
-    table = whole_table(path)
-    named = _parquet_places(path, table.column_names, request)
-    rows = table_rows(table, path, pa.int64())  # `dump` takes them as numbers
+    schema = parquet_schema(path)
+    named: dict[str, int | str] = {**table_columns(schema, request, str(path))}
+    rows = table_rows(path, pa.int64())  # `dump` takes them as numbers
     records = [Record(number, cells) for number, cells in enumerate(rows, start=1)]
-    return Records(path, "parquet", named, records, schema=table.schema)
-
-
-def _parquet_places(path: Path, names: list[str], request: Request) -> dict[str, int | str]:
-    places = locate(request, str(path), header=names, width=len(names))
-    return {name: names[place] for name, place in places.items()}
+    found = Records(path, "parquet", named, records, schema=schema)
+    _drop_incomplete(found, request)
+    return found

@@ -8,6 +8,7 @@ that a model was pre-trained on, further pre-training helps.
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -73,12 +74,9 @@ def frequent_words(texts: Iterable[str], cutter: WordCutter) -> set[str]:
         runs = _RUNS.findall(batch)
         han = [run for run in runs if not run.isascii()]
         counts.update(run.lower() for run in runs if run.isascii())
-        begins = np.flatnonzero(cutter.begins(han))
+        begins = np.flatnonzero(cutter.begins(han)).tolist()
         joined = "".join(han)
-        counts.update(
-            joined[start:end]
-            for start, end in zip(begins.tolist(), [*begins[1:].tolist(), len(joined)], strict=True)
-        )
+        counts.update(joined[start:end] for start, end in pairwise([*begins, len(joined)]))
     for word in STOP_WORDS:
         del counts[word]
     return {word for word, _ in counts.most_common(MOST_WORDS)}

@@ -37,12 +37,18 @@ def split_rows(text: str, separator: str, most: int | None = None) -> list[Delim
     >>> [row.cells for row in split_rows('a,"b\n\nc",d', ",")]
     [['a', 'b\n\nc', 'd']]
     """
-    lines = io.StringIO(text, newline="\n")
+    rows = rows_of_lines(io.StringIO(text, newline="\n"), separator)
+    return [DelimitedRow(*row) for row in islice(rows, most)]
+
+
+def rows_of_lines(lines: Iterable[str], separator: str) -> Iterator[_Row]:
+    """Yield line, cells and problem of the rows of lines, as `split_rows` has them."""
     if separator != "\t":
-        return [DelimitedRow(*row) for row in islice(quoted_rows(lines, separator), most)]
-    each = (line.removesuffix("\n").removesuffix("\r") for line in lines)
-    rows = (DelimitedRow(n, line.split("\t")) for n, line in enumerate(each, start=1) if line)
-    return list(islice(rows, most))
+        yield from quoted_rows(lines, separator)
+        return
+    for number, line in enumerate(lines, start=1):
+        if row := line.removesuffix("\n").removesuffix("\r"):
+            yield number, row.split("\t"), None
 
 
 def quoted_rows(lines: Iterable[str], separator: str = ",") -> Iterator[_Row]:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from pet_mtl.console import say
 from pet_mtl.data.files import (
     BYTE_ORDER_MARK,
     WIDE_MARKS,
@@ -21,6 +22,7 @@ Source = Path | bytes
 
 _MARKS = (*WIDE_MARKS, (BYTE_ORDER_MARK, "utf-8"))
 _BLOCK = 1 << 20
+_ENOUGH = 30  # different characters, to tell an encoding by them
 _PRIVATE = re.compile("[\ue000-\uf8ff]")
 
 
@@ -108,23 +110,71 @@ class _Usage:
         return self._private * 50 <= self._wide and self._wide <= 2 * self._common
 
 
-def as_utf8(stream: BinaryIO, encoding: str, *, quotes: bool = True) -> BinaryIO:
+def not_utf8(encoding: str, source: Source, name: str | Path = "FILE") -> str | None:
+    """Return why a file is not what `train` reads, None where it is; for people.
+
+    Args:
+        encoding: that `find_encoding` found for it.
+        name: of the file that bytes are from.
+
+    >>> not_utf8("gb18030", "新闻".encode("gb18030")), not_utf8("utf-8", b"")
+    ('it is GB18030, not UTF-8', None)
+    """
+    if encoding == "utf-8":
+        return None
+    if encoding == "gb18030" and _looks_korean(source):
+        path = source if isinstance(source, Path) else Path(name)
+        return (
+            "it is EUC-KR or GB18030, not UTF-8, and read as GB18030; if its texts are Korean, "
+            f"convert it first: {conversion(path, 'euc-kr')}"
+        )
+    return f"it is {encoding.upper()}, not UTF-8"
+
+
+def tell_encoding(encoding: str, source: Source, name: str | Path) -> None:
+    """Say that a file is read in an encoding that `train` refuses."""
+    if reason := not_utf8(encoding, source, name):
+        say(f"{name}: {reason}")
+
+
+def _looks_korean(source: Source) -> bool:
+    """Say whether what could be GB18030 is rather EUC-KR.
+
+    The pairs of bytes of all Hangul begin with B0 to C8, among which GB2312 has half of what
+    Chinese texts hold: the rest, such as the characters for `one`, `I` and `is`, comes after.
+    """
+    with _opened(source) as stream:
+        head = stream.read(_BLOCK)
+    head = head[: head.rfind(b"\n") + 1] or head
+    if "\ufffd" in head.decode("euc_kr", "replace"):
+        return False
+    pairs = set(head.decode("gb18030", "ignore").encode("gb2312", "ignore").decode("gb2312"))
+    first = [pair.encode("gb2312")[0] for pair in pairs if not pair.isascii()]
+    characters = [byte for byte in first if byte >= 0xB0]
+    hangul = sum(byte <= 0xC8 for byte in characters)
+    return len(characters) >= _ENOUGH and hangul >= 0.97 * len(characters)
+
+
+def as_utf8(
+    stream: BinaryIO, encoding: str, *, quotes: bool = True, errors: str = "replace"
+) -> BinaryIO:
     r"""Return a stream of the same text in UTF-8, its line ends those of `with_line_feeds`.
 
-    Bytes that the encoding does not have become `�`.
+    Bytes that the encoding does not have become `�`, or with the `errors` of `strict` are a
+    UnicodeDecodeError while reading; those of UTF-8 stay.
 
     >>> as_utf8(io.BytesIO("新闻\t1\n".encode("gb18030")), "gb18030").readline().decode()
     '新闻\t1\n'
     """
     if encoding != "utf-8":
-        stream = cast(BinaryIO, io.BufferedReader(_Recoded(stream, encoding)))
+        stream = cast(BinaryIO, io.BufferedReader(_Recoded(stream, encoding, errors)))
     return with_line_feeds(stream, quotes=quotes)
 
 
 class _Recoded(io.RawIOBase):
-    def __init__(self, stream: BinaryIO, encoding: str) -> None:
+    def __init__(self, stream: BinaryIO, encoding: str, errors: str) -> None:
         self._stream = stream
-        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+        self._decoder = codecs.getincrementaldecoder(encoding)(errors)
         self._rest = b""
 
     def readable(self) -> bool:

@@ -21,6 +21,11 @@ _UNPACKERS = dict(zip(COMPRESSIONS, ("gzip", "xz", "bzip2", "zstd"), strict=True
 # bytes; a file without line ends, or a bomb of a few compressed MB, must not fill the memory
 LONGEST_LINE = 16 << 20
 LARGEST_WHOLE = 2 << 30  # bytes; what is read whole, such as a JSON array
+# a file of rows that are kept: what they take is refused above both of these
+LARGEST_UNPACKED = 1 << 30  # bytes
+MOST_GROWTH = 100  # times the bytes of the file; text as people write it grows less
+ROW_BYTES = 128  # what a row takes beside its text, as measured with `data check`
+RECORD_BYTES = 600  # with `data clean`, which holds each as Python's objects
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # those of UTF-32 first: one of them starts with one of UTF-16
 WIDE_MARKS = (
@@ -260,3 +265,36 @@ def read_whole(stream: BinaryIO, path: Path | str) -> bytes:
             )
         parts.append(part)
     return b"".join(parts)
+
+
+class Unpacked:
+    """Counts what the rows of a file take in memory, for one who keeps them.
+
+    A file of some kB may hold millions of rows, or one text a million times.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self._path, self._size = path, 0
+        try:
+            self._most = max(LARGEST_UNPACKED, MOST_GROWTH * Path(path).stat().st_size)
+        except OSError:  # no file, but a data set of the hub
+            self._most = 1 << 62
+
+    def add(self, rows: int, size: int, row_bytes: int = ROW_BYTES) -> None:
+        """Count rows.
+
+        Args:
+            size: of their text, in bytes.
+            row_bytes: what each of them takes beside that.
+
+        Raises:
+            PetMtlError: there are more than such a file holds honestly.
+        """
+        self._size += size + rows * row_bytes
+        if self._size > self._most:
+            raise PetMtlError(
+                f"the rows take more than {self._most >> 30} GiB in memory, over {MOST_GROWTH} "
+                "times the size of the file",
+                where=str(self._path),
+                hint="is this the right file, and not damaged? else cut it into several files",
+            )

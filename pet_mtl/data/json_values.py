@@ -7,10 +7,19 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from pet_mtl.data.encoding import as_utf8
-from pet_mtl.data.files import BYTE_ORDER_MARK, first_line, lines_of, open_bytes, read_whole
+from pet_mtl.data.files import (
+    BYTE_ORDER_MARK,
+    Unpacked,
+    first_line,
+    lines_of,
+    open_bytes,
+    read_whole,
+)
 from pet_mtl.data.table import encoding_problem
 from pet_mtl.errors import PetMtlError
 
+# what Python takes for an object, and for a value in it
+OBJECT_BYTES, VALUE_BYTES = 200, 60
 _LENIENT = json.JSONDecoder(strict=False)
 
 
@@ -92,9 +101,10 @@ def array_values(stream: BinaryIO, path: str, *, strict: bool = True) -> Iterato
     """Yield the items of an array, which is read into memory whole.
 
     Raises:
-        PetMtlError: it is not valid JSON.
+        PetMtlError: it is not valid JSON, or of too many values (see `Unpacked`).
     """
     raw = read_whole(stream, path).removeprefix(BYTE_ORDER_MARK)
+    Unpacked(path).add(raw.count(b"{"), len(raw) + VALUE_BYTES * raw.count(b":"), OBJECT_BYTES)
     items = parse_value(raw, strict=strict)
     if isinstance(items, UnicodeDecodeError):
         line = raw.count(b"\n", 0, items.start)

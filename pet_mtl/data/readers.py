@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from pet_mtl.data.arrow import use_arrow
 from pet_mtl.data.delimited import read_delimited, read_tabs
-from pet_mtl.data.encoding import as_utf8, find_encoding
-from pet_mtl.data.files import data_format
+from pet_mtl.data.encoding import as_utf8, find_encoding, tell_encoding
+from pet_mtl.data.files import Unpacked, data_format
 from pet_mtl.data.hub import read_hub
 from pet_mtl.data.jsonl import read_json
 from pet_mtl.data.parquet import read_parquet
@@ -69,13 +69,14 @@ def read_rows(
     for path, make_chunks in chunk_makers(source, base, request):
         bad = BadRows(path, keep=max(SHOWN, skip_bad_rows))
         try:
-            chunks = [chunk for chunk in make_chunks(bad) if len(chunk.lines)]
+            chunks = [chunk for chunk in _kept(make_chunks(bad), path) if len(chunk.lines)]
             if not chunks and not bad.count:
                 raise empty_file(path)
             part, length = rows_of(chunks, task, labelled, first_row, bad, tolerant)
         except PetMtlError as error:
             problems.extend(error)
             continue
+        tell_encoding(bad.encoding, Path(path), path)
         first_row += length
         parts.append(part)
         files.append(bad)
@@ -86,6 +87,18 @@ def read_rows(
     if not len(rows):
         raise PetMtlError("no good row is left", where=source)
     return rows, [problem for bad in files for problem in bad.ordered()]
+
+
+def _kept(chunks: Iterator[Chunk], path: str) -> Iterator[Chunk]:
+    """Yield the chunks of a file, as long as they can be kept.
+
+    Raises:
+        PetMtlError: they cannot; see `Unpacked`.
+    """
+    unpacked = Unpacked(path)
+    for chunk in chunks:
+        unpacked.add(len(chunk.lines), sum(column.nbytes for column in chunk.columns.values()))
+        yield chunk
 
 
 def request_of(
@@ -120,6 +133,7 @@ def _read_file(path: Path, request: Request, bad: BadRows) -> Iterator[Chunk]:
     suffix = data_format(path)
     if request.tolerant:
         request = understand(path, suffix, request)
+        bad.encoding = request.encoding
     yield from READERS[suffix](path, suffix, request, bad)
 
 
@@ -134,7 +148,8 @@ def read_lines(raw: bytes, task: TaskSpec, path: str, header: bool | None = None
     use_arrow()
     request = text_a_line(task.fields, header)
     bad = BadRows(path)
-    text = as_utf8(io.BytesIO(raw), find_encoding(raw, path), quotes=False)
+    encoding = find_encoding(raw, path)
+    text = as_utf8(io.BytesIO(raw), encoding, quotes=False)
     chunks = list(read_tabs(text, request, bad))
     if bad.count:
         raise PetMtlError(bad.shown())
@@ -142,6 +157,7 @@ def read_lines(raw: bytes, task: TaskSpec, path: str, header: bool | None = None
         len(chunk.lines) for chunk in chunks
     ):
         raise PetMtlError("there are no texts", where=path, hint="give a text a line")
+    tell_encoding(encoding, raw, path)
     plain = task.model_copy(update={"columns": dict(request.columns)})
     return rows_of(chunks, plain, False, 0, bad)[0]
 

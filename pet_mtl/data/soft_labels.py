@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -199,9 +198,11 @@ def _probabilities(value: dict[str, Any], task: TaskSpec) -> list[float]:
             raise _BadRowError(f"{quoted(label)} is no label of {task.verbalizer.source}{known}")
         if p is None:  # how tables with a column for each label have what is left out
             continue
-        if isinstance(p, bool) or not isinstance(p, Real) or not 0 <= p <= 1 + NEAR_ONE:
+        is_number = isinstance(p, int | float | np.floating) and not isinstance(p, bool)
+        share = float(min(p, 2)) if is_number else math.nan  # `min`: too large for a float
+        if not 0 <= share <= 1 + NEAR_ONE:
             raise _BadRowError(f"the probability of {quoted(label)} is no number from 0 to 1")
-        probs[label] = min(float(p), 1.0)
+        probs[label] = min(share, 1.0)
     total = math.fsum(probs.values())
     if several:
         return list(probs.values())

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pet_mtl.data.arrow import use_arrow
+from pet_mtl.data.encoding import tell_encoding
 from pet_mtl.data.readers import chunk_makers, empty_file, request_of, rows_of
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.table import BadRows
@@ -63,6 +64,7 @@ def open_rows(source: str, task: TaskSpec, *, base: Path, header: bool | None = 
         except PetMtlError as error:
             problems.extend(error)
             continue
+        tell_encoding(bad.encoding, Path(path), path)
         files.append(bad)
     problems.problems.extend(problem for bad in files for problem in bad.shown())
     problems.raise_if_any()
@@ -89,15 +91,17 @@ def stream_rows(
             yielded.
     """
     found = False
-    for part in cut(_parts(source, task, base, header), size):
+    for part in cut(_parts(source, task, base, header, tell=True), size):
         found = True
         yield part
     if not found:
         raise PetMtlError("there are no rows", where=source)
 
 
-def _parts(source: str, task: TaskSpec, base: Path, header: bool | None) -> Iterator[Rows]:
-    """Yield the rows of a source as its files are read."""
+def _parts(
+    source: str, task: TaskSpec, base: Path, header: bool | None, *, tell: bool = False
+) -> Iterator[Rows]:
+    """Yield the rows of a source as its files are read; `tell` of encodings that are not usual."""
     use_arrow()
     first_row = 0
     for path, make_chunks in chunk_makers(source, base, request_of(task, False, True, header)):
@@ -106,6 +110,8 @@ def _parts(source: str, task: TaskSpec, base: Path, header: bool | None) -> Iter
             part, _ = rows_of([chunk], task, False, first_row, bad, tolerant=True)
             if bad.count:
                 raise PetMtlError(bad.shown())
+            if tell and not length:
+                tell_encoding(bad.encoding, Path(path), path)
             length += len(part)
             yield part
         if bad.count:

@@ -95,6 +95,7 @@ class BadRows:
 
     Attributes:
         header_hint: what to do where line 1, read as a row, is a header; None where it is none.
+        encoding: that the file was found to have.
     """
 
     path: str
@@ -103,6 +104,7 @@ class BadRows:
     count: int = 0
     problems: list[tuple[int, Problem]] = field(default_factory=list)
     header_hint: str | None = None
+    encoding: str = "utf-8"
 
     def add(self, line: int, message: str, *, hint: str | None = None) -> None:
         """Note a bad row; beyond `keep` only the count grows, so that a wrong gigabyte file cannot

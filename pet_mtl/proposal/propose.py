@@ -126,10 +126,9 @@ class _Task:
         }
         self.names = [table.names[place] for place in self.places.values()]
         self.rows = [row for row, cell in enumerate(cells) if cell]
-        sets = {row: labels_of(cells[row], roles.separator) for row in self.rows}
-        self.counts = dict(
-            sorted(Counter(n for of_row in sets.values() for n in of_row).items(), key=_label_order)
-        )
+        sets = {cell: labels_of(cell, roles.separator) for cell in set(cells)}
+        counts = Counter(name for row in self.rows for name in sets[cells[row]])
+        self.counts = dict(sorted(counts.items(), key=_label_order))
         texts = [table.columns[place] for place in roles.texts]
         self.language = language([texts[-1][row] for row in self.rows])
         wording = WORDINGS[self.language]
@@ -143,8 +142,8 @@ class _Task:
             shown = table.columns[roles.names]
             names |= {cells[row]: shown[row].strip() for row in reversed(self.rows)}
         of_label: dict[str, list[str]] = {label: [] for label in self.counts}
-        for row, labels in sets.items():
-            for label in labels:
+        for row in self.rows:
+            for label in sets[cells[row]]:
                 of_label[label].append(texts[-1][row])
         self.words = propose_words(
             names,

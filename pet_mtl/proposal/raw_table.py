@@ -1,36 +1,39 @@
 """Any table as text, without knowing what is in it: separator, header, JSON keys and encoding are
 found."""
 
-import io
-import json
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from pet_mtl.data.column_names import ID_NAMES, LABEL_NAMES, TEXT_NAMES
-from pet_mtl.data.delimited_rows import DelimitedRow, refuse_swallowed, split_rows
-from pet_mtl.data.encoding import find_encoding
+from pet_mtl.data.delimited_rows import refuse_swallowed, rows_of_lines
+from pet_mtl.data.encoding import as_utf8, find_encoding, not_utf8
 from pet_mtl.data.files import (
     BYTE_ORDER_MARK,
     data_format,
     has_quotes,
-    line_feeds,
+    lines_of,
     not_regular,
     open_bytes,
-    read_whole,
 )
-from pet_mtl.data.json_values import array_values, line_values
-from pet_mtl.data.jsonl import encodable, plain_value
+from pet_mtl.data.json_values import array_values, holds_array, line_values
+from pet_mtl.data.jsonl import encodable
 from pet_mtl.errors import PetMtlError
+from pet_mtl.proposal.held_cells import HeldCells
+from pet_mtl.proposal.raw_objects import (
+    Columns,
+    cell_text,
+    json_columns,
+    list_text,
+    parquet_columns,
+)
 
 SEPARATORS = "\t,;|"
 NAMES = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
 LOOKED_AT = 500  # rows that say what the separator is
 LONGEST_NAME = 40  # characters of a column's name
-DEEPEST = 3  # objects in objects
 NO_TABLE = "give a table with a text and a label in each row: csv, tsv, json lines or parquet"
 
 
@@ -77,43 +80,69 @@ def read_raw_table(path: Path, header: bool | None = None) -> RawTable:
         )
     suffix = data_format(path)
     if suffix == ".parquet":
-        return _objects(path, *_parquet_rows(path))
-    with open_bytes(path) as stream:
-        raw = read_whole(stream, path)
-    text, encoding = _decode(raw, path)
-    if not text.strip():
-        raise PetMtlError(
-            "the file is empty",
-            where=str(path),
-            hint="give a file with a row a line, each with text and label",
-        )
-    if suffix in (".json", ".jsonl"):
-        rows, skipped = _json_rows(text, path)
-        table = _objects(path, "JSON, an object a row", rows, skipped)
-    else:
-        table = _delimited(path, suffix, text, header)
-    if encoding != "utf-8":
-        table.reasons[None] = f"it is {encoding.upper()}, not UTF-8"
+        return _objects(path, "parquet", parquet_columns(path), 0)
+    encoding = find_encoding(path)
+    try:
+        if suffix in (".json", ".jsonl"):
+            table = _json(path, encoding)
+        else:
+            table = _delimited(path, suffix, encoding, header)
+    except UnicodeDecodeError as error:
+        raise _no_text(path) from error
+    if reason := not_utf8(encoding, path):
+        table.reasons[None] = reason
     return table
 
 
-def _decode(raw: bytes, path: Path) -> tuple[str, str]:
-    """Return text and encoding; bytes of UTF-8 rows that are none become lone surrogates, by which
-    these rows are left out."""
-    encoding = find_encoding(raw, path)
-    known = raw.removeprefix(BYTE_ORDER_MARK) if encoding == "utf-8" else raw
-    try:
-        text = known.decode(encoding, "surrogateescape" if encoding == "utf-8" else "strict")
-    except UnicodeDecodeError:
-        text = "\0"
-    if "\0" in text:
-        raise PetMtlError("this is no text file", where=str(path), hint=NO_TABLE)
-    return line_feeds(text, quotes=has_quotes(path)), encoding
+def _no_text(path: Path) -> PetMtlError:
+    return PetMtlError("this is no text file", where=str(path), hint=NO_TABLE)
 
 
-def _delimited(path: Path, suffix: str, text: str, header: bool | None) -> RawTable:
-    # the whole of it split at a wrong separator may be millions of rows: a text's lines, each alone
-    usual = {each: _usual(split_rows(text, each, LOOKED_AT)) for each in SEPARATORS}
+def _lines(path: Path, encoding: str) -> Iterator[str]:
+    """Yield the lines of a file; bytes of UTF-8 rows that are none become lone surrogates, by which
+    these rows are left out.
+
+    Raises:
+        PetMtlError: a line is longer than any row, or holds a NUL.
+        UnicodeDecodeError: the encoding is another one, and not all of the file is in it.
+    """
+    with open_bytes(path) as stream:
+        utf8 = as_utf8(stream, encoding, quotes=has_quotes(path), errors="strict")
+        for number, line in enumerate(lines_of(utf8, path)):
+            known = line if number else line.removeprefix(BYTE_ORDER_MARK)
+            if b"\0" in known:
+                raise _no_text(path)
+            yield known.decode("utf-8", "surrogateescape")
+
+
+def _first_line(path: Path, encoding: str) -> str:
+    """Return the first line that is not empty.
+
+    Raises:
+        PetMtlError: the file holds nothing but white space.
+    """
+    first = ""
+    for line in _lines(path, encoding):
+        first = first or line.rstrip("\r\n")
+        if line.strip():
+            return first
+    raise PetMtlError(
+        "the file is empty",
+        where=str(path),
+        hint="give a file with a row a line, each with text and label",
+    )
+
+
+def _separator(path: Path, encoding: str) -> tuple[str, int]:
+    """Return what separates the columns, by the first rows, and how many there are.
+
+    Raises:
+        PetMtlError: there is one.
+    """
+    usual = {
+        each: _usual([*islice(rows_of_lines(_lines(path, encoding), each), LOOKED_AT)])
+        for each in SEPARATORS
+    }
     # of equals the tab, which is seldom in texts, then what makes more columns
     separator = max(SEPARATORS, key=lambda each: (usual[each][0], each == "\t", usual[each][1]))
     width = usual[separator][1]
@@ -121,41 +150,67 @@ def _delimited(path: Path, suffix: str, text: str, header: bool | None) -> RawTa
         raise PetMtlError(
             "this is no table: its lines have one column", where=str(path), hint=NO_TABLE
         )
-    whole = split_rows(text, separator)
-    refuse_swallowed(str(path), whole[-1].line, whole[-1].problem)
-    parsed = [row.cells for row in whole if row.problem is None and len(row.cells) == width]
-    rows = [cells for cells in parsed if encodable("".join(cells))]
-    if not rows:
-        raise PetMtlError("this is no text file", where=str(path), hint=NO_TABLE)
-    skipped, damaged = len(whole) - len(rows), len(parsed) - len(rows)
-    with_header = _has_header(rows) if header is None else header
+    return separator, width
+
+
+class _Rows:
+    """The rows of a delimited file of `width` columns, column by column, and counts of the
+    others."""
+
+    def __init__(self, path: Path, encoding: str, separator: str, width: int) -> None:
+        self.columns: list[list[str]] = [[] for _ in range(width)]
+        self.damaged = self.others = 0
+        held = HeldCells(path)
+        last, problem = 0, None
+        for line, cells, problem in rows_of_lines(_lines(path, encoding), separator):
+            last = line
+            if problem is not None or len(cells) != width:
+                self.others += 1
+            elif not encodable("".join(cells)):
+                self.damaged += 1
+            else:
+                for column, cell in zip(self.columns, cells, strict=True):
+                    column.append(held.text(cell))
+                held.check()
+        refuse_swallowed(str(path), last, problem)
+
+    def first(self, most: int) -> list[list[str]]:
+        """Return the first rows."""
+        parts = [column[:most] for column in self.columns]
+        return [list(cells) for cells in zip(*parts, strict=True)]
+
+
+def _delimited(path: Path, suffix: str, encoding: str, header: bool | None) -> RawTable:
+    first = _first_line(path, encoding)
+    separator, width = _separator(path, encoding)
+    rows = _Rows(path, encoding, separator, width)
+    if not rows.columns[0]:
+        raise _no_text(path)
+    with_header = _has_header(rows.first(LOOKED_AT)) if header is None else header
     names: list[str | int] = list(range(width))
     reasons: dict[str | int | None, str] = {}
     if with_header:
-        titles = [name.strip() for name in rows.pop(0)]
+        titles = [column.pop(0).strip() for column in rows.columns]
         names = [*_unique(titles)]
         if names != titles:
             reasons[None] = "columns without a name of their own"
-    if not rows:
+    if not rows.columns[0]:
         raise PetMtlError("the file holds a header and no rows", where=str(path))
-    first = text.lstrip("\r\n").split("\n", 1)[0]
     as_tabs = "\t" in first or suffix == ".tsv" or (not with_header and suffix != ".csv")
     if separator not in "\t," or as_tabs != (separator == "\t"):
         reasons[None] = f"its columns are separated by {NAMES[separator]}"
-    if skipped > damaged:
-        reasons[None] = f"{skipped - damaged} of its rows have another number of columns"
-    if damaged:
-        reasons[None] = f"{damaged} of its rows are not UTF-8"
+    if rows.others:
+        reasons[None] = f"{rows.others} of its rows have another number of columns"
+    if rows.damaged:
+        reasons[None] = f"{rows.damaged} of its rows are not UTF-8"
     form = f"{NAMES[separator]} between columns, {'a header' if with_header else 'no header'}"
-    return RawTable(
-        path, form, names, [list(column) for column in zip(*rows, strict=True)], reasons, skipped
-    )
+    return RawTable(path, form, names, rows.columns, reasons, rows.others + rows.damaged)
 
 
-def _usual(rows: Sequence[DelimitedRow]) -> tuple[float, int]:
+def _usual(rows: Sequence[tuple[int, list[str], str | None]]) -> tuple[float, int]:
     """Return how many of the rows have the usual number of columns (0 where that is one), and that
     number."""
-    widths = Counter(len(row.cells) for row in rows)
+    widths = Counter(len(cells) for _, cells, _ in rows)
     if not widths:
         return 0.0, 0
     width, count = widths.most_common(1)[0]
@@ -206,41 +261,27 @@ def _unique(names: Sequence[str]) -> list[str]:
     ]
 
 
-def _json_rows(text: str, path: Path) -> tuple[list[dict[str, Any]], int]:
-    values = array_values if text.lstrip().startswith("[") else line_values
-    stream = io.BytesIO(text.encode("utf-8", "surrogateescape"))
-    items = [item.value for item in values(stream, str(path))]
-    rows = [item for item in items if isinstance(item, dict)]
-    if not rows:
+def _json(path: Path, encoding: str) -> RawTable:
+    _first_line(path, encoding)
+    values = array_values if holds_array(path, encoding) else line_values
+    with open_bytes(path) as stream:
+        utf8 = as_utf8(stream, encoding, quotes=has_quotes(path), errors="strict")
+        columns, skipped = json_columns((item.value for item in values(utf8, str(path))), path)
+    if not columns.rows:
         raise PetMtlError(
             "this is no table: it holds no JSON objects", where=str(path), hint=NO_TABLE
         )
-    return rows, len(items) - len(rows)
+    return _objects(path, "JSON, an object a row", columns, skipped)
 
 
-def _parquet_rows(path: Path) -> tuple[str, list[dict[str, Any]], int]:
-    import pyarrow as pa
-
-    from pet_mtl.data.parquet import class_names, table_rows, whole_table
-
-    table = whole_table(path)
-    rows, known_names = table_rows(table, path, pa.string()), class_names(table.schema.metadata)
-    for name, known in known_names.items():
-        for row in rows:
-            if isinstance(row.get(name), int) and 0 <= row[name] < len(known):
-                row[name] = known[row[name]]
-    return "parquet", rows, 0
-
-
-def _objects(path: Path, form: str, rows: Sequence[dict[str, Any]], skipped: int) -> RawTable:
-    if not rows:
+def _objects(path: Path, form: str, columns: Columns, skipped: int) -> RawTable:
+    if not columns.rows:
         raise PetMtlError("the file holds no rows", where=str(path))
     table = RawTable(path, form, [], [], skipped=skipped)
     if skipped:
         table.reasons[None] = f"{skipped} of its rows are no JSON objects"
-    rows = _decode_bytes([dict(_leaves(row)) for row in rows], table)
-    for name in dict.fromkeys(name for row in rows for name in row):
-        values = [row.get(name) for row in rows]
+    _leave_out_damaged(columns, table)
+    for name, values in columns.values.items():
         lists = [value for value in values if isinstance(value, list)]
         several = next(filter(None, lists), None)
         nested = any(isinstance(v, dict) for v in [*values, *(v for each in lists for v in each)])
@@ -248,79 +289,38 @@ def _objects(path: Path, form: str, rows: Sequence[dict[str, Any]], skipped: int
             table.left_out[name] = f"`{name}` holds objects, in lists or deep in others"
         elif several:
             table.left_out[name] = (
-                f"`{name}` holds lists of several values, such as {_cell(several)[:60]}"
+                f"`{name}` holds lists of several values, such as {cell_text(several)[:60]}"
             )
-            table.lists[name] = [_list_text(value) for value in values]
+            table.lists[name] = [list_text(value) for value in values]
         elif lists:
             table.left_out[name] = f"`{name}` holds empty lists"
         if not name or lists or nested:
             continue
         table.names.append(name)
-        table.columns.append([_cell(value) for value in values])
+        table.columns.append([cell_text(value) for value in values])
         if any(value is None for value in values):
             table.reasons[name] = f"some values of `{name}` are missing"
     return table
 
 
-def _leaves(row: dict[str, Any], before: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Yield the values of an object by their keys, those of objects in it as `data.text`."""
-    for name, value in row.items():
-        if isinstance(value, dict) and value and depth < DEEPEST:
-            yield from _leaves(value, f"{before}{name}.", depth + 1)
-        else:
-            found = plain_value(value)
-            # NaN, as programs write numbers that are missing
-            missing = isinstance(found, float) and not math.isfinite(found)
-            yield before + name, None if missing else found
-
-
-def _decode_bytes(rows: list[dict[str, Any]], table: RawTable) -> list[dict[str, Any]]:
-    """Return the rows with bytes, as Hive writes texts, decoded, without those that are not UTF-8
-    and without columns of other bytes, such as pictures.
+def _leave_out_damaged(columns: Columns, table: RawTable) -> None:
+    """Take out columns of bytes that are no text, such as pictures, and the rows of other columns
+    that are not UTF-8.
 
     Raises:
         PetMtlError: no row is left.
     """
-    damaged: dict[str, set[int]] = {}
-    filled: Counter[str] = Counter()
-    for number, row in enumerate(rows):
-        for name, value in row.items():
-            if isinstance(value, bytes | list):
-                filled[name] += 1
-                try:
-                    row[name] = _decoded(value)
-                except UnicodeDecodeError:
-                    damaged.setdefault(name, set()).add(number)
-    for name in [name for name, found in damaged.items() if len(found) > filled[name] / 2]:
-        table.left_out[name] = f"`{name}` holds bytes that are not UTF-8"
-        del damaged[name]
-        rows = [{key: value for key, value in row.items() if key != name} for row in rows]
-    bad = set[int]().union(*damaged.values())
+    for name, found in [*columns.damaged.items()]:
+        if len(found) > columns.filled[name] / 2:
+            table.left_out[name] = f"`{name}` holds bytes that are not UTF-8"
+            del columns.damaged[name], columns.values[name]
+    bad = set[int]().union(*columns.damaged.values())
     if not bad:
-        return rows
-    if len(bad) == len(rows):
+        return
+    if len(bad) == columns.rows:
         raise PetMtlError("no row is UTF-8", where=str(table.path), hint=NO_TABLE)
     table.skipped += len(bad)
     table.reasons[None] = f"{len(bad)} of its rows are not UTF-8"
-    return [row for number, row in enumerate(rows) if number not in bad]
-
-
-def _decoded(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_decoded(item) for item in value]
-    return value.decode("utf-8") if isinstance(value, bytes) else value
-
-
-def _list_text(value: Any) -> str:
-    """Return a cell of a column of lists as JSON; lists of one value have lost their brackets."""
-    if value is None:
-        return ""
-    items = value if isinstance(value, list) else [value]
-    return json.dumps([_cell(item) for item in items], ensure_ascii=False)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    text = str(value)
-    return text.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no text
+    for name, values in columns.values.items():
+        columns.values[name] = [value for row, value in enumerate(values) if row not in bad]
+    columns.rows -= len(bad)

@@ -8,9 +8,7 @@ from pet_mtl.suite.validation import name_hint
 from pet_mtl.suite.yaml_file import Document, Key, parse_value
 
 # what a pattern file may write as one text in place of a list of texts, or in place of keys
-_TEXTS = frozenset(
-    {"patterns", "train", "dev", "test", "unlabelled", "soft_labels", "yes", "no"}
-)
+_TEXTS = frozenset({"patterns", "train", "dev", "test", "unlabelled", "soft_labels", "yes", "no"})
 _NAMES = frozenset({"dev", "verbalizer", "verbalizer_kind", "weighting", "features"})
 
 

@@ -54,3 +54,9 @@ def test_samples_are_even(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(sample(map(str, range(10)))) == list("0123456789")
     kept = [int(text) for text in sample(f"{number:03}" for number in range(100))]
     assert kept == list(range(0, 100, 8))
+
+
+@pytest.mark.parametrize("texts", [["a", "b"], ["hello world"], []])
+def test_texts_without_chinese_words(cutter: WordCutter, texts: list[str]) -> None:
+    found = frequent_words(texts, cutter)
+    assert found == {word for text in texts for word in text.split() if len(word) > 1}

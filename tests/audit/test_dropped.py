@@ -1,6 +1,6 @@
 """Which rows are dropped, of files that one task reads and of those that several share."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +10,7 @@ import pytest
 from pet_mtl.audit.check import check_suite
 from pet_mtl.audit.clean import CHANGES, CleanResult, clean_suite
 from pet_mtl.audit.dropped import _answers
+from pet_mtl.audit.records import Record, Records
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import DataSpec, TaskSpec
 from pet_mtl.suite.verbalizer import Verbalizer
@@ -109,15 +110,21 @@ def test_columns_with_names(make_suite: MakeSuite, tmp_path: Path, suffix: str) 
         assert result.files[0].rows == 2  # the header is none
 
 
+def answers(cells: Sequence[object], task: TaskSpec) -> list[str | None]:
+    records = [Record(number, {"label": cell}) for number, cell in enumerate(cells)]
+    found = Records(Path("t.jsonl"), "lines", {"label": "label"}, records)
+    return _answers(found.texts("label", lists=task.kind == "multi_label"), task)
+
+
 def test_labels_are_alike_where_the_task_takes_them_so() -> None:
     sets = task_of("multi_label", {"a": ["a"], "b": ["b"]}, no=["c"])
-    assert _answers([["a", "b"], ["b", "a"], ["x"], [], None], sets)[:3] == ["a,b", "a,b", None]
+    assert answers([["a", "b"], ["b", "a"], ["x"], [], None], sets)[:3] == ["a,b", "a,b", None]
     number = task_of("similarity", {"low": ["a"], "high": ["b"]}, range=(0, 5))
-    assert _answers([2, "2.0", " 2 ", "9", "", 0], number) == ["2", "2", "2", None, None, "0"]
+    assert answers([2, "2.0", " 2 ", "9", "", 0], number) == ["2", "2", "2", None, None, "0"]
     label = task_of("classification", {"0": ["a"], "1": ["b"]})
-    assert _answers([0, "1", 1.0, ["1"], "2", None], label) == ["0", "1", "1", "1", None, None]
+    assert answers([0, "1", 1.0, ["1"], "2", None], label) == ["0", "1", "1", "1", None, None]
     truth = task_of("classification", {"true": ["a"], "false": ["b"]})
-    assert _answers([True, "true", False, [0, 1]], truth) == ["true", "true", "false", None]
+    assert answers([True, "true", False, [0, 1]], truth) == ["true", "true", "false", None]
 
 
 def task_of(kind: str, words: dict[str, list[str]], **more: object) -> TaskSpec:

@@ -87,6 +87,7 @@ def test_sets_of_labels_have_a_probability_each(make_task, write) -> None:
         ('{"title": "a", "probabilities": {"0": 0.5}}', "the probabilities sum to 0.5, expected 1"),
         ('{"title": "a", "probabilities": {"0": -1, "1": 2}}', "no number from 0 to 1"),
         ('{"title": "a", "probabilities": {"0": NaN}}', "no number from 0 to 1"),
+        (f'{{"title": "a", "probabilities": {{"0": 1{"0" * 400}}}}}', "no number from 0 to 1"),
         ('{"title": "a", "probabilities": {"0": true}}', "no number from 0 to 1"),
         ('{"title": "a", "probabilities": {"0": "1"}}', "no number from 0 to 1"),
         ('{"title": "a", "probabilities": {"00": 1}}', '"00" is no label of .*did you mean "0"'),

@@ -123,7 +123,8 @@ def test_a_missing_number_in_a_set_is_not_the_label_nan(write, tmp_path: Path, s
         path = tmp_path / "t.parquet"
         pq.write_table(pa.table({"text": ["t", "t"], "label": labels}), path)
     (problem,) = refused(path, task).problems
-    assert problem.message == 'the list holds "NaN", which is no label'
+    missing = "NaN" if suffix == "jsonl" else "null"
+    assert problem.message == f'the list holds "{missing}", which is no label'
     assert str(problem.where).endswith(":2" if suffix == "jsonl" else ": row 2")
     assert read(path, task, labelled=False).labels.tolist() == [0, -1]
     named = write("n.jsonl", '{"text": "t", "label": ["nan"]}')

@@ -37,7 +37,7 @@ def test_they_are_one_teacher_more(suite_file: Path, tmp_path: Path) -> None:
     for run in ("teachers/mood-seed42", "alone/mood"):
         assert_same_state(state_of(soft / run), state_of(plain / run))
     theirs, both = (load_file(out / "students" / "mood" / TEACHER)["mood"] for out in (plain, soft))
-    wanted = (theirs[0][:2] + [0.4, 0.6]) / 2
+    wanted = (theirs[0][:2] + np.array([0.4, 0.6])) / 2
     np.testing.assert_allclose(both[0][:2], wanted, atol=1e-6)
     texts = load_suite_data(suites(suite_file, tmp_path)[0])["mood"].train.fields
     others = [n for n, row in enumerate(zip(*(c.to_pylist() for c in texts.values()), strict=True))
@@ -55,5 +55,5 @@ def test_they_teach_alone(suite_file: Path, tmp_path: Path) -> None:
     assert again.students == done.students
     file = tmp_path / "said.jsonl"
     file.write_text(file.read_text(encoding="utf-8").replace("0.6", "0.59"), encoding="utf-8")
-    with pytest.raises(PetMtlError, match="rows.mood"):
+    with pytest.raises(PetMtlError, match=r"rows\.mood"):
         distil(Request(soft, soft, seeds=0), tmp_path / "out")
