@@ -14,6 +14,7 @@ it
 - `lengths`        characters, tokens, and what is lost where a row is cut
 - `characters`     control and replacement characters, HTML remains, mojibake, and how they are
 mended
+- `soft_labels`    files of soft labels: what they speak of and contradict
 - `overlap`        texts that stand in several parts or tasks
 - `corpus_overlap` texts that stand in pre-training text
 - `vocabulary`     frequent words that tasks and corpora share

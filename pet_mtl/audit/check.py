@@ -14,6 +14,7 @@ from pet_mtl.audit.lengths import check_lengths
 from pet_mtl.audit.overlap import check_overlap
 from pet_mtl.audit.parts import Part, load_parts
 from pet_mtl.audit.repeats import check_repeats
+from pet_mtl.audit.soft_labels import check_soft_labels
 from pet_mtl.audit.unreadable import check_unreadable
 from pet_mtl.audit.vocabulary import check_vocabulary
 from pet_mtl.cloze.tokenizer import PieceTokenizer
@@ -103,6 +104,7 @@ def check_suite(
             of_part |= more
             findings += found
         figures.setdefault(part.task.name, {})[part.name] = of_part
+    findings += check_soft_labels(suite, parts)
     shared, found = check_overlap(parts)
     findings += found
     for name, corpus in corpora.items():

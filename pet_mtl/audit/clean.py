@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import os
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -49,6 +50,7 @@ class CleanResult:
         outside: files that do not lie below the suite's data folder; their copies lie at the top of
             the new one.
         leaks: that stay, since their file holds dev or test rows too.
+        copied: files of soft labels, which are copied as they are.
     """
 
     out: Path
@@ -56,6 +58,7 @@ class CleanResult:
     skipped: tuple[str, ...]
     outside: tuple[str, ...]
     leaks: tuple[str, ...] = ()
+    copied: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"out": str(self.out)}
@@ -79,6 +82,7 @@ class CleanResult:
                 )
             if not file.changes:
                 lines.append("  nothing to mend")
+        lines += [f"copied as it is: {file}" for file in self.copied]
         lines += [f"left as it is: {leak}" for leak in self.leaks]
         return lines + [f"left out: {source}" for source in self.skipped]
 
@@ -88,7 +92,8 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
 
     Broken lines are joined, odd characters mended, repeats dropped (the first row stays), texts
     with several labels settled, and training and unlabelled rows dropped whose text is a dev or
-    test row; a file that several tasks read is cleaned for all of them.
+    test row; a file that several tasks read is cleaned for all of them. Files of soft labels are
+    copied as they are.
 
     Args:
         out: must not exist, or be empty; files keep their places below the suite's data folder.
@@ -105,6 +110,7 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
     found_parts: list[tuple[TaskSpec, str, list[Path]]] = []
     parts: list[tuple[TaskSpec, str, list[Records]]] = []
     skipped: list[str] = []
+    soft_labels: list[Path] = []
     problems = ProblemList()
     for task in suite.tasks.values():
         try:
@@ -114,6 +120,7 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
                         targets[path] = _target(path, Path(suite.base), set(targets.values()))
                     requests.setdefault(path, []).append(_request(task, name))
                 found_parts.append((task, name, paths))
+            soft_labels += _paths(task.data.soft_labels, Path(suite.base), skipped)
         except PetMtlError as error:
             problems.extend(error)
     for task, name, paths in found_parts:
@@ -122,6 +129,9 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
             parts.append((task, name, read))
         except PetMtlError as error:
             problems.extend(error)
+    copied = [path for path in dict.fromkeys(soft_labels) if path not in targets]
+    for path in copied:
+        targets[path] = _target(path, Path(suite.base), set(targets.values()))
     problems.raise_if_any()
     if not files:
         raise PetMtlError((f"there is no file to clean: {', '.join(skipped)}"), where=suite.source)
@@ -141,10 +151,15 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
             target = folder / targets[found.path]
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(_compress(found.dump(), target.suffix.lower()))
+        for path in copied:
+            target = folder / targets[path]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
         listed = "".join(f"{change}\n" for file in cleaned for change in file.changes)
         (folder / CHANGES).write_text(listed, encoding="utf-8")
     outside = tuple(str(path) for path in targets if _below(path, Path(suite.base)) is None)
-    return CleanResult(out, cleaned, tuple(dict.fromkeys(skipped)), outside, tuple(leaks))
+    copies = tuple(map(str, copied))
+    return CleanResult(out, cleaned, tuple(dict.fromkeys(skipped)), outside, tuple(leaks), copies)
 
 
 def _part_paths(task: TaskSpec, base: Path, skipped: list[str]) -> dict[str, list[Path]]:
