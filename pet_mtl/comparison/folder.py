@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pet_mtl.atomic import sweep, write_text
+from pet_mtl.comparison.alike import begin_anew, mixed_cells, noted
 from pet_mtl.comparison.cell import CellResult
 from pet_mtl.comparison.plan import Cell, Variant, cell_path
 from pet_mtl.data.keys import row_keys
@@ -96,7 +97,13 @@ def check_settings(out: Path, now: dict[str, Any]) -> None:
     then = same_settings(file, "comparison", ("cells",), changes)
     before = then or {}
     together = {key: {**before.get(key, {}), **now[key]} for key in ("backbones", "methods")}
-    note_settings(file, {**now, **together})
+    begin_anew(mixed(out), RESULT)
+    note_settings(file, noted({**now, **together}))
+
+
+def mixed(out: Path) -> dict[Path, list[str]]:
+    """Return the folders of cells that an earlier version may have mixed up, with the methods."""
+    return mixed_cells(out, SETTINGS, RESULT)
 
 
 def _changes(then: dict[str, Any], now: dict[str, Any]) -> list[str]:

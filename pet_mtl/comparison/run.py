@@ -13,6 +13,7 @@ from pet_mtl.comparison.folder import (
     check_settings,
     clear,
     finish,
+    mixed,
     read_result,
     settings_of,
 )
@@ -107,7 +108,12 @@ def compare(request: Request, out: Path) -> Comparison:
             "nothing to do: of all methods, `pet` alone scores without training",
             where="--shots 0",
         )
-    missing = {cell.variant for cell in cells if read_result(out, cell) is None}
+    again = mixed(out)
+    missing = {
+        cell.variant
+        for cell in cells
+        if cell_path(out, cell) in again or read_result(out, cell) is None
+    }
     engines = {
         one.name: find_engine(one.engine)
         for one in request.variants

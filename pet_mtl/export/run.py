@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from pet_mtl.atomic import new_folder
+from pet_mtl.atomic import new_folder, require_new_folder
 from pet_mtl.errors import PetMtlError
 from pet_mtl.export.onnx_folder import fill_onnx
 from pet_mtl.export.transformers_folder import fill_transformers
@@ -18,7 +18,7 @@ def export(folder: Path, task: str | None, to: Format, out: Path, *, int8: bool 
     Args:
         task: may be left out where the checkpoint has one task.
         to: `transformers` or `onnx`.
-        out: must not exist.
+        out: must not exist, or be empty.
         int8: for `onnx`, a quantised model too.
 
     Returns:
@@ -26,11 +26,14 @@ def export(folder: Path, task: str | None, to: Format, out: Path, *, int8: bool 
 
     Raises:
         PetMtlError: the checkpoint is not right, has no such task, or the task cannot be exported
-            so; `out` exists; a package is missing.
+            so; `out` holds something, or cannot be written; a package is missing.
         RunError: what was written would not give the checkpoint's scores.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise PetMtlError("is there already", where=str(out), hint="choose another `--out DIR`")
+    require_new_folder(out)
+    if out.is_symlink() and not out.exists():
+        raise PetMtlError(
+            "is a link that leads nowhere", where=str(out), hint="choose another `--out DIR`"
+        )
     if int8 and to != "onnx":
         raise PetMtlError("`--int8` is for `--format onnx`")
     loaded = LoadedCheckpoint(folder)
@@ -39,8 +42,9 @@ def export(folder: Path, task: str | None, to: Format, out: Path, *, int8: bool 
         raise PetMtlError(
             "the checkpoint has several tasks", hint=f"choose one: `--task {next(iter(tasks))}`"
         )
-    spec = require_task(loaded.suite, task or next(iter(tasks)), f"--task {task}")
-    with new_folder(out) as temporary:
+    spec = require_task(loaded.suite, next(iter(tasks)) if task is None else task, f"--task {task}")
+    # a link to an empty folder stays one
+    with new_folder(out.resolve() if out.is_symlink() else out) as temporary:
         if to == "onnx":
             fill_onnx(temporary, loaded, spec, int8=int8)
         else:

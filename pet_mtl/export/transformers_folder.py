@@ -20,6 +20,7 @@ from pet_mtl.errors import RunError
 from pet_mtl.export.possible import require_fold
 from pet_mtl.model.mlm_head import split_head
 from pet_mtl.scoring.loaded import LoadedModel
+from pet_mtl.storage.pretrained import quiet_transformers
 from pet_mtl.suite.task import TaskSpec
 
 LABEL_TOKEN = "label:{}"
@@ -54,7 +55,8 @@ def fill_transformers(folder: Path, loaded: LoadedModel, task: TaskSpec) -> None
     if task.name in loaded.calibration:
         bias = torch.tensor(loaded.calibration[task.name].bias)
     _fold(loaded.mlm, words, ids, bias)
-    loaded.mlm.save_pretrained(folder)
+    with quiet_transformers():
+        loaded.mlm.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     labels = dict(zip(tokens, task.verbalizer.labels, strict=True))
     text = json.dumps({"task": task.name, "labels": labels}, ensure_ascii=False)

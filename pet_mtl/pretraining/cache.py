@@ -40,6 +40,7 @@ from pet_mtl.storage.lock import held
 
 FORMAT_VERSION = 2  # 2: with checksums
 _CHUNK = 1 << 20  # characters tokenised at a time: enough for all cores, little memory
+_PARAGRAPH = 64  # characters that a paragraph counts beside its own: each becomes an object
 _SAY_EVERY = 15.0  # seconds
 _DTYPES = {"uint16": np.uint16, "int32": np.int32}
 _FILES = ("pieces", "words", "paragraphs", "documents", "hashes")
@@ -243,7 +244,7 @@ def _chunks(documents: Iterator[Document]) -> Iterator[list[Document]]:
     size = 0
     for document in documents:
         chunk.append(document)
-        size += sum(map(len, document))
+        size += sum(map(len, document)) + _PARAGRAPH * len(document)
         if size >= _CHUNK:
             yield chunk
             chunk, size = [], 0

@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from pet_mtl.console import say
 from pet_mtl.data.files import (
     BYTE_ORDER_MARK,
     data_format,
@@ -19,11 +21,14 @@ from pet_mtl.data.parquet import read_parquet
 from pet_mtl.data.sources import find_files
 from pet_mtl.data.table import SHOWN, BadRows, Chunk, Request, encoding_problem
 from pet_mtl.errors import PetMtlError, ProblemList, RunError
+from pet_mtl.text import counted
 
 Document = list[str]
 MOST_PARAGRAPHS = (
     512  # a longer document is cut: a file of lines without a blank one is no single text
 )
+
+_MOST_NAMED = 5  # files in one warning
 
 _READERS: dict[str, Callable[[Path, str, Request, BadRows], Iterator[Chunk]]] = {
     ".json": read_json,
@@ -83,32 +88,56 @@ class FileCorpus:
 
     def documents(self) -> Iterator[Document]:
         for file in self.files:
-            suffix = data_format(file)
-            yield from (
-                _text_documents(file) if suffix == ".txt" else self._table_documents(file, suffix)
-            )
+            yield from self.documents_of(file)
+
+    def documents_of(self, file: Path) -> Iterator[Document]:
+        """Yield the documents of one of the files."""
+        suffix = data_format(file)
+        return _text_documents(file) if suffix == ".txt" else self._table_documents(file, suffix)
 
     def _table_documents(self, file: Path, suffix: str) -> Iterator[Document]:
         bad = BadRows(str(file), keep=SHOWN)
         problems = ProblemList()
-        for chunk in _READERS[suffix](
-            file, suffix, Request({"text": self.text_key}, labelled=False), bad
-        ):
-            if bad.count:
-                break
-            for text in chunk.columns["text"].to_pylist():
-                yield from _cut([line for part in text.splitlines() if (line := part.strip())])
-        problems.problems.extend(bad.shown())
-        problems.raise_if_any()
+        with _as_option():
+            for chunk in _READERS[suffix](
+                file, suffix, Request({"text": self.text_key}, labelled=False), bad
+            ):
+                if bad.count:
+                    break
+                for text in chunk.columns["text"].to_pylist():
+                    yield from _cut([line for part in text.splitlines() if (line := part.strip())])
+            problems.problems.extend(bad.shown())
+            problems.raise_if_any()
+
+
+@contextmanager
+def _as_option() -> Iterator[None]:
+    """Name what a reader's errors know as a key of a pattern file as the user gave it."""
+    try:
+        yield
+    except PetMtlError as error:
+        raise PetMtlError(
+            [
+                replace(one, message=one.message.replace("`columns.text`", "`--text-key`"))
+                for one in error.problems
+            ]
+        ) from error
 
 
 def find_corpus(sources: Sequence[str], text_key: str = "text") -> FileCorpus:
-    """Return the corpus of paths and globs.
+    """Return the corpus of paths and globs, each file once; say which are named again and which
+    hold no text.
 
     Raises:
-        PetMtlError: a file is missing or of a format that holds no running text; every problem at
-            once.
+        PetMtlError: the key is empty; a file is missing, of a format that holds no running text, or
+            cannot be read up to its first document; every problem at once.
     """
+    if not text_key:
+        raise PetMtlError(
+            "is empty",
+            where="--text-key",
+            hint="name the key or column that holds the text, or leave it out for `text`",
+        )
     problems = ProblemList()
     files: list[Path] = []
     for source in sources:
@@ -126,8 +155,42 @@ def find_corpus(sources: Sequence[str], text_key: str = "text") -> FileCorpus:
             problems.extend(error)
             continue
         files += found
+    corpus = FileCorpus(_each_once(files), text_key)
+    empty: list[Path] = []
+    for file in corpus.files:
+        try:
+            if next(corpus.documents_of(file), None) is None:
+                empty.append(file)
+        except PetMtlError as error:
+            problems.extend(error)
     problems.raise_if_any()
-    return FileCorpus(tuple(files), text_key)
+    _warn("of the corpus holds no text", "of the corpus hold no text", empty)
+    return corpus
+
+
+def _each_once(files: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the files without those that were named before, by whatever name: what is read twice
+    weighs twice."""
+    first: dict[tuple[int, int], Path] = {}
+    again: list[Path] = []
+    for file in files:
+        stat = file.stat()
+        content = stat.st_dev, stat.st_ino
+        if content in first:
+            again.append(file)
+        else:
+            first[content] = file
+    named = "of the corpus is named more than once and read once"
+    _warn(named, named.replace("is named", "are named"), again)
+    return tuple(first.values())
+
+
+def _warn(one: str, several: str, files: Sequence[Path]) -> None:
+    if files:
+        names = ", ".join(map(str, files[:_MOST_NAMED]))
+        more = f" and {len(files) - _MOST_NAMED:,} more" if len(files) > _MOST_NAMED else ""
+        what = one if len(files) == 1 else several
+        say(f"warning: {counted(len(files), 'file')} {what}: {names}{more}")
 
 
 def _text_documents(file: Path) -> Iterator[Document]:

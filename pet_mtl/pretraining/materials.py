@@ -27,6 +27,7 @@ from pet_mtl.pretraining.pattern_rows import pattern_rows
 from pet_mtl.pretraining.pieces import tokenizer_digest
 from pet_mtl.pretraining.recipe import TakenShape, build_mlm
 from pet_mtl.pretraining.request import PretrainRequest
+from pet_mtl.pretraining.room import check_room
 from pet_mtl.pretraining.rows import PieceRows, pack_rows
 from pet_mtl.pretraining.task_text import TaskText, training_rows
 from pet_mtl.pretraining.teacher_checks import check_same_vocabulary
@@ -130,6 +131,7 @@ def load_model(
     else:
         folder = str(vocabulary_folder(text.corpus, spec, shape.positions, place))
     tokenizer = PieceTokenizer(load_tokenizer(folder))
+    check_room(shape.parameters(tokenizer.vocab_size), trained_here=machine.device.type == "cpu")
     return tokenizer, build_mlm(
         shape,
         tokenizer.vocab_size,

@@ -41,14 +41,17 @@ class Shape(_Section):
             raise ValueError(
                 f"`hidden_size` {self.hidden_size} cannot be shared by {self.heads} heads"
             )
-        width, inner = self.hidden_size, self.intermediate or 4 * self.hidden_size
-        parameters = width * (self.positions + self.layers * (4 * width + 2 * inner))
-        if parameters > MOST_PARAMETERS:
+        if (parameters := self.parameters(0)) > MOST_PARAMETERS:
             raise ValueError(
                 f"this model has {parameters:,} parameters, more than {MOST_PARAMETERS:,}: "
                 "give it fewer or narrower layers"
             )
         return self
+
+    def parameters(self, pieces: int) -> int:
+        """Return how many parameters the matrices have, with a vocabulary of so many pieces."""
+        width, inner = self.hidden_size, self.intermediate or 4 * self.hidden_size
+        return width * (pieces + self.positions + self.layers * (4 * width + 2 * inner))
 
 
 class TakenShape(KeptLayers):

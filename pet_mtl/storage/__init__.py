@@ -2,7 +2,8 @@
 
 - `pretrained`  a masked language model and its tokenizer, found by name and loaded safely
 - `folder_checks` what is checked of a model folder before and after transformers reads it
-- `tokenizer_growth` a tokenizer that makes texts longer without bound is refused unread
+- `model_files` the files that transformers takes a model from, of a folder or of the hub's cache
+- `tokenizer_growth` a tokenizer that makes texts longer without bound is refused
 - `checkpoint`  the self-contained checkpoint folder, written whole or not at all
 - `own_weights` what a method adds to its backbone, in a file beside it
 - `trained_on`  which texts a checkpoint or backbone was trained on, for the warning of `score`

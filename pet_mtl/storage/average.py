@@ -139,11 +139,11 @@ def check_request(folders: Sequence[Path], out: Path) -> None:
     """
     if len(folders) < 2:
         raise PetMtlError("a mean needs at least two folders", where="pet-mtl average")
+    require_folder(out)
     if out.exists():
         raise PetMtlError(
             "the folder is there already", where=str(out), hint=("choose another with `--out DIR`")
         )
-    require_folder(out)
     problems = ProblemList()
     for folder in folders:
         if not folder.is_dir():

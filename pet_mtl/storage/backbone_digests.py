@@ -6,24 +6,32 @@ from pathlib import Path
 from pet_mtl.data.digest import short_digest
 from pet_mtl.errors import PetMtlError
 from pet_mtl.storage.digests import file_digest
+from pet_mtl.storage.model_files import cached_folder
 from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.suite.suite import Suite
 
 
 def backbone_digests(suites: Mapping[str, Suite]) -> dict[str, str]:
-    """Return a digest of the weights of each suite's backbone by the suite's key. Hub names have
-    none: what they mean is not known before they are loaded.
+    """Return a digest of the weights of each suite's backbone by the suite's key. A hub name has
+    that of the weights in the cache of the hub's models, and none before it was first loaded: the
+    hub is not asked.
 
     Raises:
         PetMtlError: there is no such model.
     """
-    found = {key: _digest(Path(suite_model(suite))) for key, suite in suites.items()}
+    found = {key: _digest(_folder(suite_model(suite))) for key, suite in suites.items()}
     return {key: digest for key, digest in found.items() if digest is not None}
 
 
-def _digest(folder: Path) -> str | None:
+def _folder(model: str) -> Path | None:
+    return Path(model) if Path(model).is_dir() else cached_folder(model)
+
+
+def _digest(folder: Path | None) -> str | None:
     """Return a digest of a folder's weights: what stands beside them may be mended or written
     anew."""
+    if folder is None:
+        return None
     files = sorted(file for file in folder.glob("*.safetensors") if file.is_file())
     try:
         parts = [part.encode() for file in files for part in (file.name, file_digest(file))]

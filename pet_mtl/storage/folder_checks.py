@@ -3,6 +3,7 @@ reads it."""
 
 import json
 import re
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -124,18 +125,19 @@ def check_architectures(config: Any, folder: str) -> None:
         )
 
 
-def check_parameters(loader: Any, config: Any, folder: str) -> None:
+def check_parameters(loader: Any, config: Any, folder: str, weights: Sequence[Path]) -> None:
     """Refuse a configuration of a far larger model than that of the weights beside it: building it
     would take all memory before the weights are found to be others.
 
     Args:
         loader: the `AutoModelFor…` of transformers.
+        weights: the files that hold the weights.
 
     Raises:
         PetMtlError: it is one. What cannot be built passes: that is said when it is loaded.
     """
-    stored = sum(file.stat().st_size for file in Path(folder).glob("*.safetensors"))
-    if not stored:  # a hub name, or no weights at all
+    stored = sum(file.stat().st_size for file in weights)
+    if not stored:  # none at all
         return
     try:
         with torch.device("meta"):  # sizes without memory

@@ -26,8 +26,9 @@ from pet_mtl.storage.folder_checks import (
     has_new_deberta_head,
     missing_package,
 )
+from pet_mtl.storage.model_files import tokenizer_files, weight_files
 from pet_mtl.storage.tensors import check_finite, own_memory
-from pet_mtl.storage.tokenizer_growth import check_growth
+from pet_mtl.storage.tokenizer_growth import check_growth, check_loaded_growth
 from pet_mtl.suite.suite import Suite
 
 _Kind = Literal["masked", "causal"]
@@ -105,7 +106,7 @@ def _load_tokenizer(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> An
     cached = from_cache(folder)
     hint = f"give a folder that transformers wrote, a hub name, or {_embedded()}"
     try:
-        for file in _tokenizer_files(folder, cached):
+        for file in tokenizer_files(folder, cached):
             check_growth(file)
         with (
             quiet_transformers(),
@@ -118,6 +119,7 @@ def _load_tokenizer(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> An
                 raise TypeError("`model_max_length` is no number")
             if "" in tokenizer.special_tokens_map.values():  # looked up without end
                 raise ValueError("a special token is an empty text")
+            check_loaded_growth(tokenizer, folder)
             tokenizer("a")  # damage of some steps is seen only here
         return tokenizer
     except (MemoryError, PetMtlError):
@@ -136,20 +138,6 @@ def _load_tokenizer(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> An
         raise PetMtlError(
             f"no tokenizer could be loaded: {reason}", where=folder, hint=hint
         ) from error
-
-
-def _tokenizer_files(folder: str, cached: bool) -> list[Path]:
-    """Return the files that transformers may take a tokenizer from: `tokenizer.json`, or one of
-    those for certain versions of it."""
-    from transformers.utils.hub import cached_file
-
-    if Path(folder).is_dir():
-        return sorted(Path(folder).glob("tokenizer.*json"))
-    try:
-        found = cached_file(folder, "tokenizer.json", local_files_only=cached)
-    except OSError:  # it has none, or cannot be had, which is said when it is loaded
-        return []
-    return [Path(found)] if found else []
 
 
 def load_pieces(folder: str) -> PieceTokenizer:
@@ -223,8 +211,9 @@ def _load(folder: str, config: Any, kind: _Kind, attention: str, dropout: float 
         for key in config.to_dict():
             if key.endswith(("dropout", "dropout_prob", "pdrop")) and key != "classifier_dropout":
                 setattr(config, key, dropout)
+    cached = from_cache(folder)
     with quiet_transformers():
-        check_parameters(loader, config, folder)
+        check_parameters(loader, config, folder, weight_files(folder, cached))
     try:
         with quiet_transformers():
             model, info = loader.from_pretrained(
@@ -235,7 +224,7 @@ def _load(folder: str, config: Any, kind: _Kind, attention: str, dropout: float 
                 attn_implementation=None if attention == "sdpa" else attention,
                 use_safetensors=True,
                 trust_remote_code=False,
-                local_files_only=from_cache(folder),
+                local_files_only=cached,
                 output_loading_info=True,
             )
     except SafetensorError as error:

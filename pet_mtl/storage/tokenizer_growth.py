@@ -4,7 +4,7 @@ import base64
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +39,44 @@ def check_growth(file: Path) -> None:
         ValueError: it is no JSON, or a step is no object.
     """
     content = json.loads(read_bounded(file))
-    for names in _PARTS if isinstance(content, dict) else ():
-        if (growth := math.prod(_growth(content.get(name)) for name in names)) > _MOST:
-            steps = " with ".join(f"`{name}`" for name in names)
+    if isinstance(content, dict):
+        _check({name: content.get(name) for names in _PARTS for name in names}, str(file))
+
+
+def check_loaded_growth(tokenizer: Any, where: str) -> None:
+    """Refuse a tokenizer that makes a text longer without bound, whatever files its steps came
+    from: transformers makes them of a `vocab.txt` or a SentencePiece model too.
+
+    What is written in Python, a whole tokenizer or a step (`PreTokenizer.custom`), cannot be looked
+    at.
+
+    Raises:
+        PetMtlError: it does.
+    """
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    steps = {name: getattr(backend, name, None) for names in _PARTS for name in names}
+    _check({name: _content(step) for name, step in steps.items()}, where)
+
+
+def _content(step: Any) -> Any:
+    """Return what a file says of a loaded step; None where there is none, or it is no file's."""
+    try:
+        # what the library pickles of a step is its JSON
+        return None if step is None else json.loads(step.__getstate__())
+    except MemoryError:
+        raise
+    except Exception:  # the library raises bare ones
+        return None
+
+
+def _check(steps: Mapping[str, Any], where: str) -> None:
+    for names in _PARTS:
+        if (growth := math.prod(_growth(steps.get(name)) for name in names)) > _MOST:
+            named = " with ".join(f"`{name}`" for name in names)
             raise PetMtlError(
-                f"{steps} makes a text up to {min(growth, 1e15):,.0f} times as long, "
+                f"{named} makes a text up to {min(growth, 1e15):,.0f} times as long, "
                 f"{_MOST:,} times are allowed",
-                where=str(file),
+                where=where,
                 hint="encoding would take all memory; copy the file again from where it is known",
             )
 

@@ -174,7 +174,7 @@ def test_wrong_use_is_told(make: Make, tmp_path: Path) -> None:
         export(checkpoint, None, "onnx", tmp_path / "out")
     with pytest.raises(PetMtlError, match="no task `other`"):
         export(checkpoint, "other", "onnx", tmp_path / "out")
-    with pytest.raises(PetMtlError, match="is there already"):
+    with pytest.raises(PetMtlError, match="not empty"):
         export(checkpoint, "pair", "onnx", checkpoint)
     with pytest.raises(PetMtlError, match="`--int8` is for"):
         export(checkpoint, "pair", "transformers", tmp_path / "out", int8=True)

@@ -116,3 +116,56 @@ def test_the_digest_is_of_the_content(tmp_path: Path) -> None:
     a, b, c = (find_corpus([str(tmp_path / f"{name}.txt")]).digest for name in "abc")
     assert a == b != c
     assert find_corpus([str(tmp_path / "a.txt")], "body").digest != a
+
+
+def test_a_wrong_key_is_named_as_it_was_given(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(LINES, encoding="utf-8")
+    twice = pa.table([pa.array(["a"]), pa.array(["b"])], names=["body", "body"])
+    pq.write_table(twice, tmp_path / "b.parquet")
+    with pytest.raises(PetMtlError) as caught:
+        find_corpus([str(tmp_path / "*.jsonl"), str(tmp_path / "*.parquet")], "body")
+    lines = str(caught.value).splitlines()
+    assert "no key `body` (wanted by `--text-key`), found `text`, `n`" in lines[0]
+    assert "the header names `body` twice (wanted by `--text-key`)" in str(caught.value)
+    assert "columns.text" not in str(caught.value)
+
+
+def test_an_empty_key_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"": "a"}\n', encoding="utf-8")
+    with pytest.raises(PetMtlError, match="--text-key: is empty"):
+        find_corpus([str(tmp_path / "a.jsonl")], "")
+
+
+def test_files_without_text_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, content in (
+        ("a.txt", b""),
+        ("b.txt", b" \n\n"),
+        ("c.jsonl", b""),
+        ("d.txt.gz", gzip.compress(b"")),
+        ("e.json", b"[]"),
+        ("f.jsonl", b'{"text": " "}\n'),
+    ):
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "z.txt").write_text("好", encoding="utf-8")
+    assert read(tmp_path / "*.*") == [["好"]]
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.startswith("warning: 6 files of the corpus hold no text: ")
+    assert told.endswith("e.json and 1 more")
+    assert read(tmp_path / "z.txt") == [["好"]]
+    assert not capsys.readouterr().err
+
+
+def test_a_file_named_twice_is_read_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.txt").write_text(name, encoding="utf-8")
+    (tmp_path / "c.txt").symlink_to("a.txt")
+    corpus = find_corpus([str(tmp_path / "b.txt"), str(tmp_path / "*.txt")])
+    assert list(corpus.documents()) == [["b"], ["a"]]
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told == (
+        "warning: 2 files of the corpus are named more than once and read once: "
+        f"{tmp_path / 'b.txt'}, {tmp_path / 'c.txt'}"
+    )
+    assert corpus.digest == find_corpus([str(tmp_path / "b.txt"), str(tmp_path / "a.txt")]).digest

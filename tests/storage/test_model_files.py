@@ -98,8 +98,11 @@ def test_what_has_no_weights_or_is_not_there_has_no_files(snapshot: Path) -> Non
 
 def test_steps_that_no_file_shows_are_looked_at() -> None:
     from tokenizers.normalizers import Prepend, Sequence
+    from tokenizers.pre_tokenizers import PreTokenizer
 
     tokenizer = toys.word_piece_tokenizer()
+    check_loaded_growth(tokenizer, "here")
+    tokenizer.backend_tokenizer.pre_tokenizer = PreTokenizer.custom(object())  # as RoFormer has it
     check_loaded_growth(tokenizer, "here")
     check_loaded_growth(object(), "here")  # one in Python
     tokenizer.backend_tokenizer.normalizer = Sequence([Prepend("a" * 101)] * 3)

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from pet_mtl.cloze.chinese_words import WordCutter, is_han
+from pet_mtl.cloze.chinese_words import FIRST_HAN, LAST_HAN, WordCutter, is_han
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 
@@ -16,7 +16,8 @@ LONGEST = 4  # pieces of a word: each number of pieces is one more pass over the
 MOST_WORDS = 3000  # words of the rows, the most frequent ones
 LEAST_ROWS = 2  # a word of one row says nothing about a label
 _CHUNK = 4096
-_LATIN_WORD = re.compile(r"[^\W\d_]{3,}")
+_LETTER = re.compile(rf"(?![{chr(FIRST_HAN)}-{chr(LAST_HAN)}])[^\W\d_]")
+_LETTERS = re.compile(f"(?:{_LETTER.pattern}){{3,}}")  # a word of a script that is written in them
 
 
 def find_candidates(
@@ -27,6 +28,7 @@ def find_candidates(
     longest: int = LONGEST,
 ) -> tuple[str, ...]:
     """Return candidate words in the script of the task's own label words, these first; each once.
+    Where these have no letters (numbers, emoji), it is that of the rows.
 
     Args:
         rows: the fitting part of the training rows.
@@ -35,10 +37,18 @@ def find_candidates(
         longest: the most pieces of a new word.
     """
     first = list(dict.fromkeys(word for words in own for word in words))
-    chinese = bool(is_han(["".join(first)]).any())
+    chinese = _is_chinese("".join(first), rows)
     words = [*_vocabulary(tokenizer, chinese, spaces[0]), *_words_of(rows, chinese)]
     kept = [word for word in dict.fromkeys(words) if word not in set(first)]
     return (*first, *_writable(kept, tokenizer, spaces, longest))
+
+
+def _is_chinese(own: str, rows: Rows) -> bool:
+    """Say whether label words are Chinese; those without a letter are what the rows are."""
+    if is_han([own]).any() or _LETTER.search(own):
+        return bool(is_han([own]).any())
+    text = "".join(next(_texts(rows), []))
+    return 2 * int(is_han([text]).sum()) > sum(map(str.isalpha, text))
 
 
 def _vocabulary(tokenizer: PieceTokenizer, chinese: bool, space_before: bool) -> list[str]:
@@ -54,7 +64,7 @@ def _vocabulary(tokenizer: PieceTokenizer, chinese: bool, space_before: bool) ->
 
 
 def _is_word(text: str, chinese: bool) -> bool:
-    return bool(is_han([text]).all()) if chinese else _LATIN_WORD.fullmatch(text) is not None
+    return bool(is_han([text]).all()) if chinese else _LETTERS.fullmatch(text) is not None
 
 
 def _words_of(rows: Rows, chinese: bool) -> list[str]:
@@ -63,9 +73,7 @@ def _words_of(rows: Rows, chinese: bool) -> list[str]:
     counts: Counter[str] = Counter()
     cutter = WordCutter() if chinese else None
     for texts in _texts(rows):
-        for words in (
-            _cut(cutter, texts) if cutter else (_LATIN_WORD.findall(text) for text in texts)
-        ):
+        for words in _cut(cutter, texts) if cutter else (_LETTERS.findall(text) for text in texts):
             counts.update({word for word in words if len(word) > 1})
     return [word for word, count in counts.most_common(MOST_WORDS) if count >= LEAST_ROWS]
 

@@ -43,3 +43,22 @@ def test_english_tasks_get_english_words() -> None:
     for word in found:
         assert 1 <= len(tokenizer.encode([word], space_before=True)[0]) <= LONGEST
     assert len(found) < MOST_WORDS
+
+
+def test_a_run_of_chinese_is_no_word_of_letters() -> None:
+    tokenizer = toys.piece_tokenizer("wordpiece")
+    rows = Rows.of({"text": ["体育新闻 topic", "体育新闻 topic"]})
+    found = find_candidates(rows, [["abc"], ["cba"]], tokenizer, [False], longest=9)
+    assert "topic" in found
+    assert not any(set(word) & set(toys.CHINESE) for word in found)
+
+
+def test_label_words_without_letters_have_the_script_of_the_rows() -> None:
+    tokenizer = toys.piece_tokenizer("wordpiece")
+    for text, expected in (("体育，新闻 tv", "体育"), ("topic, a topic 体", "topic")):
+        found = find_candidates(
+            Rows.of({"text": [text] * 2}), [["1"], ["2"]], tokenizer, [False], longest=9
+        )
+        assert found[:2] == ("1", "2")
+        assert expected in found
+        assert {word.isascii() for word in found[2:]} == {expected.isascii()}
