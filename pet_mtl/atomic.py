@@ -69,12 +69,14 @@ def _write_error(path: Path, error: OSError) -> PetMtlError:
 
 @contextlib.contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Fill a folder that appears at `path` only when all is written, in place of what was there.
+    """Fill a folder that appears at `path` only when all is written, in place of what was there; a
+    link stays one, and the folder that it leads to is replaced.
 
     Raises:
         MachineError: the disk is full; `path` is as before.
     """
     with write_errors(path):
+        path = link_target(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
@@ -88,6 +90,11 @@ def new_folder(path: Path) -> Iterator[Path]:
             _replace_folder(path, temporary)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _behind_link(path: Path) -> Path:
+    """Return where a link leads to; what is no link as it is."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def _replace_folder(path: Path, new: Path) -> None:
@@ -160,6 +167,7 @@ def recover_folder(path: Path) -> None:
     two renames."""
     if path.exists():  # `.` and `/` among them, which have no name to look beside
         return
+    path = _behind_link(path)
     old = path.with_name(f".{path.name}.old")
     if old.is_dir():
         old.rename(path)
@@ -169,8 +177,7 @@ def sweep(path: Path) -> None:
     """Remove what killed writers of a file or folder left beside it, locks left out; nobody may be
     writing the folder now, and it must have been recovered. Of a file, what a living process writes
     is left."""
-    if path.is_file():
-        path = Path(os.path.realpath(path))  # a file is written where a link leads to
+    path = _behind_link(path)
     before = f".{path.name}."
     with contextlib.suppress(OSError):
         for left in list(path.parent.iterdir()):

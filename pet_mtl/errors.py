@@ -102,6 +102,21 @@ def panics_as_errors(
         raise PetMtlError(f"{message}: {error}", where=where, hint=hint) from error
 
 
+def lacks_memory(error: BaseException) -> bool:
+    """Say whether an error is that of a machine, or a GPU, without memory left.
+
+    Those of torch, which is not imported here, are known by name and text.
+
+    >>> lacks_memory(MemoryError()), lacks_memory(ValueError("no text"))
+    (True, False)
+    """
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in str(error)
+    )
+
+
 class DamagedError(PetMtlError):
     """A file that we wrote is missing, cut short or changed."""
 

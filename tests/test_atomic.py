@@ -162,6 +162,23 @@ def test_a_new_write_after_such_a_kill_does_not_drop_the_only_copy_early(tmp_pat
     assert content(target)["a.txt"] == "old"
 
 
+def test_a_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    target, link = tmp_path / "far" / "target", tmp_path / "link"
+    target.mkdir()
+    (target / "before").touch()
+    link.symlink_to(target)
+    with new_folder(link) as folder:
+        (folder / "after").touch()
+    assert link.is_symlink()
+    assert [file.name for file in target.iterdir()] == ["after"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["far", "link"]
+    assert [file.name for file in (tmp_path / "far").iterdir()] == ["target"]
+    target.rename(tmp_path / "far" / ".target.old")  # a kill between the renames
+    recover_folder(link)
+    assert (link / "after").is_file()
+
+
 def test_recover_touches_nothing_where_nothing_is_wrong(tmp_path: Path) -> None:
     recover_folder(tmp_path / "absent")
     assert not list(tmp_path.iterdir())

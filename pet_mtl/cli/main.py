@@ -28,9 +28,10 @@ from pet_mtl.cli import (
 from pet_mtl.cli.launchers import check_launcher
 from pet_mtl.cli.safe_group import SafeGroup
 from pet_mtl.console import complain, drop_stdout, prepare_streams
-from pet_mtl.errors import PetMtlError
+from pet_mtl.errors import PetMtlError, lacks_memory
 from pet_mtl.model import light_import
 from pet_mtl.resources import own_version
+from pet_mtl.text import one_line
 
 app = typer.Typer(
     name="pet-mtl",
@@ -90,6 +91,16 @@ def run() -> None:
         for line in error.lines():
             complain(f"error: {line}")
         sys.exit(error.exit_code)
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        reason = one_line(str(error))
+        complain(f"error: out of memory: {reason}" if reason else "error: out of memory")
+        complain(
+            "  hint: in training `-s train.accumulate=4` cuts a step into pieces; else take a smaller "
+            "model or file, or a machine with more memory"
+        )
+        sys.exit(1)
     except SystemExit as ended:
         if ended.code == 130:  # typer's answer to Ctrl-C
             complain("stopped")
