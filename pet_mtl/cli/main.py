@@ -97,8 +97,8 @@ def run() -> None:
         reason = one_line(str(error))
         complain(f"error: out of memory: {reason}" if reason else "error: out of memory")
         complain(
-            "  hint: in training `-s train.accumulate=4` cuts a step into pieces; else take a smaller "
-            "model or file, or a machine with more memory"
+            "  hint: in training `-s train.accumulate=4` cuts a step into pieces; else take a "
+            "smaller model or file, or a machine with more memory"
         )
         sys.exit(1)
     except SystemExit as ended:
