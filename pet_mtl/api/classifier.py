@@ -15,9 +15,10 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
-from pet_mtl.api.task import Task, label_text, suite_of, words_by_label
+from pet_mtl.api.task import Task, suite_of, words_by_label
 from pet_mtl.api.train import TrainedRun, train
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.data.label_text import label_text
 from pet_mtl.data.memory import row_list, text_columns
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError

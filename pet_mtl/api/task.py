@@ -1,7 +1,5 @@
 """A task of a program: what a section of a pattern file says, and rows in memory."""
 
-import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from numbers import Real
@@ -13,11 +11,13 @@ import pyarrow as pa
 
 from pet_mtl.data.jsonl import encodable, plain_value
 from pet_mtl.data.keys import row_keys
+from pet_mtl.data.label_text import label_cell, label_text
 from pet_mtl.data.memory import MEMORY, row_list, text_columns
 from pet_mtl.data.rows import Rows
-from pet_mtl.data.soft_labels import read_soft_labels, soft_labels_of
+from pet_mtl.data.soft_labels import read_soft_labels, require_spoken, soft_labels_of
 from pet_mtl.data.suite_data import (
     TaskData,
+    load_task,
     overlap_notes,
     row_notes,
     split_rows,
@@ -125,19 +125,17 @@ class Task:
 
     def _data(self) -> dict[str, Any]:
         share = self.share
-        parts = self.dev if isinstance(self.dev, list) and self.dev else [self.dev]
-        of_files = all(isinstance(part, str | Path) for part in parts)
-        if self.dev is not None and share is None and of_files != self.from_files:
-            raise PetMtlError(
-                "of `train` and `dev` one is a file and one is rows",
-                where=f"task {self.name}",
-                hint="give both as files or both as rows, or `dev` as a share of the training rows",
-            )
+        if self.dev is not None and share is None and _are_files(self.dev) != self.from_files:
+            raise self._mixed("dev", ", or `dev` as a share of the training rows")
+        # texts may be rows
+        one_file, files = isinstance(self.unlabelled, str | Path), _are_files(self.unlabelled)
+        if self.unlabelled is not None and (not files if self.from_files else one_file):
+            raise self._mixed("unlabelled")
         section: dict[str, Any] = {"train": str(self.train) if self.from_files else MEMORY}
-        for name, files in (("unlabelled", self.from_files), ("soft_labels", self._soft_files)):
-            given = getattr(self, name)
-            if given is not None:
-                section[name] = _plain(given) if files else MEMORY
+        if self.unlabelled is not None:
+            section["unlabelled"] = _plain(self.unlabelled) if self.from_files else MEMORY
+        if _are_files(self.soft_labels):
+            section["soft_labels"] = _plain(self.soft_labels)
         if not self.from_files:
             # Thresholds of sets are fitted on dev rows, so the section has to name some.
             fitted = self.dev is not None and self.more.get("kind") == "multi_label"
@@ -146,19 +144,38 @@ class Task:
             return section | {"dev": {"split": share}}
         return section | ({} if self.dev is None else {"dev": _plain(self.dev)})
 
-    @property
-    def _soft_files(self) -> bool:
-        """Whether the soft labels are in files."""
-        return isinstance(self.soft_labels, str | Path) or (
-            isinstance(self.soft_labels, list)
-            and all(isinstance(each, str | Path) for each in self.soft_labels)
+    def _mixed(self, part: str, other: str = "") -> PetMtlError:
+        return PetMtlError(
+            f"of `train` and `{part}` one is a file and one is rows",
+            where=f"task {self.name}",
+            hint=f"give both as files or both as rows{other}",
         )
 
-    def data(self, spec: TaskSpec, seed: int) -> TaskData:
-        """Return the rows that are in memory.
+    def data(self, spec: TaskSpec, seed: int, base: str) -> TaskData:
+        """Return the rows, out of memory or files.
+
+        Args:
+            base: where relative paths start.
 
         Raises:
             PetMtlError: a row lacks a text or has an unknown label, or nothing is left to train on.
+        """
+        data = load_task(spec, base, seed) if self.from_files else self._in_memory(spec, seed)
+        if self.soft_labels is None or data.soft_labels is not None:
+            return data
+        if _are_files(self.soft_labels):
+            soft_labels = read_soft_labels(spec.data.soft_labels, spec, Path(base))
+        else:
+            given = row_list(self.soft_labels)
+            soft_labels = soft_labels_of(given, spec, f"{spec.name} soft_labels")
+        require_spoken(soft_labels, spec, data.train, data.unlabelled)
+        return replace(data, soft_labels=soft_labels)
+
+    def _in_memory(self, spec: TaskSpec, seed: int) -> TaskData:
+        """Return the rows that are in memory, without soft labels.
+
+        Raises:
+            PetMtlError: see `data`.
         """
         train = self._rows(self.train, spec, "train")
         if len(np.unique(train.answers)) < 2:
@@ -175,15 +192,10 @@ class Task:
         elif self.dev is not None:
             dev = self._rows(self.dev, spec, "dev")
             notes += overlap_notes("dev", dev, keys)
-        unlabelled = soft_labels = None
+        unlabelled = None
         if self.unlabelled is not None:
             unlabelled = without_measured(self._texts(self.unlabelled, spec, "unlabelled"), dev)
-        if self._soft_files and self.soft_labels:
-            soft_labels = read_soft_labels(spec.data.soft_labels, spec, Path())
-        elif self.soft_labels is not None:
-            given = row_list(self.soft_labels)
-            soft_labels = soft_labels_of(given, spec, f"{spec.name} soft_labels")
-        return TaskData(train, keys, dev, None, unlabelled, soft_labels, notes)
+        return TaskData(train, keys, dev, unlabelled=unlabelled, notes=notes)
 
     def texts(self, spec: TaskSpec, seed: int) -> Rows:
         """Return the unlabelled rows that are in memory, else the training rows, which need no
@@ -195,7 +207,7 @@ class Task:
         if self.unlabelled is not None:
             return self._texts(self.unlabelled, spec, "unlabelled")
         if self.share is not None:
-            return self.data(spec, seed).train
+            return self._in_memory(spec, seed).train
         return self._texts(self._parts(self.train)[0], spec, "train")
 
     def _texts(self, given: Any, spec: TaskSpec, part: str) -> Rows:
@@ -231,41 +243,6 @@ class Task:
         if bad.count:
             raise PetMtlError(bad.shown())
         return replace(found, labels=numbers, targets=targets)
-
-
-def label_text(label: Any) -> str:
-    """Return a label as it would stand in a file.
-
-    >>> label_text(3), label_text(True), label_text(2.0)
-    ('3', 'true', '2')
-    """
-    if isinstance(label, bool | np.bool_):
-        return str(bool(label)).lower()
-    if isinstance(label, float | np.floating) and float(label).is_integer():
-        return str(int(label))
-    return str(label)
-
-
-def label_cell(label: Any) -> str:
-    """Return a row's label, or its labels, as a file would have them; what is missing is empty, in
-    a list the NaN that readers refuse.
-
-    >>> label_cell(["a", 1]), label_cell("a"), label_cell(0.5)
-    ('["a", "1"]', 'a', '0.5')
-    >>> label_cell(["a", float("nan")]), label_cell(float("nan"))
-    ('["a", NaN]', '')
-    """
-    if isinstance(label, list | tuple | set | frozenset | np.ndarray):
-        each = [math.nan if _is_missing(one) else label_text(one) for one in label]
-        if isinstance(label, set | frozenset):
-            each.sort(key=str)
-        return json.dumps(each, ensure_ascii=False)
-    return "" if _is_missing(label) else label_text(label)
-
-
-def _is_missing(label: Any) -> bool:
-    """Say whether a label is the NaN that frames have for a missing value."""
-    return isinstance(label, float | np.floating) and math.isnan(label)
 
 
 def _cells(labels: Sequence[Any], spec: TaskSpec, path: str) -> list[str]:
@@ -307,6 +284,12 @@ def words_by_label(words: Mapping[Any, str | Sequence[str]], task: str) -> dict[
 def task_list(tasks: Iterable[Task] | Task) -> list[Task]:
     """Return one task or several as a list."""
     return [tasks] if isinstance(tasks, Task) else list(tasks)
+
+
+def _are_files(given: Any) -> bool:
+    """Say whether something is a file, or a list of files."""
+    each = given if isinstance(given, list | tuple) and given else [given]
+    return all(isinstance(one, str | Path) for one in each)
 
 
 def _plain(source: Any) -> Any:

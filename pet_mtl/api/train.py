@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from pet_mtl.api.task import Task, suite_of, task_list
-from pet_mtl.data.suite_data import load_task
 from pet_mtl.errors import PetMtlError
 from pet_mtl.metrics.score import Score
 from pet_mtl.report.run import report_run
@@ -93,13 +92,13 @@ def train(
     sampling: Mapping[str, Any] = {},
     callbacks: Sequence[Callback] = (),
     resume: bool = False,
-    teachers: Sequence[str | Path] = (),
+    teachers: str | Path | Sequence[str | Path] = (),
     **settings: Any,
 ) -> TrainedRun:
     """Train one model on tasks with rows in memory or in files.
 
     Args:
-        teachers: checkpoints to learn from too; a run that is gone on with needs none.
+        teachers: a checkpoint to learn from too, or several; a run that is gone on with needs none.
 
     Raises:
         PetMtlError: a task, a row or a setting is not right; nothing is written then.
@@ -108,12 +107,12 @@ def train(
     if not tasks:
         raise PetMtlError("there are no tasks", hint="give `tasks=[pet_mtl.Task(…)]`")
     suite = suite_of(tasks, model, settings=settings, sampling=sampling, method=method)
-    data = {}
-    for task in tasks:
-        spec, seed = suite.tasks[task.name], suite.train.seed
-        of_files = task.from_files
-        data[task.name] = load_task(spec, suite.base, seed) if of_files else task.data(spec, seed)
+    data = {
+        task.name: task.data(suite.tasks[task.name], suite.train.seed, suite.base) for task in tasks
+    }
     folder = Path(out) if out is not None else next_run_folder("-".join(suite.tasks)[:40])
+
+    folders = [teachers] if isinstance(teachers, str | Path) else teachers
 
     def tell(record: dict[str, Any]) -> None:
         for callback in callbacks:
@@ -124,7 +123,7 @@ def train(
         folder,
         resume=resume,
         data=data,
-        teachers=() if resume else [Path(teacher) for teacher in teachers],
+        teachers=() if resume else [Path(folder) for folder in folders],
         report=report_run,
         logged=tell,
     )

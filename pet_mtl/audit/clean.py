@@ -4,7 +4,6 @@ import bz2
 import gzip
 import lzma
 import os
-import shutil
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +19,9 @@ from pet_mtl.audit.dropped import Conflicts as Conflicts
 from pet_mtl.audit.dropped import drop_rows, reading_of
 from pet_mtl.audit.parts import part_sources
 from pet_mtl.audit.records import Change, Records, read_records, reread
+from pet_mtl.audit.soft_labels import mended_soft_labels
 from pet_mtl.data.readers import request_of
+from pet_mtl.data.soft_labels import read_soft_labels
 from pet_mtl.data.sources import find_files
 from pet_mtl.data.table import Request
 from pet_mtl.errors import PetMtlError, ProblemList
@@ -50,7 +51,7 @@ class CleanResult:
         outside: files that do not lie below the suite's data folder; their copies lie at the top of
             the new one.
         leaks: that stay, since their file holds dev or test rows too.
-        copied: files of soft labels, which are copied as they are.
+        soft_labels: files of soft labels, whose texts were mended alike.
     """
 
     out: Path
@@ -58,7 +59,7 @@ class CleanResult:
     skipped: tuple[str, ...]
     outside: tuple[str, ...]
     leaks: tuple[str, ...] = ()
-    copied: tuple[str, ...] = ()
+    soft_labels: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"out": str(self.out)}
@@ -82,7 +83,7 @@ class CleanResult:
                 )
             if not file.changes:
                 lines.append("  nothing to mend")
-        lines += [f"copied as it is: {file}" for file in self.copied]
+        lines += [f"soft labels, their texts mended alike: {file}" for file in self.soft_labels]
         lines += [f"left as it is: {leak}" for leak in self.leaks]
         return lines + [f"left out: {source}" for source in self.skipped]
 
@@ -92,8 +93,8 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
 
     Broken lines are joined, odd characters mended, repeats dropped (the first row stays), texts
     with several labels settled, and training and unlabelled rows dropped whose text is a dev or
-    test row; a file that several tasks read is cleaned for all of them. Files of soft labels are
-    copied as they are.
+    test row; a file that several tasks read is cleaned for all of them. Files of soft labels, which
+    are found by their texts, have these mended alike and keep all rows.
 
     Args:
         out: must not exist, or be empty; files keep their places below the suite's data folder.
@@ -110,17 +111,22 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
     found_parts: list[tuple[TaskSpec, str, list[Path]]] = []
     parts: list[tuple[TaskSpec, str, list[Records]]] = []
     skipped: list[str] = []
-    soft_labels: list[Path] = []
+    soft_labels: dict[Path, list[TaskSpec]] = {}
     problems = ProblemList()
     for task in suite.tasks.values():
         try:
+            if task.data.soft_labels:
+                read_soft_labels(task.data.soft_labels, task, Path(suite.base))
+            for path in _paths(task.data.soft_labels, Path(suite.base), skipped):
+                soft_labels.setdefault(path, []).append(task)
             for name, paths in _part_paths(task, Path(suite.base), skipped).items():
+                if name == "unlabelled":  # what they say of repeats counts
+                    paths = [path for path in paths if path not in soft_labels]
                 for path in paths:
                     if path not in targets:
                         targets[path] = _target(path, Path(suite.base), set(targets.values()))
                     requests.setdefault(path, []).append(_request(task, name))
                 found_parts.append((task, name, paths))
-            soft_labels += _paths(task.data.soft_labels, Path(suite.base), skipped)
         except PetMtlError as error:
             problems.extend(error)
     for task, name, paths in found_parts:
@@ -129,8 +135,8 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
             parts.append((task, name, read))
         except PetMtlError as error:
             problems.extend(error)
-    copied = [path for path in dict.fromkeys(soft_labels) if path not in targets]
-    for path in copied:
+    soft_labels = {path: each for path, each in soft_labels.items() if path not in targets}
+    for path in soft_labels:
         targets[path] = _target(path, Path(suite.base), set(targets.values()))
     problems.raise_if_any()
     if not files:
@@ -151,15 +157,16 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
             target = folder / targets[found.path]
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(_compress(found.dump(), target.suffix.lower()))
-        for path in copied:
+        for path, tasks in soft_labels.items():
             target = folder / targets[path]
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
+            content = mended_soft_labels(path, tasks).encode()
+            target.write_bytes(_compress(content, target.suffix.lower()))
         listed = "".join(f"{change}\n" for file in cleaned for change in file.changes)
         (folder / CHANGES).write_text(listed, encoding="utf-8")
     outside = tuple(str(path) for path in targets if _below(path, Path(suite.base)) is None)
-    copies = tuple(map(str, copied))
-    return CleanResult(out, cleaned, tuple(dict.fromkeys(skipped)), outside, tuple(leaks), copies)
+    soft = tuple(map(str, soft_labels))
+    return CleanResult(out, cleaned, tuple(dict.fromkeys(skipped)), outside, tuple(leaks), soft)
 
 
 def _part_paths(task: TaskSpec, base: Path, skipped: list[str]) -> dict[str, list[Path]]:

@@ -24,6 +24,7 @@ OWN = {
     "train.layer_decay",
     "train.dropout",
     "train.label_smoothing",
+    "train.label_share",  # beside soft labels
     "train.logit_adjustment",
 }
 OWN |= {"train.adversarial", "train.losses", "train.weighting", "train.surgery", "train.ema"}

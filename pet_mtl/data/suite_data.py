@@ -11,7 +11,7 @@ from pet_mtl.data.duplicates import find_conflicts
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.readers import read_rows
 from pet_mtl.data.rows import Rows
-from pet_mtl.data.soft_labels import SoftLabels, read_soft_labels
+from pet_mtl.data.soft_labels import SoftLabels, read_soft_labels, require_spoken
 from pet_mtl.data.split import split_by_text
 from pet_mtl.data.table import SHOWN
 from pet_mtl.data.targets import label_counts, target_text
@@ -65,7 +65,8 @@ def load_task(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int
     source may be bad.
 
     Raises:
-        PetMtlError: with the problems of all its sources; or all training rows have one label.
+        PetMtlError: with the problems of all its sources; or all training rows have one label, or
+            soft labels speak of none of the rows.
     """
     problems = ProblemList()
     notes: list[str] = []
@@ -103,6 +104,8 @@ def load_task(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int
         notes.extend(overlap_notes("dev", dev, keys))
     notes.extend(overlap_notes("test", test, keys))
     fresh = None if unlabelled is None else without_measured(unlabelled, dev, test)
+    if soft_labels is not None:
+        require_spoken(soft_labels, task, train, fresh)
     return TaskData(train, keys, dev, test, fresh, soft_labels, notes)
 
 

@@ -158,7 +158,9 @@ def plan_teachers(request: Request) -> list[Teacher]:
 
 
 def teacher_suite(suite: Suite, teacher: Teacher) -> Suite:
-    """Return the suite that a teacher trains; of several patterns its own one."""
+    """Return the suite that a teacher trains; of several patterns its own one, and no soft
+    labels."""
+    suite = without_soft_labels(suite)
     tasks = {name: suite.tasks[name] for name in teacher.tasks}
     if teacher.pattern is not None:
         for name, task in tasks.items():
@@ -166,6 +168,15 @@ def teacher_suite(suite: Suite, teacher: Teacher) -> Suite:
             tasks[name] = task.model_copy(update={"patterns": (own,), "pattern_weights": "equal"})
     train = suite.train.model_copy(update={"seed": teacher.seed})
     return suite.model_copy(update={"tasks": tasks, "train": train})
+
+
+def without_soft_labels(suite: Suite) -> Suite:
+    """Return a suite that learns from labels alone."""
+    tasks = {
+        name: task.model_copy(update={"data": task.data.model_copy(update={"soft_labels": ()})})
+        for name, task in suite.tasks.items()
+    }
+    return suite.model_copy(update={"tasks": tasks})
 
 
 def student_suite(suite: Suite, tasks: Sequence[str]) -> Suite:

@@ -30,6 +30,7 @@ from pet_mtl.distillation.plan import (
     task_groups,
     teacher_data,
     teacher_suite,
+    without_soft_labels,
 )
 from pet_mtl.distillation.stages import (
     Distillation,
@@ -46,7 +47,13 @@ from pet_mtl.storage.lock import held
 from pet_mtl.storage.trained_on import Keys, read_trained_on
 from pet_mtl.training.few_rows import settle_rate
 from pet_mtl.training.run import with_absolute_model
-from pet_mtl.training.teachers import check_teachers, rows_to_learn, soft_answers, together
+from pet_mtl.training.teachers import (
+    check_teachers,
+    rows_to_learn,
+    soft_answers,
+    spoken_of,
+    together,
+)
 
 
 def distil(request: Request, out: Path, *, skip_bad_rows: int = 0) -> Distillation:
@@ -116,11 +123,17 @@ class _Distiller:
         known = check_teachers(request.given, request.student)
         for teacher in self.teachers:
             known.update(teacher.tasks)
-        known |= {name for name, task in data.items() if task.soft_labels is not None}
-        self.rows = {
-            name: rows for name, rows in rows_to_learn(data, known).items() if name in known
+        rows = rows_to_learn(data, known)
+        soft = {name for name, task in data.items() if task.soft_labels is not None}
+        self.rows = {name: of_task for name, of_task in rows.items() if name in known | soft}
+        # a teacher of the students alone, and where it is the only one, of what it speaks of
+        self.soft_labels = soft_answers(data, self.rows)
+        data = {
+            **data,
+            **{
+                name: replace(data[name], unlabelled=spoken_of(data[name])) for name in soft - known
+            },
         }
-        self.soft_labels = soft_answers(data, self.rows)  # a teacher of the students alone
         self.data = {name: replace(task, soft_labels=None) for name, task in data.items()}
         self.folds = folds
         self.dev = {
@@ -220,6 +233,7 @@ class _Distiller:
             teachers = () if taught is None else taught.folders
             folder = self.out / kind / group_name(tasks)
             suite = student_suite(self.request.student, tasks)
+            suite = without_soft_labels(suite) if taught is None else suite
             results.append(do_run(folder, suite, data, teachers=teachers, answers=answers))
             folders.append(folder / "checkpoint")
         return results, folders

@@ -101,6 +101,14 @@ def read_arrays(file: Path, hint: str = COPY) -> dict[str, npt.NDArray[Any]]:
         raise PetMtlError(f"cannot be read: {reason}", where=str(file), hint=hint) from error
 
 
+def read_metadata(file: Path) -> dict[str, str]:
+    """Return the texts that stand beside the tensors of a file that can be read."""
+    from safetensors import safe_open
+
+    with safe_open(file, framework="np") as opened:
+        return dict(opened.metadata() or {})
+
+
 def load_into(mlm: Any, file: Path, hint: str) -> None:
     """Load all weights of a masked language model from a file that `save_pretrained` wrote.
 

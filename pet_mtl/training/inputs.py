@@ -100,10 +100,11 @@ def read_inputs(
     data = load_suite_data(suite, skip_bad_rows=skip_bad_rows) if data is None else data
     describe(suite, data)
     if answered is None:  # a resumed run names no teachers, its folder has their answers
-        answered = check_teachers(teachers, suite) or taught_tasks(out)
-        answered |= {name for name, task in data.items() if task.soft_labels is not None}
+        answered = check_teachers(teachers, suite) or taught_tasks(out, data)
+    rows = rows_to_learn(data, answered)
+    soft = {name for name, task in data.items() if task.soft_labels is not None}
+    answered = {*answered, *soft}
     refuse_untrained(suite, answered)
-    rows = rows_to_learn(data, set(answered))
     last = out / "last" if resume else None
     learned = sum(len(of_task) for of_task in rows.values())
     suite = prepare(suite, Given(data, mlm, tokenizer, machine, last, learned))

@@ -84,12 +84,13 @@ def train(
             skip_bad_rows=skip_bad_rows,
         )
         if run is not None and answers is not None:
-            write_answers(out, answers)
+            write_answers(out, answers, inputs.rows)
         elif run is not None and not (out / TEACHER).is_file():  # else a run that goes on has asked
             soft_labels = soft_answers(inputs.data, inputs.rows)
             if teachers or soft_labels:
                 rows, dev = inputs.rows, inputs.dev_rows
-                write_answers(out, ask_teachers(teachers, inputs.suite, rows, dev, soft_labels))
+                said = ask_teachers(teachers, inputs.suite, rows, dev, soft_labels)
+                write_answers(out, said, rows)
         accelerator.wait_for_everyone()
         taught = read_answers(out, inputs.suite, inputs.rows)
         trainer = Trainer(inputs, taught, out, run, accelerator, evaluated, logged)

@@ -14,6 +14,8 @@ from safetensors.numpy import save
 
 from pet_mtl.atomic import write_bytes
 from pet_mtl.console import say
+from pet_mtl.data.digest import short_digest
+from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError, ProblemList
@@ -25,7 +27,7 @@ from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.outputs import TEACHER
-from pet_mtl.storage.tensors import read_arrays
+from pet_mtl.storage.tensors import read_arrays, read_metadata
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 
@@ -78,18 +80,25 @@ def _differences(theirs: TaskSpec, ours: TaskSpec) -> Iterator[str]:
 
 def rows_to_learn(data: Mapping[str, TaskData], taught: Collection[str]) -> dict[str, Rows]:
     """Return each task's training rows, and behind them, where it has a teacher, its unlabelled
-    ones.
+    ones: with soft labels alone those that they speak of.
 
     Args:
-        taught: tasks that have a teacher.
+        taught: tasks that have a teacher who speaks of all rows.
     """
     rows = {name: task.train for name, task in data.items()}
     for name, task in data.items():
-        unlabelled = task.unlabelled if name in taught else None
-        if unlabelled is not None:
+        unlabelled = task.unlabelled if name in taught else spoken_of(task)
+        if unlabelled is not None and len(unlabelled):
             say(f"teachers: {name}, {len(unlabelled):,} unlabelled rows are learned from them")
             rows[name] = Rows.concat([task.train, unlabelled])
     return rows
+
+
+def spoken_of(task: TaskData) -> Rows | None:
+    """Return the unlabelled rows that soft labels speak of; None without either."""
+    if task.unlabelled is None or task.soft_labels is None:
+        return None
+    return task.unlabelled.take(np.flatnonzero(task.soft_labels.speaks_of(task.unlabelled)))
 
 
 def ask_teachers(
@@ -126,33 +135,20 @@ def ask_teachers(
         if name not in said:
             say(f"note: no teacher knows {name}: it is learned from its labels alone")
     answers = {name: together(each) for name, each in said.items()}
-    return answers | {name: _with_labels(answers[name], rows[name]) for name in soft_labels}
+    for name in soft_labels:
+        answers[name] = _with_labels(answers[name], rows[name])
+    return answers
 
 
 def soft_answers(data: Mapping[str, TaskData], rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
     """Return what soft labels say of the rows that are learned from, `[rows, K]` by task, NaN where
-    they say nothing; and tell the user of how many.
-
-    Raises:
-        PetMtlError: those of a task speak of none of its rows.
-    """
-    found, problems = {}, ProblemList()
+    they say nothing; and tell the user of how many."""
+    found = {}
     for name, task in data.items():
-        if task.soft_labels is None:
-            continue
-        probs = found[name] = task.soft_labels.of(rows[name])
-        spoken = ~np.isnan(probs[:, 0])
-        if not spoken.any():
-            problems.add(
-                f"the soft labels of `{name}` are about other texts: none of them is a training or "
-                "unlabelled one",
-                where=f"tasks.{name}.data.soft_labels",
-                hint="rows are found by their texts: name the file that is about these",
-            )
-        of_train = int(spoken[: len(task.train)].sum())
-        of_others = f" and {spoken.sum() - of_train:,} unlabelled" if task.unlabelled else ""
-        say(f"soft labels: {name}, of {of_train:,} of {len(task.train):,} training{of_others} rows")
-    problems.raise_if_any()
+        if task.soft_labels is not None:
+            found[name] = task.soft_labels.of(rows[name])
+            spoken = int((~np.isnan(found[name][: len(task.train), 0])).sum())
+            say(f"soft labels: {name}, of {spoken:,} of {len(task.train):,} training rows")
     return found
 
 
@@ -168,12 +164,11 @@ def together(answers: Sequence[FloatArray]) -> FloatArray:
 def _with_labels(probs: FloatArray, rows: Rows) -> FloatArray:
     """Return the answers `[rows, K]`, where none is given those of a teacher that knows the
     labels."""
-    silent = np.flatnonzero(np.isnan(probs).any(1) & (rows.labels >= 0))
-    if rows.targets is None:
-        probs[silent] = np.eye(probs.shape[1], dtype=np.float32)[rows.labels[silent]]
-    else:
-        probs[silent] = rows.targets[silent]
-    return probs
+    silent = np.isnan(probs).any(1) & (rows.labels >= 0)
+    certain = rows.targets
+    if certain is None:
+        certain = np.eye(probs.shape[1], dtype=np.float32)[rows.labels]
+    return np.where(silent[:, None], certain, probs)
 
 
 def _target(task: TaskSpec) -> str:
@@ -213,15 +208,26 @@ def _order(task: TaskSpec, taught: TaskSpec) -> list[int]:
     return [taught.verbalizer.labels.index(label) for label in task.verbalizer.labels]
 
 
-def write_answers(out: Path, answers: Mapping[str, FloatArray]) -> None:
-    """Keep the teachers' answers in the folder of a run."""
+def write_answers(out: Path, answers: Mapping[str, FloatArray], rows: Mapping[str, Rows]) -> None:
+    """Keep the teachers' answers in the folder of a run, with a digest of the rows."""
     # `save` writes the memory of an array as it lies
-    write_bytes(out / TEACHER, save({name: np.ascontiguousarray(p) for name, p in answers.items()}))
+    tensors = {name: np.ascontiguousarray(of_task) for name, of_task in answers.items()}
+    about = {name: _digest(rows[name]) for name in answers}
+    write_bytes(out / TEACHER, save(tensors, metadata=about))
 
 
-def taught_tasks(out: Path) -> set[str]:
-    """Return the tasks that the answers in the folder of a run are about."""
-    return set(_load(out / TEACHER)) if (out / TEACHER).is_file() else set()
+def _digest(rows: Rows) -> str:
+    return short_digest(row_keys(rows).tobytes(), rows.labels.tobytes())
+
+
+def taught_tasks(out: Path, data: Mapping[str, TaskData]) -> set[str]:
+    """Return the tasks that the answers in the folder of a run are about, unlabelled rows and
+    all."""
+    if not (out / TEACHER).is_file():
+        return set()
+    lengths = {name: len(task.train) + len(task.unlabelled or ()) for name, task in data.items()}
+    answers = _load(out / TEACHER)
+    return {name for name, of_task in answers.items() if len(of_task) == lengths.get(name)}
 
 
 def read_answers(out: Path, suite: Suite, rows: Mapping[str, Rows]) -> dict[str, FloatArray]:
@@ -236,9 +242,11 @@ def read_answers(out: Path, suite: Suite, rows: Mapping[str, Rows]) -> dict[str,
     file = out / TEACHER
     if not file.is_file():
         return {}
-    answers = _load(file)
+    answers, about = _load(file), read_metadata(file)
     if any(
-        name not in rows or of_task.shape[:1] != (len(rows[name]),)
+        name not in rows
+        or of_task.shape[:1] != (len(rows[name]),)
+        or about.get(name, now := _digest(rows[name])) != now  # earlier versions noted none
         for name, of_task in answers.items()
     ):
         raise PetMtlError(

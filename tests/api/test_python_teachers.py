@@ -47,15 +47,14 @@ def test_unlabelled_rows_learn_from_soft_labels(backbone: Path, tmp_path: Path) 
     given = task(soft_labels=SAID, unlabelled=MORE)
     run = pet_mtl.train([given], str(backbone), tmp_path / "run", **FAST)
     found = answers(run.out)
-    assert len(found) == len(TEXTS) + len(MORE)
-    assert found[len(TEXTS)].tolist() == [1, 0]
-    assert np.isnan(found[-1]).all()
+    assert len(found) == len(TEXTS) + 1  # of the other one nothing is said
+    assert found[-1].tolist() == [1, 0]
 
 
 def test_a_checkpoint_teaches(backbone: Path, tmp_path: Path) -> None:
     teacher = pet_mtl.train([task()], str(backbone), tmp_path / "teacher", **FAST)
     kept = tmp_path / "run"
-    pet_mtl.train([task()], str(backbone), kept, teachers=[str(teacher.checkpoint)], **FAST)
+    pet_mtl.train([task()], str(backbone), kept, teachers=teacher.checkpoint, **FAST)
     model = pet_mtl.load(teacher.checkpoint, calibration="none")
     np.testing.assert_allclose(answers(kept), model.predict_proba(TEXTS), atol=1e-5)
     before = answers(kept)
@@ -74,12 +73,45 @@ def test_unlabelled_rows_calibrate(backbone: Path) -> None:
     assert not np.allclose(prior[0], prior[2])
 
 
+def test_files_and_rows_go_together(backbone: Path, tmp_path: Path) -> None:
+    file, more = tmp_path / "rows.tsv", tmp_path / "more.tsv"
+    file.write_text("".join(f"{t}\t{y}\n" for t, y in zip(TEXTS, LABELS, strict=True)), "utf-8")
+    more.write_text("".join(f"{t}\t\n" for t in MORE), "utf-8")
+    of_files = {"train": str(file), "columns": {"text": 0, "label": 1}}
+    said = [tuple(SAID), pd.DataFrame(SAID)]
+    for number, each in enumerate(said):  # a missing cell of a frame is NaN
+        given = task(**of_files, unlabelled=str(more), soft_labels=each)
+        pet_mtl.train([given], str(backbone), tmp_path / str(number), **FAST)
+        assert answers(tmp_path / str(number))[[0, len(TEXTS)]].tolist() == [[0.75, 0.25], [1, 0]]
+    for wrong in ({**of_files, "unlabelled": [{"text": "a"}]}, {"unlabelled": "more.tsv"}):
+        with pytest.raises(PetMtlError, match="of `train` and `unlabelled` one is a file"):
+            pet_mtl.train([task(**wrong)], str(backbone), tmp_path / "no", **FAST)
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ([1, 0], {1: np.float32(1), 0: np.int64(0)}),
+        ([True, False], {np.True_: 1, False: 0.0}),
+        ([1, 0], {1.0: 1, "0": None}),
+    ],
+)
+def test_labels_and_numbers_of_any_type(
+    backbone: Path, tmp_path: Path, labels: list[Any], said: Any
+) -> None:
+    words = dict(zip(labels, ["好", "坏"], strict=True))
+    rows = [{"text": TEXTS[1], "probabilities": said}]
+    given = task(labels=words, train=(TEXTS, labels * 3), soft_labels=rows)
+    pet_mtl.train([given], str(backbone), tmp_path / "run", **FAST)
+    assert answers(tmp_path / "run")[1].tolist() == [1, 0]
+
+
 @pytest.mark.parametrize(
     ("said", "message"),
     [
         ([{"text": "好", "probabilities": {"2": 1}}], 'soft_labels: row 1: "2" is no label'),
         ([{"text": "好", "label": "1"}], "are about other texts"),
-        ([], "holds no rows"),
+        ([], "task mood: `soft_labels` holds no rows"),
     ],
 )
 def test_wrong_soft_labels(backbone: Path, tmp_path: Path, said: Any, message: str) -> None:

@@ -100,6 +100,18 @@ def test_other_soft_labels_are_another_comparison(suite_file: Path, tmp_path: Pa
         compare(request, out)
 
 
+def test_few_rows_of_which_soft_labels_say_nothing(suite_file: Path, tmp_path: Path) -> None:
+    row = (suite_file.parent / "topic.train.tsv").read_text(encoding="utf-8").splitlines()[0]
+    said = dict(zip(("id", "title", "label"), row.split("\t"), strict=True))
+    file = tmp_path / "said.jsonl"
+    file.write_text(json.dumps(said) + "\n", encoding="utf-8")
+    soft = f"tasks.topic.data.soft_labels={file}"
+    methods = "pet,pet:train.label_share=1"
+    request = Request(variants(suite_file, methods, soft), [1], 3, False, few_shot_steps=1)
+    found = compare(request, tmp_path / "out")
+    assert not found.failed
+
+
 def test_a_method_that_fails_fails_its_own_cells(suite_file: Path, tmp_path: Path) -> None:
     methods = "pet,heads:features=mean,heads:sharing=ple:layers=[9]"
     request = Request(variants(suite_file, methods), [2], 1, False, few_shot_steps=1)

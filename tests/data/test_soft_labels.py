@@ -1,10 +1,12 @@
 """Files of soft labels."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pet_mtl.data import files, soft_labels
 from pet_mtl.data.digest import rows_digest
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.soft_labels import read_soft_labels
@@ -41,6 +43,12 @@ def test_rows_are_found_by_their_texts(make_task, write, texts: dict) -> None:
     assert np.isnan(said(path, task, one="cd", two="ab")).all()
 
 
+def test_a_field_called_text_beside_others(make_task, write) -> None:
+    task = make_task({"text": 0, "two": 1, "label": 2})
+    path = write("s.jsonl", lines({"text": {"text": "ab", "two": "cd"}, "label": "1"}))
+    assert said(path, task, text="ab", two="cd").tolist() == [0, 1]
+
+
 @pytest.mark.parametrize("name", ["s.jsonl", "s.json", "s.jsonl.gz"])
 def test_one_field_may_be_called_text_as_predict_does(make_task, write, name: str) -> None:
     import gzip
@@ -74,11 +82,12 @@ def test_sets_of_labels_have_a_probability_each(make_task, write) -> None:
             {"title": "a", "probabilities": {"0": 0.9, "1": 0.8}},
             {"title": "b", "labels": ["1"]},
             {"title": "c", "labels": []},
+            {"title": "d", "label": "1,0"},
         ),
     )
     found = read_soft_labels([path.name], task, path.parent)
-    wanted = [[0.9, 0.8], [0, 1], [0, 0]]
-    np.testing.assert_allclose(found.of(Rows.of({"title": ["a", "b", "c"]})), wanted)
+    wanted = [[0.9, 0.8], [0, 1], [0, 0], [1, 1]]
+    np.testing.assert_allclose(found.of(Rows.of({"title": list("abcd")})), wanted)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +95,9 @@ def test_sets_of_labels_have_a_probability_each(make_task, write) -> None:
     [
         ('{"title": "a", "probabilities": {"0": 0.5}}', "the probabilities sum to 0.5, expected 1"),
         ('{"title": "a", "probabilities": {"0": -1, "1": 2}}', "no number from 0 to 1"),
-        ('{"title": "a", "probabilities": {"0": NaN}}', "no number from 0 to 1"),
+        ('{"title": "a", "probabilities": {"0": NaN}}', "sum to 0, expected 1"),
+        ('{"title": "a", "probabilities": {"0": Infinity}}', "no number from 0 to 1"),
+        ('{"title": "a", "probabilities": {"0": 0.5, " 0": 0.5}}', '0" stands there twice'),
         (f'{{"title": "a", "probabilities": {{"0": 1{"0" * 400}}}}}', "no number from 0 to 1"),
         ('{"title": "a", "probabilities": {"0": true}}', "no number from 0 to 1"),
         ('{"title": "a", "probabilities": {"0": "1"}}', "no number from 0 to 1"),
@@ -96,20 +107,60 @@ def test_sets_of_labels_have_a_probability_each(make_task, write) -> None:
         ('{"title": "a", "label": ["0", "1"]}', "is no label of"),
         ('{"title": "a"}', "neither `probabilities` nor `label`"),
         ('{"label": "0"}', "no text for the field `title`"),
-        ('{"title": 1, "label": "0"}', "no text for the field `title`"),
-        ('{"title": "\\ud800", "label": "0"}', "no text for the field `title`"),
+        ('{"title": "a", "label": null}', "neither `probabilities` nor `label`"),
+        ('{"title": ["a", "b"], "label": "0"}', "no text for the field `title`"),
+        ('{"title": "\\ud800", "label": "0"}', "half a surrogate pair"),
         ("[1]", "expected an object"),
         ("{", ":2: "),
-        (b'{"title": "\xff", "label": "0"}', "not UTF-8"),
     ],
 )
-def test_bad_rows_are_told_with_their_place(make_task, write, row: str | bytes, message) -> None:
-    raw = row if isinstance(row, bytes) else row.encode()
-    path = write("s.jsonl", lines({"title": "b", "label": "0"}).encode() + raw + b"\n")
+def test_bad_rows_are_told_with_their_place(make_task, write, row: str, message: str) -> None:
+    path = write("s.jsonl", lines({"title": "b", "label": "0"}) + row + "\n")
     with pytest.raises(PetMtlError, match=message) as caught:
         read_soft_labels([path.name], make_task(), path.parent)
     assert f"{path}:2" in str(caught.value)
     assert "a line is" in str(caught.value)
+
+
+def test_other_encodings_are_told_with_the_remedy(make_task, write) -> None:
+    path = write("s.jsonl", '{"title": "新闻", "label": "0"}\n'.encode("gb18030"))
+    with pytest.raises(PetMtlError, match="not UTF-8: byte 0xD0 at position 12") as caught:
+        read_soft_labels([path.name], make_task(), path.parent)
+    assert "iconv -f gb18030" in str(caught.value)
+
+
+def test_rows_are_read_as_training_rows_are(make_task, write) -> None:
+    task = make_task({"title": "title", "label": "mood"})
+    rows = [
+        {"title": 12, "mood": " 1 "},
+        {"title": ["b"], "label": 0},
+        {"title": "c", "probabilities": {"0": 1, "1": None}},
+        {"title": "d", "probabilities": None, "mood": 1.0},
+    ]
+    path = write("s.jsonl", lines(*rows))
+    found = read_soft_labels([path.name, str(path)], task, path.parent)
+    wanted = [[0, 1], [1, 0], [1, 0], [0, 1]]
+    assert found.of(Rows.of({"title": ["12", "b", "c", "d"]})).tolist() == wanted
+
+
+def test_a_file_that_is_named_twice_counts_once(make_task, write, tmp_path: Path) -> None:
+    write("a.jsonl", lines({"title": "x", "label": "0"}))
+    write("b.jsonl", lines({"title": "x", "label": "1"}))
+    (tmp_path / "c.jsonl").symlink_to("a.jsonl")
+    found = read_soft_labels(["a.jsonl", "*.jsonl"], make_task(), tmp_path)
+    assert found.of(Rows.of({"title": ["x"]})).tolist() == [[0.5, 0.5]]
+
+
+def test_many_labels_take_no_more_than_their_numbers(make_task, write, monkeypatch) -> None:
+    monkeypatch.setattr(soft_labels, "CHUNK_NUMBERS", 6)  # three rows at a time
+    rows = [{"title": str(n % 5), "label": str(n % 2)} for n in range(20)]
+    path = write("s.jsonl", lines(*rows))
+    found = read_soft_labels([path.name], make_task(), path.parent)
+    assert found.of(Rows.of({"title": ["0", "1"]})).tolist() == [[0.5, 0.5], [0.5, 0.5]]
+    monkeypatch.setattr(files, "LARGEST_UNPACKED", 100)
+    monkeypatch.setattr(files, "MOST_GROWTH", 0)
+    with pytest.raises(PetMtlError, match="the rows take more than"):
+        read_soft_labels([path.name], make_task(), path.parent)
 
 
 def test_files_that_hold_no_soft_labels(make_task, write) -> None:

@@ -1,6 +1,7 @@
 """Runs that learn from soft labels: like from a teacher that said the same."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,9 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.outputs import TEACHER
 from pet_mtl.storage.tensors import read_arrays
+from pet_mtl.storage.trained_on import read_trained_on
 from pet_mtl.suite.suite import Suite, load_suite
-from pet_mtl.training import steps
+from pet_mtl.training import steps, trainer
 from pet_mtl.training.run import train
 
 
@@ -94,6 +96,53 @@ def test_a_stopped_run_goes_on_though_the_file_is_said_anew(
     file.write_text(file.read_text(encoding="utf-8").replace("0.5", "0.51"), encoding="utf-8")
     train(suite, tmp_path / "run", resume=True)
     assert_same_state(state_of(tmp_path / "run"), state_of(tmp_path / "unbroken"))
+
+
+def test_a_run_that_begins_anew_asks_again_for_other_rows(
+    suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "suite"
+    shutil.copytree(suite_file.parent, folder)
+    file = folder / suite_file.name
+    suite = some_soft_labels(file, "train.max_steps=2")
+    killed = tmp_path / "killed"
+
+    def kill(*_: object) -> None:
+        shutil.copytree(tmp_path / "run", killed)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:  # before the first step
+        patched.setattr(trainer.Trainer, "run", kill)
+        with pytest.raises(KeyboardInterrupt):
+            train(suite, tmp_path / "run")
+    assert (killed / TEACHER).is_file()
+    rows = folder / "colour.train.tsv"
+    lines = rows.read_text(encoding="utf-8").splitlines(keepends=True)
+    rows.write_text("".join(reversed(lines)), encoding="utf-8")
+    with pytest.raises(PetMtlError, match="belongs to other training rows"):
+        train(suite, killed, resume=True)
+
+
+def test_unlabelled_rows_of_which_nothing_is_said_cost_nothing(
+    suite_file: Path, tmp_path: Path
+) -> None:
+    more = tmp_path / "more.tsv"
+    texts = [f"新{mark}" for mark in "甲乙丙丁戊己庚辛"]
+    more.write_text("".join(f"{text}\tr\n" for text in texts), encoding="utf-8")
+    said = tmp_path / "said.jsonl"
+    said.write_text(json.dumps({"text": texts[0], "label": "b"}) + "\n", encoding="utf-8")
+    given = [f"tasks.colour.data.unlabelled={more}", f"tasks.colour.data.soft_labels={said}"]
+    suite = load_suite(suite_file, overrides=["train.max_steps=2", *given])
+    rows = load_suite_data(suite)["colour"]
+    assert rows.unlabelled is not None
+    assert len(rows.unlabelled) == len(texts)
+    train(suite, tmp_path / "run")
+    found = read_arrays(tmp_path / "run" / TEACHER)["colour"]
+    assert len(found) == len(rows.train) + 1
+    seen = read_trained_on(tmp_path / "run" / "checkpoint")
+    assert seen is not None
+    assert len(seen["colour"]) == len(np.unique(rows.train_keys)) + 1
+    train(suite, tmp_path / "run", resume=True)  # nothing is left to do, and the rows are the same
 
 
 def test_soft_labels_of_other_texts_are_refused(suite_file: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 from stopped_runs import assert_same_state, stop_at_step
 from toy_runs import state_of
 
@@ -261,13 +262,25 @@ def test_what_cannot_teach_is_refused_at_once(
 def test_damaged_answers_and_those_of_other_rows(suite: Suite, tmp_path: Path) -> None:
     rows = training_rows(suite)
     assert read_answers(tmp_path, suite, rows) == {}
-    write_answers(tmp_path, {"colour": np.full((3, 3), 1 / 3, np.float32)})
+    write_answers(tmp_path, {"colour": np.full((3, 3), 1 / 3, np.float32)}, rows)
     with pytest.raises(PetMtlError, match="other training rows"):
         read_answers(tmp_path, suite, rows)
     (tmp_path / TEACHER).write_bytes(b"nothing")
     with pytest.raises(PetMtlError, match="cannot be read") as caught:
         read_answers(tmp_path, suite, rows)
     assert str(tmp_path / TEACHER) in str(caught.value)
+
+
+def test_answers_are_not_for_rows_in_another_order(suite: Suite, tmp_path: Path) -> None:
+    rows = training_rows(suite)
+    probs = np.full((len(rows["colour"]), 3), 1 / 3, np.float32)
+    write_answers(tmp_path, {"colour": probs}, rows)
+    assert read_answers(tmp_path, suite, rows).keys() == {"colour"}
+    turned = rows["colour"].take(np.arange(len(probs))[::-1])
+    with pytest.raises(PetMtlError, match="other training rows"):
+        read_answers(tmp_path, suite, {**rows, "colour": turned})
+    (tmp_path / TEACHER).write_bytes(save({"colour": probs}))  # a version before noted no digest
+    assert read_answers(tmp_path, suite, rows).keys() == {"colour"}
 
 
 @pytest.mark.parametrize("kind", ["dtype", "shape", "scalar", "negative", "nan", "sum"])
@@ -287,6 +300,6 @@ def test_answers_that_are_no_probabilities(suite: Suite, tmp_path: Path, kind: s
             wrong = probs * np.nan
         case _:
             wrong = probs * 2
-    write_answers(tmp_path, {"colour": wrong})
+    write_answers(tmp_path, {"colour": wrong}, rows)
     with pytest.raises(PetMtlError, match=r"no probabilities|other training rows"):
         read_answers(tmp_path, suite, rows)

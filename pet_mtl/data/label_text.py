@@ -1,0 +1,42 @@
+"""How labels that a program has in memory would stand in a file."""
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+
+
+def label_text(label: Any) -> str:
+    """Return a label as it would stand in a file.
+
+    >>> label_text(3), label_text(True), label_text(2.0)
+    ('3', 'true', '2')
+    """
+    if isinstance(label, bool | np.bool_):
+        return str(bool(label)).lower()
+    if isinstance(label, float | np.floating) and float(label).is_integer():
+        return str(int(label))
+    return str(label)
+
+
+def label_cell(label: Any) -> str:
+    """Return a row's label, or its labels, as a file would have them; what is missing is empty, in
+    a list the NaN that readers refuse.
+
+    >>> label_cell(["a", 1]), label_cell("a"), label_cell(0.5)
+    ('["a", "1"]', 'a', '0.5')
+    >>> label_cell(["a", float("nan")]), label_cell(float("nan")), label_cell(None)
+    ('["a", NaN]', '', '')
+    """
+    if isinstance(label, list | tuple | set | frozenset | np.ndarray):
+        each = [math.nan if is_missing(one) else label_text(one) for one in label]
+        if isinstance(label, set | frozenset):
+            each.sort(key=str)
+        return json.dumps(each, ensure_ascii=False)
+    return "" if is_missing(label) else label_text(label)
+
+
+def is_missing(value: Any) -> bool:
+    """Say whether a value is None, or the NaN that frames have for a missing one."""
+    return value is None or (isinstance(value, float | np.floating) and math.isnan(value))
