@@ -123,17 +123,14 @@ class _Distiller:
         known = check_teachers(request.given, request.student)
         for teacher in self.teachers:
             known.update(teacher.tasks)
-        rows = rows_to_learn(data, known)
         soft = {name for name, task in data.items() if task.soft_labels is not None}
-        self.rows = {name: of_task for name, of_task in rows.items() if name in known | soft}
-        # a teacher of the students alone, and where it is the only one, of what it speaks of
-        self.soft_labels = soft_answers(data, self.rows)
-        data = {
-            **data,
-            **{
-                name: replace(data[name], unlabelled=spoken_of(data[name])) for name in soft - known
-            },
+        for name in soft - known:  # no other teacher speaks of the rest
+            data = {**data, name: replace(data[name], unlabelled=spoken_of(data[name]))}
+        known |= soft
+        self.rows = {
+            name: rows for name, rows in rows_to_learn(data, known).items() if name in known
         }
+        self.soft_labels = soft_answers(data, self.rows)  # a teacher of the students alone
         self.data = {name: replace(task, soft_labels=None) for name, task in data.items()}
         self.folds = folds
         self.dev = {
