@@ -5,7 +5,7 @@ from typing import Any
 from pet_mtl.audit.finding import Finding
 from pet_mtl.audit.parts import Part
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.cloze.unreadable import ADVICE, MANY, lost_text, readability
+from pet_mtl.cloze.unreadable import ADVICE, MANY, lost_text, text_readability
 
 LOOKED_AT = 2000  # rows
 
@@ -21,7 +21,7 @@ def check_unreadable(
         for column in part.rows.fields.values()
         for text in column.slice(0, LOOKED_AT).to_pylist()
     ]
-    measured = readability(tokenizer.encode(texts), tokenizer)
+    measured = text_readability(texts, tokenizer)
     figures = {"unreadable": round(measured.share, 4)}
     if measured.share <= MANY:
         return figures, []

@@ -13,6 +13,7 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 
 MANY = 0.2  # share of a task's pieces above which a warning is due
+CHARACTERS = 2000  # of a text that are looked at
 SPELLED = 3  # single letters in a row that are a word cut into them
 ADVICE = "choose a model of their language and script"
 _END = -1  # behind each text
@@ -53,6 +54,11 @@ class Readability:
     @property
     def share(self) -> float:
         return self.unknown + self.spelled
+
+
+def text_readability(texts: Iterable[str], tokenizer: PieceTokenizer) -> Readability:
+    """Measure texts, of long ones the first `CHARACTERS`: a piece takes hundreds of bytes."""
+    return readability(tokenizer.encode([text[:CHARACTERS] for text in texts]), tokenizer)
 
 
 def readability(texts: Iterable[Sequence[int]], tokenizer: PieceTokenizer) -> Readability:
@@ -119,7 +125,7 @@ def row_warnings(
             for column in of_task.fields.values()
             for text in column.slice(0, first).to_pylist()
         ]
-        measured = readability(tokenizer.encode(texts), tokenizer)
+        measured = text_readability(texts, tokenizer)
         if measured.share > MANY:
             warnings.append(warning(task, measured))
     return warnings

@@ -11,7 +11,7 @@ from pathlib import Path
 from pet_mtl.atomic import write_text
 from pet_mtl.cloze.form import compile_forms
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.cloze.unreadable import MANY, readability, warning
+from pet_mtl.cloze.unreadable import MANY, text_readability, warning
 from pet_mtl.data.delimited_rows import quoted_text
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError, Problem
@@ -163,7 +163,7 @@ class _Task:
         self.verbalizer = verbalizer_text(self.words, self.counts)
         self.slots = ProposedSlots((), 1.0)  # measured when the rows have been read
         looked_at = [column[row] for column in texts for row in self.rows[:LOOKED_AT]]
-        self.unreadable = readability(tokenizer.encode(looked_at), tokenizer)
+        self.unreadable = text_readability(looked_at, tokenizer)
         self.settings = propose_settings(
             len(self.rows),
             [[column[row] for row in self.rows[:LOOKED_AT]] for column in texts],

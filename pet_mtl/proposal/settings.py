@@ -17,6 +17,7 @@ SIZES = (
     (math.inf, AUTO, AUTO),
 )
 SHORTEST, LONGEST = 32, 256  # tokens of `max_length`
+CHARACTERS = 16 * LONGEST  # of a text, which has more tokens than that in them
 
 
 def propose_settings(
@@ -37,7 +38,8 @@ def propose_settings(
     rate = recommend(model)[0].learning_rate
     epochs, batch_tokens = next(values for most, *values in SIZES if rows < most)
     lengths = sum(
-        np.array([len(ids) for ids in tokenizer.encode(list(column))]) for column in texts
+        np.array([len(ids) for ids in tokenizer.encode([text[:CHARACTERS] for text in column])])
+        for column in texts
     )
     room = 8 + sum(map(len, tokenizer.encode(list(around))))
     wanted = int(np.quantile(lengths, 0.99)) + room

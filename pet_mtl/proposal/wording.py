@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pet_mtl.suite.pattern import MASK_NAME
 from pet_mtl.suite.task import ID_COLUMN, LABEL_COLUMN
 
-LOOKED_AT = 2000  # texts
+LOOKED_AT, CHARACTERS = 2000, 1000  # texts, and of each
 CHINESE_SHARE = 0.2  # of the letters
 _HAN = re.compile("[\u3400-\u9fff]")
 
@@ -51,7 +51,7 @@ def language(texts: Sequence[str]) -> str:
     >>> language(["新车 iPhone 上市"]), language(["a film by 张艺谋, shown in the cinemas again"])
     ('zh', 'en')
     """
-    sample = "".join(texts[:LOOKED_AT])
+    sample = "".join(text[:CHARACTERS] for text in texts[:LOOKED_AT])
     letters = sum(map(str.isalpha, sample))
     return "zh" if len(_HAN.findall(sample)) > CHINESE_SHARE * letters else "en"
 

@@ -3,8 +3,10 @@ import toys
 
 from pet_mtl.cloze.encode import encode_suite
 from pet_mtl.cloze.unreadable import (
+    CHARACTERS,
     lost_text,
     readability,
+    text_readability,
     unreadable_warnings,
 )
 from pet_mtl.data.rows import Rows
@@ -28,6 +30,8 @@ def test_single_bytes_of_characters_say_nothing() -> None:
     tokenizer = toys.piece_tokenizer("byte_level")
     assert readability(tokenizer.encode(["龘靐"]), tokenizer).share == 1.0
     assert readability(tokenizer.encode(["is good news a b"]), tokenizer).share == 0.0
+    long = "is good news a b " * CHARACTERS + "龘" * 10_000  # the beginning is looked at
+    assert text_readability([long], tokenizer).share == 0.0
 
 
 @pytest.mark.parametrize(
