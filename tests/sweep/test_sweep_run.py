@@ -159,7 +159,7 @@ def test_two_killed_processes_leave_a_sweep_that_two_others_finish(
     assert all(trial.state == "complete" for trial in after)
     for trial in after:  # what was done or chosen before stays
         if trial.number in before:
-            assert trial.settings == before[trial.number].settings
+            assert before[trial.number].settings.items() <= trial.settings.items()
             assert before[trial.number].score in (None, trial.score)
     best = max(after, key=lambda trial: (trial.score or 0.0, -trial.number))
     kept = [path.parent.parent.name for path in out.glob("trials/*/run/checkpoint")]
