@@ -11,17 +11,23 @@ from pet_mtl.suite.suite import Suite, load_suite
 
 
 def choose_judges(
-    patterns: Path | None, models: Sequence[str], *, data_root: Path | None = None
+    patterns: Path | None,
+    models: Sequence[str],
+    *,
+    data_root: Path | None = None,
+    overrides: Sequence[str] = (),
+    only: Sequence[str] | None = None,
 ) -> tuple[Suite, tuple[str, ...]]:
     """Return the suite whose rows are checked, and those of `models` that are checkpoints.
 
     Args:
         patterns: None for the suite that the first checkpoint stores, or the bundled `default`.
         models: none, a backbone, or checkpoints; the first one's tokenizer counts tokens.
+        overrides: settings of a pattern file, `key=value`; and `only` some of its tasks.
 
     Raises:
-        PetMtlError: several models, and not all of them checkpoints; see `load_suite` and
-            `read_checkpoint`.
+        PetMtlError: several models, and not all of them checkpoints; settings or tasks of a suite
+            that a checkpoint stores; see `load_suite` and `read_checkpoint`.
     """
     models = tuple(dict.fromkeys(models))
     checkpoints = tuple(model for model in models if is_checkpoint(Path(model)))
@@ -35,7 +41,14 @@ def choose_judges(
     first = models[0] if models else None
     if patterns is not None or not checkpoints:
         file = patterns or bundled_pattern_file("default")
-        return load_suite(file, data_root=data_root, model=first), checkpoints
+        suite = load_suite(file, overrides=overrides, data_root=data_root, model=first, only=only)
+        return suite, checkpoints
+    if overrides or only:
+        raise PetMtlError(
+            "`-s` and `--tasks` are for a pattern file, and a checkpoint's own tasks are checked",
+            where=f"--model {checkpoints[0]}",
+            hint="add `--patterns FILE`",
+        )
     suite = read_checkpoint(Path(checkpoints[0])).suite.model_copy(update={"model": first})
     if data_root is not None:
         base = str(absolute(user_path(data_root), "--data-root"))

@@ -62,6 +62,8 @@ def check(
             min=1, metavar="N", help="With a checkpoint, how many suspected rows of each part."
         ),
     ] = 20,
+    tasks: Tasks = None,
+    override: Overrides = None,
     json_: Json = False,
 ) -> None:
     """Check the rows of all tasks; with a checkpoint, find labels that look wrong.
@@ -79,7 +81,11 @@ def check(
     from pet_mtl.storage.pretrained import load_pieces, suite_model
 
     suite, checkpoints = choose_judges(
-        pattern_file(patterns) if patterns else None, model or (), data_root=data_root
+        pattern_file(patterns) if patterns else None,
+        model or (),
+        data_root=data_root,
+        overrides=override or (),
+        only=names_of(tasks),
     )
     sources = dict.fromkeys((*(corpus or ()), *(files or ())))
     names = [Path(source).name for source in sources]
@@ -113,6 +119,8 @@ def clean(
             help="Texts with several labels: majority keeps the most frequent, or drop.",
         ),
     ] = "majority",
+    tasks: Tasks = None,
+    override: Overrides = None,
     json_: Json = False,
 ) -> None:
     """Write mended copies of all data files, and a list of what was changed."""
@@ -125,7 +133,12 @@ def clean(
     if conflicts not in get_args(Conflicts):
         known = ", ".join(get_args(Conflicts))
         raise PetMtlError(f"unknown way `{conflicts}`", where="--conflicts", hint=f"one of {known}")
-    suite = load_suite(pattern_file(patterns), data_root=data_root)
+    suite = load_suite(
+        pattern_file(patterns),
+        overrides=override or (),
+        data_root=data_root,
+        only=names_of(tasks),
+    )
     result = clean_suite(suite, out, cast(Conflicts, conflicts))
     if json_:
         put_json(result.to_json())

@@ -47,6 +47,20 @@ def test_clean_then_check(call: Call, suite: Path, tmp_path: Path) -> None:
     assert len(ran.json["files"]) == 4
 
 
+def test_some_tasks_and_other_settings(
+    call: Call, suite: Path, tmp_path: Path, checkpoint: Path, refuse: Callable[..., str]
+) -> None:
+    (suite.parent / "topic.dev.tsv").unlink()
+    some = ("--patterns", suite, "--tasks", "topic", "-s", "tasks.topic.data.dev=null")
+    ran = call("data", "check", *some, "--json")
+    assert ran.code == 0, ran.err
+    assert {name: list(parts) for name, parts in ran.json["tasks"].items()} == {"topic": ["train"]}
+    assert call("data", "clean", *some, "--out", tmp_path / "mended").code == 0
+    assert [file.name for file in (tmp_path / "mended").glob("*.tsv")] == ["topic.train.tsv"]
+    message = refuse("data", "check", "--model", checkpoint, "--tasks", "topic")
+    assert "`-s` and `--tasks` are for a pattern file" in message
+
+
 def test_wrong_input(suite: Path, refuse: Callable[..., str], tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "x").write_text("x")
