@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pet_mtl.data.digest import rows_digest
+from pet_mtl.data.sources import find_files
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError
 from pet_mtl.random_streams import TRIAL
 from pet_mtl.storage.backbone_digests import backbone_digests, refuse_replaced
+from pet_mtl.storage.digests import file_digest
 from pet_mtl.storage.lock import held
 from pet_mtl.storage.same_settings import note_settings, same_settings
 from pet_mtl.suite.suite import Suite
@@ -162,6 +164,25 @@ class TrialStore:
         return {name: float(share) for name, share in shares.items()}
 
 
+def _searched_files(suite: Suite, space: Space) -> dict[str, str]:
+    """Return a digest of each data file that only some trials read (`tasks.a.data.train: [one.csv,
+    more.csv]`).
+
+    Raises:
+        PetMtlError: one is not there.
+    """
+    sources = [
+        source
+        for name, searched in space.searched.items()
+        if ".data." in name
+        for value in searched.ends
+        for source in (value if isinstance(value, list) else [value])
+        if isinstance(source, str) and not source.startswith("hub:")
+    ]
+    files = (file for source in sources for file in find_files(source, Path(suite.base)))
+    return {str(file): file_digest(file) for file in files}
+
+
 def _check_settings(file: Path, suite: Suite, space: Space, data: Mapping[str, TaskData]) -> None:
     """Note what the trials depend on, after checking that those which are there had the same.
 
@@ -174,13 +195,14 @@ def _check_settings(file: Path, suite: Suite, space: Space, data: Mapping[str, T
         **space.to_json(),
         "suite": suite.model_dump(mode="json", include=parts, exclude=places),
         "rows": {name: rows_digest(task) for name, task in data.items()},
+        "files": _searched_files(suite, space),
         "backbones": backbone_digests({suite.model: suite}),
     }
     now = json.loads(json.dumps(now))
 
     def changes(then: dict[str, Any]) -> list[str]:
         # earlier versions noted none
-        then = {"rows": now["rows"], "backbones": {}, **then}
+        then = {"rows": now["rows"], "files": now["files"], "backbones": {}, **then}
         found = [key for key in now if key != "backbones" and then[key] != now[key]]
         if not found:
             refuse_replaced(then["backbones"], now["backbones"], file.parent)

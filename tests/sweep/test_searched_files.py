@@ -1,0 +1,45 @@
+"""Data files that only some trials of a sweep read are watched like the others."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
+
+from pet_mtl.data.suite_data import load_suite_data
+from pet_mtl.errors import PetMtlError
+from pet_mtl.suite.suite import Suite, load_suite
+from pet_mtl.sweep.space import read_space
+from pet_mtl.sweep.study import TrialStore
+
+SWEEP = """\
+trials: 2
+tasks.topic.data.train: [topic.train.tsv, more.tsv, [topic.train.tsv, more.tsv]]
+"""
+
+
+def test_they_are_noticed_when_they_change(suite_file: Path, tmp_path: Path) -> None:
+    more, file, out = suite_file.parent / "more.tsv", tmp_path / "sweep.yaml", tmp_path / "out"
+    more.write_bytes((suite_file.parent / "topic.train.tsv").read_bytes())
+    file.write_text(SWEEP, encoding="utf-8")
+
+    def load(overrides: list[str]) -> Suite:
+        return load_suite(suite_file, overrides=overrides)
+
+    def begin() -> None:
+        suite = load([])
+        TrialStore(out, suite, read_space(file, load), load_suite_data(suite))
+
+    begin()
+    begin()
+    more.write_bytes(more.read_bytes().split(b"\n", 1)[1])
+    with pytest.raises(PetMtlError, match=r"another sweep .* `files` changed"):
+        begin()
+    noted = json.loads((out / "sweep.json").read_text(encoding="utf-8"))
+    del noted["files"]  # a version before noted none
+    (out / "sweep.json").write_text(json.dumps(noted), encoding="utf-8")
+    begin()
+    more.unlink()
+    with pytest.raises(PetMtlError, match=r"no such data file: `more.tsv`"):
+        begin()
