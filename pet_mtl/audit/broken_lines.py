@@ -1,21 +1,14 @@
 """Rows that cannot be read, and lines that were one row before a stray line break cut it."""
 
-import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pet_mtl.audit.finding import EXAMPLES, Finding
 from pet_mtl.audit.parts import Part
-from pet_mtl.data.table import Request, locate
+from pet_mtl.data.table import Fault, Request, locate
 from pet_mtl.errors import PetMtlError
-
-# what `data.targets` says of a label that is there, but none of the task
-_OF_LABEL = re.compile(
-    r"label \"|the (labels?|set|list|target)\b|a label of the set|.* may hold the label "
-)
-_LACKS = re.compile("^no key |holds no value$|^the value of .* is null")
 
 
 @dataclass(slots=True)
@@ -37,24 +30,23 @@ def check_broken_lines(part: Part) -> tuple[dict[str, Any], list[Finding]]:
     message = (
         "1 row cannot be used" if len(part.bad) == 1 else (f"{len(part.bad):,} rows cannot be used")
     )
-    hint = _remedy([problem.message for problem in part.bad])
+    hint = _remedy({problem.fault for problem in part.bad})
     return figures, [Finding("error", "broken_lines", part.title, message, tuple(shown), hint)]
 
 
-def _remedy(messages: Sequence[str]) -> str:
+def _remedy(faults: Set[Fault]) -> str:
     """Return what to do with bad rows: cleaning leaves labels as they are, for they are for the
     user to say."""
-    labels = sum(map(_is_of_label, messages))
-    clean = "`pet-mtl data clean` mends rows that a stray line break cut"
-    if any(map(_LACKS.search, messages)):
-        clean += " and drops those that lack a value"
-    mend = "give the rows a label of the verbalizer, or delete them (`data clean` keeps them)"
-    ways = [*([clean] if labels < len(messages) else []), *([mend] if labels else [])]
+    ways = []
+    if faults - {"label"}:
+        ways.append("`pet-mtl data clean` mends rows that a stray line break cut")
+    if "value" in faults:
+        ways[-1] += " and drops those that lack a value"
+    if "label" in faults:
+        ways.append(
+            "give the rows a label of the verbalizer, or delete them (`data clean` keeps them)"
+        )
     return "; ".join([*ways, "`--skip-bad-rows N` leaves bad rows out"])
-
-
-def _is_of_label(message: str) -> bool:
-    return _OF_LABEL.match(message) is not None
 
 
 def text_places(

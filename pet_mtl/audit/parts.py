@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.readers import read_rows
 from pet_mtl.data.rows import Rows
-from pet_mtl.errors import PetMtlError, Problem, ProblemList
+from pet_mtl.data.table import RowProblem
+from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import SplitSpec, TaskSpec
 
@@ -24,7 +25,7 @@ class Part:
     task: TaskSpec
     name: str
     rows: Rows
-    bad: tuple[Problem, ...]
+    bad: tuple[RowProblem, ...]
 
     @property
     def title(self) -> str:

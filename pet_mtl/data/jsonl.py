@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,15 @@ from pet_mtl.data.json_values import (
     json_problem,
     line_values,
 )
-from pet_mtl.data.table import CHUNK_BYTES, CHUNK_ROWS, BadRows, Chunk, Request, encoding_problem
+from pet_mtl.data.table import (
+    CHUNK_BYTES,
+    CHUNK_ROWS,
+    BadRows,
+    Chunk,
+    Fault,
+    Request,
+    encoding_problem,
+)
 from pet_mtl.errors import PetMtlError
 
 KINDS = {type(None): "null", bool: "true or false", list: "a list", dict: "an object"}
@@ -71,11 +79,8 @@ def _chunks(values: Iterable[JsonValue], request: Request, bad: BadRows) -> Iter
             bad.add(number, message, hint=hint or _LAYOUT)
             continue
         texts = _row_texts(value, keys, optional, request.lists)
-        if isinstance(texts, str):
-            listed = f"the value of `{request.columns.get('label')}` is a list of "
-            several = "rows with several labels are of `kind: multi_label`"
-            hint = several if texts.startswith(listed) else None
-            bad.add(number, texts, hint=hint)
+        if isinstance(texts, _Wrong):
+            bad.add(number, texts.message, hint=texts.hint, fault=texts.fault)
             continue
         for (name, _), text in zip(keys, texts, strict=True):
             cells[name].append(text)
@@ -95,13 +100,22 @@ def _chunk(cells: dict[str, list[str]], lines: list[int], rows: list[int]) -> Ch
     return Chunk(columns, np.array(lines, np.int64), np.array(rows, np.int64))
 
 
+class _Wrong(NamedTuple):
+    """What is wrong with a row."""
+
+    message: str
+    fault: Fault = "row"
+    hint: str | None = None
+
+
 def _row_texts(
     value: Any, keys: list[tuple[str, str]], optional: set[str], lists: bool = False
-) -> list[str] | str:
+) -> list[str] | _Wrong:
     """Return the wanted values of one row as text, or what is wrong with it; with `lists`, a list
     of labels as its JSON text."""
     if not isinstance(value, dict):
-        return f"expected an object, found {KINDS.get(type(value), 'a number or text')}"
+        kind = KINDS.get(type(value), "a number or text")
+        return _Wrong(f"expected an object, found {kind}")
     texts = []
     for name, key in keys:
         there, found = True, value.get(key, "" if name in optional else None)
@@ -118,26 +132,36 @@ def _row_texts(
             elif not there:
                 near = ", ".join(f"`{other[:40]}`" for other in list(value)[:20])
                 near = near.encode("utf-8", "replace").decode("utf-8")
-                return (
-                    f"no key `{key}` (wanted by `columns.{name}`), found "
-                    f"{near or 'an empty object'}"
-                )
+                wanted = f"no key `{key}` (wanted by `columns.{name}`)"
+                return _Wrong(f"{wanted}, found {near or 'an empty object'}", "value")
             elif name in optional and (found is None or _is_not_finite(found)):
                 found = ""
             elif isinstance(found, list) and found:
-                return (
-                    f"the value of `{key}` is a list of {len(found)}: {_shown(found)}, expected one"
+                several = "rows with several labels are of `kind: multi_label`"
+                shown = f"a list of {len(found)}: {_shown(found)}"
+                return _Wrong(
+                    f"the value of `{key}` is {shown}, expected one",
+                    hint=several if name == "label" else None,
                 )
             elif type(found) is str:
                 pass
             elif type(found) not in (int, float):
-                return f"the value of `{key}` is {KINDS[type(found)]}, expected text or a number"
+                kind = KINDS[type(found)]
+                return _Wrong(
+                    f"the value of `{key}` is {kind}, expected text or a number",
+                    "value" if found is None else "row",
+                )
             elif _is_not_finite(found):
-                return f"the value of `{key}` is {json.dumps(found)}, expected text or a number"
+                number = json.dumps(found)
+                return _Wrong(
+                    f"the value of `{key}` is {number}, expected text or a number", "value"
+                )
             else:
                 found = str(found)
         if not found.isascii() and not encodable(found):
-            return f"the value of `{key}` holds half a surrogate pair, which is no character"
+            return _Wrong(
+                f"the value of `{key}` holds half a surrogate pair, which is no character"
+            )
         texts.append(found)
     return texts
 

@@ -26,6 +26,7 @@ from pet_mtl.data.table import (
     CHUNK_ROWS,
     BadRows,
     Chunk,
+    Fault,
     Request,
     checked_strings,
     locate,
@@ -245,12 +246,13 @@ def table_chunks(
                 name != "label" or request.labelled
             )
             columns[name], damaged = checked_strings(pc.fill_null(column, b""))
-            for wrong, message in (
-                (np.flatnonzero(empty), "holds no value"),
-                (damaged, "is not UTF-8"),
-            ):
+            wrongs: tuple[tuple[Any, str, Fault], ...] = (
+                (np.flatnonzero(empty), "holds no value", "value"),
+                (damaged, "is not UTF-8", "row"),
+            )
+            for wrong, message, fault in wrongs:
                 for index in wrong[good[wrong]]:
-                    bad.add(row + int(index) + 1, f"column `{place}` {message}")
+                    bad.add(row + int(index) + 1, f"column `{place}` {message}", fault=fault)
                 good[wrong] = False
         kept = pa.array(good)
         rows = row + np.flatnonzero(good).astype(np.int64)

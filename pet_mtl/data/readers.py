@@ -20,10 +20,10 @@ from pet_mtl.data.jsonl import read_json
 from pet_mtl.data.parquet import read_parquet
 from pet_mtl.data.rows import Rows, Segment, Sources
 from pet_mtl.data.sources import find_files
-from pet_mtl.data.table import SHOWN, BadRows, Chunk, Request
+from pet_mtl.data.table import SHOWN, BadRows, Chunk, Request, RowProblem
 from pet_mtl.data.targets import no_targets, read_targets
 from pet_mtl.data.tolerant import text_a_line, understand
-from pet_mtl.errors import PetMtlError, Problem, ProblemList
+from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.suite.task import TaskSpec
 
 Reader = Callable[[Path, str, Request, BadRows], Iterator[Chunk]]
@@ -46,7 +46,7 @@ def read_rows(
     skip_bad_rows: int = 0,
     tolerant: bool = False,
     header: bool | None = None,
-) -> tuple[Rows, list[Problem]]:
+) -> tuple[Rows, list[RowProblem]]:
     """Read the rows that `source` names, and return them with the bad rows that were skipped.
 
     `source` is `sample:tnews/train`, a path or glob relative to `base`, or

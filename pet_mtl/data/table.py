@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -89,6 +90,17 @@ class Chunk:
     numbers: NDArray[np.int64]
 
 
+Fault = Literal["row", "value", "label"]
+
+
+@dataclass(frozen=True)
+class RowProblem(Problem):
+    """What is wrong with a row; `fault` tells whether it is the row itself, a value that is not
+    there, or a label that the task lacks."""
+
+    fault: Fault = "row"
+
+
 @dataclass
 class BadRows:
     """The bad rows of one file: the first ones as problems, all of them counted.
@@ -102,11 +114,13 @@ class BadRows:
     keep: int = SHOWN
     unit: str = "line"
     count: int = 0
-    problems: list[tuple[int, Problem]] = field(default_factory=list)
+    problems: list[tuple[int, RowProblem]] = field(default_factory=list)
     header_hint: str | None = None
     encoding: str = "utf-8"
 
-    def add(self, line: int, message: str, *, hint: str | None = None) -> None:
+    def add(
+        self, line: int, message: str, *, hint: str | None = None, fault: Fault = "row"
+    ) -> None:
         """Note a bad row; beyond `keep` only the count grows, so that a wrong gigabyte file cannot
         fill the memory."""
         self.count += 1
@@ -114,24 +128,20 @@ class BadRows:
             place = (
                 f"{self.path}:{line}" if self.unit == "line" else f"{self.path}: {self.unit} {line}"
             )
-            self.problems.append((line, Problem(message, place, hint)))
+            self.problems.append((line, RowProblem(message, place, hint, fault)))
 
-    def ordered(self) -> list[Problem]:
+    def ordered(self) -> list[RowProblem]:
         """Return the problems in the order of the file, each hint once."""
         seen: set[str | None] = set()
         result = []
         for _, problem in sorted(self.problems, key=lambda pair: pair[0]):
-            result.append(
-                Problem(
-                    problem.message, problem.where, None if problem.hint in seen else problem.hint
-                )
-            )
+            result.append(replace(problem, hint=None) if problem.hint in seen else problem)
             seen.add(problem.hint)
         return result
 
     def shown(self) -> list[Problem]:
         """Return the problems of the first bad rows, and one that counts the others."""
-        shown = self.ordered()[:SHOWN]
+        shown: list[Problem] = [*self.ordered()[:SHOWN]]
         if self.count > len(shown):
             shown.append(Problem(f"and {self.count - len(shown)} more bad rows", self.path))
         return shown

@@ -150,7 +150,7 @@ def _labels(
         targets[row] = -1
         good[row] = False
         if labelled:
-            bad.add(int(lines[row]), problem[0], hint=problem[1])
+            bad.add(int(lines[row]), problem[0], hint=problem[1], fault="label")
     known_rows = targets[:, 0] >= 0
     first = np.where((targets > 0).any(1), (targets > 0).argmax(1), targets.shape[1])
     labels = np.where(known_rows, first, -1).astype(np.int64)
@@ -205,7 +205,7 @@ def _number(
                 message, hint = "the target is empty", "a row to train or score on needs its target"
             elif header_hint and np.isnan(values[row]):
                 hint = header_hint
-            bad.add(int(lines[row]), message, hint=hint)
+            bad.add(int(lines[row]), message, hint=hint, fault="label")
     values[~inside] = np.nan
     place = np.where(inside, (values - low) / (high - low), 0)
     labels = np.where(inside, np.minimum((place * STRATA).astype(np.int64), STRATA - 1), -1)
@@ -291,7 +291,7 @@ def _note_unknown(
             message, hint = "the label is empty", ("a row to train or score on needs its label")
         elif header_hint:
             hint = header_hint
-        bad.add(int(lines[index]), message, hint=hint)
+        bad.add(int(lines[index]), message, hint=hint, fault="label")
     return good
 
 
