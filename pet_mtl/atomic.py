@@ -264,7 +264,7 @@ def link_target(path: Path) -> Path:
     """
     if not path.is_symlink():
         return path
-    target = Path(os.path.realpath(path))
+    target = _behind_link(path)
     if target.is_symlink():
         raise PetMtlError("its links lead in a circle", where=str(path))
     if not target.parent.is_dir():

@@ -127,9 +127,11 @@ class Task:
         share = self.share
         if self.dev is not None and share is None and _are_files(self.dev) != self.from_files:
             raise self._mixed("dev", ", or `dev` as a share of the training rows")
-        # texts may be rows
-        one_file, files = isinstance(self.unlabelled, str | Path), _are_files(self.unlabelled)
-        if self.unlabelled is not None and (not files if self.from_files else one_file):
+        if self.from_files:
+            mixed = self.unlabelled is not None and not _are_files(self.unlabelled)
+        else:  # where a list of texts is rows
+            mixed = isinstance(self.unlabelled, str | Path)
+        if mixed:
             raise self._mixed("unlabelled")
         section: dict[str, Any] = {"train": str(self.train) if self.from_files else MEMORY}
         if self.unlabelled is not None:
