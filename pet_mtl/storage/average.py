@@ -18,6 +18,7 @@ from pet_mtl.storage.checkpoint import (
     read_checkpoint,
     write_checkpoint,
 )
+from pet_mtl.storage.model_card import Facts
 from pet_mtl.storage.own_weights import OWN_FILE
 from pet_mtl.storage.pretrained import load_backbone, load_pieces, load_tokenizer
 from pet_mtl.storage.tensors import read_tensors
@@ -68,6 +69,7 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
     problems.raise_if_any()
     refuse_other_vocabularies(folders)
     _note_settings(checkpoints)
+    _warn_of_strangers(checkpoints)
     mean = mean_weights(folders)
     mlm = load_backbone(str(first.folder))
     mlm.load_state_dict(mean["model.safetensors"], strict=False)  # a tied decoder is stored once
@@ -76,7 +78,8 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
         trained_on = with_earlier(folder, trained_on)
     tokenizer = load_pieces(str(first.folder))
     suite = _with_mean_thresholds(checkpoints)
-    write_checkpoint(out, mlm, tokenizer, suite, {}, mean.get(OWN_FILE, {}), trained_on)
+    facts = Facts(started_from=first.started_from)
+    write_checkpoint(out, mlm, tokenizer, suite, {}, mean.get(OWN_FILE, {}), trained_on, facts)
     if calibration := _mean_calibration(checkpoints):
         add_calibration(out, calibration, {})
 
@@ -87,6 +90,18 @@ def _note_settings(checkpoints: Sequence[Checkpoint]) -> None:
         if len(set(found)) > 1:
             each = ", ".join(map(str, found))
             say(f"note: `train.{name}` is {each}: the mean has {found[0]}, as the first")
+
+
+def _warn_of_strangers(checkpoints: Sequence[Checkpoint]) -> None:
+    first, *others = checkpoints
+    for other in others:
+        if None not in (first.started_from, other.started_from) and (
+            first.started_from != other.started_from
+        ):
+            say(
+                f"warning: {other.folder} started from other weights than {first.folder}; those of "
+                "strangers have no mean: score it beside them"
+            )
 
 
 def _with_mean_thresholds(checkpoints: Sequence[Checkpoint]) -> Suite:

@@ -19,17 +19,14 @@ def backbone_digests(suites: Mapping[str, Suite]) -> dict[str, str]:
     Raises:
         PetMtlError: there is no such model.
     """
-    found = {key: _digest(_folder(suite_model(suite))) for key, suite in suites.items()}
+    found = {key: weights_digest(suite_model(suite)) for key, suite in suites.items()}
     return {key: digest for key, digest in found.items() if digest is not None}
 
 
-def _folder(model: str) -> Path | None:
-    return Path(model) if Path(model).is_dir() else cached_folder(model)
-
-
-def _digest(folder: Path | None) -> str | None:
-    """Return a digest of a folder's weights: what stands beside them may be mended or written
-    anew."""
+def weights_digest(model: str) -> str | None:
+    """Return a digest of the weights of a model's folder, or of the cache of a hub name, None where
+    there are none: what stands beside them may be mended or written anew."""
+    folder = Path(model) if Path(model).is_dir() else cached_folder(model)
     if folder is None:
         return None
     files = sorted(file for file in folder.glob("*.safetensors") if file.is_file())

@@ -41,6 +41,7 @@ class Checkpoint:
         metrics: dev scores at the time of saving, by task, and `step`.
         versions: of pet_mtl and the libraries that wrote it.
         calibration: of the tasks that have one.
+        started_from: digest of the weights of its backbone, None where earlier versions noted none.
     """
 
     folder: Path
@@ -48,6 +49,7 @@ class Checkpoint:
     metrics: dict[str, Any]
     versions: dict[str, str]
     calibration: dict[str, Calibration]
+    started_from: str | None = None
 
 
 def write_checkpoint(
@@ -204,7 +206,10 @@ def _read_checkpoint(folder: Path) -> Checkpoint:
             isinstance(text, str) for text in versions.values()
         ):
             raise TypeError("metrics or versions")
-        return Checkpoint(folder, suite, metrics, versions, calibration)
+        started_from = (manifest.get("facts") or {}).get("started_from")
+        if not isinstance(started_from, str | None):
+            raise TypeError("started_from")
+        return Checkpoint(folder, suite, metrics, versions, calibration, started_from)
     except (
         ValidationError,
         ValueError,

@@ -34,11 +34,13 @@ class Facts:
             among its training rows (`train`), those of other tasks (`other_tasks`), and what the
             backbone says it was trained on (`backbone`, None where it does not say).
         license: of the backbone, where it is known.
+        started_from: digest of the backbone's weights, where it is known.
     """
 
     scores: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     overlap: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
     license: str | None = None
+    started_from: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -236,6 +238,7 @@ def _training(suite: Suite, manifest: Mapping[str, Any]) -> Iterator[str]:
         ("", ""),
         [
             ("length", limit),
+            ("weights of the backbone", _started_from(manifest)),
             ("weights of step", "not one of a run" if step is None else f"{step:,}"),
             ("learning rate", f"{train.learning_rate:g}"),
             ("tokens a step", f"{train.batch_tokens:,}"),
@@ -245,6 +248,11 @@ def _training(suite: Suite, manifest: Mapping[str, Any]) -> Iterator[str]:
         ],
     )
     yield ""
+
+
+def _started_from(manifest: Mapping[str, Any]) -> str:
+    digest = (manifest.get("facts") or {}).get("started_from")
+    return "not noted" if digest is None else f"`{_shown(digest)}`"
 
 
 def _not_measured(scored: bool) -> str:

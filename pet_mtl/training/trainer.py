@@ -132,6 +132,9 @@ class Trainer:
             # better to learn of damage now than after the last step
             read_checkpoint(self.out / "checkpoint")
         self.progress = progress
+        # that backbone may have been replaced since
+        facts = replace(self.inputs.facts, started_from=stored.started_from)
+        self.inputs = replace(self.inputs, facts=facts)
         self._load_weights(last)
 
     def _load_weights(self, folder: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 import toys
 from safetensors.torch import load_file
+from stopped_runs import stop_at_step
 from toy_runs import CHARACTERS, weights_in
 
 from pet_mtl.errors import PetMtlError
@@ -14,11 +15,13 @@ from pet_mtl.model.calibration import Calibration
 from pet_mtl.scoring.checkpoint_scores import score_checkpoints
 from pet_mtl.scoring.given_rows import dev_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint
+from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.average import average_checkpoints
 from pet_mtl.storage.checkpoint import add_calibration, read_checkpoint
 from pet_mtl.storage.own_weights import OWN_FILE
 from pet_mtl.storage.trained_on import read_trained_on
 from pet_mtl.suite.suite import Suite, load_suite
+from pet_mtl.training import steps
 from pet_mtl.training.run import train
 
 MakeSuite = Callable[..., Suite]
@@ -98,6 +101,38 @@ def test_settings_that_the_mean_has_from_the_first_are_told(
     assert "note:" not in capsys.readouterr().err
 
 
+def test_strangers_are_told(
+    suite_file: Path,
+    runs: list[Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The same shape and vocabulary, but other weights to start from; a resumed run has those that
+    it started with."""
+    backbone = tmp_path / "backbone"
+    toys.write_bert(backbone, CHARACTERS, initializer_range=0.2)
+    suite = load_suite(suite_file, overrides=["train.max_steps=4", f"model={backbone}"])
+    with pytest.raises(Interrupted), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(steps, "LOG_EVERY", 1)
+        stop_at_step(patch)(2)
+        train(suite, tmp_path / "other")
+    last = tmp_path / "other" / "last"
+    started_from = read_checkpoint(last).started_from
+    toys.write_bert(backbone, CHARACTERS, initializer_range=0.3)
+    train(suite, tmp_path / "other", resume=True)
+    other = tmp_path / "other" / "checkpoint"
+    assert read_checkpoint(other).started_from == read_checkpoint(last).started_from == started_from
+    assert f"| weights of the backbone | `{started_from}` |" in (
+        (other / "README.md").read_text(encoding="utf-8")
+    )
+    capsys.readouterr()
+    average_checkpoints([runs[0], other], tmp_path / "mean")
+    assert f"warning: {other} started from other weights than {runs[0]}" in capsys.readouterr().err
+    average_checkpoints([other, last], tmp_path / "itself")
+    assert "warning" not in capsys.readouterr().err
+    assert read_checkpoint(tmp_path / "itself").started_from == started_from
+
+
 def test_pieces_in_another_order_have_no_mean(
     suite_file: Path, runs: list[Path], tmp_path: Path
 ) -> None:
@@ -111,9 +146,9 @@ def test_pieces_in_another_order_have_no_mean(
 
 
 def test_what_a_method_adds_is_averaged_too(suite_file: Path, tmp_path: Path) -> None:
-    for name, steps in (("a", 2), ("b", 4)):
+    for name, number in (("a", 2), ("b", 4)):
         train(
-            load_suite(suite_file, overrides=[f"train.max_steps={steps}"], method="heads"),
+            load_suite(suite_file, overrides=[f"train.max_steps={number}"], method="heads"),
             tmp_path / name,
         )
     folders = [tmp_path / name / "checkpoint" for name in ("a", "b")]
