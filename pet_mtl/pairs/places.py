@@ -13,7 +13,6 @@ _SENTENCE = re.compile(r"[^。！？!?]+[。！？!?]*")
 _SHORTEST, _LONGEST = 4, 60  # characters of a sentence
 _SHORT_PREMISE = 14  # a shorter sentence takes the next one along
 _CHINESE = 0.7  # least share of Chinese characters
-_SENTENCES = 60  # of one document
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ def draw_places(corpus: Corpus, count: int, rng: random.Random) -> list[Place]:
 
 
 def _places(document: Document, rng: random.Random) -> Iterator[Place]:
-    sentences = [text for paragraph in document for text in _sentences(paragraph)][:_SENTENCES]
+    sentences = [text for paragraph in document for text in _sentences(paragraph)]
     at = rng.randrange(3)
     while at + 1 < len(sentences):
         premise = sentences[at]

@@ -6,8 +6,8 @@ confidence. An important piece leaves the buffer again, so that other evidence f
 found too. Only rows that the classifier gets right count, the most confident 80 % of them.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +17,13 @@ from pet_mtl.cloze.form import Form
 from pet_mtl.cloze.shorten import shorten
 from pet_mtl.console import bar
 from pet_mtl.data.rows import Rows
-from pet_mtl.errors import PetMtlError
+from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.model.methods import capabilities
 from pet_mtl.random_streams import IMPORTANCE_ROWS
 from pet_mtl.scoring.learned_parts import refuse_learned_parts
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.scoring.log_probs import score_items, score_plans
+from pet_mtl.suite.suite import Suite
 
 DELTA = 0.2  # the authors' code; the paper has 0.05
 KEPT = 0.8
@@ -42,9 +43,37 @@ class MarkedText:
     important: tuple[bool, ...]
 
 
+def rows_of_scorer(
+    scorer: Suite, suite: Suite, rows: Mapping[str, Sequence[Rows]]
+) -> dict[str, list[Rows]]:
+    """Return a suite's rows of the scorer's tasks, with the numbers that their labels have there.
+
+    Raises:
+        PetMtlError: a task of one name is another one.
+    """
+    problems, found = ProblemList(), dict[str, list[Rows]]()
+    for name, parts in rows.items():
+        its, ours = scorer.tasks.get(name), suite.tasks[name]
+        if its is None or not its.kind_spec.facts.plain:  # asked for nothing
+            continue
+        labels, known = ours.verbalizer.labels, its.verbalizer.labels
+        if ours.kind != its.kind or {*its.fields} - {*ours.fields} or {*labels} - {*known}:
+            problems.add(
+                f"the scorer was trained on another task `{name}`: its labels, fields or kind are "
+                "others",
+                where=suite.source,
+                hint="train one by this file, or give the one that it was trained by",
+            )
+            continue
+        numbers = np.array([*map(known.index, labels), -1])  # the last for rows without a label
+        found[name] = [replace(part, labels=numbers[part.labels]) for part in parts]
+    problems.raise_if_any()
+    return found
+
+
 def mark_important(
     scorer: LoadedCheckpoint,
-    rows: dict[str, Sequence[Rows]],
+    rows: Mapping[str, Sequence[Rows]],
     *,
     seed: int,
     delta: float = DELTA,

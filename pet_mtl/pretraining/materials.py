@@ -20,7 +20,7 @@ from pet_mtl.model.hardware import Machine
 from pet_mtl.pretraining.cache import Cache, open_or_build
 from pet_mtl.pretraining.corpus import Corpus, find_corpus
 from pet_mtl.pretraining.from_layers import keep_layers
-from pet_mtl.pretraining.importance import mark_important
+from pet_mtl.pretraining.importance import mark_important, rows_of_scorer
 from pet_mtl.pretraining.marker import mark_rows, store_marks, stored_marks, train_marker
 from pet_mtl.pretraining.other_vocabulary import give_vocabulary
 from pet_mtl.pretraining.pattern_rows import pattern_rows
@@ -284,7 +284,10 @@ def _with_marks(
             hint="train the scorer from the model that is to be pre-trained",
         )
     weights = hashlib.sha256((scorer.folder / "model.safetensors").read_bytes()).hexdigest()
-    task_rows = text.rows or training_rows(load_suite_data(scorer.suite), unlabelled=False)[0]
+    if text.suite is not None:
+        task_rows = rows_of_scorer(scorer.suite, text.suite, text.rows)
+    else:
+        task_rows = training_rows(load_suite_data(scorer.suite), unlabelled=False)[0]
     texts = hashlib.sha256()
     for part in itertools.chain.from_iterable(task_rows.values()):
         texts.update(row_keys(part).tobytes() + part.labels.tobytes())
@@ -298,7 +301,7 @@ def _with_marks(
     }
     marks = stored_marks(place, made_of, len(rows.pieces))
     if marks is None:
-        marked = mark_important(scorer, dict(task_rows), seed=request.settings.seed)
+        marked = mark_important(scorer, task_rows, seed=request.settings.seed)
         marker = train_marker(scorer.mlm, marked, rows, scorer.machine, request.settings.seed)
         marks = mark_rows(marker, rows, scorer.machine)
         store_marks(place, made_of, marks)

@@ -39,6 +39,19 @@ def test_each_document_is_as_likely(tmp_path: Path) -> None:
     assert all(len(draw_places(corpus, 2, random.Random(seed))) <= 2 for seed in range(5))
 
 
+def test_a_long_document_gives_places_up_to_its_end(tmp_path: Path) -> None:
+    """A file of lines without a blank one is one document."""
+    numbers = "零一二三四五六七八九"
+    lines = [
+        f"第{numbers[n // 100]}{numbers[n // 10 % 10]}{numbers[n % 10]}个人今天去了公园。"
+        for n in range(400)
+    ]
+    places = draw_places(corpus_of(tmp_path, "\n".join(lines)), 400, random.Random(1))
+    drawn = Counter(place.premise[1] for place in places)
+    assert set(drawn) == set("零一二三")
+    assert max(drawn.values()) < 2 * min(drawn.values())
+
+
 def test_other_languages_and_lone_sentences_give_no_places(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path, "This is a text. It has sentences.\n\n只有一句话在这里。\n")
     assert draw_places(corpus, 10, random.Random(1)) == []

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from toy_texts import SETTINGS, write_suite
 
+from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.hardware import Machine
 from pet_mtl.pretraining import materials
-from pet_mtl.pretraining.importance import MarkedText, mark_important
+from pet_mtl.pretraining.importance import MarkedText, mark_important, rows_of_scorer
 from pet_mtl.pretraining.marker import mark_rows, train_marker
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.rows import PieceRows
@@ -160,6 +161,25 @@ def test_task_text_with_a_scorer(checkpoint: Path, tmp_path: Path, suite_file: P
         settings=settings,
     )
     assert pretrain(request, tmp_path / "run").steps == 2
+
+
+def test_a_suite_may_number_the_labels_of_the_scorer_otherwise(
+    checkpoint: Path, suite_file: Path
+) -> None:
+    scorer = LoadedCheckpoint(checkpoint).suite
+    (suite_file.parent / "turned.txt").write_text("b  蓝\nr  红\n", encoding="utf-8")
+    (suite_file.parent / "more.txt").write_text("b  蓝\nr  红\nx  木\n", encoding="utf-8")
+
+    def rows_by(*overrides: str) -> list[Rows]:
+        suite = load_suite(suite_file, overrides=overrides)
+        return rows_of_scorer(scorer, suite, training_rows(load_suite_data(suite))[0])["colour"]
+
+    turned = rows_by("tasks.colour.verbalizer=turned.txt")
+    for part, plain in zip(turned, rows_by(), strict=True):
+        assert part.labels.tolist() == plain.labels.tolist()
+    assert {*turned[0].labels.tolist(), *turned[1].labels.tolist()} == {0, 1, -1}
+    with pytest.raises(PetMtlError, match="trained on another task `colour`"):
+        rows_by("tasks.colour.verbalizer=more.txt")
 
 
 def test_a_scorer_of_another_vocabulary(
