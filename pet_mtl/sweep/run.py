@@ -70,11 +70,11 @@ def sweep(request: SweepRequest, out: Path) -> SweepResult:
         )
     store = TrialStore(out, suite, request.space, data)
     while True:
+        _keep_best(store)  # here: a process may have been killed before it did
         with store.next() as trial:
             if trial is None:
                 break
             refused = _do(store, trial, request, data if _same_data(request) else None)
-            _keep_best(store)
             if refused is not None and _of_all(store):
                 say(
                     "all trials failed with this error, whatever they chose; once it is mended, "

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.validation import found, name_hint
-from pet_mtl.suite.yaml_file import Document, Key, read_yaml
+from pet_mtl.suite.yaml_file import Document, Key, parse_value, read_yaml
 
 if TYPE_CHECKING:
     from optuna.trial import Trial
@@ -153,7 +153,7 @@ def override(name: str, value: Any) -> str:
     >>> override("train.epochs", 2), override("tasks.a.patterns", ["{mask}：{text}"])
     ('train.epochs=2', 'tasks.a.patterns=["{mask}：{text}"]')
     """
-    plain = isinstance(value, str)
+    plain = isinstance(value, str) and parse_value(value) == value  # "2024" is no number here
     return f"{name}={value if plain else json.dumps(value, ensure_ascii=False)}"
 
 

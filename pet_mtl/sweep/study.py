@@ -7,6 +7,7 @@ found and goes on.
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from pet_mtl.data.digest import rows_digest
 from pet_mtl.data.sources import find_files
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError
+from pet_mtl.paths import absolute
 from pet_mtl.random_streams import TRIAL
 from pet_mtl.storage.backbone_digests import backbone_digests, refuse_replaced
 from pet_mtl.storage.digests import file_digest
@@ -123,6 +125,7 @@ class TrialStore:
             for left in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
                 lock = held(self.folder(left.number) / ".lock")
                 if lock.__enter__():
+                    self.study.sampler = self._sampler(left.number)  # it may not have chosen yet
                     trial = Trial(self.study, left._trial_id)
                     break
                 lock.__exit__(None, None, None)
@@ -164,9 +167,13 @@ class TrialStore:
         return {name: float(share) for name, share in shares.items()}
 
 
-def _searched_files(suite: Suite, space: Space) -> dict[str, str]:
-    """Return a digest of each data file that only some trials read (`tasks.a.data.train: [one.csv,
+def _searched_files(space: Space, names: str, base: Path) -> dict[str, str]:
+    """Return a digest of each file that only some trials read (`tasks.a.data.train: [one.csv,
     more.csv]`).
+
+    Args:
+        names: a pattern of the settings that name files.
+        base: the folder that their paths start from.
 
     Raises:
         PetMtlError: one is not there.
@@ -174,12 +181,12 @@ def _searched_files(suite: Suite, space: Space) -> dict[str, str]:
     sources = [
         source
         for name, searched in space.searched.items()
-        if ".data." in name
+        if fnmatch(name, names)
         for value in searched.ends
         for source in (value if isinstance(value, list) else [value])
         if isinstance(source, str) and not source.startswith("hub:")
     ]
-    files = (file for source in sources for file in find_files(source, Path(suite.base)))
+    files = (file for source in sources for file in find_files(source, base))
     return {str(file): file_digest(file) for file in files}
 
 
@@ -191,18 +198,21 @@ def _check_settings(file: Path, suite: Suite, space: Space, data: Mapping[str, T
     """
     places = {"tasks": {"__all__": {"verbalizer": {"source", "lines"}}}}
     parts = {"model", "tasks", "train", "sampling", "method", "base"}
+    models = space.searched["model"].ends if "model" in space.searched else ()
+    others = [suite.model_copy(update={"model": model}) for model in models]
     now: dict[str, Any] = {
         **space.to_json(),
         "suite": suite.model_dump(mode="json", include=parts, exclude=places),
         "rows": {name: rows_digest(task) for name, task in data.items()},
-        "files": _searched_files(suite, space),
-        "backbones": backbone_digests({suite.model: suite}),
+        "files": _searched_files(space, "tasks.*.data.*", Path(suite.base)),
+        "words": _searched_files(space, "tasks.*.verbalizer", absolute(Path(suite.source)).parent),
+        "backbones": backbone_digests({each.model: each for each in (suite, *others)}),
     }
     now = json.loads(json.dumps(now))
 
     def changes(then: dict[str, Any]) -> list[str]:
         # earlier versions noted none
-        then = {"rows": now["rows"], "files": now["files"], "backbones": {}, **then}
+        then = {**{key: now[key] for key in ("rows", "files", "words")}, "backbones": {}, **then}
         found = [key for key in now if key != "backbones" and then[key] != now[key]]
         if not found:
             refuse_replaced(then["backbones"], now["backbones"], file.parent)

@@ -1,6 +1,7 @@
-"""Data files that only some trials of a sweep read are watched like the others."""
+"""Files that only some trials of a sweep read are watched like the others."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -42,4 +43,37 @@ def test_they_are_noticed_when_they_change(suite_file: Path, tmp_path: Path) -> 
     begin()
     more.unlink()
     with pytest.raises(PetMtlError, match=r"no such data file: `more.tsv`"):
+        begin()
+
+
+def test_label_words_and_backbones_are_watched_too(
+    suite_file: Path, backbone: Path, tmp_path: Path
+) -> None:
+    words, file, out = suite_file.parent / "words.txt", tmp_path / "sweep.yaml", tmp_path / "out"
+    text = (suite_file.parent / "topic.txt").read_text(encoding="utf-8")
+    words.write_text(text, encoding="utf-8")
+    other = shutil.copytree(backbone, tmp_path / "other")
+    searched = f"""\
+tasks.topic.verbalizer: [topic.txt, words.txt]
+tasks.topic.verbalizer_kind: [manual, weighted]
+model: [{backbone}, {other}]
+"""
+    file.write_text(searched, encoding="utf-8")
+
+    def load(overrides: list[str]) -> Suite:
+        return load_suite(suite_file, overrides=overrides)
+
+    def begin() -> None:
+        suite = load([])
+        TrialStore(out, suite, read_space(file, load), load_suite_data(suite))
+
+    begin()
+    begin()
+    words.write_text(text.replace("体", "天"), encoding="utf-8")
+    with pytest.raises(PetMtlError, match=r"another sweep .* `words` changed"):
+        begin()
+    words.write_text(text, encoding="utf-8")
+    weights = other / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\1")
+    with pytest.raises(PetMtlError, match=r"backbone was replaced: .*other"):
         begin()

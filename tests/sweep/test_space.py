@@ -1,5 +1,6 @@
 """What a sweep file says, and what is wrong with it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,14 @@ def test_what_is_wrong_is_told_with_its_place(suite_file: Path, text: str, messa
         space_of(text, suite_file)
     assert message in str(error.value)
     assert "-s " not in str(error.value)
+
+
+def test_a_text_stays_one(suite_file: Path) -> None:
+    texts = ("2024", "1e-4", "null", "[a]", "'x'", "新闻：")
+    space = space_of(f"tasks.topic.prefix: {json.dumps(texts)}", suite_file)
+    for text in texts:
+        suite = load_suite(suite_file, overrides=space.overrides({"tasks.topic.prefix": text}))
+        assert suite.tasks["topic"].prefix == text
 
 
 @pytest.mark.parametrize(

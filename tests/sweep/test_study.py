@@ -1,0 +1,72 @@
+"""What a process leaves that was killed between two lines of the journal."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
+
+from pet_mtl.data.suite_data import load_suite_data
+from pet_mtl.suite.suite import Suite, load_suite
+from pet_mtl.sweep import run
+from pet_mtl.sweep.run import SweepRequest, sweep
+from pet_mtl.sweep.space import read_space
+from pet_mtl.sweep.study import TrialStore
+
+
+@pytest.fixture
+def request_(suite_file: Path) -> SweepRequest:
+    file = suite_file.with_name("sweep.yaml")
+    file.write_text("trials: 2\ntrain.learning_rate: [1e-3, 1e-1]\n", encoding="utf-8")
+
+    def load(overrides: list[str]) -> Suite:
+        return load_suite(suite_file, overrides=overrides)
+
+    return SweepRequest(suite_file, load, read_space(file, load))
+
+
+def test_a_trial_that_had_chosen_nothing_chooses_what_it_would_have(
+    request_: SweepRequest, tmp_path: Path
+) -> None:
+    suite = request_.load([])
+    data = load_suite_data(suite)
+    found = []
+    for stopped in (False, True):
+        out = tmp_path / str(stopped)
+        store = TrialStore(out, suite, request_.space, data)
+        with store.next() as trial:
+            assert trial is not None
+            request_.space.ask(trial)
+            store.study.tell(trial, 0.5)
+        with store.next() as trial:
+            assert trial is not None
+            if not stopped:
+                found.append(request_.space.ask(trial))
+        if stopped:
+            with TrialStore(out, suite, request_.space, data).next() as trial:
+                assert trial is not None
+                assert trial.number == 1
+                found.append(request_.space.ask(trial))
+    assert found[0] == found[1]
+
+
+def test_weights_that_were_to_be_removed_are(
+    request_: SweepRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([0.2, 0.3])
+
+    def train(suite: Suite, folder: Path, **more: Any) -> Any:
+        for name in ("checkpoint", "last"):
+            (folder / name).mkdir(parents=True)
+        score = next(scores)
+        return SimpleNamespace(scores={"topic": SimpleNamespace(value=lambda metric: score)})
+
+    monkeypatch.setattr(run, "train", train)
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "_keep_best", lambda store: None)
+        sweep(request_, tmp_path)
+    sweep(request_, tmp_path)
+    kept = [folder.relative_to(tmp_path).as_posix() for folder in tmp_path.glob("trials/*/run/*")]
+    assert kept == ["trials/001/run/checkpoint"]
