@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from pet_mtl.cloze.shorten import MOST_WINDOWS
 from pet_mtl.console import say
@@ -17,7 +16,7 @@ from pet_mtl.serving.api_error import ApiError, shown
 from pet_mtl.storage.checkpoint import MANIFEST
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.text import one_line
-from pet_mtl.words.watch import Stamp, stamp
+from pet_mtl.words.watch import Stamp, stamp, stamps
 
 _CHECK_EVERY = 1.0  # seconds
 
@@ -120,7 +119,7 @@ class Models:
             name: load_served(name, folder)
             for name, folder in zip(names_of(folders), folders, strict=True)
         }
-        self._failed: dict[str, Any] = {}
+        self._failed: dict[str, dict[Path, Stamp | None]] = {}
         self._on_reload = on_reload
         self._stop = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -166,15 +165,17 @@ class Models:
         """
         done = []
         for name, old in list(self._served.items()):
-            now = stamp(old.folder / MANIFEST)
-            if now is None or now in (old.stamp, self._failed.get(name)):
+            # a copy may write the manifest first: what failed is tried again when any file changes
+            files = stamps(old.folder.glob("*"))
+            now = files.get(old.folder / MANIFEST)
+            if now in (None, old.stamp) or files == self._failed.get(name):
                 continue
             try:
                 with panics_as_errors("the checkpoint cannot be read"):
                     new = load_served(name, old.folder)
             except Exception as error:  # whatever a damaged file leads to: the watcher goes on
-                if stamp(old.folder / MANIFEST) == now:  # else it is still being written
-                    self._failed[name] = now
+                if stamps(old.folder.glob("*")) == files:  # else it is still being written
+                    self._failed[name] = files
                     self._on_reload(name, "failed")
                     say(f"error: `{name}` was changed and cannot be read; the old one stays")
                     for line in _lines(error):

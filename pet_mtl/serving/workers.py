@@ -189,6 +189,7 @@ class Workers:
     def _end(self, running: "Sequence[subprocess.Popen[str]]") -> None:
         """Have all processes answer what they accepted, and wait for them; a second Ctrl-C is
         theirs, too."""
+        self._opened.close()  # the last one: a client that comes now is refused at once
         for process in running:
             process.send_signal(signal.SIGTERM)
         until = time.monotonic() + self._settings.limits.drain_seconds + 5

@@ -13,7 +13,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.yaml_nodes import compose
 
 Key = tuple[str, ...]
-_ODD = re.compile("[\x7f-\x9f\u2028\u2029\ufeff]")  # YAML breaks lines at some, JSON does not
+_ODD = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")  # as they are: in JSON, not in YAML
 Value = str | Sequence[str]
 
 

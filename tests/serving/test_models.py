@@ -117,6 +117,20 @@ def test_a_repaired_one_is_read(checkpoint: Path) -> None:
     assert models.reload_changed() == ["first"]
 
 
+def test_one_whose_manifest_is_copied_first_is_read_when_the_rest_is_there(
+    checkpoint: Path,
+) -> None:
+    models = Models([checkpoint])
+    add_calibration(checkpoint, {}, {})
+    words = checkpoint / "tokenizer.json"
+    whole = words.read_bytes()
+    words.write_bytes(whole[:100])
+    assert models.reload_changed() == []
+    assert models.reload_changed() == []
+    words.write_bytes(whole)
+    assert models.reload_changed() == ["first"]
+
+
 def test_rows_of_a_job_do_not_depend_on_the_others(made: Path) -> None:
     models = Models([made])
     topic, pair = models.find("topic"), models.find("pair")

@@ -2,7 +2,7 @@
 was."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pet_mtl.errors import PetMtlError
@@ -80,6 +80,7 @@ def test_an_anchor_that_would_go_is_told() -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20), st.booleans())
+@example("\x00\x85\u2028\ufeff\ufffe\uffff", False)
 def test_any_text_is_read_back(text: str, flow: bool) -> None:
     before = "tasks:\n  a: {patterns: x, b: 1}\n" if flow else START + "patterns: x\n    b: 1\n"
     after = edit_yaml(before, {KEY: text}, "f.yaml")
