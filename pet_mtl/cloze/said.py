@@ -67,5 +67,5 @@ def with_words(
         label=prompts.label[items],
         said_at=None,
         said={},
-        kept=None,
+        kept=None if prompts.kept is None else prompts.kept[items],
     )

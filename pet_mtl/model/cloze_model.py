@@ -166,9 +166,7 @@ class ClozeModel(TaskModel):
         how = self.aggregations[group.form]
         if parts is None:
             return label_scores(reading.table, reading.logits, reading.normalizer, how)
-        # little to compute: full precision costs nothing
-        with torch.autocast(states.device.type, enabled=False):
-            scores = parts.scores(group.form, reading)
+        scores = parts.scores(group.form, reading)
         if scores is None:
             scores = label_scores(reading.table, reading.logits, reading.normalizer, how)
         return parts.scaled(group.form, scores)

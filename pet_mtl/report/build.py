@@ -11,6 +11,7 @@ from pet_mtl.cloze.batch import cut_batches
 from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.label_words import LabelWords
+from pet_mtl.cloze.said import with_words
 from pet_mtl.cloze.shown import show_prompt
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
@@ -80,7 +81,6 @@ def report_data(
             words,
             of_task,
             kind_of(task).probabilities(log_probs[name]),
-            suite.train.max_length,
             suite.base,
         )
         tasks.append(
@@ -195,7 +195,6 @@ def _view(
     words: Sequence[LabelWords],
     rows: Rows,
     probabilities: FloatArray,
-    max_length: int,
     base: str,
 ) -> ModelView:
     """Show one row of middling length, in the prompt that scores its predicted label's main
@@ -218,12 +217,14 @@ def _view(
         form = prompts.forms[prompts.form[item]]
     read = words[prompts.form[item]] if words else None
     length = len(read.pieces[read.of_label(predicted)[0]]) if read else 0
-    said = (
-        said_labels(model, prompts, np.array([item]), machine, tokenizer)[0] if prompts.said else ()
-    )
+    told, place, said = prompts, item, list[int]()
+    if prompts.said:
+        one = np.array([item])
+        labels = said_labels(model, prompts, one, machine, tokenizer)
+        told, place, said = with_words(prompts, one, labels), 0, labels[0].tolist()
     tokens = [
         Token(tokenizer.slot_text if kind == "slot" else tokenizer.piece_texts([token_id])[0], kind)
-        for token_id, kind in show_prompt(form, rows.text(row), tokenizer, max_length, length, said)
+        for token_id, kind in show_prompt(told, place, tokenizer, length, said)
     ]
     names = [
         f"{label} {of_label[0]}"

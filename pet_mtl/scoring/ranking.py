@@ -7,6 +7,7 @@ fill the list with its copies.
 """
 
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -15,6 +16,7 @@ from typing import Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from pet_mtl.cloze.columns import cut_text
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.kinds import kind_of
@@ -146,14 +148,15 @@ def diverse(doubt: FloatArray, rows: Rows, most: int) -> NDArray[np.int64]:
 
 def text_vectors(rows: Rows) -> FloatArray:
     """Return unit vectors `[n, 512]` of the hashed characters and pairs of characters of each row's
-    texts; of an empty text, zeros."""
+    texts, cut as `cut_text` does; of an empty text, zeros."""
     out = np.zeros((len(rows), _WIDTH), np.float32)
     columns = [column.to_pylist() for column in rows.fields.values()]
     for number, texts in enumerate(zip(*columns, strict=True)):
-        for text in texts:
-            units = [*text, *map("".join, pairwise(text))]
+        for text in map(cut_text, texts):
+            units = Counter(text)
+            units.update(map("".join, pairwise(text)))
             at = [zlib.crc32(unit.encode("utf-8", "surrogatepass")) % _WIDTH for unit in units]
-            np.add.at(out[number], at, 1.0)
+            np.add.at(out[number], at, [*units.values()])
     lengths = np.linalg.norm(out, axis=1, keepdims=True)
     return np.asarray(out / np.maximum(lengths, 1e-12), np.float32)
 

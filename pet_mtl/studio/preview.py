@@ -36,7 +36,7 @@ def preview(
         form = prompts.forms[0]
         shown = []
         for masks in form.masks:
-            pieces = show_prompt(form, fields, model.tokenizer, max_length, masks, said[0])
+            pieces = show_prompt(prompts, 0, model.tokenizer, masks, said[0])
             texts = model.tokenizer.piece_texts([i for i, _ in pieces])
             shown.append(
                 {

@@ -8,6 +8,7 @@ import toys
 
 from pet_mtl.cloze.encode import Prompts, encode_suite
 from pet_mtl.cloze.form import compile_tasks
+from pet_mtl.cloze.shown import show_prompt
 from pet_mtl.data.rows import Rows
 from pet_mtl.suite.task import TaskSpec
 
@@ -68,6 +69,21 @@ def test_the_slow_choice(long_text: str) -> None:
     for form in range(2):
         for row, text in enumerate(TEXTS):
             assert found[form, row] == slow(spec, form, text), (form, row)
+
+
+@pytest.mark.parametrize("long_text", ["head", "head_tail", "windows"])
+def test_a_page_shows_what_is_read(long_text: str) -> None:
+    spec = task(long_text=long_text)
+    prompts = prompts_of(spec)
+    seen: list[tuple[int, int]] = []
+    for item in range(len(prompts)):
+        number, row = int(prompts.form[item]), int(prompts.row[item])
+        shown, form = show_prompt(prompts, item, TOKENIZER, 1), prompts.forms[number]
+        wanted = slow(spec, number, TEXTS[row])[seen.count((number, row))]
+        seen.append((number, row))
+        assert [token for token, kind in shown if kind != "slot"] == wanted
+        constant = [kind for _, kind in shown if kind not in ("field", "slot")]
+        assert constant == [part.kind for part in form.parts for _ in part.ids]
 
 
 def test_labels_and_slots_go_with_each_window() -> None:

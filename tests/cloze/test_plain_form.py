@@ -50,8 +50,7 @@ def test_rows_are_fields_between_special_tokens(kind: str) -> None:
         for ids, keep in zip(pieces, cut_fields([len(ids) for ids in pieces], room), strict=True):
             wanted += [*ids[:keep], *tokenizer.end_ids]
         assert prompts.ids[prompts.starts[item] : prompts.starts[item + 1]].tolist() == wanted
-        form = prompts.forms[prompts.form[item]]
-        shown = show_prompt(form, rows.text(item % 4), tokenizer, 24, 0)
+        shown = show_prompt(prompts, item, tokenizer, 0)
         assert [token for token, _ in shown] == wanted
         assert {kind for _, kind in shown} <= {"special", "field"}
         assert len(wanted) <= 24

@@ -80,11 +80,12 @@ def test_words_are_never_cut() -> None:
     assert store.lengths.max() == 20
     told = with_words(store, np.arange(4), np.full((4, 1), 1))
     for item in range(4):
-        shown = [token for token, _ in show_prompt(
-            store.forms[1], {"text": TEXTS[item]}, tokenizer, 20, 2, [1]
-        )]  # fmt: skip
-        assert prompts_of(told, tokenizer)[item][-1] == shown
-        assert tokenizer.encode(["真好"])[0] == shown[3:5]
+        shown = show_prompt(told, item, tokenizer, 2, [1])
+        assert prompts_of(told, tokenizer)[item][-1] == [token for token, _ in shown]
+        assert tokenizer.encode(["真好"])[0] == [token for token, _ in shown[3:5]]
+        fields = [token for token, kind in shown if kind == "field"]
+        assert fields == tokenizer.encode([TEXTS[item]])[0][: len(fields)]
+        assert shown[-1][1] == "special"
 
 
 def test_rows_are_prompts_of_the_task_that_is_read() -> None:

@@ -45,9 +45,7 @@ def test_fields_stand_where_the_prompt_shows_them(prompts: Prompts) -> None:
     found = text_fields(prompts, batch, rows)
     for place, item in enumerate(batch.items):
         form = prompts.forms[prompts.form[item]]
-        text = ROWS[form.task].text(int(prompts.row[item]))
-        masks = form.masks[0]
-        shown = show_prompt(form, text, tokenizer, LONGEST, masks)
+        shown = show_prompt(prompts, int(item), tokenizer, form.masks[0])
         ids = batch.input_ids[rows[place]].tolist()
         assert ids[: len(shown)] == [token for token, _ in shown]
         wanted = [kind == "field" for _, kind in shown]

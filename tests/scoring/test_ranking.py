@@ -1,10 +1,12 @@
 """Rows ranked for labelling, against the formulas one row at a time."""
 
 import math
+import zlib
 
 import numpy as np
 import pytest
 
+from pet_mtl.cloze import columns
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.ranking import diverse, ranking, text_vectors, uncertainty
@@ -48,6 +50,22 @@ def test_diversity_by_the_slow_greedy_choice() -> None:
         gain = {i: doubt[i] - max([0.0, *(vectors[i] @ vectors[j] for j in chosen)]) for i in left}
         chosen.append(max(left, key=lambda i: gain[i]))
     assert diverse(doubt, rows, 8).tolist() == chosen
+
+
+def test_vectors_count_characters_and_pairs_of_what_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(columns, "MOST_CHARACTERS", 5)  # endless texts take no endless time
+    found = text_vectors(Rows.of({"a": ["山山山水", "火" * 5 + "木" * 9], "b": ["", "山水"]}))
+    each = (
+        [*"山山山水", "山山", "山山", "山水"],
+        [*"火火火火火", *["火火"] * 4, *"山水", "山水"],
+    )
+    for vector, units in zip(found, each, strict=True):
+        wanted = np.zeros(512)
+        for unit in units:
+            wanted[zlib.crc32(unit.encode()) % 512] += 1
+        np.testing.assert_allclose(vector, wanted / np.linalg.norm(wanted), rtol=1e-6)
 
 
 def test_a_copy_of_the_most_doubtful_row_waits() -> None:

@@ -42,15 +42,16 @@ SETTINGS = ["train.max_steps=8", "train.evaluate_every=4", "train.dropout=0.2"]
 
 
 @pytest.fixture
-def make(suite_file: Path) -> Callable[[str], Suite]:
-    return lambda kind: load_suite(suite_file, overrides=[*SETTINGS, *KINDS[kind]])
+def make(suite_file: Path) -> Callable[..., Suite]:
+    return lambda kind, *more: load_suite(suite_file, overrides=[*SETTINGS, *KINDS[kind], *more])
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_training_scoring_and_prediction_agree(
-    make: Callable[[str], Suite], tmp_path: Path, kind: str
+    make: Callable[..., Suite], tmp_path: Path, kind: str, precision: str
 ) -> None:
-    result = train(make(kind), tmp_path / "run")
+    result = train(make(kind, f"train.precision={precision}"), tmp_path / "run")
     (scored,) = score_checkpoints([tmp_path / "run" / "checkpoint"])
     assert scored.tasks == result.scores
     assert scored.parameters == result.parameters

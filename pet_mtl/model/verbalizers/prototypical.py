@@ -44,5 +44,7 @@ class Prototypical(LabelReader):
         self.log_scale = nn.Parameter(torch.full((1,), math.log(_SCALE)))
 
     def forward(self, reading: Reading) -> Tensor:
-        states = normalize(linear(flat_states(reading, self.masks), self.projection), dim=-1)
-        return linear(states, normalize(self.prototypes, dim=-1)) * self.log_scale.exp()
+        # little to compute: full precision costs nothing
+        with torch.autocast(self.projection.device.type, enabled=False):
+            states = normalize(linear(flat_states(reading, self.masks), self.projection), dim=-1)
+            return linear(states, normalize(self.prototypes, dim=-1)) * self.log_scale.exp()

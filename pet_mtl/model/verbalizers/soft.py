@@ -3,6 +3,7 @@ al. 2021)."""
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
@@ -34,7 +35,7 @@ class Soft(LabelReader):
 
     def forward(self, reading: Reading) -> Tensor:
         (length,) = reading.table.pieces
-        return (
-            linear(flat_states(reading, self.rows.shape[1]), self.rows.flatten(1)) / length
-            + self.bias
-        )
+        # little to compute: full precision costs nothing
+        with torch.autocast(self.rows.device.type, enabled=False):
+            products = linear(flat_states(reading, self.rows.shape[1]), self.rows.flatten(1))
+        return products / length + self.bias

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from kinds import build, label_words, logits_at_slots, reader_of, scores
 
@@ -5,13 +6,14 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.model.verbalizers.weighted import Weighted
 
 
+@pytest.mark.parametrize("bf16", [False, True])
 @torch.no_grad()
-def test_at_the_start_it_is_manual_to_the_last_bit(word_pieces: PieceTokenizer) -> None:
+def test_at_the_start_it_is_manual_to_the_last_bit(word_pieces: PieceTokenizer, bf16: bool) -> None:
     for slots in ("exact", "shared"):
-        manual = scores(*build(word_pieces, "manual", slots=slots), word_pieces)
-        assert torch.equal(
-            scores(*build(word_pieces, "weighted", slots=slots), word_pieces), manual
-        )
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            manual = scores(*build(word_pieces, "manual", slots=slots), word_pieces)
+            found = scores(*build(word_pieces, "weighted", slots=slots), word_pieces)
+        assert torch.equal(found, manual)
 
 
 @torch.no_grad()
