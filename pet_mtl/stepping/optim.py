@@ -46,15 +46,19 @@ def build_optimizer(settings: RateSettings, model: nn.Module) -> torch.optim.Opt
         PetMtlError: rates are to fall with the layers, and none is known by its name.
     """
     parameters = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    layers = [int(found[1]) for name, _ in parameters if (found := _LAYER.search(name))]
+    own_rate: float | None = getattr(model, "own_rate", None)
+    rates: dict[str, float] = getattr(model, "rates", {})
+    layers = [
+        int(found[1])
+        for name, _ in parameters
+        if not name.startswith(tuple(rates)) and (found := _LAYER.search(name))
+    ]
     if settings.layer_decay < 1 and not layers:
         raise PetMtlError(
             "`layer_decay` does nothing: the layers of this model are not known by their names",
             hint="set `layer_decay: 1`, or take another model",
         )
     top = max(layers, default=-1) + 2
-    own_rate: float | None = getattr(model, "own_rate", None)
-    rates: dict[str, float] = getattr(model, "rates", {})
     groups: dict[tuple[float, bool], list[nn.Parameter]] = defaultdict(list)
     for name, parameter in parameters:
         rate = settings.learning_rate * settings.layer_decay ** (top - parameter_depth(name, top))

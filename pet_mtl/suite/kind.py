@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from math import isfinite
 from typing import Literal
 
 KindName = Literal["classification", "multi_label", "similarity", "ordered", "entailment"]
@@ -123,13 +124,14 @@ def _need_lists(labels: tuple[str, ...], separator: str) -> bool:
 
 
 def numbers(labels: tuple[str, ...]) -> tuple[float, ...] | None:
-    """Return labels that are all finite numbers, None where some are not.
+    """Return labels that are all finite numbers and so are their distances, None where some are
+    not.
 
-    >>> numbers(("1", "2.5")), numbers(("1", "two"))
-    ((1.0, 2.5), None)
+    >>> numbers(("1", "2.5")), numbers(("1", "two")), numbers(("-1e308", "1e308"))
+    ((1.0, 2.5), None, None)
     """
     try:
         values = tuple(map(float, labels))
     except ValueError:
         return None
-    return values if all(abs(value) < float("inf") for value in values) else None
+    return values if all(map(isfinite, (*values, max(values) - min(values)))) else None

@@ -32,6 +32,15 @@ class _Settings(BaseModel):
         """Return what the rows' label losses are multiplied by beside the term."""
         return 1.0
 
+    @property
+    def idle(self) -> dict[str, str]:
+        """Return the settings that are given and change nothing, with what makes them idle."""
+        return {}
+
+    def _given(self, *names: str) -> list[str]:
+        """Return those that are not at their default."""
+        return [name for name in names if getattr(self, name) != getattr(type(self)(), name)]
+
 
 class FocalSettings(_Settings):
     """Rows that are right already count less, with the gradient of that (Lin et al. 2017).
@@ -106,6 +115,10 @@ class AdapetSettings(_Settings):
     def label_share(self) -> float:
         return self.labels
 
+    @property
+    def idle(self) -> dict[str, str]:
+        return {} if self.conditioned else dict.fromkeys(self._given("rate", "own"), "conditioned")
+
 
 class ContrastiveSettings(_Settings):
     """Rows of one label are to have like states (Khosla et al. 2020; Gunel et al. 2021)."""
@@ -149,6 +162,10 @@ class MlmSettings(_Settings):
     @property
     def label_share(self) -> float:
         return 1 - self.alpha if self.balance == "alpha" else 1.0
+
+    @property
+    def idle(self) -> dict[str, str]:
+        return {} if self.balance == "alpha" else dict.fromkeys(self._given("alpha"), "balance")
 
 
 class TaskDiscriminatorSettings(_Settings):
@@ -199,24 +216,26 @@ class LossSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    def _those(self) -> dict[str, _Settings]:
+    @property
+    def given(self) -> dict[str, _Settings]:
+        """Return the settings of the terms that are there, by name."""
         each = {name: getattr(self, name) for name in type(self).model_fields}
         return {name: settings for name, settings in each.items() if settings is not None}
 
     @property
     def reads_unlabelled(self) -> str | None:
         """Return a term that needs unlabelled rows."""
-        return next((name for name, own in self._those().items() if own.reads_unlabelled), None)
+        return next((name for name, own in self.given.items() if own.reads_unlabelled), None)
 
     @property
     def without_labels(self) -> str | None:
         """Return a term beside which the rows' label losses count nothing."""
-        return next((name for name, own in self._those().items() if not own.label_share), None)
+        return next((name for name, own in self.given.items() if not own.label_share), None)
 
     @property
     def reads_slots(self) -> str | None:
         """Return a term that needs a method which reads masks."""
-        return next((name for name, own in self._those().items() if own.reads_slots), None)
+        return next((name for name, own in self.given.items() if own.reads_slots), None)
 
     focal: FocalSettings | None = Field(
         default=None, description="(1 - p)^γ as a factor of each row's loss"

@@ -225,5 +225,15 @@ def test_rates_that_are_not_set(
 
 
 def test_layers_without_a_known_name_are_refused() -> None:
-    with pytest.raises(PetMtlError, match="`layer_decay` does nothing"):
-        build_optimizer(TrainSettings(layer_decay=0.9), nn.Linear(2, 2))
+    """The layers of what a loss term adds are not the model's."""
+
+    class Taught(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mlm = nn.Linear(2, 2)
+            self.terms = nn.ModuleDict({"layers": nn.ModuleList([nn.Linear(2, 2)])})
+            self.rates = {"terms.": 0.1}
+
+    for model in (nn.Linear(2, 2), Taught()):
+        with pytest.raises(PetMtlError, match="`layer_decay` does nothing"):
+            build_optimizer(TrainSettings(layer_decay=0.9), model)
