@@ -17,8 +17,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from pet_mtl.api.task import Task, suite_of, words_by_label
 from pet_mtl.api.train import TrainedRun, train
+from pet_mtl.atomic import new_folder, require_new_folder
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.data.label_text import label_text
+from pet_mtl.data.label_text import is_missing, label_text
 from pet_mtl.data.memory import row_list, text_columns
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
@@ -73,7 +74,7 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         verbalizer: str | Path | None = None,
         pattern: str | Sequence[str] | None = None,
         prefix: str = "",
-        model: str = "zh-mini",
+        model: str | Path = "zh-mini",
         epochs: float | None = None,
         learning_rate: float | None = None,
         batch_tokens: int | None = None,
@@ -109,10 +110,10 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             ValueError: rows and labels are not of one length, or all labels are one.
         """
         rows = row_list(X)
-        check_classification_targets(np.asarray(row_list(y)))
-        targets = column_or_1d(np.asarray(row_list(y)), warn=True)
+        targets = _targets(row_list(y))
         check_consistent_length(rows, targets)
         given = self._given_words()
+        given_words = None if given is None else words_by_label(given, NAME)
         classes = np.unique(targets if given is None else _typed(list(given), targets))
         if len(classes) < 2:
             raise ValueError("PetClassifier can't train when only one class is present")
@@ -121,8 +122,8 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise PetMtlError(f"the label {unknown[0]!r} has no label word", where="labels")
         columns = self._columns(rows)
         names = [label_text(label) for label in targets.tolist()]
-        tokenizer = load_pieces(resolve_model(self.model))
-        prompt, words, found = self._propose(columns, names, sorted(texts), given, tokenizer)
+        tokenizer = load_pieces(resolve_model(str(self.model)))
+        prompt, words, found = self._propose(columns, names, sorted(texts), given_words, tokenizer)
         train_rows = list(zip(*columns.values(), strict=True))
         task = Task(NAME, words, prompt, (train_rows, names), self.dev, self.prefix)
         home = Path(self.out) if self.out is not None else self._temporary() / "run"
@@ -160,9 +161,17 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(found / found.sum(-1, keepdims=True))
 
     def save(self, folder: str | Path) -> Path:
-        """Copy the checkpoint to a new folder, for `pet_mtl.load` and the command line."""
+        """Copy the checkpoint to a new folder, for `pet_mtl.load` and the command line.
+
+        Raises:
+            PetMtlError: the folder holds something.
+        """
         check_is_fitted(self)
-        return Path(shutil.copytree(self.checkpoint_, folder))
+        folder = Path(folder)
+        require_new_folder(folder)
+        with new_folder(folder) as target:
+            shutil.copytree(self.checkpoint_, target, dirs_exist_ok=True)
+        return folder
 
     def _given_words(self) -> dict[Any, Any] | None:
         if self.labels is not None and self.verbalizer is not None:
@@ -170,6 +179,11 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self.verbalizer is not None:
             read = read_verbalizer(Path(self.verbalizer))
             return dict(zip(read.labels, read.words, strict=True))
+        if not isinstance(self.labels, Mapping | None):
+            raise PetMtlError(
+                f"`labels` is no mapping, found {type(self.labels).__name__}",
+                hint="give each label its words: `labels={1: '好', 0: '坏'}`",
+            )
         return None if self.labels is None else dict(self.labels)
 
     def _columns(self, rows: Sequence[Any]) -> dict[str, list[str]]:
@@ -180,6 +194,8 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.renamed_: dict[Any, str] = {}
         if self.pattern is not None:
             names = Task(NAME, {}, self.pattern).fields
+            if not names:
+                raise PetMtlError("the pattern holds no field", hint="such as `{mask}。{text}`")
         elif isinstance(first, Mapping):
             names = tuple(field_names([str(key) for key in first]))
             self.renamed_ = dict(zip(first, names, strict=True))
@@ -202,7 +218,7 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         columns: Mapping[str, list[str]],
         names: Sequence[str],
         labels: Sequence[str],
-        given: Mapping[Any, Any] | None,
+        words: dict[str, Any] | None,
         tokenizer: PieceTokenizer,
     ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
         """Return pattern, label words and settings, as far as they are not given."""
@@ -212,9 +228,7 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             list(columns), WORDINGS[spoken], causal=tokenizer.causal
         )
         first = pattern if isinstance(pattern, str) else pattern[0]
-        if given is not None:
-            words = words_by_label(given, NAME)
-        else:
+        if words is None:
             of_label: dict[str, list[str]] = {label: [] for label in labels}
             for name, text in zip(names, last, strict=True):
                 of_label[name].append(text)
@@ -235,7 +249,9 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
             words = {label: one.word for label, one in proposed.items()}
         sample = [column[:LOOKED_AT] for column in columns.values()]
-        found = propose_settings(len(names), sample, [self.prefix, first], tokenizer, self.model)
+        found = propose_settings(
+            len(names), sample, [self.prefix, first], tokenizer, str(self.model)
+        )
         return pattern, words, {name: value for name, (value, _) in found.items()}
 
     def _temporary(self) -> Path:
@@ -275,6 +291,22 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
 
+def _targets(labels: list[Any]) -> NDArray[Any]:
+    """Return the label of each row as scikit-learn takes them.
+
+    Raises:
+        PetMtlError: a label is missing, which numpy would make the text `nan`.
+        ValueError: the labels are no classes.
+    """
+    for number, label in enumerate(labels):
+        if is_missing(label):
+            raise PetMtlError(f"y[{number}] is missing", hint="leave rows without a label out")
+    cells = [list(one.values()) if isinstance(one, Mapping) else one for one in labels]
+    targets = np.asarray(cells)
+    check_classification_targets(targets)
+    return np.asarray(column_or_1d(targets, warn=True))
+
+
 def _typed(labels: list[Any], targets: NDArray[Any]) -> NDArray[Any]:
     """Return labels in the type of the targets where these are the same labels in it: those of a
     mapping may be text, as in YAML, where the targets are numbers.
@@ -284,7 +316,10 @@ def _typed(labels: list[Any], targets: NDArray[Any]) -> NDArray[Any]:
     """
     given = np.array(labels)
     try:
-        cast = given.astype(str if targets.dtype.kind == "U" else targets.dtype)
+        if targets.dtype.kind == "b":  # numpy has every text but the empty one for true
+            cast = np.array([label_text(label) == "true" for label in labels])
+        else:
+            cast = given.astype(str if targets.dtype.kind == "U" else targets.dtype)
     except (TypeError, ValueError):
         return given
     same = [*map(label_text, cast.tolist())] == [*map(label_text, given.tolist())]

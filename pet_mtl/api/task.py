@@ -300,7 +300,7 @@ def _plain(source: Any) -> Any:
 
 def suite_of(
     tasks: Sequence[Task],
-    model: str,
+    model: str | Path,
     *,
     settings: Mapping[str, Any] = {},
     sampling: Mapping[str, Any] = {},
@@ -322,4 +322,16 @@ def suite_of(
         "train": dict(settings),
         "sampling": dict(sampling),
     }
-    return suite_from_tree(tree, name)
+    return suite_from_tree(_plain_data(tree), name)
+
+
+def _plain_data(value: Any) -> Any:
+    """Return data as a pattern file would hold it: Python's numbers for numpy's, which grids of
+    parameters hold, and texts for paths."""
+    if isinstance(value, Mapping):
+        return {key: _plain_data(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_plain_data, value))
+    if isinstance(value, Path):
+        return str(value)
+    return value.item() if isinstance(value, np.generic) else value

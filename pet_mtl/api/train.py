@@ -85,12 +85,12 @@ class TrainedRun:
 
 def train(
     tasks: Sequence[Task],
-    model: str = "zh-mini",
+    model: str | Path = "zh-mini",
     out: str | Path | None = None,
     *,
     method: str | Mapping[str, Any] = "pet",
     sampling: Mapping[str, Any] = {},
-    callbacks: Sequence[Callback] = (),
+    callbacks: Callback | Sequence[Callback] = (),
     resume: bool = False,
     teachers: str | Path | Sequence[str | Path] = (),
     **settings: Any,
@@ -98,6 +98,7 @@ def train(
     """Train one model on tasks with rows in memory or in files.
 
     Args:
+        callbacks: what gets each record of `metrics.jsonl`, one or several.
         teachers: a checkpoint to learn from too, or several; a run that is gone on with needs none.
 
     Raises:
@@ -113,9 +114,10 @@ def train(
     folder = Path(out) if out is not None else next_run_folder("-".join(suite.tasks)[:40])
 
     folders = [teachers] if isinstance(teachers, str | Path) else teachers
+    told = [callbacks] if callable(callbacks) else callbacks
 
     def tell(record: dict[str, Any]) -> None:
-        for callback in callbacks:
+        for callback in told:
             callback(dict(record))
 
     result = run.train(

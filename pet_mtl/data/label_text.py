@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+_MISSING = {"NAType", "NaTType"}  # pandas' own, which need not be there
+
 
 def label_text(label: Any) -> str:
     """Return a label as it would stand in a file.
@@ -38,5 +40,7 @@ def label_cell(label: Any) -> str:
 
 
 def is_missing(value: Any) -> bool:
-    """Say whether a value is None, or the NaN that frames have for a missing one."""
-    return value is None or (isinstance(value, float | np.floating) and math.isnan(value))
+    """Say whether a value is None, or what frames have for a missing one: NaN, NA, NaT."""
+    if isinstance(value, float | np.floating):
+        return math.isnan(value)
+    return value is None or type(value).__name__ in _MISSING

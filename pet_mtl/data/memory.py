@@ -1,5 +1,6 @@
 """Rows in memory: lists, tuples, pandas, numpy, Arrow, `datasets`, generators."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,11 @@ def row_list(rows: Any) -> list[Any]:
     columns = isinstance(rows, Mapping) and rows and all(map(_is_column, rows.values()))
     if columns:
         names, values = list(rows), [row_list(column) for column in rows.values()]
+        if len({len(column) for column in values}) > 1:
+            lengths = ", ".join(
+                f"`{name}` {len(column)}" for name, column in zip(names, values, strict=True)
+            )
+            raise PetMtlError(f"the columns of `rows` have several lengths: {lengths}")
         return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
     if isinstance(rows, str | bytes | Mapping):  # a text is a sequence of texts, too
         what = "row" if isinstance(rows, Mapping) else "text"
@@ -33,19 +39,32 @@ def row_list(rows: Any) -> list[Any]:
     if hasattr(rows, "to_dicts"):  # polars
         return list(rows.to_dicts())
     if hasattr(rows, "columns") and hasattr(rows, "to_dict"):  # pandas
+        _refuse_twice(rows.columns)
         return list(rows.to_dict(orient="records"))
     if hasattr(rows, "to_pylist"):  # Arrow
+        _refuse_twice(getattr(rows, "column_names", ()))
         return list(rows.to_pylist())
     if hasattr(rows, "tolist") or hasattr(rows, "to_list"):  # numpy, a pandas series
         listed = rows.tolist() if hasattr(rows, "tolist") else rows.to_list()
         if isinstance(listed, list):
             return listed
-    if isinstance(rows, Iterable):
+    if isinstance(rows, Iterable) and getattr(rows, "shape", None) != ():
         return list(rows)
     raise PetMtlError(
         f"`rows` is no list of rows, found {type(rows).__name__}",
         hint="give a list of texts, of tuples of texts, or of mappings; or a frame or table",
     )
+
+
+def _refuse_twice(names: Iterable[Any]) -> None:
+    """Refuse two columns of one name: as mappings, rows would hold the values of the last alone.
+
+    Raises:
+        PetMtlError: there are some.
+    """
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise PetMtlError(f"{count} columns of `rows` are named `{name}`", hint="rename them")
 
 
 def _is_column(value: Any) -> bool:
@@ -74,12 +93,12 @@ def text_columns(rows: Sequence[Any], fields: Sequence[str], task: str) -> dict[
             value = values.get(name) if isinstance(values, Mapping) else None
             if not isinstance(value, str):
                 raise PetMtlError(
-                    f"row {number} gives no text for the field `{name}`",
+                    f"rows[{number}] gives no text for the field `{name}`",
                     hint=f"task `{task}` takes rows such as {_example(fields)}",
                 )
             if not encodable(value):
                 raise PetMtlError(
-                    f"row {number}: the text of `{name}` holds half a surrogate pair",
+                    f"rows[{number}]: the text of `{name}` holds half a surrogate pair",
                     hint="an emoji was cut in two: take what is left of it out",
                 )
             column.append(str(value))

@@ -48,7 +48,7 @@ def understand(path: Path, suffix: str, request: Request) -> Request:
         widths = {len(line.split("\t")) for line in lines}
         if widths == {len(request.texts)}:
             return replace(text_a_line(request.texts, request.header), encoding=request.encoding)
-    return replace(request, separator=separator)
+    return replace(request, separator=separator or usual)
 
 
 def text_a_line(fields: Sequence[str], header: bool | None = None) -> Request:

@@ -186,9 +186,15 @@ def _delimited(path: Path, suffix: str, encoding: str, header: bool | None) -> R
     rows = _Rows(path, encoding, separator, width)
     if not rows.columns[0]:
         raise _no_text(path)
-    with_header = _has_header(rows.first(LOOKED_AT)) if header is None else header
+    looked_at = rows.first(LOOKED_AT)
+    above = 0 if header is False or _has_header(looked_at) else _lines_above(looked_at)
+    with_header = (above > 0 or _has_header(looked_at)) if header is None else header
     names: list[str | int] = list(range(width))
     reasons: dict[str | int | None, str] = {}
+    if above:
+        reasons[None] = "lines of another form stand above its header"
+        for column in rows.columns:
+            del column[:above]
     if with_header:
         titles = [column.pop(0).strip() for column in rows.columns]
         names = [*_unique(titles)]
@@ -203,8 +209,11 @@ def _delimited(path: Path, suffix: str, encoding: str, header: bool | None) -> R
         reasons[None] = f"{rows.others} of its rows have another number of columns"
     if rows.damaged:
         reasons[None] = f"{rows.damaged} of its rows are not UTF-8"
+    for name, column in zip(names, rows.columns, strict=True):
+        if _take_nan_out(column):
+            reasons[name] = f"some values of `{name}` are missing"
     form = f"{NAMES[separator]} between columns, {'a header' if with_header else 'no header'}"
-    return RawTable(path, form, names, rows.columns, reasons, rows.others + rows.damaged)
+    return RawTable(path, form, names, rows.columns, reasons, rows.others + rows.damaged + above)
 
 
 def _usual(rows: Sequence[tuple[int, list[str], str | None]]) -> tuple[float, int]:
@@ -227,8 +236,11 @@ def _has_header(rows: Sequence[Sequence[str]]) -> bool:
     ...     ["bad", "neg"]])
     (True, False)
     """
+    # spreadsheets write columns of nothing behind the last one
+    filled = [place for place, cells in enumerate(zip(*rows, strict=True)) if any(cells)]
+    rows = [[row[place] for place in filled] for row in rows]
     first, rest = [cell.strip() for cell in rows[0]], rows[1:LOOKED_AT]
-    if not first[0] and len(first) > 2 and rest and all(row[0].strip().isdecimal() for row in rest):
+    if len(first) > 2 and not first[0] and rest and all(row[0].strip().isdecimal() for row in rest):
         first, rest = first[1:], [row[1:] for row in rest]  # the nameless index that pandas writes
     if any(not c or len(c) > LONGEST_NAME or _is_number(c) for c in first):
         return False
@@ -240,6 +252,28 @@ def _has_header(rows: Sequence[Sequence[str]]) -> bool:
     if any(cell in below for cell, below in zip(first, columns, strict=False)):
         return False
     return any(all(map(_is_number, below)) or len(below) <= len(rest) / 4 for below in columns)
+
+
+def _lines_above(rows: Sequence[Sequence[str]]) -> int:
+    """Return how many rows of one filled cell, such as a title or the `sep=,` of spreadsheets,
+    stand above a header; 0 where none does.
+
+    >>> _lines_above([["sep=", ""], ["text", "label"], ["a b", "0"]])
+    1
+    """
+    above = next((n for n, cells in enumerate(rows) if sum(map(bool, cells)) > 1), 0)
+    return above if above and _has_header(rows[above:]) else 0
+
+
+def _take_nan_out(column: list[str]) -> bool:
+    """Empty the cells of a column of numbers that are `nan`, as programs write a missing one, and
+    say whether there were some."""
+    missing = [row for row, cell in enumerate(column) if cell.strip().lower() == "nan"]
+    if missing and all(_is_number(cell) for cell in column if cell):
+        for row in missing:
+            column[row] = ""
+        return True
+    return False
 
 
 def _is_number(text: str) -> bool:

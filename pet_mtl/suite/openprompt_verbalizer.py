@@ -11,35 +11,45 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from pet_mtl.errors import PetMtlError
+from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.suite.label_lines import LabelEntry, RawField, quoted
 
 NO_PREFIX = "<!>"  # OpenPrompt puts a space before every word that does not start with this mark
+_LABEL = re.compile(r"\d+([,，、;；:：]|$)|[^,]+：")
 
 
 def is_openprompt_text(lines: Iterable[Sequence[RawField]]) -> bool:
     """Tell OpenPrompt's text from ours.
 
     It is OpenPrompt's when no line has a second field, except behind a comma (`good,very good`),
-    nothing is quoted, and not every line starts with a number: `100` and `100,故事` are labels
-    whose words are missing or badly written.
+    nothing is quoted, and not every line is a label whose words are missing or badly written, as
+    `100`, `100,故事` and `好评：好` are.
     """
     filled = [fields for fields in lines if fields]
     return (
         all(len(fields) == 1 or "," in fields[0].text for fields in filled)
         and not any(field.quoted for fields in filled for field in fields)
-        and not all(fields[0].text.split(",")[0].isdecimal() for fields in filled)
+        and not all(_LABEL.match(fields[0].text) for fields in filled)
     )
 
 
-def text_entries(text: str) -> list[LabelEntry]:
-    """Return the classes of the first block of lines; empty words (`good,,fine,`) are dropped."""
+def text_entries(text: str, source: str, problems: ProblemList) -> list[LabelEntry]:
+    """Return the classes of the first block of lines; empty words (`good,,fine,`) are dropped.
+
+    Adds a problem for words that full-width commas join.
+    """
     entries: list[LabelEntry] = []
     for number, line in enumerate(text.split("\n"), start=1):
         content = re.split(r"(?:^|\s)#", line, maxsplit=1)[0]
         if content.strip():
             words = tuple(word for part in content.split(",") if (word := _word(part)))
             entries.append(LabelEntry(str(len(entries)), words, number))
+            if wide := re.search("[，、；]", content):
+                problems.add(
+                    f"`{wide[0]}` stands in a list of words without labels",
+                    where=f"{source}:{number}",
+                    hint="split the words by `,`; or write a label, white space, then its words",
+                )
         elif entries and not line.strip():
             break
     return entries

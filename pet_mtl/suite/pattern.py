@@ -4,15 +4,18 @@ A pattern is a text with `{field}` places, one `{mask}`, and perhaps learned pie
 what another task says of the row, `{task:topic}`.
 """
 
+import unicodedata
 from dataclasses import dataclass
 
 from pet_mtl.errors import ProblemList
+from pet_mtl.text import LONGEST_LINE
 
 MASK_NAME = "mask"
 LABEL_NAME = "label"  # in patterns of `kind: entailment`, the place of a label's description
 SOFT_START = "soft:"
 TASK_START = "task:"
 MOST_SOFT = 100
+MOST_PROBLEMS = 100  # of one pattern
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,10 @@ def parse_pattern(source: str) -> Pattern:
             parts.append(Literal("".join(literal)))
             literal.clear()
 
+    # each problem shows the text, of which a hostile one would make gigabytes
+    shown = source if len(source) <= LONGEST_LINE else f"{source[:LONGEST_LINE]}…"
     position = 0
-    while position < len(source):
+    while position < len(source) and len(problems.problems) < MOST_PROBLEMS:
         character = source[position]
         if source.startswith(("{{", "}}"), position):
             literal.append(character)
@@ -106,7 +111,7 @@ def parse_pattern(source: str) -> Pattern:
             end = _closing_brace(source, position)
             if end is None:
                 problems.add(
-                    f"`{{` at character {position + 1} is never closed in the pattern `{source}`",
+                    f"`{{` at character {position + 1} is never closed in the pattern `{shown}`",
                     hint=(
                         "write `{name}` for a field, `{mask}` for the label word, `{{` for a brace"
                     ),
@@ -117,15 +122,15 @@ def parse_pattern(source: str) -> Pattern:
             if name == MASK_NAME:
                 parts.append(Mask())
             elif name.startswith(SOFT_START):
-                parts.append(_soft(name, source, problems))
+                parts.append(_soft(name, shown, problems))
             elif name.startswith(TASK_START):
-                parts.append(_said(name, source, problems))
-            elif _check_name(name, source, problems):
+                parts.append(_said(name, shown, problems))
+            elif _check_name(name, shown, problems):
                 parts.append(Field(name))
             position = end + 1
         elif character == "}":
             problems.add(
-                f"`}}` at character {position + 1} closes nothing in the pattern `{source}`",
+                f"`}}` at character {position + 1} closes nothing in the pattern `{shown}`",
                 hint="write `}}` for a literal brace",
             )
             position += 1
@@ -134,7 +139,7 @@ def parse_pattern(source: str) -> Pattern:
             position += 1
     close_literal()
     if not problems.problems:  # a broken brace may have swallowed the mask
-        _check_masks(parts, source, problems)
+        _check_masks(parts, shown, problems)
     problems.raise_if_any()
     return Pattern(source, tuple(parts))
 
@@ -246,10 +251,11 @@ def _check_masks(parts: list[Part], source: str, problems: ProblemList) -> None:
     """Add a problem unless there is exactly one mask."""
     masks = sum(isinstance(part, Mask) for part in parts)
     if masks == 0:
-        wide = "｛" in source or "｝" in source
         hint = (
             "use the ASCII braces `{` and `}`, not the full-width ones"
-            if wide
+            if "｛" in source or "｝" in source
+            else "write `{mask}` in ASCII letters, not in full-width ones"
+            if "{mask}" in unicodedata.normalize("NFKC", source)
             else "put `{mask}` where the label word goes"
         )
         problems.add(f"no `{{mask}}` in the pattern `{source}`", hint=hint)

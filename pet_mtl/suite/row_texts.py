@@ -1,5 +1,6 @@
 """What a row holds and what patterns read of it: the columns and the patterns of a task."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ from pet_mtl.suite.validation import found
 
 LABEL_COLUMN = "label"
 ID_COLUMN = "id"
+_WIDE_FIELD = re.compile(r"｛\s*(\w+)\s*｝")
 
 
 def column_problems(columns: Mapping[str, Any]) -> Iterator[tuple[str | None, Problem]]:
@@ -60,6 +62,10 @@ def pattern_problems(
     if not pattern.fields:
         hint = "put the row's text in, as in `{text}`"
         yield Problem(f"no field in the pattern `{source}`", hint=hint)
+    for name in _WIDE_FIELD.findall(source):
+        if name in fields:
+            hint = f"write `{{{name}}}`, with the ASCII braces"
+            yield Problem(f"`{name}` stands in full-width braces, which are plain text", hint=hint)
     for name in pattern.fields:
         if name == LABEL_NAME and statements:
             continue

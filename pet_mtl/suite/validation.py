@@ -69,7 +69,7 @@ def found(value: Any) -> str:
         return "keys and values"
     if isinstance(value, list | tuple):
         return "a list" if value else "an empty list"
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False, default=str)  # a program may give any object
     return f"`{text if len(text) <= 40 else text[:40] + '…'}`"
 
 

@@ -106,8 +106,9 @@ def build_verbalizer(
             problems.add(
                 f"label {quoted(entry.label)} has no label word",
                 where=where,
-                hint="put white space between a label and its words, not a comma"
-                if any(comma in entry.label for comma in COMMAS)
+                hint="put white space between a label and its words, not a comma or colon "
+                "(in YAML, an ASCII colon and white space)"
+                if any(mark in entry.label for mark in f"{COMMAS}:：")
                 else f"write its words behind it: {format_field(entry.label)}  WORD",
             )
             continue
@@ -180,9 +181,10 @@ def read_verbalizer(path: Path, apart: str | None = None) -> Verbalizer:
     if path.suffix.lower() in (".json", ".jsonl"):
         return build_verbalizer(openprompt.json_entries(text, source), source, apart=apart)
     lines = [(number, split_fields(line)) for number, line in enumerate(text.split("\n"), start=1)]
-    if openprompt.is_openprompt_text(fields for _, fields in lines):
-        return build_verbalizer(openprompt.text_entries(text), source, apart=apart)
     problems = ProblemList()
+    if openprompt.is_openprompt_text(fields for _, fields in lines):
+        entries = openprompt.text_entries(text, source, problems)
+        return build_verbalizer(entries, source, problems, apart)
     entries = []
     for number, fields in lines:
         where = f"{source}:{number}"

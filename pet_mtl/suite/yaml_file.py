@@ -21,7 +21,12 @@ from pet_mtl.suite.yaml_nodes import MAX_DEPTH, NO_CHARACTER, TooDeepError, comp
 Key = tuple[str | int, ...]
 
 TAG_PREFIX = "tag:yaml.org,2002:"
+LONGEST_NUMBER = 1000  # characters; one of some thousand digits cannot be shown in a message
 MAX_NODES = 100_000  # aliases of aliases can grow a short file without end
+# slips of those who write Chinese: `key：…`, and where a syntax error is near, any full-width colon
+_WIDE_COLON = re.compile(r"\s*[a-z_]+：|[^:\"'#-]*：[^:\"'#-]*$")
+_WIDE_INDENT = re.compile(r" *[^\S \t]\s*[\w-]+:")
+_WIDE_BRACKET = re.compile(r"(^|[:,\[{-])\s*[｛［]")
 
 
 @dataclass
@@ -218,6 +223,8 @@ def _number(text: str, kind: type[int] | type[float]) -> int | float | str:
     try:
         if kind is float:
             return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+        if len(text) > LONGEST_NUMBER:
+            return text
         return int(text, 0) if text.lstrip("+-").startswith(("0x", "0o", "0b")) else int(text)
     except ValueError:
         return text
@@ -244,9 +251,12 @@ def _syntax_error(error: YAMLError, text: str, path: str) -> PetMtlError:
     index = min(mark.line, len(lines) - 1)
     # a key with a full-width colon is only missed where the next line goes on
     for near in range(index, max(index - 2, -1), -1):
-        if "：" in lines[near] and not re.search("[:\"'#-]", lines[near]):
+        if _WIDE_COLON.match(lines[near]):
             colon = "use the ASCII colon `: `, not the full-width `：`"
             return PetMtlError("no `:` behind the key", where=f"{path}:{near + 1}", hint=colon)
+        if _WIDE_INDENT.match(lines[near]):
+            message = "white space other than spaces is used as indentation"
+            return PetMtlError(message, where=f"{path}:{near + 1}", hint="indent with spaces")
     content = lines[index]
     where = f"{path}:{index + 1}"
     problem = str(error.problem)
@@ -260,6 +270,8 @@ def _syntax_error(error: YAMLError, text: str, path: str) -> PetMtlError:
         hint = "write the character itself; in single quotes a `\\` is plain text"
     elif "document" in problem:
         hint = "write one document, without a second `---`"
+    elif _WIDE_BRACKET.search(content) or ("expected ','" in problem and "，" in content):
+        hint = "outside texts use the ASCII `{`, `}`, `[`, `]` and `, `, not the full-width ones"
     elif (
         "undefined alias" in problem
         or "start any token" in problem

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import DataConversionWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import estimator_checks_generator
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -94,6 +95,8 @@ def test_it_survives_pickling_and_saving(fitted: PetClassifier, tmp_path: Path) 
     np.testing.assert_array_equal(again.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
     model = pet_mtl.load(fitted.save(tmp_path / "kept"))
     assert [one.label for one in model.predict(TEXTS)] == fitted.predict(TEXTS).tolist()
+    with pytest.raises(PetMtlError, match="the output folder is not empty"):
+        fitted.save(tmp_path / "kept")
 
 
 def test_numbers_are_labels_and_words_are_found(backbone: Path) -> None:
@@ -118,6 +121,41 @@ def test_labels_have_the_type_of_the_targets(backbone: Path, number: Any) -> Non
     classifier = PetClassifier(words, model=str(backbone), settings=FAST).fit(TEXTS, targets)
     assert {type(label) for label in classifier.predict(TEXTS).tolist()} == {number}
     assert 0 <= classifier.score(TEXTS, targets) <= 1
+
+
+def test_truth_values_are_labels_whatever_the_words_are_given_for(
+    backbone: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "words.txt").write_text("true 好\nfalse 坏\n", encoding="utf-8")
+    targets = [label == "up" for label in LABELS]
+    for words in (
+        {"labels": {"true": "好", "false": "坏"}},
+        {"verbalizer": tmp_path / "words.txt"},
+    ):
+        classifier = PetClassifier(**words, model=backbone, settings=FAST | {"max_steps": 1})
+        assert classifier.fit(TEXTS, targets).classes_.tolist() == [False, True]
+
+
+def test_labels_from_anywhere(backbone: Path) -> None:
+    import pandas as pd
+
+    classifier = PetClassifier(model=str(backbone), settings=FAST | {"max_steps": 1})
+    assert classifier.fit(iter(TEXTS), iter(LABELS)).classes_.tolist() == ["down", "up"]
+    with pytest.warns(DataConversionWarning):
+        classifier.fit(TEXTS, pd.DataFrame({"mood": LABELS}))
+    missing = pd.Series([*LABELS[:3], None, *LABELS[4:]])  # which numpy writes as `nan`
+    for labels in (missing, missing.astype("string"), missing.map({"up": 1, "down": 0})):
+        with pytest.raises(PetMtlError, match=r"y\[3\] is missing"):
+            classifier.fit(TEXTS, labels)
+
+
+def test_a_grid_may_hold_numbers_of_numpy(backbone: Path) -> None:
+    grid = {"random_state": np.arange(2), "batch_tokens": np.array([120]), "slots": [np.int64(2)]}
+    classifier = PetClassifier(
+        {"up": "好", "down": "坏"}, model=str(backbone), settings=FAST | {"max_steps": np.int64(1)}
+    )
+    search = GridSearchCV(classifier, grid, cv=2, error_score="raise").fit(TEXTS, LABELS)
+    assert search.best_params_["batch_tokens"] == 120
 
 
 def test_pairs_and_mappings(backbone: Path) -> None:
@@ -162,6 +200,13 @@ def test_word_lengths_are_read_as_init_chooses(backbone: Path) -> None:
         ({"dev": 1.0}, LABELS, "a share above 0 and below 1, found 1.0"),
         ({"dev": 0}, LABELS, "a share above 0 and below 1, found 0"),
         ({"dev": float("nan")}, LABELS, "a share above 0 and below 1, found nan"),
+        ({"labels": ["up", "down"]}, LABELS, "`labels` is no mapping, found list"),
+        ({"labels": {1: "好", "1": "坏"}}, [1, 1] * 12, "`labels` has the label '1' twice"),
+        ({"pattern": "{mask}"}, LABELS, "the pattern holds no field"),
+        ({"pattern": []}, LABELS, "the pattern holds no field"),
+        ({"random_state": object()}, LABELS, "`train.seed` must be a whole number"),
+        ({}, [None, *LABELS[1:]], r"y\[0\] is missing"),
+        ({}, [*LABELS[:-1], float("nan")], r"y\[23\] is missing"),
     ],
 )
 def test_wrong_use(backbone: Path, change: Any, labels: Any, message: str) -> None:

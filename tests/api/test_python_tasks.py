@@ -37,7 +37,7 @@ def task(**more: Any) -> pet_mtl.Task:
         ({"train": "t.tsv", "dev": 1}, "a share above 0 and below 1, found 1"),
         ({"dev": np.float32(1.5)}, "a share above 0 and below 1"),
         ({"train": (["好", "坏"], ["1", "0"]), "dev": 0.1}, "leaves no row"),
-        ({"train": (["好", "a\ud83d"], ["1", "0"])}, "row 1: the text of `text` holds half a"),
+        ({"train": (["好", "a\ud83d"], ["1", "0"])}, "rows[1]: the text of `text` holds half a"),
         ({"train": (["好", "坏"], ["1", "\ud83d"])}, "row 2: the label holds half a surrogate"),
     ],
 )
@@ -123,5 +123,5 @@ def test_kinds_have_figures_of_their_own_in_a_notebook(backbone: Path, tmp_path:
 
 
 def test_rows_of_a_wrong_type_are_told_with_one_task(backbone: Path) -> None:
-    with pytest.raises(PetMtlError, match="row 0 gives no text for the field `text`"):
+    with pytest.raises(PetMtlError, match=r"rows\[0\] gives no text for the field `text`"):
         pet_mtl.load(str(backbone), task()).predict([None])

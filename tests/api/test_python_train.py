@@ -91,7 +91,7 @@ def test_a_callback_ends_the_run_and_it_goes_on(backbone: Path, tmp_path: Path) 
         raise EnoughError
 
     with pytest.raises(EnoughError):
-        pet_mtl.train([task()], str(backbone), tmp_path / "run", callbacks=[stop], **FAST)
+        pet_mtl.train([task()], str(backbone), tmp_path / "run", callbacks=stop, **FAST)
     assert not (tmp_path / "run" / ".lock").exists()
 
 
@@ -135,7 +135,7 @@ def test_a_callback_ends_the_run_and_it_goes_on(backbone: Path, tmp_path: Path) 
         ),
         ({"train": (TEXTS, ["1"] * 24)}, "have one label"),
         ({"train": TEXTS}, "have no label `label`"),
-        ({"train": ([3] * 24, LABELS)}, "row 0 gives no text for the field `text`"),
+        ({"train": ([3] * 24, LABELS)}, "rows[0] gives no text for the field `text`"),
         ({"labels": {"1": "好", "0": "好"}}, "have the same label words"),
         ({"more": {"slot": "shared"}}, "unknown key `slot`"),
     ],

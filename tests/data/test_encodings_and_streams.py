@@ -101,6 +101,14 @@ def test_utf_16_without_a_mark(
         titles(path, task, tolerant=tolerant)
 
 
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.txt"])
+def test_what_utf_16_lacks_is_told_where_it_is_read(make_task, write, name: str) -> None:
+    path = write(name, "titel\tlabel\nnews\t0\n".encode("utf-16"))
+    with pytest.raises(PetMtlError, match="no column `title`") as caught:
+        titles(path, make_task({"title": "title", "label": "label"}), tolerant=True)
+    assert "is it `titel`?" in str(caught.value)
+
+
 def test_nul_in_a_text_is_text(make_task, write) -> None:
     path = write("t.tsv", "a\0b\t0\n\0\0\t1\n")
     assert titles(path, make_task()) == titles(path, make_task(), tolerant=True) == ["a\0b", "\0\0"]

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pet_mtl.data.label_text import label_cell
 from pet_mtl.data.memory import row_list, text_columns
 from pet_mtl.errors import PetMtlError
 
@@ -68,5 +69,27 @@ def test_no_rows(rows: Any) -> None:
 
 @pytest.mark.parametrize("row", [None, 3, float("nan"), ("a", "b", "c"), "a", {"one": "a"}])
 def test_rows_without_their_texts(row: Any) -> None:
-    with pytest.raises(PetMtlError, match="row 1 gives no text for the field"):
+    with pytest.raises(PetMtlError, match=r"rows\[1\] gives no text for the field"):
         text_columns([("a", "b"), row], ("one", "two"), "toy")
+
+
+def test_columns_that_would_be_lost_or_do_not_fit() -> None:
+    import pandas as pd
+
+    for rows in (
+        pd.DataFrame([["a", "b"]], columns=["t", "t"]),
+        pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["t", "t"]),
+    ):
+        with pytest.raises(PetMtlError, match="2 columns of `rows` are named `t`"):
+            row_list(rows)
+    with pytest.raises(PetMtlError, match="several lengths: `one` 2, `two` 1"):
+        row_list({"one": TEXTS, "two": TEXTS[:1]})
+    with pytest.raises(PetMtlError, match="no list of rows, found ndarray"):
+        row_list(np.array("text"))
+
+
+@pytest.mark.parametrize("missing", ["NA", "NaT"])
+def test_what_pandas_has_for_missing_labels(missing: str) -> None:
+    import pandas as pd
+
+    assert label_cell(getattr(pd, missing)) == ""

@@ -201,3 +201,31 @@ def test_the_first_rows_say_the_separator(tmp_path: Path) -> None:
     table = read(tmp_path, "t.csv", rows + "x,y\n" * 2 * LOOKED_AT)
     assert (len(table), table.skipped) == (LOOKED_AT, 2 * LOOKED_AT)
     assert table.form.startswith("semicolons")
+
+
+@pytest.mark.parametrize("above", ["sep=,\r\n", "评论数据,\n\n", "a title,\n"])
+@pytest.mark.parametrize("header", [None, True])
+def test_lines_above_a_header(tmp_path: Path, above: str, header: bool | None) -> None:
+    table = read(tmp_path, "t.csv", f"{above}text,label\n" + "a b,1\nc d,0\n" * 4, header)
+    assert table.names == ["text", "label"]
+    assert table.columns == [["a b", "c d"] * 4, ["1", "0"] * 4]
+    assert table.skipped == 1
+    assert table.reasons == {None: "lines of another form stand above its header"}
+
+
+def test_a_first_row_of_one_cell_is_a_row_without_a_header(tmp_path: Path) -> None:
+    table = read(tmp_path, "t.csv", "good film,\n" + "a b,1\nc d,0\n" * 4)
+    assert (table.names, len(table)) == ([0, 1], 9)
+
+
+def test_empty_columns_that_spreadsheets_write(tmp_path: Path) -> None:
+    table = read(tmp_path, "t.csv", "text,label,,\n" + "a b,1,,\nc d,0,,\n" * 4)
+    assert table.names == ["text", "label", "column3", "column4"]
+    assert len(table) == 8
+    assert read(tmp_path, "t.csv", ",,\n,,\n").names == [0, 1, 2]
+
+
+def test_nan_beside_numbers_is_missing(tmp_path: Path) -> None:
+    table = read(tmp_path, "t.csv", "text,label\nnan,1.0\nNaN a,nan\nb,NaN\nc,0.0\n")
+    assert table.columns == [["nan", "NaN a", "b", "c"], ["1.0", "", "", "0.0"]]
+    assert table.reasons == {"label": "some values of `label` are missing"}

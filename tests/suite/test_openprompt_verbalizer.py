@@ -48,6 +48,23 @@ def test_text_lines(tmp_path: Path) -> None:
     assert read(tmp_path, "\n# x\na,b\nc\n", "v.txt").lines == (3, 4)
 
 
+@pytest.mark.parametrize(
+    ("content", "problems"),
+    [
+        ("0：坏\n1：好\n", ['label "0：坏" has no label word', 'label "1：好" has no label word']),
+        ("0，坏\n1，好\n", ['label "0，坏" has no label word', 'label "1，好" has no label word']),
+        ("差评：坏\n好评：好\n", ['"差评：坏" has no label word', '"好评：好" has no label word']),
+        ("好，棒\n坏\n", ["`，` stands in a list of words without labels"]),
+    ],
+)
+def test_full_width_marks_make_no_words(content: str, problems: list[str], tmp_path: Path) -> None:
+    with pytest.raises(PetMtlError) as caught:
+        read(tmp_path, content, "v.txt")
+    found = [str(problem.message) for problem in caught.value.problems]
+    assert len(found) == len(problems)
+    assert all(one in message for one, message in zip(problems, found, strict=True))
+
+
 OBJECT = {"World": ["politics", "world"], "Sports": "sports"}
 NAMED = (("World", "Sports"), (("politics", "world"), ("sports",)))
 NUMBERED = (("0", "1"), (("bad", "terrible"), ("good",)))

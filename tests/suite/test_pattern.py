@@ -30,6 +30,7 @@ INVALID = [
     ("", "no `{mask}`", "where the label word goes"),
     ("{title}", "no `{mask}`", "where the label word goes"),
     ("这是｛mask｝：{title}", "no `{mask}`", "full-width"),
+    ("{ｍａｓｋ}：{title}", "no `{mask}`", "ASCII letters"),
     ("{mask}{mask}", "2 times `{mask}`", "as many masks as the label word needs"),
     ("{mask}{a}{mask}{mask}", "3 times `{mask}`", "once"),
     ("{}{mask}", "empty `{}`", "{title}"),
@@ -145,3 +146,10 @@ def test_parts_reproduce_the_source(source: str) -> None:
         isinstance(left, Literal) and isinstance(right, Literal) for left, right in neighbours
     )
     assert Literal("") not in parts
+
+
+def test_a_pattern_of_nothing_but_braces_is_told_in_bounded_memory() -> None:
+    with pytest.raises(PetMtlError) as caught:
+        parse_pattern("}a" * 20_000)
+    assert len(caught.value.problems) == 100
+    assert sum(len(problem.message) for problem in caught.value.problems) < 100_000

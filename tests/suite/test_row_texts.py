@@ -30,6 +30,7 @@ WORDS = {"x": ["好"], "y": ["坏"]}
         ({"patterns": "{text}", "kind": "entailment"}, "no `{mask}` in the pattern"),
         ({"patterns": "{mask}{text"}, "is never closed"),
         ({"patterns": "{mask}"}, "no field in the pattern"),
+        ({"patterns": "{mask}{text}，｛text｝"}, "`text` stands in full-width braces"),
         ({"patterns": "{mask}{text}{label}"}, "`{label}`, which is not a text"),
     ],
 )

@@ -30,6 +30,10 @@ def test_problems_have_place_rule_and_value() -> None:
     ]
 
 
+def test_whatever_a_program_gives_is_shown() -> None:
+    assert found(object).startswith("`\"<class 'object'>")
+
+
 def test_keys_inside_a_union_are_known() -> None:
     problems = ProblemList()
     document = Document("x.yaml", {}, {(): 1, ("d", "dev", "splt"): 5})

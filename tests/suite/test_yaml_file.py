@@ -130,6 +130,19 @@ ERRORS: dict[str, tuple[str | bytes, str, str | None]] = {
         "x.yaml:2: no `:` behind the key",
         "ASCII colon",
     ),
+    "full-width colon before a flow mapping": (
+        "a:\n  b: 1\n  c：{d: 1, e: 2}\n",
+        "x.yaml:3: no `:` behind the key",
+        "ASCII colon",
+    ),
+    "full-width comma": ("a: {b: 1，c: 2}\n", "x.yaml:1: not valid YAML", "not the full-width"),
+    "full-width brace": ("a: ｛b: 1｝\n", "x.yaml:1: not valid YAML", "not the full-width"),
+    "full-width comma in a text": ("a: 好，b: 1\n", "x.yaml:1: not valid YAML", "in quotes"),
+    "full-width spaces": (
+        "a:\n  b: 1\n\u3000\u3000c: 2\n  d: 3\n",
+        "x.yaml:3: white space other than spaces is used as indentation",
+        "indent with spaces",
+    ),
     "control character": (
         "a: 1\nb: \x07\n",
         "x.yaml:2: the character U+0007 is not allowed",
@@ -308,3 +321,8 @@ def test_values_of_the_command_line(text: str, value: object) -> None:
 @given(st.text(st.sampled_from("{}[]:,-#&*!|>'\"%@` ab1\n\t") | st.characters()))
 def test_any_value_is_read(text: str) -> None:
     parse_value(text)
+
+
+@pytest.mark.parametrize("number", ["0x" + "f" * 4000, "0b" + "1" * 20_000, "9" * 1001])
+def test_endless_numbers_are_texts(number: str, read: Read) -> None:
+    assert read(f"a: {number}\n").tree == {"a": number}
