@@ -63,11 +63,11 @@ def idle_settings(suite: Suite, *, taught: bool, alone: bool, drops: bool) -> li
             "`train.losses.r_drop` reads every row twice and changes nothing without dropout: both "
             "passes agree (`train.dropout: 0.1`)"
         )
-    for name, term in train.losses.given.items():
+    for name, own in train.losses.given.items():
         found += [
             f"`train.losses.{name}.{key}` does nothing beside `train.losses.{name}.{other}: "
-            f"{getattr(term, other)}`"
-            for key, other in term.idle.items()
+            f"{getattr(own, other)}`"
+            for key, other in own.idle.items()
         ]
     if not alone:
         return found
