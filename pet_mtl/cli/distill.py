@@ -84,6 +84,12 @@ def distill(
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="As -s, for the teachers alone."),
     ] = None,
+    teacher_tasks: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,…", help="Teachers for these tasks only; the others learn from labels."
+        ),
+    ] = None,
     model: Annotated[
         str | None, typer.Option(metavar="M", help="Backbone, instead of the file's.")
     ] = None,
@@ -130,7 +136,9 @@ def distill(
         raise PetMtlError(f"must be above 1 and below 1e6, found `{growth:g}`", where="--growth")
     file = pattern_file(patterns)
 
-    def load(model: str | None, method: str | None, more: list[str]) -> Suite:
+    def load(
+        model: str | None, method: str | None, more: list[str], only: str | None = tasks
+    ) -> Suite:
         return load_suite(
             file,
             overrides=[*(override or ()), *more],
@@ -138,12 +146,17 @@ def distill(
             model=model,
             verbalizers=files_by_task("--verbalizer", verbalizer),
             method=method,
-            only=names_of(tasks),
+            only=names_of(only),
         )
 
     given, student = tuple(teacher or ()), load(model, method, [])
     try:
-        teachers = load(teacher_model or model, teacher_method or method, teacher_set or [])
+        teachers = load(
+            teacher_model or model,
+            teacher_method or method,
+            teacher_set or [],
+            teacher_tasks or tasks,
+        )
     except PetMtlError as error:  # the students' settings are right
         problems = ProblemList()
         for problem in error.problems:
@@ -163,6 +176,12 @@ def distill(
         given=given,
         alone=alone,
     )
+    if teacher_tasks is not None and not request.seeds:
+        raise PetMtlError(
+            "does nothing: no teacher is trained",
+            where="--teacher-tasks",
+            hint="leave it out, or take `--seeds 1` or more",
+        )
     folder = out or next_run_folder("distill")
     require_folder(folder)
     try:
@@ -179,7 +198,11 @@ def distill(
 
 def _of_teachers(where: str | None) -> str | None:
     """Return the place of a problem as the teachers' options name it."""
-    for option, of_teachers in (("-s ", "--teacher-set "), ("--method ", "--teacher-method ")):
+    for option, of_teachers in (
+        ("-s ", "--teacher-set "),
+        ("--method ", "--teacher-method "),
+        ("--tasks ", "--teacher-tasks "),
+    ):
         if where is not None and where.startswith(option):
             return of_teachers + where.removeprefix(option)
     return where

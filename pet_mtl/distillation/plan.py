@@ -24,7 +24,7 @@ class Request:
     """What to distil.
 
     Attributes:
-        teacher: the suite that teachers train, of the same tasks as the student's.
+        teacher: the suite that teachers train, of the student's tasks or some of them.
         student: the suite that students train.
         teachers_have: one task each, or all.
         students_have: likewise.
@@ -87,6 +87,12 @@ def check_request(request: Request) -> None:
             where="--seeds 0",
             hint="take a seed or more, or give checkpoints with `--teacher`",
         )
+    for name in theirs.keys() - ours.keys():
+        problems.add(
+            f"no student has the task `{name}`",
+            where="--teacher-tasks",
+            hint=f"choose among the students' tasks: {', '.join(ours)}",
+        )
     for name, task in ours.items():
         if task.kind_spec.facts.target != "label":
             problems.add(
@@ -102,10 +108,13 @@ def check_request(request: Request) -> None:
                 where="--teacher-set",
                 hint="change label words for students and teachers alike, with `-s`",
             )
-    for option, have in (("--from", request.teachers_have), ("--to", request.students_have)):
-        for tasks in task_groups(request.student, have):
+    for option, have, suite in (
+        ("--from", request.teachers_have, request.teacher),
+        ("--to", request.students_have, request.student),
+    ):
+        for tasks in task_groups(suite, have):
             try:
-                alone = {name: ours[name] for name in tasks}
+                alone = {name: suite.tasks[name] for name in tasks}
                 require_reads(alone, f"{option} {have}", f"models of all tasks: `{option} multi`")
             except PetMtlError as error:
                 problems.extend(error)
@@ -117,14 +126,14 @@ def check_request(request: Request) -> None:
                 hint="leave one of both out",
             )
         elif len(plan_teachers(request)) < 2 * len(
-            task_groups(request.student, request.teachers_have)
+            task_groups(request.teacher, request.teachers_have)
         ):
             problems.add(
                 "in each generation teachers label rows for others, so each task needs two or more",
                 where="--generations",
                 hint="raise `--seeds` or `--folds`, or add `--by-pattern`",
             )
-        if not any(task.data.unlabelled for task in ours.values()):
+        if not any(task.data.unlabelled for task in theirs.values()):
             problems.add(
                 "generations grow by unlabelled rows, and no task has any",
                 where=request.student.source,
@@ -148,7 +157,7 @@ def plan_teachers(request: Request) -> list[Teacher]:
     """Return the teachers of a generation."""
     folds: list[int | None] = [None] if request.folds < 2 else [*range(request.folds)]
     found = []
-    for tasks in task_groups(request.student, request.teachers_have):
+    for tasks in task_groups(request.teacher, request.teachers_have):
         most = max(len(request.teacher.tasks[name].patterns) for name in tasks)
         patterns: list[int | None] = [*range(most)] if request.by_pattern and most > 1 else [None]
         for number in range(request.seeds):
@@ -193,7 +202,8 @@ def cut_folds(request: Request, data: Mapping[str, TaskData]) -> dict[str, Folds
     if request.folds < 2:
         return {}
     problems, found = ProblemList(), {}
-    for name, task in data.items():
+    for name in request.teacher.tasks:
+        task = data[name]
         try:
             found[name] = fold_rows(
                 task.train_keys, task.train.labels, request.folds, request.student.train.seed, name

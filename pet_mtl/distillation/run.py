@@ -45,6 +45,7 @@ from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.lock import held
 from pet_mtl.storage.trained_on import Keys, read_trained_on
+from pet_mtl.suite.suite import Suite
 from pet_mtl.training.few_rows import settle_rate
 from pet_mtl.training.run import with_absolute_model
 from pet_mtl.training.teachers import (
@@ -86,10 +87,13 @@ def distil(request: Request, out: Path, *, skip_bad_rows: int = 0) -> Distillati
                 where=str(out),
                 hint="wait for it, or choose another with `--out DIR`",
             )
+
+        def settled(suite: Suite) -> Suite:
+            return settle_rate(suite, sum(len(data[name].train) for name in suite.tasks))
+
         # teachers, students and those without teachers differ in what they learn from alone
-        labelled = sum(len(task.train) for task in data.values())
-        same, student = request.teacher == request.student, settle_rate(request.student, labelled)
-        teacher = student if same else settle_rate(request.teacher, labelled)
+        same, student = request.teacher == request.student, settled(request.student)
+        teacher = student if same else settled(request.teacher)
         request = replace(request, teacher=teacher, student=student)
         check_settings(out, settings_of(request, data))
         return _Distiller(request, out, data, folds).run()

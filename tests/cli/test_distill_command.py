@@ -60,6 +60,12 @@ def test_a_stopped_distillation_says_how_to_go_on(
         (["--generations", "1", "--seeds", "2"], "no task has any"),
         (["--teacher", "nowhere"], "--teacher nowhere|no pet-mtl checkpoint|nowhere"),
         (["--tasks", "topc"], "no task `topc`"),
+        (["--teacher-tasks", "topics"], "error: --teacher-tasks topics: no task `topics`"),
+        (
+            ["--tasks", "pair", "--teacher-tasks", "topic"],
+            "error: --teacher-tasks: no student has the task `topic`",
+        ),
+        (["--teacher-tasks", "topic", "--seeds", "0"], "--teacher-tasks: does nothing"),
         (["--teacher-set", "train.ema=2"], "error: --teacher-set train.ema=2: `train.ema` must be"),
         (["--teacher-method", "none"], "error: --teacher-method none: there is no method"),
         (["--teacher-set", 'tasks.pair.verbalizer={"0": 好, "2": 坏}'], "other labels than"),

@@ -93,6 +93,22 @@ def test_no_teacher_labels_a_row_that_it_was_trained_on(
     np.testing.assert_allclose(kept["colour"].sum(1), 1, rtol=1e-5)
 
 
+def test_teachers_of_some_tasks(suite_file: Path, tmp_path: Path) -> None:
+    """The other tasks are learned from labels alone, and their folds are not cut."""
+    student, teacher = (
+        load_suite(suite_file, overrides=SHORT, only=only) for only in (None, ["pair", "mood"])
+    )
+    request = Request(teacher, student, teachers_have="multi", folds=2)
+    done = distil(request, tmp_path / "out")
+    alone, *taught, last = (set(stage.scores) for stage in done.stages)
+    assert alone == last == {"colour", "mood", "pair"}
+    assert taught == [{"mood", "pair"}] * 2  # each, and together
+    kept = load_file(tmp_path / "out" / "students" / "all" / TEACHER)
+    assert sorted(kept) == ["mood", "pair"]
+    with pytest.raises(PetMtlError, match="--teacher-tasks: no student has the task `colour`"):
+        distil(Request(student, teacher), tmp_path / "other")
+
+
 def test_a_given_teacher_does_not_either(make: Callable[..., Request], tmp_path: Path) -> None:
     first = make(only=["colour"], alone=False)
     distil(first, tmp_path / "first")
