@@ -148,10 +148,11 @@ def require_folder(path: Path) -> None:
 
 
 def require_new_folder(path: Path) -> None:
-    """Refuse an output folder that holds something, too.
+    """Refuse an output folder that `new_folder` could not make, too: one that holds something, and
+    the working directory, in whose place another folder would not be the working directory.
 
     Raises:
-        PetMtlError: it does; see `require_folder`.
+        PetMtlError: it is one; see `require_folder`.
     """
     require_folder(path)
     if path.exists() and any(path.iterdir()):
@@ -159,6 +160,12 @@ def require_new_folder(path: Path) -> None:
             "the output folder is not empty",
             where=str(path),
             hint="choose a new one with `--out DIR`",
+        )
+    if path.exists() and path.samefile("."):
+        raise PetMtlError(
+            "the output folder is the working directory, which cannot be replaced",
+            where=str(path),
+            hint="name one in it with `--out DIR`",
         )
 
 

@@ -1,4 +1,5 @@
-"""Files that are written at once: by threads, when stopped, with their permissions, through links."""
+"""Files that are written at once: by threads, when stopped, with their permissions, through links.
+Folders that are refused before any work."""
 
 import errno
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pet_mtl import atomic
-from pet_mtl.atomic import new_file, sweep, write_bytes, write_text
+from pet_mtl.atomic import new_file, require_new_folder, sweep, write_bytes, write_text
 from pet_mtl.errors import PetMtlError, RunError
 
 
@@ -128,3 +129,15 @@ def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path, leads_to: str, sai
     assert (caught.value.exit_code, caught.value.problems[0].where) == (2, str(link))
     assert list(tmp_path.iterdir()) == [link]
     assert str(link.readlink()) == leads_to
+
+
+@pytest.mark.parametrize("name", [".", "../here", "{here}"])
+def test_the_working_directory_is_refused_before_any_work(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    with pytest.raises(PetMtlError, match="the working directory"):
+        require_new_folder(Path(name.format(here=here)))
+    require_new_folder(Path("out"))

@@ -57,7 +57,10 @@ def compare_page(comparison: Comparison) -> Html:
 
 
 def curves(comparison: Comparison) -> Html:
-    """Return a chart of the mean over the tasks, and one of each task where there are several."""
+    """Return a chart of the mean over the tasks, and one of each task where there are several;
+    nothing where each run of all tasks failed, or is in the hands of another process."""
+    if not comparison.entries:
+        return Html()
     tasks = list(comparison.dev_rows)
     names = [None, *tasks] if len(tasks) > 1 else tasks
     charts = [_chart(comparison, name) for name in names]

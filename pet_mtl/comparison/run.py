@@ -29,7 +29,7 @@ from pet_mtl.errors import MachineError, PetMtlError, ProblemList, RunError
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import compile_suite
 from pet_mtl.stepping.interrupt import Interrupted
-from pet_mtl.storage.pretrained import load_pieces, resolve_model, suite_model
+from pet_mtl.storage.pretrained import load_pieces, suite_model
 from pet_mtl.suite.chain import require_reads
 from pet_mtl.suite.suite import Suite
 from pet_mtl.text import same_command
@@ -150,7 +150,7 @@ def _check_methods(variants: Sequence[Variant]) -> None:
     for variant in variants:
         if variant.engine is None:
             try:
-                compile_suite(variant.suite, load_pieces(resolve_model(variant.suite.model)))
+                compile_suite(variant.suite, load_pieces(suite_model(variant.suite)))
             except PetMtlError as error:
                 for each in error.problems:
                     message = f"{variant.name}: {each.message}"

@@ -185,8 +185,8 @@ def _entry(method: str, shots: Shots, by_seed: BySeed, difference: Difference | 
         },
         difference=difference,
         parameters=first.parameters,
-        rows=first.rows,
-        steps=first.steps,
+        rows=round(_median([result.rows for result in results]) or 0),
+        steps=round(_median([result.steps for result in results]) or 0),
         seconds=_median([result.seconds for result in results]),
         # one that was stopped in its last step has no figure
         samples_per_second=_median([each.samples_per_second or None for each in results]) or 0.0,

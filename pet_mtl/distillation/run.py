@@ -44,10 +44,10 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.lock import held
+from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.storage.trained_on import Keys, read_trained_on
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.few_rows import settle_rate
-from pet_mtl.training.run import with_absolute_model
 from pet_mtl.training.teachers import (
     check_teachers,
     rows_to_learn,
@@ -73,8 +73,8 @@ def distil(request: Request, out: Path, *, skip_bad_rows: int = 0) -> Distillati
         RunError: a training failed.
     """
     check_request(request)
-    with_absolute_model(request.teacher)
-    with_absolute_model(request.student)
+    suite_model(request.teacher)  # both are there
+    suite_model(request.student)
     data = load_suite_data(request.student, skip_bad_rows=skip_bad_rows)
     for name, task in data.items():
         for note in task.notes:

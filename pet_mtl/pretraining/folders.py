@@ -20,9 +20,8 @@ from pet_mtl.storage.checked_json import read_bounded
 from pet_mtl.storage.digests import DIGESTS, check_files, write_digests
 from pet_mtl.storage.folder_kinds import BEGUN
 from pet_mtl.storage.outputs import begun_run
-from pet_mtl.storage.pretrained import quiet_transformers
+from pet_mtl.storage.pretrained import load_into, quiet_transformers
 from pet_mtl.storage.state import Progress, read_progress, write_state
-from pet_mtl.storage.tensors import load_into
 from pet_mtl.storage.trained_on import Keys, write_trained_on
 
 _REQUEST = "pretrain.json"

@@ -72,7 +72,7 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
     _warn_of_strangers(checkpoints)
     mean = mean_weights(folders)
     mlm = load_backbone(str(first.folder))
-    mlm.load_state_dict(mean["model.safetensors"], strict=False)  # a tied decoder is stored once
+    mlm.load_state_dict(mean["model.safetensors"])
     trained_on: Mapping[str, Any] = {}
     for folder in folders:
         trained_on = with_earlier(folder, trained_on)
@@ -219,20 +219,19 @@ def _read_tasks(checkpoint: Checkpoint) -> dict[str, Any]:
 
 
 def _weights(folder: Path) -> dict[str, dict[str, Tensor]]:
-    """Return the tensors of a folder by file, in fp32.
+    """Return the tensors of a folder by file, in fp32, by the names that the model has for them: in
+    files those of some families are others.
 
     Raises:
         PetMtlError: there are none, or they are damaged.
     """
-    files = [file for file in ("model.safetensors", OWN_FILE) if (folder / file).is_file()]
-    if "model.safetensors" not in files:
-        raise PetMtlError("there is no `model.safetensors`", where=str(folder))
+    weights = {"model.safetensors": load_backbone(str(folder)).state_dict()}
+    if (folder / OWN_FILE).is_file():
+        weights[OWN_FILE] = read_tensors(folder / OWN_FILE, what="the weights cannot be read")
+    # copies: tied weights are added to once each
     return {
-        file: {
-            name: t.float()
-            for name, t in read_tensors(folder / file, what="the weights cannot be read").items()
-        }
-        for file in files
+        file: {name: t.to(torch.float32, copy=True) for name, t in tensors.items()}
+        for file, tensors in weights.items()
     }
 
 

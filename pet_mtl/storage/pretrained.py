@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,7 +27,7 @@ from pet_mtl.storage.folder_checks import (
     missing_package,
 )
 from pet_mtl.storage.model_files import tokenizer_files, weight_files
-from pet_mtl.storage.tensors import check_finite, own_memory
+from pet_mtl.storage.tensors import check_finite, own_memory, read_tensors
 from pet_mtl.storage.tokenizer_growth import check_growth, check_loaded_growth
 from pet_mtl.suite.suite import Suite
 
@@ -75,7 +75,8 @@ def _embedded() -> str:
 
 
 def load_tokenizer(folder: str) -> Any:
-    """Load the tokenizer of a backbone, once as long as the folder's files stay as they are.
+    """Load the tokenizer of a backbone, once as long as the folder's files stay as they are and few
+    others are loaded.
 
     Raises:
         PetMtlError: the folder holds none, or a damaged one.
@@ -98,7 +99,7 @@ def _stamps(folder: str) -> tuple[tuple[str, int, int], ...]:
         return ()  # a hub name, or what is said when it is loaded
 
 
-@cache
+@lru_cache(maxsize=8)  # a server loads its folder again whenever it changes
 def _load_tokenizer(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> Any:
     import_transformers()
     from transformers import AutoTokenizer
@@ -263,6 +264,28 @@ def _load(folder: str, config: Any, kind: _Kind, attention: str, dropout: float 
         return model
     check_pieces(model, len(tokenizer), largest_id(tokenizer), folder)
     return model
+
+
+def load_into(mlm: Any, file: Path, hint: str) -> None:
+    """Load all weights of a language model from a file that `save_pretrained` wrote.
+
+    Raises:
+        PetMtlError: the file is missing, damaged, lacks weights, or is of another model.
+    """
+    weights, state = read_tensors(file, hint), mlm.state_dict()
+    wrong = PetMtlError("the saved weights do not fit the model", where=str(file), hint=hint)
+    try:
+        # transformers writes some families' weights by other names, as their authors have them
+        if not weights.keys() <= state.keys():
+            weights = load_backbone(str(file.parent)).state_dict()
+        unknown = mlm.load_state_dict(weights, strict=False).unexpected_keys
+    except (PetMtlError, RuntimeError) as error:  # other shapes
+        raise wrong from error
+    loaded = {state[name].data_ptr() for name in weights if name in state}
+    # tied weights are stored once
+    missing = [name for name, value in state.items() if value.data_ptr() not in loaded]
+    if unknown or missing:
+        raise wrong
 
 
 def from_cache(folder: str) -> bool:

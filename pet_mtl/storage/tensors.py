@@ -109,25 +109,6 @@ def read_metadata(file: Path) -> dict[str, str]:
         return dict(opened.metadata() or {})
 
 
-def load_into(mlm: Any, file: Path, hint: str) -> None:
-    """Load all weights of a masked language model from a file that `save_pretrained` wrote.
-
-    Raises:
-        PetMtlError: the file is missing, damaged, lacks weights, or is of another model.
-    """
-    weights = read_tensors(file, hint)
-    try:
-        unknown = mlm.load_state_dict(weights, strict=False).unexpected_keys
-    except RuntimeError:  # other shapes
-        unknown = ["shapes"]
-    state = mlm.state_dict()
-    loaded = {state[name].data_ptr() for name in weights if name in state}
-    # tied weights are stored once
-    missing = [name for name, value in state.items() if value.data_ptr() not in loaded]
-    if unknown or missing:
-        raise PetMtlError("the saved weights do not fit the model", where=str(file), hint=hint)
-
-
 def is_sorted(keys: npt.NDArray[Any]) -> bool:
     """Say whether these are ascending 64-bit keys, as `row_keys` gives them."""
     return keys.dtype == np.uint64 and keys.ndim == 1 and bool((keys[1:] > keys[:-1]).all())

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pet_mtl.console import say
-from pet_mtl.storage.pretrained import resolve_model
+from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.suite.auto import FEW_ROWS, read_record
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.given import Given
@@ -30,7 +30,7 @@ def _rate_for(suite: Suite, rows: int) -> Suite:
     reason = suite.chosen.get("learning_rate")
     if reason is None or rows >= FEW_ROWS:
         return suite
-    own = read_record(Path(resolve_model(suite.model)))
+    own = read_record(Path(suite_model(suite)))
     if own is None or own.few_rows_learning_rate is None:
         return suite
     train = suite.train.model_copy(update={"learning_rate": own.few_rows_learning_rate})

@@ -29,9 +29,9 @@ from pet_mtl.storage.checkpoint import fill_checkpoint, read_checkpoint, write_c
 from pet_mtl.storage.model_card import card_scores
 from pet_mtl.storage.outputs import TEACHER, RunFolder
 from pet_mtl.storage.own_weights import load_own_weights, own_weights
+from pet_mtl.storage.pretrained import load_into
 from pet_mtl.storage.run_weights import AVERAGE, TERMS, read_run_weights, write_run_weights
 from pet_mtl.storage.state import Progress, fingerprint, read_moments, read_progress, write_state
-from pet_mtl.storage.tensors import load_into
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.inputs import Inputs
 from pet_mtl.training.steps import TrainingSteps

@@ -1,6 +1,7 @@
 """Whole comparisons of toy models: what is done, skipped, gone on with and refused."""
 
 import json
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -110,6 +111,17 @@ def test_few_rows_of_which_soft_labels_say_nothing(suite_file: Path, tmp_path: P
     request = Request(variants(suite_file, methods, soft), [1], 3, False, few_shot_steps=1)
     found = compare(request, tmp_path / "out")
     assert not found.failed
+
+
+def test_a_backbone_that_lies_beside_the_pattern_file(suite_file: Path, tmp_path: Path) -> None:
+    """Found from any working directory, the rate that it recommends for few rows too."""
+    text = suite_file.read_text(encoding="utf-8")
+    backbone = suite_file.parent / "backbone"
+    backbone.symlink_to(re.search("^model: (.+)$", text, re.M)[1])  # type: ignore[index]
+    text = re.sub("^model: .+$", "model: backbone", text, flags=re.M)
+    suite_file.write_text(text.replace("learning_rate: 0.01", "learning_rate: auto"))
+    found = compare(Request(variants(suite_file, "pet"), [1], 1, few_shot_steps=1), tmp_path / "o")
+    assert [entry.steps for entry in found.entries] == [1]
 
 
 def test_a_method_that_fails_fails_its_own_cells(suite_file: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ import pytest
 import toys
 
 from pet_mtl.comparison.cell import CellResult
+from pet_mtl.comparison.page import compare_page
 from pet_mtl.comparison.plan import Cell
 from pet_mtl.comparison.summary import summarize
 from pet_mtl.comparison.table import markdown, sheets
@@ -10,9 +11,18 @@ from pet_mtl.suite.settings import SamplingSettings, TrainSettings
 from pet_mtl.suite.suite import Suite
 
 GOLD = np.array([0, 1] * 20)
+SUITE = Suite(
+    name="s",
+    model="m",
+    tasks={"a": toys.make_task("{one}{mask}", {"0": ["好"], "1": ["坏"]}, name="a")},
+    train=TrainSettings(),
+    sampling=SamplingSettings(),
+    source="s.yaml",
+    base="/",
+)
 
 
-def result(wrong: int) -> CellResult:
+def result(wrong: int, *, steps: int = 1) -> CellResult:
     """A cell that is wrong on its first rows."""
     predicted = np.where(np.arange(len(GOLD)) < wrong, 1 - GOLD, GOLD)
     return CellResult(
@@ -20,7 +30,7 @@ def result(wrong: int) -> CellResult:
         predicted={"a": predicted.tolist()},
         parameters={"all": 1, "task_specific": 0, "task_specific_share": 0},
         rows=8,
-        steps=1,
+        steps=steps,
         seconds=1.0,
         samples_per_second=1.0,
         peak_memory_gb=None,
@@ -37,16 +47,7 @@ def test_a_missing_seed_is_no_difference() -> None:
         Cell("pet", 8, 2, "a"): result(18),
         Cell("heads", 8, 3, "a"): result(0),
     }
-    suite = Suite(
-        name="s",
-        model="m",
-        tasks={"a": toys.make_task("{one}{mask}", {"0": ["好"], "1": ["坏"]}, name="a")},
-        train=TrainSettings(),
-        sampling=SamplingSettings(),
-        source="s.yaml",
-        base="/",
-    )
-    found = summarize(suite, ["pet", "heads", "cln"], {"a": GOLD}, results, {})
+    found = summarize(SUITE, ["pet", "heads", "cln"], {"a": GOLD}, results, {})
     heads, cln = found.entry("heads", 8), found.entry("cln", 8)
     assert heads is not None
     assert cln is not None
@@ -57,3 +58,25 @@ def test_a_missing_seed_is_no_difference() -> None:
     scores, _, joining = map(markdown, sheets(found))
     assert "| heads (1 of 3 seeds) |" in scores
     assert "(1 of 3 seeds) | – |" in joining
+
+
+def test_costs_are_those_of_the_middle_seed() -> None:
+    """Early stopping gives each seed steps of its own."""
+    results = {
+        Cell("pet", 8, seed): result(2, steps=steps) for seed, steps in enumerate((90, 20, 40))
+    }
+    found = summarize(SUITE, ["pet"], {"a": GOLD}, results, {})
+    entry = found.entry("pet", 8)
+    assert entry is not None
+    assert (entry.rows, entry.steps) == (8, 40)
+    assert "| 8 | 40 |" in markdown(sheets(found)[1])
+
+
+def test_only_tasks_alone_are_done() -> None:
+    """Each joint run failed, or another process has it in hand."""
+    alone = {Cell("pet", 8, 1, "a"): result(2)}
+    found = summarize(SUITE, ["pet"], {"a": GOLD}, alone, {Cell("pet", 8, 1): "it diverged"})
+    page = compare_page(found)
+    assert "it diverged" in page
+    assert "Learning curves" not in page
+    assert [sheet.rows for sheet in sheets(found)] == [[], []]

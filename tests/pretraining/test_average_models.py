@@ -60,8 +60,8 @@ def test_what_has_no_mean_is_refused(models: list[Path], toy_model: Path, tmp_pa
     deep = Path(shutil.copytree(models[1], tmp_path / "deep"))
     (deep / "pretraining.json").write_text("[" * 100_000, encoding="utf-8")
     for folders, words in (
-        ([models[0], cut], "cut/model.safetensors: the weights cannot be read"),
-        ([models[0], bare], "bare: there is no `model.safetensors`"),
+        ([models[0], cut], "cut: the weights are damaged or cut short"),
+        ([models[0], bare], "bare: .*no file named model.safetensors"),
         ([models[0], odd], "odd/pretraining.json: is damaged"),
         ([models[0], deep], "deep/pretraining.json: is damaged"),
         (models[:1], "at least two"),

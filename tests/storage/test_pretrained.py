@@ -1,4 +1,6 @@
+import gc
 import json
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -272,6 +274,20 @@ def test_a_tokenizer_that_was_rewritten_is_read_again(tmp_path: Path) -> None:
         BertTokenizer(vocab=vocabulary).save_pretrained(tmp_path)
         assert len(load_tokenizer(str(tmp_path))) == len(vocabulary)
         assert load_tokenizer(str(tmp_path)) is load_tokenizer(str(tmp_path))
+
+
+def test_tokenizers_of_folders_that_changed_are_let_go(tmp_path: Path) -> None:
+    """A server loads its checkpoint again whenever the training that goes on writes it."""
+    from transformers import BertTokenizer
+
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    BertTokenizer(vocab={piece: i for i, piece in enumerate(special)}).save_pretrained(tmp_path)
+    first = weakref.ref(load_tokenizer(str(tmp_path)))
+    for size in range(10):
+        (tmp_path / "pet_mtl.json").write_bytes(bytes(size))
+        load_tokenizer(str(tmp_path))
+    gc.collect()
+    assert first() is None
 
 
 def test_a_tokenizer_whose_longest_input_is_no_number(tmp_path: Path) -> None:
