@@ -171,7 +171,8 @@ def create_app(loaded: Loaded, choice: Choice, access: Access | None = None) -> 
     async def ask(job: str, wait: float = 1.0) -> dict[str, Any]:
         if (found := jobs.find(job)) is None:
             raise ApiError(404, "unknown_job", "there is no such job")
-        return await told(found, min(max(wait, 0.0), _LONGEST_WAIT))
+        # in this order: `max` and `min` give the first of two where the other is no number
+        return await told(found, min(_LONGEST_WAIT, max(0.0, wait)))
 
     @app.delete("/api/jobs/{job}")
     async def stop(job: str) -> dict[str, Any]:

@@ -259,6 +259,12 @@ def test_a_later_edit_stops_the_one_before(
     assert client.get("/api/jobs/none").status_code == 404
 
 
+@pytest.mark.parametrize("seconds", ["nan", "-inf", "0"])
+def test_no_time_to_wait_is_none(client: Any, own: Words, seconds: str) -> None:
+    job = client.post("topic/effect", {"words": own})["job"]
+    assert client.get(f"/api/jobs/{job}?wait={seconds}").json()["job"] == job
+
+
 def test_the_page_and_its_policy(client: Any) -> None:
     page = client.get("/")
     assert page.headers["content-type"] == "text/html; charset=utf-8"

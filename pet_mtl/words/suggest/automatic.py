@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pet_mtl.console import bar
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.words.suggest.judge import Judge
 
@@ -31,15 +32,18 @@ def automatic_scores(
     chosen = list(start)
     scores = judge.all_scores(tuple((word,) for word in chosen))
     found = np.full((len(chosen), judge.scores.shape[1]), -np.inf, dtype=np.float32)
-    for _ in range(SWEEPS):
-        before = list(chosen)
-        for label, pool in enumerate(pools):
-            free = [word for word in pool if word not in chosen or word == chosen[label]]
-            found[label] = -np.inf
-            found[label, free] = judge.macro_f1_with(scores, label, [(word,) for word in free])
-            if found[label].max() > judge.macro_f1(scores):
-                chosen[label] = int(found[label].argmax())
-                scores[..., label] = judge.label_scores((chosen[label],))
-        if chosen == before:
-            break
+    with bar("searching label words", SWEEPS * len(pools)) as shown:
+        for _ in range(SWEEPS):
+            before = list(chosen)
+            for label, pool in enumerate(pools):
+                taken = set(chosen) - {chosen[label]}
+                free = [word for word in pool if word not in taken]
+                found[label] = -np.inf
+                found[label, free] = judge.macro_f1_with(scores, label, [(word,) for word in free])
+                if found[label].max() > judge.macro_f1(scores):
+                    chosen[label] = int(found[label].argmax())
+                    scores[:, label] = judge.label_scores((chosen[label],))
+                shown.advance(1)
+            if chosen == before:
+                break
     return found

@@ -7,8 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from pet_mtl.kinds.kind import normalized
-from pet_mtl.metrics.classification import confusion_matrix
-from pet_mtl.metrics.gain import macro_f1
 from pet_mtl.scoring.log_probs import FloatArray
 
 Words = tuple[tuple[int, ...], ...]  # for each label the candidates that are its words
@@ -45,29 +43,40 @@ class Judge:
         )
 
     def label_scores(self, words: Sequence[int]) -> FloatArray:
-        """Return the scores `[F, N]` of a label with these words."""
+        """Return the scores `[N]` of a label with these words, the mean over the patterns."""
         of_words = self.scores[:, list(words)]
         if self.aggregation == "mean":
-            return np.asarray(of_words.mean(1))
-        return np.asarray(
-            of_words.max(1) if self.aggregation == "max" else _log_sum_exp(of_words, 1)[:, 0]
-        )
+            scores = of_words.mean(1)
+        elif self.aggregation == "max":
+            scores = of_words.max(1)
+        else:
+            scores = _log_sum_exp(of_words, 1)[:, 0]
+        # Each pattern's log-probabilities differ from its scores by one number a row, and so do
+        # their means: the order of the labels is that of the scores.
+        return np.average(scores, axis=0, weights=self.weights).astype(np.float32)
 
     def all_scores(self, words: Words) -> FloatArray:
-        """Return the scores `[F, N, K]` of all labels."""
+        """Return the scores `[N, K]` of all labels."""
         return np.stack([self.label_scores(of_label) for of_label in words], axis=-1)
 
     def predict(self, scores: FloatArray) -> IntArray:
-        """Return the predicted labels `[N]` for label scores `[F, N, K]`."""
-        log_probs = np.average(normalized(scores), axis=0, weights=self.weights)
+        """Return the predicted labels `[N]` for label scores `[N, K]`."""
         if self.calibrated:
-            log_probs = normalized(log_probs)
-            log_probs = log_probs - _log_sum_exp(log_probs[: self.fitting], 0)
-        return np.asarray(log_probs.argmax(-1))
+            log_probs = normalized(scores)
+            scores = log_probs - _log_sum_exp(log_probs[: self.fitting], 0)
+        return np.asarray(scores.argmax(-1))
 
     def macro_f1(self, scores: FloatArray) -> float:
-        """Return macro-F1 on all rows for label scores `[F, N, K]`."""
-        return macro_f1(confusion_matrix(self.gold, self.predict(scores), scores.shape[-1]))
+        """Return macro-F1 on all rows for label scores `[N, K]`."""
+        return self._macro_f1(self.predict(scores), scores.shape[-1])
+
+    def _macro_f1(self, predicted: IntArray, labels: int) -> float:
+        """Return what `metrics.gain.macro_f1` has, without the `[K, K]` cells of a confusion
+        matrix."""
+        hits = np.bincount(self.gold[predicted == self.gold], minlength=labels)
+        total = np.bincount(self.gold, minlength=labels) + np.bincount(predicted, minlength=labels)
+        present = total > 0
+        return float(np.mean(2 * hits[present] / total[present]))
 
     def macro_f1_with(
         self, scores: FloatArray, label: int, choices: Sequence[Sequence[int]]
@@ -75,15 +84,43 @@ class Judge:
         """Return macro-F1 on all rows with the words of one label exchanged, for each choice of
         words.
 
+        What the other labels have in common for all choices is computed once: with a choice a row
+        costs no exponential for each label.
+
         Args:
-            scores: `[F, N, K]` label scores with the words as they are.
+            scores: `[N, K]` label scores with the words as they are.
         """
-        changed = scores.copy()
+        if not choices:
+            return np.empty(0)
+        own = np.stack([self.label_scores(words) for words in choices])  # [C, N]
+        numbers = np.delete(np.arange(scores.shape[-1]), label)  # of the other labels
+        others, rows = scores[:, numbers], np.arange(len(scores))
+        rivals, best = others, others.argmax(1)
+        if self.calibrated:
+            own, priors = self._less_prior(own, others)
         found = np.empty(len(choices))
-        for number, words in enumerate(choices):
-            changed[..., label] = self.label_scores(words)
-            found[number] = self.macro_f1(changed)
+        for number, mine in enumerate(own):
+            if self.calibrated:
+                rivals = others - priors[number]
+                best = rivals.argmax(1)
+            top = rivals[rows, best]
+            wins = (mine > top) | ((mine == top) & (label < numbers[best]))
+            predicted = np.where(wins, label, numbers[best])
+            found[number] = self._macro_f1(predicted, scores.shape[-1])
         return found
+
+    def _less_prior(self, own: FloatArray, others: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the scores `[C, N]` that a label has with some choices of words, less the log of
+        its prior with each, and the log priors `[C, K - 1]` of the other labels beside it, whose
+        scores are `others` `[N, K - 1]`; but for what all labels of a row have in common."""
+        sums = _log_sum_exp(others, 1)[:, 0]
+        totals = np.logaddexp(sums, own)  # [C, N]
+        shares = (others - sums[:, None])[: self.fitting].astype(np.float64)
+        most = shares.max(0)
+        of_others = np.exp((sums - totals)[:, : self.fitting].astype(np.float64))
+        priors = np.log(of_others @ np.exp(shares - most)) + most
+        of_own = _log_sum_exp((own - totals)[:, : self.fitting], 1)
+        return own - of_own, priors.astype(np.float32)
 
 
 def _log_sum_exp(values: FloatArray, axis: int) -> FloatArray:

@@ -37,7 +37,7 @@ def petal_scores(
             continue
         balance = own.sum() / (~own).sum()
         for group in map(np.array, groups):
-            likely = group[most_likely(log_p[group][:, own], MOST_LIKELY)]
+            likely = group[most_likely(log_p[:, own][group], MOST_LIKELY)]
             out[label, likely] = odds[likely][:, own].sum(1) - balance * odds[likely][:, ~own].sum(
                 1
             )

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from pet_mtl.console import bar
 from pet_mtl.metrics.gain import macro_f1_gain
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.words.suggest.judge import Judge, Words
@@ -64,28 +65,28 @@ def rank(
     before, base = judge.predict(scores)[judge.fitting :], fitting.macro_f1(scores_fitting)
     gold, unknown = judge.gold[judge.fitting :], (math.nan, (math.nan, math.nan))
     ranked = []
-    for label in range(len(own)):
-        found = _found(methods, label, groups)
-        tried = [(word, change) for word in found for change in ("add", "replace")]
-        choices = [changed(own, label, word, change)[label] for word, change in tried]  # type: ignore[arg-type]
-        gains = (
-            fitting.macro_f1_with(scores_fitting, label, choices) - base if choices else np.empty(0)
-        )
-        best: dict[int, tuple[float, Change]] = {}
-        for (word, change), gain in zip(tried, gains.tolist(), strict=True):
-            if word not in best or gain > best[word][0]:
-                best[word] = (gain, change)  # type: ignore[assignment]
-        suggestions = []
-        for word in sorted(best, key=lambda w: -best[w][0])[:most]:
-            gain, change = best[word]
-            after = scores.copy()
-            after[..., label] = judge.label_scores(changed(own, label, word, change)[label])
-            predicted = judge.predict(after)[judge.fitting :]
-            held_out, interval = (
-                macro_f1_gain(gold, before, predicted, len(own)) if len(gold) else unknown
-            )
-            suggestions.append(Suggestion(word, found[word], change, gain, held_out, interval))
-        ranked.append(suggestions)
+    with bar("judging suggestions", len(own)) as shown:
+        for label in range(len(own)):
+            found = _found(methods, label, groups)
+            tried = [(word, change) for word in found for change in ("add", "replace")]
+            choices = [changed(own, label, word, change)[label] for word, change in tried]  # type: ignore[arg-type]
+            gains = fitting.macro_f1_with(scores_fitting, label, choices) - base
+            best: dict[int, tuple[float, Change]] = {}
+            for (word, change), gain in zip(tried, gains.tolist(), strict=True):
+                if word not in best or gain > best[word][0]:
+                    best[word] = (gain, change)  # type: ignore[assignment]
+            suggestions = []
+            for word in sorted(best, key=lambda w: -best[w][0])[:most]:
+                gain, change = best[word]
+                after = scores.copy()
+                after[:, label] = judge.label_scores(changed(own, label, word, change)[label])
+                predicted = judge.predict(after)[judge.fitting :]
+                held_out, interval = (
+                    macro_f1_gain(gold, before, predicted, len(own)) if len(gold) else unknown
+                )
+                suggestions.append(Suggestion(word, found[word], change, gain, held_out, interval))
+            ranked.append(suggestions)
+            shown.advance(1)
     return ranked
 
 

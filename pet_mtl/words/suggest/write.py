@@ -41,10 +41,12 @@ def write_words(path: Path, old: Verbalizer, words: Mapping[str, Sequence[str]])
     source = path if path.exists() else Path(old.source)
     if source.is_file() and old.lines and _is_ours(source):
         text = source.read_bytes().decode("utf-8")  # line ends and byte order mark stay as they are
-        write_bytes(path, edit(text, words).encode("utf-8"))
-    else:
-        new = tuple(tuple(words[label]) for label in old.labels)
-        write_text(path, format_verbalizer(Verbalizer(labels=old.labels, words=new)))
+        # the words may stand in a pattern file, whatever its name
+        if source == path or _labels(text) == set(old.labels):
+            write_bytes(path, edit(text, words).encode("utf-8"))
+            return
+    new = tuple(tuple(words[label]) for label in old.labels)
+    write_text(path, format_verbalizer(Verbalizer(labels=old.labels, words=new)))
 
 
 def edit(text: str, words: Mapping[str, Sequence[str]]) -> str:
@@ -55,8 +57,8 @@ def edit(text: str, words: Mapping[str, Sequence[str]]) -> str:
     '# news\\n100  小说   # stories\\n101  文化\\n'
     """
     mark = "\ufeff" if text.startswith("\ufeff") else ""
+    labels = _labels(text)
     parts = LINE_END.split(text.removeprefix(mark))  # lines, and between them their ends
-    labels = {fields[0].text for line in parts[::2] if (fields := split_fields(line))}
     parts[::2] = [_edit_line(line, words) for line in parts[::2]]
     new = [_edit_line(format_field(label), words) for label in words if label not in labels]
     if new:
@@ -64,6 +66,12 @@ def edit(text: str, words: Mapping[str, Sequence[str]]) -> str:
         parts += [end] if parts[-1] else []
         parts += [line + end for line in new]
     return mark + "".join(parts)
+
+
+def _labels(text: str) -> set[str]:
+    """Return the first field of each line of a verbalizer file."""
+    lines = LINE_END.split(text.removeprefix("\ufeff"))[::2]
+    return {fields[0].text for line in lines if (fields := split_fields(line))}
 
 
 def _edit_line(line: str, words: Mapping[str, Sequence[str]]) -> str:

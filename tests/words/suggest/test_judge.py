@@ -46,13 +46,39 @@ def test_the_calibration_is_the_prior_of_the_fitting_rows() -> None:
 
 
 @pytest.mark.parametrize("calibrated", [False, True])
-def test_exchanging_the_words_of_one_label(calibrated: bool) -> None:
+@pytest.mark.parametrize("label", [0, 1, 2])
+def test_exchanging_the_words_of_one_label(label: int, calibrated: bool) -> None:
     judge = make(calibrated)
-    choices = [(6,), (7, 6), (2, 7)]
-    found = judge.macro_f1_with(judge.all_scores(WORDS), 1, choices)
+    # one of another label's words too: with it alone, both labels score alike
+    choices = [(6,), (7, 6), (2, 7), (2,)]
+    found = judge.macro_f1_with(judge.all_scores(WORDS), label, choices)
     for choice, value in zip(choices, found, strict=True):
-        predicted = judge.predict(judge.all_scores((WORDS[0], choice, WORDS[2])))
+        words = (*WORDS[:label], choice, *WORDS[label + 1 :])
+        predicted = judge.predict(judge.all_scores(words))
         assert value == pytest.approx(f1_score(judge.gold, predicted, average="macro"))
+
+
+def test_words_that_take_nearly_all_of_every_row() -> None:
+    judge = make(True)
+    judge.scores[:, 6] = 300  # float32 has no number for what is left to the other labels
+    predicted = judge.predict(judge.all_scores((WORDS[0], (6,), WORDS[2])))
+    expected = pytest.approx(f1_score(judge.gold, predicted, average="macro"))
+    assert judge.macro_f1_with(judge.all_scores(WORDS), 1, [(6,)])[0] == expected
+
+
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_words_that_are_tried_need_no_prediction_of_every_label(
+    calibrated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judge = make(calibrated)
+    scores = judge.all_scores(WORDS)
+    expected = judge.macro_f1(scores)
+
+    def predict(*_: object) -> None:
+        raise AssertionError("400 labels, and as many words for each, take hours this way")
+
+    monkeypatch.setattr(Judge, "predict", predict)
+    assert judge.macro_f1_with(scores, 1, [WORDS[1]])[0] == expected
 
 
 def test_the_fitting_part_knows_nothing_of_the_rest() -> None:
@@ -67,8 +93,11 @@ def test_the_fitting_part_knows_nothing_of_the_rest() -> None:
 def test_patterns_count_by_their_weights() -> None:
     judge = make()
     first, both = replace(judge, scores=judge.scores[:1]), replace(judge, weights=(1.0, 1.0))
-    one, scores = replace(judge, weights=(1.0, 0.0)), judge.all_scores(WORDS)
-    assert one.predict(scores).tolist() == first.predict(first.all_scores(WORDS)).tolist()
-    assert both.predict(scores).tolist() == judge.predict(scores).tolist()
-    assert one.predict(scores).tolist() != judge.predict(scores).tolist()
+    one = replace(judge, weights=(1.0, 0.0))
+    equal, of_first, of_both, of_one = (
+        of.predict(of.all_scores(WORDS)).tolist() for of in (judge, first, both, one)
+    )
+    assert of_one == of_first
+    assert of_both == equal
+    assert of_one != equal
     assert one.fitting_part().weights == (1.0, 0.0)

@@ -1,6 +1,9 @@
 import numpy as np
+import pytest
 from sklearn.metrics import f1_score
 
+from pet_mtl.console import Bar
+from pet_mtl.words.suggest.automatic import automatic_scores
 from pet_mtl.words.suggest.judge import Judge
 from pet_mtl.words.suggest.propose import LEAST_GAIN, propose
 from pet_mtl.words.suggest.rank import PER_METHOD, changed, rank
@@ -105,3 +108,22 @@ def test_without_held_out_rows_gains_on_them_are_unknown() -> None:
             (w.word, w.fitting_gain) for w in wanted
         ]
         assert all(np.isnan(each.gain) for each in found)
+
+
+def test_each_step_of_the_search_tells_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Bar, "_LINE_EVERY", -1.0)
+    caplog.set_level("INFO", "pet_mtl")
+    judge = make()
+    automatic_scores(judge.fitting_part(), [0, 1], [range(8)] * 2)
+    ranked = rank(judge, OWN, methods(), [range(2, 8)], 6)
+    propose(judge.fitting_part(), OWN, ranked)
+    told = [record.getMessage().partition("  ")[0] for record in caplog.records]
+    assert "searching label words 1/8" in told
+    assert told[told.index("judging suggestions 1/2") :][:2] == [
+        "judging suggestions 1/2",
+        "judging suggestions 2/2",
+    ]
+    assert "changing label words 2/2" in told
+    assert "changing label words 3/4" in told  # a change was made, so all labels are gone through

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from pet_mtl.errors import PetMtlError
+from pet_mtl.suite.suite import load_suite
 from pet_mtl.suite.verbalizer import read_verbalizer
 from pet_mtl.words.suggest.write import check_writable, edit, write_words
 
@@ -122,3 +123,15 @@ def test_words_without_a_file_are_written_anew(tmp_path: Path) -> None:
         file, toys.make_verbalizer({"0": ["好"], "1": ["坏"]}), {"0": ["棒"], "1": ["坏", "差"]}
     )
     assert file.read_text("utf-8") == "0  棒\n1  坏 差\n"
+
+
+def test_words_that_stand_in_a_pattern_file_are_written_anew(tmp_path: Path) -> None:
+    (tmp_path / "suite.conf").write_text(
+        'version: 1\nmodel: zh-mini\ntasks:\n  toy:\n    patterns: "{mask}{text}"\n'
+        "    verbalizer: {a: 好, b: 坏}\n    columns: {text: 0, label: 1}\n"
+        "    data: {train: x.tsv}\n",
+        encoding="utf-8",
+    )
+    old = load_suite(tmp_path / "suite.conf").tasks["toy"].verbalizer
+    write_words(tmp_path / "words.txt", old, {"a": ["优"], "b": ["坏"]})
+    assert read_verbalizer(tmp_path / "words.txt").words == (("优",), ("坏",))
