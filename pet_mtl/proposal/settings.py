@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.proposal.pattern_file import SPLIT
 from pet_mtl.storage.pretrained import from_cache, resolve_model
-from pet_mtl.suite.auto import AUTO, recommend
+from pet_mtl.suite.auto import AUTO, FEW_ROWS, recommend
 
 # fewer rows than this: epochs, batch_tokens
 SIZES = (
@@ -35,7 +36,9 @@ def propose_settings(
         around: prefix and pattern.
         model: the backbone's name.
     """
-    rate = recommend(model)[0].learning_rate
+    own = recommend(model)[0]
+    few = rows * (1 - SPLIT) < FEW_ROWS  # that are learned from
+    rate = (few and own.few_rows_learning_rate) or own.learning_rate
     epochs, batch_tokens = next(values for most, *values in SIZES if rows < most)
     lengths = sum(
         np.array([len(ids) for ids in tokenizer.encode([text[:CHARACTERS] for text in column])])

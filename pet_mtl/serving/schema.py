@@ -38,6 +38,8 @@ class PredictionOut(BaseModel):
     word: str
     probability: float
     probabilities: dict[str, float]
+    labels: Annotated[list[str] | None, Field(description="Of a set of labels only.")] = None
+    value: Annotated[float | None, Field(description="Of a number only.")] = None
 
 
 class PredictAnswer(BaseModel):

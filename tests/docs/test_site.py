@@ -17,7 +17,7 @@ def site(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
     nowhere = "http://127.0.0.1:9"  # a page that asked the network would fail here
     done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", str(folder)],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(folder)],
         cwd=ROOT,
         env=os.environ | {"https_proxy": nowhere, "http_proxy": nowhere},
         capture_output=True,

@@ -49,12 +49,15 @@ def test_each_kind_is_answered_as_load_answers(
     import pet_mtl
 
     client, here = open_client(of_kinds), pet_mtl.load(of_kinds)
+    api = client.get("/openapi.json").json()
+    told = api["components"]["schemas"]["PredictionOut"]["properties"]
     for task, rows in ROWS.items():
         answer = client.post("/v1/predict", json={"task": task, "rows": rows})
         assert answer.status_code == 200, answer.text
         for got, own in zip(
             answer.json()["predictions"], here.predict(rows, task=task), strict=True
         ):
+            assert got.keys() <= told.keys()
             assert got["label"] == own.label
             assert got["probability"] == pytest.approx(own.probability, abs=1e-6)
             assert got["probabilities"] == pytest.approx(own.probabilities, abs=1e-6)

@@ -35,7 +35,7 @@ const WORDS = {
     title: "pet-mtl 工作台", task: "任务", model: "模型", zero_shot: "零样本", rows: "行", theme: "深色或浅色",
     words: "标签词", pattern: "模板", inspect: "单条分析", effect: "效果",
     undo: "撤销", redo: "重做", reset: "恢复文件版本", save: "保存", compare: "与文件比较", suggest: "推荐标签词",
-    suggesting: "正在训练数据上寻找标签词……", filter_labels: "筛选标签", add_word: "添加词",
+    suggesting: "正在用训练样本寻找标签词……", filter_labels: "筛选标签", add_word: "添加词",
     saved: "已保存到 {path}", unsaved: "未保存", no_changes: "与文件相同",
     keys: "回车添加 · ← 选词 · Del 删除 · Alt+←→ 排序 · Alt+↑↓ 移到其他标签 · Ctrl+Z 撤销",
     remove: "删除 {word}", chip: "{word}，{n} 个子词", pieces: "子词", prior: "先验", unknown: "词表外的字：{what}",
