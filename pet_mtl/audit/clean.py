@@ -164,6 +164,7 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
             target.write_bytes(_compress(content, target.suffix.lower()))
         listed = "".join(f"{change}\n" for file in cleaned for change in file.changes)
         (folder / CHANGES).write_text(listed, encoding="utf-8")
+        require_new_folder(out)  # another command may have filled it meanwhile
     outside = tuple(str(path) for path in targets if _below(path, Path(suite.base)) is None)
     soft = tuple(map(str, soft_labels))
     return CleanResult(out, cleaned, tuple(dict.fromkeys(skipped)), outside, tuple(leaks), soft)

@@ -27,6 +27,7 @@ Document = list[str]
 MOST_PARAGRAPHS = (
     512  # a longer document is cut: a file of lines without a blank one is no single text
 )
+MOST_CHARACTERS = 1 << 21  # of a document, too: each costs some 200 bytes while it is tokenised
 
 _MOST_NAMED = 5  # files in one warning
 
@@ -196,6 +197,7 @@ def _warn(one: str, several: str, files: Sequence[Path]) -> None:
 def _text_documents(file: Path) -> Iterator[Document]:
     first_line(file)  # refuses UTF-16
     paragraphs: Document = []
+    characters = 0
     with open_bytes(file) as stream:
         text_stream = with_line_feeds(stream, quotes=False)
         for number, raw in enumerate(lines_of(text_stream, file), start=1):
@@ -207,13 +209,24 @@ def _text_documents(file: Path) -> Iterator[Document]:
                 raise PetMtlError(message, where=f"{file}:{number}", hint=hint) from error
             if text:
                 paragraphs.append(text)
-            if paragraphs and (not text or len(paragraphs) == MOST_PARAGRAPHS):
-                yield paragraphs
-                paragraphs = []
-    if paragraphs:
-        yield paragraphs
+                characters += len(text)
+            if not text or len(paragraphs) == MOST_PARAGRAPHS or characters >= MOST_CHARACTERS:
+                yield from _cut(paragraphs)
+                paragraphs, characters = [], 0
+    yield from _cut(paragraphs)
 
 
 def _cut(paragraphs: Document) -> Iterator[Document]:
-    for start in range(0, len(paragraphs), MOST_PARAGRAPHS):
-        yield paragraphs[start : start + MOST_PARAGRAPHS]
+    """Yield documents of at most `MOST_PARAGRAPHS` and `MOST_CHARACTERS`, nothing empty."""
+    document: Document = []
+    characters = 0
+    for paragraph in paragraphs:
+        for start in range(0, len(paragraph), MOST_CHARACTERS):
+            part = paragraph[start : start + MOST_CHARACTERS]
+            if len(document) == MOST_PARAGRAPHS or characters + len(part) > MOST_CHARACTERS:
+                yield document
+                document, characters = [], 0
+            document.append(part)
+            characters += len(part)
+    if document:
+        yield document

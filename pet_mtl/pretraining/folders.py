@@ -76,16 +76,6 @@ def write_last(
         write_digests(temporary)
 
 
-def _check_digests(folder: Path) -> None:
-    """Check the files of a stored run; those of older versions have no digests.
-
-    Raises:
-        PetMtlError: a file is missing or damaged.
-    """
-    if (folder / DIGESTS).is_file():
-        check_files(folder, json.loads(read_bounded(folder / DIGESTS)))
-
-
 def read_last(folder: Path) -> Stored:
     """Read the request and the counters of a stored run.
 
@@ -93,20 +83,21 @@ def read_last(folder: Path) -> Stored:
         PetMtlError: there is none, or it is damaged.
     """
     recover_folder(folder)
-    file = folder / _REQUEST
-    if not file.is_file():
+    if not (folder / _REQUEST).is_file():
         raise PetMtlError(
             "there is no pre-training run to resume",
             where=str(folder),
             hint="leave `--resume` out",
         )
+    file = folder / DIGESTS
     try:
-        _check_digests(folder)
+        if file.is_file():  # older versions wrote none
+            check_files(folder, json.loads(read_bounded(file)))
+        file = folder / _REQUEST
         request = PretrainRequest.model_validate_json(read_bounded(file))
     except (ValidationError, ValueError, OSError, AttributeError, RecursionError) as error:
-        raise PetMtlError(
-            ("the stored options are damaged"), where=str(file), hint="train without `--resume`"
-        ) from error
+        hint = "train without `--resume`"
+        raise PetMtlError("the file is damaged", where=str(file), hint=hint) from error
     return Stored(request, read_progress(folder))
 
 

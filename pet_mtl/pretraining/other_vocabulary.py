@@ -79,16 +79,20 @@ def piece_sources(old: PieceTokenizer, new: PieceTokenizer) -> list[Sequence[int
         for character in set(piece):
             holders[character].append(i)
     pieces = new.tokenizer.convert_ids_to_tokens(list(range(new.vocab_size)))
-    cuts = old.encode(new.piece_texts(range(new.vocab_size)))
+    texts = new.piece_texts(range(new.vocab_size))
+    cuts = old.encode(texts)
     sources: list[Sequence[int]] = []
-    for i, (piece, cut) in enumerate(zip(pieces, cuts, strict=True)):
+    for i, cut in enumerate(cuts):
+        piece = pieces[i]
         if i in roles:
             sources.append([roles[i]])
         elif piece in known:
             sources.append([known[piece]])
         elif old.unk_id is not None and old.unk_id in cut:
             known_parts = [j for j in cut if j != old.unk_id]
-            sources.append(known_parts + [j for c in piece if c not in known for j in holders[c]])
+            sources.append(
+                known_parts + [j for c in texts[i] if c not in known for j in holders[c]]
+            )
         else:
             sources.append(cut)
     return sources

@@ -68,7 +68,7 @@ def sweep(request: SweepRequest, out: Path) -> SweepResult:
             where=suite.source,
             hint="add `data: dev:` to a task",
         )
-    store = TrialStore(out, suite, request.space, data)
+    store = TrialStore(out, request.load, request.space, data)
     while True:
         _keep_best(store)  # here: a process may have been killed before it did
         with store.next() as trial:

@@ -5,24 +5,24 @@ found and goes on.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pet_mtl.data.digest import rows_digest
+from pet_mtl.data.digest import rows_digest, short_digest
 from pet_mtl.data.sources import find_files
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError
-from pet_mtl.paths import absolute
 from pet_mtl.random_streams import TRIAL
 from pet_mtl.storage.backbone_digests import backbone_digests, refuse_replaced
 from pet_mtl.storage.digests import file_digest
 from pet_mtl.storage.lock import held
 from pet_mtl.storage.same_settings import note_settings, same_settings
 from pet_mtl.suite.suite import Suite
-from pet_mtl.sweep.space import Space
+from pet_mtl.suite.task import SplitSpec
+from pet_mtl.sweep.space import LoadSuite, Space
 from pet_mtl.sweep.trial_checks import fits
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class TrialStore:
 
     Args:
         out: the folder, made where it is missing.
-        suite: what the trials start from.
+        load: reads the suite that the trials start from.
         space: what they search.
         data: the rows of each task.
 
@@ -65,10 +65,12 @@ class TrialStore:
         PetMtlError: the folder holds another sweep, or is damaged.
     """
 
-    def __init__(self, out: Path, suite: Suite, space: Space, data: Mapping[str, TaskData]) -> None:
+    def __init__(
+        self, out: Path, load: LoadSuite, space: Space, data: Mapping[str, TaskData]
+    ) -> None:
         self.out, self.space = out, space
         with held(out / ".lock", wait=True):
-            _check_settings(out / SETTINGS, suite, space, data)
+            _check_settings(out / SETTINGS, load, space, data)
             self.study = self._open()
 
     def _open(self) -> "Study":
@@ -167,53 +169,72 @@ class TrialStore:
         return {name: float(share) for name, share in shares.items()}
 
 
-def _searched_files(space: Space, names: str, base: Path) -> dict[str, str]:
-    """Return a digest of each file that only some trials read (`tasks.a.data.train: [one.csv,
-    more.csv]`).
+def _load(load: LoadSuite, space: Space, chosen: Mapping[str, Any]) -> Suite:
+    try:
+        return load(space.overrides(chosen))
+    except PetMtlError as error:
+        raise space.told(error) from error
+
+
+def _tasks_digest(suite: Suite, places: Any, digest: Callable[[Path], str]) -> str:
+    """Return a digest of all that a suite's tasks read: label words, templates, files of rows.
 
     Args:
-        names: a pattern of the settings that name files.
-        base: the folder that their paths start from.
+        places: what `Suite.model_dump_json` leaves out.
+        digest: of a file.
 
     Raises:
-        PetMtlError: one is not there.
+        PetMtlError: a file is not there.
     """
-    sources = [
-        source
-        for name, searched in space.searched.items()
-        if fnmatch(name, names)
-        for value in searched.ends
-        for source in (value if isinstance(value, list) else [value])
-        if isinstance(source, str) and not source.startswith("hub:")
-    ]
-    files = (file for source in sources for file in find_files(source, base))
-    return {str(file): file_digest(file) for file in files}
+    parts = [suite.model_dump_json(include={"tasks"}, exclude=places)]
+    for task in suite.tasks.values():
+        data = task.data
+        dev = () if data.dev is None or isinstance(data.dev, SplitSpec) else data.dev
+        for source in (*data.train, *dev, *data.test, *data.unlabelled, *data.soft_labels):
+            if not source.startswith("hub:"):
+                parts += [digest(file) for file in find_files(source, Path(suite.base))]
+    return short_digest(*(part.encode() for part in parts))
 
 
-def _check_settings(file: Path, suite: Suite, space: Space, data: Mapping[str, TaskData]) -> None:
+def _check_settings(
+    file: Path, load: LoadSuite, space: Space, data: Mapping[str, TaskData]
+) -> None:
     """Note what the trials depend on, after checking that those which are there had the same.
 
     Raises:
-        PetMtlError: the folder holds another sweep.
+        PetMtlError: the folder holds another sweep; a file that only some trials read is not there.
     """
     places = {"tasks": {"__all__": {"verbalizer": {"source", "lines"}}}}
     parts = {"model", "tasks", "train", "sampling", "method", "base"}
-    models = space.searched["model"].ends if "model" in space.searched else ()
-    others = [suite.model_copy(update={"model": model}) for model in models]
+    suite = _load(load, space, {})
+    chosen = {
+        name: [_load(load, space, {name: value}) for value in axis.ends]
+        for name, axis in space.searched.items()
+        if name.split(".")[0] in ("model", "data_root", "tasks")
+    }
+    others = [other for each in chosen.values() for other in each]
+    digest = cache(file_digest)
     now: dict[str, Any] = {
         **space.to_json(),
         "suite": suite.model_dump(mode="json", include=parts, exclude=places),
         "rows": {name: rows_digest(task) for name, task in data.items()},
-        "files": _searched_files(space, "tasks.*.data.*", Path(suite.base)),
-        "words": _searched_files(space, "tasks.*.verbalizer", absolute(Path(suite.source)).parent),
         "backbones": backbone_digests({each.model: each for each in (suite, *others)}),
+        "choices": {
+            name: [_tasks_digest(other, places, digest) for other in each]
+            for name, each in chosen.items()
+            if name != "model"
+        },
     }
     now = json.loads(json.dumps(now))
 
     def changes(then: dict[str, Any]) -> list[str]:
         # earlier versions noted none
-        then = {**{key: now[key] for key in ("rows", "files", "words")}, "backbones": {}, **then}
-        found = [key for key in now if key != "backbones" and then[key] != now[key]]
+        then = {"rows": now["rows"], "choices": {}, "backbones": {}, **then}
+        choices = now["choices"]
+        found = [
+            key for key in now if key not in ("backbones", "choices") and then[key] != now[key]
+        ]
+        found = found or [k for k in choices if then["choices"].get(k, choices[k]) != choices[k]]
         if not found:
             refuse_replaced(then["backbones"], now["backbones"], file.parent)
         return found

@@ -8,7 +8,7 @@ from pet_mtl.atomic import new_folder, require_new_folder
 from pet_mtl.console import say
 from pet_mtl.data.delimited_rows import quoted_text
 from pet_mtl.data.readers import read_rows
-from pet_mtl.data.suite_data import load_task
+from pet_mtl.data.suite_data import load_train
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.hardware import Machine
@@ -72,6 +72,7 @@ def write_variants(suite: Suite, out: Path, settings: VariantsSettings) -> dict[
             known = set(rows[name])
             new = [texts for texts in dict.fromkeys(made) if texts not in known]
             written[name] = _write_rows(folder / f"{name}.csv", task, new)
+        require_new_folder(out)  # another command may have filled it meanwhile
     return written
 
 
@@ -104,11 +105,9 @@ def _reads_back(file: Path, task: TaskSpec, texts: Texts) -> bool:
 
 
 def _training_rows(task: TaskSpec, suite: Suite) -> list[Texts]:
-    """Return the texts of the training rows; of unlabelled ones a file may name what is not made
+    """Return the texts of the training rows; no other file is read: one may name what is not made
     yet."""
-    data = task.data.model_copy(update={"unlabelled": ()})
-    plain = task.model_copy(update={"data": data})
-    rows = load_task(plain, Path(suite.base), suite.train.seed).train
+    rows = load_train(task, Path(suite.base), suite.train.seed)
     return list(zip(*(rows.fields[field].to_pylist() for field in task.fields), strict=True))
 
 

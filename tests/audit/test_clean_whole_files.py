@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pet_mtl.audit import records
+from pet_mtl.audit import clean, records
 from pet_mtl.audit.clean import CHANGES, clean_suite
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.suite import Suite
@@ -85,3 +85,22 @@ def test_a_row_that_no_reader_takes_is_dropped_for_what_it_holds(
         "lists or objects are nested too deeply",
         "no JSON object",
     ]
+
+
+def test_what_another_command_wrote_meanwhile_stays(
+    make_suite: MakeSuite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    suite = make_suite(
+        {"t.csv": "text,label\na,a\nb,b\n"}, {"one": "{train: t.csv}"}, columns=NAMED
+    )
+    out, compress = tmp_path / "out", clean._compress
+
+    def meanwhile(content: bytes, suffix: str) -> bytes:
+        out.mkdir()
+        (out / "mine").write_text("mine")
+        return compress(content, suffix)
+
+    monkeypatch.setattr(clean, "_compress", meanwhile)
+    with pytest.raises(PetMtlError, match="not empty"):
+        clean_suite(suite, out, "majority")
+    assert [file.name for file in out.iterdir()] == ["mine"]

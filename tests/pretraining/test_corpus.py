@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pet_mtl.errors import PetMtlError
+from pet_mtl.pretraining import corpus
 from pet_mtl.pretraining.corpus import MOST_PARAGRAPHS, find_corpus
 
 DOCUMENTS = [["第一段", "第二段"], ["另一篇"]]
@@ -76,6 +77,21 @@ def test_a_file_of_lines_without_a_blank_one_is_no_single_document(tmp_path: Pat
     )
     for name in ("a.txt", "b.jsonl"):
         assert [len(document) for document in read(tmp_path / name)] == [MOST_PARAGRAPHS, 3]
+
+
+def test_a_very_long_text_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One cell of 50 MB took 4 GB to tokenise at once."""
+    monkeypatch.setattr(corpus, "MOST_CHARACTERS", 5)
+    lines = ["天地人", "你我", "一二三四五六七八九十百千", "好", "坏坏坏坏坏", "新"]
+    text = "\n".join(lines)
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    (tmp_path / "b.json").write_text(json.dumps([{"text": text}]), encoding="utf-8")
+    pq.write_table(pa.table({"text": [text]}), tmp_path / "c.parquet")
+    for name in ("a.txt", "b.json", "c.parquet"):
+        found = read(tmp_path / name)
+        assert "".join(map("".join, found)) == "".join(lines)
+        assert all(0 < len("".join(document)) <= 5 for document in found)
+        assert found[:3] == [["天地人", "你我"], ["一二三四五"], ["六七八九十"]]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import BertConfig, BertForMaskedLM, PreTrainedTokenizerFast
+from transformers import BertConfig, BertForMaskedLM, BertTokenizer, PreTrainedTokenizerFast
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.pretraining.other_vocabulary import give_vocabulary, piece_sources
@@ -75,6 +75,17 @@ def test_each_piece_is_the_mean_of_the_old_pieces_of_its_text() -> None:
     assert model.config.pad_token_id == new.pad_id
     assert float(biases[ids["难过"]]) == float(min(bias[known["难"]], bias[known["过"]]))
     assert float(biases[ids["过"]]) == float(bias[known["过"]])
+
+
+def test_the_mark_of_a_piece_inside_a_word_is_no_character_that_old_pieces_contain() -> None:
+    def word_pieces(pieces: list[str]) -> PieceTokenizer:
+        vocabulary = {piece: i for i, piece in enumerate([*SPECIAL, *pieces])}
+        return PieceTokenizer(BertTokenizer(vocab=vocabulary))
+
+    old = word_pieces(["心", "##ing", "##s", "##鱼"])  # no piece `#`
+    new = word_pieces(["##龘", "##鱼龘"])
+    known = old.tokenizer.get_vocab()
+    assert piece_sources(old, new)[len(SPECIAL) :] == [[], [known["##鱼"]]]
 
 
 def test_the_same_vocabulary_changes_nothing() -> None:

@@ -246,10 +246,13 @@ def test_a_run_that_saved_no_state_begins_anew(
     assert not (out / BEGUN).exists()
 
 
-def test_a_damaged_file_of_the_state_is_named(tmp_path: Path, unbroken: tuple[Path, int]) -> None:
+@pytest.mark.parametrize("name", ["training.json", "sha256.json"])
+def test_a_damaged_file_of_the_state_is_named(
+    tmp_path: Path, unbroken: tuple[Path, int], name: str
+) -> None:
     shutil.copytree(unbroken[0], tmp_path / "run")
-    file = tmp_path / "run" / "last" / "training.json"
-    file.write_text(file.read_text().replace('"step": ', '"step": 1'))
+    file = tmp_path / "run" / "last" / name
+    file.write_text(file.read_text()[:-9])
     with pytest.raises(PetMtlError, match="damaged") as caught:
         stored_request(tmp_path / "run")
     assert str(file) in str(caught.value)

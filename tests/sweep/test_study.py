@@ -30,12 +30,11 @@ def request_(suite_file: Path) -> SweepRequest:
 def test_a_trial_that_had_chosen_nothing_chooses_what_it_would_have(
     request_: SweepRequest, tmp_path: Path
 ) -> None:
-    suite = request_.load([])
-    data = load_suite_data(suite)
+    data = load_suite_data(request_.load([]))
     found = []
     for stopped in (False, True):
         out = tmp_path / str(stopped)
-        store = TrialStore(out, suite, request_.space, data)
+        store = TrialStore(out, request_.load, request_.space, data)
         with store.next() as trial:
             assert trial is not None
             request_.space.ask(trial)
@@ -45,7 +44,7 @@ def test_a_trial_that_had_chosen_nothing_chooses_what_it_would_have(
             if not stopped:
                 found.append(request_.space.ask(trial))
         if stopped:
-            with TrialStore(out, suite, request_.space, data).next() as trial:
+            with TrialStore(out, request_.load, request_.space, data).next() as trial:
                 assert trial is not None
                 assert trial.number == 1
                 found.append(request_.space.ask(trial))

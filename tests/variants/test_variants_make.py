@@ -12,6 +12,7 @@ from pet_mtl.data.suite_data import load_suite_data, load_unlabelled
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.suite.task import TaskSpec
+from pet_mtl.variants import make
 from pet_mtl.variants.make import VariantsSettings, write_variants
 
 
@@ -61,10 +62,15 @@ def test_a_task_alone_gives_what_it_gives_among_others(suite: Suite, tmp_path: P
 
 
 def test_the_pattern_file_reads_what_was_made(tmp_path: Path, backbone: Path) -> None:
-    """Its `unlabelled:` may stand there before the file does."""
+    """Its `unlabelled:` may stand there before the file does, and soft labels of such rows."""
     toy_suite.write_suite(tmp_path, backbone)
     file = tmp_path / "toy.yaml"
     text = file.read_text(encoding="utf-8")
+    soft = '{"title": "旧文", "probabilities": {"sport": 0.5, "money": 0.5}}\n'
+    (tmp_path / "soft.jsonl").write_text(soft, encoding="utf-8")
+    with_soft = text.replace("dev: topic.dev.tsv", "dev: topic.dev.tsv, soft_labels: soft.jsonl")
+    file.write_text(with_soft, encoding="utf-8")
+    write_variants(load_suite(file), tmp_path / "before", VariantsSettings(copies=0))
     for name in ("topic", "pair"):
         old = f"dev: {name}.dev.tsv}}"
         assert old in text
@@ -94,6 +100,23 @@ def test_a_failure_leaves_no_folder(
     with pytest.raises(PetMtlError, match="in the middle"):
         write_variants(suite, tmp_path / "made", VariantsSettings())
     assert not list(tmp_path.glob("*made*"))
+
+
+def test_what_another_command_wrote_meanwhile_stays(
+    suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, text_of = tmp_path / "made", make._file_text
+
+    def meanwhile(*given: Any) -> str:
+        made.mkdir(exist_ok=True)
+        (made / "mine").write_text("mine")
+        return text_of(*given)
+
+    monkeypatch.setattr(make, "_file_text", meanwhile)
+    with pytest.raises(PetMtlError, match="not empty"):
+        write_variants(suite, made, VariantsSettings(copies=0))
+    assert [file.name for file in made.iterdir()] == ["mine"]
+    assert not list(tmp_path.glob(".made*"))
 
 
 def test_a_split_of_dev_rows_is_that_of_the_seed(
