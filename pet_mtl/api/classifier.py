@@ -295,14 +295,20 @@ def _targets(labels: list[Any]) -> NDArray[Any]:
     """Return the label of each row as scikit-learn takes them.
 
     Raises:
-        PetMtlError: a label is missing, which numpy would make the text `nan`.
+        PetMtlError: a label is missing, which numpy would make the text `nan`; labels are sets.
         ValueError: the labels are no classes.
     """
     for number, label in enumerate(labels):
         if is_missing(label):
             raise PetMtlError(f"y[{number}] is missing", hint="leave rows without a label out")
     cells = [list(one.values()) if isinstance(one, Mapping) else one for one in labels]
-    targets = np.asarray(cells)
+    try:
+        targets = np.asarray(cells)
+    except ValueError as error:  # lists of several lengths
+        raise PetMtlError(
+            "`y` holds sets of labels, and a row has one label here",
+            hint="`pet_mtl.train` learns sets: pet_mtl.Task(…, more={'kind': 'multi_label'})",
+        ) from error
     check_classification_targets(targets)
     return np.asarray(column_or_1d(targets, warn=True))
 

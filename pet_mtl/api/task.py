@@ -215,7 +215,11 @@ class Task:
     def _texts(self, given: Any, spec: TaskSpec, part: str) -> Rows:
         rows = row_list(given)
         if not rows:
-            raise PetMtlError(f"`{part}` holds no rows", where=f"task {spec.name}")
+            raise PetMtlError(
+                f"`{part}` holds no rows",
+                where=f"task {spec.name}",
+                hint="give texts as `unlabelled`; `contextual` calibration needs none",
+            )
         return Rows.of(text_columns(rows, spec.fields, spec.name), path=f"{spec.name} {part}")
 
     def _parts(self, given: Any) -> tuple[list[Any], list[Any] | None]:
@@ -234,7 +238,13 @@ class Task:
                     hint=f"give `{part}=(rows, labels)`, or mappings with the label in them",
                 )
             labels = [row[self.label] for row in rows]
-        if not rows or len(rows) != len(labels):
+        if not rows:
+            raise PetMtlError(
+                f"`{part}` holds no rows",
+                where=f"task {spec.name}",
+                hint=f"give `{part}=(rows, labels)`, or mappings with the label in them",
+            )
+        if len(rows) != len(labels):
             raise PetMtlError(
                 f"{len(rows)} rows and {len(labels)} labels in `{part}`", where=f"task {spec.name}"
             )

@@ -168,6 +168,10 @@ def predict(
             where="--format",
             hint=f"one of {', '.join(get_args(Format))}",
         )
+    if json_ and output is not None and str(out) in ("None", "-"):
+        raise PetMtlError(
+            "`--json` has its own form", where=f"--format {output}", hint="leave one of both out"
+        )
     if out is None and data:
         raise MissingOption("'--out' (a folder, or `-` for stdout)", context)
     if str(out) == "-":

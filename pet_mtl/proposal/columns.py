@@ -10,7 +10,7 @@ from pet_mtl.proposal.label_sets import labels_of, separator_of
 from pet_mtl.proposal.raw_table import RawTable
 from pet_mtl.suite.label_lines import quoted
 
-MOST_LABELS = 200
+MOST_LABELS = 200  # of a column that no name calls the label; else also as many as come twice
 LONGEST_LABEL = 60  # characters
 SECOND_TEXT = 0.25  # of the first text's length
 SHORTEST_TEXT = 4  # characters, on average
@@ -100,9 +100,8 @@ def _check_labels(table: RawTable, place: int, separator: str | None) -> None:
         PetMtlError: fewer than two labels, too many, or one with an invisible character.
     """
     column = table.names[place]
-    distinct = {
-        name for cell in table.columns[place] for name in labels_of(cell.strip(), separator)
-    }
+    values = [name for cell in table.columns[place] for name in labels_of(cell.strip(), separator)]
+    distinct = set(values)
     if len(distinct) < 2:
         found = f': "{next(iter(distinct))}"' if distinct else ""
         raise PetMtlError(
@@ -113,7 +112,7 @@ def _check_labels(table: RawTable, place: int, separator: str | None) -> None:
                 f"({_listed(table)})"
             ),
         )
-    if len(distinct) > max(MOST_LABELS, 2):
+    if len(distinct) > max(MOST_LABELS, len(values) / 2):
         raise PetMtlError(
             f"column `{column}` has {len(distinct):,} different values, these are no labels",
             where=str(table.path),
@@ -213,7 +212,7 @@ def _label_places(table: RawTable) -> list[int]:
         few = 2 <= distinct <= min(MOST_LABELS, len(table) / 2)
         if (
             short
-            and (few or (named == 2 and distinct <= MOST_LABELS))
+            and (few or (named == 2 and distinct <= max(MOST_LABELS, len(table) / 2)))
             and not _is_named(table, place, ID_NAMES)
         ):
             exact = last_key(table.names[place]) in ("label", "labels", "标签")

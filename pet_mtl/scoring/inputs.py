@@ -54,15 +54,46 @@ class Inputs:
         if self.lines is not None:
             return _kept(task, rows_of_lines(task, self.lines, "stdin", self.header))
         if len(self.texts) > 1 or not _is_file(self.texts[0]):
+            self._check_texts()
             return _kept(task, rows_of_texts(task, self.texts))
         file = Path(self.texts[0])
         say(f"reading the file {file}")
-        inner = file.with_suffix("") if file.suffix.lower() in COMPRESSIONS else file
-        if inner.suffix.lower() in FORMATS:
+        if _is_table(file):
             return unlabelled_rows(suite, {task.name: str(file)}, header=self.header)
         with open_bytes(file) as stream:
             raw = read_whole(stream, file)
         return _kept(task, rows_of_lines(task, raw, str(file), self.header))
+
+    def _check_texts(self) -> None:
+        """Tell of texts that are names of files, which one mistypes or gives several of.
+
+        Raises:
+            PetMtlError: one of several is a file; texts have no first line that names columns.
+        """
+        if self.header is not None:
+            raise PetMtlError(
+                "texts in quotes have no first line",
+                where="--header" if self.header else "--no-header",
+                hint="it is about files and stdin; leave it out, or mend the file's name: "
+                f"`{self.texts[0][:40]}` is none",
+            )
+        for text in self.texts:
+            if not _is_table(Path(text)) or any(map(str.isspace, text)):
+                continue
+            if _is_file(text):
+                raise PetMtlError(
+                    "one file is read by its name, and several texts are given",
+                    where=text,
+                    hint="give one file a call, or `--data TASK=FILE`; texts that are called so "
+                    "come as lines on stdin",
+                )
+            say(f"warning: there is no file {text}: its name is read as a text")
+
+
+def _is_table(file: Path) -> bool:
+    """Say whether a name is that of a table or of a compressed one."""
+    inner = file.with_suffix("") if file.suffix.lower() in COMPRESSIONS else file
+    return inner.suffix.lower() in FORMATS
 
 
 def _kept(task: TaskSpec, rows: Rows) -> dict[str, RowStream]:

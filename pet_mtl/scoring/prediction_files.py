@@ -126,7 +126,7 @@ def predict_files(
     def rows_of(suite: Suite) -> dict[str, RowStream]:
         rows = data(suite) if callable(data) else unlabelled_rows(suite, data, header=header)
         for name in rows if output == "tianchi" else ():
-            _require_one_label(suite.tasks[name])
+            _check_contest(suite.tasks[name], details)
         return rows
 
     def prepare(rows: Mapping[str, RowStream]) -> None:
@@ -176,12 +176,18 @@ def _zip(target: Path, files: list[Path]) -> None:
                 shutil.copyfileobj(source, place, 1 << 20)
 
 
-def _require_one_label(task: TaskSpec) -> None:
-    """Refuse a task that the contest's files cannot hold.
+def _check_contest(task: TaskSpec, details: Details) -> None:
+    """Refuse what the contest's files cannot hold.
 
     Raises:
-        PetMtlError: its rows have sets or numbers.
+        PetMtlError: the task's rows have sets or numbers; details are asked for.
     """
+    if details != PLAIN:
+        raise PetMtlError(
+            "the contest's files hold ids and labels alone",
+            where="--format tianchi",
+            hint="leave `--top-k`, `--probabilities` and `--echo` out, or choose `--format jsonl`",
+        )
     if not kind_of(task).one_label:
         raise PetMtlError(
             f"the contest's files hold one label a row, task `{task.name}` is of the kind "

@@ -7,14 +7,13 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise, takewhile
 from typing import Any
 
-import numpy as np
-
 from pet_mtl.cloze.chinese_words import WordCutter, is_han
 from pet_mtl.cloze.form import compile_forms, compile_pattern
 from pet_mtl.cloze.slot_cost import SlotCost, highest_slot_cost, slot_cost_note
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError, Problem
+from pet_mtl.kinds import kind_of
 from pet_mtl.suite.label_lines import quoted
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.candidate_scores import score_candidates, word_priors
@@ -140,7 +139,8 @@ def check_words(loaded: Loaded, cutter: WordCutter | None = None) -> CheckReport
             problems = error.at(suite.source).problems
             (report.warnings if no_priors else report.errors).extend(problems)
         else:
-            for label, prior in zip(labels, np.exp(log_probs[0]).tolist(), strict=False):
+            (priors,) = kind_of(task).probabilities(log_probs).tolist()
+            for label, prior in zip(labels, priors, strict=False):
                 label.prior = prior
             _add_cost(task, model.tokenizer, suite.train.max_length, report)
         report.tasks[name] = labels

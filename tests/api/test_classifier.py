@@ -207,6 +207,7 @@ def test_word_lengths_are_read_as_init_chooses(backbone: Path) -> None:
         ({"random_state": object()}, LABELS, "`train.seed` must be a whole number"),
         ({}, [None, *LABELS[1:]], r"y\[0\] is missing"),
         ({}, [*LABELS[:-1], float("nan")], r"y\[23\] is missing"),
+        ({}, [["up"], *[["up", "down"]] * 23], "pet_mtl.train` learns sets"),
     ],
 )
 def test_wrong_use(backbone: Path, change: Any, labels: Any, message: str) -> None:

@@ -177,8 +177,10 @@ def test_the_prior_of_rows_in_memory(backbone: Path, tmp_path: Path) -> None:
     without = pet_mtl.load(str(backbone), [task(train=TEXTS, dev=None)], "prior")
     all_rows = pet_mtl.load(str(backbone), [task(dev=None)], "prior")
     np.testing.assert_array_equal(without.predict_proba(TEXTS), all_rows.predict_proba(TEXTS))
-    with pytest.raises(PetMtlError, match="`train` holds no rows"):
+    with pytest.raises(PetMtlError, match=r"`train` holds no rows\n.*`contextual`.* needs none"):
         pet_mtl.load(str(backbone), [task(train=None, dev=None)], "prior")
+    with pytest.raises(PetMtlError, match=r"`train` holds no rows\n.*train=\(rows, labels\)"):
+        pet_mtl.train([task(train=None, dev=None)], str(backbone), tmp_path / "run")
 
 
 def test_a_pattern_file_for_a_backbone(backbone: Path, tmp_path: Path) -> None:

@@ -155,6 +155,11 @@ def test_stopped_shards_say_how_to_go_on(
         (("--shard-rows", "2", "--task", "pair"), "--task pair: `--data TASK=FILE` names the task"),
         (("--shard-rows", "2", "--workers", "4"), "--workers 4: only Ray has workers"),
         (("--workers", "4"), "hint: add `--engine ray`, or leave `--workers` out"),
+        (("--format", "tianchi", "--top-k", "2"), "files hold ids and labels alone"),
+        (
+            ("--format", "tianchi", "--echo"),
+            "hint: leave `--top-k`, `--probabilities` and `--echo`",
+        ),
         (("--engine", "ray", "--task", "pair"), "--task pair: `--data TASK=FILE` names the task"),
     ],
 )

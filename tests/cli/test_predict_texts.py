@@ -111,6 +111,18 @@ def test_a_file_of_one_text_a_line(
     assert len(by_file.out.splitlines()) == 3
 
 
+def test_names_of_files_among_texts(call: Call, refuse: Refuse, checkpoint: Path) -> None:
+    ran = call("predict", checkpoint, "new.csv", "体育.txt", "体育 a.csv", "--task", "topic")
+    assert len(ran.out.splitlines()) == 3
+    assert [line for line in ran.err.splitlines() if "its name is read as a text" in line] == [
+        f"warning: there is no file {name}: its name is read as a text"
+        for name in ("new.csv", "体育.txt")
+    ]
+    Path("new.csv.gz").write_bytes(b"")
+    told = refuse("predict", checkpoint, "体育", "new.csv.gz", "--task", "topic")
+    assert "new.csv.gz: one file is read by its name, and several texts are given" in told
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16"])
 def test_a_header_behind_a_blank_line_is_no_row(
     call: Call, checkpoint: Path, stdin: Callable[[bytes], None], encoding: str
@@ -233,6 +245,8 @@ def test_the_old_files_have_their_first_columns(call: Call, checkpoint: Path) ->
         (["好", "--data", "topic=a.tsv", "--out", "o"], "give either texts or `--data`"),
         (["好", "--task", "nothing"], "no task `nothing`"),
         (["好", "--format", "tianchi"], "add `--out DIR`"),
+        (["好", "--format", "csv", "--json"], "--format csv: `--json` has its own form"),
+        (["a.csv", "--header", "--task", "topic"], "--header: texts in quotes have no first line"),
         (["--data", "topic=a.tsv", "--data", "pair=b.tsv", "--out", "-"], "add `--out DIR`"),
         (["好", "--top-k", "0"], ""),
     ],

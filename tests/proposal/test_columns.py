@@ -121,3 +121,14 @@ def test_too_many_labels() -> None:
     many = [str(number) for number in range(300)]
     with pytest.raises(PetMtlError, match="300 different values"):
         choose_columns(table({"text": [f"text {n}" for n in many], "label": many}), "label")
+    with pytest.raises(PetMtlError, match="no label column found"):
+        choose_columns(table({"text": [f"text {n}" for n in many], "label": many}))
+
+
+def test_many_labels_of_a_column_that_is_called_so() -> None:
+    many = [f"intent {number}" for number in range(300)] * 2
+    texts = [f"text {number}" for number in range(600)]
+    assert choose_columns(table({"text": texts, "label": many})) == Roles(1, (0,))
+    assert choose_columns(table({"text": texts, "what": many}), "what") == Roles(1, (0,))
+    with pytest.raises(PetMtlError, match="no label column found"):
+        choose_columns(table({"text": texts, "what": many}))

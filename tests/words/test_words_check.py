@@ -101,6 +101,19 @@ def test_priors_by_the_slow_formula(model: Model, word_pieces: PieceTokenizer, h
     assert [label.prior for label in report.tasks["toy"]] == pytest.approx(wanted, rel=1e-3)
 
 
+def test_priors_of_the_labels_of_a_set(model: Model) -> None:
+    words = {"x": ["体育"], "y": ["坏"]}
+    kind = {"kind": "multi_label", "threshold": 0.5}
+
+    def priors(words: Words, **more: object) -> list[float | None]:
+        report = look(model, toys.make_task(PATTERNS[0], dict(words), **more))
+        return [label.prior for label in report.tasks["toy"][: len(words)]]
+
+    beside = [priors({label: own, "no": ["新"]})[0] for label, own in words.items()]
+    assert priors(words, no=["新"], **kind) == pytest.approx(beside, rel=1e-3)
+    assert priors(words, **kind) == pytest.approx(priors(words), rel=1e-3)
+
+
 def test_unknown_characters(model: Model) -> None:
     report = look(model, toys.make_task(PATTERNS, {"x": ["好龘"], "y": ["坏"]}))
     (error,) = report.errors
