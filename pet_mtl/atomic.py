@@ -68,19 +68,28 @@ def _write_error(path: Path, error: OSError) -> PetMtlError:
 
 
 @contextlib.contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
+def new_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
     """Fill a folder that appears at `path` only when all is written, in place of what was there; a
     link stays one, and the folder that it leads to is replaced.
 
+    Args:
+        replace: what is there, too; else see `require_new_folder`, at first and when all is
+            written: another command may have filled it meanwhile.
+
     Raises:
         MachineError: the disk is full; `path` is as before.
+        PetMtlError: it holds something that is not to be replaced.
     """
+    if not replace:
+        require_new_folder(path)
     with write_errors(path):
         path = link_target(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
         try:
             yield temporary
+            if not replace:
+                require_new_folder(path)
             masked = _masked(temporary)
             temporary.chmod(0o777 & ~masked)  # mkdtemp keeps others out, and so does safetensors
             for file in temporary.rglob("*"):

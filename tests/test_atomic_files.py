@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pet_mtl import atomic
-from pet_mtl.atomic import new_file, require_new_folder, sweep, write_bytes, write_text
+from pet_mtl.atomic import new_file, new_folder, require_new_folder, sweep, write_bytes, write_text
 from pet_mtl.errors import PetMtlError, RunError
 
 
@@ -141,3 +141,17 @@ def test_the_working_directory_is_refused_before_any_work(
     with pytest.raises(PetMtlError, match="the working directory"):
         require_new_folder(Path(name.format(here=here)))
     require_new_folder(Path("out"))
+
+
+def test_what_another_command_wrote_meanwhile_stays(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with (
+        pytest.raises(PetMtlError, match="the output folder is not empty"),
+        new_folder(out, replace=False) as folder,
+    ):
+        (folder / "mine").write_text("1")
+        out.mkdir()
+        (out / "theirs").write_text("2")
+    assert [file.name for file in tmp_path.rglob("*")] == ["out", "theirs"]
+    with pytest.raises(PetMtlError), new_folder(out, replace=False):
+        raise AssertionError("nothing may be worked out for it")

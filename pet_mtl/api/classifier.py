@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from pet_mtl.api.task import Task, suite_of, words_by_label
 from pet_mtl.api.train import TrainedRun, train
-from pet_mtl.atomic import new_folder, require_new_folder
+from pet_mtl.atomic import new_folder
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.label_text import is_missing, label_text
 from pet_mtl.data.memory import row_list, text_columns
@@ -168,8 +168,7 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         folder = Path(folder)
-        require_new_folder(folder)
-        with new_folder(folder) as target:
+        with new_folder(folder, replace=False) as target:
             shutil.copytree(self.checkpoint_, target, dirs_exist_ok=True)
         return folder
 

@@ -152,7 +152,7 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
         )
         for found in files.values()
     )
-    with new_folder(out) as folder:
+    with new_folder(out, replace=False) as folder:
         for found in files.values():
             target = folder / targets[found.path]
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +164,6 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
             target.write_bytes(_compress(content, target.suffix.lower()))
         listed = "".join(f"{change}\n" for file in cleaned for change in file.changes)
         (folder / CHANGES).write_text(listed, encoding="utf-8")
-        require_new_folder(out)  # another command may have filled it meanwhile
     outside = tuple(str(path) for path in targets if _below(path, Path(suite.base)) is None)
     soft = tuple(map(str, soft_labels))
     return CleanResult(out, cleaned, tuple(dict.fromkeys(skipped)), outside, tuple(leaks), soft)

@@ -43,7 +43,7 @@ def export(folder: Path, task: str | None, to: Format, out: Path, *, int8: bool 
             "the checkpoint has several tasks", hint=f"choose one: `--task {next(iter(tasks))}`"
         )
     spec = require_task(loaded.suite, next(iter(tasks)) if task is None else task, f"--task {task}")
-    with new_folder(out) as temporary:
+    with new_folder(out, replace=False) as temporary:
         if to == "onnx":
             fill_onnx(temporary, loaded, spec, int8=int8)
         else:

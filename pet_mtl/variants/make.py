@@ -64,7 +64,7 @@ def write_variants(suite: Suite, out: Path, settings: VariantsSettings) -> dict[
     rows = {name: _training_rows(task, suite) for name, task in suite.tasks.items()}
     varier = _varier(suite) if settings.copies else None
     written: dict[str, int] = {}
-    with new_folder(out) as folder:
+    with new_folder(out, replace=False) as folder:
         for name, task in suite.tasks.items():
             made = [*_recombined(rows[name], name, settings)]
             if varier is not None:
@@ -72,7 +72,6 @@ def write_variants(suite: Suite, out: Path, settings: VariantsSettings) -> dict[
             known = set(rows[name])
             new = [texts for texts in dict.fromkeys(made) if texts not in known]
             written[name] = _write_rows(folder / f"{name}.csv", task, new)
-        require_new_folder(out)  # another command may have filled it meanwhile
     return written
 
 

@@ -104,8 +104,9 @@ def test_all_formats_hold_the_same(
 ) -> None:
     blocks_of(4)
     out = tmp_path / "out"
-    for output in ("jsonl", "csv", "tsv", "parquet", "tianchi"):
+    for output in ("jsonl", "csv", "tsv", "parquet"):
         predict_files(checkpoint, data, out, output=output, details=DETAILS)  # type: ignore[arg-type]
+    predict_files(checkpoint, data, out, output="tianchi")
     lines = (out / "topic.jsonl").read_text(encoding="utf-8").splitlines()
     wanted = [json.loads(line) for line in lines]
     with (out / "topic.csv").open(encoding="utf-8", newline="") as file:
