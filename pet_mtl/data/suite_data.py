@@ -100,6 +100,7 @@ def load_task(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int
     notes.extend(row_notes(train, task, keys))
     if isinstance(dev_spec, SplitSpec):
         train, dev, keys = split_rows(train, dev_spec, task.name, seed, keys)
+        notes.extend(_share_notes(len(train), len(dev), dev_spec))
     else:
         notes.extend(overlap_notes("dev", dev, keys))
     notes.extend(overlap_notes("test", test, keys))
@@ -222,6 +223,17 @@ def split_rows(
         )
         raise PetMtlError(message, where=train.where(0))
     return train.take(train_rows), train.take(dev_rows), keys[train_rows]
+
+
+def _share_notes(train: int, dev: int, spec: SplitSpec) -> list[str]:
+    """Say where much more is held out than was asked for."""
+    asked = spec.split * (train + dev)
+    if dev < 2 * asked or dev < asked + 20:
+        return []
+    return [
+        f"{dev:,} of {train + dev:,} rows are held out, not {100 * spec.split:.3g} %: one at least "
+        "of each label; name a dev file to train on more"
+    ]
 
 
 def skipped_notes(skipped: Sequence[Problem]) -> list[str]:

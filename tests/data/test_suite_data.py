@@ -54,6 +54,17 @@ def test_a_share_is_held_out_by_text(make_task, write, tmp_path) -> None:
     assert other.dev.ids != data.dev.ids
 
 
+def test_a_share_that_is_larger_than_asked_for_is_told(make_task, write, tmp_path) -> None:
+    """With few rows of many labels, of each of which one is held out."""
+    labels = tuple(map(str, range(40)))
+    write("train.tsv", "".join(f"t{n}\t{n % 40}\n" for n in range(120)))
+    data = load_task(make_task(labels=labels, dev={"split": 0.1}), tmp_path, seed=0)
+    assert data.dev is not None
+    assert len(data.dev) == 40
+    assert [note[:40] for note in data.notes] == ["40 of 120 rows are held out, not 10 %: o"]
+    assert not load_task(make_task(labels=labels, dev={"split": 0.3}), tmp_path, seed=0).notes
+
+
 def test_a_share_of_too_few_texts(make_task, write, tmp_path) -> None:
     write("train.tsv", "a\t0\nb\t1\n")
     with pytest.raises(PetMtlError, match="leaves no row"):
