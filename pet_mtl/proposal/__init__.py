@@ -2,6 +2,7 @@
 
 - `propose`     the whole: look, propose, try, write
 - `raw_table`   any table as text: separator, header, JSON keys, encoding
+- `header`      whether its first rows name the columns
 - `columns`     which column is the label, which are texts
 - `wording`     language, prefix, pattern, names of fields
 - `label_words` a word for each label, out of its name or its rows

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-from pet_mtl.data.column_names import ID_NAMES, LABEL_NAMES, TEXT_NAMES
 from pet_mtl.data.delimited_rows import refuse_swallowed, rows_of_lines
 from pet_mtl.data.encoding import as_utf8, find_encoding, not_utf8
 from pet_mtl.data.files import (
@@ -21,6 +20,7 @@ from pet_mtl.data.files import (
 from pet_mtl.data.json_values import array_values, holds_array, line_values
 from pet_mtl.data.jsonl import encodable
 from pet_mtl.errors import PetMtlError
+from pet_mtl.proposal.header import has_header, is_number, lines_above
 from pet_mtl.proposal.held_cells import HeldCells
 from pet_mtl.proposal.raw_objects import (
     Columns,
@@ -33,7 +33,6 @@ from pet_mtl.proposal.raw_objects import (
 SEPARATORS = "\t,;|"
 NAMES = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
 LOOKED_AT = 500  # rows that say what the separator is
-LONGEST_NAME = 40  # characters of a column's name
 NO_TABLE = "give a table with a text and a label in each row: csv, tsv, json lines or parquet"
 
 
@@ -187,8 +186,9 @@ def _delimited(path: Path, suffix: str, encoding: str, header: bool | None) -> R
     if not rows.columns[0]:
         raise _no_text(path)
     looked_at = rows.first(LOOKED_AT)
-    above = 0 if header is False or _has_header(looked_at) else _lines_above(looked_at)
-    with_header = (above > 0 or _has_header(looked_at)) if header is None else header
+    named = has_header(looked_at)
+    above = 0 if named or header is False else lines_above(looked_at)
+    with_header = (named or above > 0) if header is None else header
     names: list[str | int] = list(range(width))
     reasons: dict[str | int | None, str] = {}
     if above:
@@ -226,62 +226,15 @@ def _usual(rows: Sequence[tuple[int, list[str], str | None]]) -> tuple[float, in
     return (count / widths.total() if width > 1 else 0.0), width
 
 
-def _has_header(rows: Sequence[Sequence[str]]) -> bool:
-    """Say whether the first row names the columns.
-
-    It does if its cells are short and no numbers, and one of them is a usual name; or if they are
-    different, none of them comes again, and one stands above numbers or a few values that repeat.
-
-    >>> _has_header([["text", "label"], ["a b", "0"]]), _has_header([["good film", "pos"],
-    ...     ["bad", "neg"]])
-    (True, False)
-    """
-    # spreadsheets write columns of nothing behind the last one
-    filled = [place for place, cells in enumerate(zip(*rows, strict=True)) if any(cells)]
-    rows = [[row[place] for place in filled] for row in rows]
-    first, rest = [cell.strip() for cell in rows[0]], rows[1:LOOKED_AT]
-    if len(first) > 2 and not first[0] and rest and all(row[0].strip().isdecimal() for row in rest):
-        first, rest = first[1:], [row[1:] for row in rest]  # the nameless index that pandas writes
-    if any(not c or len(c) > LONGEST_NAME or _is_number(c) for c in first):
-        return False
-    if {cell.lower() for cell in first} & (LABEL_NAMES | ID_NAMES | TEXT_NAMES):
-        return True
-    if len(set(first)) < len(first):
-        return False
-    columns = [set(cells) for cells in zip(*rest, strict=True)]
-    if any(cell in below for cell, below in zip(first, columns, strict=False)):
-        return False
-    return any(all(map(_is_number, below)) or len(below) <= len(rest) / 4 for below in columns)
-
-
-def _lines_above(rows: Sequence[Sequence[str]]) -> int:
-    """Return how many rows of one filled cell, such as a title or the `sep=,` of spreadsheets,
-    stand above a header; 0 where none does.
-
-    >>> _lines_above([["sep=", ""], ["text", "label"], ["a b", "0"]])
-    1
-    """
-    above = next((n for n, cells in enumerate(rows) if sum(map(bool, cells)) > 1), 0)
-    return above if above and _has_header(rows[above:]) else 0
-
-
 def _take_nan_out(column: list[str]) -> bool:
     """Empty the cells of a column of numbers that are `nan`, as programs write a missing one, and
     say whether there were some."""
     missing = [row for row, cell in enumerate(column) if cell.strip().lower() == "nan"]
-    if missing and all(_is_number(cell) for cell in column if cell):
+    if missing and all(is_number(cell) for cell in column if cell):
         for row in missing:
             column[row] = ""
         return True
     return False
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _unique(names: Sequence[str]) -> list[str]:
