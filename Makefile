@@ -19,7 +19,9 @@ test: .venv/.installed-dev
 	.venv/bin/ruff check
 	.venv/bin/ruff format --check
 	.venv/bin/mypy
-	.venv/bin/pytest -q -n $(WORKERS)
+	@# Bytecode even where the environment says no: some hundred processes would compile the package each.
+	@# worksteal: tests of a file stay together, and what they share is made once.
+	PYTHONDONTWRITEBYTECODE= .venv/bin/pytest -q -n $(WORKERS) --dist worksteal
 
 # Hostile inputs, kills, full disks: an hour and more. Fewer: make campaign CAMPAIGN="--inputs 500 --kills 20"
 CAMPAIGN ?= --inputs 6000 --kills 240

@@ -51,7 +51,8 @@ def load(
         tasks: `Task` objects, or a pattern file, for a backbone.
         calibration: `none`, or what is fitted without labels: `contextual` and `pmi` need no rows,
             `prior` (which `auto` is for a backbone) reads those of the tasks. None is what the
-            checkpoint has, or what the tasks say themselves.
+            checkpoint has, or what the tasks say themselves, which is `auto` where they say
+            nothing.
 
     Raises:
         PetMtlError: no checkpoint, one of a newer format, or a damaged one.
@@ -68,8 +69,9 @@ def train(
     *,
     method: str | Mapping[str, Any] = "pet",
     sampling: Mapping[str, Any] = {},
-    callbacks: Sequence[Callable[[dict[str, Any]], None]] = (),
+    callbacks: Callable[[dict[str, Any]], None] | Sequence[Callable[[dict[str, Any]], None]] = (),
     resume: bool = False,
+    teachers: str | Path | Sequence[str | Path] = (),
     **settings: Any,
 ) -> "TrainedRun":
     """Train one model on tasks, as `pet-mtl train` does with a pattern file.
@@ -84,6 +86,7 @@ def train(
             and, after an evaluation, `{"step", "dev", "mean_macro_f1"}`; what one raises ends the
             run, which `resume` goes on with.
         resume: go on with the run in `out`.
+        teachers: a checkpoint to learn from too, or several.
         settings: keys of `train:` in a pattern file, such as `epochs=5`, with the same defaults;
             `learning_rate="auto"` is what the backbone recommends.
 
@@ -103,6 +106,7 @@ def train(
         sampling=sampling,
         callbacks=callbacks,
         resume=resume,
+        teachers=teachers,
         **settings,
     )
 

@@ -273,17 +273,20 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def link_target(path: Path) -> Path:
-    """Return where a file is written: what a link leads to, else `path`.
+    """Return where a file or folder is written: what a link leads to, else `path`.
 
     Raises:
-        PetMtlError: links that lead in a circle, or into a folder that is not there.
+        PetMtlError: links that lead in a circle, or into a folder that is not there; a device or a
+            pipe, in whose place a file would be put.
     """
-    if not path.is_symlink():
-        return path
     target = _behind_link(path)
     if target.is_symlink():
         raise PetMtlError("its links lead in a circle", where=str(path))
-    if not target.parent.is_dir():
+    if target.exists() and not target.is_file() and not target.is_dir():
+        raise PetMtlError(
+            "this is a device or a pipe, not a file", where=str(path), hint="name a file"
+        )
+    if path.is_symlink() and not target.parent.is_dir():
         raise PetMtlError(
             f"it is a link into `{target.parent}`, which is no folder",
             where=str(path),

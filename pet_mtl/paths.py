@@ -1,5 +1,6 @@
 """Names of files and folders as users write them."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from pet_mtl.errors import PetMtlError
@@ -18,8 +19,11 @@ def user_path(name: str | Path, where: str | None = None) -> Path:
     where = where or str(name)
     if "\0" in str(name):
         raise PetMtlError(f"a file name cannot hold a null byte, as `{name}` does", where=where)
-    if not path.parts or not path.parts[0].startswith("~") or Path(path.parts[0]).exists():
+    if not path.parts or not path.parts[0].startswith("~"):
         return path
+    with suppress(OSError):  # a name that is too long
+        if Path(path.parts[0]).exists():
+            return path
     try:
         return path.expanduser()
     except RuntimeError as error:

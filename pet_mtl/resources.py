@@ -17,6 +17,7 @@ def own_version() -> str:
         return "unknown"
 
 
+@cache
 def versions() -> dict[str, str]:
     """Return the versions of this package and of what reads and writes its models."""
     libraries = {name: version(name) for name in ("torch", "transformers")}

@@ -155,3 +155,15 @@ def test_what_another_command_wrote_meanwhile_stays(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.rglob("*")] == ["out", "theirs"]
     with pytest.raises(PetMtlError), new_folder(out, replace=False):
         raise AssertionError("nothing may be worked out for it")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+@pytest.mark.parametrize("linked", [False, True])
+def test_no_file_takes_the_place_of_a_pipe_or_a_device(tmp_path: Path, linked: bool) -> None:
+    pipe, path = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    path.symlink_to(pipe)
+    with pytest.raises(PetMtlError, match="a device or a pipe"):
+        write_text(path if linked else pipe, "text")
+    assert pipe.is_fifo()
+    assert sorted(tmp_path.iterdir()) == [path, pipe]

@@ -102,6 +102,18 @@ def test_links_in_a_circle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
             RunFolder(Path(name), resume=False)
 
 
+def test_names_that_are_too_long(tmp_path: Path) -> None:
+    """As where the label words stand in the place of their file."""
+    name = "x" * 300
+    for words in (name, f"{name}/w.txt"):
+        with pytest.raises(PetMtlError, match="cannot be read: File name too long") as caught:
+            load_suite(write_suite(tmp_path, words=words))
+        assert str(caught.value).startswith(f"{tmp_path}/p.yaml:7: ")
+    with pytest.raises(PetMtlError) as caught:
+        user_path(f"~{name}/w.txt")
+    assert caught.value.problems[0].message.endswith(f"there is no user `{name}`")
+
+
 def test_null_bytes_and_names_that_are_no_text(tmp_path: Path) -> None:
     with pytest.raises(PetMtlError, match=r"a file name cannot hold a null byte, as `a\\x00b`"):
         user_path("a\0b")

@@ -200,17 +200,20 @@ class Task:
         return TaskData(train, keys, dev, unlabelled=unlabelled, notes=notes)
 
     def texts(self, spec: TaskSpec, seed: int) -> Rows:
-        """Return the unlabelled rows that are in memory, else the training rows, which need no
-        labels without a share of them for `dev`.
+        """Return the unlabelled rows that are in memory, without those of `dev`, else the training
+        rows, which need no labels without a share of them for `dev`.
 
         Raises:
             PetMtlError: there are none, or a row lacks a text.
         """
-        if self.unlabelled is not None:
-            return self._texts(self.unlabelled, spec, "unlabelled")
         if self.share is not None:
-            return self._in_memory(spec, seed).train
-        return self._texts(self._parts(self.train)[0], spec, "train")
+            data = self._in_memory(spec, seed)
+            return data.unlabelled or data.train
+        dev = None if self.dev is None else self._rows(self.dev, spec, "dev")
+        unlabelled = None
+        if self.unlabelled is not None:
+            unlabelled = without_measured(self._texts(self.unlabelled, spec, "unlabelled"), dev)
+        return unlabelled or self._texts(self._parts(self.train)[0], spec, "train")
 
     def _texts(self, given: Any, spec: TaskSpec, part: str) -> Rows:
         rows = row_list(given)
@@ -294,8 +297,18 @@ def words_by_label(words: Mapping[Any, str | Sequence[str]], task: str) -> dict[
 
 
 def task_list(tasks: Iterable[Task] | Task) -> list[Task]:
-    """Return one task or several as a list."""
-    return [tasks] if isinstance(tasks, Task) else list(tasks)
+    """Return one task or several as a list.
+
+    Raises:
+        PetMtlError: something else is among them.
+    """
+    given = [tasks] if isinstance(tasks, Task) else list(tasks)
+    for one in given:
+        if not isinstance(one, Task):
+            raise PetMtlError(
+                f"`tasks` must be tasks, found {type(one).__name__}", hint="give [pet_mtl.Task(…)]"
+            )
+    return given
 
 
 def _are_files(given: Any) -> bool:

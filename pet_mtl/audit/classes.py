@@ -86,10 +86,8 @@ def _gaps(labels: tuple[str, ...]) -> list[str]:
     >>> _gaps(("100", "101", "102", "104")), _gaps(("1", "1000")), _gaps(("a", "b"))
     (['103'], [], [])
     """
-    if not all(label.isascii() and label.isdecimal() for label in labels):
+    if not all(label.isascii() and label.isdecimal() and len(label) < 5 for label in labels):
         return []
     numbers = set(map(int, labels))
-    missing = (
-        sorted(set(range(min(numbers), max(numbers))) - numbers) if max(numbers) < 10_000 else []
-    )
+    missing = sorted(set(range(min(numbers), max(numbers))) - numbers)
     return [str(number) for number in missing] if len(missing) <= len(labels) / 4 else []

@@ -191,15 +191,19 @@ def _judge(
                 "text": " ／ ".join(rows.text(row).values())[:TEXT],
             }
         )
-    if len(places):
-        result.findings.append(_finding(part, rows, places, marks[1]))
+    result.findings.append(_finding(part, rows, places, marks[1], trained_on=bool(seen.any())))
 
 
-def _finding(part: Part, rows: Rows, places: NDArray[np.int64], seen: int) -> Finding:
+def _finding(
+    part: Part, rows: Rows, places: NDArray[np.int64], seen: int, *, trained_on: bool
+) -> Finding:
+    """Return what was found, also where it is nothing; `trained_on`: some rows were."""
     message = f"{share(len(places), len(rows))} have a label that the model contradicts"
-    hint = "look at them before you trust them: the list is the model's opinion"
+    opinion = "look at them before you trust them: the list is the model's opinion"
+    hint = opinion if len(places) else None
     if seen:
         message += f", {seen:,} of them rows that it was trained on"
+    if trained_on:
         hint = (
             "a model has learned the labels of rows it was trained on, wrong ones too, and finds "
             "few of them: give checkpoints trained without them, such as those of "

@@ -223,23 +223,14 @@ def _keys(path: Path, request: Request) -> dict[str, int | str]:
 
 
 def _comma_lines(text: str) -> list[Line]:
-    """Parse comma-separated rows; a line with a quote that is never closed is split at its commas
-    as it stands."""
+    """Parse comma-separated rows; a line that cannot be parsed is split at its commas as it
+    stands."""
     # lone carriage returns end lines too, line separators (U+2028) do not
     physical = io.StringIO(text, newline="").readlines()
-    rows: list[Line] = []
-    start = 0
-    while start < len(physical):
-        next_start = len(physical)
-        for line, cells, problem in quoted_rows(physical[at] for at in range(start, len(physical))):
-            begin = start + line - 1
-            if problem is not None:
-                rows.append(Line(begin + 1, physical[begin].rstrip("\r\n").split(",")))
-                next_start = begin + 1
-                break
-            rows.append(Line(begin + 1, cells))
-        start = next_start
-    return rows
+    return [
+        Line(line, cells if problem is None else physical[line - 1].rstrip("\r\n").split(","))
+        for line, cells, problem in quoted_rows(iter(physical))
+    ]
 
 
 def _read_lines(text: str, found: Records) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pet_mtl.bulk.run import ShardsDone
 from pet_mtl.bulk.score import write_shard
-from pet_mtl.bulk.shards import ShardRequest, claim_folder, finish
+from pet_mtl.bulk.shards import ShardRequest, claim_folder, finish, make_folder
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.streams import stream_rows
@@ -60,7 +60,7 @@ def predict_with_ray(request: ShardRequest, workers: int, threads: int = 1) -> S
     request = replace(request, checkpoint=request.checkpoint.resolve(), out=request.out.resolve())
     suite = read_checkpoint(request.checkpoint).suite
     require_task(suite, request.task, f"--data {request.task}={request.source}")
-    request.out.mkdir(parents=True, exist_ok=True)
+    make_folder(request.out)
     with held(request.out / ".lock") as ours:
         if not ours:
             raise PetMtlError("another run works in this folder", where=str(request.out))

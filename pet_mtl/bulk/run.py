@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pet_mtl.bulk.score import write_shard
-from pet_mtl.bulk.shards import ShardRequest, claim_folder, finish
+from pet_mtl.bulk.shards import ShardRequest, claim_folder, finish, make_folder
 from pet_mtl.console import say
 from pet_mtl.data.streams import stream_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint, require_task
@@ -43,7 +43,7 @@ def predict_shards(request: ShardRequest) -> ShardsDone:
     """
     loaded = LoadedCheckpoint(request.checkpoint)
     task = require_task(loaded.suite, request.task, f"--data {request.task}={request.source}")
-    request.out.mkdir(parents=True, exist_ok=True)
+    make_folder(request.out)
     with held(request.out / ".lock", wait=True):
         claim_folder(request)
     rows, shards = 0, 0
@@ -62,7 +62,7 @@ def predict_shards(request: ShardRequest) -> ShardsDone:
                 write_shard(loaded, request, number, part)
                 made += 1
                 say(f"wrote {request.file(number).name}: {rows:,} rows so far")
-    if not busy:
+    if all(map(request.done, range(shards))):  # the last of several processes finds that
         with held(request.out / ".lock", wait=True):
             for left in request.out.glob(".part-*.lock"):  # of killed processes
                 with held(left):

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pet_mtl.atomic import write_text
+from pet_mtl.atomic import require_folder, write_errors, write_text
 from pet_mtl.data.sources import find_files
 from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.scoring.records import PLAIN, Details
@@ -54,6 +54,17 @@ class ShardRequest:
 
     def done(self, number: int) -> bool:
         return self.file(number).is_file()
+
+
+def make_folder(out: Path) -> None:
+    """Make the folder of the shards, where it is not there.
+
+    Raises:
+        PetMtlError: it cannot be written; see `require_folder`.
+    """
+    require_folder(out)
+    with write_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
 
 
 def claim_folder(request: ShardRequest) -> None:

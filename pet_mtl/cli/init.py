@@ -16,7 +16,12 @@ def init(
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the files go.")] = Path(),
     task: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The task's name.", show_default="the file's")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="The task's name.",
+            show_default="the file's, or `task` without Latin letters",
+        ),
     ] = None,
     label: Annotated[
         str | None, typer.Option(metavar="COLUMN", help=("The label's column: name or position."))
@@ -36,8 +41,9 @@ def init(
         str | None,
         typer.Option(
             metavar="KIND",
-            help="classification, or multi_label: a row has several labels.",
-            show_default="by the label cells",
+            help="classification; multi_label: several labels a row; ordered: levels of a scale; "
+            "similarity: numbers.",
+            show_default="by the label cells and their column's name",
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace files that exist.")] = False,

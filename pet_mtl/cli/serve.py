@@ -61,10 +61,9 @@ def serve(
     from pet_mtl.model.hardware import keep_freed_memory
 
     keep_freed_memory()
-    from pet_mtl.console import say
     from pet_mtl.serving.guard import Access
     from pet_mtl.serving.limits import Limits
-    from pet_mtl.serving.server import address_of, open_socket
+    from pet_mtl.serving.server import open_socket
     from pet_mtl.serving.workers import Settings, Workers, serve_here
 
     if workers > 1 and not hasattr(os, "fork"):
@@ -84,7 +83,6 @@ def serve(
         log_texts,
     )
     with open_socket(host, port) as opened:
-        say(f"listening on {address_of(opened, host)}; Ctrl-C ends")
         code = (
             serve_here(settings, opened)
             if workers == 1

@@ -34,6 +34,7 @@ from pet_mtl.suite.chain import require_reads
 from pet_mtl.suite.suite import Suite
 from pet_mtl.text import same_command
 from pet_mtl.training.few_rows import settle_rate
+from pet_mtl.training.teachers import rows_to_learn
 
 
 @dataclass(frozen=True)
@@ -220,12 +221,14 @@ def _do_cell(
     if cell.shots == 0:
         return zero_shot_cell(suite, data, engine)
     rows = few_rows(data, cell.shots, cell.seed)
-    sizes = {name: len(task.train) for name, task in rows.items()}
+    # soft labels may speak of unlabelled rows, which our own training learns from too
+    learned = {n: task.train for n, task in rows.items()} if engine else rows_to_learn(rows, ())
+    sizes = {name: len(of_task) for name, of_task in learned.items()}
     wanted = {cell.task: rows[cell.task]} if cell.task else rows
 
     def alone(joint: Suite) -> int:
         assert cell.task is not None
-        return steps_alone(joint, rows, cell.task, engine.schedule if engine else Schedule)
+        return steps_alone(joint, learned, cell.task, engine.schedule if engine else Schedule)
 
     suite = cell_suite(suite, cell, sizes, request.few_shot_steps, alone)
     suite = settle_rate(suite, sum(sizes.values()))  # a task alone has the rate that it has jointly

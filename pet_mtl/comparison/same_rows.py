@@ -7,14 +7,14 @@ import numpy as np
 
 from pet_mtl.cloze.encode import encode_forms
 from pet_mtl.cloze.sampling import Schedule
-from pet_mtl.data.suite_data import TaskData
+from pet_mtl.data.rows import Rows
 from pet_mtl.scoring.loaded import compile_suite
 from pet_mtl.storage.pretrained import load_pieces, suite_model
 from pet_mtl.suite.suite import Suite
 
 
 def steps_alone(
-    suite: Suite, data: Mapping[str, TaskData], task: str, kind: type[Schedule] = Schedule
+    suite: Suite, rows: Mapping[str, Rows], task: str, kind: type[Schedule] = Schedule
 ) -> int:
     """Return after how many steps a task alone has seen as many of its rows as in a run of all.
 
@@ -23,15 +23,14 @@ def steps_alone(
 
     Args:
         suite: of the run of all tasks, with its `train.max_steps`.
-        data: the rows of all its tasks.
+        rows: what each of its tasks learns from.
         kind: how steps are cut.
     """
     tokenizer = load_pieces(suite_model(suite))
     train = suite.train
 
-    def schedule(names: Mapping[str, TaskData]) -> Schedule:
-        forms = [form for form in compiled.forms if form.task in names]
-        rows = {name: data[name].train for name in names}
+    def schedule(rows: Mapping[str, Rows]) -> Schedule:
+        forms = [form for form in compiled.forms if form.task in rows]
         prompts = encode_forms(forms, rows, tokenizer, train.max_length, windows=False)
         return kind(
             prompts,
@@ -41,7 +40,7 @@ def steps_alone(
         )
 
     compiled = compile_suite(suite, tokenizer)
-    joint, alone = schedule(data), schedule({task: data[task]})
+    joint, alone = schedule(rows), schedule({task: rows[task]})
     last = joint.ends(train.epochs, train.max_steps)[-1]
     of_task = np.array([form.task == task for form in joint.prompts.forms])
     wanted = sum(

@@ -8,9 +8,10 @@ this.)
 
 import csv
 import io
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from pet_mtl.data.files import LONGEST_LINE, too_long_line
 from pet_mtl.errors import PetMtlError
@@ -18,6 +19,7 @@ from pet_mtl.errors import PetMtlError
 UNCLOSED = "a quote opens here and is never closed"
 LONE_RETURN = "a carriage return (CR) without a line feed (LF) stands outside quotes"
 TOO_LONG = "the cell is longer than any row"
+SWALLOWING = (UNCLOSED, TOO_LONG)  # what ends the rows of most readers
 _Row = tuple[int, list[str], str | None]
 
 
@@ -44,36 +46,80 @@ def split_rows(text: str, separator: str, most: int | None = None) -> list[Delim
 def rows_of_lines(lines: Iterable[str], separator: str) -> Iterator[_Row]:
     """Yield line, cells and problem of the rows of lines, as `split_rows` has them."""
     if separator != "\t":
-        yield from quoted_rows(lines, separator)
+        for read in quoted_rows(lines, separator):
+            yield read
+            if read[2] in SWALLOWING:
+                return
         return
     for number, line in enumerate(lines, start=1):
         if row := line.removesuffix("\n").removesuffix("\r"):
             yield number, row.split("\t"), None
 
 
+class _CsvLines:
+    """Lines for a csv reader, which gives those that a broken row had swallowed once more."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.first = 1  # line of the row that is read
+        self.taken: list[str] = []  # its lines so far
+        self._size = 0
+        self._new, self._again = iter(lines), deque[str]()
+        self._spoilt, self._error = 0, ""
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        if self.taken:
+            # quotes that are open here were open before, and ended as they will again: without this
+            # each of many stray quotes would have all lines behind it read anew
+            if self.first + len(self.taken) <= self._spoilt:
+                raise csv.Error(self._error)
+            self._size += len(self.taken[-1])
+            if self._size > LONGEST_LINE:  # of many cells, none of which is
+                raise csv.Error("field larger than any row")
+        line = self._again.popleft() if self._again else next(self._new)
+        self.taken.append(line)
+        return line
+
+    def close_row(self) -> None:
+        self.first += len(self.taken)
+        self.taken, self._size = [], 0
+
+    def go_back(self, error: str) -> None:
+        """Give up the first line of the row alone."""
+        end = self.first + len(self.taken) - 1
+        if end > self._spoilt:
+            self._spoilt, self._error = end, error
+        self._again.extendleft(reversed(self.taken[1:]))
+        del self.taken[1:]
+        self.close_row()
+
+
 def quoted_rows(lines: Iterable[str], separator: str = ",") -> Iterator[_Row]:
     """Yield line, cells and problem of the rows of lines with quotes as in RFC 4180; blank lines
     are none. (Plain tuples: making named ones is slow.)
 
-    After a row with a problem the next line is read as a new row. A quote that is never closed, or
-    not within the longest row, has swallowed the lines that follow, and ends the rows.
+    A row with a problem is its first line; the next line is read as a new row. A quote that is
+    never closed, or not within the longest row, may have swallowed all lines that follow: see
+    `SWALLOWING`.
     """
     # process-wide, hence given back; the default refuses long texts
     limit = csv.field_size_limit(LONGEST_LINE)
     try:
-        reader = csv.reader(lines, strict=True, delimiter=separator)
+        given = _CsvLines(lines)
+        reader = csv.reader(given, strict=True, delimiter=separator)
         while True:
-            start = reader.line_num + 1
+            start = given.first
             try:
                 cells = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                problem = _told(str(error))
-                yield start, ["?"], problem
-                if problem in (TOO_LONG, UNCLOSED):
-                    return
+                given.go_back(str(error))
+                yield start, ["?"], _told(str(error))
                 continue
+            given.close_row()
             if cells:
                 yield start, cells, None
     finally:

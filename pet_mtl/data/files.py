@@ -17,6 +17,7 @@ from pet_mtl.text import in_shell
 
 FORMATS = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".parquet")
 COMPRESSIONS = (".gz", ".xz", ".bz2", ".zst")
+SPREADSHEETS = (".xlsx", ".xls", ".ods")  # which are not read
 _UNPACKERS = dict(zip(COMPRESSIONS, ("gzip", "xz", "bzip2", "zstd"), strict=True))
 # bytes; a file without line ends, or a bomb of a few compressed MB, must not fill the memory
 LONGEST_LINE = 16 << 20
@@ -51,6 +52,7 @@ def data_format(path: Path) -> str:
     suffix = inner.suffix.lower()
     if suffix not in FORMATS:
         hint = f"known are {', '.join(FORMATS)}, each also with {', '.join(COMPRESSIONS)}"
+        hint += "; save the sheet as CSV" if suffix in SPREADSHEETS else ""
         raise PetMtlError(
             f"unknown data format `{suffix or path.name}`", where=str(path), hint=hint
         )

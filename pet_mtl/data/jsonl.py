@@ -118,7 +118,7 @@ def _row_texts(
         return _Wrong(f"expected an object, found {kind}")
     texts = []
     for name, key in keys:
-        there, found = True, value.get(key, "" if name in optional else None)
+        there, found = True, value.get(key)
         if type(found) is not str:
             if key not in value:
                 holder, last = holder_of(value, key)
@@ -134,8 +134,12 @@ def _row_texts(
                 near = near.encode("utf-8", "replace").decode("utf-8")
                 wanted = f"no key `{key}` (wanted by `columns.{name}`)"
                 return _Wrong(f"{wanted}, found {near or 'an empty object'}", "value")
-            elif name in optional and (found is None or _is_not_finite(found)):
-                found = ""
+            elif name in optional and (
+                found is None
+                or _is_not_finite(found)
+                or (name == "label" and isinstance(found, list | dict))
+            ):
+                found = ""  # what nobody reads need not be readable
             elif isinstance(found, list) and found:
                 several = "rows with several labels are of `kind: multi_label`"
                 shown = f"a list of {len(found)}: {_shown(found)}"

@@ -204,9 +204,12 @@ def table_columns(schema: pa.Schema, request: Request, path: str) -> dict[str, s
             ("`columns` holds positions, but this data has named columns"), where=path, hint=hint
         )
     places = locate(request, path, header=schema.names, width=len(schema.names))
-    for name, place in places.items():
+    for name, place in [*places.items()]:
         kind = schema.field(place).type
         if pa.types.is_nested(kind) and not (request.lists and name == "label" and is_list(kind)):
+            if name == "label" and not request.labelled:
+                del places[name]
+                continue
             message = f"column `{schema.names[place]}` (wanted by `columns.{name}`) holds `{kind}`"
             raise PetMtlError(message, where=path, hint="columns must hold text or numbers")
     return {name: schema.names[place] for name, place in places.items()}

@@ -82,11 +82,11 @@ def read_rows(
         files.append(bad)
     if sum(bad.count for bad in files) > skip_bad_rows:
         problems.problems.extend(problem for bad in files for problem in bad.shown())
+    elif files and not any(map(len, parts)):
+        problems.add("no good row is left", where=source)
+        problems.problems.extend(problem for bad in files for problem in bad.shown())
     problems.raise_if_any()
-    rows = Rows.concat(parts)
-    if not len(rows):
-        raise PetMtlError("no good row is left", where=source)
-    return rows, [problem for bad in files for problem in bad.ordered()]
+    return Rows.concat(parts), [problem for bad in files for problem in bad.ordered()]
 
 
 def _kept(chunks: Iterator[Chunk], path: str) -> Iterator[Chunk]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from pet_mtl.data.files import not_regular
 from pet_mtl.data.memory import MEMORY
 from pet_mtl.errors import PetMtlError
+from pet_mtl.paths import user_path
 from pet_mtl.resources import resource_root, sample_file
 
 WILDCARDS = "*?["
@@ -25,16 +26,13 @@ def find_files(source: str, base: Path) -> list[Path]:
             "its rows were in the memory of the program that trained it, and are not kept",
             hint="give rows with `--data TASK=FILE`; `contextual` and `pmi` calibrations need none",
         )
+    known = user_path(source) if source.startswith("~") else Path(source)
+    path = base / known
     try:
-        path = base / Path(source).expanduser()
         path.stat()
     except FileNotFoundError:
         pass
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-    ) as error:  # a loop of links, `~nosuchuser`, a NUL, a name too long
+    except (OSError, ValueError) as error:  # a loop of links, a NUL, a name too long
         reason = getattr(error, "strerror", None) or str(error)
         raise PetMtlError(f"cannot be read: {reason}", where=source) from error
     if path.is_file():
@@ -46,12 +44,12 @@ def find_files(source: str, base: Path) -> list[Path]:
         raise not_regular(path)
     if any(character in source for character in WILDCARDS):
         # `Path.glob` takes no absolute pattern, and the base folder's own name may hold a bracket.
-        matches = glob(str(Path(source).expanduser()), root_dir=base, recursive=True)  # noqa: PTH207
+        matches = glob(str(known), root_dir=base, recursive=True)  # noqa: PTH207
         found = sorted(base / match for match in matches if (base / match).is_file())
         if found:
             return found
     raise PetMtlError(
-        f"no such data file: `{source}`", where=str(path), hint=_missing_hint(source, path)
+        f"no such data file: `{source}`", where=str(path), hint=_missing_hint(known, path)
     )
 
 
@@ -68,16 +66,18 @@ def _sample(source: str) -> Path:
     raise PetMtlError(f"no sample data `{name}`", where=source, hint=f"the package holds {names}")
 
 
-def _missing_hint(source: str, path: Path) -> str:
+def _missing_hint(source: Path, path: Path) -> str:
     hints = []
     folder = path.parent
-    if folder.is_dir():
+    if path.is_symlink():
+        hints.append(f"it is a link to `{path.readlink()}`, which is not there")
+    elif folder.is_dir():
         names = sorted(entry.name for entry in folder.iterdir())
         near = get_close_matches(path.name, names, n=3) or names[:5]
         if near:
             hints.append(f"`{folder}` holds {', '.join(f'`{name}`' for name in near)}")
     else:
         hints.append(f"there is no folder `{folder}`")
-    if Path(source).expanduser() != path:  # files of `--data` are relative to the working directory
+    if source != path:  # files of `--data` are relative to the working directory
         hints.append("`--data-root DIR` says where relative data paths start")
     return "; ".join(hints)

@@ -54,7 +54,7 @@ class Encoder(nn.Module):
         length = 1 if first_only else input_ids.shape[1]
         if self._slots is not None:
             positions = torch.arange(length, device=input_ids.device).expand(len(input_ids), -1)
-            return self._slots(input_ids, attention_mask, positions, self._segments(input_ids))
+            return self._slots(input_ids, attention_mask, positions, self.segments(input_ids))
         if self._by_length:
             return read_by_length(self._states, input_ids, attention_mask)[:, :length]
         return self._states(input_ids, attention_mask)[:, :length]
@@ -69,11 +69,12 @@ class Encoder(nn.Module):
         return torch.cat(output.hidden_states, -1)
 
     def _run(self, input_ids: Tensor, attention_mask: Tensor, **more: Any) -> Any:
-        if (segments := self._segments(input_ids)) is not None:
+        if (segments := self.segments(input_ids)) is not None:
             more["token_type_ids"] = segments
         return self.base(input_ids=input_ids, attention_mask=attention_mask, **more)
 
-    def _segments(self, input_ids: Tensor) -> Tensor | None:
+    def segments(self, input_ids: Tensor) -> Tensor | None:
+        """Return token types `[N, L]`; None where the family has none."""
         if self._separator is None:
             return None
         ends = (input_ids == self._separator).long()  # user text never holds the separator
@@ -96,10 +97,6 @@ class Encoder(nn.Module):
             )
         return self._slots
 
-    def segments(self, input_ids: Tensor) -> Tensor | None:
-        """Return token types `[N, L]`; None where the family has none."""
-        return self._segments(input_ids)
-
     def layers(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
         """Return the states of the embeddings and of every layer, each `[N, L, H]`.
 
@@ -116,7 +113,7 @@ class Encoder(nn.Module):
                 input_ids,
                 attention_mask,
                 positions.expand(len(input_ids), -1),
-                self._segments(input_ids),
+                self.segments(input_ids),
                 read=read,
             )
             return (*read.values(), last)

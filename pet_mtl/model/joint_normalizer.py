@@ -22,7 +22,7 @@ class JointNormalizer:
         together: the groups whose denominators are needed all or none; they are computed in one go
             when the first is asked for. Those of other groups are computed each by itself.
         place: for a group and a length of words, the prompts that these are read in and how many
-            of their slots; as masked models have it where nothing is said.
+            of their slots; see `WordReader.place`.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class JointNormalizer:
         head: MlmHead,
         states: Tensor,
         together: Sequence[FormGroup],
-        place: Place = lambda group, length: (group.prompts[length], length),
+        place: Place,
     ) -> None:
         self._head, self._states, self._together = head, states, together
         self._place = place

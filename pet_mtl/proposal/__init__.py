@@ -4,6 +4,8 @@
 - `raw_table`   any table as text: separator, header, JSON keys, encoding
 - `header`      whether its first rows name the columns
 - `columns`     which column is the label, which are texts
+- `scales`      labels that are levels, scores of pairs, leaves of a tree
+- `task_kind`   the kind that these make, with its reasons
 - `wording`     language, prefix, pattern, names of fields
 - `label_words` a word for each label, out of its name or its rows
 - `pattern_file` the commented YAML

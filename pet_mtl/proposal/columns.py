@@ -8,6 +8,7 @@ from pet_mtl.data.column_names import ID_NAMES, LABEL_NAMES, TEXT_NAMES, ends_li
 from pet_mtl.errors import PetMtlError
 from pet_mtl.proposal.label_sets import labels_of, separator_of
 from pet_mtl.proposal.raw_table import RawTable
+from pet_mtl.proposal.scales import is_score_name, level_separator, score_range
 from pet_mtl.suite.label_lines import quoted
 
 MOST_LABELS = 200  # of a column that no name calls the label; else also as many as come twice
@@ -29,7 +30,8 @@ class Roles:
 
     `names` is a column with the labels in words, where the label column holds codes; `separator`
     stands between the labels of a cell that holds several, `""` where these are JSON lists.
-    `others` are columns that could be the label, too.
+    `ends` are those of the scale on which the scores of pairs lie. `others` are columns that could
+    be the label, too.
     """
 
     label: int
@@ -37,6 +39,7 @@ class Roles:
     id: int | None = None
     names: int | None = None
     separator: str | None = None
+    ends: tuple[int, ...] = ()
     others: tuple[int, ...] = field(default=(), compare=False)
 
 
@@ -45,38 +48,58 @@ def choose_columns(
     label: str | None = None,
     texts: Sequence[str] = (),
     *,
-    several: bool | None = None,
+    kind: str | None = None,
 ) -> Roles:
-    """Choose by names and values; `label` and `texts` name columns that are known, `several` says
-    whether a cell may hold several labels.
+    """Choose by names and values; `label` and `texts` name columns that are known, `kind` is the
+    task's where it is.
 
     Raises:
         PetMtlError: a named column does not exist; no label column is found, or it has one value
             only; no text is left.
     """
-    sets = None if several is False else _list_column(table, label)
+    may_be_sets = kind in (None, "multi_label")
+    may_be_scores = kind in (None, "similarity")
+    sets = _list_column(table, label) if may_be_sets else None
+    others: list[int] = []
     if sets is not None:
         table.names.append(sets)
         table.columns.append(table.lists[sets])
-        label_place, others = len(table.names) - 1, []
+        label_place = len(table.names) - 1
         separator: str | None = ""
     else:
-        label_place, *others = (
-            _labels(table) if label is None else [_named(table, label, "--label")]
-        )
-        separator = None if several is False else separator_of(table.columns[label_place])
-    if several and separator is None:
+        if label is not None:
+            label_place = _named(table, label, "--label")
+        elif may_be_scores and (scores := _score_column(table, texts)) is not None:
+            label_place = scores
+        else:
+            label_place, *others = _labels(table)
+        separator = _separator(table.columns[label_place], kind) if may_be_sets else None
+    if kind == "multi_label" and separator is None:
         raise PetMtlError(
             f"no cell of column `{table.names[label_place]}` holds several labels",
             where=str(table.path),
             hint="`kind: multi_label` reads JSON lists, or text such as `a|b`; name the column: "
             f"`--label COLUMN` ({_listed(table)})",
         )
-    _check_labels(table, label_place, separator)
     id_place = _id(table, label_place)
     chosen = [_named(table, name, "--text") for name in texts] or _texts(
         table, {label_place, id_place}
     )
+    asked = kind == "similarity"
+    ends = (
+        score_range(table.columns[label_place], table.names[label_place], asked=asked)
+        if may_be_scores and separator is None and (asked or len(chosen) == 2)
+        else []
+    )
+    if asked and not ends:
+        raise PetMtlError(
+            f"column `{table.names[label_place]}` holds what is no number",
+            where=str(table.path),
+            hint=f"`kind: similarity` reads numbers; name the column: `--label COLUMN` "
+            f"({_listed(table)})",
+        )
+    if not ends:
+        _check_labels(table, label_place, separator)
     if not chosen:
         raise PetMtlError(
             "no text column found",
@@ -88,9 +111,33 @@ def choose_columns(
             f"column `{table.names[label_place]}` cannot be label and text", where="--text"
         )
     taken = {*chosen, id_place}
-    names = _label_names(table, label_place, taken) if separator is None else None
+    names = None if ends or separator is not None else _label_names(table, label_place, taken)
     left = tuple(place for place in others if place not in {*taken, names})
-    return Roles(label_place, tuple(chosen), id_place, names, separator, left)
+    return Roles(label_place, tuple(chosen), id_place, names, separator, tuple(ends), left)
+
+
+def _separator(cells: Sequence[str], kind: str | None) -> str | None:
+    """Return what stands between the labels of a cell; the leaves of a tree are one label each."""
+    distinct = sorted({cell.strip() for cell in cells} - {""})
+    if kind is None and distinct and level_separator(distinct):
+        return None
+    return separator_of(distinct)
+
+
+def _score_column(table: RawTable, texts: Sequence[str]) -> int | None:
+    """Return the column of a table of pairs whose name and values say that it holds their scores,
+    None where no column does, several do, or another is named as the label."""
+    found = [
+        place
+        for place, name in enumerate(table.names)
+        if (is_score_name(name) or _is_named(table, place, LABEL_NAMES))
+        and score_range(table.columns[place], name)
+    ]
+    labels = [n for n in range(len(table.names)) if _is_named(table, n, LABEL_NAMES)]
+    if len(found) != 1 or set(labels) - set(found):
+        return None
+    pair = len(texts) == 2 or (not texts and len(_texts(table, {found[0]})) == 2)
+    return found[0] if pair else None
 
 
 def _check_labels(table: RawTable, place: int, separator: str | None) -> None:

@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from pet_mtl.proposal.label_words import ProposedWord
-from pet_mtl.proposal.pattern_file import yaml_value
 from pet_mtl.proposal.slots import ProposedSlots
-
-KIND = "multi_label"
+from pet_mtl.proposal.task_kind import TaskKind
 
 
 @dataclass(frozen=True)
@@ -19,7 +17,6 @@ class Proposal:
     Attributes:
         copy: a copy of the data that `train` can read, where it cannot read the file itself;
             `reason` says why.
-        separator: between the labels of a row that may have several, `""` for JSON lists.
         others: columns that could be the label, too.
         unreadable: share of the texts' pieces that say little to the model.
         warnings: for people.
@@ -36,7 +33,7 @@ class Proposal:
     counts: Mapping[str, int]
     left_out: int
     slots: ProposedSlots
-    separator: str | None = None
+    kind: TaskKind
     unreadable: float = 0.0
     warnings: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
@@ -59,7 +56,7 @@ class Proposal:
             "left_out": self.left_out,
             "slots": self.slots.to_json(),
             "unreadable": round(self.unreadable, 4),
-            **({} if self.separator is None else {"kind": KIND, "separator": self.separator}),
+            **self.kind.facts,
         }
 
     def lines(self) -> list[str]:
@@ -80,12 +77,8 @@ class Proposal:
                 f"could be the label, too: {', '.join(f'`{n}`' for n in self.others[:3])}{more}; "
                 "`--label COLUMN` chooses"
             )
-        if self.separator is not None:
-            between = f"`separator: {yaml_value(self.separator)}`" if self.separator else "lists"
-            lines.append(
-                f"several labels a row ({between}): the task is of `kind: {KIND}`; where a cell is "
-                "one label: `--kind classification`"
-            )
+        if self.kind.told:
+            lines.append(self.kind.told)
         presets = {word.preset for word in self.words.values() if word.preset}
         meanings = [f"{n} = {word.meaning}" for n, word in self.words.items() if word.meaning]
         if presets:

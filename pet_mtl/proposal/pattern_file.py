@@ -115,10 +115,18 @@ class PatternFile:
         ]
 
 
-def verbalizer_text(words: Mapping[str, ProposedWord], counts: Mapping[str, int]) -> str:
-    """Return the verbalizer file; the comment of a guessed word says so."""
+def verbalizer_text(
+    words: Mapping[str, ProposedWord], counts: Mapping[str, int], *, numbers: bool = False
+) -> str:
+    """Return the verbalizer file; the comment of a guessed word says so.
+
+    Args:
+        numbers: the labels are the ends of the scale on which the rows' numbers lie.
+    """
     lines = [
-        (
+        "# A line is: an end of the range, the low one first, then its label words."
+        if numbers
+        else (
             "# A line is: the label as it stands in the data, then its label words; the "
             "first is the main one."
         ),
@@ -134,6 +142,7 @@ def verbalizer_text(words: Mapping[str, ProposedWord], counts: Mapping[str, int]
     label_width, word_width = (max(len(pair[i]) for pair in fields.values()) for i in (0, 1))
     for label, (name, word) in fields.items():
         rows = "1 row" if counts[label] == 1 else f"{counts[label]:,} rows"
+        rows += " nearer to it" if numbers else ""
         mark = "GUESS, " if words[label].guess else ""
         mark += f"taken for {words[label].meaning}, " if words[label].meaning else ""
         lines.append(f"{name:<{label_width}}  {word:<{word_width}}  # {mark}{rows}")

@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pet_mtl.data.column_names import ends_like
+
 _SENTIMENT_NAMES = """
 sentiment polarity attitude 情感 情感倾向 情感极性 情感正负 倾向 极性 好坏 态度
 """
@@ -16,7 +18,7 @@ _STAR_NAMES = """
 stars star rating ratings score grade review_rating star_rating overall 星级 评分 打分 分数 得分 星
 """
 _OPINION_NAMES = "review reviews review_body comment comments 评论 评价 点评 影评"
-_SENTIMENT_COLUMNS, _STAR_COLUMNS, _OPINIONS = (
+_SENTIMENT_COLUMNS, STAR_COLUMNS, _OPINIONS = (
     frozenset(names.split()) for names in (_SENTIMENT_NAMES, _STAR_NAMES, _OPINION_NAMES)
 )
 
@@ -149,9 +151,9 @@ def find_preset(
     known = next((found for found in (*by_name, *by_code) if found), None)
     if known or pair:
         return known
-    return _stars(called, column in _STAR_COLUMNS or opinion, words["stars"]) or _translated(
-        called, language
-    )
+    return _stars(
+        called, ends_like(column, STAR_COLUMNS) or opinion, words["stars"]
+    ) or _translated(called, language)
 
 
 def _stars(called: Mapping[str, str], told: bool, words: Sequence[str]) -> Preset | None:
@@ -163,7 +165,7 @@ def _stars(called: Mapping[str, str], told: bool, words: Sequence[str]) -> Prese
     told = told or not any(map(str.isdigit, (name[-1] for name in called.values())))  # 5星
     for low in (1, 0):
         if told and sorted(counts.values()) == list(range(low, low + 5)):
-            meaning = "" if low else "0 is the worst, 4 the best"
+            meaning = f"{low} = worst, {low + 4} = best"
             return Preset("stars", {k: words[n - low] for k, n in counts.items()}, meaning)
     return None
 

@@ -18,12 +18,13 @@ from pet_mtl.errors import PetMtlError, Problem
 from pet_mtl.proposal.columns import Roles, choose_columns, last_key
 from pet_mtl.proposal.label_sets import labels_of
 from pet_mtl.proposal.label_words import propose_words
-from pet_mtl.proposal.outcome import KIND, Proposal
-from pet_mtl.proposal.pattern_file import PatternFile, verbalizer_text, yaml_value
-from pet_mtl.proposal.presets import find_preset
+from pet_mtl.proposal.outcome import Proposal
+from pet_mtl.proposal.pattern_file import PatternFile, verbalizer_text
 from pet_mtl.proposal.raw_table import RawTable, read_raw_table
+from pet_mtl.proposal.scales import ENDS
 from pet_mtl.proposal.settings import propose_settings
 from pet_mtl.proposal.slots import ProposedSlots, propose_slots
+from pet_mtl.proposal.task_kind import PROPOSED, find_kind, sets_of_labels
 from pet_mtl.proposal.wording import NONE, WORDINGS, field_names, language, pattern_for, task_name
 from pet_mtl.resources import bundled_backbone
 from pet_mtl.storage.pretrained import load_pieces, resolve_model
@@ -60,15 +61,15 @@ def propose(request: Request) -> Proposal:
     if not TASK_NAME.fullmatch(name):
         hint = "use lower-case letters a-z, digits, `_` and `-`, and start with a letter or digit"
         raise PetMtlError(f"`{name}` is not a task name", where=f"--task {name}", hint=hint)
-    if request.kind not in (None, "classification", KIND):
+    if request.kind not in (None, *PROPOSED):
+        *kinds, last = (f"`{kind}`" for kind in PROPOSED)
         raise PetMtlError(
             f"`init` proposes no tasks of kind `{request.kind}`",
             where="--kind",
-            hint=f"`classification` or `{KIND}`; other kinds are edited in: docs/kinds.md",
+            hint=f"{', '.join(kinds)} or {last}; other kinds are edited in: docs/kinds.md",
         )
     table = read_raw_table(request.data, request.header)
-    several = None if request.kind is None else request.kind == KIND
-    roles = choose_columns(table, request.label, request.texts, several=several)
+    roles = choose_columns(table, request.label, request.texts, kind=request.kind)
     tokenizer = load_pieces(resolve_model(request.model))
     task = _Task(table, roles, request, name, tokenizer)
     reason = next((table.reasons[key] for key in (None, *task.names) if key in table.reasons), None)
@@ -100,7 +101,7 @@ def propose(request: Request) -> Proposal:
         task.counts,
         table.skipped + len(table) - len(task.rows),
         task.slots,
-        roles.separator,
+        task.kind,
         task.unreadable.share,
         task.warnings(),
         tuple(str(table.names[place]) for place in roles.others),
@@ -116,7 +117,9 @@ class _Task:
         self.request, self.name = request, name
         self.table, self.tokenizer = table, tokenizer
         cells = [cell.strip() for cell in table.columns[roles.label]]
-        self.separator = roles.separator
+        if roles.ends:
+            middle = sum(roles.ends) / 2
+            cells = [cell and ENDS[float(cell) >= middle] for cell in cells]
         self.places = {
             **dict(
                 zip(field_names([table.names[t] for t in roles.texts]), roles.texts, strict=True)
@@ -129,6 +132,8 @@ class _Task:
         sets = {cell: labels_of(cell, roles.separator) for cell in set(cells)}
         counts = Counter(name for row in self.rows for name in sets[cells[row]])
         self.counts = dict(sorted(counts.items(), key=_label_order))
+        if roles.ends:
+            self.counts = {end: counts[end] for end in ENDS}
         texts = [table.columns[place] for place in roles.texts]
         self.language = language([texts[-1][row] for row in self.rows])
         wording = WORDINGS[self.language]
@@ -141,6 +146,16 @@ class _Task:
         if roles.names is not None:
             shown = table.columns[roles.names]
             names |= {cells[row]: shown[row].strip() for row in reversed(self.rows)}
+        self.kind, names, preset = find_kind(
+            names,
+            roles,
+            column=str(table.names[roles.label]),
+            texts=[last_key(table.names[place]) for place in roles.texts],
+            language=self.language,
+            asked=request.kind,
+            file=str(request.data),
+        )
+        self.counts = {label: self.counts[label] for label in names}
         of_label: dict[str, list[str]] = {label: [] for label in self.counts}
         for row in self.rows:
             for label in sets[cells[row]]:
@@ -151,16 +166,11 @@ class _Task:
             tokenizer,
             language=self.language,
             space_before=" {mask}" in self.pattern,
-            preset=find_preset(
-                names,
-                column=last_key(table.names[roles.label]),
-                texts=[last_key(table.names[place]) for place in roles.texts],
-                language=self.language,
-                entailment=wording.entailment,
-            ),
+            preset=preset,
         )
-        self.kind = self._kind()
-        self.verbalizer = verbalizer_text(self.words, self.counts)
+        if roles.separator is not None:
+            self.kind = sets_of_labels(roles.separator, self._none())
+        self.verbalizer = verbalizer_text(self.words, self.counts, numbers=bool(roles.ends))
         self.slots = ProposedSlots((), 1.0)  # measured when the rows have been read
         looked_at = [column[row] for column in texts for row in self.rows[:LOOKED_AT]]
         self.unreadable = text_readability(looked_at, tokenizer)
@@ -172,19 +182,18 @@ class _Task:
             request.model,
         )
 
-    def _kind(self) -> dict[str, tuple[str, str]]:
-        """Return the keys of a task whose rows have sets of labels."""
-        if self.separator is None:
-            return {}
-        keys = {"kind": (KIND, "a row has a set of labels")}
-        if self.separator:
-            keys["separator"] = (yaml_value(self.separator), "between the labels of a row")
+    def _none(self) -> str | None:
+        """Return a word that stands for none of the labels."""
         taken = {word.word for word in self.words.values()}
         unknown = self.tokenizer.unk_id
-        for word in NONE[self.language]:
-            if word not in taken and unknown not in self.tokenizer.encode([word])[0]:
-                return {**keys, "no": (f"[{word}]", "stands for none of the labels")}
-        return keys
+        return next(
+            (
+                word
+                for word in NONE[self.language]
+                if word not in taken and unknown not in self.tokenizer.encode([word])[0]
+            ),
+            None,
+        )
 
     def warnings(self) -> tuple[str, ...]:
         """Return what a person should know before training."""
@@ -222,7 +231,8 @@ class _Task:
         model = self.request.model
         if not bundled_backbone(model) and Path(model).is_dir():
             model = str(Path(model).resolve())
-        found = f"{self.table.form}, {len(self.rows):,} rows, {len(self.words)} labels"
+        what = "numbers" if "range" in self.kind.facts else f"{len(self.words)} labels"
+        found = f"{self.table.form}, {len(self.rows):,} rows, {what}"
         return PatternFile(
             self.name,
             model,
@@ -235,7 +245,7 @@ class _Task:
             self.settings,
             found,
             self.slots,
-            self.kind,
+            self.kind.keys,
         ).text()
 
 

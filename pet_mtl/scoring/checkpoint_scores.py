@@ -238,7 +238,8 @@ def _score(
     keep: bool,
 ) -> CheckpointScore:
     suite, throughput = loaded.suite, Throughput()
-    for line in row_warnings(rows, loaded.tokenizer):
+    named = {f"{path}: {name}": of_task for name, of_task in rows.items()}
+    for line in row_warnings(named, loaded.tokenizer):
         say(line)
     fitted = plan.carry_out(partial(loaded.raw_log_probs, processes=processes))
     each: dict[str, FloatArray] = {}

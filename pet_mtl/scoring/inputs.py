@@ -7,7 +7,14 @@ from pathlib import Path
 
 from pet_mtl.console import say
 from pet_mtl.data.encoding import find_encoding
-from pet_mtl.data.files import COMPRESSIONS, FORMATS, not_regular, open_bytes, read_whole
+from pet_mtl.data.files import (
+    COMPRESSIONS,
+    FORMATS,
+    SPREADSHEETS,
+    not_regular,
+    open_bytes,
+    read_whole,
+)
 from pet_mtl.data.readers import read_lines
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.streams import RowStream
@@ -91,9 +98,9 @@ class Inputs:
 
 
 def _is_table(file: Path) -> bool:
-    """Say whether a name is that of a table or of a compressed one."""
+    """Say whether a name is that of a table or of a compressed one; a spreadsheet is no lines."""
     inner = file.with_suffix("") if file.suffix.lower() in COMPRESSIONS else file
-    return inner.suffix.lower() in FORMATS
+    return inner.suffix.lower() in FORMATS + SPREADSHEETS
 
 
 def _kept(task: TaskSpec, rows: Rows) -> dict[str, RowStream]:

@@ -8,6 +8,7 @@ them all bits, are those of one process.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +35,11 @@ class Processes:
     count: int = 1
     rank: int = 0
     device: torch.device = torch.device("cpu")  # noqa: RUF009  # it never changes
+
+    @classmethod
+    def of(cls, state: Any) -> "Processes":
+        """Return those of accelerate's state, `Accelerator` or `PartialState`."""
+        return cls(state.num_processes, state.process_index, state.device)
 
     @property
     def first(self) -> bool:
@@ -83,5 +89,4 @@ def join_processes() -> Processes:
         return ALONE
     from accelerate import PartialState
 
-    state = joined(PartialState)  # which chooses the GPU of each process, too
-    return Processes(state.num_processes, state.process_index, state.device)
+    return Processes.of(joined(PartialState))  # which chooses the GPU of each process, too

@@ -51,6 +51,13 @@ class Settings:
         )
 
 
+def _tell(settings: Settings, opened: socket.socket) -> None:
+    """Say where the checkpoints answer, once they are known to be right."""
+    from pet_mtl.serving.server import address_of
+
+    say(f"listening on {address_of(opened, settings.access.host)}; Ctrl-C ends")
+
+
 def serve_here(settings: Settings, opened: socket.socket, *, parent: Any = None) -> int:
     """Serve in this process until it is stopped; return the exit status.
 
@@ -81,6 +88,8 @@ def serve_here(settings: Settings, opened: socket.socket, *, parent: Any = None)
 
     def on_start(stop: Any) -> None:
         tasks = ", ".join(task for served in models.served for task in served.loaded.suite.tasks)
+        if parent is None:
+            _tell(settings, opened)
         say(f"ready: {tasks}")
         if parent is not None:
 
@@ -131,8 +140,14 @@ class Workers:
 
         Raises:
             RunError: processes die again and again.
-            PetMtlError: one found its input wrong, and has said so.
+            PetMtlError: a checkpoint is not right; a process found its input wrong, and has said
+                so.
         """
+        from pet_mtl.storage.checkpoint import read_checkpoint
+
+        for folder in self._settings.folders:  # once here: else each process tells what is wrong
+            read_checkpoint(folder)
+        _tell(self._settings, self._opened)
         before = {n: signal.signal(n, self._stop) for n in (signal.SIGINT, signal.SIGTERM)}
         try:
             with tempfile.TemporaryDirectory(prefix="pet-mtl-metrics-") as counts:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -32,6 +33,15 @@ from pet_mtl.storage.tokenizer_growth import check_growth, check_loaded_growth
 from pet_mtl.suite.suite import Suite
 
 _Kind = Literal["masked", "causal"]
+_LOADING = threading.RLock()
+
+
+@contextlib.contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Have one thread load at a time: transformers changes classes of its own while it loads, and
+    of two at once the later one leaves them changed, so that no later model is whole."""
+    with _LOADING:
+        yield
 
 
 def resolve_model(name: str, base: Path | None = None) -> str:
@@ -74,6 +84,7 @@ def _embedded() -> str:
     return "the embedded " + ", ".join(f"`{name}`" for name in bundled_backbones())
 
 
+@_one_at_a_time()
 def load_tokenizer(folder: str) -> Any:
     """Load the tokenizer of a backbone, once as long as the folder's files stay as they are and few
     others are loaded.
@@ -175,6 +186,7 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
     return _load(folder, _load_config(folder), "masked", attention, dropout)
 
 
+@_one_at_a_time()
 def _load_config(folder: str) -> Any:
     import_transformers()
     from transformers import AutoConfig
@@ -199,6 +211,7 @@ def _load_config(folder: str) -> Any:
     return config
 
 
+@_one_at_a_time()
 def _load(folder: str, config: Any, kind: _Kind, attention: str, dropout: float | None) -> Any:
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM

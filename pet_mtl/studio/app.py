@@ -152,7 +152,7 @@ def create_app(loaded: Loaded, choice: Choice, access: Access | None = None) -> 
 
     async def suggest(of: Session, request: Request) -> Callable[[Job], Any]:
         asked = await read(request, Suggest)
-        return lambda job: of.suggest(asked, asked.most, asked.limit)
+        return lambda job: of.suggest(asked, job)
 
     async def preview(of: Session, request: Request) -> Callable[[Job], Any]:
         asked = await read(request, OneRow)

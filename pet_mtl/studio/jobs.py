@@ -87,7 +87,7 @@ def problems_json(error: PetMtlError) -> list[dict[str, str | None]]:
 
 
 class Jobs:
-    """The jobs of a server; the last ones are kept to be asked about."""
+    """The jobs of a server; those that were begun or asked about last are kept."""
 
     def __init__(self) -> None:
         self._jobs: OrderedDict[str, Job] = OrderedDict()
@@ -107,8 +107,11 @@ class Jobs:
         return job
 
     def find(self, job: str) -> Job | None:
-        """Return a job by its id."""
-        return self._jobs.get(job)
+        """Return a job by its id; while somebody asks about it, later ones do not push it out."""
+        with self._lock:
+            if job in self._jobs:
+                self._jobs.move_to_end(job)
+            return self._jobs.get(job)
 
     def stop_all(self) -> None:
         """Stop all that run."""

@@ -22,7 +22,7 @@ from pet_mtl.studio.inspect_row import importance, inspect_row
 from pet_mtl.studio.jobs import Job
 from pet_mtl.studio.preview import preview
 from pet_mtl.studio.save import Source, patterns_source, save_patterns, save_words, words_source
-from pet_mtl.studio.schema import Edit, OneRow, Save
+from pet_mtl.studio.schema import Edit, OneRow, Save, Suggest
 from pet_mtl.suite.chain import readable_by
 from pet_mtl.suite.suite import load_suite
 from pet_mtl.suite.task import TaskSpec
@@ -148,20 +148,33 @@ class Session:
         Raises:
             PetMtlError: it is not kept any more.
         """
-        if effect not in self._effects:
+        found = self._effects.get(effect)  # at once: a job may drop it meanwhile
+        if found is None:
             raise PetMtlError(
                 "this edit is not kept any more", hint="change it, or reload the page"
             )
-        return self._effects[effect]
+        return found
 
-    def suggest(self, edit: Edit, most: int, limit: int) -> dict[str, Any]:
-        """Return what `words suggest --json` says of the page's words."""
+    def suggest(self, asked: Suggest, job: Job) -> dict[str, Any]:
+        """Return what `words suggest --json` says of the page's words.
+
+        Raises:
+            PetMtlError: the edit or the rows are not right.
+            StoppedError: the job was stopped.
+        """
         suite = self.loaded.suite
-        tasks = {**suite.tasks, self.name: self._task(edit)}
+        tasks = {**suite.tasks, self.name: self._task(asked)}
         loaded = replace(self.loaded, suite=suite.model_copy(update={"tasks": tasks}))
         place = self._how["place"]
         assert place is None or isinstance(place, Path)
-        return suggest(loaded, self.name, limit=limit, most=most, place=place).to_json()
+        return suggest(
+            loaded,
+            self.name,
+            limit=asked.limit,
+            most=asked.most,
+            place=place,
+            on_step=lambda: job.progress(0, 0),
+        ).to_json()
 
     def preview(self, asked: OneRow, job: Job) -> dict[str, Any]:
         """Show one row in each pattern."""
@@ -178,6 +191,7 @@ class Session:
         fields = self._fields(asked, job)
         with self._lock:
             self._job = job
+            job.progress(0, 0)  # it may have been stopped while it waited
             scores = self._ready().log_probs
             model = self.loaded.model
             found = inspect_row(model, task, fields, self.max_length, scores)

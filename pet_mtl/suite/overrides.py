@@ -53,10 +53,10 @@ def _set(tree: Any, names: list[str], value: Any) -> Key:
     for depth, name in enumerate(names):
         last = depth == len(names) - 1
         if isinstance(node, list):
-            if not name.isdecimal() or int(name) >= len(node):
+            if not name.isdecimal() or len(name) > 9 or int(name) >= len(node):
                 raise PetMtlError(
                     f"`{_dotted(key)}` has no item `{name}`",
-                    hint=f"count from 0 to {len(node) - 1}",
+                    hint=f"count from 0 to {len(node) - 1}" if node else "the list is empty",
                 )
             part: Any = int(name)
         else:

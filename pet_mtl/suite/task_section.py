@@ -23,7 +23,7 @@ _NO_KEYS = {
     "name": "the task's name is its key",
     "above": "words of upper levels stand in the verbalizer, beside those of the labels",
 }
-TASK_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+TASK_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,199}")  # part of names of files: 255 bytes at most
 
 
 def build_task(
@@ -39,6 +39,8 @@ def build_task(
             where=document.where(key),
             hint=(
                 "use lower-case letters a-z, digits, `_` and `-`, and start with a letter or digit"
+                if len(name) <= 200
+                else "use 200 characters at most"
             ),
         )
     if not isinstance(section, dict):

@@ -4,23 +4,25 @@ import re
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
+from stat import S_ISFIFO
 
 from pet_mtl.errors import PetMtlError
 
 LARGEST = 16 << 20  # bytes; the label words of thousands of labels are less than one MiB
 LINE_END = re.compile(r"(\r\n|\r|\n)")
+_PIPES: dict[tuple[int, int], bytes] = {}  # by device and number: a pipe gives what it holds once
 
 
 def read_text_file(path: Path) -> str:
-    """Return the text of a UTF-8 file with `\\n` line ends and without a byte order mark.
+    """Return the text of a UTF-8 file with `\\n` line ends and without a byte order mark; a pipe
+    may be read again.
 
     Raises:
         PetMtlError: the file is missing, is a folder, cannot be opened, is larger than any such
             file, or is not UTF-8.
     """
     try:
-        with path.open("rb") as stream:
-            data = stream.read(LARGEST + 1)
+        data = _read(path)
     except FileNotFoundError:
         raise PetMtlError("file not found", where=str(path), hint=_missing_hint(path)) from None
     except IsADirectoryError:
@@ -44,6 +46,18 @@ def read_text_file(path: Path) -> str:
             hint=_encoding_hint(data),
         ) from None
     return LINE_END.sub("\n", text)
+
+
+def _read(path: Path) -> bytes:
+    found = path.stat()
+    pipe = (found.st_dev, found.st_ino) if S_ISFIFO(found.st_mode) else None
+    if pipe in _PIPES:  # to open one that has a name would wait for a writer for ever
+        return _PIPES[pipe]
+    with path.open("rb") as stream:
+        data = stream.read(LARGEST + 1)
+    if pipe is not None:
+        _PIPES[pipe] = data
+    return data
 
 
 def _missing_hint(path: Path) -> str:

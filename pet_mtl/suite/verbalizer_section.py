@@ -110,8 +110,12 @@ def named_file(name: str, document: Document, key: Key, what: str) -> Path:
         # `a/../b` is not `b` where `a` is a link
         path = tidy if not raw.exists() or (tidy.exists() and tidy.samefile(raw)) else raw
         exists = path.exists()
-    except (OSError, ValueError):  # a name that the system does not accept
-        path, exists = tidy, False
+    except OSError as error:  # such as one that is too long, for it is the words themselves
+        raise PetMtlError(
+            f"{what} file `{name}` cannot be read: {error.strerror}",
+            where=document.where(key),
+            hint="is this the name of a file?",
+        ) from error
     if not exists:
         folder = path.parent
         names = (

@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
 from pet_mtl.atomic import write_text
+from pet_mtl.suite.text_file import read_text_file
 
 
 def write_best(source: Path, settings: Mapping[str, Any], target: Path) -> None:
@@ -23,7 +24,7 @@ def write_best(source: Path, settings: Mapping[str, Any], target: Path) -> None:
     round_trip = YAML()  # keeps comments; a tag makes no object
     round_trip.preserve_quotes = True
     round_trip.width = 1_000
-    tree = round_trip.load(source.read_text(encoding="utf-8-sig"))
+    tree = round_trip.load(read_text_file(source))
     for name, value in settings.items():
         _set(tree, name.split("."), value)
     _move(tree, source.parent, target.parent)

@@ -52,9 +52,9 @@ def sweep(request: SweepRequest, out: Path) -> SweepResult:
     `OUT/best.yaml` is the pattern file with the best settings, `OUT/sweep.html` the page.
 
     Raises:
-        PetMtlError: Optuna is not installed; the rows are not right; `out` holds another sweep;
-            what was wrong with the first trials is wrong with all, as it seems: the same call goes
-            on with the next.
+        PetMtlError: Optuna is not installed; the rows are not right; `out` holds another sweep, or
+            what it reads was changed since it began; what was wrong with the first trials is wrong
+            with all, as it seems: the same call goes on with the next.
         Interrupted: the trial in hand was saved; the same call goes on.
         MachineError: the disk is full; the same call goes on with the trial in hand.
         RunError: no trial succeeded.
@@ -118,10 +118,12 @@ def _do(
 
     Raises:
         Interrupted, MachineError: see `sweep`.
+        PetMtlError: what the trials depend on was changed.
     """
     from optuna.exceptions import TrialPruned
     from optuna.trial import TrialState
 
+    store.refuse_changed()
     chosen = request.space.ask(trial)
     shown = "  ".join(f"{name}={_short(value)}" for name, value in chosen.items())
     say(f"trial {trial.number + 1} of {request.space.trials}: {shown}")

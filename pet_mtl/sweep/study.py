@@ -7,7 +7,7 @@ found and goes on.
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,9 +69,19 @@ class TrialStore:
         self, out: Path, load: LoadSuite, space: Space, data: Mapping[str, TaskData]
     ) -> None:
         self.out, self.space = out, space
+        self._check = partial(_check_settings, out / SETTINGS, load, space, data)
         with held(out / ".lock", wait=True):
-            _check_settings(out / SETTINGS, load, space, data)
+            self._check()
             self.study = self._open()
+
+    def refuse_changed(self) -> None:
+        """Refuse to go on where what the trials depend on is not what it was: the files are read
+        for each of them.
+
+        Raises:
+            PetMtlError: it is not.
+        """
+        self._check()
 
     def _open(self) -> "Study":
         import optuna
@@ -98,6 +108,13 @@ class TrialStore:
             raise damaged(file) from error
         if not all(fits(trial, self.space) for trial in trials):
             raise damaged(file)
+        folders = [int(f.name) for f in self.folder(0).parent.glob("*") if f.name.isdecimal()]
+        if max(folders, default=-1) >= len(trials):  # a trial is noted before it gets a folder
+            raise PetMtlError(
+                f"it has {len(trials)} of the {max(folders) + 1} trials that have folders",
+                where=str(file),
+                hint="put the file back as it was, or choose another folder with `--out DIR`",
+            )
         return study
 
     def _sampler(self, number: int) -> Any:

@@ -102,6 +102,9 @@ def read_inputs(
     if answered is None:  # a resumed run names no teachers, its folder has their answers
         answered = check_teachers(teachers, suite) or taught_tasks(out, data)
     rows = rows_to_learn(data, answered)
+    for name, of_task in rows.items():
+        if more := len(of_task) - len(data[name].train):
+            say(f"teachers: {name}, {more:,} unlabelled rows are learned from them")
     soft = {name for name, task in data.items() if task.soft_labels is not None}
     answered = {*answered, *soft}
     refuse_untrained(suite, answered)

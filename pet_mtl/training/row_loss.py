@@ -177,9 +177,9 @@ class RowLoss:
                 terms[name] = torch.stack([counted.sum(), rows.labelled.sum().to(counted.dtype)])
                 losses = losses * factors
             loss = losses.sum()
-        share = self._label_share if kind.one_label else self._other_share
-        if share != 1:
-            loss = loss * share
+        beside_terms = self._label_share if kind.one_label else self._other_share
+        if beside_terms != 1:
+            loss = loss * beside_terms
         task = self._prompts.forms[group.form].task
         if task not in self._taught:
             return loss

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.model.calibration import apply_calibrations
 from pet_mtl.model.hardware import Machine, training_accelerator
@@ -12,6 +14,7 @@ from pet_mtl.model.light_import import keep_compiler
 from pet_mtl.resources import bundled_backbone
 from pet_mtl.scoring.checkpoint_scores import decide, score_calibrated
 from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.scoring.processes import Processes
 from pet_mtl.scoring.thresholds import with_fitted_thresholds, without_thresholds
 from pet_mtl.storage.checkpoint import add_calibration
 from pet_mtl.storage.model_card import card_scores
@@ -83,14 +86,22 @@ def train(
             resume=resume,
             skip_bad_rows=skip_bad_rows,
         )
-        if run is not None and answers is not None:
-            write_answers(out, answers, inputs.rows)
-        elif run is not None and not (out / TEACHER).is_file():  # else a run that goes on has asked
+        said = answers
+        # a run that goes on has asked; the main process says so, for all of them ask together
+        asks = run is not None and answers is None and not (out / TEACHER).is_file()
+        if accelerator.reduce(torch.tensor(float(asks), device=machine.device)) > 0:
             soft_labels = soft_answers(inputs.data, inputs.rows)
             if teachers or soft_labels:
-                rows, dev = inputs.rows, inputs.dev_rows
-                said = ask_teachers(teachers, inputs.suite, rows, dev, soft_labels)
-                write_answers(out, said, rows)
+                said = ask_teachers(
+                    teachers,
+                    inputs.suite,
+                    inputs.rows,
+                    inputs.dev_rows,
+                    soft_labels,
+                    Processes.of(accelerator),
+                )
+        if run is not None and said is not None:
+            write_answers(out, said, inputs.rows)
         accelerator.wait_for_everyone()
         taught = read_answers(out, inputs.suite, inputs.rows)
         trainer = Trainer(inputs, taught, out, run, accelerator, evaluated, logged)

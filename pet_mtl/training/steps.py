@@ -96,7 +96,7 @@ class TrainingSteps:
         ends = schedule.ends(settings.epochs, settings.max_steps)
         self.total = ends[-1]
         every = settings.evaluate_every
-        self.evaluation_steps = {*(range(0, self.total, every) if every else ends), self.total}
+        self.evaluation_steps = {*(range(every, self.total, every) if every else ends), self.total}
         forms = {form.task: form for form in prompts.forms if form.task in schedule.draws}
         self.weighting = build_weighting(
             settings.weighting,
@@ -212,6 +212,8 @@ class TrainingSteps:
         """Add the gradients of terms whose rows are not scored."""
         store = self.prompts if self._others is None or rows == "labelled" else self._others
         self._backward(plan, Part(store, rows, apart), sums, len(plan.items), None)
+        if self._gradients is not None:
+            self._gradients.exchange()
 
     def _backward(
         self, plan: BatchPlan, part: Part, sums: StepSums, rows: int, room: int | None
@@ -225,7 +227,7 @@ class TrainingSteps:
             rows=rows,
             room=self.settings.batch_tokens if room is None else room,
             weights=self.weighting.weights(),
-            exchanges=self._gradients is None or not part.scored,
+            exchanges=self._gradients is None,
         )
 
     def _weigh(self, now: StepSums, norms: Mapping[str, float], rows: int) -> None:

@@ -44,6 +44,17 @@ class TaskGradients:
             ]
         )
 
+    def exchange(self) -> None:
+        """Make the parameters' gradient the mean over the processes.
+
+        With tasks' gradients the processes exchange none during a backward pass. One pass that did
+        would be taken for the last of all those before it, and would ask for the gradients of
+        parameters that only these used.
+        """
+        if self._accelerator.num_processes > 1:
+            self.take("", 1)
+            self.put(0)
+
     def put(self, step: int) -> tuple[dict[str, float], float | None]:
         """Give the parameters the step's gradient.
 

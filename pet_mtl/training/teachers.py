@@ -25,6 +25,7 @@ from pet_mtl.objectives.logit_adjustment import logit_adjustment
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.scoring.processes import ALONE, Processes
 from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.outputs import TEACHER
 from pet_mtl.storage.tensors import read_arrays, read_metadata
@@ -89,7 +90,6 @@ def rows_to_learn(data: Mapping[str, TaskData], taught: Collection[str]) -> dict
     for name, task in data.items():
         unlabelled = task.unlabelled if name in taught else spoken_of(task)
         if unlabelled is not None and len(unlabelled):
-            say(f"teachers: {name}, {len(unlabelled):,} unlabelled rows are learned from them")
             rows[name] = Rows.concat([task.train, unlabelled])
     return rows
 
@@ -107,6 +107,7 @@ def ask_teachers(
     rows: Mapping[str, Rows],
     dev: Mapping[str, Rows],
     soft_labels: Mapping[str, FloatArray] = {},
+    processes: Processes = ALONE,
 ) -> dict[str, FloatArray]:
     """Return the mean of the teachers' probabilities `[rows, K]` for each task that some of them
     know.
@@ -119,12 +120,13 @@ def ask_teachers(
         dev: rows that will be scored, which no teacher should have been trained on.
         soft_labels: what `soft_answers` gives, which counts as one teacher. A labelled row of which
             nothing is said has its label as the answer.
+        processes: which ask together.
     """
     said = {name: [probs] for name, probs in soft_labels.items()}
     for folder in folders:
         guard_rows(folder, dev, strict=False)
         counted = {name: of_task.labels for name, of_task in rows.items()}
-        for name, probs in ask_teacher(folder, suite, rows, counted).items():
+        for name, probs in ask_teacher(folder, suite, rows, counted, processes).items():
             said.setdefault(name, []).append(probs)
             labelled = rows[name].labels >= 0
             kind, gold = kind_of(suite.tasks[name]), rows[name].gold
@@ -180,6 +182,7 @@ def ask_teacher(
     suite: Suite,
     rows: Mapping[str, Rows],
     counted: Mapping[str, NDArray[np.int64]] | None,
+    processes: Processes = ALONE,
 ) -> dict[str, FloatArray]:
     """Return one teacher's probabilities `[rows, K]` for each task that it knows; see
     `ask_teachers`.
@@ -193,7 +196,8 @@ def ask_teacher(
     known = {name: of_task for name, of_task in rows.items() if name in loaded.suite.tasks}
     strength, found = loaded.suite.train.logit_adjustment, {}
     log_probs_of = loaded.log_probs if counted is None else loaded.raw_log_probs
-    for name, log_probs in log_probs_of(known, title=f"asking {loaded.folder}").items():
+    title = f"asking {loaded.folder}"
+    for name, log_probs in log_probs_of(known, title=title, processes=processes).items():
         order = _order(suite.tasks[name], loaded.suite.tasks[name])
         scores, kind = log_probs[:, order], kind_of(suite.tasks[name])
         if counted is not None and kind.one_label:

@@ -189,14 +189,13 @@ class Trainer:
         return self._score(self.inputs.dev, "scoring")
 
     def _score(self, prompts: Prompts, title: str) -> dict[str, FloatArray]:
-        state = self.accelerator
         return score_prompts(
             self.model,
             prompts,
             self.machine,
             self.inputs.tokenizer,
             title=title,
-            processes=Processes(state.num_processes, state.process_index, state.device),
+            processes=Processes.of(self.accelerator),
         )
 
     def score(self, rows: Mapping[str, Rows]) -> dict[str, FloatArray]:

@@ -1,7 +1,7 @@
 """Words that are no label words, or not yet, scored on rows by the scoring rule, from slot
 states."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -34,9 +34,13 @@ def score_candidates(
     words: Sequence[str],
     max_length: int,
     cache: StateCache,
+    on_step: Callable[[], None] = lambda: None,
 ) -> FloatArray:
     """Return `[F, C, N]` scores, mean log p over the pieces, of `C` words on `N` rows in the `F`
     patterns.
+
+    Args:
+        on_step: called after each batch; what it raises stops the model.
 
     Raises:
         PetMtlError: the longest word leaves the text no room.
@@ -53,7 +57,7 @@ def score_candidates(
         return word_log_probs(model, prompts, tables)
     return np.stack(
         [
-            _score_form(model, form, table, number, prompts, cache)
+            _score_form(model, form, table, number, prompts, cache, on_step)
             for number, (form, table) in enumerate(zip(forms, tables, strict=True))
         ]
     )
@@ -93,7 +97,13 @@ def compile_candidates(
 
 @torch.inference_mode()
 def _score_form(
-    model: Model, form: Form, words: Words, number: int, prompts: Prompts, cache: StateCache
+    model: Model,
+    form: Form,
+    words: Words,
+    number: int,
+    prompts: Prompts,
+    cache: StateCache,
+    on_step: Callable[[], None],
 ) -> FloatArray:
     items = np.flatnonzero(prompts.form == number)
     keys = prompt_keys(prompts, items)
@@ -105,8 +115,13 @@ def _score_form(
             bar = Bar(
                 (f"reading {form.task}, {masks} {'mask' if masks == 1 else 'masks'}"), len(missing)
             )
+
+            def advance(rows: int) -> None:
+                on_step()
+                bar.advance(rows)
+
             try:
-                return compute_states(model, prompts, items[missing], masks, bar.advance)
+                return compute_states(model, prompts, items[missing], masks, advance)
             finally:
                 bar.close()
 

@@ -39,14 +39,15 @@ _CHANGING = (
 )
 
 
-def default_place() -> Path:
-    """Return the user's cache folder for slot states."""
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    return (
-        (Path(home) if Path(home).is_absolute() else Path.home() / ".cache")
-        / "pet_mtl"
-        / "slot_states"
-    )
+def default_place() -> Path | None:
+    """Return the user's cache folder for slot states; None for a user without a home folder."""
+    home = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not home.is_absolute():
+        try:
+            home = Path.home() / ".cache"
+        except RuntimeError:
+            return None
+    return home / "pet_mtl" / "slot_states"
 
 
 def model_digest(model: Model) -> str:

@@ -172,6 +172,12 @@ class WordTrial:
                     hint=f"add `--verbalizer {name}=FILE`",
                 )
             for file in files or (Path(own),):
+                if file.is_fifo():
+                    raise PetMtlError(
+                        "a pipe cannot be watched",
+                        where=f"--verbalizer {name}={file}",
+                        hint="write the label words into a file, or leave `--watch` out",
+                    )
                 found.setdefault(file, []).append(name)
         return found
 

@@ -5,13 +5,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import toys
 
 import pet_mtl
 from pet_mtl.data.suite_data import load_task
 from pet_mtl.errors import PetMtlError
+from pet_mtl.scoring.checkpoint_scores import score_models
 from pet_mtl.scoring.given_rows import dev_rows
+from pet_mtl.scoring.records import Details
 from pet_mtl.storage.checkpoint import read_checkpoint
-from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.suite import Suite, load_suite
 
 TEXTS = ["好天气", "坏天气", "新闻好", "新闻坏", "好的", "坏的"] * 4
 LABELS = ["1", "0"] * 12
@@ -66,17 +69,75 @@ def test_calibrations_of_a_backbone(backbone: Path) -> None:
     asked = pet_mtl.load(str(backbone), iter([task()]), "contextual").predict_proba(TEXTS)
     own = task(more={"calibration": "contextual"})
     np.testing.assert_array_equal(pet_mtl.load(str(backbone), own).predict_proba(TEXTS), asked)
-    none = pet_mtl.load(str(backbone), task()).predict_proba(TEXTS)
-    np.testing.assert_array_equal(
-        pet_mtl.load(str(backbone), own, "none").predict_proba(TEXTS), none
-    )
+    none = pet_mtl.load(str(backbone), own, "none").predict_proba(TEXTS)
     prior = pet_mtl.load(str(backbone), task(), "prior").predict_proba(TEXTS)
-    np.testing.assert_array_equal(
-        pet_mtl.load(str(backbone), task(), "auto").predict_proba(TEXTS), prior
-    )
+    for auto in (pet_mtl.load(str(backbone), task()), pet_mtl.load(str(backbone), own, "auto")):
+        np.testing.assert_array_equal(auto.predict_proba(TEXTS), prior)
     assert not np.allclose(none, asked)
     with pytest.raises(PetMtlError, match="unknown calibration `contexual`"):
         pet_mtl.load(str(backbone), task(), "contexual")  # type: ignore[arg-type]
+
+
+def pattern_file(folder: Path, more: str = "") -> Path:
+    file = folder / "mine.yaml"
+    file.write_text(
+        "version: 1\nmodel: zh-mini\ntasks:\n  mood:\n    patterns: '{mask}。{text}'\n"
+        "    verbalizer: {'1': 好, '0': 坏}\n    columns: {text: 0, label: 1}\n"
+        f"    data: {{train: train.tsv, dev: dev.tsv}}\n{more}",
+        encoding="utf-8",
+    )
+    return file
+
+
+def test_a_backbone_says_what_score_says(tmp_path: Path) -> None:
+    toys.write_bert(tmp_path / "backbone", [*"天气新闻好坏的。"], max_position_embeddings=40)
+    model, texts = str(tmp_path / "backbone"), [*TEXTS[3:9], "天气" * 16 + "好坏" * 9]
+    for name, rows in (("train", TEXTS), ("dev", texts)):
+        lines = "".join(f"{t}\t{y}\n" for t, y in zip(rows, LABELS, strict=False))
+        (tmp_path / f"{name}.tsv").write_text(lines, encoding="utf-8")
+    file = pattern_file(tmp_path, "train: {max_length: 40, precision: fp32}\n")
+    (scored,) = score_models([model], load_suite(file), keep=True)
+    said = scored.predicted["mood"]
+    wanted = [record["probabilities"] for record in said.records(Details(probabilities=True))]
+    found = pet_mtl.load(model, file).predict(texts)
+    assert [one.probabilities for one in found] == [pytest.approx(one, abs=1e-5) for one in wanted]
+
+
+def test_a_prior_without_rows_is_left_out_and_told(
+    backbone: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="pet_mtl")
+    none = pet_mtl.load(str(backbone), task(train=None), "none")
+    found = pet_mtl.load(str(backbone), task(train=None))
+    np.testing.assert_array_equal(found.predict_proba(TEXTS), none.predict_proba(TEXTS))
+    assert "warning: mood: no calibration" in caplog.text
+    assert "give texts as `unlabelled`" in caplog.text
+
+
+def test_a_prior_reads_no_dev_rows(backbone: Path) -> None:
+    unlabelled, dev = ["好天气", "新闻", "很好的天气"], (["坏的", "好"], ["0", "1"])
+    without, among = (
+        pet_mtl.load(str(backbone), task(unlabelled=texts, dev=dev), "prior").predict_proba(TEXTS)
+        for texts in (unlabelled, [*unlabelled, "坏的"])
+    )
+    np.testing.assert_array_equal(without, among)
+
+
+def test_a_method_that_predicts_nothing_before_training(backbone: Path, tmp_path: Path) -> None:
+    with pytest.raises(PetMtlError, match="`method: heads` predicts nothing before it is trained"):
+        pet_mtl.load(str(backbone), pattern_file(tmp_path, "method: heads\n"))
+
+
+def test_what_is_no_task_and_no_backbone_is_told(tmp_path: Path) -> None:
+    for odd in ({"mood": task()}, [task(), 3]):
+        with pytest.raises(PetMtlError, match=r"`tasks` must be tasks, found (str|int)"):
+            pet_mtl.load(tmp_path, odd)  # type: ignore[arg-type]
+    with pytest.raises(PetMtlError, match="`tasks` must be tasks, found str"):
+        pet_mtl.train("mine.yaml", out=tmp_path / "run")  # type: ignore[arg-type]
+    for config in ("{", "[1]", '{"model_type": "nonsense"}'):
+        (tmp_path / "config.json").write_text(config, encoding="utf-8")
+        with pytest.raises(PetMtlError):
+            pet_mtl.load(tmp_path, task())
 
 
 def test_calibrations_of_a_checkpoint(backbone: Path, tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ def test_a_pattern_file_for_a_backbone(backbone: Path, tmp_path: Path) -> None:
     file.write_text(
         "version: 1\nmodel: zh-mini\ntasks:\n  mood:\n    patterns: '{mask}。{text}'\n"
         "    verbalizer: {'1': 好, '0': 坏}\n    columns: {text: 0, label: 1}\n"
-        "    data: {train: none.tsv}\n",
+        "    data: {train: none.tsv}\ntrain: {max_length: 32}\n",
         encoding="utf-8",
     )
     model = pet_mtl.load(str(backbone), tasks=file)

@@ -56,5 +56,10 @@ def test_gaps_between_numbers(make_part: MakePart) -> None:
     ]
 
 
+def test_a_label_of_more_digits_than_python_reads(make_part: MakePart) -> None:
+    part = with_labels(make_part(["x"] * 40, [0, 1] * 20), ["1", "9" * 5000])
+    assert check_classes(part)[1] == []
+
+
 def test_rows_without_labels(make_part: MakePart) -> None:
     assert check_classes(make_part(["x"], [-1])) == ({}, [])

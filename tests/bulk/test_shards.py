@@ -99,6 +99,25 @@ def test_shards_in_other_hands_are_left(checkpoint: Path, rows: Path, tmp_path: 
     assert predict_shards(request).made == 1
 
 
+def test_the_last_of_several_processes_notes_how_many_there_are(
+    checkpoint: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each had a shard in hand when the other came by."""
+    request, write = request_of(checkpoint, rows, tmp_path / "out"), bulk_run.write_shard
+    file = tmp_path / "out" / ".part-00001.jsonl.lock"
+
+    def meanwhile(*args: Any) -> Any:
+        if args[2] == 2:
+            request.file(1).write_text("")
+        return write(*args)
+
+    monkeypatch.setattr(bulk_run, "write_shard", meanwhile)
+    with held(file):
+        done = predict_shards(request)
+    assert (done.made, done.busy) == (2, 1)
+    assert json.loads((tmp_path / "out" / "_shards.json").read_text())["shards"] == 3
+
+
 def test_other_rows_models_and_settings_are_refused(
     checkpoint: Path, rows: Path, tmp_path: Path
 ) -> None:
@@ -154,6 +173,13 @@ def test_rows_that_change_while_they_are_read_are_told(
     assert manifest["source"][0]["bytes"] != rows.stat().st_size
     with pytest.raises(PetMtlError, match="`source` changed"):
         predict_shards(request)
+
+
+def test_a_file_in_the_place_of_the_folder(checkpoint: Path, rows: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    for out in (tmp_path / "out", tmp_path / "out" / "x"):
+        with pytest.raises(PetMtlError, match="this is a file, not a folder\n  hint: choose"):
+            predict_shards(request_of(checkpoint, rows, out))
 
 
 def test_a_bad_row_keeps_the_shards_before_it(checkpoint: Path, rows: Path, tmp_path: Path) -> None:

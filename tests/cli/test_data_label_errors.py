@@ -19,6 +19,9 @@ def test_rows_that_were_trained_on_are_marked(call: Call, checkpoint: Path, suit
     parts = {(part["task"], part["part"]): part for part in found["parts"]}
     assert parts["topic", "train"]["trained_on"] == parts["topic", "train"]["rows"]
     assert parts["topic", "dev"]["trained_on"] == 0
+    told = {each["about"]: each for each in ran.json["findings"] if each["check"] == "label_errors"}
+    assert set(told) == {"/".join(part) for part in parts}  # also where nothing is suspected
+    assert "learned the labels" in told["topic/train"]["hint"]
     for row in found["rows"]:
         assert row["label"] != row["suggested"]
         assert row["trained_on"] is (row["part"] == "train")

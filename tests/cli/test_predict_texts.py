@@ -121,6 +121,9 @@ def test_names_of_files_among_texts(call: Call, refuse: Refuse, checkpoint: Path
     Path("new.csv.gz").write_bytes(b"")
     told = refuse("predict", checkpoint, "体育", "new.csv.gz", "--task", "topic")
     assert "new.csv.gz: one file is read by its name, and several texts are given" in told
+    Path("new.xlsx").write_bytes(b"PK")
+    told = refuse("predict", checkpoint, "new.xlsx", "--task", "topic")
+    assert "unknown data format `.xlsx`" in told
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16"])

@@ -63,6 +63,14 @@ def test_checkpoints_stand_side_by_side_whole(call: Call, checkpoint: Path, tmp_
     assert both[0]["tasks"] == both[1]["tasks"]
 
 
+def test_what_a_model_cannot_read_is_told_with_its_name(call: Call, checkpoint: Path) -> None:
+    other = shutil.copytree(checkpoint, "other")
+    Path("rows.tsv").write_text("1\tꙮꙮ ꀀꀁ\tnews\n2\tꙮꙮ ꀀꀁ\tsport\n", encoding="utf-8")
+    ran = call("score", checkpoint, other, "--data", "topic=rows.tsv")
+    for folder in (checkpoint, other):
+        assert f"warning: {folder}: topic: the model cannot read 100 %" in ran.err
+
+
 def test_labels(call: Call, checkpoint: Path) -> None:
     ran = call("score", checkpoint, "--labels")
     assert ran.code == 0, ran.err

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from called import Call
 
 from pet_mtl.serving import extra
 
@@ -63,6 +64,18 @@ def test_no_checkpoint(refuse: Callable[..., str], tmp_path: Path) -> None:
     assert "cannot listen here" in refuse(
         "serve", tmp_path, "--host", "192.0.2.1", "--token", "abc", "--port", "0"
     )
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_nothing_is_announced_before_the_checkpoints_are_right(
+    call: Call, checkpoint: Path, processes: str
+) -> None:
+    (checkpoint / "config.json").write_text("{}", encoding="utf-8")
+    ran = call("serve", checkpoint, "--port", "0", "--workers", processes)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith(f"error: {checkpoint / 'config.json'}: ")
+    assert ran.err.count("error: ") == 1
 
 
 @pytest.mark.usefixtures("installed")

@@ -176,6 +176,28 @@ def test_wrong_input(
     assert message in ran.err
 
 
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="the system has no names for pipes")
+def test_words_from_a_pipe(call: Call, checkpoint: Path, others: list[str]) -> None:
+    asked = [("words", "try", "--model", checkpoint, "--json"), ("score", checkpoint, "--json")]
+    wanted = [call(*command, *others[:2]) for command in asked]
+    reading, writing = os.pipe()
+    os.write(writing, OTHER["other.txt"].encode())
+    os.close(writing)
+    piped = ("--verbalizer", f"topic=/dev/fd/{reading}")
+    try:
+        ran = [call(*command, *piped) for command in asked]
+        watched = call(*asked[0], *piped, "--watch")
+    finally:
+        os.close(reading)
+    for one, other in zip(wanted, ran, strict=True):
+        assert other.code == 0, other.err
+        assert re.findall(r'"macro_f1": [^,]+', other.out) == re.findall(
+            r'"macro_f1": [^,]+', one.out
+        )
+    assert (watched.code, watched.out) == (2, "")
+    assert "a pipe cannot be watched" in watched.err
+
+
 def test_rows_without_dev(call: Call, suite: Path) -> None:
     suite.write_text(re.sub(r", dev: \w+\.dev\.tsv", "", suite.read_text()))
     ran = call("words", "try", "--patterns", suite)

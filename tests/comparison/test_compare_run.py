@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from stopped_runs import stop_at_step
@@ -111,6 +112,36 @@ def test_few_rows_of_which_soft_labels_say_nothing(suite_file: Path, tmp_path: P
     request = Request(variants(suite_file, methods, soft), [1], 3, False, few_shot_steps=1)
     found = compare(request, tmp_path / "out")
     assert not found.failed
+
+
+def test_a_task_alone_sees_as_many_rows_where_soft_labels_speak_of_unlabelled_ones(
+    suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Joint training draws by all rows that a task learns from, and the one alone has them too."""
+    texts = [f"一条新闻{sign}{place}" for sign in "好坏" for place in range(20)]
+    unlabelled, file = tmp_path / "more.tsv", tmp_path / "said.jsonl"
+    unlabelled.write_text("".join(f"m\t{text}\t\n" for text in texts), encoding="utf-8")
+    said = [json.dumps({"title": text, "label": "news"}) for text in texts]
+    file.write_text("\n".join(said), encoding="utf-8")
+    more = [
+        f"tasks.topic.data.unlabelled={unlabelled}",
+        f"tasks.topic.data.soft_labels={file}",
+        "sampling.temperature=0.5",
+        "train.batch_tokens=50",
+    ]
+    drawn, train_cell = dict[str, int](), run.train_cell
+
+    def trained(suite: Suite, data: Any, folder: Path, engine: None) -> cell.CellResult:
+        result = train_cell(suite, data, folder, engine)
+        log = (folder / "run" / "metrics.jsonl").read_text(encoding="utf-8")
+        drawn[" ".join(suite.tasks)] = int(re.findall(r'"rows": (\d+)', log)[-1])
+        return result
+
+    monkeypatch.setattr(run, "train_cell", trained)
+    compare(Request(variants(suite_file, "pet", *more), ["all"], 1, True), tmp_path / "out")
+    roots = {"topic": (24 + len(texts)) ** 0.5, "pair": 16**0.5}
+    wanted = {task: 80 * root / sum(roots.values()) for task, root in roots.items()}
+    assert drawn == pytest.approx({"topic pair": 80, **wanted}, rel=0.15)
 
 
 def test_a_backbone_that_lies_beside_the_pattern_file(suite_file: Path, tmp_path: Path) -> None:

@@ -20,13 +20,19 @@ def test_a_task_alone_ends_at_the_step_with_its_rows(
     """Counted one by one over the steps that training takes."""
     overrides = [f"train.max_steps={steps}", "train.epochs=50", "sampling.temperature=0.5"]
     suite = load_suite(suite_file, overrides=overrides, method=method)
-    data, tokenizer = load_suite_data(suite), load_pieces(suite.model)
+    tokenizer = load_pieces(suite.model)
+    rows = {name: task.train for name, task in load_suite_data(suite).items()}
     forms = compile_suite(suite, tokenizer).forms
 
     def seen(names: list[str], task: str, most: int) -> int:
         own = [form for form in forms if form.task in names]
-        rows = {name: data[name].train for name in names}
-        prompts = encode_forms(own, rows, tokenizer, suite.train.max_length, windows=False)
+        prompts = encode_forms(
+            own,
+            {name: rows[name] for name in names},
+            tokenizer,
+            suite.train.max_length,
+            windows=False,
+        )
         schedule = Schedule(
             prompts,
             temperature=0.5,
@@ -40,6 +46,6 @@ def test_a_task_alone_ends_at_the_step_with_its_rows(
         )
 
     for task in suite.tasks:
-        wanted, alone = seen(list(suite.tasks), task, steps), steps_alone(suite, data, task)
+        wanted, alone = seen(list(suite.tasks), task, steps), steps_alone(suite, rows, task)
         assert seen([task], task, alone) >= wanted
         assert alone == 1 or seen([task], task, alone - 1) < wanted

@@ -257,10 +257,18 @@ def test_a_broken_header_of_a_comma_file(make_task, write) -> None:
 
 
 def test_a_quote_that_is_never_closed_cannot_be_skipped(make_task, write) -> None:
-    path = write("t.csv", 'a,0\nc,1\n"b,1\nd,1\n')
+    path = write("t.csv", '"a,0\nc,1\n"b,1\nd,1\n')
     with pytest.raises(PetMtlError, match=("a quote opens here and is never closed")) as caught:
         read(path, make_task(), skip_bad_rows=9)
     assert caught.value.problems[0].where == f"{path}:3"
+
+
+def test_a_stray_quote_spoils_its_own_line(make_task, write) -> None:
+    """It swallows the lines up to the next quote, which are rows all the same."""
+    path = write("t.csv", 'a,0\n"b,1\n' + "c,0\n" * 20 + 'd,1\n"e" f,0\ng,1\n')
+    rows, skipped = read(path, make_task(), skip_bad_rows=2)
+    assert rows.fields["title"].to_pylist() == ["a", *["c"] * 20, "d", "g"]
+    assert [problem.where for problem in skipped] == [f"{path}:2", f"{path}:24"]
 
 
 def test_the_csv_field_limit_is_given_back(make_task, write) -> None:

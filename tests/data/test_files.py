@@ -39,6 +39,11 @@ def test_unknown_formats(name: str) -> None:
         data_format(Path(name))
 
 
+def test_a_spreadsheet_has_a_way_out() -> None:
+    with pytest.raises(PetMtlError, match="save the sheet as CSV"):
+        data_format(Path("a.XLSX"))
+
+
 def compress(suffix: str, data: bytes) -> bytes:
     if suffix == ".zst":
         return pa.compress(data, codec="zstd", asbytes=True)

@@ -237,6 +237,23 @@ def test_lists_of_one_nested_keys_and_booleans_are_read(
     }
 
 
+def test_ids_may_stand_in_objects_where_they_may_be_missing(make_task, write) -> None:
+    lines = ['{"text": "a", "meta": {"id": "T-1"}}', '{"text": "b", "meta": {}}', '{"text": "c"}']
+    path = write("t.jsonl", "\n".join(lines))
+    task = make_task({"title": "text", "label": "label", "id": "meta.id"})
+    rows, _ = read_rows(str(path), task, base=path.parent, labelled=False, tolerant=True)
+    assert rows.ids.to_pylist() == ["T-1", "1", "2"]
+
+
+def test_labels_that_nobody_reads_may_be_several(make_task, write) -> None:
+    lines = ['{"text": "a", "label": ["x", "y"]}', '{"text": "b", "label": {"x": 1}}']
+    path = write("t.jsonl", "\n".join(lines))
+    task = make_task({"title": "text", "label": "label"})
+    rows, _ = read_rows(str(path), task, base=path.parent, labelled=False, tolerant=True)
+    assert rows.fields["title"].to_pylist() == ["a", "b"]
+    assert rows.labels.tolist() == [-1, -1]
+
+
 def test_several_labels_are_said_by_name(tmp_path: Path) -> None:
     file = tmp_path / "rows.jsonl"
     file.write_text(json.dumps({"text": "好", "label": ["价格", "包装"]}) + "\n", encoding="utf-8")

@@ -129,6 +129,15 @@ def test_rows_without_labels(make_task, write_table) -> None:
     assert read(unlabelled, make_task(COLUMNS), labelled=False)[0].labels.tolist() == [-1, -1]
 
 
+def test_labels_that_nobody_reads_may_be_several(make_task, write_table) -> None:
+    task = make_task({"title": "text", "label": "label"})
+    path = write_table({"text": ["a"], "label": pa.array([["x", "y"]])})
+    rows, _ = read_rows(str(path), task, base=path.parent, labelled=False)
+    assert (rows.fields["title"].to_pylist(), rows.labels.tolist()) == (["a"], [-1])
+    with pytest.raises(PetMtlError, match=r"column `label` .* holds `list<"):
+        read_rows(str(path), task, base=path.parent)
+
+
 def test_label_numbers_become_the_names_that_datasets_notes(make_task, write_table) -> None:
     note = (
         '{"info": {"features": {"label": {"names": ["neutral", "entailment"], "_type": '

@@ -126,8 +126,13 @@ def test_skipped_rows_are_all_returned(make_task, write) -> None:
 
 
 def test_no_row_is_left(make_task, write) -> None:
-    with pytest.raises(PetMtlError, match="no good row is left"):
-        read(write("t.tsv", "a\t9\n"), make_task(), skip_bad_rows=5)
+    path = write("t.jsonl", '{"title": ["b", "c"], "label": 0}\n["a", 0]\n')
+    with pytest.raises(PetMtlError) as caught:
+        read(path, make_task({"title": "title", "label": "label"}), skip_bad_rows=5)
+    first, *rows = caught.value.problems
+    assert str(first) == "t.jsonl: no good row is left"
+    assert [problem.where for problem in rows] == [f"{path}:1", f"{path}:2"]
+    assert "expected an object, found a list" in rows[1].message
 
 
 @pytest.mark.parametrize("name", ["t.tsv", "t.csv", "t.txt", "t.json"])

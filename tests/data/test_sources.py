@@ -52,6 +52,18 @@ def test_missing_files(write, tmp_path: Path, source: str, hint: str) -> None:
     assert hint in str(problem.hint)
 
 
+def test_a_link_into_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").symlink_to("gone.csv")
+    with pytest.raises(PetMtlError, match=r"hint: it is a link to `gone\.csv`, which is not there"):
+        find_files("a.csv", tmp_path)
+
+
+def test_a_user_who_is_not_there(tmp_path: Path) -> None:
+    for source in ("~nosuchuser/a.csv", "~nosuchuser/*.csv"):
+        with pytest.raises(PetMtlError, match="there is no user `nosuchuser`"):
+            find_files(source, tmp_path)
+
+
 def test_missing_absolute_files_need_no_data_root(tmp_path: Path) -> None:
     with pytest.raises(PetMtlError) as caught:
         find_files(str(tmp_path / "a.csv"), tmp_path)

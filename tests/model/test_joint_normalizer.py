@@ -11,6 +11,9 @@ from pet_mtl.cloze.collate import FormGroup
 from pet_mtl.model import joint_normalizer
 from pet_mtl.model.joint_normalizer import JointNormalizer
 from pet_mtl.model.mlm_head import split_head
+from pet_mtl.model.word_reader import MaskedReader
+
+PLACE = MaskedReader().place
 
 
 class Counting:
@@ -47,7 +50,7 @@ def test_they_equal_one_call_for_each_number_of_masks(
     monkeypatch.setattr(joint_normalizer, "_SLOTS_AT_A_TIME", at_a_time)
     states = torch.randn(7, 4, 32, requires_grad=True)
     together = [GROUPS[0], GROUPS[2]]
-    joint = JointNormalizer(counting, states, together)  # type: ignore[arg-type]
+    joint = JointNormalizer(counting, states, together, PLACE)  # type: ignore[arg-type]
     got, wanted = [], []
     for each in together:
         for length, rows in each.prompts.items():
@@ -66,7 +69,7 @@ def test_they_equal_one_call_for_each_number_of_masks(
 
 def test_other_groups_are_computed_when_they_are_asked_for(counting: Counting) -> None:
     states = torch.randn(7, 4, 32)
-    joint = JointNormalizer(counting, states, GROUPS[:1])  # type: ignore[arg-type]
+    joint = JointNormalizer(counting, states, GROUPS[:1], PLACE)  # type: ignore[arg-type]
     assert counting.rows == []
     found = joint.of(GROUPS[1])(2)
     assert counting.rows == [2]

@@ -53,6 +53,14 @@ def table(columns: dict[str, list[str]], positions: bool = False) -> RawTable:
         ({"a": TEXTS, "split": ["x", "y"] * 3, "label": ["p", "q", "r"] * 2}, Roles(2, (0,))),
         ({"text": ["好", "坏", "行", "差", "妙", "糟"], "标签": WORDS}, Roles(1, (0,))),
         ({"stars": COUNT, "review": TEXTS}, Roles(0, (1,))),
+        # leaves of a tree, the same ones in two branches, are no sets
+        ({"a": TEXTS, "label": ["x/p", "x/q", "y/p", "y/q", "x/p", "y/q"]}, Roles(1, (0,))),
+        # scores of pairs, rather than what has fewer values
+        (
+            {"one": TEXTS, "two": OTHER, "genre": WORDS, "score": [f"{n}.5" for n in range(6)]},
+            Roles(3, (0, 1), ends=(0, 10)),
+        ),
+        ({"one": TEXTS, "genre": WORDS, "score": [f"{n}.5" for n in range(6)]}, Roles(1, (0,))),
         (
             {"渠道": ["电", "网"] * 3, "原话？": TEXTS, "最终分类(勿改)": list("甲乙丙") * 2},
             Roles(2, (1,)),

@@ -63,3 +63,10 @@ def test_codes_are_told() -> None:
     found = find(["2", "0", "1"], "label", ["premise", "hypothesis"], "zh")
     assert found is not None
     assert found.meaning == "0 = entailment, 1 = neutral, 2 = contradiction"
+
+
+def test_ends_of_stars_are_told() -> None:
+    """Beside a comment 1 to 5 may be grades of severity, whose 1 is the best."""
+    found = find(list("12345"), "severity", ["comment"], "en")
+    assert found is not None
+    assert found.meaning == "1 = worst, 5 = best"

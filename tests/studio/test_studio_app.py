@@ -13,8 +13,9 @@ pytest.importorskip("fastapi", reason="the extra `studio` is not installed")
 
 from pet_mtl.metrics.gain import macro_f1_gain
 from pet_mtl.serving.guard import Access
+from pet_mtl.studio.jobs import Jobs
 from pet_mtl.studio.page import page_files
-from pet_mtl.words import trial
+from pet_mtl.words import candidate_scores, trial
 from pet_mtl.words.loaded import load
 from pet_mtl.words.try_words import WordTrial
 
@@ -257,6 +258,35 @@ def test_a_later_edit_stops_the_one_before(
     last = client.post("topic/effect", {"words": new, "prefix": "", "patterns": ["{title}{mask}"]})
     assert client.client.delete(f"/api/jobs/{last['job']}").json()["state"] == "stopped"
     assert client.get("/api/jobs/none").status_code == 404
+
+
+def test_a_later_search_stops_the_one_before(
+    client: Any, own: Words, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, compute = threading.Event(), candidate_scores.compute_states
+
+    def slow(model: Any, prompts: Any, items: Any, masks: int, on_batch: Any) -> Any:
+        for _ in range(200):
+            begun.set()
+            threading.Event().wait(0.05)
+            on_batch(0)
+        return compute(model, prompts, items, masks, on_batch)
+
+    monkeypatch.setattr(candidate_scores, "compute_states", slow)
+    first = client.post("topic/suggest", {"words": own})
+    assert begun.wait(10)
+    monkeypatch.setattr(candidate_scores, "compute_states", compute)
+    assert set(client.run("topic/suggest", {"words": own})["labels"]) == set(LABELS)
+    assert client.get(f"/api/jobs/{first['job']}?wait=0").json()["state"] == "stopped"
+
+
+def test_a_job_that_is_asked_about_is_kept_however_many_come_later() -> None:
+    jobs = Jobs()
+    first, second = (jobs.start(kind, lambda job: job.id) for kind in ("suggest", "effect"))
+    for _ in range(100):
+        jobs.start("effect", lambda job: None)
+        assert jobs.find(first.id) is first
+    assert jobs.find(second.id) is None
 
 
 @pytest.mark.parametrize("seconds", ["nan", "-inf", "0"])

@@ -98,6 +98,10 @@ def test_a_replaced_section_forgets_its_lines() -> None:
             "-s tasks.tnews.patterns.1=x: `tasks.tnews.patterns` has no item `1`",
         ),
         (
+            f"tasks.tnews.patterns.{'1' * 5000}=x",
+            "-s tasks.tnews.patterns.1111",
+        ),
+        (
             "tasks.tnews.patterns.x=x",
             "-s tasks.tnews.patterns.x=x: `tasks.tnews.patterns` has no item `x`",
         ),

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -23,3 +24,14 @@ def test_wrong_bytes_name_offset_and_line(tmp_path: Path) -> None:
         ),
     ):
         read_text_file(path)
+
+
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="the system has no names for pipes")
+def test_a_pipe_gives_its_text_again() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"a\r\nb")
+    os.close(writing)
+    try:
+        assert [read_text_file(Path(f"/dev/fd/{reading}")) for _ in range(2)] == ["a\nb"] * 2
+    finally:
+        os.close(reading)

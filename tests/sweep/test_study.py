@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
 
 from pet_mtl.data.suite_data import load_suite_data
+from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.sweep import run
 from pet_mtl.sweep.run import SweepRequest, sweep
@@ -69,3 +70,50 @@ def test_weights_that_were_to_be_removed_are(
     sweep(request_, tmp_path)
     kept = [folder.relative_to(tmp_path).as_posix() for folder in tmp_path.glob("trials/*/run/*")]
     assert kept == ["trials/001/run/checkpoint"]
+
+
+def test_a_journal_that_lost_trials_is_refused(request_: SweepRequest, tmp_path: Path) -> None:
+    data, journal = load_suite_data(request_.load([])), tmp_path / "out" / "trials.journal"
+
+    def begin() -> TrialStore:
+        return TrialStore(tmp_path / "out", request_.load, request_.space, data)
+
+    store = begin()
+    whole = [journal.read_text(encoding="utf-8")]
+    for _ in range(2):
+        with store.next() as trial:
+            assert trial is not None
+            request_.space.ask(trial)
+            store.study.tell(trial, 0.5)
+        whole.append(journal.read_text(encoding="utf-8"))
+    for left, text in enumerate(["", whole[1]]):
+        journal.write_text(text, encoding="utf-8")
+        with pytest.raises(PetMtlError, match=rf"trials\.journal: it has {left} of the 2 trials"):
+            begin()
+    journal.unlink()
+    with pytest.raises(PetMtlError, match=r"trials\.journal: it has 0 of the 2 trials"):
+        begin()
+    journal.write_text(whole[2], encoding="utf-8")
+    assert len(begin().finished()) == 2
+
+
+def test_what_is_changed_while_it_runs_ends_a_sweep(
+    request_: SweepRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = request_.file.with_name("topic.txt")
+    before = words.read_text(encoding="utf-8")
+    trained = []
+
+    def train(suite: Suite, folder: Path, **more: Any) -> Any:
+        trained.append(suite.tasks["topic"].all_words)
+        words.write_text(before.replace("体", "天"), encoding="utf-8")
+        return SimpleNamespace(scores={"topic": SimpleNamespace(value=lambda metric: 0.5)})
+
+    monkeypatch.setattr(run, "train", train)
+    monkeypatch.setattr(run, "write_best", lambda *more: None)
+    for _ in range(2):
+        with pytest.raises(PetMtlError, match=r"another sweep .*`suite` changed"):
+            sweep(request_, tmp_path / "out")
+    words.write_text(before, encoding="utf-8")
+    assert [trial.state for trial in sweep(request_, tmp_path / "out").trials] == ["complete"] * 2
+    assert len(set(trained)) == 1

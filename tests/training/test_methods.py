@@ -115,26 +115,31 @@ def test_soft_sharing_with_an_infinite_penalty_trains_as_hard_sharing_does(
     assert [line.split("`")[3] for line in told] == ["hard", "soft"]
 
 
+SHARED = ["soft, penalty: 0.5", "snr, levels: 2, route_penalty: 0.5", "cross-stitch, layers: [1]"]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "sharing",
-    ["soft, penalty: 0.5", "snr, levels: 2, route_penalty: 0.5", "cross-stitch, layers: [1]"],
-)
-def test_two_processes_are_one(suite_file: Path, tmp_path: Path, sharing: str) -> None:
+def test_two_processes_are_one(suite_file: Path, tmp_path: Path) -> None:
     """Each process sees rows of some tasks only; penalties are added once, routes are drawn
     alike."""
-    overrides = [
-        f"method={{name: heads, sharing: {sharing}, dropout: 0.0}}",
-        "train.max_steps=4",
-    ]
-    result = train(load_suite(suite_file, overrides=overrides), tmp_path / "one")
-    done = run_together(
-        2, SCRIPT, json.dumps([(str(suite_file), str(tmp_path / "two"), False, overrides)])
-    )
+    alone, jobs = [], []
+    for number, sharing in enumerate(SHARED):
+        method = f"method={{name: heads, sharing: {sharing}, dropout: 0.0}}"
+        overrides = [method, "train.max_steps=4"]
+        suite = load_suite(suite_file, overrides=overrides)
+        alone.append(train(suite, tmp_path / f"one-{number}").to_json()["tasks"])
+        jobs.append((str(suite_file), str(tmp_path / f"two-{number}"), False, overrides))
+    done = run_together(2, SCRIPT, json.dumps(jobs))
     assert [process.returncode for process in done] == [0, 0], done[0].stderr + done[1].stderr
-    assert json.loads(done[0].stdout)[0]["tasks"] == result.to_json()["tasks"]
-    one, two = (load_file(tmp_path / run / "checkpoint" / OWN_FILE) for run in ("one", "two"))
-    for name, value in one.items():
-        if "key.bias" in name:  # has no gradient but noise, which AdamW makes steps of
-            continue
-        torch.testing.assert_close(two[name], value, rtol=1e-3, atol=2e-4, msg=name)
+    assert [told["tasks"] for told in json.loads(done[0].stdout)] == alone
+    for number, sharing in enumerate(SHARED):
+        one, two = (
+            load_file(tmp_path / f"{run}-{number}" / "checkpoint" / OWN_FILE)
+            for run in ("one", "two")
+        )
+        for name, value in one.items():
+            if "key.bias" in name:  # has no gradient but noise, which AdamW makes steps of
+                continue
+            torch.testing.assert_close(
+                two[name], value, rtol=1e-3, atol=2e-4, msg=f"{sharing}: {name}"
+            )

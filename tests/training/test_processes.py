@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from processes import run_together
+from safetensors.torch import load_file
 from toy_runs import weights_in
 
+from pet_mtl.storage.outputs import TEACHER
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training.run import train
 
@@ -69,6 +71,13 @@ SETTINGS: dict[str, dict[str, object]] = {
         "losses": "{adapet: {labels: 0.5}, contrastive: {weight: 0.4}, mlm: {balance: alternating}, "
         "task_discriminator: {}, word_frequency: {}, shuffle: {}}",
     },
+    # a step of its own, after one that exchanges no gradients by itself
+    "alternating": {
+        "max_steps": 3,
+        "evaluate_every": 3,
+        "surgery": "pcgrad",
+        "losses": "{mlm: {balance: alternating}, shuffle: {weight: 0.5}}",
+    },
     "piece_terms_apart": {
         "max_steps": 3,
         "evaluate_every": 3,
@@ -127,6 +136,57 @@ def test_two_processes_are_one(
                 assert result[key] == expected[key], (name, key)
     for name in SETTINGS:
         compare(tmp_path / "one" / name, tmp_path / "two" / name)
+
+
+ASKING = textwrap.dedent(
+    """
+    import json, sys
+    from pathlib import Path
+    import torch
+    from pet_mtl import console
+    from pet_mtl.scoring import log_probs
+    from pet_mtl.suite.suite import load_suite
+    from pet_mtl.training import teachers
+    from pet_mtl.training.run import train
+
+    torch.set_num_threads(1)
+    console.show()
+    file, out, overrides, teacher = json.loads(sys.argv[1])
+    rows, asked, chained_batch = [], [0], log_probs.chained_batch
+
+    def counted(model, prompts, plan, *more):
+        rows.append(len(plan.items))
+        return chained_batch(model, prompts, plan, *more)
+
+    def ask(*arguments):
+        found = ask_teacher(*arguments)
+        asked[0] = sum(rows)
+        return found
+
+    log_probs.chained_batch = counted
+    ask_teacher, teachers.ask_teacher = teachers.ask_teacher, ask
+    train(load_suite(Path(file), overrides=overrides), Path(out), teachers=[Path(teacher)])
+    print(asked[0])
+    """
+)
+
+
+@pytest.mark.slow
+def test_two_processes_ask_a_teacher_together(suite_file: Path, tmp_path: Path) -> None:
+    """Each about its share of the batches: none waits while another does all the work."""
+    overrides = ["train.max_steps=2", "train.evaluate_every=2", "train.batch_tokens=60"]
+    train(load_suite(suite_file, overrides=overrides), tmp_path / "teacher")
+    teacher = tmp_path / "teacher" / "checkpoint"
+    train(load_suite(suite_file, overrides=overrides), tmp_path / "one", teachers=[teacher])
+    told = json.dumps([str(suite_file), str(tmp_path / "two"), overrides, str(teacher)])
+    done = run_together(2, ASKING, told)
+    assert [process.returncode for process in done] == [0, 0], done[0].stderr + done[1].stderr
+    assert all(int(process.stdout) > 0 for process in done)
+    assert "asking" not in done[1].stderr
+    one, two = (load_file(tmp_path / run / TEACHER) for run in ("one", "two"))
+    assert one.keys() == two.keys() == {"colour", "mood", "pair"}
+    assert all(torch.equal(two[task], said) for task, said in one.items())
+    compare(tmp_path / "one", tmp_path / "two")
 
 
 def compare(one: Path, two: Path) -> None:

@@ -247,6 +247,14 @@ def test_early_stop(
     assert train(suite, out, resume=True).steps == steps  # stopped early is finished
 
 
+def test_a_quarter_of_the_evaluations_that_there_are(
+    make_suite: MakeSuite, tmp_path: Path, dev_scores: Callable[[Sequence[float]], None]
+) -> None:
+    suite = make_suite(max_steps=20, epochs=9, evaluate_every=1, early_stop="auto")
+    dev_scores([0.9, *[0.1] * 19])
+    assert train(suite, tmp_path / "run").steps == 1 + 20 / 4
+
+
 def test_early_stop_counts_on_after_a_resume(
     make_suite: MakeSuite,
     tmp_path: Path,

@@ -164,6 +164,12 @@ def test_default_place(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("XDG_CACHE_HOME", unset)
         assert default_place() == Path.home() / ".cache/pet_mtl/slot_states"
 
+    def homeless(cls: type[Path]) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", classmethod(homeless))
+    assert default_place() is None  # states are kept in memory
+
 
 def test_few_entries_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fake, cache = Fake(), StateCache(tmp_path, "model")

@@ -51,7 +51,8 @@ class TaskScores:
     Attributes:
         form: its number.
         labels: `[b]` label indices, -1 without one.
-        scores: `[b, K]` label scores, with their logit adjustment.
+        scores: `[b, K]` label scores, with their logit adjustment; for terms that read pieces `[b,
+            C]` as the model gives them.
         second: `[b, K]` those of the second pass, for terms that want it.
         hidden: `[b, M, H]` the encoder's states at the slots of the prompts with the fewest masks,
             for terms that want `slots`.

@@ -130,12 +130,15 @@ const recheckSoon = later(150, () => recheck());
 export const recheckDraft = later(120, recheck);
 
 export async function suggest() {
+  const { task } = state.task; // its name: saving exchanges the rest
   state.suggestions = "running";
   changed("words");
   try {
     const found = await run(path("suggest"), { ...edit(), most: 5 });
+    if (task !== state.task.task) return;
     state.suggestions = found;
   } catch (error) {
+    if (task !== state.task.task) return;
     state.suggestions = null;
     tell(error);
   }

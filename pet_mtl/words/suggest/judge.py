@@ -1,6 +1,6 @@
 """Label words judged on the two parts of the training rows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +25,7 @@ class Judge:
         aggregation: of a label's word scores.
         calibrated: whether label scores are calibrated.
         weights: `[F]` of the patterns in the mean of their log-probabilities; None: all alike.
+        on_step: called for each label whose words are tried; what it raises ends the search.
     """
 
     scores: FloatArray
@@ -33,6 +34,7 @@ class Judge:
     aggregation: str
     calibrated: bool
     weights: tuple[float, ...] | None = None
+    on_step: Callable[[], None] = lambda: None
 
     def fitting_part(self) -> "Judge":
         """Return the judge that knows the fitting rows only."""
@@ -90,6 +92,7 @@ class Judge:
         Args:
             scores: `[N, K]` label scores with the words as they are.
         """
+        self.on_step()
         if not choices:
             return np.empty(0)
         own = np.stack([self.label_scores(words) for words in choices])  # [C, N]

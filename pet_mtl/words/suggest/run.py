@@ -1,6 +1,6 @@
 """What `pet-mtl words suggest` does."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,6 +109,7 @@ def suggest(
     place: Path | None = None,
     rows: Rows | None = None,
     min_prior: float = 0.0,
+    on_step: Callable[[], None] = lambda: None,
 ) -> Suggestions:
     """Suggest label words for a task.
 
@@ -119,6 +120,7 @@ def suggest(
         place: where slot states are kept; None for the user's cache folder.
         rows: training rows, instead of those that the task names.
         min_prior: smallest prior of a suggested word, see `word_priors`.
+        on_step: called now and then; what it raises ends the search.
 
     Raises:
         PetMtlError: an unknown task, rows that cannot be read, or too few of them.
@@ -148,6 +150,7 @@ def suggest(
         calibrated=calibrated,
         cache=cache,
         min_prior=min_prior,
+        on_step=on_step,
     )
     judge, own = found.judge, found.own
     ranked = rank(judge, own, found.methods, found.groups, most)

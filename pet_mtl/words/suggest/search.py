@@ -1,7 +1,7 @@
 """The search for label words that `words suggest` and `verbalizer_kind: automatic` have in
 common."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -65,6 +65,7 @@ def search(
     calibrated: bool,
     cache: StateCache,
     min_prior: float = 0.0,
+    on_step: Callable[[], None] = lambda: None,
 ) -> Found:
     """Find words for each label on the fitting rows, which are the first `fitting`; the others are
     held out.
@@ -73,6 +74,7 @@ def search(
         max_length: of prompts, in tokens.
         calibrated: whether label scores are judged with calibration.
         min_prior: words with a smaller prior on the fitting rows are not suggested.
+        on_step: called now and then, by what is found too; what it raises ends the search.
 
     Raises:
         PetMtlError: no word has the smallest prior.
@@ -93,9 +95,9 @@ def search(
         f"{task.name}: {len(candidates):,} candidates, {fitting} rows to fit on, "
         f"{len(rows) - fitting} held out"
     )
-    scores = score_candidates(model, task, rows, candidates, max_length, cache)
+    scores = score_candidates(model, task, rows, candidates, max_length, cache, on_step)
     weights = tuple(map(task.weight_of, range(len(task.patterns))))
-    judge = Judge(scores, rows.labels, fitting, task.aggregation, calibrated, weights)
+    judge = Judge(scores, rows.labels, fitting, task.aggregation, calibrated, weights, on_step)
     column = {word: number for number, word in enumerate(candidates)}
     own: Words = tuple(tuple(column[word] for word in words) for words in task.verbalizer.words)
     # Means over several pieces vary less than single ones: each kind has its share, or no longer

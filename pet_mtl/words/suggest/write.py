@@ -15,8 +15,8 @@ def check_writable(path: Path) -> None:
     """Refuse a file whose form cannot be kept, before any work is done.
 
     Raises:
-        PetMtlError: the file is there and is not in our own format, or cannot be read; a link that
-            leads nowhere.
+        PetMtlError: the file is there and is not in our own format, or cannot be read; see
+            `link_target`.
     """
     link_target(path)
     if path.exists() and not _is_ours(path):

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,10 @@ def test_other_formats_are_written_anew_but_not_changed(
     assert source.read_text("utf-8") == text
     check_writable(file)
     check_writable(tmp_path / "not there yet.txt")
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        with pytest.raises(PetMtlError, match="this is a device or a pipe, not a file"):
+            check_writable(tmp_path / "pipe")
 
 
 def test_words_go_to_where_a_link_leads(tmp_path: Path) -> None:
