@@ -22,6 +22,10 @@ _SENTIMENT_COLUMNS, STAR_COLUMNS, _OPINIONS = (
     frozenset(names.split()) for names in (_SENTIMENT_NAMES, _STAR_NAMES, _OPINION_NAMES)
 )
 
+_GRAVE = re.compile(
+    r"severity|priority|urgency|risk|严重|优先|紧急|风险"
+)  # the highest is the worst
+
 # The labels of a set in the order of the words below, by what they are called.
 _NO_AND_YES = """
 no yes,n y,false true,f t,different same,否 是,不是 是,不是 是的,错 对,不同 相同,不相似 相似
@@ -151,9 +155,8 @@ def find_preset(
     known = next((found for found in (*by_name, *by_code) if found), None)
     if known or pair:
         return known
-    return _stars(
-        called, ends_like(column, STAR_COLUMNS) or opinion, words["stars"]
-    ) or _translated(called, language)
+    told = ends_like(column, STAR_COLUMNS) or (opinion and not _GRAVE.search(column))
+    return _stars(called, told, words["stars"]) or _translated(called, language)
 
 
 def _stars(called: Mapping[str, str], told: bool, words: Sequence[str]) -> Preset | None:

@@ -15,7 +15,7 @@ from pet_mtl.atomic import new_folder, recover_folder, write_text
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import DamagedError, PetMtlError
 from pet_mtl.model.calibration import Calibration
-from pet_mtl.resources import versions
+from pet_mtl.resources import bundled_backbone, versions
 from pet_mtl.storage.card_data import hub_name
 from pet_mtl.storage.checked_json import read_bounded
 from pet_mtl.storage.digests import check_files, file_digest
@@ -163,6 +163,8 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 
 def _folder_hint(folder: Path) -> str:
     hint = "give a folder that `pet-mtl train` wrote: OUT/checkpoint"
+    if not folder.exists() and bundled_backbone(str(folder)):
+        return f"`{folder}` is an embedded backbone, which has no tasks yet; {hint}"
     if folder.exists() or not hub_name(folder.as_posix()):
         return hint
     return f"{hint}; one on the hub is fetched first: hf download {folder} --local-dir FOLDER"

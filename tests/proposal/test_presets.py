@@ -50,6 +50,7 @@ def test_known_sets(labels: str, column: str, texts: str, language: str, words: 
         ("0 1", "label", "text", "zh"),  # nothing tells what they mean
         ("0 1 2", "label", "text", "zh"),
         ("1 2 3 4 5", "topic", "text", "zh"),
+        ("1 2 3 4 5", "severity", "comment", "en"),  # 5 is the worst
         ("100 101 102", "label", "a b", "zh"),
         ("体育 科技", "label", "text", "zh"),
         ("sports tech", "label", "text", "en"),
@@ -66,7 +67,7 @@ def test_codes_are_told() -> None:
 
 
 def test_ends_of_stars_are_told() -> None:
-    """Beside a comment 1 to 5 may be grades of severity, whose 1 is the best."""
-    found = find(list("12345"), "severity", ["comment"], "en")
+    """Beside a comment 1 to 5 may be grades whose 1 is the best."""
+    found = find(list("12345"), "grade", ["comment"], "en")
     assert found is not None
     assert found.meaning == "1 = worst, 5 = best"

@@ -174,6 +174,8 @@ def test_no_folder_and_no_checkpoint(tmp_path: Path, suite: Suite) -> None:
     assert "hub" not in str(caught.value)
     with pytest.raises(PetMtlError, match="hf download someone/toy --local-dir FOLDER"):
         read_checkpoint(Path("someone/toy"))
+    with pytest.raises(PetMtlError, match="an embedded backbone, which has no tasks yet"):
+        read_checkpoint(Path("zh-mini"))
     (tmp_path / "file").write_text("")
     for path in (tmp_path, tmp_path / "file", Path(suite.model)):
         with pytest.raises(PetMtlError, match="this is no pet-mtl checkpoint") as caught:
