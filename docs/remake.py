@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
@@ -78,6 +79,15 @@ def run(command: str, folder: Path) -> list[str]:
     return [line.replace(f"{folder}/", "") for line in lines]
 
 
+@cache
+def run_all(commands: tuple[str, ...]) -> list[list[str]]:
+    """What the commands of a page print, in one new folder; the page of another language has the
+    same ones."""
+    with tempfile.TemporaryDirectory(prefix="transcript-") as name:
+        (Path(name) / "examples").symlink_to(DOCS.parent / "examples")
+        return [run(command, Path(name)) for command in commands]
+
+
 def same(printed: list[str], now: list[str]) -> bool:
     """Whether the lines are those of now, up to what is measured; `…` stands for any lines."""
     pattern = "".join(
@@ -94,18 +104,18 @@ def plain(line: str) -> str:
 def remade(page: Path) -> str:
     """The text of a page with its transcripts made again; those that are still right stay."""
     text = page.read_text(encoding="utf-8")
-    with tempfile.TemporaryDirectory(prefix="transcript-") as name:
-        (Path(name) / "examples").symlink_to(DOCS.parent / "examples")
+    blocks = BLOCK.findall(text)
+    printed = iter(run_all(tuple(step.command for block in blocks for step in steps(block))))
 
-        def again(block: re.Match[str]) -> str:
-            lines: list[str] = []
-            for step in steps(block[1]):
-                now = run(step.command, Path(name))
-                kept = step.printed if same(step.printed, now) else now
-                lines += [f"$ {step.command}", *kept]
-            return "\n".join(["```console", *lines, "```"])
+    def again(block: re.Match[str]) -> str:
+        lines: list[str] = []
+        for step in steps(block[1]):
+            now = next(printed)
+            kept = step.printed if same(step.printed, now) else now
+            lines += [f"$ {step.command}", *kept]
+        return "\n".join(["```console", *lines, "```"])
 
-        return BLOCK.sub(again, text)
+    return BLOCK.sub(again, text)
 
 
 def main() -> int:

@@ -1,6 +1,8 @@
 """Fixtures shared by the tests that need a tokenizer or a model: tiny, built in code, no
 network."""
 
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,16 @@ def messages_on_stderr() -> None:
     from pet_mtl import console
 
     console.show()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_dictionary() -> Iterator[None]:
+    """Reading jieba's takes a second: what the first test made of it stays for all others."""
+    from pet_mtl.cloze import chinese_words
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chinese_words, "_unigrams", cache(chinese_words._unigrams))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -10,12 +10,14 @@ not.
 import ast
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent / "pet_mtl"
 Edges = dict[str, set[str]]
 
 
+@cache
 def module_imports(root: Path = ROOT) -> Edges:
     """Return what each module of a package imports from the package, by full names."""
     files = {_module(path, root): path for path in sorted(root.rglob("*.py"))}

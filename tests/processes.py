@@ -5,9 +5,6 @@ import socket
 import subprocess
 import sys
 
-# before a script: transformers without what no command uses, as the command line imports it
-LIGHTLY = "from pet_mtl.model import light_import\nlight_import.wanted = True\n"
-
 
 def run_together(count: int, script: str, argument: str) -> list[subprocess.CompletedProcess[str]]:
     """Run a script in several processes, as `torchrun` and `accelerate launch` start them."""
@@ -22,7 +19,7 @@ def run_together(count: int, script: str, argument: str) -> list[subprocess.Comp
         "GLOO_SOCKET_IFNAME": "lo0" if sys.platform == "darwin" else "lo",
         "OMP_NUM_THREADS": "1",
     }
-    command = [sys.executable, "-c", LIGHTLY + script, argument]
+    command = [sys.executable, "-c", script, argument]
     processes = [
         subprocess.Popen(
             command,

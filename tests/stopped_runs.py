@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import torch
-from processes import LIGHTLY
 from safetensors.torch import load_file
 
 from pet_mtl.storage.outputs import RunFolder
@@ -49,7 +48,7 @@ def kill_after(
     step: int, number: signal.Signals, script: str, arguments: Sequence[str], run: Path
 ) -> None:
     """Run a script, and send it a signal once it has saved that step."""
-    command = [sys.executable, "-c", LIGHTLY + script, *arguments]
+    command = [sys.executable, "-c", script, *arguments]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         end = time.monotonic() + 120
         while saved_step(run) < step:

@@ -126,6 +126,10 @@ def test_installed_command_trains(run_installed: Run, tmp_path: Path) -> None:
         "train",
         "-s",
         "train.max_steps=2",
+        "-s",
+        "train.max_length=24",  # the backbone is the one that users get, not a small one
+        "-s",
+        "train.batch_tokens=300",
         "--out",
         tmp_path / "run",
         "--json",

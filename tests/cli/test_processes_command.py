@@ -2,13 +2,15 @@
 refuse. They talk over 127.0.0.1 only."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
+from called import Call
 from processes import run_together
 
 from pet_mtl.__main__ import main
+from pet_mtl.data import streams
+from pet_mtl.scoring import log_probs, prediction_files
 
 SCRIPT = """
 import json, sys
@@ -25,30 +27,32 @@ main()
 """
 
 
-def together(count: int, *arguments: str) -> list[subprocess.CompletedProcess[str]]:
-    done = run_together(count, SCRIPT, json.dumps(arguments))
-    assert [process.returncode for process in done] == [0] * count, done[-1].stderr
-    assert [process.stdout for process in done[1:]] == [""] * (count - 1)
-    return done
+def together(*arguments: str) -> str:
+    """Run a command in three processes, and return what the one that speaks prints."""
+    first, *others = run_together(3, SCRIPT, json.dumps(arguments))
+    assert first.returncode == 0, first.stderr
+    assert [(one.returncode, one.stdout, one.stderr) for one in others] == [(0, "", "")] * 2
+    return first.stdout
 
 
 @pytest.mark.slow
-def test_several_processes_score_and_predict_as_one(checkpoint: Path, tmp_path: Path) -> None:
+def test_several_processes_score_and_predict_as_one(
+    checkpoint: Path, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_probs, "SCORE_TOKENS", 60)
+    monkeypatch.setattr(streams, "BLOCK_ROWS", 10)
+    monkeypatch.setattr(prediction_files, "BLOCK_ROWS", 10)
     rows = tmp_path / "rows.tsv"
     rows.write_text("".join(f"s-{i}\t{'体育天气' * (i % 4)}{i}\tsport\n" for i in range(23)))
     score = ["score", str(checkpoint), "--data", f"topic={rows}", "--calibration", "prior"]
     predict = ["predict", str(checkpoint), "--data", f"topic={rows}", "--out"]
     found = []
-    for count in (1, 3):
-        done = together(count, *score, "--json")
-        assert [process.stderr for process in done[1:]] == [""] * (count - 1)
-        shown = json.loads(done[0].stdout)["checkpoints"][0]["tasks"]["topic"]
-        out = tmp_path / f"out-{count}"
-        done = together(count, *predict, str(out))
-        assert done[0].stdout == f"{out}/topic.jsonl\n"
-        predicted = (out / "topic.jsonl").read_text(encoding="utf-8")
+    for name, printed in (("one", lambda *arguments: call(*arguments).out), ("three", together)):
+        shown = json.loads(printed(*score, "--json"))["checkpoints"][0]["tasks"]["topic"]
+        assert printed(*predict, str(tmp_path / name)) == f"{tmp_path / name}/topic.jsonl\n"
+        predicted = (tmp_path / name / "topic.jsonl").read_text(encoding="utf-8")
         assert len(predicted.splitlines()) == 23
-        task = {name: shown[name] for name in ("macro_f1", "confusion", "examples")}
+        task = {key: shown[key] for key in ("macro_f1", "confusion", "examples")}
         found.append((task, predicted))
     assert found[0] == found[1]
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from called import Call
 
 ROWS = "text,label\n" + "".join(
     f"第{n}行好看的新闻,{'正面' if n % 2 else '负面'}\n" for n in range(12)
@@ -107,5 +108,10 @@ def test_an_ascii_stdout_takes_any_text(tmp_path: Path, option: str) -> None:
 
 
 @pytest.mark.parametrize("columns", ["0", "-1", "x"])
-def test_a_width_of_nothing_shows_something(tmp_path: Path, columns: str) -> None:
-    assert "正面" in run(tmp_path, "", COLUMNS=columns).stdout
+def test_a_width_of_nothing_shows_something(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", columns)
+    Path("rows.csv").write_text(ROWS, encoding="utf-8")
+    assert "正面" in call("init", "rows.csv", "--out", "out").out

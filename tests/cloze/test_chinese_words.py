@@ -2,6 +2,7 @@ import warnings
 
 import pytest
 
+from pet_mtl.cloze import chinese_words
 from pet_mtl.cloze.chinese_words import FIRST_HAN, LAST_HAN, WordCutter, is_han
 
 TEXTS = [
@@ -43,6 +44,12 @@ def test_the_cuts_are_jiebas(cutter: WordCutter) -> None:
                     assert found[base + place] == (place in starts), (text, place)
             base += len(text)
     assert borders > 60
+
+
+def test_cutters_share_the_dictionary(cutter: WordCutter, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = cutter.begins(TEXTS).tolist()
+    monkeypatch.setattr(chinese_words, "_unigrams", None)  # it is not read again
+    assert WordCutter().begins(TEXTS).tolist() == expected
 
 
 def test_han() -> None:

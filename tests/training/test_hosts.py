@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -115,6 +116,7 @@ def test_a_host_that_dies(suite_file: Path, tmp_path: Path, hosts: Hosts) -> Non
     first, second = hosts("--patterns", str(suite_file), "--out", str(out), *settings)
     while saved_step(out) < 5:
         assert first.poll() is None, first.communicate()[1]
+        time.sleep(0.01)
     kill(second)
     first.communicate(timeout=240)
     assert first.returncode != 0

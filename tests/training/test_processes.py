@@ -89,22 +89,22 @@ SETTINGS: dict[str, dict[str, object]] = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("detach", ["true", "false"])
-def test_two_processes_are_one_with_chained_tasks(
-    suite_file: Path, tmp_path: Path, detach: str
-) -> None:
+def test_two_processes_are_one_with_chained_tasks(suite_file: Path, tmp_path: Path) -> None:
     """Each process asks the model about its own rows, whose other task says the same in both."""
-    overrides = [
-        f"tasks.mood.detach={detach}",
-        'tasks.mood.patterns=["{task:colour}{text}。{mask}!"]',
-        "train.max_steps=4",
-        "train.evaluate_every=4",
-    ]
-    train(load_suite(suite_file, overrides=overrides), tmp_path / "one")
-    told = json.dumps([(str(suite_file), str(tmp_path / "two"), False, overrides)])
-    done = run_together(2, SCRIPT, told)
+    told = []
+    for detach in ("true", "false"):
+        overrides = [
+            f"tasks.mood.detach={detach}",
+            'tasks.mood.patterns=["{task:colour}{text}。{mask}!"]',
+            "train.max_steps=4",
+            "train.evaluate_every=4",
+        ]
+        train(load_suite(suite_file, overrides=overrides), tmp_path / "one" / detach)
+        told.append((str(suite_file), str(tmp_path / "two" / detach), False, overrides))
+    done = run_together(2, SCRIPT, json.dumps(told))
     assert [process.returncode for process in done] == [0, 0], done[0].stderr + done[1].stderr
-    compare(tmp_path / "one", tmp_path / "two")
+    for detach in ("true", "false"):
+        compare(tmp_path / "one" / detach, tmp_path / "two" / detach)
 
 
 @pytest.mark.slow

@@ -241,10 +241,12 @@ SCRIPT = textwrap.dedent(
     from pathlib import Path
     import torch
     from pet_mtl.errors import PetMtlError
+    from pet_mtl.model import light_import
     from pet_mtl.suite.suite import load_suite
     from pet_mtl.training import steps
     from pet_mtl.training.run import train
 
+    light_import.wanted = True  # as the command line has it
     torch.set_num_threads(1)
     steps.SAVE_EVERY = 0.0
     step = steps.TrainingSteps._step

@@ -7,7 +7,6 @@ import pytest
 import torch
 import toys
 
-from pet_mtl.cloze.chinese_words import WordCutter
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.model.hardware import Machine
 from pet_mtl.suite.settings import SamplingSettings, TrainSettings
@@ -21,16 +20,6 @@ from pet_mtl.words.tables import check_table
 
 PATTERNS = ["这是{mask}：{text}", "{text}{mask}"]
 Words = Mapping[str, Sequence[str]]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_cutter() -> object:
-    """Jieba's dictionary takes a second to read."""
-    cutter = WordCutter()
-    patch = pytest.MonkeyPatch()
-    patch.setattr(check, "WordCutter", lambda: cutter)
-    yield
-    patch.undo()
 
 
 @pytest.fixture(scope="module")
