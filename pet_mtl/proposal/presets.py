@@ -22,9 +22,8 @@ _SENTIMENT_COLUMNS, STAR_COLUMNS, _OPINIONS = (
     frozenset(names.split()) for names in (_SENTIMENT_NAMES, _STAR_NAMES, _OPINION_NAMES)
 )
 
-_GRAVE = re.compile(
-    r"severity|priority|urgency|risk|严重|优先|紧急|风险"
-)  # the highest is the worst
+# of these the highest grade is the worst
+_GRAVE = re.compile(r"severity|priority|urgency|risk|严重|优先|紧急|风险")
 
 # The labels of a set in the order of the words below, by what they are called.
 _NO_AND_YES = """
