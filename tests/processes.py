@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 
 
 def run_together(count: int, script: str, argument: str) -> list[subprocess.CompletedProcess[str]]:
@@ -20,22 +21,23 @@ def run_together(count: int, script: str, argument: str) -> list[subprocess.Comp
         "OMP_NUM_THREADS": "1",
     }
     command = [sys.executable, "-c", script, argument]
-    processes = [
-        subprocess.Popen(
-            command,
-            env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(count)
-    ]
     done = []
-    try:
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(
+                    command,
+                    env={**os.environ, **shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for rank in range(count)
+        ]
         for process in processes:
-            out, err = process.communicate(timeout=120)
+            stack.callback(process.kill)  # before it is waited for
+        for process in processes:
+            out, err = process.communicate(timeout=300)
             done.append(subprocess.CompletedProcess(command, process.returncode, out, err))
-    finally:
-        for process in processes:
-            process.kill()
     return done
