@@ -10,6 +10,11 @@ from pet_mtl.suite.task import ID_COLUMN, LABEL_COLUMN
 LOOKED_AT, CHARACTERS = 2000, 1000  # texts, and of each
 CHINESE_SHARE = 0.2  # of the letters
 _HAN = re.compile("[\u3400-\u9fff]")
+_PARTS = """
+title headline subject summary 标题 主题 题目
+body content text description article abstract 正文 内容 文本 描述 摘要
+"""
+_HEADS, _BODIES = (frozenset(names.split()) for names in _PARTS.strip().splitlines())
 
 
 @dataclass(frozen=True)
@@ -94,14 +99,20 @@ def task_name(stem: str) -> str:
 
 def pattern_for(fields: Sequence[str], wording: Wording, *, causal: bool) -> str:
     """Return the pattern of a task with one text, with a pair of texts, or with more of them one
-    after the other.
+    after the other, as a headline and what stands below it.
 
     Args:
         causal: the label word must stand at the end.
+
+    >>> pattern_for(["premise", "hypothesis"], WORDINGS["zh"], causal=False)
+    '{premise}？{mask}，{hypothesis}'
+    >>> pattern_for(["ticket_subject", "body"], WORDINGS["en"], causal=False)
+    'It is {mask}. {ticket_subject} {body}'
     """
     if causal:
         return " ".join(f"{{{field}}}" for field in fields) + wording.behind.format()
-    if len(fields) == 2:
+    last = {field.rpartition("_")[2] for field in fields}
+    if len(fields) == 2 and not (last & _HEADS and last & _BODIES):
         return wording.pair.format(*fields)
-    first = wording.pattern.format(fields[0])
-    return first + "".join(f" {{{field}}}" for field in fields[1:])
+    more = "".join(f" {{{field}}}" for field in fields[1:])
+    return wording.pattern.format(fields[0]) + more
