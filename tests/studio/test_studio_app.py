@@ -235,10 +235,9 @@ def test_luck_counts_the_edits_that_were_tried(client: Any, own: Words) -> None:
             assert found["luck"]["few_rows"]
 
 
-def test_a_later_edit_stops_the_one_before(
-    client: Any, own: Words, new: Words, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    begun, compute = threading.Event(), trial.compute_states
+def slowed(compute: Callable[..., Any]) -> tuple[threading.Event, Callable[..., Any]]:
+    """Return what tells that the model began to read, and a reader that takes ten seconds."""
+    begun = threading.Event()
 
     def slow(model: Any, prompts: Any, items: Any, masks: int, on_batch: Any) -> Any:
         for _ in range(200):
@@ -247,6 +246,14 @@ def test_a_later_edit_stops_the_one_before(
             on_batch(0)
         return compute(model, prompts, items, masks, on_batch)
 
+    return begun, slow
+
+
+def test_a_later_edit_stops_the_one_before(
+    client: Any, own: Words, new: Words, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compute = trial.compute_states
+    begun, slow = slowed(compute)
     monkeypatch.setattr(trial, "compute_states", slow)
     first = client.post("topic/effect", {"words": new})
     assert begun.wait(10)
@@ -263,15 +270,8 @@ def test_a_later_edit_stops_the_one_before(
 def test_a_later_search_stops_the_one_before(
     client: Any, own: Words, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun, compute = threading.Event(), candidate_scores.compute_states
-
-    def slow(model: Any, prompts: Any, items: Any, masks: int, on_batch: Any) -> Any:
-        for _ in range(200):
-            begun.set()
-            threading.Event().wait(0.05)
-            on_batch(0)
-        return compute(model, prompts, items, masks, on_batch)
-
+    compute = candidate_scores.compute_states
+    begun, slow = slowed(compute)
     monkeypatch.setattr(candidate_scores, "compute_states", slow)
     first = client.post("topic/suggest", {"words": own})
     assert begun.wait(10)
