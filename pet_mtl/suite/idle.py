@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from pet_mtl.errors import ProblemList
+from pet_mtl.suite.method import PetMethod
 from pet_mtl.suite.settings import TrainSettings
 from pet_mtl.suite.suite import Suite
 
@@ -21,49 +22,81 @@ def refuse_untrained(suite: Suite, taught: Collection[str]) -> None:
     Raises:
         PetMtlError: a loss term leaves nothing of the label loss.
     """
-    problems, term = ProblemList(), suite.train.losses.without_labels
-    for name, task in suite.tasks.items():
-        if term is None or name in taught or task.kind_spec.facts.target != "label":
-            continue
-        for part in task.learned_scores:
+    problems = ProblemList()
+    for name, beside in _without_labels(suite).items():
+        for part in suite.tasks[name].learned_scores if name not in taught else ():
             problems.add(
                 f"`{part}` of `{name}` learns from the label loss, which counts nothing beside "
-                f"`train.losses.{term}`",
+                f"`{beside}`",
                 where=suite.source,
                 hint="let it count (of adapet: `labels: 0.5`), or leave one of the two out",
             )
     problems.raise_if_any()
 
 
-def idle_settings(suite: Suite, *, taught: bool, alone: bool, drops: bool) -> list[str]:
+def _without_labels(suite: Suite, taught: Collection[str] = ()) -> dict[str, str]:
+    """Return the tasks whose label loss counts nothing, each with the setting that takes it away;
+    `taught` have teachers, who may do so too."""
+    train, found = suite.train, dict[str, str]()
+    for name, task in suite.tasks.items():
+        term = train.losses.without_labels(task.kind_spec)
+        if term is not None:
+            found[name] = f"train.losses.{term}"
+        elif name in taught and train.label_share == 0:
+            found[name] = "train.label_share: 0"
+    return found
+
+
+def _of_label_loss(suite: Suite, taught: Collection[str], of_label: Collection[str]) -> list[str]:
+    """Return a line for each setting of a label loss that counts nothing; tasks `of_label` have one
+    label a row."""
+    train, losses, beside = suite.train, suite.train.losses, _without_labels(suite, taught)
+    given: dict[str, Collection[str]] = {}
+    if train.label_smoothing:
+        given["label_smoothing"] = suite.tasks
+    # what teachers say, and two passes, are compared with adjusted scores
+    if train.logit_adjustment and losses.r_drop is None and not {*of_label} & {*taught}:
+        given["logit_adjustment"] = of_label
+    given |= {f"losses.{name}": of_label for name in _FACTORS if name in losses.given}
+    if losses.adapet is not None and losses.adapet.labels:
+        given["losses.adapet.labels"] = of_label
+    found = []
+    for name, tasks in given.items():
+        if tasks and all(task in beside for task in tasks):
+            why = " and ".join(sorted({f"`{beside[task]}`" for task in tasks}))
+            found.append(
+                f"`train.{name}` does nothing: it is for the label loss, which counts nothing "
+                f"beside {why}"
+            )
+    return found
+
+
+def idle_settings(suite: Suite, *, taught: Collection[str], alone: bool, drops: bool) -> list[str]:
     """Return a line for each setting that is given and changes nothing.
 
     Args:
-        taught: whether a task learns from teachers too.
+        taught: tasks that have teachers.
         alone: whether the settings are this run's own; those of a comparison or a distillation are
             for other runs too.
         drops: whether the backbone has dropout.
     """
-    train, found = suite.train, suite.method.notes()
-    of_label = [task.kind_spec.facts.target == "label" for task in suite.tasks.values()]
-    if all(of_label) and (term := train.losses.without_labels) is not None:
-        given = ["label_smoothing"] if train.label_smoothing else []
-        # what teachers say, and two passes, are compared with adjusted scores
-        if train.logit_adjustment and not taught and train.losses.r_drop is None:
-            given.append("logit_adjustment")
-        given += [f"losses.{name}" for name in _FACTORS if getattr(train.losses, name) is not None]
-        found += [
-            f"`train.{name}` does nothing: it is for the label loss, which counts nothing beside "
-            f"`train.losses.{term}`"
-            for name in given
-        ]
-    r_drop, drops = train.losses.r_drop, drops or getattr(suite.method, "dropout", 0.0) > 0
+    train, found, losses = suite.train, suite.method.notes(), suite.train.losses
+    kinds = {name: task.kind_spec for name, task in suite.tasks.items()}
+    of_label = {name for name, kind in kinds.items() if kind.facts.target == "label"}
+    found += _of_label_loss(suite, taught, of_label)
+    rate = suite.method.learning_rate if isinstance(suite.method, PetMethod) else None
+    if rate is not None and not any(task.learned_parts for task in suite.tasks.values()):
+        found.append(
+            "`method.learning_rate` does nothing: no task has learned pieces, verbalizers or "
+            "weights of patterns (`train.learning_rate` is the model's)"
+        )
+    r_drop, drops = losses.r_drop, drops or getattr(suite.method, "dropout", 0.0) > 0
     if r_drop is not None and r_drop.alpha and not drops:
         found.append(
             "`train.losses.r_drop` reads every row twice and changes nothing without dropout: both "
             "passes agree (`train.dropout: 0.1`)"
         )
-    for name, own in train.losses.given.items():
+    for name, own in losses.given.items():
         found += [
             f"`train.losses.{name}.{key}` does nothing beside `train.losses.{name}.{other}: "
             f"{getattr(own, other)}`"
@@ -71,17 +104,40 @@ def idle_settings(suite: Suite, *, taught: bool, alone: bool, drops: bool) -> li
         ]
     if not alone:
         return found
-    if not any(of_label):
-        given = [f"losses.{name}" for name in _ONE_LABEL if getattr(train.losses, name) is not None]
-        given += ["logit_adjustment"] if train.logit_adjustment else []
-        found += [f"`train.{name}` does nothing: no task has one label a row" for name in given]
+    acting = {name for name, own in losses.given.items() if any(map(own.acts_on, kinds.values()))}
+    idle = [f"losses.{name}" for name in _ONE_LABEL if name in losses.given and name not in acting]
+    idle += ["logit_adjustment"] if train.logit_adjustment and not of_label else []
+    why = "labels of several levels are not one" if of_label else "no task has one label a row"
+    found += [f"`train.{name}` does nothing: {why}" for name in idle]
     if len(suite.tasks) == 1:
-        given = [] if train.surgery == "none" else ["surgery"]
-        given += ["weighting"] if train.weighting in _BETWEEN_TASKS else []
-        given += [] if train.losses.task_discriminator is None else ["losses.task_discriminator"]
-        given = [f"train.{name}" for name in given]
-        given += ["method.adversarial"] if getattr(suite.method, "adversarial", 0.0) else []
-        found += [f"`{name}` does nothing with one task" for name in given]
+        idle = [] if train.surgery == "none" else ["train.surgery"]
+        idle += ["train.weighting"] if train.weighting in _BETWEEN_TASKS else []
+        idle += [] if losses.task_discriminator is None else ["train.losses.task_discriminator"]
+        idle += ["method.adversarial"] if getattr(suite.method, "adversarial", 0.0) else []
+        found += [f"`{name}` does nothing with one task" for name in idle]
     if not taught and train.label_share != TrainSettings().label_share:
         found.append("`train.label_share` does nothing without teachers")
+    return found
+
+
+def idle_in_length(train: TrainSettings, *, epochs: int, evaluations: int) -> list[str]:
+    """Return a line for each setting that needs a longer run.
+
+    Args:
+        epochs: of the run, a broken one counted.
+        evaluations: of the run; 0 without dev rows.
+    """
+    found, patience = [], train.early_stop
+    if train.weighting == "dwa" and epochs < 3:
+        found.append(
+            "`train.weighting: dwa` does nothing: its weights begin with the third epoch, which "
+            "this run does not reach"
+        )
+    if isinstance(patience, int) and not evaluations:
+        found.append("`train.early_stop` does nothing without dev rows")
+    elif isinstance(patience, int) and evaluations < patience + 2:  # the last ends the run anyway
+        found.append(
+            f"`train.early_stop: {patience}` does nothing: the run has too few evaluations for it, "
+            f"{evaluations} (`train.evaluate_every` makes more)"
+        )
     return found

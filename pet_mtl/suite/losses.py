@@ -8,6 +8,8 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from pet_mtl.suite.kind import KindSpec
+
 _MOST = 1e6  # a larger weight leaves nothing of the labels, and overflows in the end
 MlmBalance = Literal["alpha", "positions", "alternating"]
 
@@ -29,8 +31,12 @@ class _Settings(BaseModel):
 
     @property
     def label_share(self) -> float:
-        """Return what the rows' label losses are multiplied by beside the term."""
+        """Return what the label losses of the rows that it acts on are multiplied by."""
         return 1.0
+
+    def acts_on(self, kind: KindSpec) -> bool:
+        """Return whether it takes a share of the label loss of such a task's rows."""
+        return kind.facts.target == "label"
 
     @property
     def idle(self) -> dict[str, str]:
@@ -115,6 +121,9 @@ class AdapetSettings(_Settings):
     def label_share(self) -> float:
         return self.labels
 
+    def acts_on(self, kind: KindSpec) -> bool:
+        return super().acts_on(kind) and not kind.above
+
     @property
     def idle(self) -> dict[str, str]:
         return {} if self.conditioned else dict.fromkeys(self._given("rate", "own"), "conditioned")
@@ -162,6 +171,9 @@ class MlmSettings(_Settings):
     @property
     def label_share(self) -> float:
         return 1 - self.alpha if self.balance == "alpha" else 1.0
+
+    def acts_on(self, kind: KindSpec) -> bool:
+        return True
 
     @property
     def idle(self) -> dict[str, str]:
@@ -227,10 +239,10 @@ class LossSettings(BaseModel):
         """Return a term that needs unlabelled rows."""
         return next((name for name, own in self.given.items() if own.reads_unlabelled), None)
 
-    @property
-    def without_labels(self) -> str | None:
-        """Return a term beside which the rows' label losses count nothing."""
-        return next((name for name, own in self.given.items() if not own.label_share), None)
+    def without_labels(self, kind: KindSpec) -> str | None:
+        """Return a term beside which the label loss of a task's rows counts nothing."""
+        acting = (name for name, own in self.given.items() if own.acts_on(kind))
+        return next((name for name in acting if not self.given[name].label_share), None)
 
     @property
     def reads_slots(self) -> str | None:

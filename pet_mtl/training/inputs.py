@@ -117,7 +117,7 @@ def read_inputs(
     longest = suite.train.max_length
     prompts = encode_forms(compiled.forms, rows, tokenizer, longest, windows=False)
     others = encode_unlabelled(suite, data, compiled.forms, tokenizer)
-    idle = idle_settings(suite, taught=bool(answered), alone=alone, drops=has_dropout(mlm))
+    idle = idle_settings(suite, taught=answered, alone=alone, drops=has_dropout(mlm))
     warnings = (f"warning: {note}" for note in idle)
     for line in (*slot_cost_notes(prompts), *unreadable_warnings(prompts, tokenizer), *warnings):
         say(line)
@@ -126,8 +126,6 @@ def read_inputs(
     }
     backbone = Path(resolve_model(suite.model))
     guard_rows(backbone, dev_rows, strict=False)
-    if not dev_rows and isinstance(suite.train.early_stop, int):
-        say("warning: `train.early_stop` does nothing without dev rows")
     trained_on = {
         name: task.train_keys if rows[name] is task.train else row_keys(rows[name])
         for name, task in data.items()

@@ -91,12 +91,11 @@ class RowLoss:
         }
         own_passes = sum("altered" in term.wants for term in self.piece_terms.values())
         self.passes = 1 + self.second_pass + own_passes
-        shares = {name: term.label_share for name, term in self.piece_terms.items()}
-        self._label_share = math.prod(shares.values())
-        # of rows without one label, which such terms leave alone
-        self._other_share = math.prod(
-            share for name, share in shares.items() if "unlabelled" in terms[name].wants
-        )
+        of_pieces = self.piece_terms.values()
+        self._label_shares = [
+            math.prod(term.label_share for term in of_pieces if term.acts_on(kind.spec))
+            for kind in self._kinds
+        ]
         self._factors = {name: term for name, term in terms.items() if hasattr(term, "factors")}
         self._addends = {name: term for name, term in terms.items() if hasattr(term, "losses")}
 
@@ -140,6 +139,11 @@ class RowLoss:
         one = self._kinds[group.form].one_label
         return group.labels if one else torch.full_like(group.labels, -1)
 
+    def counted(self, term: PieceTerm, group: FormGroup) -> Tensor:
+        """Return `[b]` which of a group's rows have a piece term's loss."""
+        acts = term.acts_on(self._kinds[group.form].spec)
+        return counted(term, self.single_labels(group)) & acts
+
     def outcomes(self, group: FormGroup) -> int:
         """Return how many of a group's columns of scores can be a row's label."""
         return self._prompts.forms[group.form].outcomes
@@ -177,8 +181,7 @@ class RowLoss:
                 terms[name] = torch.stack([counted.sum(), rows.labelled.sum().to(counted.dtype)])
                 losses = losses * factors
             loss = losses.sum()
-        beside_terms = self._label_share if kind.one_label else self._other_share
-        if beside_terms != 1:
+        if (beside_terms := self._label_shares[group.form]) != 1:
             loss = loss * beside_terms
         task = self._prompts.forms[group.form].task
         if task not in self._taught:

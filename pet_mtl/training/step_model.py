@@ -27,7 +27,7 @@ from pet_mtl.model.task_model import Look, TaskModel
 from pet_mtl.objectives.altered import Altered
 from pet_mtl.objectives.terms import Facts, Piece, PieceTerm, TaskScores
 from pet_mtl.objectives.terms.shared_private import build_sharing_terms
-from pet_mtl.training.row_loss import GroupLoss, RowLoss, counted, label_counts
+from pet_mtl.training.row_loss import GroupLoss, RowLoss, label_counts
 
 
 @dataclass(frozen=True)
@@ -170,9 +170,7 @@ class StepModel(nn.Module):
             )
             of_items = term.piece_losses(piece)
             losses = [
-                loss.with_term(
-                    name, of_items[group.items], counted(term, self.row_loss.single_labels(group))
-                )
+                loss.with_term(name, of_items[group.items], self.row_loss.counted(term, group))
                 for group, loss in zip(batch.groups, losses, strict=True)
             ]
         return losses

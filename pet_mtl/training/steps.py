@@ -62,6 +62,7 @@ class TrainingSteps:
     Attributes:
         trained: the model and the loss terms' own parameters.
         average: of the model's weights, where the settings have one.
+        epochs: of the whole run, a broken one counted.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class TrainingSteps:
         )
         self.throughput = Throughput()
         ends = schedule.ends(settings.epochs, settings.max_steps)
-        self.total = ends[-1]
+        self.total, self.epochs = ends[-1], len(ends)
         every = settings.evaluate_every
         self.evaluation_steps = {*(range(every, self.total, every) if every else ends), self.total}
         forms = {form.task: form for form in prompts.forms if form.task in schedule.draws}

@@ -32,6 +32,7 @@ from pet_mtl.storage.own_weights import load_own_weights, own_weights
 from pet_mtl.storage.pretrained import load_into
 from pet_mtl.storage.run_weights import AVERAGE, TERMS, read_run_weights, write_run_weights
 from pet_mtl.storage.state import Progress, fingerprint, read_moments, read_progress, write_state
+from pet_mtl.suite.idle import idle_in_length
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.inputs import Inputs
 from pet_mtl.training.steps import TrainingSteps
@@ -109,6 +110,11 @@ class Trainer:
             if self.folder is not None:
                 self.folder.forget_after(self.progress.step)
         if not self.progress.finished:
+            evaluations = 0 if self.inputs.dev is None else len(self.steps.evaluation_steps)
+            for line in idle_in_length(
+                self.suite.train, epochs=self.steps.epochs, evaluations=evaluations
+            ):
+                say(f"warning: {line}")
             tokens = self.suite.train.batch_tokens
             say(f"training: {self.steps.total} steps of up to {tokens:,} tokens")
             self.steps.run(evaluate=self._evaluate, save=self._save, log=self._log)

@@ -8,7 +8,8 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.objectives.terms import adapet, contrastive, mlm
 from pet_mtl.objectives.terms.term import Facts
 from pet_mtl.resources import bundled_pattern_file
-from pet_mtl.suite.idle import idle_settings, refuse_untrained
+from pet_mtl.suite.idle import idle_in_length, idle_settings, refuse_untrained
+from pet_mtl.suite.levels import UpperWords
 from pet_mtl.suite.losses import AdapetSettings, ContrastiveSettings, MlmSettings
 from pet_mtl.suite.suite import Suite, load_suite
 
@@ -50,7 +51,106 @@ def load(*overrides: str, only: list[str] | None = None) -> Suite:
     ],
 )
 def test_idle_settings(overrides: list[str], idle: list[str]) -> None:
-    found = idle_settings(load(*overrides), taught=False, alone=True, drops=True)
+    found = idle_settings(load(*overrides), taught=(), alone=True, drops=True)
+    assert [line.split("`")[1] for line in found] == idle
+
+
+LABEL_LOSS = [
+    *("train.label_smoothing=0.1", "train.logit_adjustment=0.3"),
+    *(f"train.losses.{name}={{}}" for name in ("focal", "class_weights", "hard_negatives")),
+    "train.losses.adapet={labels: 0.5}",
+]
+FACTORS = ["losses.focal", "losses.class_weights", "losses.hard_negatives", "losses.adapet.labels"]
+
+
+@pytest.mark.parametrize(
+    ("share", "taught", "idle"),
+    [
+        ("0", ["tnews", "ocemotion", "ocnli"], ["label_smoothing", *FACTORS]),
+        ("0", ["tnews", "ocemotion"], []),  # the third learns from its labels
+        ("0.1", ["tnews", "ocemotion", "ocnli"], []),
+        ("annealed", ["tnews", "ocemotion", "ocnli"], []),
+    ],
+)
+def test_what_is_for_labels_is_idle_where_teachers_alone_count(
+    share: str, taught: list[str], idle: list[str]
+) -> None:
+    suite = load(*LABEL_LOSS, f"train.label_share={share}")
+    found = idle_settings(suite, taught=taught, alone=True, drops=True)
+    assert found == [
+        f"`train.{name}` does nothing: it is for the label loss, which counts nothing beside "
+        "`train.label_share: 0`"
+        for name in idle
+    ]
+
+
+def test_sets_beside_labels_keep_what_acts_on_them() -> None:
+    """`adapet` takes the label loss of rows with one label only, `mlm` that of all."""
+    suite = load("train.label_smoothing=0.1", "train.losses.focal={}")
+    one, *_ = suite.tasks.values()
+    sets = one.model_copy(update={"kind": "multi_label"})
+    smooth, focal = "train.label_smoothing", "train.losses.focal"
+    for tasks, losses, idle in (
+        ({"a": one, "b": sets}, {"adapet": AdapetSettings()}, [focal]),
+        ({"a": one, "b": sets}, {"mlm": MlmSettings(alpha=1.0)}, [smooth, focal]),
+        ({"b": sets}, {"mlm": MlmSettings(alpha=1.0)}, [smooth]),
+    ):
+        terms = suite.train.losses.model_copy(update=losses)
+        train = suite.train.model_copy(update={"losses": terms})
+        of_these = suite.model_copy(update={"tasks": tasks, "train": train})
+        found = idle_settings(of_these, taught=(), alone=False, drops=True)
+        assert [line.split("`")[1] for line in found] == idle
+
+
+def test_adapet_has_nothing_to_say_of_paths() -> None:
+    suite = load("train.losses={adapet: {}, focal: {}}", "train.label_smoothing=0.1")
+    one, *_ = suite.tasks.values()
+    above = UpperWords(labels=("news",), words=(("新闻",),))
+    paths = one.model_copy(update={"levels": "by_level", "above": above})
+    alike = {"taught": (), "alone": True, "drops": True}
+    found = idle_settings(suite.model_copy(update={"tasks": {"a": paths}}), **alike)
+    assert found == ["`train.losses.adapet` does nothing: labels of several levels are not one"]
+    found = idle_settings(suite.model_copy(update={"tasks": {"a": paths, "b": one}}), **alike)
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("method", "more", "told"),
+    [
+        ("{name: pet, learning_rate: 0.001}", [], True),
+        ("{name: pet, learning_rate: 0.001}", ["tasks.ocnli.verbalizer_kind=soft"], False),
+        (
+            "{name: pet, learning_rate: 0.001}",
+            ["tasks.tnews.patterns={mask}{soft:2}：{title}"],
+            False,
+        ),
+        ("{name: cln, learning_rate: 0.001}", [], False),
+        ("{name: heads, learning_rate: 0.001}", [], False),
+        ("pet", [], False),
+    ],
+)
+def test_a_rate_of_learned_parts_needs_some(method: str, more: list[str], told: bool) -> None:
+    suite = load(f"method={method}", *more)
+    found = idle_settings(suite, taught=(), alone=True, drops=True)
+    assert any("`method.learning_rate` does nothing" in line for line in found) == told
+
+
+@pytest.mark.parametrize(
+    ("overrides", "epochs", "evaluations", "idle"),
+    [
+        (["train.weighting=dwa"], 2, 2, ["train.weighting: dwa"]),
+        (["train.weighting=dwa"], 3, 3, []),
+        (["train.early_stop=3"], 4, 4, ["train.early_stop: 3"]),
+        (["train.early_stop=3"], 5, 5, []),
+        (["train.early_stop=3"], 5, 0, ["train.early_stop"]),
+        (["train.early_stop=auto"], 1, 0, []),
+        ([], 1, 0, []),
+    ],
+)
+def test_what_needs_a_longer_run(
+    overrides: list[str], epochs: int, evaluations: int, idle: list[str]
+) -> None:
+    found = idle_in_length(load(*overrides).train, epochs=epochs, evaluations=evaluations)
     assert [line.split("`")[1] for line in found] == idle
 
 
@@ -62,19 +162,19 @@ def test_an_adversary_between_tasks_is_idle_with_one() -> None:
         (["tnews", "ocnli"], True, []),
     ):
         suite = load(method, only=only)
-        assert idle_settings(suite, taught=False, alone=alone, drops=True) == told
+        assert idle_settings(suite, taught=(), alone=alone, drops=True) == told
 
 
 def test_what_is_between_tasks_is_idle_with_one() -> None:
     more = ["train.surgery=mgda", "train.weighting=dwa", "train.losses.task_discriminator={}"]
     suite = load(*more, "train.label_share=0.5", only=["tnews"])
-    found = idle_settings(suite, taught=True, alone=True, drops=True)
+    found = idle_settings(suite, taught={"tnews"}, alone=True, drops=True)
     assert found == [
         f"`train.{name}` does nothing with one task"
         for name in ("surgery", "weighting", "losses.task_discriminator")
     ]
     assert (
-        idle_settings(suite, taught=False, alone=False, drops=True) == []
+        idle_settings(suite, taught=(), alone=False, drops=True) == []
     )  # other runs have them too
 
 
@@ -90,6 +190,14 @@ def test_scores_that_no_loss_would_train_are_refused(learned: str) -> None:
     refuse_untrained(suite, taught={"ocnli"})  # teachers train them
     refuse_untrained(load("train.losses.adapet={labels: 0.5}", f"tasks.ocnli.{learned}"), ())
     refuse_untrained(load(ADAPET, "tasks.ocnli.verbalizer_kind=knowledgeable"), ())
+
+
+def test_sets_that_no_loss_would_train_are_refused() -> None:
+    suite = load("train.losses.mlm={alpha: 1.0}", "tasks.tnews.verbalizer_kind=soft")
+    sets = suite.tasks["tnews"].model_copy(update={"kind": "multi_label"})
+    suite = suite.model_copy(update={"tasks": {"tnews": sets}})
+    with pytest.raises(PetMtlError, match=r"counts nothing beside `train\.losses\.mlm`"):
+        refuse_untrained(suite, taught=())
 
 
 @pytest.mark.parametrize(
@@ -123,7 +231,7 @@ R_DROP = "train.losses.r_drop={}"
     ],
 )
 def test_two_passes_need_dropout(overrides: list[str], drops: bool, told: bool) -> None:
-    found = idle_settings(load(*overrides), taught=False, alone=True, drops=drops)
+    found = idle_settings(load(*overrides), taught=(), alone=True, drops=drops)
     assert any("without dropout" in line for line in found) == told
 
 
@@ -135,7 +243,7 @@ def test_what_is_for_one_label_a_row_is_idle_where_no_task_has_one(kind: str) ->
     other = one.model_copy(update={"kind": kind})
     for tasks, told in (({"a": other, "b": other}, True), ({"a": other, "b": one}, False)):
         of_these = suite.model_copy(update={"tasks": tasks})
-        found = idle_settings(of_these, taught=False, alone=True, drops=True)
+        found = idle_settings(of_these, taught=(), alone=True, drops=True)
         idle = [line.split("`")[1] for line in found if "no task has one label a row" in line]
         wanted = [*(f"train.losses.{name}" for name in names), "train.logit_adjustment"]
         assert idle == (wanted if told else [])

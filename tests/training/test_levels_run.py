@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from toy_runs import weights_in
 from typer.testing import CliRunner
 
 from pet_mtl.cli.main import app
@@ -160,13 +162,19 @@ def test_a_row_with_a_name_above_is_told_where(place: Path, tmp_path: Path) -> N
     assert 'label "a" has others below it, such as "a/x"' in str(result.exception)
 
 
-@pytest.mark.parametrize("setting", ["train.losses.focal.gamma=2", "train.losses.adapet.rate=0.2"])
-def test_loss_terms_take_the_tasks_rows(place: Path, tmp_path: Path, setting: str) -> None:
-    suite = load_suite(
-        place / "levels.yaml",
-        overrides=[setting, "train.max_steps=2", "train.logit_adjustment=1"],
-    )
-    train(suite, tmp_path / "run")
+def test_loss_terms_take_the_tasks_rows(place: Path, tmp_path: Path) -> None:
+    more = ["train.losses.focal.gamma=2", "train.max_steps=2", "train.logit_adjustment=1"]
+    train(load_suite(place / "levels.yaml", overrides=more), tmp_path / "run")
+
+
+def test_adapet_leaves_the_loss_of_paths_as_it_is(place: Path, tmp_path: Path) -> None:
+    """A word below two names tells siblings only, and it would not train the words above."""
+    for run_name, losses in (("plain", "{}"), ("adapet", "{adapet: {rate: 0.2}}")):
+        more = [f"train.losses={losses}", "train.max_steps=3", "train.dropout=0.0"]
+        train(load_suite(place / "levels.yaml", overrides=more), tmp_path / run_name)
+    plain, adapet = (weights_in(tmp_path / name / "last") for name in ("plain", "adapet"))
+    for name, weight in plain.items():
+        torch.testing.assert_close(adapet[name], weight, rtol=1e-3, atol=1e-4, msg=name)
 
 
 def test_heads_with_levels(place: Path, tmp_path: Path) -> None:

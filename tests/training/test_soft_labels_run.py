@@ -69,6 +69,20 @@ def test_rows_of_which_nothing_is_said_have_their_labels(
     assert "soft labels: colour, of" in capsys.readouterr().err
 
 
+def test_settings_that_soft_labels_or_a_short_run_leave_idle_are_told(
+    suite_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = ["label_share=0", "losses={focal: {}}", "weighting=dwa", "early_stop=3", "max_steps=1"]
+    suite = some_soft_labels(suite_file, *(f"train.{setting}" for setting in more))
+    suite = suite.model_copy(update={"tasks": {"colour": suite.tasks["colour"]}})
+    train(suite, tmp_path / "run")
+    said = capsys.readouterr().err.splitlines()
+    told = [line.split("`")[1] for line in said if "does nothing" in line]
+    assert sorted(told) == [
+        *("train.early_stop: 3", "train.losses.focal", "train.weighting", "train.weighting: dwa")
+    ]
+
+
 def test_a_teacher_and_soft_labels_count_alike(suite_file: Path, tmp_path: Path) -> None:
     suite = load_suite(suite_file, overrides=["train.max_steps=3"])
     teacher = train(suite, tmp_path / "teacher").out / "checkpoint"

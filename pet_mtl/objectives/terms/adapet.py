@@ -13,6 +13,7 @@ from pet_mtl.cloze.encode import Prompts
 from pet_mtl.objectives.altered import Altered, IdArray, altered, choose_share, text_fields
 from pet_mtl.objectives.terms.targets import mean_by_item, target_log_probs
 from pet_mtl.objectives.terms.term import Facts, Piece, PieceTerm, TaskScores, Want
+from pet_mtl.suite.kind import KindSpec
 from pet_mtl.suite.losses import AdapetSettings
 
 _SURE = -1e-6  # log q is at most this: log(1 - q) is a number
@@ -46,16 +47,17 @@ class Adapet(PieceTerm):
         self._ordinary = np.zeros(int(facts.pieces.max(initial=0)) + 2, bool)
         self._ordinary[facts.pieces] = True
 
+    def acts_on(self, kind: KindSpec) -> bool:
+        """Sets, numbers and paths down a tree, whose words tell siblings only, are no one label to
+        be told."""
+        return super().acts_on(kind) and not kind.above
+
     def prepare(self, prompts: Prompts, batch: Batch, draws: Draws) -> Altered | None:
         if not self._settings.conditioned:
             return None
-        one = np.array(
-            [form.kind.facts.target == "label" and not form.kind.above for form in prompts.forms]
-        )
+        acts = np.array([self.acts_on(form.kind) for form in prompts.forms])
         labels = prompts.label[batch.items].astype(np.int64)
-        labels[
-            ~one[prompts.form[batch.items]]
-        ] = -1  # sets, numbers, paths: no one label to be told
+        labels[~acts[prompts.form[batch.items]]] = -1
         counts = np.array([len(self._words[form]) for form in prompts.form[batch.items]])
         shown = self._shown(labels, counts, draws)
         rows, words = np.zeros(len(labels), np.int64), [tuple[int, ...]()] * len(labels)

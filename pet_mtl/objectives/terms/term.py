@@ -14,6 +14,7 @@ from pet_mtl.cloze.draws import Draws
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.objectives.altered import Altered
+from pet_mtl.suite.kind import KindSpec
 
 Want = Literal["second_pass", "unlabelled", "slots", "vocabulary", "altered", "step"]
 Text = Literal["labelled", "unlabelled"]
@@ -167,6 +168,11 @@ class PieceTerm(_Term, Protocol):
     learning_rate: float = 0.0
     texts: frozenset[Text] = frozenset({"labelled"})
     apart: bool = False
+
+    def acts_on(self, kind: KindSpec) -> bool:
+        """Return whether rows of such a task have its loss, in the place of a share of their label
+        loss."""
+        return "unlabelled" in self.wants or kind.facts.target == "label"
 
     def prepare(self, prompts: Prompts, batch: Batch, draws: Draws) -> Altered | None:
         """Return what it reads beside the batch, which is on the CPU; `draws` are those of the
