@@ -103,7 +103,8 @@ def pretrain(
     if resume and out is None:
         raise PetMtlError("`--resume` needs the folder of the run", hint="add `--out DIR`")
     if resume and out is not None and not (model or from_scratch or sources or patterns):
-        if override or scorer or task_text or tokenizer or teacher:
+        given = [override, scorer, task_text, tokenizer, teacher, data_root, cache]
+        if any(given) or masking != "random" or text_key != "text":
             raise PetMtlError(
                 "`--resume` alone goes on with the stored options",
                 hint="leave the others out, or give all of them",

@@ -59,5 +59,8 @@ def _facts(folder: Path) -> dict[str, Any]:
 
 
 def _is_half(folder: Path) -> bool:
-    with safe_open(folder / "model.safetensors", "pt") as file:
-        return all(file.get_slice(name).get_dtype() == "F16" for name in file.keys())  # noqa: SIM118 (no mapping)
+    kinds: set[str] = set()
+    for file in folder.glob("model*.safetensors"):  # a large model lies in several
+        with safe_open(file, "pt") as weights:
+            kinds |= {weights.get_slice(name).get_dtype() for name in weights.keys()}  # noqa: SIM118 (no mapping)
+    return kinds == {"F16"}

@@ -16,6 +16,7 @@ from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError, placed
+from pet_mtl.model.backbone import check_length
 from pet_mtl.model.hardware import Machine
 from pet_mtl.pretraining.cache import Cache, open_or_build
 from pet_mtl.pretraining.corpus import Corpus, find_corpus
@@ -81,6 +82,9 @@ def find_text(request: PretrainRequest) -> Text:
     if request.task_text:
         corpus = TaskText(tuple(part for parts in rows.values() for part in parts))
     scorer = None if request.scorer is None else LoadedCheckpoint(request.scorer)
+    if scorer is not None:
+        with placed(f"--scorer {request.scorer}"):  # it reads the rows too
+            check_length(scorer.mlm, request.settings.max_length, "set `-s max_length={}`")
     return Text(suite, rows, corpus, scorer)
 
 

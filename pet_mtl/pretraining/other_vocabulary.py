@@ -34,8 +34,17 @@ def give_vocabulary(mlm: Any, old: PieceTokenizer, new: PieceTokenizer) -> None:
 
     Raises:
         PetMtlError: the model's decoder cannot be changed, or it has fewer rows than its tokenizer
-            has pieces.
+            has pieces; its positions count from a padding piece that has another id.
     """
+    # RoBERTa and its kin: another id would move all positions, in the stored model only
+    padding = getattr(getattr(mlm.base_model, "embeddings", None), "padding_idx", new.pad_id)
+    if padding != new.pad_id:
+        raise PetMtlError(
+            f"the family `{mlm.config.model_type}` counts positions from its padding piece, number "
+            f"{padding}, and the padding piece of this vocabulary is number {new.pad_id}",
+            where="--tokenizer",
+            hint=f"choose a tokenizer whose padding piece is number {padding}, or a BERT model",
+        )
     table = mlm.get_input_embeddings().weight.detach()
     decoder = mlm.get_output_embeddings()
     if decoder is None or len(decoder.weight) < old.vocab_size or len(table) < old.vocab_size:

@@ -43,7 +43,7 @@ def pattern_rows(
     Rows are tokenised `CHUNK` at a time, so that the memory is that of the arrays returned.
 
     Raises:
-        PetMtlError: see `compile_forms`; or no row has a label.
+        PetMtlError: see `compile_forms`; or no row has a label word.
     """
     made: list[_Prompts] = []
     keys: list[npt.NDArray[np.uint64]] = []
@@ -63,8 +63,9 @@ def pattern_rows(
                 ]
     if not made:
         raise PetMtlError(
-            "no row has a label",
-            hint="pattern-aware masking writes the gold label words into the training rows",
+            "no training row has a label word to be written in",
+            hint="pattern-aware masking needs labelled rows of a task whose answer is one label "
+            "word: `kind: classification` without `levels`, or `ordered`",
         )
     ends = np.cumsum(np.concatenate([part.lengths for part in made]))
     pieces = np.concatenate([part.pieces for part in made])

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from pet_mtl.cloze.batch import LENGTH_STEP, round_up
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.pretraining.settings import KeptLayers, PretrainSettings, read_settings
 from pet_mtl.random_streams import NEW_MODEL
@@ -177,10 +178,13 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
     assert shape is not None
     assert vocabulary is not None
     assert train is not None
-    if shape.positions is not None and train.max_length > shape.positions:
+    positions = shape.positions
+    if positions is not None and round_up(train.max_length) > positions:
         raise PetMtlError(
-            f"`train.max_length` is {train.max_length}, but `model.positions` is {shape.positions}",
+            f"`train.max_length` is {train.max_length}, but `model.positions` is {positions}",
             where=document.where(("train", "max_length")),
+            hint=f"rows are padded to a multiple of {LENGTH_STEP}: set it to at most "
+            f"{positions // LENGTH_STEP * LENGTH_STEP}",
         )
     return Recipe(model=shape, vocabulary=vocabulary, train=train, base=str(path.parent.resolve()))
 

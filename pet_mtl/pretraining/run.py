@@ -206,8 +206,10 @@ class _Pretraining:
         if self.held_out is None or self.held_out[0] != self.progress.step:
             if self.progress.finished:  # it was logged before the run was stopped
                 self._measure()
-            else:
+            else:  # there was no step to do, and a run without a state is taken for a killed one
                 self._evaluate()
+                self.progress.finished = True
+                self._save()
         result = PretrainResult(
             self.out,
             self.held_out[1] if self.held_out else None,

@@ -17,6 +17,7 @@ from pet_mtl.pretraining.word_vocabulary import (
     SPECIAL,
     build_word_vocabulary,
     is_piece,
+    require_characters,
     save_word_tokenizer,
 )
 from pet_mtl.storage.digests import is_whole, write_digests
@@ -35,7 +36,7 @@ def build_vocabulary(documents: Iterable[Document], spec: VocabularySpec) -> lis
     places, characters the others.
 
     Raises:
-        PetMtlError: the corpus holds no character often enough.
+        PetMtlError: see `require_characters`.
     """
     characters: Counter[str] = Counter()
     words: Counter[str] = Counter()
@@ -46,16 +47,12 @@ def build_vocabulary(documents: Iterable[Document], spec: VocabularySpec) -> lis
         if len(words) > 4 * _MOST_WORDS:
             words = Counter(dict(words.most_common(_MOST_WORDS)))
     latin = _word_pieces(words, spec.min_frequency, spec.latin)
-    room = spec.size - len(SPECIAL) - len(latin)
+    room = max(0, spec.size - len(SPECIAL) - len(latin))
     found = sorted(characters.items(), key=lambda item: (-item[1], item[0]))
     kept = [c for c, n in found if n >= spec.min_frequency and is_piece(c) and c not in latin][
-        : max(0, room)
+        :room
     ]
-    if not kept:
-        raise PetMtlError(
-            "no character of the corpus is frequent enough for the vocabulary",
-            hint="set `vocabulary.min_frequency` lower, or give more text",
-        )
+    require_characters(kept, room)
     return [*SPECIAL, *kept, *latin]
 
 
@@ -68,11 +65,14 @@ def _word_pieces(words: Counter[str], least: int, most: int) -> list[str]:
         return []
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    letters = sorted({letter for word, _ in frequent for letter in word})
+    inside = sorted({f"##{letter}" for word, _ in frequent for letter in word[1:]})
     trainer = trainers.WordPieceTrainer(
         vocab_size=most,
         min_frequency=least,
         show_progress=False,
-        special_tokens=[],
+        # else numbered as threads meet them, and of equally frequent pairs the number decides
+        special_tokens=[*letters, *inside],
         continuing_subword_prefix="##",
     )
     lines = (" ".join([word] * min(count, _MOST_COPIES)) for word, count in frequent)

@@ -34,6 +34,27 @@ def is_piece(character: str) -> bool:
     return character.isprintable() and not character.isspace() and character != "\ufffd"
 
 
+def require_characters(found: Sequence[str], room: int) -> None:
+    """Refuse a vocabulary without characters.
+
+    Args:
+        room: the places that were left for them.
+
+    Raises:
+        PetMtlError: there are none.
+    """
+    if not found and not room:
+        raise PetMtlError(
+            "`vocabulary.size` leaves no place for characters: words and Latin pieces take all",
+            hint="set it higher, or `vocabulary.latin` and `vocabulary.words` lower",
+        )
+    if not found:
+        raise PetMtlError(
+            "no character of the corpus is frequent enough for the vocabulary",
+            hint="set `vocabulary.min_frequency` lower, or give more text",
+        )
+
+
 def build_word_vocabulary(
     documents: Iterable[Document], spec: VocabularySpec
 ) -> list[tuple[str, float]]:
@@ -43,7 +64,7 @@ def build_word_vocabulary(
     others.
 
     Raises:
-        PetMtlError: the corpus holds no character often enough.
+        PetMtlError: see `require_characters`.
     """
     characters: Counter[str] = Counter()
     words: Counter[str] = Counter()
@@ -63,11 +84,7 @@ def build_word_vocabulary(
     ]
     room = max(0, spec.size - len(SPECIAL) - len(frequent_words) - len(frequent_latin))
     single = [c for c, n in _ranked(characters) if n >= spec.min_frequency and is_piece(c)][:room]
-    if not single:
-        raise PetMtlError(
-            "no character of the corpus is frequent enough for the vocabulary",
-            hint="set `vocabulary.min_frequency` lower, or give more text",
-        )
+    require_characters(single, room)
     # As a piece a character stands for itself alone: what is inside a word was counted there.
     counts = {
         c: words[c] or latin[c] or (0 if _HAN_RUN.match(c) else characters[c]) for c in single

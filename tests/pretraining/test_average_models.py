@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from transformers import AutoModelForMaskedLM
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.average import average_models
@@ -44,6 +45,18 @@ def test_the_mean(make_request: MakeRequest, models: list[Path], tmp_path: Path)
         make_request(model=str(tmp_path / "mean"), max_steps=0), tmp_path / "measured"
     )
     assert measured.held_out is not None
+
+
+def test_models_in_several_files(toy_model: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(toy_model, tmp_path / "cut"))
+    (folder / "model.safetensors").unlink()
+    toy = AutoModelForMaskedLM.from_pretrained(toy_model, dtype=torch.float16)
+    toy.save_pretrained(folder, max_shard_size="20KB")
+    assert len(list(folder.glob("model-*.safetensors"))) > 1
+    average_models([folder, folder], tmp_path / "mean")
+    mean = load_file(tmp_path / "mean" / "model.safetensors")
+    for name, value in load_file(toy_model / "model.safetensors").items():
+        assert torch.equal(mean[name], value.half()), name
 
 
 def test_what_has_no_mean_is_refused(models: list[Path], toy_model: Path, tmp_path: Path) -> None:

@@ -1,14 +1,24 @@
 """Another vocabulary for a model: each new row is the mean of the old rows of its text."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import toys
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import BertConfig, BertForMaskedLM, BertTokenizer, PreTrainedTokenizerFast
+from torch import Tensor
+from transformers import (
+    AutoModelForMaskedLM,
+    BertConfig,
+    BertForMaskedLM,
+    BertTokenizer,
+    PreTrainedTokenizerFast,
+)
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.other_vocabulary import give_vocabulary, piece_sources
 from pet_mtl.resources import bundled_backbone
 
@@ -95,6 +105,31 @@ def test_the_same_vocabulary_changes_nothing() -> None:
     give_vocabulary(model, old, old)
     ids = torch.arange(old.vocab_size)[None]
     torch.testing.assert_close(model(input_ids=ids).logits, plain(input_ids=ids).logits)
+
+
+@pytest.mark.parametrize("family", ["roberta", "mpnet"])
+def test_positions_that_count_from_the_padding_stay_where_they_are(
+    family: str, tmp_path: Path
+) -> None:
+    special = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]"]  # RoBERTa's padding is number 1
+    old, new = unigram(OLD, special), unigram(list(reversed(OLD)), special)
+    model = toys.build_mlm(family, old.vocab_size)
+    other = unigram(OLD)
+    with pytest.raises(PetMtlError, match=r"padding piece, number 1, .* is number 0"):
+        give_vocabulary(model, old, other)
+
+    def logits(mlm: Any, tokenizer: PieceTokenizer) -> Tensor:
+        ids = torch.tensor([tokenizer.tokenizer.convert_tokens_to_ids(OLD)])
+        order = tokenizer.tokenizer.convert_tokens_to_ids([*special, *OLD])
+        with torch.no_grad():
+            found: Tensor = mlm(input_ids=ids).logits[0][:, order]
+        return found
+
+    wanted = logits(model, old)
+    give_vocabulary(model, old, new)
+    model.save_pretrained(tmp_path)
+    for mlm in (model, AutoModelForMaskedLM.from_pretrained(tmp_path)):
+        torch.testing.assert_close(logits(mlm, new), wanted)
 
 
 @pytest.mark.parametrize("name", ["zh-mini", "zh-small"])

@@ -12,6 +12,7 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_suite_data
+from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining import pattern_rows as module
 from pet_mtl.pretraining.pattern_rows import pattern_rows
 from pet_mtl.pretraining.rows import LABEL_WORD, TEXT, PieceRows
@@ -159,3 +160,17 @@ def test_chunks_change_no_row(kind: str, chunk: int, monkeypatch: pytest.MonkeyP
     # both patterns of a row, cut differently and with its fields in another order, share its key
     own = np.concatenate([row_keys(part)[part.labels >= 0] for part in parts])
     assert keys.tolist() == [*own, *own]
+
+
+def test_tasks_whose_answer_is_no_label_word_are_left_out(toy_tokenizer: PieceTokenizer) -> None:
+    words = {"u": ["红"], "d": ["蓝"]}
+    plain = toys.make_task("{mask}：{text}", words, "plain")
+    sets = toys.make_task("{mask}：{text}", words, "sets", kind="multi_label", threshold=0.5)
+    rows = {"plain": [Rows.of({"text": ["新"]}, labels=[1])]}
+    rows["sets"] = rows["plain"]
+    every = np.ones(toy_tokenizer.vocab_size, bool)
+    made, _ = pattern_rows({"plain": plain, "sets": sets}, rows, toy_tokenizer, 24, every)
+    assert len(made) == 1
+    with pytest.raises(PetMtlError, match="no training row has a label word") as caught:
+        pattern_rows({"sets": sets}, rows, toy_tokenizer, 24, every)
+    assert "`kind: classification` without `levels`" in str(caught.value)

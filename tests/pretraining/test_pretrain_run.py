@@ -17,6 +17,7 @@ from pet_mtl.pretraining.recipe import load_recipe
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.run import pretrain
 from pet_mtl.pretraining.settings import PretrainSettings
+from pet_mtl.storage.folder_kinds import BEGUN
 
 MakeRequest = Callable[..., PretrainRequest]
 
@@ -120,6 +121,18 @@ def test_no_steps_only_measure(make_request: MakeRequest, tmp_path: Path, toy_mo
         for folder in (toy_model, tmp_path / "run" / "model")
     )
     assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_run_without_steps_is_no_stopped_one(make_request: MakeRequest, tmp_path: Path) -> None:
+    out, request = tmp_path / "run", make_request(max_steps=0)
+    result = pretrain(request, out)
+    log = (out / "metrics.jsonl").read_text()
+    with pytest.raises(PetMtlError, match="already holds a run"):
+        pretrain(request, out)
+    assert (out / "model" / "model.safetensors").is_file()
+    assert not (out / BEGUN).exists()
+    assert pretrain(request, out, resume=True).held_out == result.held_out
+    assert (out / "metrics.jsonl").read_text() == log
 
 
 def test_without_held_out_text(make_request: MakeRequest, tmp_path: Path) -> None:

@@ -42,6 +42,8 @@ def test_overrides_belong_to_train_where_they_name_no_section(tmp_path: Path) ->
         ("epochs: 2", "epochs: -2", ":4", "must be above 0"),
         ("epochs: 2", "schedule: steep", ":4", "`linear` or `cosine`"),
         ("max_length: 32", "max_length: 128", ":4", "`model.positions` is 64"),
+        # rows of 30 tokens would be padded to 32
+        ("positions: 64", "positions: 30", ":4", "set it to at most 28"),
         ("max_length: 32", "max_minutes: 5, warmup: 20", ":4", "must be a share"),
         ("vocabulary", "words", ":3", "unknown key `words`"),
         ("model: {", "shape: {", ":1", "`model` is missing"),

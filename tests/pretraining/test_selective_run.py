@@ -1,11 +1,13 @@
 """Selective masking from end to end: a scorer, its marks, a marker, a run."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from toy_texts import SETTINGS, write_suite
+from transformers import BertConfig, BertForMaskedLM
 
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_suite_data
@@ -190,4 +192,19 @@ def test_a_scorer_of_another_vocabulary(
     )
     with pytest.raises(PetMtlError, match="another vocabulary"):
         pretrain(request, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_scorer_with_fewer_positions(
+    make_request: MakeRequest, checkpoint: Path, toy_model: Path, tmp_path: Path
+) -> None:
+    wide = Path(shutil.copytree(toy_model, tmp_path / "wide"))
+    config = BertConfig.from_pretrained(toy_model, max_position_embeddings=64)
+    BertForMaskedLM(config).save_pretrained(wide)
+    request = make_request(
+        model=str(wide), masking="selective", scorer=checkpoint, max_length=48, max_steps=1
+    )
+    with pytest.raises(PetMtlError, match="positions for 40 tokens") as caught:
+        pretrain(request, tmp_path / "run")
+    assert f"--scorer {checkpoint}" in str(caught.value)
     assert not (tmp_path / "run").exists()

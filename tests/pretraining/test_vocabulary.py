@@ -1,3 +1,4 @@
+import random
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,15 @@ def test_characters_by_frequency_then_latin_pieces() -> None:
     assert {"t", "n", "##e"} <= set(pieces)
 
 
+def test_of_equally_frequent_pieces_the_same_are_taken_each_time() -> None:
+    """The trainer numbers the letters inside words as its threads meet them."""
+    draw = random.Random(1)
+    words = ["".join(draw.choices("abcdefgh", k=draw.randint(2, 7))) for _ in range(300)]
+    text = [[" ".join(draw.choices(words, k=40)), "好坏"] for _ in range(100)]
+    first, *others = (build_vocabulary(text, VocabularySpec(latin=200)) for _ in range(4))
+    assert others == [first] * 3
+
+
 @pytest.mark.parametrize("least", [4, 5, 12, 13])
 def test_the_frequency_cut(least: int) -> None:
     pieces = build_vocabulary(LATIN, VocabularySpec(size=100, min_frequency=least, latin=0))
@@ -44,6 +54,11 @@ def test_the_size_is_kept_and_the_frequent_stay() -> None:
 def test_no_character_is_frequent_enough() -> None:
     with pytest.raises(PetMtlError, match="no character of the corpus is frequent enough"):
         build_vocabulary([["甲"]], VocabularySpec(min_frequency=2))
+
+
+def test_latin_pieces_leave_no_place() -> None:
+    with pytest.raises(PetMtlError, match=r"`vocabulary\.size` leaves no place for characters"):
+        build_vocabulary(LATIN, VocabularySpec(size=16, min_frequency=1))
 
 
 def test_the_folder_is_an_ordinary_tokenizer(tmp_path: Path) -> None:

@@ -44,6 +44,13 @@ def test_no_character_is_frequent_enough() -> None:
         build_word_vocabulary([["甲乙"]], VocabularySpec(min_frequency=2, words=5))
 
 
+def test_words_leave_no_place() -> None:
+    with pytest.raises(PetMtlError, match=r"`vocabulary\.size` leaves no place for characters"):
+        build_word_vocabulary(
+            [*TEXTS, ["朋友喜欢学习"]], VocabularySpec(size=16, min_frequency=1, words=12)
+        )
+
+
 def test_the_folder_is_an_ordinary_tokenizer(tmp_path: Path) -> None:
     save_word_tokenizer(build_word_vocabulary(TEXTS, SPEC), tmp_path / "made", 64)
     tokenizer = load_tokenizer(str(tmp_path / "made"))
