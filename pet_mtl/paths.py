@@ -52,12 +52,16 @@ def absolute(path: Path, where: str | None = None) -> Path:
 
 
 def require_writable_name(path: Path) -> None:
-    """Refuse a name for output that is no path or no text.
+    """Refuse a name for output that is no path or no text, or means a home folder that nobody has
+    put in, as in `--out=~/runs`: it would be written to a folder called `~`.
 
     Raises:
         PetMtlError: as `user_path`; bytes that are no UTF-8, which reports and logs cannot name.
     """
-    user_path(path)
+    if (meant := user_path(path)) != path:
+        raise PetMtlError(
+            "no shell has put in the home folder", where=str(path), hint=f"write `{meant}`"
+        )
     try:
         str(path).encode("utf-8")
     except UnicodeEncodeError as error:

@@ -1,6 +1,7 @@
 """Files that come with the package: patterns, verbalizers, the embedded backbone, the sample
 data."""
 
+import os
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -58,7 +59,8 @@ def model_folder(name: str, base: Path | None = None) -> Path | None:
         return folder
     path = user_path(name) if name.startswith("~") else Path(name)
     candidates = (*((base / path,) if base else ()), path)
-    return next((folder for folder in candidates if name and folder.is_dir()), None)
+    # `Path.is_dir` fails where a name is longer than any file's
+    return next((f for f in candidates if name and os.path.isdir(f)), None)  # noqa: PTH112
 
 
 def sample_file(name: str) -> Path:

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import toys
 
-from pet_mtl.atomic import write_text
-from pet_mtl.cli.options import files_by_task
+from pet_mtl.atomic import require_folder, write_text
+from pet_mtl.cli.options import files_by_task, pattern_file
 from pet_mtl.errors import PetMtlError
 from pet_mtl.paths import absolute, user_path
 from pet_mtl.storage.outputs import RunFolder
@@ -48,6 +48,21 @@ def test_a_home_folder_is_put_in_wherever_no_shell_does(home: Path, tmp_path: Pa
     assert suite.tasks["t"].verbalizer.source == str(home / "w.txt")
     assert resolve_model("~/model") == str(home / "model")
     assert files_by_task("--data", ["t=~/a.tsv"]) == {"t": home / "a.tsv"}
+    assert pattern_file("~/p.yaml") == home / "p.yaml"
+
+
+def test_nothing_is_written_to_a_folder_that_is_called_so_by_mistake(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--out=~/runs`: shells leave it as it is."""
+    monkeypatch.chdir(tmp_path)
+    for writes in (require_folder, lambda path: write_text(path / "a.txt", "a")):
+        with pytest.raises(PetMtlError, match="no shell has put in the home folder") as caught:
+            writes(Path("~/runs"))
+        assert str(home / "runs") in str(caught.value.problems[0].hint)
+    assert not Path("~").exists()
+    Path("~").mkdir()
+    require_folder(Path("~/runs"))
 
 
 def test_a_folder_that_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,7 +120,7 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         texts = {label_text(label) for label in classes.tolist()}
         if unknown := sorted({label_text(label) for label in targets.tolist()} - texts):
             raise PetMtlError(f"the label {unknown[0]!r} has no label word", where="labels")
-        columns = self._columns(rows)
+        columns, renamed = self._columns(rows)
         names = [label_text(label) for label in targets.tolist()]
         tokenizer = load_pieces(resolve_model(str(self.model)))
         prompt, words, found = self._propose(columns, names, sorted(texts), given_words, tokenizer)
@@ -138,11 +138,13 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             slots = propose_slots(spec, sample, tokenizer, longest, LOOKED_AT).slots
         task = replace(task, more={"slots": slots})
         run = train([task], self.model, home, callbacks=self.callbacks, **settings)
+        # what is fitted, all at once: a call that fails before leaves the object as it was
+        self._predictor = run.model
         self.classes_ = classes
+        self.renamed_ = renamed
         self.words_ = words
         self.run_: TrainedRun | None = run
         self.checkpoint_ = str(run.checkpoint)
-        self._predictor = run.model
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803
@@ -155,9 +157,8 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         known = self._predictor.labels(NAME)
         order = [known.index(label_text(label)) for label in self.classes_.tolist()]
-        found = self._predictor.predict_proba(self._renamed(row_list(X)), NAME)[:, order].astype(
-            np.float64
-        )
+        rows = _renamed(row_list(X), self.renamed_)
+        found = self._predictor.predict_proba(rows, NAME)[:, order].astype(np.float64)
         return np.asarray(found / found.sum(-1, keepdims=True))
 
     def save(self, folder: str | Path) -> Path:
@@ -185,32 +186,24 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             )
         return None if self.labels is None else dict(self.labels)
 
-    def _columns(self, rows: Sequence[Any]) -> dict[str, list[str]]:
-        """Return the texts by field; the fields are those of the pattern, or of the first row."""
+    def _columns(self, rows: Sequence[Any]) -> tuple[dict[str, list[str]], dict[Any, str]]:
+        """Return the texts by field, and the field of each key of a row that is called otherwise;
+        the fields are those of the pattern, or of the first row."""
         if not rows:
             raise PetMtlError("there are no rows to learn from")
         first = rows[0]
-        self.renamed_: dict[Any, str] = {}
+        renamed: dict[Any, str] = {}
         if self.pattern is not None:
             names = Task(NAME, {}, self.pattern).fields
             if not names:
                 raise PetMtlError("the pattern holds no field", hint="such as `{mask}。{text}`")
         elif isinstance(first, Mapping):
             names = tuple(field_names([str(key) for key in first]))
-            self.renamed_ = dict(zip(first, names, strict=True))
+            renamed = dict(zip(first, names, strict=True))
         else:
             width = len(first) if isinstance(first, list | tuple) else 1
             names = tuple(field_names(range(width)))
-        return text_columns(self._renamed(rows), names, NAME)
-
-    def _renamed(self, rows: Sequence[Any]) -> list[Any]:
-        """Return rows whose keys are the fields of the pattern."""
-        return [
-            {self.renamed_.get(key, key): value for key, value in row.items()}
-            if isinstance(row, Mapping)
-            else row
-            for row in rows
-        ]
+        return text_columns(_renamed(rows, renamed), names, NAME), renamed
 
     def _propose(
         self,
@@ -288,6 +281,16 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tags.input_tags.one_d_array = True
         tags.input_tags.two_d_array = False
         return tags
+
+
+def _renamed(rows: Sequence[Any], names: Mapping[Any, str]) -> list[Any]:
+    """Return rows whose keys are the fields of the pattern."""
+    return [
+        {names.get(key, key): value for key, value in row.items()}
+        if isinstance(row, Mapping)
+        else row
+        for row in rows
+    ]
 
 
 def _targets(labels: list[Any]) -> NDArray[Any]:

@@ -90,21 +90,28 @@ def rejoin(
     at = 0
     while at < len(lines):
         row = Line(lines[at].number, list(lines[at].cells))
+        last = [row.cells.pop()]  # the parts of the last cell
         while at + row.pieces < len(lines):
-            following = lines[at + row.pieces].cells
-            if len(row.cells) == width:
+            following, size = lines[at + row.pieces].cells, len(row.cells) + 1
+            if size == width:
                 fits = len(following) == 1 and width - 1 in texts and width > 1
             else:
-                fits = len(following) < width or (len(row.cells) == 1 and 0 in texts)
-            if not fits or len(row.cells) + len(following) - 1 > width:
+                fits = len(following) < width or (size == 1 and 0 in texts)
+            if not fits or size + len(following) - 1 > width:
                 break
-            row.cells[-1] += glue + following[0]
-            row.cells += following[1:]
+            last.append(following[0])
+            if len(following) > 1:
+                row.cells += [glue.join(last), *following[1:-1]]
+                last = [following[-1]]
             row.pieces += 1
+        row.cells.append(glue.join(last))
         if len(row.cells) == width:
             whole.append(row)
             at += row.pieces
-        else:
-            beyond.append(lines[at])
+            continue
+        # what begins with the next of some lone cells is joined to the same lines, in vain too
+        start, at = at, at + 1
+        while at < len(lines) and len(lines[at - 1].cells) == len(lines[at].cells) == 1:
             at += 1
+        beyond += lines[start:at]
     return whole, beyond

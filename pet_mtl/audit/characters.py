@@ -25,8 +25,8 @@ _HTML = re.compile(
 )
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
 _RETURN = re.compile("\r(?!\n)")
-# not the joiners of emoji and Persian
-_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u2060\ufeff]")
+# not the joiners of emoji and Persian; but what turns the order of reading
+_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010fffd]")
 # the second is two of the first, saved as UTF-8 and read as GBK
 _REPLACEMENT = re.compile("\ufffd|锟斤拷")

@@ -30,6 +30,7 @@ def check_classes(part: Part) -> tuple[dict[str, Any], list[Finding]]:
             float(sizes.mean()),
             int((sizes == 0).sum()),
         )
+    known = int((part.rows.labels >= 0).sum())
     findings = []
     absent = [label for label, count in figures["labels"].items() if not count]
     if absent:
@@ -41,7 +42,7 @@ def check_classes(part: Part) -> tuple[dict[str, Any], list[Finding]]:
         if len(rare) > SHOWN:
             rare.sort(key=figures["labels"].__getitem__)
         counted = [
-            f"{label} {100 * figures['labels'][label] / total:.1f} % ({figures['labels'][label]:,})"
+            f"{label} {100 * figures['labels'][label] / known:.1f} % ({figures['labels'][label]:,})"
             for label in rare
         ]
         hint = "macro-F1 hangs on rare labels as much as on the others"

@@ -4,10 +4,15 @@ hold is mended."""
 import json
 import math
 import re
+from collections.abc import Iterator
 from typing import Any
 
+from pet_mtl.data.json_values import RepeatedKeys
 from pet_mtl.data.jsonl import encodable
+from pet_mtl.data.set_cells import shortened
+from pet_mtl.suite.label_lines import quoted
 
+SHOWN = 3  # keys of a row
 # a text that is never closed is one too, so that each character is read once
 _TEXT = r'"[^"\\]*(?:\\.[^"\\]*)*"?'
 _NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
@@ -37,11 +42,12 @@ def _kept(found: re.Match[str]) -> str:
 
 def mend_value(value: Any) -> tuple[Any, list[str]]:
     r"""Return a parsed value without halves of surrogate pairs, `NaN` and `Infinity`, and which of
-    them it held.
+    them it held; also which keys were there several times.
 
     >>> mend_value({"text": "good \ud83d film", "score": [float("nan"), 1]})[1]
     ['NaN or Infinity, which are no JSON', 'half a surrogate pair']
     """
+    keys = dict.fromkeys(_repeated(value))
     kinds = []
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
@@ -51,7 +57,22 @@ def mend_value(value: Any) -> tuple[Any, list[str]]:
     if not encodable(text):
         text = _HALF.sub("\ufffd", text)
         kinds.append("half a surrogate pair")
-    return (json.loads(text, parse_constant=lambda _: None) if kinds else value), kinds
+    mended = json.loads(text, parse_constant=lambda _: None) if kinds else value
+    if keys:
+        names = _HALF.sub("\ufffd", ", ".join(quoted(shortened(key)) for key in [*keys][:SHOWN]))
+        more = ", …" if len(keys) > SHOWN else ""
+        kinds.append(f"keys that stand several times, of which the last counts: {names}{more}")
+    return mended, kinds
+
+
+def _repeated(value: Any) -> Iterator[str]:
+    """Yield the keys that an object, or one in it, has several times."""
+    if isinstance(value, RepeatedKeys):
+        yield from value.repeated
+    if isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            if isinstance(each, dict | list):
+                yield from _repeated(each)
 
 
 def row_text(value: Any) -> str:

@@ -26,6 +26,7 @@ from pet_mtl.data.parquet import parquet_schema, table_columns, table_rows
 from pet_mtl.data.table import Request, locate, usual_width
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.task import LABEL_COLUMN
+from pet_mtl.text import counted
 
 Kind = Literal["tabs", "commas", "lines", "array", "parquet"]
 MOST_PIECES = 4  # lines that one JSON object may have been cut into
@@ -166,10 +167,11 @@ def read_records(
         _drop_incomplete(found, request)
         return found
     tabs = uses_tabs(path, suffix, request)
+    bad_quotes: dict[int, str] = {}
     lines = (
         [Line(row.line, row.cells) for row in split_rows(text, "\t")]
         if tabs
-        else _comma_lines(text)
+        else _comma_lines(text, bad_quotes)
     )
     requests = all_of_file or [request]
     named = lines and not all(each.by_position for each in requests)
@@ -188,9 +190,12 @@ def read_records(
                 "joined",
                 f"a stray line break had cut this row into {line.pieces} lines",
             )
+        elif problem := bad_quotes.get(line.number):
+            found.note(line.number, "mended", f"odd quotes, split as it stands: {problem}")
         found.records.append(Record(line.number, line.cells))
     for line in beyond:
-        found.note(line.number, "dropped", f"{len(line.cells)} columns instead of {width}")
+        columns = counted(len(line.cells), "column")
+        found.note(line.number, "dropped", f"not the {width} columns of a row: {columns}")
     return found
 
 
@@ -222,15 +227,18 @@ def _keys(path: Path, request: Request) -> dict[str, int | str]:
     return {name: str(key) for name, key in request.columns.items()}
 
 
-def _comma_lines(text: str) -> list[Line]:
+def _comma_lines(text: str, problems: dict[int, str]) -> list[Line]:
     """Parse comma-separated rows; a line that cannot be parsed is split at its commas as it
-    stands."""
+    stands, and `problems` gets why."""
     # lone carriage returns end lines too, line separators (U+2028) do not
     physical = io.StringIO(text, newline="").readlines()
-    return [
-        Line(line, cells if problem is None else physical[line - 1].rstrip("\r\n").split(","))
-        for line, cells, problem in quoted_rows(iter(physical))
-    ]
+    lines = []
+    for line, cells, problem in quoted_rows(iter(physical)):
+        if problem is not None:
+            problems[line] = problem
+            cells = physical[line - 1].rstrip("\r\n").split(",")
+        lines.append(Line(line, cells))
+    return lines
 
 
 def _read_lines(text: str, found: Records) -> None:

@@ -33,7 +33,9 @@ def check_tables(result: CheckResult) -> "list[Table]":
     tables = [_table("part", columns, [[title, *_part_cells(figures)] for title, figures in parts])]
     for title, figures in parts:
         if "labels" in figures:
-            total = sum(figures["labels"].values())
+            # a row of sets may have several labels, or none
+            sets = "labels_a_row" in figures
+            total = figures["rows"] if sets else sum(figures["labels"].values())
             rows = [
                 [label, f"{n:,}", f"{100 * n / total:.1f} %"]
                 for label, n in figures["labels"].items()

@@ -139,7 +139,7 @@ def pattern_file(name: str) -> Path:
         PetMtlError: a bare name that is neither.
     """
     if "/" in name or "." in name or os.sep in name:
-        return Path(name)
+        return user_path(name)
     bundled = bundled_pattern_file(name)
     if bundled.is_file():
         return bundled

@@ -44,6 +44,7 @@ def sweep(
     keep_freed_memory()
     from pet_mtl.atomic import require_folder
     from pet_mtl.console import say
+    from pet_mtl.resources import bundled_backbone, model_folder
     from pet_mtl.storage.outputs import next_run_folder
     from pet_mtl.suite.suite import load_suite
     from pet_mtl.suite.yaml_file import parse_value
@@ -58,7 +59,8 @@ def sweep(
     source = pattern_file(patterns)
     common: dict[str, Any] = {}
     if model is not None:
-        common["model"] = str(Path(model).resolve()) if Path(model).is_dir() else model
+        folder = None if bundled_backbone(model) else model_folder(model)
+        common["model"] = model if folder is None else str(absolute(folder, "--model"))
     if data_root is not None:
         common["data_root"] = str(absolute(user_path(data_root), "--data-root"))
     before = [written(name, value) for name, value in common.items()] + list(override or ())

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -20,7 +21,24 @@ from pet_mtl.errors import PetMtlError
 
 # what Python takes for an object, and for a value in it
 OBJECT_BYTES, VALUE_BYTES = 200, 60
-_LENIENT = json.JSONDecoder(strict=False)
+
+
+class RepeatedKeys(dict[str, Any]):
+    """An object in which keys stand several times, of which the last counts; `repeated` are
+    these."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        counts = Counter(name for name, _ in pairs)
+        self.repeated = [name for name, count in counts.items() if count > 1]
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else RepeatedKeys(pairs)
+
+
+_LENIENT = json.JSONDecoder(strict=False, object_pairs_hook=_object)
 
 
 class JsonValue(NamedTuple):
@@ -55,7 +73,8 @@ def parse_value(text: bytes | str, *, strict: bool = True) -> Any:
     r"""Return the value, or the exception where there is none.
 
     Args:
-        strict: control characters in strings are errors.
+        strict: control characters in strings are errors, and what repeats a key is not told
+            (`RepeatedKeys`).
 
     >>> parse_value(b'{"a": 1}'), parse_value('["a\tb"]', strict=False)
     ({'a': 1}, ['a\tb'])
@@ -64,6 +83,7 @@ def parse_value(text: bytes | str, *, strict: bool = True) -> Any:
     """
     try:
         known = text.decode("utf-8") if isinstance(text, bytes) else text
+        known = known.removeprefix("\ufeff")  # of each file of `cat a.jsonl b.jsonl`
         return json.loads(known) if strict else _LENIENT.decode(known)
     except (ValueError, RecursionError) as error:  # also what is not UTF-8
         return error
@@ -92,7 +112,7 @@ def line_values(stream: BinaryIO, path: str) -> Iterator[JsonValue]:
         PetMtlError: a line is longer than any row.
     """
     for number, raw in enumerate(lines_of(stream, path), start=1):
-        line = raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw
+        line = raw.removeprefix(BYTE_ORDER_MARK)
         if line.strip():
             yield JsonValue(number, parse_value(line), len(line))
 

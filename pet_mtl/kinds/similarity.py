@@ -71,7 +71,8 @@ class Similarity(Kind):
         return numbers_gain(gold, before, after)
 
     def written(self, decided: Decided) -> list[str]:
-        return [f"{value:.4g}" for value in decided.tolist()]
+        # four digits, but never an exponent in place of those before the point
+        return [f"{x:.4g}" if abs(x) < 9999.5 else f"{x:.0f}" for x in decided.tolist()]
 
     def cells(self, log_probs: FloatArray) -> Iterator[dict[str, Any]]:
         for value in self.decide(log_probs).tolist():

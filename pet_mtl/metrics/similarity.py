@@ -129,11 +129,11 @@ def resampled_pearson(
 
 def _pearson(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the correlation of each row of two arrays `[R, N]`, 0 where a side does not vary."""
+    # asked before the mean is taken: rounding leaves something of equal numbers
+    varies = (one != one[:, :1]).any(-1) & (other != other[:, :1]).any(-1)
     one, other = (side - side.mean(-1, keepdims=True) for side in (one, other))
     scale = np.sqrt(np.square(one).sum(-1) * np.square(other).sum(-1))
     product = (one * other).sum(-1)
-    # what rounding leaves of equal numbers is no variation
-    varies = (np.abs(one).max(-1) > 1e-12) & (np.abs(other).max(-1) > 1e-12)
     return np.asarray(
         np.divide(product, scale, out=np.zeros_like(product), where=varies & (scale > 0))
     )

@@ -29,7 +29,7 @@ from pet_mtl.proposal.wording import NONE, WORDINGS, field_names, language, patt
 from pet_mtl.resources import bundled_backbone
 from pet_mtl.storage.pretrained import load_pieces, resolve_model
 from pet_mtl.suite.suite import load_suite
-from pet_mtl.suite.task_section import TASK_NAME
+from pet_mtl.suite.task_section import name_problem
 
 LOOKED_AT = 2000  # rows
 
@@ -58,9 +58,8 @@ def propose(request: Request) -> Proposal:
             already.
     """
     name = request.task or task_name(request.data.name.split(".")[0])
-    if not TASK_NAME.fullmatch(name):
-        hint = "use lower-case letters a-z, digits, `_` and `-`, and start with a letter or digit"
-        raise PetMtlError(f"`{name}` is not a task name", where=f"--task {name}", hint=hint)
+    if wrong := name_problem(name):
+        raise PetMtlError(wrong.message, where=f"--task {name}", hint=wrong.hint)
     if request.kind not in (None, *PROPOSED):
         *kinds, last = (f"`{kind}`" for kind in PROPOSED)
         raise PetMtlError(

@@ -31,19 +31,22 @@ def worst_block(task: TaskReport) -> Html:
     """Return the worst confusions with their rows; nothing where there are none."""
     if not task.confusions:
         return Html()
-    support = {label: each.support for label, each in task.score.per_label.items()}
+    support = {}
+    if task.score.confusion:  # of sets, a label's rows are not those of the set of it alone
+        support = {label: each.support for label, each in task.score.per_label.items()}
     blocks = [
         _confusion(task, confusion, support.get(confusion.gold, 0))
         for confusion in task.confusions[:WORST]
     ]
-    note = (
-        "gold → predicted; rows: the most confident mistakes, with the probability of the "
-        "predicted label"
+    shown = (
+        "the rows furthest off"
+        if task.points
+        else "rows: the most confident mistakes, with the probability of the predicted label"
     )
     return element(
         "div",
         element("h3", "Worst confusions"),
-        element("p", note, class_="note"),
+        element("p", f"gold → predicted; {shown}", class_="note"),
         element("ol", blocks, class_="confusions"),
     )
 
@@ -143,15 +146,18 @@ def _example(task: TaskReport, confusion: Confusion, example: Example) -> Html:
     labels = (
         (f"{task.title_of(example.gold)} → {task.title_of(example.predicted)}") if other else ""
     )
+    probability = Html()
+    if example.probability is not None:
+        probability = element(
+            "span",
+            percent(example.probability, decimals=0),
+            class_="probability",
+            style=f"--p:{example.probability:.2%}",
+        )
     return element(
         "li",
         element("span", cut(example.text), class_="text"),
         *([element("small", labels)] if labels else []),
         *([element("small", example.where, class_="where")] if example.where else []),
-        element(
-            "span",
-            percent(example.probability, decimals=0),
-            class_="probability",
-            style=f"--p:{example.probability:.2%}",
-        ),
+        probability,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -35,13 +36,13 @@ class TaskCurves:
 
 @dataclass(frozen=True)
 class Example:
-    """One row with its raw labels; `probability` is the one given to `predicted`, `where` is its
-    `file:line`."""
+    """One row with its raw labels; `probability` is the one given to `predicted`, None of numbers;
+    `where` is its `file:line`."""
 
     text: str
     gold: str
     predicted: str
-    probability: float
+    probability: float | None
     where: str | None = None
 
 
@@ -101,12 +102,16 @@ class TaskReport:
     @property
     def confused(self) -> int:
         """How many pairs of labels were confused; `confusions` may be the most frequent ones."""
-        matrix = self.score.confusion
-        return sum(bool(n) for i, row in enumerate(matrix) for j, n in enumerate(row) if i != j)
+        matrix = np.array(self.score.confusion)
+        return int(np.count_nonzero(matrix) - np.count_nonzero(matrix.diagonal()))
+
+    @cached_property
+    def _word_of(self) -> dict[str, str]:
+        return dict(zip(self.labels, self.main_words, strict=True))
 
     def title_of(self, label: str) -> str:
         """Return the label with its main word, such as `109 科技`."""
-        word = dict(zip(self.labels, self.main_words, strict=True)).get(label, "")
+        word = self._word_of.get(label, "")
         return label if word in ("", label) else f"{label} {word}"
 
 

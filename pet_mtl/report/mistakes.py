@@ -51,7 +51,7 @@ def worst_sets(
                     texts(int(wrong[place])),
                     true[place] or "∅",
                     said[place].label or "∅",
-                    float(confident[place]),
+                    None if gold.ndim == 1 else float(confident[place]),
                     where(int(wrong[place])),
                 )
                 for place in group[:examples]

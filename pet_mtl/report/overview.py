@@ -65,11 +65,11 @@ def _task_line(task: TaskReport, position: int) -> Html:
 
 
 def whisker(value: float, low: float, high: float) -> Html:
-    """Return a bar from 0 to `value` on a scale from 0 to 1, with the interval as a whisker."""
-    bar = element("i", class_="bar", style=f"width:{value:.2%}")
-    interval = element(
-        "i", class_="interval", style=f"left:{low:.2%};width:{max(0.0, high - low):.2%}"
-    )
+    """Return a bar from 0 to `value` on a scale from 0 to 1, with the interval as a whisker; what a
+    correlation has below 0 is not drawn."""
+    end, left, right = (min(1.0, max(0.0, each)) for each in (value, low, high))
+    bar = element("i", class_="bar", style=f"width:{end:.2%}")
+    interval = element("i", class_="interval", style=f"left:{left:.2%};width:{right - left:.2%}")
     return element(
         "span",
         bar,

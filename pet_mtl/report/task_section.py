@@ -41,8 +41,8 @@ def task_body(task: TaskReport, key: str, *, labels: bool = True) -> Html:
     if task.score.confusion:
         parts.append(matrix_block(task, key))
     if task.points:
-        drawn = scatter(task.points, task.ends)
-        parts.append(element("div", element("h3", "Predicted over gold"), drawn))
+        heading, drawn = element("h3", "Predicted over gold"), scatter(task.points, task.ends)
+        parts.append(element("div", heading, drawn, class_="chart scatter"))
     return element(
         "div",
         _figures(task),

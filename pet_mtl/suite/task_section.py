@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.errors import PetMtlError, Problem, ProblemList
 from pet_mtl.suite.kind import KINDS
 from pet_mtl.suite.label_lines import quoted
 from pet_mtl.suite.openprompt_template import is_template, pattern_from_template, patterns_from_file
@@ -24,6 +24,18 @@ _NO_KEYS = {
     "above": "words of upper levels stand in the verbalizer, beside those of the labels",
 }
 TASK_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,199}")  # part of names of files: 255 bytes at most
+TEMPLATE_FILE = r"[^{}\n]+\.txt"  # among patterns
+
+
+def name_problem(name: str) -> Problem | None:
+    """Return what is wrong with the name of a task, None where nothing is."""
+    if TASK_NAME.fullmatch(name):
+        return None
+    hint = "use lower-case letters a-z, digits, `_` and `-`, and start with a letter or digit"
+    return Problem(
+        f"`{name}` is not a task name",
+        hint=hint if len(name) <= 200 else "use 200 characters at most",
+    )
 
 
 def build_task(
@@ -33,16 +45,8 @@ def build_task(
     section's own."""
     key: Key = ("tasks", name)
     before = len(problems.problems)
-    if not TASK_NAME.fullmatch(name):
-        problems.add(
-            f"`{name}` is not a task name",
-            where=document.where(key),
-            hint=(
-                "use lower-case letters a-z, digits, `_` and `-`, and start with a letter or digit"
-                if len(name) <= 200
-                else "use 200 characters at most"
-            ),
-        )
+    if wrong := name_problem(name):
+        problems.add(wrong.message, where=document.where(key), hint=wrong.hint)
     if not isinstance(section, dict):
         problems.add(
             f"task `{name}` must have keys and values, found {found(section)}",
@@ -168,7 +172,7 @@ def _from_templates(patterns: Any, document: Document, key: Key, problems: Probl
         ]
         return [part for item in done for part in (item if isinstance(item, list) else [item])]
     try:
-        if isinstance(patterns, str) and re.fullmatch(r"[^{}\n]+\.txt", patterns):
+        if isinstance(patterns, str) and re.fullmatch(TEMPLATE_FILE, patterns):
             return patterns_from_file(named_file(patterns, document, key, "template"))
         return (
             pattern_from_template(patterns)

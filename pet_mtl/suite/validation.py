@@ -130,7 +130,7 @@ def _add(
         )
     elif kind in _EXPECTED:
         quote = kind == "string_type" and isinstance(value, int | float)
-        hint = f'put it in quotes: "{json.dumps(value)}"' if quote else _example(model, details)
+        hint = "put it in quotes" if quote else _example(model, details)
         problems.add(
             (f"`{name}` must be {_EXPECTED[kind]}, found {found(value)}"), where=where, hint=hint
         )

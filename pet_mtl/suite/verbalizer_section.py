@@ -144,7 +144,7 @@ def _inline_verbalizer(
         for index, word in enumerate(words):
             if not isinstance(word, str):
                 place = (*key, label, index) if isinstance(value, list) else (*key, label)
-                hint = f'put it in quotes: "{word}"' if isinstance(word, int | float) else None
+                hint = "put it in quotes" if isinstance(word, int | float) else None
                 problems.add(
                     f"a label word must be text, found {found(word)}",
                     where=document.where(place),

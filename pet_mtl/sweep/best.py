@@ -1,16 +1,35 @@
 """The best trial's settings as a pattern file, comments and order kept."""
 
 import io
+import json
 import os
+import re
 from collections.abc import Mapping
+from copy import copy
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.resolver import VersionedResolver
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from pet_mtl.atomic import write_text
+from pet_mtl.paths import user_path
+from pet_mtl.resources import bundled_backbone, model_folder
+from pet_mtl.suite.task_section import TEMPLATE_FILE
 from pet_mtl.suite.text_file import read_text_file
+from pet_mtl.suite.yaml_file import TAG_PREFIX, parse_value
+
+
+class _AsWritten(VersionedResolver):
+    """All scalars are text, but for an empty one: ruamel would write the label `True` as `true`,
+    and take `1` and `1.0` for one key."""
+
+    @property
+    def versioned_resolver(self) -> Any:
+        return {"": [(f"{TAG_PREFIX}null", re.compile("$"))]}
 
 
 def write_best(source: Path, settings: Mapping[str, Any], target: Path) -> None:
@@ -24,6 +43,7 @@ def write_best(source: Path, settings: Mapping[str, Any], target: Path) -> None:
     round_trip = YAML()  # keeps comments; a tag makes no object
     round_trip.preserve_quotes = True
     round_trip.width = 1_000
+    round_trip.Resolver = _AsWritten
     tree = round_trip.load(read_text_file(source))
     for name, value in settings.items():
         _set(tree, name.split("."), value)
@@ -35,18 +55,32 @@ def write_best(source: Path, settings: Mapping[str, Any], target: Path) -> None:
 
 def _set(tree: Any, names: list[str], value: Any) -> None:
     node = tree
-    for name in names[:-1]:
-        part = int(name) if isinstance(node, list) else _written(node, name)
+    for name, inner in pairwise(names):
+        part = int(name) if isinstance(node, list) else name
         if not isinstance(node, list) and node.get(part) is None:
             _put(node, part, CommentedMap())
+        there = node[part]
+        if isinstance(there, str):  # one pattern, or `method: heads` with `method.features`
+            there = [there] if inner.isdecimal() else {"name": there}
+        node[part] = copy(there)  # an alias of it elsewhere stays as it is
         node = node[part]
-        if isinstance(node, str):  # `method: heads` with `method.features`
-            node = tree[part] = {"name": node}
     last = names[-1]
     if isinstance(node, list):
-        node[int(last)] = value
+        node[int(last)] = _scalars(value)
     else:
-        _put(node, _written(node, last), value)
+        _put(node, last, _scalars(value))
+
+
+def _scalars(value: Any) -> Any:
+    """Return a value with its scalars as they are to be written: text in quotes where it would be
+    read as something else."""
+    if isinstance(value, dict):
+        return {str(key): _scalars(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_scalars(item) for item in value]
+    if isinstance(value, str):
+        return value if parse_value(value) == value else DoubleQuotedScalarString(value)
+    return json.dumps(value)
 
 
 def _put(node: Any, key: Any, value: Any) -> None:
@@ -57,28 +91,23 @@ def _put(node: Any, key: Any, value: Any) -> None:
         node.insert(0, key, value)
 
 
-def _written(node: Mapping[Any, Any], name: str) -> Any:
-    """Return the key as the file has it: `100:` is a number for YAML, text for us."""
-    return next((key for key in node if str(key) == name), name)
-
-
 def _move(tree: Any, old: Path, new: Path) -> None:
     """Rewrite the paths that start from the file's folder."""
     for task in tree["tasks"].values():
         words = task.get("verbalizer")
         if isinstance(words, str):
-            task["verbalizer"] = _from(new, old / words)
+            task["verbalizer"] = _from(new, old / user_path(words))
         for place, pattern in enumerate(_texts(task.get("patterns"))):
-            if pattern.endswith(".txt") and (old / pattern).is_file():
-                moved = _from(new, old / pattern)
+            if re.fullmatch(TEMPLATE_FILE, pattern):
+                moved = _from(new, old / user_path(pattern))
                 if isinstance(task["patterns"], str):
                     task["patterns"] = moved
                 else:
                     task["patterns"][place] = moved
-    _put(tree, "data_root", _from(new, old / (tree.get("data_root") or "")))
-    model = tree.get("model")
-    if isinstance(model, str) and (old / model).is_dir() and not Path(model).is_dir():
-        tree["model"] = _from(new, old / model)
+    _put(tree, "data_root", _from(new, old / user_path(tree.get("data_root") or "")))
+    folder = None if bundled_backbone(tree["model"]) else model_folder(tree["model"], old)
+    if folder is not None:
+        tree["model"] = _from(new, folder)
 
 
 def _texts(value: Any) -> list[str]:

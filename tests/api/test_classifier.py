@@ -167,6 +167,25 @@ def test_pairs_and_mappings(backbone: Path) -> None:
     np.testing.assert_allclose(one.predict_proba(pairs), two.predict_proba(rows), atol=1e-6)
 
 
+def test_a_fit_that_fails_changes_nothing(backbone: Path) -> None:
+    words = {"up": "好", "down": "坏"}
+    classifier = PetClassifier(words, model=str(backbone), settings=FAST)
+    wrong = [*LABELS[:-1], "left"]
+    with pytest.raises(PetMtlError, match="no label word"):
+        classifier.fit(TEXTS, wrong)
+    with pytest.raises(PetMtlError, match="same label words"):
+        classifier.set_params(labels=dict.fromkeys(words, "好")).fit(TEXTS, LABELS)
+    with pytest.raises(NotFittedError):
+        classifier.predict(TEXTS)
+    rows = [{"Question 1": text, "Answer": text[::-1]} for text in TEXTS]
+    before = classifier.set_params(labels=words).fit(rows, LABELS).predict_proba(rows)
+    with pytest.raises(PetMtlError, match="same label words"):
+        classifier.set_params(labels=dict.fromkeys(words, "好")).fit(
+            [{"Q": text} for text in TEXTS], LABELS
+        )
+    assert classifier.predict_proba(rows).tolist() == before.tolist()
+
+
 def test_parameters(backbone: Path) -> None:
     classifier = PetClassifier({"up": "好"}, pattern="{mask}{text}", epochs=2)
     again = clone(classifier)

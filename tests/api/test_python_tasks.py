@@ -8,6 +8,7 @@ import pytest
 import toys
 
 import pet_mtl
+from pet_mtl.audit.judges import choose_judges
 from pet_mtl.data.suite_data import load_task
 from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.checkpoint_scores import score_models
@@ -156,9 +157,11 @@ def test_calibrations_of_a_checkpoint(backbone: Path, tmp_path: Path) -> None:
 
 def test_rows_in_memory_are_no_file(backbone: Path, tmp_path: Path) -> None:
     own = task(more={"kind": "multi_label"}, dev=0.3)
-    suite: Suite = read_checkpoint(
-        pet_mtl.train(own, str(backbone), tmp_path / "run", **FAST).checkpoint
-    ).suite
+    folder = pet_mtl.train(own, str(backbone), tmp_path / "run", **FAST).checkpoint
+    suite: Suite = read_checkpoint(folder).suite
+    with pytest.raises(PetMtlError, match="in the memory of the program") as caught:
+        choose_judges(None, [str(folder)])
+    assert "--patterns FILE" in str(caught.value)
     with pytest.raises(PetMtlError, match="in the memory of the program") as caught:
         dev_rows(suite)
     assert "--data TASK=FILE" in str(caught.value)

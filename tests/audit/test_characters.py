@@ -16,6 +16,7 @@ from pet_mtl.audit.parts import Part
         ("a\x00b\x0bc", "control characters", "ab c"),
         ("a\rb", "stray carriage returns", "a b"),
         ("a\u200bb\ufeff", "invisible characters", "ab"),
+        ("a\u202eb\u202c\u2067c\u2069", "invisible characters", "abc"),
         ("新闻<br/>天气", "HTML remains", "新闻 天气"),
         ("<b class='x'>新</b>&nbsp;&middot;&#65;", "HTML remains", "新 ·A"),
         ("&#128512;&#x01F600;", "HTML remains", "😀😀"),

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from toy_kinds import write_kinds
 
 from pet_mtl.audit.check import check_suite
 from pet_mtl.audit.table import check_tables, verdict_lines
@@ -11,7 +13,7 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.corpus import find_corpus
 from pet_mtl.report.table import print_table
-from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.suite import Suite, load_suite
 
 MakeSuite = Callable[..., Suite]
 ROWS = "".join(f"第{number}条天气新闻\t{'ab'[number % 2]}\n" for number in range(40))
@@ -71,6 +73,20 @@ def test_everything_that_is_wrong(
         line.startswith("error: one/dev: 1 of 2 rows (50.0 %) stand in one/train too (d.tsv:1)")
         for line in lines
     )
+
+
+def test_shares_of_sets_are_of_the_rows(tmp_path: Path, backbone: Path) -> None:
+    suite = load_suite(write_kinds(tmp_path, backbone), only=["marks"])
+    sets = [("r", "b")] * 30 + [("r",)] * 8 + [("g",)] * 2
+    rows = [{"text": f"第{row}句", "marks": own} for row, own in enumerate(sets)]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "marks.train.jsonl").write_text(lines, encoding="utf-8")
+    result = check_suite(suite, {}, None)
+    (table,) = (
+        t for t in check_tables(result) if str(t.columns[0].header).startswith("marks/train")
+    )
+    assert [str(cell) for cell in table.columns[2].cells] == ["95.0 %", "75.0 %", "5.0 %"]
+    assert "rare labels: g 5.0 % (2)" in "\n".join(verdict_lines(result))
 
 
 def test_missing_files_come_all_at_once(make_suite: MakeSuite) -> None:

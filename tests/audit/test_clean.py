@@ -40,7 +40,7 @@ def test_broken_lines_repeats_and_odd_characters(make_suite: MakeSuite, tmp_path
         "t.tsv:1: mended: HTML remains",
         "t.tsv:3: joined: a stray line break had cut this row into 2 lines",
         "t.tsv:5: dropped: repeats an earlier row: line 1",
-        "t.tsv:6: dropped: 1 columns instead of 4",
+        "t.tsv:6: dropped: not the 4 columns of a row: 1 column",
         "t.tsv:7: mended: control characters",
     ]
     assert result.lines()[0] == f"{out}/t.tsv: 3 rows"
@@ -198,6 +198,16 @@ def test_a_quote_that_is_never_closed(make_suite: MakeSuite, tmp_path: Path) -> 
     assert (tmp_path / "out" / "t.csv").read_text(
         "utf-8"
     ) == 'text,label\ngood one,a\n"""bad",b\nthird,a\n"fourth, too",b\n'
+    (told,) = changes(tmp_path / "out")
+    assert told.startswith("t.csv:3: mended: odd quotes, split as it stands: ")
+
+
+def test_rows_of_any_wrong_width_are_one_line(make_suite: MakeSuite, tmp_path: Path) -> None:
+    wide = "".join("\t".join("x" * width) + "\n" for width in range(3, 200))
+    suite = make_suite({"t.tsv": "甲\ta\n乙\tb\n" * 200 + wide}, TRAIN)
+    lines = clean_suite(suite, tmp_path / "out", "majority").lines()
+    assert lines[2] == "  dropped 197: not the 2 columns of a row (line 401, 402, 403, …)"
+    assert len(lines) == 3
 
 
 def test_parquet_and_compression(make_suite: MakeSuite, tmp_path: Path) -> None:

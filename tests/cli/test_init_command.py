@@ -158,8 +158,10 @@ def test_nothing_is_overwritten(
         (b"a b c\tx y\nc d e\tz w\n", [], "no label column found"),
         (b"text\tlabel\na b\tx\nc d\tx\n", [], "has one label only"),
         (b"a b\tx\nc d\ty\n", ["--task", "My Task"], "`My Task` is not a task name"),
+        (b"a b\tx\nc d\ty\n", ["--task", "a" * 201], "use 200 characters at most"),
         (b"text\tlabel\na b\tx\nc d\ty\n", ["--label", "z"], "no column `z`"),
         ((b"text\tlabel\na b\tx\nc d\ty\n"), ["--model", "nowhere"], "there is no model `nowhere`"),
+        (b"text\tlabel\na b\tx\nc d\ty\n", ["--model", "a" * 300], "there is no model `aaa"),
     ],
 )
 def test_wrong_input(

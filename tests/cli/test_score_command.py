@@ -124,6 +124,10 @@ def test_bad_rows_are_skipped_as_far_as_allowed(call: Call, checkpoint: Path) ->
     assert ran.json["checkpoints"][0]["tasks"]["topic"]["examples"] == 2
     assert ('warning: topic: skipped 2 bad rows (rows.tsv:2: label "what" is not in') in ran.err
     assert "rows.tsv:3: row has 1 column, expected 3" in ran.err
+    shutil.copytree(checkpoint, "other")  # which is said once, however many are scored
+    both = call("score", checkpoint, "other", "--data", "topic=rows.tsv", "--skip-bad-rows", "2")
+    assert both.code == 0, both.err
+    assert both.err.count("rows.tsv:2: ") == both.err.count("skipped 2 bad rows") == 1
     refused = call("score", checkpoint, "--data", "topic=rows.tsv", "--skip-bad-rows", "1")
     assert (refused.code, refused.out) == (2, "")
     assert "rows.tsv:2: " in refused.err

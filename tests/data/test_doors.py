@@ -124,6 +124,15 @@ def test_a_bad_row_is_left_out_and_the_others_stay(
     assert len(found["cleaning"]) <= len(ROWS) + 1
 
 
+def test_json_lines_put_together_from_files_with_byte_order_marks(
+    doors: Doors, tmp_path: Path
+) -> None:
+    lines, path = str(content("jsonl", ROWS)), tmp_path / "t.jsonl"
+    path.write_text(f"\ufeff{lines}\ufeff{lines}\ufeff\n", encoding="utf-8")
+    for rows in of_each(doors, path).values():
+        assert rows == ROWS * 2
+
+
 @pytest.mark.parametrize(
     ("suffix", "damaged", "where", "message"),
     [

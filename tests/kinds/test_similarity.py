@@ -54,6 +54,12 @@ def test_the_prediction_lies_where_the_high_end_is_likely() -> None:
     assert next(KIND.cells(log_probs)) == {"value": pytest.approx(2.0)}
 
 
+def test_numbers_are_written_without_exponents() -> None:
+    numbers = np.array([2.0, 0.86541, 9999.4, -9999.6, 12345.6, 500000])
+    written = ["2", "0.8654", "9999", "-10000", "12346", "500000"]
+    assert KIND.written(numbers) == written
+
+
 @pytest.mark.parametrize("ties", [False, True])
 def test_scores_are_those_of_scipy(ties: bool) -> None:
     rng = np.random.default_rng(4)
@@ -78,6 +84,15 @@ def test_equal_predictions_correlate_with_nothing() -> None:
     score = score_similarity(np.array([1.0, 2, 3]), np.full(3, 0.3))
     assert (score.pearson, score.spearman) == (0, 0)
     assert (score_similarity(np.ones(1), np.ones(1)).pearson_ci95) == (0, 0)
+
+
+@pytest.mark.parametrize("value", [0.1, 12345.678, 1e9 / 7])
+def test_what_rounding_leaves_of_equal_numbers_is_no_correlation(value: float) -> None:
+    for rows in (3, 7, 11, 100):
+        score = score_similarity(np.full(rows, value), np.full(rows, value * 1.1))
+        assert (score.pearson, score.spearman, score.pearson_ci95) == (0, 0, (0, 0))
+        low = np.arange(rows) / value * 1e-12
+        assert score_similarity(low, low * 2).pearson == pytest.approx(1)
 
 
 def test_wrong_input_is_refused() -> None:

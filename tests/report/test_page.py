@@ -22,6 +22,7 @@ from pet_mtl.report.data import (
     TaskReport,
     Token,
 )
+from pet_mtl.report.overview import whisker
 from pet_mtl.report.page import report_page, write_report
 
 
@@ -151,6 +152,13 @@ def test_one_task_has_no_mean() -> None:
     for sign in ('class="stroke mean"', "mean macro-F1 over 2 tasks", "highest mean"):
         assert sign not in one
         assert sign in two
+
+
+def test_what_a_correlation_has_below_0_is_not_drawn() -> None:
+    drawn = whisker(-0.2, -0.5, 0.3)
+    assert 'style="width:0.00%"' in drawn
+    assert 'style="left:0.00%;width:30.00%"' in drawn
+    assert "-0.2000, 95 % interval -0.5000 to 0.3000" in drawn
 
 
 def test_more_tasks_than_colours_stay_apart() -> None:

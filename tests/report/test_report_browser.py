@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fake_report import fake_report, fake_task
 from in_browser import MARKS, wait_until
-from scored_cases import labels_suite, made_up
+from scored_cases import kinds_suite, labels_suite, made_up
 
 from pet_mtl.report.page import report_page, write_page
 from pet_mtl.report.scored import score_page
@@ -72,6 +72,30 @@ def test_pages_fit_and_what_does_not_says_so(
         assert any(beyond for beyond, *_ in boxes)
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, ground[4:-1].split(","))) < 200) == (scheme == "dark")
+
+
+def test_long_labels_are_broken_and_never_reach_over_their_rows(open_page: Open) -> None:
+    labels = {"long_" + "x" * 80: "体育", "a label of " + "many words " * 8: "财经", "جيد": "好"}
+    html = report_page(fake_report([fake_task("task", "", labels, accuracy=0.5)]))
+    for size in (PHONE, DESK):
+        page = open_page(html, size)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.evaluate(
+            "[...document.querySelectorAll('.pair')].every(pair => [...pair.children].every(one => "
+            "one.getBoundingClientRect().right <= pair.getBoundingClientRect().right + 1))"
+        )
+
+
+def test_numbers_are_drawn_in_the_colours_and_the_size_of_charts(
+    open_page: Open, tmp_path: Path, backbone: Path
+) -> None:
+    html = score_page([made_up(kinds_suite(tmp_path, backbone), "a", 1)])
+    for size, scheme in ((PHONE, "dark"), (DESK, "light")):
+        page = open_page(html, size, scheme)
+        colour = "getComputedStyle(document.querySelector('{}')).{}"
+        fill = page.evaluate(colour.format(".scatter text", "fill"))
+        assert fill == page.evaluate(colour.format(".note", "color"))
+        assert page.locator(".scatter svg").bounding_box()["width"] <= 420
 
 
 def test_labels_are_sorted_by_click_and_by_keyboard(open_page: Open) -> None:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from scored_cases import kinds_suite, labels_suite, made_up
 from test_page import WellFormed
+from toy_kinds import write_kinds
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.kinds import kind_of
@@ -13,6 +14,7 @@ from pet_mtl.report.places import short_settings
 from pet_mtl.report.scored import require_report, score_page
 from pet_mtl.report.side_by_side import gain_over, paired
 from pet_mtl.scoring.given_rows import dev_rows
+from pet_mtl.suite.suite import load_suite
 
 
 def test_every_kind_stands_side_by_side(tmp_path: Path, backbone: Path) -> None:
@@ -37,6 +39,21 @@ def test_every_kind_stands_side_by_side(tmp_path: Path, backbone: Path) -> None:
     assert "Predicted over gold" in alone.text
     assert "Confusion matrix" in alone.text
     assert "B − A" not in alone.text
+
+
+def test_sets_and_numbers_show_what_is_theirs(tmp_path: Path, backbone: Path) -> None:
+    def page_of(name: str) -> str:
+        suite = load_suite(write_kinds(tmp_path, backbone), only=[name])
+        return WellFormed(score_page([made_up(suite, "a", 1, 0.2)])).text
+
+    numbers, sets, labels = map(page_of, ("alike", "marks", "judged"))
+    assert "the rows furthest off" in numbers
+    assert "probability" not in numbers
+    # the rows of a label are not those of the set that holds it alone
+    assert "Worst confusions" in sets
+    assert "% of gold" not in sets
+    assert "% of gold" in labels
+    assert "probability" in labels
 
 
 def test_intervals_are_those_of_scores_on_the_same_draws(tmp_path: Path, backbone: Path) -> None:

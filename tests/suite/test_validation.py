@@ -1,5 +1,10 @@
-from pet_mtl.errors import ProblemList
+from pathlib import Path
+
+import pytest
+
+from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.suite.settings import TrainSettings
+from pet_mtl.suite.suite import load_suite
 from pet_mtl.suite.task import DataSpec
 from pet_mtl.suite.validation import found, name_hint, validate
 from pet_mtl.suite.yaml_file import Document
@@ -28,6 +33,18 @@ def test_problems_have_place_rule_and_value() -> None:
         "x.yaml:6: `train.warmup` must be at least 0, found `-1`",
         "x.yaml:7: `train.dropout` must be below 1, found `1`",
     ]
+
+
+def test_a_hint_does_not_quote_what_yaml_made_of_a_text(tmp_path: Path) -> None:
+    """`007` and `True` are 7 and true by then."""
+    file = tmp_path / "p.yaml"
+    file.write_text(
+        "version: 1\nmodel: zh-mini\ntasks:\n  t:\n    prefix: 007\n    patterns: [7, true]\n"
+        "    verbalizer: {a: 007, b: True}\n    columns: {text: 0, label: 1}\n    data: {train: a}\n"
+    )
+    with pytest.raises(PetMtlError) as caught:
+        load_suite(file)
+    assert [problem.hint for problem in caught.value.problems] == ["put it in quotes"] * 5
 
 
 def test_whatever_a_program_gives_is_shown() -> None:

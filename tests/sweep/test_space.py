@@ -132,3 +132,25 @@ def test_what_the_file_says_is_not_said_again(
     assert message in ran.err
     assert f"hint: take it out of {file}:{line}" in ran.err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_model_of_the_command_line_is_the_one_that_train_takes(
+    call: Call, suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
+    from pet_mtl.sweep import run
+
+    taken = []
+
+    def sweep(request: run.SweepRequest, out: Path) -> None:
+        taken.append(request.space.fixed["model"])
+        raise PetMtlError("seen")
+
+    monkeypatch.setattr(run, "sweep", sweep)
+    monkeypatch.chdir(tmp_path)
+    file = suite_file.with_name("sweep.yaml")
+    file.write_text("train.dropout: [0.0, 0.2]\n")
+    for name in ("zh-mini", "own"):
+        (tmp_path / name).mkdir()
+        call("sweep", str(file), "--patterns", str(suite_file), "--model", name)
+    assert taken == ["zh-mini", str(tmp_path / "own")]
