@@ -225,7 +225,8 @@ def suggest(
                 "the words that mean their label, and strike out the others"
             )
     elif write is not None and not edited:
-        say(f"no change gains on the held-out rows: {write} stays as it is")
+        left = "stays as it is" if write.exists() else "is not written"
+        say(f"no change gains on the held-out rows: {write} {left}")
     if json_:
         put_json({**found.to_json(), "written": str(write) if written else None})
     else:

@@ -144,7 +144,8 @@ def create_app(loaded: Loaded, choice: Choice, access: Access | None = None) -> 
         @app.post(f"/api/tasks/{{task}}/{kind}")
         async def start(task: str, request: Request) -> dict[str, Any]:
             work = await make(session(task), request)
-            return await told(jobs.start(f"{task}/{kind}", work))
+            page = request.headers.get("x-page", "")  # one does not stop what another waits for
+            return await told(jobs.start(f"{task}/{kind}/{page}", work))
 
     async def effect(of: Session, request: Request) -> Callable[[Job], Any]:
         edit = await read(request, Edit)

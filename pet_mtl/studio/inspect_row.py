@@ -34,7 +34,7 @@ def inspect_row(
     trial = _trial(model, task, [fields], max_length)
     probabilities = np.exp(scores(task, trial)[0])
     verbalizer = task.verbalizer
-    shares = _word_shares(task, trial)
+    shares = _word_shares(model, task, trial)
     labels = [
         {
             "label": label,
@@ -82,9 +82,17 @@ def _trial(model: Model, task: TaskSpec, rows: list[Mapping[str, str]], max_leng
     return Trial(model, {task.name: Rows.of(columns)}, max_length, StateCache(None, ""))
 
 
-def _word_shares(task: TaskSpec, trial: Trial) -> dict[str, float]:
-    """Return the probability of each word if every word were a label of its own."""
+def _word_shares(model: Model, task: TaskSpec, trial: Trial) -> dict[str, float]:
+    """Return the probability of each word if every word were a label of its own; words that are one
+    to the tokenizer, such as `Good` and `good`, have it together."""
     words = tuple(dict.fromkeys(word for of_label in task.verbalizer.words for word in of_label))
-    alone = Verbalizer(labels=words, words=tuple((word,) for word in words))
+    first: dict[tuple[int, ...], str] = {}
+    twins = {
+        word: first.setdefault(tuple(ids), word)
+        for word, ids in zip(words, model.tokenizer.encode(words), strict=True)
+    }
+    labels = tuple(first.values())
+    alone = Verbalizer(labels=labels, words=tuple((word,) for word in labels))
     log_probs = trial.log_probs(task.model_copy(update={"verbalizer": alone}))[0]
-    return dict(zip(words, np.exp(log_probs).tolist(), strict=True))
+    shares = dict(zip(labels, np.exp(log_probs).tolist(), strict=True))
+    return {word: shares[twin] for word, twin in twins.items()}

@@ -20,12 +20,13 @@ class Job:
     """A piece of work.
 
     Attributes:
+        kind: what it is for.
         state: `failed` has an `error`, `done` a `result`.
         done: units of `total` so far; 0 of 0 where it is not known.
     """
 
-    def __init__(self) -> None:
-        self.id = uuid.uuid4().hex
+    def __init__(self, kind: str = "") -> None:
+        self.id, self.kind = uuid.uuid4().hex, kind
         self.state: State = "running"
         self.done = self.total = 0
         self.result: Any = None
@@ -91,16 +92,16 @@ class Jobs:
 
     def __init__(self) -> None:
         self._jobs: OrderedDict[str, Job] = OrderedDict()
-        self._latest: dict[str, Job] = {}
         self._lock = threading.Lock()
 
     def start(self, kind: str, work: Callable[[Job], Any]) -> Job:
         """Begin some work; a job of the same kind that still runs is stopped."""
-        job = Job()
+        job = Job(kind)
         with self._lock:
-            if (before := self._latest.get(kind)) is not None:
-                before.stop()
-            self._latest[kind] = self._jobs[job.id] = job
+            for before in self._jobs.values():
+                if before.kind == kind:
+                    before.stop()
+            self._jobs[job.id] = job
             while len(self._jobs) > _KEPT:
                 self._jobs.popitem(last=False)
         threading.Thread(target=job.run, args=(work,), name=f"pet-mtl-{kind}", daemon=True).start()

@@ -26,7 +26,8 @@ class Source:
     """The file that a task's words or patterns stand in.
 
     Attributes:
-        path: None where there is none to write, and then `reason` says why.
+        path: None where there is none.
+        reason: why it is not written; empty where it may be.
     """
 
     path: Path | None
@@ -66,16 +67,22 @@ def words_source(suite: Suite, task: TaskSpec, stored: bool) -> Source:
     try:
         check_writable(path)
     except PetMtlError as error:
-        return Source(None, error.problems[0].message)
+        return Source(path, error.problems[0].message)
     return Source(path)
 
 
-def patterns_source(suite: Suite, stored: bool) -> Source:
-    """Return the file of a suite's patterns."""
+def patterns_source(suite: Suite, stored: bool, soft: bool) -> Source:
+    """Return the file of a suite's patterns.
+
+    Args:
+        soft: those of the file hold learned pieces, which the page leaves out.
+    """
     if stored:
         return Source(None, "the patterns are part of a checkpoint: name a pattern file")
     path = Path(suite.source)
-    return Source(path) if path.is_file() else Source(None, "the patterns come from no file")
+    if not path.is_file():
+        return Source(None, "the patterns come from no file")
+    return Source(path, "the file's patterns hold `{soft:…}`: change them there" if soft else "")
 
 
 def save_words(
@@ -124,7 +131,7 @@ def save_patterns(
 
 
 def _path(source: Source) -> Path:
-    if source.path is None:
+    if source.path is None or source.reason:
         raise PetMtlError(source.reason)
     return source.path
 

@@ -24,6 +24,7 @@ from pet_mtl.studio.preview import preview
 from pet_mtl.studio.save import Source, patterns_source, save_patterns, save_words, words_source
 from pet_mtl.studio.schema import Edit, OneRow, Save, Suggest
 from pet_mtl.suite.chain import readable_by
+from pet_mtl.suite.pattern import parse_pattern
 from pet_mtl.suite.suite import load_suite
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.check import check_words
@@ -66,6 +67,7 @@ class Session:
         self._lock = threading.Lock()  # of the trial: one thread reads and fills its states
         self._files = threading.Lock()  # of `base` with the digests of what it was read from
         self._base_digests: dict[str, str] = {}
+        self._soft = False  # the patterns of the file that was read last hold learned pieces
         self._trial: WordTrial | None = None
         self._job: Job | None = None
         self._effects: OrderedDict[str, Effect] = OrderedDict()
@@ -94,7 +96,7 @@ class Session:
             "calibration": self.loaded.calibration.get(self.name, "none"),
             **{
                 f"{what}_file": {
-                    "path": str(source.path) if source.path else None,
+                    "path": None if source.reason else str(source.path),
                     "reason": source.reason,
                     "digest": self._base_digests.get(what, ""),
                     "changed": not self.stored and source.digest() != self._base_digests.get(what),
@@ -210,6 +212,8 @@ class Session:
         """
         task = self._task(asked)
         with self._files:
+            with suppress(PetMtlError):  # a page may outlive the server that it was read from
+                self._catch_up()
             source = self._sources()[asked.what]
             if asked.what == "words":
                 of_label: Mapping[str, Sequence[str]] = asked.words
@@ -252,6 +256,7 @@ class Session:
         if self.name not in suite.tasks:
             raise PetMtlError(f"the file has no task `{self.name}` any more")
         new = suite.tasks[self.name]
+        soft = any(parse_pattern(pattern).soft_pieces for pattern in new.patterns)
         if self.loaded.zero_shot:
             new = new.without_learned_parts()
         if set(new.verbalizer.labels) != set(self.base.verbalizer.labels):
@@ -266,7 +271,7 @@ class Session:
                 "patterns": new.patterns,
             }
         )
-        self._base_digests = digests
+        self._base_digests, self._soft = digests, soft
 
     def _task(self, edit: Edit) -> TaskSpec:
         readable = readable_by(self.name, self.loaded.suite.tasks)
@@ -304,7 +309,7 @@ class Session:
         suite = self.loaded.suite
         return {
             "words": words_source(suite, self.base, self.stored),
-            "patterns": patterns_source(suite, self.stored),
+            "patterns": patterns_source(suite, self.stored, self._soft),
         }
 
     def _digests_now(self) -> dict[str, str]:

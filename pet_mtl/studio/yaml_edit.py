@@ -4,6 +4,7 @@ as they are."""
 import json
 import re
 from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
 from typing import Any
 
 from ruamel.yaml.error import YAMLError
@@ -62,17 +63,60 @@ def _edit_one(text: str, key: Key, value: Value, where: str) -> str:
         start = parent.value[0][0].start_mark
         indent = " " * start.column
         name = key[-1] if key[-1].isidentifier() else _quoted(key[-1])
-        line = f"{name}: {_written(value)}\n{indent}"
+        line = f"{name}: {_written(value)}{_line_end(text)}{indent}"
         return text[: start.index] + line + text[start.index :]
-    items = node.value if isinstance(node, SequenceNode) else None
-    if items is not None and not isinstance(value, str) and len(items) == len(value):
-        for item, new in reversed(list(zip(items, value, strict=True))):  # keeps what is between
-            if not isinstance(item, ScalarNode):
-                raise _unusual(where)
-            if item.value != new:
-                text = _replaced(text, item, _quoted(new))
-        return text
+    if isinstance(node, SequenceNode) and not isinstance(value, str):
+        items = node.value
+        if not all(isinstance(item, ScalarNode) for item in items):
+            raise _unusual(where)
+        if len(items) == len(value):
+            return _with_texts(text, items, value)
+        if items and not node.flow_style:
+            return _with_lines(text, items, value)
     return _replaced(text, node, _written(value))
+
+
+def _with_texts(text: str, items: Sequence[ScalarNode], values: Sequence[str]) -> str:
+    """Return the text with as many other items; what is between stays."""
+    for item, value in reversed([*zip(items, values, strict=True)]):
+        if item.value != value:
+            text = _replaced(text, item, _quoted(value))
+    return text
+
+
+def _with_lines(text: str, items: Sequence[ScalarNode], values: Sequence[str]) -> str:
+    """Return the text with more or fewer items of a list that has a line for each; comments stay,
+    but for those of items that go."""
+    starts = [item.start_mark.index for item in items]
+    lines = [text.rfind("\n", 0, start) + 1 for start in starts]
+    mark, end = text[lines[0] : starts[0]], _line_end(text)
+    old = [item.value for item in items]
+    for step in reversed(SequenceMatcher(None, old, values, autojunk=False).get_opcodes()):
+        (first, last), (start, stop) = step[1:3], step[3:]
+        both = min(last - first, stop - start)
+        split = first + both  # up to here, item by item
+        if split < last:
+            text = text[: lines[split]] + text[_behind(text, items[last - 1]) :]
+        elif start + both < stop:
+            at = _behind(text, items[split - 1]) if split else lines[0]
+            open_line = end if at and text[at - 1] != "\n" else ""
+            new = [f"{mark}{_quoted(value)}{end}" for value in values[start + both : stop]]
+            text = text[:at] + open_line + "".join(new) + text[at:]
+        text = _with_texts(text, items[first:split], values[start : start + both])
+    return text
+
+
+def _behind(text: str, item: Node) -> int:
+    """Return where the line after an item begins."""
+    end = _end(item)
+    if text[end - 1] == "\n":  # of a block scalar
+        return end
+    return text.find("\n", end) + 1 or len(text)
+
+
+def _line_end(text: str) -> str:
+    """Return how the lines of a text end."""
+    return "\r\n" if "\r\n" in text else "\n"
 
 
 def _replaced(text: str, node: Node, new: str) -> str:

@@ -28,7 +28,7 @@ def apply_overrides(document: Document, overrides: Sequence[str], problems: Prob
             )
             continue
         try:
-            key = _set(document.tree, names, parse_value(text))
+            key = _set(document.tree, names, parse_value(text, strict=True))
         except PetMtlError as error:
             for problem in error.problems:
                 problems.add(problem.message, where=place, hint=problem.hint)

@@ -82,9 +82,12 @@ def read_yaml(path: Path) -> Document:
     return document
 
 
-def parse_value(text: str) -> Any:
+def parse_value(text: str, *, strict: bool = False) -> Any:
     """Read a value given on the command line: a YAML scalar or flow collection, else the text as it
     stands.
+
+    Args:
+        strict: raise the problems of a mapping, such as a key that it has twice.
 
     >>> parse_value("3e-5"), parse_value("yes"), parse_value("[a, 2]"), parse_value("{}")
     (3e-05, 'yes', ['a', 2], {})
@@ -113,6 +116,8 @@ def parse_value(text: str) -> Any:
         value = builder.build(node, ())
     except PetMtlError:
         return text
+    if strict and isinstance(node, MappingNode):
+        builder.problems.raise_if_any()
     return text if builder.problems.problems else value
 
 

@@ -47,6 +47,7 @@ class WordReport:
             task's patterns; None where the tokenizer cannot write it.
         shared: labels elsewhere that have this word.
         nested: label words elsewhere that hold this word, or that it holds.
+        ids: its pieces in the first pattern; none where the tokenizer cannot write it.
     """
 
     word: str
@@ -58,6 +59,7 @@ class WordReport:
     prior: float | None = None
     shared: list[Place] = field(default_factory=list)
     nested: list[Place] = field(default_factory=list)
+    ids: tuple[int, ...] = ()
 
 
 @dataclass
@@ -100,7 +102,10 @@ class CheckReport:
 
 
 def _label_json(label: LabelReport) -> dict[str, Any]:
-    return {"prior": label.prior, "words": [asdict(word) for word in label.words]}
+    words = [asdict(word) for word in label.words]
+    for word in words:
+        del word["ids"]  # they mean nothing without the tokenizer
+    return {"prior": label.prior, "words": words}
 
 
 def _cost_json(cost: SlotCost | None) -> dict[str, Any] | None:
@@ -176,7 +181,9 @@ def _read_words(
         differ = any(pieces != read[0] for pieces in read)
         unknown = _unknown(word, ids, model.tokenizer)
         cuts = _cuts(word, cutter)
-        reports.append(WordReport(word, read[0], len(ids), unknown, cuts, read if differ else []))
+        report = WordReport(word, read[0], len(ids), unknown, cuts, read if differ else [])
+        report.ids = () if unknown else tuple(ids)
+        reports.append(report)
     return reports
 
 
@@ -227,16 +234,15 @@ def _compare(tasks: Mapping[str, Sequence[LabelReport]]) -> None:
         for label in labels
         for word in label.words
     ]
-    same_text, same_pieces = defaultdict[str, list[int]](list), defaultdict[Any, list[int]](list)
+    same_text = defaultdict[str, list[int]](list)
+    same_pieces = defaultdict[tuple[int, ...], list[int]](list)
     for number, (place, word) in enumerate(known):
         same_text[_form(place.word)].append(number)
-        if not word.unknown:
-            same_pieces[tuple(word.pieces)].append(number)
+        if word.ids:
+            same_pieces[word.ids].append(number)
     beside = _nested(same_text)
     for place, word in known:
-        shared = {*same_text[_form(place.word)]}
-        if not word.unknown:
-            shared.update(same_pieces[tuple(word.pieces)])
+        shared = {*same_text[_form(place.word)], *same_pieces.get(word.ids, ())}
         holding = beside[_form(place.word)]
         nested = {number for other in holding for number in same_text[other]} - shared
         for found, numbers in ((word.shared, shared), (word.nested, nested)):

@@ -12,7 +12,7 @@ import numpy as np
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_dev, load_task
-from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.errors import PetMtlError, ProblemList, placed
 from pet_mtl.kinds import kind_of
 from pet_mtl.model.calibration import calibration_from
 from pet_mtl.random_streams import TRIED_ROWS
@@ -87,6 +87,8 @@ class WordTrial:
         self._watched = self._to_watch() if watch else {}
         # from before the first score: a file may be saved meanwhile
         self._stamps = stamps(self._watched)
+        for file in [file for file in self._watched if self._saved_since(file)]:
+            self._stamps[file] = None
         cache = StateCache(place or default_place(), model_digest(loaded.model))
         self.trial = Trial(loaded.model, rows, loaded.suite.train.max_length, cache, on_rows)
         self.fits = plan_calibrations(
@@ -110,11 +112,12 @@ class WordTrial:
             PetMtlError: the file is not right, or its words do not fit the model.
         """
         suite = self.loaded.suite
-        self.trial.prepare(suite.tasks[name])
-        start, computed = time.perf_counter(), self._computed
-        task = (with_verbalizers(suite, {name: file}) if file else suite).tasks[name]
-        source = str(file) if file else task.verbalizer.source
-        scored, _ = self.score_task(task, source)
+        with placed(suite.source):
+            self.trial.prepare(suite.tasks[name])
+            start, computed = time.perf_counter(), self._computed
+            task = (with_verbalizers(suite, {name: file}) if file else suite).tasks[name]
+            source = str(file) if file else task.verbalizer.source
+            scored, _ = self.score_task(task, source)
         seconds = time.perf_counter() - start
         return replace(scored, seconds=seconds, cached=self._computed == computed)
 
@@ -180,6 +183,19 @@ class WordTrial:
                     )
                 found.setdefault(file, []).append(name)
         return found
+
+    def _saved_since(self, file: Path) -> bool:
+        """Return whether a file of tasks' own words was saved since these were read, before the
+        model was loaded."""
+        suite = self.loaded.suite
+        for name in self._watched[file]:
+            try:
+                now = with_verbalizers(suite, {name: file}).tasks[name].all_words
+            except PetMtlError:
+                return True  # which is told when it is scored
+            if not self.files[name] and now != suite.tasks[name].all_words:
+                return True
+        return False
 
     def watch(self, tried: Mapping[str, Tried]) -> Iterator[tuple[str, Change]]:
         """Yield a task and what has changed since its last score, each time a file is saved, for

@@ -176,6 +176,18 @@ def test_wrong_input(
     assert message in ran.err
 
 
+@pytest.mark.parametrize("command", [("try",), ("suggest", "topic")])
+def test_a_pattern_without_room_names_its_file(
+    call: Call, suite: Path, command: tuple[str, ...]
+) -> None:
+    text = suite.read_text(encoding="utf-8")
+    text = text.replace("{mask}。{title}", "是" * 40 + "{mask}{title}")
+    suite.write_text(text, encoding="utf-8")
+    ran = call("words", *command, "--patterns", suite)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"error: {suite}: task `topic`: pattern " in ran.err
+
+
 @pytest.mark.skipif(not Path("/dev/fd").exists(), reason="the system has no names for pipes")
 def test_words_from_a_pipe(call: Call, checkpoint: Path, others: list[str]) -> None:
     asked = [("words", "try", "--model", checkpoint, "--json"), ("score", checkpoint, "--json")]
@@ -276,3 +288,28 @@ def test_watch_json(
         assert (event["task"], event["verbalizer"], event["cached"]) == ("topic", "other.txt", True)
     assert there["change"]["gained"] == back["change"]["lost"]
     assert there["change"]["flipped"] == back["change"]["flipped"] == len(back["change"]["rows"])
+
+
+def test_watch_sees_what_is_saved_while_the_model_is_loaded(
+    call: Call, suite: Path, edit: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pet_mtl.words import loaded
+
+    text = suite.read_text(encoding="utf-8").replace('{"0": [好, 真好], "1": 坏}', "pair.txt")
+    suite.write_text(text, encoding="utf-8")
+    (suite.parent / "pair.txt").write_text("0 好 真好\n1 坏\n", encoding="utf-8")
+
+    def slowly(*args: Any, **options: Any) -> Any:
+        (suite.parent / "topic.txt").write_text(OTHER["third.txt"], encoding="utf-8")
+        return load_backbone(*args, **options)
+
+    load_backbone = loaded.load_backbone
+    monkeypatch.setattr(loaded, "load_backbone", slowly)
+    edit(lambda: None, lambda: None)
+    ran = call("words", "try", "--patterns", suite, "--watch", "--json")
+    assert ran.code == 0, ran.err
+    start, now = map(json.loads, ran.out.splitlines())
+    assert now["task"] == "topic"
+    ran = call("words", "try", "--patterns", suite, "--json")
+    (there,) = json.loads(ran.out)["tasks"]["topic"]
+    assert now["macro_f1"] == there["macro_f1"] != start["tasks"]["topic"][0]["macro_f1"]

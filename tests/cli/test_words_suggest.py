@@ -105,6 +105,8 @@ def test_write_keeps_comments_and_order(
         assert ran.json["written"] is None
         assert "no change gains on the held-out rows: mine.txt stays as it is" in ran.err
         assert text == COMMENTED
+        assert "new.txt is not written" in suggest("--write", "new.txt").err
+        assert not Path("new.txt").exists()
         return
     assert ran.json["written"] == "mine.txt"
     low = ran.json["proposal"]["gain_ci95"][0]

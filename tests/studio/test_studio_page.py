@@ -295,7 +295,7 @@ def test_patterns_are_edited_scored_and_saved(open_page: Callable[..., Page], fo
     page.key("p-save").click()
     page.page.wait_for_selector(".message.good")
     text = (folder / "toy.yaml").read_text(encoding="utf-8")
-    assert '["{title}，{mask}"]' in text
+    assert '      - "{title}，{mask}"             # first\n    verbalizer:' in text
     assert "# words here" in text
     page.key("p-text-0").fill("{title}")
     page.page.wait_for_selector("#editor .problems")

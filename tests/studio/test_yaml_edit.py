@@ -26,7 +26,23 @@ START = "tasks:\n  a:\n    "
         (
             "patterns:\n      - x\n      - z\n    # next\n    b: 1\n",
             ["y"],
-            'patterns:\n      ["y"]\n    # next\n    b: 1\n',
+            'patterns:\n      - "y"\n    # next\n    b: 1\n',
+        ),
+        (
+            "patterns:\n    - x # one\n    # of z\n    - |-\n      z\n    b: 1\n",
+            ["x", "z", "y", "w"],
+            "patterns:\n    - x # one\n    # of z\n    - |-\n      z\n"
+            '    - "y"\n    - "w"\n    b: 1\n',
+        ),
+        (
+            "patterns:\n      - u # one\n      - x # two\n      # of z\n      - z # three\n    b: 1\n",
+            ["x", "z"],
+            "patterns:\n      - x # two\n      # of z\n      - z # three\n    b: 1\n",
+        ),
+        (
+            "patterns:\n      - x # one\n      - z # two",
+            ["v", "y", "z", "w"],
+            'patterns:\n      - "v" # one\n      - "y"\n      - z # two\n      - "w"\n',
         ),
         ("patterns: |\n      x\n    b: 1\n", "y", 'patterns: "y"\n    b: 1\n'),
         ("# c\n    b: 1\n", "y", '# c\n    patterns: "y"\n    b: 1\n'),
@@ -45,6 +61,10 @@ def test_only_the_value_changes(before: str, value: str | list[str], after: str)
         (
             "tasks:\r\n  a:\r\n    patterns: x # c\r\n",
             'tasks:\r\n  a:\r\n    patterns: "y" # c\r\n',
+        ),
+        (
+            "tasks:\r\n  a:\r\n    other: x # c\r\n",
+            'tasks:\r\n  a:\r\n    patterns: "y"\r\n    other: x # c\r\n',
         ),
         ('"tasks":\n  "a":\n    "patterns": x\n', '"tasks":\n  "a":\n    "patterns": "y"\n'),
     ],
@@ -76,6 +96,18 @@ def test_an_anchor_that_would_go_is_told() -> None:
     values = {KEY: "z", ("tasks", "a", "prefix"): "w"}
     with pytest.raises(PetMtlError, match="too unusual to change it in place"):
         edit_yaml(text, values, "f.yaml")
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.sampled_from("xyz"), min_size=1), st.lists(st.sampled_from("xyzw"), min_size=1))
+def test_any_items_are_read_back(old: list[str], new: list[str]) -> None:
+    lines = "".join(f"      - {item} # {number}\n" for number, item in enumerate(old))
+    after = edit_yaml(f"{START}patterns:\n{lines}    b: 1\n", {KEY: new}, "f.yaml")
+    assert value_at(after, KEY) == new
+    assert after.count("      - ") == len(new)
+    assert after.endswith("    b: 1\n")
+    more = edit_yaml(after, {KEY: ["z", *new, "w"]}, "f.yaml")
+    assert more.count(" # ") == after.count(" # ")
 
 
 @settings(deadline=None, max_examples=60)

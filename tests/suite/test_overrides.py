@@ -102,6 +102,11 @@ def test_a_replaced_section_forgets_its_lines() -> None:
             "-s tasks.tnews.patterns.1111",
         ),
         (
+            "tasks.tnews.verbalizer={1: 好, 1: 坏}",
+            "-s tasks.tnews.verbalizer={1: 好, 1: 坏}: duplicate key `1`, first on line 1\n"
+            "  hint: keep one of the two",
+        ),
+        (
             "tasks.tnews.patterns.x=x",
             "-s tasks.tnews.patterns.x=x: `tasks.tnews.patterns` has no item `x`",
         ),

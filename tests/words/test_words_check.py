@@ -154,6 +154,19 @@ def test_words_that_differ_in_their_unicode_form_only() -> None:
     assert error.message == 'labels "x" and "y" share the word "caf\u00e9"'
 
 
+def test_words_whose_pieces_only_read_alike(model: Model) -> None:
+    """Parts of characters all read as `\ufffd`, and `##b` reads as `b`."""
+    pieces = toys.piece_tokenizer("byte_level")
+    mlm = toys.build_mlm("bert", pieces.vocab_size)
+    bytes_ = Model.of(mlm, pieces, Machine.choose("fp32", "eager", torch.device("cpu")))
+    report = look(bytes_, toys.make_task("{text}{mask}", {"x": ["囧"], "y": ["囍"], "z": ["囧囧"]}))
+    assert words_of(report)["囧"].pieces == words_of(report)["囍"].pieces
+    assert report.errors == []
+    report = look(model, toys.make_task(PATTERNS, {"x": ["a b"], "y": ["ab"]}))
+    assert [word.pieces for word in words_of(report).values()] == [["a", "b"]] * 2
+    assert report.errors == []
+
+
 def test_nested_words(model: Model) -> None:
     one = toys.make_task(PATTERNS, {"x": ["好"], "y": ["不好"]})
     two = toys.make_task(PATTERNS, {"0": ["真好", "好"], "1": ["是"]}, name="two")

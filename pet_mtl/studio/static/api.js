@@ -2,6 +2,7 @@
 import { underWay } from "./dom.js";
 
 const token = new URLSearchParams(location.hash.slice(1)).get("token");
+const page = Math.random().toString(36).slice(2); // other pages have jobs of their own
 
 export class Problem extends Error {
   constructor(problems, status, changed) {
@@ -13,7 +14,7 @@ export class Problem extends Error {
 }
 
 export async function call(method, path, body, signal) {
-  const headers = { Accept: "application/json" };
+  const headers = { Accept: "application/json", "X-Page": page };
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   let answer, found;

@@ -154,6 +154,7 @@ export async function save(what, seen) {
   const file = what === "words" ? state.task.words_file : state.task.patterns_file;
   try {
     const task = await post(path("save"), { ...edit({ prefix: state.prefix, patterns: state.patterns }), what, seen: seen ?? file.digest });
+    if (task.task !== state.task.task) return; // another one was opened meanwhile
     state.task = task;
     state.moved = unread(task);
     tell({ saved: file.path });
@@ -169,6 +170,7 @@ export async function save(what, seen) {
 export async function takeFile() {
   try {
     const task = await post(path("reload"));
+    if (task.task !== state.task.task) return;
     state.task = task;
     state.moved = unread(task);
     change((now) => Object.assign(now, { words: copy(task.words), prefix: task.prefix, patterns: [...task.patterns] }));

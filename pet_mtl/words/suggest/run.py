@@ -11,7 +11,7 @@ from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.split import split_by_text
 from pet_mtl.data.suite_data import load_train
-from pet_mtl.errors import PetMtlError
+from pet_mtl.errors import PetMtlError, placed
 from pet_mtl.metrics.classification import confusion_matrix
 from pet_mtl.metrics.gain import macro_f1, macro_f1_gain
 from pet_mtl.scoring.loaded import require_task
@@ -58,11 +58,13 @@ class Suggestions:
         return [self.candidates[column] for column in columns]
 
     def proposed(self) -> dict[str, list[str]]:
-        """Return the proposal as label words by label."""
-        return {
-            label: self.words(w)
-            for label, w in zip(self.task.verbalizer.labels, self.proposal, strict=True)
-        }
+        """Return the proposal as label words by label; a label that it leaves alone keeps its words
+        as they are written."""
+        verbalizer, found = self.task.verbalizer, {}
+        for number, label in enumerate(verbalizer.labels):
+            new, own = self.proposal[number], self.own[number]
+            found[label] = list(verbalizer.words[number]) if new == own else self.words(new)
+        return found
 
     def to_json(self) -> dict[str, Any]:
         """Return what `words suggest --json` prints."""
@@ -141,17 +143,18 @@ def suggest(
     cache = StateCache(place or default_place(), model_digest(loaded.model))
     calibrated = name in loaded.calibration
     max_length = loaded.suite.train.max_length
-    found = search(
-        loaded.model,
-        task,
-        rows,
-        fitting,
-        max_length=max_length,
-        calibrated=calibrated,
-        cache=cache,
-        min_prior=min_prior,
-        on_step=on_step,
-    )
+    with placed(loaded.suite.source):
+        found = search(
+            loaded.model,
+            task,
+            rows,
+            fitting,
+            max_length=max_length,
+            calibrated=calibrated,
+            cache=cache,
+            min_prior=min_prior,
+            on_step=on_step,
+        )
     judge, own = found.judge, found.own
     ranked = rank(judge, own, found.methods, found.groups, most)
     proposal = propose(judge.fitting_part(), own, ranked)

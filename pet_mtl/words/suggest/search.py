@@ -35,7 +35,7 @@ class Found:
     Attributes:
         judge: of all rows, the fitting part first.
         candidates: all words; the others are indices into them.
-        own: the label words as they are.
+        own: the label words as they are, those that are one to the tokenizer once.
         groups: candidates that may be suggested, in groups of which each has its share.
         methods: `[K, C]` scores of each method, on the fitting rows.
     """
@@ -98,12 +98,19 @@ def search(
     scores = score_candidates(model, task, rows, candidates, max_length, cache, on_step)
     weights = tuple(map(task.weight_of, range(len(task.patterns))))
     judge = Judge(scores, rows.labels, fitting, task.aggregation, calibrated, weights, on_step)
-    column = {word: number for number, word in enumerate(candidates)}
-    own: Words = tuple(tuple(column[word] for word in words) for words in task.verbalizer.words)
+    # words that are one to the tokenizer, such as `Good` and `good`, count once
+    first: dict[tuple[int, ...], int] = {}
+    pieces = [tuple(ids) for ids in tokenizer.encode(candidates, space_before=spaces[0])]
+    alike = [first.setdefault(ids, number) for number, ids in enumerate(pieces)]
+    column = dict(zip(candidates, alike, strict=True))
+    own: Words = tuple(
+        tuple(dict.fromkeys(column[word] for word in words)) for words in task.verbalizer.words
+    )
     # Means over several pieces vary less than single ones: each kind has its share, or no longer
     # word would be seen.
-    sizes = np.array([len(ids) for ids in tokenizer.encode(candidates, space_before=spaces[0])])
+    sizes = np.array([len(ids) for ids in pieces])
     sizes[[word for words in own for word in words]] = 0
+    sizes[alike != np.arange(len(alike))] = 0
     if min_prior > 0:
         sizes[word_priors(scores[..., :fitting]) < min_prior] = 0
         say(
