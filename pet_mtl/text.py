@@ -34,10 +34,10 @@ def normalize_text(text: str) -> str:
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun.
 
-    >>> counted(1, "column"), counted(3, "column")
-    ('1 column', '3 columns')
+    >>> counted(1, "column"), counted(3000, "column")
+    ('1 column', '3,000 columns')
     """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def in_shell(path: Path) -> str:

@@ -25,7 +25,6 @@ from pet_mtl.console import (
     started_together,
 )
 from pet_mtl.errors import PetMtlError
-from pet_mtl.text import same_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,7 +145,9 @@ def predict(
             hint="add `--engine ray`, or leave `--workers` out",
         )
     if shard_rows is not None or engine == "ray":
-        _shards(
+        from pet_mtl.cli.predict_shards import predict_in_shards
+
+        predict_in_shards(
             context,
             checkpoint,
             texts,
@@ -271,73 +272,6 @@ def _records(
         for record in predicted.records(details)
     )
     return {"task": name}, "predictions", rows
-
-
-def _shards(
-    context: typer.Context,
-    checkpoint: Path,
-    texts: list[str] | None,
-    task: str | None,
-    data: dict[str, str],
-    out: Path | None,
-    output: str | None,
-    details: "Details",
-    header: bool | None,
-    rows: int,
-    workers: int | None,
-    other: object,
-    json_: bool,
-) -> None:
-    """Predict one file in shards, with Ray where there are `workers`."""
-    from typing import cast, get_args
-
-    from pet_mtl.bulk.shards import ShardFormat, ShardRequest
-    from pet_mtl.console import say
-
-    if output is not None and output not in get_args(ShardFormat):
-        raise PetMtlError(
-            f"shards cannot be `{output}`",
-            where="--format",
-            hint=f"one of {', '.join(get_args(ShardFormat))}",
-        )
-    if texts or len(data) != 1:
-        raise PetMtlError(
-            "shards are of one file", where="--shard-rows", hint="give `--data TASK=FILE` once"
-        )
-    if task is not None:
-        raise PetMtlError(
-            "`--data TASK=FILE` names the task and the rows",
-            where=f"--task {task}",
-            hint="leave `--task` out",
-        )
-    if out is None or str(out) == "-":
-        raise MissingOption("'--out' (a folder for the shards)", context)
-    if other:
-        raise PetMtlError(
-            "shards are predicted with the checkpoint's own label words and calibration",
-            hint="leave `--verbalizer` and `--calibration` out",
-        )
-    ((name, source),) = data.items()
-    request = ShardRequest(
-        checkpoint, name, source, out, rows, cast(ShardFormat, output or "jsonl"), details, header
-    )
-    try:
-        if workers is None:
-            from pet_mtl.bulk.run import predict_shards
-
-            done = predict_shards(request)
-        else:
-            from pet_mtl.bulk.ray_engine import predict_with_ray
-
-            done = predict_with_ray(request, workers)
-    except KeyboardInterrupt:
-        say(f"{same_command(out)} goes on with the shards that are left")
-        raise
-    if json_:
-        put_json({"out": str(out), "shards": done.shards, "rows": done.rows, "made": done.made})
-    say(f"{done.rows:,} rows in {done.shards:,} shards, {done.made:,} of them made now: {out}")
-    if done.busy:
-        say(f"left to another process: {done.busy} shards")
 
 
 def _stdin(context: typer.Context) -> bytes:

@@ -68,13 +68,7 @@ def fill_onnx(folder: Path, loaded: LoadedModel, task: TaskSpec, *, int8: bool) 
     _write_graph(folder / MODEL, graph, *_example(loaded, prompts, longest))
     if int8:
         _quantize(folder)
-    how = writing(
-        task.name,
-        task.verbalizer.labels,
-        compiled.forms,
-        loaded.tokenizer,
-        loaded.suite.train.max_length,
-    )
+    how = writing(task, compiled.forms, loaded.tokenizer, loaded.suite.train.max_length)
     (folder / LABELS).write_text(json.dumps(how, ensure_ascii=False) + "\n", encoding="utf-8")
     loaded.tokenizer.tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     source = importlib.resources.files("pet_mtl.export").joinpath("standalone.py")

@@ -81,6 +81,10 @@ class Classifier:
         )
         if len(parts) < len(names):
             sys.exit(f"error: {text!r} needs {len(names)} fields with tabs between: {names}")
+        try:
+            "".join(parts).encode()
+        except UnicodeEncodeError:
+            sys.exit(f"error: {text!r} is no text in UTF-8")
         return dict(zip(names, parts, strict=True))
 
     def predict(self, texts: list[str]) -> Iterator[dict[str, Any]]:
@@ -105,5 +109,6 @@ def json_object(text: str) -> dict[str, Any] | None:
 
 if __name__ == "__main__":
     answers = Classifier().predict(sys.argv[1:])
+    escape = "utf" not in sys.stdout.encoding.lower()
     for text, said in zip(sys.argv[1:], answers, strict=True):
-        print(json.dumps({"text": text, **said}, ensure_ascii=False))
+        print(json.dumps({"text": text, **said}, ensure_ascii=escape))

@@ -6,16 +6,17 @@ from typing import Any
 from pet_mtl.cloze.form import Form, FormPart
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.export.label_graph import prompt_places
+from pet_mtl.suite.task import TaskSpec
 
 
 def writing(
-    task: str,
-    labels: Sequence[str],
+    task: TaskSpec,
     forms: Sequence[Form],
     tokenizer: PieceTokenizer,
     max_length: int,
 ) -> dict[str, Any]:
-    """Return what `labels.json` holds: labels, and for each prompt its parts.
+    """Return what `labels.json` holds: labels, fields in the order in which `predict` takes them,
+    and for each prompt its parts.
 
     A part is constant `ids`, a `field`, or a number of `masks`. A field is tokenised behind its
     `lead`, whose pieces are then taken off, and shortened with the other fields of its prompt to
@@ -31,14 +32,11 @@ def writing(
                 "parts": [_part(part, place.masks, tokenizer) for part in form.parts],
             }
         )
-    fields = dict.fromkeys(
-        part.field for form in forms for part in form.parts if part.field is not None
-    )
     return {
         "version": 1,
-        "task": task,
-        "labels": list(labels),
-        "fields": list(fields),
+        "task": task.name,
+        "labels": list(task.verbalizer.labels),
+        "fields": list(task.fields),
         "max_length": max_length,
         "pad": tokenizer.pad_id,
         "special": tokenizer.special_ids,

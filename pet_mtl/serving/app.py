@@ -83,6 +83,7 @@ def create_app(
             queue=limits.queue,
             threads=_scoring_threads(models),
             on_batch=on_batch,
+            on_queue=metrics.queue_rows.set,
         )
         models.watch()
         yield
@@ -111,7 +112,6 @@ def create_app(
 
     @app.get("/metrics", response_class=Response, summary="Counts for Prometheus.")
     async def read_metrics() -> Response:
-        metrics.queue_rows.set(batcher.rows if batcher else 0)
         return Response(metrics.text(), media_type=CONTENT_TYPE)
 
     @app.get("/v1/tasks", response_model=TasksAnswer, summary="The tasks and their labels.")

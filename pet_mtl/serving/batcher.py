@@ -31,6 +31,7 @@ class Batcher:
         queue: rows that may wait.
         threads: that score, each a batch of its own; the cores are shared out among them.
         on_batch: told the rows of a batch and the seconds it took.
+        on_queue: told how many rows wait, when these are others than before.
     """
 
     def __init__(
@@ -42,10 +43,11 @@ class Batcher:
         queue: int = 2048,
         threads: int = 1,
         on_batch: Callable[[int, float], None] = lambda rows, seconds: None,
+        on_queue: Callable[[int], None] = lambda rows: None,
     ) -> None:
         self._score, self._tokens = score, tokens
         self._wait, self._most = wait, queue
-        self._on_batch = on_batch
+        self._on_batch, self._on_queue = on_batch, on_queue
         self._jobs: deque[tuple[float, Job]] = deque()
         self._rows = self._waiting_tokens = 0
         self._changed = threading.Condition()
@@ -85,6 +87,7 @@ class Batcher:
             self._jobs.append((time.monotonic(), job))
             self._rows += job.rows
             self._waiting_tokens += job.tokens
+            self._on_queue(self._rows)
             self._changed.notify()
 
     def _drop_cancelled(self) -> None:
@@ -131,6 +134,7 @@ class Batcher:
                 tokens += job.tokens
                 self._rows -= job.rows
             self._waiting_tokens -= tokens
+            self._on_queue(self._rows)
             return jobs
 
     def _answer(self, jobs: Sequence[Job]) -> None:

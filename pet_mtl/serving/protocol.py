@@ -1,7 +1,8 @@
 """HTTP/1.1 that waits neither for the head of a request nor for a reader without end.
 
 uvicorn closes connections that are idle between requests, but one that sends its first head a byte
-a minute, or never reads its answer, stays (slow loris). Each of these gets a clock here.
+a minute, goes on with a body that was answered already, or never reads its answer, stays (slow
+loris). Each of these gets a clock here.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ def timed_protocol(header_seconds: float, send_seconds: float) -> type[H11Protoc
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
+            transport.set_write_buffer_limits(0)  # `pause_writing` at the first byte that waits
             self._await_head()
 
         def connection_lost(self, exc: Exception | None) -> None:
@@ -29,9 +31,9 @@ def timed_protocol(header_seconds: float, send_seconds: float) -> type[H11Protoc
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
-            if self.conn.their_state is not h11.IDLE:
-                self._forget_head()
-            elif self._head is None and self.conn.trailing_data[0]:
+            if self.conn.their_state is not h11.IDLE and self.conn.our_state is not h11.DONE:
+                self._forget_head()  # a request is being answered
+            elif self._head is None:  # uvicorn's own clock ended with these bytes
                 self._await_head()
 
         def pause_writing(self) -> None:

@@ -7,7 +7,6 @@ from itertools import chain
 
 import numpy as np
 
-from pet_mtl.cloze.encode import encode_forms
 from pet_mtl.data.rows import Rows
 from pet_mtl.model.calibration import apply_calibrations
 from pet_mtl.scoring.log_probs import FloatArray, score_items, score_plans, task_log_probs
@@ -88,7 +87,7 @@ def score_jobs(jobs: Sequence[Job]) -> list[FloatArray]:
             )
             for name, of_task in by_task.items()
         }
-        prompts = encode_forms(loaded.forms, rows, loaded.tokenizer, loaded.suite.train.max_length)
+        prompts = loaded.encode(rows)
         scores = score_items(
             loaded.model,
             prompts,

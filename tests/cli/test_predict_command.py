@@ -149,6 +149,21 @@ def test_stopped_shards_say_how_to_go_on(
     assert "the same command with `--out 'my shards'` goes on" in ran.err
 
 
+def test_shards_are_counted_in_words(call: Call, checkpoint: Path) -> None:
+    Path("topic.tsv").write_text("1\t体育\n2\t新闻\n", encoding="utf-8")
+    data = ["--data", "topic=topic.tsv", "--out", "out", "--shard-rows"]
+    assert "2 rows in 1 shard, 1 of them made now: out" in call("predict", checkpoint, *data, 2).err
+    Path("topic.tsv").write_text("1\t体育\n", encoding="utf-8")
+    assert "1 row in 1 shard, 1 of" in call("predict", checkpoint, *data[:3], "o", data[-1], 1).err
+
+
+def test_shards_of_the_hub_are_refused(refuse: Callable[..., str], checkpoint: Path) -> None:
+    data = ("--data", "topic=hub:clue/clue:tnews/test", "--out", "out", "--shard-rows", "2")
+    said = refuse("predict", checkpoint, *data)
+    assert "--data topic=hub:clue/clue:tnews/test: shards are of a file" in said
+    assert not Path("out").exists()
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

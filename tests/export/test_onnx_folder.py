@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -43,10 +44,10 @@ def standalone(folder: Path) -> ModuleType:
 @pytest.mark.slow
 def test_two_patterns_two_fields_two_word_lengths(make: Make, tmp_path: Path) -> None:
     """Everything that a graph can hold, against `pet_mtl.load`."""
-    patterns = '["{one}？{mask}，{two}", "{mask}。{two}{one}"]'
+    patterns = '["{mask}。{two}{one}", "{one}？{mask}，{two}"]'
     checkpoint = make(
         f"tasks.pair.patterns={patterns}",
-        "tasks.pair.pattern_weights=[3, 1]",
+        "tasks.pair.pattern_weights=[1, 3]",
         "tasks.pair.aggregation=logsumexp",
     )
     folder = export(checkpoint, "pair", "onnx", tmp_path / "out", int8=True)
@@ -66,9 +67,11 @@ def test_two_patterns_two_fields_two_word_lengths(make: Make, tmp_path: Path) ->
         json.dumps({"one": "体育", "two": "天气"}, ensure_ascii=False),
         "{好\t是",
     ]
-    done = subprocess.run(
-        [sys.executable, str(folder / "run.py"), *texts], capture_output=True, cwd=tmp_path
-    )
+    command = [sys.executable, str(folder / "run.py"), *texts]
+    for encoding in ("utf-8", "latin-1"):  # the latter cannot say the texts
+        said = {**os.environ, "PYTHONIOENCODING": encoding}
+        done = subprocess.run(command, capture_output=True, cwd=tmp_path, env=said)
+        assert (done.returncode, "一条".encode() in done.stdout) == (0, encoding == "utf-8")
     lines = [json.loads(line) for line in done.stdout.decode().splitlines()]
     rows = [{"one": a, "two": b} for a, b in (("一条", "新闻"), ("体育", "天气"), ("{好", "是"))]
     for line, prediction in zip(lines, pet_mtl.load(checkpoint).predict(rows), strict=True):
@@ -77,6 +80,9 @@ def test_two_patterns_two_fields_two_word_lengths(make: Make, tmp_path: Path) ->
     assert [line["text"] for line in lines] == texts
     with pytest.raises(SystemExit, match="needs 2 fields"):
         list(module.Classifier().predict(['{"one": null, "two": "好"}']))
+    for broken in ("好\t\udcff", r'{"one": "\ud83d", "two": "好"}'):
+        with pytest.raises(SystemExit, match="is no text in UTF-8"):
+            list(module.Classifier().predict([broken]))
 
 
 @pytest.mark.slow
@@ -116,7 +122,7 @@ def test_prompts_are_written_as_in_training(kind: str, tmp_path: Path) -> None:
         ("{one} is {mask}. {two}", "{two}{mask}{one}"), {"a": ["good"], "b": ["bad", "good good"]}
     )
     forms = compile_forms(task, tokenizer, 32).forms
-    how = writing("pair", ("a", "b"), forms, tokenizer, 32)
+    how = writing(task, forms, tokenizer, 32)
     classifier = object.__new__(written.Classifier)
     classifier.how = json.loads(json.dumps(how))
     tokenizer.tokenizer.backend_tokenizer.save(str(tmp_path / "tokenizer.json"))

@@ -143,3 +143,14 @@ def test_the_wait_is_bounded_and_ends_when_a_batch_is_full() -> None:
     assert time.monotonic() - start < 0.15
     assert scorer.batches == [[1], [2, 3]]
     batcher.close()
+
+
+def test_the_rows_that_wait_are_told_as_they_come_and_go() -> None:
+    """Not only when somebody asks: each of several processes tells its own."""
+    told: list[int] = []
+    scorer, batcher, _ = started(tokens=25, on_queue=told.append)
+    for each in (job(1), job(2, rows=3), job(3)):
+        batcher.submit(each)
+    scorer.go.set()
+    batcher.close()
+    assert told == [1, 0, 1, 4, 5, 1, 0]
