@@ -167,13 +167,12 @@ class WordTrial:
     def _to_watch(self) -> dict[Path, list[str]]:
         """Return the files to watch, those given or the tasks' own, and their tasks."""
         found: dict[Path, list[str]] = {}
+        without: list[str] = []
         for name, files in self.files.items():
             own = self.loaded.suite.tasks[name].verbalizer.source
             if not files and (own == self.loaded.suite.source or not Path(own).is_file()):
-                raise PetMtlError(
-                    f"task `{name}` has no verbalizer file to watch",
-                    hint=f"add `--verbalizer {name}=FILE`",
-                )
+                without.append(name)
+                continue
             for file in files or (Path(own),):
                 if file.is_fifo():
                     raise PetMtlError(
@@ -182,6 +181,13 @@ class WordTrial:
                         hint="write the label words into a file, or leave `--watch` out",
                     )
                 found.setdefault(file, []).append(name)
+        if not found:
+            raise PetMtlError(
+                "no task has a verbalizer file to watch",
+                hint=f"add `--verbalizer {without[0]}=FILE`",
+            )
+        for name in without:
+            say(f"{name}: not watched, since its words are in no file of their own")
         return found
 
     def _saved_since(self, file: Path) -> bool:

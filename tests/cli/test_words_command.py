@@ -163,7 +163,6 @@ def test_shared_slots_zero_shot_are_warned_of(call: Call, suite: Path) -> None:
         (["--verbalizer", "topic=labels.txt"], 'adds "x", "y"'),
         (["--model", "nowhere"], "there is no model `nowhere`"),
         (["--model", "run"], "did you mean `run/checkpoint`?"),
-        (["--watch"], "task `pair` has no verbalizer file to watch"),
     ],
 )
 def test_wrong_input(
@@ -290,14 +289,20 @@ def test_watch_json(
     assert there["change"]["flipped"] == back["change"]["flipped"] == len(back["change"]["rows"])
 
 
+def test_watch_without_files(call: Call, suite: Path) -> None:
+    text = suite.read_text(encoding="utf-8").replace(
+        "topic.txt", "{news: 闻, sport: 天气, tech art: 科技}"
+    )
+    suite.write_text(text, encoding="utf-8")
+    ran = call("words", "try", "--patterns", suite, "--watch")
+    assert (ran.code, ran.out) == (2, "")
+    assert "no task has a verbalizer file to watch" in ran.err
+
+
 def test_watch_sees_what_is_saved_while_the_model_is_loaded(
     call: Call, suite: Path, edit: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pet_mtl.words import loaded
-
-    text = suite.read_text(encoding="utf-8").replace('{"0": [好, 真好], "1": 坏}', "pair.txt")
-    suite.write_text(text, encoding="utf-8")
-    (suite.parent / "pair.txt").write_text("0 好 真好\n1 坏\n", encoding="utf-8")
 
     def slowly(*args: Any, **options: Any) -> Any:
         (suite.parent / "topic.txt").write_text(OTHER["third.txt"], encoding="utf-8")
@@ -308,6 +313,7 @@ def test_watch_sees_what_is_saved_while_the_model_is_loaded(
     edit(lambda: None, lambda: None)
     ran = call("words", "try", "--patterns", suite, "--watch", "--json")
     assert ran.code == 0, ran.err
+    assert "pair: not watched, since its words are in no file of their own" in ran.err
     start, now = map(json.loads, ran.out.splitlines())
     assert now["task"] == "topic"
     ran = call("words", "try", "--patterns", suite, "--json")
