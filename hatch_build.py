@@ -7,11 +7,17 @@ from typing import Any
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 LINK = re.compile(r"\]\((?!\w+:|#|//)([^)\s]+)\)")
+IMAGES = (".png", ".svg")  # of which `blob` is a page about the image
 
 
 def absolute_links(text: str, repository: str) -> str:
     """Point the relative links of a Markdown text into the repository."""
-    return LINK.sub(lambda link: f"]({repository}/blob/main/{link[1].removeprefix('./')})", text)
+
+    def absolute(link: re.Match[str]) -> str:
+        kind = "raw" if link[1].endswith(IMAGES) else "blob"
+        return f"]({repository}/{kind}/main/{link[1].removeprefix('./')})"
+
+    return LINK.sub(absolute, text)
 
 
 class ReadmeHook(MetadataHookInterface):

@@ -39,6 +39,7 @@ def hook():
     [
         ("[a](docs/a.md)", "[a](R/blob/main/docs/a.md)"),
         ("[a](./docs/a.md#b), [c](c.md)", "[a](R/blob/main/docs/a.md#b), [c](R/blob/main/c.md)"),
+        ("![a](docs/a.png)", "![a](R/raw/main/docs/a.png)"),
         (
             "[a](#here) [b](https://x.y/z) [c](mailto:a@b.c)",
             "[a](#here) [b](https://x.y/z) [c](mailto:a@b.c)",
@@ -57,9 +58,8 @@ def test_the_package_page_has_no_broken_links(hook):
     assert links
     for link in links:
         assert re.match(r"https?://|#", link), link
-        if link.startswith("https://x.example/blob/main/"):
-            path = link.removeprefix("https://x.example/blob/main/").partition("#")[0]
-            assert (ROOT / path).exists(), link
+        if own := re.match(r"https://x.example/(blob|raw)/main/([^#]+)", link):
+            assert (ROOT / own[2]).exists(), link
 
 
 def test_the_site_and_the_package_name_one_repository():

@@ -57,11 +57,14 @@ def check(
         ),
     ] = None,
     most: Annotated[
-        int,
+        int | None,
         typer.Option(
-            min=1, metavar="N", help="With a checkpoint, how many suspected rows of each part."
+            min=1,
+            metavar="N",
+            help="With a checkpoint, how many suspected rows of each part.",
+            show_default="20",
         ),
-    ] = 20,
+    ] = None,
     tasks: Tasks = None,
     override: Overrides = None,
     json_: Json = False,
@@ -74,6 +77,7 @@ def check(
     """
     from pet_mtl.audit.check import check_suite
     from pet_mtl.audit.judges import choose_judges
+    from pet_mtl.audit.label_errors import MOST
     from pet_mtl.audit.table import check_tables, verdict_lines
     from pet_mtl.pretraining.corpus import find_corpus
     from pet_mtl.proposal.settings import positions
@@ -87,14 +91,28 @@ def check(
         overrides=override or (),
         only=names_of(tasks),
     )
+    if most is not None and not checkpoints:
+        raise PetMtlError(
+            "no checkpoint judges the labels",
+            where=f"--most {most}",
+            hint="add `--model RUN/checkpoint`, or leave `--most` out",
+        )
     sources = dict.fromkeys((*(corpus or ()), *(files or ())))
+    if text_key != "text" and not sources:
+        raise PetMtlError(
+            "there is no pre-training text to compare with",
+            where=f"--text-key {text_key}",
+            hint="add `--corpus FILES`, or leave `--text-key` out",
+        )
     names = [Path(source).name for source in sources]
     corpora = {
         name if names.count(name) == 1 else source: find_corpus([source], text_key)
         for name, source in zip(names, sources, strict=True)
     }
     folder = suite_model(suite)
-    result = check_suite(suite, corpora, load_pieces(folder), checkpoints, most, positions(folder))
+    result = check_suite(
+        suite, corpora, load_pieces(folder), checkpoints, most or MOST, positions(folder)
+    )
     if json_:
         put_json(result.to_json())
     else:
@@ -202,8 +220,13 @@ def vary(
         ),
     ] = 1,
     rate: Annotated[
-        float, typer.Option(metavar="SHARE", help="Of a text's pieces that are replaced, above 0.")
-    ] = 0.2,
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Of a text's pieces that are replaced, above 0.",
+            show_default="0.2",
+        ),
+    ] = None,
     recombined: Annotated[
         int,
         typer.Option(
@@ -226,10 +249,16 @@ def vary(
     from pet_mtl.suite.suite import load_suite
     from pet_mtl.variants.make import VariantsSettings, write_variants
 
-    if not 0 < rate <= 1:
+    if rate is not None and not 0 < rate <= 1:
         raise PetMtlError(f"found {rate:g}", where="--rate", hint="give a share above 0, up to 1")
     if not copies and not recombined:
         raise PetMtlError("nothing is asked for", hint="give `--copies` or `--recombined`")
+    if not copies and (rate is not None or model is not None):
+        raise PetMtlError(
+            "no text is varied: `--rate` and `--model` have nothing to act on",
+            where="--copies 0",
+            hint="leave them out, or give `--copies 1`",
+        )
     suite = load_suite(
         pattern_file(patterns),
         overrides=override or (),
@@ -237,7 +266,8 @@ def vary(
         model=model,
         only=names_of(tasks),
     )
-    written = write_variants(suite, out, VariantsSettings(copies, rate, recombined, seed))
+    settings = VariantsSettings(copies, rate or VariantsSettings.rate, recombined, seed)
+    written = write_variants(suite, out, settings)
     if json_:
         put_json({"out": str(out), "rows": written})
     for name, rows in written.items():

@@ -111,6 +111,18 @@ def pretrain(
             )
         request = stored_request(out)
     else:
+        if data_root is not None and patterns is None:
+            raise PetMtlError(
+                "there is no pattern file whose data paths start there",
+                where=f"--data-root {data_root}",
+                hint="add `--patterns FILE`, or leave it out: corpora start where you are",
+            )
+        if text_key != "text" and not sources:
+            raise PetMtlError(
+                "there is no corpus whose rows have such a key",
+                where=f"--text-key {text_key}",
+                hint="add `--corpus FILES`, or leave it out",
+            )
         recipe = load_recipe(from_scratch, override or ()) if from_scratch else None
         settings, layers = (recipe.train, None) if recipe else start_from(override or ())
         request = PretrainRequest(

@@ -134,9 +134,10 @@ def differences(now: PretrainRequest, then: PretrainRequest) -> list[str]:
     elsewhere."""
     settings = now.settings.model_dump(), then.settings.model_dump()
     changed = [key for key, value in settings[0].items() if value != settings[1][key]]
-    if (now.teacher is None) != (then.teacher is None):
-        changed.append("teacher")
-    for key in ("masking", "text_key", "task_text", "tokenizer", "from_layers"):
+    for key in ("teacher", "tokenizer"):
+        if (getattr(now, key) is None) != (getattr(then, key) is None):
+            changed.append(key)
+    for key in ("masking", "text_key", "task_text", "from_layers"):
         if getattr(now, key) != getattr(then, key):
             changed.append(key)
     shapes = [

@@ -71,3 +71,21 @@ class TeacherSettings(BaseModel):
         if len(set(self.parts)) < len(self.parts):
             raise ValueError("`parts` names one twice")
         return self
+
+    @property
+    def idle(self) -> list[str]:
+        """Return a line for each setting that is given and changes nothing.
+
+        >>> TeacherSettings(logits=0.0, temperature=2.0).idle
+        ['`teacher.temperature` does nothing: the weight of `logits` is 0']
+        """
+        return [
+            f"`teacher.{name}` does nothing: the weight of {of} is 0"
+            for name, weight, of in (
+                ("temperature", self.logits, "`logits`"),
+                ("parts", self.relations, "`relations`"),
+                ("relation_heads", self.relations, "`relations`"),
+                ("layers", self.relations + self.states, "`relations` and `states`"),
+            )
+            if not weight and getattr(self, name) != type(self).model_fields[name].default
+        ]

@@ -84,5 +84,7 @@ def load_teaching(
         for name, weight in lesson.weights.items()
     ]
     say(f"teacher: {request.teacher}: {'; '.join(told)}")
+    for line in request.settings.teacher.idle:
+        say(f"warning: {line}")
     frozen = Backbone(teacher, machine.attention.value).to(machine.device)
     return Teaching(frozen, lesson, weights_digest(teacher))

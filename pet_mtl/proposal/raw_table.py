@@ -67,7 +67,8 @@ def read_raw_table(path: Path, header: bool | None = None) -> RawTable:
     """Read a table; `header` says whether the first line names the columns, None finds out.
 
     Raises:
-        PetMtlError: the file is missing, empty, or no table.
+        PetMtlError: the file is missing, empty, or no table; its columns have names without any
+            first line.
     """
     if not path.is_file():
         if path.exists() and not path.is_dir():
@@ -78,6 +79,12 @@ def read_raw_table(path: Path, header: bool | None = None) -> RawTable:
             hint="give a csv, tsv, json lines or parquet file",
         )
     suffix = data_format(path)
+    if header is not None and suffix in (".parquet", ".json", ".jsonl"):
+        raise PetMtlError(
+            "its rows name their columns: there is no first line to tell",
+            where=str(path),
+            hint="leave `--header` and `--no-header` out",
+        )
     if suffix == ".parquet":
         return _objects(path, "parquet", parquet_columns(path), 0)
     encoding = find_encoding(path)

@@ -124,7 +124,8 @@ class RunFolder:
     def close(self) -> None:
         """Give the folder back; folders that this run made and left empty go away."""
         self._trackers.close()
-        if self._lock is not None and (self.last.exists() or not self.checkpoint.exists()):
+        begun = self.checkpoint.exists() or self.metrics.exists()
+        if self._lock is not None and (self.last.exists() or not begun):
             with contextlib.suppress(OSError):
                 (self.path / BEGUN).unlink()
         if self._lock is not None:

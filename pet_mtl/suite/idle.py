@@ -115,6 +115,11 @@ def idle_settings(suite: Suite, *, taught: Collection[str], alone: bool, drops: 
         idle += [] if losses.task_discriminator is None else ["train.losses.task_discriminator"]
         idle += ["method.adversarial"] if getattr(suite.method, "adversarial", 0.0) else []
         found += [f"`{name}` does nothing with one task" for name in idle]
+    found += [
+        f"`tasks.{name}.pattern_weights` does nothing with one pattern"
+        for name, task in suite.tasks.items()
+        if task.pattern_weights != "equal" and len(task.patterns) == 1
+    ]
     if not taught and train.label_share != TrainSettings().label_share:
         found.append("`train.label_share` does nothing without teachers")
     return found

@@ -97,7 +97,7 @@ def _write_rows(file: Path, task: TaskSpec, rows: Sequence[Texts]) -> int:
 def _reads_back(file: Path, task: TaskSpec, texts: Texts) -> bool:
     file.write_bytes(_file_text(task, [texts]).encode())
     try:
-        rows, _ = read_rows(str(file), task, base=file.parent, labelled=False)
+        rows, _ = read_rows(file.name, task, base=file.parent, labelled=False)
     except PetMtlError:
         return False
     return len(rows) == 1 and tuple(rows.text(0).values()) == texts

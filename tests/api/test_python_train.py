@@ -93,6 +93,11 @@ def test_a_callback_ends_the_run_and_it_goes_on(backbone: Path, tmp_path: Path) 
     with pytest.raises(EnoughError):
         pet_mtl.train([task()], str(backbone), tmp_path / "run", callbacks=stop, **FAST)
     assert not (tmp_path / "run" / ".lock").exists()
+    assert not (tmp_path / "run" / "last").exists()  # it ended before the first state was saved
+    again = pet_mtl.train([task()], str(backbone), tmp_path / "run", resume=True, **FAST)
+    whole = pet_mtl.train([task()], str(backbone), tmp_path / "whole", **FAST)
+    weights = [(run.out / "last" / "model.safetensors").read_bytes() for run in (again, whole)]
+    assert weights[0] == weights[1]
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,9 @@ def test_wrong_input(suite: Path, refuse: Callable[..., str], tmp_path: Path) ->
     assert "no such data file" in refuse(
         "data", "check", "--patterns", suite, "--corpus", "absent.txt"
     )
+    check = ("data", "check", "--patterns", suite)
+    assert "no checkpoint judges the labels" in refuse(*check, "--most", 3)
+    assert "no pre-training text" in refuse(*check, "--text-key", "body")
 
 
 def test_pairs_out_of_plain_text(call: Call, tmp_path: Path) -> None:
@@ -109,6 +112,7 @@ def test_rows_out_of_training_rows(call: Call, tmp_path: Path, backbone: Path) -
         (("--rate", "0"), "--rate: found 0"),
         (("--rate", "nan"), "--rate: found nan"),
         (("--copies", "0"), "nothing is asked for"),
+        (("--copies", "0", "--recombined", "3", "--rate", "0.1"), "have nothing to act on"),
         (("--tasks", "nix"), "no task `nix`"),
         (("--model", "nix"), "there is no model `nix`"),
         (made, "not empty"),

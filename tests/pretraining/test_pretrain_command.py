@@ -59,6 +59,8 @@ def test_json_and_resume(
         (["--model", "zh-mini", "--corpus", "x.txt", "-s", "epoch=1"], "did you mean `epochs`"),
         (["--from-scratch", "x.yaml", "--corpus", "x.txt"], "file not found"),
         (["--model", "zh-mini", "--corpus", "x.txt", "--out", "o"], "no such data file"),
+        (["--model", "m", "--corpus", "x.txt", "--data-root", "d"], "no pattern file whose data"),
+        (["--patterns", "default", "--task-text", "--text-key", "k"], "no corpus whose rows"),
         (
             ["--model", "zh-mini", "--corpus", "x.txt", "--masking", "selective", "--out", "o"],
             "needs a scorer",

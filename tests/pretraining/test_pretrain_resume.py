@@ -15,7 +15,7 @@ from stopped_runs import assert_same_state, kill_after, read_state, saved_step, 
 from toy_texts import SETTINGS
 
 from pet_mtl.errors import PetMtlError
-from pet_mtl.pretraining.folders import stored_request
+from pet_mtl.pretraining.folders import differences, stored_request
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.run import pretrain
 from pet_mtl.pretraining.settings import PretrainSettings
@@ -107,6 +107,13 @@ def test_other_options_are_refused_by_name(
     with pytest.raises(PetMtlError, match=("this is not the run that is in the folder")) as caught:
         pretrain(request, tmp_path / "run", resume=True)
     assert f"{named} changed" in str(caught.value)
+
+
+def test_a_tokenizer_may_have_moved() -> None:
+    """Its pieces are compared with those of the run elsewhere."""
+    then = PretrainRequest(model="m", tokenizer="sub/pieces")
+    assert differences(PretrainRequest(model="m", tokenizer="pieces"), then) == []
+    assert differences(PretrainRequest(model="m"), then) == ["tokenizer"]
 
 
 def test_another_corpus_is_refused(

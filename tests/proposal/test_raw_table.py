@@ -17,6 +17,11 @@ def read(tmp_path: Path, name: str, content: str | bytes, header: bool | None = 
     return read_raw_table(file, header)
 
 
+def test_rows_that_name_their_columns_have_no_header(tmp_path: Path) -> None:
+    with pytest.raises(PetMtlError, match="no first line to tell"):
+        read(tmp_path, "t.jsonl", '{"text": "a", "label": "b"}\n', header=False)
+
+
 ROWS = [("good, film", "pos"), ('a "bad" one', "neg"), ("so; so | so", "neg"), ("fine", "pos")] * 2
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pet_mtl.errors import PetMtlError
+from pet_mtl.storage.folder_kinds import BEGUN
 from pet_mtl.storage.outputs import RunFolder, next_run_folder
 
 
@@ -35,11 +36,11 @@ def test_an_empty_folder_of_the_users_stays(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
-def test_a_folder_with_a_log_stays(tmp_path: Path) -> None:
+def test_a_folder_with_a_log_stays_and_may_be_gone_on_with(tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run", resume=False)
     run.log({"step": 1})
     run.close()
-    assert names(tmp_path / "run") == ["metrics.jsonl"]
+    assert names(tmp_path / "run") == [BEGUN, "metrics.jsonl"]
 
 
 @pytest.mark.parametrize("part", ["checkpoint", "last"])

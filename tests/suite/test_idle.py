@@ -48,6 +48,7 @@ def load(*overrides: str, only: list[str] | None = None) -> Suite:
         ([ADAPET, "train.logit_adjustment=0.3", "train.losses.r_drop={}"], []),
         (["train.label_share=0.5"], ["train.label_share"]),
         (["train.surgery=mgda", "train.weighting=dwa"], []),
+        (["tasks.tnews.pattern_weights=learned"], ["tasks.tnews.pattern_weights"]),
     ],
 )
 def test_idle_settings(overrides: list[str], idle: list[str]) -> None:

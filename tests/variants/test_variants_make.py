@@ -52,6 +52,16 @@ def test_a_seed_gives_the_same_files(suite: Suite, tmp_path: Path) -> None:
     assert a == b != c
 
 
+def test_a_folder_that_is_named_from_where_one_stands(
+    suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = VariantsSettings(recombined=9)
+    written = write_variants(suite, Path("near"), settings)
+    assert written == write_variants(suite, tmp_path / "far", settings)
+    assert min(written.values()) > 0
+
+
 def test_a_task_alone_gives_what_it_gives_among_others(suite: Suite, tmp_path: Path) -> None:
     write_variants(suite, tmp_path / "all", VariantsSettings())
     alone = load_suite(tmp_path / "toy.yaml", only=["pair"])
