@@ -22,6 +22,7 @@ from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.text import same_command
 
 _HAVE = ("single", "multi")
+GROWTH = 5.0  # as in iPET
 
 
 def distill(
@@ -69,7 +70,7 @@ def distill(
     growth: Annotated[
         float,
         typer.Option(metavar="X", help="Each generation has X times as many labelled rows."),
-    ] = 5.0,
+    ] = GROWTH,
     teacher: Annotated[
         list[Path] | None,
         typer.Option(metavar="CHECKPOINT", help="A teacher that is there already; several: more."),
@@ -182,6 +183,18 @@ def distill(
             where="--teacher-tasks",
             hint="leave it out, or take `--seeds 1` or more",
         )
+    idle: dict[str, object] = {
+        "--from multi": from_ == "multi",
+        "--by-pattern": by_pattern,
+        "--teacher-model": teacher_model,
+        "--teacher-method": teacher_method,
+        "--teacher-set": teacher_set,
+    }
+    for option, given_value in idle.items():
+        if given_value and not request.seeds:
+            say(f"warning: `{option}` does nothing: no teacher is trained")
+    if growth != GROWTH and not generations:
+        say("warning: `--growth` does nothing without `--generations`")
     folder = out or next_run_folder("distill")
     require_folder(folder)
     try:

@@ -17,7 +17,7 @@ from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError
 from pet_mtl.storage.backbone_digests import backbone_digests, refuse_replaced
 from pet_mtl.storage.checked_json import read_bounded
-from pet_mtl.storage.same_settings import note_settings, same_settings
+from pet_mtl.storage.same_settings import changed_keys, note_settings, same_settings
 from pet_mtl.suite.suite import Suite
 
 SETTINGS = "compare.json"
@@ -89,7 +89,7 @@ def check_settings(out: Path, now: dict[str, Any]) -> None:
         parts = ("few_shot_steps", "rows", "unlabelled", "soft_labels")
         found = [key for key in parts if then[key] != now[key]]
         for name in now["methods"].keys() & then["methods"].keys():
-            found += _changes(then["methods"][name], now["methods"][name])
+            found += changed_keys(then["methods"][name], now["methods"][name])
         if not found:
             refuse_replaced({**then.get("backbones", {})}, now["backbones"], out)
         return found
@@ -104,17 +104,6 @@ def check_settings(out: Path, now: dict[str, Any]) -> None:
 def mixed(out: Path) -> dict[Path, list[str]]:
     """Return the folders of cells that an earlier version may have mixed up, with the methods."""
     return mixed_cells(out, SETTINGS, RESULT)
-
-
-def _changes(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    found = []
-    for key in {**then, **now}:
-        old, new = then.get(key), now.get(key)
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += [f"{key}.{part}" for part in {**old, **new} if old.get(part) != new.get(part)]
-        elif old != new:
-            found.append(key)
-    return found
 
 
 def read_result(out: Path, cell: Cell) -> CellResult | None:

@@ -11,6 +11,7 @@ from pet_mtl.comparison.table import html_table, markdown, sheets
 from pet_mtl.report.markup import Html, element
 from pet_mtl.report.overview import colour_of
 from pet_mtl.report.page import html_page
+from pet_mtl.report.places import short_model
 
 
 def write_pages(out: Path, comparison: Comparison) -> None:
@@ -18,7 +19,7 @@ def write_pages(out: Path, comparison: Comparison) -> None:
     write_text(
         out / "results.json", json.dumps(comparison.to_json(), ensure_ascii=False, indent=1) + "\n"
     )
-    title = f"# {comparison.suite} on {comparison.model}\n\n"
+    title = f"# {comparison.suite} on {short_model(comparison.model)}\n\n"
     write_text(out / "compare.md", title + "\n".join(map(markdown, sheets(comparison))))
     write_bytes(out / "compare.html", compare_page(comparison).encode("utf-8", errors="replace"))
 
@@ -37,7 +38,7 @@ def compare_page(comparison: Comparison) -> Html:
         element("h1", comparison.suite),
         element(
             "p",
-            element("span", comparison.model),
+            element("span", short_model(comparison.model)),
             element("span", comparison.created),
             class_="meta",
         ),

@@ -38,7 +38,9 @@ _OF_OPENPROMPT = (
     "train.losses={}",
     "train.ema=null",
 )
-LONGEST_NAME = 100  # bytes of a method's name in that of a folder, which has 255 at most
+LONGEST_NAME = 100  # bytes of a method's name in that of a folder
+LONGEST_FOLDER = 255  # bytes, on most file systems
+MOST_SEED = 2**32 - 1  # of `train.seed`
 EVALUATIONS = 4  # of a few-shot run: an epoch is a step or two
 
 
@@ -75,7 +77,7 @@ class Cell:
             begin = method.encode()[:LONGEST_NAME].decode(errors="ignore")
             method = f"{begin}-{short_digest(self.variant.encode())}"
         tasks = f"alone-{self.task}" if self.task else "joint"
-        return f"{method}.{self.shots}.seed-{self.seed}.{tasks}"
+        return fitting_name(f"{method}.{self.shots}.seed-{self.seed}.{tasks}", LONGEST_FOLDER)
 
     def __str__(self) -> str:
         shots = f"{self.shots} rows" + ("" if self.shots == ALL else " a label")
@@ -83,6 +85,18 @@ class Cell:
             f"{self.variant}, {shots}, seed {self.seed}, "
             f"{f'{self.task} alone' if self.task else 'all tasks'}"
         )
+
+
+def fitting_name(name: str, most: int) -> str:
+    """Return the name of a file or folder, cut to `most` bytes with a digest where it is longer.
+
+    >>> fitting_name("pet.all", 255), fitting_name("x" * 99, 20)
+    ('pet.all', 'xxx-de35ad6f4cf55fe5')
+    """
+    whole = name.encode()
+    if len(whole) <= most:
+        return name
+    return f"{whole[: most - 17].decode(errors='ignore')}-{short_digest(whole)}"
 
 
 def read_variants(text: str, load: Callable[[str, Sequence[str]], Suite]) -> list[Variant]:
@@ -115,7 +129,7 @@ def read_variants(text: str, load: Callable[[str, Sequence[str]], Suite]) -> lis
         wrong = [
             option
             for option, key in zip(options, keys, strict=True)
-            if key not in own and (engine or not key or "." in key)
+            if key not in own and (engine or key in ("", "name") or "." in key)
         ]
         for option in wrong:
             problems.add(
@@ -138,6 +152,22 @@ def read_variants(text: str, load: Callable[[str, Sequence[str]], Suite]) -> lis
                     problems.problems.append(problem)
     problems.raise_if_any()
     return list(variants.values())
+
+
+def seeds_of(suite: Suite, count: int) -> list[int]:
+    """Return the suite's seed and the next ones.
+
+    Raises:
+        PetMtlError: there are not so many.
+    """
+    first = suite.train.seed
+    if first + count > MOST_SEED + 1:
+        raise PetMtlError(
+            f"the seeds from {first} on would pass {MOST_SEED}, the largest there is",
+            where=f"--seeds {count}",
+            hint=f"for example: -s train.seed={MOST_SEED + 1 - count}",
+        )
+    return [first + number for number in range(count)]
 
 
 def plan_cells(

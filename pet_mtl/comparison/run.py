@@ -18,7 +18,14 @@ from pet_mtl.comparison.folder import (
     settings_of,
 )
 from pet_mtl.comparison.page import write_pages
-from pet_mtl.comparison.plan import Cell, Variant, cell_path, cell_suite, plan_cells
+from pet_mtl.comparison.plan import (
+    Cell,
+    Variant,
+    cell_path,
+    cell_suite,
+    plan_cells,
+    seeds_of,
+)
 from pet_mtl.comparison.same_rows import steps_alone
 from pet_mtl.comparison.shots import Shots, few_rows
 from pet_mtl.comparison.summary import Comparison, summarize
@@ -32,7 +39,7 @@ from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.pretrained import load_pieces, suite_model
 from pet_mtl.suite.chain import require_reads
 from pet_mtl.suite.suite import Suite
-from pet_mtl.text import same_command
+from pet_mtl.text import counted, same_command
 from pet_mtl.training.few_rows import settle_rate
 from pet_mtl.training.teachers import rows_to_learn
 
@@ -85,6 +92,7 @@ def compare(request: Request, out: Path) -> Comparison:
         for name in suite.tasks:
             only = {name: suite.tasks[name]}
             require_reads(only, "--single-task", "compare without `--single-task`")
+    seeds = seeds_of(suite, request.seeds)
     _check_methods(request.variants)
     data = load_suite_data(suite)
     scored = {
@@ -101,8 +109,9 @@ def compare(request: Request, out: Path) -> Comparison:
             say(f"warning: {name}: {note}")
     for folder in dict.fromkeys(_backbone(variant.suite) for variant in request.variants):
         guard_rows(folder, scored, strict=False)
-    seeds = [suite.train.seed + number for number in range(request.seeds)]
     alone = list(scored) if request.single_task and len(suite.tasks) > 1 else []
+    if request.single_task and not alone:
+        say("warning: `--single-task` does nothing: there is one task")
     cells = plan_cells(request.variants, request.shots, seeds, alone)
     if not cells:
         raise PetMtlError(
@@ -140,7 +149,8 @@ def compare(request: Request, out: Path) -> Comparison:
         write_pages(out, comparison)
     if busy:
         say(
-            f"left to another process: {len(busy)} cells; it writes the tables anew when it is done"
+            f"left to another process: {counted(len(busy), 'cell')}; it writes the tables anew "
+            "when it is done"
         )
     return comparison
 

@@ -11,7 +11,7 @@ from pet_mtl.random_streams import RESAMPLED_ROWS
 
 Labels = NDArray[np.int64]
 RESAMPLES = 1000
-_CHUNK = 100  # resamples at a time: a count for each row and resample is kept
+_COUNTS = 1 << 23  # at a time: one for each row and resample
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,9 @@ def paired_difference(
         sides = (np.stack(list(other[task])), np.stack(list(first[task])))
         one = np.ones((1, len(labels)), np.float32)
         observed += float((_macro_f1(one, labels, sides[0]) - _macro_f1(one, labels, sides[1]))[0])
-        for start in range(0, resamples, _CHUNK):
-            size = min(_CHUNK, resamples - start)
+        chunk = max(1, _COUNTS // len(labels))
+        for start in range(0, resamples, chunk):
+            size = min(chunk, resamples - start)
             counts = generator.multinomial(
                 len(labels), np.full(len(labels), 1 / len(labels)), size
             ).astype(np.float32)
@@ -108,6 +109,7 @@ def _macro_f1(counts: NDArray[np.float32], gold: Labels, predicted: Labels) -> N
         is_predicted = of_seed[:, None] == every
         present = in_gold + counts @ is_predicted.astype(np.float32)
         hits = counts @ (is_gold & is_predicted).astype(np.float32)
-        f1 = np.divide(2 * hits, present, out=np.zeros_like(present), where=present > 0)
+        f1 = np.zeros(present.shape)
+        np.divide(2 * hits, present, out=f1, where=present > 0, dtype=np.float64)
         total += f1.sum(1) / (present > 0).sum(1)
     return total / len(predicted)

@@ -57,7 +57,7 @@ def ask(
         PetMtlError: the file is damaged or about other rows.
     """
     if file.is_file():
-        return _read(file, rows, dev)
+        return _read(file, suite, rows, dev)
     checkpoint = read_checkpoint(teacher)
     known = [name for name in rows if name in checkpoint.suite.tasks]
     free = {name: _free(rows[name], barred.get(name)) for name in known}
@@ -85,7 +85,7 @@ def _free(rows: Rows, barred: Keys | None) -> NDArray[np.int64]:
     return np.flatnonzero(~np.isin(row_keys(rows), barred))
 
 
-def _read(file: Path, rows: Mapping[str, Rows], dev: Mapping[str, Rows]) -> Answers:
+def _read(file: Path, suite: Suite, rows: Mapping[str, Rows], dev: Mapping[str, Rows]) -> Answers:
     hint = "remove the file: the teacher is then asked again"
     tensors = read_arrays(file, hint)
     answers = Answers(
@@ -100,8 +100,9 @@ def _read(file: Path, rows: Mapping[str, Rows], dev: Mapping[str, Rows]) -> Answ
     )
     for kept, wanted in ((answers.rows, rows), (answers.dev, dev)):
         for name, probs in kept.items():
-            if name not in wanted or probs.ndim != 2 or len(probs) != len(wanted[name]):
-                raise PetMtlError("is about other rows", where=str(file), hint=hint)
+            labels = len(suite.tasks[name].verbalizer.labels) if name in wanted else 0
+            if not labels or probs.shape != (len(wanted[name]), labels):
+                raise PetMtlError("is about other rows or labels", where=str(file), hint=hint)
     return answers
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from pet_mtl.atomic import write_text
-from pet_mtl.comparison.cell import Share
+from pet_mtl.comparison.cell import Measured, Share
 from pet_mtl.data.digest import rows_digest, short_digest
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.distillation.plan import Request
@@ -20,7 +20,7 @@ from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.backbone_digests import backbone_digests, refuse_replaced
 from pet_mtl.storage.checked_json import Count, read_bounded
 from pet_mtl.storage.checkpoint import MANIFEST
-from pet_mtl.storage.same_settings import note_settings, same_settings
+from pet_mtl.storage.same_settings import changed_keys, note_settings, same_settings
 from pet_mtl.storage.taken_up import take_up
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.run import train
@@ -36,15 +36,16 @@ class RunResult(BaseModel):
         macro_f1: of the best checkpoint on the dev rows, by task.
         predicted: label numbers of the dev rows, by task.
         rows: training rows, those without a label included.
+        seconds: wall time; None where the run was stopped and went on later.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     macro_f1: dict[str, Share]
     predicted: dict[str, list[Count]]
-    rows: int
-    steps: int
-    seconds: float
+    rows: Count
+    steps: Count
+    seconds: Measured | None
 
     def fits(self, suite: Suite, data: Mapping[str, TaskData]) -> bool:
         """Say whether these are results of the suite's tasks on the dev rows of `data`."""
@@ -102,23 +103,13 @@ def check_settings(out: Path, now: Mapping[str, Any]) -> None:
         then = {"backbones": {}, **then}  # earlier versions noted none
         for part in ("teacher", "student", "rows"):  # KeyError: these are no settings
             then[part].keys()
-        found = _changes(then, {**plain, "backbones": then["backbones"]})
+        found = changed_keys(then, {**plain, "backbones": then["backbones"]})
         if not found:
             refuse_replaced(then["backbones"], plain["backbones"], out)
         return found
 
     same_settings(out / SETTINGS, "distillation", PARTS, changes)
     note_settings(out / SETTINGS, now)
-
-
-def _changes(then: Any, now: Any, path: str = "") -> list[str]:
-    """Return the dotted keys, three deep, at which two trees differ."""
-    if isinstance(then, dict) and isinstance(now, dict) and path.count(".") < 3:
-        keys = {**then, **now}
-        return [
-            one for key in keys for one in _changes(then.get(key), now.get(key), f"{path}.{key}")
-        ]
-    return [] if then == now else [path.removeprefix(".")]
 
 
 def do_run(
@@ -149,7 +140,7 @@ def do_run(
         predicted={name: np.asarray(each).tolist() for name, each in done.predicted.items()},
         rows=sum(_learned(task, (answers or {}).get(name)) for name, task in data.items()),
         steps=done.steps,
-        seconds=round(done.seconds, 1),
+        seconds=None if resume else round(done.seconds, 1),
     )
     write_text(file, result.model_dump_json() + "\n")
     return result

@@ -1,5 +1,6 @@
 """Which teachers and students a distillation has, and what each of them trains on."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from pet_mtl.comparison.plan import fitting_name, seeds_of
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
@@ -17,6 +19,7 @@ from pet_mtl.suite.suite import Suite
 from pet_mtl.training.teachers import check_teachers
 
 Tasks = Literal["single", "multi"]
+LONGEST_NAME = 208  # bytes: names of answers hold more beside it, and have 255 at most
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Teacher:
         parts = [self.tasks[0] if len(self.tasks) == 1 else "all", f"seed{self.seed}"]
         parts += [] if self.pattern is None else [f"pattern{self.pattern + 1}"]
         parts += [] if self.fold is None else [f"fold{self.fold + 1}"]
-        return "-".join(parts)
+        return fitting_name("-".join(parts), LONGEST_NAME)
 
 
 def check_request(request: Request) -> None:
@@ -76,6 +79,7 @@ def check_request(request: Request) -> None:
     """
     problems = ProblemList()
     try:
+        seeds_of(request.teacher, request.seeds)
         check_teachers(request.given, request.student)
     except PetMtlError as error:
         problems.extend(error)
@@ -108,6 +112,18 @@ def check_request(request: Request) -> None:
                 where="--teacher-set",
                 hint="change label words for students and teachers alike, with `-s`",
             )
+        others = [
+            key
+            for key in ("columns", "data")
+            if getattr(theirs.get(name, task), key) != getattr(task, key)
+        ]
+        if others:
+            problems.add(
+                f"teachers of `{name}` read the rows of its students, with their "
+                f"{' and '.join(f'`{key}`' for key in others)}",
+                where="--teacher-set",
+                hint="set it for students and teachers alike, with `-s`",
+            )
     for option, have, suite in (
         ("--from", request.teachers_have, request.teacher),
         ("--to", request.students_have, request.student),
@@ -125,9 +141,7 @@ def check_request(request: Request) -> None:
                 where="--generations",
                 hint="leave one of both out",
             )
-        elif len(plan_teachers(request)) < 2 * len(
-            task_groups(request.teacher, request.teachers_have)
-        ):
+        elif min(Counter(one.tasks for one in plan_teachers(request)).values()) < 2:
             problems.add(
                 "in each generation teachers label rows for others, so each task needs two or more",
                 where="--generations",
@@ -160,8 +174,7 @@ def plan_teachers(request: Request) -> list[Teacher]:
     for tasks in task_groups(request.teacher, request.teachers_have):
         most = max(len(request.teacher.tasks[name].patterns) for name in tasks)
         patterns: list[int | None] = [*range(most)] if request.by_pattern and most > 1 else [None]
-        for number in range(request.seeds):
-            seed = request.teacher.train.seed + number
+        for seed in seeds_of(request.teacher, request.seeds):
             found += [Teacher(tasks, seed, p, fold) for p in patterns for fold in folds]
     return found
 

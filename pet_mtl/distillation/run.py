@@ -43,9 +43,10 @@ from pet_mtl.distillation.stages import (
 from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.storage.checkpoint import MANIFEST
 from pet_mtl.storage.lock import held
 from pet_mtl.storage.pretrained import suite_model
-from pet_mtl.storage.trained_on import Keys, read_trained_on
+from pet_mtl.storage.trained_on import Keys, read_trained_on, with_earlier
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.few_rows import settle_rate
 from pet_mtl.training.teachers import (
@@ -177,6 +178,9 @@ class _Distiller:
             taught.folders.append(folder / "checkpoint")
             gold = teacher_data(teacher, self.data, self.folds, {})
             barred = {name: task.train_keys for name, task in gold.items()}
+            backbone = Path(suite_model(suite))
+            if (backbone / MANIFEST).is_file():  # a checkpoint: it learned labels before
+                barred = with_earlier(backbone, barred)
             file = self.out / "answers" / f"{kind}-{teacher.name}.safetensors"
             taught.answers.append(self._ask(file, folder / "checkpoint", barred))
         for number, folder in enumerate(self.request.given, 1):

@@ -29,7 +29,7 @@ class Stage:
         rows: training rows of a model, the mean over models.
         scores: dev macro-F1 by task, over the models that know it.
         predicted: dev label numbers of each of these, by task.
-        seconds: of training; 0 where nothing was trained.
+        seconds: of training; 0 where nothing was trained, None where it is not known of a run.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Stage:
     rows: float
     scores: Mapping[str, Spread]
     predicted: Mapping[str, Sequence[Labels]]
-    seconds: float = 0.0
+    seconds: float | None = 0.0
 
     @property
     def mean(self) -> float | None:
@@ -74,7 +74,7 @@ class Distillation:
                     "mean_macro_f1": stage.mean,
                     "tasks": {name: score.to_json() for name, score in stage.scores.items()},
                     "gain": None if gain is None else gain.to_json(),
-                    "seconds": round(stage.seconds, 1),
+                    "seconds": None if stage.seconds is None else round(stage.seconds, 1),
                 }
                 for stage, gain in zip(self.stages, self.gains, strict=True)
             ],
@@ -85,6 +85,7 @@ class Distillation:
 def stage_of_runs(name: str, results: Sequence[RunResult]) -> Stage:
     """Return the line of runs of one kind."""
     tasks = list(dict.fromkeys(task for one in results for task in one.macro_f1))
+    seconds = [one.seconds for one in results if one.seconds is not None]
     knowing = {task: [one for one in results if task in one.macro_f1] for task in tasks}
     return Stage(
         name,
@@ -95,7 +96,7 @@ def stage_of_runs(name: str, results: Sequence[RunResult]) -> Stage:
             for task, of_task in knowing.items()
         },
         {task: [np.array(r.predicted[task]) for r in of_task] for task, of_task in knowing.items()},
-        sum(one.seconds for one in results),
+        sum(seconds) if len(seconds) == len(results) else None,
     )
 
 

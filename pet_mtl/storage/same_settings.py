@@ -53,6 +53,22 @@ def same_settings(
     return then
 
 
+def changed_keys(then: Any, now: Any, path: str = "") -> list[str]:
+    """Return the dotted keys, up to four names long, at which two trees of settings differ.
+
+    >>> changed_keys({"train": {"epochs": 2}, "rows": "a"}, {"train": {"epochs": 3}, "rows": "a"})
+    ['train.epochs']
+    """
+    if isinstance(then, dict) and isinstance(now, dict) and path.count(".") < 4:
+        keys = {**then, **now}
+        return [
+            one
+            for key in keys
+            for one in changed_keys(then.get(key), now.get(key), f"{path}.{key}")
+        ]
+    return [] if then == now else [path.removeprefix(".")]
+
+
 def _with_later_settings(then: Any) -> Any:
     """Return stored settings with the keys of `train:` that came after they were stored, at their
     defaults: a folder outlives the version that made it."""

@@ -234,7 +234,7 @@ def _table(result: SweepResult) -> Html:
         )
     left = len(result.trials) - len(rows)
     more = [element("p", f"and {left:,} more", class_="note")] if left > 0 else []
-    table = element("table", element("thead", head), element("tbody", body))
+    table = element("table", element("thead", head), element("tbody", body), class_="figures-of")
     return element(
         "section",
         element("h2", "Trials"),

@@ -18,7 +18,7 @@ from pet_mtl.sweep.result import SweepResult, TrialResult
 from pet_mtl.sweep.space import LoadSuite, Space
 from pet_mtl.sweep.study import TrialStore, require_optuna
 from pet_mtl.sweep.trial_checks import TASKS, WHY
-from pet_mtl.text import same_command
+from pet_mtl.text import counted, same_command
 from pet_mtl.training.run import train
 
 if TYPE_CHECKING:
@@ -94,8 +94,8 @@ def sweep(request: SweepRequest, out: Path) -> SweepResult:
         write_page(out / "sweep.html", result)
     if result.running:
         say(
-            f"left to another process: {result.running} trials; it writes the page anew when it is "
-            "done"
+            f"left to another process: {counted(result.running, 'trial')}; it writes the page anew "
+            "when it is done"
         )
     return result
 

@@ -158,7 +158,8 @@ def override(name: str, value: Any) -> str:
 
 
 def read_space(file: Path, load: LoadSuite) -> Space:
-    """Read a sweep file and try the ends of its ranges and all of its choices on the suite.
+    """Read a sweep file and try the ends of its ranges and all of its choices on the suite, beside
+    the settings that it gives to all trials.
 
     Args:
         load: reads the suite with some settings.
@@ -193,8 +194,14 @@ def read_space(file: Path, load: LoadSuite) -> Space:
                 or "settings are written as `-s` takes them: train.learning_rate: [1e-4, 1e-3]",
             )
             continue
-        if name in places:
-            problems.add(f"`{name}` is set twice", where=document.where(key))
+        twice = [
+            other
+            for other in places
+            if f"{name}.".startswith(f"{other}.") or f"{other}.".startswith(f"{name}.")
+        ]
+        if twice:
+            too = "" if name in twice else f", by `{twice[0]}` too"
+            problems.add(f"`{name}` is set twice{too}", where=document.where(key))
             continue
         try:
             axis = _axis(name, value)
@@ -207,7 +214,16 @@ def read_space(file: Path, load: LoadSuite) -> Space:
             fixed[name] = value
         else:
             searched[name] = axis
-        _try_values(name, axis.ends if axis else (value,), document.where(key), load, problems)
+    beside = [override(*each) for each in fixed.items()]
+    try:
+        load(beside)
+    except PetMtlError:
+        beside = []
+        for name, value in fixed.items():  # which of them it is
+            if _try_values(name, (value,), places[name], load, problems, beside):
+                beside.append(override(name, value))
+    for name, axis in searched.items():
+        _try_values(name, axis.ends, places[name], load, problems, beside)
     if not searched and not problems.problems:
         problems.add(
             "nothing to search: no setting has a range or choices",
@@ -223,7 +239,8 @@ def _flat(tree: dict[Any, Any], above: Key) -> list[tuple[Key, Any]]:
     `train.epochs`."""
     found_values: list[tuple[Key, Any]] = []
     for key, value in tree.items():
-        inner = isinstance(value, dict) and not {"choices", "low", "high"} & value.keys()
+        # an empty section is a value: `train.losses: {}`
+        inner = isinstance(value, dict) and value and not {"choices", "low", "high"} & value.keys()
         found_values += _flat(value, (*above, key)) if inner else [((*above, key), value)]
     return found_values
 
@@ -245,7 +262,7 @@ def _option(name: str, value: Any, document: Document, problems: ProblemList) ->
 
 def _axis(name: str, value: Any) -> Range | Choices | None:
     """Return what is searched by a value of the file, None where it is one value."""
-    if isinstance(value, dict):
+    if isinstance(value, dict) and value:
         return _written_out(name, value)
     if not isinstance(value, list):
         return None
@@ -313,16 +330,22 @@ def _range(name: str, low: Any, high: Any, *, log: bool | None, step: float | No
 
 
 def _try_values(
-    name: str, values: tuple[Any, ...], where: str, load: LoadSuite, problems: ProblemList
-) -> None:
-    """Find values that the suite does not allow; what a `-s` is told is told of the sweep file."""
+    name: str,
+    values: tuple[Any, ...],
+    where: str,
+    load: LoadSuite,
+    problems: ProblemList,
+    beside: list[str],
+) -> bool:
+    """Find the first value that the suite does not allow with the settings `beside` it, and return
+    whether there is none; what a `-s` is told is told of the sweep file."""
     for value in values:
-        text = override(name, value)
         try:
-            load([text])
+            load([*beside, override(name, value)])
         except PetMtlError as error:
             for problem in error.problems:
                 ours = problem.where is None or problem.where.startswith("-s ")
                 place = where if ours else f"{where} ({problem.where})"
                 problems.add(problem.message, where=place, hint=problem.hint)
-            return
+            return False
+    return True

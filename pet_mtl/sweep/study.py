@@ -19,7 +19,7 @@ from pet_mtl.random_streams import TRIAL
 from pet_mtl.storage.backbone_digests import backbone_digests, refuse_replaced
 from pet_mtl.storage.digests import file_digest
 from pet_mtl.storage.lock import held
-from pet_mtl.storage.same_settings import note_settings, same_settings
+from pet_mtl.storage.same_settings import changed_keys, note_settings, same_settings
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import SplitSpec
 from pet_mtl.sweep.space import LoadSuite, Space
@@ -248,9 +248,8 @@ def _check_settings(
         # earlier versions noted none
         then = {"rows": now["rows"], "choices": {}, "backbones": {}, **then}
         choices = now["choices"]
-        found = [
-            key for key in now if key not in ("backbones", "choices") and then[key] != now[key]
-        ]
+        plain = [key for key in now if key not in ("backbones", "choices")]
+        found = changed_keys({key: then[key] for key in plain}, {key: now[key] for key in plain})
         found = found or [k for k in choices if then["choices"].get(k, choices[k]) != choices[k]]
         if not found:
             refuse_replaced(then["backbones"], now["backbones"], file.parent)

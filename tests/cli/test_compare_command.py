@@ -52,3 +52,12 @@ def test_wrong_values(
     refuse: Callable[..., str], suite: Path, arguments: list[str], words: str
 ) -> None:
     assert words in refuse("compare", "--patterns", suite, "--out", "out", *arguments)
+
+
+def test_one_task_is_alone_anyway(call: Call, suite: Path) -> None:
+    text = suite.read_text(encoding="utf-8")
+    suite.write_text(text[: text.index("  pair:")] + text[text.index("train:\n") :], "utf-8")
+    wanted = ["compare", "--patterns", suite, "--methods", "pet", "--shots", "0", "--out", "out"]
+    ran = call(*wanted, "--single-task")
+    assert ran.code == 0, ran.err
+    assert "warning: `--single-task` does nothing: there is one task" in ran.err

@@ -69,6 +69,14 @@ def test_a_stopped_distillation_says_how_to_go_on(
         (["--teacher-set", "train.ema=2"], "error: --teacher-set train.ema=2: `train.ema` must be"),
         (["--teacher-method", "none"], "error: --teacher-method none: there is no method"),
         (["--teacher-set", 'tasks.pair.verbalizer={"0": 好, "2": 坏}'], "other labels than"),
+        (
+            ["--teacher-set", "tasks.pair.data.train=topic.train.tsv"],
+            "--teacher-set: teachers of `pair` read the rows of its students, with their `data`",
+        ),
+        (
+            ["--teacher-set", "tasks.topic.columns={title: 0, label: 2}"],
+            "--teacher-set: teachers of `topic` read the rows of its students, with their `columns`",
+        ),
     ],
 )
 def test_wrong_usage(
@@ -76,6 +84,19 @@ def test_wrong_usage(
 ) -> None:
     told = refuse("distill", "--patterns", suite, "--out", "out", *arguments)
     assert any(word in told for word in words.split("|")), told
+
+
+def test_options_of_teachers_that_are_not_trained_are_told(
+    call: Call, suite: Path, trained: Path
+) -> None:
+    given = ["--teacher", trained / "checkpoint", "--no-alone", "-s", "train.max_steps=1"]
+    command = ["distill", "--patterns", suite, "--out", "out", *given]
+    ran = call(*command, "--by-pattern", "--teacher-method", "heads", "--growth", "3")
+    assert ran.code == 0, ran.err
+    for option in ("--by-pattern", "--teacher-method"):
+        assert f"warning: `{option}` does nothing: no teacher is trained" in ran.err
+    assert "warning: `--growth` does nothing without `--generations`" in ran.err
+    assert ran.err.count("does nothing") == 3
 
 
 @pytest.mark.parametrize("option", ["--seeds", "--folds", "--generations"])

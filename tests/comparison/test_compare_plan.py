@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pet_mtl.comparison.plan import Cell, cell_suite, plan_cells, read_variants
+from pet_mtl.comparison.plan import Cell, cell_suite, plan_cells, read_variants, seeds_of
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.suite import Suite, load_suite
 
@@ -51,6 +51,7 @@ def test_openprompt_trains_without_them(suite_file: Path) -> None:
         ("pte", 'there is no method `"pte"`'),
         ("", 'there is no method `""`'),
         ("heads:mean", "`mean` is no option of a method"),
+        ("heads:name=cln", "`name=cln` is no option of a method"),
         ("heads:train.epochs=9", "`train.epochs=9` is no option of a method"),
         ("heads:features=men", "`method.features` must be one of"),
         ("pet:features=mean", "unknown key `features`"),
@@ -84,6 +85,16 @@ def test_methods_never_share_a_folder() -> None:
     assert len({*folders}) == len(names)
     assert folders[1] == "heads-sharing=soft-penalty=1e-1.all.seed-42.joint"  # as ever
     assert max(len(folder.encode()) for folder in folders) < 150
+    alone = [Cell(name, "all", 42, "t" * 199 + end).folder for name in names for end in "ab"]
+    assert len({*alone}) == 2 * len(names)
+    assert max(len(folder.encode()) for folder in alone) <= 255
+
+
+def test_seeds_are_the_next_ones_and_end_where_seeds_end(load) -> None:  # type: ignore[no-untyped-def]
+    last = load("pet", ["train.seed=4294967294"])
+    assert seeds_of(last, 2) == [4294967294, 4294967295]
+    with pytest.raises(PetMtlError, match=r"--seeds 3: .* would pass 4294967295"):
+        seeds_of(last, 3)
 
 
 def half(joint: Suite) -> int:

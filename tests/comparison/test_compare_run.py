@@ -292,7 +292,7 @@ def test_what_another_process_has_in_hand_is_left_to_it(
     with claim(out / "cells" / "pet.2.seed-42.joint"):
         found = compare(request, out)
         assert [entry.shots for entry in found.entries] == [0]
-        assert "left to another process: 1 cells" in capsys.readouterr().err
+        assert "left to another process: 1 cell" in capsys.readouterr().err
         with pytest.raises(PetMtlError, match="another comparison has all cells in hand"):
             compare(replace(request, shots=[2]), out)
     assert [entry.shots for entry in compare(request, out).entries] == [0, 2]

@@ -1,9 +1,11 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import toys
 
 from pet_mtl.comparison.cell import CellResult
-from pet_mtl.comparison.page import compare_page
+from pet_mtl.comparison.page import compare_page, write_pages
 from pet_mtl.comparison.plan import Cell
 from pet_mtl.comparison.summary import summarize
 from pet_mtl.comparison.table import markdown, sheets
@@ -35,6 +37,17 @@ def result(wrong: int, *, steps: int = 1) -> CellResult:
         samples_per_second=1.0,
         peak_memory_gb=None,
     )
+
+
+def test_pages_name_no_folder_of_the_machine(tmp_path: Path) -> None:
+    suite = SUITE.model_copy(update={"model": "/home/me/models/own"})
+    write_pages(
+        tmp_path, summarize(suite, ["pet"], {"a": GOLD}, {Cell("pet", 8, 1): result(3)}, {})
+    )
+    for name in ("compare.html", "compare.md"):
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        assert "own" in text
+        assert "/home" not in text
 
 
 def test_a_missing_seed_is_no_difference() -> None:

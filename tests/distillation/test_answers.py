@@ -66,6 +66,9 @@ def test_answers_are_kept_and_barred_rows_are_not_asked(
     np.testing.assert_array_equal(again.dev["toy"], first.dev["toy"])
     with pytest.raises(PetMtlError, match="is about other rows"):
         ask(file, tmp_path, suite, {"toy": dev}, {}, {}, {})
+    task.verbalizer.labels = "abcd"
+    with pytest.raises(PetMtlError, match="is about other rows or labels"):
+        call()
     file.write_bytes(b"x")
     with pytest.raises(PetMtlError, match="cannot be read"):
         call()

@@ -19,7 +19,7 @@ from toy_runs import replace_weights, state_of
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.distillation import run as module
-from pet_mtl.distillation.plan import Request, plan_teachers, teacher_suite
+from pet_mtl.distillation.plan import Request, plan_teachers
 from pet_mtl.distillation.run import distil
 from pet_mtl.errors import PetMtlError
 from pet_mtl.scoring.loaded import LoadedCheckpoint
@@ -91,6 +91,21 @@ def test_no_teacher_labels_a_row_that_it_was_trained_on(
         assert 0.3 < barred.mean() < 0.7
     kept = load_file(tmp_path / "out" / "students" / "all" / TEACHER)
     np.testing.assert_allclose(kept["colour"].sum(1), 1, rtol=1e-5)
+
+
+def test_nor_one_whose_labels_its_backbone_has_learned(
+    make: Callable[..., Request], tmp_path: Path
+) -> None:
+    (given,) = distil(make(only=["colour"], alone=False), tmp_path / "first").students
+    student = make(only=["colour"])
+    teacher = make(f"model={given}", only=["colour"])
+    request = Request(teacher.student, student.student, folds=2, alone=False)
+    distil(request, tmp_path / "out")
+    for file in (tmp_path / "out" / "answers").iterdir():
+        assert np.isnan(load_file(file)["rows:colour"]).all()
+    kept = load_file(tmp_path / "out" / "students" / "colour" / TEACHER)
+    labels = load_suite_data(student.student)["colour"].train.labels
+    np.testing.assert_array_equal(kept["colour"], np.eye(3, dtype=np.float32)[labels])
 
 
 def test_teachers_of_some_tasks(suite_file: Path, tmp_path: Path) -> None:
@@ -184,17 +199,6 @@ def test_kinds(make: Callable[..., Request], tmp_path: Path) -> None:
     assert [folder.parent.name for folder in single.students] == ["colour", "mood"]
 
 
-def test_a_teacher_for_each_pattern(make: Callable[..., Request]) -> None:
-    request = make(by_pattern=True, seeds=2, folds=2)
-    teachers = plan_teachers(request)
-    names = [teacher.name for teacher in teachers]
-    assert len(set(names)) == len(names) == 2 * 2 + 2 * 2 * 2 + 2 * 2
-    one = next(teacher for teacher in teachers if teacher.name == "mood-seed43-pattern2-fold1")
-    suite = teacher_suite(request.teacher, one)
-    assert suite.tasks["mood"].patterns == ("{mask}：{text}",)
-    assert (list(suite.tasks), suite.train.seed) == (["mood"], 43)
-
-
 def test_a_stopped_one_goes_on(
     make: Callable[..., Request], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -225,6 +229,7 @@ def test_a_stopped_one_goes_on(
     done = distil(request, out)
     assert trained == [name for name in ("colour-seed42", "pair-seed42", "all") for _ in range(2)]
     assert done.stages[-1].scores
+    assert [stage.seconds for stage in done.stages] == [None, None]  # of the last part alone
     for run in ("teachers/colour-seed42", "teachers/pair-seed42", "students/all"):
         assert_same_state(state_of(out / run), state_of(tmp_path / "whole" / run))
 
@@ -323,6 +328,7 @@ def wrong(suite: Suite, **settings: Any) -> Request:
         ({"folds": 1000}, "different training texts, too few for 1,000 folds"),
         ({"generations": 1}, "each task needs two or more"),
         ({"generations": 1, "seeds": 2}, "no task has any"),
+        ({"seeds": 2**32}, "--seeds 4294967296: the seeds from 42 on would pass"),
         ({"given": (Path("nowhere"),)}, "--teacher nowhere|nowhere"),
     ],
 )

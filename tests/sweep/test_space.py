@@ -82,6 +82,13 @@ method: {choices: [pet, cln]}
             "train.dropout: [0.1, 0.2]\ntrain: {dropout: 0.0}",
             "sweep.yaml:2: `train.dropout` is set twice",
         ),
+        (
+            'tasks.topic.patterns.0: ["{mask}{title}", "{title}{mask}"]\n'
+            'tasks.topic.patterns: ["{mask}。{title}", "{title}。{mask}"]',
+            "sweep.yaml:2: `tasks.topic.patterns` is set twice, by `tasks.topic.patterns.0` too",
+        ),
+        ("method.name: heads\nmethod.size: [1, 2]", "sweep.yaml:2: unknown key `size`"),
+        ("method.size: 2\nmethod.name: heads\ntrain.epochs: [1, 2]", "sweep.yaml:1"),
         (f"train.seed: {{choices: {[*range(1001)]}}}", "has 1,001 choices, 1,000 are allowed"),
         ("trials: 0\ntrain.epochs: [1, 2]", "`trials` must be a whole number from 1"),
         ("pruning: 1\ntrain.epochs: [1, 2]", "`pruning` must be true or false"),
@@ -95,6 +102,22 @@ def test_what_is_wrong_is_told_with_its_place(suite_file: Path, text: str, messa
         space_of(text, suite_file)
     assert message in str(error.value)
     assert "-s " not in str(error.value)
+
+
+def test_values_are_tried_beside_those_of_all_trials(suite_file: Path) -> None:
+    """`pet`, the method of the pattern file, has no `features`."""
+    space = space_of("method.features: [mean, max]\nmethod.name: heads", suite_file)
+    assert space.fixed == {"method.name": "heads"}
+    assert space.searched == {"method.features": Choices(("mean", "max"))}
+
+
+def test_an_empty_section_is_a_value(suite_file: Path) -> None:
+    """It takes away what the pattern file has."""
+    text = suite_file.read_text(encoding="utf-8")
+    suite_file.write_text(f"{text}  losses: {{focal: {{gamma: 2}}}}\n", encoding="utf-8")
+    space = space_of("train: {losses: {}, epochs: [1, 2]}", suite_file)
+    suites = [load_suite(suite_file, overrides=o) for o in ([], space.overrides({}))]
+    assert [suite.train.losses.focal is None for suite in suites] == [False, True]
 
 
 def test_a_text_stays_one(suite_file: Path) -> None:

@@ -112,7 +112,9 @@ def test_what_is_changed_while_it_runs_ends_a_sweep(
     monkeypatch.setattr(run, "train", train)
     monkeypatch.setattr(run, "write_best", lambda *more: None)
     for _ in range(2):
-        with pytest.raises(PetMtlError, match=r"another sweep .*`suite` changed"):
+        with pytest.raises(
+            PetMtlError, match=r"another sweep .*`suite.tasks.topic.verbalizer` changed"
+        ):
             sweep(request_, tmp_path / "out")
     words.write_text(before, encoding="utf-8")
     assert [trial.state for trial in sweep(request_, tmp_path / "out").trials] == ["complete"] * 2

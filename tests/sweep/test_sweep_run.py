@@ -183,7 +183,7 @@ def test_other_rows_are_another_sweep(suite_file: Path, tmp_path: Path) -> None:
     noted = json.loads((tmp_path / "sweep.json").read_text(encoding="utf-8"))
     dev = suite_file.parent / "topic.dev.tsv"
     dev.write_bytes(dev.read_bytes().split(b"\n", 1)[1])
-    with pytest.raises(PetMtlError, match=r"another sweep .* `rows` changed"):
+    with pytest.raises(PetMtlError, match=r"another sweep .* `rows.topic` changed"):
         store_of(request, tmp_path)
     del noted["rows"], noted["choices"]  # a version before noted none
     (tmp_path / "sweep.json").write_text(json.dumps(noted), encoding="utf-8")
@@ -271,7 +271,7 @@ def test_another_sweep_and_damaged_folders_are_refused(
     scripted(monkeypatch, [[0.2, 0.3]])
     sweep(request, out)
     other = request_of(suite_file, SWEEP.replace("1e-1", "2e-1"))
-    with pytest.raises(PetMtlError, match=r"another sweep .*`searched` changed"):
+    with pytest.raises(PetMtlError, match=r"another .*`searched.train.learning_rate.high` changed"):
         sweep(other, out)
     (out / "sweep.json").write_text("{", encoding="utf-8")
     with pytest.raises(PetMtlError, match="damaged"):
