@@ -63,7 +63,7 @@ def _check_numbers(part: Part) -> tuple[dict[str, Any], list[Finding]]:
     if not counts.sum():
         return {}, []
     edges = np.linspace(low, high, STRATA + 1)
-    names = [f"{edges[k]:g} – {edges[k + 1]:g}" for k in range(STRATA)]
+    names = [f"{edges[k]:.9g} – {edges[k + 1]:.9g}" for k in range(STRATA)]
     figures = {"targets": dict(zip(names, counts.tolist(), strict=True))}
     absent = [name for name, count in figures["targets"].items() if not count]
     if not absent:

@@ -7,13 +7,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pet_mtl.data.cell_text import cells_as_bytes
-from pet_mtl.data.parquet import class_names
+from pet_mtl.data.parquet import class_names, with_nested
 
 
 def column_texts(values: Sequence[Any], schema: pa.Schema, name: str) -> list[str]:
     """Return the text of each value of a file's column, empty where there is none; bytes that are
     no text become replacement characters."""
-    kind = schema.field(name).type
+    kind = with_nested(schema).field(name).type
     # what was mended may be of another length
     kind = pa.binary() if pa.types.is_fixed_size_binary(kind) else kind
     names = class_names(schema.metadata).get(name)

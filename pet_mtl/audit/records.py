@@ -22,7 +22,7 @@ from pet_mtl.data.delimited_rows import quoted_rows, quoted_text, split_rows
 from pet_mtl.data.files import data_format
 from pet_mtl.data.json_values import array_values, holds_array, json_problem, parse_value
 from pet_mtl.data.jsonl import holder_of, plain_value
-from pet_mtl.data.parquet import parquet_schema, table_columns, table_rows
+from pet_mtl.data.parquet import parquet_schema, table_columns, table_rows, with_nested
 from pet_mtl.data.table import Request, locate, usual_width
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.task import LABEL_COLUMN
@@ -211,7 +211,9 @@ def reread(found: Records, request: Request) -> Records:
         _drop_incomplete(view, request)
         return view
     if found.kind == "parquet":
-        view = replace(found, places={**table_columns(found.schema, request, str(found.path))})
+        view = replace(
+            found, places={**table_columns(with_nested(found.schema), request, str(found.path))}
+        )
         _drop_incomplete(view, request)
         return view
     # where the first task has positions, the header is a row
@@ -345,7 +347,7 @@ def _drop_where(
 
 def _read_parquet(path: Path, request: Request) -> Records:
     schema = parquet_schema(path)
-    named: dict[str, int | str] = {**table_columns(schema, request, str(path))}
+    named: dict[str, int | str] = {**table_columns(with_nested(schema), request, str(path))}
     rows = table_rows(path, pa.int64())  # `dump` takes them as numbers
     records = [Record(number, cells) for number, cells in enumerate(rows, start=1)]
     found = Records(path, "parquet", named, records, schema=schema)

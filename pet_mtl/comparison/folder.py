@@ -40,8 +40,8 @@ def settings_of(
         "rows": {
             name: _digest(
                 task.train_keys,
-                task.train.labels,
-                *((keys[name], task.dev.labels) if task.dev else ()),
+                task.train.gold,
+                *((keys[name], task.dev.gold) if task.dev else ()),
             )
             for name, task in data.items()
         },

@@ -7,10 +7,13 @@ from pet_mtl.data.suite_data import TaskData
 
 
 def rows_digest(task: TaskData) -> str:
-    """Return a digest of the texts, labels and soft labels that a task is trained and chosen on."""
-    parts = [task.train_keys.tobytes(), task.train.labels.tobytes()]
-    for rows in (task.dev, task.unlabelled):
-        parts += [] if rows is None else [row_keys(rows).tobytes(), rows.labels.tobytes()]
+    """Return a digest of the texts, labels or targets, and soft labels that a task is trained and
+    chosen on."""
+    parts = [task.train_keys.tobytes(), task.train.gold.tobytes()]
+    if task.dev is not None:
+        parts += [row_keys(task.dev).tobytes(), task.dev.gold.tobytes()]
+    if task.unlabelled is not None:  # what such a file says of labels is not read
+        parts += [row_keys(task.unlabelled).tobytes(), task.unlabelled.labels.tobytes()]
     if (soft := task.soft_labels) is not None:
         parts += [soft.keys.tobytes(), soft.probabilities.tobytes()]
     return short_digest(*parts)

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pet_mtl.data.parquet import table_chunks, table_columns
+from pet_mtl.data.parquet import (
+    holding_column,
+    label_names,
+    table_chunks,
+    table_columns,
+    with_nested,
+)
 from pet_mtl.data.table import BadRows, Chunk, Request
 from pet_mtl.errors import PetMtlError
 from pet_mtl.hub_names import asked_once
@@ -47,8 +53,8 @@ def parse_hub_name(source: str) -> HubName:
 
 
 def read_hub(source: str, base: Path, request: Request, bad: BadRows) -> Iterator[Chunk]:
-    """Yield the rows of a hub data set in chunks; label numbers that the data set has names for
-    become the names.
+    """Yield the rows of a hub data set in chunks; label numbers that the data set has names for,
+    in lists too, become the names.
 
     Raises:
         PetMtlError: the data set cannot be loaded, or lacks a wanted column.
@@ -58,13 +64,10 @@ def read_hub(source: str, base: Path, request: Request, bad: BadRows) -> Iterato
     dataset = _load(name, source, base)
     schema = dataset.features.arrow_schema
     request = request.of_names()
-    places = table_columns(schema, request, source)
-    names = {
-        column: list(feature.names)
-        for column, feature in dataset.features.items()
-        if hasattr(feature, "names")
-    }
-    chosen = dataset.select_columns(sorted(set(places.values()))).with_format("arrow")
+    places = table_columns(with_nested(schema), request, source)
+    names = label_names(dataset.features.to_dict())
+    held = {holding_column(schema.names, place) for place in places.values()}
+    chosen = dataset.select_columns(sorted(held)).with_format("arrow")
     batches = (batch for table in chosen.iter(batch_size=10_000) for batch in table.to_batches())
     yield from table_chunks(batches, places, names, request, bad)
 

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+# a whole number with a point, `1.0` in JSON, is the `1` of Parquet and of the verbalizer, and the
+# reverse
+WHOLE = r"^(-?[0-9]+)\.0+$"
 _MISSING = {"NAType", "NaTType"}  # pandas' own, which need not be there
 
 

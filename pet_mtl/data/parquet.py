@@ -50,7 +50,7 @@ def read_parquet(path: Path, suffix: str, request: Request, bad: BadRows) -> Ite
     bad.unit = "row"
     with _opened(path) as file:
         request = request.of_names()
-        places = table_columns(file.schema_arrow, request, str(path))
+        places = table_columns(with_nested(file.schema_arrow), request, str(path))
         batches = record_batches(file, sorted(set(places.values())))
         names = class_names(file.schema_arrow.metadata)
         yield from table_chunks(batches, places, names, request, bad)
@@ -215,18 +215,62 @@ def table_columns(schema: pa.Schema, request: Request, path: str) -> dict[str, s
     return {name: schema.names[place] for name, place in places.items()}
 
 
+def with_nested(schema: pa.Schema) -> pa.Schema:
+    """Return a schema with the columns in structs behind the others, under names as JSON has them.
+
+    >>> with_nested(pa.schema([("meta", pa.struct([("title", pa.string())]))])).names
+    ['meta', 'meta.title']
+    """
+
+    def inner(fields: Iterable[pa.Field]) -> Iterator[pa.Field]:
+        for field in fields:
+            if pa.types.is_struct(field.type):
+                held = field.flatten()
+                yield from (*held, *inner(held))
+
+    own = set(schema.names)
+    return pa.schema([*schema, *(field for field in inner(schema) if field.name not in own)])
+
+
+def holding_column(names: Iterable[str], place: str) -> str:
+    """Return the column of a table that one of `with_nested` is, or is in."""
+    return place if place in names else next(n for n in names if place.startswith(f"{n}."))
+
+
+def _column(batch: pa.RecordBatch, place: str) -> pa.Array:
+    name = holding_column(batch.schema.names, place)
+    column = batch.column(name)
+    if name == place:
+        return column
+    held = pa.RecordBatch.from_arrays(column.flatten(), schema=pa.schema([*column.type]))
+    return _column(held, place.removeprefix(f"{name}."))
+
+
 def class_names(metadata: Mapping[bytes, bytes] | None) -> dict[str, list[str]]:
-    """Return the label names that `datasets` notes in a parquet file for columns of label
-    numbers."""
+    """Return the label names that `datasets` notes in a parquet file for columns of label numbers,
+    or of lists of them."""
     try:
         features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
-        return {
-            name: [str(label) for label in feature["names"]]
-            for name, feature in features.items()
-            if "names" in feature
-        }
+        return label_names(features)
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return {}
+
+
+def label_names(features: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the label names of columns, by what `datasets` writes of them.
+
+    >>> label = {"names": ["bad", "good"], "_type": "ClassLabel"}
+    >>> label_names({"y": label, "ys": {"feature": label, "_type": "List"}, "text": {}})
+    {'y': ['bad', 'good'], 'ys': ['bad', 'good']}
+    """
+    found = {}
+    for column, feature in features.items():
+        held = feature[0] if isinstance(feature, list) and feature else feature  # earlier versions
+        held = held.get("feature", held) if isinstance(held, dict) else None
+        names = held.get("names") if isinstance(held, dict) else None
+        if isinstance(names, list):
+            found[column] = [str(label) for label in names]
+    return found
 
 
 def table_chunks(
@@ -243,7 +287,7 @@ def table_chunks(
         good = np.ones(batch.num_rows, bool)
         columns = {}
         for name, place in places.items():
-            column = cells_as_bytes(batch.column(place), names.get(place))
+            column = cells_as_bytes(_column(batch, place), names.get(place))
             # A null label outside training is "no label", as an empty text is.
             empty = pc.is_null(column).to_numpy(zero_copy_only=False) & (
                 name != "label" or request.labelled

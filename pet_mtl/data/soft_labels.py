@@ -2,6 +2,7 @@
 checkpoint, another program, a large language model."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -24,7 +25,7 @@ from pet_mtl.data.json_values import (
 )
 from pet_mtl.data.jsonl import encodable, holder_of, plain_value
 from pet_mtl.data.keys import row_keys
-from pet_mtl.data.label_text import is_missing, label_cell, label_text
+from pet_mtl.data.label_text import WHOLE, is_missing, label_cell, label_text
 from pet_mtl.data.readers import empty_file
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.set_cells import SetReader, shortened
@@ -227,6 +228,8 @@ class _RowReader:
         self._several = task.kind_spec.facts.target == "labels"
         labels = task.verbalizer.labels
         self._place = {label.strip(): place for place, label in enumerate(labels)}
+        wholes = {re.sub(WHOLE, r"\1", label): place for label, place in self._place.items()}
+        self._wholes = wholes if len(wholes) == len(labels) else {}
         self._sets = SetReader(task.verbalizer.labels, task.separator)
 
     def read(self, value: Any, path: str, probs: NDArray[np.float32]) -> list[str]:
@@ -313,12 +316,15 @@ class _RowReader:
 
     def _place_of(self, label: str) -> int:
         label = label.strip()
-        if label not in self._place:
+        place = self._place.get(label)
+        if place is None:
+            place = self._wholes.get(re.sub(WHOLE, r"\1", label))
+        if place is None:
             near = get_close_matches(label[:100], self._place, 1)
             known = f", did you mean {quoted(near[0])}?" if near else ""
             file = self._task.verbalizer.source
             raise _BadRowError(f"{quoted(shortened(label))} is no label of {file}{known}")
-        return self._place[label]
+        return place
 
 
 def _under(value: Any, *keys: str) -> Any:

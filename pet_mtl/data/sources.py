@@ -24,7 +24,8 @@ def find_files(source: str, base: Path) -> list[Path]:
     if source == MEMORY:
         raise PetMtlError(
             "its rows were in the memory of the program that trained it, and are not kept",
-            hint="give rows with `--data TASK=FILE`; `contextual` and `pmi` calibrations need none",
+            hint="name rows: `score` takes `--data TASK=FILE`, other commands `--patterns FILE`; "
+            "`contextual` and `pmi` calibrations need none",
         )
     known = user_path(source) if source.startswith("~") else Path(source)
     path = base / known

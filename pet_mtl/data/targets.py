@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pet_mtl.data.label_text import WHOLE
 from pet_mtl.data.set_cells import TEXT, SetReader, shortened
 from pet_mtl.data.table import BadRows
 from pet_mtl.errors import PetMtlError
@@ -16,7 +17,6 @@ from pet_mtl.suite.kind import set_text
 from pet_mtl.suite.label_lines import format_field, quoted
 from pet_mtl.suite.task import TaskSpec
 
-_WHOLE = r"^(-?[0-9]+)\.0+$"
 STRATA = 10  # parts of a range that a split keeps in proportion
 
 # labels and targets as `Rows` has them, and which rows are good
@@ -59,9 +59,14 @@ def target_text(target: float | NDArray[np.floating], task: TaskSpec) -> str:
             names = [labels[k] for k in np.flatnonzero(np.asarray(target) > 0)]
             return set_text(names, labels, task.separator)
         case "number":
-            return f"{float(np.asarray(target)):g}"
+            return _number_text(np.float32(target))
         case _:
             return labels[int(np.asarray(target))]
+
+
+def _number_text(number: float | np.float32) -> str:
+    """Return a number in full, without an exponent: two that differ are two texts."""
+    return np.format_float_positional(number, trim="-")
 
 
 def label_counts(
@@ -159,7 +164,7 @@ def _labels(
 
 _HINT = (
     "a row's labels are a JSON list, or text split at `separator: {separator}`; an explicit `[]` "
-    "stands for none of them"
+    "stands for none of them in a task with `no:` words"
 )
 
 
@@ -190,17 +195,15 @@ def _number(
         inside = (values >= low) & (values <= high)
     if labelled:
         header_hint = _header_hint(lines, inside, bad)
+        ends = f"{_number_text(low)} to {_number_text(high)}"
         for row in np.flatnonzero(~inside):
             shown = quoted(shortened(cells[row].strip()))
             message = (
-                f"the target {shown} is outside the range {low:g} to {high:g}"
+                f"the target {shown} is outside the range {ends}"
                 if np.isfinite(values[row])
                 else f"the target {shown} is not a number"
             )
-            hint = (
-                f"`range: [LOW, HIGH]` of the task says what targets there are; here {low:g} to "
-                f"{high:g}"
-            )
+            hint = f"`range: [LOW, HIGH]` of the task says what targets there are; here {ends}"
             if not cells[row].strip():
                 message, hint = "the target is empty", "a row to train or score on needs its target"
             elif header_hint and np.isnan(values[row]):
@@ -229,12 +232,10 @@ def _label_numbers(column: pa.ChunkedArray, labels: tuple[str, ...]) -> NDArray[
     column = pc.utf8_trim_whitespace(column)
     found = pc.index_in(column, known)
     if found.null_count:
-        # A whole number with a point, `1.0` in JSON, is the `1` of Parquet and of the verbalizer,
-        # and the reverse.
-        wholes = pc.replace_substring_regex(known, _WHOLE, r"\1")
+        wholes = pc.replace_substring_regex(known, WHOLE, r"\1")
         if len(pc.unique(wholes)) == len(known):
             found = pc.coalesce(
-                found, pc.index_in(pc.replace_substring_regex(column, _WHOLE, r"\1"), wholes)
+                found, pc.index_in(pc.replace_substring_regex(column, WHOLE, r"\1"), wholes)
             )
     numbers: NDArray[np.int64] = pc.fill_null(found, -1).to_numpy().astype(np.int64)
     return numbers
@@ -275,10 +276,11 @@ def _note_unknown(
         label = column[int(index)].as_py().strip()
         message = f"label {quoted(shortened(label))} is not in {file}"
         hint = f"add a line to {file}: {format_field(label)}  WORD; or mend the row"
-        below = [leaf for leaf in task.verbalizer.labels if task.is_above(label, leaf)]
-        if below:
+        leaves = task.verbalizer.labels if task.levels else ()  # each row asks
+        below = next((leaf for leaf in leaves if task.is_above(label, leaf)), None)
+        if below is not None:
             message = (
-                f"label {quoted(shortened(label))} has others below it, such as {quoted(below[0])}"
+                f"label {quoted(shortened(label))} has others below it, such as {quoted(below)}"
             )
             hint = (
                 "give the row one of these; for rows of no other, write a label of their own: "

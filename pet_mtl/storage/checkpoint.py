@@ -148,13 +148,19 @@ def is_checkpoint(folder: Path) -> bool:
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
-    """Read and check a checkpoint folder.
+    """Read and check a checkpoint folder; one that a run replaces meanwhile is read anew.
 
     Raises:
         PetMtlError: no checkpoint, one of a newer format, or a damaged one; it may not be read.
     """
     try:
-        return _read_checkpoint(folder)
+        before = folder.stat().st_ino if folder.exists() else None
+        try:
+            return _read_checkpoint(folder)
+        except DamagedError:  # its files may be of two checkpoints
+            if before is None or folder.stat().st_ino == before:
+                raise
+            return read_checkpoint(folder)
     except OSError as error:
         raise PetMtlError(
             (f"cannot be read: {error.strerror or error}"), where=str(error.filename or folder)

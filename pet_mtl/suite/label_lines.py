@@ -2,9 +2,11 @@
 for comments."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-COMMAS = ",，、;；"  # what people put between words in place of white space
+SEPARATORS = ",，、;；|"  # what people put between words in place of white space
+_OTHER_QUOTES = {"'": "'", "‘": "’", "“": "”"}  # which are text here, as in O'Neill
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,29 @@ def _read_quoted(line: str, start: int) -> tuple[RawField, int]:
     ), len(line)
 
 
+def in_other_quotes(fields: Sequence[RawField]) -> str | None:
+    """Return what stands in quotes that are none here, over one field or several; None where
+    nothing does.
+
+    >>> in_other_quotes(split_fields("0 'so so' bad")), in_other_quotes(split_fields("0 'tis o'er"))
+    ("'so so'", None)
+    """
+    for first, field in enumerate(fields):
+        closing = None if field.quoted else _OTHER_QUOTES.get(field.text[0])
+        for last, other in enumerate(fields[first:] if closing else (), start=first):
+            if other.quoted:
+                break
+            if other.text.endswith(closing or "") and (last > first or len(other.text) > 1):
+                return " ".join(each.text for each in fields[first : last + 1])
+    return None
+
+
 def format_field(text: str) -> str:
     """Return `text` as a field, quoted where it must be or where it could be taken for several
     words."""
-    if text and not any(character.isspace() or character in '"\\#' + COMMAS for character in text):
+    plain = text and text[0] not in _OTHER_QUOTES
+    special = '"\\#' + SEPARATORS
+    if plain and not any(character.isspace() or character in special for character in text):
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

@@ -294,6 +294,8 @@ def build_method(value: Any, document: Document, problems: ProblemList) -> Any:
             f"`method` must be a name or keys and values, found {found(value)}", where=where
         )
         return None
+    if value.keys() <= PetMethod.model_fields.keys():  # of which the default has all that is named
+        value = {"name": PetMethod().name, **value}
     if "name" not in value:
         problems.add(
             "`method.name` is missing",

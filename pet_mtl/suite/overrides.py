@@ -1,5 +1,6 @@
 """Apply `-s train.epochs=5` to the plain tree of a pattern file, before it is validated."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,17 +10,22 @@ from pet_mtl.suite.yaml_file import Document, Key, parse_value
 
 # what a pattern file may write as one text in place of a list of texts, or in place of keys
 _TEXTS = frozenset({"patterns", "train", "dev", "test", "unlabelled", "soft_labels", "yes", "no"})
-_NAMES = frozenset({"dev", "verbalizer", "verbalizer_kind", "weighting", "features"})
+_NAMES = frozenset({"dev", "verbalizer", "weighting", "features"})
+_NAMED = frozenset({"method", "verbalizer_kind"})  # a name alone is one with its defaults
 
 
 def apply_overrides(document: Document, overrides: Sequence[str], problems: ProblemList) -> None:
     """Set every `path=value` in the tree and note its place; the last one wins.
 
-    Adds a problem for one that has no `=`, names no key or an unknown task, or goes through a
-    value.
+    Adds a problem for one that is not UTF-8, has no `=`, names no key or an unknown task, or goes
+    through a value.
     """
     for override in overrides:
         place = f"-s {override}"
+        if re.search("[\ud800-\udfff]", override):  # bytes that Python could not read
+            hint = "set the terminal to UTF-8, or write it into the pattern file"
+            problems.add("not UTF-8", where=place, hint=hint)
+            continue
         path, equals, text = override.partition("=")
         names = path.strip().split(".")
         if not equals or not all(names):
@@ -75,6 +81,9 @@ def _set(tree: Any, names: list[str], value: Any) -> Key:
         inner = names[depth + 1]
         if isinstance(child, str) and part in _TEXTS and inner.isdecimal():
             child = [child]
+            node[part] = child
+        if isinstance(child, str) and part in _NAMED:
+            child = {"name": child}
             node[part] = child
         if not isinstance(child, dict | list):
             whole = f"{{{inner}: …}}" if part in _NAMES else "VALUE"

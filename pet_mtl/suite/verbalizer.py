@@ -13,10 +13,11 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.suite import openprompt_verbalizer as openprompt
 from pet_mtl.suite.label_lines import (
-    COMMAS,
+    SEPARATORS,
     LabelEntry,
     RawField,
     format_field,
+    in_other_quotes,
     quoted,
     split_fields,
 )
@@ -108,7 +109,7 @@ def build_verbalizer(
                 where=where,
                 hint="put white space between a label and its words, not a comma or colon "
                 "(in YAML, an ASCII colon and white space)"
-                if any(mark in entry.label for mark in f"{COMMAS}:：")
+                if any(mark in entry.label for mark in f"{SEPARATORS}:：")
                 else f"write its words behind it: {format_field(entry.label)}  WORD",
             )
             continue
@@ -196,6 +197,13 @@ def read_verbalizer(path: Path, apart: str | None = None) -> Verbalizer:
             )
         elif fields:
             _check_commas(fields[1:], where, problems)
+            if phrase := in_other_quotes(fields):
+                problems.add(
+                    f"the quotes of {phrase} would be part of its words",
+                    where=where,
+                    hint=f'only `"` is a quote here: {quoted(phrase[1:-1])}; if they belong to it: '
+                    f"{quoted(phrase)}",
+                )
             entries.append(
                 LabelEntry(fields[0].text, tuple(field.text for field in fields[1:]), number)
             )
@@ -203,11 +211,13 @@ def read_verbalizer(path: Path, apart: str | None = None) -> Verbalizer:
 
 
 def _check_commas(words: Sequence[RawField], where: str, problems: ProblemList) -> None:
-    """Add a problem where words seem to be split by commas: they would be one long label word."""
+    """Add a problem where words seem to be split by commas and the like: they would be one long
+    label word."""
     for word in words:
-        if not word.quoted and any(comma in word.text for comma in COMMAS):
+        mark = next((mark for mark in SEPARATORS if mark in word.text), None)
+        if mark is not None and not word.quoted:
             problems.add(
-                f"the label word {quoted(word.text)} holds a comma or semicolon",
+                f"the label word {quoted(word.text)} holds `{mark}`",
                 where=where,
                 hint=(
                     "split words by white space; if it is one word, put it in quotes: "

@@ -16,13 +16,19 @@ from ruamel.yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, Seq
 
 from pet_mtl.errors import PetMtlError, Problem, ProblemList
 from pet_mtl.suite.text_file import read_text_file
-from pet_mtl.suite.yaml_nodes import MAX_DEPTH, NO_CHARACTER, TooDeepError, compose
+from pet_mtl.suite.yaml_nodes import (
+    MAX_DEPTH,
+    MAX_NODES,
+    NO_CHARACTER,
+    TooDeepError,
+    TooManyError,
+    compose,
+)
 
 Key = tuple[str | int, ...]
 
 TAG_PREFIX = "tag:yaml.org,2002:"
 LONGEST_NUMBER = 1000  # characters; one of some thousand digits cannot be shown in a message
-MAX_NODES = 100_000  # aliases of aliases can grow a short file without end
 # slips of those who write Chinese: `key：…`, and where a syntax error is near, any full-width colon
 _WIDE_COLON = re.compile(r"\s*[a-z_]+：|[^:\"'#-]*：[^:\"'#-]*$")
 _WIDE_INDENT = re.compile(r" *[^\S \t]\s*[\w-]+:")
@@ -71,6 +77,9 @@ def read_yaml(path: Path) -> Document:
         root = compose(text)
     except TooDeepError as error:
         raise _too_deep(f"{path}:{error.line}") from None
+    except TooManyError as error:
+        hint = "is this the right file?"
+        raise PetMtlError("too large", where=f"{path}:{error.line}", hint=hint) from None
     except YAMLError as error:
         raise _syntax_error(error, text, str(path)) from None
     if root is None or (isinstance(root, ScalarNode) and root.value == ""):
@@ -204,7 +213,7 @@ class _Builder:
             case "null":
                 return None
             case "bool":
-                return text.lower() == "true"
+                return text.lower() in ("true", "yes", "on")  # these below `%YAML 1.1` alone
             case "int":
                 return _number(text, int)
             case "float":

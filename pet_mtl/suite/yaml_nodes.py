@@ -4,12 +4,14 @@ import re
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 from ruamel.yaml.nodes import Node
 from ruamel.yaml.scanner import Scanner, ScannerError
 
 MAX_DEPTH = 50  # levels that no file needs; Python could follow some hundreds
+MAX_NODES = 100_000  # values; aliases of aliases can grow a short file without end
 NO_CHARACTER = "is no character"
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -26,11 +28,24 @@ class TooDeepError(YAMLError):
         self.line = line
 
 
+class TooManyError(YAMLError):
+    """A text has more values than a file may have.
+
+    Attributes:
+        line: where it does, from 1.
+    """
+
+    def __init__(self, line: int) -> None:
+        super().__init__("too large")
+        self.line = line
+
+
 def compose(text: str) -> Node | None:
     """Return the root of a text's nodes; None where it says nothing.
 
     Raises:
         TooDeepError: it nests too many levels.
+        TooManyError: it has too many values, those of aliases not counted.
         YAMLError: it is not YAML, or an escape in it is no character.
     """
     try:
@@ -42,8 +57,24 @@ def compose(text: str) -> Node | None:
 
 def _parser() -> YAML:
     parser = YAML(typ="safe", pure=True)
-    parser.Scanner = _Scanner
+    parser.Scanner, parser.Composer = _Scanner, _Composer
     return parser
+
+
+class _Composer(Composer):
+    """ruamel's, without two faults of it: it takes minutes and gigabytes for many values (of a data
+    file that was named by mistake), and warns where an anchor stands twice, as YAML allows."""
+
+    def __init__(self, loader: Any = None) -> None:
+        super().__init__(loader)
+        self.warn_double_anchors = False
+        self._values = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        self._values += index is not None  # which it is of keys
+        if self._values > MAX_NODES:
+            raise TooManyError(self.parser.peek_event().start_mark.line + 1)
+        return super().compose_node(parent, index)
 
 
 class _Scanner(Scanner):

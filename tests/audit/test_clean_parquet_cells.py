@@ -99,3 +99,13 @@ def test_too_many_rows_for_such_a_small_file(
     )
     with pytest.raises(PetMtlError, match="the rows take more than"):
         clean_suite(suite, tmp_path / "out", "majority")
+
+
+def test_columns_in_structs(make_suite: MakeSuite, tmp_path: Path) -> None:
+    held = [{"text": "好好", "n": 1}, {"text": "好好", "n": 2}, {"text": "坏\u200b坏", "n": 3}]
+    table = pa.table({"meta": held, "label": ["a", "a", "b"]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    suite = make_suite({}, {"one": "{train: t.parquet}"}, ("meta.text", "label"))
+    clean_suite(suite, tmp_path / "out", "drop")
+    written = pq.read_table(tmp_path / "out" / "t.parquet")
+    assert written["meta"].to_pylist() == [held[0], {"text": "坏坏", "n": 3}]

@@ -59,7 +59,8 @@ def doors(make_task: Callable[..., TaskSpec]) -> Doors:
         return list(zip(rows.fields["title"].to_pylist(), map(str, rows.labels), strict=True))
 
     def proposal(path: Path) -> Pairs:
-        table = read_raw_table(path, True)
+        named = path.suffix in (".json", ".jsonl", ".parquet")
+        table = read_raw_table(path, None if named else True)
         assert table.names == ["text", "label"]
         return list(zip(*table.columns, strict=True))
 

@@ -53,6 +53,28 @@ def test_a_local_folder_of_json_lines(make_task, write, offline: Path) -> None:
     assert rows.where(1) == "hub:own:train: row 2"
 
 
+@pytest.mark.parametrize("source", ["hub:own:train", "own/train.parquet"])
+def test_lists_of_label_numbers_become_their_names(make_task, offline: Path, source: str) -> None:
+    import datasets
+
+    features = datasets.Features(
+        sentence=datasets.Value("string"),
+        label=datasets.List(datasets.ClassLabel(names=["joy", "fear", "rage"])),
+    )
+    columns = {"sentence": ["a", "b", "c"], "label": [[0], [2, 1], []]}
+    (offline / "own").mkdir()
+    datasets.Dataset.from_dict(columns, features=features).to_parquet(
+        offline / "own" / "train.parquet"
+    )
+    plain = make_task({"title": "sentence", "label": "label"}, ("rage", "joy", "fear"))
+    task = plain.model_validate(
+        {**plain.model_dump(), "kind": "multi_label", "no": ["w"], "metric": "macro_f1"}
+    )
+    targets = read_rows(source, task, base=offline)[0].targets
+    assert targets is not None
+    assert targets.tolist() == [[0, 1, 0], [1, 0, 1], [0, 0, 0]]
+
+
 def test_a_local_folder_of_parquet_with_label_names_and_a_slice(make_task, offline: Path) -> None:
     import datasets
 

@@ -122,6 +122,31 @@ def test_numbers_that_are_missing(make_task, write_table, kind: pa.DataType, enc
     assert (rows.labels.tolist(), rows.fields["title"][0].as_py()) == ([0, -1, -1, -1, 1], "nan")
 
 
+@pytest.mark.parametrize("name", ["t.parquet", "t.jsonl"])
+def test_columns_in_structs_are_read_as_nested_keys_are(
+    make_task, write, write_table, name: str
+) -> None:
+    texts = [{"x": "a"}, {"x": "b"}, {"x": None}, None]
+    meta = [*({"text": text, "n": 1} for text in texts), None]
+    labels = [{"l": number % 2} for number in range(5)]
+    columns = {"meta": meta, "meta.n": list("fghij"), "y": labels}
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    path = (
+        write_table(columns)
+        if name == "t.parquet"
+        else write(name, "".join(f"{json.dumps(row)}\n" for row in rows))
+    )
+    nested, skipped = read(
+        path, make_task({"text": "meta.text.x", "label": "y.l"}), skip_bad_rows=3
+    )
+    assert (nested.fields["text"].to_pylist(), nested.labels.tolist()) == (["a", "b"], [0, 1])
+    assert [problem.where.rpartition(":")[2].split()[-1] for problem in skipped] == list("345")
+    own, _ = read(path, make_task({"text": "meta.n", "label": "y.l"}))
+    assert own.fields["text"].to_pylist() == list("fghij")
+    with pytest.raises(PetMtlError, match=r"meta\.text"):
+        read(path, make_task({"text": "meta.text", "label": "y.l"}))
+
+
 def test_rows_without_labels(make_task, write_table) -> None:
     labelled = write_table({"sentence": ["a", "b"], "label": [None, 1]})
     assert read(labelled, make_task(COLUMNS), labelled=False)[0].labels.tolist() == [-1, 1]

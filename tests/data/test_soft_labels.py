@@ -8,6 +8,7 @@ import pytest
 
 from pet_mtl.data import files, soft_labels
 from pet_mtl.data.digest import rows_digest
+from pet_mtl.data.readers import read_rows
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.soft_labels import read_soft_labels
 from pet_mtl.data.suite_data import load_task
@@ -141,6 +142,24 @@ def test_rows_are_read_as_training_rows_are(make_task, write) -> None:
     found = read_soft_labels([path.name, str(path)], task, path.parent)
     wanted = [[0, 1], [1, 0], [1, 0], [0, 1]]
     assert found.of(Rows.of({"title": ["12", "b", "c", "d"]})).tolist() == wanted
+
+
+@pytest.mark.parametrize("labels", [("0", "1"), ("0.0", "1.0"), ("1", "1.0")])
+@pytest.mark.parametrize("cell", [1, "1", "1.0", " 1.00 ", "01", 2.0])
+def test_whole_numbers_are_labels_as_in_training_rows(
+    make_task, write, labels: tuple[str, str], cell: object
+) -> None:
+    task = make_task({"title": "title", "label": "label"}, labels, train="s.jsonl")
+    path = write(
+        "s.jsonl", lines({"title": "ab", "label": cell}, {"title": "c", "label": labels[0]})
+    )
+    try:
+        number = read_rows("s.jsonl", task, base=path.parent)[0].labels[0]
+    except PetMtlError:  # such as `1.00` where `1` and `1.0` are two labels
+        with pytest.raises(PetMtlError):
+            said(path, task, title="ab")
+    else:
+        assert said(path, task, title="ab").argmax() == number
 
 
 def test_a_file_that_is_named_twice_counts_once(make_task, write, tmp_path: Path) -> None:

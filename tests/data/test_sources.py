@@ -52,6 +52,11 @@ def test_missing_files(write, tmp_path: Path, source: str, hint: str) -> None:
     assert hint in str(problem.hint)
 
 
+def test_rows_that_were_in_memory_are_named_as_each_command_takes_them(tmp_path: Path) -> None:
+    with pytest.raises(PetMtlError, match=r"`score` takes `--data .* other commands `--patterns"):
+        find_files("memory", tmp_path)
+
+
 def test_a_link_into_nothing(tmp_path: Path) -> None:
     (tmp_path / "a.csv").symlink_to("gone.csv")
     with pytest.raises(PetMtlError, match=r"hint: it is a link to `gone\.csv`, which is not there"):

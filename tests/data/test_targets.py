@@ -8,9 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pet_mtl.comparison.folder import settings_of
+from pet_mtl.data.digest import rows_digest
+from pet_mtl.data.keys import row_keys
 from pet_mtl.data.readers import read_rows
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_task
+from pet_mtl.data.targets import target_text
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.task import DataSpec, TaskSpec
 from pet_mtl.suite.verbalizer import Verbalizer
@@ -159,6 +163,8 @@ def test_an_empty_set_needs_words_for_none_of_the_labels(write) -> None:
     assert "t.tsv:2" in str(error)
     assert "`no:` words" in str(error)
     assert read(path, sets_task()).labels.tolist() == [0, 3, 1]
+    blank = refused(write("b.tsv", "t\ta\nt\t\n"), sets_task(no=()))
+    assert "`[]` stands for none of them in a task with `no:` words" in str(blank)
 
 
 def test_one_file_holds_lists_or_texts(write) -> None:
@@ -289,12 +295,52 @@ def test_a_range_of_its_own(write) -> None:
     assert "-0.5 to 1" in str(refused(path, number_task(range=[-0.5, 1])))
 
 
+def test_numbers_are_told_in_full(write) -> None:
+    """`data check` shows them and `data clean` tells conflicts by them."""
+    cells = ["1000000", "1000001.5", "0.1234567", "0.1234568", "-0.000012", "3.0"]
+    path = write("t.tsv", "".join(f"t\t{cell}\n" for cell in cells))
+    task = number_task(range=[-1, 2345678])
+    shown = [target_text(target, task) for target in read(path, task).gold]
+    assert shown == [*cells[:-1], "3"]
+    over = refused(write("t.tsv", "t\t2345679\nt\t1\n"), task).problems[0]
+    assert over.message == 'the target "2345679" is outside the range -1 to 2345678'
+
+
 def test_answers_tell_targets_apart(write) -> None:
     rows = read(write("t.tsv", "t\ta\nu\tb,a\nt\ta,b\nv\ta\n"), sets_task())
     assert (rows.answers == rows.answers[0]).tolist() == [True, False, False, True]
     taken = rows.take(np.array([1, 2]))
     assert taken.targets is not None
     assert taken.targets.tolist() == [[1, 1, 0]] * 2
+
+
+@pytest.mark.parametrize(
+    ("task", "before", "after"),
+    [(sets_task(), "a,b", "a,3"), (number_task(), "3.1", "3.2")],  # in one group of a split
+)
+def test_other_targets_are_other_rows(write, task: TaskSpec, before: str, after: str) -> None:
+    """A folder of runs does not go on where sets or numbers of its rows were changed."""
+    found = []
+    for changed in ("train", "dev", ""):
+        for part in ("t", "d"):
+            cell = after if changed.startswith(part) else before
+            path = write(f"{part}.tsv", f"t{part}\t{cell}\nu{part}\t{task.verbalizer.labels[0]}\n")
+        data = task.data.model_copy(update={"dev": ("d.tsv",)})
+        loaded = load_task(task.model_copy(update={"data": data}), path.parent, 1)
+        of_dev = {task.name: row_keys(loaded.dev)}
+        compared = settings_of((), {task.name: loaded}, of_dev, 0)["rows"][task.name]
+        found.append((rows_digest(loaded), compared))
+    assert [len(set(digests)) for digests in zip(*found, strict=True)] == [3, 3]
+
+
+def test_unknown_labels_of_plain_tasks_are_not_held_against_all_labels(
+    make_task, write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A million of them beside hundreds of labels took a minute."""
+    monkeypatch.setattr(TaskSpec, "is_above", None)
+    path = write("t.tsv", "a\t0\n" + "b\tc/d\n" * 3)
+    with pytest.raises(PetMtlError, match='label "c/d" is not in'):
+        read(path, make_task())
 
 
 def test_conflicts_and_splits_of_sets(write) -> None:

@@ -90,6 +90,9 @@ def test_bounds_of_cln() -> None:
         ("", {}, PetMethod()),
         ("method:\n", {}, PetMethod()),
         ("method: pet\n", {}, PetMethod()),
+        ("method: {}\n", {}, PetMethod()),
+        ("method: {learning_rate: 0.1}\n", {}, PetMethod(learning_rate=0.1)),
+        ("", {"overrides": ["method.learning_rate=0.1"]}, PetMethod(learning_rate=0.1)),
         ("method: cln\n", {"overrides": ["method.size=4"]}, ClnMethod(name="cln", size=4)),
         (("method: {name: cln, size: 7}\n"), {"method": "cln"}, ClnMethod(name="cln", size=7)),
         (HEADS, {}, HeadsMethod(name="heads", features="max")),
@@ -152,6 +155,8 @@ def test_file_options_and_overrides(
          "`method`: `features` must be a name such as `mean` where `sharing: cross-stitch` reads layers of "
          "its own"),
         ("", {"sharing": "mmoe"}, "--sharing mmoe: `method.name` is missing\n  hint: say "
+                                  "which: `--method heads`, or method: {name: heads}"),
+        ("method: {size: 3, learning_rate: 0.1}\n", {}, "my.yaml:6: `method.name` is missing\n  hint: say "
                                   "which: `--method heads`, or method: {name: heads}"),
         ("", {"only": ["a", "c"]}, "--tasks a,c: no task `c`\n  hint: the tasks are a, b"),
         ("", {"only": []}, "--tasks : no task ``\n  hint: the tasks are a, b"),

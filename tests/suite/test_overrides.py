@@ -74,6 +74,7 @@ def test_a_replaced_section_forgets_its_lines() -> None:
             ),
         ),
         ("=5", "-s =5: not of the form"),
+        ("tasks.tnews.prefix=a\udcff", "-s tasks.tnews.prefix=a\\udcff: not UTF-8\n  hint: set"),
         ("train..epochs=5", "-s train..epochs=5: not of the form"),
         (
             "tasks.tnew.prefix=x",
@@ -132,3 +133,17 @@ def test_one_text_is_a_list_of_one() -> None:
         "-s tasks.tnews.data.train.1=y: `tasks.tnews.data.train` has no item `1`\n  hint: count "
         "from 0 to 0"
     ]
+
+
+def test_a_name_alone_takes_options() -> None:
+    target, problems = apply(
+        "method=heads",
+        "method.sharing=ple",
+        "tasks.tnews.verbalizer_kind=knowledgeable",
+        "tasks.tnews.verbalizer_kind.keep=0.3",
+    )
+    assert problems == []
+    assert target.tree["method"] == {"name": "heads", "sharing": "ple"}
+    kind = target.tree["tasks"]["tnews"]["verbalizer_kind"]
+    assert kind == {"name": "knowledgeable", "keep": 0.3}
+    assert target.where(("method", "name")) == "-s method=heads"

@@ -42,6 +42,10 @@ VALID: dict[str, tuple[str | bytes, dict[str, tuple[str, ...]]]] = {
         {"so so": ("very good",), "a#b": ('x"y', "\\")},
     ),
     "quote inside": ('0 a"b\n1 c\n', {"0": ('a"b',), "1": ("c",)}),
+    "apostrophes": (
+        "0 'tis o'er\n1 don't “a\n2 \"'a b'\" ' \n",
+        {"0": ("'tis", "o'er"), "1": ("don't", "“a"), "2": ("'a b'", "'")},
+    ),
     "backslash outside quotes": ("0 a\\n\n1 \\\n", {"0": ("a\\n",), "1": ("\\",)}),
     "wide and tab space": ("0\u3000坏\u3000差\n1\t好\n", {"0": ("坏", "差"), "1": ("好",)}),
     "byte order mark": (b"\xef\xbb\xbf0 a\n1 b\n", {"0": ("a",), "1": ("b",)}),
@@ -82,8 +86,12 @@ INVALID: dict[str, tuple[str | bytes, list[str]]] = {
         ['v.txt:1: label "100,故事" has', 'v.txt:2: label "101,文化" has'],
     ),
     "comma between words": (
-        "0 a,b\n1 坏、差\n",
-        ['v.txt:1: the label word "a,b" holds', 'v.txt:2: the label word "坏、差" holds'],
+        "0 a,b\n1 坏、差\n2 好|行\n",
+        [
+            'v.txt:1: the label word "a,b" holds `,`',
+            'v.txt:2: the label word "坏、差" holds `、`',
+            'v.txt:3: the label word "好|行" holds `|`',
+        ],
     ),
     "duplicate label": ("0 a\n1 b\n0 c\n", ['v.txt:3: label "0" stands on line 1 already']),
     "labels that differ in outer white space": (
@@ -109,6 +117,16 @@ INVALID: dict[str, tuple[str | bytes, list[str]]] = {
         ["v.txt:1: the quote at character 1 is never closed", "v.txt:2: the quote"],
     ),
     "text behind a quote": ('0 "a"b\n1 c\n', [('v.txt:1: no white space behind the quoted "a"')]),
+    "quotes that are none": (
+        "坏 '坏 的'\n好 “好 的” 行\n'so so' 一般\n3 ‘差’\n4 很\n",
+        [
+            "v.txt:1: the quotes of '坏 的' would be part of its words\n"
+            '  hint: only `"` is a quote here: "坏 的"; if they belong to it: "\'坏 的\'"',
+            "v.txt:2: the quotes of “好 的”",
+            "v.txt:3: the quotes of 'so so'",
+            "v.txt:4: the quotes of ‘差’",
+        ],
+    ),
     "quoted labels alone": (
         '"a b"\n"c d"\n',
         ['v.txt:1: label "a b" has no label word', 'v.txt:2: label "c d" has'],
@@ -210,7 +228,7 @@ VISIBLE = st.text(
     min_size=1,
     max_size=6,
 )
-TRICKY = st.text(st.sampled_from('a" \\#,，0\u3000'), min_size=1, max_size=5)
+TRICKY = st.text(st.sampled_from("a\" \\#,，0\u3000'“”"), min_size=1, max_size=5)
 TEXTS = (VISIBLE | TRICKY).filter(str.strip)
 
 

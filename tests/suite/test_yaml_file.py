@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pet_mtl.errors import PetMtlError, Problem
+from pet_mtl.suite import yaml_nodes
 from pet_mtl.suite.yaml_file import Document, parse_value, read_yaml
 
 Read = Callable[[str | bytes], Document]
@@ -233,6 +234,29 @@ def test_a_bomb_of_aliases_is_refused(read: Read) -> None:
     assert "without aliases" in str(caught.value)
     value = f"[&l0 [x], {', '.join(levels)}]"
     assert parse_value(value) == value
+
+
+def test_a_file_of_too_many_values_is_not_read_to_its_end(
+    read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(yaml_nodes, "MAX_NODES", 100)
+    keys = "".join(f"k{number}: v\n" for number in range(100))
+    assert len(read(keys).tree) == 100
+    with pytest.raises(
+        PetMtlError, match=r"x\.yaml:101: too large\n  hint: is this the right file"
+    ):
+        read(f"{keys}k: v\nno: yaml: here\n")
+    with pytest.raises(PetMtlError, match=r"x\.yaml:2: too large"):
+        read(f"a:\n- [{'1, ' * 200}]\n")
+
+
+def test_a_file_that_says_it_is_yaml_1_1_has_its_words_for_true_and_false(read: Read) -> None:
+    tree = read("%YAML 1.1\n---\na: [yes, On, true, no, off, false]\n").tree
+    assert tree == {"a": [True, True, True, False, False, False]}
+
+
+def test_an_anchor_may_stand_twice(read: Read) -> None:
+    assert read("a: &x 1\nb: &x 2\nc: *x\n").tree == {"a": 1, "b": 2, "c": 2}
 
 
 def test_brackets_that_open_nothing_are_not_counted(read: Read) -> None:

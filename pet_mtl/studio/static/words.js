@@ -51,7 +51,7 @@ function toolbar() {
 }
 
 function download() {
-  const quote = (text) => (/[\s"\\#,，、;；]/.test(text) || !text ? `"${text.replace(/["\\]/g, "\\$&")}"` : text);
+  const quote = (text) => (/[\s"\\#,，、;；|]|^['‘“]/.test(text) || !text ? `"${text.replace(/["\\]/g, "\\$&")}"` : text);
   return h("button", { data: { key: "download" }, on: { click: () => {
     const text = state.task.labels.map((label) => `${[label, ...state.words[label]].map(quote).join("  ")}\n`).join("");
     const link = h("a", { href: URL.createObjectURL(new Blob([text], { type: "text/plain" })), download: `${state.task.task}.txt` });
