@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 from called import call  # noqa: F401
+from hypothesis import settings
 from in_browser import browser  # noqa: F401
 
 if TYPE_CHECKING:
     from pet_mtl.cloze.tokenizer import PieceTokenizer
+
+# a deadline would measure how busy the machine is
+settings.register_profile("ours", deadline=None)
+settings.load_profile("ours")
 
 # `toys` is imported inside the fixtures: the tests of floor 0 must not pay for torch and
 # transformers.

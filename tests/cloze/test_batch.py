@@ -37,7 +37,7 @@ stores = st.lists(st.tuples(st.integers(1, 90), st.integers(0, 2)), min_size=1, 
 
 
 @given(store=stores, budget=st.integers(1, 400), part=st.floats(0, 1))
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_every_item_is_in_one_batch_within_the_budget(
     store: list[tuple[int, int]], budget: int, part: float
 ) -> None:
@@ -60,7 +60,6 @@ def test_every_item_is_in_one_batch_within_the_budget(
 
 
 @given(lengths=st.lists(st.integers(1, 60), min_size=1, max_size=80), budget=st.integers(64, 400))
-@settings(deadline=None)
 def test_batches_of_one_length_have_one_size_but_for_the_last(
     lengths: list[int], budget: int
 ) -> None:

@@ -94,7 +94,7 @@ def test_batches_are_what_string_building_gives(
     items=st.lists(st.integers(0, 18), min_size=1, max_size=12, unique=True),
     rows=st.integers(1, 50),
 )
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_any_choice_of_items_in_any_order(items: list[int], rows: int) -> None:
     tokenizer = toys.piece_tokenizer("wordpiece")
     store = encode_suite(TASKS, ROWS, tokenizer, MAX_LENGTH)

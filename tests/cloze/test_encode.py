@@ -92,7 +92,7 @@ def anything() -> st.SearchStrategy[str]:
     rows=st.lists(st.tuples(anything(), anything()), min_size=1, max_size=4),
     max_length=st.integers(26, 60),
 )
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_slots_and_constants_survive_any_text(rows: list[tuple[str, str]], max_length: int) -> None:
     tokenizer = toys.piece_tokenizer("wordpiece")
     columns = {"title": [title for title, _ in rows], "body": [body for _, body in rows]}
@@ -115,7 +115,7 @@ def test_slots_and_constants_survive_any_text(rows: list[tuple[str, str]], max_l
 @pytest.mark.parametrize("kind", ["byte_level", "metaspace", "python"])
 @given(texts=st.lists(anything(), min_size=1, max_size=3), max_length=st.integers(24, 50))
 @example(texts=[" <mask> ", "<mask>", "x<mask> <s>", "[MASK]"], max_length=24)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_slots_survive_any_text_with_other_tokenizers(
     kind: str, texts: list[str], max_length: int
 ) -> None:
@@ -217,7 +217,6 @@ def test_metaspace_prompts(
     lengths=st.lists(st.lists(st.integers(0, 40), min_size=3, max_size=3), min_size=1, max_size=4),
     room=st.integers(0, 60),
 )
-@settings(deadline=None)
 def test_the_longest_field_is_cut_first(lengths: list[list[int]], room: int) -> None:
     kept = shorten([np.array(of_field) for of_field in lengths], room)
     for column in range(3):

@@ -70,7 +70,7 @@ task_lists = st.lists(
     budget=st.integers(1, 600),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_draws_follow_the_temperature_and_passes_are_without_replacement(
     tasks: list[tuple[int, int]], temperature: float, budget: int, seed: int
 ) -> None:
@@ -102,7 +102,7 @@ def test_draws_follow_the_temperature_and_passes_are_without_replacement(
 
 
 @given(tasks=task_lists, budget=st.integers(1, 600), start=st.integers(0, 40))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_any_step_can_be_gone_back_to(
     tasks: list[tuple[int, int]], budget: int, start: int
 ) -> None:
@@ -113,7 +113,7 @@ def test_any_step_can_be_gone_back_to(
 
 
 @given(tasks=task_lists, budget=st.integers(1, 600))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_steps_keep_the_budget(tasks: list[tuple[int, int]], budget: int) -> None:
     of = schedule(tasks, batch_tokens=budget)
     for plan in of.epoch(0):

@@ -23,7 +23,7 @@ def texts() -> st.SearchStrategy[str]:
 @example(text=BAD, space=True)
 @example(text="<mask>", space=False)
 @example(text=" <mask>", space=True)
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_no_special_id_is_read_out_of_text(kind: str, text: str, space: bool) -> None:
     tokenizer = toys.piece_tokenizer(kind)
     (ids,) = tokenizer.encode([text], space_before=space)
@@ -34,7 +34,7 @@ def test_no_special_id_is_read_out_of_text(kind: str, text: str, space: bool) ->
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(batch=st.lists(texts(), min_size=1, max_size=5), space=st.booleans())
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 def test_a_text_gets_the_same_pieces_whatever_stands_beside_it(
     kind: str, batch: list[str], space: bool
 ) -> None:

@@ -277,9 +277,7 @@ def test_the_csv_field_limit_is_given_back(make_task, write) -> None:
     assert csv.field_size_limit() == before
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     texts=st.lists(
         st.text(st.characters(exclude_characters="\t\n\r", exclude_categories=["Cs"])), min_size=1
@@ -296,9 +294,7 @@ def test_any_text_survives_the_tab_reader(make_task, tmp_path: Path, texts: list
     assert rows.labels.tolist() == [number % 2 for number in range(len(texts))]
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1))
 def test_any_text_survives_the_comma_reader(make_task, tmp_path: Path, texts: list[str]) -> None:
     path = tmp_path / "t.csv"

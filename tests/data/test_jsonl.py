@@ -198,9 +198,7 @@ def test_rows_without_labels(make_task, write) -> None:
     assert rows.labels.tolist() == [-1, -1, 1]
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1),
     escaped=st.booleans(),

@@ -75,7 +75,7 @@ PAIRS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(pairs=PAIRS, share=st.floats(0.05, 0.95), seed=st.integers(-5, 5), random=st.randoms())
 def test_properties(pairs, share: float, seed: int, random) -> None:
     rows = make(pairs)

@@ -36,7 +36,7 @@ PAIRS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, ma
 
 
 @given(PAIRS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_equals_scikit_learn_exactly(pairs: list[tuple[int, int]]) -> None:
     gold, predicted = np.array(pairs).T
     score = score_predictions(gold, predicted, LABELS, resamples=5)

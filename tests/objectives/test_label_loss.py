@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pet_mtl.objectives.label_loss import label_loss
@@ -13,7 +13,6 @@ from pet_mtl.objectives.label_loss import label_loss
     gold=st.lists(st.integers(0, 3), min_size=5, max_size=5),
     smoothing=st.floats(0, 0.9),
 )
-@settings(deadline=None)
 def test_the_formula(rows: list[list[float]], gold: list[int], smoothing: float) -> None:
     wanted = 0.0
     for row, label in zip(rows, gold, strict=False):

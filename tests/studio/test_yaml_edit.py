@@ -98,7 +98,7 @@ def test_an_anchor_that_would_go_is_told() -> None:
         edit_yaml(text, values, "f.yaml")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from("xyz"), min_size=1), st.lists(st.sampled_from("xyzw"), min_size=1))
 def test_any_items_are_read_back(old: list[str], new: list[str]) -> None:
     lines = "".join(f"      - {item} # {number}\n" for number, item in enumerate(old))
@@ -110,7 +110,7 @@ def test_any_items_are_read_back(old: list[str], new: list[str]) -> None:
     assert more.count(" # ") == after.count(" # ")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=20), st.booleans())
 @example("\x00\x85\u2028\ufeff\ufffe\uffff", False)
 def test_any_text_is_read_back(text: str, flow: bool) -> None:
