@@ -31,6 +31,7 @@ from pet_mtl.storage.outputs import TEACHER, RunFolder
 from pet_mtl.storage.own_weights import load_own_weights, own_weights
 from pet_mtl.storage.pretrained import load_into
 from pet_mtl.storage.run_weights import AVERAGE, TERMS, read_run_weights, write_run_weights
+from pet_mtl.storage.same_settings import changed_keys
 from pet_mtl.storage.state import Progress, fingerprint, read_moments, read_progress, write_state
 from pet_mtl.suite.idle import idle_in_length
 from pet_mtl.suite.suite import Suite
@@ -123,7 +124,11 @@ class Trainer:
     def _restore_weights(self, last: Path) -> None:
         """Load the state of a run that was stopped, after checking that it is the same run."""
         stored, progress = read_checkpoint(last), read_progress(last)
-        changed = _differences(_comparable(self.suite), _comparable(stored.suite))
+        now, then = _comparable(self.suite), _comparable(stored.suite)
+        weights = stored.started_from
+        if weights is not None and weights == self.inputs.facts.started_from:
+            then["model"] = now["model"]  # its folder may have moved
+        changed = changed_keys(then, now)
         if not changed and progress.fingerprint != self.progress.fingerprint:
             changed = [f"data` or `{TEACHER}"]
         if changed:
@@ -278,15 +283,3 @@ def _comparable(suite: Suite) -> dict[str, Any]:
     return suite.model_dump(
         mode="json", include={"model", "tasks", "train", "sampling", "method"}, exclude=places
     )
-
-
-def _differences(now: Any, then: Any, path: str = "") -> list[str]:
-    """Return the dotted paths at which two JSON trees differ."""
-    if isinstance(now, dict) and isinstance(then, dict):
-        keys = {**now, **then}
-        return [
-            found
-            for key in keys
-            for found in _differences(now.get(key), then.get(key), f"{path}.{key}")
-        ]
-    return [] if now == then else [path.removeprefix(".")]

@@ -123,15 +123,18 @@ def test_a_finished_run_only_reports(
 
 def test_a_resumed_run_may_stand_elsewhere(
     suite_file: Path,
+    toy_backbone: Path,
     tmp_path: Path,
     unbroken: tuple[Path, TrainResult],
     stop_at: Callable[[int], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The same files in another folder, named by a relative path, a comment more: still the same
-    run."""
+    """The same files, the backbone's too, in another folder, named by a relative path, a comment
+    more: still the same run."""
     shutil.copytree(suite_file.parent, tmp_path / "before")
-    overrides = [f"train.{key}={value}" for key, value in SETTINGS.items()]
+    shutil.copytree(toy_backbone, tmp_path / "before" / toy_backbone.name)
+    overrides = [f"model={toy_backbone.name}"]
+    overrides += [f"train.{key}={value}" for key, value in SETTINGS.items()]
     stop_at(4)
     with pytest.raises(Interrupted):
         train(load_suite(tmp_path / "before" / "toy.yaml", overrides=overrides), tmp_path / "run")
