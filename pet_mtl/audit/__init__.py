@@ -19,7 +19,8 @@ mended
 - `corpus_overlap` texts that stand in pre-training text
 - `vocabulary`     frequent words that tasks and corpora share
 - `stop_words`     the words that `vocabulary` leaves out
-- `records`        whole rows of a file in any format, broken ones mended
+- `whole_rows`     the rows of a file with all their columns, and what was changed
+- `records`        reads them from any format, broken ones mended
 - `decoding`       their text, whatever the bytes are
 - `json_rows`      JSON values on their way through `records`, unharmed
 - `dropped`        leaks, contradictory labels and repeats, dropped

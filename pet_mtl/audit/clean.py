@@ -18,8 +18,9 @@ from pet_mtl.audit.decoding import decode_line
 from pet_mtl.audit.dropped import Conflicts as Conflicts
 from pet_mtl.audit.dropped import drop_rows, reading_of
 from pet_mtl.audit.parts import part_sources
-from pet_mtl.audit.records import Change, Records, read_records, reread
+from pet_mtl.audit.records import read_records, reread
 from pet_mtl.audit.soft_labels import mended_soft_labels
+from pet_mtl.audit.whole_rows import Change, Records
 from pet_mtl.data.readers import request_of
 from pet_mtl.data.soft_labels import read_soft_labels
 from pet_mtl.data.sources import find_files

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pet_mtl.audit.records import Record, Records
+from pet_mtl.audit.whole_rows import Record, Records
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.table import BadRows

@@ -1,9 +1,6 @@
 """`pet-mtl score`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
-from logging import LogRecord
 from pathlib import Path
 from typing import Annotated
 
@@ -21,26 +18,8 @@ from pet_mtl.cli.options import (
     files_by_task,
     pattern_file,
 )
-from pet_mtl.console import LOGGER, put_json
+from pet_mtl.console import put_json
 from pet_mtl.errors import PetMtlError
-
-
-@contextmanager
-def _said_once() -> Iterator[None]:
-    """Leave out what was said before: checkpoints on the same rows skip the same bad ones."""
-    said: set[str] = set()
-
-    def new(record: LogRecord) -> bool:
-        text = record.getMessage()
-        known = text in said
-        said.add(text)
-        return not known
-
-    LOGGER.addFilter(new)
-    try:
-        yield
-    finally:
-        LOGGER.removeFilter(new)
 
 
 class Engine(StrEnum):
@@ -117,19 +96,18 @@ def score(
 
         require_report(report)
     if patterns is None:
-        with _said_once():
-            scores = score_checkpoints(
-                [Path(folder) for folder in checkpoints],
-                data=rows,
-                verbalizers=files,
-                data_root=data_root,
-                skip_bad_rows=skip_bad_rows,
-                strict=strict,
-                calibration=choice,
-                processes=processes,
-                keep=report is not None,
-                load=of_checkpoint,
-            )
+        scores = score_checkpoints(
+            [Path(folder) for folder in checkpoints],
+            data=rows,
+            verbalizers=files,
+            data_root=data_root,
+            skip_bad_rows=skip_bad_rows,
+            strict=strict,
+            calibration=choice,
+            processes=processes,
+            keep=report is not None,
+            load=of_checkpoint,
+        )
     else:
         suite = load_suite(
             pattern_file(patterns), overrides=override or (), data_root=data_root, verbalizers=files

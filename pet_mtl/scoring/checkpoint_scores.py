@@ -144,6 +144,7 @@ def score_checkpoints(
     """
     problems: dict[Problem, None] = {}
     work = {}
+    read: dict[str, dict[str, Rows]] = {}
     for folder in dict.fromkeys(folders):
         try:
             checkpoint = read_checkpoint(folder)
@@ -152,7 +153,10 @@ def score_checkpoints(
                 suite = suite.model_copy(
                     update={"base": str(absolute(user_path(data_root), "--data-root"))}
                 )
-            rows = _rows(suite, data, skip_bad_rows)
+            of_rows = _what_rows_depend_on(suite)
+            if of_rows not in read:
+                read[of_rows] = _rows(suite, data, skip_bad_rows)
+            rows = read[of_rows]
             guard_rows(folder, rows, strict=strict)
             work[folder] = (
                 checkpoint,
@@ -223,6 +227,17 @@ def score_models(
         _score(model, load(folder, suite), rows, plan, processes, keep)
         for model, folder in zip(models, folders, strict=True)
     ]
+
+
+def _what_rows_depend_on(suite: Suite) -> str:
+    """Return a text that is the same for suites whose rows are: prefixes and label words do not
+    matter."""
+    return suite.model_dump_json(
+        include={"base": True, "tasks": True, "train": {"seed"}},
+        exclude={
+            "tasks": {"__all__": {"prefix": True, "verbalizer": {"words", "source", "lines"}}}
+        },
+    )
 
 
 def _rows(suite: Suite, data: Mapping[str, str], skip_bad_rows: int) -> dict[str, Rows]:

@@ -122,6 +122,8 @@ class AdapetSettings(_Settings):
         return self.labels
 
     def acts_on(self, kind: KindSpec) -> bool:
+        """Sets, numbers and paths down a tree, whose words tell siblings only, are no one label to
+        be told."""
         return super().acts_on(kind) and not kind.above
 
     @property

@@ -62,8 +62,8 @@ def _parser() -> YAML:
 
 
 class _Composer(Composer):
-    """ruamel's, without two faults of it: it takes minutes and gigabytes for many values (of a data
-    file that was named by mistake), and warns where an anchor stands twice, as YAML allows."""
+    """ruamel's, without two faults of it: it holds any number of values (of a data file that was
+    named by mistake), and warns where an anchor stands twice, as YAML allows."""
 
     def __init__(self, loader: Any = None) -> None:
         super().__init__(loader)

@@ -10,7 +10,7 @@ import pytest
 from pet_mtl.audit.check import check_suite
 from pet_mtl.audit.clean import CHANGES, CleanResult, clean_suite
 from pet_mtl.audit.dropped import _answers
-from pet_mtl.audit.records import Record, Records
+from pet_mtl.audit.whole_rows import Record, Records
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import DataSpec, TaskSpec
 from pet_mtl.suite.verbalizer import Verbalizer

@@ -48,9 +48,7 @@ class Adapet(PieceTerm):
         self._ordinary[facts.pieces] = True
 
     def acts_on(self, kind: KindSpec) -> bool:
-        """Sets, numbers and paths down a tree, whose words tell siblings only, are no one label to
-        be told."""
-        return super().acts_on(kind) and not kind.above
+        return self._settings.acts_on(kind)
 
     def prepare(self, prompts: Prompts, batch: Batch, draws: Draws) -> Altered | None:
         if not self._settings.conditioned:
