@@ -1,9 +1,9 @@
 """The one door to the terminal: words for people on stderr, data on stdout, nothing in them that
 steers a terminal.
 
-Messages are records of the logger `pet_mtl`, level INFO. A program that uses the library hears them
-if its logging is set up so; the command line calls `show`, and then they go to stderr, and bars
-too.
+Messages are records of the logger `pet_mtl`, level INFO, warnings level WARNING. A program that
+uses the library hears them if its logging is set up so; the command line calls `show`, and then
+they go to stderr, and bars too.
 """
 
 import contextlib
@@ -59,9 +59,10 @@ def _launched(*names: str) -> int | None:
 
 
 def say(text: str) -> None:
-    """Log a message for people."""
+    """Log a message for people; what begins with `warning:` is one."""
     if speaks():
-        LOGGER.info("%s", text)
+        level = logging.WARNING if text.startswith("warning:") else logging.INFO
+        LOGGER.log(level, "%s", text)
 
 
 def complain(text: str) -> None:

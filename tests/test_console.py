@@ -13,6 +13,13 @@ def test_messages_go_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     assert (captured.out, captured.err) == ("", "新 message\n")
 
 
+def test_programs_hear_warnings_as_warnings(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "pet_mtl"):
+        say("warning: few rows")
+        say("a warning: of none")
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
 @pytest.mark.parametrize(
     ("rank", "talks"), [(None, True), ("0", True), ("1", False), ("15", False)]
 )

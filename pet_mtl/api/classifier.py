@@ -115,11 +115,11 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         given = self._given_words()
         given_words = None if given is None else words_by_label(given, NAME)
         classes = np.unique(targets if given is None else _typed(list(given), targets))
-        if len(classes) < 2:
-            raise ValueError("PetClassifier can't train when only one class is present")
         texts = {label_text(label) for label in classes.tolist()}
         if unknown := sorted({label_text(label) for label in targets.tolist()} - texts):
             raise PetMtlError(f"the label {unknown[0]!r} has no label word", where="labels")
+        if len(np.unique(targets)) < 2:
+            raise ValueError("PetClassifier can't train when only one class is present")
         columns, renamed = self._columns(rows)
         names = [label_text(label) for label in targets.tolist()]
         tokenizer = load_pieces(resolve_model(str(self.model)))
@@ -195,14 +195,16 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         renamed: dict[Any, str] = {}
         if self.pattern is not None:
             names = Task(NAME, {}, self.pattern).fields
-            if not names:
-                raise PetMtlError("the pattern holds no field", hint="such as `{mask}。{text}`")
         elif isinstance(first, Mapping):
             names = tuple(field_names([str(key) for key in first]))
             renamed = dict(zip(first, names, strict=True))
         else:
             width = len(first) if isinstance(first, list | tuple) else 1
             names = tuple(field_names(range(width)))
+        if not names:
+            if self.pattern is None:
+                raise PetMtlError("the first row holds no text")
+            raise PetMtlError("the pattern holds no field", hint="such as `{mask}。{text}`")
         return text_columns(_renamed(rows, renamed), names, NAME), renamed
 
     def _propose(

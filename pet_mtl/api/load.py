@@ -16,7 +16,6 @@ from pet_mtl.scoring.learned_parts import without_learned_parts
 from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel, plan_for_checkpoint
 from pet_mtl.scoring.predictor import Predictor
 from pet_mtl.storage.card_data import hub_name
-from pet_mtl.storage.checkpoint import MANIFEST
 from pet_mtl.storage.pretrained import load_pieces, resolve_model
 from pet_mtl.suite.suite import load_suite
 from pet_mtl.suite.task import CalibrationChoice
@@ -39,7 +38,7 @@ def load(
             hint=f"one of {', '.join(get_args(CalibrationChoice))}",
         )
     if tasks is None:
-        if not Path(model).exists() and not (Path(model) / MANIFEST).is_file():
+        if not Path(model).exists():
             _refuse_backbone(str(model))
         loaded = LoadedCheckpoint(Path(model))
         if calibration is not None:

@@ -302,7 +302,7 @@ def task_list(tasks: Iterable[Task] | Task) -> list[Task]:
     Raises:
         PetMtlError: something else is among them.
     """
-    given = [tasks] if isinstance(tasks, Task) else list(tasks)
+    given = list(tasks) if isinstance(tasks, Iterable) else [tasks]
     for one in given:
         if not isinstance(one, Task):
             raise PetMtlError(

@@ -113,8 +113,10 @@ def train(
     }
     folder = Path(out) if out is not None else next_run_folder("-".join(suite.tasks)[:40])
 
-    folders = [teachers] if isinstance(teachers, str | Path) else teachers
-    told = [callbacks] if callable(callbacks) else callbacks
+    folders = [teachers] if isinstance(teachers, str | Path) else teachers or ()
+    told = [callbacks] if callable(callbacks) else list(callbacks or ())
+    if not all(map(callable, told)):
+        raise PetMtlError("`callbacks` must be functions", hint="such as `callbacks=[print]`")
 
     def tell(record: dict[str, Any]) -> None:
         for callback in told:

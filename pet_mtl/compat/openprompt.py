@@ -274,6 +274,9 @@ class _OpenPromptScores(LoadedModel):
                 "OpenPrompt scores in one process",
                 hint="start it without `torchrun` or `accelerate launch`",
             )
+        rows = {name: of_task for name, of_task in rows.items() if len(of_task)}
+        if not rows:
+            raise PetMtlError("there are no rows to score")
         self.parameters = ParameterCounts(
             sum(parameter.numel() for parameter in self.mlm.parameters()), 0
         )
@@ -296,8 +299,10 @@ class _OpenPromptScores(LoadedModel):
                     scores = []
                     for start in range(0, len(of_task), BATCH_ROWS):
                         part = of_task.take(np.arange(start, min(start + BATCH_ROWS, len(of_task))))
+                        # the first batch of several pays for start-up
+                        timed = start or len(of_task) <= BATCH_ROWS
                         scores.append(
-                            self._score(live, kind_of(task), part, throughput if start else None)
+                            self._score(live, kind_of(task), part, throughput if timed else None)
                         )
                         shown.advance(len(part))
                     of_forms.append(np.concatenate(scores))

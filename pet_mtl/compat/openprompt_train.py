@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from pet_mtl.cloze.batch import BatchPlan
-from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.encode import Prompts, encode_forms
 from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.compat.openprompt import BATCH_ROWS, OpenPromptModel, live_prompt
 from pet_mtl.console import say
@@ -192,7 +192,10 @@ def train_with_openprompt(
         dev_rows = {
             name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)
         }
-        steps = _Steps(loaded, rows, loaded.encode(rows))
+        longest = suite.train.max_length
+        # a row is learned from in one prompt, also where `long_text: windows` scores it in several
+        prompts = encode_forms(loaded.forms, rows, loaded.tokenizer, longest, windows=False)
+        steps = _Steps(loaded, rows, prompts)
         best, progress = _Best(steps, dev_rows, run), steps.progress
         say(f"training with OpenPrompt: {steps.total} steps, {loaded.machine}")
         for name in (name for name, task in data.items() if task.soft_labels is not None):

@@ -1,7 +1,7 @@
 """Rows in memory: lists, tuples, pandas, numpy, Arrow, `datasets`, generators."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from pet_mtl.data.jsonl import encodable
@@ -20,7 +20,7 @@ def row_list(rows: Any) -> list[Any]:
     (['a', 'b'], ['a', 'b'], [{'text': 'a'}, {'text': 'b'}])
 
     Raises:
-        PetMtlError: one text or one row instead of several, or nothing that holds rows.
+        PetMtlError: one text or one row instead of several, a set, or nothing that holds rows.
     """
     columns = isinstance(rows, Mapping) and rows and all(map(_is_column, rows.values()))
     if columns:
@@ -48,6 +48,8 @@ def row_list(rows: Any) -> list[Any]:
         listed = rows.tolist() if hasattr(rows, "tolist") else rows.to_list()
         if isinstance(listed, list):
             return listed
+    if isinstance(rows, Set):
+        raise PetMtlError("`rows` is a set, which has no order", hint="give a list of rows")
     if isinstance(rows, Iterable) and getattr(rows, "shape", None) != ():
         return list(rows)
     raise PetMtlError(
@@ -68,9 +70,8 @@ def _refuse_twice(names: Iterable[Any]) -> None:
 
 
 def _is_column(value: Any) -> bool:
-    return (
-        isinstance(value, list | tuple) or hasattr(value, "tolist") or hasattr(value, "to_pylist")
-    )
+    listed = isinstance(value, Sequence) and not isinstance(value, str | bytes)
+    return listed or hasattr(value, "tolist") or hasattr(value, "to_pylist")
 
 
 def text_columns(rows: Sequence[Any], fields: Sequence[str], task: str) -> dict[str, list[str]]:

@@ -1,5 +1,7 @@
 """Find the files that a source names: `sample:tnews/train`, a path, a glob."""
 
+import os
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from glob import glob
 from pathlib import Path
@@ -15,6 +17,8 @@ WILDCARDS = "*?["
 
 def find_files(source: str, base: Path) -> list[Path]:
     """Return the files of a source in sorted order; relative paths start from `base`.
+
+    A glob gives a file once, whatever links to it or to its folder the glob matches, too.
 
     Raises:
         PetMtlError: nothing is there.
@@ -44,14 +48,37 @@ def find_files(source: str, base: Path) -> list[Path]:
     if path.exists():
         raise not_regular(path)
     if any(character in source for character in WILDCARDS):
-        # `Path.glob` takes no absolute pattern, and the base folder's own name may hold a bracket.
-        matches = glob(str(known), root_dir=base, recursive=True)  # noqa: PTH207
-        found = sorted(base / match for match in matches if (base / match).is_file())
-        if found:
-            return found
+        files = sorted(filter(Path.is_file, _matches(known.parts, base)), reverse=True)
+        if files:  # of several names the first
+            return sorted({os.path.realpath(file): file for file in files}.values())
     raise PetMtlError(
         f"no such data file: `{source}`", where=str(path), hint=_missing_hint(known, path)
     )
+
+
+def _matches(pattern: Sequence[str], base: Path) -> Iterator[Path]:
+    """Yield what the parts of a glob match."""
+    if "**" not in pattern:
+        # `Path.glob` takes no absolute pattern, and the base folder's own name may hold a bracket.
+        yield from (base / match for match in glob(str(Path(*pattern)), root_dir=base))  # noqa: PTH207
+        return
+    place = pattern.index("**")
+    for top in _matches(pattern[:place], base) if place else [base]:
+        for folder in _folders(top):
+            yield from _matches(pattern[place + 1 :] or ["*"], folder)
+
+
+def _folders(top: Path) -> Iterator[Path]:
+    """Yield a folder and those below it that are not hidden, also behind links, which may lead in
+    circles: each once."""
+    seen: set[str] = set()
+    for folder, below, _ in os.walk(top, followlinks=True):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        if (real := os.path.realpath(folder)) in seen:
+            below.clear()
+        else:
+            seen.add(real)
+            yield Path(folder)
 
 
 def _sample(source: str) -> Path:

@@ -214,6 +214,7 @@ def test_word_lengths_are_read_as_init_chooses(backbone: Path) -> None:
     ("change", "labels", "message"),
     [
         ({"labels": {"up": "好", "left": "坏"}}, LABELS, "the label 'down' has no label word"),
+        ({"labels": {"up": "好"}}, LABELS, "the label 'down' has no label word"),
         ({"labels": {"up": "好", "down": "坏"}, "verbalizer": "x"}, LABELS, "both given"),
         ({"pattern": "{mask}{other}{text}"}, LABELS, "gives no text for the field `other`"),
         ({"dev": 1.0}, LABELS, "a share above 0 and below 1, found 1.0"),
@@ -232,5 +233,9 @@ def test_word_lengths_are_read_as_init_chooses(backbone: Path) -> None:
 def test_wrong_use(backbone: Path, change: Any, labels: Any, message: str) -> None:
     with pytest.raises(PetMtlError, match=message):
         PetClassifier(model=str(backbone), settings=FAST, **change).fit(TEXTS, labels)
-    with pytest.raises(ValueError, match="one class"):
-        PetClassifier(model=str(backbone)).fit(TEXTS, ["up"] * 24)
+    for words in (None, {"up": "好", "down": "坏"}):
+        with pytest.raises(ValueError, match="one class"):
+            PetClassifier(words, model=str(backbone)).fit(TEXTS, ["up"] * 24)
+    for empty in ((), {}):
+        with pytest.raises(PetMtlError, match="the first row holds no text"):
+            PetClassifier(model=str(backbone)).fit([empty, empty], ["up", "down"])

@@ -100,6 +100,16 @@ def test_a_callback_ends_the_run_and_it_goes_on(backbone: Path, tmp_path: Path) 
     assert weights[0] == weights[1]
 
 
+def test_callbacks_are_known_before_anything_is_written(backbone: Path, tmp_path: Path) -> None:
+    with pytest.raises(PetMtlError, match="`callbacks` must be functions"):
+        pet_mtl.train([task()], str(backbone), tmp_path / "run", callbacks=[None], **FAST)  # type: ignore[list-item]
+    assert not (tmp_path / "run").exists()
+    seen: list[dict[str, Any]] = []
+    each = (callback for callback in [seen.append])  # every one gets every record
+    pet_mtl.train([task()], str(backbone), tmp_path / "run", callbacks=each, **FAST)  # type: ignore[arg-type]
+    assert len(seen) == len((tmp_path / "run" / "metrics.jsonl").read_text("utf-8").splitlines())
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -132,9 +132,19 @@ def test_several_tasks_throughput_and_parameters(make: Make) -> None:
     expected = ours.log_probs({"a": of_task, "b": rows()})
     for name in ("a", "b"):
         np.testing.assert_allclose(found[name], expected[name], atol=2e-5)
-    assert throughput.rows == 24  # the first 16 pay for start-up
+    assert throughput.rows == 32  # the first 16 of several batches pay for start-up
     assert throughput.tokens > 24
     assert theirs.parameters == ours.parameters
+
+
+def test_tasks_without_rows_are_left_out(make: Make) -> None:
+    words = {"0": ["好"], "1": ["坏"]}
+    tasks = [toys.make_task("{one}{mask}", words, name=name) for name in ("a", "b")]
+    none = rows().take(np.arange(0))
+    for engine in make(*tasks):
+        assert set(engine.log_probs({"a": none, "b": rows()})) == {"b"}
+        with pytest.raises(PetMtlError, match="there are no rows"):
+            engine.log_probs({"a": none})
 
 
 def test_live_prompt_is_openprompts(make: Make) -> None:

@@ -135,6 +135,17 @@ def test_one_task_trains_as_ours_does(backbone: Path, tmp_path: Path) -> None:
 
 
 @installed
+def test_a_row_of_several_windows_is_learned_from_once(backbone: Path, tmp_path: Path) -> None:
+    suite = suite_of(backbone, tasks=("a",), epochs=1.0)
+    windows = suite.tasks["a"].model_copy(update={"long_text": "windows"})
+    suite = suite.model_copy(update={"tasks": {"a": windows}})
+    data = TaskData(rows := rows_of(6, ["真的好" * 40, "不好"]), row_keys(rows), dev=rows_of(6))
+    openprompt_train.train_with_openprompt(suite, tmp_path / "out", data={"a": data})
+    records = [*map(json.loads, (tmp_path / "out" / "metrics.jsonl").read_text().splitlines())]
+    assert [record["rows"] for record in records if "loss" in record] == [6]
+
+
+@installed
 def test_several_tasks(backbone: Path, tmp_path: Path) -> None:
     suite = suite_of(backbone, epochs=8.0, batch_tokens=200)
     found = openprompt_train.train_with_openprompt(

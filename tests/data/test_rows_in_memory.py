@@ -30,6 +30,7 @@ def given(kind: str) -> Any:
         "table": pa.table({"text": TEXTS}),
         "columns": {"text": TEXTS},
         "dataset": datasets.Dataset.from_dict({"text": TEXTS}),
+        "dataset columns": {"text": datasets.Dataset.from_dict({"text": TEXTS})["text"]},
         "mappings": [{"text": text} for text in TEXTS],
         "tuples": [(text,) for text in TEXTS],
     }[kind]
@@ -51,7 +52,7 @@ KINDS = [
 ]
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "numpy objects", "arrow chunks"])
+@pytest.mark.parametrize("kind", [*KINDS, "numpy objects", "arrow chunks", "dataset columns"])
 def test_kinds_of_rows(kind: str) -> None:
     assert text_columns(row_list(given(kind)), ("text",), "toy") == {"text": TEXTS}
 
@@ -61,7 +62,7 @@ def test_pairs(pairs: Any) -> None:
     assert text_columns(row_list(pairs), ("one", "two"), "toy") == {"one": ["a"], "two": ["b"]}
 
 
-@pytest.mark.parametrize("rows", ["text", {"text": "a"}, b"text", 3, None])
+@pytest.mark.parametrize("rows", ["text", {"text": "a"}, b"text", 3, None, {"a", "b"}])
 def test_no_rows(rows: Any) -> None:
     with pytest.raises(PetMtlError, match="rows"):
         row_list(rows)

@@ -63,6 +63,22 @@ def test_a_link_into_nothing(tmp_path: Path) -> None:
         find_files("a.csv", tmp_path)
 
 
+def test_a_glob_gives_each_file_once_whatever_links_to_it(write, tmp_path: Path) -> None:
+    paths = [write(name, "") for name in ("a.csv", "deep/b.csv", "elsewhere/c.csv")]
+    (tmp_path / "latest.csv").symlink_to("deep/b.csv")
+    (tmp_path / "deep" / "other").symlink_to("../elsewhere")
+    for name in ("one", "two"):  # two ways down at each of 40 levels
+        (tmp_path / "deep" / name).symlink_to("..")
+    assert find_files("*.csv", tmp_path) == [paths[0], tmp_path / "latest.csv"]
+    found = find_files("deep/**/*.csv", tmp_path)
+    assert found == sorted(found)
+    assert sorted(file.resolve() for file in found) == paths
+    assert find_files(str(tmp_path / "**" / "b*"), Path()) == [paths[1]]
+    (tmp_path / "deep" / ".hidden").mkdir()
+    (tmp_path / "deep" / ".hidden" / "d.csv").touch()
+    assert sorted(file.resolve() for file in find_files("**", tmp_path)) == paths
+
+
 def test_a_user_who_is_not_there(tmp_path: Path) -> None:
     for source in ("~nosuchuser/a.csv", "~nosuchuser/*.csv"):
         with pytest.raises(PetMtlError, match="there is no user `nosuchuser`"):

@@ -288,25 +288,16 @@ def test_offline(hub: Hub, call: Call, run_copy: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     ran = call("push", run_copy / "checkpoint", "me/toy", "--yes")
     assert (ran.code, hub.calls) == (2, [])
-    assert "the environment says to stay offline" in ran.err
+    assert "HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE: the environment says to stay offline" in ran.err
 
 
 @pytest.mark.slow
 def test_from_a_process_of_its_own(hub: Hub, run_copy: Path, tmp_path: Path) -> None:
-    """By `HF_ENDPOINT` and `HF_HUB_OFFLINE`, which count when the hub's library is loaded."""
+    """By `HF_ENDPOINT`, which counts when the hub's library is loaded."""
     command = [sys.executable, "-m", "pet_mtl", "push", str(run_copy / "checkpoint")]
     command += ["me/toy", "--yes"]
     environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HUB_DISABLE_XET": "1"}
     environment |= {"HF_TOKEN": TOKEN, "HF_HOME": str(tmp_path / "home")}
-    offline = subprocess.run(
-        command,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=environment | {"HF_HUB_OFFLINE": "1"},
-    )
-    assert (offline.returncode, offline.stdout, hub.calls) == (2, "", [])
-    assert "HF_HUB_OFFLINE" in offline.stderr
     hub.large = ("model.safetensors",)
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment)
     assert (done.returncode, done.stdout) == (0, f"{hub.url}/me/toy\n"), done.stderr
