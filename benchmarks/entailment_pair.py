@@ -26,6 +26,7 @@ from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
+from turns import run_script
 
 from pet_mtl import console
 from pet_mtl.atomic import write_text
@@ -226,4 +227,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

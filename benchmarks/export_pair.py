@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 from neighbours import onnx_classifier
+from turns import run_script
 
 from pet_mtl.data.rows import Rows
 from pet_mtl.export.run import export
@@ -133,4 +134,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -16,6 +16,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+from turns import run_script
 
 from pet_mtl import console
 from pet_mtl.comparison.shots import few_rows
@@ -77,4 +78,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

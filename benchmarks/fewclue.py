@@ -18,7 +18,7 @@ import hashlib
 import json
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,11 @@ from fewclue_table import markdown, summary
 from numpy.typing import NDArray
 
 from pet_mtl import console
-from pet_mtl.atomic import write_text
+from pet_mtl.atomic import require_folder, write_text
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.readers import read_rows
 from pet_mtl.data.rows import Rows
+from pet_mtl.data.suite_data import load_train
 from pet_mtl.distillation.plan import Request
 from pet_mtl.distillation.run import distil
 from pet_mtl.errors import PetMtlError, ProblemList
@@ -38,12 +39,15 @@ from pet_mtl.kinds import kind_of
 from pet_mtl.model.hardware import keep_freed_memory
 from pet_mtl.resources import bundled_pattern_file
 from pet_mtl.scoring.loaded import LoadedCheckpoint
+from pet_mtl.storage.backbone_digests import weights_digest
 from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.suite.task import DataSpec, TaskSpec
 from pet_mtl.training.run import train
 
 SPLITS = range(5)
+TEST = "test_public.json"
+NO_LABEL = "-"  # OCNLI: the annotators did not agree
 TASKS = ("eprstmt", "bustm", "ocnli", "csldcp", "tnews", "iflytek")
 # Tried with zh-small on dev rows (eprstmt) and on the other splits' training rows (tnews), see
 # docs/fewclue.md; those of the other tasks were not searched.
@@ -93,7 +97,7 @@ def named_tasks(root: Path, named: Sequence[str] | None) -> list[str]:
 def rows_to_score(root: Path, test_root: Path | None, task: str, split: int) -> list[Path]:
     """Return the files whose rows a split is scored on."""
     if test_root is not None:
-        return [test_root / task / "test_public.json"]
+        return [test_root / task / TEST]
     if any((root / task / f"dev_{number}.json").is_file() for number in SPLITS):
         return [root / task / f"dev_{split}.json"]
     return [root / task / f"train_{other}.json" for other in SPLITS if other != split]
@@ -116,7 +120,9 @@ def check_files(chosen: argparse.Namespace, tasks: Sequence[str]) -> None:
                 problems.add(
                     "there is no such file",
                     where=str(file),
-                    hint="FewCLUE's files of all five splits are needed, 0 to 4",
+                    hint="name the tasks that `--test-root` has: `--tasks NAME ...`"
+                    if file.name == TEST
+                    else "FewCLUE's files of all five splits are needed, 0 to 4",
                 )
         if chosen.unlabelled and not (root / task / "unlabeled.json").is_file():
             problems.add(
@@ -152,23 +158,40 @@ def split_suite(chosen: argparse.Namespace, tasks: Sequence[str], split: int) ->
     return suite.model_copy(update={"tasks": specs, "train": settings})
 
 
-def read_scored(task: TaskSpec, files: Sequence[Path], train_file: Path, work: Path) -> Rows:
+def read_scored(task: TaskSpec, files: Sequence[Path], train_file: Path) -> Rows:
     """Read the rows to score; of several files without those that are trained on, and without rows
-    whose annotators did not agree (`-` in OCNLI)."""
-    parts = []
-    for number, file in enumerate(files):
-        lines = file.read_bytes().split(b"\n")
-        kept = [line for line in lines if b'"label": "-"' not in line]
-        if len(kept) < len(lines):
-            file = work / f"{number}-{file.name}"
-            file.write_bytes(b"\n".join(kept))
-        parts.append(read_rows(str(file.resolve()), task, base=work)[0])
-    rows = Rows.concat(parts)
+    that have no label.
+
+    Raises:
+        PetMtlError: a row is not right; none is left.
+    """
+    words = task.verbalizer
+    labels, known = (*words.labels, NO_LABEL), len(words.labels)
+    more = {"labels": labels, "words": (*words.words, (NO_LABEL,)), "lines": ()}
+    read = task.model_copy(update={"verbalizer": words.model_copy(update=more)})
+    rows = Rows.concat([read_rows(str(file.resolve()), read, base=Path())[0] for file in files])
+    rows = rows.take(np.flatnonzero(rows.labels < known))
     if len(files) > 1:
-        trained = row_keys(read_rows(str(train_file.resolve()), task, base=work)[0])
+        trained = row_keys(read_rows(str(train_file.resolve()), task, base=Path())[0])
         keys = row_keys(rows)
         first = np.unique(keys, return_index=True)[1]
         rows = rows.take(np.sort(first[~np.isin(keys[first], trained)]))
+    if not len(rows):
+        raise PetMtlError(
+            "no row is left to score",
+            where=", ".join(map(str, files)),
+            hint="rows without a label are left out, and of several files those that are trained on",
+        )
+    return rows
+
+
+def check_rows(chosen: argparse.Namespace, suite: Suite, split: int) -> dict[str, Rows]:
+    """Read all rows of a model, and return those to score by task."""
+    rows = {}
+    for name, task in suite.tasks.items():
+        load_train(task, Path(suite.base), suite.train.seed)
+        train_file = chosen.data_root / name / f"train_{split}.json"
+        rows[name] = read_scored(task, _scored(chosen, name, split), train_file)
     return rows
 
 
@@ -201,15 +224,12 @@ def train_student(chosen: argparse.Namespace, suite: Suite, split: int, work: Pa
     return distil(request, work / "distilled").students[0]
 
 
-def run_split(chosen: argparse.Namespace, suite: Suite, split: int) -> dict[str, float]:
-    """Train on a split and return the accuracy of each task."""
+def run_split(
+    chosen: argparse.Namespace, suite: Suite, split: int, rows: Mapping[str, Rows]
+) -> dict[str, float]:
+    """Train on a split and return the accuracy of each task on its rows."""
     with tempfile.TemporaryDirectory(dir=chosen.out) as folder:
         work = Path(folder)
-        rows = {}
-        for name, task in suite.tasks.items():
-            files = _scored(chosen, name, split)
-            train_file = chosen.data_root / name / f"train_{split}.json"
-            rows[name] = read_scored(task, files, train_file, work)
         if chosen.unlabelled:
             checkpoint = train_student(chosen, suite, split, work)
         else:
@@ -228,17 +248,16 @@ def digest(chosen: argparse.Namespace, suite: Suite, split: int) -> str:
     parts = {"model", "tasks", "train", "sampling", "method"}
     places = {"tasks": {"__all__": {"verbalizer": {"source", "lines"}}}}
     settings = suite.model_dump(mode="json", include=parts, exclude=places)
-    sha = hashlib.sha256(json.dumps([settings, chosen.unlabelled], sort_keys=True).encode())
+    model = suite_model(suite)
+    made_of = [settings, chosen.unlabelled, weights_digest(model)]
+    sha = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode())
     files = []
     for name in suite.tasks:
         files += [chosen.data_root / name / f"train_{split}.json"]
         files += _scored(chosen, name, split)
-    folder = Path(suite_model(suite))
-    if folder.is_dir():
-        files += sorted(folder.glob("*.json"))
-        sizes = [(file.name, file.stat().st_size) for file in sorted(folder.iterdir())]
-        sha.update(json.dumps(sizes).encode())
-    for file in files:
+        if chosen.unlabelled:
+            files.append(chosen.data_root / name / "unlabeled.json")
+    for file in [*files, *sorted(Path(model).glob("*.json")), *Path(model).glob("vocab.txt")]:
         sha.update(hashlib.sha256(file.read_bytes()).digest())
     return sha.hexdigest()[:16]
 
@@ -283,24 +302,26 @@ def run(chosen: argparse.Namespace) -> None:
         )
     check_files(chosen, tasks)
     if chosen.out is not None:
+        require_folder(chosen.out)
         chosen.out.mkdir(parents=True, exist_ok=True)
     groups = [tuple(tasks)] if chosen.joint else [(task,) for task in tasks]
+    models = [(split, split_suite(chosen, group, split)) for group in groups for split in SPLITS]
+    # before the first is trained: a bad row of the last would cost what all before it found
+    read = [check_rows(chosen, suite, split) for split, suite in models]
     found: dict[str, list[float]] = {task: [] for task in tasks}
-    for group in groups:
-        for split in SPLITS:
-            suite = split_suite(chosen, group, split)
-            wanted = digest(chosen, suite, split)
-            name = f"{'+'.join(group)}-{split}"
-            file = None if chosen.out is None else chosen.out / f"{name}-{wanted}.json"
-            accuracy = None if file is None else kept_result(file, wanted, group)
-            if accuracy is None:
-                accuracy = run_split(chosen, suite, split)
-                if file is not None:
-                    kept = {"split": split, "digest": wanted, "accuracy": accuracy}
-                    write_text(file, json.dumps(kept, indent=1) + "\n")
-            console.say(f"fewclue: split {split}: {accuracy}")
-            for task in group:
-                found[task].append(accuracy[task])
+    for (split, suite), rows in zip(models, read, strict=True):
+        wanted = digest(chosen, suite, split)
+        name = f"{'+'.join(suite.tasks)}-{split}"
+        file = None if chosen.out is None else chosen.out / f"{name}-{wanted}.json"
+        accuracy = None if file is None else kept_result(file, wanted, [*suite.tasks])
+        if accuracy is None:
+            accuracy = run_split(chosen, suite, split, rows)
+            if file is not None:
+                kept = {"split": split, "digest": wanted, "accuracy": accuracy}
+                write_text(file, json.dumps(kept, indent=1) + "\n")
+        console.say(f"fewclue: split {split}: {accuracy}")
+        for task in suite.tasks:
+            found[task].append(accuracy[task])
     scores = {task: summary(values) for task, values in found.items()}
     if chosen.json:
         console.put_json({"tasks": scores})

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from serve import Server, body_of, drive, quantiles
+from turns import run_script
 
 CLIENTS = (1, 8, 64)
 DRIVER = Path(__file__).with_name("litserve_driver.py")
@@ -217,4 +218,4 @@ def write(found: dict[str, Any], out: Path | None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

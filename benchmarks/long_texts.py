@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sklearn.metrics import accuracy_score, f1_score
+from turns import run_script
 
 from pet_mtl import console
 from pet_mtl.atomic import write_text
@@ -85,4 +86,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

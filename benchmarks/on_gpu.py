@@ -11,7 +11,6 @@ is written after each cell, and a table at the end. It runs without a GPU, too, 
 import argparse
 import json
 import statistics
-import sys
 import time
 from argparse import Namespace
 from collections.abc import Mapping
@@ -21,7 +20,7 @@ from typing import Any
 from openprompt_pair import Pair
 from speed_materials import Materials
 from speed_sides import Peak, Score, Train, Work
-from turns import SideError, say
+from turns import SideError, run_script, say
 
 from pet_mtl.atomic import write_text
 
@@ -144,4 +143,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

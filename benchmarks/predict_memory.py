@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from turns import run_script
+
 RESULTS = Path(__file__).parent / "results" / "predict_memory"
 
 
@@ -101,4 +103,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -20,6 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from turns import run_script
+
 START = re.compile(r"listening on http://127\.0\.0\.1:(\d+)")
 
 
@@ -201,4 +203,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

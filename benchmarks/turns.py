@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pet_mtl.atomic import write_text
+from pet_mtl.errors import PetMtlError
 
 Turn = dict[str, Any]
 Round = dict[str, Turn]
@@ -49,6 +50,21 @@ def processor() -> str:
 def load_now() -> float:
     """Return how many processes want the machine, over the last minute; 0 where nobody counts."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0
+
+
+def run_script(main: Callable[[], object]) -> None:
+    """Run a script; what its user gave wrongly ends it with a message and the status 2."""
+    try:
+        main()
+    except PetMtlError as error:
+        told = error.lines()
+    except FileNotFoundError as error:
+        told = [f"{error.filename}: there is no such file"]
+    else:
+        return
+    for line in told:
+        say(f"error: {line}")
+    sys.exit(2)
 
 
 def start(*command: str | Path, limit: float | None = None) -> str:

@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from turns import run_script
 
 from pet_mtl import console
 from pet_mtl.atomic import write_text
@@ -180,4 +181,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

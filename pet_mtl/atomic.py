@@ -139,14 +139,14 @@ def require_folder(path: Path) -> None:
 
     Raises:
         PetMtlError: `path` or a folder above it is a file, or it cannot be written; see
-            `write_errors`.
+            `write_errors` and `link_target`.
     """
     with write_errors(path):
-        nearest = path.absolute()
+        nearest = place = link_target(path).absolute()
         while not nearest.exists():
             nearest = nearest.parent
         if not nearest.is_dir():
-            shown = path if nearest == path.absolute() else nearest
+            shown = path if nearest == place else nearest
             raise PetMtlError(
                 "this is a file, not a folder",
                 where=str(shown),

@@ -9,12 +9,21 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from pet_mtl import atomic
-from pet_mtl.atomic import new_file, new_folder, require_new_folder, sweep, write_bytes, write_text
+from pet_mtl.atomic import (
+    new_file,
+    new_folder,
+    require_folder,
+    require_new_folder,
+    sweep,
+    write_bytes,
+    write_text,
+)
 from pet_mtl.errors import PetMtlError, RunError
 
 
@@ -124,9 +133,10 @@ def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path, there: boo
 def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path, leads_to: str, said: str) -> None:
     link = tmp_path / "link"
     link.symlink_to(leads_to)
-    with pytest.raises(PetMtlError, match=said) as caught:
-        write_text(link, "new")
-    assert (caught.value.exit_code, caught.value.problems[0].where) == (2, str(link))
+    for write in (partial(write_text, text="new"), require_folder):
+        with pytest.raises(PetMtlError, match=said) as caught:
+            write(link)
+        assert (caught.value.exit_code, caught.value.problems[0].where) == (2, str(link))
     assert list(tmp_path.iterdir()) == [link]
     assert str(link.readlink()) == leads_to
 

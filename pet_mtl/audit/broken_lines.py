@@ -1,13 +1,14 @@
 """Rows that cannot be read, and lines that were one row before a stray line break cut it."""
 
-from collections.abc import Collection, Iterable, Sequence, Set
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pet_mtl.audit.finding import EXAMPLES, Finding
 from pet_mtl.audit.parts import Part
-from pet_mtl.data.table import Fault, Request, locate
+from pet_mtl.data.delimited import HEADER_HINT
+from pet_mtl.data.table import Request, RowProblem, locate
 from pet_mtl.errors import PetMtlError
 
 
@@ -30,13 +31,14 @@ def check_broken_lines(part: Part) -> tuple[dict[str, Any], list[Finding]]:
     message = (
         "1 row cannot be used" if len(part.bad) == 1 else (f"{len(part.bad):,} rows cannot be used")
     )
-    hint = _remedy({problem.fault for problem in part.bad})
+    hint = _remedy(part.bad)
     return figures, [Finding("error", "broken_lines", part.title, message, tuple(shown), hint)]
 
 
-def _remedy(faults: Set[Fault]) -> str:
+def _remedy(bad: Sequence[RowProblem]) -> str:
     """Return what to do with bad rows: cleaning leaves labels as they are, for they are for the
     user to say."""
+    faults = {problem.fault for problem in bad if problem.hint != HEADER_HINT}
     ways = []
     if faults - {"label"}:
         ways.append("`pet-mtl data clean` mends rows that a stray line break cut")
@@ -46,6 +48,8 @@ def _remedy(faults: Set[Fault]) -> str:
         ways.append(
             "give the rows a label of the verbalizer, or delete them (`data clean` keeps them)"
         )
+    if any(problem.hint == HEADER_HINT for problem in bad):
+        ways.append(HEADER_HINT)
     return "; ".join([*ways, "`--skip-bad-rows N` leaves bad rows out"])
 
 

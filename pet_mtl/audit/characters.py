@@ -18,11 +18,10 @@ _TAGS = (
     "a|b|big|blockquote|br|center|code|dd|div|dl|dt|em|font|h[1-6]|hr|i|img|li|ol|p|pre|"
     "script|small|span|strong|sub|sup|table|tbody|td|th|tr|u|ul"
 )
-# no more digits than a character's number has: Python refuses thousands of them
-_HTML = re.compile(
-    rf"</?(?:{_TAGS})(?:\s[^<>]*)?/?>|&(?:[a-z]{{2,8}}\d?|#\d{{1,7}}|#x[\da-f]{{1,6}});",
-    re.I,
-)
+_TAG = re.compile(rf"</?(?:{_TAGS})(?:\s[^<>]*)?/?>", re.I)
+# escaped once or more often (`&amp;lt;`); no more digits than a character's number has: Python
+# refuses thousands of them
+_ENTITY = re.compile(r"&(?:amp;)*((?:[a-z]{2,8}\d?|#\d{1,7}|#x[\da-f]{1,6});)", re.I)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
 _RETURN = re.compile("\r(?!\n)")
 # not the joiners of emoji and Persian; but what turns the order of reading
@@ -120,22 +119,17 @@ def _reread_gbk(run: str) -> str:
 
 
 def _unhtml(text: str) -> str:
-    def meaning(found: re.Match[str]) -> str:
-        if found[0].startswith("<"):
-            return " " if _OPEN_TAG_END.match(found[0]) else ""
-        return html.unescape(found[0]).replace("\xa0", " ")
+    """Return the text that HTML shows; its tags may be written by entities.
 
-    return _HTML.sub(meaning, text)
+    >>> _unhtml("&lt;p&gt;A&amp;amp;B&lt;/p&gt; &amp;nbsp; 1 &lt; 2 &c;")
+    ' A&B    1 < 2 &c;'
+    """
+    text = _ENTITY.sub(lambda found: html.unescape(f"&{found[1]}").replace("\xa0", " "), text)
+    return _TAG.sub(lambda found: " " if _OPEN_TAG_END.match(found[0]) else "", text)
 
 
 def _is_html(text: str) -> bool:
-    """Say whether a text holds a tag or an entity that HTML knows."""
-    if "<" not in text and "&" not in text:
-        return False
-    return any(
-        found[0].startswith("<") or html.unescape(found[0]) != found[0]
-        for found in _HTML.finditer(text)
-    )
+    return ("<" in text or "&" in text) and _unhtml(text) != text
 
 
 def _is_mojibake(text: str) -> bool:

@@ -50,6 +50,6 @@ def _judge(inner: Part, outer: Part) -> tuple[Level, str | None]:
         )
     if inner.measured and outer.measured and same_task:
         return "warning", "the checkpoint is chosen by rows that it is scored on"
-    if inner.measured or outer.measured:
+    if inner.measured != outer.measured:
         return "warning", "`pretrain --task-text` leaves them out, other uses may not"
     return "note", None

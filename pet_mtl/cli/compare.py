@@ -13,6 +13,8 @@ from pet_mtl.text import counted, same_command
 if TYPE_CHECKING:
     from pet_mtl.suite.suite import Suite
 
+FEW_SHOT_STEPS = 100
+
 
 def compare(
     patterns: PatternFile = "default",
@@ -37,7 +39,7 @@ def compare(
             metavar="N",
             help="Optimizer steps of runs on some rows of each label.",
         ),
-    ] = 100,
+    ] = FEW_SHOT_STEPS,
     single_task: Annotated[
         bool, typer.Option("--single-task", help="Train each task alone too.")
     ] = False,
@@ -65,7 +67,7 @@ def compare(
     from pet_mtl.comparison.plan import read_variants
     from pet_mtl.comparison.run import Request
     from pet_mtl.comparison.run import compare as run_comparison
-    from pet_mtl.comparison.shots import read_shots
+    from pet_mtl.comparison.shots import ALL, read_shots
     from pet_mtl.comparison.table import rich_table, sheets
     from pet_mtl.console import say
     from pet_mtl.report.table import print_table
@@ -83,6 +85,8 @@ def compare(
     request = Request(
         read_variants(methods, load), read_shots(shots), seeds, single_task, few_shot_steps
     )
+    if few_shot_steps != FEW_SHOT_STEPS and not {*request.shots} - {0, ALL}:
+        say("warning: `--few-shot-steps` does nothing: `--shots` names no number of rows")
     folder = out or next_run_folder("compare")
     require_folder(folder)
     comparison = run_comparison(request, folder)

@@ -16,6 +16,7 @@ from pet_mtl.cli.options import (
     TextKey,
     names_of,
     pattern_file,
+    say_left_out,
 )
 from pet_mtl.console import put, put_json
 from pet_mtl.errors import PetMtlError
@@ -91,6 +92,7 @@ def check(
         overrides=override or (),
         only=names_of(tasks),
     )
+    say_left_out(tasks, override)
     if most is not None and not checkpoints:
         raise PetMtlError(
             "no checkpoint judges the labels",
@@ -157,6 +159,7 @@ def clean(
         data_root=data_root,
         only=names_of(tasks),
     )
+    say_left_out(tasks, override)
     result = clean_suite(suite, out, cast(Conflicts, conflicts))
     if json_:
         put_json(result.to_json())
@@ -266,6 +269,7 @@ def vary(
         model=model,
         only=names_of(tasks),
     )
+    say_left_out(tasks, override)
     settings = VariantsSettings(copies, rate or VariantsSettings.rate, recombined, seed)
     written = write_variants(suite, out, settings)
     if json_:

@@ -16,6 +16,7 @@ from pet_mtl.cli.options import (
     files_by_task,
     names_of,
     pattern_file,
+    say_left_out,
 )
 from pet_mtl.console import put_json
 from pet_mtl.errors import PetMtlError, ProblemList
@@ -195,6 +196,7 @@ def distill(
             say(f"warning: `{option}` does nothing: no teacher is trained")
     if growth != GROWTH and not generations:
         say("warning: `--growth` does nothing without `--generations`")
+    say_left_out(tasks, override, verbalizer)
     folder = out or next_run_folder("distill")
     require_folder(folder)
     try:

@@ -7,6 +7,7 @@ from typing import Annotated, cast, get_args
 
 import typer
 
+from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
 from pet_mtl.paths import user_path
 from pet_mtl.resources import bundled_pattern_file
@@ -109,6 +110,22 @@ def by_task(option: str, values: Sequence[str] | None) -> dict[str, str]:
 def names_of(tasks: str | None) -> list[str] | None:
     """Read `--tasks NAME,…`; None for all of them."""
     return None if tasks is None else [name.strip() for name in tasks.split(",")]
+
+
+def say_left_out(
+    tasks: str | None, overrides: Sequence[str] | None, verbalizers: Sequence[str] | None = None
+) -> None:
+    """Warn of `-s tasks.NAME.…` and `--verbalizer NAME=FILE` of tasks that `--tasks` leaves out."""
+    kept = names_of(tasks)
+    if kept is None:
+        return
+    given = [("--verbalizer", text, text.partition("=")[0]) for text in verbalizers or ()]
+    for text in overrides or ():
+        section, _, key = text.partition("=")[0].strip().partition(".")
+        given += [("-s", text, key.partition(".")[0])] if section == "tasks" else []
+    for option, text, name in given:
+        if name not in (*kept, ""):
+            say(f"warning: `{option} {text}` does nothing: `--tasks` leaves `{name}` out")
 
 
 def files_by_task(option: str, values: Sequence[str] | None) -> dict[str, Path]:

@@ -140,6 +140,7 @@ def pretrain(
             scorer=scorer,
             settings=settings,
             cache=cache,
+            base=Path.cwd(),
         )
     folder = out or next_run_folder("pretrain")
     try:

@@ -16,6 +16,7 @@ from pet_mtl.cli.options import (
     files_by_task,
     names_of,
     pattern_file,
+    say_left_out,
 )
 from pet_mtl.console import put_json
 from pet_mtl.errors import PetMtlError
@@ -108,6 +109,7 @@ def train(
             sharing=sharing,
             only=names_of(tasks),
         )
+        say_left_out(tasks, override, verbalizer)
     if out is None and started_together() > 1:  # each process would look for a free name
         raise PetMtlError(("several processes need one output folder"), hint="add `--out DIR`")
     folder = out or next_run_folder(suite.name)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from pet_mtl.atomic import write_bytes
+from pet_mtl.atomic import sweep, write_bytes
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
@@ -56,6 +56,7 @@ def ask(
     Raises:
         PetMtlError: the file is damaged or about other rows.
     """
+    sweep(file)  # what a killed writer left
     if file.is_file():
         return _read(file, suite, rows, dev)
     checkpoint = read_checkpoint(teacher)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from pet_mtl.atomic import write_text
+from pet_mtl.atomic import sweep, write_text
 from pet_mtl.comparison.cell import Measured, Share
 from pet_mtl.data.digest import rows_digest, short_digest
 from pet_mtl.data.suite_data import TaskData
@@ -26,6 +26,7 @@ from pet_mtl.suite.suite import Suite
 from pet_mtl.training.run import train
 
 SETTINGS, RESULT = "distill.json", "result.json"
+PAGES = ("distill.md", "results.json")
 PARTS = ("answers/*.safetensors", *(f"{kind}/*/last" for kind in ("teachers", "students", "alone")))
 
 
@@ -98,6 +99,8 @@ def check_settings(out: Path, now: Mapping[str, Any]) -> None:
         PetMtlError: the folder holds another distillation.
     """
     plain = json.loads(json.dumps(now))
+    for left in (SETTINGS, *PAGES):
+        sweep(out / left)
 
     def changes(then: dict[str, Any]) -> list[str]:
         then = {"backbones": {}, **then}  # earlier versions noted none
@@ -128,6 +131,7 @@ def do_run(
         PetMtlError: its result is damaged.
     """
     file = folder / RESULT
+    sweep(file)
     if file.is_file():
         return _read_result(file, suite, data)
     resume = take_up(folder)

@@ -124,6 +124,12 @@ def check_request(request: Request) -> None:
                 where="--teacher-set",
                 hint="set it for students and teachers alike, with `-s`",
             )
+    if request.teacher.base != request.student.base:
+        problems.add(
+            "teachers read the rows of the students, with their `data_root`",
+            where="--teacher-set",
+            hint="set it for students and teachers alike, with `-s`",
+        )
     for option, have, suite in (
         ("--from", request.teachers_have, request.teacher),
         ("--to", request.students_have, request.student),

@@ -166,8 +166,9 @@ def fit_thresholds(
         f1 = 2 * hits / (ends + own.sum())
         below = np.append(ordered, 0.0)[ends]
         middle = (ordered[ends - 1] + below) / 2
-        # a threshold of 0 would choose the label for every row there will ever be
-        middle = np.clip(middle, 1e-9, 1 - 1e-9)
+        # 0 would choose the label for every row there will ever be, 1 for none; farther from them
+        # than need be, a threshold would pass rows whose probability it stands beside
+        middle = np.clip(middle, np.finfo(p.dtype).tiny, np.nextafter(1, 0))
         top = np.flatnonzero(f1 >= f1.max() - 1e-12)
         best[label] = middle[top[np.argmin(np.abs(middle[top] - start[label]))]]
     return best

@@ -47,6 +47,7 @@ class Backbone(nn.Module):
     def __init__(self, mlm: Any, attention: str = "eager") -> None:
         super().__init__()
         self.mlm = mlm
+        mlm.config.return_dict = True  # what it returns is read by name
         split = split_head(mlm)
         lone = None if split else _lone_head(mlm)
         self.head: MlmHead = split or WholeHead(lone or nn.Identity())

@@ -201,7 +201,7 @@ def _text_documents(file: Path) -> Iterator[Document]:
     with open_bytes(file) as stream:
         text_stream = with_line_feeds(stream, quotes=False)
         for number, raw in enumerate(lines_of(text_stream, file), start=1):
-            line = raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw
+            line = raw.removeprefix(BYTE_ORDER_MARK)  # each of joined files may have one
             try:
                 text = line.decode("utf-8").strip()
             except UnicodeDecodeError as error:

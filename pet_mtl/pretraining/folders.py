@@ -102,22 +102,24 @@ def read_last(folder: Path) -> Stored:
 
 
 def stored_request(out: Path) -> PretrainRequest:
-    """Return the request of the run in a folder, which may not have saved a state yet.
+    """Return the request of the run in a folder, which may not have saved a state yet, with paths
+    from the working directory.
 
     Raises:
-        PetMtlError: there is none, or it is damaged.
+        PetMtlError: there is none, or it is damaged; a file of its corpus is missing.
     """
     recover_folder(out / "last")
     if (out / "last").is_dir() or (note := begun_run(out)) is None:
-        return read_last(out / "last").request
+        return read_last(out / "last").request.from_here()
     try:
-        return PretrainRequest.model_validate_json(json.dumps(note["request"]))
+        request = PretrainRequest.model_validate_json(json.dumps(note["request"]))
     except (ValueError, KeyError) as error:
         raise PetMtlError(
             "the stored options are damaged",
             where=str(out / BEGUN),
             hint="train without `--resume`",
         ) from error
+    return request.from_here()
 
 
 def load_weights(folder: Path, mlm: Any) -> None:

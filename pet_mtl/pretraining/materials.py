@@ -206,6 +206,8 @@ def load_material(
     )
     if request.masking == "pattern":
         assert text.suite is not None
+        if request.cache is not None:
+            say("warning: `--cache` does nothing: prompts are made anew in each run")
         with placed(text.suite.source):
             rows, keys = pattern_rows(
                 text.suite.tasks, text.rows, tokenizer, settings.max_length, maskable
@@ -311,5 +313,11 @@ def _with_marks(
         store_marks(place, made_of, marks)
         marks = stored_marks(place, made_of, len(rows.pieces))
     assert marks is not None
+    if not marks.any():
+        raise PetMtlError(
+            "no piece of the text is important to the scorer's tasks: there is nothing to learn",
+            where="--masking selective",
+            hint="take text of their domain, or a scorer that classifies its training rows well",
+        )
     say(f"marks: {float(np.mean(marks)):.1%} of the pieces are important")
     return replace(rows, marks=marks)

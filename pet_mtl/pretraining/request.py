@@ -1,13 +1,17 @@
 """What a pre-training run is asked for, in a form that is stored with it."""
 
 from pathlib import Path
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
+from pet_mtl.data.sources import find_files
 from pet_mtl.errors import ProblemList
+from pet_mtl.paths import user_path
 from pet_mtl.pretraining.recipe import Recipe, TakenShape
 from pet_mtl.pretraining.settings import Masking, PretrainSettings
 from pet_mtl.pretraining.teacher_settings import TeacherSettings
+from pet_mtl.resources import bundled_backbone, model_folder
 
 
 class PretrainRequest(BaseModel):
@@ -28,6 +32,7 @@ class PretrainRequest(BaseModel):
         scorer: checkpoint that says which pieces matter, for selective masking.
         settings: of the training.
         cache: folder for tokenised corpora; None: `OUT/cache`.
+        base: where relative paths start; None, as earlier versions have it: the working directory.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +51,7 @@ class PretrainRequest(BaseModel):
     scorer: Path | None = None
     settings: PretrainSettings = PretrainSettings()
     cache: Path | None = None
+    base: Path | None = None
 
     @property
     def start(self) -> str | None:
@@ -53,6 +59,32 @@ class PretrainRequest(BaseModel):
         if self.model is None and self.recipe is None and self.from_layers is not None:
             return self.teacher
         return self.model
+
+    def from_here(self) -> Self:
+        """Return the request with paths that mean the same from the working directory. Where the
+        folder of old is gone, they stand as they are: the project may have moved as a whole.
+
+        Raises:
+            PetMtlError: a file of the corpus is missing.
+        """
+        here, base = Path.cwd(), self.base
+        if base is None or base == here:
+            return self
+        changes: dict[str, Any] = {"base": here}
+        if not base.is_dir():
+            return self.model_copy(update=changes)
+        files = [file for source in self.corpus for file in find_files(source, base)]
+        changes["corpus"] = tuple(map(str, files))
+        for name in ("model", "tokenizer", "teacher"):
+            model = getattr(self, name)
+            folder = None if model is None or bundled_backbone(model) else model_folder(model, base)
+            if folder is not None:
+                changes[name] = str(folder)
+        for name in ("patterns", "data_root", "scorer", "cache"):
+            path = getattr(self, name)
+            if path is not None:
+                changes[name] = base / user_path(path)
+        return self.model_copy(update=changes)
 
     def check(self) -> None:
         """Refuse options that do not go together.

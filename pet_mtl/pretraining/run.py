@@ -46,6 +46,7 @@ from pet_mtl.stepping.optimizer_step import tell_of_dropout
 from pet_mtl.storage.outputs import RunFolder, has_state
 from pet_mtl.storage.state import Progress, read_moments
 from pet_mtl.suite.auto import Recommended, by_size, count_layers, read_record
+from pet_mtl.text import counted
 
 STRATEGIES: dict[Masking, Strategy] = {
     "random": random_pieces,
@@ -192,8 +193,8 @@ class _Pretraining:
                 self.folder.forget_after(self.progress.step)
         if not self.progress.finished:
             say(
-                f"training: {steps.total} steps of up to {settings.batch_tokens:,} tokens, "
-                f"{self.request.masking} masks"
+                f"training: {counted(steps.total, 'step')} of up to {settings.batch_tokens:,} "
+                f"tokens, {self.request.masking} masks"
             )
             run_loop(
                 steps,

@@ -179,7 +179,10 @@ def _list_column(table: RawTable, label: str | None) -> str | None:
     if label is not None:
         return label if label in table.lists and label not in table.names else None
     named = [name for name in table.lists if last_key(name) in LABEL_NAMES]
-    plain = any(_is_named(table, place, LABEL_NAMES) for place in range(len(table.names)))
+    plain = any(
+        _is_named(table, place, LABEL_NAMES) and any(cells)
+        for place, cells in enumerate(table.columns)
+    )
     if plain or named:
         return None if plain else named[0]
     again = [name for name, cells in table.lists.items() if _comes_again(cells)]
@@ -250,24 +253,26 @@ def _labels(table: RawTable) -> list[int]:
 
 def _label_places(table: RawTable) -> list[int]:
     """Return the column that has few short values, of several one whose name is a label's, else
-    with the fewest values; then those that are named as much like one."""
+    with the fewest values; then those that are named as much like one. A column of one value
+    comes last, of none not at all."""
     scores: dict[int, tuple[int, float, int]] = {}
-    for place in range(len(table.names)):
+    values = [len({*cells} - {""}) for cells in table.columns]
+    for place, distinct in enumerate(values):
         named = _nearness(table, place, LABEL_NAMES)
-        distinct = _distinct(table, place)
         short = max(map(len, table.columns[place])) <= LONGEST_LABEL
         few = 2 <= distinct <= min(MOST_LABELS, len(table) / 2)
         if (
             short
-            and (few or (named == 2 and distinct <= max(MOST_LABELS, len(table) / 2)))
+            and (few or (named == 2 and 1 <= distinct <= max(MOST_LABELS, len(table) / 2)))
             and not _is_named(table, place, ID_NAMES)
         ):
             exact = last_key(table.names[place]) in ("label", "labels", "标签")
-            scores[place] = (named, exact - distinct / len(table), place)
+            many = (distinct if distinct > 1 else len(table)) / len(table)
+            scores[place] = (named, exact - many, place)
     if not scores:
         return []
     first, *others = sorted(scores, key=scores.__getitem__, reverse=True)
-    return [first, *(place for place in others if scores[place][0] == scores[first][0])]
+    return [first, *(p for p in others if scores[p][0] == scores[first][0] and values[p] > 1)]
 
 
 def _id(table: RawTable, label: int) -> int | None:

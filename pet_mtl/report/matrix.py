@@ -181,11 +181,11 @@ def shade(share: float) -> float:
 def compact(count: int) -> str:
     """Write a count in at most four characters.
 
-    >>> compact(940), compact(9_400), compact(94_000), compact(9_400_000)
-    ('940', '9.4k', '94k', '9.4M')
+    >>> compact(940), compact(9_400), compact(94_000), compact(999_900), compact(9_400_000)
+    ('940', '9.4k', '94k', '1.0M', '9.4M')
     """
     for unit, name in ((1_000_000, "M"), (1_000, "k")):
-        if count >= unit:
+        if count >= 0.9995 * unit:
             return (
                 f"{count / unit:.1f}{name}" if count < 9.95 * unit else f"{count / unit:.0f}{name}"
             )

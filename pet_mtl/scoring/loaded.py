@@ -28,6 +28,7 @@ from pet_mtl.scoring.processes import ALONE, Processes
 from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.own_weights import load_own_weights
 from pet_mtl.storage.pretrained import load_backbone, load_pieces
+from pet_mtl.suite.chain import chain_of
 from pet_mtl.suite.label_lines import quoted
 from pet_mtl.suite.levels import split_levels
 from pet_mtl.suite.suite import Suite
@@ -183,14 +184,21 @@ class LoadedCheckpoint(LoadedModel):
 
 
 def valid_calibration(checkpoint: Checkpoint, suite: Suite) -> dict[str, Calibration]:
-    """Return the stored calibrations of the tasks whose label words in `suite` are the stored
-    ones."""
-    stored = checkpoint.suite.tasks
+    """Return the stored calibrations of the tasks whose words in `suite` are the stored ones."""
     return {
         name: of_task
         for name, of_task in checkpoint.calibration.items()
-        if suite.tasks[name].all_words == stored[name].all_words
+        if _same_words(name, suite, checkpoint.suite)
     }
+
+
+def _same_words(name: str, suite: Suite, stored: Suite) -> bool:
+    """Return whether a task has the stored label words, and so do the tasks that its prompts
+    read."""
+    read = chain_of(stored.tasks[name], stored.tasks)
+    return all(
+        suite.tasks[each].all_words == stored.tasks[each].all_words for each in (name, *read)
+    )
 
 
 def plan_for_checkpoint(
@@ -272,12 +280,16 @@ def with_verbalizers(suite: Suite, files: Mapping[str, Path]) -> Suite:
         except ValidationError as error:
             message = error.errors()[0]["msg"].removeprefix("Value error, ")
             raise PetMtlError(message, where=str(file)) from None
-        changed = task.model_copy(update=changes)
-        # thresholds that were fitted say nothing of other words
-        if task.fits_thresholds and changed.all_words != task.all_words:
-            changed = changed.model_copy(update={"thresholds": None})
-        tasks[name] = changed
-    return suite.model_copy(update={"tasks": tasks})
+        tasks[name] = task.model_copy(update=changes)
+    changed = suite.model_copy(update={"tasks": tasks})
+    # thresholds that were fitted say nothing of other words
+    kept = {
+        name: task.model_copy(update={"thresholds": None})
+        if task.fits_thresholds and not _same_words(name, changed, suite)
+        else task
+        for name, task in tasks.items()
+    }
+    return changed.model_copy(update={"tasks": kept})
 
 
 def require_task(suite: Suite, name: str, where: str) -> TaskSpec:

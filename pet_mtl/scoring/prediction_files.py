@@ -21,6 +21,7 @@ from pet_mtl.scoring.prediction_writers import Writer, writer_to
 from pet_mtl.scoring.processes import ALONE, Processes
 from pet_mtl.scoring.ranking import Order, ranked_blocks
 from pet_mtl.scoring.records import PLAIN, Details, Predicted
+from pet_mtl.scoring.thresholds import tell_missing
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import CalibrationChoice, TaskSpec
 
@@ -54,6 +55,7 @@ def predict_blocks(
     loaded = LoadedCheckpoint(folder, verbalizers)
     streams = gather(loaded.suite)
     plan = plan_for_checkpoint(loaded.checkpoint, loaded.suite, streams, calibration)
+    tell_missing(loaded.suite, streams)
     prepare(streams)
     loaded.calibration = plan.carry_out(partial(loaded.raw_log_probs, processes=processes))
     done, total = 0, sum(stream.length for stream in streams.values())

@@ -13,6 +13,7 @@ from pet_mtl.kinds import Prediction, kind_of
 from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel, require_task
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.scoring.notebook import predictor_html
+from pet_mtl.scoring.thresholds import tell_missing
 from pet_mtl.suite.task import TaskSpec
 
 
@@ -30,6 +31,7 @@ class Predictor:
         self._loaded = folder if isinstance(folder, LoadedModel) else LoadedCheckpoint(folder)
         of_checkpoint = isinstance(self._loaded, LoadedCheckpoint)
         self._name = self._loaded.source if of_checkpoint else self._loaded.suite.model
+        tell_missing(self._loaded.suite, self.tasks)
         _ = self._loaded.model  # built now, not in the time of the first rows
 
     @property

@@ -1,6 +1,6 @@
 """Thresholds of the labels of sets, fitted on dev rows and kept in the suite that is stored."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +10,7 @@ from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.kinds import build_kind, fitted_thresholds, kind_of
 from pet_mtl.kinds.kind import Decided
+from pet_mtl.kinds.multi_label import MultiLabel
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
@@ -65,6 +66,20 @@ def without_thresholds(suite: Suite) -> Suite:
             }
         }
     )
+
+
+def tell_missing(suite: Suite, names: Iterable[str]) -> None:
+    """Say of which tasks the thresholds would be fitted on dev rows, and are not."""
+    for name in names:
+        task = suite.tasks[name]
+        if task.fits_thresholds and task.thresholds is None:
+            kind = kind_of(task)
+            assert isinstance(kind, MultiLabel)
+            start = kind.thresholds[0]
+            say(
+                f"warning: {name}: no thresholds were fitted for its label words; a label is "
+                f"chosen from a probability of {start:.3g} on"
+            )
 
 
 def fitted_where_missing(

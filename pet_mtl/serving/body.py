@@ -44,10 +44,10 @@ async def _read(request: Request, most: int) -> bytes:
         large = large or size > most
         if not large:
             pieces.append(piece)
-        if large:
-            pieces.clear()
-        if size > _READ_ON:
+        elif size > _READ_ON:
             raise _too_large(most)
+        else:
+            pieces.clear()
         if not message.get("more_body", False):
             break
     if large:

@@ -8,15 +8,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pet_mtl.atomic import require_folder
+from pet_mtl.atomic import new_folder, require_folder
 from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.model.calibration import Calibration
 from pet_mtl.storage.checkpoint import (
     Checkpoint,
     add_calibration,
+    fill_checkpoint,
     read_checkpoint,
-    write_checkpoint,
 )
 from pet_mtl.storage.model_card import Facts
 from pet_mtl.storage.own_weights import OWN_FILE
@@ -79,9 +79,11 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
     tokenizer = load_pieces(str(first.folder))
     suite = _with_mean_thresholds(checkpoints)
     facts = Facts(started_from=first.started_from)
-    write_checkpoint(out, mlm, tokenizer, suite, {}, mean.get(OWN_FILE, {}), trained_on, facts)
-    if calibration := _mean_calibration(checkpoints):
-        add_calibration(out, calibration, {})
+    own = mean.get(OWN_FILE, {})
+    with new_folder(out, replace=False) as folder:
+        fill_checkpoint(folder, mlm, tokenizer, suite, {}, own, trained_on, facts)
+        if calibration := _mean_calibration(checkpoints):
+            add_calibration(folder, calibration, {})
 
 
 def _note_settings(checkpoints: Sequence[Checkpoint]) -> None:

@@ -2,8 +2,10 @@
 reads it."""
 
 import json
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -66,19 +68,28 @@ def missing_package(error: Exception, folder: str) -> str | None:
 
 
 def check_sizes(config: Any, folder: str) -> None:
-    """Refuse numbers that no model has: building it would take all memory, or minutes.
+    """Refuse numbers that no model has: building it would take all memory, or minutes, or it would
+    have no scores.
 
     Raises:
-        PetMtlError: a size is no whole number, or beyond what is known.
+        PetMtlError: a size is no whole number, or beyond what is known; a number is NaN or
+            infinite, or a norm's ε is negative.
     """
+    where, hint = str(Path(folder) / "config.json"), "copy the model folder again"
     for key, (least, most) in _SIZES.items():
         value = getattr(config, key, None)
         if value is not None and (type(value) is not int or not least <= value <= most):
             raise PetMtlError(
                 f"`{key}` must be a whole number from {least} to {most:,}, found "
                 f"`{str(value)[:40]}`",
-                where=str(Path(folder) / "config.json"),
-                hint="copy the model folder again",
+                where=where,
+                hint=hint,
+            )
+    for key, value in vars(config).items():
+        # a norm's ε below 0 takes the root of a negative number, and all scores are NaN
+        if isinstance(value, float) and (not math.isfinite(value) or ("eps" in key and value < 0)):
+            raise PetMtlError(
+                f"`{key}` is `{value}`, with which no model has scores", where=where, hint=hint
             )
 
 
@@ -127,7 +138,8 @@ def check_architectures(config: Any, folder: str) -> None:
 
 def check_parameters(loader: Any, config: Any, folder: str, weights: Sequence[Path]) -> None:
     """Refuse a configuration of a far larger model than that of the weights beside it: building it
-    would take all memory before the weights are found to be others.
+    would take all memory before the weights are found to be others. Refuse weights that are no
+    floating-point numbers, too.
 
     Args:
         loader: the `AutoModelFor…` of transformers.
@@ -154,6 +166,57 @@ def check_parameters(loader: Any, config: Any, folder: str, weights: Sequence[Pa
             f"{stored:,} bytes",
             where=folder,
             hint="they belong to different models, or are cut short; copy the model folder again",
+        )
+    _check_dtypes(model, weights)
+
+
+def _check_dtypes(model: Any, weights: Sequence[Path]) -> None:
+    """Refuse parameters that are stored as whole, complex or truth values: loading would make
+    floating-point numbers of them without a word. Buffers may be of any kind."""
+    from safetensors import SafetensorError, safe_open
+
+    start = f"{model.base_model_prefix}."
+    names = {n.removeprefix(start) for n, _ in model.named_parameters(remove_duplicate=False)}
+    whole = [file for file in weights if file.name == "model.safetensors"]
+    for file in whole or [file for file in weights if file.name.startswith("model-")]:
+        with suppress(SafetensorError, OSError), safe_open(file, "pt") as opened:
+            for name in opened.keys():  # noqa: SIM118
+                kind = opened.get_slice(name).get_dtype()
+                if name.removeprefix(start) in names and not kind.startswith(("F", "BF")):
+                    raise PetMtlError(
+                        f"the weights `{name}` are no floating-point numbers, but `{kind}`",
+                        where=str(file),
+                        hint="save the model again in fp32, fp16 or bf16, or take another one",
+                    )
+
+
+def check_loaded(info: Mapping[str, Any], kind: str, folder: str) -> None:
+    """Refuse weights of other shapes than the configuration's, or without those of a head.
+
+    Args:
+        info: what `from_pretrained` returns as its loading info.
+        kind: `masked` or `causal`.
+
+    Raises:
+        PetMtlError: it names the first of them.
+    """
+    if others := sorted(info["mismatched_keys"]):
+        name, stored, wanted = others[0]
+        raise PetMtlError(
+            f"the weights `{name}` have the shape {list(stored)}, by `config.json` {list(wanted)}",
+            where=folder,
+            hint="they belong to different models; copy the model folder again",
+        )
+    if missing := sorted(info["missing_keys"]):
+        raise PetMtlError(
+            f"the checkpoint lacks weights of the {kind}-language-model head: "
+            f"{', '.join(missing[:4])}"
+            + (f" and {len(missing) - 4} more" if len(missing) > 4 else ""),
+            where=folder,
+            hint=(
+                "it was saved as another kind of model (a classifier, a bare encoder); use the "
+                "original checkpoint"
+            ),
         )
 
 

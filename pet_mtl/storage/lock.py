@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TextIO
 
-from pet_mtl.atomic import write_errors
+from pet_mtl.atomic import link_target, write_errors
 from pet_mtl.console import say
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
@@ -24,7 +24,7 @@ def held(path: Path, *, wait: bool = False) -> Iterator[bool]:
         PetMtlError: it cannot be written.
     """
     with write_errors(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        link_target(path.parent).mkdir(parents=True, exist_ok=True)
         file = lock_file(path, wait=wait)
     if file is None:
         yield False

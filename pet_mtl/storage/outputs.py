@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pet_mtl.atomic import recover_folder, sweep, write_errors, write_text
+from pet_mtl.atomic import link_target, recover_folder, sweep, write_errors, write_text
 from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
 from pet_mtl.storage.checked_json import read_bounded, read_records
@@ -61,8 +61,9 @@ class RunFolder:
                 raise PetMtlError(
                     "there is no run to resume", where=str(path), hint="leave `--resume` out"
                 )
-            self._made = [folder for folder in (path, *path.parents) if not folder.exists()]
-            path.mkdir(parents=True, exist_ok=True)
+            place = link_target(path)
+            self._made = [folder for folder in (place, *place.parents) if not folder.exists()]
+            place.mkdir(parents=True, exist_ok=True)
             self._lock = lock_file(path / ".lock")
             if self._lock is None:
                 raise PetMtlError(

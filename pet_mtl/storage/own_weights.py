@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from pet_mtl.errors import PetMtlError
-from pet_mtl.storage.tensors import read_tensors
+from pet_mtl.storage.tensors import fit, read_tensors
 
 OWN_FILE = "method.safetensors"
 
@@ -32,8 +32,6 @@ def load_own_weights(folder: Path, model: nn.Module, mlm: Any) -> None:
     if not wanted:
         return
     found = read_tensors(folder / OWN_FILE, what="the method's weights are missing or damaged")
-    if {name: value.shape for name, value in found.items()} != {
-        name: value.shape for name, value in wanted.items()
-    }:
+    if not fit(found, wanted):
         raise PetMtlError(("the saved weights do not fit the method"), where=str(folder / OWN_FILE))
     model.load_state_dict(found, strict=False)

@@ -21,6 +21,7 @@ from pet_mtl.storage.folder_checks import (
     check_architectures,
     check_direction,
     check_index,
+    check_loaded,
     check_parameters,
     check_pieces,
     check_sizes,
@@ -28,7 +29,7 @@ from pet_mtl.storage.folder_checks import (
     missing_package,
 )
 from pet_mtl.storage.model_files import tokenizer_files, weight_files
-from pet_mtl.storage.tensors import check_finite, own_memory, read_tensors
+from pet_mtl.storage.tensors import check_finite, fit, own_memory, read_tensors
 from pet_mtl.storage.tokenizer_growth import check_growth, check_loaded_growth
 from pet_mtl.suite.suite import Suite
 
@@ -240,6 +241,7 @@ def _load(folder: str, config: Any, kind: _Kind, attention: str, dropout: float 
                 trust_remote_code=False,
                 local_files_only=cached,
                 output_loading_info=True,
+                ignore_mismatched_sizes=True,  # refused below, by name
             )
     except SafetensorError as error:
         raise PetMtlError(
@@ -258,17 +260,7 @@ def _load(folder: str, config: Any, kind: _Kind, attention: str, dropout: float 
                 f"{_embedded()}"
             ),
         ) from error
-    if missing := sorted(info["missing_keys"]):
-        raise PetMtlError(
-            f"the checkpoint lacks weights of the {kind}-language-model head: "
-            f"{', '.join(missing[:4])}"
-            + (f" and {len(missing) - 4} more" if len(missing) > 4 else ""),
-            where=folder,
-            hint=(
-                "it was saved as another kind of model (a classifier, a bare encoder); use the "
-                "original checkpoint"
-            ),
-        )
+    check_loaded(info, kind, folder)
     check_finite(model.named_parameters(), Path(folder))
     own_memory(model)
     try:
@@ -291,14 +283,13 @@ def load_into(mlm: Any, file: Path, hint: str) -> None:
         # transformers writes some families' weights by other names, as their authors have them
         if not weights.keys() <= state.keys():
             weights = load_backbone(str(file.parent)).state_dict()
-        unknown = mlm.load_state_dict(weights, strict=False).unexpected_keys
-    except (PetMtlError, RuntimeError) as error:  # other shapes
+    except PetMtlError as error:
         raise wrong from error
-    loaded = {state[name].data_ptr() for name in weights if name in state}
-    # tied weights are stored once
-    missing = [name for name, value in state.items() if value.data_ptr() not in loaded]
-    if unknown or missing:
+    found = {name: state[name] for name in weights if name in state}
+    loaded = {value.data_ptr() for value in found.values()}  # tied weights are stored once
+    if not fit(weights, found) or any(v.data_ptr() not in loaded for v in state.values()):
         raise wrong
+    mlm.load_state_dict(weights, strict=False)
 
 
 def from_cache(folder: str) -> bool:
@@ -350,4 +341,8 @@ def quiet_transformers() -> Iterator[None]:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    """Return what an error says, of several lines the first, and what follows its colon."""
+    first, *more = str(error).strip().splitlines() or [type(error).__name__]
+    if isinstance(error, KeyError):
+        return f"nothing is called {first}"
+    return f"{first} {more[0].strip()}" if more and first.endswith(":") else first

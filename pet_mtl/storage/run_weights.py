@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from pet_mtl.errors import PetMtlError
-from pet_mtl.storage.tensors import read_tensors
+from pet_mtl.storage.tensors import fit, read_tensors
 
 TERMS = "terms.safetensors"
 AVERAGE = "average.safetensors"
@@ -33,7 +33,7 @@ def read_run_weights(folder: Path, file: str, weights: Mapping[str, Tensor]) -> 
         return
     what, hint = "the weights that this run goes on with are missing or damaged", RETRAIN
     found = read_tensors(folder / file, hint, what)
-    if {name: v.shape for name, v in found.items()} != {n: v.shape for n, v in weights.items()}:
+    if not fit(found, weights):
         raise PetMtlError(what, where=str(folder / file), hint=hint)
     for name, value in weights.items():
         value.detach().copy_(found[name])

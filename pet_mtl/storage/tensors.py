@@ -1,7 +1,7 @@
 """Tensors out of safetensors files, which anyone may have written."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,16 @@ def read_tensors(
         raise PetMtlError(what, where=str(file), hint=hint) from error
     check_finite(found.items(), file)
     return found
+
+
+def fit(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> bool:
+    """Return whether tensors have the names, shapes and kinds of others: copying whole, complex or
+    truth values into floating-point numbers would make other weights of them without a word."""
+
+    def like(tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+        return {name: (value.shape, value.is_floating_point()) for name, value in tensors.items()}
+
+    return like(found) == like(wanted)
 
 
 def check_finite(tensors: Iterable[tuple[str, Tensor]], file: Path) -> None:

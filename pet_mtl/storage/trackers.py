@@ -2,13 +2,15 @@
 accelerate)."""
 
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from pet_mtl.console import say
 from pet_mtl.errors import ProblemList
+from pet_mtl.text import one_line
 
 PROJECT = "pet_mtl"
 # the packages of the trackers that `report_to` may name, and what their run is called by
@@ -22,7 +24,8 @@ _NAMED_BY = {"trackio": "name", "wandb": "name", "mlflow": "run_name"}
 
 
 class Trackers:
-    """Give the records of `metrics.jsonl` to trackers, begun at the first record.
+    """Give the records of `metrics.jsonl` to trackers, begun at the first record; one that fails
+    gets no more.
 
     Where they write is the tracker's own business: TensorBoard in `OUT/tensorboard`, trackio and
     MLflow in folders of their own, wandb where it was told to (`WANDB_MODE=offline` keeps it here).
@@ -45,17 +48,32 @@ class Trackers:
                     hint=f"pip install {PACKAGES[name]}",
                 )
         problems.raise_if_any()
-        self._names, self._path = names, path
-        self._begun: list[Any] = []
+        self._names, self._path = list(names), path
+        self._begun: dict[str, Any] = {}
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Write one record, `{"step": …, "loss": {task: …}}` or `{"step": …, "dev": {task: {metric:
         …}}}`."""
         with redirect_stdout(sys.stderr):  # stdout is for data
-            if self._names and not self._begun:
-                self._begun = [self._begin(name, record["step"]) for name in self._names]
-            for tracker in self._begun:
-                tracker.log(scalars(record), step=record["step"])
+            for name in list(self._names):
+                with self._left_out(name):
+                    if name not in self._begun:
+                        self._begun[name] = self._begin(name, record["step"])
+                    self._begun[name].log(scalars(record), step=record["step"])
+
+    @contextmanager
+    def _left_out(self, name: str) -> Iterator[None]:
+        """Go on without a tracker that fails: its network is no reason to lose a run, whose log has
+        the same figures."""
+        try:
+            yield
+        except MemoryError:
+            raise
+        except Exception as error:  # whatever its library raises
+            self._names.remove(name)
+            self._begun.pop(name, None)
+            reason = one_line(str(error)) or type(error).__name__
+            say(f"warning: train.report_to: `{name}` failed and gets no more records: {reason}")
 
     def _begin(self, name: str, step: int) -> Any:
         from accelerate.tracking import LOGGER_TYPE_TO_CLASS
@@ -70,10 +88,11 @@ class Trackers:
         return tracker
 
     def close(self) -> None:
+        begun, self._begun = self._begun, {}
         with redirect_stdout(sys.stderr):
-            for tracker in self._begun:
-                tracker.finish()
-        self._begun = []
+            for name, tracker in begun.items():
+                with self._left_out(name):
+                    tracker.finish()
 
 
 def scalars(record: Mapping[str, Any], prefix: str = "") -> dict[str, float]:

@@ -70,7 +70,11 @@ def _unfit(name: str, read: str, tasks: Mapping[str, TaskSpec]) -> tuple[str | N
     """Return why a task cannot say anything of another's rows, and what to do."""
     other = tasks[read]
     if not other.kind_spec.facts.plain:
-        return f"`{{task:{read}}}`: the task predicts no label that has a word", None
+        return (
+            f"`{{task:{read}}}`: only a task of the kind `classification` or `ordered`, without "
+            "`levels`, is read",
+            None,
+        )
     used = {field for pattern in other.patterns for field in parse_pattern(pattern).fields}
     missing = sorted(used - set(tasks[name].fields))
     if missing:

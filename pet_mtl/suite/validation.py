@@ -2,7 +2,8 @@
 
 import difflib
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -136,7 +137,13 @@ def _add(
         )
     else:
         message = str(context["error"]) if kind == "value_error" else details["msg"]
-        problems.add(f"`{name}`: {message}", where=where)
+        # of a section that does not go together: where one of the keys that are named stands
+        named = [word for word in re.findall(r"`(\w+)", message) if word in _keys(value)]
+        problems.add(f"`{name}`: {message}", where=document.where((*key, *named[:1])))
+
+
+def _keys(value: Any) -> Collection[str]:
+    return value.keys() if isinstance(value, dict) else ()
 
 
 def _names(expected: str) -> str:

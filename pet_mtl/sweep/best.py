@@ -4,7 +4,7 @@ import io
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from itertools import pairwise
 from pathlib import Path
@@ -93,26 +93,30 @@ def _put(node: Any, key: Any, value: Any) -> None:
 
 def _move(tree: Any, old: Path, new: Path) -> None:
     """Rewrite the paths that start from the file's folder."""
-    for task in tree["tasks"].values():
-        words = task.get("verbalizer")
+
+    def moved(pattern: Any) -> Any:
+        is_file = isinstance(pattern, str) and re.fullmatch(TEMPLATE_FILE, pattern)
+        return _from(new, old / user_path(pattern)) if is_file else pattern
+
+    tasks = _each_once(tree["tasks"].values())
+    for task in tasks:
+        words, patterns = task.get("verbalizer"), task.get("patterns")
         if isinstance(words, str):
             task["verbalizer"] = _from(new, old / user_path(words))
-        for place, pattern in enumerate(_texts(task.get("patterns"))):
-            if re.fullmatch(TEMPLATE_FILE, pattern):
-                moved = _from(new, old / user_path(pattern))
-                if isinstance(task["patterns"], str):
-                    task["patterns"] = moved
-                else:
-                    task["patterns"][place] = moved
+        if isinstance(patterns, str):
+            task["patterns"] = moved(patterns)
+    for patterns in _each_once(task.get("patterns") for task in tasks):
+        for place, pattern in enumerate(patterns if isinstance(patterns, list) else ()):
+            patterns[place] = moved(pattern)
     _put(tree, "data_root", _from(new, old / user_path(tree.get("data_root") or "")))
     folder = None if bundled_backbone(tree["model"]) else model_folder(tree["model"], old)
     if folder is not None:
         tree["model"] = _from(new, folder)
 
 
-def _texts(value: Any) -> list[str]:
-    values = value if isinstance(value, list) else [value]
-    return [item for item in values if isinstance(item, str)]
+def _each_once(parts: Iterable[Any]) -> list[Any]:
+    """Return parts of the tree without those that are aliases of one before."""
+    return list({id(part): part for part in parts}.values())
 
 
 def _from(folder: Path, path: Path) -> str:

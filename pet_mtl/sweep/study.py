@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -222,7 +223,7 @@ def _check_settings(
         PetMtlError: the folder holds another sweep; a file that only some trials read is not there.
     """
     places = {"tasks": {"__all__": {"verbalizer": {"source", "lines"}}}}
-    parts = {"model", "tasks", "train", "sampling", "method", "base"}
+    parts = {"model", "tasks", "train", "sampling", "method"}
     suite = _load(load, space, {})
     chosen = {
         name: [_load(load, space, {name: value}) for value in axis.ends]
@@ -245,8 +246,16 @@ def _check_settings(
     now = json.loads(json.dumps(now))
 
     def changes(then: dict[str, Any]) -> list[str]:
-        # earlier versions noted none
+        # earlier versions noted none of these, but where relative paths start
         then = {"rows": now["rows"], "choices": {}, "backbones": {}, **then}
+        then["suite"].pop("base", None)
+        moved = ["data_root"]  # a folder is what it holds
+        weights = then["backbones"].get(then["suite"]["model"])
+        if weights is not None and weights == now["backbones"].get(suite.model):
+            moved.append("model")
+        for part, name in product(("suite", "fixed"), moved):
+            if name in then[part].keys() & now[part].keys():
+                then[part][name] = now[part][name]
         choices = now["choices"]
         plain = [key for key in now if key not in ("backbones", "choices")]
         found = changed_keys({key: then[key] for key in plain}, {key: now[key] for key in plain})

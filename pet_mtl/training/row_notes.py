@@ -61,9 +61,9 @@ def wilson_half_width(rows: int) -> float:
 
 def _more_dev(dev: object) -> str:
     """Return what makes dev scores surer, by where the dev rows come from."""
-    if isinstance(dev, SplitSpec) and dev.split >= SPLIT:
-        return "several seeds say more: `pet-mtl compare --seeds 3`"
-    return f"hold out more (`data.dev: {{split: {SPLIT}}}`)"
+    if isinstance(dev, SplitSpec) and dev.split < SPLIT:
+        return f"hold out more (`data.dev: {{split: {SPLIT}}}`)"
+    return "several seeds say more: `pet-mtl compare --seeds 3`"
 
 
 def _balances(settings: TrainSettings) -> bool:

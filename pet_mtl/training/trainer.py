@@ -35,6 +35,7 @@ from pet_mtl.storage.same_settings import changed_keys
 from pet_mtl.storage.state import Progress, fingerprint, read_moments, read_progress, write_state
 from pet_mtl.suite.idle import idle_in_length
 from pet_mtl.suite.suite import Suite
+from pet_mtl.text import counted
 from pet_mtl.training.inputs import Inputs
 from pet_mtl.training.steps import TrainingSteps
 
@@ -117,7 +118,7 @@ class Trainer:
             ):
                 say(f"warning: {line}")
             tokens = self.suite.train.batch_tokens
-            say(f"training: {self.steps.total} steps of up to {tokens:,} tokens")
+            say(f"training: {counted(self.steps.total, 'step')} of up to {tokens:,} tokens")
             self.steps.run(evaluate=self._evaluate, save=self._save, log=self._log)
         return self._best_log_probs()
 

@@ -1,5 +1,7 @@
 """Which pieces of a text may be replaced, and which may stand in for them."""
 
+from collections import Counter
+
 import torch
 from torch import Tensor
 
@@ -27,7 +29,8 @@ class StandIns:
             else _NONE
             for number, piece, text in zip(ids, raw, self.texts, strict=True)
         ]
-        self._kinds = torch.tensor(kinds)
+        number_of = Counter(kinds)  # what is alone in its kind has nothing to stand in for it
+        self._kinds = torch.tensor([kind if number_of[kind] > 1 else _NONE for kind in kinds])
 
     def places(self, text: str, ids: list[int], spans: list[tuple[int, int]]) -> list[int]:
         """Return the pieces of a text that may be replaced: those that read as the characters where

@@ -146,8 +146,11 @@ class Varier:
             states = self._backbone(asked.input_ids, asked.attention_mask, asked.slots)
             masked = states.flatten(0, 1)[asked.at[: asked.masked]]
             logits = self._backbone.head.logits(masked).float()
-        likely = self._stand_ins.only_these(logits, asked.targets[: asked.masked]).topk(_LIKELIEST)
+        allowed = self._stand_ins.only_these(logits, asked.targets[: asked.masked])
+        likely = allowed.topk(min(_LIKELIEST, allowed.shape[1]))
         below = likely.values.softmax(-1).cumsum(-1).cpu() <= torch.from_numpy(draws)[:, None]
+        # the last one that may be drawn has what rounding leaves of 1
+        below &= likely.values.roll(-1, 1).isfinite().cpu()
         drawn = below[:, :-1].sum(-1, keepdim=True).to(likely.indices.device)
         found: list[int] = likely.indices.gather(1, drawn)[:, 0].tolist()
         return found

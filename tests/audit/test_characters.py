@@ -20,6 +20,8 @@ from pet_mtl.audit.parts import Part
         ("新闻<br/>天气", "HTML remains", "新闻 天气"),
         ("<b class='x'>新</b>&nbsp;&middot;&#65;", "HTML remains", "新 ·A"),
         ("&#128512;&#x01F600;", "HTML remains", "😀😀"),
+        ("&lt;p&gt;新闻&lt;/p&gt;", "HTML remains", " 新闻 "),
+        ("A&amp;amp;B&amp;nbsp;&amp;lt;3", "HTML remains", "A&B <3"),
         ("新闻".encode().decode("latin-1"), "mojibake", "新闻"),
         ("it’s".encode().decode("cp1252"), "mojibake", "it’s"),
         ("今天的新闻".encode().decode("gb18030", "replace"), "mojibake", "今天的新\ufffd"),
@@ -38,7 +40,9 @@ from pet_mtl.audit.parts import Part
 def test_kinds(text: str, kind: str, mended: str | None) -> None:
     found = [each.name for each in KINDS if each.found(text)]
     assert kind in found
-    assert mend_text(text)[0] == (text if mended is None else mended)
+    once = mend_text(text)[0]
+    assert once == (text if mended is None else mended)
+    assert mend_text(once) == (once, [])  # what was cleaned is clean
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from toy_kinds import write_kinds
 from pet_mtl.audit.check import check_suite
 from pet_mtl.audit.table import check_tables, verdict_lines
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.data.delimited import HEADER_HINT
 from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.corpus import find_corpus
 from pet_mtl.report.table import print_table
@@ -87,6 +88,14 @@ def test_shares_of_sets_are_of_the_rows(tmp_path: Path, backbone: Path) -> None:
     )
     assert [str(cell) for cell in table.columns[2].cells] == ["95.0 %", "75.0 %", "5.0 %"]
     assert "rare labels: g 5.0 % (2)" in "\n".join(verdict_lines(result))
+
+
+def test_a_header_that_stands_among_the_rows_is_told_as_train_tells_it(
+    make_suite: MakeSuite,
+) -> None:
+    suite = make_suite({"t.tsv": "内容\t标签\n" + ROWS}, {"one": "{train: t.tsv}"})
+    hints = [finding.hint for finding in check_suite(suite, {}, None).findings]
+    assert hints == [f"{HEADER_HINT}; `--skip-bad-rows N` leaves bad rows out"]
 
 
 def test_missing_files_come_all_at_once(make_suite: MakeSuite) -> None:

@@ -31,6 +31,7 @@ def test_dev_rows_inside_train_are_an_error(make_part: MakePart) -> None:
         ({"name": "dev"}, {"name": "train", "task": "other"}, "warning"),
         ({"name": "train"}, {"name": "train", "task": "other"}, "note"),
         ({"name": "train"}, {"name": "dev", "task": "other"}, "warning"),
+        ({"name": "dev"}, {"name": "dev", "task": "other"}, "note"),  # of one text, two answers
     ],
 )
 def test_levels(

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import statistics
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 import toys
+
+from pet_mtl.errors import PetMtlError
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "fewclue.py"
 PIECES = [*list("所以可能评论对话：。，？很好满意差失望总之是的相同不两句意思错吗说天地山水"), "一"]
@@ -31,6 +34,12 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("toy") / "bert"
     toys.write_bert(folder, PIECES, max_position_embeddings=160)
     return str(folder)
+
+
+@pytest.fixture
+def two_splits(fewclue: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer models are as good for what does not depend on the number of splits."""
+    monkeypatch.setattr(fewclue, "SPLITS", range(2))
 
 
 def write(file: Path, rows: list[dict[str, object]]) -> None:
@@ -93,6 +102,7 @@ def test_json_holds_mean_sd_and_splits(
     ]
 
 
+@pytest.mark.usefixtures("two_splits")
 def test_test_rows_take_the_place_of_dev_rows(
     fewclue: Any, model: str, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -107,9 +117,7 @@ def test_test_rows_take_the_place_of_dev_rows(
     assert sevenths == pytest.approx([round(value) for value in sevenths])
 
 
-def test_without_dev_files_the_other_splits_are_scored(
-    fewclue: Any, root: Path, tmp_path: Path
-) -> None:
+def test_without_dev_files_the_other_splits_are_scored(fewclue: Any, root: Path) -> None:
     for file in (root / "eprstmt").glob("dev_*.json"):
         file.unlink()
     write(root / "eprstmt" / "train_1.json", [*reviews(8), *reviews(0)[:3]])  # three of split 0
@@ -117,7 +125,7 @@ def test_without_dev_files_the_other_splits_are_scored(
     files = fewclue.rows_to_score(root, None, "eprstmt", 0)
     assert [file.name for file in files] == [f"train_{split}.json" for split in (1, 2, 3, 4)]
     task = fewclue.split_suite(chosen, ("eprstmt",), 0).tasks["eprstmt"]
-    rows = fewclue.read_scored(task, files, root / "eprstmt" / "train_0.json", tmp_path)
+    rows = fewclue.read_scored(task, files, root / "eprstmt" / "train_0.json")
     assert len(rows) == 16
     trained = {row["sentence"] for row in reviews(0)}
     assert not trained & set(rows.fields["sentence"].to_pylist())
@@ -126,12 +134,51 @@ def test_without_dev_files_the_other_splits_are_scored(
 def test_rows_without_agreement_are_left_out(fewclue: Any, root: Path, tmp_path: Path) -> None:
     file = tmp_path / "test.json"
     write(file, [*reviews(60), review(70, "-")])
+    with file.open("a", encoding="utf-8") as opened:  # as others write JSON
+        opened.write('{"label":"-","id":71,"sentence":"天"}\n')
     chosen = fewclue.parse(["--data-root", str(root)])
     task = fewclue.split_suite(chosen, ("eprstmt",), 0).tasks["eprstmt"]
     train = root / "eprstmt" / "train_0.json"
-    assert len(fewclue.read_scored(task, [file], train, tmp_path)) == 4
+    assert len(fewclue.read_scored(task, [file], train)) == 4
+    write(file, [review(70, "-")])
+    with pytest.raises(PetMtlError, match="no row is left to score"):
+        fewclue.read_scored(task, [file], train)
+    write(file, [review(70, "-"), review(71, "good")])
+    with pytest.raises(PetMtlError, match=r"test\.json:2: .*good"):
+        fewclue.read_scored(task, [file], train)
 
 
+def test_all_rows_are_read_before_a_model_is_trained(
+    fewclue: Any, root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = root / "eprstmt" / "dev_4.json"
+    write(file, [{"id": 1, "sentence": "天"}])
+    monkeypatch.setattr(fewclue, "train", None)
+    assert fewclue.main(["--data-root", str(root), "--json"]) == 2
+    assert f"{file}:1: no key `label`" in capsys.readouterr().err
+
+
+def test_a_result_is_that_of_the_weights_and_the_unlabelled_rows(
+    fewclue: Any, model: str, root: Path, tmp_path: Path
+) -> None:
+    copied = shutil.copytree(model, tmp_path / "bert")
+    unlabelled = root / "eprstmt" / "unlabeled.json"
+    write(unlabelled, [review(1, "")])
+    arguments = ["--data-root", str(root), "--model", str(copied), "--unlabelled"]
+    chosen = fewclue.parse(arguments)
+    suite = fewclue.split_suite(chosen, ("eprstmt",), 0)
+    found = [fewclue.digest(chosen, suite, 0)]
+    weights = copied / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1  # as large as before
+    weights.write_bytes(content)
+    found.append(fewclue.digest(chosen, suite, 0))
+    write(unlabelled, [review(2, "")])
+    found.append(fewclue.digest(chosen, suite, 0))
+    assert len({*found}) == 3
+
+
+@pytest.mark.usefixtures("two_splits")
 def test_one_joint_model_and_a_table(
     fewclue: Any, model: str, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -152,6 +199,7 @@ def test_one_joint_model_and_a_table(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("two_splits")
 def test_unlabelled_rows_are_learned_from_teachers(
     fewclue: Any, model: str, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,7 +207,7 @@ def test_unlabelled_rows_are_learned_from_teachers(
     found, said = run(
         fewclue, capsys, "--data-root", root, "--model", model, "--unlabelled", "ipet"
     )
-    assert len(found["tasks"]["eprstmt"]["splits"]) == 5
+    assert len(found["tasks"]["eprstmt"]["splits"]) == 2
     assert "9 unlabelled rows are learned" in said
 
 
@@ -169,6 +217,8 @@ def test_unlabelled_rows_are_learned_from_teachers(
         (["--data-root", "{nowhere}"], "there is no such folder"),
         (["--data-root", "{empty}"], "no folder of any FewCLUE task"),
         (["--data-root", "{root}", "--test-root", "{empty}"], "--test-root"),
+        (["--data-root", "{root}", "--test-root", "{root}"], "tasks that `--test-root` has"),
+        (["--data-root", "{root}", "--out", "{root}/eprstmt/dev_0.json"], "not a folder"),
         (["--data-root", "{root}", "--tasks", "cluewsc"], "no FewCLUE task `cluewsc`"),
         (["--data-root", "{root}", "--tasks", "bustm"], "bustm/train_0.json: there is no such"),
         (["--data-root", "{broken}"], "train_2.json: there is no such file"),

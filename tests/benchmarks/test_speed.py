@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,6 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import toys
+
+from pet_mtl.suite.suite import load_suite
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 PIECES = [
@@ -132,3 +135,43 @@ def test_each_round_begins_with_another_side() -> None:
     turns.alternate({name: Named(name) for name in "ab"}, 3, kept.append, begin=1)
     assert "".join(order) == "baab"
     assert len(kept) == 2
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [("scored.csv", "scored.csv: there is no such file"), ("suite.yaml", "suite.yaml: file not")],
+)
+def test_what_its_user_gave_wrongly_ends_a_script(
+    file: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    turns = importlib.import_module("turns")
+    read = load_suite if file.endswith("yaml") else Path.read_text
+    with pytest.raises(SystemExit) as ended:
+        turns.run_script(lambda: read(Path("nowhere") / file))
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+DOCUMENTED = {
+    ("train", "Trainer"): "| `Trainer`, as many tokens a step |",
+    ("train", "Trainer, 32 rows"): "| `Trainer`, 32 rows a step |",
+    ("train", "Trainer, 32 rows, fp32"): "| `Trainer`, 32 rows, fp32, as it comes |",
+    ("score", "Trainer"): "| `Trainer.predict` |",
+    ("score", "onnxruntime"): "| onnxruntime, fp32 |",
+    ("score", "ours, fp32"): "| ours, fp32 |",
+}
+
+
+def test_the_page_has_the_ratios_that_were_measured() -> None:
+    page = (FOLDER.parent / "docs" / "speed.md").read_text(encoding="utf-8").splitlines()
+    found = json.loads((FOLDER / "results" / "speed.json").read_text(encoding="utf-8"))
+    ratios = {
+        (one["measure"], one["other"], one["model"]): one["ratio"]["median"]
+        for one in found["summary"]["pairs"]
+    }
+    for (measure, other), start in DOCUMENTED.items():
+        (line,) = (line for line in page if line.startswith(start))
+        for model, shown in zip(
+            ("base", "12x384", "12x768"), re.findall(r"\(([\d.]+)×\)", line), strict=True
+        ):
+            assert shown == f"{ratios[measure, other, model]:.1f}", (line, model)

@@ -54,10 +54,11 @@ def test_wrong_values(
     assert words in refuse("compare", "--patterns", suite, "--out", "out", *arguments)
 
 
-def test_one_task_is_alone_anyway(call: Call, suite: Path) -> None:
+def test_options_that_do_nothing_are_told(call: Call, suite: Path) -> None:
     text = suite.read_text(encoding="utf-8")
     suite.write_text(text[: text.index("  pair:")] + text[text.index("train:\n") :], "utf-8")
     wanted = ["compare", "--patterns", suite, "--methods", "pet", "--shots", "0", "--out", "out"]
-    ran = call(*wanted, "--single-task")
+    ran = call(*wanted, "--single-task", "--few-shot-steps", "7")
     assert ran.code == 0, ran.err
     assert "warning: `--single-task` does nothing: there is one task" in ran.err
+    assert "warning: `--few-shot-steps` does nothing: `--shots` names no number" in ran.err

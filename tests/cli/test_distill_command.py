@@ -77,6 +77,10 @@ def test_a_stopped_distillation_says_how_to_go_on(
             ["--teacher-set", "tasks.topic.columns={title: 0, label: 2}"],
             "--teacher-set: teachers of `topic` read the rows of its students, with their `columns`",
         ),
+        (
+            ["--teacher-set", "data_root=rows"],
+            "read the rows of the students, with their `data_root`",
+        ),
     ],
 )
 def test_wrong_usage(
@@ -90,13 +94,16 @@ def test_options_of_teachers_that_are_not_trained_are_told(
     call: Call, suite: Path, trained: Path
 ) -> None:
     given = ["--teacher", trained / "checkpoint", "--no-alone", "-s", "train.max_steps=1"]
+    given += ["--tasks", "topic", "-s", "tasks.pair.metric=accuracy"]
     command = ["distill", "--patterns", suite, "--out", "out", *given]
     ran = call(*command, "--by-pattern", "--teacher-method", "heads", "--growth", "3")
     assert ran.code == 0, ran.err
     for option in ("--by-pattern", "--teacher-method"):
         assert f"warning: `{option}` does nothing: no teacher is trained" in ran.err
     assert "warning: `--growth` does nothing without `--generations`" in ran.err
-    assert ran.err.count("does nothing") == 3
+    left_out = "`-s tasks.pair.metric=accuracy` does nothing: `--tasks` leaves `pair` out"
+    assert f"warning: {left_out}" in ran.err
+    assert ran.err.count("does nothing") == 4
 
 
 @pytest.mark.parametrize("option", ["--seeds", "--folds", "--generations"])

@@ -56,7 +56,11 @@ def test_answers_are_kept_and_barred_rows_are_not_asked(
     def call() -> module.Answers:
         return ask(file, tmp_path, suite, {"toy": ROWS}, {"toy": dev}, {}, barred)
 
+    left = file.parent / f".{file.name}.0123abcd.99999999"  # by a killed writer
+    left.parent.mkdir()
+    left.touch()
     first = call()
+    assert not left.exists()
     assert asked == [["a", "c"], ["a"]]
     assert taken_back == [True, False]  # dev rows are answered as `score` sees them
     assert np.isnan(first.rows["toy"]).any(1).tolist() == [False, True, False, True]

@@ -300,7 +300,11 @@ def test_a_damaged_result_is_not_believed(make: Callable[..., Request], tmp_path
         with pytest.raises(PetMtlError, match=r"result\.json: damaged"):
             distil(request, out)
     file.write_text(json.dumps(whole), encoding="utf-8")
+    left = [out / ".distill.md.0123abcd.99999999", file.parent / ".result.json.0123abcd.99999999"]
+    for each in left:
+        each.touch()
     distil(request, out)
+    assert not any(each.exists() for each in left)  # by writers that were killed
 
 
 def test_a_result_that_cannot_be_read(

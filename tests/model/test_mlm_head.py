@@ -150,6 +150,16 @@ def test_an_untied_decoder_is_used_as_it_is(family: str) -> None:
         )
 
 
+@pytest.mark.parametrize("family", ["albert", "fnet", "roformer", "flaubert"])
+def test_a_configuration_may_ask_for_tuples(family: str) -> None:
+    model = toys.build_mlm(family, VOCABULARY)
+    ids, mask, slots = (rows[:2] for rows in inputs(model.config.pad_token_id))
+    with torch.no_grad():
+        wanted = Backbone(model)(ids, mask, slots)
+        model.config.return_dict = False
+        assert torch.equal(Backbone(model)(ids, mask, slots), wanted)
+
+
 def test_piece_logits_stay_in_full_precision_under_autocast() -> None:
     head = split_head(build("bert"))
     assert head is not None

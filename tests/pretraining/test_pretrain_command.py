@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -17,23 +18,28 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 SET = [text for key, value in SETTINGS.items() for text in ("-s", f"{key}={value}")]
 
 
-def test_json_and_resume(
+def test_json_and_resume_from_another_folder(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     toy_model: Path,
     corpus_file: Path,
     tmp_path: Path,
 ) -> None:
-    files = [tmp_path / f"{name}.txt" for name in "ab"]
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    project.mkdir()
+    elsewhere.mkdir()
+    files = [project / f"{name}.txt" for name in "ab"]
     half = corpus_file.read_text(encoding="utf-8").split("\n\n")
     for number, file in enumerate(files):
         file.write_text("\n\n".join(half[number::2]), encoding="utf-8")
-    out = tmp_path / "run"
+    out = project / "run"
+    monkeypatch.chdir(project)
+    Path("model").symlink_to(toy_model)
     arguments = [
         "--model",
-        str(toy_model),
+        "model",
         "--corpus",
-        *map(str, files),
+        "[ab].txt",
         "--out",
         str(out),
         *SET,
@@ -43,9 +49,14 @@ def test_json_and_resume(
     found = json.loads(capsys.readouterr().out)
     assert found["model"] == str(out / "model")
     assert found["held_out"]["accuracy"] >= 0
+    copied = shutil.copytree(project, tmp_path / "copied", symlinks=True)
+    monkeypatch.chdir(elsewhere)
     assert run(monkeypatch, "--resume", "--out", str(out), "--json") == 0
     again = json.loads(capsys.readouterr().out)
     assert (again["steps"], again["held_out"]) == (found["steps"], found["held_out"])
+    shutil.rmtree(project)
+    monkeypatch.chdir(copied)
+    assert run(monkeypatch, "--resume", "--out", "run") == 0
 
 
 @pytest.mark.parametrize(
@@ -57,6 +68,10 @@ def test_json_and_resume(
         (["--resume", "--out", "nowhere"], "no pre-training run to resume"),
         (["--resume", "--out", "nowhere", "-s", "seed=1"], ("goes on with the stored options")),
         (["--model", "zh-mini", "--corpus", "x.txt", "-s", "epoch=1"], "did you mean `epochs`"),
+        (
+            ["-s", "seed=1", "-s", "max_minutes=5", "-s", "warmup=10"],
+            "-s max_minutes=5: `train`: with `max_minutes` the steps",
+        ),
         (["--from-scratch", "x.yaml", "--corpus", "x.txt"], "file not found"),
         (["--model", "zh-mini", "--corpus", "x.txt", "--out", "o"], "no such data file"),
         (["--model", "m", "--corpus", "x.txt", "--data-root", "d"], "no pattern file whose data"),

@@ -99,12 +99,17 @@ def test_task_text(suite_file: Path, tmp_path: Path) -> None:
     assert pretrain(request, tmp_path / "run").steps > 2
 
 
-def test_pattern_aware(suite_file: Path, tmp_path: Path) -> None:
+def test_pattern_aware(
+    suite_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     settings = PretrainSettings(
         **SETTINGS | {"epochs": 30.0, "learning_rate": 3e-3, "masking_rate": 0.0}
     )
-    request = PretrainRequest(patterns=suite_file, masking="pattern", settings=settings)
+    request = PretrainRequest(
+        patterns=suite_file, masking="pattern", settings=settings, cache=tmp_path / "cache"
+    )
     result = pretrain(request, tmp_path / "run")
+    assert "warning: `--cache` does nothing" in capsys.readouterr().err
     assert result.held_out is not None
     assert result.held_out.accuracy > 0.05
     losses = [record["loss"] for record in records(tmp_path / "run") if "loss" in record]

@@ -151,6 +151,10 @@ def test_another_scorer_makes_another_run(
     monkeypatch.setattr(materials, "stored_marks", lambda *args: 1 - np.asarray(stored(*args)))
     with pytest.raises(PetMtlError, match="what the scorer marks` changed"):
         pretrain(request, tmp_path / "run", resume=True)
+    monkeypatch.setattr(materials, "stored_marks", lambda *args: 0 * np.asarray(stored(*args)))
+    with pytest.raises(PetMtlError, match="there is nothing to learn"):
+        pretrain(request, tmp_path / "none")
+    assert not (tmp_path / "none").exists()
 
 
 def test_task_text_with_a_scorer(checkpoint: Path, tmp_path: Path, suite_file: Path) -> None:

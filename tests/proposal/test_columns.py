@@ -71,6 +71,8 @@ def table(columns: dict[str, list[str]], positions: bool = False) -> RawTable:
             {"id": DATES, "userText": OTHER, "longest": [t * 2 for t in TEXTS], "b": WORDS},
             Roles(3, (1,), 0),
         ),
+        # columns of one value or none, whatever they are called, beside one of labels
+        ({"tags": ["p"] * 6, "label": [""] * 6, "a": TEXTS, "y": WORDS}, Roles(3, (2,))),
     ],
 )
 def test_choices(columns: dict[str, list[str]], expected: Roles) -> None:
@@ -86,6 +88,9 @@ def test_lists_whose_values_come_again_are_labels() -> None:
     named = table({"text": TEXTS, "kind": ["p", "q"] * 3})
     named.lists = {"topics": lists}
     assert choose_columns(named).label == 1  # another column can be the label
+    empty = table({"text": TEXTS, "category": [""] * 6})
+    empty.lists = {"labels": lists}
+    assert choose_columns(empty).separator == ""
     several = table({"text": TEXTS})
     several.lists = {"topics": lists, "parts": lists}
     with pytest.raises(PetMtlError, match="no label column found"):
@@ -97,6 +102,7 @@ def test_columns_that_could_be_the_label_too() -> None:
     assert choose_columns(table({"a": TEXTS, "b": WORDS, "c": channel})).others == (2,)
     assert choose_columns(table({"a": TEXTS, "topic": WORDS, "c": channel})).others == ()
     assert choose_columns(table({"a": TEXTS, "b": WORDS, "c": channel}), "c").others == ()
+    assert choose_columns(table({"a": TEXTS, "topic": WORDS, "tag": ["x"] * 6})).others == ()
 
 
 def test_named_columns() -> None:

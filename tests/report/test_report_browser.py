@@ -50,8 +50,9 @@ def column(page: Any, number: int) -> list[str]:
 
 
 @pytest.mark.parametrize("count", [2, 15, 119])
-@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("size", "scheme"), [(PHONE, "light"), (DESK, "dark")], ids=["phone", "desk"]
+)
 def test_pages_fit_and_what_does_not_says_so(
     open_page: Open, count: int, size: dict[str, int], scheme: str
 ) -> None:

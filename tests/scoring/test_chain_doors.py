@@ -1,6 +1,7 @@
 """A task that reads another's prediction gets the same scores through every door."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from chained_toys import write_chained
 
 import pet_mtl
 from pet_mtl.data.rows import Rows
-from pet_mtl.scoring.loaded import LoadedCheckpoint
+from pet_mtl.model.calibration import Calibration
+from pet_mtl.scoring.loaded import LoadedCheckpoint, valid_calibration, with_verbalizers
+from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.suite.suite import load_suite
 from pet_mtl.training.run import train
 
@@ -189,6 +192,27 @@ def test_calibrations(checkpoint: Path, call: Call) -> None:
         assert ran.code == 0, ran.err
         shown = ran.json["checkpoints"][0]["tasks"]["mood"]["calibration"]
         assert shown["kind"] == kind
+
+
+def test_other_words_of_the_task_that_is_read_make_a_bias_wrong(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    read = read_checkpoint(checkpoint)
+    biases = {
+        "colour": Calibration(kind="prior", bias=(0.1, 0.2, 0.3), rows=9),
+        "mood": Calibration(kind="prior", bias=(0.1, 0.2), rows=9),
+    }
+    stored = replace(read, calibration=biases)
+    words = read.suite.tasks["colour"].verbalizer.words
+    file = tmp_path / "colour.txt"
+    for order, valid in (((0, 1, 2), ["colour", "mood"]), ((1, 0, 2), [])):
+        lines = (f"{label} {words[at][0]}\n" for label, at in zip("rbg", order, strict=True))
+        file.write_text("".join(lines), encoding="utf-8")
+        suite = with_verbalizers(read.suite, {"colour": file})
+        assert sorted(valid_calibration(stored, suite)) == valid
+    file.write_text("up 蓝\ndown 红\n", encoding="utf-8")
+    suite = with_verbalizers(read.suite, {"mood": file})
+    assert list(valid_calibration(stored, suite)) == ["colour"]
 
 
 @pytest.mark.slow

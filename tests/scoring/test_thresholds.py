@@ -1,14 +1,24 @@
 """Thresholds of sets that are fitted on rows which they do not decide."""
 
+import logging
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
-from toys import make_task
+import pytest
+import toy_kinds
+from toys import make_task, write_bert
 
 from pet_mtl.data.rows import Rows
+from pet_mtl.data.streams import RowStream
 from pet_mtl.kinds import kind_of
 from pet_mtl.kinds.multi_label import fit_thresholds
+from pet_mtl.scoring.loaded import LoadedModel
+from pet_mtl.scoring.prediction_files import predict_blocks
+from pet_mtl.scoring.predictor import Predictor
 from pet_mtl.scoring.thresholds import cross_fitted
+from pet_mtl.storage.checkpoint import write_checkpoint
+from pet_mtl.suite.suite import load_suite
 from pet_mtl.suite.task import DataSpec, TaskSpec
 
 WORDS = {"x": ["好"], "y": ["坏"], "z": ["新"]}
@@ -56,3 +66,30 @@ def test_a_text_stands_in_one_fifth() -> None:
     rows = rows_of(["t"] * 8, targets.repeat(8, 0))
     found = cross_fitted(TASK, rows, odds.repeat(8, 0))
     np.testing.assert_array_equal(found, (odds >= 0).repeat(8, 0))  # nothing to fit on: 0.5
+
+
+def test_doors_that_fit_no_thresholds_say_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "pet_mtl")
+    backbone, words = tmp_path / "backbone", tmp_path / "other.txt"
+    write_bert(backbone, sorted(set("红蓝绿同无关悲伤喜相反文甲乙丙丁。：？，!")))
+    patterns = toy_kinds.write_kinds(tmp_path, backbone)
+    told = "warning: shares: no thresholds were fitted for its label words"
+    suite = load_suite(patterns)
+    shares = suite.tasks["shares"]
+    for thresholds in (None, (0.2, 0.3, 0.4)):
+        task = shares.model_copy(update={"thresholds": thresholds})
+        loaded = LoadedModel(suite.model, suite.model_copy(update={"tasks": {"shares": task}}))
+        caplog.clear()
+        Predictor(loaded)
+        assert (told in caplog.text) == (thresholds is None)
+
+    folder = tmp_path / "checkpoint"
+    write_checkpoint(folder, loaded.mlm, loaded.tokenizer, loaded.suite, {}, {})
+    rows = {"shares": RowStream.of(Rows.of({"text": ["甲"]}))}
+    words.write_text("r 甲\nb 乙\ng 丙\n", encoding="utf-8")
+    caplog.clear()
+    (found,) = predict_blocks(folder, lambda _: rows, verbalizers={"shares": words})
+    assert found["shares"].task.thresholds is None
+    assert told in caplog.text

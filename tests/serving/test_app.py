@@ -171,6 +171,15 @@ def test_limits(open_client: Callable[..., Any]) -> None:
     assert ask(client, "topic", ["好"]).status_code == 200
 
 
+def test_a_body_may_be_larger_than_what_is_read_of_one_that_is_too_large(
+    open_client: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pet_mtl.serving.body._READ_ON", 100)
+    client = open_client(limits=Limits(body=2000))
+    assert ask(client, "topic", ["好"] * 50).status_code == 200
+    error_of(ask(client, "topic", ["a" * 2000]), 413, "body_too_large")
+
+
 def test_a_full_queue_and_an_answer_that_takes_too_long(
     open_client: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,9 @@
 """The mean of checkpoints is a checkpoint."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -16,6 +18,7 @@ from pet_mtl.scoring.checkpoint_scores import score_checkpoints
 from pet_mtl.scoring.given_rows import dev_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.storage import average
 from pet_mtl.storage.average import average_checkpoints
 from pet_mtl.storage.checkpoint import add_calibration, read_checkpoint
 from pet_mtl.storage.own_weights import OWN_FILE
@@ -27,16 +30,24 @@ from pet_mtl.training.run import train
 MakeSuite = Callable[..., Suite]
 
 
-@pytest.fixture
-def runs(make_suite: MakeSuite, tmp_path: Path) -> list[Path]:
+@pytest.fixture(scope="module")
+def trained(suite_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three runs from the same backbone, one of them with another rate, one longer."""
+    out = tmp_path_factory.mktemp("trained")
     for name, settings in {
-        "a": {"max_steps": 2},
-        "b": {"max_steps": 2, "learning_rate": 3e-3},
-        "c": {"max_steps": 5},
+        "a": ["max_steps=2"],
+        "b": ["max_steps=2", "learning_rate=3e-3"],
+        "c": ["max_steps=5"],
     }.items():
-        train(make_suite(**settings), tmp_path / name)
-    return [tmp_path / name / "checkpoint" for name in ("a", "b", "c")]
+        train(load_suite(suite_file, overrides=[f"train.{each}" for each in settings]), out / name)
+    return out
+
+
+@pytest.fixture
+def runs(trained: Path, tmp_path: Path) -> list[Path]:
+    """Their checkpoints, for a test of its own."""
+    names = ("a", "b", "c")
+    return [shutil.copytree(trained / n / "checkpoint", tmp_path / n / "checkpoint") for n in names]
 
 
 def test_the_mean(runs: list[Path], tmp_path: Path) -> None:
@@ -82,6 +93,29 @@ def test_calibrations_of_one_kind_are_averaged(
     said = capsys.readouterr().err
     assert "colour `prior`, the mean of 2" in said
     assert "mood is not calibrated alike" in said
+
+
+def test_a_stop_before_the_calibration_leaves_no_mean_without_it(
+    runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does one that another command made meanwhile go."""
+    (tmp_path / "other").mkdir()
+
+    def meanwhile(folder: Path, *_: object) -> None:
+        (tmp_path / "other").rename(tmp_path / "mean")
+        (tmp_path / "mean" / "theirs").touch()
+
+    biases = {"mood": Calibration(kind="prior", bias=(0.0, 1.0), rows=10)}
+    monkeypatch.setattr(average, "_mean_calibration", lambda _: biases)
+    monkeypatch.setattr(average, "add_calibration", mock.Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        average_checkpoints(runs[:2], tmp_path / "mean")
+    assert not (tmp_path / "mean").exists()
+    monkeypatch.setattr(average, "add_calibration", meanwhile)
+    with pytest.raises(PetMtlError, match="the output folder is not empty"):
+        average_checkpoints(runs[:2], tmp_path / "mean")
+    assert [file.name for file in (tmp_path / "mean").iterdir()] == ["theirs"]
+    assert not list(tmp_path.glob(".mean*"))
 
 
 def test_settings_that_the_mean_has_from_the_first_are_told(

@@ -4,7 +4,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 import toys
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save_file
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.storage.folder_checks import check_pieces, check_sizes, missing_package
@@ -59,6 +62,33 @@ def test_a_size_that_no_model_has_is_refused(key: str, value: object) -> None:
 def test_a_model_without_layers_or_heads_is_refused(key: str) -> None:
     with pytest.raises(PetMtlError, match=f"`{key}` must be a whole number from 1"):
         check_sizes(SimpleNamespace(**{key: 0}), "folder")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("layer_norm_eps", float("nan")), ("rms_norm_eps", -1.0), ("dropout", float("inf"))],
+)
+def test_a_number_with_which_no_model_has_scores_is_refused(key: str, value: float) -> None:
+    config = SimpleNamespace(**{"initializer_range": -0.1, key: value})
+    with pytest.raises(PetMtlError, match=rf"folder/config\.json: `{key}` is `{value}`"):
+        check_sizes(config, "folder")
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.bool, torch.complex64])
+@pytest.mark.parametrize("prefix", ["bert.", ""])
+def test_weights_that_are_no_floating_point_numbers_are_refused(
+    folder: Path, kind: torch.dtype, prefix: str
+) -> None:
+    """Also where the file leaves out how the base model is called; buffers may be whole numbers."""
+    file, name = folder / "model.safetensors", "encoder.layer.1.output.dense.weight"
+    weights = load_tensors(file.read_bytes())
+    weights["bert.embeddings.position_ids"] = torch.arange(8)[None]
+    save_file(weights, file, {"format": "pt"})
+    load_masked_lm(str(folder))
+    weights[prefix + name] = weights.pop(f"bert.{name}").to(kind)
+    save_file(weights, file, {"format": "pt"})
+    with pytest.raises(PetMtlError, match=f"`{prefix}{name}` are no floating-point numbers"):
+        load_masked_lm(str(folder))
 
 
 def test_a_masked_model_that_is_blind_behind_a_mask_is_refused(folder: Path) -> None:

@@ -79,7 +79,7 @@ def test_names_that_are_others_in_files(family: str, tmp_path: Path) -> None:
     same(mean, {name: (value + two[name]) / 2 for name, value in one.items()})
 
 
-def test_weights_that_are_missing_or_of_another_shape(tmp_path: Path) -> None:
+def test_weights_that_are_missing_or_of_another_shape_or_kind(tmp_path: Path) -> None:
     """A weight that the file lacks would stay that of the backbone, unsaid; tied ones are stored
     once."""
     mlm, other = toys.build_mlm("bert"), toys.build_mlm("bert")
@@ -92,6 +92,7 @@ def test_weights_that_are_missing_or_of_another_shape(tmp_path: Path) -> None:
     for wrong in (
         {key: value for key, value in weights.items() if key != name},
         weights | {name: torch.zeros(3)},
+        weights | {name: weights[name].to(torch.int8)},
     ):
         save_file(wrong, file)
         with pytest.raises(PetMtlError, match="do not fit the model"):

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -8,6 +9,7 @@ import pytest
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.storage.folder_kinds import BEGUN
+from pet_mtl.storage.lock import held
 from pet_mtl.storage.outputs import RunFolder, next_run_folder
 
 
@@ -28,6 +30,23 @@ def test_a_new_folder_that_stays_empty_goes_away(tmp_path: Path) -> None:
     run.close()
     assert not (tmp_path / "deep" / "run").exists()
     run.close()
+
+
+def test_a_link_to_a_folder_that_is_yet_to_be_made(tmp_path: Path) -> None:
+    link, place = tmp_path / "run", tmp_path / "place"
+    link.symlink_to(place)
+    with held(link / ".lock"):
+        assert names(place) == [".lock"]
+    place.rmdir()
+    run = RunFolder(link, resume=False)
+    assert (place / ".lock").is_file()
+    run.close()
+    assert link.is_symlink()
+    assert not place.exists()
+    link.unlink()
+    link.symlink_to(tmp_path / "absent" / "place")
+    with pytest.raises(PetMtlError, match=r"a link into `.*absent`, which is no folder"):
+        RunFolder(link, resume=False)
 
 
 def test_an_empty_folder_of_the_users_stays(tmp_path: Path) -> None:
@@ -98,28 +117,23 @@ HOLDER = textwrap.dedent(
     run = RunFolder(Path(sys.argv[1]), resume=False)
     print("held", flush=True)
     sys.stdin.read()
-    run.close()
     """
 )
 
 
+def refused(path: Path) -> None:
+    for resume in (False, True):
+        with pytest.raises(PetMtlError, match=("another run is using the folder")) as caught:
+            RunFolder(path, resume=resume)
+        assert caught.value.exit_code == 2
+
+
 def test_one_run_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "run"
-    command = [sys.executable, "-c", HOLDER, str(path)]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as other:
-        assert other.stdin is not None
-        assert other.stdout is not None
-        assert other.stdout.readline() == "held\n"
-        for resume in (False, True):
-            with pytest.raises(PetMtlError, match=("another run is using the folder")) as caught:
-                RunFolder(path, resume=resume)
-            assert caught.value.exit_code == 2
-        assert (path / ".lock").is_file()
-        assert (path / ".lock").read_text() == str(other.pid)
-        other.stdin.close()
-        other.wait()
+    first = RunFolder(path, resume=False)
+    refused(path)
+    assert (path / ".lock").read_text() == str(os.getpid())
+    first.close()
     assert not path.exists()
     RunFolder(path, resume=False).close()
 
@@ -131,6 +145,8 @@ def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
     ) as other:
         assert other.stdout is not None
         assert other.stdout.readline() == "held\n"
+        refused(tmp_path)
+        assert (tmp_path / ".lock").read_text() == str(other.pid)
         other.kill()
     assert (tmp_path / ".lock").is_file()
     RunFolder(tmp_path, resume=False).close()

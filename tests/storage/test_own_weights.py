@@ -43,6 +43,7 @@ def test_a_model_without_own_parts_needs_no_file(tmp_path: Path) -> None:
         ({}, "do not fit"),
         ({"own.weight": torch.zeros(3, 2)}, "do not fit"),
         ({"own.weight": torch.zeros(2, 2), "own.bias": torch.zeros(2)}, "do not fit"),
+        ({"own.weight": torch.zeros(2, 2, dtype=torch.int8)}, "do not fit"),
     ],
 )
 def test_wrong_files(

@@ -146,10 +146,14 @@ def test_configurations_that_are_none(copy: Path, config: str) -> None:
     refused(copy)
 
 
-def test_weights_of_another_size_are_refused(copy: Path) -> None:
+def test_what_is_wrong_in_a_configuration_is_named(copy: Path) -> None:
     config = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps(config | {"hidden_size": 64}))
-    refused(copy)
+    assert "LayerNorm.bias` have the shape [32], by `config.json` [64]" in refused(copy)
+    (copy / "config.json").write_text(json.dumps(config | {"hidden_act": "none"}))
+    assert "form: nothing is called 'none'" in refused(copy)
+    (copy / "config.json").write_text(json.dumps(config | {"layer_norm_eps": "small"}))
+    assert "'layer_norm_eps': TypeError: " in refused(copy)
 
 
 def test_a_causal_model_is_refused(tmp_path: Path) -> None:

@@ -70,6 +70,33 @@ def test_every_record_reaches_every_tracker(tmp_path: Path, made: list[Fake]) ->
         ]
 
 
+@pytest.mark.parametrize("part", ["start", "log", "finish"])
+def test_one_that_fails_is_left_out_and_the_run_goes_on(
+    tmp_path: Path,
+    made: list[Fake],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    part: str,
+) -> None:
+    """Without a key or a network they raise what they like; no other tracker misses a record."""
+    from accelerate.tracking import LOGGER_TYPE_TO_CLASS
+
+    def fail(*_: Any, **more: Any) -> None:
+        raise ConnectionError("no route\nto host")
+
+    caplog.set_level("INFO", logger="pet_mtl")
+    monkeypatch.setattr(LOGGER_TYPE_TO_CLASS["wandb"], part, fail, raising=False)
+    both = Trackers(("wandb", "mlflow"), tmp_path)
+    for step in (1, 2):
+        both.write({"step": step, "rows": step})
+    both.close()
+    (mlflow,) = (one for one in made if one.said[0][2].keys() == {"run_name"})
+    assert mlflow.said[1:] == ["started", ({"rows": 1}, 1), ({"rows": 2}, 2), "finished"]
+    assert len(made) == 2
+    (line,) = caplog.messages
+    assert line.startswith("warning: train.report_to: `wandb` failed and gets no more records: no")
+
+
 def test_a_missing_package_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trackers, "find_spec", lambda name: None if name == "wandb" else name)
     with pytest.raises(PetMtlError) as error:

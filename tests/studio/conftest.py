@@ -79,9 +79,11 @@ def folder(tmp_path: Path, toy_backbone: Path) -> Path:
     pairs = [f"这是{a}\t{b}\t{k}\n" for a in "山水火" for k, b in enumerate("真坏")]
     (tmp_path / "pair.dev.tsv").write_text("".join(pairs), encoding="utf-8")
     words = [a + b for a in "一二三四五六七八九十" for b in "山水火土木金日月红蓝绿新"][:119]
-    labels = "".join(f"label-{n}  {word}\n" for n, word in enumerate(words))
+    # every object of JavaScript has a `constructor`
+    names = ["constructor", *(f"label-{n}" for n in range(1, 119))]
+    labels = "".join(f"{name}  {word}\n" for name, word in zip(names, words, strict=True))
     (tmp_path / "many.txt").write_text(labels, encoding="utf-8")
-    rows = [f"{words[n]}{n}\tlabel-{n}\n" for n in range(119)]
+    rows = [f"{words[n]}{n}\t{name}\n" for n, name in enumerate(names)]
     (tmp_path / "many.tsv").write_text("".join(rows), encoding="utf-8")
     return tmp_path
 

@@ -147,9 +147,9 @@ def test_file_options_and_overrides(
                                 '`heads`?')),
         (HEADS, {"sharing": "eggs"}, "--sharing eggs: `method.sharing` must be one of `hard`, `soft`, "
          '`shared-private`, `moe`, `mmoe`, `ple`, `snr` or `cross-stitch`, found `"eggs"`'),
-        (HEADS + "  layers: [1]\n", {}, "my.yaml:6: `method`: `layers` is for `sharing: ple` and "
+        (HEADS + "  layers: [1]\n", {}, "my.yaml:9: `method`: `layers` is for `sharing: ple` and "
                                         "`cross-stitch`, not for `hard`"),
-        (HEADS + "  layers: [1, 2]\n  levels: 3\n", {"sharing": "ple"}, "my.yaml:6: `method`: there is one "
+        (HEADS + "  layers: [1, 2]\n  levels: 3\n", {"sharing": "ple"}, "my.yaml:9: `method`: there is one "
          "level for each of the 2 `layers`, but `levels` is 3: leave it out"),
         ("method: {name: heads, features: {layers: [1]}}\n", {"sharing": "cross-stitch"}, "my.yaml:6: "
          "`method`: `features` must be a name such as `mean` where `sharing: cross-stitch` reads layers of "

@@ -209,7 +209,7 @@ PROBLEMS: list[tuple[dict[str, Any], list[str]]] = [
         {"verbalizer_kind": {"name": "weighted", "keep": 0.3}},
         [
             (
-                "x.yaml:60: `tasks.tnews.verbalizer_kind`: `keep` is an option of `knowledgeable`, "
+                "x.yaml:61: `tasks.tnews.verbalizer_kind`: `keep` is an option of `knowledgeable`, "
                 "not of `weighted`"
             )
         ],
@@ -220,7 +220,7 @@ PROBLEMS: list[tuple[dict[str, Any], list[str]]] = [
     ),
     (
         {"verbalizer_kind": "soft", "aggregation": "max"},
-        [("x.yaml:1: `tasks.tnews`: `aggregation: max` is for manual verbalizers, not for `soft`")],
+        ["x.yaml:70: `tasks.tnews`: `aggregation: max` is for manual verbalizers, not for"],
     ),
     (
         {"pattern_weights": "acuracy"},
@@ -235,7 +235,7 @@ PROBLEMS: list[tuple[dict[str, Any], list[str]]] = [
     ({"pattern_weights": [0, 0]}, [("x.yaml:60: `tasks.tnews.pattern_weights`: must be `equal`")]),
     (
         {"pattern_weights": [1, 2, 3]},
-        ["x.yaml:1: `tasks.tnews`: 2 patterns have 3 `pattern_weights`"],
+        ["x.yaml:60: `tasks.tnews`: 2 patterns have 3 `pattern_weights`"],
     ),
     (
         {"patterns": "{mask}{soft:x}{title}"},

@@ -71,6 +71,29 @@ def test_means_the_same(home: Path, tmp_path: Path, settings: dict[str, Any]) ->
     assert "# nothing yet" in target.read_text(encoding="utf-8")
 
 
+def test_what_tasks_share_is_moved_once(home: Path, tmp_path: Path) -> None:
+    source, target = tmp_path / "file" / "p.yaml", tmp_path / "out" / "best" / "best.yaml"
+    for folder in (source.parent, target.parent):
+        folder.mkdir(parents=True)
+    (source.parent / "own.txt").write_text("a 好\nb 坏\n", encoding="utf-8")
+    (source.parent / "one.txt").write_text("""{"mask"}。{"meta":"text"}\n""", encoding="utf-8")
+    task = "columns: {text: 0, label: 1}, data: {train: rows.tsv}, verbalizer: own.txt"
+    source.write_text(
+        f"""\
+version: 1
+model: zh-mini
+tasks:
+  first: &first {{patterns: &both [one.txt, "{{text}}{{mask}}"], {task}}}
+  second: *first
+  third: {{patterns: *both, {task}}}
+""",
+        encoding="utf-8",
+    )
+    write_best(source, {"tasks.third.prefix": "三"}, target)
+    expected = load_suite(source, overrides=["tasks.third.prefix=三"])
+    assert meaning(load_suite(target)) == meaning(expected)
+
+
 def test_names_the_model_and_the_files_of_the_pattern_file(home: Path, tmp_path: Path) -> None:
     """`own` is a folder beside the pattern file, in the working directory and at home."""
     for folder in ("file/own", "own", "file/zh-mini", "out"):

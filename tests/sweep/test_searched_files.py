@@ -103,3 +103,30 @@ def test_templates_other_folders_and_choices_of_several_keys_are_watched_too(
         with pytest.raises(PetMtlError, match=rf"another sweep .* `{name}` changed"):
             begin(sweep)
         shutil.rmtree(tmp_path / "out")
+
+
+def test_a_sweep_whose_folders_have_moved_goes_on(
+    suite_file: Path, backbone: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(backbone, suite_file.parent / "backbone")
+
+    def begin(folder: Path) -> None:
+        def load(overrides: list[str]) -> Suite:
+            return load_suite(folder / suite_file.name, overrides=overrides)
+
+        file = folder / "sweep.yaml"
+        places = f"data_root: {folder}\nmodel: {folder / 'backbone'}\n"
+        file.write_text(f"train.epochs: [1, 2]\n{places}", encoding="utf-8")
+        space = read_space(file, load)
+        suite = load(space.overrides({}))
+        TrialStore(folder / "out", load, space, load_suite_data(suite))
+
+    begin(suite_file.parent)
+    moved = suite_file.parent.rename(tmp_path / "moved")
+    begin(moved)
+    for changed in (moved / "topic.train.tsv", moved / "backbone" / "model.safetensors"):
+        before = changed.read_bytes()
+        changed.write_bytes(before * 2)
+        with pytest.raises(PetMtlError, match="changed"):
+            begin(moved)
+        changed.write_bytes(before)

@@ -32,7 +32,7 @@ def test_rare_labels(counts: dict[str, int], rare: str) -> None:
     assert not rare or "`-s train.logit_adjustment=0.3`" in said
 
 
-def test_who_holds_a_fifth_out_is_not_told_to() -> None:
-    for dev in (SplitSpec(split=0.1), ("dev.tsv",), None):
-        assert _more_dev(dev) == "hold out more (`data.dev: {split: 0.2}`)"
-    assert "seeds" in _more_dev(SplitSpec(split=0.2))
+def test_who_holds_a_fifth_out_or_has_dev_files_is_not_told_to_hold_out_more() -> None:
+    assert _more_dev(SplitSpec(split=0.1)) == "hold out more (`data.dev: {split: 0.2}`)"
+    for dev in (SplitSpec(split=0.2), ("dev.tsv",)):
+        assert "seeds" in _more_dev(dev)

@@ -1,6 +1,7 @@
 """Texts varied by a masked language model, against the slow obvious way."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.hardware import Machine
+from pet_mtl.storage.pretrained import load_pieces
 from pet_mtl.variants.stand_ins import StandIns
 from pet_mtl.variants.vary import Varier
 
@@ -65,6 +67,19 @@ def test_one_row_at_a_time_gives_the_same(word_pieces: PieceTokenizer) -> None:
         joined = "".join(piece.removeprefix("##") for piece in pieces)
         assert varied is not None
         assert varied.replace(" ", "") == joined
+
+
+@pytest.mark.parametrize("inside", [[], ["##b"], ["##b", "##c", "##d", "##e"]])
+def test_of_few_pieces_of_a_kind_no_other_is_drawn(tmp_path: Path, inside: list[str]) -> None:
+    """Rounded, the shares of those that may be drawn add up to less than a draw may be."""
+    toys.write_bert(tmp_path, ["a", "天", "地", *"，。！？", *inside])
+    last = SimpleNamespace(
+        random=lambda count: np.full(count, np.nextafter(1, 0)),
+        choice=lambda places, count, **_: np.array(places[-count:]),
+    )
+    rows = [("天" * count + "ab",) for count in range(30)]
+    found = _varier(load_pieces(str(tmp_path))).vary(rows, 0, 0.001, last, "toy")  # type: ignore[arg-type]
+    assert {*"".join(filter(None, found))} <= {*"天地ab", *"".join(inside).replace("#", "")}
 
 
 def test_what_is_not_replaced_stays_letter_for_letter(word_pieces: PieceTokenizer) -> None:

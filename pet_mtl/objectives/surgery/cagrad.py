@@ -7,6 +7,7 @@ import numpy as np
 from pet_mtl.objectives.surgery.dot_products import Matrix, Vector
 
 C = 0.5
+_LEAST = 1e-12  # of ‖g_w‖²: gradients that cancel leave rounding errors, which are no direction
 
 
 def cagrad(products: Matrix) -> Vector:
@@ -25,7 +26,7 @@ def cagrad(products: Matrix) -> Vector:
     equal = np.full(count, 1 / count)
 
     def norm(w: Vector) -> float:
-        return math.sqrt(max(1e-16, float(w @ products @ w)))
+        return math.sqrt(max(_LEAST, float(w @ products @ w)))
 
     length = norm(equal)
 

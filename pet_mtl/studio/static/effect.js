@@ -45,6 +45,7 @@ function counts() {
 
 export function filter(more) {
   Object.assign(state.filter, { kind: "all", gold: null, predicted: null, page: 0 }, more);
+  if (more.kind === "cell") state.filter.label = null; // a cell has labels of its own
   changed("filter", "rows");
 }
 

@@ -3,7 +3,7 @@ import { focusKey, h, isDrawing, redraw } from "./dom.js";
 import { percent, signed, t } from "./i18n.js";
 import { change, recheckDraft, save, state, suggest, undo, redo, reset, wordsDiffer } from "./store.js";
 
-const view = { compare: false, filter: "", opened: null, drafts: {}, dragged: null };
+const view = { compare: false, filter: "", opened: null, drafts: new Map(), dragged: null };
 const MANY = 20; // more labels have a frame of their own: effect and rows stay in reach
 const keyOf = (label, index) => JSON.stringify([label, index]);
 
@@ -69,7 +69,7 @@ function labelRow(label) {
   const reports = new Map((known ? known.words : []).map((each) => [each.word, each]));
   const before = state.task.words[label];
   const score = state.effect && state.effect.labels.find((each) => each.label === label);
-  const draft = view.drafts[label] || "";
+  const draft = view.drafts.get(label) ?? "";
   const allow = (e) => { if (view.dragged) { e.preventDefault(); e.currentTarget.classList.add("over"); } };
   return h("section", { class: "label", "aria-label": label, on: {
     dragover: allow, dragenter: allow,
@@ -144,14 +144,14 @@ function suggestionsOf(label) {
 }
 
 function typed(label, event) {
-  view.drafts[label] = event.target.value;
+  view.drafts.set(label, event.target.value);
   const word = event.target.value.trim();
   if (word && !event.isComposing) recheckDraft({ label, word });
 }
 
 function commit(label, text) {
   const quoted = text.trim();
-  view.drafts[label] = "";
+  view.drafts.delete(label);
   if (!quoted) return;
   const words = state.words[label];
   if (!words.includes(quoted)) edited(label, [...words, quoted], keyOf(label, "add"));
@@ -169,7 +169,8 @@ function addKey(label, event) {
     event.preventDefault();
     focusKey(document, keyOf(label, words.length - 1));
   } else if (event.key === "Escape") {
-    event.target.value = view.drafts[label] = "";
+    event.target.value = "";
+    view.drafts.delete(label);
   }
 }
 
@@ -238,4 +239,4 @@ function drop(label, at) {
   edited(label, words);
 }
 
-export const forgetDrafts = () => Object.assign(view, { drafts: {}, opened: null, filter: "" });
+export const forgetDrafts = () => Object.assign(view, { drafts: new Map(), opened: null, filter: "" });
