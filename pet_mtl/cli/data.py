@@ -16,6 +16,7 @@ from pet_mtl.cli.options import (
     TextKey,
     names_of,
     pattern_file,
+    require_known,
     say_left_out,
 )
 from pet_mtl.console import put, put_json
@@ -144,15 +145,13 @@ def clean(
     json_: Json = False,
 ) -> None:
     """Write mended copies of all data files, and a list of what was changed."""
-    from typing import cast, get_args
+    from typing import cast
 
     from pet_mtl.audit.clean import CHANGES, Conflicts, clean_suite
     from pet_mtl.console import say
     from pet_mtl.suite.suite import load_suite
 
-    if conflicts not in get_args(Conflicts):
-        known = ", ".join(get_args(Conflicts))
-        raise PetMtlError(f"unknown way `{conflicts}`", where="--conflicts", hint=f"one of {known}")
+    require_known("way", conflicts, Conflicts, "--conflicts")
     suite = load_suite(
         pattern_file(patterns),
         overrides=override or (),

@@ -1,13 +1,12 @@
 """`pet-mtl export`."""
 
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import Annotated, cast
 
 import typer
 
-from pet_mtl.cli.options import Json
+from pet_mtl.cli.options import Json, require_known
 from pet_mtl.console import put_json
-from pet_mtl.errors import PetMtlError
 from pet_mtl.text import in_shell
 
 
@@ -35,12 +34,7 @@ def export(
     from pet_mtl.export.run import Format
     from pet_mtl.export.run import export as run_export
 
-    if to not in get_args(Format):
-        raise PetMtlError(
-            f"unknown format `{to}`",
-            where="--format",
-            hint=f"one of {', '.join(get_args(Format))}",
-        )
+    require_known("format", to, Format, "--format")
     folder = run_export(checkpoint, task, cast("Format", to), out, int8=int8)
     if json_:
         files = sorted(file.name for file in folder.iterdir())

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import Annotated, Any, cast, get_args
 
 import typer
 
@@ -133,19 +133,20 @@ def files_by_task(option: str, values: Sequence[str] | None) -> dict[str, Path]:
     return {task: user_path(file) for task, file in by_task(option, values).items()}
 
 
-def calibration_choice(value: str | None) -> CalibrationChoice | None:
-    """Check the value of `--calibration`.
+def require_known(what: str, value: str | None, known: Any, option: str) -> None:
+    """Refuse a value that is none of a `Literal`'s; None was not given.
 
     Raises:
-        PetMtlError: an unknown kind.
+        PetMtlError: another value.
     """
-    kinds = get_args(CalibrationChoice)
-    if value is not None and value not in kinds:
-        raise PetMtlError(
-            f"unknown calibration `{value}`",
-            where="--calibration",
-            hint=f"one of {', '.join(kinds)}",
-        )
+    if value is not None and value not in get_args(known):
+        hint = f"one of {', '.join(get_args(known))}"
+        raise PetMtlError(f"unknown {what} `{value}`", where=option, hint=hint)
+
+
+def calibration_choice(value: str | None) -> CalibrationChoice | None:
+    """Check the value of `--calibration`."""
+    require_known("calibration", value, CalibrationChoice, "--calibration")
     return cast("CalibrationChoice | None", value)
 
 

@@ -15,6 +15,7 @@ from pet_mtl.cli.options import (
     by_task,
     calibration_choice,
     files_by_task,
+    require_known,
 )
 from pet_mtl.console import (
     put,
@@ -124,7 +125,7 @@ def predict(
 
     A line on stdout is label, label word and probability, tabs between.
     """
-    from typing import cast, get_args
+    from typing import cast
 
     from pet_mtl.model.hardware import keep_freed_memory
 
@@ -163,12 +164,7 @@ def predict(
             json_,
         )
         return
-    if output is not None and output not in get_args(Format):
-        raise PetMtlError(
-            f"unknown format `{output}`",
-            where="--format",
-            hint=f"one of {', '.join(get_args(Format))}",
-        )
+    require_known("format", output, Format, "--format")
     if json_ and output is not None and str(out) in ("None", "-"):
         raise PetMtlError(
             "`--json` has its own form", where=f"--format {output}", hint="leave one of both out"

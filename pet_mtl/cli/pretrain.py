@@ -5,7 +5,14 @@ from typing import Annotated
 
 import typer
 
-from pet_mtl.cli.options import DataRoot, Json, MoreCorpusFiles, TextKey, pattern_file
+from pet_mtl.cli.options import (
+    DataRoot,
+    Json,
+    MoreCorpusFiles,
+    TextKey,
+    pattern_file,
+    require_known,
+)
 from pet_mtl.console import put_json
 from pet_mtl.errors import PetMtlError
 from pet_mtl.text import in_shell
@@ -82,7 +89,7 @@ def pretrain(
     from pet_mtl.model.hardware import keep_freed_memory
 
     keep_freed_memory()
-    from typing import cast, get_args
+    from typing import cast
 
     from pet_mtl.console import say
     from pet_mtl.pretraining.folders import stored_request
@@ -94,12 +101,7 @@ def pretrain(
     from pet_mtl.storage.outputs import next_run_folder
 
     sources = (*(corpus or ()), *(files or ()))
-    if masking not in get_args(Masking):
-        raise PetMtlError(
-            f"unknown masking `{masking}`",
-            where="--masking",
-            hint=f"one of {', '.join(get_args(Masking))}",
-        )
+    require_known("masking", masking, Masking, "--masking")
     if resume and out is None:
         raise PetMtlError("`--resume` needs the folder of the run", hint="add `--out DIR`")
     if resume and out is not None and not (model or from_scratch or sources or patterns):

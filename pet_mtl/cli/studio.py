@@ -13,8 +13,8 @@ from pet_mtl.cli.options import (
     RowsOfTask,
     StateCache,
     pattern_file,
+    require_known,
 )
-from pet_mtl.errors import PetMtlError
 
 
 def studio(
@@ -55,7 +55,7 @@ def studio(
     allow_host: AllowHost = None,
 ) -> None:
     """Edit label words and patterns in the browser and see at once what they change."""
-    from typing import cast, get_args
+    from typing import cast
 
     from pet_mtl.serving.extra import require_extra
 
@@ -67,21 +67,19 @@ def studio(
     from pet_mtl.serving.guard import Access
     from pet_mtl.serving.server import address_of, open_socket, run_server
     from pet_mtl.studio.app import Choice, create_app
+    from pet_mtl.studio.page import page_address
     from pet_mtl.studio.schema import LIMITS
     from pet_mtl.words.loaded import load
     from pet_mtl.words.try_words import RowsOf
 
-    if rows not in get_args(RowsOf):
-        raise PetMtlError(
-            f"unknown rows `{rows}`", where="--rows", hint=f"one of {', '.join(get_args(RowsOf))}"
-        )
+    require_known("rows", rows, RowsOf, "--rows")
     access = Access(host, tuple(allow_host or ()), token or None)
     access.check()
     loaded = load(pattern_file(patterns) if patterns else None, model, data_root=data_root)
     choice = Choice(loaded.from_checkpoint, cast(RowsOf, rows), limit, cache)
     app = create_app(loaded, choice, access)
     with open_socket(host, port) as opened:
-        address = address_of(opened, host) + "/" + (f"#token={token}" if token else "")
+        address = page_address(address_of(opened, host), token)
         put(address)
         say("Ctrl-C ends")
         if browser:

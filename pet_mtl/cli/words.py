@@ -14,6 +14,7 @@ from pet_mtl.cli.options import (
     Verbalizers,
     files_by_task,
     pattern_file,
+    require_known,
 )
 from pet_mtl.console import put, put_json
 from pet_mtl.errors import PetMtlError, RunError
@@ -97,7 +98,7 @@ def try_(
 ) -> None:
     """Score label words on dev rows; what does not depend on them is computed once and kept."""
     from contextlib import suppress
-    from typing import cast, get_args
+    from typing import cast
 
     from pet_mtl.model.hardware import keep_freed_memory
 
@@ -109,10 +110,7 @@ def try_(
     from pet_mtl.words.results import event_json, tried_json
     from pet_mtl.words.try_words import RowsOf, WordTrial
 
-    if rows not in get_args(RowsOf):
-        raise PetMtlError(
-            f"unknown rows `{rows}`", where="--rows", hint=f"one of {', '.join(get_args(RowsOf))}"
-        )
+    require_known("rows", rows, RowsOf, "--rows")
     files: dict[str, list[Path]] = {}
     for value in verbalizer or ():
         for name, file in files_by_task("--verbalizer", [value]).items():
@@ -214,10 +212,10 @@ def suggest(
         and found.gain > 0
         and (write.read_bytes() if write.exists() else None) != before
     )
-    written = write is not None and found.gain > 0 and not edited
-    if write is not None and written:
-        write_words(write, found.task.verbalizer, found.proposed())
-        say(f"written: {write}")
+    written = write if found.gain > 0 and not edited else None
+    if written is not None:
+        write_words(written, found.task.verbalizer, found.proposed())
+        say(f"written: {written}")
         if found.interval[0] <= 0:
             low, high = found.interval
             say(
@@ -228,7 +226,7 @@ def suggest(
         left = "stays as it is" if write.exists() else "is not written"
         say(f"no change gains on the held-out rows: {write} {left}")
     if json_:
-        put_json({**found.to_json(), "written": str(write) if written else None})
+        put_json({**found.to_json(), "written": str(written) if written else None})
     else:
         from pet_mtl.report.table import print_table
         from pet_mtl.words.suggest.table import proposal_table, suggestion_table

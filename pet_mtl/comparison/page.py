@@ -54,7 +54,7 @@ def compare_page(comparison: Comparison) -> Html:
         *map(html_table, sheets(comparison)),
         failures(comparison),
     ]
-    return html_page((f"{comparison.suite} · compare · pet_mtl"), sections, comparison.created)
+    return html_page(f"{comparison.suite} · compare · pet_mtl", sections, comparison.created)
 
 
 def curves(comparison: Comparison) -> Html:

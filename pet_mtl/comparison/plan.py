@@ -26,8 +26,12 @@ OWN = {
     "train.label_smoothing",
     "train.label_share",  # beside soft labels
     "train.logit_adjustment",
+    "train.adversarial",
+    "train.losses",
+    "train.weighting",
+    "train.surgery",
+    "train.ema",
 }
-OWN |= {"train.adversarial", "train.losses", "train.weighting", "train.surgery", "train.ema"}
 # OpenPrompt trains what `pet` trains, in full precision; its steps have one task each, so there is
 # nothing to weigh
 _OF_OPENPROMPT = (
@@ -122,28 +126,22 @@ def read_variants(text: str, load: Callable[[str, Sequence[str]], Suite]) -> lis
             continue
         engine: EngineName | None = OPENPROMPT if name == OPENPROMPT else None
         own = {RATE} if engine else OWN
-        keys = [
-            "" if "=" not in option else ".".join(option.split("=")[0].split(".")[:2])
-            for option in options
-        ]
-        wrong = [
-            option
-            for option, key in zip(options, keys, strict=True)
-            if key not in own and (engine or key in ("", "name") or "." in key)
-        ]
-        for option in wrong:
-            problems.add(
-                f"`{option}` is no option of a method",
-                where=where,
-                hint=f"for example heads:features=mean:{RATE}=1e-4",
-            )
-        if wrong:
+        given, before = [], len(problems.problems)
+        for option in options:
+            key = ".".join(option.split("=")[0].split(".")[:2]) if "=" in option else ""
+            if key in own:
+                given.append(option)
+            elif engine or key in ("", "name") or "." in key:
+                problems.add(
+                    f"`{option}` is no option of a method",
+                    where=where,
+                    hint=f"for example heads:features=mean:{RATE}=1e-4",
+                )
+            else:
+                given.append(f"method.{option}")
+        if len(problems.problems) > before:
             continue
         try:
-            given = [
-                option if key in own else f"method.{option}"
-                for option, key in zip(options, keys, strict=True)
-            ]
             suite = load("pet", [*_OF_OPENPROMPT, *given]) if engine else load(name, given)
             variants[part] = Variant(part, suite, engine)
         except PetMtlError as error:

@@ -107,7 +107,7 @@ def compare(request: Request, out: Path) -> Comparison:
     for name, task in data.items():
         for note in task.notes:
             say(f"warning: {name}: {note}")
-    for folder in dict.fromkeys(_backbone(variant.suite) for variant in request.variants):
+    for folder in dict.fromkeys(Path(suite_model(one.suite)) for one in request.variants):
         guard_rows(folder, scored, strict=False)
     alone = list(scored) if request.single_task and len(suite.tasks) > 1 else []
     if request.single_task and not alone:
@@ -137,7 +137,7 @@ def compare(request: Request, out: Path) -> Comparison:
         results = {cell: result for cell in cells if (result := read_result(out, cell)) is not None}
         if not results and busy:
             raise PetMtlError(
-                ("another comparison has all cells in hand"), where=str(out), hint="wait for it"
+                "another comparison has all cells in hand", where=str(out), hint="wait for it"
             )
         if not results:
             raise RunError("no cell succeeded", where=str(out))
@@ -167,10 +167,6 @@ def _check_methods(variants: Sequence[Variant]) -> None:
                     message = f"{variant.name}: {each.message}"
                     problems.add(message, where=each.where, hint=each.hint)
     problems.raise_if_any()
-
-
-def _backbone(suite: Suite) -> Path:
-    return Path(suite_model(suite))
 
 
 def _do(

@@ -1,7 +1,7 @@
 """How long a task is trained alone, so that it sees as many of its rows as when all are trained."""
 
 from collections.abc import Mapping
-from itertools import islice
+from itertools import accumulate, islice
 
 import numpy as np
 
@@ -27,11 +27,11 @@ def steps_alone(
         kind: how steps are cut.
     """
     tokenizer = load_pieces(suite_model(suite))
-    train = suite.train
+    compiled, train = compile_suite(suite, tokenizer), suite.train
 
-    def schedule(rows: Mapping[str, Rows]) -> Schedule:
-        forms = [form for form in compiled.forms if form.task in rows]
-        prompts = encode_forms(forms, rows, tokenizer, train.max_length, windows=False)
+    def schedule(of_tasks: Mapping[str, Rows]) -> Schedule:
+        forms = [form for form in compiled.forms if form.task in of_tasks]
+        prompts = encode_forms(forms, of_tasks, tokenizer, train.max_length, windows=False)
         return kind(
             prompts,
             temperature=suite.sampling.temperature,
@@ -39,7 +39,6 @@ def steps_alone(
             seed=train.seed,
         )
 
-    compiled = compile_suite(suite, tokenizer)
     joint, alone = schedule(rows), schedule({task: rows[task]})
     last = joint.ends(train.epochs, train.max_steps)[-1]
     of_task = np.array([form.task == task for form in joint.prompts.forms])
@@ -47,9 +46,5 @@ def steps_alone(
         int(of_task[joint.prompts.form[plan.items]].sum())
         for _, plan in islice(joint.from_step(0), last)
     )
-    seen = 0
-    for step, (_, plan) in enumerate(alone.from_step(0), 1):
-        seen += len(plan.items)
-        if seen >= wanted:
-            return step
-    raise AssertionError("a schedule has no end")
+    seen = accumulate(len(plan.items) for _, plan in alone.from_step(0))  # without end
+    return next(step for step, count in enumerate(seen, 1) if count >= wanted)

@@ -81,19 +81,20 @@ def paired_difference(
     draws = np.zeros(resamples)
     observed = 0.0
     generator = RESAMPLED_ROWS.generator(seed)
+
+    def gain(task: str, counts: NDArray[np.integer]) -> NDArray[np.float64]:
+        weights = counts.astype(np.float32)
+        ours, theirs = (np.stack(list(side[task])) for side in (other, first))
+        return _macro_f1(weights, gold[task], ours) - _macro_f1(weights, gold[task], theirs)
+
     for task, labels in gold.items():
-        sides = (np.stack(list(other[task])), np.stack(list(first[task])))
-        one = np.ones((1, len(labels)), np.float32)
-        observed += float((_macro_f1(one, labels, sides[0]) - _macro_f1(one, labels, sides[1]))[0])
-        chunk = max(1, _COUNTS // len(labels))
+        rows = len(labels)
+        observed += float(gain(task, np.ones((1, rows), np.int64))[0])
+        chunk = max(1, _COUNTS // rows)
         for start in range(0, resamples, chunk):
             size = min(chunk, resamples - start)
-            counts = generator.multinomial(
-                len(labels), np.full(len(labels), 1 / len(labels)), size
-            ).astype(np.float32)
-            draws[start : start + size] += _macro_f1(counts, labels, sides[0]) - _macro_f1(
-                counts, labels, sides[1]
-            )
+            counts = generator.multinomial(rows, np.full(rows, 1 / rows), size)
+            draws[start : start + size] += gain(task, counts)
     low, high = np.quantile(draws / len(gold), [0.025, 0.975])
     return Difference(observed / len(gold), float(low), float(high))
 

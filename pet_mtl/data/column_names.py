@@ -18,8 +18,8 @@ _PLAIN_LABEL_NAMES = frozenset(["label", "labels", "label_desc", "label_name", "
 LONGEST_NAME = 40  # characters
 _SNAKE = re.compile(r"[a-z]+\d*(_[a-z\d]+){1,3}")
 _WORDS = re.compile(r"[A-Za-z]+|[^\W\dA-Za-z_]+")
-_REMARK = re.compile(r"[(（\[【].*?[)）\]】]")
-_LAST = re.compile(r"([A-Z]?[a-z]+|[A-Z]+|[^\W\dA-Za-z_]+)[\W\d_]*$")
+_REMARK = re.compile(r"[(（\[【][^()（）\[\]【】]*[)）\]】]")
+_PARTS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\dA-Za-z_]+")
 
 
 def is_usual_name(cell: str) -> bool:
@@ -57,10 +57,10 @@ def ends_like(name: str, names: frozenset[str]) -> bool:
     ...     "分类描述", "subclass")]
     [True, True, True, False, False]
     """
-    last = _LAST.search(_REMARK.sub("", name))
-    if last is None:
+    parts = _PARTS.findall(_REMARK.sub("", name))
+    if not parts:
         return False
-    word = last[1].lower()
+    word = parts[-1].lower()
     if word.isascii():
         return word in names
     return any(word.endswith(known) for known in names if len(known) > 1 and not known.isascii())

@@ -221,12 +221,6 @@ def with_line_feeds(stream: BinaryIO, *, quotes: bool = True) -> BinaryIO:
     return cast(BinaryIO, io.BufferedReader(ahead, _HEAD))
 
 
-def line_feeds(text: str, *, quotes: bool = True) -> str:
-    """Return a text as `with_line_feeds` reads its file."""
-    head = text[:_HEAD].encode("utf-8", "surrogateescape")
-    return text.replace("\r", "\n") if _ends_in_returns(head, quotes) else text
-
-
 def _ends_in_returns(head: bytes, quotes: bool) -> bool:
     if b"\r" not in head or b"\r\n" in head:
         return False

@@ -3,7 +3,7 @@ checkpoint, another program, a large language model."""
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
@@ -74,6 +74,21 @@ class _BadRowError(Exception):
     def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
         self.hint = hint or LAYOUT
+
+
+class _UnknownLabelError(_BadRowError):
+    """A label that a task lacks. To look for one that is near takes milliseconds, of each row of a
+    wrong file hours: it is done where the message is read."""
+
+    def __init__(self, label: str, known: Collection[str], file: str) -> None:
+        super().__init__(label)
+        self._known, self._file = known, file
+
+    def __str__(self) -> str:
+        label = self.args[0]
+        near = get_close_matches(label[:100], self._known, 1)
+        meant = f", did you mean {quoted(near[0])}?" if near else ""
+        return f"{quoted(shortened(label))} is no label of {self._file}{meant}"
 
 
 def read_soft_labels(sources: Sequence[str], task: TaskSpec, base: Path) -> SoftLabels:
@@ -179,7 +194,7 @@ class _Sums:
                 try:
                     of_row = self._rows.read(value, bad.path, probs[len(texts)])
                 except _BadRowError as error:
-                    bad.add(number, str(error), hint=error.hint)
+                    bad.add(number, error, hint=error.hint)
                 else:
                     texts.append(of_row)
             if not bad.count:
@@ -320,10 +335,7 @@ class _RowReader:
         if place is None:
             place = self._wholes.get(re.sub(WHOLE, r"\1", label))
         if place is None:
-            near = get_close_matches(label[:100], self._place, 1)
-            known = f", did you mean {quoted(near[0])}?" if near else ""
-            file = self._task.verbalizer.source
-            raise _BadRowError(f"{quoted(shortened(label))} is no label of {file}{known}")
+            raise _UnknownLabelError(label, self._place, self._task.verbalizer.source)
         return place
 
 

@@ -119,16 +119,21 @@ class BadRows:
     encoding: str = "utf-8"
 
     def add(
-        self, line: int, message: str, *, hint: str | None = None, fault: Fault = "row"
+        self,
+        line: int,
+        message: str | Exception,
+        *,
+        hint: str | None = None,
+        fault: Fault = "row",
     ) -> None:
         """Note a bad row; beyond `keep` only the count grows, so that a wrong gigabyte file cannot
-        fill the memory."""
+        fill the memory, and what an exception says is not asked."""
         self.count += 1
         if len(self.problems) < self.keep:
             place = (
                 f"{self.path}:{line}" if self.unit == "line" else f"{self.path}: {self.unit} {line}"
             )
-            self.problems.append((line, RowProblem(message, place, hint, fault)))
+            self.problems.append((line, RowProblem(str(message), place, hint, fault)))
 
     def ordered(self) -> list[RowProblem]:
         """Return the problems in the order of the file, each hint once."""

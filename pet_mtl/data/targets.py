@@ -15,6 +15,7 @@ from pet_mtl.data.table import BadRows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.kind import set_text
 from pet_mtl.suite.label_lines import format_field, quoted
+from pet_mtl.suite.levels import path_of
 from pet_mtl.suite.task import TaskSpec
 
 STRATA = 10  # parts of a range that a split keeps in proportion
@@ -272,15 +273,17 @@ def _note_unknown(
         )
         raise PetMtlError(message, where=bad.path, hint=hint)
     header_hint = _header_hint(lines, good, bad)
+    leaves = reversed(task.verbalizer.labels if task.levels else ())
+    # the first label below each name
+    below = {name: leaf for leaf in leaves for name in path_of(leaf, task.level_separator)[:-1]}
     for index in np.flatnonzero(~good):
         label = column[int(index)].as_py().strip()
         message = f"label {quoted(shortened(label))} is not in {file}"
         hint = f"add a line to {file}: {format_field(label)}  WORD; or mend the row"
-        leaves = task.verbalizer.labels if task.levels else ()  # each row asks
-        below = next((leaf for leaf in leaves if task.is_above(label, leaf)), None)
-        if below is not None:
+        if label in below:
             message = (
-                f"label {quoted(shortened(label))} has others below it, such as {quoted(below)}"
+                f"label {quoted(shortened(label))} has others below it, such as "
+                f"{quoted(below[label])}"
             )
             hint = (
                 "give the row one of these; for rows of no other, write a label of their own: "

@@ -254,10 +254,13 @@ class _Distiller:
                 say(f"note: no teacher knows {name}: it is learned from its labels alone")
                 continue
             mean, first = targets(said, self.rows[name]), len(task.train)
-            right = float(np.mean(mean[:first].argmax(-1) == task.train.labels))
-            alone = int(np.isnan(together(said)[:first]).any(1).sum())
-            note = f", {alone:,} of them labelled by none" if alone else ""
-            say(f"teachers: {name}, right on {right:.1%} of {first:,} training rows{note}")
+            told = ~np.isnan(together(said)[:first]).any(1)  # the others have their own labels
+            right = (mean[:first].argmax(-1) == task.train.labels)[told]
+            judged = f", right on {right.mean():.1%} of them" if len(right) else ""
+            say(
+                f"teachers: {name}, {len(right):,} of {first:,} training rows labelled by them"
+                f"{judged}"
+            )
             silent = int(np.isnan(mean[first:]).any(1).sum())
             if silent:
                 say(f"teachers: {name}, {silent:,} unlabelled rows that none may label say nothing")

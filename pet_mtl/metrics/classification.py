@@ -53,7 +53,10 @@ class TaskScore:
 
     def to_json(self) -> dict[str, Any]:
         """Return the score as plain JSON values, in the form that `score --json` prints."""
-        return {**asdict(self), "macro_f1_ci95": list(self.macro_f1_ci95)}
+        per_label = {label: asdict(each) for label, each in self.per_label.items()}
+        # the matrix as it is: `asdict` takes seconds to copy that of some thousand labels
+        own = {**vars(self), "per_label": per_label}
+        return own | {"macro_f1_ci95": list(self.macro_f1_ci95)}
 
 
 def score_predictions(
@@ -178,32 +181,15 @@ def _label_sums(
     return sums
 
 
-def resample_cells(
-    confusion: NDArray[np.int64], *, resamples: int, seed: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Draw the counts of the non-empty cells, [resamples, cells], and return each cell's gold and
-    predicted index."""
-    gold, predicted = np.nonzero(confusion)
-    counts = resampled_counts(confusion[gold, predicted], resamples=resamples, seed=seed)
-    return counts.astype(np.float64), gold, predicted  # floats: the sums are matrix products
-
-
-def resampled_counts(counts: NDArray[np.int64], *, resamples: int, seed: int) -> NDArray[np.int64]:
-    """Draw as many rows with replacement as there are, and count those of each cell.
-
-    Args:
-        counts: rows of each cell, which are all alike.
-
-    Returns:
-        `[resamples, cells]`.
-    """
-    return drawn_counts(counts, resamples, RESAMPLED_ROWS.generator(seed))
-
-
 def resampled_parts(
     counts: NDArray[np.int64], *, resamples: int, seed: int
 ) -> Iterator[NDArray[np.int64]]:
-    """Yield what `resampled_counts` returns, some resamples at a time."""
+    """Draw as many rows with replacement as there are, and count those of each cell; yield
+    `[some resamples, cells]` until there are `resamples`.
+
+    Args:
+        counts: rows of each cell, which are all alike.
+    """
     generator = RESAMPLED_ROWS.generator(seed)
     most = max(1, _DRAWN // len(counts))
     for start in range(0, resamples, most):
@@ -213,7 +199,7 @@ def resampled_parts(
 def drawn_counts(
     counts: NDArray[np.int64], resamples: int, generator: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Return what `resampled_counts` does, of a generator that may go on drawing."""
+    """Return what `resampled_parts` yields, `[resamples, cells]` at once."""
     rows = int(counts.sum())
     if len(counts) <= _MANY_CELLS or rows > _ROWS_OF_A_CELL * len(counts):
         return generator.multinomial(rows, counts / rows, size=resamples)

@@ -52,7 +52,7 @@ class HierarchyScore(TaskScore):
 
     def to_json(self) -> dict[str, Any]:
         done = super().to_json()
-        levels = [{**one, "macro_f1_ci95": list(one["macro_f1_ci95"])} for one in done["levels"]]
+        levels = [{**vars(one), "macro_f1_ci95": list(one.macro_f1_ci95)} for one in self.levels]
         return {**done, "levels": levels}
 
 

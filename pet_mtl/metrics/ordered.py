@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pet_mtl.metrics.classification import TaskScore, resample_cells, score_predictions
+from pet_mtl.metrics.classification import TaskScore, resampled_parts, score_predictions
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,11 @@ def score_ordered(
     (1.0, 0.75)
     """
     plain = score_predictions(gold, predicted, labels, resamples=resamples, seed=seed)
-    counts, of_gold, of_predicted = resample_cells(
-        np.array(plain.confusion), resamples=resamples, seed=seed
-    )
-    errors = counts @ np.abs(values[of_gold] - values[of_predicted]) / len(gold)
+    confusion = np.array(plain.confusion)
+    cells = np.nonzero(confusion)
+    off = np.abs(values[cells[0]] - values[cells[1]])
+    parts = resampled_parts(confusion[cells], resamples=resamples, seed=seed)
+    errors = np.concatenate([counts @ off for counts in parts]) / len(gold)
     low, high = np.quantile(errors, [0.025, 0.975])
     return OrderedScore(
         accuracy=plain.accuracy,

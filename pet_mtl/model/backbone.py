@@ -39,6 +39,8 @@ class Backbone(nn.Module):
     Attributes:
         mlm: the transformers model; its parameters are the only ones.
         head: its MLM head, split where the family is known.
+        shows_states: what is read are the encoder's states, not the logits, as of a family whose
+            head is not known.
         whole: gives what the head reads of every token, `[N, L, X]`, of ids and their mask.
         by_length: a row's states depend on the padding beside it, so rows of one length are read
             together; see `model.padding`.
@@ -51,7 +53,8 @@ class Backbone(nn.Module):
         split = split_head(mlm)
         lone = None if split else _lone_head(mlm)
         self.head: MlmHead = split or WholeHead(lone or nn.Identity())
-        self.whole = self._encode if split or lone else self._logits
+        self.shows_states = bool(split or lone)
+        self.whole = self._encode if self.shows_states else self._logits
         self.by_length = False
         if split and fits_slot_encoder(mlm):
             self.encode: Callable[..., Tensor] = SlotEncoder(mlm.base_model, attention)

@@ -87,8 +87,7 @@ class CausalReader:
         self._word_trees = [word_tree(of_form) for of_form in words]
         self._trees = [_Tree.of(tree) for tree in self._word_trees]
         self._packs, self._window = takes_trees(config), window(config)
-        # other text has its slots elsewhere; of families that are not known only logits are
-        self.lacks = frozenset({"altered"} if self._packs else {"altered", "slots"})
+        self.lacks = frozenset({"altered"})  # other text has its slots elsewhere
 
     def to(self, device: torch.device) -> None:
         self._trees = [tree.to(device) for tree in self._trees]

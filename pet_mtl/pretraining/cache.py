@@ -303,12 +303,4 @@ def _open(folder: Path, key: dict[str, Any]) -> Cache | None:
             arrays[name] = np.memmap(file, kind, mode="r")
     except (KeyError, TypeError, OSError, ValueError):
         return None
-    return Cache(
-        folder,
-        arrays["pieces"],
-        arrays.get("words"),
-        arrays["paragraphs"],
-        arrays["documents"],
-        arrays["hashes"],
-        key,
-    )
+    return Cache(folder=folder, key=key, **{"words": None, **arrays})

@@ -24,9 +24,8 @@ from pet_mtl.errors import PetMtlError, ProblemList, RunError
 from pet_mtl.text import counted
 
 Document = list[str]
-MOST_PARAGRAPHS = (
-    512  # a longer document is cut: a file of lines without a blank one is no single text
-)
+# a longer document is cut: a file of lines without a blank one is no single text
+MOST_PARAGRAPHS = 512
 MOST_CHARACTERS = 1 << 21  # of a document, too: each costs some 200 bytes while it is tokenised
 
 _MOST_NAMED = 5  # files in one warning
@@ -98,7 +97,6 @@ class FileCorpus:
 
     def _table_documents(self, file: Path, suffix: str) -> Iterator[Document]:
         bad = BadRows(str(file), keep=SHOWN)
-        problems = ProblemList()
         with _as_option():
             for chunk in _READERS[suffix](
                 file, suffix, Request({"text": self.text_key}, labelled=False), bad
@@ -107,8 +105,8 @@ class FileCorpus:
                     break
                 for text in chunk.columns["text"].to_pylist():
                     yield from _cut([line for part in text.splitlines() if (line := part.strip())])
-            problems.problems.extend(bad.shown())
-            problems.raise_if_any()
+            if problems := bad.shown():
+                raise PetMtlError(problems)
 
 
 @contextmanager

@@ -134,21 +134,17 @@ def load_weights(folder: Path, mlm: Any) -> None:
 def differences(now: PretrainRequest, then: PretrainRequest) -> list[str]:
     """Return the options that make it another run; files may have moved, their content is compared
     elsewhere."""
-    settings = now.settings.model_dump(), then.settings.model_dump()
-    changed = [key for key, value in settings[0].items() if value != settings[1][key]]
+    before = then.settings.model_dump()
+    changed = [key for key, value in now.settings.model_dump().items() if value != before[key]]
     for key in ("teacher", "tokenizer"):
         if (getattr(now, key) is None) != (getattr(then, key) is None):
             changed.append(key)
     for key in ("masking", "text_key", "task_text", "from_layers"):
         if getattr(now, key) != getattr(then, key):
             changed.append(key)
-    shapes = [
-        None
-        if request.recipe is None
-        else request.recipe.model_dump(include={"model", "vocabulary"})
-        for request in (now, then)
-    ]
-    return changed + (["recipe"] if shapes[0] != shapes[1] else [])
+    recipes = (now.recipe, then.recipe)
+    shape, old = (one and one.model_dump(include={"model", "vocabulary"}) for one in recipes)
+    return changed if shape == old else [*changed, "recipe"]
 
 
 def _fill(folder: Path, mlm: Any, tokenizer: PieceTokenizer) -> None:

@@ -102,7 +102,7 @@ def mark_important(
             ),
         )
     refuse_learned_parts(
-        scorer.suite, str(scorer.folder), ("selective masking needs a checkpoint without them")
+        scorer.suite, str(scorer.folder), "selective masking needs a checkpoint without them"
     )
     marked: list[MarkedText] = []
     for index, name in enumerate(scorer.suite.tasks):
@@ -132,37 +132,29 @@ def _mark_task(scorer: LoadedCheckpoint, rows: Rows, delta: float, name: str) ->
     confidence = _confidence(scorer, number, texts, labels)
     right = np.flatnonzero(confidence.argmax(-1) == labels)
     whole = confidence[np.arange(len(labels)), labels]
-    right = (
-        right[np.argsort(-whole[right], kind="stable")][: max(1, round(KEPT * len(right)))]
-        if len(right)
-        else right
-    )
+    right = right[np.argsort(-whole[right], kind="stable")][: max(1, round(KEPT * len(right)))]
+    # each piece of a row with the number of its field
+    pieces = [[(f, i) for f, ids in enumerate(texts[row]) for i in ids] for row in right]
     buffers: list[list[list[int]]] = [[[] for _ in texts[row]] for row in right]
-    marks = [[[False] * len(ids) for ids in texts[row]] for row in right]
-    longest = max((sum(map(len, texts[row])) for row in right), default=0)
-    places = [
-        [(f, i) for f, ids in enumerate(texts[row]) for i in range(len(ids))] for row in right
-    ]
+    marks: list[list[bool]] = [[] for _ in right]
+    longest = max(map(len, pieces), default=0)
     with bar(f"important pieces of {name}", longest) as shown:
         for position in range(longest):
-            live = [k for k in range(len(right)) if position < len(places[k])]
+            live = [k for k, of_row in enumerate(pieces) if position < len(of_row)]
             for k in live:
-                field, place = places[k][position]
-                buffers[k][field].append(texts[right[k]][field][place])
+                field, piece = pieces[k][position]
+                buffers[k][field].append(piece)
             of_live = labels[right[live]]
             scores = _confidence(scorer, number, [buffers[k] for k in live], of_live)
             for k, score in zip(live, scores[np.arange(len(live)), of_live], strict=True):
-                field, place = places[k][position]
-                if whole[right[k]] - score < delta:
-                    marks[k][field][place] = True
+                marks[k].append(bool(whole[right[k]] - score < delta))
+                if marks[k][-1]:
+                    field, _ = pieces[k][position]
                     buffers[k][field].pop()
             shown.advance(1)
     return [
-        MarkedText(
-            tuple(i for ids in texts[row] for i in ids),
-            tuple(m for of_field in marks[k] for m in of_field),
-        )
-        for k, row in enumerate(right)
+        MarkedText(tuple(piece for _, piece in of_row), tuple(of_marks))
+        for of_row, of_marks in zip(pieces, marks, strict=True)
     ]
 
 

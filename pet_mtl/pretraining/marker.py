@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +80,12 @@ def train_marker(
             hint="selective masking needs a checkpoint that classifies its training rows well",
         )
     ends = np.cumsum([len(text.ids) for text in texts])
-    rows = PieceRows(
+    rows = replace(
+        like,
         pieces=np.array([i for text in texts for i in text.ids], np.int32),
         starts=np.concatenate([[0], ends[:-1]]),
         ends=ends,
-        before=like.before,
-        after=like.after,
-        maskable=like.maskable,
-        pad_id=like.pad_id,
+        words=None,
         marks=np.array([mark for text in texts for mark in text.important], np.uint8),
     )
     say(f"marker: {len(texts):,} texts, {marked / ends[-1]:.1%} of their pieces important")

@@ -201,9 +201,8 @@ def load_material(
     """
     settings = request.settings
     maskable = np.ones(tokenizer.vocab_size, bool)
-    maskable[tokenizer.tokenizer.all_special_ids] = (
-        False  # the unknown piece among them: nothing to learn
-    )
+    # the unknown piece is among them: nothing to learn
+    maskable[tokenizer.tokenizer.all_special_ids] = False
     if request.masking == "pattern":
         assert text.suite is not None
         if request.cache is not None:

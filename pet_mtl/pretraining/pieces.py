@@ -60,10 +60,8 @@ class PieceEncoder:
             lengths = np.fromiter(map(len, ids), np.int64, len(ids))
             flat = np.fromiter(chain.from_iterable(ids), np.int64, int(lengths.sum()))
             return lengths, self._harmless[flat], None
-        self._backend.encode_special_tokens = (
-            True  # "[MASK]" in text stays text; any call of the tokenizer resets it
-        )
         backend = self._backend
+        backend.encode_special_tokens = True  # "[MASK]" stays text; any other call resets it
         encode = backend.encode_batch_fast if self.cutter is None else backend.encode_batch
         with reading(self.tokenizer.tokenizer):
             encodings = encode(list(texts), add_special_tokens=False)

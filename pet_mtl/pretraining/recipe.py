@@ -158,14 +158,14 @@ def load_recipe(path: Path, overrides: Sequence[str] = ()) -> Recipe:
             f"`version` must be {VERSION}, found {found(tree.get('version'))}",
             where=document.where(("version",)),
         )
+    shape = None
     if "model" not in tree:
         problems.add(
             "`model` is missing",
             where=document.where(()),
             hint="say the shape: model: {hidden_size: 256, layers: 4, heads: 4}",
         )
-    shape = None
-    if "model" in tree:
+    else:
         taken = isinstance(tree["model"], dict) and "from_layers" in tree["model"]
         kind: type[Shape] | type[TakenShape] = TakenShape if taken else Shape
         shape = validate(kind, tree["model"], document, ("model",), problems)

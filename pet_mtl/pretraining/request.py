@@ -156,7 +156,7 @@ class PretrainRequest(BaseModel):
                 hint="train one with `pet-mtl train` and add `--scorer OUT/checkpoint`",
             )
         if self.scorer is not None and self.masking != "selective":
-            problems.add(("only selective masking has a scorer"), where=f"--scorer {self.scorer}")
+            problems.add("only selective masking has a scorer", where=f"--scorer {self.scorer}")
         if self.settings.masking_rate == 0 and self.masking != "pattern":
             problems.add(
                 "`masking_rate` 0 leaves nothing to learn",

@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from pet_mtl.cloze.batch import LENGTH_STEP
+from pet_mtl.cloze.batch import round_up
 from pet_mtl.cloze.shorten import ragged_arange
 
 TEXT, LABEL_WORD = 1, 2  # marks of prompts; the other pieces have 0
@@ -94,12 +94,10 @@ class PieceRows:
         Args:
             rows: `n` row numbers.
             length: `L`, no row is longer.
-            height: `N` of a full batch; a smaller one is filled up to a multiple of 8.
+            height: `N` of a full batch; a smaller one is filled up as `round_up` says.
         """
         count = len(rows)
-        if count < height:
-            height = min(height, -(-count // LENGTH_STEP) * LENGTH_STEP)
-        height = max(height, count)
+        height = max(count, min(height, round_up(count)))
         starts = self.starts[rows]
         widths = self.ends[rows] - starts
         head = len(self.before)

@@ -1,6 +1,7 @@
 """Settings of a pre-training run."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -153,36 +154,30 @@ def read_settings(
     A key without a section stands for one of `train:`, so `-s epochs=5` is `-s train.epochs=5`.
     """
     sections = set(document.tree) | {"model", "vocabulary", "train"}
-    given = {}
+    typed = {}  # by the override with its section
     for override in overrides:
-        key = override.partition("=")[0].strip()
-        full = override if key.split(".")[0] in sections else f"train.{override}"
-        given[f"-s {full}"] = f"-s {override}"
+        section = override.partition("=")[0].strip().split(".")[0]
+        typed[override if section in sections else f"train.{override}"] = override
     mine = ProblemList()
-    apply_overrides(document, [text.removeprefix("-s ") for text in given], mine)
-    document.places = {key: given.get(place, place) for key, place in document.places.items()}
+    apply_overrides(document, list(typed), mine)
+    places = {f"-s {full}": f"-s {text}" for full, text in typed.items()}
+    document.places = {key: places.get(place, place) for key, place in document.places.items()}
     for problem in mine.problems:
-        problems.add(
-            problem.message, where=given.get(problem.where or "", problem.where), hint=problem.hint
-        )
-    section: Any = document.tree.get("train")
+        where = places.get(problem.where or "", problem.where)
+        problems.problems.append(replace(problem, where=where))
+    train: Any = document.tree.get("train")
     return validate(
-        PretrainSettings, {} if section is None else section, document, ("train",), problems
+        PretrainSettings, {} if train is None else train, document, ("train",), problems
     )
-
-
-def settings_from(overrides: Sequence[str]) -> PretrainSettings:
-    """Return the settings of `-s key=value` texts alone, see `start_from`.
-
-    >>> settings_from(["epochs=5", "schedule=cosine"]).schedule
-    'cosine'
-    """
-    return start_from(overrides)[0]
 
 
 def start_from(overrides: Sequence[str]) -> tuple[PretrainSettings, tuple[int, ...] | None]:
     """Return the settings of `-s key=value` texts alone, and the layers that the model keeps; None:
     all.
+
+    >>> settings, layers = start_from(["epochs=5", "schedule=cosine"])
+    >>> settings.schedule, layers
+    ('cosine', None)
 
     Raises:
         PetMtlError: with every problem.

@@ -111,7 +111,7 @@ class PretrainingSteps:
             rows.lengths, batch_tokens=settings.batch_tokens, seed=settings.seed
         )
         self.total = self.schedule.steps(settings.epochs, settings.max_steps)
-        self._steps: Iterator[tuple[PlannedStep, list[MlmBatch]]] | None = None
+        self._steps = self._prepared()
         self.lesson = model.lesson if isinstance(model, TaughtModel) else None
         self._sums = _zeros(model, machine)
         stored = self._sums.new_tensor(progress.window.get("sums", []))
@@ -124,8 +124,6 @@ class PretrainingSteps:
         """Do one optimizer step and return its rows."""
         settings, accelerator, progress = self.settings, self.accelerator, self.progress
         world, rank = accelerator.num_processes, accelerator.process_index
-        if self._steps is None:
-            self._steps = self._prepared(progress.step)
         self._now, pieces = next(self._steps)
         self._factor = rate_factor(self.position, self.total, settings.warmup, settings.schedule)
         of_all = step_seed(settings.seed, progress.step)
@@ -158,23 +156,21 @@ class PretrainingSteps:
         by_time = 0.0 if limit is None else self.progress.seconds / (limit * 60) * self.total
         return max(float(self.progress.step), by_time)
 
-    def _prepared(self, step: int) -> Iterator[tuple[PlannedStep, list[MlmBatch]]]:
+    def _prepared(self) -> Iterator[tuple[PlannedStep, list[MlmBatch]]]:
         """Yield each step with this process's batches; beside a GPU they are made ahead of time."""
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
 
         def build(now: PlannedStep) -> list[MlmBatch]:
+            def masked(piece: BatchPlan) -> MlmBatch:
+                return self.masker(self.rows, piece, self.settings.seed, now.epoch)
+
             pieces = split_step(now.plan, self.settings.accumulate * world)
-            own = [
-                self.masker(self.rows, piece, self.settings.seed, now.epoch)
-                for piece in pieces[rank::world]
-            ]
             # every process must take part in every exchange: one without a piece gets one that
             # counts nothing
-            return own or [
-                self.masker(self.rows, pieces[0], self.settings.seed, now.epoch).without_targets()
-            ]
+            own = list(map(masked, pieces[rank::world]))
+            return own or [masked(pieces[0]).without_targets()]
 
-        steps = self.schedule.from_step(step)
+        steps = self.schedule.from_step(self.progress.step)
         if self.machine.device.type != "cuda":
             for now in steps:
                 yield now, build(now)

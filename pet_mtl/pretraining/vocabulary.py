@@ -2,9 +2,10 @@
 lower-cased word pieces."""
 
 import json
-import re
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,17 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.corpus import Corpus, Document, unchanged_documents
 from pet_mtl.pretraining.recipe import VocabularySpec
 from pet_mtl.pretraining.word_vocabulary import (
+    LATIN_WORD,
     SPECIAL,
     build_word_vocabulary,
     is_piece,
+    ranked,
     require_characters,
     save_word_tokenizer,
 )
 from pet_mtl.storage.digests import is_whole, write_digests
 
 FORMAT_VERSION = 2
-_WORD = re.compile(r"[a-z0-9]+")
 _MOST_WORDS = 200_000  # rarer words decide nothing, and a crawl has no end of them
 _MOST_COPIES = 1_000  # the trainer counts copies: a word this frequent is a piece anyway
 
@@ -43,15 +45,13 @@ def build_vocabulary(documents: Iterable[Document], spec: VocabularySpec) -> lis
     for document in documents:
         text = "\n".join(document).lower()
         characters.update(text)
-        words.update(_WORD.findall(text))
+        words.update(LATIN_WORD.findall(text))
         if len(words) > 4 * _MOST_WORDS:
             words = Counter(dict(words.most_common(_MOST_WORDS)))
     latin = _word_pieces(words, spec.min_frequency, spec.latin)
     room = max(0, spec.size - len(SPECIAL) - len(latin))
-    found = sorted(characters.items(), key=lambda item: (-item[1], item[0]))
-    kept = [c for c, n in found if n >= spec.min_frequency and is_piece(c) and c not in latin][
-        :room
-    ]
+    frequent = (c for c, n in ranked(characters) if n >= spec.min_frequency)
+    kept = [c for c in frequent if is_piece(c) and c not in latin][:room]
     require_characters(kept, room)
     return [*SPECIAL, *kept, *latin]
 
@@ -112,8 +112,6 @@ def vocabulary_folder(corpus: Corpus, spec: VocabularySpec, positions: int, plac
     """
     digest = corpus.digest
     made_of = json.dumps([FORMAT_VERSION, digest, spec.model_dump(mode="json"), positions])
-    from hashlib import sha256
-
     folder = place / f"vocabulary-{sha256(made_of.encode()).hexdigest()[:16]}"
     if not is_whole(folder):
         if folder.exists():
@@ -129,8 +127,6 @@ def vocabulary_folder(corpus: Corpus, spec: VocabularySpec, positions: int, plac
 
 
 def _watched(documents: Iterator[Document]) -> Iterator[Document]:
-    import time
-
     said = time.monotonic()
     for number, document in enumerate(documents, start=1):
         yield document

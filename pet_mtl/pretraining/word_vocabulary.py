@@ -24,7 +24,7 @@ from pet_mtl.storage.digests import write_digests
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _HAN_RUN = re.compile("[\u4e00-\u9fd5]+")
-_LATIN_WORD = re.compile("[a-z0-9]+")
+LATIN_WORD = re.compile("[a-z0-9]+")
 _DOCUMENTS = 2_000  # cut at a time
 _MOST_KEPT = 400_000  # rarer words and Latin strings decide nothing
 
@@ -73,17 +73,16 @@ def build_word_vocabulary(
     while part := list(islice(stream, _DOCUMENTS)):
         text = "\n".join("\n".join(document) for document in part).lower()
         characters.update(text)
-        latin.update(_LATIN_WORD.findall(text))
+        latin.update(LATIN_WORD.findall(text))
         words.update(_words(cutter, _HAN_RUN.findall(text)))
         words, latin = _bounded(words), _bounded(latin)
-    frequent_words = [w for w, n in _ranked(words) if len(w) > 1 and n >= spec.min_frequency][
-        : spec.words
-    ]
-    frequent_latin = [w for w, n in _ranked(latin) if len(w) > 1 and n >= spec.min_frequency][
-        : spec.latin
-    ]
+
+    def frequent(counter: Counter[str], most: int) -> list[str]:
+        return [w for w, n in ranked(counter) if len(w) > 1 and n >= spec.min_frequency][:most]
+
+    frequent_words, frequent_latin = frequent(words, spec.words), frequent(latin, spec.latin)
     room = max(0, spec.size - len(SPECIAL) - len(frequent_words) - len(frequent_latin))
-    single = [c for c, n in _ranked(characters) if n >= spec.min_frequency and is_piece(c)][:room]
+    single = [c for c, n in ranked(characters) if n >= spec.min_frequency and is_piece(c)][:room]
     require_characters(single, room)
     # As a piece a character stands for itself alone: what is inside a word was counted there.
     counts = {
@@ -104,14 +103,13 @@ def _words(cutter: WordCutter, runs: Sequence[str]) -> Iterable[str]:
 
 
 def _bounded(counter: Counter[str]) -> Counter[str]:
-    return (
-        counter
-        if len(counter) <= 2 * _MOST_KEPT
-        else Counter(dict(counter.most_common(_MOST_KEPT)))
-    )
+    if len(counter) <= 2 * _MOST_KEPT:
+        return counter
+    return Counter(dict(counter.most_common(_MOST_KEPT)))
 
 
-def _ranked(counter: Counter[str]) -> list[tuple[str, int]]:
+def ranked(counter: Counter[str]) -> list[tuple[str, int]]:
+    """Return what was counted, the most frequent first, of equals in the order of their text."""
     return sorted(counter.items(), key=lambda item: (-item[1], item[0]))
 
 

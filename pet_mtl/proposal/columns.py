@@ -276,8 +276,7 @@ def _label_places(table: RawTable) -> list[int]:
 
 
 def _id(table: RawTable, label: int) -> int | None:
-    for place in range(len(table.names)):
-        cells = table.columns[place]
+    for place, cells in enumerate(table.columns):
         if place == label or len(set(cells)) < len(cells) or not all(cells):
             continue
         if _is_named(table, place, ID_NAMES) or all(map(_CODE.fullmatch, cells)):
@@ -325,17 +324,16 @@ def _is_text(table: RawTable, place: int) -> bool:
 
 def _label_names(table: RawTable, label: int, taken: set[int | None]) -> int | None:
     """Return a column that says in words what the codes of the label column mean, one for one."""
-    pairs_of = table.columns[label]
-    if any(any(map(str.isalpha, cell)) for cell in set(pairs_of)):
+    codes = table.columns[label]
+    if _has_letters(codes):
         return None
-    for place in range(len(table.names)):
-        if (
-            place == label
-            or place in taken
-            or not any(map(str.isalpha, "".join(set(table.columns[place]))))
-        ):
-            continue
-        pairs = set(zip(pairs_of, table.columns[place], strict=True))
-        if len(pairs) == len(set(pairs_of)) == _distinct(table, place):
-            return place
+    for place, names in enumerate(table.columns):
+        if place != label and place not in taken and _has_letters(names):
+            pairs = set(zip(codes, names, strict=True))
+            if len(pairs) == len(set(codes)) == len(set(names)):
+                return place
     return None
+
+
+def _has_letters(cells: Sequence[str]) -> bool:
+    return any(any(map(str.isalpha, cell)) for cell in set(cells))

@@ -2,9 +2,10 @@
 as a guess."""
 
 import math
+import os.path
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -54,40 +55,32 @@ def propose_words(
     used: set[tuple[int, ...]] = set()
     chosen: dict[str, ProposedWord] = {}
 
-    def take(candidates: Iterator[str], label: str, guess: bool) -> None:
+    def take(candidates: Iterable[str], label: str, guess: bool) -> None:
         for word in candidates:
             pieces = tuple(tokenizer.encode([word], space_before=space_before)[0])
-            if (
-                pieces
-                and len(pieces) <= MOST_PIECES
-                and tokenizer.unk_id not in pieces
-                and pieces not in used
-            ):
+            if _is_known(pieces, tokenizer) and pieces not in used:
                 used.add(pieces)
                 chosen[label] = ProposedWord(word, guess)
                 return
 
     if preset is not None and _all_known(list(preset.words.values()), tokenizer, space_before):
+        told = dict(part.split(" = ") for part in preset.meaning.split(", ") if part)
         for label, word in preset.words.items():
-            take(iter([word]), label, guess=False)
-        given = {
-            label: replace(chosen[label], preset=preset.name, meaning=meaning)
-            for label, meaning in _meanings(preset).items()
-            if label in chosen
-        }
-        chosen.update(given)
+            take([word], label, guess=False)
+            meaning = told.get(label, "")
+            chosen[label] = replace(chosen[label], preset=preset.name, meaning=meaning)
     for label, word in words_of_names(names).items():
         if label in chosen:
             continue
         # an English name in letters one by one is no word to a Chinese model, and a prompt more for
         # each length
-        if word and (language == "en" or not word.isascii() or _known(word, tokenizer)):
-            take(iter([word]), label, guess=False)
+        if word and (language == "en" or not word.isascii() or _in_long_pieces(word, tokenizer)):
+            take([word], label, guess=False)
     if len(chosen) < len(names):
         guesses = _distinctive(texts, language)
         for label in names:
             if label not in chosen:
-                take(iter(guesses[label]), label, guess=True)
+                take(guesses[label], label, guess=True)
             if label not in chosen:
                 take(_any_piece(tokenizer), label, guess=True)
     return {label: chosen[label] for label in names}
@@ -95,18 +88,14 @@ def propose_words(
 
 def _all_known(words: Sequence[str], tokenizer: PieceTokenizer, space_before: bool) -> bool:
     pieces = [tuple(ids) for ids in tokenizer.encode(words, space_before=space_before)]
-    return len(set(pieces)) == len(words) and all(
-        ids and tokenizer.unk_id not in ids and len(ids) <= MOST_PIECES for ids in pieces
-    )
+    return len(set(pieces)) == len(words) and all(_is_known(ids, tokenizer) for ids in pieces)
 
 
-def _meanings(preset: Preset) -> dict[str, str]:
-    """Return what each label was taken for, `""` where its name says it."""
-    told = dict(part.split(" = ") for part in preset.meaning.split(", ") if " = " in part)
-    return {label: told.get(label, "") for label in preset.words}
+def _is_known(pieces: tuple[int, ...], tokenizer: PieceTokenizer) -> bool:
+    return 0 < len(pieces) <= MOST_PIECES and tokenizer.unk_id not in pieces
 
 
-def _known(word: str, tokenizer: PieceTokenizer) -> bool:
+def _in_long_pieces(word: str, tokenizer: PieceTokenizer) -> bool:
     return len(tokenizer.encode([word])[0]) <= len(word) / 2
 
 
@@ -119,18 +108,10 @@ def words_of_names(names: Mapping[str, str]) -> dict[str, str]:
     >>> words_of_names({"1": "1", "体育": "体育", "very bad": "very bad", "C#": "C#"})
     {'1': '', '体育': '体育', 'very bad': 'very bad', 'C#': 'c#'}
     """
-    shared = re.match(r"(.*[_/.:-])?", _common_start(list(names.values())))
+    common = os.path.commonprefix(list(names.values()))  # noqa: RUF071 (no paths: characters)
+    shared = re.match(r"(.*[_/.:-])?", common)
     start = len(shared[0]) if shared else 0
     return {label: _word(name[start:]) for label, name in names.items()}
-
-
-def _common_start(names: Sequence[str]) -> str:
-    first, last = min(names), max(names)
-    size = next(
-        (i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b),
-        min(len(first), len(last)),
-    )
-    return first[:size]
 
 
 def _word(name: str) -> str:

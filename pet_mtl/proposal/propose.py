@@ -89,21 +89,21 @@ def propose(request: Request) -> Proposal:
     data = copy.name if copy else _relative(request.data, request.out)
     write_text(yaml, task.pattern_file(data, words.name, split=fits == "split"))
     return Proposal(
-        yaml,
-        words,
-        copy,
-        reason,
-        name,
-        table.form,
-        task.columns,
-        task.words,
-        task.counts,
-        table.skipped + len(table) - len(task.rows),
-        task.slots,
-        task.kind,
-        task.unreadable.share,
-        task.warnings(),
-        tuple(str(table.names[place]) for place in roles.others),
+        patterns=yaml,
+        verbalizer=words,
+        copy=copy,
+        reason=reason,
+        task=name,
+        form=table.form,
+        columns=task.columns,
+        words=task.words,
+        counts=task.counts,
+        left_out=table.skipped + len(table) - len(task.rows),
+        slots=task.slots,
+        kind=task.kind,
+        unreadable=task.unreadable.share,
+        warnings=task.warnings(),
+        others=tuple(str(table.names[place]) for place in roles.others),
     )
 
 
@@ -119,13 +119,10 @@ class _Task:
         if roles.ends:
             middle = sum(roles.ends) / 2
             cells = [cell and ENDS[float(cell) >= middle] for cell in cells]
-        self.places = {
-            **dict(
-                zip(field_names([table.names[t] for t in roles.texts]), roles.texts, strict=True)
-            ),
-            "label": roles.label,
-            **({} if roles.id is None else {"id": roles.id}),
-        }
+        self.fields = field_names([table.names[place] for place in roles.texts])
+        self.places = dict(zip(self.fields, roles.texts, strict=True)) | {"label": roles.label}
+        if roles.id is not None:
+            self.places["id"] = roles.id
         self.names = [table.names[place] for place in self.places.values()]
         self.rows = [row for row, cell in enumerate(cells) if cell]
         sets = {cell: labels_of(cell, roles.separator) for cell in set(cells)}
@@ -136,11 +133,8 @@ class _Task:
         texts = [table.columns[place] for place in roles.texts]
         self.language = language([texts[-1][row] for row in self.rows])
         wording = WORDINGS[self.language]
-        self.fields = list(self.places)[: len(roles.texts)]
-        self.prefix, self.pattern = (
-            wording.prefix.format(task=name),
-            pattern_for(self.fields, wording, causal=self.tokenizer.causal),
-        )
+        self.prefix = wording.prefix.format(task=name)
+        self.pattern = pattern_for(self.fields, wording, causal=tokenizer.causal)
         names = {label: label for label in self.counts}
         if roles.names is not None:
             shown = table.columns[roles.names]
@@ -233,28 +227,25 @@ class _Task:
         what = "numbers" if "range" in self.kind.facts else f"{len(self.words)} labels"
         found = f"{self.table.form}, {len(self.rows):,} rows, {what}"
         return PatternFile(
-            self.name,
-            model,
-            self.prefix,
-            self.pattern,
-            verbalizer,
-            self.columns,
-            data,
-            split,
-            self.settings,
-            found,
-            self.slots,
-            self.kind.keys,
+            task=self.name,
+            model=model,
+            prefix=self.prefix,
+            pattern=self.pattern,
+            verbalizer=verbalizer,
+            columns=self.columns,
+            data=data,
+            split=split,
+            train=self.settings,
+            found=found,
+            slots=self.slots,
+            kind=self.kind.keys,
         ).text()
 
 
 def _label_order(item: tuple[str, int]) -> tuple[int, int, str]:
     label = item[0]
-    return (
-        (0, int(label), label)
-        if label.isascii() and label.isdecimal() and len(label) < 9
-        else (1, 0, label)
-    )
+    is_number = label.isascii() and label.isdecimal() and len(label) < 9
+    return (0, int(label), label) if is_number else (1, 0, label)
 
 
 def _trial(task: _Task, data: Path, *, last: bool = False) -> str | None:

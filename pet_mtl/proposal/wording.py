@@ -66,17 +66,17 @@ def field_names(columns: Sequence[str | int]) -> list[str]:
 
     >>> field_names(["Review Text"]), field_names([0]), field_names([2, 3])
     (['review_text'], ['text'], ['first', 'second'])
+    >>> field_names([0, 1, 3])
+    ['text_0', 'text_1', 'text_3']
     >>> field_names(["a-b", "a b"])
     ['a_b', 'a_b_2']
     """
     names: list[str] = []
+    by_position = {1: ["text"], 2: ["first", "second"]}.get(len(columns))
     for number, column in enumerate(columns):
-        name = (
-            ("text", "first", "second")[number + (len(columns) > 1)]
-            if isinstance(column, int)
-            else ""
-        )
-        name = name or re.sub(r"\W+", "_", str(column).lower()).strip("_")
+        name = re.sub(r"\W+", "_", str(column).lower()).strip("_")
+        if by_position and isinstance(column, int):
+            name = by_position[number]
         if not name.isidentifier() or name in (LABEL_COLUMN, ID_COLUMN, MASK_NAME):
             name = f"text_{name}".rstrip("_")
         if not name.isidentifier():

@@ -27,7 +27,8 @@ SMOOTH_FROM = 24
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a chart; `css` are the classes that colour it, `markers` shows each point."""
+    """One line of a chart; `css` are the classes that colour it, `markers` shows each point of
+    `MOST_POINTS` at most."""
 
     name: str
     points: Sequence[CurvePoint]
@@ -81,19 +82,20 @@ def line_chart(
                     f"{x_at(point.step):.1f},{y_at(point.value, y_ticks):.1f}" for point in segment
                 )
                 drawn.append(element("polyline", points=path, class_=f"{css} {line.css}"))
-        if line.markers or len(line.points) == 1:
+        # a line that was thinned does not pass through its points
+        if len(line.points) <= (MOST_POINTS if line.markers else 1):
             drawn += [
-                _marker(line, point, x_at(point.step), y_at(point.value, y_ticks))
+                _marker(line, point, x_at(point.step), y_at(point.value, y_ticks), axis)
                 for point in line.points
             ]
     heading = [element("h3", title), *([element("p", note, class_="note")] if note else [])]
     return element("figure", heading, canvas(title, drawn), _legend(lines, at), class_="chart")
 
 
-def _marker(line: Line, point: CurvePoint, x: float, y: float) -> Html:
+def _marker(line: Line, point: CurvePoint, x: float, y: float, axis: str) -> Html:
     if not math.isfinite(point.value):
         return Html()
-    tip = element("title", f"{line.name}, step {point.step:,}: {point.value:.4f}")
+    tip = element("title", f"{line.name}, {axis} {point.step:,}: {point.value:.4f}")
     return element("circle", tip, cx=x, cy=y, r=3.0, class_=f"dot {line.css}")
 
 

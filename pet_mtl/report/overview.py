@@ -151,7 +151,7 @@ def curves_section(
         note = "per task; thin: as measured, thick: moving average"
         charts.append(line_chart("Training loss", losses, from_zero=True, note=note))
     if scores:
-        note = "per task, at each evaluation"
+        note = "per task, at each evaluation, before calibration"
         kept = best_step
         mean = mean_curve([line.points for line in scores]) if len(scores) > 1 else []
         judged = [point for point in mean or scores[0].points if math.isfinite(point.value)]

@@ -41,7 +41,10 @@ def task_body(task: TaskReport, key: str, *, labels: bool = True) -> Html:
     if task.score.confusion:
         parts.append(matrix_block(task, key))
     if task.points:
-        heading, drawn = element("h3", "Predicted over gold"), scatter(task.points, task.ends)
+        heading, drawn = [element("h3", "Predicted over gold")], scatter(task.points, task.ends)
+        if len(task.points) < task.score.examples:
+            some = f"{len(task.points):,} of {task.score.examples:,} rows, evenly spaced"
+            heading.append(element("p", some, class_="note"))
         parts.append(element("div", heading, drawn, class_="chart scatter"))
     return element(
         "div",

@@ -1,13 +1,21 @@
 """Errors of the HTTP interface, all of one form."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from pet_mtl.text import one_line
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+# pydantic tells all of them or none: a body can hold a million, at 10 µs each
+_MOST_MISTAKES = 1000
 
 
 class ApiError(Exception):
@@ -49,6 +57,17 @@ def shown(text: str, most: int = 80) -> str:
     """Return a name out of a request as an error may repeat it: short, printable, on one line."""
     line = one_line(text)
     return line if len(line) <= most else line[:most] + "…"
+
+
+def first_mistake(error: ValidationError) -> "ErrorDetails":
+    """Return the first mistake of a body.
+
+    Raises:
+        ApiError: 422, it has so many that listing them would keep all other requests waiting.
+    """
+    if (count := error.error_count()) > _MOST_MISTAKES:
+        raise ApiError(422, "bad_request", f"the body has {count:,} mistakes") from None
+    return error.errors(include_url=False, include_input=False)[0]
 
 
 def handle_errors(app: FastAPI) -> None:

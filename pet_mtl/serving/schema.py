@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pet_mtl.serving.api_error import ApiError, shown
+from pet_mtl.serving.api_error import ApiError, first_mistake, shown
 
 Row = str | dict[str, str]
 
@@ -21,7 +21,10 @@ class PredictRequest(BaseModel):
     task: Annotated[str, Field(description="A name that `GET /v1/tasks` lists.")]
     rows: Annotated[
         list[Row],
-        Field(description="Texts, for a task with one field; or objects with a text by field."),
+        Field(
+            description="Texts, for a task with one field; or objects with a text by field.",
+            fail_fast=True,
+        ),
     ]
     top_k: Annotated[
         int | None, Field(ge=1, description="Give the probabilities of this many labels only.")
@@ -89,7 +92,7 @@ def read_request(body: bytes) -> PredictRequest:
     try:
         return PredictRequest.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
+        first = first_mistake(error)
         place = first["loc"]
         if first["type"] == "json_invalid":
             message, code = "the body is not valid JSON in UTF-8", "invalid_json"

@@ -12,7 +12,8 @@ from torch import nn
 from pet_mtl.errors import PetMtlError
 
 _LAYER = re.compile(r"\.(?:layers?|h)\.(\d+)\.")  # BERT and kin, LLaMA and kin; GPT-2
-_EMBEDDINGS = re.compile(r"embeddings|\.(?:embed_tokens|wte|wpe)\.")
+# BERT's `embeddings`, LLaMA's `embed_tokens`, GPT-NeoX's `embed_in`, BART's `shared`, GPT-2's `wte`
+_EMBEDDINGS = re.compile(r"embed(?!_out)|\.(?:shared|wte|wpe)\.")
 
 
 class RateSettings(Protocol):
@@ -62,8 +63,8 @@ def build_optimizer(settings: RateSettings, model: nn.Module) -> torch.optim.Opt
     groups: dict[tuple[float, bool], list[nn.Parameter]] = defaultdict(list)
     for name, parameter in parameters:
         rate = settings.learning_rate * settings.layer_decay ** (top - parameter_depth(name, top))
-        if own_rate is not None and name.startswith("own."):
-            rate = own_rate
+        if name.startswith("own."):
+            rate = settings.learning_rate if own_rate is None else own_rate
         for start, of_start in rates.items():
             rate = of_start if name.startswith(start) else rate
         groups[rate, parameter.ndim > 1].append(parameter)

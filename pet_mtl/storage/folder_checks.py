@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 import torch
@@ -26,6 +27,23 @@ _SIZES = {  # the least and the most
 _MOST_PER_BYTE = 4  # parameters
 _SMALL = 1 << 20  # parameters that are no matter of memory
 _LARGEST_INDEX = 64 << 20  # bytes; those of the largest models are a few MB
+
+
+def check_regular(folder: str) -> None:
+    """Refuse a pipe or a device among a model's files, and a link to one: reading it may never end.
+
+    Raises:
+        PetMtlError: it names the first of them.
+    """
+    for file in sorted(Path(folder).glob("*")):
+        with suppress(OSError):  # said when it is read
+            mode = file.stat().st_mode
+            if not S_ISREG(mode) and not S_ISDIR(mode):
+                raise PetMtlError(
+                    "this is a device or a pipe, which no model has among its files",
+                    where=str(file),
+                    hint="delete it, or copy the folder again from where it is whole",
+                )
 
 
 def check_index(index: Path) -> None:

@@ -24,6 +24,7 @@ from pet_mtl.storage.folder_checks import (
     check_loaded,
     check_parameters,
     check_pieces,
+    check_regular,
     check_sizes,
     has_new_deberta_head,
     missing_package,
@@ -119,6 +120,7 @@ def _load_tokenizer(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> An
     cached = from_cache(folder)
     hint = f"give a folder that transformers wrote, a hub name, or {_embedded()}"
     try:
+        check_regular(folder)
         for file in tokenizer_files(folder, cached):
             check_growth(file)
         with (
@@ -307,6 +309,7 @@ def from_cache(folder: str) -> bool:
 
 
 def _refuse_pickle(folder: str) -> None:
+    check_regular(folder)
     path = Path(folder)
     # transformers loads whatever files an index names, pickle among them
     for index in path.glob("*.index.json"):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from urllib.parse import quote
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -34,3 +35,13 @@ def page_files() -> dict[str, File]:
             path = "/" if file.name == "index.html" else f"/static/{file.name}"
             found[path] = File(file.read_bytes(), kind)
     return found
+
+
+def page_address(server: str, token: str | None) -> str:
+    """Return the address to open. The page takes the token from behind its `#`, where a `+` would
+    be a space.
+
+    >>> page_address("http://127.0.0.1:8000", "a+b/c&d=")
+    'http://127.0.0.1:8000/#token=a%2Bb%2Fc%26d%3D'
+    """
+    return f"{server}/" + (f"#token={quote(token, safe='')}" if token else "")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeVar
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pet_mtl.serving.api_error import ApiError
+from pet_mtl.serving.api_error import ApiError, first_mistake
 from pet_mtl.serving.body import read_body
 from pet_mtl.serving.limits import Limits
 
@@ -79,6 +79,6 @@ async def read(request: Request, kind: type[Asked]) -> Asked:
     try:
         return kind.model_validate_json(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
+        first = first_mistake(error)
         where = ".".join(map(str, first["loc"][:1])) or "the body"
         raise ApiError(422, "bad_request", f"{where}: {first['msg']}") from None

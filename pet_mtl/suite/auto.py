@@ -7,6 +7,7 @@ A folder recommends by `recommended: {learning_rate, batch_tokens, epochs}` in i
 """
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -145,10 +146,4 @@ def count_layers(shapes: Mapping[str, Any], vocab_size: int | None) -> int:
     >>> count_layers({"embeddings": (100, 8), "query": (8, 8), "bias": (100,)}, 100)
     64
     """
-    total = 0
-    for shape in shapes.values():
-        size = 1
-        for length in shape:
-            size *= length
-        total += 0 if len(shape) and shape[0] == vocab_size else size
-    return total
+    return sum(math.prod(shape) for shape in shapes.values() if not shape or shape[0] != vocab_size)

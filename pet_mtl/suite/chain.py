@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from pet_mtl.errors import ProblemList
+from pet_mtl.errors import Problem, ProblemList
 from pet_mtl.suite.pattern import parse_pattern
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.suite.validation import name_hint
@@ -31,60 +31,55 @@ def check_chains(
             )
         for index, source in enumerate(task.patterns):
             for read in parse_pattern(source).tasks:
-                message, hint = read_problem(name, read, order, tasks)
-                if message:
+                if problem := read_problem(name, read, order, tasks):
                     key: Key = ("tasks", name, "patterns")
                     where = document.where((*key, index) if len(task.patterns) > 1 else key)
-                    problems.add(message, where=where, hint=hint)
+                    problems.add(problem.message, where=where, hint=problem.hint)
 
 
 def read_problem(
     name: str, read: str, order: Sequence[str], tasks: Mapping[str, TaskSpec]
-) -> tuple[str | None, str | None]:
-    """Return what is wrong with `{task:READ}` in a pattern of the task `name`, and what to do."""
+) -> Problem | None:
+    """Return what is wrong with `{task:READ}` in a pattern of the task `name`, None where nothing
+    is."""
+    place = f"`{{task:{read}}}`"
     if read not in order:
         known = [other for other in order if other != name]
-        return f"`{{task:{read}}}`: there is no task `{read}`", name_hint(read, known)
+        return Problem(f"{place}: there is no task `{read}`", hint=name_hint(read, known))
     if read == name:
-        return (
-            f"`{{task:{read}}}`: the task reads its own prediction, which goes in a circle",
-            "name a task that comes before it",
+        return Problem(
+            f"{place}: the task reads its own prediction, which goes in a circle",
+            hint="name a task that comes before it",
         )
     if order.index(read) > order.index(name):
         if circle := _path(read, name, tasks):
             shown = " → ".join([name, *circle])
-            return (
-                f"`{{task:{read}}}`: tasks read one another in a circle: {shown}",
-                "leave one of these places out",
-            )
-        return (
-            f"`{{task:{read}}}`: the task `{read}` comes later in the file",
-            f"put `{read}` before `{name}`",
-        )
-    if read not in tasks:  # its own problems are said already
-        return None, None
-    return _unfit(name, read, tasks)
+            message = f"{place}: tasks read one another in a circle: {shown}"
+            return Problem(message, hint="leave one of these places out")
+        message = f"{place}: the task `{read}` comes later in the file"
+        return Problem(message, hint=f"put `{read}` before `{name}`")
+    # of one that is not among the tasks, its own problems are said already
+    return _unfit(name, read, tasks) if read in tasks else None
 
 
-def _unfit(name: str, read: str, tasks: Mapping[str, TaskSpec]) -> tuple[str | None, str | None]:
-    """Return why a task cannot say anything of another's rows, and what to do."""
+def _unfit(name: str, read: str, tasks: Mapping[str, TaskSpec]) -> Problem | None:
+    """Return why a task cannot say anything of another's rows, None where it can."""
     other = tasks[read]
     if not other.kind_spec.facts.plain:
-        return (
+        return Problem(
             f"`{{task:{read}}}`: only a task of the kind `classification` or `ordered`, without "
-            "`levels`, is read",
-            None,
+            "`levels`, is read"
         )
     used = {field for pattern in other.patterns for field in parse_pattern(pattern).fields}
     missing = sorted(used - set(tasks[name].fields))
     if missing:
         listed = ", ".join(f"`{field}`" for field in missing)
-        return (
+        return Problem(
             f"`{{task:{read}}}`: the task `{read}` reads {listed}, which the rows of `{name}` have "
             "not",
-            "call the columns alike: `columns` of both tasks may name fields as you like",
+            hint="call the columns alike: `columns` of both tasks may name fields as you like",
         )
-    return None, None
+    return None
 
 
 def _path(start: str, end: str, tasks: Mapping[str, TaskSpec]) -> list[str]:
@@ -119,7 +114,7 @@ def readable_by(name: str, tasks: Mapping[str, TaskSpec]) -> list[str]:
     """Return the tasks whose predictions the patterns of a task may read."""
     order = list(tasks)
     before = order[: order.index(name)]
-    return [other for other in before if _unfit(name, other, tasks)[0] is None]
+    return [other for other in before if _unfit(name, other, tasks) is None]
 
 
 def require_reads(tasks: Mapping[str, TaskSpec], where: str, hint: str | None = None) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -28,24 +29,22 @@ class _Settings(BaseModel):
     )
 
 
-class LayerMix(_Settings):
-    """The first token's state in several layers, in a learned weighted mean (ELMo, Peters et al.
-    2018)."""
-
-    layers: tuple[int, ...] = Field(
-        description="1 to the number of layers from below, 0 the embeddings, -1 the last layer"
-    )
-
-    @field_validator("layers", mode="before")
-    @classmethod
-    def _as_tuple(cls, value: Any) -> tuple[int, ...]:
-        return _layer_numbers(value)
-
-
 def _layer_numbers(value: Any) -> tuple[int, ...]:
     if isinstance(value, list | tuple) and value and all(type(number) is int for number in value):
         return tuple(value)
     raise ValueError(f"must be a list of layer numbers such as [-1, -2], found {found(value)}")
+
+
+LayerNumbers = Annotated[tuple[int, ...], BeforeValidator(_layer_numbers)]
+
+
+class LayerMix(_Settings):
+    """The first token's state in several layers, in a learned weighted mean (ELMo, Peters et al.
+    2018)."""
+
+    layers: LayerNumbers = Field(
+        description="1 to the number of layers from below, 0 the embeddings, -1 the last layer"
+    )
 
 
 FeatureName = Literal["cls", "pooled", "mean", "max", "attention"]
@@ -115,7 +114,7 @@ class HeadsMethod(_Method):
     sharing: Sharing = Field(
         default="hard", description="what the tasks share between encoder and decoders"
     )
-    layers: tuple[int, ...] | None = Field(
+    layers: LayerNumbers | None = Field(
         default=None,
         description=(
             "ple: the encoder layer that each level reads beside the level below; null: all read "
@@ -166,8 +165,8 @@ class HeadsMethod(_Method):
         ge=0,
         le=1e6,
         description=(
-            "shared-private: γ of γ ‖Sᵀ P‖² between shared and private parts; Liu et al. 2017 have "
-            "0.01"
+            "shared-private: γ of γ/N ‖Sᵀ P‖² between shared and private parts, of N rows; Liu et "
+            "al. 2017 have 0.01"
         ),
     )
     expert_width: int | None = Field(
@@ -183,11 +182,6 @@ class HeadsMethod(_Method):
         le=1,
         description="peak rate of all but the encoder; null: ten times `train.learning_rate`",
     )
-
-    @field_validator("layers", mode="before")
-    @classmethod
-    def _check_layers(cls, value: Any) -> tuple[int, ...] | None:
-        return None if value is None else _layer_numbers(value)
 
     @field_validator("penalty")
     @classmethod

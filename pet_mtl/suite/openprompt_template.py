@@ -18,6 +18,7 @@ from pet_mtl.suite.text_file import read_text_file
 # the texts of OpenPrompt's `InputExample`; all other fields are its `meta`
 PLACEHOLDERS = ("text_a", "text_b")
 
+_PART = re.compile(r" *(\{[^}]*\}?|[^ {][^{]*)")
 _STRING = r'"(?:[^"\\]|\\.)*"' + r"|'(?:[^'\\]|\\.)*'"
 _MEMBER = re.compile(rf"\s*({_STRING})\s*(?::\s*({_STRING}|True|False|None)\s*)?(?:,\s*|$)")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
@@ -49,23 +50,19 @@ def parse_template(text: str) -> list[dict[str, Any]]:
     problems = ProblemList()
     parts: list[dict[str, Any]] = []
     position = 0
-    while rest := text[position:].lstrip(" "):
-        start = len(text) - len(rest)
-        space = " " if start and text[start - 1] == " " else ""
-        if rest[0] == "{":
-            end = text.find("}", start)
-            if end < 0:
-                problems.add(
-                    f"`{{` at character {start + 1} is never closed in the template `{text}`",
-                    hint=_HINT,
-                )
-                break
-            parts.append({"add_prefix_space": space, **_members(text[start : end + 1], problems)})
-            position = end + 1
+    while found := _PART.match(text, position):
+        part, (start, position) = found[1], found.span(1)
+        space = " " if text[start - 1 : start] == " " else ""
+        if not part.startswith("{"):
+            parts.append({"add_prefix_space": space, "text": part.rstrip(" ")})
+        elif part.endswith("}"):
+            parts.append({"add_prefix_space": space, **_members(part, problems)})
         else:
-            end = text.find("{", start)
-            position = len(text) if end < 0 else end
-            parts.append({"add_prefix_space": space, "text": text[start:position].rstrip(" ")})
+            problems.add(
+                f"`{{` at character {start + 1} is never closed in the template `{text}`",
+                hint=_HINT,
+            )
+            break
     problems.raise_if_any()
     return parts
 
@@ -161,9 +158,8 @@ def _text(text: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    return f'{{"text": {json.dumps(text, ensure_ascii=False)}}}'.replace(
-        "}", "\\u007d", text.count("}")
-    )
+    literal = json.dumps(text, ensure_ascii=False).replace("}", "\\u007d")  # a `}` ends the part
+    return f'{{"text": {literal}}}'
 
 
 def _members(source: str, problems: ProblemList) -> dict[str, Any]:

@@ -75,16 +75,13 @@ def _set(tree: Any, names: list[str], value: Any) -> Key:
             break
         child = node[part] if isinstance(node, list) else node.get(part)
         if child is None:
-            child = {}
-            node[part] = child
+            child = node[part] = {}
             created = created or key
         inner = names[depth + 1]
         if isinstance(child, str) and part in _TEXTS and inner.isdecimal():
-            child = [child]
-            node[part] = child
+            child = node[part] = [child]
         if isinstance(child, str) and part in _NAMED:
-            child = {"name": child}
-            node[part] = child
+            child = node[part] = {"name": child}
         if not isinstance(child, dict | list):
             whole = f"{{{inner}: …}}" if part in _NAMES else "VALUE"
             raise PetMtlError(

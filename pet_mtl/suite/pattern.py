@@ -4,6 +4,7 @@ A pattern is a text with `{field}` places, one `{mask}`, and perhaps learned pie
 what another task says of the row, `{task:topic}`.
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ SOFT_START = "soft:"
 TASK_START = "task:"
 MOST_SOFT = 100
 MOST_PROBLEMS = 100  # of one pattern
+_BRACE = re.compile(r"[{}]")
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,8 @@ def parse_pattern(source: str) -> Pattern:
             literal.append(character)
             position += 2
         elif character == "{":
-            end = _closing_brace(source, position)
-            if end is None:
+            brace = _BRACE.search(source, position + 1)
+            if brace is None or brace[0] == "{":
                 problems.add(
                     f"`{{` at character {position + 1} is never closed in the pattern `{shown}`",
                     hint=(
@@ -117,7 +119,7 @@ def parse_pattern(source: str) -> Pattern:
                     ),
                 )
                 break
-            name = source[position + 1 : end]
+            name = source[position + 1 : brace.start()]
             close_literal()
             if name == MASK_NAME:
                 parts.append(Mask())
@@ -127,7 +129,7 @@ def parse_pattern(source: str) -> Pattern:
                 parts.append(_said(name, shown, problems))
             elif _check_name(name, shown, problems):
                 parts.append(Field(name))
-            position = end + 1
+            position = brace.end()
         elif character == "}":
             problems.add(
                 f"`}}` at character {position + 1} closes nothing in the pattern `{shown}`",
@@ -167,15 +169,10 @@ def hypothesis(source: str, description: str, question: str) -> str:
     '{mask}，说的是体育：{text}'
     """
     parts = parse_pattern(source).parts
-    own = any(part == Field(LABEL_NAME) for part in parts)
-    escaped = description.replace("{", "{{").replace("}", "}}")
-    texts = []
-    for part in parts:
-        if (isinstance(part, Mask) and not own) or part == Field(LABEL_NAME):
-            texts.append(escaped)
-        else:
-            texts.append(written(part))
-    return "".join(texts) + ("" if own else question)
+    own = Field(LABEL_NAME) in parts
+    place = Field(LABEL_NAME) if own else Mask()
+    stated = (Literal(description) if part == place else part for part in parts)
+    return "".join(map(written, stated)) + ("" if own else question)
 
 
 def written(part: Part) -> str:
@@ -191,17 +188,6 @@ def written(part: Part) -> str:
             return f"{{{SOFT_START}{count}}}"
         case Said(task=task):
             return f"{{{TASK_START}{task}}}"
-
-
-def _closing_brace(source: str, start: int) -> int | None:
-    """Return the index of the `}` that ends the `{` at `start`, or None when another `{` or the end
-    comes first."""
-    for index in range(start + 1, len(source)):
-        if source[index] == "}":
-            return index
-        if source[index] == "{":
-            return None
-    return None
 
 
 def _soft(name: str, source: str, problems: ProblemList) -> Soft:

@@ -50,9 +50,8 @@ class Suite(BaseModel):
             raise ValueError("there are no tasks")
         for name, task in self.tasks.items():
             for read in task.reads:
-                message, _ = read_problem(name, read, list(self.tasks), self.tasks)
-                if message:
-                    raise ValueError(message)
+                if problem := read_problem(name, read, list(self.tasks), self.tasks):
+                    raise ValueError(problem.message)
         return self
 
 
@@ -222,7 +221,7 @@ def _text(key: str, tree: dict[str, Any], document: Document, problems: ProblemL
     """Return a text of the top level, or an empty one."""
     value = tree.get(key, "")
     if key in tree and not (isinstance(value, str) and value.strip()):
-        problems.add((f"`{key}` must be text, found {found(value)}"), where=document.where((key,)))
+        problems.add(f"`{key}` must be text, found {found(value)}", where=document.where((key,)))
         return ""
     return str(value)
 
@@ -232,13 +231,13 @@ def _check_weights(document: Document, problems: ProblemList) -> None:
     tasks, train = document.tree.get("tasks"), document.tree.get("train")
     weights = train.get("weighting") if isinstance(train, dict) else None
     if isinstance(tasks, dict) and isinstance(weights, dict):
-        for name in weights.keys() - tasks.keys():
-            where = document.where(("train", "weighting", name))
-            problems.add(
-                f"`train.weighting` has no task `{name}`",
-                where=where,
-                hint=name_hint(name, list(tasks)),
-            )
+        for name in weights:
+            if name not in tasks:
+                problems.add(
+                    f"`train.weighting` has no task `{name}`",
+                    where=document.where(("train", "weighting", name)),
+                    hint=name_hint(name, list(tasks)),
+                )
 
 
 def _check_terms(
@@ -272,13 +271,13 @@ def _check_version(tree: dict[str, Any], document: Document, problems: ProblemLi
         problems.add(
             "`version` is missing", where=where, hint=(f"add a first line: version: {VERSION}")
         )
-    elif isinstance(version, int) and not isinstance(version, bool) and version > VERSION:
+    elif type(version) is int and version > VERSION:
         problems.add(
             f"written for a newer pet-mtl: `version: {version}`, this one reads {VERSION}",
             where=where,
             hint="update pet-mtl",
         )
-    elif version != VERSION or not isinstance(version, int) or isinstance(version, bool):
+    elif type(version) is not int or version != VERSION:
         problems.add(f"`version` must be {VERSION}, found {found(version)}", where=where)
 
 
@@ -297,7 +296,7 @@ def _tasks(
         return {}
     if not isinstance(sections, dict) or not sections:
         problems.add(
-            (f"`tasks` must have one key per task, found {found(sections or None)}"), where=where
+            f"`tasks` must have one key per task, found {found(sections or None)}", where=where
         )
         return {}
     for name, file in verbalizers.items():

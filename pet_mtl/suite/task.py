@@ -47,7 +47,7 @@ CalibrationChoice = Literal["auto", "none", "contextual", "pmi", "prior"]
 
 
 # keys that say something of some kinds of task only
-_OF_KINDS = frozenset({"kind"}.union(*(facts.keys for facts in KINDS.values())))
+_OF_KINDS = frozenset(key for facts in KINDS.values() for key in facts.keys)
 
 
 class TaskSpec(Spec):
@@ -118,8 +118,8 @@ class TaskSpec(Spec):
     def _check_kind(self) -> None:
         """Refuse what does not go with the task's kind."""
         facts, labels = KINDS[self.kind], self.verbalizer.labels
-        for key in sorted(_OF_KINDS - {"kind"} - set(facts.keys)):
-            if key in self.model_fields_set and getattr(self, key) != _default(key):
+        for key in sorted(_OF_KINDS - set(facts.keys)):
+            if getattr(self, key) != _default(key):
                 kinds = ", ".join(f"`{name}`" for name, of in KINDS.items() if key in of.keys)
                 raise ValueError(f"`{key}` is for the kind {kinds}, not for `{self.kind}`")
         if self.metric not in facts.metrics:
@@ -218,10 +218,6 @@ class TaskSpec(Spec):
         )
         return self.model_copy(update={"patterns": patterns})
 
-    def is_above(self, name: str, label: str) -> bool:
-        """Return whether a name stands above a label of the task."""
-        return self.levels is not None and label.startswith(name + self.level_separator)
-
     @property
     def fits_thresholds(self) -> bool:
         """Whether the thresholds of a set's labels are fitted on dev rows."""
@@ -232,7 +228,7 @@ class TaskSpec(Spec):
     @model_serializer(mode="wrap")
     def _leave_out_plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out the keys of other kinds: what is stored of a plain task stays."""
-        rare, dumped = _OF_KINDS | UNSTORED, dump(self).items()
+        rare, dumped = {"kind"} | _OF_KINDS | UNSTORED, dump(self).items()
         return {k: v for k, v in dumped if k not in rare or getattr(self, k) != _default(k)}
 
     @property
@@ -244,17 +240,18 @@ class TaskSpec(Spec):
             thresholds = (self.threshold,) * len(labels)
         values = numbers(labels)
         ends = self.range or ((values[0], values[1]) if values else (0.0, 1.0))
+        places = tuple(map(float, range(len(labels))))
         return KindSpec(
-            self.kind,
-            labels,
-            bool(self.no) and self.kind == "multi_label",
-            thresholds,
-            self.separator,
-            ends if self.kind == "similarity" else (0.0, 1.0),
-            (values or tuple(map(float, range(len(labels))))) if self.kind == "ordered" else (),
-            self.levels,
-            self.level_separator,
-            self.above.labels if self.above else (),
+            name=self.kind,
+            labels=labels,
+            no=bool(self.no) and self.kind == "multi_label",
+            thresholds=thresholds,
+            separator=self.separator,
+            range=ends if self.kind == "similarity" else (0.0, 1.0),
+            values=(values or places) if self.kind == "ordered" else (),
+            levels=self.levels,
+            level_separator=self.level_separator,
+            above=self.above.labels if self.above else (),
         )
 
     @property

@@ -171,14 +171,12 @@ def _from_templates(patterns: Any, document: Document, key: Key, problems: Probl
             for index, item in enumerate(patterns)
         ]
         return [part for item in done for part in (item if isinstance(item, list) else [item])]
+    if not isinstance(patterns, str):
+        return patterns
     try:
-        if isinstance(patterns, str) and re.fullmatch(TEMPLATE_FILE, patterns):
+        if re.fullmatch(TEMPLATE_FILE, patterns):
             return patterns_from_file(named_file(patterns, document, key, "template"))
-        return (
-            pattern_from_template(patterns)
-            if isinstance(patterns, str) and is_template(patterns)
-            else patterns
-        )
+        return pattern_from_template(patterns) if is_template(patterns) else patterns
     except PetMtlError as error:
         for problem in error.problems:
             problems.add(
@@ -197,16 +195,13 @@ def _check_patterns(
 ) -> None:
     """Check every pattern, and its fields against the columns where these are fine; `{label}` may
     stand in `statements`."""
-    items = [((*key,), patterns)] if isinstance(patterns, str) else []
+    items: dict[Key, Any] = {key: patterns}
     if isinstance(patterns, list):
-        items = [
-            ((*key, index), item) for index, item in enumerate(patterns) if isinstance(item, str)
-        ]
-    for place, source in items:
-        where = document.where(place)
-        if source:  # an empty one is said by the type
+        items = {(*key, index): item for index, item in enumerate(patterns)}
+    for place, source in items.items():
+        if isinstance(source, str) and source:  # others, and an empty one, are said by the type
             for problem in pattern_problems(source, columns, statements=statements):
-                problems.add(problem.message, where=where, hint=problem.hint)
+                problems.add(problem.message, where=document.where(place), hint=problem.hint)
 
 
 def _check_metric(

@@ -3,7 +3,7 @@
 import difflib
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -109,15 +109,16 @@ def _add(
         problems.add(
             f"unknown key `{key[-1]}`",
             where=where,
-            hint=name_hint(str(key[-1]), _known(model, details)),
+            hint=name_hint(str(key[-1]), list(_at(model, details).model_fields)),
         )
     elif kind == "missing":
         problems.add(
             f"`{name}` is missing", where=document.where(key[:-1]), hint=_EXAMPLES.get(str(key[-1]))
         )
     elif kind == "literal_error":
+        names = context["expected"].replace("'", "`")
         problems.add(
-            f"`{name}` must be one of {_names(context['expected'])}, found {found(value)}",
+            f"`{name}` must be one of {names}, found {found(value)}",
             where=where,
             hint=_example(model, details),
         )
@@ -133,22 +134,14 @@ def _add(
         quote = kind == "string_type" and isinstance(value, int | float)
         hint = "put it in quotes" if quote else _example(model, details)
         problems.add(
-            (f"`{name}` must be {_EXPECTED[kind]}, found {found(value)}"), where=where, hint=hint
+            f"`{name}` must be {_EXPECTED[kind]}, found {found(value)}", where=where, hint=hint
         )
     else:
         message = str(context["error"]) if kind == "value_error" else details["msg"]
         # of a section that does not go together: where one of the keys that are named stands
-        named = [word for word in re.findall(r"`(\w+)", message) if word in _keys(value)]
+        keys = value if isinstance(value, dict) else ()
+        named = [word for word in re.findall(r"`(\w+)", message) if word in keys]
         problems.add(f"`{name}`: {message}", where=document.where((*key, *named[:1])))
-
-
-def _keys(value: Any) -> Collection[str]:
-    return value.keys() if isinstance(value, dict) else ()
-
-
-def _names(expected: str) -> str:
-    """Turn pydantic's `'a', 'b' or 'c'` into our back quotes."""
-    return expected.replace("'", "`")
 
 
 def _example(model: type[BaseModel], details: ErrorDetails) -> str | None:
@@ -158,20 +151,12 @@ def _example(model: type[BaseModel], details: ErrorDetails) -> str | None:
     return f"for example `{name}: {field.examples[0]}`" if field and field.examples else None
 
 
-def _known(model: type[BaseModel], details: ErrorDetails) -> list[str]:
-    """Return the keys that the model at the error's place has."""
-    return list(_at(model, details).model_fields)
-
-
 def _at(model: type[BaseModel], details: ErrorDetails) -> type[BaseModel]:
     """Return the model at the error's place."""
     for part in details["loc"][:-1]:
-        for candidate in (
-            _models(model.model_fields[str(part)].annotation)
-            if str(part) in model.model_fields
-            else ()
-        ):
-            model = candidate
+        field = model.model_fields.get(str(part))
+        if field and (inside := _models(field.annotation)):
+            model = inside[-1]
     return model
 
 

@@ -48,11 +48,8 @@ class VerbalizerKind(BaseModel):
             "method": "automatic",
         }
         for option, kind in owners.items():
-            if (
-                option in self.model_fields_set
-                and self.name != kind
-                and getattr(self, option) != _default(option)
-            ):
+            default = type(self).model_fields[option].default
+            if self.name != kind and getattr(self, option) != default:
                 raise ValueError(f"`{option}` is an option of `{kind}`, not of `{self.name}`")
         return self
 
@@ -65,7 +62,3 @@ class VerbalizerKind(BaseModel):
     def one_prompt(self) -> bool:
         """Whether a row is read in one prompt, with the longest label word's masks."""
         return self.name in ("soft", "prototypical")
-
-
-def _default(option: str) -> Any:
-    return VerbalizerKind.model_fields[option].default

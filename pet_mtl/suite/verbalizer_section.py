@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,7 +11,7 @@ from pet_mtl.paths import user_path
 from pet_mtl.suite.kind import Levels
 from pet_mtl.suite.label_lines import LabelEntry
 from pet_mtl.suite.levels import split_levels
-from pet_mtl.suite.validation import found, name_hint
+from pet_mtl.suite.validation import found
 from pet_mtl.suite.verbalizer import Verbalizer, build_verbalizer, read_verbalizer
 from pet_mtl.suite.yaml_file import Document, Key
 
@@ -117,19 +118,11 @@ def named_file(name: str, document: Document, key: Key, what: str) -> Path:
             hint="is this the name of a file?",
         ) from error
     if not exists:
-        folder = path.parent
-        names = (
-            sorted(item.name for item in folder.iterdir() if item.is_file())
-            if folder.is_dir()
-            else []
-        )
-        close = name_hint(path.name, names) if names else None
-        hint = (
-            close
-            if close and close.startswith("did")
-            else "the path is relative to the pattern file"
-        )
-        raise PetMtlError((f"{what} file `{path}` not found"), where=document.where(key), hint=hint)
+        beside = path.parent.iterdir() if path.parent.is_dir() else ()
+        names = sorted(item.name for item in beside if item.is_file())
+        near = get_close_matches(path.name.lower(), names, n=1)
+        hint = f"did you mean `{near[0]}`?" if near else "the path is relative to the pattern file"
+        raise PetMtlError(f"{what} file `{path}` not found", where=document.where(key), hint=hint)
     return path
 
 

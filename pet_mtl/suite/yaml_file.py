@@ -30,7 +30,7 @@ Key = tuple[str | int, ...]
 TAG_PREFIX = "tag:yaml.org,2002:"
 LONGEST_NUMBER = 1000  # characters; one of some thousand digits cannot be shown in a message
 # slips of those who write Chinese: `key：…`, and where a syntax error is near, any full-width colon
-_WIDE_COLON = re.compile(r"\s*[a-z_]+：|[^:\"'#-]*：[^:\"'#-]*$")
+_WIDE_COLON = re.compile(r"\s*[a-z_]+：|[^：:\"'#-]*：[^:\"'#-]*$")
 _WIDE_INDENT = re.compile(r" *[^\S \t]\s*[\w-]+:")
 _WIDE_BRACKET = re.compile(r"(^|[:,\[{-])\s*[｛［]")
 
@@ -276,7 +276,7 @@ def _syntax_error(error: YAMLError, text: str, path: str) -> PetMtlError:
     problem = str(error.problem)
     indentation = content[: len(content) - len(content.lstrip())]
     if "\t" in indentation:
-        return PetMtlError(("a tab is used as indentation"), where=where, hint="indent with spaces")
+        return PetMtlError("a tab is used as indentation", where=where, hint="indent with spaces")
     if "'\\t'" in problem:
         return PetMtlError("a tab is used as white space", where=where, hint="use spaces")
     hint = None

@@ -9,6 +9,7 @@ train.epochs: 2                               # one value holds for all trials
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,6 +30,8 @@ LOG_FROM = (
 MOST_TRIALS = 100_000
 MOST_CHOICES = 1_000  # each is tried on the suite before the first trial
 MOST_STEPS = 1_000_000
+# what a task's score is, and of which rows: trials that differ in it cannot be compared
+JUDGED = re.compile(r"tasks\.[^.]+\.(kind|metric|data\.dev(\..+)?)")
 
 LoadSuite = Callable[[list[str]], Suite]  # from `key=value` texts
 
@@ -214,6 +217,12 @@ def read_space(file: Path, load: LoadSuite) -> Space:
             fixed[name] = value
         else:
             searched[name] = axis
+            if JUDGED.fullmatch(name):
+                problems.add(
+                    f"`{name}` cannot be searched: scores of trials could not be compared",
+                    where=places[name],
+                    hint="say it in the pattern file, once for all trials",
+                )
     beside = [override(*each) for each in fixed.items()]
     try:
         load(beside)

@@ -72,15 +72,17 @@ class StepModel(nn.Module):
                 where=f"train.losses.{of_slots[0]}",
                 hint="leave it out, or train with `--method pet` or `--method cln`",
             )
-        lacks = model.reader.lacks if isinstance(model, ClozeModel) else frozenset()
-        if refused := [name for name in wants if wants[name] & lacks]:
-            raise PetMtlError(
-                f"`{refused[0]}` reads what a causal model of this family does not show",
-                where=f"train.losses.{refused[0]}",
-                hint="leave it out, or train a masked language model",
-            )
+        if isinstance(model, ClozeModel):
+            lacks = {*model.reader.lacks, *([] if model.backbone.shows_states else ["slots"])}
+            if refused := [name for name in wants if wants[name] & lacks]:
+                raise PetMtlError(
+                    f"`{refused[0]}` reads what a `{type(model.backbone.mlm).__name__}` does not "
+                    "show",
+                    where=f"train.losses.{refused[0]}",
+                    hint="leave it out, or train another masked language model, such as a BERT",
+                )
         self.model, self.row_loss, self._machine = model, row_loss, machine
-        self._looks = any("slots" in wanted for wanted in wants.values())
+        self._looks = any({"slots", "vocabulary"} & wanted for wanted in wants.values())
         self._over_vocabulary = any("vocabulary" in wanted for wanted in wants.values())
         modules = {n: t for n, t in row_loss.piece_terms.items() if isinstance(t, nn.Module)}
         self.terms = nn.ModuleDict(modules).to(machine.device)

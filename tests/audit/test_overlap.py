@@ -1,7 +1,9 @@
 """Texts in several parts."""
 
 from collections.abc import Callable
+from itertools import combinations
 
+import numpy as np
 import pytest
 
 from pet_mtl.audit.overlap import check_overlap
@@ -46,3 +48,25 @@ def test_levels(
 
 def test_none(make_part: MakePart) -> None:
     assert check_overlap([make_part(["a"]), make_part(["b"], name="dev")]) == ([], [])
+
+
+def test_pairs_are_those_that_have_a_text_in_common_in_their_order(
+    make_part: MakePart, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only they are compared: of a thousand tasks all pairs would take a minute."""
+    rng = np.random.default_rng(0)
+    parts = [
+        make_part([str(text) for text in rng.integers(0, 60, 4)], task=f"t{number // 2}", name=name)
+        for number, name in enumerate(["train", "dev"] * 10)
+    ]
+    pairs = [
+        {one.title, other.title}
+        for one, other in combinations(parts, 2)
+        if set(one.keys.tolist()) & set(other.keys.tolist())
+    ]
+    compared: list[int] = []
+    isin = np.isin
+    monkeypatch.setattr(np, "isin", lambda a, b: compared.append(1) or isin(a, b))
+    figures, _ = check_overlap(parts)
+    assert [{found["rows_of"], found["in"]} for found in figures] == pairs
+    assert len(compared) == len(pairs) < 190

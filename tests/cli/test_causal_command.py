@@ -199,8 +199,8 @@ def test_zero_shot_with_calibration(call: Any, gpt2: Path, file: Path) -> None:
     ("arguments", "wanted"),
     [
         (["train", "--method", "cln"], "`--method cln` needs a masked language model"),
-        (["train", "-s", "train.losses.mlm.alpha=0.9"], "train.losses.mlm: `mlm` reads what a causal"),
-        (["train", "-s", "train.losses.adapet.label=1"], "train.losses.adapet"),
+        (["train", "-s", "train.losses.mlm.alpha=0.9"], "train.losses.mlm: `mlm` reads what a `GPT2LM"),
+        (["train", "-s", "train.losses.adapet.labels=1"], "`adapet` reads what a `GPT2LM"),
         (["train", "-s", "tasks.mood.verbalizer_kind=prototypical"], "choose `manual` or `weighted`"),
         (["train", "-s", "tasks.colour.verbalizer_kind=automatic"], "search for label words"),
         (["words", "suggest", "colour"], "the search for label words needs a masked"),

@@ -292,6 +292,14 @@ def test_the_copy_keeps_carriage_returns(call: Call, tmp_path: Path, backbone: P
     assert (tmp_path / "t.data.csv").read_bytes().startswith('"新\r闻0",好\n'.encode())
 
 
+def test_three_texts_by_position(call: Call, tmp_path: Path, backbone: Path) -> None:
+    lines = [f"甲{n},乙{n}话,丙{n}语,{'好坏'[n % 2]}" for n in range(9)]
+    texts = [word for place in "012" for word in ("--text", place)]
+    ran = made(call, tmp_path, backbone, "t.csv", lines, "--no-header", *texts)
+    assert ran.code == 0, ran.err
+    assert "{text_0} {text_1} {text_2}" in (tmp_path / "t.yaml").read_text("utf-8")
+
+
 def test_empty_sets_without_a_word_for_them(
     call: Call,
     tmp_path: Path,

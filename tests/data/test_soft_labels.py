@@ -123,6 +123,20 @@ def test_bad_rows_are_told_with_their_place(make_task, write, row: str, message:
     assert "a line is" in str(caught.value)
 
 
+def test_near_labels_are_looked_for_where_the_message_is_read(
+    make_task, write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a wrong file of a million rows beside 5,000 labels it would take hours."""
+    looked: list[str] = []
+    monkeypatch.setattr(
+        soft_labels, "get_close_matches", lambda label, known, n: looked.append(label) or ["1"]
+    )
+    path = write("s.jsonl", lines(*({"title": "a", "label": f"l{row}"} for row in range(100))))
+    with pytest.raises(PetMtlError, match="and 80 more bad rows") as caught:
+        read_soft_labels([path.name], make_task(), path.parent)
+    assert str(caught.value).count('did you mean "1"?') == len(looked) == 20
+
+
 def test_other_encodings_are_told_with_the_remedy(make_task, write) -> None:
     path = write("s.jsonl", '{"title": "新闻", "label": "0"}\n'.encode("gb18030"))
     with pytest.raises(PetMtlError, match="not UTF-8: byte 0xD0 at position 12") as caught:

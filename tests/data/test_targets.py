@@ -10,11 +10,13 @@ import pytest
 from target_tasks import NAMED, TEXT, number_task, read, refused, sets_task
 
 from pet_mtl.comparison.folder import settings_of
+from pet_mtl.data import targets
 from pet_mtl.data.digest import rows_digest
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_task
 from pet_mtl.errors import PetMtlError
+from pet_mtl.suite.levels import path_of
 from pet_mtl.suite.task import DataSpec, TaskSpec
 from pet_mtl.suite.verbalizer import Verbalizer
 
@@ -242,14 +244,29 @@ def test_other_targets_are_other_rows(write, task: TaskSpec, before: str, after:
     assert [len(set(digests)) for digests in zip(*found, strict=True)] == [3, 3]
 
 
-def test_unknown_labels_of_plain_tasks_are_not_held_against_all_labels(
+def test_labels_of_a_tree_are_gone_through_once_whatever_rows_are_wrong(
     make_task, write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Asking all of them takes seconds for 100,000 rows beside 300 labels."""
-    monkeypatch.setattr(TaskSpec, "is_above", None)
-    path = write("t.tsv", "a\t0\n" + "b\tc/d\n" * 3)
-    with pytest.raises(PetMtlError, match='label "c/d" is not in'):
-        read(path, make_task())
+    """Asked for each of 100,000 rows, thousands of them take minutes."""
+    asked: list[str] = []
+
+    def counting(label: str, separator: str) -> tuple[str, ...]:
+        asked.append(label)
+        return path_of(label, separator)
+
+    monkeypatch.setattr(targets, "path_of", counting)
+    task = make_task(labels=("c/d", "c/e/f", "g"))
+    path = write("t.tsv", "a\tg\n" + "b\tc\n" * 3 + "b\tc/e\nb\te\n")
+    with pytest.raises(PetMtlError, match='label "c" is not in'):
+        read(path, task)
+    assert not asked
+    with pytest.raises(PetMtlError) as caught:
+        read(path, task.model_copy(update={"levels": "joint"}))
+    messages = [problem.message for problem in caught.value.problems]
+    assert messages[:3] == ['label "c" has others below it, such as "c/d"'] * 3
+    assert messages[3] == 'label "c/e" has others below it, such as "c/e/f"'
+    assert 'label "e" is not in' in messages[4]
+    assert len(asked) == 3
 
 
 def test_conflicts_and_splits_of_sets(write) -> None:

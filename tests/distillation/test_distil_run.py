@@ -172,7 +172,10 @@ def test_generations(make: Callable[..., Request], suite_file: Path, tmp_path: P
 
 
 def test_unlabelled_rows_that_none_may_label_say_nothing(
-    make: Callable[..., Request], suite_file: Path, tmp_path: Path
+    make: Callable[..., Request],
+    suite_file: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     more = unlabelled(suite_file)
     request = make(more, only=["colour"])
@@ -182,7 +185,10 @@ def test_unlabelled_rows_that_none_may_label_say_nothing(
     distil(make(more, only=["colour"], seeds=1, folds=2, given=(given,)), tmp_path / "second")
     kept = load_file(tmp_path / "second" / "students" / "colour" / TEACHER)["colour"]
     assert not np.isnan(kept).any()  # the fold's teachers may
+    said = capsys.readouterr().err
+    assert said.count("colour, 41 of 41 training rows labelled by them, right on ") == 2
     done = distil(make(more, only=["colour"], seeds=0, folds=2, given=(given,)), tmp_path / "third")
+    assert "colour, 0 of 41 training rows labelled by them\n" in capsys.readouterr().err
     kept = load_file(tmp_path / "third" / "students" / "colour" / TEACHER)["colour"]
     assert np.isnan(kept).all(1).tolist() == [False] * 41 + [True] * 45
     assert done.stages[-1].rows == 41

@@ -1,5 +1,7 @@
 """Labels of a scale: classification, and how far off it is."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn import metrics
@@ -39,3 +41,15 @@ def test_its_json_is_that_of_classification_and_the_error() -> None:
     assert len(found["mae_ci95"]) == 2
     assert "span" not in found
     assert {"macro_f1", "macro_f1_ci95", "per_label", "confusion", "examples"} <= found.keys()
+
+
+def test_many_labels_fill_no_table_of_resamples_and_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pet_mtl.metrics.classification._DRAWN", 1 << 18)
+    rng = np.random.default_rng(0)
+    gold, decided = rng.integers(0, 100, (2, 3000)).tolist()
+    tracemalloc.start()
+    score(gold, decided, tuple(map(float, range(100))))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    pairs = len(set(zip(gold, decided, strict=True)))
+    assert peak < 8 * 1000 * pairs / 2  # bytes of one such table, half of them

@@ -23,6 +23,11 @@ def test_macro_f1_is_scikit_learns(rows: int, labels: int) -> None:
     assert macro_f1(confusion_matrix(gold, predicted, labels)) == pytest.approx(expected)
 
 
+def mean_f1(gold: np.ndarray, predicted: np.ndarray) -> float:
+    """Return what scikit-learn's `f1_score` does of sets `[N, K]`, in a hundredth of its time."""
+    return float((2 * (gold & predicted).sum(0) / (gold.sum(0) + predicted.sum(0))).mean())
+
+
 def test_the_gain_is_the_difference() -> None:
     gold, before, after = draw(1, 400, 5)
     gain, (low, high) = macro_f1_gain(gold, before, after, 5)
@@ -30,6 +35,7 @@ def test_the_gain_is_the_difference() -> None:
         n: f1_score(gold, p, average="macro") for n, p in (("before", before), ("after", after))
     }
     assert gain == pytest.approx(score["after"] - score["before"])
+    assert mean_f1(np.eye(5)[gold] > 0, np.eye(5)[after] > 0) == pytest.approx(score["after"])
     assert 0 < low < gain < high
 
 
@@ -38,12 +44,12 @@ def test_the_interval_is_that_of_rows_drawn_again() -> None:
     _, (low, high) = macro_f1_gain(gold, before, after, 3, resamples=2000)
     generator = np.random.default_rng(3)
     slow = []
+    one_hot = [np.eye(3)[side] > 0 for side in (gold, before, after)]
     for _ in range(600):
         rows = generator.integers(0, len(gold), len(gold))
-        slow.append(
-            f1_score(gold[rows], after[rows], average="macro")
-            - f1_score(gold[rows], before[rows], average="macro")
-        )
+        is_gold, *sides = (side[rows] for side in one_hot)
+        old, new = (mean_f1(is_gold, side) for side in sides)
+        slow.append(new - old)
     np.testing.assert_allclose([low, high], np.quantile(slow, [0.025, 0.975]), atol=0.03)
 
 
@@ -70,7 +76,7 @@ def test_the_gain_of_sets_is_that_of_rows_drawn_again() -> None:
     slow = []
     for _ in range(600):
         rows = generator.integers(0, len(gold), len(gold))
-        new, old = (f1_score(gold[rows], side[rows], average="macro") for side in (after, before))
+        new, old = (mean_f1(gold[rows], side[rows]) for side in (after, before))
         slow.append(new - old)
     found = sets_gain(gold, before, after, resamples=2000)
     np.testing.assert_allclose(found, np.quantile(slow, [0.025, 0.975]), atol=0.015)

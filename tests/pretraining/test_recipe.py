@@ -4,7 +4,7 @@ import pytest
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.recipe import build_mlm, load_recipe
-from pet_mtl.pretraining.settings import settings_from
+from pet_mtl.pretraining.settings import start_from
 from pet_mtl.resources import resource_root
 
 GOOD = """\
@@ -83,7 +83,7 @@ def test_all_problems_at_once(tmp_path: Path) -> None:
 )
 def test_wrong_settings(overrides: list[str], words: str) -> None:
     with pytest.raises(PetMtlError) as caught:
-        settings_from(overrides)
+        start_from(overrides)
     assert words in str(caught.value)
     assert "train." not in str(caught.value).split("hint")[0].partition(":")[0]
 

@@ -79,6 +79,12 @@ def test_choices(columns: dict[str, list[str]], expected: Roles) -> None:
     assert choose_columns(table(columns)) == expected
 
 
+@pytest.mark.parametrize("name", ["(" * 100_000, "a" * 100_000 + "类1", "Aa" * 50_000 + "【"])
+def test_endless_names_are_looked_at_once(name: str) -> None:
+    labels = ["p", "q"] * 3
+    assert choose_columns(table({name: TEXTS, "category": labels})).label == 1
+
+
 def test_lists_whose_values_come_again_are_labels() -> None:
     lists = ['["屏幕", "物流"]', '["物流"]', '["屏幕"]', "[]", '["物流"]', '["屏幕"]']
     found = table({"text": TEXTS})

@@ -95,6 +95,18 @@ def test_chart_stays_inside_its_box_and_names_its_lines() -> None:
     assert "a&lt;b <b>0.500</b>" in chart
     assert "a&lt;b, step 20: 1.0000" in chart
     assert ">step</text>" in chart
+    assert "a&lt;b, trial 20: 1.0000" in line_chart("x", lines, from_zero=True, axis="trial")
+
+
+@pytest.mark.parametrize("count", [MOST_POINTS, MOST_POINTS + 100])
+def test_dots_stand_on_their_line(count: int) -> None:
+    values = [0.1, 0.9, 0.4] * count
+    line = Line("a", curve(*values[:count]), "c0", markers=True)
+    chart = line_chart("x", [line], from_zero=True, at=10 * count)
+    (path,) = re.findall(r'points="([^"]+)"', chart)
+    assert len(path.split()) == MOST_POINTS
+    assert chart.count("<circle") == (count if count <= MOST_POINTS else 0)
+    assert f"<b>{values[count - 1]:.3f}</b>" in chart  # nothing is averaged in the legend
 
 
 def test_long_noisy_lines_are_smoothed() -> None:

@@ -152,6 +152,7 @@ def test_one_task_has_no_mean() -> None:
     for sign in ('class="stroke mean"', "mean macro-F1 over 2 tasks", "highest mean"):
         assert sign not in one
         assert sign in two
+    assert "at each evaluation, before calibration" in one
 
 
 def test_what_a_correlation_has_below_0_is_not_drawn() -> None:

@@ -8,7 +8,9 @@ from test_page import WellFormed
 from toy_kinds import write_kinds
 
 from pet_mtl.errors import PetMtlError
-from pet_mtl.kinds import kind_of
+from pet_mtl.kinds import Kind, kind_of
+from pet_mtl.kinds.kind import Decided, Gold
+from pet_mtl.report import task_data
 from pet_mtl.report.matrix import MOST_CELLS, drawn_cells
 from pet_mtl.report.places import short_settings
 from pet_mtl.report.scored import require_report, score_page
@@ -56,6 +58,10 @@ def test_sets_and_numbers_show_what_is_theirs(tmp_path: Path, backbone: Path) ->
     assert "probability" in labels
 
 
+def _main(kind: Kind, gold: Gold, decided: Decided) -> float:
+    return kind.score(gold, decided, resamples=1).main.value
+
+
 def test_intervals_are_those_of_scores_on_the_same_draws(tmp_path: Path, backbone: Path) -> None:
     """The slow way: draw rows, score both, subtract."""
     suite = kinds_suite(tmp_path, backbone)
@@ -67,7 +73,7 @@ def test_intervals_are_those_of_scores_on_the_same_draws(tmp_path: Path, backbon
         changes = []
         for _ in range(300):
             rows = draw.integers(0, len(gold), len(gold))
-            first, other = (kind.score(gold[rows], side[rows]).main.value for side in sides)
+            first, other = (_main(kind, gold[rows], side[rows]) for side in sides)
             changes.append(other - first)
         slow = np.quantile(changes, [0.025, 0.975])
         assert kind.gain(gold, *sides) == pytest.approx(slow, abs=0.12), name
@@ -90,12 +96,24 @@ def test_other_rows_have_no_interval(tmp_path: Path) -> None:
 
 
 def test_the_page_does_not_grow_with_the_rows(tmp_path: Path) -> None:
-    sizes = []
-    for rows in (20_000, 40_000):
-        suite = labels_suite(tmp_path / str(rows), 60, rows=rows, text="长" * 1000)
-        sizes.append(len(score_page([made_up(suite, "a", 1, 1.0)])))
-    assert sizes[1] < 1.1 * sizes[0] < 2_500_000
-    assert "kept are those of the 200 most frequent of" in score_page([made_up(suite, "a", 1)])
+    pages = []
+    for rows in (6_000, 12_000):
+        suite = labels_suite(tmp_path / str(rows), 30, rows=rows, text="长" * 1000)
+        pages.append(score_page([made_up(suite, "a", 1, 1.0)]))
+    assert len(pages[1]) < 1.1 * len(pages[0]) < 2_500_000
+    assert "kept are those of the 200 most frequent of" in pages[1]
+
+
+def test_a_scatter_says_how_many_rows_it_shows(
+    tmp_path: Path, backbone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = [made_up(kinds_suite(tmp_path, backbone), "a", 1)]
+    rows = scores[0].tasks["alike"].examples
+    assert "evenly spaced" not in score_page(scores)
+    monkeypatch.setattr(task_data, "POINTS", 5)
+    page = score_page(scores)
+    assert f"5 of {rows} rows, evenly spaced" in page
+    assert page.count("<title>gold ") == 5
 
 
 def test_of_many_cells_the_diagonal_and_the_most_frequent_are_drawn() -> None:

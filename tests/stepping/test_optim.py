@@ -93,6 +93,12 @@ def test_without_layer_decay_all_learn_alike(model: ClozeModel) -> None:
         ("backbone.mlm.electra.embeddings_project.weight", 0),
         ("backbone.mlm.model.embed_tokens.weight", 0),  # LLaMA
         ("backbone.mlm.transformer.wpe.weight", 0),  # GPT-2
+        ("backbone.mlm.model.shared.weight", 0),  # BART
+        ("backbone.mlm.model.encoder.embed_positions.weight", 0),
+        ("backbone.mlm.model.decoder.layernorm_embedding.bias", 0),
+        ("backbone.mlm.gpt_neox.embed_in.weight", 0),
+        ("backbone.mlm.gpt_neox.embed_out.weight", 13),  # its decoder
+        ("backbone.mlm.rembert.encoder.embedding_hidden_mapping_in.weight", 0),
         ("backbone.mlm.transformer.h.3.mlp.c_fc.weight", 4),
         ("backbone.mlm.transformer.ln_f.weight", 13),
         ("backbone.mlm.cls.predictions.transform.LayerNorm.bias", 13),
@@ -222,6 +228,19 @@ def test_rates_that_are_not_set(
     assert build_model(
         load_masked_lm(suite.model), compiled, suite, machine
     ).own_rate == pytest.approx(wanted)
+
+
+def test_what_a_method_adds_has_no_depth() -> None:
+    """Whatever a task's name reminds of."""
+    model = nn.Module()
+    model.mlm = nn.ModuleDict({"layers": nn.ModuleList([nn.Linear(2, 2)])})
+    model.own = nn.ModuleDict({"task_embeddings": nn.Linear(2, 2)})
+    found = groups_of(TrainSettings(learning_rate=0.8, layer_decay=0.5), model)
+    peaks = {name: peak for name, (peak, _) in found.items()}
+    assert peaks == {
+        **dict.fromkeys(["mlm.layers.0.weight", "mlm.layers.0.bias"], 0.4),
+        **dict.fromkeys(["own.task_embeddings.weight", "own.task_embeddings.bias"], 0.8),
+    }
 
 
 def test_layers_without_a_known_name_are_refused() -> None:

@@ -1,4 +1,6 @@
 import json
+import os
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -101,6 +103,21 @@ def test_a_mask_that_is_no_piece_is_refused(folder: Path) -> None:
     change(folder / "tokenizer_config.json", mask_token="[UNK]")
     with pytest.raises(PetMtlError, match="stands for unknown characters too"):
         load_pieces(str(folder))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+@pytest.mark.parametrize(
+    "name", ["tokenizer.json", "model.safetensors.index.json", "model-1.safetensors"]
+)
+@pytest.mark.parametrize("load", [load_tokenizer, load_backbone])
+def test_a_pipe_or_device_is_not_read(folder: Path, load: Callable[[str], Any], name: str) -> None:
+    (folder / name).unlink(missing_ok=True)
+    if name == "tokenizer.json":
+        os.mkfifo(folder / name)
+    else:
+        (folder / name).symlink_to("/dev/zero")
+    with pytest.raises(PetMtlError, match=f"{name}: this is a device or a pipe"):
+        load(str(folder))
 
 
 @pytest.mark.parametrize("key", ["mask_token", "unk_token"])

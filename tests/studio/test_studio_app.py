@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ pytest.importorskip("fastapi", reason="the extra `studio` is not installed")
 from pet_mtl.metrics.gain import macro_f1_gain
 from pet_mtl.serving.guard import Access
 from pet_mtl.studio.jobs import Jobs
-from pet_mtl.studio.page import page_files
+from pet_mtl.studio.page import page_address, page_files
 from pet_mtl.words import candidate_scores, trial
 from pet_mtl.words.loaded import load
 from pet_mtl.words.try_words import WordTrial
@@ -329,6 +330,12 @@ def test_a_token(open_client: Callable[..., Any]) -> None:
     assert client.get("/api/suite").status_code == 401
     headers = {"Authorization": "Bearer t0ken"}
     assert client.get("/api/suite", headers=headers).status_code == 200
+
+
+def test_the_page_reads_any_token_from_its_address() -> None:
+    token = "".join(map(chr, range(ord("!"), ord("~") + 1)))  # all that `Access.check` lets in
+    address = page_address("http://127.0.0.1:8000", token)
+    assert parse_qs(urlsplit(address).fragment) == {"token": [token]}  # as `URLSearchParams`
 
 
 def test_119_labels(client: Any) -> None:

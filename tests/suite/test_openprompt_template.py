@@ -76,6 +76,20 @@ def test_refused(template: str, message: str) -> None:
     assert all(problem.hint for problem in caught.value.problems)
 
 
+def test_a_long_template_is_read_once() -> None:
+    class Counted(str):
+        copied = 0
+
+        def __getitem__(self, key: Any) -> str:
+            part = super().__getitem__(key)
+            Counted.copied += len(part)
+            return part
+
+    text = Counted('{"mask"} is ' * 500)
+    assert len(parse_template(text)) == 1000
+    assert Counted.copied <= len(text)
+
+
 def test_all_problems_at_once() -> None:
     with pytest.raises(PetMtlError) as caught:
         parse_template('{"soft"} {"special": "x"} {"mask": 1}')

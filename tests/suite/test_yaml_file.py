@@ -136,6 +136,11 @@ ERRORS: dict[str, tuple[str | bytes, str, str | None]] = {
         "x.yaml:3: no `:` behind the key",
         "ASCII colon",
     ),
+    "endless full-width colons": (
+        "a: [\nA" + "：" * 100_000 + "#\n",
+        "x.yaml:3: not valid YAML",
+        "never closed",
+    ),
     "full-width comma": ("a: {b: 1，c: 2}\n", "x.yaml:1: not valid YAML", "not the full-width"),
     "full-width brace": ("a: ｛b: 1｝\n", "x.yaml:1: not valid YAML", "not the full-width"),
     "full-width comma in a text": ("a: 好，b: 1\n", "x.yaml:1: not valid YAML", "in quotes"),

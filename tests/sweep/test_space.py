@@ -92,6 +92,8 @@ method: {choices: [pet, cln]}
         (f"train.seed: {{choices: {[*range(1001)]}}}", "has 1,001 choices, 1,000 are allowed"),
         ("trials: 0\ntrain.epochs: [1, 2]", "`trials` must be a whole number from 1"),
         ("pruning: 1\ntrain.epochs: [1, 2]", "`pruning` must be true or false"),
+        ("tasks.topic.metric: [accuracy, macro_f1]", "sweep.yaml:1: `tasks.topic.metric` cannot"),
+        ("tasks.topic.data: {dev: [topic.dev.tsv, pair.dev.tsv]}", "`tasks.topic.data.dev` cannot"),
         ("train.epochs: 2", "nothing to search"),
         ("- a", "must have settings as keys"),
         ("tasks.topic.verbalizer: [topic.txt, none.txt]", "none.txt"),

@@ -70,7 +70,7 @@ def test_accumulation_changes_no_result(make_suite: MakeSuite, tmp_path: Path, n
     assert len(one["terms"]) == 1
 
 
-@pytest.mark.parametrize("more", [{}, {"adversarial": 0.2}, {"surgery": "pcgrad"}])
+@pytest.mark.parametrize("more", [{}, {"adversarial": 0.2, "surgery": "pcgrad"}])
 def test_a_stopped_run_ends_as_an_unbroken_one(
     make_suite: MakeSuite,
     tmp_path: Path,
@@ -79,10 +79,10 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
 ) -> None:
     monkeypatch.setattr(steps, "LOG_EVERY", 1)
     stop_at = stop_at_step(monkeypatch)
-    settings = {"max_steps": 6, "epochs": 9, "dropout": 0.2, "accumulate": 2, "losses": ALL}
+    settings = {"max_steps": 4, "epochs": 9, "dropout": 0.2, "accumulate": 2, "losses": ALL}
     suite = make_suite(**settings, **more)
     train(suite, tmp_path / "whole")
-    stop_at(3)
+    stop_at(2)
     with pytest.raises(Interrupted):
         train(suite, tmp_path / "run")
     stop_at(0)

@@ -34,7 +34,7 @@ class Adapet(PieceTerm):
         facts: of the forms and the vocabulary.
     """
 
-    wants: ClassVar[frozenset[Want]] = frozenset({"slots", "vocabulary", "altered"})
+    wants: ClassVar[frozenset[Want]] = frozenset({"vocabulary", "altered"})
 
     def __init__(self, settings: AdapetSettings, facts: Facts) -> None:
         self.label_share = settings.label_share

@@ -36,10 +36,10 @@ def find_candidates(
         spaces: for each pattern, whether a space stands before its slot.
         longest: the most pieces of a new word.
     """
-    first = list(dict.fromkeys(word for words in own for word in words))
+    first = dict.fromkeys(word for words in own for word in words)
     chinese = _is_chinese("".join(first), rows)
     words = [*_vocabulary(tokenizer, chinese, spaces[0]), *_words_of(rows, chinese)]
-    kept = [word for word in dict.fromkeys(words) if word not in set(first)]
+    kept = [word for word in dict.fromkeys(words) if word not in first]
     return (*first, *_writable(kept, tokenizer, spaces, longest))
 
 

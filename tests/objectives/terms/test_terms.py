@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from toy_pieces import ToyPiece
 
+from pet_mtl.errors import PetMtlError
 from pet_mtl.objectives.terms import Facts, TaskScores, build_terms
 from pet_mtl.objectives.terms.term import log_wrong
 from pet_mtl.suite.losses import LossSettings
@@ -38,3 +40,17 @@ def test_log_of_the_other_labels_probability(count: int) -> None:
     assert log_wrong(torch.tensor([[60.0, 0.0]]), torch.tensor([0])) == pytest.approx(
         -60
     )  # 1 - p is 0 in fp32
+
+
+@pytest.mark.parametrize("name", ["contrastive", "task_discriminator", "word_frequency", "shuffle"])
+def test_what_reads_states_is_refused_where_a_model_shows_logits_alone(name: str) -> None:
+    with pytest.raises(PetMtlError, match=f"`{name}` reads what a `ConvBertForMaskedLM`"):
+        ToyPiece({name: {}}, family="convbert")
+
+
+@pytest.mark.parametrize("name", ["adapet", "mlm"])
+def test_what_reads_words_needs_no_states(name: str) -> None:
+    toy = ToyPiece({name: {}}, family="convbert")
+    losses = toy.term.piece_losses(toy.piece(toy.batch()))
+    assert losses.isfinite().all()
+    assert losses.max() > 0

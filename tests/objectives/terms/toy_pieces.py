@@ -48,11 +48,11 @@ class ToyPiece:
         term: the one that the settings name.
     """
 
-    def __init__(self, losses: dict[str, Any]) -> None:
+    def __init__(self, losses: dict[str, Any], family: str = "bert") -> None:
         self.tokenizer = toys.piece_tokenizer("wordpiece")
         self.prompts: Prompts = encode_suite(TASKS, ROWS, self.tokenizer, 40)
         self.words = compile_tasks(TASKS.values(), self.tokenizer, 40).words
-        mlm = toys.build_mlm("bert", vocab_size=self.tokenizer.vocab_size)
+        mlm = toys.build_mlm(family, vocab_size=self.tokenizer.vocab_size)
         forms = self.prompts.forms
         self.model = ClozeModel(Backbone(mlm, "eager"), self.words, ["mean"] * len(forms))
         settings = TrainSettings.model_validate({"losses": losses})
