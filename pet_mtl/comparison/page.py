@@ -19,9 +19,18 @@ def write_pages(out: Path, comparison: Comparison) -> None:
     write_text(
         out / "results.json", json.dumps(comparison.to_json(), ensure_ascii=False, indent=1) + "\n"
     )
-    title = f"# {comparison.suite} on {short_model(comparison.model)}\n\n"
-    write_text(out / "compare.md", title + "\n".join(map(markdown, sheets(comparison))))
+    write_text(out / "compare.md", compare_markdown(comparison))
     write_bytes(out / "compare.html", compare_page(comparison).encode("utf-8", errors="replace"))
+
+
+def compare_markdown(comparison: Comparison) -> str:
+    """Return the tables and what failed as Markdown."""
+    parts = [f"# {comparison.suite} on {short_model(comparison.model)}\n"]
+    parts += map(markdown, sheets(comparison))
+    if failed := comparison.failed.items():
+        lines = [f"- {cell}: {' '.join(reason.split())}\n" for cell, reason in failed]
+        parts.append("## Failed\n" + "".join(lines))
+    return "\n".join(parts)
 
 
 def compare_page(comparison: Comparison) -> Html:

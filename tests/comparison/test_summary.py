@@ -5,7 +5,7 @@ import pytest
 import toys
 
 from pet_mtl.comparison.cell import CellResult
-from pet_mtl.comparison.page import compare_page, write_pages
+from pet_mtl.comparison.page import compare_markdown, compare_page, write_pages
 from pet_mtl.comparison.plan import Cell
 from pet_mtl.comparison.summary import summarize
 from pet_mtl.comparison.table import markdown, sheets
@@ -91,5 +91,7 @@ def test_only_tasks_alone_are_done() -> None:
     found = summarize(SUITE, ["pet"], {"a": GOLD}, alone, {Cell("pet", 8, 1): "it diverged"})
     page = compare_page(found)
     assert "it diverged" in page
+    failed = "## Failed\n- pet, 8 rows a label, seed 1, all tasks: it diverged\n"
+    assert compare_markdown(found).endswith(f"\n\n{failed}")
     assert "Learning curves" not in page
     assert [sheet.rows for sheet in sheets(found)] == [[], []]
