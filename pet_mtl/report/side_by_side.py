@@ -15,6 +15,7 @@ from pet_mtl.report.places import short_model, short_place
 from pet_mtl.report.task_data import row_text
 from pet_mtl.scoring.checkpoint_scores import CheckpointScore
 from pet_mtl.scoring.records import Predicted
+from pet_mtl.text import counted
 
 DASH = "–"
 _ROWS = 5  # shown of those that one has right and the other has not
@@ -199,7 +200,8 @@ def changes(columns: Sequence[Column], task: str) -> Html:
         for better, worse in ((column, columns[0]), (columns[0], column)):
             won, lost = better.score.predicted[task], worse.score.predicted[task]
             rows = np.flatnonzero(_right(won) & ~_right(lost))
-            title = f"right in {better.letter}, wrong in {worse.letter}: {len(rows):,} rows"
+            number = counted(len(rows), "row")
+            title = f"right in {better.letter}, wrong in {worse.letter}: {number}"
             shown = [_change(won, lost, int(row), better, worse) for row in rows[:_ROWS]]
             more = f"the first {len(shown)} in the file's order" if len(rows) > len(shown) else ""
             note = [element("p", more, class_="note")] if more else []
