@@ -12,6 +12,7 @@ from pet_mtl.errors import MachineError, PetMtlError, RunError
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.lock import held
 from pet_mtl.storage.taken_up import take_up
+from pet_mtl.suite.task import SplitSpec
 from pet_mtl.sweep.best import write_best
 from pet_mtl.sweep.page import write_page
 from pet_mtl.sweep.result import SweepResult, TrialResult
@@ -67,6 +68,12 @@ def sweep(request: SweepRequest, out: Path) -> SweepResult:
             "no task has dev rows to choose settings by",
             where=suite.source,
             hint="add `data: dev:` to a task",
+        )
+    split = [name for name, task in suite.tasks.items() if isinstance(task.data.dev, SplitSpec)]
+    if split and "train.seed" in request.space.searched:
+        say(
+            f"warning: `train.seed` draws the dev rows of {', '.join(split)}, too: trials are "
+            "scored on different rows; name a dev file"
         )
     store = TrialStore(out, request.load, request.space, data)
     while True:

@@ -1,5 +1,6 @@
 """Trials that are read are those that a sweep wrote, or its journal is damaged."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -37,6 +38,17 @@ def request_(suite_file: Path, monkeypatch: pytest.MonkeyPatch) -> SweepRequest:
 
     monkeypatch.setattr(run, "train", train)
     return SweepRequest(suite_file, load, read_space(file, load))
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_a_seed_that_draws_dev_rows_is_told(
+    request_: SweepRequest, tmp_path: Path, capsys: pytest.CaptureFixture[str], split: bool
+) -> None:
+    load = request_.load
+    more = ["tasks.topic.data.dev={split: 0.2}"] if split else []
+    sweep(replace(request_, load=lambda given: load([*given, *more])), tmp_path / "out")
+    said = "`train.seed` draws the dev rows of topic, too" in capsys.readouterr().err
+    assert said is split
 
 
 @pytest.mark.parametrize(
