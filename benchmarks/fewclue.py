@@ -23,13 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from fewclue_rows import SPLITS, TEST, read_scored, rows_to_score
 from fewclue_table import markdown, summary
 from numpy.typing import NDArray
 
 from pet_mtl import console
 from pet_mtl.atomic import require_folder, write_text
-from pet_mtl.data.keys import row_keys
-from pet_mtl.data.readers import read_rows
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_train
 from pet_mtl.distillation.plan import Request
@@ -42,12 +41,9 @@ from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.storage.backbone_digests import weights_digest
 from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.suite.suite import Suite, load_suite
-from pet_mtl.suite.task import DataSpec, TaskSpec
+from pet_mtl.suite.task import DataSpec
 from pet_mtl.training.run import train
 
-SPLITS = range(5)
-TEST = "test_public.json"
-NO_LABEL = "-"  # OCNLI: the annotators did not agree
 TASKS = ("eprstmt", "bustm", "ocnli", "csldcp", "tnews", "iflytek")
 # Tried with zh-small on dev rows (eprstmt) and on the other splits' training rows (tnews), see
 # docs/fewclue.md; those of the other tasks were not searched.
@@ -92,15 +88,6 @@ def named_tasks(root: Path, named: Sequence[str] | None) -> list[str]:
     if not tasks:
         raise PetMtlError("names no task", where="--tasks", hint=f"such as `--tasks {TASKS[0]}`")
     return list(dict.fromkeys(tasks))
-
-
-def rows_to_score(root: Path, test_root: Path | None, task: str, split: int) -> list[Path]:
-    """Return the files whose rows a split is scored on."""
-    if test_root is not None:
-        return [test_root / task / TEST]
-    if any((root / task / f"dev_{number}.json").is_file() for number in SPLITS):
-        return [root / task / f"dev_{split}.json"]
-    return [root / task / f"train_{other}.json" for other in SPLITS if other != split]
 
 
 def _scored(chosen: argparse.Namespace, task: str, split: int) -> list[Path]:
@@ -156,33 +143,6 @@ def split_suite(chosen: argparse.Namespace, tasks: Sequence[str], split: int) ->
         specs[name] = task.model_copy(update={"data": data, "calibration": "none"})
     settings = suite.train.model_copy(update={"evaluate_every": 1_000_000_000})
     return suite.model_copy(update={"tasks": specs, "train": settings})
-
-
-def read_scored(task: TaskSpec, files: Sequence[Path], train_file: Path) -> Rows:
-    """Read the rows to score; of several files without those that are trained on, and without rows
-    that have no label.
-
-    Raises:
-        PetMtlError: a row is not right; none is left.
-    """
-    words = task.verbalizer
-    labels, known = (*words.labels, NO_LABEL), len(words.labels)
-    more = {"labels": labels, "words": (*words.words, (NO_LABEL,)), "lines": ()}
-    read = task.model_copy(update={"verbalizer": words.model_copy(update=more)})
-    rows = Rows.concat([read_rows(str(file.resolve()), read, base=Path())[0] for file in files])
-    rows = rows.take(np.flatnonzero(rows.labels < known))
-    if len(files) > 1:
-        trained = row_keys(read_rows(str(train_file.resolve()), task, base=Path())[0])
-        keys = row_keys(rows)
-        first = np.unique(keys, return_index=True)[1]
-        rows = rows.take(np.sort(first[~np.isin(keys[first], trained)]))
-    if not len(rows):
-        raise PetMtlError(
-            "no row is left to score",
-            where=", ".join(map(str, files)),
-            hint="rows without a label are left out, and of several files those that are trained on",
-        )
-    return rows
 
 
 def check_rows(chosen: argparse.Namespace, suite: Suite, split: int) -> dict[str, Rows]:

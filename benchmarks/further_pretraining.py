@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 import torch
+from turns import run_script
 
 from pet_mtl import console
 from pet_mtl.atomic import write_text
@@ -232,25 +233,22 @@ def main() -> None:
         chosen.out.with_name(f"{chosen.out.name}.{ending}") for ending in ("json", "md")
     )
     benchmark: Benchmark | None = None
-    try:
-        cells = read_cells(json_file, settings)
-        for seed in range(1, chosen.seeds + 1):
-            for variant in variants:
-                if (key := f"{variant}/{seed}") in cells:
-                    continue
-                benchmark = benchmark or Benchmark(chosen, cells)
-                say(f"cell {key}")
-                cells[key] = benchmark.cell(variant, seed)
-                machine = {"machine": str(Machine.choose()), "threads": torch.get_num_threads()}
-                write_text(
-                    json_file,
-                    json.dumps({"settings": settings, **machine, "cells": cells}, indent=1) + "\n",
-                )
-                write_text(page, table(cells, settings))
-    except PetMtlError as error:
-        raise SystemExit(str(error)) from None
+    cells = read_cells(json_file, settings)
+    for seed in range(1, chosen.seeds + 1):
+        for variant in variants:
+            if (key := f"{variant}/{seed}") in cells:
+                continue
+            benchmark = benchmark or Benchmark(chosen, cells)
+            say(f"cell {key}")
+            cells[key] = benchmark.cell(variant, seed)
+            machine = {"machine": str(Machine.choose()), "threads": torch.get_num_threads()}
+            write_text(
+                json_file,
+                json.dumps({"settings": settings, **machine, "cells": cells}, indent=1) + "\n",
+            )
+            write_text(page, table(cells, settings))
     print(table(cells, settings), end="")
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

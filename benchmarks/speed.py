@@ -43,12 +43,12 @@ from turns import (
     SideError,
     load_now,
     processor,
+    run_script,
     say,
     start,
 )
 
 from pet_mtl.atomic import write_text
-from pet_mtl.errors import PetMtlError
 
 HERE = Path(__file__).parent
 MEASURES = ("train", "score", "predict", "one-row", "encode", "words", "start-up", "openprompt")
@@ -188,10 +188,7 @@ def openprompt(model: str, chosen: Namespace, made: Materials, cells: Cells, clo
 
 def main() -> None:
     chosen = arguments()
-    try:
-        made = Materials(chosen)
-    except PetMtlError as error:
-        sys.exit(f"error: {error}")
+    made = Materials(chosen)
     clock = Clock(chosen.minutes)
     out = chosen.out
     cells = Cells(
@@ -244,4 +241,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

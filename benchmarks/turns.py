@@ -53,18 +53,18 @@ def load_now() -> float:
 
 
 def run_script(main: Callable[[], object]) -> None:
-    """Run a script; what its user gave wrongly ends it with a message and the status 2."""
+    """Run a script; what its user gave wrongly ends it with a message and its exit code."""
     try:
         main()
     except PetMtlError as error:
-        told = error.lines()
+        told, code = error.lines(), error.exit_code
     except FileNotFoundError as error:
-        told = [f"{error.filename}: there is no such file"]
+        told, code = [f"{error.filename}: there is no such file"], 2
     else:
         return
     for line in told:
         say(f"error: {line}")
-    sys.exit(2)
+    sys.exit(code)
 
 
 def start(*command: str | Path, limit: float | None = None) -> str:

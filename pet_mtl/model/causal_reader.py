@@ -83,11 +83,12 @@ class CausalReader:
         words: the label words of each form.
     """
 
+    lacks: frozenset[str] = frozenset({"altered"})  # other text has its slots elsewhere
+
     def __init__(self, config: Any, words: Sequence[LabelWords]) -> None:
         self._word_trees = [word_tree(of_form) for of_form in words]
         self._trees = [_Tree.of(tree) for tree in self._word_trees]
         self._packs, self._window = takes_trees(config), window(config)
-        self.lacks = frozenset({"altered"})  # other text has its slots elsewhere
 
     def to(self, device: torch.device) -> None:
         self._trees = [tree.to(device) for tree in self._trees]

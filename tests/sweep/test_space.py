@@ -8,7 +8,8 @@ from called import Call
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.suite import Suite, load_suite
-from pet_mtl.sweep.space import Choices, Range, Space, read_space
+from pet_mtl.sweep.axes import Choices, Range
+from pet_mtl.sweep.space import Space, read_space
 
 
 def space_of(text: str, suite_file: Path) -> Space:

@@ -12,8 +12,9 @@ pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.sweep import run
+from pet_mtl.sweep.axes import Choices, Range
 from pet_mtl.sweep.run import SweepRequest, sweep
-from pet_mtl.sweep.space import Choices, Range, Space, read_space
+from pet_mtl.sweep.space import Space, read_space
 from pet_mtl.sweep.trial_checks import fits
 
 SPACE = """\
