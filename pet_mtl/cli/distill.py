@@ -197,6 +197,8 @@ def distill(
     if growth != GROWTH and not generations:
         say("warning: `--growth` does nothing without `--generations`")
     say_left_out(tasks, override, verbalizer)
+    chosen_by = "--teacher-tasks" if teacher_tasks else "--tasks"
+    say_left_out(teacher_tasks or tasks, teacher_set, set_by="--teacher-set", chosen_by=chosen_by)
     folder = out or next_run_folder("distill")
     require_folder(folder)
     try:

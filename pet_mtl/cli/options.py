@@ -113,19 +113,29 @@ def names_of(tasks: str | None) -> list[str] | None:
 
 
 def say_left_out(
-    tasks: str | None, overrides: Sequence[str] | None, verbalizers: Sequence[str] | None = None
+    tasks: str | None,
+    overrides: Sequence[str] | None,
+    verbalizers: Sequence[str] | None = None,
+    *,
+    set_by: str = "-s",
+    chosen_by: str = "--tasks",
 ) -> None:
-    """Warn of `-s tasks.NAME.…` and `--verbalizer NAME=FILE` of tasks that `--tasks` leaves out."""
+    """Warn of `-s tasks.NAME.…` and `--verbalizer NAME=FILE` of tasks that `--tasks` leaves out.
+
+    Args:
+        set_by: the option that gave `overrides`.
+        chosen_by: the option that gave `tasks`.
+    """
     kept = names_of(tasks)
     if kept is None:
         return
     given = [("--verbalizer", text, text.partition("=")[0]) for text in verbalizers or ()]
     for text in overrides or ():
         section, _, key = text.partition("=")[0].strip().partition(".")
-        given += [("-s", text, key.partition(".")[0])] if section == "tasks" else []
+        given += [(set_by, text, key.partition(".")[0])] if section == "tasks" else []
     for option, text, name in given:
         if name not in (*kept, ""):
-            say(f"warning: `{option} {text}` does nothing: `--tasks` leaves `{name}` out")
+            say(f"warning: `{option} {text}` does nothing: `{chosen_by}` leaves `{name}` out")
 
 
 def files_by_task(option: str, values: Sequence[str] | None) -> dict[str, Path]:

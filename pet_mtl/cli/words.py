@@ -196,6 +196,9 @@ def suggest(
     from pet_mtl.words.suggest.write import check_writable, write_words
 
     files = files_by_task("--verbalizer", verbalizer)
+    for other in files.keys() - {task}:
+        option = f"--verbalizer {other}={files[other]}"
+        say(f"warning: `{option}` does nothing: the words are for `{task}`")
     before = None
     if write is not None:
         check_writable(write)

@@ -161,10 +161,13 @@ def check_request(folders: Sequence[Path], out: Path) -> None:
         raise PetMtlError(
             "the folder is there already", where=str(out), hint=("choose another with `--out DIR`")
         )
-    problems = ProblemList()
+    problems, seen = ProblemList(), set[Path]()
     for folder in folders:
         if not folder.is_dir():
             problems.add("there is no such folder", where=str(folder))
+        elif folder.resolve() in seen:
+            say(f"warning: {folder} is named once more: it has that much more weight in the mean")
+        seen.add(folder.resolve())
     problems.raise_if_any()
 
 

@@ -34,6 +34,7 @@ from pet_mtl.words.suggest.run import suggest
 from pet_mtl.words.try_words import RowsOf, WordTrial
 
 _KEPT = 8  # scored edits whose rows can be asked for
+_READ_AGAIN = {"description", "verbalizer", "prefix", "patterns"}  # of a file that was changed
 _NO_INTERVAL = 1  # the page shows that of the change, not that of the score
 
 
@@ -261,16 +262,14 @@ class Session:
             new = new.without_learned_parts()
         if set(new.verbalizer.labels) != set(self.base.verbalizer.labels):
             raise PetMtlError("the file has other labels now", hint="start the studio again")
+        for key in TaskSpec.model_fields:
+            if key not in _READ_AGAIN and getattr(new, key) != getattr(self.base, key):
+                told = f"the file has another `{key}` now"
+                raise PetMtlError(told, hint="start the studio again")
         if new.verbalizer.labels != self.base.verbalizer.labels:
             words = dict(zip(new.verbalizer.labels, new.verbalizer.words, strict=True))
             new = edited_task(self.base, words, new.prefix, new.patterns, new.reads)
-        self.base = self.base.model_copy(
-            update={
-                "verbalizer": new.verbalizer,
-                "prefix": new.prefix,
-                "patterns": new.patterns,
-            }
-        )
+        self.base = self.base.model_copy(update={key: getattr(new, key) for key in _READ_AGAIN})
         self._base_digests, self._soft = digests, soft
 
     def _task(self, edit: Edit) -> TaskSpec:

@@ -95,6 +95,7 @@ def test_options_of_teachers_that_are_not_trained_are_told(
 ) -> None:
     given = ["--teacher", trained / "checkpoint", "--no-alone", "-s", "train.max_steps=1"]
     given += ["--tasks", "topic", "-s", "tasks.pair.metric=accuracy"]
+    given += ["--teacher-set", "tasks.pair.calibration=none"]
     command = ["distill", "--patterns", suite, "--out", "out", *given]
     ran = call(*command, "--by-pattern", "--teacher-method", "heads", "--growth", "3")
     assert ran.code == 0, ran.err
@@ -103,7 +104,10 @@ def test_options_of_teachers_that_are_not_trained_are_told(
     assert "warning: `--growth` does nothing without `--generations`" in ran.err
     left_out = "`-s tasks.pair.metric=accuracy` does nothing: `--tasks` leaves `pair` out"
     assert f"warning: {left_out}" in ran.err
-    assert ran.err.count("does nothing") == 4
+    left_out = "`--teacher-set tasks.pair.calibration=none` does nothing: `--tasks` leaves"
+    assert f"warning: {left_out} `pair` out" in ran.err
+    assert "warning: `--teacher-set` does nothing: no teacher is trained" in ran.err
+    assert ran.err.count("does nothing") == 6
 
 
 @pytest.mark.parametrize("option", ["--seeds", "--folds", "--generations"])

@@ -49,6 +49,12 @@ def test_json(suggest: Call) -> None:
     assert suggest("--json", "--most", "3").json == told
 
 
+def test_words_of_other_tasks_are_told(suggest: Call) -> None:
+    Path("pair.json").write_text('{"0": "no", "1": "yes"}', encoding="utf-8")
+    told = suggest("--verbalizer", "pair=pair.json").err
+    assert "`--verbalizer pair=pair.json` does nothing: the words are for `topic`" in told
+
+
 def test_unlikely_words_are_left_out(suggest: Call) -> None:
     ran = suggest("--json", "--min-prior", "1e-12")
     assert ran.json == suggest("--json").json

@@ -64,9 +64,10 @@ def test_the_mean(runs: list[Path], tmp_path: Path) -> None:
 
 
 def test_the_mean_of_a_checkpoint_with_itself_scores_the_same(
-    runs: list[Path], tmp_path: Path
+    runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    average_checkpoints([runs[0], runs[0]], tmp_path / "mean")
+    average_checkpoints([runs[0], runs[0] / ".." / runs[0].name], tmp_path / "mean")
+    assert "is named once more" in capsys.readouterr().err
     one, mean = score_checkpoints([runs[0], tmp_path / "mean"], calibration="none")
     assert mean.tasks == one.tasks
 

@@ -44,3 +44,20 @@ def test_changes_of_a_file_that_is_not_written_are_shown(
     assert client.get("/api/tasks/many").json()["words"]["1"] == ["三"]
     file.write_text("一,二\n四\n", encoding="utf-8")
     assert client.get("/api/tasks/many").json()["words"]["1"] == ["四"]
+
+
+def test_settings_that_are_read_at_the_start_are_told(
+    folder: Path, open_client: Callable[..., Any]
+) -> None:
+    """Rows scored as the file was would be shown as those of the file as it is."""
+    client, file = open_client(), folder / "toy.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(
+        text.replace("    prefix:", "    aggregation: max\n    prefix:"), encoding="utf-8"
+    )
+    found = client.post("topic/reload", status=422)
+    assert found["problems"][0]["message"] == "the file has another `aggregation` now"
+    task = client.get("/api/tasks/topic").json()
+    assert (task["aggregation"], task["patterns_file"]["changed"]) == ("mean", True)
+    file.write_text(text.replace("topics", "subjects"), encoding="utf-8")  # nothing reads it
+    assert client.post("topic/reload")["description"] == "subjects <b>bold</b>"

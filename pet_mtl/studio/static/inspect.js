@@ -9,21 +9,27 @@ import { edit, state, taskPath } from "./store.js";
 
 const MOST = 8;
 const view = { found: null, error: null, all: false, busy: false };
+let asked = 0; // answers to earlier questions are not shown
 let refresh = () => {};
 export const onInspectRefresh = (action) => { refresh = action; };
-export const forgetInspected = () => Object.assign(view, { found: null, error: null, all: false, busy: false });
+export const forgetInspected = () => {
+  asked += 1;
+  Object.assign(view, { found: null, error: null, all: false, busy: false });
+};
 
 const fields = () => state.inspected || Object.fromEntries(state.task.fields.map((name) => [name, ""]));
 
 export async function loadInspect(importance = false) {
-  if (!state.inspected || !Object.values(state.inspected).some((text) => text.trim())) { view.found = null; refresh(); return; }
+  if (!state.inspected || !Object.values(state.inspected).some((text) => text.trim())) { forgetInspected(); refresh(); return; }
+  const mine = (asked += 1);
   view.busy = true;
   refresh();
   try {
     const found = await run(taskPath("inspect"), { ...edit(), fields: fields(), importance });
-    if (found === null) return;
+    if (found === null || mine !== asked) return;
     Object.assign(view, { found, error: null, busy: false });
   } catch (error) {
+    if (mine !== asked) return;
     Object.assign(view, { error, busy: false });
   }
   refresh();
