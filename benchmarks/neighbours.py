@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from speed_sides import Job, Turn, Work, latencies, read_titles
+from speed_work import Job, Turn, Work, latencies, read_titles
 
 
 class _Rows:

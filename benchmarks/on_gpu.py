@@ -19,7 +19,8 @@ from typing import Any
 
 from openprompt_pair import Pair
 from speed_materials import Materials
-from speed_sides import Peak, Score, Train, Work
+from speed_sides import Score, Train
+from speed_work import Peak, Work
 from turns import SideError, run_script, say
 
 from pet_mtl.atomic import write_text

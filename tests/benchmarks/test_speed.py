@@ -92,7 +92,7 @@ def test_what_is_measured_is_kept_and_the_rest_is_added(
 
 
 def test_a_row_costs_what_a_count_of_its_products_says() -> None:
-    cost = importlib.import_module("speed_sides").RowCost
+    cost = importlib.import_module("speed_work").RowCost
     config = SimpleNamespace(hidden_size=6, intermediate_size=24, num_hidden_layers=3)
     products = 0
     for tokens in (5, 9):
