@@ -26,7 +26,7 @@ def compare(
         ),
     ] = "pet,heads,cln",
     seeds: Annotated[
-        int, typer.Option(min=1, max=1000, metavar="N", help="Runs of each kind, with N seeds.")
+        int, typer.Option(min=1, max=1000, metavar="N", help="Train each method with N seeds.")
     ] = 5,
     shots: Annotated[
         str, typer.Option(metavar="LIST", help=("Training rows for each label: 0,8,32,128,all"))

@@ -63,7 +63,7 @@ def check(
         typer.Option(
             min=1,
             metavar="N",
-            help="With a checkpoint, how many suspected rows of each part.",
+            help="With a checkpoint, list at most N suspected rows of each part.",
             show_default="20",
         ),
     ] = None,
@@ -187,7 +187,7 @@ def pairs(
     rows: Annotated[
         int, typer.Option(min=3, max=1_000_000, metavar="N", help="How many pairs.")
     ] = 16_000,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Which ones.")] = 42,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the random draws.")] = 42,
     json_: Json = False,
 ) -> None:
     """Make labelled sentence pairs out of plain Chinese text, to pre-train inference on."""
@@ -218,14 +218,14 @@ def vary(
             min=0,
             max=100,
             metavar="N",
-            help="Of each row: the first varies its last text, the next the one before.",
+            help="Copies of each row: the first varies its last text, the next the one before.",
         ),
     ] = 1,
     rate: Annotated[
         float | None,
         typer.Option(
             metavar="SHARE",
-            help="Of a text's pieces that are replaced, above 0.",
+            help="Share of a text's pieces that are replaced, above 0.",
             show_default="0.2",
         ),
     ] = None,
@@ -238,7 +238,7 @@ def vary(
             "stand beside the same first one.",
         ),
     ] = 0,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Which ones.")] = 42,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of the random draws.")] = 42,
     override: Overrides = None,
     json_: Json = False,
 ) -> None:

@@ -43,7 +43,7 @@ def distill(
             min=0,
             max=1000,
             metavar="N",
-            help="Teachers with N seeds, whose mean counts.",
+            help="Train each teacher with N seeds; their mean counts.",
             show_default="1, with --teacher 0",
         ),
     ] = None,

@@ -76,10 +76,10 @@ StateCache = Annotated[
     ),
 ]
 Host = Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen; others need a token.")]
-Port = Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="0 takes a free one.")]
+Port = Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 takes a free one.")]
 AllowHost = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME", help="A further name that the server is asked by."),
+    typer.Option(metavar="NAME", help="Another name by which clients reach it."),
 ]
 
 

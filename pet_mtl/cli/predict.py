@@ -84,7 +84,7 @@ def predict(
         bool | None,
         typer.Option(
             "--header/--no-header",
-            help="Whether the first line names the columns, for files without names otherwise.",
+            help="Whether the first line names the columns, for tasks whose columns are positions.",
         ),
     ] = None,
     rank: Annotated[

@@ -24,31 +24,36 @@ def serve(
             envvar="PET_MTL_TOKEN",
             show_envvar=True,
             metavar="TOKEN",
-            help="What requests must bear; better as a variable, which no list of processes shows.",
+            help="Secret that requests must carry; no list of processes shows the variable.",
         ),
     ] = None,
     allow_host: AllowHost = None,
     workers: Annotated[
-        int, typer.Option(min=1, max=64, metavar="N", help="Processes, each with its models.")
+        int, typer.Option(min=1, max=64, metavar="N", help="Processes, each with its own models.")
     ] = 1,
-    max_body: Annotated[int, typer.Option(min=1024, metavar="BYTES", help="Of a request.")] = 1
-    << 20,
-    max_rows: Annotated[int, typer.Option(min=1, metavar="N", help="Of a request.")] = 256,
+    max_body: Annotated[
+        int, typer.Option(min=1024, metavar="BYTES", help="Largest body of a request.")
+    ] = 1 << 20,
+    max_rows: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Most rows of a request.")
+    ] = 256,
     max_length: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Characters of a text.")
+        int, typer.Option(min=1, metavar="N", help="Most characters of a text.")
     ] = 10_000,
-    max_queue: Annotated[int, typer.Option(min=1, metavar="N", help="Rows that may wait.")] = 2048,
+    max_queue: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Most rows that wait; more are refused.")
+    ] = 2048,
     max_wait: Annotated[
         float,
         typer.Option(
-            min=0, max=1000, metavar="MS", help="Milliseconds that a row waits for others."
+            min=0, max=1000, metavar="MS", help="Most milliseconds that a row waits for others."
         ),
     ] = 2.0,
     batch_tokens: Annotated[
-        int, typer.Option(min=64, metavar="N", help="Tokens that are scored together.")
+        int, typer.Option(min=64, metavar="N", help="Most tokens that are scored together.")
     ] = 4096,
     timeout: Annotated[
-        float, typer.Option(min=0.1, metavar="S", help="Seconds that an answer may take.")
+        float, typer.Option(min=0.1, metavar="S", help="Most seconds that an answer may take.")
     ] = 30.0,
     log_texts: Annotated[
         bool, typer.Option("--log-texts", help="Put the texts of requests into the log.")

@@ -49,7 +49,7 @@ def studio(
             envvar="PET_MTL_TOKEN",
             show_envvar=True,
             metavar="TOKEN",
-            help="What the page must know; it takes it from the address.",
+            help="Secret that the page must carry; the printed address holds it.",
         ),
     ] = None,
     allow_host: AllowHost = None,

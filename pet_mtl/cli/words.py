@@ -160,7 +160,7 @@ def suggest(
             min=0,
             max=1,
             metavar="P",
-            help="Leave out words that the model says with less than P.",
+            help="Leave out words to which the model gives a probability below P.",
         ),
     ] = 0.0,
     most: Annotated[

@@ -11,6 +11,23 @@ PAGES = sorted(page.name for page in (DOCS / "zh").glob("*.md") if page.name != 
 FENCED = re.compile(r"^ *```\w*\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 
 
+# one word for one thing: what is not said, and what is said instead
+TERMS = {
+    "词元": "token",
+    "开发集": "验证集",
+    "少量样本的": "少样本的",
+    "zero-shot": "零样本",
+    "bootstrap": "自助法",
+    "macro-F1": "宏平均 F1",
+    "遮住": "掩盖",
+    "随机猜测": "随机水平",
+    "词向量": "词嵌入",
+    "正确率": "准确率",
+    "字 n-gram": "字符 n-gram",
+}
+ONCE_EXPLAINED = re.compile(r"（(?:zero-shot|bootstrap|macro-F1)[，）]")
+
+
 def text(folder: Path, name: str) -> str:
     return (folder / name).read_text(encoding="utf-8")
 
@@ -58,3 +75,31 @@ def test_a_page_has_the_parts_of_both_languages(name: str) -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_has_the_figures_of_both_languages(name: str) -> None:
     assert figures(text(DOCS / "zh", name)) == figures(text(DOCS, name))
+
+
+@pytest.mark.parametrize(
+    "page",
+    [*sorted((DOCS / "zh").glob("*.md")), DOCS.parent / "README.zh-CN.md"],
+    ids=lambda page: page.name,
+)
+def test_a_thing_has_one_name(page: Path) -> None:
+    prose = ONCE_EXPLAINED.sub("", FENCED.sub("", page.read_text(encoding="utf-8")))
+    prose = re.sub(r"`[^`]*`", "", prose)
+    assert not {said: meant for said, meant in TERMS.items() if said in prose}
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", "CONTRIBUTING.md"])
+def test_links_of_the_front_pages_lead_somewhere(name: str) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", FENCED.sub("", text(DOCS.parent, name))):
+        if link.startswith("http"):
+            continue
+        file, _, anchor = link.partition("#")
+        page = DOCS.parent / (file or name)
+        assert page.exists(), link
+        if anchor:
+            there = page.read_text(encoding="utf-8")
+            names = {
+                re.sub(r"[^\w-]", "", heading.strip().lower().replace(" ", "-"))
+                for heading in re.findall(r"^#+ (.*)", there, re.MULTILINE)
+            } | {*re.findall(r'<a id="([^"]+)"', there)}
+            assert anchor in names, link
