@@ -198,13 +198,24 @@ def ask_teacher(
     log_probs_of = loaded.log_probs if counted is None else loaded.raw_log_probs
     title = f"asking {loaded.folder}"
     for name, log_probs in log_probs_of(known, title=title, processes=processes).items():
-        order = _order(suite.tasks[name], loaded.suite.tasks[name])
+        asked = loaded.suite.tasks[name]
+        order = _order(suite.tasks[name], asked)
         scores, kind = log_probs[:, order], kind_of(suite.tasks[name])
         if counted is not None and kind.one_label:
-            adjustment = logit_adjustment(counted[name], len(order), strength).numpy()
-            scores = normalized(scores + adjustment)
+            scores = normalized(scores + _adjustment(asked, counted[name], strength))
         found[name] = kind.probabilities(scores)
     return found
+
+
+def _adjustment(task: TaskSpec, labels: NDArray[np.int64], strength: float) -> FloatArray:
+    """Return what was added to a teacher's label scores while it was trained, `[K]` up to a
+    constant: of hypotheses to the log-odds of each, by the rows of which it is true and false."""
+    count = len(task.verbalizer.labels)
+    if task.kind != "entailment":
+        return np.asarray(logit_adjustment(labels, count, strength))
+    false = (np.where(labels < 0, -1, labels != label) for label in range(count))
+    each = [logit_adjustment(of_form, 2, strength).numpy() for of_form in false]
+    return np.asarray(kind_of(task).combine(np.stack(each)[:, None])[0, 0])
 
 
 def _order(task: TaskSpec, taught: TaskSpec) -> list[int]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save
 from stopped_runs import assert_same_state, stop_at_step
+from toy_kinds import write_kinds
 from toy_runs import state_of
 
 from pet_mtl.data.rows import Rows
@@ -75,6 +76,29 @@ def test_their_mean_is_over_those_that_know_the_task(
             other = np.exp(scores["colour"]["colour"])
             wanted = (wanted + other[:, [1, 2, 0]]) / 2  # g r b as r b g
         np.testing.assert_allclose(answers[task], wanted, atol=1e-5)
+
+
+def test_hypotheses_were_adjusted_by_the_odds_of_their_labels(
+    toy_backbone: Path, tmp_path: Path
+) -> None:
+    """A hypothesis' yes was moved by τ log n / N and its no by τ log (N - n) / N."""
+    file = write_kinds(tmp_path, toy_backbone)
+    train_file = tmp_path / "judged.train.tsv"
+    rows = train_file.read_text(encoding="utf-8").splitlines(keepends=True)
+    rare = [row for row in rows if not row.endswith("\tup\n")]
+    uneven = [*(row for row in rows if row not in rare), *rare[:4]]
+    train_file.write_text("".join(uneven), encoding="utf-8")
+    overrides = ["train.max_steps=1", "train.logit_adjustment=0.8"]
+    suite = load_suite(file, overrides=overrides, only=["judged"])
+    train(suite, tmp_path / "run")
+    folder = tmp_path / "run" / "checkpoint"
+    judged = training_rows(suite)
+    answers = ask_teachers([folder], suite, judged, {})
+    shares = np.bincount(judged["judged"].labels) / len(uneven)
+    odds = LoadedCheckpoint(folder).raw_log_probs(judged)["judged"]
+    wanted = np.exp(odds) * (shares / (1 - shares)) ** 0.8
+    wanted /= wanted.sum(-1, keepdims=True)
+    np.testing.assert_allclose(answers["judged"], wanted, atol=1e-5)
 
 
 def test_a_task_without_teacher_is_learned_from_its_labels(
