@@ -215,10 +215,12 @@ async def _scores(
 
 
 def _predictions(job: Job, scores: FloatArray, top_k: int | None) -> list[dict[str, Any]]:
-    verbalizer = job.task.verbalizer
-    words = dict(zip(verbalizer.labels, (words[0] for words in verbalizer.words), strict=True))
+    kind, verbalizer = kind_of(job.task), job.task.verbalizer
+    words: dict[str, str] = {}
+    if kind.one_label:  # else a set of one label, or a number that is an end's name, would have one
+        words = dict(zip(verbalizer.labels, (words[0] for words in verbalizer.words), strict=True))
     predictions = []
-    for found in kind_of(job.task).predictions(scores):
+    for found in kind.predictions(scores):
         order = sorted(found.probabilities, key=lambda label: -found.probabilities[label])
         predictions.append(
             {

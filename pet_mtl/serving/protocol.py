@@ -2,7 +2,7 @@
 
 uvicorn closes connections that are idle between requests, but one that sends its first head a byte
 a minute, goes on with a body that was answered already, or never reads its answer, stays (slow
-loris). Each of these gets a clock here.
+loris). Each of these gets a clock here. And it takes any number of connections that ask nothing.
 """
 
 import asyncio
@@ -11,9 +11,11 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
-def timed_protocol(header_seconds: float, send_seconds: float) -> type[H11Protocol]:
+def timed_protocol(
+    header_seconds: float, send_seconds: float, connections: int
+) -> type[H11Protocol]:
     """Return a protocol whose clients have so long to send a head, and to take a piece of an
-    answer."""
+    answer; those who come beside so many open connections are cut off."""
 
     class TimedProtocol(H11Protocol):
         _head: asyncio.TimerHandle | None = None
@@ -21,6 +23,9 @@ def timed_protocol(header_seconds: float, send_seconds: float) -> type[H11Protoc
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
+            if len(self.connections) > connections:
+                self._abort()
+                return
             transport.set_write_buffer_limits(0)  # `pause_writing` at the first byte that waits
             self._await_head()
 
@@ -35,6 +40,12 @@ def timed_protocol(header_seconds: float, send_seconds: float) -> type[H11Protoc
                 self._forget_head()  # a request is being answered
             elif self._head is None:  # uvicorn's own clock ended with these bytes
                 self._await_head()
+
+        def send_400_response(self, msg: str) -> None:
+            if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+                super().send_400_response(msg)
+            else:  # what is no HTTP stands in a body that was answered already
+                self._abort()
 
         def pause_writing(self) -> None:
             super().pause_writing()

@@ -38,7 +38,7 @@ class PredictionOut(BaseModel):
     """One row's label, its main label word, and probabilities, the likeliest first."""
 
     label: str
-    word: str
+    word: Annotated[str, Field(description="Empty for a set of labels and for a number.")]
     probability: float
     probabilities: dict[str, float]
     labels: Annotated[list[str] | None, Field(description="Of a set of labels only.")] = None

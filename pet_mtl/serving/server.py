@@ -15,6 +15,10 @@ from pet_mtl.serving.limits import Limits
 from pet_mtl.serving.protocol import timed_protocol
 
 _HEAD_BYTES = 32 << 10
+_QUEUE = 1024  # connections that the system keeps until they are taken
+_AT_ONCE = 64  # connections that are taken before the first of them is looked at
+_REFUSED = 64  # connections beside those that are served, which are told so
+_OTHER_FILES = 128  # of the process: libraries, weights, sockets between its threads
 STOPPED = 130  # the exit status after Ctrl-C
 
 
@@ -35,7 +39,7 @@ def open_socket(host: str, port: int) -> socket.socket:
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind(found[4])
-        opened.listen(1024)
+        opened.listen(_QUEUE)
         opened.set_inheritable(True)
     except OSError as error:
         opened.close()
@@ -53,11 +57,31 @@ def address_of(opened: socket.socket, host: str) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
+def most_connections(wanted: int) -> int:
+    """Return how many connections may be served at once, after asking the system for as many open
+    files: asyncio logs each connection that finds none left, thousands a second."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return wanted
+    besides = _REFUSED + 3 * _AT_ONCE + _OTHER_FILES  # one that is cut off takes three turns
+    now, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if now < wanted + besides:  # also infinity, which is -1
+        now = wanted + besides if hard == resource.RLIM_INFINITY else min(wanted + besides, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (now, hard))
+    return max(1, min(wanted, now - besides))
+
+
 class _Server(uvicorn.Server):
     """A server that remembers why it was stopped and lets its caller decide how the process
     ends."""
 
     stopped_by: int | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for opened in sockets or []:
+            opened.listen(_QUEUE)  # asyncio's backlog is both: how many wait, and `_AT_ONCE`
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -90,9 +114,10 @@ def run_server(
     Raises:
         RunError: the application could not start.
     """
+    connections = most_connections(limits.connections)
     config = uvicorn.Config(
         app,
-        http=timed_protocol(limits.header_seconds, limits.send_seconds),
+        http=timed_protocol(limits.header_seconds, limits.send_seconds, connections + _REFUSED),
         ws="none",
         loop="asyncio",
         lifespan="on",
@@ -100,7 +125,8 @@ def run_server(
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=limits.connections,
+        limit_concurrency=connections,
+        backlog=_AT_ONCE,
         h11_max_incomplete_event_size=_HEAD_BYTES,
         timeout_graceful_shutdown=int(limits.drain_seconds),
     )

@@ -1,6 +1,7 @@
 """Clients that are slow after their answer was made."""
 
 import asyncio
+import select
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ import uvicorn
 from pet_mtl.serving.protocol import timed_protocol
 from pet_mtl.serving.server import open_socket
 
+CONNECTIONS = 8
 SIZE = 60_000  # less than asyncio keeps for a client before it asks it to wait
 
 
@@ -29,7 +31,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 def port() -> Iterator[int]:
     """The port of a server that gives a head 1 second and a reader half of one."""
     config = uvicorn.Config(
-        app, http=timed_protocol(1.0, 0.5), ws="none", lifespan="off", log_config=None
+        app, http=timed_protocol(1.0, 0.5, CONNECTIONS), ws="none", lifespan="off", log_config=None
     )
     server = uvicorn.Server(config)
     with open_socket("127.0.0.1", 0) as opened:
@@ -87,3 +89,25 @@ def test_a_client_is_idle_after_a_late_body(port: int) -> None:
         began = time.monotonic()
         read(client)
         assert time.monotonic() - began < 10
+
+
+def test_what_is_no_http_in_a_body_behind_its_answer_ends_the_connection(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with ask(port, b"Transfer-Encoding: chunked\r\n") as client:
+        assert read(client, SIZE) >= SIZE
+        client.sendall(b"no chunk\r\n")
+        assert read(client) == 0
+    assert "Fatal error" not in caplog.text
+
+
+def test_idle_connections_beside_the_most_are_cut_off(port: int) -> None:
+    clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(CONNECTIONS + 2)]
+    try:
+        cut, _, _ = select.select(clients, [], [], 20)  # the others are idle for a second
+        assert cut
+        assert clients[0] not in cut
+        assert [read(client) for client in cut] == [0] * len(cut)
+    finally:
+        for client in clients:
+            client.close()

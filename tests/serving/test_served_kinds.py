@@ -18,6 +18,7 @@ ROWS: dict[str, Any] = {
     "stars": ["丁山", "己"],
     "judged": ["丁", "壬山"],
 }
+WORDS = {"1": "悲", "2": "伤", "3": "喜", "up": "喜", "down": "悲", "flat": "无"}
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +64,8 @@ def test_each_kind_is_answered_as_load_answers(
             assert got["probabilities"] == pytest.approx(own.probabilities, abs=1e-6)
             more = {"marks": "labels", "shares": "labels", "alike": "value"}.get(task)
             assert more is None or got[more] == pytest.approx(getattr(own, more), abs=1e-6)
+            # a set and a number have no main word, also where they read as a label does
+            assert got["word"] == ("" if more else WORDS[own.label])
 
 
 def test_the_studio_takes_the_kinds_that_choose_one_label(patterns: Path, tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ import pytest
 
 pytest.importorskip("fastapi", reason="the extra `studio` is not installed")
 
+from pet_mtl.serving.server import most_connections
+
 MAIN = """
 from pet_mtl.serving import limits
 limits.Limits.__init__.__defaults__ = (*limits.Limits.__init__.__defaults__[:5], 1.0, 1.5, 30.0, 1.5, 20.0)
@@ -258,3 +260,24 @@ def test_a_second_ctrl_c_ends_several_processes_at_once(start: Callable[..., Run
         assert server.end(signal.SIGINT) == 130
         assert time.monotonic() - began < 15
     assert "Traceback" not in server.said()
+
+
+@pytest.mark.parametrize(
+    ("open_files", "hard", "allowed", "served"),
+    [
+        (1024, 4096, 1408, 1024),
+        (256, -1, 1408, 1024),
+        (5000, 5000, 5000, 1024),
+        (900, 900, 900, 516),
+    ],
+)
+def test_no_more_connections_than_open_files(
+    open_files: int, hard: int, allowed: int, served: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resource = pytest.importorskip("resource", reason="Windows has no such limit")
+    limits = [(open_files, hard)]
+    monkeypatch.setattr(resource, "RLIM_INFINITY", -1)
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: limits[-1])
+    monkeypatch.setattr(resource, "setrlimit", lambda kind, to: limits.append(to))
+    assert most_connections(1024) == served
+    assert limits[-1] == (allowed, hard)
