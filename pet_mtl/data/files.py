@@ -84,6 +84,8 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
         suffix = path.suffix.lower()
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         hint = f"is the `{suffix}` file complete?" if suffix in COMPRESSIONS else None
+        if isinstance(error, lzma.LZMAError) and "Memory" in reason:  # see `joined_streams`
+            hint = "pack it with a smaller dictionary: `xz -9` takes 65 MiB"
         raise PetMtlError(
             (f"cannot read the file: {reason}"), where=str(path), hint=hint
         ) from error

@@ -6,6 +6,7 @@ import lzma
 from pathlib import Path
 
 _BLOCK = 1 << 15  # bytes
+_MOST_MEMORY = 256 << 20  # bytes; `xz -9` takes 65 MiB, and a file may ask for 4 GiB
 _MAGIC = {".bz2": b"BZh", ".xz": b"\xfd7zXZ\0"}
 
 
@@ -26,7 +27,9 @@ class JoinedStreams(io.RawIOBase):
         self._file = path.open("rb")
 
     def _new_decoder(self) -> bz2.BZ2Decompressor | lzma.LZMADecompressor:
-        return bz2.BZ2Decompressor() if self._suffix == ".bz2" else lzma.LZMADecompressor()
+        if self._suffix == ".bz2":
+            return bz2.BZ2Decompressor()
+        return lzma.LZMADecompressor(memlimit=_MOST_MEMORY)
 
     def readable(self) -> bool:
         return True

@@ -124,7 +124,8 @@ def array_values(stream: BinaryIO, path: str, *, strict: bool = True) -> Iterato
         PetMtlError: it is not valid JSON, or of too many values (see `Unpacked`).
     """
     raw = read_whole(stream, path).removeprefix(BYTE_ORDER_MARK)
-    Unpacked(path).add(raw.count(b"{"), len(raw) + VALUE_BYTES * raw.count(b":"), OBJECT_BYTES)
+    values = max(raw.count(b":"), raw.count(b","))  # a text may hold either, lists have commas only
+    Unpacked(path).add(raw.count(b"{"), len(raw) + VALUE_BYTES * values, OBJECT_BYTES)
     items = parse_value(raw, strict=strict)
     if isinstance(items, UnicodeDecodeError):
         line = raw.count(b"\n", 0, items.start)

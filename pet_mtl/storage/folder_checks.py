@@ -4,18 +4,26 @@ reads it."""
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 import torch
+from torch.nn.modules.module import register_module_module_registration_hook
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.causal import is_encoder_family
+from pet_mtl.storage.checked_json import LARGEST, read_bounded
 
+_READ_WHOLE = (".json", ".jinja", ".model", "vocab.txt", "merges.txt")
+# as transformers reads a configuration, it makes lists of so many items
+_LISTED = re.compile(r"num_labels|attention_types|(num|n)_(\w+_)?layers?")
+_MOST_LISTED = 1 << 20
+_MOST_MODULES = 50_000  # a thousand layers have fewer
 _SIZES = {  # the least and the most
     "num_hidden_layers": (1, 1000),
     "num_attention_heads": (1, 1 << 12),
@@ -29,21 +37,38 @@ _SMALL = 1 << 20  # parameters that are no matter of memory
 _LARGEST_INDEX = 64 << 20  # bytes; those of the largest models are a few MB
 
 
-def check_regular(folder: str) -> None:
-    """Refuse a pipe or a device among a model's files, and a link to one: reading it may never end.
+def check_folder(folder: str) -> None:
+    """Refuse what would take all time or memory before anything is known of the model: a pipe or a
+    device among its files, also a link to one, endless texts, counts of what is listed.
 
     Raises:
         PetMtlError: it names the first of them.
     """
     for file in sorted(Path(folder).glob("*")):
         with suppress(OSError):  # said when it is read
-            mode = file.stat().st_mode
-            if not S_ISREG(mode) and not S_ISDIR(mode):
-                raise PetMtlError(
-                    "this is a device or a pipe, which no model has among its files",
-                    where=str(file),
-                    hint="delete it, or copy the folder again from where it is whole",
-                )
+            found = file.stat()
+            hint = "delete it, or copy the folder again from where it is whole"
+            if not S_ISREG(found.st_mode) and not S_ISDIR(found.st_mode):
+                message = "this is a device or a pipe, which no model has among its files"
+                raise PetMtlError(message, where=str(file), hint=hint)
+            if found.st_size > LARGEST and file.name.endswith(_READ_WHOLE):
+                message = f"larger than {LARGEST >> 20} MiB, which no such file of a model is"
+                raise PetMtlError(message, where=str(file), hint=hint)
+    config = Path(folder) / "config.json"
+    with suppress(OSError, ValueError, RecursionError):  # said when it is read
+        _check_listed(json.loads(read_bounded(config)), "", str(config))
+
+
+def _check_listed(part: Any, key: str, where: str) -> None:
+    if isinstance(part, dict):
+        for name, value in part.items():
+            _check_listed(value, name, where)
+    elif isinstance(part, list):
+        for value in part:
+            _check_listed(value, key, where)
+    elif isinstance(part, int) and part > _MOST_LISTED and _LISTED.fullmatch(key):
+        message = f"`{key}` is {str(part)[:40]}, which no model has"
+        raise PetMtlError(message, where=where, hint="copy the model folder again")
 
 
 def check_index(index: Path) -> None:
@@ -91,7 +116,7 @@ def check_sizes(config: Any, folder: str) -> None:
 
     Raises:
         PetMtlError: a size is no whole number, or beyond what is known; a number is NaN or
-            infinite, or a norm's ε is negative.
+            infinite, or a norm's ε is negative or large.
     """
     where, hint = str(Path(folder) / "config.json"), "copy the model folder again"
     for key, (least, most) in _SIZES.items():
@@ -104,8 +129,10 @@ def check_sizes(config: Any, folder: str) -> None:
                 hint=hint,
             )
     for key, value in vars(config).items():
-        # a norm's ε below 0 takes the root of a negative number, and all scores are NaN
-        if isinstance(value, float) and (not math.isfinite(value) or ("eps" in key and value < 0)):
+        # a norm's ε below 0 takes the root of a negative number, and all scores are NaN; one of
+        # any size makes all states alike
+        eps = re.search(r"(^|_)eps", key) is not None
+        if isinstance(value, float) and (not math.isfinite(value) or (eps and not 0 <= value < 1)):
             raise PetMtlError(
                 f"`{key}` is `{value}`, with which no model has scores", where=where, hint=hint
             )
@@ -164,15 +191,16 @@ def check_parameters(loader: Any, config: Any, folder: str, weights: Sequence[Pa
         weights: the files that hold the weights.
 
     Raises:
-        PetMtlError: it is one. What cannot be built passes: that is said when it is loaded.
+        PetMtlError: it is one, or has parts without end. What cannot be built passes: that is said
+            when it is loaded.
     """
     stored = sum(file.stat().st_size for file in weights)
     if not stored:  # none at all
         return
     try:
-        with torch.device("meta"):  # sizes without memory
+        with torch.device("meta"), _bounded_modules(folder):  # sizes without memory
             model = loader.from_config(config, trust_remote_code=False)
-    except MemoryError:
+    except (MemoryError, PetMtlError):
         raise
     except Exception:  # whatever a damaged configuration leads to
         return
@@ -186,6 +214,27 @@ def check_parameters(loader: Any, config: Any, folder: str, weights: Sequence[Pa
             hint="they belong to different models, or are cut short; copy the model folder again",
         )
     _check_dtypes(model, weights)
+
+
+@contextmanager
+def _bounded_modules(folder: str) -> Iterator[None]:
+    """Refuse to build a model of more parts than any has: families have counts of their own, of
+    groups, experts, repeats."""
+    built = count(1)
+
+    def refuse(*_: Any) -> None:
+        if next(built) > _MOST_MODULES:
+            raise PetMtlError(
+                f"`config.json` describes a model of more than {_MOST_MODULES:,} parts",
+                where=folder,
+                hint="copy the model folder again",
+            )
+
+    hook = register_module_module_registration_hook(refuse)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _check_dtypes(model: Any, weights: Sequence[Path]) -> None:

@@ -20,11 +20,11 @@ from pet_mtl.resources import bundled_backbones, model_folder
 from pet_mtl.storage.folder_checks import (
     check_architectures,
     check_direction,
+    check_folder,
     check_index,
     check_loaded,
     check_parameters,
     check_pieces,
-    check_regular,
     check_sizes,
     has_new_deberta_head,
     missing_package,
@@ -120,7 +120,7 @@ def _load_tokenizer(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> An
     cached = from_cache(folder)
     hint = f"give a folder that transformers wrote, a hub name, or {_embedded()}"
     try:
-        check_regular(folder)
+        check_folder(folder)
         for file in tokenizer_files(folder, cached):
             check_growth(file)
         with (
@@ -135,6 +135,9 @@ def _load_tokenizer(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> An
             if "" in tokenizer.special_tokens_map.values():  # looked up without end
                 raise ValueError("a special token is an empty text")
             check_loaded_growth(tokenizer, folder)
+            pieces: Any = getattr(getattr(tokenizer, "backend_tokenizer", None), "model", None)
+            if getattr(pieces, "dropout", None):  # as BPE was trained: others at each reading
+                pieces.dropout = None
             tokenizer("a")  # damage of some steps is seen only here
         return tokenizer
     except (MemoryError, PetMtlError):
@@ -309,7 +312,7 @@ def from_cache(folder: str) -> bool:
 
 
 def _refuse_pickle(folder: str) -> None:
-    check_regular(folder)
+    check_folder(folder)
     path = Path(folder)
     # transformers loads whatever files an index names, pickle among them
     for index in path.glob("*.index.json"):

@@ -282,6 +282,8 @@ def _syntax_error(error: YAMLError, text: str, path: str) -> PetMtlError:
     hint = None
     if problem.endswith(NO_CHARACTER):
         hint = "write the character itself; in single quotes a `\\` is plain text"
+    elif "%YAML" in problem:
+        hint = "delete the line"
     elif "document" in problem:
         hint = "write one document, without a second `---`"
     elif _WIDE_BRACKET.search(content) or ("expected ','" in problem and "，" in content):

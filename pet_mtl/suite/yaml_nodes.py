@@ -1,6 +1,7 @@
 """The nodes of a YAML text, before any of them becomes a value."""
 
 import re
+from contextlib import suppress
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -78,8 +79,9 @@ class _Composer(Composer):
 
 
 class _Scanner(Scanner):
-    """ruamel's, without two faults of it: it looks at all open brackets again at each token, which
-    takes seconds for some thousands, and fails at escapes beyond Unicode."""
+    """ruamel's, without three faults of it: it looks at all open brackets again at each token,
+    which takes seconds for some thousands, and fails at escapes beyond Unicode and at versions that
+    are none."""
 
     def fetch_flow_collection_start(self, TokenClass: Any, to_push: str) -> None:  # noqa: N803
         if self.flow_level > MAX_DEPTH:
@@ -97,6 +99,19 @@ class _Scanner(Scanner):
         except UnicodeDecodeError:
             half = _HALF.findall(text)[0]
             raise self._no_character(f"\\u{ord(half):04x}", start_mark) from None
+
+    def scan_yaml_directive_value(self, start_mark: Any) -> Any:
+        found: Any = None
+        with suppress(ValueError):  # thousands of digits
+            found = super().scan_yaml_directive_value(start_mark)
+        if found not in ((1, 1), (1, 2)):
+            raise ScannerError(
+                "while scanning a directive",
+                start_mark,
+                "`%YAML` names another version than 1.2",
+                self.reader.get_mark(),
+            )
+        return found
 
     def _no_character(self, escape: str, start_mark: Any) -> ScannerError:
         return ScannerError(

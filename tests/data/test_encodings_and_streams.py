@@ -2,6 +2,7 @@
 
 import bz2
 import lzma
+import zlib
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,15 @@ def test_quotes_of_a_text_a_line_are_text(make_task, write) -> None:
     assert titles(path, make_task({"title": 0, "label": 1}), tolerant=True) == expected
     rows = read_lines(lines.encode(), make_task({"title": 0, "label": 1}), "stdin")
     assert rows.fields["title"].to_pylist() == expected
+
+
+def test_an_xz_file_does_not_choose_how_much_memory_it_takes(write) -> None:
+    packed = bytearray(lzma.compress(b"a\t0\n"))
+    size = (packed[12] + 1) * 4  # of the header of the first block
+    packed[packed.index(b"\x21\x01", 12) + 2] = 39  # 3 GiB
+    packed[8 + size : 12 + size] = zlib.crc32(packed[12 : 8 + size]).to_bytes(4, "little")
+    path = write("t.tsv.xz", bytes(packed))
+    with pytest.raises(PetMtlError, match="emory") as caught, open_bytes(path) as stream:
+        stream.read()
+    assert caught.value.problems[0].where == str(path)
+    assert "smaller dictionary" in (caught.value.problems[0].hint or "")

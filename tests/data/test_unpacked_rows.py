@@ -73,7 +73,7 @@ def test_rows_that_are_kept_are_counted(
     assert open_rows(path.name, task, base=tmp_path).length == 100
 
 
-@pytest.mark.parametrize("suffix", [".tsv.gz", ".jsonl.gz", ".json.gz"])
+@pytest.mark.parametrize("suffix", [".tsv.gz", ".jsonl.gz", ".json.gz", ".lists.json.gz"])
 def test_tiny_rows_of_a_small_file(
     tmp_path: Path, make_task, monkeypatch: pytest.MonkeyPatch, suffix: str
 ) -> None:
@@ -82,6 +82,7 @@ def test_tiny_rows_of_a_small_file(
         ".tsv.gz": "text\tlabel\n" + "a\t0\nb\t1\n" * 10_000,
         ".jsonl.gz": '{"text": "a", "label": 0}\n' * 20_000,
         ".json.gz": "[" + ",".join(['{"text": "a", "label": 0}'] * 20_000) + "]",
+        ".lists.json.gz": '[{"text": "a", "label": 0}' + ",[]" * 20_000 + "]",
     }[suffix]
     path = tmp_path / f"t{suffix}"
     path.write_bytes(gzip.compress(rows.encode()))

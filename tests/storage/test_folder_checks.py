@@ -12,6 +12,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save_file
 
 from pet_mtl.errors import PetMtlError
+from pet_mtl.storage import folder_checks
 from pet_mtl.storage.folder_checks import check_pieces, check_sizes, missing_package
 from pet_mtl.storage.pretrained import load_backbone, load_masked_lm, load_pieces, load_tokenizer
 
@@ -68,10 +69,15 @@ def test_a_model_without_layers_or_heads_is_refused(key: str) -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("layer_norm_eps", float("nan")), ("rms_norm_eps", -1.0), ("dropout", float("inf"))],
+    [
+        ("layer_norm_eps", float("nan")),
+        ("rms_norm_eps", -1.0),
+        ("layer_norm_epsilon", 10.0),
+        ("dropout", float("inf")),
+    ],
 )
 def test_a_number_with_which_no_model_has_scores_is_refused(key: str, value: float) -> None:
-    config = SimpleNamespace(**{"initializer_range": -0.1, key: value})
+    config = SimpleNamespace(**{"initializer_range": -0.1, "warmup_steps": 9.0, key: value})
     with pytest.raises(PetMtlError, match=rf"folder/config\.json: `{key}` is `{value}`"):
         check_sizes(config, "folder")
 
@@ -118,6 +124,48 @@ def test_a_pipe_or_device_is_not_read(folder: Path, load: Callable[[str], Any], 
         (folder / name).symlink_to("/dev/zero")
     with pytest.raises(PetMtlError, match=f"{name}: this is a device or a pipe"):
         load(str(folder))
+
+
+@pytest.mark.parametrize("name", ["tokenizer_config.json", "added_tokens.json", "chat.jinja"])
+@pytest.mark.parametrize("load", [load_tokenizer, load_backbone])
+def test_an_endless_text_is_not_read(
+    folder: Path, load: Callable[[str], Any], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_checks, "LARGEST", 1 << 20)
+    with (folder / name).open("ab") as stream:
+        stream.truncate((1 << 20) + 1)
+    with pytest.raises(PetMtlError, match=f"{name}: larger than 1 MiB"):
+        load(str(folder))
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"num_labels": 1 << 21},
+        {"num_labels": 10**400},
+        {"text_config": {"n_layer": 1 << 21}},
+        {"attention_types": [[["global"], 1 << 21]]},
+    ],
+)
+@pytest.mark.parametrize("load", [load_tokenizer, load_backbone])
+def test_counts_of_what_is_listed_are_bounded(
+    folder: Path, load: Callable[[str], Any], more: dict[str, Any]
+) -> None:
+    change(folder / "config.json", **more)
+    with pytest.raises(PetMtlError, match=r"config\.json: `\w+` is \d+, which no model has"):
+        load(str(folder))
+
+
+def test_a_model_of_endless_parts_is_not_built(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_checks, "_MOST_MODULES", 1000)
+    change(folder / "config.json", model_type="albert", num_hidden_groups=500)
+    with pytest.raises(PetMtlError, match="a model of more than 1,000 parts"):
+        load_backbone(str(folder))
+    monkeypatch.undo()
+    change(folder / "config.json", model_type="bert")
+    load_backbone(str(folder))
 
 
 @pytest.mark.parametrize("key", ["mask_token", "unk_token"])

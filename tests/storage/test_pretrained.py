@@ -8,6 +8,7 @@ import pytest
 import torch
 import toys
 
+from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, resolve_model
 
@@ -312,3 +313,14 @@ def test_a_family_without_sdpa_is_read_with_eager(tmp_path: Path, family: str, f
     ids = torch.tensor([[5, 6, 7, 8]])
     wanted = load_masked_lm(str(tmp_path))(input_ids=ids).logits
     torch.testing.assert_close(model(input_ids=ids).logits, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_pieces_are_not_drawn_at_random(tmp_path: Path) -> None:
+    """A tokenizer may be stored with the dropout that its BPE was trained with."""
+    toys.byte_level_tokenizer().save_pretrained(tmp_path)
+    file = tmp_path / "tokenizer.json"
+    settings = json.loads(file.read_text(encoding="utf-8"))
+    settings["model"]["dropout"] = 0.5
+    file.write_text(json.dumps(settings), encoding="utf-8")
+    pieces = PieceTokenizer(load_tokenizer(str(tmp_path)))
+    assert len({str(pieces.encode(["the good news, 新闻体育天气"])) for _ in range(20)}) == 1

@@ -207,6 +207,8 @@ ERRORS: dict[str, tuple[str | bytes, str, str | None]] = {
         "x.yaml:1: not valid YAML: the escape `\\ud83d` is no character",
         "the character itself",
     ),
+    "endless version": (f"%YAML 1.{'9' * 5000}\n--- a\n", "x.yaml:1: not valid YAML", "line"),
+    "version": ("%YAML 1.3\n---\na: 1\n", "x.yaml:1: not valid YAML: `%YAML`", "delete the line"),
     "gbk": ("a: 1\nb: 中".encode("gbk"), "x.yaml:2: not UTF-8: byte 8 is 0xd6", "GBK"),
 }
 
