@@ -3,12 +3,14 @@
 from collections.abc import Collection
 
 from pet_mtl.errors import ProblemList
-from pet_mtl.suite.method import PetMethod
+from pet_mtl.suite.method import ClnMethod, HeadsMethod, PetMethod
 from pet_mtl.suite.settings import TrainSettings
 from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import TaskSpec
 
 _FACTORS = ("focal", "class_weights", "hard_negatives")  # of the label loss
 _ONE_LABEL = (*_FACTORS, "adapet", "contrastive")
+_OF_WORDS = ("aggregation", "slots", "verbalizer_kind", "pattern_weights")  # and their patterns
 _BETWEEN_TASKS = ("dwa", "gradnorm")  # weights whose mean over the tasks is 1
 
 
@@ -20,9 +22,15 @@ def refuse_untrained(suite: Suite, taught: Collection[str]) -> None:
         taught: tasks that have teachers.
 
     Raises:
-        PetMtlError: a loss term leaves nothing of the label loss.
+        PetMtlError: a loss term leaves nothing of the label loss; all tasks have the weight 0.
     """
-    problems = ProblemList()
+    problems, weights = ProblemList(), suite.train.weighting
+    if isinstance(weights, dict) and not any(weights.get(name, 1.0) for name in suite.tasks):
+        problems.add(
+            "`train.weighting` gives the weight 0 to all tasks: nothing would be learned",
+            where=suite.source,
+            hint="raise one of them, or choose other tasks with `--tasks`",
+        )
     for name, beside in _without_labels(suite).items():
         for part in suite.tasks[name].learned_scores if name not in taught else ():
             problems.add(
@@ -109,19 +117,38 @@ def idle_settings(suite: Suite, *, taught: Collection[str], alone: bool, drops: 
     idle += ["logit_adjustment"] if train.logit_adjustment and not of_label else []
     why = "labels of several levels are not one" if of_label else "no task has one label a row"
     found += [f"`train.{name}` does nothing: {why}" for name in idle]
+    found += _of_method(suite)
     if len(suite.tasks) == 1:
         idle = [] if train.surgery == "none" else ["train.surgery"]
         idle += ["train.weighting"] if train.weighting in _BETWEEN_TASKS else []
         idle += [] if losses.task_discriminator is None else ["train.losses.task_discriminator"]
         idle += ["method.adversarial"] if getattr(suite.method, "adversarial", 0.0) else []
         found += [f"`{name}` does nothing with one task" for name in idle]
-    found += [
-        f"`tasks.{name}.pattern_weights` does nothing with one pattern"
-        for name, task in suite.tasks.items()
-        if task.pattern_weights != "equal" and len(task.patterns) == 1
-    ]
     if not taught and train.label_share != TrainSettings().label_share:
         found.append("`train.label_share` does nothing without teachers")
+    return found
+
+
+def _of_method(suite: Suite) -> list[str]:
+    """Return a line for each setting of label words, patterns or prefixes that the method does not
+    read."""
+    found, tasks = [], suite.tasks
+    if isinstance(suite.method, HeadsMethod):
+        found += [
+            f"`tasks.{name}.{key}` does nothing with `method: heads`, which reads no label words"
+            for name, task in tasks.items()
+            for key in _OF_WORDS
+            if getattr(task, key) != TaskSpec.model_fields[key].default
+        ]
+    else:
+        found += [
+            f"`tasks.{name}.pattern_weights` does nothing with one pattern"
+            for name, task in tasks.items()
+            if task.pattern_weights != "equal" and len(task.patterns) == 1
+        ]
+    own_prefix = isinstance(suite.method, ClnMethod) and suite.method.prefix
+    if own_prefix and not any(task.prefix for task in tasks.values()):
+        found.append("`method.prefix` does nothing: no task has a prefix")
     return found
 
 

@@ -49,6 +49,16 @@ def load(*overrides: str, only: list[str] | None = None) -> Suite:
         (["train.label_share=0.5"], ["train.label_share"]),
         (["train.surgery=mgda", "train.weighting=dwa"], []),
         (["tasks.tnews.pattern_weights=learned"], ["tasks.tnews.pattern_weights"]),
+        (
+            ["method=heads", "tasks.tnews.aggregation=max", "tasks.ocnli.slots=2"],
+            ["tasks.tnews.aggregation", "tasks.ocnli.slots"],
+        ),
+        (["method={name: cln, prefix: true}"], []),
+        (
+            ["method={name: cln, prefix: true}"]
+            + [f'tasks.{name}.prefix=""' for name in ("tnews", "ocemotion", "ocnli")],
+            ["method.prefix"],
+        ),
     ],
 )
 def test_idle_settings(overrides: list[str], idle: list[str]) -> None:
@@ -191,6 +201,13 @@ def test_scores_that_no_loss_would_train_are_refused(learned: str) -> None:
     refuse_untrained(suite, taught={"ocnli"})  # teachers train them
     refuse_untrained(load("train.losses.adapet={labels: 0.5}", f"tasks.ocnli.{learned}"), ())
     refuse_untrained(load(ADAPET, "tasks.ocnli.verbalizer_kind=knowledgeable"), ())
+
+
+def test_weights_that_are_all_zero_are_refused() -> None:
+    weights = "train.weighting={tnews: 0, ocnli: 0}"
+    refuse_untrained(load(weights), taught=())  # of three tasks one is left
+    with pytest.raises(PetMtlError, match="nothing would be learned"):
+        refuse_untrained(load(weights, only=["tnews", "ocnli"]), taught=())
 
 
 def test_sets_that_no_loss_would_train_are_refused() -> None:
