@@ -1,6 +1,7 @@
 """What teachers say of the rows that a student learns from, and of the dev rows; kept on disk."""
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,16 @@ from pet_mtl.atomic import sweep, write_bytes
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
+from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.scoring.log_probs import FloatArray
-from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.storage.tensors import read_arrays
 from pet_mtl.storage.trained_on import Keys
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.teachers import ask_teacher, together
 
 _ROWS, _DEV = "rows:", "dev:"
+_BLOCK = 10_000  # rows; a teacher that is asked about more and stopped has lost no more than these
+_HINT = "remove the file: the teacher is then asked again"
 
 
 class Answers:
@@ -42,10 +45,10 @@ def ask(
     counted: Mapping[str, NDArray[np.int64]],
     barred: Mapping[str, Keys],
 ) -> Answers:
-    """Ask a teacher, or read what it said before.
+    """Ask a teacher, or read what it said before; one that was stopped goes on.
 
     Args:
-        file: where its answers are kept.
+        file: where its answers are kept; blocks of them beside it until all are there.
         teacher: its checkpoint.
         rows: rows to learn from, by task.
         dev: dev rows, by task; answered as `score` sees them, to stand beside the scores of runs.
@@ -57,13 +60,15 @@ def ask(
         PetMtlError: the file is damaged or about other rows.
     """
     sweep(file)  # what a killed writer left
+    blocks = file.with_suffix(".blocks")
     if file.is_file():
+        shutil.rmtree(blocks, ignore_errors=True)
         return _read(file, suite, rows, dev)
-    checkpoint = read_checkpoint(teacher)
-    known = [name for name in rows if name in checkpoint.suite.tasks]
+    loaded = LoadedCheckpoint(teacher)
+    known = [name for name in rows if name in loaded.suite.tasks]
     free = {name: _free(rows[name], barred.get(name)) for name in known}
     open_rows = {name: rows[name].take(chosen) for name, chosen in free.items() if len(chosen)}
-    said = ask_teacher(checkpoint, suite, open_rows, counted) if open_rows else {}
+    said = _in_blocks(loaded, suite, open_rows, counted, blocks)
     found: dict[str, FloatArray] = {}
     for name in known:
         labels = len(suite.tasks[name].verbalizer.labels)
@@ -71,12 +76,56 @@ def ask(
         if name in said:
             found[name][free[name]] = said[name]
     of_dev = {name: dev[name] for name in known if name in dev}
-    answers = Answers(found, ask_teacher(checkpoint, suite, of_dev, None) if of_dev else {})
+    answers = Answers(found, ask_teacher(loaded, suite, of_dev, None) if of_dev else {})
     tensors = {_ROWS + name: probs for name, probs in answers.rows.items()}
     tensors |= {_DEV + name: probs for name, probs in answers.dev.items()}
+    _write(file, tensors)
+    shutil.rmtree(blocks, ignore_errors=True)
+    return answers
+
+
+def _in_blocks(
+    loaded: LoadedCheckpoint,
+    suite: Suite,
+    rows: Mapping[str, Rows],
+    counted: Mapping[str, NDArray[np.int64]],
+    folder: Path,
+) -> dict[str, FloatArray]:
+    """Return what a teacher says of rows `[rows, K]`; of more than a block, each block that was
+    answered is kept in `folder`, and read where it is there."""
+    found: dict[str, list[FloatArray]] = {name: [] for name in rows}
+    count = -(-sum(map(len, rows.values())) // _BLOCK)
+    for number, block in enumerate(_cut(rows), start=1):
+        file = folder / f"{number}.safetensors"
+        if file.is_file():
+            said = read_arrays(file, _HINT)
+            _check(said, block, suite, file)
+        else:
+            part = f", part {number} of {count}" if count > 1 else ""
+            said = ask_teacher(loaded, suite, block, counted, part=part)
+            if count > 1:
+                _write(file, said)
+        for name, probs in said.items():
+            found[name].append(probs)
+    return {name: np.concatenate(each) for name, each in found.items()}
+
+
+def _cut(rows: Mapping[str, Rows]) -> Iterator[dict[str, Rows]]:
+    """Cut the rows of all tasks, one behind the other, into blocks."""
+    ends = np.cumsum([len(of_task) for of_task in rows.values()]).tolist()
+    for start in range(0, ends[-1] if ends else 0, _BLOCK):
+        block = {}
+        for (name, of_task), end in zip(rows.items(), ends, strict=True):
+            before = end - len(of_task)
+            places = np.arange(max(start, before), min(start + _BLOCK, end)) - before
+            if len(places):
+                block[name] = of_task.take(places)
+        yield block
+
+
+def _write(file: Path, tensors: Mapping[str, FloatArray]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(file, save({name: np.ascontiguousarray(t) for name, t in tensors.items()}))
-    return answers
 
 
 def _free(rows: Rows, barred: Keys | None) -> NDArray[np.int64]:
@@ -87,8 +136,7 @@ def _free(rows: Rows, barred: Keys | None) -> NDArray[np.int64]:
 
 
 def _read(file: Path, suite: Suite, rows: Mapping[str, Rows], dev: Mapping[str, Rows]) -> Answers:
-    hint = "remove the file: the teacher is then asked again"
-    tensors = read_arrays(file, hint)
+    tensors = read_arrays(file, _HINT)
     answers = Answers(
         *(
             {
@@ -99,12 +147,18 @@ def _read(file: Path, suite: Suite, rows: Mapping[str, Rows], dev: Mapping[str, 
             for part in (_ROWS, _DEV)
         )
     )
-    for kept, wanted in ((answers.rows, rows), (answers.dev, dev)):
-        for name, probs in kept.items():
-            labels = len(suite.tasks[name].verbalizer.labels) if name in wanted else 0
-            if not labels or probs.shape != (len(wanted[name]), labels):
-                raise PetMtlError("is about other rows or labels", where=str(file), hint=hint)
+    _check(answers.rows, rows, suite, file)
+    _check(answers.dev, dev, suite, file)
     return answers
+
+
+def _check(
+    said: Mapping[str, FloatArray], rows: Mapping[str, Rows], suite: Suite, file: Path
+) -> None:
+    for name, probs in said.items():
+        labels = len(suite.tasks[name].verbalizer.labels) if name in rows else 0
+        if not labels or probs.shape != (len(rows[name]), labels):
+            raise PetMtlError("is about other rows or labels", where=str(file), hint=_HINT)
 
 
 def targets(answers: Sequence[FloatArray], rows: Rows) -> FloatArray:

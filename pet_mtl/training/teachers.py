@@ -26,7 +26,7 @@ from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.scoring.processes import ALONE, Processes
-from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
+from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.storage.outputs import TEACHER
 from pet_mtl.storage.tensors import read_arrays, read_metadata
 from pet_mtl.suite.suite import Suite
@@ -126,7 +126,8 @@ def ask_teachers(
     for folder in folders:
         guard_rows(folder, dev, strict=False)
         counted = {name: of_task.labels for name, of_task in rows.items()}
-        for name, probs in ask_teacher(folder, suite, rows, counted, processes).items():
+        loaded = LoadedCheckpoint(folder)
+        for name, probs in ask_teacher(loaded, suite, rows, counted, processes).items():
             said.setdefault(name, []).append(probs)
             labelled = rows[name].labels >= 0
             kind, gold = kind_of(suite.tasks[name]), rows[name].gold
@@ -178,11 +179,12 @@ def _target(task: TaskSpec) -> str:
 
 
 def ask_teacher(
-    teacher: Path | Checkpoint,
+    loaded: LoadedCheckpoint,
     suite: Suite,
     rows: Mapping[str, Rows],
     counted: Mapping[str, NDArray[np.int64]] | None,
     processes: Processes = ALONE,
+    part: str = "",
 ) -> dict[str, FloatArray]:
     """Return one teacher's probabilities `[rows, K]` for each task that it knows; see
     `ask_teachers`.
@@ -191,12 +193,12 @@ def ask_teacher(
         counted: labels of the rows by whose frequencies its logit adjustment is taken back, by
             task; None: the probabilities are those that `score` sees, with calibration and
             adjustment.
+        part: of all rows, for people.
     """
-    loaded = LoadedCheckpoint(teacher)
     known = {name: of_task for name, of_task in rows.items() if name in loaded.suite.tasks}
     strength, found = loaded.suite.train.logit_adjustment, {}
     log_probs_of = loaded.log_probs if counted is None else loaded.raw_log_probs
-    title = f"asking {loaded.folder}"
+    title = f"asking {loaded.folder}{part}"
     for name, log_probs in log_probs_of(known, title=title, processes=processes).items():
         asked = loaded.suite.tasks[name]
         order = _order(suite.tasks[name], asked)
