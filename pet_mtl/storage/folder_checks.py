@@ -19,7 +19,9 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.model.causal import is_encoder_family
 from pet_mtl.storage.checked_json import LARGEST, read_bounded
 
-_READ_WHOLE = (".json", ".jinja", ".model", "vocab.txt", "merges.txt")
+# files that transformers reads whole; others may lie beside them
+_READ_WHOLE = ("config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json")
+_READ_WHOLE += ("vocab.json", "vocab.txt", "merges.txt", ".jinja", ".model")
 # as transformers reads a configuration, it makes lists of so many items
 _LISTED = re.compile(r"num_labels|attention_types|(num|n)_(\w+_)?layers?")
 _MOST_LISTED = 1 << 20
