@@ -20,8 +20,10 @@ from pet_mtl.model.causal import is_encoder_family
 from pet_mtl.storage.checked_json import LARGEST, read_bounded
 
 # files that transformers reads whole; others may lie beside them
-_READ_WHOLE = ("config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json")
-_READ_WHOLE += ("vocab.json", "vocab.txt", "merges.txt", ".jinja", ".model")
+_READ_WHOLE = (
+    *("config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json"),
+    *("vocab.json", "vocab.txt", "merges.txt", ".jinja", ".model"),
+)
 # as transformers reads a configuration, it makes lists of so many items
 _LISTED = re.compile(r"num_labels|attention_types|(num|n)_(\w+_)?layers?")
 _MOST_LISTED = 1 << 20
