@@ -1,6 +1,8 @@
 """The folder of a run: one run at a time, a log that grows line by line."""
 
+import atexit
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -20,6 +22,7 @@ from pet_mtl.suite.suite import Suite
 
 TEACHER = "teacher.safetensors"
 _FILES = ("metrics.jsonl", "report.html", TEACHER)
+_chosen = set[Path]()  # folders that `next_run_folder` made
 
 
 class RunFolder:
@@ -61,8 +64,12 @@ class RunFolder:
                 raise PetMtlError(
                     "there is no run to resume", where=str(path), hint="leave `--resume` out"
                 )
-            place = link_target(path)
-            self._made = [folder for folder in (place, *place.parents) if not folder.exists()]
+            place = link_target(path).absolute()
+            self._made = [
+                folder
+                for folder in (place, *place.parents)
+                if folder in _chosen or not folder.exists()
+            ]
             place.mkdir(parents=True, exist_ok=True)
             self._lock = lock_file(path / ".lock")
             if self._lock is None:
@@ -225,8 +232,25 @@ def stored_suite(path: Path) -> Suite:
 
 
 def next_run_folder(name: str) -> Path:
-    """Return the first of `runs/NAME-1`, `runs/NAME-2`, … that does not exist."""
-    number = 1
-    while (path := Path("runs") / f"{name}-{number}").exists():
-        number += 1
+    """Make the first of `runs/NAME-1`, `runs/NAME-2`, … that is free, and return it: runs that
+    begin at one moment get one each. What is left empty goes away with the process.
+
+    Raises:
+        PetMtlError: it cannot be made.
+    """
+    for number in itertools.count(1):
+        path = Path("runs") / f"{name}-{number}"
+        with write_errors(path):
+            path.parent.mkdir(exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                path.mkdir()
+                _chosen.add(path.absolute())
+                break
     return path
+
+
+@atexit.register
+def _remove_empty() -> None:
+    for folder in (*_chosen, *(chosen.parent for chosen in _chosen)):
+        with contextlib.suppress(OSError):  # it holds something
+            folder.rmdir()

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -215,7 +216,33 @@ def test_no_log_has_no_records(tmp_path: Path) -> None:
 def test_next_run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert next_run_folder("toy") == Path("runs/toy-1")
-    Path("runs/toy-1").mkdir(parents=True)
     Path("runs/toy-3").mkdir()
     assert next_run_folder("toy") == Path("runs/toy-2")
     assert next_run_folder("other") == Path("runs/other-1")
+
+
+def test_runs_that_begin_at_one_moment_choose_different_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        folders = list(pool.map(next_run_folder, ["toy"] * 40))
+    assert sorted(map(str, folders)) == sorted(f"runs/toy-{n}" for n in range(1, 41))
+
+
+def test_a_chosen_folder_that_is_left_empty_goes_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    RunFolder(next_run_folder("toy"), resume=False).close()
+    assert not Path("runs/toy-1").exists()
+    code = "from pet_mtl.storage.outputs import next_run_folder as n; n('toy')"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert not Path("runs").exists()
+
+
+def test_a_file_called_runs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("runs").write_text("")
+    with pytest.raises(PetMtlError, match="runs"):
+        next_run_folder("toy")
