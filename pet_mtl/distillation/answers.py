@@ -1,7 +1,7 @@
 """What teachers say of the rows that a student learns from, and of the dev rows; kept on disk."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,10 @@ from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.tensors import read_arrays
 from pet_mtl.storage.trained_on import Keys
 from pet_mtl.suite.suite import Suite
-from pet_mtl.training.teachers import ask_teacher, together
+from pet_mtl.training.ask import ask_in_blocks, ask_teacher
+from pet_mtl.training.teachers import together
 
 _ROWS, _DEV = "rows:", "dev:"
-_BLOCK = 10_000  # rows; a teacher that is asked about more and stopped has lost no more than these
 _HINT = "remove the file: the teacher is then asked again"
 
 
@@ -68,7 +68,7 @@ def ask(
     known = [name for name in rows if name in loaded.suite.tasks]
     free = {name: _free(rows[name], barred.get(name)) for name in known}
     open_rows = {name: rows[name].take(chosen) for name, chosen in free.items() if len(chosen)}
-    said = _in_blocks(loaded, suite, open_rows, counted, blocks)
+    said = ask_in_blocks(loaded, suite, open_rows, counted, blocks)
     found: dict[str, FloatArray] = {}
     for name in known:
         labels = len(suite.tasks[name].verbalizer.labels)
@@ -82,45 +82,6 @@ def ask(
     _write(file, tensors)
     shutil.rmtree(blocks, ignore_errors=True)
     return answers
-
-
-def _in_blocks(
-    loaded: LoadedCheckpoint,
-    suite: Suite,
-    rows: Mapping[str, Rows],
-    counted: Mapping[str, NDArray[np.int64]],
-    folder: Path,
-) -> dict[str, FloatArray]:
-    """Return what a teacher says of rows `[rows, K]`; of more than a block, each block that was
-    answered is kept in `folder`, and read where it is there."""
-    found: dict[str, list[FloatArray]] = {name: [] for name in rows}
-    count = -(-sum(map(len, rows.values())) // _BLOCK)
-    for number, block in enumerate(_cut(rows), start=1):
-        file = folder / f"{number}.safetensors"
-        if file.is_file():
-            said = read_arrays(file, _HINT)
-            _check(said, block, suite, file)
-        else:
-            part = f", part {number} of {count}" if count > 1 else ""
-            said = ask_teacher(loaded, suite, block, counted, part=part)
-            if count > 1:
-                _write(file, said)
-        for name, probs in said.items():
-            found[name].append(probs)
-    return {name: np.concatenate(each) for name, each in found.items()}
-
-
-def _cut(rows: Mapping[str, Rows]) -> Iterator[dict[str, Rows]]:
-    """Cut the rows of all tasks, one behind the other, into blocks."""
-    ends = np.cumsum([len(of_task) for of_task in rows.values()]).tolist()
-    for start in range(0, ends[-1] if ends else 0, _BLOCK):
-        block = {}
-        for (name, of_task), end in zip(rows.items(), ends, strict=True):
-            before = end - len(of_task)
-            places = np.arange(max(start, before), min(start + _BLOCK, end)) - before
-            if len(places):
-                block[name] = of_task.take(places)
-        yield block
 
 
 def _write(file: Path, tensors: Mapping[str, FloatArray]) -> None:

@@ -21,6 +21,7 @@ from pet_mtl.storage.trackers import Trackers
 from pet_mtl.suite.suite import Suite
 
 TEACHER = "teacher.safetensors"
+ASKED = "asked"  # folder of what teachers said before they were asked about all rows
 _FILES = ("metrics.jsonl", "report.html", TEACHER)
 _chosen = set[Path]()  # folders that `next_run_folder` made
 
@@ -132,7 +133,8 @@ class RunFolder:
     def close(self) -> None:
         """Give the folder back; folders that this run made and left empty go away."""
         self._trackers.close()
-        begun = self.checkpoint.exists() or self.metrics.exists()
+        marks = self.checkpoint, self.metrics, self.path / ASKED
+        begun = any(mark.exists() for mark in marks)
         if self._lock is not None and (self.last.exists() or not begun):
             with contextlib.suppress(OSError):
                 (self.path / BEGUN).unlink()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pet_mtl.cloze.collate import Batch, FormGroup
 from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.sampling import label_counts
 from pet_mtl.kinds import kind_of_form
 from pet_mtl.objectives.distillation import label_share
 from pet_mtl.objectives.logit_adjustment import adjustments
@@ -212,20 +213,3 @@ class RowLoss:
 def counted(term: Term, labels: Tensor) -> Tensor:
     """Return `[b]` which of the rows have a term's loss."""
     return torch.ones_like(labels, dtype=torch.bool) if "unlabelled" in term.wants else labels >= 0
-
-
-def label_counts(prompts: Prompts) -> list[npt.NDArray[np.int64 | np.float64]]:
-    """Return for each form `[K]` the training rows of each label; rows without one do not count.
-
-    Of a hypothesis, what `Schedule` draws of the stored prompts: beside that of a row's own label
-    only one of the `K - 1` others.
-    """
-    counts: list[npt.NDArray[np.int64 | np.float64]] = []
-    for number, form in enumerate(prompts.forms):
-        labels = prompts.label[prompts.form == number]
-        stored = np.bincount(labels[labels >= 0], minlength=form.outcomes).astype(np.int64)
-        if form.hypothesis is None:
-            counts.append(stored)
-        else:
-            counts.append(stored / [1, max(1, len(form.kind.labels) - 1)])  # yes and no
-    return counts

@@ -1,7 +1,9 @@
 """The whole of `pet-mtl train` but its report: data, model, steps, checkpoint."""
 
+import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +18,17 @@ from pet_mtl.scoring.checkpoint_scores import decide, score_calibrated
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.scoring.processes import Processes
 from pet_mtl.scoring.thresholds import with_fitted_thresholds, without_thresholds
+from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.checkpoint import add_calibration
 from pet_mtl.storage.model_card import card_scores
-from pet_mtl.storage.outputs import TEACHER, RunFolder, begun_note, begun_teachers, has_state
+from pet_mtl.storage.outputs import (
+    ASKED,
+    TEACHER,
+    RunFolder,
+    begun_note,
+    begun_teachers,
+    has_state,
+)
 from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.calibrate import calibrate
@@ -92,16 +102,20 @@ def train(
         if accelerator.reduce(torch.tensor(float(asks), device=machine.device)) > 0:
             soft_labels = soft_answers(inputs.data, inputs.rows)
             if teachers or soft_labels:
-                said = ask_teachers(
-                    teachers,
-                    inputs.suite,
-                    inputs.rows,
-                    inputs.dev_rows,
-                    soft_labels,
-                    Processes.of(accelerator),
-                )
-        if run is not None and said is not None:
-            write_answers(out, said, inputs.rows)
+                with _stoppable(out / ASKED):
+                    said = ask_teachers(
+                        teachers,
+                        inputs.suite,
+                        inputs.rows,
+                        inputs.dev_rows,
+                        soft_labels,
+                        Processes.of(accelerator),
+                        out / ASKED,
+                    )
+        if run is not None:
+            if said is not None:
+                write_answers(out, said, inputs.rows)
+            shutil.rmtree(out / ASKED, ignore_errors=True)
         accelerator.wait_for_everyone()
         taught = read_answers(out, inputs.suite, inputs.rows)
         trainer = Trainer(inputs, taught, out, run, accelerator, evaluated, logged)
@@ -112,6 +126,17 @@ def train(
     finally:
         if run is not None:
             run.close()
+
+
+@contextmanager
+def _stoppable(kept: Path) -> Iterator[None]:
+    """Make of a stop while teachers are asked one of the run, if a folder keeps what they said."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if kept.is_dir():
+            raise Interrupted("stopped; what the teachers said so far is kept") from None
+        raise
 
 
 def with_absolute_model(suite: Suite) -> Suite:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from pet_mtl.cloze.collate import Batch
 from pet_mtl.cloze.corrupt import replacement_ids
 from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.sampling import label_counts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 from pet_mtl.kinds import kind_of_form
@@ -27,7 +28,7 @@ from pet_mtl.model.task_model import Look, TaskModel
 from pet_mtl.objectives.altered import Altered
 from pet_mtl.objectives.terms import Facts, Piece, PieceTerm, TaskScores
 from pet_mtl.objectives.terms.shared_private import build_sharing_terms
-from pet_mtl.training.row_loss import GroupLoss, RowLoss, label_counts
+from pet_mtl.training.row_loss import GroupLoss, RowLoss
 
 
 @dataclass(frozen=True)

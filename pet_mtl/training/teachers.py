@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from pet_mtl.atomic import write_bytes
@@ -20,8 +19,6 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.kinds import kind_of
-from pet_mtl.kinds.kind import normalized
-from pet_mtl.objectives.logit_adjustment import logit_adjustment
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.scoring.log_probs import FloatArray
@@ -31,6 +28,7 @@ from pet_mtl.storage.outputs import TEACHER
 from pet_mtl.storage.tensors import read_arrays, read_metadata
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
+from pet_mtl.training.ask import ask_in_blocks
 
 
 def check_teachers(folders: Sequence[Path], suite: Suite) -> set[str]:
@@ -108,6 +106,7 @@ def ask_teachers(
     dev: Mapping[str, Rows],
     soft_labels: Mapping[str, FloatArray] = {},
     processes: Processes = ALONE,
+    kept: Path | None = None,
 ) -> dict[str, FloatArray]:
     """Return the mean of the teachers' probabilities `[rows, K]` for each task that some of them
     know.
@@ -121,13 +120,15 @@ def ask_teachers(
         soft_labels: what `soft_answers` gives, which counts as one teacher. A labelled row of which
             nothing is said has its label as the answer.
         processes: which ask together.
+        kept: a folder for what many rows were answered until all are, see `ask_in_blocks`.
     """
     said = {name: [probs] for name, probs in soft_labels.items()}
-    for folder in folders:
+    for number, folder in enumerate(folders, start=1):
         guard_rows(folder, dev, strict=False)
         counted = {name: of_task.labels for name, of_task in rows.items()}
         loaded = LoadedCheckpoint(folder)
-        for name, probs in ask_teacher(loaded, suite, rows, counted, processes).items():
+        blocks = kept / str(number) if kept else None
+        for name, probs in ask_in_blocks(loaded, suite, rows, counted, blocks, processes).items():
             said.setdefault(name, []).append(probs)
             labelled = rows[name].labels >= 0
             kind, gold = kind_of(suite.tasks[name]), rows[name].gold
@@ -176,53 +177,6 @@ def _with_labels(probs: FloatArray, rows: Rows) -> FloatArray:
 
 def _target(task: TaskSpec) -> str:
     return task.kind_spec.facts.target
-
-
-def ask_teacher(
-    loaded: LoadedCheckpoint,
-    suite: Suite,
-    rows: Mapping[str, Rows],
-    counted: Mapping[str, NDArray[np.int64]] | None,
-    processes: Processes = ALONE,
-    part: str = "",
-) -> dict[str, FloatArray]:
-    """Return one teacher's probabilities `[rows, K]` for each task that it knows; see
-    `ask_teachers`.
-
-    Args:
-        counted: labels of the rows by whose frequencies its logit adjustment is taken back, by
-            task; None: the probabilities are those that `score` sees, with calibration and
-            adjustment.
-        part: of all rows, for people.
-    """
-    known = {name: of_task for name, of_task in rows.items() if name in loaded.suite.tasks}
-    strength, found = loaded.suite.train.logit_adjustment, {}
-    log_probs_of = loaded.log_probs if counted is None else loaded.raw_log_probs
-    title = f"asking {loaded.folder}{part}"
-    for name, log_probs in log_probs_of(known, title=title, processes=processes).items():
-        asked = loaded.suite.tasks[name]
-        order = _order(suite.tasks[name], asked)
-        scores, kind = log_probs[:, order], kind_of(suite.tasks[name])
-        if counted is not None and kind.one_label:
-            scores = normalized(scores + _adjustment(asked, counted[name], strength))
-        found[name] = kind.probabilities(scores)
-    return found
-
-
-def _adjustment(task: TaskSpec, labels: NDArray[np.int64], strength: float) -> FloatArray:
-    """Return what was added to a teacher's label scores while it was trained, `[K]` up to a
-    constant: of hypotheses to the log-odds of each, by the rows of which it is true and false."""
-    count = len(task.verbalizer.labels)
-    if task.kind != "entailment":
-        return np.asarray(logit_adjustment(labels, count, strength))
-    false = (np.where(labels < 0, -1, labels != label) for label in range(count))
-    each = [logit_adjustment(of_form, 2, strength).numpy() for of_form in false]
-    return np.asarray(kind_of(task).combine(np.stack(each)[:, None])[0, 0])
-
-
-def _order(task: TaskSpec, taught: TaskSpec) -> list[int]:
-    """Return where each of the task's labels stands among the teacher's."""
-    return [taught.verbalizer.labels.index(label) for label in task.verbalizer.labels]
 
 
 def write_answers(out: Path, answers: Mapping[str, FloatArray], rows: Mapping[str, Rows]) -> None:

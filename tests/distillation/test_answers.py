@@ -4,13 +4,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
 
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.distillation import answers as module
 from pet_mtl.distillation.answers import ask, targets, together
 from pet_mtl.errors import PetMtlError
+from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.training import ask as training_ask
 
 ROWS = Rows.of({"text": ["a", "b", "c", "B"]}, labels=[0, 1, 2, -1])
 NONE = float("nan")
@@ -40,16 +41,21 @@ def test_answers_are_kept_and_barred_rows_are_not_asked(
     asked: list[list[str]] = []
     taken_back: list[bool] = []
 
-    def fake(loaded: Any, suite: Any, rows: dict[str, Rows], counted: Any, part: str = "") -> Any:
+    def fake(
+        loaded: Any, suite: Any, rows: dict[str, Rows], counted: Any, *more: object
+    ) -> dict[str, FloatArray]:
         taken_back.append(counted is not None)
         asked.extend(
             [of_task.text(n)["text"] for n in range(len(of_task))] for of_task in rows.values()
         )
-        return {name: np.full((len(of_task), 3), 1 / 3) for name, of_task in rows.items()}
+        return {
+            name: np.full((len(of_task), 3), 1 / 3, np.float32) for name, of_task in rows.items()
+        }
 
     task = SimpleNamespace(verbalizer=SimpleNamespace(labels="abc"))
     suite: Any = SimpleNamespace(tasks={"toy": task})
-    monkeypatch.setattr(module, "ask_teacher", fake)
+    for asking in (module, training_ask):
+        monkeypatch.setattr(asking, "ask_teacher", fake)
     monkeypatch.setattr(module, "LoadedCheckpoint", lambda folder: SimpleNamespace(suite=suite))
     file, dev = tmp_path / "answers" / "one.safetensors", ROWS.take(np.array([0]))
     barred = {"toy": row_keys(Rows.of({"text": ["b"]}))}
@@ -76,50 +82,4 @@ def test_answers_are_kept_and_barred_rows_are_not_asked(
         call()
     file.write_bytes(b"x")
     with pytest.raises(PetMtlError, match="cannot be read"):
-        call()
-
-
-def test_a_teacher_that_was_stopped_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[list[str]] = []
-
-    def fake(loaded: Any, suite: Any, rows: dict[str, Rows], counted: Any, part: str = "") -> Any:
-        texts = {n: [of.text(row)["text"] for row in range(len(of))] for n, of in rows.items()}
-        asked.append([f"{name} {text}{part}" for name, each in texts.items() for text in each])
-        if len(asked) == 3:
-            raise KeyboardInterrupt
-        said = {name: [[ord(text), 1.0, 0.0] for text in each] for name, each in texts.items()}
-        return {name: np.array(each, np.float32) for name, each in said.items()}
-
-    task = SimpleNamespace(verbalizer=SimpleNamespace(labels="abc"))
-    suite: Any = SimpleNamespace(tasks={"one": task, "two": task})
-    monkeypatch.setattr(module, "ask_teacher", fake)
-    monkeypatch.setattr(module, "LoadedCheckpoint", lambda folder: SimpleNamespace(suite=suite))
-    monkeypatch.setattr(module, "_BLOCK", 3)
-    file, rows = tmp_path / "answers" / "t.1.safetensors", {"one": ROWS, "two": ROWS}
-
-    def call() -> module.Answers:
-        return ask(file, tmp_path, suite, rows, {}, {}, {})
-
-    with pytest.raises(KeyboardInterrupt):
-        call()
-    found = call()
-    parts = [f", part {number} of 3" for number in (1, 2, 3)]
-    assert asked == [
-        [f"one {text}{parts[0]}" for text in "abc"],
-        [f"{text}{parts[1]}" for text in ("one B", "two a", "two b")],
-        *([[f"two {text}{parts[2]}" for text in "cB"]] * 2),
-    ]
-    expected = [[ord(text), 1.0, 0.0] for text in "abcB"]
-    assert found.rows["one"].tolist() == found.rows["two"].tolist() == expected
-    assert [path.name for path in file.parent.iterdir()] == [file.name]
-    assert call().rows["two"].tolist() == expected
-    assert len(asked) == 4
-    # the block of another table
-    file.unlink()
-    blocks = file.with_suffix(".blocks")
-    blocks.mkdir()
-    save_file({"one": np.zeros((2, 3), np.float32)}, blocks / "1.safetensors")
-    with pytest.raises(PetMtlError, match=r"1\.safetensors: is about other rows"):
         call()
