@@ -1,6 +1,7 @@
 """Wrong usage is told with what was typed, so that what was typed is escaped, too."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,8 +19,25 @@ def _escaped() -> Iterator[None]:
     try:
         yield
     except _UsageError as error:
-        error.message = printable(error.message)
+        error.message = printable(error.message) + _hint(error)
         raise
+
+
+def _hint(error: Any) -> str:
+    """Return how a pattern file and a setting are given, for who gives them as other tools have
+    it."""
+    known = {name for each in (error.ctx.command.params if error.ctx else ()) for name in each.opts}
+    file = re.search(r"extra argument.* \((\S+\.ya?ml)\)$", error.message)
+    if file and "--patterns" in known:
+        return f". Did you mean '--patterns {file[1]}'?"
+    option = re.fullmatch("No such option: --(.+)", error.message)
+    if option and "--set" in known:
+        from pet_mtl.suite.settings import TrainSettings
+
+        key = option[1].replace("-", "_")
+        if key in TrainSettings.model_fields:
+            return f". Settings are given as '-s train.{key}=VALUE'."
+    return ""
 
 
 class SafeGroup(TyperGroup):

@@ -36,7 +36,10 @@ def studio(
     ] = None,
     port: Port = 0,
     browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")
+        bool,
+        typer.Option(
+            "--browser/--no-browser", help="Open the page in a browser, unless it has a token."
+        ),
     ] = True,
     rows: RowsOfTask = "dev",
     limit: Limit = None,
@@ -82,7 +85,12 @@ def studio(
         address = page_address(address_of(opened, host), token)
         put(address)
         say("Ctrl-C ends")
-        if browser:
+        if browser and token:
+            say(
+                "open it yourself: a browser's command line, which all users of the machine can "
+                "see, would hold the token"
+            )
+        elif browser:
             import webbrowser
 
             webbrowser.open(address)

@@ -76,6 +76,27 @@ def test_wrong_usage(call: Callable[..., Any], arguments: list[str], message: st
     assert "Usage: pet-mtl" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["train", "my.yaml"], "Did you mean '--patterns my.yaml'?"),
+        (["words", "check", "my.yaml"], "Did you mean '--patterns my.yaml'?"),
+        (["average", "a", "b", "--out", "c", "--learning-rate", "1"], ""),
+        (["train", "--epochs", "3"], "Settings are given as '-s train.epochs=VALUE'."),
+        (["train", "--learning-rate", "3"], "'-s train.learning_rate=VALUE'."),
+        (["train", "my.csv"], ""),
+    ],
+)
+def test_wrong_usage_that_other_tools_teach(
+    call: Callable[..., Any], arguments: list[str], hint: str
+) -> None:
+    ran = call(*arguments)
+    words = " ".join(ran.err.replace("│", " ").split())
+    assert ran.code == 2
+    assert hint in words
+    assert ("Did you mean" in words or "Settings are" in words) == bool(hint)
+
+
 def test_ctrl_c(call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt

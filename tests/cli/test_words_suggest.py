@@ -55,6 +55,16 @@ def test_words_of_other_tasks_are_told(suggest: Call) -> None:
     assert "`--verbalizer pair=pair.json` does nothing: the words are for `topic`" in told
 
 
+def test_a_kind_whose_rows_have_one_label_as_well_is_refused_with_the_kinds_that_go(
+    suite: Path, refuse: Refuse
+) -> None:
+    text = suite.read_text(encoding="utf-8").replace("  pair: ", "  pair:\n    kind: entailment")
+    suite.write_text(text, encoding="utf-8")
+    words = refuse("words", "suggest", "pair", "--patterns", suite)
+    assert "`classification` and `ordered` without `levels`, not for `kind: entailment`" in words
+    assert "one label" not in words
+
+
 def test_unlikely_words_are_left_out(suggest: Call) -> None:
     ran = suggest("--json", "--min-prior", "1e-12")
     assert ran.json == suggest("--json").json

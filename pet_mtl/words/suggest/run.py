@@ -130,7 +130,8 @@ def suggest(
     task = require_task(loaded.suite, name, f"words suggest {name}")
     if not task.kind_spec.facts.plain:
         raise PetMtlError(
-            f"words are suggested for tasks whose rows have one label, not for `{task.told_kind}`",
+            "words are suggested for `classification` and `ordered` without `levels`, not for "
+            f"`{task.told_kind}`",
             where=f"words suggest {name}",
             hint="try words by hand: `pet-mtl words try`",
         )
