@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import pyarrow as pa
+
 from pet_mtl.audit.json_rows import row_text
 from pet_mtl.audit.parquet_rows import column_texts, parquet_bytes
 from pet_mtl.data.delimited_rows import quoted_text
 from pet_mtl.data.jsonl import holder_of, plain_value
+from pet_mtl.errors import PetMtlError
 
 Kind = Literal["tabs", "commas", "lines", "array", "parquet"]
 
@@ -111,9 +114,12 @@ class Records:
                 items = ",\n".join(row_text(r.cells) for r in self.records)
                 return f"[\n{items}\n]\n".encode()
             case "parquet":
-                return parquet_bytes(
-                    [r.cells for r in self.records if isinstance(r.cells, dict)], self.schema
-                )
+                named = [r.cells for r in self.records if isinstance(r.cells, dict)]
+                try:
+                    return parquet_bytes(named, self.schema)
+                except pa.ArrowException as error:  # a type that Arrow reads and does not write
+                    message = f"its rows cannot be written as parquet again: {error}"
+                    raise PetMtlError(message, where=str(self.path)) from error
 
 
 def _json_text(value: Any, lists: bool) -> str:

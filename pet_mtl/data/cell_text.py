@@ -29,8 +29,9 @@ def is_list(kind: pa.DataType) -> bool:
 def cells_as_bytes(column: pa.Array, names: Sequence[str] | None = None) -> pa.Array:
     """Return the cells of a column as the bytes of their text, which need not be UTF-8.
 
-    Null stays, and NaN and infinities become it, as programs write numbers that are missing. A list
-    is the JSON list of its items' texts.
+    Null stays, and NaN and infinities become it, as programs write numbers that are missing. Other
+    floats are as Python and pandas write them into JSON and csv, so that rows are the same texts
+    in all formats. A list is the JSON list of its items' texts.
 
     Args:
         names: of label numbers, which become these.
@@ -39,11 +40,13 @@ def cells_as_bytes(column: pa.Array, names: Sequence[str] | None = None) -> pa.A
         pyarrow.ArrowException: the column is of a type that has no text.
 
     >>> cells_as_bytes(pa.array([1.1, None, 2.0], pa.float32())).to_pylist()
-    [b'1.1', None, b'2']
+    [b'1.1', None, b'2.0']
     >>> cells_as_bytes(pa.array([[0, 1], []]), ["bad", "good"]).to_pylist()
     [b'["bad", "good"]', b'[]']
     """
-    column = _known_numbers(_plain(column))
+    column = _plain(column)
+    if pa.types.is_floating(column.type):
+        return _number_texts(column)
     if is_list(column.type):
         return pa.array([_list_text(items) for items in listed_cells(column, names)], pa.binary())
     if names and pa.types.is_integer(column.type):
@@ -77,11 +80,12 @@ def _plain(column: pa.Array) -> pa.Array:
     return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
-def _known_numbers(column: pa.Array) -> pa.Array:
-    """Return a column with nulls for NaN and infinities."""
-    if not pa.types.is_floating(column.type):
-        return column
-    return pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
+def _number_texts(column: pa.Array) -> pa.Array:
+    # Arrow finds the shortest digits for each width, but writes 1e10 and 0.00001 for what is
+    # 10000000000.0 and 1e-05 elsewhere
+    known = pc.if_else(pc.is_finite(column), column, pa.scalar(None, column.type))
+    texts = known.cast(pa.string()).to_pylist()
+    return pa.array([text and repr(float(text)).encode() for text in texts], pa.binary())
 
 
 def _named(column: pa.Array, names: Sequence[str]) -> pa.Array:

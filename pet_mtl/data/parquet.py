@@ -21,6 +21,7 @@ from pet_mtl.data.files import (
     open_bytes,
     read_whole,
 )
+from pet_mtl.data.parquet_steps import step_rows
 from pet_mtl.data.table import (
     CHUNK_BYTES,
     CHUNK_ROWS,
@@ -37,9 +38,6 @@ from pet_mtl.errors import PetMtlError
 DAMAGE = (pa.ArrowException, OSError, ValueError, OverflowError)
 
 
-STEP_ROWS = 64  # that are decoded at a time: of the longest texts, some hundreds of MiB
-
-
 def read_parquet(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterator[Chunk]:
     """Yield the good rows of a parquet file in chunks and note the bad ones; rows are counted from
     1.
@@ -48,17 +46,18 @@ def read_parquet(path: Path, suffix: str, request: Request, bad: BadRows) -> Ite
         PetMtlError: the file is damaged, or lacks a wanted column of text or numbers.
     """
     bad.unit = "row"
-    with _opened(path) as file:
+    with _opened(path) as (file, source):
         request = request.of_names()
         places = table_columns(with_nested(file.schema_arrow), request, str(path))
-        batches = record_batches(file, sorted(set(places.values())))
+        batches = record_batches(file, source, sorted(set(places.values())))
         names = class_names(file.schema_arrow.metadata)
         yield from table_chunks(batches, places, names, request, bad)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """Open a parquet file, which may be compressed as a whole.
+def _opened(path: Path) -> Iterator[tuple[Any, Path | pa.Buffer]]:
+    """Open a parquet file, which may be compressed as a whole; yield it and what it was opened
+    from.
 
     Raises:
         PetMtlError: the file is damaged (also while reading inside the context).
@@ -68,28 +67,34 @@ def _opened(path: Path) -> Iterator[Any]:
     # A compressed parquet file has to be unpacked first: its index stands at its end.
     with open_bytes(path) as stream:
         packed = path.suffix.lower() in COMPRESSIONS
-        source = pa.BufferReader(read_whole(stream, path)) if packed else path
+        source = pa.py_buffer(read_whole(stream, path)) if packed else path
     try:
         # a buffer: without one a row group's columns, which may be all rows, are read at once
         with pq.ParquetFile(source, buffer_size=CHUNK_BYTES) as file:
-            yield file
+            yield file, source
     except DAMAGE as error:
         raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
 
 
-def record_batches(file: Any, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+def record_batches(
+    file: Any, source: Path | pa.Buffer, columns: list[str] | None = None
+) -> Iterator[pa.RecordBatch]:
     """Yield the rows of an open parquet file in batches of about 16 MiB, dictionaries decoded.
 
     The sizes that a file states are those of its encodings: a text that stands there once may be
     the cell of all rows. So few rows are decoded at a time, and put together by what they take.
+
+    Args:
+        source: what the file was opened from.
     """
     waiting: list[pa.RecordBatch] = []
     rows = size = 0
-    for step in file.iter_batches(STEP_ROWS, columns=columns, use_threads=False):
-        batch = _decoded(step)
+    step = step_rows(source, columns, CHUNK_BYTES)
+    for found in file.iter_batches(step, columns=columns, use_threads=False):
+        batch = _decoded(found)
         waiting.append(batch)
         rows, size = rows + batch.num_rows, size + batch.nbytes
-        if rows + STEP_ROWS > CHUNK_ROWS or size >= 16 * CHUNK_BYTES:
+        if rows + step > CHUNK_ROWS or size >= 16 * CHUNK_BYTES:
             yield _joined(waiting)
             waiting, rows, size = [], 0, 0
     if waiting:
@@ -116,7 +121,7 @@ def parquet_schema(path: Path) -> pa.Schema:
     Raises:
         PetMtlError: the file is damaged, or two columns have one name.
     """
-    with _opened(path) as file:
+    with _opened(path) as (file, _):
         schema = file.schema_arrow
     name, count = max(Counter(schema.names).items(), key=itemgetter(1), default=("", 0))
     if count > 1:  # rows by name would hold the values of the last one alone
@@ -138,8 +143,8 @@ def whole_file(path: Path, row_bytes: int = ROW_BYTES) -> Iterator[pa.RecordBatc
         PetMtlError: the file is damaged, or holds more than can be kept (see `Unpacked`).
     """
     unpacked = Unpacked(path)
-    with _opened(path) as file:
-        for batch in record_batches(file):
+    with _opened(path) as (file, source):
+        for batch in record_batches(file, source):
             unpacked.add(batch.num_rows, batch.nbytes, row_bytes)
             yield batch
 
@@ -288,10 +293,9 @@ def table_chunks(
         columns = {}
         for name, place in places.items():
             column = cells_as_bytes(_column(batch, place), names.get(place))
-            # A null label outside training is "no label", as an empty text is.
-            empty = pc.is_null(column).to_numpy(zero_copy_only=False) & (
-                name != "label" or request.labelled
-            )
+            # a null label outside training is "no label", as an empty text is; a null id the row's
+            # number
+            empty = pc.is_null(column).to_numpy(zero_copy_only=False) & (not request.may_lack(name))
             columns[name], damaged = checked_strings(pc.fill_null(column, b""))
             wrongs: tuple[tuple[Any, str, Fault], ...] = (
                 (np.flatnonzero(empty), "holds no value", "value"),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pet_mtl.data.json_values import json_problem, parse_value
+from pet_mtl.data.jsonl import plain_value
 from pet_mtl.suite.label_lines import quoted
 
 LIST, TEXT = "a list", "text"
@@ -57,7 +58,8 @@ class SetReader:
             if not _is_label(value):
                 shown = quoted(shortened(json.dumps(value, ensure_ascii=False)))
                 return SetCell([], LIST, f"the list holds {shown}, which is no label")
-        return _without_repeats([str(value).strip() for value in values], LIST if values else "")
+        labels = [str(plain_value(value)).strip() for value in values]
+        return _without_repeats(labels, LIST if values else "")
 
     def _is_text(self, values: Any, items: Sequence[str]) -> bool:
         if not self._bracketed or _are_strings(values):
@@ -85,11 +87,9 @@ class SetReader:
 
 
 def _is_label(value: Any) -> bool:
-    """Say whether an item is text or a number; NaN and infinities stand for numbers that are
-    missing."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return False
-    return not isinstance(value, float) or math.isfinite(value)
+    """Say whether an item is text, a number or a truth value; NaN and infinities stand for numbers
+    that are missing."""
+    return isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
 
 
 def _are_strings(values: Any) -> bool:

@@ -228,10 +228,13 @@ def _float(cell: str) -> float:
 
 def _label_numbers(column: pa.ChunkedArray, labels: tuple[str, ...]) -> NDArray[np.int64]:
     """Return the number of each cell's label, -1 where it is unknown; white space around a label is
-    ignored."""
+    ignored, and how truth values are written."""
     known = pa.array([label.strip() for label in labels], pa.string())
     column = pc.utf8_trim_whitespace(column)
     found = pc.index_in(column, known)
+    if found.null_count and sorted(label.strip().lower() for label in labels) == ["false", "true"]:
+        # pandas writes `True` into csv, and `true` into JSON
+        found = pc.index_in(pc.utf8_lower(column), pc.utf8_lower(known))
     if found.null_count:
         wholes = pc.replace_substring_regex(known, WHOLE, r"\1")
         if len(pc.unique(wholes)) == len(known):

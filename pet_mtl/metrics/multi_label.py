@@ -11,7 +11,8 @@ from pet_mtl.metrics.classification import drawn_counts
 from pet_mtl.metrics.score import Figure, LabelScore
 from pet_mtl.random_streams import RESAMPLED_ROWS
 
-_DRAWN = 1 << 22  # counts at a time: one for each resample and kind of row
+_DRAWN = 1 << 23  # counts at a time: one for each resample and kind of row
+_CELLS = 1 << 24  # at a time: one for each kind of row and label
 
 
 @dataclass(frozen=True)
@@ -150,20 +151,21 @@ def resampled_macro_f1(
         sides: predicted sets, each as `gold`.
     """
     first, counts = _kinds_of_rows([gold, *sides])
-    gold = gold[first]
-    sums = []  # what the hits, and the gold and predicted rows, of each label are sums of
-    for predicted in (side[first] for side in sides):
-        both = gold.astype(np.float32) + predicted.astype(np.float32)
-        sums.append(((gold & predicted).astype(np.float32), both))
+    gold, sides = gold[first], [side[first] for side in sides]
     generator = RESAMPLED_ROWS.generator(seed)
-    most = max(1, _DRAWN // len(counts))
-    done = np.empty((len(sides), resamples))
+    most, step = (max(1, limit // len(counts)) for limit in (_DRAWN, _CELLS))
+    sums = np.zeros((len(sides), resamples))
     for start in range(0, resamples, most):
-        size = min(most, resamples - start)
-        drawn = drawn_counts(counts, size, generator).astype(np.float32)
-        for scores, (hits, both) in zip(done, sums, strict=True):
-            scores[start : start + size] = _ratio(2 * (drawn @ hits), drawn @ both).mean(1)
-    return done
+        drawn = drawn_counts(counts, min(most, resamples - start), generator).astype(np.float32)
+        # some labels at a time: as floats, those of all rows take eight times the sets themselves
+        for label in range(0, gold.shape[1], step):
+            right = gold[:, label : label + step]
+            for of_side, side in zip(sums, sides, strict=True):
+                taken = side[:, label : label + step]
+                hits = drawn @ (right & taken).astype(np.float32)
+                both = drawn @ np.add(right, taken, dtype=np.float32)
+                of_side[start : start + most] += _ratio(2 * hits, both).sum(1)
+    return np.asarray(sums / gold.shape[1])
 
 
 def _kinds_of_rows(

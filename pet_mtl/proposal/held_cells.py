@@ -9,6 +9,7 @@ from pet_mtl.data.files import Unpacked
 SHORT = 16  # characters of a cell that is looked up; longer ones seldom come again
 MOST_KNOWN = 100_000  # different short cells
 CELL_BYTES = 100  # its places in columns, here and where the task is tried
+BLANK_BYTES = 16  # the same of one without a value
 TEXT_BYTES = 60  # what Python takes for a text beside its characters
 STEP = 10_000  # cells
 
@@ -49,12 +50,16 @@ class HeldCells:
             return [self.value(item) for item in value]
         return value
 
+    def blanks(self, count: int) -> None:
+        """Count cells without a value: where each row has keys of its own, nearly all are."""
+        self._size += count * BLANK_BYTES
+
     def check(self) -> None:
         """Say when it is too much, now and then.
 
         Raises:
             PetMtlError: see `Unpacked`.
         """
-        if self._cells >= STEP:
+        if self._cells >= STEP or self._size >= STEP * CELL_BYTES:
             self._unpacked.add(self._cells, self._size, CELL_BYTES)
             self._cells = self._size = 0

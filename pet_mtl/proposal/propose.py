@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from pet_mtl.cloze.form import compile_forms
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.cloze.unreadable import MANY, text_readability, warning
 from pet_mtl.data.delimited_rows import quoted_text
+from pet_mtl.data.label_text import WHOLE
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError, Problem
 from pet_mtl.proposal.columns import Roles, choose_columns, last_key
@@ -116,6 +118,9 @@ class _Task:
         self.request, self.name = request, name
         self.table, self.tokenizer = table, tokenizer
         cells = [cell.strip() for cell in table.columns[roles.label]]
+        if all(re.match(WHOLE, cell) for cell in {*cells} - {""}):
+            # pandas writes whole numbers so where some are missing; `train` takes either
+            cells = [re.sub(WHOLE, r"\1", cell) for cell in cells]
         if roles.ends:
             middle = sum(roles.ends) / 2
             cells = [cell and ENDS[float(cell) >= middle] for cell in cells]

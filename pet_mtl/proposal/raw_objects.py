@@ -37,7 +37,7 @@ class Columns:
     def put(self, name: str, row: int, value: Any) -> None:
         """Add the value of a row; rows are filled in their order."""
         column = self.values.setdefault(name, [])
-        column.extend([None] * (row - len(column)))
+        self._fill(column, row)
         column.append(self.held.value(value))
 
     def put_bytes(self, name: str, row: int, value: bytes | list[bytes | None] | None) -> None:
@@ -54,9 +54,18 @@ class Columns:
         self.put(name, row, plain_value(text))
 
     def finish(self) -> None:
-        """Fill the columns that the last rows lack."""
+        """Fill the columns that the last rows lack.
+
+        Raises:
+            PetMtlError: they are too many (see `Unpacked`).
+        """
         for column in self.values.values():
-            column.extend([None] * (self.rows - len(column)))
+            self._fill(column, self.rows)
+            self.held.check()
+
+    def _fill(self, column: list[Any], rows: int) -> None:
+        self.held.blanks(rows - len(column))
+        column.extend([None] * (rows - len(column)))
 
 
 def json_columns(values: Iterable[Any], path: Path) -> tuple[Columns, int]:

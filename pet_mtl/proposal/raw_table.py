@@ -247,12 +247,18 @@ def _take_nan_out(column: list[str]) -> bool:
 def _unique(names: Sequence[str]) -> list[str]:
     """Give each column a name of its own.
 
-    >>> _unique(["a", "", "a"])
-    ['a', 'column2', 'column3']
+    >>> _unique(["a", "", "a"]), _unique(["column2", ""])
+    (['a', 'column2', 'column3'], ['column2', 'column2_'])
     """
-    return [
-        name if name and name not in names[:i] else f"column{i + 1}" for i, name in enumerate(names)
-    ]
+    first = {name: place for place, name in reversed([*enumerate(names)]) if name}
+    taken, own = {*first}, [*names]
+    for place, name in enumerate(names):
+        if first.get(name) != place:
+            own[place] = f"column{place + 1}"
+            while own[place] in taken:
+                own[place] += "_"
+            taken.add(own[place])
+    return own
 
 
 def _json(path: Path, encoding: str) -> RawTable:

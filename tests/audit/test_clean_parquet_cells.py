@@ -51,6 +51,17 @@ def test_mended_bytes_of_a_fixed_size_may_be_of_another(
     assert written["raw"].to_pylist() == [b"\xff", b"\xfe"]
 
 
+def test_a_type_that_arrow_does_not_write_is_told(make_suite: MakeSuite, tmp_path: Path) -> None:
+    bits = pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, 0], pa.int8()))
+    file = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"text": ["x", "y"], "label": ["a", "b"], "bits": bits}), file)
+    suite = make_suite({}, {"one": "{train: t.parquet}"}, NAMED)
+    with pytest.raises(PetMtlError, match="cannot be written as parquet again: ") as caught:
+        clean_suite(suite, tmp_path / "out", "drop")
+    assert caught.value.problems[0].where == str(file)
+    assert not (tmp_path / "out").exists()
+
+
 def test_numbers_are_the_labels_that_they_are_read_as(
     make_suite: MakeSuite, tmp_path: Path
 ) -> None:

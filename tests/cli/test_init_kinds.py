@@ -143,6 +143,15 @@ def test_plain_labels_stay_plain(
     assert task["columns"]["label"] == header.split(",")[-1]
 
 
+def test_whole_numbers_beside_missing_ones_are_plain_codes(
+    call: Call, tmp_path: Path, backbone: Path
+) -> None:
+    """pandas makes floats of them; the verbalizer has what the same rows without gaps have."""
+    file = written(tmp_path, "text,label", rows_of(["0.0", "1.0", ""]))
+    _, printed = proposed(call, file, backbone)
+    assert list(printed["labels"]) == ["0", "1"]
+
+
 def test_the_pattern_file_and_the_output_say_why(
     call: Call, tmp_path: Path, backbone: Path
 ) -> None:

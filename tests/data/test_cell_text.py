@@ -1,6 +1,7 @@
 """One way from a cell to its text, whoever asks."""
 
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import pytest
 
 from pet_mtl.data.cell_text import cells_as_bytes
 from pet_mtl.data.parquet import read_parquet
+from pet_mtl.data.readers import read_rows
 from pet_mtl.data.table import BadRows, Request
 from pet_mtl.proposal.raw_table import read_raw_table
+from pet_mtl.suite.task import TaskSpec
 
 CELLS = [
     pa.array([1.1, 0.0], pa.float32()),
@@ -40,6 +43,32 @@ def test_init_sees_what_train_reads(tmp_path: Path, cells: pa.Array) -> None:
         "in.it": [one[0]] * 2,
     }
     assert table.lists == {"several": several}
+
+
+FLOATS = [1.0, 0.1, 1e-05, 9e-05, 1e15, 1e16, 12345678901.0, -0.0, 5e-324, 1e22]
+
+
+@pytest.mark.parametrize("kind", [pa.float64(), pa.list_(pa.float64())], ids=str)
+def test_floats_are_the_texts_that_other_formats_have(kind: pa.DataType) -> None:
+    """As `json.dumps` and pandas write them: the same rows are the same texts and labels."""
+    written = [json.dumps(value) for value in FLOATS]
+    if pa.types.is_list(kind):
+        (cell,) = cells_as_bytes(pa.array([FLOATS], kind)).to_pylist()
+        assert json.loads(cell) == written
+    else:
+        assert cells_as_bytes(pa.array(FLOATS, kind)).to_pylist() == [x.encode() for x in written]
+
+
+def test_a_long_number_is_a_label_in_each_format(
+    make_task: Callable[..., TaskSpec], tmp_path: Path
+) -> None:
+    rows = [{"text": "a", "label": 12345678901.0}, {"text": "b", "label": None}]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "t.parquet")
+    task = make_task({"text": "text", "label": "label"}, labels=("7", "12345678901"))
+    for name in ("t.jsonl", "t.parquet"):
+        found, _ = read_rows(name, task, base=tmp_path, labelled=False)
+        assert found.labels.tolist() == [1, -1]
 
 
 def test_lists_in_a_slice_and_nulls() -> None:

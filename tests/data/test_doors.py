@@ -99,6 +99,26 @@ def test_the_same_rows(doors: Doors, tmp_path: Path, suffix: str, encoding: str,
         assert found["cleaning"] == ROWS
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_row_to_predict_may_lack_its_id(
+    make_task: Callable[..., TaskSpec], tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / f"t.{suffix}"
+    rows = [{"id": name, "text": f"t{name}"} for name in ("a", None, "c")]
+    match suffix:
+        case "parquet":
+            pq.write_table(pa.Table.from_pylist(rows), path)
+        case "json" | "jsonl":
+            lines = ",\n".join(map(json.dumps, rows))
+            path.write_text(f"[{lines}]" if suffix == "json" else lines.replace(",\n", "\n"))
+        case _:
+            cells = [("id", "text"), *((row["id"] or "", row["text"]) for row in rows)]
+            path.write_text("".join((",", "\t")[suffix == "tsv"].join(row) + "\n" for row in cells))
+    task = make_task({"title": "text", "label": "label", "id": "id"})
+    found, _ = read_rows(path.name, task, base=tmp_path, labelled=False, tolerant=True)
+    assert found.ids.to_pylist() == ["a", "1", "c"]
+
+
 @pytest.mark.parametrize(
     ("suffix", "damage"),
     [

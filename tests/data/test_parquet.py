@@ -115,7 +115,7 @@ def test_numbers_that_are_missing(make_task, write_table, kind: pa.DataType, enc
     numbers = numbers.dictionary_encode() if encoded else numbers
     path = write_table({"sentence": numbers, "label": ["1"] * 5})
     rows, skipped = read(path, make_task(COLUMNS), skip_bad_rows=3)
-    assert rows.fields["title"].to_pylist() == ["1.5", "0"]
+    assert rows.fields["title"].to_pylist() == ["1.5", "0.0"]
     assert [problem.message for problem in skipped] == ["column `sentence` holds no value"] * 3
     path = write_table({"sentence": ["nan"] * 5, "label": numbers})
     rows, _ = read(path, make_task(COLUMNS, labels=("1.5", "0")), labelled=False)

@@ -48,6 +48,23 @@ def test_sets_in_parquet(tmp_path: Path) -> None:
     assert rows.targets.tolist() == [[1, 0, 1], [0, 0, 0]]
 
 
+@pytest.mark.parametrize("labels", [("true", "false"), ("False", "True")])
+@pytest.mark.parametrize("sets", [False, True])
+def test_truth_values_are_the_same_labels_in_all_formats(
+    make_task, write, tmp_path: Path, labels: tuple[str, str], sets: bool
+) -> None:
+    """pandas writes them as `True` into csv, as `true` into JSON."""
+    words = Verbalizer(labels=labels, words=(("x",), ("y",)), source="toy.txt")
+    task = sets_task(NAMED, verbalizer=words) if sets else make_task(NAMED, labels=labels)
+    rows = [{"text": f"{each}", "label": [each] if sets else each} for each in (True, False)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "t.parquet")
+    write("t.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    write("t.csv", "text,label\n" + "".join(f"{row['text']},{row['text']}\n" for row in rows))
+    for suffix in ("csv", "jsonl", "parquet"):
+        found = read(tmp_path / f"t.{suffix}", task).labels.tolist()
+        assert [labels[number].lower() for number in found] == ["true", "false"]
+
+
 @pytest.mark.parametrize(
     ("cell", "message", "hint"),
     [

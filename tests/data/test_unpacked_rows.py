@@ -7,8 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pet_mtl.data import files
-from pet_mtl.data.parquet import STEP_ROWS, read_parquet
+from pet_mtl.data import files, parquet, parquet_steps
+from pet_mtl.data.parquet import read_parquet
+from pet_mtl.data.parquet_steps import STEP_ROWS
 from pet_mtl.data.readers import read_rows
 from pet_mtl.data.streams import open_rows
 from pet_mtl.data.table import CHUNK_BYTES, BadRows, Request
@@ -47,6 +48,22 @@ def test_one_text_of_many_rows_comes_in_small_chunks(tmp_path: Path, encoding: s
     assert sum(sizes) == 300
     assert max(sizes) <= 2 * STEP_ROWS
     assert most < 4 * (16 * CHUNK_BYTES + STEP_ROWS * 3 * len(LONG))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("encoding", ["category", "dictionary"])
+def test_of_very_long_texts_few_rows_are_decoded_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str, packed: bool
+) -> None:
+    """64 cells of some hundred MiB would fill the memory, from a file of some kB."""
+    path = write_repeated(tmp_path / "t.parquet", 300, encoding)
+    if packed:
+        path = tmp_path / "t.parquet.gz"
+        path.write_bytes(gzip.compress((tmp_path / "t.parquet").read_bytes()))
+    monkeypatch.setattr(parquet_steps, "STEP_BYTES", 3 * 3 * len(LONG))
+    monkeypatch.setattr(parquet, "CHUNK_BYTES", 1)  # a chunk is a step
+    found = read_parquet(path, ".parquet", Request({"text": "text"}), BadRows("t"))
+    assert {len(chunk.lines) for chunk in found} == {3}
 
 
 def test_small_rows_come_in_large_chunks(tmp_path: Path) -> None:

@@ -203,6 +203,20 @@ def test_drawing_holds_no_more_where_rows_repeat() -> None:
     assert peak < 50 * len(many[0])  # bytes; a count for each row and resample is 800 MB
 
 
+def test_labels_are_counted_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As floats, the sets of all rows would be eight times those that are there."""
+    rng = np.random.default_rng(4)
+    gold, side = rng.random((2, 2000, 100)) < 0.5
+    whole = resampled_macro_f1(gold, [side], 20, 0)
+    monkeypatch.setattr("pet_mtl.metrics.multi_label._DRAWN", 4 * 2000)
+    monkeypatch.setattr("pet_mtl.metrics.multi_label._CELLS", 7 * 2000)
+    tracemalloc.start()
+    np.testing.assert_allclose(resampled_macro_f1(gold, [side], 20, 0), whole, rtol=1e-12)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5 * gold.nbytes
+
+
 def test_what_files_and_python_hold() -> None:
     of_kind = kind(no=True, separator="|")
     odds = np.array([[2.0, -2.0, 2.0], [-2.0, -2.0, -2.0]])

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 import tracemalloc
 from pathlib import Path
 
@@ -89,6 +90,20 @@ def test_a_header_may_repeat_a_name(tmp_path: Path, first: str, names: list[str 
     table = read(tmp_path, "t.csv", f"{first}\n{rows}")
     assert table.names == names
     assert (len(table) == 40) == ("label" in names)
+
+
+def test_a_column_without_a_name_gets_one_of_its_own(tmp_path: Path) -> None:
+    """The index that pandas writes; under one name, a copy would have its numbers as texts."""
+    rows = "".join(f"{n},good film {n},{'ab'[n % 2]}\n" for n in range(40))
+    table = read(tmp_path, "t.csv", f",column1,label\n{rows}")
+    assert table.names == ["column1_", "column1", "label"]
+
+
+def test_very_many_columns_are_named_at_once(tmp_path: Path) -> None:
+    names = [f"c{place}" for place in range(30_000)]
+    start = time.process_time()
+    assert read(tmp_path, "t.csv", ",".join(names) + "\n" + "1," * 29_999 + "2\n").names == names
+    assert time.process_time() - start < 2  # seconds; looking each up among those before took 5
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16"])

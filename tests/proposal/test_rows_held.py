@@ -53,3 +53,14 @@ def test_too_many_for_such_a_small_file(
     monkeypatch.setattr(files, "LARGEST_UNPACKED", 1 << 20)
     with pytest.raises(PetMtlError, match="over 100 times the size of the file"):
         read_raw_table(write(tmp_path, suffix))
+
+
+def test_rows_with_keys_of_their_own_are_no_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each key is a column of all rows: 30,000 such rows of 2 MB would take 14 GB."""
+    monkeypatch.setattr(files, "LARGEST_UNPACKED", 1 << 20)
+    path = tmp_path / "t.jsonl"
+    path.write_text("".join(f'{{"u{n}": "text", "label": {n % 2}}}\n' for n in range(600)))
+    with pytest.raises(PetMtlError, match="over 100 times the size of the file"):
+        read_raw_table(path)

@@ -62,13 +62,14 @@ def test_one_pattern_may_stand_alone() -> None:
     assert task.patterns == ("{mask}{title}",)
 
 
-@pytest.mark.parametrize("name", ["a", "0", "tnews-2", "a_b", "a" * 200])
+@pytest.mark.parametrize("name", ["a", "0", "tnews-2", "a_b", "a" * 200, "icon", "com", "com10"])
 def test_task_names(name: str) -> None:
     assert build(name)[1] == []
 
 
 @pytest.mark.parametrize(
-    "name", ["", "A", "-a", "_a", "a b", "新闻", "a.b", "a/b", "a\n", "a" * 201]
+    "name",
+    ["", "A", "-a", "_a", "a b", "新闻", "a.b", "a/b", "a\n", "a" * 201, "con", "nul", "lpt1"],
 )
 def test_invalid_task_names(name: str) -> None:
     task, problems = build(name)
