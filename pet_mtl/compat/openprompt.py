@@ -33,6 +33,7 @@ from pet_mtl.scoring.processes import ALONE, Processes
 from pet_mtl.suite.openprompt_template import PLACEHOLDERS, parse_template, template_from_pattern
 from pet_mtl.suite.task import TaskSpec
 
+_FIELDS = {"placeholder", "meta"}  # what a row's texts are called in a template
 BATCH_ROWS = 16  # OpenPrompt computes the logits of all tokens over the whole vocabulary
 
 
@@ -48,7 +49,7 @@ class PromptTokenizer:
         """Return the pieces of a part of a prompt; `[MASK]` in a row stays text."""
         if isinstance(text, _Mask):
             return [self.pieces.mask_id]
-        body = text.removeprefix(" ")
+        body = text if isinstance(text, _Bare) else text.removeprefix(" ")
         ids = self.pieces.encode([body], space_before=body != text)[0]
         return self.build_inputs_with_special_tokens(ids) if add_special_tokens else ids
 
@@ -67,6 +68,10 @@ class PromptTokenizer:
 
 class _Mask(str):
     """The mask of a template, told from the same letters in a row."""
+
+
+class _Bare(str):
+    """A row's text that no space stands before: what it begins with is its own."""
 
 
 @cache
@@ -88,6 +93,14 @@ def _classes() -> tuple[Any, Any]:
             """Parse a new text; OpenPrompt's own would take the next text unparsed once one was
             refused."""
             self._text: Any = self.parse_text(self._text)
+
+        def incorporate_text_example(self, example: Any) -> list[str]:
+            return [
+                _Bare(text) if _FIELDS & part.keys() and not part["add_prefix_space"] else text
+                for part, text in zip(
+                    self.text, super().incorporate_text_example(example), strict=True
+                )
+            ]
 
     class Wrapper(MLMTokenizerWrapper):  # type: ignore[misc]
         special_tokens_maps: Mapping[str, str] = {}  # `<mask>` as a row's text is text

@@ -90,6 +90,8 @@ def _fold_reasons(loaded: LoadedModel, task: TaskSpec) -> list[str]:
     head = split_head(loaded.mlm)
     if head is not None and (head.decoder()[1] is None or not _is_tied(loaded.mlm, head)):
         reasons.append("its head has no bias, or is not tied to the word embeddings")
+    elif head is not None and loaded.mlm.get_output_embeddings().weight is not head.decoder()[0]:
+        reasons.append("transformers takes another layer for its decoder, and cannot add tokens")
     return reasons
 
 

@@ -73,13 +73,13 @@ class Classifier:
         return ids[: self.how["max_length"]]
 
     def fields(self, text: str, names: list[str]) -> dict[str, str]:
-        row = json_object(text) if len(names) > 1 else None
-        parts = (
-            text.split("\t", len(names) - 1)
-            if row is None
-            else [row[name] for name in names if isinstance(row.get(name), str)]
-        )
-        if len(parts) < len(names):
+        if len(names) == 1:
+            parts = [text]
+        elif (row := json_object(text)) is None:
+            parts = text.split("\t")
+        else:
+            parts = [row[name] for name in names if isinstance(row.get(name), str)]
+        if len(parts) != len(names):
             sys.exit(f"error: {text!r} needs {len(names)} fields with tabs between: {names}")
         try:
             "".join(parts).encode()

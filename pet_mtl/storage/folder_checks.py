@@ -262,7 +262,8 @@ def _check_dtypes(model: Any, weights: Sequence[Path]) -> None:
 
 
 def check_loaded(info: Mapping[str, Any], kind: str, folder: str) -> None:
-    """Refuse weights of other shapes than the configuration's, or without those of a head.
+    """Refuse weights of other shapes than the configuration's, without those of a head, or with
+    those of relative positions, which transformers 5 no longer reads.
 
     Args:
         info: what `from_pretrained` returns as its loading info.
@@ -277,6 +278,13 @@ def check_loaded(info: Mapping[str, Any], kind: str, folder: str) -> None:
             f"the weights `{name}` have the shape {list(stored)}, by `config.json` {list(wanted)}",
             where=folder,
             hint="they belong to different models; copy the model folder again",
+        )
+    if relative := sorted(key for key in info["unexpected_keys"] if "distance_embedding" in key):
+        raise PetMtlError(
+            f"the weights `{relative[0]}` are of relative positions (`position_embedding_type`), "
+            "which transformers has left out since version 5: without them all scores are others",
+            where=folder,
+            hint="choose a model with absolute positions",
         )
     if missing := sorted(info["missing_keys"]):
         raise PetMtlError(

@@ -35,6 +35,9 @@ from pet_mtl.storage.tokenizer_growth import check_growth, check_loaded_growth
 from pet_mtl.suite.suite import Suite
 
 _Kind = Literal["masked", "causal"]
+# no score depends on what else a forward pass returns, nor on how many steps it is cut into
+_PLAIN: dict[str, Any] = {"output_hidden_states": False, "output_attentions": False}
+_PLAIN |= {"return_dict": True, "chunk_size_feed_forward": 0}  # 3: only lengths 3, 6, 9 … work
 _LOADING = threading.RLock()
 
 
@@ -200,7 +203,7 @@ def _load_config(folder: str) -> Any:
     cached = from_cache(folder)
     try:
         config = AutoConfig.from_pretrained(
-            folder, trust_remote_code=False, local_files_only=cached
+            folder, trust_remote_code=False, local_files_only=cached, **_PLAIN
         )
     except MemoryError:
         raise
@@ -351,4 +354,6 @@ def _first_line(error: Exception) -> str:
     first, *more = str(error).strip().splitlines() or [type(error).__name__]
     if isinstance(error, KeyError):
         return f"nothing is called {first}"
+    if first.endswith("(") and more:  # a module, written out with its parts
+        return first + more[-1]
     return f"{first} {more[0].strip()}" if more and first.endswith(":") else first

@@ -81,8 +81,10 @@ def test_two_patterns_two_fields_three_word_lengths(make: Make, tmp_path: Path) 
         assert line["label"] == prediction.label
         assert line["probabilities"] == pytest.approx(prediction.probabilities, abs=1e-5)
     assert [line["text"] for line in lines] == texts
-    with pytest.raises(SystemExit, match="needs 2 fields"):
-        list(module.Classifier().predict(['{"one": null, "two": "好"}']))
+    for wrong in ('{"one": null, "two": "好"}', "好", "好\t是\t真"):
+        with pytest.raises(SystemExit, match="needs 2 fields"):
+            module.Classifier.fields(None, wrong, ["one", "two"])
+    assert module.Classifier.fields(None, "好\t是", ["one"]) == {"one": "好\t是"}
     for broken in ("好\t\udcff", r'{"one": "\ud83d", "two": "好"}'):
         with pytest.raises(SystemExit, match="is no text in UTF-8"):
             list(module.Classifier().predict([broken]))

@@ -101,3 +101,9 @@ def test_what_does_not_fold_is_told(
         export(make(*overrides), task, "transformers", tmp_path / "out")
     assert reason in str(error.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_head_that_cannot_have_tokens_added_is_told(make: Make, tmp_path: Path) -> None:
+    checkpoint = make(family="deberta-v2-new-head")
+    with pytest.raises(PetMtlError, match="and cannot add tokens"):
+        export(checkpoint, "topic", "transformers", tmp_path / "out")

@@ -99,6 +99,16 @@ def test_weights_that_are_no_floating_point_numbers_are_refused(
         load_masked_lm(str(folder))
 
 
+def test_relative_positions_that_transformers_leaves_out_are_refused(folder: Path) -> None:
+    file = folder / "model.safetensors"
+    weights = load_tensors(file.read_bytes())
+    name = "bert.encoder.layer.0.attention.self.distance_embedding.weight"
+    save_file(weights | {name: torch.ones(131, 8)}, file, {"format": "pt"})
+    change(folder / "config.json", position_embedding_type="relative_key")
+    with pytest.raises(PetMtlError, match=f"`{name}` are of relative positions"):
+        load_masked_lm(str(folder))
+
+
 def test_a_masked_model_that_is_blind_behind_a_mask_is_refused(folder: Path) -> None:
     change(folder / "config.json", is_decoder=True)
     with pytest.raises(PetMtlError, match=r"config\.json: `is_decoder` makes a model blind"):

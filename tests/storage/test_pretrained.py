@@ -10,6 +10,7 @@ import toys
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
+from pet_mtl.model.backbone import Backbone
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, resolve_model
 
 
@@ -324,3 +325,26 @@ def test_pieces_are_not_drawn_at_random(tmp_path: Path) -> None:
     file.write_text(json.dumps(settings), encoding="utf-8")
     pieces = PieceTokenizer(load_tokenizer(str(tmp_path)))
     assert len({str(pieces.encode(["the good news, 新闻体育天气"])) for _ in range(20)}) == 1
+
+
+@pytest.mark.parametrize("family", ["albert", "distilbert"])
+def test_what_a_forward_pass_returns_and_how_it_is_cut_changes_nothing(
+    tmp_path: Path, family: str
+) -> None:
+    toys.build_mlm(family).save_pretrained(tmp_path)
+    ids = torch.arange(10, 42).view(2, 16)
+    rows = (ids, torch.ones_like(ids), ids[:, :1] % 5)
+    wanted = Backbone(load_masked_lm(str(tmp_path)))(*rows)
+    config = tmp_path / "config.json"
+    odd = {"chunk_size_feed_forward": 3, "return_dict": False, "output_attentions": True}
+    odd |= {"output_hidden_states": True}
+    config.write_text(json.dumps(json.loads(config.read_text()) | odd))
+    model = load_masked_lm(str(tmp_path))
+    assert torch.equal(Backbone(model)(*rows), wanted)
+    assert model(*rows[:2]).keys() == {"logits"}
+
+
+def test_a_reason_that_begins_with_a_module_is_told(copy: Path) -> None:
+    config = json.loads((copy / "config.json").read_text()) | {"add_cross_attention": True}
+    (copy / "config.json").write_text(json.dumps(config))
+    assert "BertLayer() should be used as a decoder model" in refused(copy)
