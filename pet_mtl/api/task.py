@@ -107,21 +107,24 @@ class Task:
         """Return the task's section of a pattern file.
 
         Raises:
-            PetMtlError: two labels are one, or `dev` does not go with `train`.
+            PetMtlError: two labels are one, or `dev` or `more` does not go with the others.
         """
         words = self.labels
         if isinstance(words, Mapping):
             words = words_by_label(words, self.name)
         columns = self.columns or {**{name: name for name in self.fields}, "label": self.label}
         patterns = self.patterns if isinstance(self.patterns, str) else list(self.patterns)
-        return {
+        own = {
             "prefix": self.prefix,
             "patterns": patterns,
-            "verbalizer": str(words) if isinstance(words, Path) else words,
-            "columns": dict(columns),
+            "verbalizer": words,
+            "columns": columns,
             "data": self._data(),
-            **self.more,
         }
+        for key in sorted(own.keys() & self.more.keys()):
+            message = f"`more` holds `{key}`, which the arguments of `Task` say"
+            raise PetMtlError(message, where=f"task {self.name}", hint=f"leave `{key}` out")
+        return {**own, **self.more}
 
     def _data(self) -> dict[str, Any]:
         share = self.share
@@ -133,18 +136,18 @@ class Task:
             mixed = isinstance(self.unlabelled, str | Path)
         if mixed:
             raise self._mixed("unlabelled")
-        section: dict[str, Any] = {"train": str(self.train) if self.from_files else MEMORY}
+        section: dict[str, Any] = {"train": self.train if self.from_files else MEMORY}
         if self.unlabelled is not None:
-            section["unlabelled"] = _plain(self.unlabelled) if self.from_files else MEMORY
+            section["unlabelled"] = self.unlabelled if self.from_files else MEMORY
         if _are_files(self.soft_labels):
-            section["soft_labels"] = _plain(self.soft_labels)
+            section["soft_labels"] = self.soft_labels
         if not self.from_files:
             # Thresholds of sets are fitted on dev rows, so the section has to name some.
             fitted = self.dev is not None and self.more.get("kind") == "multi_label"
             return section | ({"dev": MEMORY} if fitted else {})
         if share is not None:
             return section | {"dev": {"split": share}}
-        return section | ({} if self.dev is None else {"dev": _plain(self.dev)})
+        return section | ({} if self.dev is None else {"dev": self.dev})
 
     def _mixed(self, part: str, other: str = "") -> PetMtlError:
         return PetMtlError(
@@ -317,10 +320,6 @@ def _are_files(given: Any) -> bool:
     return all(isinstance(one, str | Path) for one in each)
 
 
-def _plain(source: Any) -> Any:
-    return [str(each) for each in source] if isinstance(source, list | tuple) else str(source)
-
-
 def suite_of(
     tasks: Sequence[Task],
     model: str | Path,
@@ -350,11 +349,11 @@ def suite_of(
 
 def _plain_data(value: Any) -> Any:
     """Return data as a pattern file would hold it: Python's numbers for numpy's, which grids of
-    parameters hold, and texts for paths."""
+    parameters hold, lists for tuples, and texts for paths."""
     if isinstance(value, Mapping):
         return {key: _plain_data(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(map(_plain_data, value))
+        return [*map(_plain_data, value)]
     if isinstance(value, Path):
         return str(value)
     return value.item() if isinstance(value, np.generic) else value

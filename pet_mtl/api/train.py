@@ -1,6 +1,6 @@
 """`pet_mtl.train`, and the run that it returns."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -114,7 +114,7 @@ def train(
     folder = Path(out) if out is not None else next_run_folder("-".join(suite.tasks)[:40])
 
     folders = [teachers] if isinstance(teachers, str | Path) else teachers or ()
-    told = [callbacks] if callable(callbacks) else list(callbacks or ())
+    told = list(callbacks or ()) if isinstance(callbacks, Iterable | None) else [callbacks]
     if not all(map(callable, told)):
         raise PetMtlError("`callbacks` must be functions", hint="such as `callbacks=[print]`")
 

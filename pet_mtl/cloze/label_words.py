@@ -70,7 +70,7 @@ def tokenize_words(
 
     Args:
         numbers: of masks that words are read with, closed by blanks up to the smallest that holds
-            them; a longer word as long as it is. None: every word as long as it is.
+            them; a longer word, and without numbers every one, as long as it is.
     """
     pieces = [tuple(ids) for ids in tokenizer.encode(words, space_before=space_before)]
     longest = max(numbers, default=0)

@@ -142,6 +142,23 @@ class Schedule:
             epoch += 1
 
 
+def label_counts(prompts: Prompts) -> list[npt.NDArray[np.int64 | np.float64]]:
+    """Return for each form `[K]` the training rows of each label; rows without one do not count.
+
+    Of a hypothesis, what `Schedule` draws of the stored prompts: beside that of a row's own label
+    only one of the `K - 1` others.
+    """
+    counts: list[npt.NDArray[np.int64 | np.float64]] = []
+    for number, form in enumerate(prompts.forms):
+        labels = prompts.label[prompts.form == number]
+        stored = np.bincount(labels[labels >= 0], minlength=form.outcomes).astype(np.int64)
+        if form.hypothesis is None:
+            counts.append(stored)
+        else:
+            counts.append(stored / [1, max(1, len(form.kind.labels) - 1)])  # yes and no
+    return counts
+
+
 def split_step(plan: BatchPlan, parts: int) -> list[BatchPlan]:
     """Cut a step into at most `parts` pieces of about equal size, for accumulation or several
     processes.

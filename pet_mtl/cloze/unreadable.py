@@ -14,6 +14,7 @@ from pet_mtl.data.rows import Rows
 
 MANY = 0.2  # share of a task's pieces above which a warning is due
 CHARACTERS = 2000  # of a text that are looked at
+ROWS = 1000  # of a task, likewise
 SPELLED = 3  # single letters in a row that are a word cut into them
 ADVICE = "choose a model of their language and script"
 _END = -1  # behind each text
@@ -90,15 +91,13 @@ def _lost(
     return unknown, spelled
 
 
-def unreadable_warnings(
-    prompts: Prompts, tokenizer: PieceTokenizer, first: int = 1000
-) -> list[str]:
+def unreadable_warnings(prompts: Prompts, tokenizer: PieceTokenizer) -> list[str]:
     """Return a warning for each task of whose texts the model can read little, judged by its first
     prompts."""
     warnings = []
     for task in dict.fromkeys(form.task for form in prompts.forms):
         number = next(i for i, form in enumerate(prompts.forms) if form.task == task)
-        rows = np.flatnonzero(prompts.form == number)[:first]
+        rows = np.flatnonzero(prompts.form == number)[:ROWS]
         if not len(rows):
             continue
         ids = prompts.ids[prompts.starts[rows[0]] : prompts.starts[rows[-1] + 1]].astype(np.int64)
@@ -114,16 +113,12 @@ def unreadable_warnings(
     return warnings
 
 
-def row_warnings(
-    rows: Mapping[str, Rows], tokenizer: PieceTokenizer, first: int = 1000
-) -> list[str]:
+def row_warnings(rows: Mapping[str, Rows], tokenizer: PieceTokenizer) -> list[str]:
     """Return a warning for each task of whose rows' texts the model can read little."""
     warnings = []
     for task, of_task in rows.items():
         texts = [
-            text
-            for column in of_task.fields.values()
-            for text in column.slice(0, first).to_pylist()
+            text for column in of_task.fields.values() for text in column.slice(0, ROWS).to_pylist()
         ]
         measured = text_readability(texts, tokenizer)
         if measured.share > MANY:

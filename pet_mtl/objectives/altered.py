@@ -101,21 +101,20 @@ def text_fields(prompts: Prompts, batch: Batch, rows: IdArray) -> npt.NDArray[np
     return fields
 
 
-def choose_share(may: BoolArray, draws: Draws, share: float, stream: int = 0) -> BoolArray:
+def choose_share(may: BoolArray, draws: Draws, share: float) -> BoolArray:
     """Choose a share of each row's places, rounded up or down at random, but one at least.
 
     Args:
         may: `[B, L]` places that may be chosen.
-        stream: of the draws; two numbers are used.
 
     Returns:
         `[B, L]`.
     """
     count, length = may.shape
-    order = np.where(may, draws.uniform(stream, length), 2.0).argsort(1, kind="stable")
+    order = np.where(may, draws.uniform(0, length), 2.0).argsort(1, kind="stable")
     rank = np.empty_like(order)
     np.put_along_axis(rank, order, np.broadcast_to(np.arange(length), (count, length)), 1)
-    wanted = np.floor(share * may.sum(1) + draws.uniform(stream + 1, 1)[:, 0]).clip(min=1)
+    wanted = np.floor(share * may.sum(1) + draws.uniform(1, 1)[:, 0]).clip(min=1)
     chosen: BoolArray = may & (rank < wanted[:, None])
     return chosen
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.sampling import label_counts
 
 
 def logit_adjustment(labels: npt.NDArray[np.integer], num_labels: int, strength: float) -> Tensor:
@@ -27,18 +28,22 @@ def logit_adjustment(labels: npt.NDArray[np.integer], num_labels: int, strength:
     >>> logit_adjustment(np.array([0, 0, 0, 1]), 2, 1.0).exp()
     tensor([0.7500, 0.2500])
     """
-    counts = np.bincount(labels[labels >= 0], minlength=num_labels).clip(min=1)
+    return _of_counts(np.bincount(labels[labels >= 0], minlength=num_labels), strength)
+
+
+def _of_counts(counts: npt.NDArray[np.int64 | np.float64], strength: float) -> Tensor:
+    counts = counts.clip(min=1)
     return torch.from_numpy(strength * np.log(counts / counts.sum())).float()
 
 
 def adjustments(prompts: Prompts, strength: float, device: torch.device) -> list[Tensor]:
-    """Return the `logit_adjustment` of each form of a prompt store, 0 where rows have not one of
-    the labels."""
+    """Return the `logit_adjustment` of each form of a prompt store, by the rows that training draws
+    of it; 0 where rows have not one of the labels."""
     return [
         (
-            logit_adjustment(prompts.label[prompts.form == number], form.outcomes, strength)
+            _of_counts(counts, strength)
             if form.kind.facts.target == "label"  # labels of a set have no share of the rows
             else torch.zeros(form.outcomes)
         ).to(device)
-        for number, form in enumerate(prompts.forms)
+        for form, counts in zip(prompts.forms, label_counts(prompts), strict=True)
     ]

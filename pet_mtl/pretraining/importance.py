@@ -25,7 +25,7 @@ from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.scoring.log_probs import score_items, score_plans
 from pet_mtl.suite.suite import Suite
 
-DELTA = 0.2  # the authors' code; the paper has 0.05
+DELTA = 0.2  # how close to the whole text's confidence: the authors' code; the paper has 0.05
 KEPT = 0.8
 ROWS = 1000  # of a task: each costs one forward pass a piece
 
@@ -72,12 +72,7 @@ def rows_of_scorer(
 
 
 def mark_important(
-    scorer: LoadedCheckpoint,
-    rows: Mapping[str, Sequence[Rows]],
-    *,
-    seed: int,
-    delta: float = DELTA,
-    most_rows: int = ROWS,
+    scorer: LoadedCheckpoint, rows: Mapping[str, Sequence[Rows]], *, seed: int
 ) -> list[MarkedText]:
     """Return marked texts of every task, in the pieces of the scorer's tokenizer; the fields of a
     row are one text.
@@ -85,8 +80,7 @@ def mark_important(
     Args:
         scorer: the classifier.
         rows: training rows by task.
-        seed: decides which rows are looked at where there are more than `most_rows` of a task.
-        delta: how close to the whole text's confidence.
+        seed: decides which rows are looked at where there are more than `ROWS` of a task.
 
     Raises:
         PetMtlError: the scorer is no cloze model without further parts.
@@ -112,8 +106,8 @@ def mark_important(
         of_task = Rows.concat(parts)
         labelled = np.flatnonzero(of_task.labels >= 0)
         generator = IMPORTANCE_ROWS.generator(seed, index)
-        chosen = np.sort(generator.permutation(labelled)[:most_rows])
-        marked += _mark_task(scorer, of_task.take(chosen), delta, name)
+        chosen = np.sort(generator.permutation(labelled)[:ROWS])
+        marked += _mark_task(scorer, of_task.take(chosen), name)
     stop = _stop_ids(scorer)
     return [
         MarkedText(
@@ -124,7 +118,7 @@ def mark_important(
     ]
 
 
-def _mark_task(scorer: LoadedCheckpoint, rows: Rows, delta: float, name: str) -> list[MarkedText]:
+def _mark_task(scorer: LoadedCheckpoint, rows: Rows, name: str) -> list[MarkedText]:
     forms = scorer.forms
     number = next(number for number, form in enumerate(forms) if form.task == name)
     texts = _fields(scorer, forms[number], rows)
@@ -147,7 +141,7 @@ def _mark_task(scorer: LoadedCheckpoint, rows: Rows, delta: float, name: str) ->
             of_live = labels[right[live]]
             scores = _confidence(scorer, number, [buffers[k] for k in live], of_live)
             for k, score in zip(live, scores[np.arange(len(live)), of_live], strict=True):
-                marks[k].append(bool(whole[right[k]] - score < delta))
+                marks[k].append(bool(whole[right[k]] - score < DELTA))
                 if marks[k][-1]:
                     field, _ = pieces[k][position]
                     buffers[k][field].pop()

@@ -44,11 +44,8 @@ class PieceEncoder:
                     "(tokenizer.json)"
                 ),
             )
-        harmless = tokenizer.unk_id if tokenizer.unk_id is not None else tokenizer.pad_id
         self._harmless: IntArray = np.arange(tokenizer.vocab_size).astype(self.dtype)
-        self._harmless[
-            [i for i in tokenizer.tokenizer.all_special_ids if i != tokenizer.unk_id]
-        ] = harmless
+        self._harmless[tokenizer.special_ids] = tokenizer.harmless_id
 
     def __call__(
         self, texts: Sequence[str]

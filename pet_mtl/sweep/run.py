@@ -13,6 +13,7 @@ from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.lock import held
 from pet_mtl.storage.taken_up import take_up
 from pet_mtl.suite.task import SplitSpec
+from pet_mtl.sweep.axes import Choices
 from pet_mtl.sweep.best import write_best
 from pet_mtl.sweep.page import write_page
 from pet_mtl.sweep.result import SweepResult, TrialResult
@@ -194,10 +195,11 @@ def _keep_best(store: TrialStore) -> None:
     with held(store.out / ".lock", wait=True):
         best = store.best()
         for trial in store.study.get_trials(deepcopy=False):
-            if trial.state.is_finished() and (best is None or trial.number != best.number):
-                shutil.rmtree(store.folder(trial.number) / "run" / "checkpoint", True)
             if trial.state.is_finished():
-                shutil.rmtree(store.folder(trial.number) / "run" / "last", True)
+                run = store.folder(trial.number) / "run"
+                shutil.rmtree(run / "last", True)
+                if best is None or trial.number != best.number:
+                    shutil.rmtree(run / "checkpoint", True)
 
 
 def summarize(store: TrialStore, suite: str) -> SweepResult:
@@ -216,20 +218,16 @@ def summarize(store: TrialStore, suite: str) -> SweepResult:
 
 
 def _result(store: TrialStore, trial: "FrozenTrial") -> TrialResult:
-    chosen = {
-        name: getattr(store.space.searched[name], "values", None)
-        for name in trial.params
-        if name in store.space.searched
-    }
-    settings = {
-        name: trial.params[name] if values is None else values[trial.params[name]]
-        for name, values in chosen.items()
+    values = {
+        name: axis.values
+        for name, axis in store.space.searched.items()
+        if isinstance(axis, Choices)
     }
     return TrialResult(
         number=trial.number,
         state=trial.state.name.lower(),
         score=trial.value if trial.state.name == "COMPLETE" else None,
-        settings=settings,
+        settings={n: values[n][v] if n in values else v for n, v in trial.params.items()},
         tasks=dict(trial.user_attrs.get(TASKS, {})),
         curve=dict(sorted(trial.intermediate_values.items())),
         seconds=None if trial.duration is None else trial.duration.total_seconds(),

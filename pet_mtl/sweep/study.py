@@ -6,7 +6,7 @@ found and goes on.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
@@ -140,26 +140,24 @@ class TrialStore:
         """
         from optuna.trial import Trial, TrialState
 
-        with held(self.out / ".lock", wait=True):
-            trial, lock = None, None
-            for left in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-                lock = held(self.folder(left.number) / ".lock")
-                if lock.__enter__():
-                    self.study.sampler = self._sampler(left.number)  # it may not have chosen yet
+        trial: Trial | None = None
+        with ExitStack() as ours:
+
+            def hold(number: int) -> bool:
+                return ours.enter_context(held(self.folder(number) / ".lock"))
+
+            with held(self.out / ".lock", wait=True):
+                trials = self.study.get_trials(deepcopy=False)
+                running = (one for one in trials if one.state == TrialState.RUNNING)
+                left = next((one for one in running if hold(one.number)), None)
+                number = len(trials) if left is None else left.number
+                self.study.sampler = self._sampler(number)  # one that is left may not have chosen
+                if left is not None:
                     trial = Trial(self.study, left._trial_id)
-                    break
-                lock.__exit__(None, None, None)
-            started = len(self.study.get_trials(deepcopy=False))
-            if trial is None and started < self.space.trials:
-                self.study.sampler = self._sampler(started)
-                trial = self.study.ask()
-                lock = held(self.folder(trial.number) / ".lock")
-                lock.__enter__()
-        try:
+                elif number < self.space.trials:
+                    trial = self.study.ask()
+                    hold(number)
             yield trial
-        finally:
-            if trial is not None and lock is not None:
-                lock.__exit__(None, None, None)
 
     def finished(self) -> list["FrozenTrial"]:
         """Return the trials that were trained to the end."""

@@ -110,7 +110,7 @@ class Pieces:
         whole_step = part.scored and len(pieces) > 1 and self._whole_step.terms
         if whole_step:
             batches = [self._collate(part.prompts, piece).to(self._machine.device) for piece in own]
-            wholes = self._whole_step.losses(batches, counts, seed)
+            wholes = self._whole_step.losses(batches, int(sum(counts)), seed)
         tokens, tasks = 0, [form.task for form in part.prompts.forms]
         for number, (piece, weight) in enumerate(zip(own, counts, strict=True)):
             batch = self._collate(part.prompts, piece)
@@ -165,11 +165,14 @@ class Pieces:
                 total + share.weight * (share.by_task[task] if errand.scored else 1.0) * loss.total
             )
             if share.weight:
+                noted = StepSums(terms=loss.terms)
                 if errand.scored:
-                    sums.add(task, loss.total.detach(), len(group.labels))
+                    summed = loss.total.detach()
+                    rows = torch.full_like(summed, len(group.labels))
+                    noted.loss[task] = torch.stack([summed, rows])
                 if loss.right is not None:
-                    sums.add_right(task, loss.right)
-                sums.add_terms(loss.terms)
+                    noted.right[task] = loss.right
+                sums.add(noted)
         return total
 
 

@@ -6,11 +6,12 @@ cut the step into pieces whose losses are divided by the rows of the whole step,
 nothing but memory and time. What needs the gradients of the tasks has a step cut by task.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pet_mtl.cloze.batch import BatchPlan
 from pet_mtl.cloze.encode import Prompts
@@ -39,6 +40,7 @@ from pet_mtl.training.task_gradients import TaskGradients
 
 LOG_EVERY = 10  # steps
 SAVE_EVERY = 300.0  # seconds: what a killed run loses at most
+_Summed = dict[str, tuple[float, float]]  # a sum and its rows by name
 _HINT = (
     "lower `train.learning_rate` or set `train.precision: fp32`; the last saved state is unharmed"
 )
@@ -147,26 +149,11 @@ class TrainingSteps:
         """Do one optimizer step and return its rows."""
         self._epoch, plan = next(self._plans)
         self.weighting.begin(self._epoch)
-        self._factor = self._step(plan, self._sums)
-        return len(plan.items)
-
-    def evaluates(self) -> bool:
-        return self.progress.step in self.evaluation_steps
-
-    def over(self) -> bool:
-        return False
-
-    def note(self, record: dict[str, Any]) -> str:
-        mean = sum(record["loss"].values()) / len(record["loss"])
-        return f"loss {mean:.3f}  {self.throughput.to_json()['samples_per_second']:.0f} rows/s"
-
-    def _step(self, plan: BatchPlan, sums: StepSums) -> float:
-        """Do one optimizer step and return the learning rate's factor."""
         settings, gradients, now = self.settings, self._gradients, StepSums()
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        factor = rate_factor(self.progress.step, self.total, settings.warmup)
+        self._factor = rate_factor(self.progress.step, self.total, settings.warmup)
         of_all = step_seed(settings.seed, self.progress.step)
-        self._frame.begin(factor, step_seed(settings.seed, self.progress.step, rank), of_all)
+        self._frame.begin(self._factor, step_seed(settings.seed, self.progress.step, rank), of_all)
         self.model.begin_step(of_all)
         tokens, norms = 0, dict[str, float]()
         other = None if self._others is None else next(self._other_plans)[1]
@@ -180,7 +167,7 @@ class TrainingSteps:
                 self._frame.clear()
             norms, conflicts = gradients.put(self.progress.step)
             if conflicts is not None:
-                sums.conflicts.append(conflicts)
+                now.conflicts.append(conflicts)
         if other is not None and self._pieces.errands.names("unlabelled"):
             self._auxiliary(other, "unlabelled", now, apart=False)
         if world > 1:
@@ -193,10 +180,18 @@ class TrainingSteps:
             self.average.update(self.progress.step)
         if self.weighting.wants != "nothing":
             self._weigh(now, norms, len(plan.items))
-        for task, loss in now.loss.items():
-            sums.add(task, loss, now.rows[task])
-        sums.add_terms(now.terms)
-        return factor
+        self._sums.add(now)
+        return len(plan.items)
+
+    def evaluates(self) -> bool:
+        return self.progress.step in self.evaluation_steps
+
+    def over(self) -> bool:
+        return False
+
+    def note(self, record: dict[str, Any]) -> str:
+        mean = sum(record["loss"].values()) / len(record["loss"])
+        return f"loss {mean:.3f}  {self.throughput.to_json()['samples_per_second']:.0f} rows/s"
 
     def _steps_apart(self, plan: BatchPlan, other: BatchPlan | None, sums: StepSums) -> None:
         """Do the optimizer step of the terms that have one of their own."""
@@ -234,10 +229,12 @@ class TrainingSteps:
     def _weigh(self, now: StepSums, norms: Mapping[str, float], rows: int) -> None:
         """Tell the weighting of a step of so many rows, by all of which the losses behind its norms
         were divided."""
-        did, right = {}, self._right(now) if self.weighting.wants == "accuracy" else {}
-        for task, (loss, own) in self._summed(now).items():
+        did, tasks = {}, list(self.schedule.draws)
+        right = self._summed(now.right, tasks) if self.weighting.wants == "accuracy" else {}
+        for task, (loss, own) in self._summed(now.loss, tasks).items():
             norm = norms[task] * rows / own if task in norms else None
-            did[task] = TaskStep(loss / own, own, norm, right.get(task))
+            share = right[task][0] / right[task][1] if task in right else None
+            did[task] = TaskStep(loss / own, int(own), norm, share)
         self.weighting.update(did, self._epoch)
 
     def _by_task(self, plan: BatchPlan) -> dict[str, BatchPlan]:
@@ -254,82 +251,51 @@ class TrainingSteps:
     def record(self, *, whole: bool) -> dict[str, Any]:
         """Return a log line over the steps since the last one, the losses averaged over all
         processes' rows."""
+        losses, terms = self._checked(whole=whole)
         sums, self._sums = self._sums, StepSums()
-        summed = self._summed(sums)
-        losses = torch.tensor([loss for loss, _ in summed.values()])
-        self._frame.require_numbers(losses, step=self.progress.step, whole=whole, hint=_HINT)
-        return {
+        record: dict[str, Any] = {
             "step": self.progress.step,
             "epoch": self._epoch,
-            "loss": {task: round(loss / rows, 5) for task, (loss, rows) in summed.items()},
+            "loss": {task: round(loss / rows, 5) for task, (loss, rows) in losses.items()},
             "learning_rate": self.settings.learning_rate * self._factor,
             "rows": self.progress.rows,
             "seconds": round(self.progress.seconds, 3),
-            **self._multi_task_record(sums),
-            **self._terms_record(sums),
         }
-
-    def keep(self) -> None:
-        sums = self._sums
-        summed = self._summed(sums)
-        losses = torch.tensor([loss for loss, _ in summed.values()])
-        self._frame.require_numbers(losses, step=self.progress.step, whole=True, hint=_HINT)
-        self.progress.window = {
-            **{f"loss.{task}": list(both) for task, both in summed.items()},
-            **{f"terms.{name}": both for name, both in self._terms(sums).items()},
-            "conflicts": list(sums.conflicts),
-        }
-
-    def _multi_task_record(self, sums: StepSums) -> dict[str, Any]:
-        """Return what a log line says of weighting and surgery."""
-        record: dict[str, Any] = {}
         if self.weighting.wants != "nothing":
-            record["weights"] = {
-                task: round(weight, 4) for task, weight in self.weighting.weights().items()
-            }
+            weights = self.weighting.weights().items()
+            record["weights"] = {task: round(weight, 4) for task, weight in weights}
         if sums.conflicts:
             record["conflicts"] = round(float(np.mean(sums.conflicts)), 3)
+        if self.trained.row_loss.names:
+            record["terms"] = {n: round(total / rows, 5) for n, (total, rows) in terms.items()}
         return record
 
-    def _terms_record(self, sums: StepSums) -> dict[str, Any]:
-        """Return what a log line says of the loss terms: the mean of each over all processes'
-        rows."""
-        terms = self._terms(sums).items()
-        means = {name: round(total / rows, 5) for name, (total, rows) in terms if rows}
-        return {"terms": means} if terms else {}
+    def keep(self) -> None:
+        losses, terms = self._checked(whole=True)
+        self.progress.window = {
+            **{f"loss.{task}": [*both] for task, both in losses.items()},
+            **{f"terms.{name}": [*both] for name, both in terms.items()},
+            "conflicts": list(self._sums.conflicts),
+        }
 
-    def _terms(self, sums: StepSums) -> dict[str, list[float]]:
-        """Return sum and rows of each loss term over all processes."""
-        names = self.trained.row_loss.names
+    def _checked(self, *, whole: bool) -> tuple[_Summed, _Summed]:
+        """Return the sums of all processes since the last log line, of the tasks' losses and of the
+        loss terms, the losses checked to be numbers."""
+        losses = self._summed(self._sums.loss, list(self.schedule.draws))
+        sums = torch.tensor([loss for loss, _ in losses.values()])
+        self._frame.require_numbers(sums, step=self.progress.step, whole=whole, hint=_HINT)
+        return losses, self._summed(self._sums.terms, self.trained.row_loss.names)
+
+    def _summed(self, sums: Mapping[str, Tensor], names: Sequence[str]) -> _Summed:
+        """Return `[2]` sums over all processes, for names that have rows."""
         if not names:
             return {}
         none = torch.zeros(2, device=self.machine.device)
-        both = torch.stack([sums.terms.get(name, none).double() for name in names])
+        both = torch.stack([sums.get(name, none).double() for name in names])
         if self.accelerator.num_processes > 1:
             both = self.accelerator.reduce(both)
-        return dict(zip(names, both.tolist(), strict=True))
-
-    def _right(self, sums: StepSums) -> dict[str, float]:
-        """Return the share of all processes' labelled rows that is right, by task."""
-        tasks = list(self.schedule.draws)
-        none = torch.zeros(2, device=self.machine.device)
-        both = torch.stack([sums.right.get(task, none).double() for task in tasks])
-        if self.accelerator.num_processes > 1:
-            both = self.accelerator.reduce(both)
-        pairs = zip(tasks, both.tolist(), strict=True)
-        return {task: right / rows for task, (right, rows) in pairs if rows}
-
-    def _summed(self, sums: StepSums) -> dict[str, tuple[float, int]]:
-        """Return loss and rows of all processes by task, for tasks that have rows."""
-        zero, tasks = torch.zeros((), device=self.machine.device), list(self.schedule.draws)
-        losses = torch.stack([sums.loss.get(task, zero).double() for task in tasks])
-        rows = torch.tensor(
-            [sums.rows[task] for task in tasks], dtype=torch.float64, device=self.machine.device
-        )
-        if self.accelerator.num_processes > 1:
-            losses, rows = self.accelerator.reduce(losses), self.accelerator.reduce(rows)
-        both = zip(tasks, losses.tolist(), rows.tolist(), strict=True)
-        return {task: (loss, int(count)) for task, loss, count in both if count}
+        pairs = zip(names, both.tolist(), strict=True)
+        return {name: (total, rows) for name, (total, rows) in pairs if rows}
 
     def anyone(self, flag: bool) -> bool:
         """Return whether any process says yes, so that all do the same."""

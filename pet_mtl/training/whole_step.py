@@ -39,12 +39,12 @@ class WholeStep:
         """Let both passes over a piece draw the same dropout."""
         WHOLE_STEP.start((of_step + number * _APART) % 2**63)
 
-    def losses(self, batches: Sequence[Batch], weights: Sequence[float], seed: int) -> list[Whole]:
+    def losses(self, batches: Sequence[Batch], real: int, seed: int) -> list[Whole]:
         """Return for each piece of this process the terms' losses of its items, and the gradients
         with regard to their states.
 
         Args:
-            weights: 0 for pieces that only keep the processes in step.
+            real: so many pieces count; those behind them only keep the processes in step.
             seed: of the step on this process.
         """
         found: list[dict[str, tuple[Tensor, Tensor]]] = [{} for _ in batches]
@@ -56,20 +56,20 @@ class WholeStep:
                 for name, term in self.terms.items():
                     members[name].append(term.members(piece))
         for name, term in self.terms.items():
-            every = members[name]
-            real = [both for both, weight in zip(every, weights, strict=True) if weight]
-            states = torch.cat([states for states, _ in real] or [every[0][0][:0]])
-            classes = torch.cat([classes for _, classes in real] or [every[0][1][:0]])
-            losses, gradients = self._of_step(term, states, classes)
+            states, classes = zip(*members[name], strict=True)
+            losses, gradients = self._of_step(
+                term,
+                torch.cat([states[0][:0], *states[:real]]),
+                torch.cat([classes[0][:0], *classes[:real]]),
+            )
             start = 0
-            for number, ((of_piece, _), weight) in enumerate(zip(every, weights, strict=True)):
+            for number, of_piece in enumerate(states):
                 end = start + len(of_piece)
-                if weight:
-                    found[number][name] = losses[start:end], gradients[start:end]
-                    start = end
-                else:
+                found[number][name] = losses[start:end], gradients[start:end]
+                if number >= real:
                     found[number][name] = of_piece.new_zeros(len(of_piece)), of_piece * 0
-        return list(found)
+                start = end
+        return [*found]
 
     def _of_step(self, term: StepTerm, states: Tensor, classes: Tensor) -> tuple[Tensor, Tensor]:
         """Return losses and gradients of this process's rows among those of all."""

@@ -38,6 +38,7 @@ def task(**more: Any) -> pet_mtl.Task:
         ({"labels": {"a": "好", "a ": "坏"}}, 'tasks.mood.verbalizer: labels "a" and "a "'),
         ({"train": "t.tsv", "dev": (TEXTS, LABELS)}, "one is a file and one is rows"),
         ({"dev": "d.tsv"}, "one is a file and one is rows"),
+        ({"more": {"data": {"train": "t.tsv"}}}, "`more` holds `data`, which the arguments"),
         ({"train": "t.tsv", "dev": 1}, "a share above 0 and below 1, found 1"),
         ({"dev": np.float32(1.5)}, "a share above 0 and below 1"),
         ({"train": (["好", "坏"], ["1", "0"]), "dev": 0.1}, "leaves no row"),

@@ -101,8 +101,10 @@ def test_a_callback_ends_the_run_and_it_goes_on(backbone: Path, tmp_path: Path) 
 
 
 def test_callbacks_are_known_before_anything_is_written(backbone: Path, tmp_path: Path) -> None:
-    with pytest.raises(PetMtlError, match="`callbacks` must be functions"):
-        pet_mtl.train([task()], str(backbone), tmp_path / "run", callbacks=[None], **FAST)  # type: ignore[list-item]
+    wrong: Any
+    for wrong in ([None], 3):
+        with pytest.raises(PetMtlError, match="`callbacks` must be functions"):
+            pet_mtl.train([task()], str(backbone), tmp_path / "run", callbacks=wrong, **FAST)
     assert not (tmp_path / "run").exists()
     seen: list[dict[str, Any]] = []
     each = (callback for callback in [seen.append])  # every one gets every record

@@ -120,20 +120,20 @@ def test_resume_needs_the_folder_alone(
     from pet_mtl.stepping.interrupt import Interrupted
     from pet_mtl.training.steps import TrainingSteps
 
-    step = TrainingSteps._step
+    step = TrainingSteps.step
 
-    def stop(self: TrainingSteps, plan: Any, window: Any) -> float:
-        factor = step(self, plan, window)
+    def stop(self: TrainingSteps) -> int:
+        rows = step(self)
         if self.progress.step == 1:
             import signal
 
             signal.raise_signal(signal.SIGINT)
-        return factor
+        return rows
 
-    monkeypatch.setattr(TrainingSteps, "_step", stop)
+    monkeypatch.setattr(TrainingSteps, "step", stop)
     stopped = call("train", "--patterns", suite, "--out", "run", "--json")
     assert (stopped.code, stopped.out) == (Interrupted.exit_code, "")
-    monkeypatch.setattr(TrainingSteps, "_step", step)
+    monkeypatch.setattr(TrainingSteps, "step", step)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     resumed = call("train", "--resume", "--out", "../run", "--json")

@@ -163,3 +163,11 @@ def test_compiling_says_where_it_cannot(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(torch, "compile", compile)
     with pytest.raises(PetMtlError, match=r"torch cannot compile here: no C\+\+ compiler\n"):
         compile_layers(Backbone(toys.build_mlm("bert")))
+
+
+def test_compiling_on_a_cpu_is_said_to_be_slow(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch, "compile", lambda function, **_: function)
+    compile_layers(Backbone(toys.build_mlm("bert")))
+    assert capsys.readouterr().err.count("warning: `compile` is for a GPU") == 1

@@ -146,7 +146,7 @@ ASKING = textwrap.dedent(
     from pet_mtl import console
     from pet_mtl.scoring import log_probs
     from pet_mtl.suite.suite import load_suite
-    from pet_mtl.training import teachers
+    from pet_mtl.training import ask as asking
     from pet_mtl.training.run import train
 
     torch.set_num_threads(1)
@@ -164,7 +164,7 @@ ASKING = textwrap.dedent(
         return found
 
     log_probs.chained_batch = counted
-    ask_teacher, teachers.ask_teacher = teachers.ask_teacher, ask
+    ask_teacher, asking.ask_teacher = asking.ask_teacher, ask
     train(load_suite(Path(file), overrides=overrides), Path(out), teachers=[Path(teacher)])
     print(asked[0])
     """

@@ -114,7 +114,7 @@ def test_a_finished_run_only_reports(
     out = tmp_path / "run"
     shutil.copytree(unbroken[0], out)
     before = state_of(out)
-    monkeypatch.setattr(steps.TrainingSteps, "_step", lambda *_: pytest.fail("a step was done"))
+    monkeypatch.setattr(steps.TrainingSteps, "step", lambda *_: pytest.fail("a step was done"))
     result = train(make_suite(**SETTINGS), out, resume=True)
     assert_same_state(state_of(out), before)
     assert result.scores == unbroken[1].scores
@@ -252,11 +252,11 @@ SCRIPT = textwrap.dedent(
     light_import.wanted = True  # as the command line has it
     torch.set_num_threads(1)
     steps.SAVE_EVERY = 0.0
-    step = steps.TrainingSteps._step
-    def slow(self, *args):
+    step = steps.TrainingSteps.step
+    def slow(self):
         time.sleep(0.1)
-        return step(self, *args)
-    steps.TrainingSteps._step = slow
+        return step(self)
+    steps.TrainingSteps.step = slow
     file, out, resume, *overrides = sys.argv[1:]
     try:
         train(load_suite(Path(file), overrides=overrides), Path(out), resume=resume == "resume")

@@ -14,16 +14,16 @@ from stopped_runs import assert_same_state, stop_at_step
 from toy_runs import state_of
 
 from pet_mtl.cloze.encode import encode_suite
-from pet_mtl.cloze.sampling import Schedule
+from pet_mtl.cloze.sampling import Schedule, label_counts
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
+from pet_mtl.objectives.logit_adjustment import adjustments
 from pet_mtl.objectives.terms import TaskScores
 from pet_mtl.objectives.terms.class_weights import ClassWeights
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.training import row_loss, steps
-from pet_mtl.training.row_loss import label_counts
 from pet_mtl.training.run import train
 
 MakeSuite = Callable[..., Suite]
@@ -190,7 +190,7 @@ def test_settings_by_name(suite_file: Path) -> None:
     assert (losses.r_drop.alpha, losses.focal.gamma, losses.class_weights) == (1, 2, None)
 
 
-def test_class_weights_of_hypotheses_are_by_what_a_step_draws() -> None:
+def test_hypotheses_are_weighed_and_adjusted_by_what_a_step_draws() -> None:
     """A row's own label and one of the four others; five are stored."""
     words = {"a": ["天"], "b": ["气"], "c": ["好"], "d": ["坏"], "e": ["新闻"]}
     given = toys.make_task(("{text}，{mask}。",), words).model_dump()
@@ -203,9 +203,12 @@ def test_class_weights_of_hypotheses_are_by_what_a_step_draws() -> None:
     plans = [plan for epoch in range(20) for plan in schedule.epoch(epoch)]
     items = np.concatenate([plan.items for plan in plans])
     weights = ClassWeights(1.0, label_counts(prompts))
+    added = adjustments(prompts, 1.0, torch.device("cpu"))
     for form in range(5):
         told = torch.from_numpy(prompts.label[items[prompts.form[items] == form]]).long()
         factors = weights.factors(TaskScores(form, told, torch.zeros(len(told), 2)))
         assert factors.mean() == pytest.approx(1, abs=0.02)
         yes = factors[told == 0].sum() / factors.sum()  # as much as no, as β = 1 has it
         assert yes == pytest.approx(0.5, abs=0.02)
+        share = float((told == 0).float().mean())
+        assert added[form].exp().tolist() == pytest.approx([share, 1 - share], abs=0.01)

@@ -52,18 +52,17 @@ def factors(
     """
     if name == "none" or len(products) == 1 or not (np.isfinite(products).all() and products.any()):
         return np.ones(len(products))
+    back = np.ones(len(products))
     if name in _OF_MEANS:
         squares = products.diagonal()
         some = squares > _NOTHING * squares.max()
         if not some.all():
-            found = np.ones(len(products))
             own = None if shares is None else shares[some] / shares[some].sum()
-            found[some] = factors(name, products[np.ix_(some, some)], generator, own)
-            return found
-    back = np.ones(len(products))
-    if shares is not None and name in _OF_MEANS:
-        products = products / np.outer(shares, shares)
-        back = 1 / (len(products) * shares)
+            back[some] = factors(name, products[np.ix_(some, some)], generator, own)
+            return back
+        if shares is not None:
+            products = products / np.outer(shares, shares)
+            back = 1 / (len(products) * shares)
     scale = products.diagonal().max()  # no method depends on it, but the solvers' tolerances do
     return _METHODS[name](products / scale, generator) * back
 

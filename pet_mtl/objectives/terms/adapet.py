@@ -38,14 +38,12 @@ class Adapet(PieceTerm):
 
     def __init__(self, settings: AdapetSettings, facts: Facts) -> None:
         self.label_share = settings.label_share
-        self._settings, self._mask_id = settings, facts.mask_id
+        self._settings, self._mask_id, self._pieces = settings, facts.mask_id, facts.pieces
         # for each form the first word of each label
         self._words = [
             [words.pieces[words.labels.index(label)] for label in range(words.num_labels)]
             for words in facts.words
         ]
-        self._ordinary = np.zeros(int(facts.pieces.max(initial=0)) + 2, bool)
-        self._ordinary[facts.pieces] = True
 
     def acts_on(self, kind: KindSpec) -> bool:
         return self._settings.acts_on(kind)
@@ -64,8 +62,7 @@ class Adapet(PieceTerm):
                 words[item] = self._words[group.form][shown[item]]
                 rows[item] = int(group.prompts[len(words[item])][member])
         ids = batch.input_ids.numpy()[rows]
-        ordinary = self._ordinary[ids.clip(max=len(self._ordinary) - 1)]
-        may = (text_fields(prompts, batch, rows) > 0) & ordinary
+        may = (text_fields(prompts, batch, rows) > 0) & np.isin(ids, self._pieces)
         chosen = choose_share(may, draws, self._settings.rate)
         changed, slots = np.where(chosen, self._mask_id, ids), batch.slots.numpy()[rows]
         for item, word in enumerate(words):

@@ -52,14 +52,11 @@ class MaskedLm(PieceTerm):
         self._weight = alpha if balance == "alpha" else 1.0
         self._by_position, self._rate = balance == "positions", rate
         self._mask_id, self._pieces = facts.mask_id, facts.pieces
-        self._ordinary = np.zeros(int(facts.pieces.max(initial=0)) + 2, bool)
-        self._ordinary[facts.pieces] = True
 
     def prepare(self, prompts: Prompts, batch: Batch, draws: Draws) -> Altered:
         rows = shortest_prompts(batch)
         ids = batch.input_ids.numpy()[rows]
-        ordinary = self._ordinary[ids.clip(max=len(self._ordinary) - 1)]
-        may = (text_fields(prompts, batch, rows) > 0) & ordinary
+        may = (text_fields(prompts, batch, rows) > 0) & np.isin(ids, self._pieces)
         chosen = choose_share(may, draws, self._rate)
         changed = corrupt(ids, chosen, draws, mask_id=self._mask_id, replacements=self._pieces)
         return altered(batch, rows, changed, chosen, ids)
