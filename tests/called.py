@@ -30,12 +30,14 @@ Call = Callable[..., Ran]
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """Run `pet-mtl ARGUMENTS…` in this process."""
     from pet_mtl.__main__ import main
+    from pet_mtl.storage.outputs import remove_chosen
 
     def run(*arguments: str | Path) -> Ran:
         monkeypatch.setattr(sys, "argv", ["pet-mtl", *map(str, arguments)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             main()
+        remove_chosen()  # as at the end of a process
         captured = capsys.readouterr()
         return Ran(int(ended.value.code or 0), captured.out, captured.err)
 

@@ -145,3 +145,5 @@ def train(
     say(f"checkpoint: {folder / 'checkpoint'}")
     if result.scores:
         say(f"report: {folder / 'report.html'}")
+    else:
+        say("note: no scores and no report: no task has dev rows (`data: {dev: …}`)")

@@ -14,7 +14,7 @@ from pet_mtl.data.set_cells import TEXT, SetReader, shortened
 from pet_mtl.data.table import BadRows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.kind import set_text
-from pet_mtl.suite.label_lines import format_field, quoted
+from pet_mtl.suite.label_lines import line_for, quoted
 from pet_mtl.suite.levels import path_of
 from pet_mtl.suite.task import TaskSpec
 
@@ -282,7 +282,7 @@ def _note_unknown(
     for index in np.flatnonzero(~good):
         label = column[int(index)].as_py().strip()
         message = f"label {quoted(shortened(label))} is not in {file}"
-        hint = f"add a line to {file}: {format_field(label)}  WORD; or mend the row"
+        hint = f"add a line to {file}: {line_for(label, file)}; or mend the row"
         if label in below:
             message = (
                 f"label {quoted(shortened(label))} has others below it, such as "

@@ -37,7 +37,8 @@ def dev_rows(suite: Suite, skip_bad_rows: int = 0) -> dict[str, Rows]:
     problems.raise_if_any()
     if not rows:
         raise PetMtlError(
-            "the checkpoint's tasks have no dev rows", hint=("give rows with `--data TASK=FILE`")
+            f"no dev rows: {', '.join(suite.tasks)} name none",
+            hint="give rows with `--data TASK=FILE`",
         )
     return rows
 

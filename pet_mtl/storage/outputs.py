@@ -252,7 +252,8 @@ def next_run_folder(name: str) -> Path:
 
 
 @atexit.register
-def _remove_empty() -> None:
+def remove_chosen() -> None:
+    """Remove the folders that `next_run_folder` made and nothing was written to."""
     for folder in (*_chosen, *(chosen.parent for chosen in _chosen)):
         with contextlib.suppress(OSError):  # it holds something
             folder.rmdir()

@@ -33,6 +33,12 @@ def _kind_of_dev(value: Any) -> str:
     return SPLIT_TAG if isinstance(value, dict | SplitSpec) else FILES_TAG
 
 
+def _no_number(value: Any) -> Any:
+    if isinstance(value, float):
+        raise ValueError(f"a share of the training rows is written `{{split: {value}}}`")
+    return value
+
+
 NonEmpty = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[NonEmpty, ...], BeforeValidator(_as_list)]
 SomeNames = Annotated[tuple[NonEmpty, ...], BeforeValidator(_as_list), Field(min_length=1)]
@@ -58,6 +64,7 @@ class DataSpec(Spec):
         | Annotated[SplitSpec, Tag(SPLIT_TAG)]
         | Annotated[None, Tag(NONE_TAG)],
         Discriminator(_kind_of_dev),
+        BeforeValidator(_no_number),
     ] = None
     test: Names = ()
     unlabelled: Names = ()

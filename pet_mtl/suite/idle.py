@@ -118,6 +118,11 @@ def idle_settings(suite: Suite, *, taught: Collection[str], alone: bool, drops: 
     why = "labels of several levels are not one" if of_label else "no task has one label a row"
     found += [f"`train.{name}` does nothing: {why}" for name in idle]
     found += _of_method(suite)
+    found += [
+        f"`tasks.{name}.threshold` does nothing beside `thresholds`"
+        for name, task in suite.tasks.items()
+        if task.thresholds is not None and isinstance(task.threshold, float)
+    ]
     if len(suite.tasks) == 1:
         idle = [] if train.surgery == "none" else ["train.surgery"]
         idle += ["train.weighting"] if train.weighting in _BETWEEN_TASKS else []

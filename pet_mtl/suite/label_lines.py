@@ -4,6 +4,7 @@ for comments."""
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 SEPARATORS = ",，、;；|"  # what people put between words in place of white space
 _OTHER_QUOTES = {"'": "'", "‘": "’", "“": "”"}  # which are text here, as in O'Neill
@@ -93,6 +94,18 @@ def in_other_quotes(fields: Sequence[RawField]) -> str | None:
             if other.text.endswith(closing or "") and (last > first or len(other.text) > 1):
                 return " ".join(each.text for each in fields[first : last + 1])
     return None
+
+
+def line_for(label: str, source: str) -> str:
+    """Return the line that gives a label words, as it is written in a verbalizer file, or in a
+    pattern file or OpenPrompt's format.
+
+    >>> line_for("so so", "mood.txt"), line_for("so so", "my.yaml")
+    ('"so so"  WORD', '"so so": WORD')
+    """
+    if Path(source).suffix.lower() in (".yaml", ".yml", ".json", ".jsonl"):
+        return f"{json.dumps(label, ensure_ascii=False)}: WORD"
+    return f"{format_field(label)}  WORD"
 
 
 def format_field(text: str) -> str:

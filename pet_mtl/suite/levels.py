@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.suite.kind import Levels
-from pet_mtl.suite.label_lines import quoted
+from pet_mtl.suite.label_lines import line_for, quoted
 from pet_mtl.suite.verbalizer import Verbalizer
 
 
@@ -95,7 +95,7 @@ def split_levels(
             problems.add(
                 f"the level {quoted(name)} above label {quoted(below)} has no label words",
                 where=verbalizer.where(number[below]),
-                hint=f"add a line for it: {name}  WORD; or score labels alone: `levels: joint`",
+                hint=f"add a line for it: {line_for(name, verbalizer.source)}; or score labels alone: `levels: joint`",
             )
     problems.raise_if_any()
     places = [number[leaf] for leaf in leaves]

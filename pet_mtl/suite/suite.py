@@ -140,7 +140,11 @@ def _build(
     for key in tree:
         if key not in KEYS:
             problems.add(
-                f"unknown key `{key}`", where=document.where((key,)), hint=name_hint(key, KEYS)
+                f"unknown key `{key}`",
+                where=document.where((key,)),
+                hint=f"did you mean `train.{key}`?"
+                if key in TrainSettings.model_fields
+                else name_hint(key, KEYS),
             )
     _check_version(tree, document, problems)
     model_name = _text("model", tree, document, problems)

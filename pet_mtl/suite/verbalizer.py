@@ -18,6 +18,7 @@ from pet_mtl.suite.label_lines import (
     RawField,
     format_field,
     in_other_quotes,
+    line_for,
     quoted,
     split_fields,
 )
@@ -110,7 +111,7 @@ def build_verbalizer(
                 hint="put white space between a label and its words, not a comma or colon "
                 "(in YAML, an ASCII colon and white space)"
                 if any(mark in entry.label for mark in f"{SEPARATORS}:：")
-                else f"write its words behind it: {format_field(entry.label)}  WORD",
+                else f"write its words behind it: {line_for(entry.label, source)}",
             )
             continue
         for word in entry.words:

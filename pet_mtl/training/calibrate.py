@@ -18,6 +18,8 @@ from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 
+_ROUNDING = 1e-9  # the same rows right and wrong may differ by so much
+
 
 def calibrate(
     suite: Suite,
@@ -51,7 +53,7 @@ def calibrate(
     for name, of_task in calibrated.items():
         task = suite.tasks[name]
         before, after = of_task.before, scores[name]
-        better = after.value(task.metric) > before.value(task.metric)
+        better = after.value(task.metric) > before.value(task.metric) + _ROUNDING
         kept = better or task.calibration != "auto"
         shown = (f"{each.summary()[task.metric]:.4f}" for each in (before, after))
         say(

@@ -107,6 +107,7 @@ def test_without_dev_rows(call: Call, suite: Path) -> None:
     assert (ran.json["tasks"], ran.json["mean_macro_f1"]) == ({}, None)
     assert Path("run/checkpoint/pet_mtl.json").is_file()
     assert "no dev rows" in ran.err
+    assert "no scores and no report" in ran.err
     score = call("score", "run/checkpoint")
     assert (score.code, score.out) == (2, "")
     assert "give rows with `--data TASK=FILE`" in score.err

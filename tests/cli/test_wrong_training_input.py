@@ -83,6 +83,8 @@ def test_pattern_files(refuse: Refuse, suite: Path, old: str, new: str, words: l
         ),
         (["--patterns", "suite"], ["no pattern file `suite`"]),
         (["-s", "train.epohcs=3"], [("-s train.epohcs=3: unknown key"), "did you mean `epochs`?"]),
+        (["-s", "tasks.topic.data.dev=0.3"], ["is written `{split: 0.3}`"]),
+        (["-s", "epochs=3"], [("-s epochs=3: unknown key"), "did you mean `train.epochs`?"]),
         (["-s", "train.epochs"], [("-s train.epochs: not of the form `key=value`"), "hint: "]),
         (
             ["--verbalizer", "topic"],

@@ -59,6 +59,11 @@ def load(*overrides: str, only: list[str] | None = None) -> Suite:
             + [f'tasks.{name}.prefix=""' for name in ("tnews", "ocemotion", "ocnli")],
             ["method.prefix"],
         ),
+        (
+            ["tasks.tnews.kind=multi_label", "tasks.tnews.threshold=0.3"]
+            + [f"tasks.tnews.thresholds={[0.5] * 15}"],
+            ["tasks.tnews.threshold"],
+        ),
     ],
 )
 def test_idle_settings(overrides: list[str], idle: list[str]) -> None:

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from pet_mtl.scoring.checkpoint_scores import score_checkpoints, score_rows
 from pet_mtl.storage.checkpoint import MANIFEST, read_checkpoint
 from pet_mtl.suite.kind import MetricName
 from pet_mtl.suite.suite import Suite, load_suite
+from pet_mtl.training import calibrate as module
 from pet_mtl.training.calibrate import calibrate
 from pet_mtl.training.run import train
 
@@ -171,3 +173,19 @@ def test_an_older_checkpoint_has_none(calibrated: Path, tmp_path: Path) -> None:
     stored = read_checkpoint(folder)
     assert stored.calibration == {}
     assert {task.calibration for task in stored.suite.tasks.values()} == {"auto"}
+
+
+def test_a_figure_that_is_better_by_rounding_alone_is_no_reason_to_keep(
+    suite_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def score(value: float) -> SimpleNamespace:
+        return SimpleNamespace(value=lambda metric: value, summary=lambda: {"accuracy": value})
+
+    suite = with_choice(suite_file, "auto")
+    suite = suite.model_copy(update={"tasks": {"mood": suite.tasks["mood"]}})
+    rows, said = rows_of(suite)["mood"], {"mood": BAD}
+    data = {"mood": TaskData(rows, row_keys(rows))}
+    for after, kept in ((0.1 + 0.2, []), (0.31, ["mood"])):
+        both = {"mood": score(after)}, {"mood": SimpleNamespace(kind="prior", before=score(0.3))}
+        monkeypatch.setattr(module, "score_calibrated", lambda *_, both=both: both)
+        assert [*calibrate(suite, data, lambda _: said, {"mood": rows}, said)] == kept
