@@ -34,7 +34,8 @@ def _kind_of_dev(value: Any) -> str:
 
 
 def _no_number(value: Any) -> Any:
-    if isinstance(value, float):
+    share = isinstance(value, float)
+    if share:
         raise ValueError(f"a share of the training rows is written `{{split: {value}}}`")
     return value
 

@@ -95,7 +95,8 @@ def split_levels(
             problems.add(
                 f"the level {quoted(name)} above label {quoted(below)} has no label words",
                 where=verbalizer.where(number[below]),
-                hint=f"add a line for it: {line_for(name, verbalizer.source)}; or score labels alone: `levels: joint`",
+                hint=f"add a line for it: {line_for(name, verbalizer.source)}; or score labels "
+                "alone: `levels: joint`",
             )
     problems.raise_if_any()
     places = [number[leaf] for leaf in leaves]

@@ -60,8 +60,11 @@ def load(*overrides: str, only: list[str] | None = None) -> Suite:
             ["method.prefix"],
         ),
         (
-            ["tasks.tnews.kind=multi_label", "tasks.tnews.threshold=0.3"]
-            + [f"tasks.tnews.thresholds={[0.5] * 15}"],
+            [
+                "tasks.tnews.kind=multi_label",
+                "tasks.tnews.threshold=0.3",
+                f"tasks.tnews.thresholds={[0.5] * 15}",
+            ],
             ["tasks.tnews.threshold"],
         ),
     ],
