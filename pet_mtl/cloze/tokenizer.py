@@ -16,7 +16,9 @@ from pet_mtl.errors import PetMtlError, panics_as_errors
 # called
 _LOCKS: WeakKeyDictionary[Any, threading.RLock] = WeakKeyDictionary()
 _LETTERS = ("Lu", "Ll", "Lo")
-_SIGNS = ("(", "a")  # before letters, numbers and spaces; before other signs
+# before letters, numbers and spaces; before other signs, accents too, none of which makes another
+# letter of `ŋ`
+_SIGNS = ("(", "ŋ")
 
 
 def _sign_before(text: str) -> str:

@@ -34,9 +34,9 @@ def _kind_of_dev(value: Any) -> str:
 
 
 def _no_number(value: Any) -> Any:
-    share = isinstance(value, float)
-    if share:
-        raise ValueError(f"a share of the training rows is written `{{split: {value}}}`")
+    if isinstance(value, float):
+        message = f"a share of the training rows is written `{{split: {value}}}`"
+        raise ValueError(message)  # noqa: TRY004, what pydantic shows
     return value
 
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 import toys
-from tokenizer_families import FAMILIES, family
+from tokenizer_families import FAMILIES, byte_level, family
+from tokenizers import normalizers
 
 from pet_mtl.cloze.batch import BatchPlan, round_up
 from pet_mtl.cloze.collate import collate
@@ -108,6 +109,12 @@ def test_exported_folders_read_fields_alike(name: str, space: bool) -> None:
         tokenizer._backend.encode_special_tokens = True
         part = {"field": "text", **tokenizer.lead(space_before=space)}
         assert model.pieces(text, part) == tokenizer.encode([text], space_before=space)[0], text
+
+
+def test_an_accent_at_the_start_does_not_join_the_sign_it_is_read_behind() -> None:
+    hiding, plain = (byte_level(prefix=p, normalizer=normalizers.NFC()) for p in (True, False))
+    texts = ["\u0301 good", "\u0308x", "\u0327"]
+    assert hiding.encode(texts) == plain.encode(texts)
 
 
 @pytest.mark.parametrize("name", ["bpe-marks-never", "xlm-r", "roberta-prefix", "bert-uncased"])
