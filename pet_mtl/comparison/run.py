@@ -27,7 +27,7 @@ from pet_mtl.comparison.plan import (
     seeds_of,
 )
 from pet_mtl.comparison.same_rows import steps_alone
-from pet_mtl.comparison.shots import Shots, few_rows
+from pet_mtl.comparison.shots import ALL, Shots, few_rows, most_of_a_label
 from pet_mtl.comparison.summary import Comparison, summarize
 from pet_mtl.console import say
 from pet_mtl.data.keys import row_keys
@@ -107,6 +107,10 @@ def compare(request: Request, out: Path) -> Comparison:
     for name, task in data.items():
         for note in task.notes:
             say(f"warning: {name}: {note}")
+    most = most_of_a_label(data)
+    for shots in request.shots:
+        if shots != ALL and int(shots) >= most:
+            say(f"warning: `--shots {shots}` leaves no row out: no label has more than {most:,}")
     for folder in dict.fromkeys(Path(suite_model(one.suite)) for one in request.variants):
         guard_rows(folder, scored, strict=False)
     alone = list(scored) if request.single_task and len(suite.tasks) > 1 else []

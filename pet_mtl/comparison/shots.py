@@ -49,6 +49,12 @@ def few_rows(data: Mapping[str, TaskData], shots: Shots, seed: int) -> dict[str,
     return chosen
 
 
+def most_of_a_label(data: Mapping[str, TaskData]) -> int:
+    """Return how many training rows the most frequent label of any task has."""
+    labels = (task.train.labels for task in data.values())
+    return max(int(np.bincount(each[each >= 0]).max(initial=0)) for each in labels)
+
+
 def choose_rows(labels: NDArray[np.int64], shots: int, seed: int) -> NDArray[np.int64]:
     """Return the indices of `shots` rows for each label, in their order; all rows of a label that
     has fewer.

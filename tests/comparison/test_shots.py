@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from pet_mtl.comparison.shots import ALL, choose_rows, few_rows, read_shots
+from pet_mtl.comparison.shots import ALL, choose_rows, few_rows, most_of_a_label, read_shots
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
@@ -39,6 +39,9 @@ def test_dev_rows_stay_and_a_task_gets_the_same_rows_alone() -> None:
     assert both["a"].dev is train
     assert np.array_equal(both["a"].train_keys, row_keys(both["a"].train))
     assert few_rows({"a": task}, ALL, 5) == {"a": task}
+    most = most_of_a_label({"a": task})
+    assert most == max(Counter(LABELS.tolist()).values())
+    assert len(few_rows({"a": task}, most, 5)["a"].train) == len(train)
 
 
 @pytest.mark.parametrize(
