@@ -264,10 +264,7 @@ def test_a_failed_cell_stops_no_other(
 
 
 def test_a_full_disk_stops_a_comparison_that_then_goes_on(
-    suite_file: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out, begun = tmp_path / "out", []
     request = Request(variants(suite_file, "pet,heads"), ["all"], 1)
@@ -280,11 +277,7 @@ def test_a_full_disk_stops_a_comparison_that_then_goes_on(
         patch.setattr(run, "train_cell", full)
         with pytest.raises(MachineError, match="the disk is full"):
             compare(request, out)
-        assert "leaves no row out" not in capsys.readouterr().err
-        with pytest.raises(MachineError):
-            compare(replace(request, shots=[999]), tmp_path / "many")
-        assert "`--shots 999` leaves no row out: no label has more" in capsys.readouterr().err
-    assert len(begun) == 2
+    assert len(begun) == 1
     assert len(compare(request, out).entries) == 2
 
 

@@ -1,13 +1,17 @@
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from pet_mtl.comparison import run
+from pet_mtl.comparison.plan import read_variants
 from pet_mtl.comparison.shots import ALL, choose_rows, few_rows, most_of_a_label, read_shots
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
-from pet_mtl.errors import PetMtlError
+from pet_mtl.errors import MachineError, PetMtlError
+from pet_mtl.suite.suite import load_suite
 
 LABELS = np.array([0, 1, 2, 2, 1, 0, 2, 2, 0, 2, 2, 1] * 5)
 
@@ -56,3 +60,21 @@ def test_shots_are_read(text: str, shots: list[int | str]) -> None:
 def test_wrong_shots(text: str) -> None:
     with pytest.raises(PetMtlError, match="is not a number of rows"):
         read_shots(text)
+
+
+def test_shots_that_leave_no_row_out_are_told(
+    suite_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def full(*_: object) -> None:
+        raise MachineError("the disk is full")
+
+    monkeypatch.setattr(run, "train_cell", full)
+    variants = read_variants("pet", lambda name, _: load_suite(suite_file, method=name))
+    with pytest.raises(MachineError):
+        run.compare(run.Request(variants, [2, 999, ALL], 1), tmp_path / "out")
+    assert [
+        line for line in capsys.readouterr().err.splitlines() if "leaves no row out" in line
+    ] == ["warning: `--shots 999` leaves no row out: no label has more than 8"]
