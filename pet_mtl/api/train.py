@@ -111,12 +111,11 @@ def train(
     data = {
         task.name: task.data(suite.tasks[task.name], suite.train.seed, suite.base) for task in tasks
     }
-    folder = Path(out) if out is not None else next_run_folder("-".join(suite.tasks)[:40])
-
     folders = [teachers] if isinstance(teachers, str | Path) else teachers or ()
     told = list(callbacks or ()) if isinstance(callbacks, Iterable | None) else [callbacks]
     if not all(map(callable, told)):
         raise PetMtlError("`callbacks` must be functions", hint="such as `callbacks=[print]`")
+    folder = Path(out) if out is not None else next_run_folder("-".join(suite.tasks)[:40])
 
     def tell(record: dict[str, Any]) -> None:
         for callback in told:
@@ -127,7 +126,7 @@ def train(
         folder,
         resume=resume,
         data=data,
-        teachers=() if resume else [Path(folder) for folder in folders],
+        teachers=() if resume else [Path(each) for each in folders],
         report=report_run,
         logged=tell,
     )

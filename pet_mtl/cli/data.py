@@ -168,8 +168,8 @@ def clean(
     say(f"all changes: {out / CHANGES}")
     if result.outside:
         say(
-            "outside the data folder, so name the copies in the pattern file: "
-            f"{', '.join(result.outside)}"
+            "outside the data folder, so `--data-root` does not lead to the copies: name them in "
+            f"the pattern file instead of {', '.join(result.outside)}"
         )
     else:
         say(f"train on the copies with `--data-root {in_shell(out)}`")

@@ -21,7 +21,7 @@ from pet_mtl.storage.trackers import Trackers
 from pet_mtl.suite.suite import Suite
 
 TEACHER = "teacher.safetensors"
-ASKED = "asked"  # folder of what teachers said before they were asked about all rows
+ASKED = ".asked"  # folder of what teachers said, in blocks, until the run has saved a state
 _FILES = ("metrics.jsonl", "report.html", TEACHER)
 _chosen = set[Path]()  # folders that `next_run_folder` made
 
@@ -133,6 +133,8 @@ class RunFolder:
     def close(self) -> None:
         """Give the folder back; folders that this run made and left empty go away."""
         self._trackers.close()
+        if self.last.exists():  # a run that begins anew reads what teachers said
+            shutil.rmtree(self.path / ASKED, ignore_errors=True)
         marks = self.checkpoint, self.metrics, self.path / ASKED
         begun = any(mark.exists() for mark in marks)
         if self._lock is not None and (self.last.exists() or not begun):

@@ -1,6 +1,7 @@
-"""One teacher that is asked about rows: in blocks, each kept until all are answered, so that who
-stops an hour of asking loses minutes of it."""
+"""One teacher that is asked about rows: in blocks, each kept while it may be needed again, so that
+who stops an hour of asking loses minutes of it."""
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,7 +13,6 @@ from safetensors.numpy import save
 
 from pet_mtl.atomic import write_bytes
 from pet_mtl.data.digest import short_digest
-from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.kinds import kind_of
@@ -43,14 +43,15 @@ def ask_in_blocks(
 
     Args:
         folder: of more than a block of rows, each that was answered is kept here, and read where it
-            is there and about the same; removed by whoever has kept the whole. None keeps none.
+            is there and about the same; removed by the caller. None keeps none.
     """
     known = {name: of_task for name, of_task in rows.items() if name in loaded.suite.tasks}
     found: dict[str, list[FloatArray]] = {name: [] for name in known}
     count = math.ceil(sum(map(len, known.values())) / _BLOCK)
     for number, block in enumerate(_cut(known), start=1):
         part = f", part {number} of {count}" if count > 1 else ""
-        file = folder / f"{number}.safetensors" if folder and part else None
+        keeps = folder and part and processes.count == 1  # several need not see one disk
+        file = Path(folder, f"{number}.safetensors") if folder and keeps else None
         about = _about(loaded, suite, block, counted) if file else {}
         said = _kept(file, about) if file else None
         if said is None:
@@ -89,7 +90,7 @@ def _about(
     return {
         name: short_digest(
             teacher,
-            row_keys(of_task).tobytes(),
+            json.dumps({key: texts.to_pylist() for key, texts in of_task.fields.items()}).encode(),
             counted[name].tobytes(),
             *(label.encode() for label in suite.tasks[name].verbalizer.labels),
         )

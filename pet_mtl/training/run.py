@@ -1,6 +1,5 @@
 """The whole of `pet-mtl train` but its report: data, model, steps, checkpoint."""
 
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -112,10 +111,8 @@ def train(
                         Processes.of(accelerator),
                         out / ASKED,
                     )
-        if run is not None:
-            if said is not None:
-                write_answers(out, said, inputs.rows)
-            shutil.rmtree(out / ASKED, ignore_errors=True)
+        if run is not None and said is not None:
+            write_answers(out, said, inputs.rows)
         accelerator.wait_for_everyone()
         taught = read_answers(out, inputs.suite, inputs.rows)
         trainer = Trainer(inputs, taught, out, run, accelerator, evaluated, logged)

@@ -100,12 +100,15 @@ def test_a_callback_ends_the_run_and_it_goes_on(backbone: Path, tmp_path: Path) 
     assert weights[0] == weights[1]
 
 
-def test_callbacks_are_known_before_anything_is_written(backbone: Path, tmp_path: Path) -> None:
+def test_callbacks_are_known_before_anything_is_written(
+    backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     wrong: Any
     for wrong in ([None], 3):
         with pytest.raises(PetMtlError, match="`callbacks` must be functions"):
-            pet_mtl.train([task()], str(backbone), tmp_path / "run", callbacks=wrong, **FAST)
-    assert not (tmp_path / "run").exists()
+            pet_mtl.train([task()], str(backbone), callbacks=wrong, **FAST)
+    assert not list(tmp_path.iterdir())
     seen: list[dict[str, Any]] = []
     each = (callback for callback in [seen.append])  # every one gets every record
     pet_mtl.train([task()], str(backbone), tmp_path / "run", callbacks=each, **FAST)  # type: ignore[arg-type]

@@ -24,6 +24,7 @@ from pet_mtl.storage.lock import held
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.sweep import run, study
 from pet_mtl.sweep.journal import Journal
+from pet_mtl.sweep.result import SweepResult
 from pet_mtl.sweep.run import SweepRequest, summarize, sweep
 from pet_mtl.sweep.space import read_space
 from pet_mtl.sweep.study import TrialStore
@@ -49,9 +50,14 @@ def request_of(suite_file: Path, text: str = SWEEP) -> SweepRequest:
     return SweepRequest(suite_file, load, read_space(file, load))
 
 
-def test_the_best_is_found_kept_and_written(suite_file: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    found = sweep(request_of(suite_file), out)
+@pytest.fixture(scope="module")
+def whole(unchanged_suite_file: Path) -> SweepResult:
+    """A sweep that nothing stopped."""
+    return sweep(request_of(unchanged_suite_file), unchanged_suite_file.with_name("out"))
+
+
+def test_the_best_is_found_kept_and_written(whole: SweepResult, tmp_path: Path) -> None:
+    found, out = whole, whole.out
     assert [trial.state for trial in found.trials] == ["complete"] * 3
     assert found.best is not None
     assert found.best.score == max(trial.score or 0 for trial in found.trials)
@@ -81,9 +87,8 @@ def test_more_trials_go_on_and_chosen_settings_do_not_depend_on_stops(
 
 
 def test_a_stopped_trial_goes_on(
-    suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole: SweepResult, suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = sweep(request_of(suite_file), tmp_path / "whole")
     with monkeypatch.context() as patch:
         patch.setattr(steps, "LOG_EVERY", 1)
         stop: Callable[[int], None] = stop_at_step(patch)
@@ -96,9 +101,8 @@ def test_a_stopped_trial_goes_on(
 
 
 def test_a_full_disk_stops_a_sweep_that_goes_on_inside_the_trial(
-    suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole: SweepResult, suite_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = sweep(request_of(suite_file), tmp_path / "whole")
     out, save, saved = tmp_path / "out", Trainer._save, []
 
     def save_once(trainer: Trainer) -> None:
@@ -123,11 +127,8 @@ def test_two_killed_processes_leave_a_sweep_that_two_others_finish(
     suite_file: Path, tmp_path: Path
 ) -> None:
     out, file = tmp_path / "out", suite_file.with_name("sweep.yaml")
-    more = "train.max_steps: 40\ntrain.epochs: 40\npruning: false\n"
-    file.write_text(
-        SWEEP.replace("trials: 3", "trials: 6").replace("every: 2", "every: 20") + more,
-        encoding="utf-8",
-    )
+    text = SWEEP.replace("trials: 3", "trials: 4").replace("every: 2", "every: 15")
+    file.write_text(text + "train.max_steps: 30\ntrain.epochs: 30\npruning: false\n", "utf-8")
     command = [sys.executable, "-m", "pet_mtl", "sweep", str(file)]
     command += ["--patterns", str(suite_file), "--out", str(out)]
 
@@ -142,9 +143,9 @@ def test_two_killed_processes_leave_a_sweep_that_two_others_finish(
     running = start()
     try:
         ends = time.monotonic() + 120
-        while begun() < 3 and time.monotonic() < ends:
+        while begun() < 2 and time.monotonic() < ends:
             time.sleep(0.01)
-        assert begun() < 6
+        assert begun() < 4
     finally:
         for process in running:
             process.kill()
@@ -155,7 +156,7 @@ def test_two_killed_processes_leave_a_sweep_that_two_others_finish(
     assert 0 < sum(trial.state == "running" for trial in before.values()) <= 2
     assert [process.wait(timeout=200) for process in start()] == [0, 0]
     after = summarize(store, "s").trials
-    assert [trial.number for trial in after] == list(range(6))
+    assert [trial.number for trial in after] == list(range(4))
     assert all(trial.state == "complete" for trial in after)
     for trial in after:  # what was done or chosen before stays
         if trial.number in before:
@@ -343,8 +344,7 @@ def test_a_journal_that_cannot_be_written_stops_the_sweep(
 
 def test_rows_without_dev_are_refused(suite_file: Path, tmp_path: Path) -> None:
     for task in ("topic", "pair"):
-        text = suite_file.read_text(encoding="utf-8")
-        text = text.replace(f", dev: {task}.dev.tsv", "")
+        text = suite_file.read_text(encoding="utf-8").replace(f", dev: {task}.dev.tsv", "")
         suite_file.write_text(text, encoding="utf-8")
     with pytest.raises(PetMtlError, match="no task has dev rows"):
         sweep(request_of(suite_file), tmp_path / "out")

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
 from pet_mtl.data.rows import Rows
+from pet_mtl.errors import MachineError
 from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.scoring.processes import Processes
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.checkpoint import MANIFEST
 from pet_mtl.storage.outputs import ASKED, TEACHER, stored_suite
@@ -18,6 +21,7 @@ from pet_mtl.suite.suite import Suite
 from pet_mtl.training import ask as module
 from pet_mtl.training.ask import ask_in_blocks
 from pet_mtl.training.run import train
+from pet_mtl.training.trainer import Trainer
 
 ROWS = Rows.of({"text": ["a", "b", "c", "B"]}, labels=[0, 1, 2, 1])
 
@@ -76,7 +80,7 @@ def test_blocks_are_answered_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert len(teacher.asked) == 4
 
 
-@pytest.mark.parametrize("change", ["teacher", "texts", "labels", "damage"])
+@pytest.mark.parametrize("change", ["teacher", "texts", "case", "labels", "damage"])
 def test_a_block_about_something_else_is_asked_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
@@ -86,6 +90,8 @@ def test_a_block_about_something_else_is_asked_again(
         (tmp_path / MANIFEST).write_text("{ }")
     elif change == "texts":
         rows = {"one": Rows.of({"text": ["a", "b", "d", "B"]}, labels=[0, 1, 2, 1])}
+    elif change == "case":
+        rows = {"one": Rows.of({"text": ["A", "b", "c", "B"]}, labels=[0, 1, 2, 1])}
     elif change == "labels":
         rows = {"one": Rows.of({"text": ["a", "b", "c", "B"]}, labels=[0, 1, 1, 1])}
     else:
@@ -95,12 +101,14 @@ def test_a_block_about_something_else_is_asked_again(
     assert teacher.asked[2] == [f"one {text}, part 1 of 2" for text in (*map(str, texts),)[:3]]
 
 
-def test_one_block_and_no_folder_keep_nothing(
+def test_one_block_no_folder_and_a_second_process_keep_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     teacher, kept = Teacher(tmp_path, monkeypatch), tmp_path / "kept"
     teacher.answers({"one": ROWS.take(np.arange(3))}, kept)
     teacher.answers({"one": ROWS}, None)
+    counted = {"one": ROWS.labels}
+    ask_in_blocks(teacher.loaded, teacher.suite, {"one": ROWS}, counted, kept, Processes(2, 1))
     assert teacher.asked[0] == [f"one {text}" for text in "abc"]
     assert not kept.exists()
 
@@ -125,8 +133,13 @@ def test_a_run_that_was_stopped_while_it_asked_goes_on(
     with pytest.raises(Interrupted, match="what the teachers said so far is kept"):
         train(suite, out, teachers=[folder])
     assert (out / ASKED / "1" / "1.safetensors").is_file()
-    train(stored_suite(out), out, resume=True)
+    with monkeypatch.context() as patch, pytest.raises(MachineError):
+        patch.setattr(Trainer, "run", Mock(side_effect=MachineError("out of memory")))
+        train(stored_suite(out), out, resume=True)
     assert [part.split()[2] for part in asked[:3]] == ["1", "2", "2"]
+    count = len(asked)
+    train(suite, out, teachers=[folder])  # the answers lie there until a state is saved
+    assert len(asked) == count
     assert not (out / ASKED).exists()
     for name, said in read_arrays(tmp_path / "whole" / TEACHER).items():
         np.testing.assert_array_equal(read_arrays(out / TEACHER)[name], said)
