@@ -191,14 +191,12 @@ def suggest(
 
     keep_freed_memory()
     from pet_mtl.console import say
+    from pet_mtl.suite.chain import chain_of
     from pet_mtl.words.loaded import load
     from pet_mtl.words.suggest.run import suggest as find
     from pet_mtl.words.suggest.write import check_writable, write_words
 
     files = files_by_task("--verbalizer", verbalizer)
-    for other in files.keys() - {task}:
-        option = f"--verbalizer {other}={files[other]}"
-        say(f"warning: `{option}` does nothing: the words are for `{task}`")
     before = None
     if write is not None:
         check_writable(write)
@@ -209,6 +207,12 @@ def suggest(
         pattern_file(patterns) if patterns else None, model, data_root=data_root, verbalizers=files
     )
     say(loaded.told(named=model is not None))
+    tasks = loaded.suite.tasks
+    known = {task, *(chain_of(tasks[task], tasks) if task in tasks else ())}  # what it reads too
+    for other, file in files.items():
+        if other not in known:
+            option = f"--verbalizer {other}={file}"
+            say(f"warning: `{option}` does nothing: the words are for `{task}`")
     found = find(loaded, task, limit=limit, most=most, seed=seed, place=cache, min_prior=min_prior)
     edited = (
         write is not None

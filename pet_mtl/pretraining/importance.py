@@ -15,7 +15,7 @@ import numpy.typing as npt
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.form import Form
 from pet_mtl.cloze.shorten import shorten
-from pet_mtl.console import bar
+from pet_mtl.console import bar, say
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.model.methods import capabilities
@@ -103,11 +103,17 @@ def mark_important(
         parts = [part for part in rows.get(name, ()) if (part.labels >= 0).any()]
         if not parts or not scorer.suite.tasks[name].kind_spec.facts.plain:
             continue
+        # what other tasks say of part of a text is not asked
+        own = (n for n, f in enumerate(scorer.forms) if f.task == name and not f.said_parts)
+        number = next(own, None)
+        if number is None:
+            say(f"{name}: all its patterns read another task, so it marks no pieces")
+            continue
         of_task = Rows.concat(parts)
         labelled = np.flatnonzero(of_task.labels >= 0)
         generator = IMPORTANCE_ROWS.generator(seed, index)
         chosen = np.sort(generator.permutation(labelled)[:ROWS])
-        marked += _mark_task(scorer, of_task.take(chosen), name)
+        marked += _mark_task(scorer, of_task.take(chosen), number)
     stop = _stop_ids(scorer)
     return [
         MarkedText(
@@ -118,10 +124,10 @@ def mark_important(
     ]
 
 
-def _mark_task(scorer: LoadedCheckpoint, rows: Rows, name: str) -> list[MarkedText]:
-    forms = scorer.forms
-    number = next(number for number, form in enumerate(forms) if form.task == name)
-    texts = _fields(scorer, forms[number], rows)
+def _mark_task(scorer: LoadedCheckpoint, rows: Rows, number: int) -> list[MarkedText]:
+    """Mark the texts of a task's rows as one of its forms reads them."""
+    form = scorer.forms[number]
+    texts = _fields(scorer, form, rows)
     labels = rows.labels.astype(np.int32)
     confidence = _confidence(scorer, number, texts, labels)
     right = np.flatnonzero(confidence.argmax(-1) == labels)
@@ -132,7 +138,7 @@ def _mark_task(scorer: LoadedCheckpoint, rows: Rows, name: str) -> list[MarkedTe
     buffers: list[list[list[int]]] = [[[] for _ in texts[row]] for row in right]
     marks: list[list[bool]] = [[] for _ in right]
     longest = max(map(len, pieces), default=0)
-    with bar(f"important pieces of {name}", longest) as shown:
+    with bar(f"important pieces of {form.task}", longest) as shown:
         for position in range(longest):
             live = [k for k, of_row in enumerate(pieces) if position < len(of_row)]
             for k in live:

@@ -12,6 +12,7 @@ from pet_mtl.cloze.form import Form, compile_forms
 from pet_mtl.cloze.label_words import LabelWords
 from pet_mtl.cloze.shorten import ragged_arange, shorten
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.console import say
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
@@ -38,7 +39,7 @@ def pattern_rows(
     maskable: npt.NDArray[np.bool_],
 ) -> tuple[PieceRows, npt.NDArray[np.uint64]]:
     """Return one row for each labelled training row and pattern, and `[n]` the keys of the rows
-    that they come from; a label's words take turns.
+    that they come from; a label's words take turns. Patterns that read another task are left out.
 
     Rows are tokenised `CHUNK` at a time, so that the memory is that of the arrays returned.
 
@@ -52,6 +53,12 @@ def pattern_rows(
             continue
         compiled = compile_forms(task, tokenizer, max_length)
         for form, words in zip(compiled.forms, compiled.words, strict=True):
+            if form.said_parts:
+                say(
+                    f"{name}: pattern {form.pattern + 1} reads another task's prediction, which "
+                    "nobody makes here: left out"
+                )
+                continue
             for part in rows.get(name, ()):
                 labelled = np.flatnonzero(part.labels >= 0)
                 keys.append(row_keys(part)[labelled])

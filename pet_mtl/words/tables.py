@@ -117,15 +117,15 @@ def _label_table(change: Change) -> "Table":
         f"{change.after.task.name}, {change.after.verbalizer}",
         ["label", "words", "words before", "F1", "change"],
     )
-    before, after = change.before, change.after
-    words = zip(before.task.verbalizer.words, after.task.verbalizer.words, strict=True)
-    for (label, score), (old, new) in zip(after.score.per_label.items(), words, strict=True):
-        difference = change.f1[label]
+    before, after = change.before.task.verbalizer, change.after.task.verbalizer
+    scores, gains = change.after.score.per_label, change.f1  # numbers have no labels to find
+    for label, old, new in zip(after.labels, before.words, after.words, strict=True):
+        difference = gains.get(label, 0.0)
         if old != new or difference:
             shown = "" if old == new else " ".join(old)
-            table.add_row(
-                *_cells(label, " ".join(new), shown, f"{score.f1:.4f}", f"{difference:+.4f}")
-            )
+            known = label in scores
+            figures = (f"{scores[label].f1:.4f}", f"{difference:+.4f}") if known else ("–", "–")
+            table.add_row(*_cells(label, " ".join(new), shown, *figures))
     return table
 
 

@@ -1,7 +1,7 @@
 """One model and some rows, ready to score any label words."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -76,15 +76,18 @@ class Trial:
         """
         compiled = compile_forms(task, self.model.tokenizer, self.max_length)
         encoded = self._encode(compiled.forms)
+        # which labels stand above others, and the patterns' weights, are those of this task
+        prompts = replace(encoded.prompts, forms=compiled.forms)
         if self.model.tokenizer.causal:  # what it reads depends on the words
-            self.computed += len(encoded.prompts)
-            return label_log_probs(self.model, encoded.prompts, compiled, task, self.on_rows)
+            self.computed += len(prompts)
+            return label_log_probs(self.model, prompts, compiled, task, self.on_rows)
         first = compiled.forms[0]
-        columns = kind_of_form(first).width(first.num_labels)
-        scores = np.empty((len(encoded.prompts), columns), np.float32)
+        kind = kind_of_form(first)
+        scores = np.empty((len(prompts), kind.width(first.num_labels)), np.float32)
         for number, words in enumerate(compiled.words):
-            scores[encoded.items[number]] = self._form_log_probs(words, number, encoded, task)
-        return task_log_probs(encoded.prompts, scores)[task.name]
+            found = self._label_scores(words, number, encoded, task)
+            scores[encoded.items[number]] = kind.log_probs(found).numpy()
+        return task_log_probs(prompts, scores)[task.name]
 
     def _encode(self, forms: Sequence[Form]) -> _Encoded:
         """Return the prompts; all that label words change in them is the room kept for the
@@ -104,21 +107,17 @@ class Trial:
         return self._encoded[key]
 
     @torch.inference_mode()
-    def _form_log_probs(
+    def _label_scores(
         self, words: LabelWords, number: int, encoded: _Encoded, task: TaskSpec
-    ) -> FloatArray:
+    ) -> torch.Tensor:
         ids = torch.tensor(words.used, device=self.model.machine.device)
         slots = {masks: self._slots(number, encoded, masks) for masks in words.lengths}
-        scores = label_scores(
+        return label_scores(
             word_table(words),
             lambda length: slots[length].piece_logits(self.model.backbone.head, ids),
             lambda length: slots[length].log_normalizer,
             task.aggregation,
         )
-        log_probs: FloatArray = (
-            kind_of_form(encoded.prompts.forms[number]).log_probs(scores).numpy()
-        )
-        return log_probs
 
     def _slots(self, number: int, encoded: _Encoded, masks: int) -> SlotStates:
         form, items = encoded.prompts.forms[number], encoded.items[number]

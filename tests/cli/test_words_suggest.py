@@ -55,6 +55,24 @@ def test_words_of_other_tasks_are_told(suggest: Call) -> None:
     assert "`--verbalizer pair=pair.json` does nothing: the words are for `topic`" in told
 
 
+def test_words_of_a_task_that_is_read_count(call: Call, suite: Path, tmp_path: Path) -> None:
+    later = """\
+  later:
+    patterns: "{task:topic}{mask}。{title}"
+    verbalizer: topic.txt
+    columns: {title: 1, label: 2}
+    data: {train: topic.train.tsv}
+train:
+"""
+    suite.write_text(suite.read_text(encoding="utf-8").replace("train:\n", later), encoding="utf-8")
+    Path("read.txt").write_text('news 天\nsport 气\n"tech art" 真\n', encoding="utf-8")
+    args = ("words", "suggest", "later", "--patterns", suite, "--cache", tmp_path / "cache")
+    ran = call(*args, "--json", "--verbalizer", "topic=read.txt")
+    assert ran.code == 0, ran.err
+    assert "does nothing" not in ran.err
+    assert ran.json != call(*args, "--json").json
+
+
 def test_a_kind_whose_rows_have_one_label_as_well_is_refused_with_the_kinds_that_go(
     suite: Path, refuse: Refuse
 ) -> None:

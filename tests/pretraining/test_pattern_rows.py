@@ -174,3 +174,17 @@ def test_tasks_whose_answer_is_no_label_word_are_left_out(toy_tokenizer: PieceTo
     with pytest.raises(PetMtlError, match="no training row has a label word") as caught:
         pattern_rows({"sets": sets}, rows, toy_tokenizer, 24, every)
     assert "`kind: classification` without `levels`" in str(caught.value)
+
+
+def test_patterns_that_read_another_task_are_left_out(
+    toy_tokenizer: PieceTokenizer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What they read would be missing in their prompts."""
+    words = {"u": ["红"], "d": ["蓝"]}
+    task = toys.make_task(["{task:other}{text}。{mask}", "{mask}：{text}"], words)
+    rows = {"toy": [Rows.of({"text": ["新"]}, labels=[1])]}
+    every = np.ones(toy_tokenizer.vocab_size, bool)
+    made, keys = pattern_rows({"toy": task}, rows, toy_tokenizer, 24, every)
+    assert "".join(toy_tokenizer.piece_texts(made.pieces.tolist())).startswith("蓝：")
+    assert (len(made), len(keys)) == (1, 1)
+    assert "toy: pattern 1 reads another task's prediction" in capsys.readouterr().err

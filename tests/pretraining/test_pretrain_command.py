@@ -6,12 +6,14 @@ import pytest
 from toy_texts import SETTINGS
 
 from pet_mtl.__main__ import main
+from pet_mtl.storage.outputs import remove_chosen
 
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     monkeypatch.setattr("sys.argv", ["pet-mtl", "pretrain", *arguments])
     with pytest.raises(SystemExit) as caught:
         main()
+    remove_chosen()  # as at the end of a process
     return int(caught.value.code or 0)
 
 

@@ -1,7 +1,9 @@
 """Selective masking from end to end: a scorer, its marks, a marker, a run."""
 
+import copy
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from toy_texts import SETTINGS, write_suite
 from transformers import BertConfig, BertForMaskedLM
 
+from pet_mtl.cloze.form import FormPart
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError
@@ -33,7 +36,7 @@ def checkpoint(toy_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     """A scorer whose label shows in one character: 甲 or 乙."""
     folder = tmp_path_factory.mktemp("scorer")
     write_suite(folder, toy_model)
-    overrides = ["train.epochs=40", "train.dropout=0.0", "train.evaluate_every=1000"]
+    overrides = ["train.epochs=20", "train.dropout=0.0", "train.evaluate_every=1000"]
     result = train(load_suite(folder / "toy.yaml", overrides=overrides), folder / "run")
     assert result.scores["colour"].accuracy > 0.85
     return folder / "run" / "checkpoint"
@@ -77,6 +80,22 @@ def test_stop_words_are_never_important(marked: tuple[LoadedCheckpoint, list[Mar
     }
     assert pieces
     assert not pieces & set("的了是，。？!")
+
+
+def test_patterns_that_read_another_task_mark_nothing(
+    marked: tuple[LoadedCheckpoint, list[MarkedText]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What they read would be missing in the prompts that are asked."""
+    scorer, texts = copy.copy(marked[0]), marked[1]
+    rows = dict(training_rows(load_suite_data(scorer.suite), unlabelled=False)[0])
+    chained = [replace(f, parts=(*f.parts, FormPart(said="other"))) for f in scorer.forms]
+    scorer.compiled = replace(scorer.compiled, forms=(chained[0], scorer.forms[1]))
+    by_the_other = mark_important(scorer, rows, seed=1)
+    assert by_the_other
+    assert by_the_other != texts
+    scorer.compiled = replace(scorer.compiled, forms=tuple(chained))
+    assert mark_important(scorer, rows, seed=1) == []
+    assert "colour: all its patterns read another task" in capsys.readouterr().err
 
 
 def test_the_marker_learns_the_marks(marked: tuple[LoadedCheckpoint, list[MarkedText]]) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import toys
+from target_tasks import number_task
 
 from pet_mtl.data.rows import Rows
 from pet_mtl.kinds import kind_of
@@ -14,6 +15,7 @@ TASK = toys.make_task("{text}{mask}", {"x": ["好"], "y": ["坏"], "z": ["是"]}
 SETS = toys.make_task(
     "{text}{mask}", {"x": ["好"], "y": ["坏"], "z": ["是"]}, kind="multi_label", no=["不"]
 )
+NUMBERS, OTHER_NUMBERS = {"0": ["好"], "4": ["坏"]}, {"0": ["红"], "4": ["坏"]}
 GOLD = [0, 0, 1, 1, 2]
 ROWS = Rows.of({"text": list("abcde")}, labels=GOLD, path="dev.tsv")
 
@@ -100,6 +102,22 @@ def test_figures_have_their_titles_in_tables() -> None:
     line = change_line("toy", Change(tried, tried))
     assert "micro-F1 " in line
     assert "exact match " in line
+
+
+def test_words_of_a_task_of_numbers_have_no_f1() -> None:
+    from pet_mtl.words.tables import change_tables
+
+    gold = np.array([0, 1, 2, 3, 4], np.float32)
+    old, new = (number_task(verbalizer=toys.make_verbalizer(w)) for w in (NUMBERS, OTHER_NUMBERS))
+    kind, rows = kind_of(old), replace(ROWS, targets=gold)
+    both = [
+        Scored("v.txt", task, rows, kind.score(gold, found, resamples=1), found, 0.1, cached=True)
+        for task, found in ((old, gold), (new, gold[::-1].copy()))
+    ]
+    labels, flips = change_tables(Change(*both), flips=True)
+    cells = [[str(cell) for cell in column.cells] for column in labels.columns]
+    assert cells == [["0"], ["红"], ["好"], ["–"], ["–"]]
+    assert flips.row_count == 4  # of five, the one in the middle stays
 
 
 def test_event() -> None:

@@ -16,6 +16,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.log_probs import FloatArray, score_items, score_plans, task_log_probs
+from pet_mtl.suite.levels import UpperWords
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.state_cache import StateCache, model_digest
 from pet_mtl.words.states import Model
@@ -84,6 +85,34 @@ def test_the_same_scores_word_after_word(word_pieces: PieceTokenizer) -> None:
     ]
     for each in (task, *others):
         np.testing.assert_allclose(trial.log_probs(each), scored(model, each), rtol=1e-4, atol=2e-5)
+
+
+def test_what_stands_above_the_labels_may_be_listed_in_another_order(
+    word_pieces: PieceTokenizer,
+) -> None:
+    model = make_model(word_pieces)
+    trial = make_trial(model)
+    above = {"n": ("好",), "o": ("坏",)}
+    for order in ("no", "on"):
+        task = toys.make_task(
+            PATTERNS,
+            {"n/s": ["真"], "n/t": ["中"], "o/x": ["是"], "o/y": ["不"]},
+            levels="by_level",
+            above=UpperWords(
+                labels=tuple(order), words=tuple(map(above.__getitem__, order)), lines=(5, 6)
+            ),
+        )
+        np.testing.assert_allclose(trial.log_probs(task), scored(model, task), rtol=1e-4, atol=2e-5)
+
+
+def test_patterns_count_by_the_weights_of_the_task_that_is_tried(
+    word_pieces: PieceTokenizer,
+) -> None:
+    model = make_model(word_pieces)
+    trial = make_trial(model)
+    for weights in ([1, 1], [3, 1]):
+        task = toys.make_task(PATTERNS, EQUAL, pattern_weights=weights)
+        np.testing.assert_allclose(trial.log_probs(task), scored(model, task), rtol=1e-4, atol=2e-5)
 
 
 def test_only_what_is_new_goes_through_the_model(word_pieces: PieceTokenizer) -> None:
