@@ -121,16 +121,23 @@ def read_manifest(file: Path) -> dict[str, Any]:
     """Return what a folder of shards says of itself.
 
     Raises:
-        PetMtlError: the file is damaged.
+        PetMtlError: the file is damaged, or of another version of pet-mtl.
     """
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-        if not isinstance(found, dict) or found.get("version") != VERSION:
-            raise ValueError(f"no version {VERSION}")
+        if not isinstance(found, dict) or type(found.get("version")) is not int:
+            raise ValueError("no manifest of shards")
     except (OSError, ValueError, RecursionError) as error:
         raise PetMtlError(
             f"damaged: {error}", where=str(file), hint="choose another folder with `--out DIR`"
         ) from error
+    if found["version"] != VERSION:
+        raise PetMtlError(
+            f"these predictions were begun by another version of pet-mtl (their format is "
+            f"{found['version']}, this one's {VERSION})",
+            where=str(file),
+            hint="go on with that version, or choose another folder with `--out DIR`",
+        )
     return found
 
 

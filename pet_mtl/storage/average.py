@@ -78,7 +78,10 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
         trained_on = with_earlier(folder, trained_on)
     tokenizer = load_pieces(str(first.folder))
     suite = _with_mean_thresholds(checkpoints)
-    facts = Facts(started_from=first.started_from)
+    licenses = {checkpoint.license for checkpoint in checkpoints}
+    facts = Facts(
+        license=first.license if len(licenses) == 1 else None, started_from=first.started_from
+    )
     own = mean.get(OWN_FILE, {})
     with new_folder(out, replace=False) as folder:
         fill_checkpoint(folder, mlm, tokenizer, suite, {}, own, trained_on, facts)
@@ -141,9 +144,9 @@ def _mean_calibration(checkpoints: Sequence[Checkpoint]) -> dict[str, Calibratio
             continue
         biases = zip(*(of_task.bias for of_task in found), strict=True)
         bias = tuple(sum(of_label) / len(found) for of_label in biases)
-        mean[name] = Calibration(
-            kind=found[0].kind, bias=bias, rows=sum(of_task.rows for of_task in found)
-        )
+        # as a rule the same rows, of one pattern file: not to be counted once for each
+        rows = max(of_task.rows for of_task in found)
+        mean[name] = Calibration(kind=found[0].kind, bias=bias, rows=rows)
         say(f"calibration: {name} `{found[0].kind}`, the mean of {len(found)}")
     return mean
 

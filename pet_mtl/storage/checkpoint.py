@@ -42,6 +42,7 @@ class Checkpoint:
         versions: of pet_mtl and the libraries that wrote it.
         calibration: of the tasks that have one.
         started_from: digest of the weights of its backbone, None where earlier versions noted none.
+        license: of its backbone, where it is known.
     """
 
     folder: Path
@@ -50,6 +51,7 @@ class Checkpoint:
     versions: dict[str, str]
     calibration: dict[str, Calibration]
     started_from: str | None = None
+    license: str | None = None
 
 
 def write_checkpoint(
@@ -214,10 +216,11 @@ def _read_checkpoint(folder: Path) -> Checkpoint:
             isinstance(text, str) for text in versions.values()
         ):
             raise TypeError("metrics or versions")
-        started_from = (manifest.get("facts") or {}).get("started_from")
-        if not isinstance(started_from, str | None):
-            raise TypeError("started_from")
-        return Checkpoint(folder, suite, metrics, versions, calibration, started_from)
+        facts = manifest.get("facts") or {}
+        noted = [facts.get(name) for name in ("started_from", "license")]
+        if not all(isinstance(text, str | None) for text in noted):
+            raise TypeError("facts")
+        return Checkpoint(folder, suite, metrics, versions, calibration, *noted)
     except (
         ValidationError,
         ValueError,

@@ -10,6 +10,7 @@ from pet_mtl.atomic import write_text
 from pet_mtl.errors import PetMtlError
 from pet_mtl.storage.checked_json import read_bounded
 from pet_mtl.storage.folder_kinds import refuse_others
+from pet_mtl.suite.method import METHODS
 from pet_mtl.suite.settings import TrainSettings
 
 
@@ -70,13 +71,17 @@ def changed_keys(then: Any, now: Any, path: str = "") -> list[str]:
 
 
 def _with_later_settings(then: Any) -> Any:
-    """Return stored settings with the keys of `train:` that came after they were stored, at their
-    defaults: a folder outlives the version that made it."""
+    """Return stored settings with the keys of `train:` and `method:` that came after they were
+    stored, at their defaults: a folder outlives the version that made it."""
     if not isinstance(then, dict):
         return then
-    filled = {key: _with_later_settings(value) for key, value in then.items()}
+    # tasks leave out what is new; one may be called `train`
+    filled = {k: v if k == "tasks" else _with_later_settings(v) for k, v in then.items()}
     if isinstance(train := filled.get("train"), dict):
         filled["train"] = {**TrainSettings().model_dump(mode="json"), **train}
+    if isinstance(method := filled.get("method"), dict) and method.get("name") in [*METHODS]:
+        plain = METHODS[method["name"]].model_validate({"name": method["name"]})
+        filled["method"] = {**plain.model_dump(mode="json"), **method}
     return filled
 
 

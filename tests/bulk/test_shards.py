@@ -128,6 +128,9 @@ def test_other_rows_models_and_settings_are_refused(
     rows.write_text(rows.read_text() + "id-25\t新\t?\n")
     with pytest.raises(PetMtlError, match="`source` changed"):
         predict_shards(request_of(checkpoint, rows, out))
+    (out / "_shards.json").write_text('{"version": 1, "task": "topic"}')
+    with pytest.raises(PetMtlError, match="begun by another version of pet-mtl"):
+        predict_shards(request_of(checkpoint, rows, out))
     (out / "_shards.json").write_text("[]")
     with pytest.raises(PetMtlError, match=r"_shards\.json: damaged"):
         predict_shards(request_of(checkpoint, rows, out))

@@ -1,5 +1,6 @@
 """The mean of checkpoints is a checkpoint."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,8 @@ from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage import average
 from pet_mtl.storage.average import average_checkpoints
-from pet_mtl.storage.checkpoint import add_calibration, read_checkpoint
+from pet_mtl.storage.checkpoint import MANIFEST, add_calibration, read_checkpoint
+from pet_mtl.storage.model_card import CARD
 from pet_mtl.storage.own_weights import OWN_FILE
 from pet_mtl.storage.trained_on import read_trained_on
 from pet_mtl.suite.suite import Suite, load_suite
@@ -89,11 +91,24 @@ def test_calibrations_of_one_kind_are_averaged(
     mean = read_checkpoint(tmp_path / "mean").calibration
     assert mean.keys() == {"colour"}
     assert mean["colour"] == Calibration(
-        kind="prior", bias=tuple(2.0 * i for i in range(sizes["colour"])), rows=20
-    )
+        kind="prior", bias=tuple(2.0 * i for i in range(sizes["colour"])), rows=10
+    )  # of the same rows, which are not counted twice
     said = capsys.readouterr().err
     assert "colour `prior`, the mean of 2" in said
     assert "mood is not calibrated alike" in said
+
+
+@pytest.mark.parametrize(("other", "kept"), [("mit", "mit"), ("apache-2.0", None), (None, None)])
+def test_the_licence_of_the_backbone_is_the_mean_s(
+    runs: list[Path], tmp_path: Path, other: str | None, kept: str | None
+) -> None:
+    for run, license in zip(runs, ("mit", other), strict=False):
+        manifest = json.loads((run / MANIFEST).read_text(encoding="utf-8"))
+        manifest["facts"]["license"] = license
+        (run / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    average_checkpoints(runs[:2], tmp_path / "mean")
+    assert read_checkpoint(tmp_path / "mean").license == kept
+    assert ("license: " in (tmp_path / "mean" / CARD).read_text(encoding="utf-8")) == bool(kept)
 
 
 def test_a_stop_before_the_calibration_leaves_no_mean_without_it(

@@ -8,7 +8,8 @@ import pytest
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.storage.folder_kinds import refuse_others
-from pet_mtl.storage.same_settings import note_settings, same_settings
+from pet_mtl.storage.same_settings import changed_keys, note_settings, same_settings
+from pet_mtl.suite.method import HeadsMethod
 from pet_mtl.suite.settings import TrainSettings
 
 
@@ -33,6 +34,16 @@ def test_a_setting_that_came_later_is_no_change_at_its_default(tmp_path: Path) -
     assert changed(file, epochs=2) == []
     assert changed(file, epochs=3) == ["epochs"]
     assert changed(file, epochs=2, compile=True) == ["compile"]
+
+
+def test_a_method_s_setting_that_came_later_is_none_either(tmp_path: Path) -> None:
+    """Nor is a task that is called `train` taken for settings."""
+    file, now = tmp_path / "settings.json", HeadsMethod(name="heads").model_dump(mode="json")
+    stored = {key: value for key, value in now.items() if key != "orthogonality"}
+    tasks = {"train": {"prefix": ""}, "method": {"prefix": ""}}
+    note_settings(file, {"tasks": tasks, "method": stored})
+    then = same_settings(file, "sweep", (), lambda then: changed_keys(then["method"], now))
+    assert then == {"tasks": tasks, "method": now}
 
 
 @pytest.mark.parametrize("own", ["compare.json", "distill.json", "sweep.json", ""])
