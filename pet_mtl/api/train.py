@@ -92,14 +92,15 @@ def train(
     sampling: Mapping[str, Any] = {},
     callbacks: Callback | Sequence[Callback] = (),
     resume: bool = False,
-    teachers: str | Path | Sequence[str | Path] = (),
+    teachers: str | Path | TrainedRun | Sequence[str | Path | TrainedRun] = (),
     **settings: Any,
 ) -> TrainedRun:
     """Train one model on tasks with rows in memory or in files.
 
     Args:
         callbacks: what gets each record of `metrics.jsonl`, one or several.
-        teachers: a checkpoint to learn from too, or several; a run that is gone on with needs none.
+        teachers: a checkpoint or a run to learn from too, or several; a run that is gone on with
+            needs none.
 
     Raises:
         PetMtlError: a task, a row or a setting is not right; nothing is written then.
@@ -111,7 +112,8 @@ def train(
     data = {
         task.name: task.data(suite.tasks[task.name], suite.train.seed, suite.base) for task in tasks
     }
-    folders = [teachers] if isinstance(teachers, str | Path) else teachers or ()
+    given = [teachers] if isinstance(teachers, str | Path | TrainedRun) else teachers or ()
+    folders = [each.checkpoint if isinstance(each, TrainedRun) else Path(each) for each in given]
     told = list(callbacks or ()) if isinstance(callbacks, Iterable | None) else [callbacks]
     if not all(map(callable, told)):
         raise PetMtlError("`callbacks` must be functions", hint="such as `callbacks=[print]`")
@@ -126,7 +128,7 @@ def train(
         folder,
         resume=resume,
         data=data,
-        teachers=() if resume else [Path(each) for each in folders],
+        teachers=() if resume else folders,
         report=report_run,
         logged=tell,
     )

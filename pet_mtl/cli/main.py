@@ -115,6 +115,9 @@ def run() -> None:
         _give_up_stdout(error)
 
 
+main = run  # what the `pet-mtl` script of an earlier installation calls
+
+
 def _flush_failure() -> OSError | None:
     """Return why stdout cannot be written (a full disk), None where it can."""
     try:

@@ -54,7 +54,7 @@ def test_unlabelled_rows_learn_from_soft_labels(backbone: Path, tmp_path: Path) 
 def test_a_checkpoint_teaches(backbone: Path, tmp_path: Path) -> None:
     teacher = pet_mtl.train([task()], str(backbone), tmp_path / "teacher", **FAST)
     kept = tmp_path / "run"
-    pet_mtl.train([task()], str(backbone), kept, teachers=teacher.checkpoint, **FAST)
+    pet_mtl.train([task()], str(backbone), kept, teachers=teacher, **FAST)
     model = pet_mtl.load(teacher.checkpoint, calibration="none")
     np.testing.assert_allclose(answers(kept), model.predict_proba(TEXTS), atol=1e-5)
     before = answers(kept)
