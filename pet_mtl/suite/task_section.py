@@ -1,6 +1,7 @@
 """One task of a pattern file: the rules between its keys, checked where the lines are known, then a
 TaskSpec."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,14 @@ _NO_KEYS = {
     "above": "words of upper levels stand in the verbalizer, beside those of the labels",
 }
 TASK_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,199}")  # part of names of files: 255 bytes at most
-_DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]")
+_DEVICE = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9]")  # Windows keeps such names to itself
 TEMPLATE_FILE = r"[^{}\n]+\.txt"  # among patterns
 
 
 def name_problem(name: str) -> Problem | None:
     """Return what is wrong with the name of a task, None where nothing is."""
-    if _DEVICE.fullmatch(name):
-        hint = f"for Windows it is a device, and a file such as `{name}.txt` would be lost"
+    if os.name == "nt" and _DEVICE.fullmatch(name):
+        hint = f"here it is a device, and a file such as `{name}.txt` would be lost"
         return Problem(f"`{name}` is not a task name", hint=hint)
     if TASK_NAME.fullmatch(name):
         return None
