@@ -1,12 +1,10 @@
 import copy
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pet_mtl.errors import ProblemList
-from pet_mtl.suite import task_section as module
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.suite.task_section import build_task
 from pet_mtl.suite.yaml_file import Document
@@ -67,14 +65,6 @@ def test_one_pattern_may_stand_alone() -> None:
 @pytest.mark.parametrize("name", ["a", "0", "tnews-2", "a_b", "a" * 200, "con"])
 def test_task_names(name: str) -> None:
     assert build(name)[1] == []
-
-
-@pytest.mark.parametrize(("name", "fits"), [("con", False), ("lpt1", False), ("icon", True)])
-def test_a_device_of_windows_is_none_there(
-    monkeypatch: pytest.MonkeyPatch, name: str, fits: bool
-) -> None:
-    monkeypatch.setattr(module, "os", SimpleNamespace(name="nt"))
-    assert (module.name_problem(name) is None) is fits
 
 
 @pytest.mark.parametrize(
