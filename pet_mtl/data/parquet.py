@@ -89,7 +89,7 @@ def record_batches(
     """
     waiting: list[pa.RecordBatch] = []
     rows = size = 0
-    step = step_rows(source, columns, CHUNK_BYTES)
+    step = step_rows(source, file.schema_arrow, columns)
     for found in file.iter_batches(step, columns=columns, use_threads=False):
         batch = _decoded(found)
         waiting.append(batch)

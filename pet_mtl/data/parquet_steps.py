@@ -8,12 +8,14 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pet_mtl.data.table import CHUNK_BYTES
+
 STEP_ROWS = 64  # of usual texts; reading is hardly faster with more
 STEP_BYTES = 1 << 28  # that the longest cells of a step may take, where dictionaries hold them
 _TEXTS = (pa.string(), pa.large_string(), pa.binary(), pa.large_binary())
 
 
-def step_rows(source: Path | pa.Buffer, columns: list[str] | None, buffer_size: int) -> int:
+def step_rows(source: Path | pa.Buffer, schema: pa.Schema, columns: list[str] | None) -> int:
     """Return how many rows of a Parquet file are decoded at a time: fewer where a dictionary holds
     a long text, which may be the cell of any row.
 
@@ -21,6 +23,7 @@ def step_rows(source: Path | pa.Buffer, columns: list[str] | None, buffer_size: 
     of damaged metadata, pyarrow ends the process.
 
     Args:
+        schema: of the file.
         columns: that will be read, None for all.
 
     Raises:
@@ -28,11 +31,10 @@ def step_rows(source: Path | pa.Buffer, columns: list[str] | None, buffer_size: 
     """
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(source) as file:
-        fields = {field.name: _held(field.type) for field in file.schema_arrow}
+    fields = {field.name: _held(field.type) for field in schema}
     names = [name for name in columns or fields if fields.get(name) in _TEXTS]
     longest = 1
-    with pq.ParquetFile(source, read_dictionary=names, buffer_size=buffer_size) as file:
+    with pq.ParquetFile(source, read_dictionary=names, buffer_size=CHUNK_BYTES) as file:
         for group, name in product(range(file.num_row_groups), names):
             # some encodings have no dictionary and cannot be read as one; damage is told when the
             # rows are read

@@ -79,14 +79,10 @@ def ask(
     answers = Answers(found, ask_teacher(loaded, suite, of_dev, None) if of_dev else {})
     tensors = {_ROWS + name: probs for name, probs in answers.rows.items()}
     tensors |= {_DEV + name: probs for name, probs in answers.dev.items()}
-    _write(file, tensors)
-    shutil.rmtree(blocks, ignore_errors=True)
-    return answers
-
-
-def _write(file: Path, tensors: Mapping[str, FloatArray]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(file, save({name: np.ascontiguousarray(t) for name, t in tensors.items()}))
+    shutil.rmtree(blocks, ignore_errors=True)
+    return answers
 
 
 def _free(rows: Rows, barred: Keys | None) -> NDArray[np.int64]:
