@@ -4,10 +4,9 @@ import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from pet_mtl.comparison.dev_result import DevResult, Measured, listed
 from pet_mtl.comparison.engine import Engine
 from pet_mtl.comparison.memory import forget_peak
 from pet_mtl.data.suite_data import TaskData
@@ -21,19 +20,15 @@ from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.storage.checked_json import Count
 from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.storage.taken_up import take_up
+from pet_mtl.suite.kind import KindSpec
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.run import train
 
-Share = Annotated[float, Field(ge=0, le=1)]
-Measured = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
-
-class CellResult(BaseModel):
+class CellResult(DevResult):
     """What is kept of a finished cell.
 
     Attributes:
-        macro_f1: on the dev rows, by task.
-        predicted: label numbers of the dev rows, in their order, by task.
         parameters: as `ParameterCounts.to_json` gives them.
         rows: training rows.
         steps: optimizer steps.
@@ -42,10 +37,6 @@ class CellResult(BaseModel):
         peak_memory_gb: None where it cannot be told from that of earlier cells.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    macro_f1: dict[str, Share]
-    predicted: dict[str, list[Count]]
     parameters: dict[str, Measured]
     rows: Count
     steps: Count
@@ -53,14 +44,9 @@ class CellResult(BaseModel):
     samples_per_second: Measured
     peak_memory_gb: Measured | None
 
-    def fits(self, labels: Mapping[str, int], rows: Mapping[str, int]) -> bool:
-        """Say whether these are results of some tasks with so many labels and dev rows."""
-        return (
-            self.macro_f1.keys() == self.predicted.keys() == labels.keys()
-            and self.parameters.keys() == {"all", "task_specific", "task_specific_share"}
-            and all(len(self.predicted[task]) == rows[task] for task in labels)
-            and all(max(self.predicted[task]) < count for task, count in labels.items())
-        )
+    def fits(self, kinds: Mapping[str, KindSpec], rows: Mapping[str, int]) -> bool:
+        known = self.parameters.keys() == {"all", "task_specific", "task_specific_share"}
+        return known and super().fits(kinds, rows)
 
 
 def train_cell(
@@ -78,8 +64,8 @@ def train_cell(
         suite, run, resume=resume, data=data
     )
     return CellResult(
-        macro_f1={name: score.value("macro_f1") for name, score in done.scores.items()},
-        predicted={name: of_task.tolist() for name, of_task in done.predicted.items()},
+        scores={name: score.main.value for name, score in done.scores.items()},
+        predicted={name: listed(of_task) for name, of_task in done.predicted.items()},
         parameters=done.parameters.to_json(),
         rows=sum(len(task.train) for task in data.values()),
         steps=done.steps,
@@ -105,11 +91,10 @@ def zero_shot_cell(
     assert loaded.parameters is not None
     speed: dict[str, Any] = throughput.to_json()
     return CellResult(
-        macro_f1={
-            name: score.value("macro_f1")
-            for name, score in score_rows(suite, rows, log_probs).items()
+        scores={
+            name: score.main.value for name, score in score_rows(suite, rows, log_probs).items()
         },
-        predicted={name: made.tolist() for name, made in decide(suite, log_probs).items()},
+        predicted={name: listed(made) for name, made in decide(suite, log_probs).items()},
         parameters=loaded.parameters.to_json(),
         rows=0,
         steps=0,

@@ -132,9 +132,9 @@ def check_results(
     Raises:
         PetMtlError: one is not.
     """
-    labels = {name: len(suite.tasks[name].verbalizer.labels) for name in rows}
+    kinds = {name: suite.tasks[name].kind_spec for name in rows}
     for cell, result in results.items():
-        of_cell = {cell.task: labels[cell.task]} if cell.task else labels
+        of_cell = {cell.task: kinds[cell.task]} if cell.task else kinds
         if not result.fits(of_cell, rows):
             raise _damaged(cell_path(out, cell) / RESULT)
 

@@ -8,6 +8,7 @@ from pet_mtl.comparison.shots_chart import ShotsLine, shots_chart
 from pet_mtl.comparison.statistics import Spread
 from pet_mtl.comparison.summary import Comparison, Entry
 from pet_mtl.comparison.table import html_table, markdown, sheets
+from pet_mtl.metrics.score import figures_title
 from pet_mtl.report.markup import Html, element
 from pet_mtl.report.overview import colour_of
 from pet_mtl.report.page import html_page
@@ -74,7 +75,10 @@ def curves(comparison: Comparison) -> Html:
     tasks = list(comparison.dev_rows)
     names = [None, *tasks] if len(tasks) > 1 else tasks
     charts = [_chart(comparison, name) for name in names]
-    note = "dev macro-F1 over the training rows for each label: mean over the seeds, ± sd"
+    note = (
+        f"dev {figures_title(comparison.metrics)} over the training rows for each label: mean over "
+        "the seeds, ± sd"
+    )
     heading = [element("h2", "Learning curves"), element("p", note, class_="note")]
     return element("section", heading, element("div", charts, class_="charts"), class_="card")
 

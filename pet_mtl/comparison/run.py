@@ -78,16 +78,6 @@ def compare(request: Request, out: Path) -> Comparison:
         RunError: no cell succeeded.
     """
     suite = request.variants[0].suite
-    problems = ProblemList()
-    for name, spec in suite.tasks.items():
-        if spec.kind_spec.facts.target != "label":
-            problems.add(
-                f"task `{name}` is of the kind `{spec.kind}`: methods are compared by the macro-F1 "
-                "of rows with one label",
-                where=suite.source,
-                hint="name the other tasks in a pattern file of their own",
-            )
-    problems.raise_if_any()
     if request.single_task:
         for name in suite.tasks:
             only = {name: suite.tasks[name]}
@@ -145,7 +135,7 @@ def compare(request: Request, out: Path) -> Comparison:
             )
         if not results:
             raise RunError("no cell succeeded", where=str(out))
-        gold = {name: rows.labels for name, rows in scored.items()}
+        gold = {name: rows.gold for name, rows in scored.items()}
         check_results(out, suite, results, {name: len(rows) for name, rows in scored.items()})
         comparison = summarize(
             suite, [variant.name for variant in request.variants], gold, results, failed
@@ -170,6 +160,14 @@ def _check_methods(variants: Sequence[Variant]) -> None:
                 for each in error.problems:
                     message = f"{variant.name}: {each.message}"
                     problems.add(message, where=each.where, hint=each.hint)
+            continue
+        for name, task in variant.suite.tasks.items():
+            if not task.kind_spec.facts.plain:
+                problems.add(
+                    f"{variant.name} knows nothing of `{task.told_kind}` of task `{name}`",
+                    where=variant.suite.source,
+                    hint="leave the method out, or name the other tasks in a file of their own",
+                )
     problems.raise_if_any()
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError
 from pet_mtl.random_streams import FEW_SHOTS
@@ -36,13 +37,13 @@ def read_shots(text: str) -> list[Shots]:
 
 
 def few_rows(data: Mapping[str, TaskData], shots: Shots, seed: int) -> dict[str, TaskData]:
-    """Return the data with `shots` training rows for each label of each task; dev rows stay as they
+    """Return the data with the training rows that `choose_rows` gives; dev rows stay as they
     are."""
     if shots == ALL:
         return dict(data)
     chosen = {}
     for name, task in data.items():
-        rows = choose_rows(task.train.labels, int(shots), seed)
+        rows = choose_rows(task.train, int(shots), seed)
         chosen[name] = replace(
             task, train=task.train.take(rows), train_keys=task.train_keys[rows], notes=[]
         )
@@ -51,19 +52,28 @@ def few_rows(data: Mapping[str, TaskData], shots: Shots, seed: int) -> dict[str,
 
 def most_of_a_label(data: Mapping[str, TaskData]) -> int:
     """Return how many training rows the most frequent label of any task has."""
-    labels = (task.train.labels for task in data.values())
-    return max(int(np.bincount(each[each >= 0]).max(initial=0)) for each in labels)
+    return max(len(rows) for task in data.values() for rows in _by_label(task.train).values())
 
 
-def choose_rows(labels: NDArray[np.int64], shots: int, seed: int) -> NDArray[np.int64]:
+def choose_rows(rows: Rows, shots: int, seed: int) -> NDArray[np.int64]:
     """Return the indices of `shots` rows for each label, in their order; all rows of a label that
     has fewer.
 
-    A label's rows depend on the seed and the rows alone, and fewer shots are some of the rows of
-    more shots.
+    Of sets, each label gets rows that have it, and so does the empty set; of numbers, each tenth of
+    their range gets rows. A label's rows depend on the seed and the rows alone, and fewer shots are
+    some of the rows of more shots.
     """
     chosen = [
-        FEW_SHOTS.generator(seed, int(label)).permutation(np.flatnonzero(labels == label))[:shots]
-        for label in np.unique(labels[labels >= 0])
+        FEW_SHOTS.generator(seed, label).permutation(of_label)[:shots]
+        for label, of_label in _by_label(rows).items()
     ]
-    return np.sort(np.concatenate(chosen))
+    return np.unique(np.concatenate(chosen))
+
+
+def _by_label(rows: Rows) -> dict[int, NDArray[np.int64]]:
+    """Return the indices of the rows of each label that occurs."""
+    has = {label: rows.labels == label for label in range(int(rows.labels.max(initial=-1)) + 1)}
+    if rows.targets is not None and rows.targets.ndim == 2:
+        # `labels` has the first of each set alone, and for an empty one the number behind the last
+        has.update(enumerate(rows.targets.T > 0))
+    return {label: np.flatnonzero(of_label) for label, of_label in has.items() if of_label.any()}

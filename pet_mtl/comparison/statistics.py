@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pet_mtl.kinds import Kind
+from pet_mtl.kinds.kind import Decided, Gold
 from pet_mtl.random_streams import RESAMPLED_ROWS
 
-Labels = NDArray[np.int64]
 RESAMPLES = 1000
 _COUNTS = 1 << 23  # at a time: one for each row and resample
 
@@ -59,58 +60,42 @@ class Difference:
 
 
 def paired_difference(
-    gold: Mapping[str, Labels],
-    first: Mapping[str, Sequence[Labels]],
-    other: Mapping[str, Sequence[Labels]],
+    kinds: Mapping[str, Kind],
+    gold: Mapping[str, Gold],
+    first: Mapping[str, Sequence[Decided]],
+    other: Mapping[str, Sequence[Decided]],
     *,
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> Difference:
-    """Return how much higher the mean macro-F1 over tasks and seeds is for `other` than for
-    `first`.
+    """Return how much higher the mean of the tasks' main figures, over tasks and seeds, is for
+    `other` than for `first`.
 
     The interval is the percentile bootstrap over dev rows, paired: each resample draws rows of each
     task once, for both sides and all seeds (Efron & Tibshirani 1993). It says how the choice of dev
     rows matters; how the seeds differ is the `Spread`.
 
     Args:
-        gold: label numbers [N] by task.
-        first: predictions [N] of each seed, by task.
+        kinds: of the tasks that are asked about.
+        gold: targets of the rows, by task.
+        first: decisions of each seed, by task.
         other: likewise; the number of seeds may differ.
     """
     draws = np.zeros(resamples)
     observed = 0.0
     generator = RESAMPLED_ROWS.generator(seed)
 
-    def gain(task: str, counts: NDArray[np.integer]) -> NDArray[np.float64]:
-        weights = counts.astype(np.float32)
-        ours, theirs = (np.stack(list(side[task])) for side in (other, first))
-        return _macro_f1(weights, gold[task], ours) - _macro_f1(weights, gold[task], theirs)
+    def gain(task: str, counts: NDArray[np.int64]) -> NDArray[np.float64]:
+        ours, theirs = (kinds[task].counted(gold[task], s[task], counts) for s in (other, first))
+        return ours - theirs
 
-    for task, labels in gold.items():
-        rows = len(labels)
+    for task in kinds:
+        rows = len(gold[task])
         observed += float(gain(task, np.ones((1, rows), np.int64))[0])
         chunk = max(1, _COUNTS // rows)
         for start in range(0, resamples, chunk):
             size = min(chunk, resamples - start)
             counts = generator.multinomial(rows, np.full(rows, 1 / rows), size)
             draws[start : start + size] += gain(task, counts)
-    low, high = np.quantile(draws / len(gold), [0.025, 0.975])
-    return Difference(observed / len(gold), float(low), float(high))
-
-
-def _macro_f1(counts: NDArray[np.float32], gold: Labels, predicted: Labels) -> NDArray[np.float64]:
-    """Return the macro-F1 [R], mean over seeds, where row `n` counts `counts[r, n]` times;
-    `predicted` is [S, N]."""
-    every = np.arange(1 + max(int(gold.max()), int(predicted.max())))
-    is_gold = gold[:, None] == every  # [N, K]
-    in_gold = counts @ is_gold.astype(np.float32)
-    total = np.zeros(len(counts))
-    for of_seed in predicted:
-        is_predicted = of_seed[:, None] == every
-        present = in_gold + counts @ is_predicted.astype(np.float32)
-        hits = counts @ (is_gold & is_predicted).astype(np.float32)
-        f1 = np.zeros(present.shape)
-        np.divide(2 * hits, present, out=f1, where=present > 0, dtype=np.float64)
-        total += f1.sum(1) / (present > 0).sum(1)
-    return total / len(predicted)
+    low, high = np.quantile(draws / len(kinds), [0.025, 0.975])
+    return Difference(observed / len(kinds), float(low), float(high))

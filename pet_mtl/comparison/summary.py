@@ -10,7 +10,10 @@ import numpy as np
 from pet_mtl.comparison.cell import CellResult
 from pet_mtl.comparison.plan import Cell
 from pet_mtl.comparison.shots import ALL, Shots
-from pet_mtl.comparison.statistics import Difference, Labels, Spread, paired_difference
+from pet_mtl.comparison.statistics import Difference, Spread, paired_difference
+from pet_mtl.kinds import Kind, kind_of
+from pet_mtl.kinds.kind import Decided, Gold
+from pet_mtl.metrics.score import mean_key
 from pet_mtl.suite.suite import Suite
 
 
@@ -20,8 +23,8 @@ class Entry:
     not be measured.
 
     Attributes:
-        mean: mean macro-F1 over the tasks.
-        tasks: macro-F1 by task.
+        mean: of the tasks' main figures.
+        tasks: main figure by task.
         difference: of the mean to the first method at the same shots, over the seeds that both
             have; None for the first method, and where they share no seed.
     """
@@ -38,11 +41,12 @@ class Entry:
     samples_per_second: float
     peak_memory_gb: float | None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, mean: str) -> dict[str, Any]:
+        """Return plain JSON values; `mean` is the name of the mean."""
         return {
             "method": self.method,
             "shots": self.shots,
-            "mean_macro_f1": self.mean.to_json(),
+            mean: self.mean.to_json(),
             "tasks": {name: spread.to_json() for name, spread in self.tasks.items()},
             "difference": self.difference and self.difference.to_json(),
             "parameters": self.parameters,
@@ -79,8 +83,8 @@ class Joining:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All that tables and page show; `dev_rows` counts by task, `failed` says why cells are
-    missing."""
+    """All that tables and page show; `dev_rows` counts by task, `metrics` names the main figure of
+    each, `failed` says why cells are missing."""
 
     suite: str
     model: str
@@ -88,6 +92,7 @@ class Comparison:
     methods: list[str]
     seeds: list[int]
     dev_rows: dict[str, int]
+    metrics: dict[str, str]
     entries: list[Entry]
     joining: list[Joining] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
@@ -100,13 +105,15 @@ class Comparison:
         return next((e for e in self.entries if (e.method, e.shots) == (method, shots)), None)
 
     def to_json(self) -> dict[str, Any]:
+        mean = mean_key(self.metrics.values())
         return {
             "suite": self.suite,
             "model": self.model,
             "methods": self.methods,
             "seeds": self.seeds,
             "dev_rows": self.dev_rows,
-            "entries": [entry.to_json() for entry in self.entries],
+            "metrics": self.metrics,
+            "entries": [entry.to_json(mean) for entry in self.entries],
             "single_task": [joining.to_json() for joining in self.joining],
             "failed": self.failed,
         }
@@ -118,11 +125,12 @@ BySeed = Mapping[int, CellResult]
 def summarize(
     suite: Suite,
     methods: Sequence[str],
-    gold: Mapping[str, Labels],
+    gold: Mapping[str, Gold],
     results: Mapping[Cell, CellResult],
     failed: Mapping[Cell, str],
 ) -> Comparison:
-    """Sum up cells; `gold` are the label numbers of the dev rows by task."""
+    """Sum up cells; `gold` are the targets of the dev rows by task."""
+    kinds = {name: kind_of(suite.tasks[name]) for name in gold}
     groups: dict[tuple[str, Shots, str | None], dict[int, CellResult]] = {}
     for cell in sorted(results, key=lambda cell: cell.seed):
         groups.setdefault((cell.variant, cell.shots, cell.task), {})[cell.seed] = results[cell]
@@ -136,11 +144,11 @@ def summarize(
                 continue
             difference = None
             if first is not None and method != methods[0]:
-                difference = _difference(gold, first, joint)
+                difference = _difference(kinds, gold, first, joint)
             entries.append(_entry(method, number, joint, difference))
             joining += [
-                _joining(method, number, task, joint, alone, gold)
-                for task in gold
+                _joining(method, number, joint, alone, {task: kind}, gold)
+                for task, kind in kinds.items()
                 if (alone := groups.get((method, number, task))) is not None
             ]
     return Comparison(
@@ -149,27 +157,30 @@ def summarize(
         created=datetime.datetime.now().strftime("%Y-%m-%d %H:%M"),
         methods=list(methods),
         seeds=sorted({cell.seed for cell in results}),
-        dev_rows={name: len(labels) for name, labels in gold.items()},
+        dev_rows={name: len(targets) for name, targets in gold.items()},
+        metrics={name: kind.spec.facts.metrics[0] for name, kind in kinds.items()},
         entries=entries,
         joining=joining,
         failed={str(cell): reason for cell, reason in failed.items()},
     )
 
 
-def _difference(gold: Mapping[str, Labels], first: BySeed, other: BySeed) -> Difference | None:
+def _difference(
+    kinds: Mapping[str, Kind], gold: Mapping[str, Gold], first: BySeed, other: BySeed
+) -> Difference | None:
     """Return `other` minus `first` over the seeds that both have: a seed that one side lacks would
     count as a difference of the methods."""
     seeds = sorted(first.keys() & other.keys())
     if not seeds:
         return None
 
-    def predicted(side: BySeed) -> dict[str, list[Labels]]:
+    def decided(side: BySeed) -> dict[str, list[Decided]]:
         return {
-            task: [np.asarray(side[seed].predicted[task], np.int64) for seed in seeds]
-            for task in gold
+            task: [side[seed].decided(task, kind.spec) for seed in seeds]
+            for task, kind in kinds.items()
         }
 
-    return paired_difference(gold, predicted(first), predicted(other))
+    return paired_difference(kinds, gold, decided(first), decided(other))
 
 
 def _entry(method: str, shots: Shots, by_seed: BySeed, difference: Difference | None) -> Entry:
@@ -178,10 +189,9 @@ def _entry(method: str, shots: Shots, by_seed: BySeed, difference: Difference | 
     return Entry(
         method=method,
         shots=shots,
-        mean=Spread(tuple(float(np.mean(list(result.macro_f1.values()))) for result in results)),
+        mean=Spread(tuple(float(np.mean(list(result.scores.values()))) for result in results)),
         tasks={
-            task: Spread(tuple(result.macro_f1[task] for result in results))
-            for task in first.macro_f1
+            task: Spread(tuple(result.scores[task] for result in results)) for task in first.scores
         },
         difference=difference,
         parameters=first.parameters,
@@ -202,16 +212,18 @@ def _median(values: Sequence[float | None]) -> float | None:
 def _joining(
     method: str,
     shots: Shots,
-    task: str,
     joint: BySeed,
     alone: BySeed,
-    gold: Mapping[str, Labels],
+    kind: Mapping[str, Kind],
+    gold: Mapping[str, Gold],
 ) -> Joining:
+    """Return what `kind`, that of one task, says of it."""
+    (task,) = kind
     return Joining(
         method=method,
         shots=shots,
         task=task,
-        joint=Spread(tuple(result.macro_f1[task] for result in joint.values())),
-        alone=Spread(tuple(result.macro_f1[task] for result in alone.values())),
-        gain=_difference({task: gold[task]}, alone, joint),
+        joint=Spread(tuple(result.scores[task] for result in joint.values())),
+        alone=Spread(tuple(result.scores[task] for result in alone.values())),
+        gain=_difference(kind, gold, alone, joint),
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pet_mtl.comparison.statistics import Difference, Spread
 from pet_mtl.comparison.summary import Comparison
+from pet_mtl.metrics.score import figures_title
 from pet_mtl.report.markup import Html, element
 
 if TYPE_CHECKING:
@@ -58,9 +59,9 @@ def scores_sheet(comparison: Comparison) -> Sheet:
             )
     seeds = f"{len(comparison.seeds)} seeds" if len(comparison.seeds) > 1 else "1 seed"
     note = (
-        f"dev macro-F1, mean ± sd over {seeds}; difference of the mean to {first} with its 95 % "
-        "interval (paired bootstrap over dev rows, averaged over the seeds that both have), * "
-        "where 0 is outside"
+        f"dev {figures_title(comparison.metrics)}, mean ± sd over {seeds}; difference of the mean "
+        f"to {first} with its 95 % interval (paired bootstrap over dev rows, averaged over "
+        "the seeds that both have), * where 0 is outside"
     )
     return Sheet(
         "Scores", note, ["shots", "method", "mean of tasks", "median", f"to {first}", *tasks], rows
@@ -112,8 +113,8 @@ def joining_sheet(comparison: Comparison) -> Sheet:
         for one in comparison.joining
     ]
     note = (
-        "dev macro-F1 of one model for all tasks, and of a model for the task alone that saw "
-        "as many of its rows"
+        f"dev {figures_title(comparison.metrics)} of one model for all tasks, and of a model for "
+        "the task alone that saw as many of its rows"
     )
     return Sheet(
         "Does joining help?",

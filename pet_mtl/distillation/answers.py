@@ -12,6 +12,7 @@ from pet_mtl.atomic import sweep, write_bytes
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
+from pet_mtl.kinds import Kind
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.tensors import read_arrays
@@ -118,21 +119,21 @@ def _check(
             raise PetMtlError("is about other rows or labels", where=str(file), hint=_HINT)
 
 
-def targets(answers: Sequence[FloatArray], rows: Rows) -> FloatArray:
+def targets(kind: Kind, answers: Sequence[FloatArray], rows: Rows) -> FloatArray:
     """Return what a student learns from beside the labels, `[rows, K]`.
 
-    A row that no teacher may label has its own label, or that of a training row with the same text,
-    as its answer: it is learned from labels alone. One of which nothing is known has NaN
-    and says nothing.
+    A row that no teacher may label has its own target, or that of a training row with the same
+    text, as its answer: it is learned from labels alone. One of which nothing is known has NaN and
+    says nothing.
     """
     mean = together(answers)
     missing = np.flatnonzero(np.isnan(mean).any(1))
     if len(missing):
         keys = row_keys(rows)
         known = np.flatnonzero(rows.labels >= 0)
-        label_of = dict(zip(keys[known].tolist(), rows.labels[known].tolist(), strict=True))
+        same_text = dict(zip(keys[known].tolist(), known.tolist(), strict=True))
         for row in missing.tolist():
-            label = rows.labels[row] if rows.labels[row] >= 0 else label_of.get(int(keys[row]), -1)
-            if label >= 0:
-                mean[row] = np.arange(mean.shape[1]) == label
+            teller = row if rows.labels[row] >= 0 else same_text.get(int(keys[row]))
+            if teller is not None:
+                mean[row] = kind.certain(rows.gold[[teller]])[0]
     return mean

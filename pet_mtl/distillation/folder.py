@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from pet_mtl.atomic import sweep, write_text
-from pet_mtl.comparison.cell import Measured, Share
+from pet_mtl.comparison.dev_result import DevResult, Measured, listed
 from pet_mtl.data.digest import rows_digest, short_digest
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.distillation.plan import Request
@@ -30,33 +29,17 @@ PAGES = ("distill.md", "results.json")
 PARTS = ("answers/*.safetensors", *(f"{kind}/*/last" for kind in ("teachers", "students", "alone")))
 
 
-class RunResult(BaseModel):
+class RunResult(DevResult):
     """What is kept of a finished run.
 
     Attributes:
-        macro_f1: of the best checkpoint on the dev rows, by task.
-        predicted: label numbers of the dev rows, by task.
         rows: training rows, those without a label included.
         seconds: wall time; None where the run was stopped and went on later.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    macro_f1: dict[str, Share]
-    predicted: dict[str, list[Count]]
     rows: Count
     steps: Count
     seconds: Measured | None
-
-    def fits(self, suite: Suite, data: Mapping[str, TaskData]) -> bool:
-        """Say whether these are results of the suite's tasks on the dev rows of `data`."""
-        rows = {name: len(task.dev) for name, task in data.items() if task.dev}
-        labels = {name: len(suite.tasks[name].verbalizer.labels) for name in rows}
-        return (
-            self.macro_f1.keys() == self.predicted.keys() == rows.keys()
-            and all(len(self.predicted[name]) == count for name, count in rows.items())
-            and all(max(self.predicted[name]) < count for name, count in labels.items())
-        )
 
 
 def settings_of(request: Request, data: Mapping[str, TaskData]) -> dict[str, Any]:
@@ -140,8 +123,8 @@ def do_run(
         report=report_run,
     )  # fmt: skip
     result = RunResult(
-        macro_f1={name: score.value("macro_f1") for name, score in done.scores.items()},
-        predicted={name: np.asarray(each).tolist() for name, each in done.predicted.items()},
+        scores={name: score.main.value for name, score in done.scores.items()},
+        predicted={name: listed(each) for name, each in done.predicted.items()},
         rows=sum(_learned(task, (answers or {}).get(name)) for name, task in data.items()),
         steps=done.steps,
         seconds=None if resume else round(done.seconds, 1),
@@ -156,6 +139,7 @@ def _read_result(file: Path, suite: Suite, data: Mapping[str, TaskData]) -> RunR
         result = RunResult.model_validate_json(read_bounded(file))
     except (ValueError, OSError, RecursionError) as error:
         raise damaged from error
-    if not result.fits(suite, data):
+    rows = {name: len(task.dev) for name, task in data.items() if task.dev}
+    if not result.fits({name: suite.tasks[name].kind_spec for name in rows}, rows):
         raise damaged
     return result

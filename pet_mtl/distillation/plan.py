@@ -98,13 +98,12 @@ def check_request(request: Request) -> None:
             hint=f"choose among the students' tasks: {', '.join(ours)}",
         )
     for name, task in ours.items():
-        if task.kind_spec.facts.target != "label":
+        if request.generations and task.kind_spec.facts.target != "label":
             problems.add(
-                f"`{name}` is no task of one label a row: its answers have no shares of labels",
-                where=request.student.source,
-                hint="choose other tasks with `--tasks`; `train --teacher` takes all kinds",
+                f"`{name}` is no task of one label a row: generations grow by rows of each label",
+                where="--generations",
+                hint="leave it out, or choose other tasks with `--tasks`",
             )
-            continue
         wanted = set(ours[name].verbalizer.labels)
         if name in theirs and set(theirs[name].verbalizer.labels) != wanted:
             problems.add(

@@ -41,6 +41,7 @@ from pet_mtl.distillation.stages import (
     stage_together,
 )
 from pet_mtl.errors import PetMtlError
+from pet_mtl.kinds import kind_of
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.checkpoint import MANIFEST
@@ -141,21 +142,26 @@ class _Distiller:
         self.dev = {
             name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)
         }
-        self.gold = {name: rows.labels for name, rows in self.dev.items()}
+        self.gold = {name: rows.gold for name, rows in self.dev.items()}
+        self.kinds = {name: kind_of(task) for name, task in request.student.tasks.items()}
         for folder in request.given:
             guard_rows(folder, self.dev, strict=False)
 
     def run(self) -> Distillation:
         request, stages = self.request, list[Stage]()
         if request.alone:
-            stages.append(stage_of_runs("labels alone", self._students("alone", None)[0]))
+            alone = self._students("alone", None)[0]
+            stages.append(stage_of_runs("labels alone", alone, self.kinds))
         taught = self._teach(0, [{} for _ in self.teachers], stages)
         for generation in range(1, request.generations + 1):
             extra = self._extra(generation, taught.answers)
             taught = self._teach(generation, extra, stages)
         results, folders = self._students("students", taught)
-        stages.append(stage_of_runs("students" if len(results) > 1 else "student", results))
-        done = Distillation(self.out, tuple(stages), gains(stages, self.gold), tuple(folders))
+        name = "students" if len(results) > 1 else "student"
+        stages.append(stage_of_runs(name, results, self.kinds))
+        metrics = {task: self.kinds[task].spec.facts.metrics[0] for task in self.dev}
+        gained = gains(stages, self.kinds, self.gold)
+        done = Distillation(self.out, metrics, tuple(stages), gained, tuple(folders))
         write_text(self.out / "distill.md", markdown(done))
         write_text(
             self.out / "results.json",
@@ -189,19 +195,19 @@ class _Distiller:
             taught.folders.append(folder)
         name = f"generation {generation}" if generation else "teachers"
         if taught.results:
-            stages.append(stage_of_runs(name, taught.results))
+            stages.append(stage_of_runs(name, taught.results, self.kinds))
         counts = [sum(task in one.dev for one in taught.answers) for task in self.dev]
         if any(counts) and (not taught.results or max(counts) > 1):
             self._note_together(f"{name} together", taught.answers, stages)
         return taught
 
     def _note_together(self, name: str, answers: list[Answers], stages: list[Stage]) -> None:
-        predicted = {
-            task: together([one.dev[task] for one in answers if task in one.dev]).argmax(-1)
-            for task in self.dev
-            if any(task in one.dev for one in answers)
-        }
-        stages.append(stage_together(name, len(answers), self.gold, predicted))
+        decided = {}
+        for task in self.dev:
+            if each := [one.dev[task] for one in answers if task in one.dev]:
+                kind = self.kinds[task]
+                decided[task] = kind.decide(kind.from_probabilities(together(each)))
+        stages.append(stage_together(name, len(answers), decided, self.kinds, self.gold))
 
     def _ask(self, file: Path, teacher: Path, barred: Mapping[str, Keys]) -> Answers:
         counted = {name: task.train.labels for name, task in self.data.items()}
@@ -253,9 +259,11 @@ class _Distiller:
             if not said:
                 say(f"note: no teacher knows {name}: it is learned from its labels alone")
                 continue
-            mean, first = targets(said, self.rows[name]), len(task.train)
+            kind, first = self.kinds[name], len(task.train)
+            mean = targets(kind, said, self.rows[name])
             told = ~np.isnan(together(said)[:first]).any(1)  # the others have their own labels
-            right = (mean[:first].argmax(-1) == task.train.labels)[told]
+            decided = kind.decide(kind.from_probabilities(mean[:first]))
+            right = kind.right(task.train.gold, decided)[told]
             judged = f", right on {right.mean():.1%} of them" if len(right) else ""
             say(
                 f"teachers: {name}, {len(right):,} of {first:,} training rows labelled by them"

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pet_mtl.comparison.statistics import Difference, Spread, paired_difference
 from pet_mtl.distillation.folder import RunResult
-from pet_mtl.metrics.gain import macro_f1
+from pet_mtl.kinds import Kind
+from pet_mtl.kinds.kind import Decided, Gold
+from pet_mtl.metrics.score import figures_title, mean_key
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-Labels = NDArray[np.int64]
 DASH = "–"
 
 
@@ -27,8 +27,8 @@ class Stage:
         name: what it is.
         models: how many were trained or asked.
         rows: training rows of a model, the mean over models.
-        scores: dev macro-F1 by task, over the models that know it.
-        predicted: dev label numbers of each of these, by task.
+        scores: main figure of the dev rows by task, over the models that know it.
+        predicted: decisions on the dev rows of each of these, by task.
         seconds: of training; 0 where nothing was trained, None where it is not known of a run.
     """
 
@@ -36,12 +36,12 @@ class Stage:
     models: int
     rows: float
     scores: Mapping[str, Spread]
-    predicted: Mapping[str, Sequence[Labels]]
+    predicted: Mapping[str, Sequence[Decided]]
     seconds: float | None = 0.0
 
     @property
     def mean(self) -> float | None:
-        """The mean over tasks of macro-F1; None without dev rows."""
+        """The mean over tasks; None without dev rows."""
         means = [score.mean for score in self.scores.values()]
         return float(np.mean(means)) if means else None
 
@@ -52,6 +52,7 @@ class Distillation:
 
     Attributes:
         out: its folder.
+        metrics: the main figure of each task with dev rows.
         stages: in the order of the work.
         gains: of each stage over the first, with its interval; None for the first and where the
             tasks are not the same.
@@ -59,19 +60,22 @@ class Distillation:
     """
 
     out: Path
+    metrics: Mapping[str, str]
     stages: tuple[Stage, ...]
     gains: tuple[Difference | None, ...]
     students: tuple[Path, ...]
 
     def to_json(self) -> dict[str, Any]:
+        mean = mean_key(self.metrics.values()) if self.metrics else "mean_macro_f1"
         return {
             "out": str(self.out),
+            "metrics": dict(self.metrics),
             "stages": [
                 {
                     "stage": stage.name,
                     "models": stage.models,
                     "rows": round(stage.rows, 1),
-                    "mean_macro_f1": stage.mean,
+                    mean: stage.mean,
                     "tasks": {name: score.to_json() for name, score in stage.scores.items()},
                     "gain": None if gain is None else gain.to_json(),
                     "seconds": None if stage.seconds is None else round(stage.seconds, 1),
@@ -82,44 +86,49 @@ class Distillation:
         }
 
 
-def stage_of_runs(name: str, results: Sequence[RunResult]) -> Stage:
-    """Return the line of runs of one kind."""
-    tasks = list(dict.fromkeys(task for one in results for task in one.macro_f1))
+def stage_of_runs(name: str, results: Sequence[RunResult], kinds: Mapping[str, Kind]) -> Stage:
+    """Return the line of runs of one sort."""
+    tasks = list(dict.fromkeys(task for one in results for task in one.scores))
     seconds = [one.seconds for one in results if one.seconds is not None]
-    knowing = {task: [one for one in results if task in one.macro_f1] for task in tasks}
+    knowing = {task: [one for one in results if task in one.scores] for task in tasks}
     return Stage(
         name,
         len(results),
         float(np.mean([one.rows for one in results])),
+        {task: Spread(tuple(r.scores[task] for r in of_task)) for task, of_task in knowing.items()},
         {
-            task: Spread(tuple(r.macro_f1[task] for r in of_task))
+            task: [r.decided(task, kinds[task].spec) for r in of_task]
             for task, of_task in knowing.items()
         },
-        {task: [np.array(r.predicted[task]) for r in of_task] for task, of_task in knowing.items()},
         sum(seconds) if len(seconds) == len(results) else None,
     )
 
 
 def stage_together(
-    name: str, models: int, gold: Mapping[str, Labels], predicted: Mapping[str, Labels]
+    name: str,
+    models: int,
+    decided: Mapping[str, Decided],
+    kinds: Mapping[str, Kind],
+    gold: Mapping[str, Gold],
 ) -> Stage:
     """Return the line of several models whose probabilities are averaged."""
-    scores = {}
-    for task, labels in predicted.items():
-        size = 1 + int(max(gold[task].max(), labels.max()))
-        counts = np.bincount(gold[task] * size + labels, minlength=size**2).reshape(size, size)
-        scores[task] = Spread((macro_f1(counts),))
-    return Stage(name, models, 0.0, scores, {task: [each] for task, each in predicted.items()})
+    scores = {
+        task: Spread((kinds[task].score(gold[task], each, resamples=1).main.value,))
+        for task, each in decided.items()
+    }
+    return Stage(name, models, 0.0, scores, {task: [each] for task, each in decided.items()})
 
 
-def gains(stages: Sequence[Stage], gold: Mapping[str, Labels]) -> tuple[Difference | None, ...]:
+def gains(
+    stages: Sequence[Stage], kinds: Mapping[str, Kind], gold: Mapping[str, Gold]
+) -> tuple[Difference | None, ...]:
     """Return how much better each stage is than the first; see `paired_difference`."""
     found: list[Difference | None] = [None]
     for stage in stages[1:]:
         same = stage.predicted.keys() == stages[0].predicted.keys() and bool(stage.predicted)
-        labels = {task: gold[task] for task in stage.predicted} if same else {}
+        known = {task: kinds[task] for task in stage.predicted} if same else {}
         found.append(
-            paired_difference(labels, stages[0].predicted, stage.predicted) if same else None
+            paired_difference(known, gold, stages[0].predicted, stage.predicted) if same else None
         )
     return tuple(found)
 
@@ -148,10 +157,13 @@ def _score(score: Spread | None) -> str:
     return f"{score.mean:.4f}" + ("" if score.sd is None else f" ± {score.sd:.4f}")
 
 
-NOTE = (
-    "dev macro-F1, mean (± sd) over models; difference of the mean with its 95 % interval (paired "
-    "bootstrap over dev rows), * where 0 is outside"
-)
+def note(done: Distillation) -> str:
+    """Return what stands below the table."""
+    figures = figures_title(done.metrics) if done.metrics else "score"
+    return (
+        f"dev {figures}, mean (± sd) over models; difference of the mean with its 95 % interval "
+        "(paired bootstrap over dev rows), * where 0 is outside"
+    )
 
 
 def markdown(done: Distillation) -> str:
@@ -159,7 +171,7 @@ def markdown(done: Distillation) -> str:
     header, rows = cells(done)
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     return "\n".join(
-        ["| " + " | ".join(header) + " |", "|---" * len(header) + "|", *lines, "", NOTE, ""]
+        ["| " + " | ".join(header) + " |", "|---" * len(header) + "|", *lines, "", note(done), ""]
     )
 
 

@@ -1,24 +1,15 @@
 """One of the labels: softmax, cross-entropy, macro-F1."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from pet_mtl.kinds.kind import (
-    Decided,
-    FloatArray,
-    Gold,
-    Kind,
-    Prediction,
-    normalized,
-    weighted_mean,
-)
-from pet_mtl.metrics.classification import TaskScore, score_predictions
+from pet_mtl.kinds.kind import Decided, FloatArray, Gold, Kind, Prediction
+from pet_mtl.metrics.classification import TaskScore, counted_macro_f1, score_predictions
 from pet_mtl.metrics.gain import macro_f1_gain
-from pet_mtl.objectives.distillation import teacher_loss
 from pet_mtl.objectives.label_loss import label_loss, label_losses
 
 
@@ -39,14 +30,8 @@ class Classification(Kind):
     def loss(self, scores: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
         return label_loss(scores, targets, smoothing)
 
-    def teacher_loss(self, scores: Tensor, probs: Tensor, weights: Tensor) -> Tensor:
-        return teacher_loss(scores, probs, weights)
-
-    def log_probs(self, scores: Tensor) -> Tensor:
-        return scores.log_softmax(-1)
-
-    def average(self, each: FloatArray, weights: npt.NDArray[np.float32]) -> FloatArray:
-        return normalized(weighted_mean(each, weights))
+    def certain(self, gold: Gold) -> FloatArray:
+        return np.eye(len(self.spec.labels), dtype=np.float32)[gold]
 
     def decide(self, log_probs: FloatArray) -> Decided:
         return np.asarray(log_probs.argmax(-1))
@@ -59,6 +44,11 @@ class Classification(Kind):
 
     def gain(self, gold: Gold, before: Decided, after: Decided) -> tuple[float, float]:
         return macro_f1_gain(gold, before, after, len(self.spec.labels))[1]
+
+    def counted(
+        self, gold: Gold, sides: Sequence[Decided], counts: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
+        return counted_macro_f1(gold, sides, counts)
 
     def written(self, decided: Decided) -> list[str]:
         return [self.spec.labels[label] for label in decided.tolist()]

@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from pet_mtl.metrics.score import Score
-from pet_mtl.objectives.distillation import disagreement
+from pet_mtl.objectives.distillation import disagreement, teacher_loss
 from pet_mtl.suite.kind import KindSpec
 
 FloatArray = npt.NDArray[np.float32]
@@ -67,7 +67,7 @@ class Kind(ABC):
     """What a task's label scores mean.
 
     `C` are the columns that the model scores, `K` those that the kind makes of them; both are the
-    task's labels unless the kind says otherwise.
+    task's labels, under one softmax, unless the kind says otherwise.
 
     Args:
         spec: the kind with the task's labels.
@@ -99,20 +99,20 @@ class Kind(ABC):
         """Return the loss of a row whose `C` columns of scores are all alike."""
         return math.log(max(2, columns))
 
-    @abstractmethod
     def teacher_loss(self, scores: Tensor, probs: Tensor, weights: Tensor) -> Tensor:
         """Return the weighted sum over rows of the cross-entropy of scores `[b, C]` to a teacher's
         probabilities `[b, K]`; `weights` is `[b]`."""
+        return teacher_loss(scores, probs, weights)
 
     def disagreement(self, scores: Tensor, others: Tensor) -> Tensor:
         """Return how far apart `[b]` the outcomes of two scores `[b, C]` of a row are: KL(p‖q) +
         KL(q‖p)."""
         return disagreement(scores, others)
 
-    @abstractmethod
     def log_probs(self, scores: Tensor) -> Tensor:
         """Return label log-probabilities `[b, K]` for scores `[b, C]`; of a kind whose labels are
         independent, their log-odds."""
+        return scores.log_softmax(-1)
 
     def label_scores(self, scores: Tensor) -> Tensor:
         """Return what loss terms and `loss` read of scores `[b, C]`."""
@@ -132,10 +132,10 @@ class Kind(ABC):
         `teacher_loss` wants them."""
         return probs
 
-    @abstractmethod
     def average(self, each: FloatArray, weights: npt.NDArray[np.float32]) -> FloatArray:
         """Return the log-probabilities `[rows, K]` that several patterns `[patterns, rows, K]` say
         together."""
+        return normalized(weighted_mean(each, weights))
 
     def probabilities(self, log_probs: FloatArray) -> FloatArray:
         """Return the probabilities of log-probabilities `[…, K]`."""
@@ -144,6 +144,10 @@ class Kind(ABC):
     def from_probabilities(self, probabilities: FloatArray) -> FloatArray:
         """Return the log-probabilities that `probabilities` turns into these."""
         return np.asarray(np.log(probabilities.clip(1e-30)))
+
+    @abstractmethod
+    def certain(self, gold: Gold) -> FloatArray:
+        """Return the probabilities `[rows, K]` that leave no doubt of known targets `[rows, …]`."""
 
     @abstractmethod
     def decide(self, log_probs: FloatArray) -> Decided:
@@ -166,6 +170,17 @@ class Kind(ABC):
     def gain(self, gold: Gold, before: Decided, after: Decided) -> tuple[float, float]:
         """Return the 95 % interval of what `after` gains over `before` in the main figure of
         `score`, by the paired bootstrap over rows."""
+
+    @abstractmethod
+    def counted(
+        self, gold: Gold, sides: Sequence[Decided], counts: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
+        """Return the main figure of `score`, the mean over several decisions of the same rows, for
+        each resample of these, `[R]`.
+
+        Args:
+            counts: `[R, N]` how often each of the `N` rows is drawn, `N` times in all.
+        """
 
     @abstractmethod
     def written(self, decided: Decided) -> list[str]:

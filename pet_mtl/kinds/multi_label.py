@@ -1,7 +1,7 @@
 """A set of labels: each stands against words for "none of them", or against the other labels."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from pet_mtl.kinds.kind import (
     weighted_mean,
 )
 from pet_mtl.metrics.gain import sets_gain
-from pet_mtl.metrics.multi_label import MultiLabelScore, score_sets
+from pet_mtl.metrics.multi_label import MultiLabelScore, counted_macro_f1_of_sets, score_sets
 from pet_mtl.suite.kind import set_text
 
 
@@ -86,6 +86,9 @@ class MultiLabel(Kind):
         p = probabilities.astype(np.float64).clip(1e-30, 1 - 1e-16)
         return np.asarray(np.log(p) - np.log1p(-p))
 
+    def certain(self, gold: Gold) -> FloatArray:
+        return np.asarray(gold, np.float32)
+
     @property
     def thresholds(self) -> npt.NDArray[np.float64]:
         """The probability `[K]` from which each label is chosen."""
@@ -106,6 +109,11 @@ class MultiLabel(Kind):
 
     def gain(self, gold: Gold, before: Decided, after: Decided) -> tuple[float, float]:
         return sets_gain(gold > 0, before, after)
+
+    def counted(
+        self, gold: Gold, sides: Sequence[Decided], counts: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
+        return counted_macro_f1_of_sets(gold > 0, sides, counts)
 
     def written(self, decided: Decided) -> list[str]:
         return [self._text(names) for names in self._names(decided)]

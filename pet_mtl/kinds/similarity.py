@@ -1,6 +1,6 @@
 """A number between two ends, each with its label words (LM-BFF, Gao et al. 2021)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,19 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pet_mtl.kinds.kind import (
-    Decided,
-    FloatArray,
-    Gold,
-    Kind,
-    Prediction,
-    ValuePrediction,
-    normalized,
-    weighted_mean,
-)
+from pet_mtl.kinds.kind import Decided, FloatArray, Gold, Kind, Prediction, ValuePrediction
 from pet_mtl.metrics.gain import numbers_gain
-from pet_mtl.metrics.similarity import SimilarityScore, score_similarity
-from pet_mtl.objectives.distillation import teacher_loss
+from pet_mtl.metrics.similarity import SimilarityScore, counted_pearson, score_similarity
 
 NEAR = 0.1  # of the range: what counts as right
 
@@ -46,14 +36,10 @@ class Similarity(Kind):
         losses = F.cross_entropy(scores, torch.stack([1 - place, place], -1), reduction="none")
         return losses * known
 
-    def teacher_loss(self, scores: Tensor, probs: Tensor, weights: Tensor) -> Tensor:
-        return teacher_loss(scores, probs, weights)
-
-    def log_probs(self, scores: Tensor) -> Tensor:
-        return scores.log_softmax(-1)
-
-    def average(self, each: FloatArray, weights: npt.NDArray[np.float32]) -> FloatArray:
-        return normalized(weighted_mean(each, weights))
+    def certain(self, gold: Gold) -> FloatArray:
+        low, high = self.spec.range
+        place = (gold - low) / (high - low)
+        return np.stack([1 - place, place], -1).astype(np.float32)
 
     def decide(self, log_probs: FloatArray) -> Decided:
         low, high = self.spec.range
@@ -70,6 +56,11 @@ class Similarity(Kind):
     def gain(self, gold: Gold, before: Decided, after: Decided) -> tuple[float, float]:
         return numbers_gain(gold, before, after)
 
+    def counted(
+        self, gold: Gold, sides: Sequence[Decided], counts: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.float64]:
+        return counted_pearson(gold, sides, counts)
+
     def written(self, decided: Decided) -> list[str]:
         # four digits, but never an exponent in place of those before the point
         return [f"{x:.4g}" if abs(x) < 9999.5 else f"{x:.0f}" for x in decided.tolist()]
@@ -79,12 +70,12 @@ class Similarity(Kind):
             yield {"value": value}
 
     def predictions(self, log_probs: FloatArray) -> list[Prediction]:
-        values, done = self.decide(log_probs), []
+        values, done = self.decide(log_probs), list[Prediction]()
         of_rows = self.probabilities(log_probs).tolist()
         for text, value, of_row in zip(self.written(values), values.tolist(), of_rows, strict=True):
             probabilities = dict(zip(self.spec.labels, of_row, strict=True))
             done.append(ValuePrediction(text, of_row[1], probabilities, value=value))
-        return list(done)
+        return done
 
     def _place(self, targets: Tensor) -> Tensor:
         low, high = self.spec.range

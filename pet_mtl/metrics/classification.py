@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pet_mtl.metrics.score import Figure, LabelScore
+from pet_mtl.metrics.score import Figure, LabelScore, interval_95, label_scores, ratio
 from pet_mtl.random_streams import RESAMPLED_ROWS
 
 # Drawing a cell's count takes as long as drawing so many rows; few cells are drawn as counts.
@@ -85,31 +85,15 @@ def score_predictions(
     # As scikit-learn computes them (the tests' oracle), without the second and the 70 MB that
     # importing it takes.
     hits, support, taken = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
-    precision, recall, f1 = (
-        _ratio(hits, taken),
-        _ratio(hits, support),
-        _ratio(2 * hits, support + taken),
-    )
-    present = (support + taken) > 0
-    low, high = np.quantile(
-        bootstrap_macro_f1(confusion, resamples=resamples, seed=seed), [0.025, 0.975]
-    )
+    f1, present = ratio(2 * hits, support + taken), (support + taken) > 0
     return TaskScore(
         accuracy=float(np.trace(confusion) / confusion.sum()),
         macro_f1=float(np.mean(f1[present])),
-        macro_f1_ci95=(float(low), float(high)),
+        macro_f1_ci95=interval_95(bootstrap_macro_f1(confusion, resamples=resamples, seed=seed)),
         examples=len(gold),
-        per_label={
-            label: LabelScore(float(precision[k]), float(recall[k]), float(f1[k]), int(support[k]))
-            for k, label in enumerate(labels)
-        },
+        per_label=label_scores(labels, hits, support, taken),
         confusion=confusion.tolist(),
     )
-
-
-def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return `part / whole`, 0 where `whole` is 0."""
-    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
 
 
 def confusion_matrix(
@@ -165,8 +149,35 @@ def cells_macro_f1(
     # gold rows + predicted rows of each label, [R, K]
     total = _label_sums(counts, gold, size) + _label_sums(counts, predicted, size)
     hits = _label_sums(counts[:, right], gold[right], size)
-    f1 = np.divide(2 * hits, total, out=np.zeros(total.shape), where=total > 0)
-    return np.asarray(f1.sum(axis=1) / (total > 0).sum(axis=1))
+    return np.asarray(ratio(2 * hits, total).sum(axis=1) / (total > 0).sum(axis=1))
+
+
+def counted_macro_f1(
+    gold: NDArray[np.int64], sides: Sequence[NDArray[np.int64]], counts: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return macro-F1 `[R]`, the mean over several predictions of the same rows, where row `n`
+    counts `counts[r, n]` times.
+
+    Args:
+        gold: label numbers `[N]`; each of `sides` likewise.
+
+    >>> gold, counts = np.array([0, 1]), np.array([[1, 1], [2, 0]])
+    >>> counted_macro_f1(gold, [gold, np.array([0, 0])], counts).round(4).tolist()
+    [0.6667, 1.0]
+    """
+    weights = counts.astype(np.float32)
+    every = np.arange(1 + max(int(gold.max()), *(int(side.max()) for side in sides)))
+    is_gold = gold[:, None] == every  # [N, K]
+    in_gold = weights @ is_gold.astype(np.float32)
+    total = np.zeros(len(counts))
+    for side in sides:
+        is_predicted = side[:, None] == every
+        present = in_gold + weights @ is_predicted.astype(np.float32)
+        hits = weights @ (is_gold & is_predicted).astype(np.float32)
+        f1 = np.zeros(present.shape)
+        np.divide(2 * hits, present, out=f1, where=present > 0, dtype=np.float64)
+        total += f1.sum(1) / (present > 0).sum(1)
+    return total / len(sides)
 
 
 def _label_sums(

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from pet_mtl.metrics.classification import cells_macro_f1, resampled_parts
 from pet_mtl.metrics.multi_label import resampled_macro_f1
+from pet_mtl.metrics.score import interval_95
 from pet_mtl.metrics.similarity import resampled_pearson
 
 
@@ -45,7 +46,8 @@ def macro_f1_gain(
         return new - old
 
     parts = resampled_parts(counts, resamples=resamples, seed=seed)
-    return float(gains(counts[None])[0]), _middle(np.concatenate([gains(part) for part in parts]))
+    drawn = np.concatenate([gains(part) for part in parts])
+    return float(gains(counts[None])[0]), interval_95(drawn)
 
 
 def sets_gain(
@@ -64,7 +66,7 @@ def sets_gain(
     (0.0, 0.0)
     """
     old, new = resampled_macro_f1(gold, [before, after], resamples, seed)
-    return _middle(new - old)
+    return interval_95(new - old)
 
 
 def numbers_gain(
@@ -84,9 +86,4 @@ def numbers_gain(
     """
     gold, before, after = (side.astype(np.float64) for side in (gold, before, after))
     new = resampled_pearson(gold, after, resamples, seed)
-    return _middle(new - resampled_pearson(gold, before, resamples, seed))
-
-
-def _middle(draws: NDArray[np.float64]) -> tuple[float, float]:
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return float(low), float(high)
+    return interval_95(new - resampled_pearson(gold, before, resamples, seed))

@@ -82,12 +82,4 @@ def score_levels(
         each.append(
             LevelScore(number, len(names), found.macro_f1, found.macro_f1_ci95, found.accuracy)
         )
-    return HierarchyScore(
-        accuracy=plain.accuracy,
-        macro_f1=plain.macro_f1,
-        macro_f1_ci95=plain.macro_f1_ci95,
-        examples=plain.examples,
-        per_label=plain.per_label,
-        confusion=plain.confusion,
-        levels=tuple(each),
-    )
+    return HierarchyScore(**vars(plain), levels=tuple(each))

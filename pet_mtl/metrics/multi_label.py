@@ -1,14 +1,14 @@
 """How well predicted sets of labels match the gold sets: micro- and macro-F1, exact matches."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pet_mtl.metrics.classification import drawn_counts
-from pet_mtl.metrics.score import Figure, LabelScore
+from pet_mtl.metrics.score import Figure, LabelScore, interval_95, label_scores, ratio
 from pet_mtl.random_streams import RESAMPLED_ROWS
 
 _DRAWN = 1 << 23  # counts at a time: one for each resample and kind of row
@@ -20,25 +20,21 @@ class MultiLabelScore:
     """How well one task is solved.
 
     Attributes:
+        micro_f1: of all pairs of row and label.
         macro_f1: mean over all labels; that of a label without gold and predicted rows is 0, as
             scikit-learn has it for sets.
         macro_f1_ci95: its interval, by the percentile bootstrap over rows.
-        micro_f1: of all pairs of row and label.
         exact_match: share of rows whose set is right.
         examples: rows.
-        labels: how well each label is found.
+        per_label: how well each label is found.
     """
 
+    micro_f1: float
     macro_f1: float
     macro_f1_ci95: tuple[float, float]
-    micro_f1: float
     exact_match: float
     examples: int
-    labels: dict[str, LabelScore]
-
-    @property
-    def per_label(self) -> Mapping[str, LabelScore]:
-        return self.labels
+    per_label: dict[str, LabelScore]
 
     @property
     def confusion(self) -> Sequence[Sequence[int]]:
@@ -67,27 +63,12 @@ class MultiLabelScore:
             ("macro-F1", f"{self.macro_f1:.3f}", f"95 % interval {low:.3f} – {high:.3f}"),
             ("micro-F1", f"{self.micro_f1:.3f}", "of all pairs of row and label"),
             ("exact match", f"{self.exact_match:.3f}", "rows whose whole set is right"),
-            ("rows", f"{self.examples:,}", f"{len(self.labels)} labels"),
+            ("rows", f"{self.examples:,}", f"{len(self.per_label)} labels"),
         ]
 
     def to_json(self) -> dict[str, Any]:
         """Return the score as plain JSON values, in the form that `score --json` prints."""
-        return {
-            "micro_f1": self.micro_f1,
-            "macro_f1": self.macro_f1,
-            "macro_f1_ci95": list(self.macro_f1_ci95),
-            "exact_match": self.exact_match,
-            "examples": self.examples,
-            "per_label": {
-                label: {
-                    "precision": each.precision,
-                    "recall": each.recall,
-                    "f1": each.f1,
-                    "support": each.support,
-                }
-                for label, each in self.labels.items()
-            },
-        }
+        return asdict(self) | {"macro_f1_ci95": list(self.macro_f1_ci95)}
 
 
 def score_sets(
@@ -115,27 +96,16 @@ def score_sets(
         )
     hits = (gold & predicted).sum(0)
     support, taken = gold.sum(0), predicted.sum(0)
-    precision, recall = _ratio(hits, taken), _ratio(hits, support)
-    f1 = _ratio(2 * hits, support + taken)
-    micro = _ratio(2 * hits.sum(keepdims=True), (support + taken).sum(keepdims=True))
+    micro = ratio(2 * hits.sum(keepdims=True), (support + taken).sum(keepdims=True))
     (drawn,) = resampled_macro_f1(gold, [predicted], resamples, seed)
-    low, high = np.quantile(drawn, [0.025, 0.975])
     return MultiLabelScore(
-        macro_f1=float(f1.mean()),
-        macro_f1_ci95=(float(low), float(high)),
         micro_f1=float(micro[0]),
+        macro_f1=float(ratio(2 * hits, support + taken).mean()),
+        macro_f1_ci95=interval_95(drawn),
         exact_match=float((gold == predicted).all(1).mean()),
         examples=len(gold),
-        labels={
-            label: LabelScore(float(precision[k]), float(recall[k]), float(f1[k]), int(support[k]))
-            for k, label in enumerate(labels)
-        },
+        per_label=label_scores(labels, hits, support, taken),
     )
-
-
-def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
-    """Return `part / whole`, 0 where `whole` is 0."""
-    return np.asarray(np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0))
 
 
 def resampled_macro_f1(
@@ -164,8 +134,25 @@ def resampled_macro_f1(
                 taken = side[:, label : label + step]
                 hits = drawn @ (right & taken).astype(np.float32)
                 both = drawn @ np.add(right, taken, dtype=np.float32)
-                of_side[start : start + most] += _ratio(2 * hits, both).sum(1)
+                of_side[start : start + most] += ratio(2 * hits, both).sum(1)
     return np.asarray(sums / gold.shape[1])
+
+
+def counted_macro_f1_of_sets(
+    gold: NDArray[np.bool_], sides: Sequence[NDArray[np.bool_]], counts: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return macro-F1 over all labels `[R]`, the mean over several predictions of the same rows,
+    where row `n` counts `counts[r, n]` times.
+
+    Args:
+        gold: sets `[N, K]`; each of `sides` likewise.
+    """
+    weights = counts.astype(np.float32)
+    in_gold, total = weights @ gold.astype(np.float32), np.zeros(len(counts))
+    for side in sides:
+        hits = weights @ (gold & side).astype(np.float32)
+        total += ratio(2 * hits, in_gold + weights @ side.astype(np.float32)).mean(1)
+    return np.asarray(total / len(sides))
 
 
 def _kinds_of_rows(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pet_mtl.metrics.classification import TaskScore, resampled_parts, score_predictions
+from pet_mtl.metrics.score import interval_95
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,9 @@ def score_ordered(
     off = np.abs(values[cells[0]] - values[cells[1]])
     parts = resampled_parts(confusion[cells], resamples=resamples, seed=seed)
     errors = np.concatenate([counts @ off for counts in parts]) / len(gold)
-    low, high = np.quantile(errors, [0.025, 0.975])
     return OrderedScore(
-        accuracy=plain.accuracy,
-        macro_f1=plain.macro_f1,
-        macro_f1_ci95=plain.macro_f1_ci95,
-        examples=plain.examples,
-        per_label=plain.per_label,
-        confusion=plain.confusion,
+        **vars(plain),
         mae=float(np.abs(values[gold] - values[predicted]).mean()),
-        mae_ci95=(float(low), float(high)),
+        mae_ci95=interval_95(errors),
         span=float(values[-1] - values[0]),
     )

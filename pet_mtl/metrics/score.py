@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,39 @@ class Score(Protocol):
         """Return the score as plain JSON values, in the form that `score --json` prints."""
 
 
+def ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
+    """Return `part / whole`, 0 where `whole` is 0."""
+    out = np.zeros(part.shape)
+    return np.asarray(np.divide(part, whole, out=out, where=whole > 0, dtype=np.float64))
+
+
+def label_scores(
+    labels: Sequence[str],
+    hits: NDArray[np.int64],
+    support: NDArray[np.int64],
+    taken: NDArray[np.int64],
+) -> dict[str, LabelScore]:
+    """Return how well each label is found.
+
+    Args:
+        hits: `[K]` rows that have the label and are given it.
+        support: `[K]` rows that have it.
+        taken: `[K]` rows that are given it.
+    """
+    precision, recall = ratio(hits, taken), ratio(hits, support)
+    f1 = ratio(2 * hits, support + taken)
+    return {
+        label: LabelScore(float(precision[k]), float(recall[k]), float(f1[k]), int(support[k]))
+        for k, label in enumerate(labels)
+    }
+
+
+def interval_95(drawn: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the 95 % interval of a figure, by its percentiles over resamples `[R]`."""
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(low), float(high)
+
+
 def figure_title(name: str) -> str:
     """Return what a figure of `Score.summary` is called in tables.
 
@@ -66,6 +100,27 @@ def figure_title(name: str) -> str:
     """
     known = {"pearson": "Pearson", "spearman": "Spearman", "mae": "MAE"}
     return known.get(name, name.replace("_f1", "-F1").replace("_", " "))
+
+
+def figures_title(metrics: Mapping[str, str]) -> str:
+    """Return what the tasks' figures are, those of other tasks than the first named.
+
+    >>> figures_title({"a": "macro_f1", "b": "pearson"})
+    'macro-F1 (b: Pearson)'
+    """
+    first, *_ = map(figure_title, metrics.values())
+    titles = {task: figure_title(metric) for task, metric in metrics.items()}
+    others = [f"{task}: {title}" for task, title in titles.items() if title != first]
+    return f"{first} ({', '.join(others)})" if others else first
+
+
+def mean_key(metrics: Iterable[str]) -> str:
+    """Return what JSON calls the mean of the tasks' main figures.
+
+    >>> mean_key(["macro_f1", "macro_f1"]), mean_key(["macro_f1", "pearson"])
+    ('mean_macro_f1', 'mean_score')
+    """
+    return "mean_macro_f1" if set(metrics) == {"macro_f1"} else "mean_score"
 
 
 def evaluation_line(

@@ -1,13 +1,13 @@
 """How well predicted numbers follow the gold ones: Pearson's and Spearman's correlation."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pet_mtl.metrics.score import Figure, LabelScore
+from pet_mtl.metrics.score import Figure, LabelScore, interval_95
 from pet_mtl.random_streams import RESAMPLED_ROWS
 
 _CHUNK = 1 << 20  # numbers of resampled rows at a time
@@ -67,14 +67,7 @@ class SimilarityScore:
 
     def to_json(self) -> dict[str, Any]:
         """Return the score as plain JSON values, in the form that `score --json` prints."""
-        return {
-            "pearson": self.pearson,
-            "pearson_ci95": list(self.pearson_ci95),
-            "spearman": self.spearman,
-            "mae": self.mae,
-            "rmse": self.rmse,
-            "examples": self.examples,
-        }
+        return asdict(self) | {"pearson_ci95": list(self.pearson_ci95)}
 
 
 def score_similarity(
@@ -101,11 +94,9 @@ def score_similarity(
     one, other = gold.astype(np.float64), predicted.astype(np.float64)
     if not (np.isfinite(one).all() and np.isfinite(other).all()):
         raise ValueError("Parameters `gold` and `predicted` should hold finite numbers.")
-    drawn = resampled_pearson(one, other, resamples, seed)
-    low, high = np.quantile(drawn, [0.025, 0.975])
     return SimilarityScore(
         pearson=float(_pearson(one[None], other[None])[0]),
-        pearson_ci95=(float(low), float(high)),
+        pearson_ci95=interval_95(resampled_pearson(one, other, resamples, seed)),
         spearman=float(_pearson(_ranks(one)[None], _ranks(other)[None])[0]),
         mae=float(np.abs(one - other).mean()),
         rmse=float(np.sqrt(np.square(one - other).mean())),
@@ -125,6 +116,26 @@ def resampled_pearson(
         rows = generator.integers(0, len(one), (min(step, resamples - start), len(one)))
         done.append(_pearson(one.take(rows), other.take(rows)))
     return np.concatenate(done)
+
+
+def counted_pearson(
+    gold: NDArray[Any], sides: Sequence[NDArray[Any]], counts: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return Pearson's correlation `[R]`, the mean over several predictions of the same rows, where
+    row `n` of `N` counts `counts[r, n]` times, `N` times in all.
+
+    Args:
+        gold: numbers `[N]`; each of `sides` likewise.
+    """
+    size = len(gold)
+    step, found = max(1, _CHUNK // size), []
+    for start in range(0, len(counts), step):
+        part = counts[start : start + step]
+        rows = np.tile(np.arange(size), len(part)).repeat(part.ravel()).reshape(len(part), size)
+        right = gold.astype(np.float64)[rows]
+        each = [_pearson(right, side.astype(np.float64)[rows]) for side in sides]
+        found.append(np.mean(each, axis=0))
+    return np.concatenate(found)
 
 
 def _pearson(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError, ProblemList
-from pet_mtl.kinds import kind_of
+from pet_mtl.kinds import Kind, kind_of
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.scoring.log_probs import FloatArray
@@ -140,7 +140,7 @@ def ask_teachers(
             say(f"note: no teacher knows {name}: it is learned from its labels alone")
     answers = {name: together(each) for name, each in said.items()}
     for name in soft_labels:
-        answers[name] = _with_labels(answers[name], rows[name])
+        answers[name] = _with_labels(kind_of(suite.tasks[name]), answers[name], rows[name])
     return answers
 
 
@@ -165,14 +165,11 @@ def together(answers: Sequence[FloatArray]) -> FloatArray:
     return np.asarray(mean, np.float32)
 
 
-def _with_labels(probs: FloatArray, rows: Rows) -> FloatArray:
+def _with_labels(kind: Kind, probs: FloatArray, rows: Rows) -> FloatArray:
     """Return the answers `[rows, K]`, where none is given those of a teacher that knows the
     labels."""
     silent = np.isnan(probs).any(1) & (rows.labels >= 0)
-    certain = rows.targets
-    if certain is None:
-        certain = np.eye(probs.shape[1], dtype=np.float32)[rows.labels]
-    return np.where(silent[:, None], certain, probs)
+    return np.where(silent[:, None], kind.certain(rows.gold), probs)
 
 
 def _target(task: TaskSpec) -> str:

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 from one_thread import one_thread  # noqa: F401
+from run_fixtures import toy_backbone  # noqa: F401
 from toy_suite import write_suite
 
 

@@ -14,11 +14,12 @@ from pet_mtl.errors import MachineError, PetMtlError
 from pet_mtl.suite.suite import load_suite
 
 LABELS = np.array([0, 1, 2, 2, 1, 0, 2, 2, 0, 2, 2, 1] * 5)
+ROWS = Rows.of({"title": [f"text {k}" for k in range(len(LABELS))]}, labels=LABELS.tolist())
 
 
 @pytest.mark.parametrize("shots", [1, 2, 7, 15, 20, 1000])
 def test_every_label_has_its_rows(shots: int) -> None:
-    rows = choose_rows(LABELS, shots, seed=3)
+    rows = choose_rows(ROWS, shots, seed=3)
     everything = Counter(LABELS.tolist())
     assert Counter(LABELS[rows].tolist()) == {
         label: min(shots, count) for label, count in everything.items()
@@ -27,16 +28,38 @@ def test_every_label_has_its_rows(shots: int) -> None:
 
 
 def test_rows_depend_on_seed_and_are_nested() -> None:
-    assert choose_rows(LABELS, 4, 1).tolist() == choose_rows(LABELS, 4, 1).tolist()
-    assert choose_rows(LABELS, 4, 1).tolist() != choose_rows(LABELS, 4, 2).tolist()
+    assert choose_rows(ROWS, 4, 1).tolist() == choose_rows(ROWS, 4, 1).tolist()
+    assert choose_rows(ROWS, 4, 1).tolist() != choose_rows(ROWS, 4, 2).tolist()
     for seed in range(5):
-        assert set(choose_rows(LABELS, 3, seed).tolist()) < set(
-            choose_rows(LABELS, 8, seed).tolist()
-        )
+        assert set(choose_rows(ROWS, 3, seed).tolist()) < set(choose_rows(ROWS, 8, seed).tolist())
+
+
+def test_each_label_of_sets_has_rows_and_so_has_the_empty_set() -> None:
+    sets = np.random.default_rng(0).random((200, 3)) < [0.6, 0.3, 0.02]
+    first = np.where(sets.any(1), sets.argmax(1), 3)
+    rows = Rows.of({"title": ["x"] * 200}, labels=first.tolist())
+    rows.targets = sets.astype(np.float32)
+    for shots in (1, 4, 9):
+        chosen = choose_rows(rows, shots, 3)
+        assert chosen.tolist() == sorted(set(chosen.tolist()))
+        assert set(chosen.tolist()) <= set(choose_rows(rows, shots + 1, 3).tolist())
+        found = np.append(sets[chosen].sum(0), (~sets[chosen].any(1)).sum())
+        every = np.append(sets.sum(0), (~sets.any(1)).sum())
+        assert (found >= np.minimum(shots, every)).all()
+        assert len(chosen) <= 4 * shots
+    assert most_of_a_label({"a": TaskData(rows, row_keys(rows))}) == every.max()
+
+
+def test_each_tenth_of_numbers_has_rows() -> None:
+    numbers = np.random.default_rng(0).random(200).astype(np.float32)
+    rows = Rows.of({"title": ["x"] * 200}, labels=(numbers * 10).astype(int).tolist())
+    rows.targets = numbers
+    chosen = numbers[choose_rows(rows, 4, 3)]
+    assert Counter((chosen * 10).astype(int).tolist()) == dict.fromkeys(range(10), 4)
 
 
 def test_dev_rows_stay_and_a_task_gets_the_same_rows_alone() -> None:
-    train = Rows.of({"title": [f"text {k}" for k in range(len(LABELS))]}, labels=LABELS.tolist())
+    train = ROWS
     task = TaskData(train, row_keys(train), dev=train, notes=["a note"])
     both, alone = few_rows({"a": task, "b": task}, 2, 5), few_rows({"b": task}, 2, 5)
     assert both["b"].train.ids.to_pylist() == alone["b"].train.ids.to_pylist()

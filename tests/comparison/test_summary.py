@@ -28,7 +28,7 @@ def result(wrong: int, *, steps: int = 1) -> CellResult:
     """A cell that is wrong on its first rows."""
     predicted = np.where(np.arange(len(GOLD)) < wrong, 1 - GOLD, GOLD)
     return CellResult(
-        macro_f1={"a": float((predicted == GOLD).mean())},
+        scores={"a": float((predicted == GOLD).mean())},
         predicted={"a": predicted.tolist()},
         parameters={"all": 1, "task_specific": 0, "task_specific_share": 0},
         rows=8,
@@ -71,6 +71,26 @@ def test_a_missing_seed_is_no_difference() -> None:
     scores, _, joining = map(markdown, sheets(found))
     assert "| heads (1 of 3 seeds) |" in scores
     assert "(1 of 3 seeds) | – |" in joining
+
+
+def test_figures_are_named_where_they_differ() -> None:
+    pair = toys.make_task("{one}{mask}", {"0": ["好"], "1": ["坏"]}, name="b", kind="similarity")
+    suite = SUITE.model_copy(update={"tasks": {**SUITE.tasks, "b": pair}})
+    gold, more = {"a": GOLD, "b": GOLD.astype(np.float32)}, result(3)
+    both = more.model_copy(
+        update={
+            "scores": {**more.scores, "b": -0.2},
+            "predicted": {**more.predicted, "b": [0.5] * len(GOLD)},
+        }
+    )
+    found = summarize(
+        suite, ["pet", "heads"], gold, {Cell(m, 8, 1): both for m in ("pet", "heads")}, {}
+    )
+    assert "dev macro-F1 (b: Pearson), mean ± sd over 1 seed; " in compare_markdown(found)
+    plain = found.to_json()
+    assert plain["metrics"] == {"a": "macro_f1", "b": "pearson"}
+    assert plain["entries"][0]["mean_score"]["mean"] == pytest.approx((37 / 40 - 0.2) / 2)
+    assert plain["entries"][1]["difference"] == {"mean": 0.0, "ci95": [0.0, 0.0]}
 
 
 def test_costs_are_those_of_the_middle_seed() -> None:

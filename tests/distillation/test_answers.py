@@ -10,11 +10,14 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.distillation import answers as module
 from pet_mtl.distillation.answers import ask, targets, together
 from pet_mtl.errors import PetMtlError
+from pet_mtl.kinds import build_kind
 from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.suite.kind import KindSpec
 from pet_mtl.training import ask as training_ask
 
 ROWS = Rows.of({"text": ["a", "b", "c", "B"]}, labels=[0, 1, 2, -1])
 NONE = float("nan")
+KIND = build_kind(KindSpec(labels=("r", "g", "b")))
 
 
 def test_the_mean_is_over_those_that_answered() -> None:
@@ -28,11 +31,11 @@ def test_the_mean_is_over_those_that_answered() -> None:
 def test_rows_that_none_may_label_have_their_own_label() -> None:
     said = np.full((4, 3), NONE, np.float32)
     said[0] = [0.2, 0.3, 0.5]
-    found = targets([said], ROWS)
+    found = targets(KIND, [said], ROWS)
     np.testing.assert_allclose(found[0], [0.2, 0.3, 0.5], rtol=1e-6)
     assert found[1:].tolist() == [[0, 1, 0], [0, 0, 1], [0, 1, 0]]  # `B` is the text of row 1
     lone = Rows.of({"text": ["z"]})
-    assert np.isnan(targets([np.full((1, 2), NONE, np.float32)], lone)).all()
+    assert np.isnan(targets(KIND, [np.full((1, 2), NONE, np.float32)], lone)).all()
 
 
 def test_answers_are_kept_and_barred_rows_are_not_asked(

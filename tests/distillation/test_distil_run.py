@@ -295,9 +295,9 @@ def test_a_damaged_result_is_not_believed(make: Callable[..., Request], tmp_path
         with pytest.raises(PetMtlError, match=r"result\.json: damaged"):
             distil(request, out)
     for changed in (
-        {"macro_f1": {}, "predicted": {}},
-        {"macro_f1": {"mood": 0.5}, "predicted": {"mood": said}},
-        {"macro_f1": {"colour": 7.0}},
+        {"scores": {}, "predicted": {}},
+        {"scores": {"mood": 0.5}, "predicted": {"mood": said}},
+        {"scores": {"colour": 7.0}},
         {"predicted": {"colour": said[1:]}},
         {"predicted": {"colour": [3, *said[1:]]}},
         {"predicted": {"colour": [-1, *said[1:]]}},
