@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pet_mtl.cloze.form import Compiled, Form
+from pet_mtl.kinds import Kind
 from pet_mtl.model.mlm_head import SplitHead
 from pet_mtl.model.word_scores import Aggregation, WordTable, label_scores, word_table
 
@@ -37,6 +38,7 @@ class LabelGraph(nn.Module):
         head: its head, split.
         compiled: the task's patterns and label words.
         aggregation: of the words of a label.
+        kind: of the task.
         bias: `[K]` of the task's calibration, zeros without one.
     """
 
@@ -46,11 +48,12 @@ class LabelGraph(nn.Module):
         head: SplitHead,
         compiled: Compiled,
         aggregation: Aggregation,
+        kind: Kind,
         bias: Tensor,
     ) -> None:
         super().__init__()
         self.mlm = mlm
-        self._head, self._aggregation = head, aggregation
+        self._head, self._aggregation, self._kind = head, aggregation, kind
         self._places = prompt_places(compiled.forms)
         used = sorted({piece for words in compiled.words for piece in words.used})
         column = {piece: place for place, piece in enumerate(used)}
@@ -64,7 +67,7 @@ class LabelGraph(nn.Module):
         self.bias: Tensor
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor, slots: Tensor) -> Tensor:
-        """Return `[B, K]` log-probabilities.
+        """Return log-probabilities `[B, K]`; of labels that are independent, their log-odds.
 
         Args:
             input_ids: `[B, G, L]`, the `G` prompts of each row.
@@ -79,12 +82,12 @@ class LabelGraph(nn.Module):
         of_form = [
             self._scores(number, table, hidden, slots) for number, table in enumerate(self._tables)
         ]
-        each = torch.stack([scores.log_softmax(-1) for scores in of_form])  # [patterns, B, K]
-        mean = (each * self.weights[:, None, None]).sum(0)
-        return (mean + self.bias).log_softmax(-1)
+        each = torch.stack([self._kind.log_probs(s) for s in of_form])  # [patterns, B, K]
+        mean = (each * self.weights[:, None, None]).sum(0) + self.bias
+        return mean if self._kind.spec.facts.target == "labels" else mean.log_softmax(-1)
 
     def _scores(self, form: int, table: WordTable, hidden: Tensor, slots: Tensor) -> Tensor:
-        """Return the label scores `[B, K]` of one pattern."""
+        """Return the label scores `[B, C]` of one pattern."""
         states: Mapping[int, Tensor] = {
             place.masks: self._states(hidden[:, number], slots[:, number], place.masks)
             for number, place in enumerate(self._places)

@@ -15,6 +15,7 @@ from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.export.label_graph import LabelGraph, prompt_places
 from pet_mtl.export.possible import require_graph
 from pet_mtl.export.writing import writing
+from pet_mtl.kinds import kind_of
 from pet_mtl.random_streams import EXPORT_EXAMPLE
 from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.suite.task import TaskSpec
@@ -46,7 +47,8 @@ def fill_onnx(folder: Path, loaded: LoadedModel, task: TaskSpec, *, int8: bool) 
     """Write a task's graph, tokenizer, labels and `run.py` into a folder.
 
     The graph has fp32 weights, takes `input_ids` and `attention_mask` `[B, G, L]` and `slots`
-    `[B, G]` for any `B` and `L` (`G` prompts a row), and gives `log_probs` `[B, K]`, calibrated.
+    `[B, G]` for any `B` and `L` (`G` prompts a row), and gives `log_probs` `[B, K]`, calibrated; of
+    labels that are independent, their log-odds.
 
     Args:
         int8: write `model.int8.onnx` too, the weights of its products quantised.
@@ -62,7 +64,8 @@ def fill_onnx(folder: Path, loaded: LoadedModel, task: TaskSpec, *, int8: bool) 
     if task.name in loaded.calibration:
         bias = torch.tensor(loaded.calibration[task.name].bias)
     loaded.mlm.set_attn_implementation("eager")
-    graph = LabelGraph(loaded.mlm.cpu().float(), head, compiled, task.aggregation, bias).eval()
+    mlm, kind = loaded.mlm.cpu().float(), kind_of(task)
+    graph = LabelGraph(mlm, head, compiled, task.aggregation, kind, bias).eval()
     longest = max(count for form in compiled.forms for count in form.masks)
     prompts = len(prompt_places(compiled.forms))
     _write_graph(folder / MODEL, graph, *_example(loaded, prompts, longest))

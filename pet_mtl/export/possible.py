@@ -54,8 +54,8 @@ def _graph_reasons(loaded: LoadedModel, task: TaskSpec) -> list[str]:
         reasons.append(f"`long_text: {task.long_text}` is more than the start of a text")
     if task.learned_parts:
         reasons.append(f"it has learned parts: {', '.join(task.learned_parts)}")
-    if not task.kind_spec.facts.plain:
-        reasons.append(f"`{task.told_kind}` is more than the likeliest label word")
+    if task.kind_spec.facts.hypotheses:
+        reasons.append(f"`{task.told_kind}` reads a row once for each label")
     if task.reads:
         read = ", ".join(f"`{name}`" for name in task.reads)
         reasons.append(f"its pattern holds what {read} predicts, and a file scores one task alone")
@@ -72,6 +72,8 @@ def _fold_reasons(loaded: LoadedModel, task: TaskSpec) -> list[str]:
     compiled = loaded.compiled.of_task(task.name)
     form = compiled.forms[0]
     reasons = []
+    if not task.kind_spec.facts.plain:
+        reasons.append(f"`{task.told_kind}` is more than the likeliest label word")
     if len(task.patterns) > 1:
         reasons.append(f"it has {len(task.patterns)} patterns, and a text is written in one")
     if task.aggregation != "mean":

@@ -88,14 +88,26 @@ class Classifier:
         return dict(zip(names, parts, strict=True))
 
     def predict(self, texts: list[str]) -> Iterator[dict[str, Any]]:
-        """Yield the label and all probabilities of each text."""
+        """Yield what is said of each text: the label, or labels, and all probabilities; or a
+        number."""
         names = self.how["fields"]
         rows = [self.fields(text, names) for text in texts]
         for start in range(0, len(rows), BATCH):
-            for probs in np.exp(self.log_probs(rows[start : start + BATCH])):
-                labels = self.how["labels"]
-                each = {label: round(float(p), 6) for label, p in zip(labels, probs, strict=True)}
-                yield {"label": labels[int(probs.argmax())], "probabilities": each}
+            for log_probs in self.log_probs(rows[start : start + BATCH]).astype(float):
+                yield self.decide(log_probs)
+
+    def decide(self, log_probs: np.ndarray) -> dict[str, Any]:
+        labels, thresholds = self.how["labels"], self.how.get("thresholds")
+        sets = thresholds is not None  # of log-odds: each label is there or not
+        probs = np.exp(-np.logaddexp(0, -log_probs)) if sets else np.exp(log_probs)
+        if "range" in self.how:
+            low, high = self.how["range"]
+            return {"value": round(low + float(probs[1]) * (high - low), 6)}
+        each = {label: round(float(p), 6) for label, p in zip(labels, probs, strict=True)}
+        if sets:
+            chosen = np.flatnonzero(probs >= np.array(thresholds))
+            return {"labels": [labels[k] for k in chosen], "probabilities": each}
+        return {"label": labels[int(probs.argmax())], "probabilities": each}
 
 
 def json_object(text: str) -> dict[str, Any] | None:

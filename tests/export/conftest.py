@@ -8,6 +8,7 @@ import pytest
 import toy_suite
 import toys
 from one_thread import one_thread  # noqa: F401
+from run_fixtures import toy_backbone  # noqa: F401
 
 from pet_mtl.model.calibration import Calibration
 from pet_mtl.scoring.loaded import LoadedModel
