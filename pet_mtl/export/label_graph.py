@@ -58,7 +58,9 @@ class LabelGraph(nn.Module):
         used = sorted({piece for words in compiled.words for piece in words.used})
         column = {piece: place for place, piece in enumerate(used)}
         self._tables = [word_table(words, column) for words in compiled.words]
-        weights = torch.tensor([form.weight for form in compiled.forms])
+        # of a pattern's forms, one for each hypothesis
+        several = len(kind.spec.labels) if kind.spec.facts.hypotheses else 1
+        weights = torch.tensor([form.weight for form in compiled.forms[::several]])
         self.register_buffer("used", torch.tensor(used))
         self.register_buffer("weights", weights / weights.sum())
         self.register_buffer("bias", bias)
@@ -82,12 +84,13 @@ class LabelGraph(nn.Module):
         of_form = [
             self._scores(number, table, hidden, slots) for number, table in enumerate(self._tables)
         ]
-        each = torch.stack([self._kind.log_probs(s) for s in of_form])  # [patterns, B, K]
+        each = torch.stack([self._kind.log_probs(scores) for scores in of_form])
+        each = self._kind.combine(each)  # [patterns, B, K]
         mean = (each * self.weights[:, None, None]).sum(0) + self.bias
         return mean if self._kind.spec.facts.target == "labels" else mean.log_softmax(-1)
 
     def _scores(self, form: int, table: WordTable, hidden: Tensor, slots: Tensor) -> Tensor:
-        """Return the label scores `[B, C]` of one pattern."""
+        """Return the label scores `[B, C]` of one form."""
         states: Mapping[int, Tensor] = {
             place.masks: self._states(hidden[:, number], slots[:, number], place.masks)
             for number, place in enumerate(self._places)

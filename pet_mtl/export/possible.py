@@ -54,8 +54,6 @@ def _graph_reasons(loaded: LoadedModel, task: TaskSpec) -> list[str]:
         reasons.append(f"`long_text: {task.long_text}` is more than the start of a text")
     if task.learned_parts:
         reasons.append(f"it has learned parts: {', '.join(task.learned_parts)}")
-    if task.kind_spec.facts.hypotheses:
-        reasons.append(f"`{task.told_kind}` reads a row once for each label")
     if task.reads:
         read = ", ".join(f"`{name}`" for name in task.reads)
         reasons.append(f"its pattern holds what {read} predicts, and a file scores one task alone")

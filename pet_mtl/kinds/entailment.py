@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 from pet_mtl.kinds.classification import Classification
-from pet_mtl.kinds.kind import FloatArray, normalized
 
 
 class Entailment(Classification):
@@ -15,22 +14,21 @@ class Entailment(Classification):
     other, are the label scores, over which a softmax gives the probabilities; so the label with the
     most probable yes is chosen.
 
-    >>> import numpy as np
+    >>> import torch
     >>> from pet_mtl.suite.kind import KindSpec
     >>> kind = Entailment(KindSpec("entailment", ("a", "b")))
-    >>> each = np.log(np.array([[[0.2, 0.8]], [[0.5, 0.5]]]))  # [hypotheses, rows, yes and no]
-    >>> np.exp(kind.combine(each)).round(3).tolist()
-    [[[0.2, 0.8]]]
+    >>> each = torch.tensor([[[0.2, 0.8]], [[0.5, 0.5]]]).log()  # [hypotheses, rows, yes and no]
+    >>> [round(p, 3) for p in kind.combine(each).flatten().exp().tolist()]
+    [0.2, 0.8]
     """
 
     def width(self, columns: int) -> int:
         return columns
 
-    def combine(self, each: FloatArray) -> FloatArray:
-        labels = len(self.spec.labels)
+    def combine(self, each: Tensor) -> Tensor:
         odds = each[..., 0] - each[..., 1]  # [patterns · K, rows]
-        odds = odds.reshape(-1, labels, odds.shape[-1]).transpose(0, 2, 1)
-        return normalized(odds)
+        of_patterns = odds.reshape(-1, len(self.spec.labels), odds.shape[-1]).transpose(1, 2)
+        return of_patterns.log_softmax(-1)
 
     def taught(self, probs: Tensor, hypothesis: int | None) -> Tensor:
         assert hypothesis is not None

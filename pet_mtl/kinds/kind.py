@@ -122,7 +122,7 @@ class Kind(ABC):
         """Return `K` for `C` columns of scores."""
         return columns - self.spec.no
 
-    def combine(self, each: FloatArray) -> FloatArray:
+    def combine(self, each: Tensor) -> Tensor:
         """Return log-probabilities `[patterns, rows, K]` for those of all forms of a task,
         `[forms, rows, …]`."""
         return each

@@ -144,7 +144,8 @@ def pattern_log_probs(prompts: Prompts, item_scores: FloatArray) -> dict[str, Fl
         scores = item_scores[items, :columns]
         if first.long_text == "windows":
             scores = pool_windows(prompts, items, scores)
-        out[task] = kind.combine(scores.reshape(len(forms), -1, columns))
+        each = torch.from_numpy(scores.reshape(len(forms), -1, columns))
+        out[task] = kind.combine(each).numpy()
     return out
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import save
@@ -50,7 +51,7 @@ def ask_in_blocks(
     count = math.ceil(sum(map(len, known.values())) / _BLOCK)
     for number, block in enumerate(_cut(known), start=1):
         part = f", part {number} of {count}" if count > 1 else ""
-        keeps = folder and part and processes.count == 1  # several need not see one disk
+        keeps = folder and count > 1 and processes.count == 1  # several need not see one disk
         file = Path(folder, f"{number}.safetensors") if folder and keeps else None
         about = _about(loaded, suite, block, counted) if file else {}
         said = _kept(file, about) if file else None
@@ -141,11 +142,11 @@ def _adjustment(task: TaskSpec, labels: NDArray[np.int64], strength: float) -> F
     """Return what was added to a teacher's label scores while it was trained, `[K]` up to a
     constant: of hypotheses to the log-odds of each, by the rows of which it is true and false."""
     count = len(task.verbalizer.labels)
-    if task.kind != "entailment":
+    if not task.kind_spec.facts.hypotheses:
         return np.asarray(logit_adjustment(labels, count, strength))
     false = (np.where(labels < 0, -1, labels != label) for label in range(count))
-    each = [logit_adjustment(of_form, 2, strength).numpy() for of_form in false]
-    return np.asarray(kind_of(task).combine(np.stack(each)[:, None])[0, 0])
+    each = torch.stack([logit_adjustment(of_form, 2, strength) for of_form in false])
+    return np.asarray(kind_of(task).combine(each[:, None])[0, 0])
 
 
 def _order(task: TaskSpec, taught: TaskSpec) -> list[int]:
