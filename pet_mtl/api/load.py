@@ -7,7 +7,7 @@ from typing import get_args
 
 from pet_mtl.api.task import Task, suite_of, task_list
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.calibration import Method
+from pet_mtl.model.calibration import CalibrationMethod
 from pet_mtl.model.methods import capabilities
 from pet_mtl.proposal.settings import positions
 from pet_mtl.resources import bundled_pattern_file
@@ -78,7 +78,7 @@ def _untrained(
     suite = without_learned_parts(suite)
     loaded = LoadedModel(folder, suite)
     choices = {name: calibration or spec.calibration for name, spec in suite.tasks.items()}
-    automatic: dict[str, Method] = dict.fromkeys(suite.tasks, "prior")
+    automatic: dict[str, CalibrationMethod] = dict.fromkeys(suite.tasks, "prior")
     texts = {
         task.name: partial(task.texts, seed=suite.train.seed)
         for task in given

@@ -1,6 +1,5 @@
 """Columns of texts as pieces in ragged arrays."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -38,13 +37,6 @@ class Ragged:
 Columns = dict[tuple[str, str, bool, LongText], Ragged]
 
 
-def most_pieces(long_text: LongText, max_length: int) -> tuple[int, int]:
-    """Return how many pieces from a text's start, and how many from its end, may be read."""
-    if long_text == "windows":
-        return sys.maxsize, 0
-    return max_length, max_length if long_text == "head_tail" else 0
-
-
 def tokenize_column(
     rows: Rows,
     field: str,
@@ -53,8 +45,12 @@ def tokenize_column(
     most: tuple[int, int],
     dtype: type,
 ) -> Ragged:
-    """Return the pieces of each row's text in a field, of long texts `most_pieces` at the most, and
-    of very long ones those of `MOST_CHARACTERS`."""
+    """Return the pieces of each row's text in a field, of very long texts those of
+    `MOST_CHARACTERS`.
+
+    Args:
+        most: see `most_pieces`.
+    """
     head, tail = most
     ids: list[IntArray] = []
     lengths: list[int] = []

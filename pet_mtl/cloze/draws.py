@@ -1,4 +1,4 @@
-"""Random numbers that depend on nothing but seed, epoch, row and position (splitmix64 as a
+"""Random numbers that depend on nothing but seed, epoch or step, row and position (splitmix64 as a
 counter-based generator).
 
 So the masks of a row are the same whichever batch, process or resumed run it is in.
@@ -12,17 +12,17 @@ _GOLDEN = 0x9E3779B97F4A7C15
 
 
 class Draws:
-    """Numbers for the rows of one epoch.
+    """Numbers for the rows of one epoch, or of one step.
 
     Args:
         seed: of the run.
-        epoch: which pass over the rows.
+        time: which pass over the rows, or which step.
         rows: `[N]` row numbers.
     """
 
-    def __init__(self, seed: int, epoch: int, rows: npt.NDArray[np.int64]) -> None:
+    def __init__(self, seed: int, time: int, rows: npt.NDArray[np.int64]) -> None:
         start = _mix(np.array([seed], np.uint64))
-        start = _mix(start ^ _mix(np.array([epoch], np.uint64) + np.uint64(1)))
+        start = _mix(start ^ _mix(np.array([time], np.uint64) + np.uint64(1)))
         self._keys = _mix(start + rows.astype(np.uint64) * np.uint64(_GOLDEN))
 
     def uniform(self, stream: int, length: int) -> FloatArray:

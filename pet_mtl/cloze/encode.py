@@ -8,9 +8,9 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from pet_mtl.cloze.columns import CHUNK, Columns, IntArray, Ragged, most_pieces, tokenize_column
-from pet_mtl.cloze.form import CompileTask, Form, compile_tasks
-from pet_mtl.cloze.shorten import ragged_arange, shorten, window_offsets
+from pet_mtl.cloze.columns import CHUNK, Columns, IntArray, Ragged, tokenize_column
+from pet_mtl.cloze.form import Form, compile_tasks
+from pet_mtl.cloze.shorten import most_pieces, ragged_arange, shorten, window_offsets
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
@@ -90,24 +90,16 @@ def encode_suite(
     rows: Mapping[str, Rows],
     tokenizer: PieceTokenizer,
     max_length: int,
-    compile_task: CompileTask | None = None,
 ) -> Prompts:
-    """Encode the rows of several tasks into one store of prompts.
-
-    The prompts of a task follow one another, pattern by pattern, each in the order of the rows.
+    """Compile the patterns of tasks, and encode rows into them, see `encode_forms`.
 
     Args:
-        tasks: the suite's tasks; those without `rows` are compiled all the same, so that form
-            numbers never change.
-        rows: rows of each task.
-        tokenizer: the backbone's tokenizer.
-        max_length: the longest prompt, in tokens; only fields are shortened, the longest first.
-        compile_task: see `compile_tasks`.
+        tasks: those without `rows` are compiled all the same, so that form numbers never change.
 
     Raises:
         PetMtlError: see `compile_forms`.
     """
-    compiled = compile_tasks(tasks.values(), tokenizer, max_length, compile_task)
+    compiled = compile_tasks(tasks.values(), tokenizer, max_length)
     return encode_forms(compiled.forms, rows, tokenizer, max_length)
 
 
@@ -121,18 +113,24 @@ def encode_forms(
     *,
     windows: bool = True,
 ) -> Prompts:
-    """Encode rows into compiled forms, as `encode_suite` does.
+    """Encode rows into compiled forms, all in one store of prompts.
+
+    The prompts of a task follow one another, pattern by pattern, each in the order of the rows.
 
     Args:
+        rows: of each task.
+        max_length: the longest prompt, in tokens; only fields are shortened, the longest first.
         windows: a row that is too long for a form with `long_text: windows` becomes several
             prompts, one behind the other, as it is scored; False takes its first window alone.
         read: the forms of tasks whose predictions stand in prompts; None: they are among `forms`.
         columns: the tokenised columns of `rows`, filled here; given again, nothing is tokenised
             anew.
+
+    Raises:
+        PetMtlError: there are no rows; a form reads what a task says that is not there.
     """
-    highest = max(
-        [tokenizer.vocab_size, *(i for form in forms for part in form.parts for i in part.ids)]
-    )
+    parts = [part for form in forms for part in form.parts]
+    highest = max([tokenizer.vocab_size, *(max(part.ids, default=0) for part in parts)])
     dtype = np.uint16 if highest <= np.iinfo(np.uint16).max else np.int32
     columns = {} if columns is None else columns
     blocks: list[tuple[int, Rows, _Assembled]] = []
@@ -259,14 +257,8 @@ def _assemble_rows(
         done.append(replace(block, row=block.row + start))
     if len(done) == 1:
         return done[0]
-    return _Assembled(
-        np.concatenate([block.ids for block in done]),
-        np.concatenate([block.row for block in done]),
-        np.concatenate([block.lengths for block in done]),
-        np.concatenate([block.slot_at for block in done]),
-        np.concatenate([block.kept for block in done]),
-        np.concatenate([block.said_at for block in done]),
-    )
+    columns = zip(*(vars(block).values() for block in done), strict=True)
+    return _Assembled(*map(np.concatenate, columns))
 
 
 def _assemble(

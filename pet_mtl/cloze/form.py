@@ -15,7 +15,7 @@ from pet_mtl.suite.long_text import LongText, Pooling
 from pet_mtl.suite.pattern import Field, Literal, Mask, Part, Said, Soft, parse_pattern
 from pet_mtl.suite.task import TaskSpec
 
-Kind = typing.Literal["special", "prefix", "pattern", "field", "slot", "soft"]
+PartKind = typing.Literal["special", "prefix", "pattern", "field", "slot", "soft"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class FormPart:
     field: str | None = None
     space_before: bool = False
     is_slot: bool = False
-    kind: Kind = "pattern"
+    kind: PartKind = "pattern"
     said: str | None = None
     words: tuple[tuple[int, ...], ...] = ()
     mixed: bool = False

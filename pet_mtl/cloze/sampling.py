@@ -26,7 +26,7 @@ class Schedule:
     et al. 2019.)
 
     Args:
-        prompts: the training prompts of all tasks, in the order that `encode_suite` gives.
+        prompts: the training prompts of all tasks, in the order that `encode_forms` gives.
         temperature: 1 draws in proportion to the rows, 0 all tasks alike.
         batch_tokens: token budget of a step.
         seed: seed of everything drawn.
@@ -64,9 +64,8 @@ class Schedule:
         generator = EPOCH_ORDER.generator(self.seed, number)
         generator.shuffle(items)
         tokens = np.cumsum(self.prompts.lengths[items] * self.prompts.variants[items])
-        pools = np.split(
-            items, np.searchsorted(tokens, np.arange(1, tokens[-1] // self._pool + 1) * self._pool)
-        )
+        room = _POOL_STEPS * self.batch_tokens
+        pools = np.split(items, np.searchsorted(tokens, np.arange(room, tokens[-1] + 1, room)))
         steps = [
             plan
             for pool in pools
@@ -75,10 +74,6 @@ class Schedule:
         ]
         generator.shuffle(steps)
         return steps
-
-    @property
-    def _pool(self) -> int:
-        return _POOL_STEPS * self.batch_tokens
 
     def _draw(self, index: int, task: str, epoch: int) -> npt.NDArray[np.int64]:
         """Return the prompts that a task gives in an epoch."""
@@ -142,7 +137,7 @@ class Schedule:
             epoch += 1
 
 
-def label_counts(prompts: Prompts) -> list[npt.NDArray[np.int64 | np.float64]]:
+def drawn_label_counts(prompts: Prompts) -> list[npt.NDArray[np.int64 | np.float64]]:
     """Return for each form `[K]` the training rows of each label; rows without one do not count.
 
     Of a hypothesis, what `Schedule` draws of the stored prompts: beside that of a row's own label

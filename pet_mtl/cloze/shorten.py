@@ -1,11 +1,21 @@
 """How long texts are cut, and positions in ragged arrays."""
 
+import sys
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
+from pet_mtl.suite.long_text import LongText
+
 MOST_WINDOWS = 256  # of one text in one pattern, so that a row costs a bounded time
+
+
+def most_pieces(long_text: LongText, max_length: int) -> tuple[int, int]:
+    """Return how many pieces from a text's start, and how many from its end, may be read."""
+    if long_text == "windows":
+        return sys.maxsize, 0
+    return max_length, max_length if long_text == "head_tail" else 0
 
 
 def shorten(lengths: Sequence[npt.NDArray[np.int64]], room: int) -> list[npt.NDArray[np.int64]]:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from itertools import islice
 
 from pet_mtl.cloze.encode import Prompts
-from pet_mtl.cloze.form import Kind
+from pet_mtl.cloze.form import PartKind
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 
 
 def show_prompt(
     prompts: Prompts, item: int, tokenizer: PieceTokenizer, masks: int, said: Sequence[int] = ()
-) -> list[tuple[int, Kind]]:
+) -> list[tuple[int, PartKind]]:
     """Return a prompt of a store as `(token id, kind)`; kinds are special, prefix, pattern, field,
     slot.
 
@@ -22,7 +22,7 @@ def show_prompt(
     form, told = prompts.forms[prompts.form[item]], iter(said)
     ids = iter(prompts.ids[prompts.starts[item] : prompts.starts[item + 1]].tolist())
     kept = iter(prompts.kept[item].tolist())
-    shown: list[tuple[int, Kind]] = []
+    shown: list[tuple[int, PartKind]] = []
     for part in form.parts:
         if part.is_slot:
             shown += [(tokenizer.mask_id, "slot")] * (masks if form.behind is None else 1)

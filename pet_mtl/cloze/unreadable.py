@@ -25,13 +25,9 @@ _BYTE = re.compile(r"<0x[89A-F][0-9A-F]>")
 def unreadable_ids(tokenizer: PieceTokenizer) -> set[int]:
     """Return the unknown piece and those of one byte of a character (`<0xE4>`, or a byte-level
     letter)."""
-    found = {
-        number
-        for piece, number in tokenizer.tokenizer.get_vocab().items()
-        if _BYTE.fullmatch(piece)
-    }
+    vocabulary = tokenizer.tokenizer.get_vocab().items()
+    found = {number for piece, number in vocabulary if _BYTE.fullmatch(piece)}
     if tokenizer.byte_level:
-        vocabulary = tokenizer.tokenizer.get_vocab().items()
         found |= {
             number
             for piece, number in vocabulary

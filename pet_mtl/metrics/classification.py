@@ -85,15 +85,20 @@ def score_predictions(
     # As scikit-learn computes them (the tests' oracle), without the second and the 70 MB that
     # importing it takes.
     hits, support, taken = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
-    f1, present = ratio(2 * hits, support + taken), (support + taken) > 0
     return TaskScore(
         accuracy=float(np.trace(confusion) / confusion.sum()),
-        macro_f1=float(np.mean(f1[present])),
+        macro_f1=macro_f1(confusion),
         macro_f1_ci95=interval_95(bootstrap_macro_f1(confusion, resamples=resamples, seed=seed)),
         examples=len(gold),
         per_label=label_scores(labels, hits, support, taken),
         confusion=confusion.tolist(),
     )
+
+
+def macro_f1(confusion: NDArray[np.int64]) -> float:
+    """Return macro-F1 of a confusion matrix `[K, K]`: over the labels that occur."""
+    total = confusion.sum(axis=1) + confusion.sum(axis=0)
+    return float(np.mean(ratio(2 * np.diag(confusion), total)[total > 0]))
 
 
 def confusion_matrix(

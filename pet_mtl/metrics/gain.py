@@ -11,14 +11,6 @@ from pet_mtl.metrics.score import interval_95
 from pet_mtl.metrics.similarity import resampled_pearson
 
 
-def macro_f1(confusion: NDArray[np.int64]) -> float:
-    """Return macro-F1 of a confusion matrix `[K, K]`: over the labels that occur, as
-    `score_predictions` has it."""
-    total = confusion.sum(axis=1) + confusion.sum(axis=0)
-    present = total > 0
-    return float(np.mean(2 * np.diag(confusion)[present] / total[present]))
-
-
 def macro_f1_gain(
     gold: NDArray[np.int64],
     before: NDArray[np.int64],

@@ -2,9 +2,16 @@
 
 - `mlm_head`      the MLM head split into transform and decoder, family by family
 - `slot_encoder`  BERT-like encoders run so that the last layer works only at the slots
+- `fused_layer`   a BERT layer as one function on a CPU, in the shape of an `attention_frame`
+- `row_dropout`   dropout as a function of the row
 - `backbone`      a masked language model: token ids in, states at the slots out
+- `padding`       families whose states depend on the padding beside a row
+- `word_reader`   how label words are read at masks, `causal_reader` behind the text
 - `word_scores`   piece logits at the slots to word and label scores: the scoring rule
 - `cloze_model`   both put together: mixed-task batches to label scores
+- `joint_normalizer`  the softmax denominators of a batch in one go
+- `own_parts`     what tasks add to a cloze model: learned pieces, `verbalizers/`, pattern factors
+- `amendments`    what one batch changes of some modules' outputs
 - `calibration`   a fitted bias on the label log-probabilities
 - `task_model`    what every method trains: label scores of mixed-task batches
 - `methods/`      the ways to tell tasks apart, one file each

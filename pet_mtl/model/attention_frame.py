@@ -39,23 +39,16 @@ class Frame:
         block = min(1 << (count - 1).bit_length(), _BLOCK)
         mask = F.pad(attention_mask, (0, -length % _LENGTH_STEP, 0, -count % block))
         bias = torch.zeros(mask.shape, dtype=kind, device=mask.device)
-        bias = bias.masked_fill(mask == 0, torch.finfo(kind).min).repeat_interleave(heads, 0)[
-            :, None
-        ]
-        return cls(count, length, heads, bias)
+        bias = bias.masked_fill(mask == 0, torch.finfo(kind).min)
+        return cls(count, length, heads, bias.repeat_interleave(heads, 0)[:, None])
 
     def split(self, rows: Tensor, length: int, parts: int) -> tuple[Tensor, ...]:
         """Cut rows `[≥ N * length, parts * H]` into `parts` tensors `[≥ N * heads, ≥ length, H /
         heads]`."""
-        high, long = (
-            len(self.bias) // self.heads,
-            self.bias.shape[-1] if length == self.length else length,
-        )
-        cut = (
-            rows[: self.count * length]
-            .view(self.count, length, parts, self.heads, -1)
-            .permute(2, 0, 3, 1, 4)
-        )
+        high = len(self.bias) // self.heads
+        long = self.bias.shape[-1] if length == self.length else length
+        cut = rows[: self.count * length].view(self.count, length, parts, self.heads, -1)
+        cut = cut.permute(2, 0, 3, 1, 4)
         size = cut.shape[-1]
         out = rows.new_empty(parts, high, self.heads, long, size)
         out[:, self.count :].zero_()

@@ -15,7 +15,7 @@ from pet_mtl.kinds.kind import normalized
 
 FloatArray = npt.NDArray[np.float32]
 
-Method = Literal["contextual", "pmi", "prior"]
+CalibrationMethod = Literal["contextual", "pmi", "prior"]
 Bias = Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
 
 
@@ -30,7 +30,7 @@ class Calibration(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Method
+    kind: CalibrationMethod
     bias: tuple[Bias, ...] = Field(min_length=2)
     rows: int
 
@@ -39,7 +39,7 @@ class Calibration(BaseModel):
         return normalized(log_probs + np.array(self.bias, dtype=np.float32))
 
 
-def calibration_from(kind: Method, log_probs: FloatArray) -> Calibration:
+def calibration_from(kind: CalibrationMethod, log_probs: FloatArray) -> Calibration:
     """Fit a calibration on label log-probabilities `[rows, K]` of rows that tell nothing about the
     label.
 

@@ -134,9 +134,8 @@ class Decoder(nn.Module):
             features = nn.functional.gelu(self.hidden(self._dropped(features, noise, 0)))
         elif self.kind == "lstm":
             assert tokens is not None
-            lengths = mask.sum(
-                1
-            ).cpu()  # the backward direction starts at a row's last token, not at its padding
+            # the backward direction starts at a row's last token, not at its padding
+            lengths = mask.sum(1).cpu()
             packed = pack_padded_sequence(
                 self._dropped(tokens, noise, 1), lengths, batch_first=True, enforce_sorted=False
             )

@@ -10,7 +10,7 @@ the prompt and the words' own pieces; see `cloze.word_tree`.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, Self
 
 import torch
 from torch import Tensor
@@ -41,7 +41,7 @@ class PieceTable:
         """Whether all words are read at the same slots."""
         return len(self.pieces) == 1 and not self.reads
 
-    def to(self, device: torch.device) -> "PieceTable":
+    def to(self, device: torch.device) -> Self:
         """Return the table on another device."""
         pieces = {length: ids.to(device) for length, ids in self.pieces.items()}
         reads = {length: at.to(device) for length, at in self.reads.items()}
@@ -60,15 +60,9 @@ class WordTable(PieceTable):
     words_of_label: Tensor
     is_word: Tensor
 
-    def to(self, device: torch.device) -> "WordTable":
-        moved = super().to(device)
-        return WordTable(
-            moved.pieces,
-            self.order,
-            self.words_of_label.to(device),
-            self.is_word.to(device),
-            reads=moved.reads,
-        )
+    def to(self, device: torch.device) -> Self:
+        words_of_label, is_word = self.words_of_label.to(device), self.is_word.to(device)
+        return replace(super().to(device), words_of_label=words_of_label, is_word=is_word)
 
 
 def label_scores(
@@ -127,18 +121,15 @@ def piece_table(
     """
     if columns is None:
         columns = {piece: column for column, piece in enumerate(words.used)}
-    groups = [
-        (length, [w for w, word in enumerate(words.pieces) if len(word) == length])
-        for length in words.lengths
-    ]
-    pieces = {
-        length: torch.tensor([[columns[piece] for piece in words.pieces[w]] for w in group])
-        for length, group in groups
-    }
-    reads: dict[int, Tensor] = {}
-    if tree is not None and tree.pieces:
-        reads = {length: torch.tensor([tree.reads[w] for w in group]) for length, group in groups}
-    return PieceTable(pieces, tuple(w for _, group in groups for w in group), reads=reads)
+    pieces, reads, order = dict[int, Tensor](), dict[int, Tensor](), list[int]()
+    for length in words.lengths:
+        group = [w for w, word in enumerate(words.pieces) if len(word) == length]
+        own = [[columns[piece] for piece in words.pieces[w]] for w in group]
+        pieces[length] = torch.tensor(own)
+        if tree is not None and tree.pieces:
+            reads[length] = torch.tensor([tree.reads[w] for w in group])
+        order += group
+    return PieceTable(pieces, tuple(order), reads=reads)
 
 
 def word_table(

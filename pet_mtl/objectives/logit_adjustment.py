@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pet_mtl.cloze.encode import Prompts
-from pet_mtl.cloze.sampling import label_counts
+from pet_mtl.cloze.sampling import drawn_label_counts
 
 
 def logit_adjustment(labels: npt.NDArray[np.integer], num_labels: int, strength: float) -> Tensor:
@@ -45,5 +45,5 @@ def adjustments(prompts: Prompts, strength: float, device: torch.device) -> list
             if form.kind.facts.target == "label"  # labels of a set have no share of the rows
             else torch.zeros(form.outcomes)
         ).to(device)
-        for form, counts in zip(prompts.forms, label_counts(prompts), strict=True)
+        for form, counts in zip(prompts.forms, drawn_label_counts(prompts), strict=True)
     ]

@@ -39,10 +39,9 @@ class _MlmLoss(torch.autograd.Function):
             wanted = wanted.clamp(min=0)
             of_target = part.gather(1, wanted)
             if part.device.type == "cpu":
-                best = (of_target == part.amax(1, keepdim=True)) & counts
-                right += (
-                    part[best[:, 0]].argmax(1) == wanted[best[:, 0], 0]
-                ).sum()  # of equal logits the first is it
+                best = ((of_target == part.amax(1, keepdim=True)) & counts)[:, 0]
+                # of equal logits the first is it
+                right += (part[best].argmax(1) == wanted[best, 0]).sum()
             else:  # choosing rows would wait for the GPU
                 right += ((part.argmax(1, keepdim=True) == wanted) & counts).sum()
             values = part.to(torch.float32, copy=True)

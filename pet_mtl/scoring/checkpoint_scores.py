@@ -16,7 +16,7 @@ from pet_mtl.errors import PetMtlError, Problem, ProblemList
 from pet_mtl.kinds import kind_of
 from pet_mtl.metrics.score import Score, means_json
 from pet_mtl.metrics.throughput import Throughput
-from pet_mtl.model.calibration import Calibration, Method, apply_calibrations
+from pet_mtl.model.calibration import Calibration, CalibrationMethod, apply_calibrations
 from pet_mtl.model.methods import capabilities
 from pet_mtl.model.task_model import ParameterCounts
 from pet_mtl.paths import absolute, user_path
@@ -45,7 +45,7 @@ from pet_mtl.suite.task import CalibrationChoice
 class Calibrated:
     """What a calibration changed on the scored rows."""
 
-    kind: Method
+    kind: CalibrationMethod
     rows: int
     before: Score
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
+from pet_mtl.cloze.batch import BatchPlan, round_up
 from pet_mtl.cloze.encode import Prompts, encode_forms
 from pet_mtl.cloze.form import Compiled, Form, compile_tasks
 from pet_mtl.cloze.tokenizer import PieceTokenizer
@@ -16,7 +17,7 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError, placed
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.backbone import check_length
-from pet_mtl.model.calibration import Calibration, Method, apply_calibrations
+from pet_mtl.model.calibration import Calibration, CalibrationMethod, apply_calibrations
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.methods import build, capabilities, compiler
@@ -214,7 +215,7 @@ def plan_for_checkpoint(
     Raises:
         PetMtlError: see `plan_calibrations`.
     """
-    stored: dict[str, Method] = {
+    stored: dict[str, CalibrationMethod] = {
         name: of_task.kind for name, of_task in checkpoint.calibration.items()
     }
     choices = dict.fromkeys(tasks, wanted or "auto")
@@ -232,55 +233,18 @@ def with_verbalizers(suite: Suite, files: Mapping[str, Path]) -> Suite:
     """
     tasks = dict(suite.tasks)
     for name, file in files.items():
+        where = f"--verbalizer {name}={file}"
         if not capabilities(suite.method).reads_words:
             raise PetMtlError(
                 f"the checkpoint was trained with `--method {suite.method.name}`: its "
                 "classifiers read no label words",
-                where=f"--verbalizer {name}={file}",
+                where=where,
                 hint=(
                     "leave `--verbalizer` out; other label words are for checkpoints of the "
                     "methods `pet` and `cln`"
                 ),
             )
-        task = require_task(suite, name, f"--verbalizer {name}={file}")
-        if task.verbalizer_kind.name != "manual":
-            raise PetMtlError(
-                f"task `{name}` was trained with `verbalizer_kind: {task.verbalizer_kind.name}`: "
-                "what it learned belongs to its own label words",
-                where=f"--verbalizer {name}={file}",
-                hint="leave `--verbalizer` out, or train with the new words",
-            )
-        new, above = read_verbalizer(file, task.level_separator if task.above else None), task.above
-        if task.levels:
-            new, above = split_levels(new, task.levels, task.level_separator)
-        order = {label: index for index, label in enumerate(new.labels)}
-        if set(order) != set(task.verbalizer.labels):
-            missing = sorted(set(task.verbalizer.labels) - set(order))
-            unknown = sorted(set(order) - set(task.verbalizer.labels))
-            raise PetMtlError(
-                f"the labels are not those of task `{name}`: "
-                + "; ".join(
-                    f"{what} {', '.join(map(quoted, labels))}"
-                    for what, labels in (("lacks", missing), ("adds", unknown))
-                    if labels
-                ),
-                where=str(file),
-                hint=f"the labels are {', '.join(map(quoted, task.verbalizer.labels))}",
-            )
-        chosen = [order[label] for label in task.verbalizer.labels]
-        verbalizer = Verbalizer(
-            labels=task.verbalizer.labels,
-            words=tuple(new.words[index] for index in chosen),
-            source=new.source,
-            lines=tuple(new.lines[index] for index in chosen),
-        )
-        changes = {"verbalizer": verbalizer, "above": above}
-        try:
-            TaskSpec.model_validate(task.model_dump() | changes)
-        except ValidationError as error:
-            message = error.errors()[0]["msg"].removeprefix("Value error, ")
-            raise PetMtlError(message, where=str(file)) from None
-        tasks[name] = task.model_copy(update=changes)
+        tasks[name] = _with_words(require_task(suite, name, where), file, where)
     changed = suite.model_copy(update={"tasks": tasks})
     # thresholds that were fitted say nothing of other words
     kept = {
@@ -290,6 +254,52 @@ def with_verbalizers(suite: Suite, files: Mapping[str, Path]) -> Suite:
         for name, task in tasks.items()
     }
     return changed.model_copy(update={"tasks": kept})
+
+
+def _with_words(task: TaskSpec, file: Path, where: str) -> TaskSpec:
+    """Return a task with the label words of a file; the order of its labels stays.
+
+    Raises:
+        PetMtlError: see `with_verbalizers`.
+    """
+    if task.verbalizer_kind.name != "manual":
+        raise PetMtlError(
+            f"task `{task.name}` was trained with `verbalizer_kind: {task.verbalizer_kind.name}`: "
+            "what it learned belongs to its own label words",
+            where=where,
+            hint="leave `--verbalizer` out, or train with the new words",
+        )
+    labels = task.verbalizer.labels
+    new, above = read_verbalizer(file, task.level_separator if task.above else None), task.above
+    if task.levels:
+        new, above = split_levels(new, task.levels, task.level_separator)
+    order = {label: index for index, label in enumerate(new.labels)}
+    differences = {"lacks": {*labels} - {*order}, "adds": {*order} - {*labels}}
+    if any(differences.values()):
+        raise PetMtlError(
+            f"the labels are not those of task `{task.name}`: "
+            + "; ".join(
+                f"{what} {', '.join(map(quoted, sorted(these)))}"
+                for what, these in differences.items()
+                if these
+            ),
+            where=str(file),
+            hint=f"the labels are {', '.join(map(quoted, labels))}",
+        )
+    chosen = [order[label] for label in labels]
+    verbalizer = Verbalizer(
+        labels=labels,
+        words=tuple(new.words[index] for index in chosen),
+        source=new.source,
+        lines=tuple(new.lines[index] for index in chosen),
+    )
+    changes = {"verbalizer": verbalizer, "above": above}
+    try:
+        TaskSpec.model_validate(task.model_dump() | changes)
+    except ValidationError as error:
+        message = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise PetMtlError(message, where=str(file)) from None
+    return task.model_copy(update=changes)
 
 
 def require_task(suite: Suite, name: str, where: str) -> TaskSpec:
@@ -316,8 +326,6 @@ def top_pieces(
 ) -> list[list[tuple[str, float]]]:
     """Return, for each slot of a prompt with `length` masks, the likeliest pieces and their
     probabilities."""
-    from pet_mtl.cloze.batch import BatchPlan, round_up
-
     variants = prompts.forms[prompts.form[item]].masks
     plan = BatchPlan(np.array([item]), round_up(int(prompts.lengths[item])), len(variants))
     batch = chained_batch(model, prompts, plan, machine, tokenizer).to(machine.device)

@@ -95,7 +95,6 @@ def predict_files(
     verbalizers: Mapping[str, Path] = {},
     calibration: CalibrationChoice | None = None,
     details: Details = PLAIN,
-    header: bool | None = None,
     order: Order | None = None,
     processes: Processes = ALONE,
 ) -> list[Path]:
@@ -111,7 +110,6 @@ def predict_files(
         data: files, by task; a label column and ids may be there or not. Or what gathers the rows.
         out: made where it is missing.
         calibration: for all tasks, instead of the one that the checkpoint stores.
-        header: as `read_rows` has it.
         order: ranks the rows and keeps the first; None writes all in the order of the file.
         processes: that make this call together; the first one writes.
 
@@ -126,7 +124,7 @@ def predict_files(
         return out / (f"{name}_predict.json" if output == "tianchi" else f"{name}.{output}")
 
     def rows_of(suite: Suite) -> dict[str, RowStream]:
-        rows = data(suite) if callable(data) else unlabelled_rows(suite, data, header=header)
+        rows = data(suite) if callable(data) else unlabelled_rows(suite, data)
         for name in rows if output == "tianchi" else ():
             _check_contest(suite.tasks[name], details)
         return rows

@@ -47,9 +47,7 @@ class Predictor:
         """
         if task is None and len(self.tasks) > 1:
             raise PetMtlError("there are several tasks", hint=f"one of {', '.join(self.tasks)}")
-        return kind_of(
-            require_task(self._loaded.suite, task or self.tasks[0], "labels")
-        ).spec.labels
+        return require_task(self._loaded.suite, task or self.tasks[0], "labels").verbalizer.labels
 
     def __repr__(self) -> str:
         tasks = (f"{name}: {len(self.labels(name))} labels" for name in self.tasks)

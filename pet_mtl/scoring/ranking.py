@@ -26,7 +26,6 @@ Ranking = Literal["entropy", "margin", "least_confidence", "diverse"]
 FloatArray = NDArray[np.float32]
 Blocks = Iterator[dict[str, Predicted]]
 MOST = 100
-SETS = "multi_label"
 _WIDTH = 512  # places of hashed character n-grams
 _CANDIDATES = 10  # times as many rows as are wanted stand for choice when texts are compared
 
@@ -60,7 +59,8 @@ class Order:
         rows = Rows.concat([part.rows for part in parts])
         log_probs = np.concatenate([part.log_probs for part in parts])
         kind = kind_of(first.task)
-        doubt = uncertainty(kind.probabilities(log_probs), self.by, sets=kind.spec.name == SETS)
+        sets = kind.spec.facts.target == "labels"
+        doubt = uncertainty(kind.probabilities(log_probs), self.by, sets=sets)
         if self.by == "diverse":
             chosen = diverse(doubt, rows, self.most)
         else:

@@ -11,7 +11,7 @@ from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.metrics.score import figure_title
-from pet_mtl.model.calibration import Calibration, Method
+from pet_mtl.model.calibration import Calibration, CalibrationMethod
 from pet_mtl.scoring.calibration.plan import Plan, fitting_rows
 from pet_mtl.scoring.checkpoint_scores import score_calibrated
 from pet_mtl.scoring.log_probs import FloatArray
@@ -46,7 +46,7 @@ def calibrate(
             continue
         if task.calibration == "none" or (task.calibration == "auto" and name not in dev_rows):
             continue
-        method: Method = "prior" if task.calibration == "auto" else task.calibration
+        method: CalibrationMethod = "prior" if task.calibration == "auto" else task.calibration
         plan.fits[name] = (method, fitting_rows(method, task, pool, suite.train.seed))
     fitted = plan.carry_out(score)
     scores, calibrated = score_calibrated(suite, dev_rows, dev_log_probs, fitted)

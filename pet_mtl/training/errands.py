@@ -1,19 +1,36 @@
 """Which loss terms act on which rows of a step, and what they are given beside the prompts."""
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal
-
-from torch import Tensor
 
 from pet_mtl.cloze.collate import Batch
 from pet_mtl.cloze.draws import Draws
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.model.hardware import Machine
-from pet_mtl.training.step_model import Errand, StepModel
+from pet_mtl.training.step_model import Errand, StepModel, Whole
 
 RowKind = Literal["labelled", "unlabelled"]
 _STREAMS = 1_000  # of a run's seed: one for each term and kind of rows
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows of a step, for one pass over them.
+
+    Attributes:
+        rows: which they are.
+        apart: they have an optimizer step of their own.
+    """
+
+    prompts: Prompts
+    rows: RowKind = "labelled"
+    apart: bool = False
+
+    @property
+    def scored(self) -> bool:
+        """Return whether their labels are learned from; otherwise only loss terms act on them."""
+        return self.rows == "labelled" and not self.apart
 
 
 class Errands:
@@ -35,27 +52,18 @@ class Errands:
             name for name, term in self._terms.items() if rows in term.texts and term.apart == apart
         )
 
-    def of_piece(
-        self,
-        prompts: Prompts,
-        batch: Batch,
-        step: int,
-        rows: RowKind,
-        *,
-        apart: bool,
-        whole: Mapping[str, tuple[Tensor, Tensor]],
-    ) -> Errand:
+    def of_piece(self, part: Part, batch: Batch, step: int, whole: Whole) -> Errand:
         """Return the errand of a batch, which is on the CPU; `whole` is that of `WholeStep`."""
-        names = self.names(rows, apart=apart)
+        names = self.names(part.rows, apart=part.apart)
+        first = 0 if part.rows == "labelled" else _STREAMS // 2
         altered = {}
         for name in names:
-            stream = list(self._terms).index(name) + (0 if rows == "labelled" else _STREAMS // 2)
+            stream = first + list(self._terms).index(name)
             draws = Draws(self._seed * _STREAMS + stream, step, batch.items)
-            made = self._terms[name].prepare(prompts, batch, draws)
+            made = self._terms[name].prepare(part.prompts, batch, draws)
             if made is not None:
                 altered[name] = made.to(self._machine.device)
-        scored = rows == "labelled" and not apart
-        return Errand(step, self._total, names, scored, altered, whole)
+        return Errand(step, self._total, names, part.scored, altered, whole)
 
 
 def other_schedule(others: Prompts, schedule: Schedule) -> Schedule:

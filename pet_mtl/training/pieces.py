@@ -18,29 +18,27 @@ from pet_mtl.objectives.adversarial import Lookups, word_tables
 from pet_mtl.random_streams import step_seed
 from pet_mtl.scoring.chain import chained_batch
 from pet_mtl.suite.settings import TrainSettings
-from pet_mtl.training.errands import Errands, RowKind
-from pet_mtl.training.step_model import Errand, StepModel
+from pet_mtl.training.errands import Errands, Part
+from pet_mtl.training.step_model import Errand, StepModel, Whole
 from pet_mtl.training.step_sums import StepSums
-from pet_mtl.training.whole_step import Whole, WholeStep
+from pet_mtl.training.whole_step import WholeStep
 
 
 @dataclass(frozen=True)
-class Part:
-    """Rows of a step, for one pass over them.
+class _Share:
+    """How much a piece's losses count.
 
     Attributes:
-        rows: which they are.
-        apart: they have an optimizer step of their own.
+        scale: of all, the other processes' mean and the step's rows counted.
+        weight: 0 for a piece that only keeps the processes in step.
+        by_task: weights of the tasks.
+        tasks: of each form.
     """
 
-    prompts: Prompts
-    rows: RowKind = "labelled"
-    apart: bool = False
-
-    @property
-    def scored(self) -> bool:
-        """Return whether their labels are learned from; otherwise only loss terms act on them."""
-        return self.rows == "labelled" and not self.apart
+    scale: float
+    weight: float
+    by_task: Mapping[str, float]
+    tasks: Sequence[str]
 
 
 class Pieces:
@@ -114,14 +112,7 @@ class Pieces:
         tokens, tasks = 0, [form.task for form in part.prompts.forms]
         for number, (piece, weight) in enumerate(zip(own, counts, strict=True)):
             batch = self._collate(part.prompts, piece)
-            errand = self.errands.of_piece(
-                part.prompts,
-                batch,
-                step,
-                part.rows,
-                apart=part.apart,
-                whole=wholes[number],
-            )
+            errand = self.errands.of_piece(part, batch, step, wholes[number])
             batch = batch.to(self._machine.device)
             last = exchanges and number + 1 == most
             if whole_step:
@@ -136,7 +127,7 @@ class Pieces:
         return chained_batch(self._model.model, prompts, plan, self._machine, self._tokenizer)
 
     def _passes(
-        self, batch: Batch, errand: Errand, share: "_Share", sums: StepSums, exchanges: bool
+        self, batch: Batch, errand: Errand, share: _Share, sums: StepSums, exchanges: bool
     ) -> None:
         """Add the gradient of a piece."""
         if self._lookups is None or not errand.scored:
@@ -151,19 +142,18 @@ class Pieces:
             self._pass(batch, replace(errand, terms=names), share, StepSums(), exchanges)
 
     def _pass(
-        self, batch: Batch, errand: Errand, share: "_Share", sums: StepSums, exchanges: bool
+        self, batch: Batch, errand: Errand, share: _Share, sums: StepSums, exchanges: bool
     ) -> None:
         with contextlib.nullcontext() if exchanges else self._accelerator.no_sync(self._wrapped):
             loss = self._loss(batch, errand, share, sums) * share.scale
             self._accelerator.backward(loss)
 
-    def _loss(self, batch: Batch, errand: Errand, share: "_Share", sums: StepSums) -> Tensor:
+    def _loss(self, batch: Batch, errand: Errand, share: _Share, sums: StepSums) -> Tensor:
         total = torch.zeros((), device=self._machine.device)
         for group, loss in zip(batch.groups, self._wrapped(batch, errand), strict=True):
             task = share.tasks[group.form]
-            total = (
-                total + share.weight * (share.by_task[task] if errand.scored else 1.0) * loss.total
-            )
+            weight = share.weight * (share.by_task[task] if errand.scored else 1.0)
+            total = total + weight * loss.total
             if share.weight:
                 noted = StepSums(terms=loss.terms)
                 if errand.scored:
@@ -174,20 +164,3 @@ class Pieces:
                     noted.right[task] = loss.right
                 sums.add(noted)
         return total
-
-
-@dataclass(frozen=True)
-class _Share:
-    """How much a piece's losses count.
-
-    Attributes:
-        scale: of all, the other processes' mean and the step's rows counted.
-        weight: 0 for a piece that only keeps the processes in step.
-        by_task: weights of the tasks.
-        tasks: of each form.
-    """
-
-    scale: float
-    weight: float
-    by_task: Mapping[str, float]
-    tasks: Sequence[str]

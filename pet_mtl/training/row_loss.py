@@ -12,7 +12,6 @@ from torch import Tensor
 
 from pet_mtl.cloze.collate import Batch, FormGroup
 from pet_mtl.cloze.encode import Prompts
-from pet_mtl.cloze.sampling import label_counts
 from pet_mtl.kinds import kind_of_form
 from pet_mtl.objectives.distillation import label_share
 from pet_mtl.objectives.logit_adjustment import adjustments
@@ -59,6 +58,7 @@ class RowLoss:
         taught: teachers' probabilities `[rows, K]`, for the tasks that have a teacher.
         facts: what terms are built from.
         sharing: terms that the model itself asks for.
+        judges: rows that are decided rightly are counted, see `GroupLoss.right`.
 
     Attributes:
         names: of the run's terms.
@@ -74,15 +74,16 @@ class RowLoss:
         settings: TrainSettings,
         device: torch.device,
         taught: Mapping[str, FloatArray],
-        facts: Facts | None = None,
+        facts: Facts,
         sharing: Mapping[str, PieceTerm] = {},
+        *,
+        judges: bool = False,
     ) -> None:
         self._prompts, self._settings = prompts, settings
-        self._device, self._taught = device, taught
+        self._device, self._taught, self._judges = device, taught, judges
         self._adjustments = adjustments(prompts, settings.logit_adjustment, device)
-        self._judges = settings.weighting == "dtp"
         self._kinds = [kind_of_form(form) for form in prompts.forms]
-        terms = build_terms(settings.losses, facts or Facts(label_counts(prompts)))
+        terms = build_terms(settings.losses, facts)
         self.of_settings = list(terms)
         terms |= sharing
         self.names = list(terms)
@@ -93,7 +94,7 @@ class RowLoss:
         own_passes = sum("altered" in term.wants for term in self.piece_terms.values())
         self.passes = 1 + self.second_pass + own_passes
         of_pieces = self.piece_terms.values()
-        self._label_shares = [
+        self._label_weights = [  # by form, beside its terms
             math.prod(term.label_share for term in of_pieces if term.acts_on(kind.spec))
             for kind in self._kinds
         ]
@@ -113,7 +114,7 @@ class RowLoss:
 
         Args:
             scores: `[b, C]`, as the model gives them.
-            second: those of another pass, where `passes` is 2.
+            second: those of another pass, where there is a `second_pass`.
             step: of so many in `total`.
         """
         adjustment, labels = self._adjustments[group.form], self.single_labels(group)
@@ -131,7 +132,7 @@ class RowLoss:
             loss = (loss + self._base(batch, group, again, {}, step, total)) / 2
         found = GroupLoss(loss, terms, self._right(batch, group, scores) if self._judges else None)
         for name, term in self._addends.items():
-            found = found.with_term(name, term.losses(rows), counted(term, rows.labels))
+            found = found.with_term(name, term.losses(rows), _acted_on(term, rows.labels))
         return found
 
     def single_labels(self, group: FormGroup) -> Tensor:
@@ -140,10 +141,10 @@ class RowLoss:
         one = self._kinds[group.form].one_label
         return group.labels if one else torch.full_like(group.labels, -1)
 
-    def counted(self, term: PieceTerm, group: FormGroup) -> Tensor:
+    def acted_on(self, term: PieceTerm, group: FormGroup) -> Tensor:
         """Return `[b]` which of a group's rows have a piece term's loss."""
         acts = term.acts_on(self._kinds[group.form].spec)
-        return counted(term, self.single_labels(group)) & acts
+        return _acted_on(term, self.single_labels(group)) & acts
 
     def outcomes(self, group: FormGroup) -> int:
         """Return how many of a group's columns of scores can be a row's label."""
@@ -168,33 +169,34 @@ class RowLoss:
         total: int,
     ) -> Tensor:
         """Return what one pass costs without what is added; note the factors in `terms`."""
-        smoothing, kind = self._settings.label_smoothing, self._kinds[group.form]
-        if not kind.one_label:
-            losses = kind.losses(rows.scores, self._targets(batch, group), smoothing)
-            loss = (losses * (group.labels >= 0)).sum()
-        elif not self._factors:
-            loss = kind.loss(rows.scores, rows.labels, smoothing)
-        else:
-            losses = kind.losses(rows.scores, rows.labels, smoothing)
-            for name, term in self._factors.items():
-                factors = term.factors(rows)
-                counted = factors.detach() * rows.labelled
-                terms[name] = torch.stack([counted.sum(), rows.labelled.sum().to(counted.dtype)])
-                losses = losses * factors
-            loss = losses.sum()
-        if (beside_terms := self._label_shares[group.form]) != 1:
-            loss = loss * beside_terms
-        task = self._prompts.forms[group.form].task
-        if task not in self._taught:
+        form, kind = self._prompts.forms[group.form], self._kinds[group.form]
+        loss = self._label_loss(batch, group, rows, terms) * self._label_weights[group.form]
+        if form.task not in self._taught:
             return loss
-        probs = torch.from_numpy(self._taught[task][self._places(batch, group)])
-        probs = probs.to(self._device, non_blocking=True)
-        form = self._prompts.forms[group.form]
-        probs = kind.taught(probs, form.hypothesis)
+        probs = torch.from_numpy(self._taught[form.task][self._places(batch, group)])
+        probs = kind.taught(probs.to(self._device, non_blocking=True), form.hypothesis)
         share = label_share(self._settings.label_share, step, total)
         of_teacher = torch.where(group.labels < 0, 1.0, 1.0 - share)  # all of a row without label
         of_teacher = of_teacher * ~probs.isnan().any(-1)  # nothing is known of such a row
         return share * loss + kind.teacher_loss(rows.scores, probs.nan_to_num(), of_teacher)
+
+    def _label_loss(
+        self, batch: Batch, group: FormGroup, rows: TaskScores, terms: dict[str, Tensor]
+    ) -> Tensor:
+        """Return the label loss, summed; note the factors in `terms`."""
+        smoothing, kind = self._settings.label_smoothing, self._kinds[group.form]
+        if not kind.one_label:
+            losses = kind.losses(rows.scores, self._targets(batch, group), smoothing)
+            return (losses * (group.labels >= 0)).sum()
+        if not self._factors:
+            return kind.loss(rows.scores, rows.labels, smoothing)
+        losses = kind.losses(rows.scores, rows.labels, smoothing)
+        for name, term in self._factors.items():
+            factors = term.factors(rows)
+            noted = (factors.detach() * rows.labelled).sum()
+            terms[name] = torch.stack([noted, rows.labelled.sum().to(noted.dtype)])
+            losses = losses * factors
+        return losses.sum()
 
     def _targets(self, batch: Batch, group: FormGroup) -> Tensor:
         """Return the targets `[b, …]` of a group's rows, for a kind whose targets are more than
@@ -210,6 +212,6 @@ class RowLoss:
         return places
 
 
-def counted(term: Term, labels: Tensor) -> Tensor:
-    """Return `[b]` which of the rows have a term's loss."""
+def _acted_on(term: Term, labels: Tensor) -> Tensor:
+    """Return `[b]` which rows have the loss of a term that acts on their task."""
     return torch.ones_like(labels, dtype=torch.bool) if "unlabelled" in term.wants else labels >= 0

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pet_mtl.cloze.collate import Batch
 from pet_mtl.cloze.corrupt import replacement_ids
 from pet_mtl.cloze.encode import Prompts
-from pet_mtl.cloze.sampling import label_counts
+from pet_mtl.cloze.sampling import drawn_label_counts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 from pet_mtl.kinds import kind_of_form
@@ -30,6 +30,9 @@ from pet_mtl.objectives.terms import Facts, Piece, PieceTerm, TaskScores
 from pet_mtl.objectives.terms.shared_private import build_sharing_terms
 from pet_mtl.training.row_loss import GroupLoss, RowLoss
 
+# by term the losses of a piece's items over the whole step, and the gradients of their states
+Whole = Mapping[str, tuple[Tensor, Tensor]]
+
 
 @dataclass(frozen=True)
 class Errand:
@@ -40,7 +43,7 @@ class Errand:
         terms: names of the piece terms that act.
         scored: whether the rows are scored and their labels learned from.
         altered: what terms read beside the prompts.
-        whole: for terms that want the whole step, the losses and gradients of the piece's items.
+        whole: of terms that want the whole step.
     """
 
     step: int
@@ -48,7 +51,7 @@ class Errand:
     terms: Sequence[str] = ()
     scored: bool = True
     altered: Mapping[str, Altered] = field(default_factory=dict)
-    whole: Mapping[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
+    whole: Whole = field(default_factory=dict)
 
 
 class StepModel(nn.Module):
@@ -173,7 +176,7 @@ class StepModel(nn.Module):
             )
             of_items = term.piece_losses(piece)
             losses = [
-                loss.with_term(name, of_items[group.items], self.row_loss.counted(term, group))
+                loss.with_term(name, of_items[group.items], self.row_loss.acted_on(term, group))
                 for group, loss in zip(batch.groups, losses, strict=True)
             ]
         return losses
@@ -222,7 +225,7 @@ def sharing_terms(model: TaskModel, prompts: Prompts) -> dict[str, PieceTerm]:
 
 def term_facts(model: TaskModel, prompts: Prompts, tokenizer: PieceTokenizer) -> Facts:
     """Return what a run's terms are built from."""
-    counts = label_counts(prompts)
+    counts = drawn_label_counts(prompts)
     disagreements = [kind_of_form(form).disagreement for form in prompts.forms]
     if not isinstance(model, ClozeModel):
         return Facts(counts, disagreements=disagreements)

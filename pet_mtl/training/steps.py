@@ -31,8 +31,8 @@ from pet_mtl.stepping.optimizer_step import OptimizerStep
 from pet_mtl.stepping.weight_average import WeightAverage
 from pet_mtl.storage.state import Progress
 from pet_mtl.suite.settings import TrainSettings
-from pet_mtl.training.errands import RowKind, other_schedule
-from pet_mtl.training.pieces import Part, Pieces
+from pet_mtl.training.errands import Part, RowKind, other_schedule
+from pet_mtl.training.pieces import Pieces
 from pet_mtl.training.row_loss import RowLoss
 from pet_mtl.training.step_model import StepModel, sharing_terms, term_facts
 from pet_mtl.training.step_sums import StepSums
@@ -84,10 +84,17 @@ class TrainingSteps:
         self.schedule, self.settings = schedule, settings
         self.machine, self.accelerator = machine, accelerator
         self.tokenizer, self.progress = tokenizer, progress
+        forms = {form.task: form for form in prompts.forms if form.task in schedule.draws}
+        self.weighting = build_weighting(
+            settings.weighting,
+            {task: form.outcomes for task, form in forms.items()},
+            progress.weighting,
+            {task: kind_of_form(form).guess_loss(form.outcomes) for task, form in forms.items()},
+        )
+        judges = self.weighting.wants == "accuracy"
         with drawn_by(settings.seed):
-            facts = term_facts(model, prompts, tokenizer)
-            sharing = sharing_terms(model, prompts)
-            row_loss = RowLoss(prompts, settings, machine.device, taught, facts, sharing)
+            facts, own = term_facts(model, prompts, tokenizer), sharing_terms(model, prompts)
+            row_loss = RowLoss(prompts, settings, machine.device, taught, facts, own, judges=judges)
         self.trained = StepModel(model, row_loss, machine)
         self.optimizer = build_optimizer(settings, self.trained)
         alone_on_cpu = accelerator.num_processes == 1 and machine.device.type == "cpu"
@@ -100,13 +107,6 @@ class TrainingSteps:
         self.total, self.epochs = ends[-1], len(ends)
         every = settings.evaluate_every
         self.evaluation_steps = {*(range(every, self.total, every) if every else ends), self.total}
-        forms = {form.task: form for form in prompts.forms if form.task in schedule.draws}
-        self.weighting = build_weighting(
-            settings.weighting,
-            {task: form.outcomes for task, form in forms.items()},
-            progress.weighting,
-            {task: kind_of_form(form).guess_loss(form.outcomes) for task, form in forms.items()},
-        )
         self._gradients: TaskGradients | None = None
         if settings.surgery != "none" or self.weighting.wants == "gradients":
             self._gradients = TaskGradients(
@@ -235,7 +235,7 @@ class TrainingSteps:
             norm = norms[task] * rows / own if task in norms else None
             share = right[task][0] / right[task][1] if task in right else None
             did[task] = TaskStep(loss / own, int(own), norm, share)
-        self.weighting.update(did, self._epoch)
+        self.weighting.update(did)
 
     def _by_task(self, plan: BatchPlan) -> dict[str, BatchPlan]:
         """Return a step's rows of each task."""

@@ -77,16 +77,14 @@ class TaskGradients:
         generator = SURGERY.generator(self._seed, step)
         shares = np.array(self._rows) / sum(self._rows)
         total = torch.zeros_like(rows[0])
-        for row, factor in zip(
-            rows, factors(self._surgery, products, generator, shares).tolist(), strict=True
-        ):
-            total.add_(row, alpha=factor)
+        weights = factors(self._surgery, products, generator, shares).tolist()
+        for row, weight in zip(rows, weights, strict=True):
+            total.add_(row, alpha=weight)
         parts = torch.split(total, [parameter.numel() for parameter in self._parameters])
         for parameter, part, used in zip(self._parameters, parts, self._used.tolist(), strict=True):
             parameter.grad = part.view_as(parameter) if used else None
-        norms = dict(
-            zip(self._taken, np.sqrt(products.diagonal().clip(min=0)).tolist(), strict=True)
-        )
+        lengths = np.sqrt(products.diagonal().clip(min=0)).tolist()
+        norms = dict(zip(self._taken, lengths, strict=True))
         pairs = products[np.triu_indices(len(rows), 1)]
         self._taken, self._rows = {}, []
         self._used = torch.zeros_like(self._used)

@@ -5,7 +5,7 @@ gradient, which the ordinary pass over the pieces then takes further down (gradi
 al. 2021). A step of one piece needs none of it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,9 +14,8 @@ from torch import Tensor
 from pet_mtl.cloze.collate import Batch
 from pet_mtl.objectives.terms import StepTerm
 from pet_mtl.random_streams import WHOLE_STEP
-from pet_mtl.training.step_model import StepModel
+from pet_mtl.training.step_model import StepModel, Whole
 
-Whole = Mapping[str, tuple[Tensor, Tensor]]
 _APART = 1_000_000_007  # between the seeds of two pieces
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.backbone import check_length
-from pet_mtl.model.calibration import Calibration, Method
+from pet_mtl.model.calibration import Calibration, CalibrationMethod
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.methods import capabilities
 from pet_mtl.paths import absolute, user_path
@@ -35,7 +35,7 @@ class Loaded:
     suite: Suite
     model: Model
     zero_shot: bool
-    calibration: Mapping[str, Method] = field(default_factory=dict)
+    calibration: Mapping[str, CalibrationMethod] = field(default_factory=dict)
     stored: Mapping[str, Calibration] = field(default_factory=dict)
     from_checkpoint: bool = False
 
@@ -78,7 +78,7 @@ def load(
         folder, from_checkpoint = model, True
         checkpoint = read_checkpoint(Path(folder))
         suite = with_verbalizers(checkpoint.suite, verbalizers)
-        methods: dict[str, Method] = {
+        methods: dict[str, CalibrationMethod] = {
             name: each.kind for name, each in checkpoint.calibration.items()
         }
         stored = valid_calibration(checkpoint, suite)

@@ -5,7 +5,8 @@ from oracle import cut_fields
 
 from pet_mtl.cloze.batch import BatchPlan, cut_batches
 from pet_mtl.cloze.collate import collate
-from pet_mtl.cloze.encode import encode_suite
+from pet_mtl.cloze.encode import encode_forms
+from pet_mtl.cloze.form import compile_tasks
 from pet_mtl.cloze.plain_form import compile_plain
 from pet_mtl.cloze.shown import show_prompt
 from pet_mtl.cloze.tokenizer import PieceTokenizer
@@ -34,7 +35,8 @@ def make_tasks() -> dict[str, toys.TaskSpec]:
 def test_rows_are_fields_between_special_tokens(kind: str) -> None:
     tokenizer, tasks = toys.piece_tokenizer(kind), make_tasks()
     rows = Rows.of(TEXTS, labels=[0, 1, 2, 0])
-    prompts = encode_suite(tasks, dict.fromkeys(tasks, rows), tokenizer, 24, compile_plain)
+    forms = compile_tasks(tasks.values(), tokenizer, 24, compile_plain).forms
+    prompts = encode_forms(forms, dict.fromkeys(tasks, rows), tokenizer, 24)
     assert [(form.task, form.pattern, form.num_labels) for form in prompts.forms] == [
         ("pair", 0, 3),
         ("single", 0, 2),
@@ -61,9 +63,8 @@ def test_rows_are_fields_between_special_tokens(kind: str) -> None:
 
 def test_batches_hold_no_mask_and_read_the_first_token(word_pieces: PieceTokenizer) -> None:
     tasks = make_tasks()
-    prompts = encode_suite(
-        tasks, dict.fromkeys(tasks, Rows.of(TEXTS)), word_pieces, 24, compile_plain
-    )
+    forms = compile_tasks(tasks.values(), word_pieces, 24, compile_plain).forms
+    prompts = encode_forms(forms, dict.fromkeys(tasks, Rows.of(TEXTS)), word_pieces, 24)
     for plan in [*cut_batches(prompts, np.arange(8), 60), BatchPlan(np.arange(8), 24, 30)]:
         batch = collate(prompts, plan, mask_id=word_pieces.mask_id, pad_id=word_pieces.pad_id)
         assert not (batch.input_ids == word_pieces.mask_id).any()

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from pet_mtl.metrics.classification import confusion_matrix
-from pet_mtl.metrics.gain import macro_f1, macro_f1_gain, sets_gain
+from pet_mtl.metrics.classification import confusion_matrix, macro_f1
+from pet_mtl.metrics.gain import macro_f1_gain, sets_gain
 
 
 def draw(seed: int, rows: int, labels: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -19,6 +19,7 @@ from pet_mtl.cloze.collate import collate
 from pet_mtl.data.suite_data import load_task
 from pet_mtl.errors import PetMtlError
 from pet_mtl.kinds import kind_of
+from pet_mtl.objectives.terms import Facts
 from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.suite.losses import LossSettings
@@ -90,14 +91,14 @@ def test_rows_without_one_label_are_left_alone(kinds_file: Path, tmp_path: Path,
 
 def test_what_dtp_takes_for_right(kinds_file: Path) -> None:
     """Of every kind what its own decisions are worth: whole sets, numbers near the target."""
-    suite = load_suite(kinds_file, overrides=["train.weighting=dtp", "train.dropout=0.0"])
+    suite = load_suite(kinds_file, overrides=["train.dropout=0.0"])
     for name in ("marks", "shares", "alike", "stars"):
         task = suite.tasks[name].model_copy(update={"patterns": suite.tasks[name].patterns[:1]})
         only = suite.model_copy(update={"tasks": {name: task}})
         loaded = LoadedModel(suite.model, only)
         rows = load_task(task, Path(suite.base), 0).train
         prompts = loaded.encode({name: rows})
-        row_loss = RowLoss(prompts, only.train, torch.device("cpu"), {})
+        row_loss = RowLoss(prompts, only.train, torch.device("cpu"), {}, Facts(), judges=True)
         plan = BatchPlan(np.arange(len(rows)), 32, int(prompts.variants.sum()))
         ids = {"mask_id": loaded.tokenizer.mask_id, "pad_id": loaded.tokenizer.pad_id}
         batch = collate(prompts, plan, **ids)

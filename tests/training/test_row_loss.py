@@ -14,7 +14,7 @@ from stopped_runs import assert_same_state, stop_at_step
 from toy_runs import state_of
 
 from pet_mtl.cloze.encode import encode_suite
-from pet_mtl.cloze.sampling import Schedule, label_counts
+from pet_mtl.cloze.sampling import Schedule, drawn_label_counts
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.objectives.logit_adjustment import adjustments
@@ -202,7 +202,7 @@ def test_hypotheses_are_weighed_and_adjusted_by_what_a_step_draws() -> None:
     schedule = Schedule(prompts, temperature=1.0, batch_tokens=500, seed=3)
     plans = [plan for epoch in range(20) for plan in schedule.epoch(epoch)]
     items = np.concatenate([plan.items for plan in plans])
-    weights = ClassWeights(1.0, label_counts(prompts))
+    weights = ClassWeights(1.0, drawn_label_counts(prompts))
     added = adjustments(prompts, 1.0, torch.device("cpu"))
     for form in range(5):
         told = torch.from_numpy(prompts.label[items[prompts.form[items] == form]]).long()

@@ -143,7 +143,7 @@ def test_gradnorm_hears_of_the_norms_of_mean_losses(
     heard: dict[str, steps.TaskStep] = {}
     monkeypatch.setattr(
         "pet_mtl.objectives.weighting.gradnorm.GradNorm.update",
-        lambda self, step, epoch: heard.update(step),
+        lambda self, step: heard.update(step),
     )
     like = gradient_of(weighting="gradnorm")
     alone = {
@@ -154,6 +154,18 @@ def test_gradnorm_hears_of_the_norms_of_mean_losses(
     for task, did in heard.items():
         wanted = np.linalg.norm(flat(alone[task], like)) * rows / did.rows
         assert did.norm == pytest.approx(wanted, rel=1e-3)
+
+
+def test_a_weighting_hears_of_right_rows_by_what_it_wants_not_by_its_name(
+    gradient_of: Callable[..., Gradient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: dict[str, steps.TaskStep] = {}
+    weighting = "pet_mtl.objectives.weighting.uncertainty.Uncertainty"
+    monkeypatch.setattr(f"{weighting}.wants", "accuracy")
+    monkeypatch.setattr(f"{weighting}.update", lambda self, step: heard.update(step))
+    gradient_of(weighting="uncertainty")
+    assert heard.keys() == set(TASKS)
+    assert all(did.right is not None for did in heard.values())
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ def build(mlm: Any, compiled: Compiled, suite: Suite, attention: str) -> ClozeMo
     backbone, reader = Backbone(mlm, attention), None
     if is_causal_class(type(mlm).__name__):
         for task in suite.tasks.values():
-            if task.verbalizer_kind.name in ("soft", "prototypical"):
+            if task.verbalizer_kind.one_prompt:
                 refuse_causal(
                     mlm,
                     f"task `{task.name}`: `verbalizer_kind: {task.verbalizer_kind.name}`",

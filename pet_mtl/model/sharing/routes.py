@@ -31,7 +31,7 @@ def routes(title: str, readers: Sequence[str], sources: Sequence[str], weights: 
 
 
 def gate_routes(
-    gates: Mapping[int, Tensor], names: Sequence[str], sources: Sequence[str], title: str = ""
+    gates: Mapping[int, Tensor], names: Sequence[str], sources: Sequence[str]
 ) -> Routes:
     """Return the mean of each task's gates.
 
@@ -40,7 +40,7 @@ def gate_routes(
         names: of all tasks.
     """
     means = torch.stack([gate.softmax(-1).mean(0) for gate in gates.values()])
-    return routes(title, [names[task] for task in gates], sources, means)
+    return routes("", [names[task] for task in gates], sources, means)
 
 
 def numbered(what: str, count: int) -> list[str]:

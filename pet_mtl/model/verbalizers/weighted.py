@@ -29,10 +29,8 @@ class Weighted(LabelReader):
         scores = word_scores(
             table, reading.logits, None if table.at_one_place else reading.normalizer
         )
-        weights = self.weights[:, : table.is_word.shape[1]].masked_fill(
-            ~table.is_word, float("-inf")
-        )
-        weights = (
-            weights - weights.detach().amax(-1, keepdim=True)
-        ).exp()  # ones at the start: exactly the mean
+        weights = self.weights[:, : table.is_word.shape[1]]
+        weights = weights.masked_fill(~table.is_word, float("-inf"))
+        # ones at the start: exactly the mean
+        weights = (weights - weights.detach().amax(-1, keepdim=True)).exp()
         return (scores[:, table.words_of_label] * weights).sum(-1) / weights.sum(-1)

@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pet_mtl.objectives.terms.targets import of_whole
 from pet_mtl.objectives.terms.term import Facts, Piece, StepTerm, Want
 from pet_mtl.suite.losses import ContrastiveSettings
 
@@ -53,12 +52,6 @@ class Contrastive(StepTerm):
         log_share = scores - scores.logsumexp(1, keepdim=True)
         wanted = torch.where(alike, log_share, 0.0).sum(1)
         return -self._weight * wanted / alike.sum(1).clamp(min=1)
-
-    def piece_losses(self, piece: Piece) -> Tensor:
-        states, classes = self.members(piece)
-        if piece.whole is None:
-            return self.step_losses(states, classes)
-        return of_whole(states, piece.whole)
 
 
 def build(settings: ContrastiveSettings, facts: Facts) -> Contrastive | None:

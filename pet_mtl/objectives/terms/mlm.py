@@ -15,12 +15,6 @@ from pet_mtl.objectives.terms.targets import mean_by_item, sum_by_item, target_l
 from pet_mtl.objectives.terms.term import Facts, Piece, PieceTerm, Text, Want
 from pet_mtl.suite.losses import MlmBalance, MlmSettings
 
-_TEXTS: dict[str, tuple[Text, ...]] = {
-    "labelled": ("labelled",),
-    "unlabelled": ("unlabelled",),
-    "both": ("labelled", "unlabelled"),
-}
-
 
 class MaskedLm(PieceTerm):
     """The cross-entropy of masked pieces of a row's text, in a pass of its own.
@@ -73,5 +67,6 @@ def build(settings: MlmSettings, facts: Facts) -> MaskedLm | None:
     """Return the term, None where it changes nothing."""
     if settings.balance == "alpha" and not settings.alpha:
         return None
-    texts = frozenset(_TEXTS[settings.text])
+    both: tuple[Text, Text] = ("labelled", "unlabelled")
+    texts = frozenset(both if settings.text == "both" else (settings.text,))
     return MaskedLm(settings.alpha, settings.balance, settings.rate, facts, texts)

@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from pet_mtl.objectives.terms.targets import of_whole
 from pet_mtl.objectives.terms.task_discriminator import TaskDiscriminator
 from pet_mtl.objectives.terms.term import Piece, PieceTerm, StepTerm, Want
 
@@ -70,12 +69,6 @@ class Orthogonality(StepTerm):
         together = (classes[:, None] == classes[None]) & (classes >= 0)[None]
         products = (shared @ shared.T) * (private @ private.T)
         return self._weight * (products * together).sum(1)
-
-    def piece_losses(self, piece: Piece) -> Tensor:
-        states, classes = self.members(piece)
-        if piece.whole is None:
-            return self.step_losses(states, classes)
-        return of_whole(states, piece.whole)
 
 
 def build_sharing_terms(

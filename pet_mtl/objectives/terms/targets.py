@@ -15,14 +15,6 @@ def target_log_probs(read: Reader, altered: Altered) -> Tensor:
     return -F.cross_entropy(read.logits(states), altered.targets.clamp(min=0), reduction="none")
 
 
-def of_whole(states: Tensor, whole: tuple[Tensor, Tensor]) -> Tensor:
-    """Return losses `[B]` that have the value and, through the states `[B, H]`, the gradient that
-    they have over a whole step; see `Piece.whole`."""
-    losses, gradients = whole
-    pull = (states * gradients).sum(1)
-    return losses + pull - pull.detach()
-
-
 def sum_by_item(values: Tensor, altered: Altered) -> Tensor:
     """Return the sum over each item's targets of `[T, ...]` values, `[B, ...]`."""
     real = (altered.targets >= 0).view(-1, *[1] * (values.dim() - 1))

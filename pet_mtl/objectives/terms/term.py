@@ -194,6 +194,14 @@ class StepTerm(PieceTerm, Protocol):
         """Return the losses `[R]` of all rows of a step from their states `[R, H]` and classes
         `[R]`."""
 
+    def piece_losses(self, piece: Piece) -> Tensor:
+        states, classes = self.members(piece)
+        if piece.whole is None:
+            return self.step_losses(states, classes)
+        losses, gradients = piece.whole
+        pull = (states * gradients).sum(1)
+        return losses + pull - pull.detach()  # their value, and their gradient through the states
+
 
 Term = Factor | Addend | PieceTerm
 

@@ -29,8 +29,8 @@ class Weighting(Protocol):
     def weights(self) -> Mapping[str, float]:
         """Return the weights of the next step by task."""
 
-    def update(self, step: Mapping[str, TaskStep], epoch: int) -> None:
-        """Learn from a step; tasks without rows in it are not in `step`."""
+    def update(self, step: Mapping[str, TaskStep]) -> None:
+        """Learn from the step that began; tasks without rows in it are not in `step`."""
 
 
 def build_weighting(
@@ -45,7 +45,7 @@ def build_weighting(
         setting: a method, or weights by task; tasks without one have 1.
         labels: number of labels by task.
         state: what the method remembers; empty at the start, changed in place.
-        guesses: the loss of a guess, of tasks where it is not log K.
+        guesses: the loss of a guess by task; log K where none is given.
     """
     if isinstance(setting, Mapping):
         return FixedWeights(

@@ -41,7 +41,7 @@ class DynamicTaskPrioritization:
     def _kept(self) -> list[tuple[str, float]]:
         return [(task, min(max(right, _LEAST), _MOST)) for task, right in self._right.items()]
 
-    def update(self, step: Mapping[str, TaskStep], epoch: int) -> None:
+    def update(self, step: Mapping[str, TaskStep]) -> None:
         for task, did in step.items():
             if did.right is not None:
                 self._right[task] += RATE * (did.right - self._right[task])

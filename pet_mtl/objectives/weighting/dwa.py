@@ -18,7 +18,8 @@ class DynamicWeightAverage:
 
     >>> weighting = DynamicWeightAverage(["a", "b"], {})
     >>> for epoch, (a, b) in enumerate([(2.0, 2.0), (1.0, 2.0)]):
-    ...     weighting.update({"a": TaskStep(a, 8), "b": TaskStep(b, 8)}, epoch)
+    ...     weighting.begin(epoch)
+    ...     weighting.update({"a": TaskStep(a, 8), "b": TaskStep(b, 8)})
     >>> weighting.begin(epoch=2)
     >>> {task: round(weight, 3) for task, weight in weighting.weights().items()}
     {'a': 0.876, 'b': 1.124}
@@ -52,9 +53,8 @@ class DynamicWeightAverage:
         powers = {task: math.exp(ratio - most) for task, ratio in ratios.items()}
         return {task: len(powers) * power / sum(powers.values()) for task, power in powers.items()}
 
-    def update(self, step: Mapping[str, TaskStep], epoch: int) -> None:
-        self.begin(epoch)
-        state = self._state
+    def update(self, step: Mapping[str, TaskStep]) -> None:
+        sums = self._state["sums"]
         for task, did in step.items():
-            loss, rows = state["sums"].get(task, (0.0, 0))
-            state["sums"][task] = [loss + did.loss * did.rows, rows + did.rows]
+            loss, rows = sums.get(task, (0.0, 0))
+            sums[task] = [loss + did.loss * did.rows, rows + did.rows]

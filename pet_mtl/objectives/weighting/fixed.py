@@ -20,5 +20,5 @@ class FixedWeights:
     def weights(self) -> Mapping[str, float]:
         return self.given
 
-    def update(self, step: Mapping[str, TaskStep], epoch: int) -> None:
+    def update(self, step: Mapping[str, TaskStep]) -> None:
         """Learn nothing."""

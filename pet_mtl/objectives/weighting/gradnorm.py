@@ -37,7 +37,7 @@ class GradNorm:
     def weights(self) -> Mapping[str, float]:
         return dict(self._weights)
 
-    def update(self, step: Mapping[str, TaskStep], epoch: int) -> None:
+    def update(self, step: Mapping[str, TaskStep]) -> None:
         norms = {task: did.norm for task, did in step.items() if did.norm is not None}
         count = len(self._first)
         if len(norms) < count or not sum(norms.values()):

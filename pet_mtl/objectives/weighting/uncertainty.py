@@ -21,7 +21,7 @@ class Uncertainty:
 
     >>> weighting = Uncertainty(["a"], {})
     >>> for _ in range(1000):
-    ...     weighting.update({"a": TaskStep(loss=2.0, rows=8)}, epoch=0)
+    ...     weighting.update({"a": TaskStep(loss=2.0, rows=8)})
     >>> round(weighting.weights()["a"], 6)
     0.25
     """
@@ -37,7 +37,7 @@ class Uncertainty:
     def weights(self) -> Mapping[str, float]:
         return {task: math.exp(-s) for task, s in self._s.items()}
 
-    def update(self, step: Mapping[str, TaskStep], epoch: int) -> None:
+    def update(self, step: Mapping[str, TaskStep]) -> None:
         for task, did in step.items():
             s = self._s[task]
             rise = min(_MOST, RATE * (math.exp(-s) * did.loss - 0.5))

@@ -9,13 +9,11 @@ from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_train, load_unlabelled
 from pet_mtl.errors import PetMtlError, ProblemList
-from pet_mtl.model.calibration import Calibration, Method, calibration_from
+from pet_mtl.model.calibration import Calibration, CalibrationMethod, calibration_from
 from pet_mtl.scoring.calibration import contextual, pmi, prior
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import CalibrationChoice, TaskSpec
-
-Score = Callable[[Mapping[str, Rows]], Mapping[str, FloatArray]]
 
 
 @dataclass(frozen=True)
@@ -24,9 +22,11 @@ class Plan:
     rows."""
 
     ready: dict[str, Calibration] = field(default_factory=dict)
-    fits: dict[str, tuple[Method, Rows]] = field(default_factory=dict)
+    fits: dict[str, tuple[CalibrationMethod, Rows]] = field(default_factory=dict)
 
-    def carry_out(self, score: Score) -> dict[str, Calibration]:
+    def carry_out(
+        self, score: Callable[[Mapping[str, Rows]], Mapping[str, FloatArray]]
+    ) -> dict[str, Calibration]:
         """Fit what is to be fitted; `score` returns label log-probabilities `[rows, K]` without
         calibration."""
         if not self.fits:
@@ -42,7 +42,7 @@ class Plan:
 def plan_calibrations(
     suite: Suite,
     choices: Mapping[str, CalibrationChoice],
-    automatic: Mapping[str, Method],
+    automatic: Mapping[str, CalibrationMethod],
     ready: Mapping[str, Calibration] = {},
     *,
     in_memory: Mapping[str, Callable[[TaskSpec], Rows]] = {},
@@ -71,7 +71,7 @@ def plan_calibrations(
         return unlabelled or load_train(task, base, seed, skip_bad_rows=skip_bad_rows)
 
     for name, choice in choices.items():
-        method: Method | Literal["none"] = (
+        method: CalibrationMethod | Literal["none"] = (
             automatic.get(name, "none") if choice == "auto" else choice
         )
         if method == "none":
@@ -102,12 +102,12 @@ def plan_calibrations(
 
 
 def fitting_rows(
-    method: Method, task: TaskSpec, pool: Callable[[TaskSpec], Rows], seed: int
+    method: CalibrationMethod, task: TaskSpec, pool: Callable[[TaskSpec], Rows], seed: int
 ) -> Rows:
     """Return the rows that a method is fitted on; `pool` gives unlabelled or training rows where
     needed."""
     if method == "contextual":
         return contextual.fitting_rows(task.fields)
-    return (
-        pmi.fitting_rows(task.fields) if method == "pmi" else prior.fitting_rows(pool(task), seed)
-    )
+    if method == "pmi":
+        return pmi.fitting_rows(task.fields)
+    return prior.fitting_rows(pool(task), seed)

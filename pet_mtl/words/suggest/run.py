@@ -12,8 +12,8 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.data.split import split_by_text
 from pet_mtl.data.suite_data import load_train
 from pet_mtl.errors import PetMtlError, placed
-from pet_mtl.metrics.classification import confusion_matrix
-from pet_mtl.metrics.gain import macro_f1, macro_f1_gain
+from pet_mtl.metrics.classification import confusion_matrix, macro_f1
+from pet_mtl.metrics.gain import macro_f1_gain
 from pet_mtl.scoring.loaded import require_task
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.loaded import Loaded

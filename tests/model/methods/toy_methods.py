@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pet_mtl.cloze.batch import BatchPlan, cut_batches
 from pet_mtl.cloze.collate import Batch, collate
-from pet_mtl.cloze.encode import Prompts, encode_suite
+from pet_mtl.cloze.encode import Prompts, encode_forms
 from pet_mtl.cloze.form import Compiled, compile_tasks
 from pet_mtl.data.rows import Rows
 from pet_mtl.model.methods import build, compiler
@@ -43,9 +43,7 @@ def make_suite(name: str, **options: Any) -> Suite:
 
 
 def encode(suite: Suite) -> Prompts:
-    return encode_suite(
-        suite.tasks, ROWS, toys.piece_tokenizer("wordpiece"), 32, compiler(suite.method)
-    )
+    return encode_forms(compiled(suite).forms, ROWS, toys.piece_tokenizer("wordpiece"), 32)
 
 
 def compiled(suite: Suite) -> Compiled:

@@ -18,7 +18,7 @@ def test_the_formula_over_running_means() -> None:
         step = {"a": TaskStep(1.0, 4, right=a)} | (
             {"b": TaskStep(1.0, 8, right=b)} if b is not None else {}
         )
-        weighting.update(step, epoch=0)
+        weighting.update(step)
         kappa["a"] = (1 - RATE) * kappa["a"] + RATE * a
         if b is not None:
             kappa["b"] = (1 - RATE) * kappa["b"] + RATE * b
@@ -27,7 +27,7 @@ def test_the_formula_over_running_means() -> None:
 def test_the_harder_task_counts_more_and_none_is_left() -> None:
     weighting = build_weighting("dtp", LABELS, {})
     for _ in range(500):
-        weighting.update({"a": TaskStep(1.0, 4, right=0.0), "b": TaskStep(0.1, 4, right=1.0)}, 0)
+        weighting.update({"a": TaskStep(1.0, 4, right=0.0), "b": TaskStep(0.1, 4, right=1.0)})
     weights = weighting.weights()
     assert weights["a"] == pytest.approx(-0.99 * math.log(0.01))
     assert weights["b"] == pytest.approx(-0.01 * math.log(0.99))
@@ -40,6 +40,6 @@ def test_what_it_remembers_is_plain_data_and_all_there_is() -> None:
     for number in range(5):
         weighting = build_weighting("dtp", LABELS, state := json.loads(json.dumps(state)))
         step = {"a": TaskStep(1.0, 4, right=number / 4)}
-        weighting.update(step, 0)
-        unbroken.update(step, 0)
+        weighting.update(step)
+        unbroken.update(step)
     assert weighting.weights() == unbroken.weights()

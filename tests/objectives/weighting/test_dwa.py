@@ -15,13 +15,13 @@ def test_the_formula_over_means_of_epochs() -> None:
     ]  # (loss, rows) of each step
     epochs.append({"a": [(1.0, 4)], "b": [(0.9, 1), (0.7, 1)], "c": [(0.5, 2)]})
     for epoch, tasks in enumerate(epochs):
+        weighting.begin(epoch)
         for task, steps in tasks.items():
             for loss, rows in steps:
                 assert weighting.weights() == {"a": 1.0, "b": 1.0, "c": 1.0}
-                weighting.update({task: TaskStep(loss, rows)}, epoch)
-    weighting.update(
-        {"a": TaskStep(9.0, 1)}, epoch=2
-    )  # the third epoch has begun: the first two are whole
+                weighting.update({task: TaskStep(loss, rows)})
+    weighting.begin(2)  # the first two are whole
+    weighting.update({"a": TaskStep(9.0, 1)})
     powers = {"a": math.exp(1.0 / 1.5 / 2), "b": math.exp(0.8 / 1.0 / 2), "c": math.exp(1 / 2)}
     wanted = {task: 3 * power / sum(powers.values()) for task, power in powers.items()}
     assert weighting.weights() == pytest.approx(wanted)
@@ -33,14 +33,12 @@ def test_what_it_remembers_is_plain_data_and_all_there_is() -> None:
     whole = build_weighting("dwa", LABELS, state)
     for epoch in range(4):
         whole = build_weighting("dwa", LABELS, state := json.loads(json.dumps(state)))
-        whole.update(
-            {task: TaskStep(1 / (epoch + n + 1), 3) for n, task in enumerate(LABELS)}, epoch
-        )
+        whole.begin(epoch)
+        whole.update({task: TaskStep(1 / (epoch + n + 1), 3) for n, task in enumerate(LABELS)})
     unbroken = build_weighting("dwa", LABELS, {})
     for epoch in range(4):
-        unbroken.update(
-            {task: TaskStep(1 / (epoch + n + 1), 3) for n, task in enumerate(LABELS)}, epoch
-        )
+        unbroken.begin(epoch)
+        unbroken.update({task: TaskStep(1 / (epoch + n + 1), 3) for n, task in enumerate(LABELS)})
     assert whole.weights() == unbroken.weights() != {"a": 1.0, "b": 1.0, "c": 1.0}
 
 
@@ -61,14 +59,13 @@ def test_the_third_epoch_has_its_weights_from_its_first_step_on() -> None:
                 }
                 wanted = {task: 2 * power / sum(powers.values()) for task, power in powers.items()}
             assert weighting.weights() == pytest.approx(wanted), epoch
-            weighting.update(
-                {task: TaskStep(of_task[epoch], 4) for task, of_task in losses.items()}, epoch
-            )
+            weighting.update({task: TaskStep(losses[task][epoch], 4) for task in losses})
 
 
 def test_a_spike_after_rows_learned_by_heart_is_no_overflow() -> None:
     weighting = build_weighting("dwa", {"a": 3, "b": 2}, {})
     for epoch, loss in enumerate([1e-13, 50.0]):
-        weighting.update({"a": TaskStep(loss, 4), "b": TaskStep(1.0, 4)}, epoch)
+        weighting.begin(epoch)
+        weighting.update({"a": TaskStep(loss, 4), "b": TaskStep(1.0, 4)})
     weighting.begin(2)
     assert weighting.weights() == pytest.approx({"a": 2.0, "b": 0.0})

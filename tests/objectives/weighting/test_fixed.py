@@ -3,7 +3,7 @@ from pet_mtl.objectives.weighting import TaskStep, build_weighting
 
 def test_tasks_without_a_number_have_1_and_strangers_do_not_count() -> None:
     weighting = build_weighting({"a": 0.25, "of another run": 3.0}, {"a": 3, "b": 2}, {})
-    weighting.update({"a": TaskStep(1.0, 4)}, epoch=0)
+    weighting.update({"a": TaskStep(1.0, 4)})
     assert weighting.weights() == {"a": 0.25, "b": 1.0}
     assert weighting.wants == "nothing"
 

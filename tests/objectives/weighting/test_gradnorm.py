@@ -23,8 +23,7 @@ def test_a_step_goes_down_the_gradient_of_the_papers_objective() -> None:
             {
                 task: TaskStep(float(loss), 8, norm=now[task] * float(norm))
                 for task, loss, norm in zip(labels, losses, bare, strict=True)
-            },
-            epoch=0,
+            }
         )
         assert list(weighting.weights().values()) == pytest.approx(w.tolist(), rel=1e-5)
 
@@ -36,7 +35,7 @@ def test_it_ends_where_the_norms_are_in_the_wanted_proportion() -> None:
     for _ in range(400):
         now = weighting.weights()
         weighting.update(
-            {task: TaskStep(losses[task], 8, now[task] * bare[task]) for task in labels}, epoch=0
+            {task: TaskStep(losses[task], 8, now[task] * bare[task]) for task in labels}
         )
         seen.append(weighting.weights())
     late = {task: sum(weights[task] for weights in seen[-100:]) / 100 for task in labels}
@@ -47,7 +46,7 @@ def test_it_ends_where_the_norms_are_in_the_wanted_proportion() -> None:
 
 def test_a_step_without_one_of_the_tasks_teaches_nothing() -> None:
     weighting = build_weighting("gradnorm", {"a": 3, "b": 2}, {})
-    weighting.update({"a": TaskStep(2.0, 8, norm=5.0)}, epoch=0)
+    weighting.update({"a": TaskStep(2.0, 8, norm=5.0)})
     assert weighting.weights() == {"a": 1.0, "b": 1.0}
     assert weighting.wants == "gradients"
 
@@ -58,7 +57,5 @@ def test_tasks_that_have_learned_nothing_keep_their_weights() -> None:
     for _ in range(50):
         now = weighting.weights()
         losses = {"a": 20 * math.log(2), "b": math.log(3)}
-        weighting.update(
-            {task: TaskStep(loss, 8, norm=now[task]) for task, loss in losses.items()}, epoch=0
-        )
+        weighting.update({task: TaskStep(loss, 8, norm=now[task]) for task, loss in losses.items()})
     assert weighting.weights() == pytest.approx({"a": 1.0, "b": 1.0}, abs=0.05)

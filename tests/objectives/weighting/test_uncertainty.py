@@ -17,7 +17,7 @@ def test_a_step_goes_down_the_gradient_of_the_papers_objective() -> None:
         ).sum()
         (gradient,) = torch.autograd.grad(objective, s)
         s = (s - RATE * gradient).detach().requires_grad_()
-        weighting.update({task: TaskStep(loss, 8) for task, loss in losses.items()}, epoch=0)
+        weighting.update({task: TaskStep(loss, 8) for task, loss in losses.items()})
     assert list(weighting.weights().values()) == pytest.approx((-s).exp().tolist())
 
 
@@ -25,13 +25,13 @@ def test_a_step_goes_down_the_gradient_of_the_papers_objective() -> None:
 def test_a_loss_that_stands_still_ends_at_half_its_inverse(loss: float) -> None:
     weighting = build_weighting("uncertainty", {"a": 3}, {})
     for _ in range(3000):
-        weighting.update({"a": TaskStep(loss, 8)}, epoch=0)
+        weighting.update({"a": TaskStep(loss, 8)})
     assert weighting.weights()["a"] == pytest.approx(1 / (2 * loss))
 
 
 def test_a_task_without_rows_keeps_its_weight() -> None:
     weighting = build_weighting("uncertainty", {"a": 3, "b": 2}, {})
-    weighting.update({"a": TaskStep(2.0, 8)}, epoch=0)
+    weighting.update({"a": TaskStep(2.0, 8)})
     assert weighting.weights()["b"] == 1.0
     assert weighting.weights()["a"] == pytest.approx(math.exp(-RATE * 1.5))
 
@@ -39,7 +39,7 @@ def test_a_task_without_rows_keeps_its_weight() -> None:
 def test_a_loss_of_nothing_has_an_end() -> None:
     weighting = build_weighting("uncertainty", {"a": 3}, {})
     for _ in range(2000):
-        weighting.update({"a": TaskStep(0.0, 8)}, epoch=0)
+        weighting.update({"a": TaskStep(0.0, 8)})
     assert weighting.weights()["a"] == pytest.approx(math.exp(10))
 
 
@@ -47,11 +47,11 @@ def test_a_loss_of_nothing_has_an_end() -> None:
 def test_one_hard_step_does_not_switch_a_task_off(learned: float) -> None:
     weighting = build_weighting("uncertainty", {"a": 3}, {})
     for _ in range(500):
-        weighting.update({"a": TaskStep(learned, 8)}, epoch=0)
+        weighting.update({"a": TaskStep(learned, 8)})
     before = weighting.weights()["a"]
-    weighting.update({"a": TaskStep(1.0, 8)}, epoch=0)
+    weighting.update({"a": TaskStep(1.0, 8)})
     assert weighting.weights()["a"] == pytest.approx(before / 2)
     for _ in range(200):  # a loss that stays is followed, and not overshot
-        weighting.update({"a": TaskStep(1.0, 8)}, epoch=0)
+        weighting.update({"a": TaskStep(1.0, 8)})
         assert weighting.weights()["a"] > 0.49
     assert weighting.weights()["a"] == pytest.approx(0.5, rel=0.01)

@@ -7,7 +7,7 @@ import toys
 
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.calibration import Calibration, Method, calibration_from
+from pet_mtl.model.calibration import Calibration, CalibrationMethod, calibration_from
 from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
 from pet_mtl.suite.settings import SamplingSettings, TrainSettings
 from pet_mtl.suite.suite import Suite
@@ -47,7 +47,10 @@ def with_data(suite: Suite, **data: object) -> Suite:
 
 
 def plan(
-    suite: Suite, choice: CalibrationChoice, automatic: Method | None = None, **ready: Calibration
+    suite: Suite,
+    choice: CalibrationChoice,
+    automatic: CalibrationMethod | None = None,
+    **ready: Calibration,
 ) -> Plan:
     return plan_calibrations(
         suite, {"task": choice}, {"task": automatic} if automatic else {}, ready
@@ -62,7 +65,7 @@ def texts(plan: Plan) -> list[str]:
 @pytest.mark.parametrize(
     ("choice", "automatic"), [("none", "prior"), ("none", None), ("auto", None)]
 )
-def test_none(suite: Suite, choice: CalibrationChoice, automatic: Method | None) -> None:
+def test_none(suite: Suite, choice: CalibrationChoice, automatic: CalibrationMethod | None) -> None:
     assert plan(suite, choice, automatic, task=STORED) == Plan()
 
 
@@ -70,7 +73,7 @@ def test_none(suite: Suite, choice: CalibrationChoice, automatic: Method | None)
 def test_the_prior_is_fitted_on_unlabelled_rows_else_on_training_rows(
     suite: Suite,
     choice: CalibrationChoice,
-    automatic: Method | None,
+    automatic: CalibrationMethod | None,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     found = plan(suite, choice, automatic)
