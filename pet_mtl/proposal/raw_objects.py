@@ -144,8 +144,9 @@ def _put_column(
 
 
 def list_text(value: Any) -> str:
-    """Return a cell of a column of lists as JSON; lists of one value have lost their brackets."""
-    if value is None:
+    """Return a cell of a column of lists as JSON; lists of one value have lost their brackets.
+    Blank text is a cell without a value."""
+    if value is None or (isinstance(value, str) and not value.strip()):
         return ""
     items = value if isinstance(value, list) else [value]
     return json.dumps([cell_text(plain_value(item)) for item in items], ensure_ascii=False)

@@ -14,6 +14,7 @@ from pet_mtl.cloze.batch import cut_batches
 from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.errors import RunError
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.mlm_head import MlmHead
@@ -92,6 +93,9 @@ def compute_states(
     Args:
         items: `N` indices into the store.
         on_batch: called with the number of rows after each batch.
+
+    Raises:
+        RunError: the model overflows: its states are no numbers.
     """
     prompts = prompts.with_masks(masks)
     place = np.empty(len(prompts), np.int64)
@@ -114,6 +118,11 @@ def compute_states(
         log_normalizer[at] = normalizer.cpu()
         on_batch(len(plan.items))
     assert states is not None
+    if not log_normalizer.isfinite().all():
+        raise RunError(
+            "the model computes no numbers for some rows",
+            hint="its weights are damaged or too large for the number format: `train.precision`",
+        )
     return SlotStates(states, log_normalizer)
 
 

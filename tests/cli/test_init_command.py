@@ -285,6 +285,16 @@ def test_lists_under_nested_keys(call: Call, tmp_path: Path, backbone: Path) -> 
     assert "`meta.by` holds objects" in ran.err
 
 
+def test_a_blank_beside_lists_is_a_missing_label(
+    call: Call, tmp_path: Path, backbone: Path
+) -> None:
+    sets = [["good"], ["good", "bad"], " "]
+    rows = [json.dumps({"text": f"film {n}", "label": sets[n % 3]}) for n in range(24)]
+    ran = made(call, tmp_path, backbone, "t.jsonl", rows, "--json")
+    assert ran.code == 0, ran.err
+    assert (ran.json["kind"], ran.json["left_out"]) == ("multi_label", 8)
+
+
 def test_the_copy_keeps_carriage_returns(call: Call, tmp_path: Path, backbone: Path) -> None:
     lines = [f'"新\r闻{n}";{"好坏"[n % 2]}' for n in range(12)]
     ran = made(call, tmp_path, backbone, "t.csv", lines)

@@ -45,6 +45,14 @@ def test_each_page_stands_in_the_navigation():
         )
 
 
+@pytest.mark.parametrize("folder", ["docs", "docs/zh"])
+def test_each_page_is_linked_from_the_index(folder):
+    """The readme calls the index all pages, and a repository's browser shows no navigation."""
+    index = (ROOT / folder / "index.md").read_text(encoding="utf-8")
+    pages = {page.name for page in (ROOT / folder).glob("*.md")} - {"index.md"}
+    assert pages <= set(re.findall(r"\]\(([\w-]+\.md)\)", index))
+
+
 def test_lists_are_lists(site):
     for page in site.rglob("*.html"):
         assert not re.search(r"^(?:<p>)?- ", _prose(page), re.M), page

@@ -6,6 +6,7 @@ import toys
 from pet_mtl.cloze.encode import Prompts, encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
+from pet_mtl.errors import RunError
 from pet_mtl.model.hardware import Machine
 from pet_mtl.words.states import Model, compute_states, prompt_keys
 
@@ -45,6 +46,16 @@ def test_states_are_those_of_single_prompts(
         torch.testing.assert_close(
             found.log_normalizer[place], wanted.logsumexp(-1), rtol=1e-4, atol=1e-4
         )
+
+
+def test_a_model_that_overflows_is_refused(prompts: Prompts, word_pieces: PieceTokenizer) -> None:
+    mlm = toys.build_mlm("bert", word_pieces.vocab_size)
+    with torch.no_grad():
+        for layer in mlm.bert.encoder.layer:
+            layer.output.dense.weight.mul_(1e38)
+    model = Model.of(mlm, word_pieces, Machine.choose("fp32", "eager", torch.device("cpu")))
+    with pytest.raises(RunError, match="the model computes no numbers for some rows"):
+        compute_states(model, prompts, np.arange(4), 1)
 
 
 def test_take(word_pieces: PieceTokenizer, prompts: Prompts) -> None:

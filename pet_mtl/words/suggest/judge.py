@@ -1,6 +1,6 @@
 """Label words judged on the two parts of the training rows."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -86,31 +86,44 @@ class Judge:
         """Return macro-F1 on all rows with the words of one label exchanged, for each choice of
         words.
 
-        What the other labels have in common for all choices is computed once: with a choice a row
-        costs no exponential for each label.
+        Args:
+            scores: `[N, K]` label scores with the words as they are.
+        """
+        predicted = self.predict_with(scores, label, choices)
+        return np.array([self._macro_f1(each, scores.shape[-1]) for each in predicted])
+
+    def predict_with(
+        self, scores: FloatArray, label: int, choices: Sequence[Sequence[int]]
+    ) -> Iterator[IntArray]:
+        """Yield the predicted labels `[N]` with the words of one label exchanged, for each choice
+        of words.
+
+        What the other labels have in common for all choices is computed once: a choice costs a row
+        the few labels that any choice's priors could make its likeliest, not all of them.
 
         Args:
             scores: `[N, K]` label scores with the words as they are.
         """
         self.on_step()
         if not choices:
-            return np.empty(0)
+            return
         own = np.stack([self.label_scores(words) for words in choices])  # [C, N]
         numbers = np.delete(np.arange(scores.shape[-1]), label)  # of the other labels
-        others, rows = scores[:, numbers], np.arange(len(scores))
-        rivals, best = others, others.argmax(1)
+        others = scores[:, numbers]
+        priors = np.zeros((len(choices), len(numbers)), np.float32)
         if self.calibrated:
             own, priors = self._less_prior(own, others)
-        found = np.empty(len(choices))
-        for number, mine in enumerate(own):
-            if self.calibrated:
-                rivals = others - priors[number]
-                best = rivals.argmax(1)
-            top = rivals[rows, best]
-            wins = (mine > top) | ((mine == top) & (label < numbers[best]))
-            predicted = np.where(wins, label, numbers[best])
-            found[number] = self._macro_f1(predicted, scores.shape[-1])
-        return found
+        least = (others - priors.max(0)).max(1, keepdims=True)
+        rows, rivals = np.nonzero(others - priors.min(0) >= least)
+        starts, theirs = np.flatnonzero(np.diff(rows, prepend=-1)), others[rows, rivals]
+        best = np.empty(len(scores), np.int64)
+        for mine, prior in zip(own, priors, strict=True):
+            values = theirs - prior[rivals]
+            top = np.maximum.reduceat(values, starts)
+            likeliest = np.flatnonzero(values == top[rows])[::-1]  # the first of equals comes last
+            best[rows[likeliest]] = numbers[rivals[likeliest]]
+            wins = (mine > top) | ((mine == top) & (label < best))
+            yield np.where(wins, label, best)
 
     def _less_prior(self, own: FloatArray, others: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return the scores `[C, N]` that a label has with some choices of words, less the log of

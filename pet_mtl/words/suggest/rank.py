@@ -76,11 +76,11 @@ def rank(
                 if word not in best or gain > best[word][0]:
                     best[word] = (gain, change)  # type: ignore[assignment]
             suggestions = []
-            for word in sorted(best, key=lambda w: -best[w][0])[:most]:
+            kept = sorted(best, key=lambda word: -best[word][0])[:most]
+            words = [changed(own, label, word, best[word][1])[label] for word in kept]
+            for word, after in zip(kept, judge.predict_with(scores, label, words), strict=True):
                 gain, change = best[word]
-                after = scores.copy()
-                after[:, label] = judge.label_scores(changed(own, label, word, change)[label])
-                predicted = judge.predict(after)[judge.fitting :]
+                predicted = after[judge.fitting :]
                 held_out, interval = (
                     macro_f1_gain(gold, before, predicted, len(own)) if len(gold) else unknown
                 )

@@ -58,6 +58,28 @@ def test_exchanging_the_words_of_one_label(label: int, calibrated: bool) -> None
         assert value == pytest.approx(f1_score(judge.gold, predicted, average="macro"))
 
 
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_of_many_labels_each_row_has_few_rivals(calibrated: bool) -> None:
+    generator = np.random.default_rng(3)
+    bases = generator.normal(-4, 3, (1, 60, 1))
+    # whole numbers: many labels are as likely as each other
+    scores = np.round(bases + generator.normal(0, 2, (1, 60, 200))).astype(np.float32)
+    judge = Judge(scores, generator.integers(0, 40, 200), 150, "mean", calibrated)
+    words = tuple((word,) for word in range(40))
+    choices = [(word,) for word in range(40, 60)]
+    found = judge.predict_with(judge.all_scores(words), 7, choices)
+    for choice, predicted in zip(choices, found, strict=True):
+        changed = judge.all_scores((*words[:7], choice, *words[8:]))
+        if calibrated:
+            # equals but for rounding
+            log_probs = changed - np.logaddexp.reduce(changed, -1, keepdims=True)
+            changed = log_probs - np.logaddexp.reduce(log_probs[:150], 0)
+            highest = changed.max(-1)
+            np.testing.assert_allclose(changed[np.arange(200), predicted], highest, atol=1e-4)
+        else:
+            assert predicted.tolist() == judge.predict(changed).tolist()
+
+
 def test_words_that_take_nearly_all_of_every_row() -> None:
     judge = make(True)
     judge.scores[:, 6] = 300  # float32 has no number for what is left to the other labels
