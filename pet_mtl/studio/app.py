@@ -49,12 +49,16 @@ class Choice:
 def create_app(loaded: Loaded, choice: Choice, access: Access | None = None) -> FastAPI:
     """Return the application of the page."""
     files, jobs = page_files(), Jobs()
-    plain = [name for name, task in loaded.suite.tasks.items() if task.kind_spec.facts.plain]
-    if not plain:
+    names = [
+        name
+        for name, task in loaded.suite.tasks.items()
+        if not (task.kind_spec.facts.hypotheses or task.levels)
+    ]
+    if not names:
         raise PetMtlError(
-            "no task has rows with one label that its words decide",
+            "no task has a word or more for each label, and nothing beside",
             where=loaded.suite.source,
-            hint="the studio edits words and patterns of `kind: classification` or `ordered`",
+            hint="the studio edits tasks of all kinds but `entailment`, and none with `levels:`",
         )
     sessions = {
         name: Session(
@@ -65,7 +69,7 @@ def create_app(loaded: Loaded, choice: Choice, access: Access | None = None) -> 
             limit=choice.limit,
             place=choice.place,
         )
-        for name in plain
+        for name in names
     }
 
     @asynccontextmanager

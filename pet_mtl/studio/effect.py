@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pet_mtl.errors import PetMtlError
-from pet_mtl.metrics.classification import TaskScore
+from pet_mtl.kinds import Kind, kind_of
+from pet_mtl.kinds.kind import Decided, FloatArray
 from pet_mtl.metrics.gain import macro_f1_gain
 from pet_mtl.studio.luck import FEW_ROWS, after_tries, sign_test
 from pet_mtl.words.results import Change, Scored
 
+_RIGHT = {"label": "accuracy", "labels": "exact_match", "number": "near"}  # share of right rows
 _MANY = 200_000  # cells times labels: beyond, fewer resamples keep an edit quick
 
 
@@ -22,20 +23,21 @@ class Effect:
 
     Attributes:
         id: the page asks for its rows by it.
-        probability: `[rows]` of the predicted label.
+        probability: `[rows]` of the predicted label, or of the predicted set and no other; None of
+            numbers.
         tries: different edits of the task that were scored on these rows so far.
     """
 
     id: str
     change: Change
-    probability: npt.NDArray[np.float32]
+    probability: npt.NDArray[np.floating] | None
     tries: int
 
     def to_json(self) -> dict[str, Any]:
         """Return scores before and after, with paired intervals, the labels and the confusion
-        matrix."""
+        matrix; these are empty where rows have numbers, the matrix of sets too."""
         before, after = self.change.before, self.change.after
-        old, new = task_score(before), task_score(after)
+        old, new = before.score, after.score
         gained, lost = len(self.change.gained), len(self.change.lost)
         rows = new.examples
         p = after_tries(sign_test(gained, lost), self.tries) if gained > lost else None
@@ -55,21 +57,9 @@ class Effect:
             "rows": rows,
             "seconds": round(after.seconds, 4),
             "cached": after.cached,
-            "macro_f1": {
-                "before": old.macro_f1,
-                "after": new.macro_f1,
-                "change": new.macro_f1 - old.macro_f1,
-                "change_ci95": _macro_f1_interval(before, after),
-            },
-            "accuracy": {
-                "before": old.accuracy,
-                "after": new.accuracy,
-                "change": new.accuracy - old.accuracy,
-                "change_ci95": _accuracy_interval(gained, lost, rows),
-            },
+            "figures": _figures(before, after, gained, lost),
             "labels": labels,
             "confusion": new.confusion,
-            "confusion_before": old.confusion,
             "gained": gained,
             "lost": lost,
             "flipped": len(self.change.flipped),
@@ -77,31 +67,52 @@ class Effect:
         }
 
 
-def task_score(scored: Scored) -> TaskScore:
-    """Return the score of a task with labels.
+def certainty(
+    kind: Kind, log_probs: FloatArray, decided: Decided
+) -> npt.NDArray[np.floating] | None:
+    """Return how likely each decision is: `Effect.probability`."""
+    match kind.spec.facts.target:
+        case "labels":
+            p = kind.probabilities(log_probs)
+            return np.asarray(np.where(decided, p, 1 - p).prod(-1))
+        case "number":
+            return None
+        case _:
+            return np.asarray(np.exp(log_probs.max(-1)))
 
-    Raises:
-        PetMtlError: a task of another kind.
-    """
-    if not isinstance(scored.score, TaskScore):
-        raise PetMtlError(
-            f"task `{scored.task.name}` does not choose one label a row",
-            hint="try its words with `pet-mtl words try`",
-        )
-    return scored.score
+
+def _figures(before: Scored, after: Scored, gained: int, lost: int) -> dict[str, Any]:
+    """Return the main figure and the share of right rows, each before and after, by name."""
+    kind, rows = kind_of(after.task), after.score.examples
+    main = kind.spec.facts.metrics[0]
+    first, last = before.score.value(main), after.score.value(main)
+    old, new = (
+        float(kind.right(one.rows.gold, one.predicted).sum()) / rows for one in (before, after)
+    )
+    return {
+        main: _figure(first, last, _main_interval(before, after)),
+        _RIGHT[kind.spec.facts.target]: _figure(old, new, _share_interval(gained, lost, rows)),
+    }
 
 
-def _macro_f1_interval(before: Scored, after: Scored) -> list[float]:
-    gold, size = after.rows.labels, len(after.score.per_label)
+def _figure(before: float, after: float, interval: list[float]) -> dict[str, Any]:
+    return {"before": before, "after": after, "change": after - before, "change_ci95": interval}
+
+
+def _main_interval(before: Scored, after: Scored) -> list[float]:
+    """Return the 95 % interval of the change of the main figure, by the paired bootstrap."""
+    gold, size, kind = after.rows.gold, len(after.score.per_label), kind_of(after.task)
     if np.array_equal(before.predicted, after.predicted):
         return [0.0, 0.0]
+    if not kind.one_label:
+        return list(kind.gain(gold, before.predicted, after.predicted))
     cells = len(np.unique((gold * size + before.predicted) * size + after.predicted))
     resamples = 500 if cells * size < _MANY else 200
     _, interval = macro_f1_gain(gold, before.predicted, after.predicted, size, resamples=resamples)
     return list(interval)
 
 
-def _accuracy_interval(gained: int, lost: int, rows: int) -> list[float]:
+def _share_interval(gained: int, lost: int, rows: int) -> list[float]:
     """Return the 95 % interval of a difference of paired proportions (Wald)."""
     change = (gained - lost) / rows
     half = 1.96 * math.sqrt(max(0.0, (gained + lost) / rows - change**2) / rows)

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from pet_mtl.data.rows import Rows
+from pet_mtl.kinds import Kind, kind_of
+from pet_mtl.kinds.kind import Decided
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.suite.verbalizer import Verbalizer
@@ -28,11 +30,14 @@ def inspect_row(
         scores: returns the calibrated label log-probabilities `[rows, K]` of a trial's rows.
 
     Returns:
-        `{"label", "labels": [{"label", "probability", "words": [{"word", "share"}]}]}`; the shares
-        of all words of all labels sum up to 1: what each would get if each were a label of its own.
+        `{"label", "said", "chosen", "labels": [{"label", "probability", "words": [{"word",
+        "share"}]}]}`: the likeliest label (of numbers the high end), what is said of the row as
+        text, which labels that are; the shares of all words of all labels sum up to 1: what each
+        would get if each were a label of its own.
     """
-    trial = _trial(model, task, [fields], max_length)
-    probabilities = np.exp(scores(task, trial)[0])
+    trial, kind = _trial(model, task, [fields], max_length), kind_of(task)
+    log_probs = scores(task, trial)
+    probabilities, decided = kind.probabilities(log_probs)[0], kind.decide(log_probs)
     verbalizer = task.verbalizer
     shares = _word_shares(model, task, trial)
     labels = [
@@ -45,7 +50,28 @@ def inspect_row(
             verbalizer.labels, verbalizer.words, probabilities.tolist(), strict=True
         )
     ]
-    return {"label": verbalizer.labels[int(probabilities.argmax())], "labels": labels}
+    return {
+        "label": verbalizer.labels[_told(kind, probabilities)],
+        "said": kind.written(decided)[0],
+        "chosen": [verbalizer.labels[k] for k in _chosen(kind, decided[0])],
+        "labels": labels,
+    }
+
+
+def _chosen(kind: Kind, decided: Decided) -> list[int]:
+    """Return the labels that a row gets; none where it gets a number."""
+    match kind.spec.facts.target:
+        case "labels":
+            return list(np.flatnonzero(decided).tolist())
+        case "number":
+            return []
+        case _:
+            return [int(decided)]
+
+
+def _told(kind: Kind, probabilities: FloatArray) -> int:
+    """Return the label that says most of a row: the likeliest, or the high end of numbers."""
+    return 1 if kind.spec.facts.target == "number" else int(probabilities.argmax())
 
 
 def importance(
@@ -67,8 +93,9 @@ def importance(
         {**fields, name: fields[name][:start] + fields[name][end:]} for name, start, end in units
     ]
     trial = _trial(model, task, [fields, *without], max_length)
-    probabilities = np.exp(scores(task, trial))
-    of_label = probabilities[:, int(probabilities[0].argmax())]
+    kind = kind_of(task)
+    probabilities = kind.probabilities(scores(task, trial))
+    of_label = probabilities[:, _told(kind, probabilities[0])]
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in task.fields}
     for (name, start, end), p in zip(units, of_label[1:].tolist(), strict=True):
         found[name].append(
@@ -93,6 +120,7 @@ def _word_shares(model: Model, task: TaskSpec, trial: Trial) -> dict[str, float]
     }
     labels = tuple(first.values())
     alone = Verbalizer(labels=labels, words=tuple((word,) for word in labels))
-    log_probs = trial.log_probs(task.model_copy(update={"verbalizer": alone}))[0]
+    plain: dict[str, object] = {"verbalizer": alone, "kind": "classification", "no": ()}
+    log_probs = trial.log_probs(task.model_copy(update=plain))[0]
     shares = dict(zip(labels, np.exp(log_probs).tolist(), strict=True))
     return {word: shares[twin] for word, twin in twins.items()}

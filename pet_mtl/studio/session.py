@@ -11,13 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pet_mtl.cloze.chinese_words import WordCutter
 from pet_mtl.errors import PetMtlError
+from pet_mtl.kinds import kind_of
 from pet_mtl.model.causal import refuse_causal
 from pet_mtl.studio.edit import edited_task
-from pet_mtl.studio.effect import Effect
+from pet_mtl.studio.effect import Effect, certainty
 from pet_mtl.studio.inspect_row import importance, inspect_row
 from pet_mtl.studio.jobs import Job
 from pet_mtl.studio.preview import preview
@@ -87,6 +86,7 @@ class Session:
         base = self.base
         return {
             "task": self.name,
+            "kind": base.kind,
             "description": base.description,
             "labels": list(base.verbalizer.labels),
             "words": dict(zip(base.verbalizer.labels, base.verbalizer.words, strict=True)),
@@ -137,7 +137,7 @@ class Session:
             effect = Effect(
                 uuid.uuid4().hex,
                 Change(before, after),
-                np.exp(log_probs.max(-1)),
+                certainty(kind_of(task), log_probs, after.predicted),
                 max(1, len(self._tried)),
             )
             self._effects[effect.id] = effect

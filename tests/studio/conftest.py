@@ -56,6 +56,17 @@ def toy_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def character_backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backbone for the tasks of `toy_kinds`."""
+    import toys
+    from toy_runs import CHARACTERS
+
+    folder = tmp_path_factory.mktemp("characters")
+    toys.write_bert(folder, CHARACTERS, initializer_range=0.5)
+    return folder
+
+
 @pytest.fixture
 def folder(tmp_path: Path, toy_backbone: Path) -> Path:
     """The suite's folder: `toy.yaml` and what it names."""
@@ -130,13 +141,14 @@ class Client:
 
 
 @pytest.fixture
-def open_client(make_app: Callable[..., Any]) -> Iterator[Callable[..., Client]]:
+def client_of() -> Iterator[Callable[[Any], Client]]:
+    """Return what opens an application for requests."""
+    pytest.importorskip("fastapi", reason="the extra `studio` is not installed")
     from fastapi.testclient import TestClient
 
     opened: list[Any] = []
 
-    def open_(**options: Any) -> Client:
-        app = make_app(**options)
+    def open_(app: Any) -> Client:
         client = TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
         opened.append(client.__enter__())
         return Client(opened[-1])
@@ -144,6 +156,13 @@ def open_client(make_app: Callable[..., Any]) -> Iterator[Callable[..., Client]]
     yield open_
     for client in opened:
         client.__exit__(None, None, None)
+
+
+@pytest.fixture
+def open_client(
+    make_app: Callable[..., Any], client_of: Callable[[Any], Client]
+) -> Callable[..., Client]:
+    return lambda **options: client_of(make_app(**options))
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def test_a_verbalizer_file_keeps_comments_and_order(
     now = (folder / "topic.txt").read_text(encoding="utf-8")
     assert now == before.replace('>"   新   #', '>"   新 "一 二"   #')
     assert task["words"] == words
-    assert client.run("topic/effect", {"words": words})["macro_f1"]["change"] == 0
+    assert client.run("topic/effect", {"words": words})["figures"]["macro_f1"]["change"] == 0
     # a page that is opened again finds the same
     assert client.post("topic/reload")["words"] == words
 

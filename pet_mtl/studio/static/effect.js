@@ -22,18 +22,18 @@ export function drawEffect(node) {
   if (effectError) return redraw(node, problemList(effectError));
   if (!effect) return redraw(node);
   redraw(node,
-    h("div", { class: "figures" }, figure("macro_f1"), figure("accuracy"), counts()),
+    h("div", { class: "figures" }, Object.keys(effect.figures).map(figure), counts()),
     luck(),
     labelBars(),
     confusion());
 }
 
 function figure(name) {
-  const found = state.effect[name];
+  const found = state.effect.figures[name];
   const sure = found.change_ci95[0] > 0 ? "up" : found.change_ci95[1] < 0 ? "down" : "flat";
   return h("div", { class: "figure" },
     h("span", { class: "what" }, t(name)),
-    h("strong", { id: `now-${name}` }, found.after.toFixed(4)),
+    h("strong", { id: `now-${name}` }, found.after.toFixed(4).replace("-", "−")),
     h("span", { class: `delta ${found.change === 0 ? "flat" : sure}` }, found.change === 0 ? "±0" : signed(found.change), h("small", {}, found.change === 0 ? "" : ` [${signed(found.change_ci95[0], 3)}, ${signed(found.change_ci95[1], 3)}]`)));
 }
 
@@ -60,6 +60,7 @@ function luck() {
 }
 
 function labelBars() {
+  if (!state.effect.labels.length) return null; // rows have numbers
   const labels = state.effect.labels.map((each, index) => ({ ...each, index }));
   if (view.sort === "change") labels.sort((a, b) => Math.abs(b.after - b.before) - Math.abs(a.after - a.before));
   if (view.sort === "worst") labels.sort((a, b) => a.after - b.after);
@@ -79,6 +80,7 @@ function labelBars() {
 
 function confusion() {
   const cells = state.effect.confusion;
+  if (!cells.length) return null; // a row has not one of the labels
   const names = state.task.labels;
   const pick = (gold, predicted) => filter({ kind: "cell", gold, predicted });
   const say = (gold, predicted, n) => t("cell", { gold: names[gold], predicted: names[predicted], n: count(n) });

@@ -48,8 +48,9 @@ function result(found) {
   const labels = [...found.labels].sort((a, b) => b.probability - a.probability);
   const shown = view.all ? labels : labels.slice(0, MOST);
   return h("div", { class: "inspected" },
+    state.task.kind === "similarity" && h("p", {}, `${t("predicted")}: `, h("strong", { id: "said" }, found.said)),
     h("ul", { class: "label-list" }, shown.map((each) =>
-      h("li", { class: each.label === found.label ? "best" : "" },
+      h("li", { class: found.chosen.includes(each.label) ? "best" : "" },
         h("span", { class: "bar-name" }, each.label), bar(each.probability), h("span", { class: "bar-value" }, percent(each.probability)),
         h("span", { class: "word-shares" }, each.words.map((word) => h("span", { class: "tag", title: t("share") }, word.word, h("small", {}, ` ${percent(word.share)}`))))))),
     labels.length > MOST && !view.all && h("button", { data: { key: "i-all" }, on: { click: () => { view.all = true; refresh(); } } }, t("show_all")),

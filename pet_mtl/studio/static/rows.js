@@ -33,7 +33,7 @@ export function drawRows(node) {
       h("select", { data: { key: "row-kind" }, "aria-label": t("rows_title"), on: { change: (e) => filter({ kind: e.target.value }) } },
         kinds.map((each) => h("option", { value: each, selected: now.kind === each }, t(each))),
         now.kind === "cell" && h("option", { value: "cell", selected: true }, t("cell_filter", { gold: names[now.gold], predicted: names[now.predicted] }))),
-      h("select", { data: { key: "row-label" }, "aria-label": t("label"), on: { change: (e) => { now.label = e.target.value === "" ? null : Number(e.target.value); now.page = 0; changed("rows"); } } },
+      state.effect.labels.length > 0 && h("select", { data: { key: "row-label" }, "aria-label": t("label"), on: { change: (e) => { now.label = e.target.value === "" ? null : Number(e.target.value); now.page = 0; changed("rows"); } } },
         h("option", { value: "", selected: now.label === null }, t("any_label")), names.map((name, index) => h("option", { value: index, selected: now.label === index }, name))),
       h("input", { type: "search", class: "narrow", data: { key: "row-text" }, value: now.text, placeholder: t("search_text"), "aria-label": t("search_text"), on: { input: (e) => search(e.target.value) } })),
     found && found.rows.length === 0 && h("p", { class: "hint" }, t("none")),
@@ -46,11 +46,13 @@ export function drawRows(node) {
 
 function one(row, names) {
   const word = (index) => `${names[index]} ${state.words[names[index]][0] ?? ""}`;
+  // a label, a set of them, or a number as text
+  const said = (each) => (typeof each === "string" ? each : Array.isArray(each) ? each.map(word).join(" · ") || t("no_label") : word(each));
   return h("li", { class: `row ${row.change}` },
     h("div", { class: "row-text" }, Object.entries(row.fields).map(([name, text]) => h("p", {}, Object.keys(row.fields).length > 1 && h("small", {}, `${name}: `), text))),
     h("div", { class: "row-labels" },
-      h("span", { class: "tag gold", title: t("gold") }, word(row.gold)),
-      row.before !== row.after && h("span", { class: `tag ${row.before === row.gold ? "right" : "mistake"} struck`, title: t("before") }, word(row.before)),
-      h("span", { class: `tag ${row.after === row.gold ? "right" : "mistake"}`, title: t("after") }, word(row.after), h("small", {}, ` ${percent(row.probability, 0)}`)),
+      h("span", { class: "tag gold", title: t("gold") }, said(row.gold)),
+      row.change && h("span", { class: `tag ${row.right.before ? "right" : "mistake"} struck`, title: t("before") }, said(row.before)),
+      h("span", { class: `tag ${row.right.after ? "right" : "mistake"}`, title: t("after") }, said(row.after), row.probability !== null && h("small", {}, ` ${percent(row.probability, 0)}`)),
       h("button", { class: "look", data: { key: `look-${row.row}` }, title: row.where, "aria-label": t("look"), on: { click: () => { state.inspected = { ...row.fields }; state.view = "inspect"; changed("view", "inspect"); document.getElementById("tabs").scrollIntoView({ block: "nearest" }); } } }, t("look"))));
 }

@@ -4,6 +4,7 @@ import { percent, signed, t } from "./i18n.js";
 import { change, recheckDraft, save, state, suggest, undo, redo, reset, wordsDiffer } from "./store.js";
 
 const view = { compare: false, filter: "", opened: null, drafts: new Map(), dragged: null };
+const SUGGESTED = ["classification", "ordered"]; // kinds that `words suggest` takes
 const MANY = 20; // more labels have a frame of their own: effect and rows stay in reach
 const keyOf = (label, index) => JSON.stringify([label, index]);
 
@@ -41,7 +42,7 @@ function toolbar() {
     h("button", { data: { key: "redo" }, disabled: !state.future.length, on: { click: redo } }, t("redo")),
     h("button", { data: { key: "reset" }, disabled: !wordsDiffer(), on: { click: reset } }, t("reset")),
     h("label", { class: "check" }, h("input", { type: "checkbox", data: { key: "compare" }, checked: view.compare, on: { change: (e) => { view.compare = e.target.checked; refresh(); } } }), t("compare")),
-    h("button", { data: { key: "suggest" }, disabled: running, on: { click: suggest } }, running ? t("suggesting") : t("suggest")),
+    SUGGESTED.includes(state.task.kind) && h("button", { data: { key: "suggest" }, disabled: running, on: { click: suggest } }, running ? t("suggesting") : t("suggest")),
     state.task.labels.length > 8 && h("input", { type: "search", class: "narrow", data: { key: "filter" }, value: view.filter, placeholder: t("filter_labels"), "aria-label": t("filter_labels"), on: { input: (e) => { view.filter = e.target.value; refresh(); } } }),
     h("span", { class: "push" }),
     h("span", { class: wordsDiffer() ? "state changed" : "state" }, wordsDiffer() ? t("unsaved") : t("no_changes")),

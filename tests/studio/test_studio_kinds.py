@@ -1,0 +1,106 @@
+"""Tasks of sets and of numbers in the studio: figures, rows and one text are those of other doors."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from toy_kinds import write_kinds
+
+from pet_mtl.kinds import kind_of
+from pet_mtl.words.loaded import Loaded, load
+from pet_mtl.words.try_words import WordTrial
+
+SETS = {"r": ["水"], "b": ["庚", "文"], "g": ["山"]}
+CHANGED = {"marks": SETS, "shares": SETS, "alike": {"low": ["无"], "high": ["同"]}}
+
+
+@pytest.fixture
+def loaded(tmp_path: Path, character_backbone: Path) -> Loaded:
+    return load(write_kinds(tmp_path, character_backbone), None)
+
+
+@pytest.fixture
+def client(loaded: Loaded, tmp_path: Path, client_of: Callable[[Any], Any]) -> Any:
+    from pet_mtl.studio.app import Choice, create_app
+
+    return client_of(create_app(loaded, Choice(place=tmp_path / "cache")))
+
+
+@pytest.mark.parametrize("name", ["marks", "shares", "alike"])
+def test_an_edit_beside_words_try(client: Any, loaded: Loaded, tmp_path: Path, name: str) -> None:
+    found = client.run(f"{name}/effect", {"words": CHANGED[name]})
+    file = tmp_path / "new.txt"
+    lines = [f"{label}  {'  '.join(words)}\n" for label, words in CHANGED[name].items()]
+    file.write_text("".join(lines), encoding="utf-8")
+    tried = WordTrial(loaded, {name: [file]}, place=tmp_path / "other").run()[name]
+    change, (after,) = tried.changes()[0], tried.files
+    kind = kind_of(after.task)
+    main, share = list(found["figures"])
+    assert (main, share) == (
+        ("pearson", "near") if name == "alike" else ("macro_f1", "exact_match")
+    )
+    figure, right = found["figures"][main], found["figures"][share]
+    assert figure["before"] == tried.own.score.value(main)
+    assert figure["after"] == after.score.value(main)
+    assert figure["change"] == pytest.approx(after.score.value(main) - tried.own.score.value(main))
+    gold = after.rows.gold
+    assert figure["change_ci95"] == list(kind.gain(gold, tried.own.predicted, after.predicted))
+    rights = [kind.right(gold, each.predicted) for each in (tried.own, after)]
+    assert [right["before"], right["after"]] == [each.mean() for each in rights]
+    assert (found["gained"], found["lost"]) == (len(change.gained), len(change.lost))
+    assert found["flipped"] == len(change.flipped) > 0
+    assert [each["after"] for each in found["labels"]] == [
+        each.f1 for each in after.score.per_label.values()
+    ]
+    assert found["confusion"] == []
+
+    def rows(**asked: Any) -> Any:
+        return client.post(f"{name}/rows", {"effect": found["effect"], "size": 200, **asked})
+
+    every = rows()["rows"]
+    assert len(every) == len(gold)
+    for row, said, now in zip(
+        every, kind.written(gold), kind.written(after.predicted), strict=True
+    ):
+        labels = loaded.suite.tasks[name].verbalizer.labels
+        shown = [
+            each if name == "alike" else kind.spec.separator.join(labels[k] for k in each)
+            for each in (row["gold"], row["after"])
+        ]
+        assert shown == [said, now]
+        assert (row["probability"] is None) == (name == "alike")
+    assert [row["right"]["after"] for row in every] == rights[1].tolist()
+    assert [row["row"] for row in rows(kind="wrong")["rows"]] == np.flatnonzero(~rights[1]).tolist()
+    for what in ("gained", "lost"):
+        assert {row["change"] for row in rows(kind=what)["rows"]} <= {what}
+    assert rows(kind="flipped")["total"] == found["flipped"]
+    asked = {"effect": found["effect"], "kind": "cell", "gold": 0, "predicted": 1}
+    assert "only where rows have one label" in str(client.post(f"{name}/rows", asked, 422))
+    if name != "alike":
+        of_label = {r["row"] for r in every if any(1 in r[s] for s in ("gold", "before", "after"))}
+        assert {row["row"] for row in rows(label=1)["rows"]} == of_label
+        assert rows(label=99)["total"] == 0
+
+
+def test_one_text(client: Any, loaded: Loaded) -> None:
+    suite = client.get("/api/suite").json()
+    assert [task["task"] for task in suite["tasks"]] == ["marks", "shares", "alike", "stars"]
+    assert client.get("/api/tasks/alike").json()["kind"] == "similarity"
+    sets = {"words": SETS, "fields": {"text": "甲山乙"}, "importance": True}
+    found = client.run("marks/inspect", sets)
+    probabilities = {each["label"]: each["probability"] for each in found["labels"]}
+    assert found["chosen"] == [label for label, p in probabilities.items() if p >= 0.5]
+    assert found["label"] == max(probabilities, key=probabilities.__getitem__)
+    assert found["said"] == kind_of(loaded.suite.tasks["marks"]).spec.separator.join(
+        found["chosen"]
+    )
+    shares = [word["share"] for each in found["labels"] for word in each["words"]]
+    assert sum(shares) == pytest.approx(1)
+    assert [unit["text"] for unit in found["importance"]["text"]] == list("甲山乙")
+    pair = {"words": CHANGED["alike"], "fields": {"one": "庚", "two": "辛"}}
+    found = client.run("alike/inspect", pair)
+    high = next(each["probability"] for each in found["labels"] if each["label"] == "high")
+    assert float(found["said"]) == pytest.approx(4 * high, rel=1e-3)
+    assert (found["chosen"], found["label"]) == ([], "high")
