@@ -11,6 +11,7 @@ from pet_mtl.cloze.batch import BatchPlan, cut_batches
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import bar
+from pet_mtl.errors import RunError
 from pet_mtl.kinds import kind_of_form
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.hardware import Machine
@@ -44,6 +45,9 @@ def score_items(
     Returns:
         `[n, K]` log-probabilities of the labels for each item of the store; `K` is the most labels
         of any task, and the columns beyond a task's own labels are NaN.
+
+    Raises:
+        RunError: the model overflows: its scores are no numbers.
     """
     was_training = model.training
     # a model that is never trained is read by several threads, and no mode of it is touched
@@ -59,8 +63,10 @@ def score_items(
             scores = model(batch)
         for group, of_group in zip(batch.groups, scores, strict=True):
             rows = batch.items[group.items.cpu().numpy()]
-            log_probs = kinds[group.form].log_probs(of_group)
-            out[rows, : log_probs.shape[-1]] = log_probs.cpu().numpy()
+            log_probs = kinds[group.form].log_probs(of_group).cpu().numpy()
+            if np.isnan(log_probs).any():
+                raise no_numbers()
+            out[rows, : log_probs.shape[-1]] = log_probs
         if throughput is not None and (number or len(plans) == 1):
             throughput.rows += len(plan.items)
             throughput.tokens += batch.tokens
@@ -69,6 +75,14 @@ def score_items(
     if was_training:
         model.train()
     return out
+
+
+def no_numbers() -> RunError:
+    """Return the error of a model that overflows."""
+    return RunError(
+        "the model computes no numbers for some rows",
+        hint="its weights are damaged or too large for the number format: `train.precision`",
+    )
 
 
 def score_tokens(machine: Machine) -> int:

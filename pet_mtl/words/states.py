@@ -14,11 +14,10 @@ from pet_mtl.cloze.batch import cut_batches
 from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.errors import RunError
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.mlm_head import MlmHead
-from pet_mtl.scoring.log_probs import score_tokens
+from pet_mtl.scoring.log_probs import no_numbers, score_tokens
 from pet_mtl.suite.task import TaskSpec
 
 Keys = npt.NDArray[np.uint64]
@@ -119,10 +118,7 @@ def compute_states(
         on_batch(len(plan.items))
     assert states is not None
     if not log_normalizer.isfinite().all():
-        raise RunError(
-            "the model computes no numbers for some rows",
-            hint="its weights are damaged or too large for the number format: `train.precision`",
-        )
+        raise no_numbers()
     return SlotStates(states, log_normalizer)
 
 

@@ -9,6 +9,7 @@ from pet_mtl.cloze.batch import BatchPlan, cut_batches
 from pet_mtl.cloze.encode import Prompts, encode_suite
 from pet_mtl.cloze.form import compile_tasks
 from pet_mtl.data.rows import Rows
+from pet_mtl.errors import RunError
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.cloze_model import ClozeModel
@@ -118,6 +119,18 @@ def test_items_in_no_plan_have_no_score(
     found = score(model, prompts, machine, list(cut_batches(prompts, items, 100)))
     assert np.flatnonzero(~np.isnan(found[:, 0])).tolist() == items.tolist()
     assert np.isnan(score(model, prompts, machine, [])).all()
+
+
+def test_a_model_that_overflows_is_refused(prompts: Prompts, machine: Machine) -> None:
+    tokenizer = toys.piece_tokenizer("wordpiece")
+    mlm = toys.build_mlm("bert", tokenizer.vocab_size)
+    with torch.no_grad():
+        for layer in mlm.bert.encoder.layer:
+            layer.output.dense.weight.mul_(1e38)
+    words = compile_tasks(TASKS.values(), tokenizer, 40).words
+    broken = ClozeModel(Backbone(mlm), words, ["mean"] * len(words))
+    with pytest.raises(RunError, match="the model computes no numbers for some rows"):
+        score(broken, prompts, machine, score_plans(prompts, machine))
 
 
 @pytest.mark.parametrize("training", [True, False])
