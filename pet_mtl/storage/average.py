@@ -84,7 +84,7 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
     )
     own = mean.get(OWN_FILE, {})
     with new_folder(out, replace=False) as folder:
-        fill_checkpoint(folder, mlm, tokenizer, suite, {}, own, trained_on, facts)
+        fill_checkpoint(folder, mlm, tokenizer, suite, {}, own, trained_on or None, facts)
         if calibration := _mean_calibration(checkpoints):
             add_calibration(folder, calibration, {})
 

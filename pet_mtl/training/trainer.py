@@ -129,16 +129,22 @@ class Trainer:
         weights = stored.started_from
         if weights is not None and weights == self.inputs.facts.started_from:
             then["model"] = now["model"]  # its folder may have moved
-        changed = changed_keys(then, now)
-        if not changed and progress.fingerprint != self.progress.fingerprint:
-            changed = [f"data` or `{TEACHER}"]
-        if changed:
+        why = hint = ""
+        if changed := changed_keys(then, now):
+            why = f"{', '.join(f'`{key}`' for key in changed)} changed"
+            hint = (
+                "`pet-mtl train --resume --out DIR` alone goes on with the stored settings; for "
+                "new settings choose a new folder"
+            )
+        elif progress.fingerprint != self.progress.fingerprint:
+            why = (
+                f"`data` or `{TEACHER}` changed, or an earlier version of pet-mtl began it, which "
+                "noted the rows of `heads` otherwise"
+            )
+            hint = "put back what changed; otherwise train anew in another folder with `--out DIR`"
+        if why:
             raise PetMtlError(
-                "this is not the run that is in the folder: "
-                f"{', '.join(f'`{key}`' for key in changed)} changed",
-                where=str(last),
-                hint="`pet-mtl train --resume --out DIR` alone goes on with the stored "
-                "settings; for new settings choose a new folder",
+                f"this is not the run that is in the folder: {why}", where=str(last), hint=hint
             )
         if progress.best_step:
             # better to learn of damage now than after the last step

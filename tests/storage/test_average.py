@@ -24,7 +24,7 @@ from pet_mtl.storage.average import average_checkpoints
 from pet_mtl.storage.checkpoint import MANIFEST, add_calibration, read_checkpoint
 from pet_mtl.storage.model_card import CARD
 from pet_mtl.storage.own_weights import OWN_FILE
-from pet_mtl.storage.trained_on import read_trained_on
+from pet_mtl.storage.trained_on import TRAINED_ON, read_trained_on
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training import steps
 from pet_mtl.training.run import train
@@ -63,6 +63,18 @@ def test_the_mean(runs: list[Path], tmp_path: Path) -> None:
     trained_on = read_trained_on(tmp_path / "mean")
     assert trained_on is not None
     assert trained_on.keys() == loaded.suite.tasks.keys()
+
+
+def test_the_mean_of_checkpoints_that_do_not_say_their_rows_does_not_either(
+    runs: list[Path], tmp_path: Path
+) -> None:
+    for run in runs:
+        (run / TRAINED_ON).unlink()
+        manifest = json.loads((run / MANIFEST).read_text(encoding="utf-8"))
+        del manifest["sha256"][TRAINED_ON]
+        (run / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    average_checkpoints(runs, tmp_path / "mean")
+    assert read_trained_on(tmp_path / "mean") is None  # `{}` would say: on no rows at all
 
 
 def test_the_mean_of_a_checkpoint_with_itself_scores_the_same(

@@ -189,8 +189,11 @@ def test_other_data_is_refused(
     data = tmp_path / "suite" / f"pair.{part}.tsv"
     data.write_text(data.read_text(encoding="utf-8").replace("山", "水", 1), encoding="utf-8")
     overrides = [f"train.{key}={value}" for key, value in SETTINGS.items()]
-    with pytest.raises(PetMtlError, match=r"`data` or `teacher.safetensors` changed"):
+    with pytest.raises(PetMtlError, match=r"`data` or `teacher.safetensors` changed") as caught:
         train(load_suite(tmp_path / "suite" / "toy.yaml", overrides=overrides), out, resume=True)
+    # its fingerprint of `heads` held label words of no pieces
+    assert "or an earlier version of pet-mtl began it" in str(caught.value)
+    assert "put back what changed; otherwise train anew in another folder" in str(caught.value)
 
 
 def test_without_a_run_there_is_nothing_to_resume(suite: Suite, tmp_path: Path) -> None:
