@@ -26,7 +26,7 @@ from statistics import mean, stdev
 from typing import Any
 
 import numpy as np
-from turns import run_script
+from turns import run_script, script_parser
 
 from pet_mtl import console
 from pet_mtl.atomic import write_text
@@ -172,9 +172,7 @@ def rate(text: str) -> float | str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", default="zh-small")

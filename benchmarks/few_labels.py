@@ -10,13 +10,12 @@ lose them; dev rows are some of those that `split` holds out. The pattern file i
 with other rows.
 """
 
-import argparse
 import csv
 import shutil
 from pathlib import Path
 
 import numpy as np
-from turns import run_script
+from turns import run_script, script_parser
 
 from pet_mtl import console
 from pet_mtl.comparison.shots import few_rows
@@ -40,9 +39,7 @@ def write_rows(file: Path, task: TaskSpec, rows: Rows, *, labelled: bool = True)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--patterns", default="tianchi-few")
     parser.add_argument("--out", type=Path, required=True)

@@ -26,6 +26,7 @@ import numpy as np
 from fewclue_rows import SPLITS, TEST, read_scored, rows_to_score
 from fewclue_table import markdown, summary
 from numpy.typing import NDArray
+from turns import script_parser
 
 from pet_mtl import console
 from pet_mtl.atomic import require_folder, write_text
@@ -233,9 +234,7 @@ def kept_result(file: Path, wanted: str, tasks: Sequence[str]) -> dict[str, floa
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--test-root", type=Path)
     parser.add_argument("--model", default="zh-small")

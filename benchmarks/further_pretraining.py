@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, cast, get_args
 
 import torch
-from turns import run_script
+from turns import run_script, script_parser
 
 from pet_mtl import console
 from pet_mtl.atomic import write_text
@@ -192,11 +192,9 @@ def spread(values: list[float], sign: str = "") -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     parser.add_argument(
-        "--data-root", type=Path, required=True, help=("folder of the three Tianchi training files")
+        "--data-root", type=Path, required=True, help="folder of the three Tianchi training files"
     )
     parser.add_argument("--model", default="zh-mini")
     parser.add_argument(

@@ -17,7 +17,6 @@ Nothing is chosen on the scored rows: the last step's weights are scored. Prints
 mean ± sample sd over seeds, and writes FOLDER/kinds_pair.json.
 """
 
-import argparse
 import json
 import random
 import shutil
@@ -32,7 +31,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import f1_score
 from sklearn.multiclass import OneVsRestClassifier
-from turns import run_script
+from turns import run_script, script_parser
 
 import pet_mtl
 from pet_mtl import console
@@ -194,9 +193,7 @@ def ours(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--model", default="zh-small")
     parser.add_argument("--rows", default="64,256", type=lambda t: [int(n) for n in t.split(",")])

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from turns import run_script
+from turns import run_script, script_parser
 
 from pet_mtl import console
 from pet_mtl.atomic import write_text
@@ -191,7 +191,7 @@ class Benchmark:
     def table(self) -> str:
         """Return the results as a Markdown table, mean ± standard deviation over seeds."""
         names = list(self.suite.tasks)
-        lines = [(f"| | words | {' | '.join(names)} | mean |"), "|---" * (len(names) + 3) + "|"]
+        lines = [f"| | words | {' | '.join(names)} | mean |", "|---" * (len(names) + 3) + "|"]
         for part, rows in PARTS.items():
             for row in rows:
                 found = [
@@ -211,17 +211,15 @@ def _shown(spread: Spread) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     parser.add_argument(
-        "--data-root", type=Path, required=True, help=("holds TNEWS_train.csv and the other files")
+        "--data-root", type=Path, required=True, help="holds TNEWS_train.csv and the other files"
     )
     parser.add_argument("--model", default="zh-mini")
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 1")
-    parser.add_argument("--shots", type=int, default=16, help=("training rows a label of the few"))
+    parser.add_argument("--shots", type=int, default=16, help="training rows a label of the few")
     parser.add_argument(
-        "--many", type=int, default=2000, help=("training rows of a task for the other suggestions")
+        "--many", type=int, default=2000, help="training rows of a task for the other suggestions"
     )
     parser.add_argument("--steps", type=int, default=100, help="of few-shot training")
     parser.add_argument(

@@ -14,7 +14,6 @@ four fifths of the training rows that do not hold its text. They are the softmax
 values times a number, by which the labels of all rows are likeliest.
 """
 
-import argparse
 import json
 import sys
 import time
@@ -30,7 +29,7 @@ from scipy.special import log_softmax
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import accuracy_score, f1_score
 from sklearn.svm import LinearSVC
-from turns import run_script
+from turns import run_script, script_parser
 
 from pet_mtl.atomic import write_text
 from pet_mtl.data.keys import row_keys
@@ -94,9 +93,7 @@ def write_soft_labels(suite: Suite, out: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--patterns", type=Path, default=bundled_pattern_file("tianchi"))
     parser.add_argument("--out", type=Path)

@@ -10,6 +10,7 @@ WIDTH, HEIGHT, COLUMNS = 360, 270, 2
 LEFT, RIGHT, TOP, BOTTOM = 52, 92, 30, 34
 # told apart without colours too, by the order of the names at the lines' ends
 COLOURS = ("#1f6fb4", "#d1495b", "#2e8b57", "#b8860b", "#6a4c93", "#444444")
+NAME_HEIGHT = 13.0  # pixels
 FONT = "font-family:system-ui,sans-serif;font-size:11px"
 
 
@@ -90,7 +91,7 @@ def _panel(panel: Panel) -> list[Html]:
     return drawn
 
 
-def _apart(ends: list[tuple[float, str]], distance: float = 13) -> dict[str, float]:
+def _apart(ends: list[tuple[float, str]]) -> dict[str, float]:
     """Return places for the names at the lines' ends, so that none covers another.
 
     >>> _apart([(100.0, "a"), (104.0, "b")])
@@ -99,7 +100,7 @@ def _apart(ends: list[tuple[float, str]], distance: float = 13) -> dict[str, flo
     placed: dict[str, float] = {}
     last = -math.inf
     for y, name in sorted(ends):
-        last = max(y, last + distance)
+        last = max(y, last + NAME_HEIGHT)
         placed[name] = last
     over = last - (HEIGHT - BOTTOM)
     return {name: y - max(over, 0.0) for name, y in placed.items()}

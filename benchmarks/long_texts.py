@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sklearn.metrics import accuracy_score, f1_score
-from turns import run_script
+from turns import run_script, script_parser
 
 from pet_mtl import console
 from pet_mtl.atomic import write_text
@@ -59,9 +59,7 @@ def measure(task: str, seed: int, chosen: argparse.Namespace) -> list[dict[str, 
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--tasks", default="csldcp,iflytek")
     parser.add_argument("--model", default="zh-mini")

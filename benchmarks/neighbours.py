@@ -150,10 +150,6 @@ class TrainerScore(_Transformers):
         self.asked.predict(self.examples())
         return len(self.texts)
 
-    def turn(self) -> Turn:
-        seconds, rows = self.repeat(self._all)
-        return {"rate": rows / seconds}
-
 
 class Pipeline(_Transformers):
     """transformers' `pipeline("text-classification")`, in batches of 32."""
@@ -175,9 +171,8 @@ class Pipeline(_Transformers):
             self.asked(texts, batch_size=min(32, len(texts)))
         return len(texts)
 
-    def turn(self) -> Turn:
-        seconds, rows = self.repeat(lambda: self._predict(self.texts))
-        return {"rate": rows / seconds}
+    def _all(self) -> int:
+        return self._predict(self.texts)
 
 
 class PipelineRow(Pipeline):
@@ -218,10 +213,6 @@ class Tokenizer(Work):
             self.tokenizer(self.texts[start : start + 1024], truncation=True, max_length=128)
         return len(self.texts)
 
-    def turn(self) -> Turn:
-        seconds, rows = self.repeat(self._all)
-        return {"rate": rows / seconds}
-
 
 def onnx_classifier(folder: Path, model: str, threads: int) -> Any:
     """Return the `Classifier` of an export's own `run.py`, with so many threads."""
@@ -261,10 +252,6 @@ class Onnx(Work):
         for start in range(0, len(self.rows), 64):
             self.asked.log_probs(self.rows[start : start + 64])
         return len(self.rows)
-
-    def turn(self) -> Turn:
-        seconds, rows = self.repeat(self._all)
-        return {"rate": rows / seconds}
 
 
 class OnnxRow(Onnx):

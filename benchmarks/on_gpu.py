@@ -8,7 +8,6 @@ Each cell trains a model of random weights with so many tokens a step, as it com
 is written after each cell, and a table at the end. It runs without a GPU, too, to be tried.
 """
 
-import argparse
 import json
 import statistics
 import time
@@ -21,7 +20,7 @@ from openprompt_pair import Pair
 from speed_materials import Materials
 from speed_sides import Score, Train
 from speed_work import Peak, Work
-from turns import SideError, run_script, say
+from turns import SideError, run_script, say, script_parser
 
 from pet_mtl.atomic import write_text
 
@@ -30,9 +29,7 @@ SCORED = 16_000  # texts
 
 
 def arguments() -> Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     parser.add_argument("--rows", type=Path, metavar="FILE", help="`id text label`, by tabs")
     parser.add_argument("--base", default="zh-mini", help="model whose pieces all others have")
     parser.add_argument("--models", default="12x384,12x768")

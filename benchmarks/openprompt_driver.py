@@ -26,8 +26,8 @@ from openprompt.prompts import ManualTemplate, ManualVerbalizer
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("mode", choices=["train", "score"])
-    parser.add_argument("--model", required=True, help=("folder of a BERT masked language model"))
-    parser.add_argument("--rows", required=True, type=Path, help=("`id text label`, tab-separated"))
+    parser.add_argument("--model", required=True, help="folder of a BERT masked language model")
+    parser.add_argument("--rows", required=True, type=Path, help="`id text label`, tab-separated")
     parser.add_argument(
         "--words", required=True, type=json.loads, help='label words: {"100": "故", …}'
     )

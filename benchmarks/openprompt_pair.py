@@ -20,7 +20,7 @@ from statistics import median
 from typing import Any
 
 from made_up import write_rows, write_task
-from turns import Result, last_json, processor, say, start
+from turns import Result, last_json, processor, say, script_parser, start
 
 from pet_mtl.resources import bundled_backbone
 
@@ -44,17 +44,15 @@ except OSError:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     parser.add_argument(
         "--openprompt-python", required=True, metavar="PATH", help="Python that has OpenPrompt"
     )
     parser.add_argument(
-        "--rows", required=True, type=Path, metavar="FILE", help=("`id text label`, tab-separated")
+        "--rows", required=True, type=Path, metavar="FILE", help="`id text label`, tab-separated"
     )
     parser.add_argument(
-        "--model", required=True, help=("folder of a BERT masked language model with a `vocab.txt`")
+        "--model", required=True, help="folder of a BERT masked language model with a `vocab.txt`"
     )
     parser.add_argument("--limit", type=int, default=640, help="rows for OpenPrompt")
     parser.add_argument(

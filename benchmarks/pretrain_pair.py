@@ -20,7 +20,6 @@ The rounds alternate between the two, because a machine's speed drifts: only the
 medians means anything. Tokens are real ones, padding left out.
 """
 
-import argparse
 import json
 import statistics
 import tempfile
@@ -31,6 +30,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from turns import script_parser
 
 from pet_mtl import console
 from pet_mtl.atomic import write_text
@@ -214,14 +214,12 @@ class _Clock:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     parser.add_argument("--corpus", nargs="+", required=True)
     parser.add_argument("--model", default="zh-mini")
     parser.add_argument("--rows", type=int, default=4096, help="rows both sides train on")
     parser.add_argument("--steps", type=int, default=30, help="timed steps a round")
-    parser.add_argument("--warm", type=int, default=10, help=("steps before the clock starts"))
+    parser.add_argument("--warm", type=int, default=10, help="steps before the clock starts")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--max-length", type=int, default=128)
     parser.add_argument("--cache", type=Path, help="folder for the tokenised corpus")

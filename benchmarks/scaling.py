@@ -14,7 +14,6 @@ The parts: `read` the files, `compile` patterns and words and build the model, `
 scoring take some batches only, spread over all of them.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -30,7 +29,7 @@ import numpy as np
 from log_chart import charts
 from scaling_axes import AXES, Point
 from scaling_table import lines, markdown, panels
-from turns import Cells, Clock, load_now, processor, say
+from turns import Cells, Clock, load_now, processor, say, script_parser
 
 from pet_mtl.atomic import write_text
 from pet_mtl.resources import bundled_backbone
@@ -44,9 +43,7 @@ QUICK = {"rows": (60, 120), "tasks": (1, 3), "words": (4, 8), "text": (8, 16)}
 
 
 def arguments() -> Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     parser.add_argument("--axes", help=f"of {', '.join(AXES)}; sizes may follow: rows=1000:10000")
     parser.add_argument("--base", default="zh-mini")
     parser.add_argument("--seconds", type=float, default=None, help="of training, and of scoring")

@@ -21,7 +21,6 @@ times for a training step) by that of the fastest product of fitting matrices, m
 round on the same threads, in the same number format.
 """
 
-import argparse
 import json
 import sys
 import tempfile
@@ -45,6 +44,7 @@ from turns import (
     processor,
     run_script,
     say,
+    script_parser,
     start,
 )
 
@@ -56,9 +56,7 @@ OPENPROMPT_ROWS = {"base": 640, "12x384": 256, "12x768": 96}
 
 
 def arguments() -> Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     parser.add_argument("--rows", type=Path, metavar="FILE", help="`id text label`, by tabs")
     parser.add_argument("--base", default="zh-mini", help="model whose pieces all others have")
     parser.add_argument("--models", default=None, help="[default: base,12x384,12x768]")
@@ -116,12 +114,7 @@ def start_up(chosen: Namespace, made: Materials, cells: Cells) -> None:
     """Measure whole commands: `--help`, and `score` of 64 rows beside a transformers pipeline."""
     python, ours = sys.executable, (sys.executable, "-m", "pet_mtl")
     few = made.folder / "few.tsv"
-    job = {
-        "kind": "pipeline",
-        "model": str(made.base),
-        "rows": str(few),
-        "seconds": 0.0,
-    }
+    job = {"kind": "pipeline", "model": str(made.base), "rows": str(few), "seconds": 0.0}
     groups: dict[str, dict[str, Side]] = {
         "start-up/help": {
             "ours": Command(*ours, "--help"),

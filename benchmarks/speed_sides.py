@@ -165,10 +165,6 @@ class Predict(_Scorer):
     def _all(self) -> int:
         return len(self.predictor.predict(self.texts))
 
-    def turn(self) -> Turn:
-        seconds, rows = self.repeat(self._all)
-        return {"rate": rows / seconds}
-
 
 class OneRow(_Scorer):
     """`Predictor.predict` of one text at a time, and the encoder's own share of these very calls.
@@ -225,9 +221,8 @@ class OneRow(_Scorer):
 class Encode(_Scorer):
     """Texts to prompts in the store."""
 
-    def turn(self) -> Turn:
-        seconds, rows = self.repeat(lambda: len(self.loaded.encode({TASK: self.rows})))
-        return {"rate": rows / seconds}
+    def _all(self) -> int:
+        return len(self.loaded.encode({TASK: self.rows}))
 
 
 class WordsTry(Work):
@@ -279,10 +274,7 @@ class WordsAgain(_Scorer):
 
     def turn(self) -> Turn:
         seconds, times = self.repeat(self._all)
-        return {
-            "seconds": seconds / times,
-            "rate": len(self.dev[TASK]) * times / seconds,
-        }
+        return {"seconds": seconds / times, "rate": len(self.dev[TASK]) * times / seconds}
 
 
 def kinds() -> dict[str, Callable[[Job], Work]]:

@@ -25,8 +25,13 @@ class Work:
         self.job, self.facts = job, {}
         self.seconds: float = job["seconds"]
 
-    def turn(self) -> Turn:
+    def _all(self) -> int:
+        """Do all of it once and return its rows."""
         raise NotImplementedError
+
+    def turn(self) -> Turn:
+        seconds, rows = self.repeat(self._all)
+        return {"rate": rows / seconds}
 
     def close(self) -> Turn:
         return {}

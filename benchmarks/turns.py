@@ -6,6 +6,7 @@ the rounds. No torch is imported here: on Linux a child's peak memory starts at 
 holds when it is started.
 """
 
+import argparse
 import contextlib
 import json
 import os
@@ -50,6 +51,12 @@ def processor() -> str:
 def load_now() -> float:
     """Return how many processes want the machine, over the last minute; 0 where nobody counts."""
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else 0.0
+
+
+def script_parser(doc: str | None) -> argparse.ArgumentParser:
+    """Return a parser whose help shows a script's docstring as it stands."""
+    plain = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(description=doc, formatter_class=plain)
 
 
 def run_script(main: Callable[[], object]) -> None:

@@ -12,7 +12,6 @@ the teachers' mean (`train --teacher`). All are measured on the same dev rows, a
 training, without calibration. OUT.json is written after each seed, and a table at the end.
 """
 
-import argparse
 import json
 import statistics
 import tempfile
@@ -23,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from turns import run_script
+from turns import run_script, script_parser
 
 from pet_mtl import console
 from pet_mtl.atomic import write_text
@@ -56,9 +55,7 @@ def figures(result: TrainResult) -> dict[str, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--patterns", type=Path, default=bundled_pattern_file("tianchi"))
     parser.add_argument("--model", default="zh-mini")

@@ -17,7 +17,6 @@ Machines are noisy: only the ratios of paired runs mean anything. Processor seco
 with one thread, they are what the wall clock would show on a machine that does nothing else.
 """
 
-import argparse
 import json
 import statistics
 import subprocess
@@ -29,7 +28,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from turns import run_script
+from turns import run_script, script_parser
 
 from pet_mtl import console
 from pet_mtl.atomic import write_text
@@ -150,9 +149,7 @@ def summary(seconds: dict[str, list[float]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = script_parser(__doc__)
     parser.add_argument(
         "--rows", type=Path, required=True, help="tab-separated rows: id, text, label"
     )

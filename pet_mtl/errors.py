@@ -7,9 +7,8 @@ from typing import Self
 
 from pet_mtl.text import one_line, short_lines
 
-MOST_SHOWN = (
-    20  # problems of one error, with a headline and a count of its own; the others are counted
-)
+# problems of one error, with a headline and a count of its own; the others are counted
+MOST_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -142,8 +141,9 @@ class ProblemList:
     def add(self, message: str, *, where: str | None = None, hint: str | None = None) -> None:
         self.problems.append(Problem(message, where, hint))
 
-    def extend(self, error: PetMtlError) -> None:
-        self.problems.extend(error.problems)
+    def extend(self, error: PetMtlError, *, where: str | None = None) -> None:
+        """Add an error's problems; with `where`, all of them stand there."""
+        self.problems += [replace(item, where=where or item.where) for item in error.problems]
 
     def raise_if_any(self) -> None:
         if self.problems:

@@ -26,14 +26,13 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.proposal.label_words import propose_words
 from pet_mtl.proposal.presets import find_preset
 from pet_mtl.proposal.settings import propose_settings
-from pet_mtl.proposal.slots import propose_slots
+from pet_mtl.proposal.slots import LOOKED_AT, propose_slots
 from pet_mtl.proposal.wording import WORDINGS, field_names, language, pattern_for
 from pet_mtl.scoring.predictor import Predictor
 from pet_mtl.storage.pretrained import load_pieces, resolve_model
 from pet_mtl.suite.verbalizer import read_verbalizer
 
 NAME = "task"
-LOOKED_AT = 2000  # rows that say how long texts are
 
 
 class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -135,7 +134,7 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if slots is None:
             sample = Rows.of({name: column[:LOOKED_AT] for name, column in columns.items()})
             spec, longest = suite.tasks[NAME], suite.train.max_length
-            slots = propose_slots(spec, sample, tokenizer, longest, LOOKED_AT).slots
+            slots = propose_slots(spec, sample, tokenizer, longest).slots
         task = replace(task, more={"slots": slots})
         run = train([task], self.model, home, callbacks=self.callbacks, **settings)
         # what is fitted, all at once: a call that fails before leaves the object as it was
@@ -169,8 +168,11 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         folder = Path(folder)
-        with new_folder(folder, replace=False) as target:
-            shutil.copytree(self.checkpoint_, target, dirs_exist_ok=True)
+        try:
+            with new_folder(folder, replace=False) as target:
+                shutil.copytree(self.checkpoint_, target, dirs_exist_ok=True)
+        except PetMtlError as error:  # whose hint is for the command line
+            raise error.hinted("save to another folder, one that is new") from None
         return folder
 
     def _given_words(self) -> dict[Any, Any] | None:

@@ -14,6 +14,8 @@ it
 - `lengths`        characters, tokens, and what is lost where a row is cut
 - `characters`     control and replacement characters, HTML remains, mojibake, and how they are
 mended
+- `unreadable`     texts that the model cannot read
+- `label_errors`   labels that trained models contradict; `judges`: these models
 - `soft_labels`    files of soft labels: what they speak of and contradict
 - `overlap`        texts that stand in several parts or tasks
 - `corpus_overlap` texts that stand in pre-training text
@@ -22,7 +24,7 @@ mended
 - `whole_rows`     the rows of a file with all their columns, and what was changed
 - `records`        reads them from any format, broken ones mended
 - `decoding`       their text, whatever the bytes are
-- `json_rows`      JSON values on their way through `records`, unharmed
+- `json_rows`, `parquet_rows`  JSON values and Parquet on their way through `records`, unharmed
 - `dropped`        leaks, contradictory labels and repeats, dropped
 - `clean`          the mended copy
 """

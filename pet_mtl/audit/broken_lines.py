@@ -10,6 +10,7 @@ from pet_mtl.audit.parts import Part
 from pet_mtl.data.delimited import HEADER_HINT
 from pet_mtl.data.table import Request, RowProblem, locate
 from pet_mtl.errors import PetMtlError
+from pet_mtl.text import counted
 
 
 @dataclass(slots=True)
@@ -28,9 +29,7 @@ def check_broken_lines(part: Part) -> tuple[dict[str, Any], list[Finding]]:
         return figures, []
     shown = [f"{problem.where}: {problem.message}" for problem in part.bad[:EXAMPLES]]
     shown += ["…"] if len(part.bad) > EXAMPLES else []
-    message = (
-        "1 row cannot be used" if len(part.bad) == 1 else (f"{len(part.bad):,} rows cannot be used")
-    )
+    message = f"{counted(len(part.bad), 'row')} cannot be used"
     hint = _remedy(part.bad)
     return figures, [Finding("error", "broken_lines", part.title, message, tuple(shown), hint)]
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from pet_mtl.audit.finding import Finding, Level, first_places, share
+from pet_mtl.audit.finding import Finding, Level
 from pet_mtl.audit.parts import Part
 
 Mend = Callable[[str], str]
+CHECK = "characters"
 
 _TAGS = (
     "a|b|big|blockquote|br|center|code|dd|div|dl|dt|em|font|h[1-6]|hr|i|img|li|ol|p|pre|"
@@ -57,11 +58,10 @@ def check_characters(part: Part) -> tuple[dict[str, Any], list[Finding]]:
     figures = {kind.name: len(rows[kind.name]) for kind in KINDS if rows[kind.name]}
     findings = []
     for kind in KINDS:
-        if found := np.array(sorted(rows[kind.name]), np.int64).tolist():
-            message = f"{share(len(found), len(part.rows))} hold {kind.name}"
+        if odd := sorted(rows[kind.name]):
             hint = "`pet-mtl data clean` mends them" if kind.mend else None
-            places = first_places(part.rows.where, np.array(found))
-            findings.append(Finding(kind.level, "characters", part.title, message, places, hint))
+            found = np.array(odd, np.int64)
+            findings.append(part.finding(kind.level, CHECK, found, f"hold {kind.name}", hint))
     return {"odd_characters": figures}, findings
 
 

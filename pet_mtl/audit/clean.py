@@ -4,7 +4,6 @@ import bz2
 import gzip
 import lzma
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -70,18 +69,13 @@ class CleanResult:
         lines = []
         for file in self.files:
             lines.append(f"{file.copy}: {file.rows:,} rows")
-            kinds = Counter((change.action, change.reason.split(":")[0]) for change in file.changes)
-            for (action, reason), count in kinds.most_common():
-                places = [
-                    c.line
-                    for c in file.changes
-                    if (c.action, c.reason.split(":")[0]) == (action, reason)
-                ]
-                more = ", …" if count > _SHOWN else ""
-                lines.append(
-                    f"  {action} {count:,}: {reason} (line "
-                    f"{', '.join(map(str, places[:_SHOWN]))}{more})"
-                )
+            kinds: dict[tuple[str, str], list[int]] = {}
+            for change in file.changes:
+                kind = change.action, change.reason.split(":")[0]
+                kinds.setdefault(kind, []).append(change.line)
+            for (action, reason), places in sorted(kinds.items(), key=lambda kind: -len(kind[1])):
+                shown = ", ".join(map(str, places[:_SHOWN])) + ", …" * (len(places) > _SHOWN)
+                lines.append(f"  {action} {len(places):,}: {reason} (line {shown})")
             if not file.changes:
                 lines.append("  nothing to mend")
         lines += [f"soft labels, their texts mended alike: {file}" for file in self.soft_labels]
@@ -106,6 +100,7 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
         PetMtlError: `out` holds something; a file is missing, or two would become one.
     """
     require_new_folder(out)
+    base = Path(suite.base)
     targets: dict[Path, Path] = {}
     files: dict[Path, Records] = {}
     requests: dict[Path, list[Request]] = {}
@@ -117,15 +112,15 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
     for task in suite.tasks.values():
         try:
             if task.data.soft_labels:
-                read_soft_labels(task.data.soft_labels, task, Path(suite.base))
-            for path in _paths(task.data.soft_labels, Path(suite.base), skipped):
+                read_soft_labels(task.data.soft_labels, task, base)
+            for path in _paths(task.data.soft_labels, base, skipped):
                 soft_labels.setdefault(path, []).append(task)
-            for name, paths in _part_paths(task, Path(suite.base), skipped).items():
+            for name, paths in _part_paths(task, base, skipped).items():
                 if name == "unlabelled":  # what they say of repeats counts
                     paths = [path for path in paths if path not in soft_labels]
                 for path in paths:
                     if path not in targets:
-                        targets[path] = _target(path, Path(suite.base), set(targets.values()))
+                        targets[path] = _target(path, base, set(targets.values()))
                     requests.setdefault(path, []).append(_request(task, name))
                 found_parts.append((task, name, paths))
         except PetMtlError as error:
@@ -138,10 +133,10 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
             problems.extend(error)
     soft_labels = {path: each for path, each in soft_labels.items() if path not in targets}
     for path in soft_labels:
-        targets[path] = _target(path, Path(suite.base), set(targets.values()))
+        targets[path] = _target(path, base, set(targets.values()))
     problems.raise_if_any()
     if not files:
-        raise PetMtlError((f"there is no file to clean: {', '.join(skipped)}"), where=suite.source)
+        raise PetMtlError(f"there is no file to clean: {', '.join(skipped)}", where=suite.source)
     # once all texts are mended: tasks may share columns
     leaks = drop_rows([reading_of(*part) for part in parts], conflicts)
     cleaned = tuple(
@@ -155,17 +150,12 @@ def clean_suite(suite: Suite, out: Path, conflicts: Conflicts) -> CleanResult:
     )
     with new_folder(out, replace=False) as folder:
         for found in files.values():
-            target = folder / targets[found.path]
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(_compress(found.dump(), target.suffix.lower()))
+            _write(folder / targets[found.path], found.dump())
         for path, tasks in soft_labels.items():
-            target = folder / targets[path]
-            target.parent.mkdir(parents=True, exist_ok=True)
-            content = mended_soft_labels(path, tasks).encode()
-            target.write_bytes(_compress(content, target.suffix.lower()))
+            _write(folder / targets[path], mended_soft_labels(path, tasks).encode())
         listed = "".join(f"{change}\n" for file in cleaned for change in file.changes)
         (folder / CHANGES).write_text(listed, encoding="utf-8")
-    outside = tuple(str(path) for path in targets if _below(path, Path(suite.base)) is None)
+    outside = tuple(str(path) for path in targets if _below(path, base) is None)
     soft = tuple(map(str, soft_labels))
     return CleanResult(out, cleaned, tuple(dict.fromkeys(skipped)), outside, tuple(leaks), soft)
 
@@ -244,14 +234,16 @@ def _mend_texts(found: Records) -> None:
             found.note(record.line, "mended", ", ".join(kinds))
 
 
-def _compress(content: bytes, suffix: str) -> bytes:
-    match suffix:
+def _write(file: Path, content: bytes) -> None:
+    """Write a file, compressed as its name says."""
+    match file.suffix.lower():
         case ".gz":
-            return gzip.compress(content)
+            content = gzip.compress(content)
         case ".bz2":
-            return bz2.compress(content)
+            content = bz2.compress(content)
         case ".xz":
-            return lzma.compress(content)
+            content = lzma.compress(content)
         case ".zst":
-            return bytes(pa.compress(content, "zstd", asbytes=True))
-    return content
+            content = bytes(pa.compress(content, "zstd", asbytes=True))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pet_mtl.audit.finding import Finding, Level, first_places, share
+from pet_mtl.audit.finding import Finding, Level
 from pet_mtl.audit.parts import Part
 from pet_mtl.data.rows import Rows
 from pet_mtl.pretraining.corpus import Document
 from pet_mtl.text import normalize_text
 
+SEEN = "a model that is pre-trained on it has read rows that it is scored on, without labels"
 WINDOW = 16  # characters
 SHORTEST = 8  # shorter texts stand anywhere by chance
 CHUNK = 4_000_000  # characters hashed at a time
@@ -40,21 +41,10 @@ def check_corpus_overlap(
         if not len(rows):
             continue
         figures.append({"rows_of": part.title, "in": name, "rows": len(rows), "of": len(part.rows)})
-        message = f"{share(len(rows), len(part.rows))} stand in the corpus {name}"
         level: Level = "warning" if part.measured or part.split else "note"
-        hint = (
-            "a model that is pre-trained on it has read rows that it is scored on, without labels"
-        )
-        findings.append(
-            Finding(
-                level,
-                "corpus_overlap",
-                part.title,
-                message,
-                first_places(part.rows.where, rows),
-                hint if level == "warning" else None,
-            )
-        )
+        hint = SEEN if level == "warning" else None
+        what = f"stand in the corpus {name}"
+        findings.append(part.finding(level, "corpus_overlap", rows, what, hint))
     return figures, findings
 
 

@@ -46,4 +46,4 @@ def decode_line(line: bytes) -> tuple[str, str | None]:
             return line.decode(encoding), reason
         except UnicodeDecodeError:
             continue
-    return line.decode("utf-8", "replace"), ("bytes that are no text became replacement characters")
+    return line.decode("utf-8", "replace"), "bytes that are no text became replacement characters"

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pet_mtl.audit.finding import Finding, Level, first_places, share
+from pet_mtl.audit.finding import Finding, Level
 from pet_mtl.audit.parts import Part
 from pet_mtl.cloze.columns import MOST_CHARACTERS, text_chunks
 from pet_mtl.cloze.form import Form, compile_tasks
@@ -17,6 +17,7 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.suite.chain import chain_of
 from pet_mtl.suite.task import TaskSpec
 
+CHECK = "lengths"
 MANY = 0.01  # share of rows above which cuts are worth a warning
 # what each `long_text` beside `head` reads
 _READS = {"head_tail": "both ends of a text", "windows": "all of a text"}
@@ -46,19 +47,12 @@ def check_lengths(
     empty = np.flatnonzero(_emptiest(rows) == 0)
     figures["empty_texts"] = len(empty)
     if len(empty):
-        message = f"{share(len(empty), len(rows))} lack a text"
-        findings.append(
-            Finding("warning", "lengths", part.title, message, first_places(rows.where, empty))
-        )
+        findings.append(part.finding("warning", CHECK, empty, "lack a text"))
     longest = np.max([pc.utf8_length(text).to_numpy() for text in rows.fields.values()], axis=0)
     endless = np.flatnonzero(longest > MOST_CHARACTERS)
     if len(endless):
-        message = (
-            f"{share(len(endless), len(rows))} have a text of more than {MOST_CHARACTERS:,} "
-            "characters, which is read no further"
-        )
-        where = first_places(rows.where, endless)
-        findings.append(Finding("warning", "lengths", part.title, message, where))
+        what = f"have a text of more than {MOST_CHARACTERS:,} characters, which is read no further"
+        findings.append(part.finding("warning", CHECK, endless, what))
     if tokenizer is None:
         return figures, findings
     chain = [*chain_of(part.task, tasks).values(), part.task]
@@ -75,23 +69,14 @@ def check_lengths(
         "lost": round(float(lost.sum() / tokens.sum()), 5),
     }
     if len(cut):
-        message = (
-            f"{share(len(cut), len(rows))} are longer than `max_length: {max_length}` and lose "
+        what = (
+            f"are longer than `max_length: {max_length}` and lose "
             f"{100 * lost[cut].sum() / tokens[cut].sum():.0f} % of their tokens"
         )
         level: Level = "warning" if len(cut) > MANY * len(rows) else "note"
         wanted = int(np.quantile(tokens, 0.99))
         hint = _hint(wanted, max_length, positions, _other_ways(part.task, tasks))
-        findings.append(
-            Finding(
-                level,
-                "lengths",
-                part.title,
-                message,
-                first_places(rows.where, cut),
-                hint if level == "warning" else None,
-            )
-        )
+        findings.append(part.finding(level, CHECK, cut, what, hint if level == "warning" else None))
     return figures, findings
 
 

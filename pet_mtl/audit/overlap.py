@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pet_mtl.audit.finding import Finding, Level, first_places, share
+from pet_mtl.audit.finding import Finding, Level
 from pet_mtl.audit.parts import Part
 
 SEEN = "the model is trained on rows that it is scored on"
@@ -26,12 +26,8 @@ def check_overlap(parts: list[Part]) -> tuple[list[dict[str, Any]], list[Finding
             {"rows_of": inner.title, "in": outer.title, "rows": len(found), "of": len(inner.rows)}
         )
         level, hint = _judge(inner, outer)
-        message = f"{share(len(found), len(inner.rows))} stand in {outer.title} too"
-        findings.append(
-            Finding(
-                level, "overlap", inner.title, message, first_places(inner.rows.where, found), hint
-            )
-        )
+        what = f"stand in {outer.title} too"
+        findings.append(inner.finding(level, "overlap", found, what, hint))
     return figures, findings
 
 
@@ -52,14 +48,9 @@ def _sharing(parts: list[Part]) -> list[tuple[Part, Part]]:
 def _judge(inner: Part, outer: Part) -> tuple[Level, str | None]:
     same_task = inner.task.name == outer.task.name
     if inner.measured and outer.name == "train":
-        return (
-            ("error", f"{SEEN}; `pet-mtl data clean` drops them from the training rows")
-            if same_task
-            else (
-                "warning",
-                "the model sees these texts, with other labels",
-            )
-        )
+        if same_task:
+            return "error", f"{SEEN}; `pet-mtl data clean` drops them from the training rows"
+        return "warning", "the model sees these texts, with other labels"
     if inner.measured and outer.measured and same_task:
         return "warning", "the checkpoint is chosen by rows that it is scored on"
     if inner.measured != outer.measured:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pet_mtl.audit.finding import Finding, Level, first_places, share
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.readers import read_rows
 from pet_mtl.data.rows import Rows
@@ -44,6 +45,14 @@ class Part:
     @cached_property
     def keys(self) -> NDArray[np.uint64]:
         return row_keys(self.rows)
+
+    def finding(
+        self, level: Level, check: str, rows: NDArray[np.int64], what: str, hint: str | None = None
+    ) -> Finding:
+        """Return a finding about some of its rows: how many there are that `what`, and where the
+        first ones stand."""
+        message = f"{share(len(rows), len(self.rows))} {what}"
+        return Finding(level, check, self.title, message, first_places(self.rows.where, rows), hint)
 
 
 def part_sources(task: TaskSpec) -> dict[str, tuple[str, ...]]:

@@ -146,7 +146,7 @@ def _read_lines(text: str, found: Records) -> None:
         else:
             if pieces > 1:
                 found.note(
-                    number, "joined", (f"a stray line break had cut this row into {pieces} lines")
+                    number, "joined", f"a stray line break had cut this row into {pieces} lines"
                 )
             _add(found, number, value)
         at += pieces if value is not None else 1

@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from pet_mtl.audit.finding import EXAMPLES, Finding, Level, first_places, share
+from pet_mtl.audit.finding import EXAMPLES, Finding, Level
 from pet_mtl.audit.parts import Part
 from pet_mtl.data.duplicates import find_conflicts
 from pet_mtl.data.targets import target_text
 
+CHECK = "repeats"
 MANY = 0.01  # share of rows above which repeats are worth a warning
 
 
@@ -24,10 +25,7 @@ def check_repeats(part: Part) -> tuple[dict[str, Any], list[Finding]]:
     clean = "`pet-mtl data clean` drops repeats"
     if len(again):
         level: Level = "warning" if part.measured or len(again) > MANY * len(rows) else "note"
-        message = f"{share(len(again), len(rows))} repeat a text"
-        findings.append(
-            Finding(level, "repeats", part.title, message, first_places(rows.where, again), clean)
-        )
+        findings.append(part.finding(level, CHECK, again, "repeat a text", clean))
     if groups:
         answers = rows.answers
         examples = []
@@ -42,7 +40,7 @@ def check_repeats(part: Part) -> tuple[dict[str, Any], list[Finding]]:
         examples += ["…"] if len(groups) > EXAMPLES else []
         message = f"{len(groups):,} text{'s have' if len(groups) > 1 else ' has'} several labels"
         hint = "`pet-mtl data clean --conflicts majority` (or `drop`) settles them"
-        findings.append(Finding("warning", "repeats", part.title, message, tuple(examples), hint))
+        findings.append(Finding("warning", CHECK, part.title, message, tuple(examples), hint))
     findings += _shared_fields(part, figures)
     return figures, findings
 
@@ -58,12 +56,11 @@ def _shared_fields(part: Part, figures: dict[str, Any]) -> list[Finding]:
     return [
         Finding(
             "note",
-            "repeats",
+            CHECK,
             part.title,
             f"{len(part.rows):,} rows have {count:,} different texts in `{name}`",
-            hint=(
-                "`dev: {split: …}` keeps whole rows apart: one field's text may stand on both sides"
-            ),
+            hint="`dev: {split: …}` keeps whole rows apart: one field's text may stand on both "
+            "sides",
         )
         for name, count in figures["different_texts"].items()
         if count < len(part.rows) / 2

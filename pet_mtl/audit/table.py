@@ -18,18 +18,8 @@ def check_tables(result: CheckResult) -> "list[Table]":
         for task, of_task in result.parts.items()
         for name, figures in of_task.items()
     ]
-    columns = (
-        "rows",
-        "bad",
-        "repeats",
-        "conflicts",
-        "odd",
-        "chars",
-        "longest",
-        "tokens",
-        "longest",
-        "cut",
-    )
+    lengths = ("chars", "longest", "tokens", "longest", "cut")
+    columns = ("rows", "bad", "repeats", "conflicts", "odd", *lengths)
     tables = [_table("part", columns, [[title, *_part_cells(figures)] for title, figures in parts])]
     for title, figures in parts:
         if "labels" in figures:
@@ -101,11 +91,7 @@ def _part_cells(figures: dict[str, Any]) -> list[str]:
         f"{characters['median']} ({characters['p90']})",
         f"{characters['max']}",
         *(
-            [
-                f"{tokens['median']} ({tokens['p90']})",
-                f"{tokens['max']}",
-                f"{tokens['cut_rows']:,}",
-            ]
+            [f"{tokens['median']} ({tokens['p90']})", f"{tokens['max']}", f"{tokens['cut_rows']:,}"]
             if tokens
             else "–––"
         ),

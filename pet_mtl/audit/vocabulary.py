@@ -20,6 +20,7 @@ from pet_mtl.cloze.chinese_words import WordCutter
 MOST_WORDS = 10_000
 MOST_CHARACTERS = 3_000_000  # of each source; a larger one is sampled evenly
 LOW = 0.4
+_BATCH = 4096  # texts that are cut into words together
 _RUNS = re.compile(r"[\u4e00-\u9fd5]+|[A-Za-z]{2,}")
 
 
@@ -102,5 +103,6 @@ def sample(texts: Iterable[str]) -> Sequence[str]:
     return kept
 
 
-def _batches(texts: Sequence[str], size: int = 4096) -> Iterable[str]:
-    return ("\n".join(texts[start : start + size]) for start in range(0, len(texts), size))
+def _batches(texts: Sequence[str]) -> Iterable[str]:
+    starts = range(0, len(texts), _BATCH)
+    return ("\n".join(texts[start : start + _BATCH]) for start in starts)

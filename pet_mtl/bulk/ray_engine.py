@@ -16,22 +16,22 @@ from pet_mtl.bulk.score import write_shard
 from pet_mtl.bulk.shards import ShardRequest, claim_folder, finish, make_folder
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
-from pet_mtl.data.streams import stream_rows
 from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.scoring.loaded import LoadedCheckpoint, require_task
 from pet_mtl.storage.checkpoint import read_checkpoint
 from pet_mtl.storage.lock import held
 
+_THREADS = 1  # of an actor; Ray reserves as many CPUs
 _IDS = "id "  # no field's name: names have no spaces
 
 
 class ShardScorer:
     """What an actor does: score shards with a checkpoint that it loads once."""
 
-    def __init__(self, request: ShardRequest, threads: int) -> None:
+    def __init__(self, request: ShardRequest) -> None:
         import torch
 
-        torch.set_num_threads(threads)
+        torch.set_num_threads(_THREADS)
         self._request = request
         self._loaded = LoadedCheckpoint(request.checkpoint)
 
@@ -43,12 +43,11 @@ class ShardScorer:
         return batch
 
 
-def predict_with_ray(request: ShardRequest, workers: int, threads: int = 1) -> ShardsDone:
+def predict_with_ray(request: ShardRequest, workers: int) -> ShardsDone:
     """Write the shards that are not there with a pool of actors.
 
     Args:
         workers: actors.
-        threads: of each; Ray reserves as many CPUs.
 
     Raises:
         PetMtlError: Ray is not installed; the checkpoint or a row is not right; the folder holds
@@ -71,7 +70,7 @@ def predict_with_ray(request: ShardRequest, workers: int, threads: int = 1) -> S
         try:
             todo, shards, rows = _write_waiting(request, suite)
             if todo:
-                _score(ray, request, todo, workers, threads)
+                _score(ray, request, todo, workers)
         finally:
             shutil.rmtree(waiting, ignore_errors=True)
         finish(request, shards, rows)
@@ -94,14 +93,7 @@ def _write_waiting(request: ShardRequest, suite: Any) -> tuple[list[int], int, i
     """Write the rows of the shards that are not done; return these, and how many shards and rows
     there are."""
     todo, shards, rows = [], 0, 0
-    stream = stream_rows(
-        request.source,
-        suite.tasks[request.task],
-        base=Path(),
-        size=request.rows,
-        header=request.header,
-    )
-    for number, part in enumerate(stream):
+    for number, part in enumerate(request.parts(suite.tasks[request.task])):
         shards, rows = number + 1, rows + len(part)
         if not request.done(number):
             _write(_rows_file(request.out, number), part)
@@ -109,10 +101,10 @@ def _write_waiting(request: ShardRequest, suite: Any) -> tuple[list[int], int, i
     return todo, shards, rows
 
 
-def _score(ray: Any, request: ShardRequest, todo: list[int], workers: int, threads: int) -> None:
+def _score(ray: Any, request: ShardRequest, todo: list[int], workers: int) -> None:
     started = not ray.is_initialized()
     if started:
-        _join(ray, workers * threads + 1)  # Ray Data's own tasks need a place, too
+        _join(ray, workers * _THREADS + 1)  # Ray Data's own tasks need a place, too
     try:
         ray.data.DataContext.get_current().enable_progress_bars = False
         gpus = int(ray.cluster_resources().get("GPU", 0))  # hidden from actors that ask for none
@@ -120,9 +112,9 @@ def _score(ray: Any, request: ShardRequest, todo: list[int], workers: int, threa
         items = [{"shard": number} for number in todo]
         done = ray.data.from_items(items, override_num_blocks=len(todo)).map_batches(
             ShardScorer,
-            fn_constructor_args=(request, threads),
+            fn_constructor_args=(request,),
             batch_size=1,
-            num_cpus=threads,
+            num_cpus=_THREADS,
             num_gpus=1 if gpus else 0,
             compute=ray.data.ActorPoolStrategy(size=size),
         )

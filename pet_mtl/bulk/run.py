@@ -6,7 +6,6 @@ from pathlib import Path
 from pet_mtl.bulk.score import write_shard
 from pet_mtl.bulk.shards import ShardRequest, claim_folder, finish, make_folder
 from pet_mtl.console import say
-from pet_mtl.data.streams import stream_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint, require_task
 from pet_mtl.storage.lock import held
 
@@ -48,10 +47,7 @@ def predict_shards(request: ShardRequest) -> ShardsDone:
         claim_folder(request)
     rows, shards = 0, 0
     made, busy = 0, 0
-    stream = stream_rows(
-        request.source, task, base=Path(), size=request.rows, header=request.header
-    )
-    for number, part in enumerate(stream):
+    for number, part in enumerate(request.parts(task)):
         rows, shards = rows + len(part), number + 1
         if request.done(number):
             continue

@@ -6,17 +6,20 @@ stopped run goes on only with the same rows and the same model.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pet_mtl.atomic import require_folder, write_errors, write_text
+from pet_mtl.data.rows import Rows
 from pet_mtl.data.sources import find_files
+from pet_mtl.data.streams import stream_rows
 from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.scoring.records import PLAIN, Details
 from pet_mtl.storage.checkpoint import MANIFEST
+from pet_mtl.suite.task import TaskSpec
 
 ShardFormat = Literal["jsonl", "csv", "tsv", "parquet"]
 SHARDS = "_shards.json"  # readers of folders, such as Arrow, pass over it
@@ -54,6 +57,10 @@ class ShardRequest:
 
     def done(self, number: int) -> bool:
         return self.file(number).is_file()
+
+    def parts(self, task: TaskSpec) -> Iterator[Rows]:
+        """Yield the rows of each shard, see `stream_rows`."""
+        return stream_rows(self.source, task, base=Path(), size=self.rows, header=self.header)
 
 
 def make_folder(out: Path) -> None:

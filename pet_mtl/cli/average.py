@@ -13,7 +13,7 @@ def average(
     folders: Annotated[
         list[Path],
         typer.Argument(
-            metavar="FOLDER", help=("Two or more checkpoints, or models that `pretrain` made.")
+            metavar="FOLDER", help="Two or more checkpoints, or models that `pretrain` made."
         ),
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Where the mean goes.")],

@@ -29,7 +29,7 @@ def compare(
         int, typer.Option(min=1, max=1000, metavar="N", help="Train each method with N seeds.")
     ] = 5,
     shots: Annotated[
-        str, typer.Option(metavar="LIST", help=("Training rows for each label: 0,8,32,128,all"))
+        str, typer.Option(metavar="LIST", help="Training rows for each label: 0,8,32,128,all")
     ] = "all",
     few_shot_steps: Annotated[
         int,
@@ -49,7 +49,7 @@ def compare(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Output folder.", show_default=("runs/compare-1, runs/compare-2, …")
+            metavar="DIR", help="Output folder.", show_default="runs/compare-1, runs/compare-2, …"
         ),
     ] = None,
     json_: Json = False,

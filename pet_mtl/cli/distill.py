@@ -69,8 +69,7 @@ def distill(
         ),
     ] = 0,
     growth: Annotated[
-        float,
-        typer.Option(metavar="X", help="Each generation has X times as many labelled rows."),
+        float, typer.Option(metavar="X", help="Each generation has X times as many labelled rows.")
     ] = GROWTH,
     teacher: Annotated[
         list[Path] | None,
@@ -83,8 +82,7 @@ def distill(
         str | None, typer.Option(metavar="NAME", help="Method of the teachers.")
     ] = None,
     teacher_set: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="As -s, for the teachers alone."),
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="As -s, for the teachers alone.")
     ] = None,
     teacher_tasks: Annotated[
         str | None,

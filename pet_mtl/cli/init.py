@@ -24,7 +24,7 @@ def init(
         ),
     ] = None,
     label: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help=("The label's column: name or position."))
+        str | None, typer.Option(metavar="COLUMN", help="The label's column: name or position.")
     ] = None,
     text: Annotated[
         list[str] | None,
@@ -32,7 +32,7 @@ def init(
     ] = None,
     header: Annotated[
         bool | None,
-        typer.Option("--header/--no-header", help=("Whether the first line names the columns.")),
+        typer.Option("--header/--no-header", help="Whether the first line names the columns."),
     ] = None,
     model: Annotated[
         str, typer.Option(metavar="M", help="Embedded backbone, folder or hub name.")

@@ -16,6 +16,23 @@ from pet_mtl.suite.task import CalibrationChoice
 PatternFile = Annotated[
     str, typer.Option(metavar="FILE", help="Pattern file, or the name of a bundled one.")
 ]
+Patterns = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Pattern file, or a bundled one.",
+        show_default="the checkpoint's tasks, or default",
+    ),
+]
+ModelName = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        metavar="M",
+        help="Backbone (name, folder, hub name) or checkpoint.",
+        show_default="the file's",
+    ),
+]
 Model = Annotated[
     str | None,
     typer.Option(metavar="M", help="Embedded backbone, folder or hub name, instead of the file's."),
@@ -23,8 +40,9 @@ Model = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 DataRoot = Annotated[
     Path | None,
-    typer.Option("--data-root", metavar="DIR", help=("Where relative data paths start.")),
+    typer.Option("--data-root", metavar="DIR", help="Where relative data paths start."),
 ]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in `--out`.")]
 Tasks = Annotated[
     str | None,
     typer.Option(metavar="NAME,…", help="These tasks of the file only: --tasks tnews,ocnli"),
@@ -41,8 +59,7 @@ MoreCorpusFiles = Annotated[
     typer.Argument(metavar="FILES", help="More corpus files, as the shell expands them."),
 ]
 SkipBadRows = Annotated[
-    int,
-    typer.Option(min=0, metavar="N", help=("Skip up to N bad rows of each file and list them.")),
+    int, typer.Option(min=0, metavar="N", help="Skip up to N bad rows of each file and list them.")
 ]
 
 Overrides = Annotated[
@@ -51,7 +68,7 @@ Overrides = Annotated[
 ]
 Calibration = Annotated[
     str | None,
-    typer.Option(metavar="KIND", help=("For all tasks: auto, none, contextual, pmi or prior.")),
+    typer.Option(metavar="KIND", help="For all tasks: auto, none, contextual, pmi or prior."),
 ]
 
 
@@ -78,8 +95,7 @@ StateCache = Annotated[
 Host = Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen; others need a token.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 takes a free one.")]
 AllowHost = Annotated[
-    list[str] | None,
-    typer.Option(metavar="NAME", help="Another name by which clients reach it."),
+    list[str] | None, typer.Option(metavar="NAME", help="Another name by which clients reach it.")
 ]
 
 

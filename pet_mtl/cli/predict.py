@@ -17,14 +17,7 @@ from pet_mtl.cli.options import (
     files_by_task,
     require_known,
 )
-from pet_mtl.console import (
-    put,
-    put_file,
-    put_json,
-    put_json_list,
-    put_places,
-    started_together,
-)
+from pet_mtl.console import put, put_file, put_json, put_json_list, put_places, started_together
 from pet_mtl.errors import PetMtlError
 
 if TYPE_CHECKING:
@@ -54,7 +47,7 @@ def predict(
     ] = None,
     data: Annotated[
         list[str] | None,
-        typer.Option(metavar="TASK=FILE", help=("Rows to predict; labels are not needed.")),
+        typer.Option(metavar="TASK=FILE", help="Rows to predict; labels are not needed."),
     ] = None,
     out: Annotated[
         Path | None,

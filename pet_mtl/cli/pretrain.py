@@ -9,13 +9,14 @@ from pet_mtl.cli.options import (
     DataRoot,
     Json,
     MoreCorpusFiles,
+    Resume,
     TextKey,
     pattern_file,
     require_known,
 )
 from pet_mtl.console import put_json
 from pet_mtl.errors import PetMtlError
-from pet_mtl.text import in_shell
+from pet_mtl.text import counted, in_shell
 
 
 def pretrain(
@@ -28,7 +29,7 @@ def pretrain(
     ] = None,
     tokenizer: Annotated[
         str | None,
-        typer.Option(metavar="FOLDER", help=("Give `--model` the vocabulary of this tokenizer.")),
+        typer.Option(metavar="FOLDER", help="Give `--model` the vocabulary of this tokenizer."),
     ] = None,
     teacher: Annotated[
         str | None,
@@ -37,7 +38,7 @@ def pretrain(
     from_scratch: Annotated[
         Path | None,
         typer.Option(
-            metavar="RECIPE", help=("Begin a new model, and its vocabulary, by a YAML recipe.")
+            metavar="RECIPE", help="Begin a new model, and its vocabulary, by a YAML recipe."
         ),
     ] = None,
     corpus: Annotated[
@@ -50,11 +51,11 @@ def pretrain(
     text_key: TextKey = "text",
     patterns: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help=("Pattern file, for --task-text and --masking pattern.")),
+        typer.Option(metavar="FILE", help="Pattern file, for --task-text and --masking pattern."),
     ] = None,
     task_text: Annotated[
         bool,
-        typer.Option("--task-text", help=("Train on the suite's training and unlabelled texts.")),
+        typer.Option("--task-text", help="Train on the suite's training and unlabelled texts."),
     ] = False,
     data_root: DataRoot = None,
     masking: Annotated[
@@ -77,12 +78,10 @@ def pretrain(
     cache: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help=("Where tokenised corpora are kept."), show_default="OUT/cache"
+            metavar="DIR", help="Where tokenised corpora are kept.", show_default="OUT/cache"
         ),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in `--out`.")
-    ] = False,
+    resume: Resume = False,
     json_: Json = False,
 ) -> None:
     """Train a masked language model on text: take one further, or begin a new one."""
@@ -156,7 +155,8 @@ def pretrain(
         say(f"held-out loss {result.held_out.loss:.4f}, accuracy {result.held_out.accuracy:.2%}")
     if result.tokens_per_second or not resume:
         say(
-            f"trained {result.steps} steps, {result.tokens:,} tokens in {result.seconds:.0f} s "
-            f"({result.tokens_per_second:,.0f} tokens/s, {result.peak_memory_gb:.2f} GB)"
+            f"trained {counted(result.steps, 'step')}, {result.tokens:,} tokens in "
+            f"{result.seconds:.0f} s ({result.tokens_per_second:,.0f} tokens/s, "
+            f"{result.peak_memory_gb:.2f} GB)"
         )
     say(f"model: {folder / 'model'}")

@@ -33,7 +33,7 @@ def score(
     checkpoints: Annotated[
         list[str],
         typer.Argument(
-            metavar="CHECKPOINT", help=("Checkpoint folders; with `--patterns`, any models to try.")
+            metavar="CHECKPOINT", help="Checkpoint folders; with `--patterns`, any models to try."
         ),
     ],
     patterns: Annotated[

@@ -10,6 +10,7 @@ from pet_mtl.cli.options import (
     Json,
     Model,
     Overrides,
+    Resume,
     SkipBadRows,
     Tasks,
     Verbalizers,
@@ -41,7 +42,7 @@ def train(
     method: Annotated[
         str | None,
         typer.Option(
-            metavar="NAME", help=("How tasks are told apart: pet, heads or cln (docs/methods.md).")
+            metavar="NAME", help="How tasks are told apart: pet, heads or cln (docs/methods.md)."
         ),
     ] = None,
     sharing: Annotated[
@@ -66,9 +67,7 @@ def train(
             metavar="DIR", help="Output folder.", show_default="runs/NAME-1, runs/NAME-2, …"
         ),
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in `--out`.")
-    ] = False,
+    resume: Resume = False,
     skip_bad_rows: SkipBadRows = 0,
     json_: Json = False,
 ) -> None:
@@ -111,7 +110,7 @@ def train(
         )
         say_left_out(tasks, override, verbalizer)
     if out is None and started_together() > 1:  # each process would look for a free name
-        raise PetMtlError(("several processes need one output folder"), hint="add `--out DIR`")
+        raise PetMtlError("several processes need one output folder", hint="add `--out DIR`")
     folder = out or next_run_folder(suite.name)
     require_folder(folder)
     try:
@@ -137,7 +136,7 @@ def train(
             print_table(score_table([(str(folder / "checkpoint"), result.scores)]))
     if result.samples_per_second or not resume:
         say(
-            f"trained {result.steps} steps in {result.seconds:.0f} s "
+            f"trained {counted(result.steps, 'step')} in {result.seconds:.0f} s "
             f"({result.samples_per_second:.0f} rows/s in the steps, {result.peak_memory_gb:.2f} GB)"
         )
     else:

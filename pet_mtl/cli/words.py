@@ -9,6 +9,8 @@ from pet_mtl.cli.options import (
     DataRoot,
     Json,
     Limit,
+    ModelName,
+    Patterns,
     RowsOfTask,
     StateCache,
     Verbalizers,
@@ -23,24 +25,6 @@ app = typer.Typer(
     help="Check label words, try others without running the model again, or have some suggested.",
     no_args_is_help=True,
 )
-
-Patterns = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE",
-        help="Pattern file, or a bundled one.",
-        show_default="the checkpoint's tasks, or default",
-    ),
-]
-ModelName = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        metavar="M",
-        help="Backbone (name, folder, hub name) or checkpoint.",
-        show_default="the file's",
-    ),
-]
 
 
 @app.command("check")
@@ -92,7 +76,7 @@ def try_(
     cache: StateCache = None,
     watch: Annotated[
         bool,
-        typer.Option("--watch", help=("Score a file again whenever it is saved, until Ctrl-C.")),
+        typer.Option("--watch", help="Score a file again whenever it is saved, until Ctrl-C."),
     ] = False,
     json_: Json = False,
 ) -> None:

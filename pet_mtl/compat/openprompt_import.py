@@ -17,12 +17,7 @@ from pet_mtl.errors import PetMtlError
 
 VERSION = "0.1.1"
 # it imports the others without declaring them
-_NEEDS = (
-    "openprompt",
-    "rouge",
-    "tensorboardX",
-    "yacs",
-)
+_NEEDS = ("openprompt", "rouge", "tensorboardX", "yacs")
 INSTALL = f"install it: pip install openprompt=={VERSION} {' '.join(_NEEDS[1:])}"
 
 

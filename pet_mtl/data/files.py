@@ -86,9 +86,7 @@ def open_bytes(path: Path) -> Iterator[BinaryIO]:
         hint = f"is the `{suffix}` file complete?" if suffix in COMPRESSIONS else None
         if isinstance(error, lzma.LZMAError) and "Memory" in reason:  # see `joined_streams`
             hint = "pack it with a smaller dictionary: `xz -9` takes 65 MiB"
-        raise PetMtlError(
-            (f"cannot read the file: {reason}"), where=str(path), hint=hint
-        ) from error
+        raise PetMtlError(f"cannot read the file: {reason}", where=str(path), hint=hint) from error
 
 
 def _open(path: Path) -> BinaryIO:

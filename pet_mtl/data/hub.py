@@ -88,6 +88,4 @@ def _load(name: HubName, source: str, base: Path) -> Any:
     ) as error:  # the failures of the network, the cache and the builders have no common base
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         hint = "check the name, the configuration and the split, and that the hub can be reached"
-        raise PetMtlError(
-            (f"cannot load the data set: {reason}"), where=source, hint=hint
-        ) from error
+        raise PetMtlError(f"cannot load the data set: {reason}", where=source, hint=hint) from error

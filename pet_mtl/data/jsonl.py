@@ -11,13 +11,7 @@ import pyarrow as pa
 
 from pet_mtl.data.encoding import as_utf8
 from pet_mtl.data.files import open_bytes
-from pet_mtl.data.json_values import (
-    JsonValue,
-    array_values,
-    holds_array,
-    json_problem,
-    line_values,
-)
+from pet_mtl.data.json_values import JsonValue, array_values, holds_array, json_problem, line_values
 from pet_mtl.data.table import (
     CHUNK_BYTES,
     CHUNK_ROWS,
@@ -51,7 +45,7 @@ def read_json(path: Path, suffix: str, request: Request, bad: BadRows) -> Iterat
     if request.by_position:
         hint = "write `columns: {title: sentence, label: label_desc}`: each field and its JSON key"
         raise PetMtlError(
-            ("`columns` holds positions, but JSON values have names"), where=str(path), hint=hint
+            "`columns` holds positions, but JSON values have names", where=str(path), hint=hint
         )
     is_array = holds_array(path, request.encoding)
     if is_array:

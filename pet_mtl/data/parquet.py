@@ -206,7 +206,7 @@ def table_columns(schema: pa.Schema, request: Request, path: str) -> dict[str, s
             f"{', '.join(f'`{name}`' for name in schema.names)}"
         )
         raise PetMtlError(
-            ("`columns` holds positions, but this data has named columns"), where=path, hint=hint
+            "`columns` holds positions, but this data has named columns", where=path, hint=hint
         )
     places = locate(request, path, header=schema.names, width=len(schema.names))
     for name, place in [*places.items()]:

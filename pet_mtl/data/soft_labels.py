@@ -16,13 +16,7 @@ from numpy.typing import NDArray
 
 from pet_mtl.data.encoding import as_utf8
 from pet_mtl.data.files import Unpacked, data_format, open_bytes
-from pet_mtl.data.json_values import (
-    JsonValue,
-    array_values,
-    holds_array,
-    json_problem,
-    line_values,
-)
+from pet_mtl.data.json_values import JsonValue, array_values, holds_array, json_problem, line_values
 from pet_mtl.data.jsonl import encodable, holder_of, plain_value
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.label_text import WHOLE, is_missing, label_cell, label_text

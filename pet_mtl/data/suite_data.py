@@ -240,7 +240,7 @@ def skipped_notes(skipped: Sequence[Problem]) -> list[str]:
     """Say which bad rows were skipped."""
     if not skipped:
         return []
-    shown = ";\n  ".join((f"{problem.where}: {problem.message}") for problem in skipped[:SHOWN])
+    shown = ";\n  ".join(f"{problem.where}: {problem.message}" for problem in skipped[:SHOWN])
     rows = "1 bad row" if len(skipped) == 1 else f"{len(skipped)} bad rows"
     return [f"skipped {rows} ({shown}{'; …' if len(skipped) > SHOWN else ''})"]
 
@@ -259,9 +259,7 @@ def _label_notes(train: Rows, task: TaskSpec) -> list[str]:
     absent = ", ".join(
         quoted(task.verbalizer.labels[number]) for number in np.flatnonzero(counts == 0)
     )
-    return (
-        [(f"no training row has the label {absent} of {task.verbalizer.source}")] if absent else []
-    )
+    return [f"no training row has the label {absent} of {task.verbalizer.source}"] if absent else []
 
 
 def overlap_notes(part: str, rows: Rows | None, train_keys: NDArray[np.uint64]) -> list[str]:

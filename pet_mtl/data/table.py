@@ -292,5 +292,5 @@ def encoding_problem(line: bytes, path: str) -> tuple[str, str]:
     try:
         line.decode("gb18030")
     except UnicodeDecodeError:
-        return message, ("the line is damaged or in another encoding; data files must be UTF-8")
+        return message, "the line is damaged or in another encoding; data files must be UTF-8"
     return message, f"this looks like GB18030; convert it: {conversion(Path(path), 'gb18030')}"

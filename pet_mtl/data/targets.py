@@ -296,7 +296,7 @@ def _note_unknown(
         if twin is not None:
             message, hint = _form_problem(label, twin, file)
         elif not label:
-            message, hint = "the label is empty", ("a row to train or score on needs its label")
+            message, hint = "the label is empty", "a row to train or score on needs its label"
         elif header_hint:
             hint = header_hint
         bad.add(int(lines[index]), message, hint=hint, fault="label")

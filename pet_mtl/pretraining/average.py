@@ -15,7 +15,7 @@ from pet_mtl.storage.average import check_request, mean_weights, refuse_other_vo
 from pet_mtl.storage.checked_json import read_bounded
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.storage.trained_on import with_earlier
-from pet_mtl.suite.auto import read_record
+from pet_mtl.suite.auto import RECORD, read_record
 
 
 def average_models(folders: Sequence[Path], out: Path) -> None:
@@ -49,7 +49,7 @@ def average_models(folders: Sequence[Path], out: Path) -> None:
 
 def _facts(folder: Path) -> dict[str, Any]:
     """Return how a model was made, where it says."""
-    file = folder / "pretraining.json"
+    file = folder / RECORD
     try:
         return dict(json.loads(read_bounded(file))) if file.is_file() else {}
     except (ValueError, TypeError, OSError, RecursionError) as error:

@@ -23,6 +23,7 @@ from pet_mtl.storage.outputs import begun_run
 from pet_mtl.storage.pretrained import load_into, quiet_transformers
 from pet_mtl.storage.state import Progress, read_progress, write_state
 from pet_mtl.storage.trained_on import Keys, write_trained_on
+from pet_mtl.suite.auto import RECORD
 
 _REQUEST = "pretrain.json"
 
@@ -56,7 +57,7 @@ def write_model(
         if trained_on:
             write_trained_on(temporary, trained_on)
         text = json.dumps(facts | {"versions": versions()}, indent=1)
-        (temporary / "pretraining.json").write_text(text + "\n", encoding="utf-8")
+        (temporary / RECORD).write_text(text + "\n", encoding="utf-8")
 
 
 def write_last(

@@ -35,6 +35,7 @@ from pet_mtl.pretraining.teacher_checks import check_same_vocabulary
 from pet_mtl.pretraining.teaching import whole_model
 from pet_mtl.pretraining.vocabulary import vocabulary_folder
 from pet_mtl.scoring.loaded import LoadedCheckpoint
+from pet_mtl.storage.digests import file_digest
 from pet_mtl.storage.pretrained import load_tokenizer, resolve_model, suite_model
 from pet_mtl.storage.trained_on import Keys, with_earlier
 from pet_mtl.suite.suite import Suite, load_suite
@@ -64,23 +65,20 @@ def find_text(request: PretrainRequest) -> Text:
     Raises:
         PetMtlError: a file is missing or wrong.
     """
-    suite = (
-        None
-        if request.patterns is None
-        else load_suite(request.patterns, data_root=request.data_root)
-    )
+    suite: Suite | None = None
     rows: dict[str, list[Rows]] = {}
-    if suite is not None:
+    if request.patterns is not None:
+        suite = load_suite(request.patterns, data_root=request.data_root)
         rows, left_out = training_rows(
             load_suite_data(suite), unlabelled=request.masking != "pattern"
         )
         if left_out:
             say(f"{left_out} rows with the text of a dev or test row are left out")
-    corpus: Corpus | None = (
-        find_corpus(request.corpus, request.text_key) if request.corpus else None
-    )
+    corpus: Corpus | None = None
     if request.task_text:
         corpus = TaskText(tuple(part for parts in rows.values() for part in parts))
+    elif request.corpus:
+        corpus = find_corpus(request.corpus, request.text_key)
     scorer = None if request.scorer is None else LoadedCheckpoint(request.scorer)
     if scorer is not None:
         with placed(f"--scorer {request.scorer}"):  # it reads the rows too
@@ -227,6 +225,11 @@ def load_material(
             "the corpus is too small to hold a document out",
             hint="set `-s held_out=0`, or give more text",
         )
+    if settings.held_out and not held.any():
+        say(
+            "note: the text is too small to hold a document out, so nothing is measured "
+            "(`-s held_out=0.2` holds more of it)"
+        )
     digest = hashlib.sha256(f"{kept} {tokenizer_digest(tokenizer)} {len(rows)}".encode())
     digest.update(rows.starts[:: max(1, len(rows) // 1000)].tobytes())
     if kept == "pattern":
@@ -288,7 +291,6 @@ def _with_marks(
             where=f"--scorer {request.scorer}",
             hint="train the scorer from the model that is to be pre-trained",
         )
-    weights = hashlib.sha256((scorer.folder / "model.safetensors").read_bytes()).hexdigest()
     if text.suite is not None:
         task_rows = rows_of_scorer(scorer.suite, text.suite, text.rows)
     else:
@@ -299,7 +301,7 @@ def _with_marks(
     made_of = {
         "corpus": corpus,
         "tokenizer": tokenizer_digest(tokenizer),
-        "scorer": weights,
+        "scorer": file_digest(scorer.folder / "model.safetensors"),
         "rows": texts.hexdigest(),
         "max_length": request.settings.max_length,
         "seed": request.settings.seed,

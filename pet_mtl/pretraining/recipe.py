@@ -33,7 +33,7 @@ class Shape(_Section):
     )
     positions: int = Field(default=512, ge=8, le=1 << 20, description="longest input in tokens")
     dropout: float = Field(
-        default=0.0, ge=0, lt=1, description=("dropout everywhere, also written into the model")
+        default=0.0, ge=0, lt=1, description="dropout everywhere, also written into the model"
     )
 
     @model_validator(mode="after")
@@ -119,7 +119,7 @@ class VocabularySpec(_Section):
         description="most pieces that are Chinese words; 0: every Chinese character is a piece",
     )
     tokenizer: str | None = Field(
-        default=None, description=("folder of a tokenizer to use instead, from the file's folder")
+        default=None, description="folder of a tokenizer to use instead, from the file's folder"
     )
 
 

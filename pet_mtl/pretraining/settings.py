@@ -85,7 +85,7 @@ class PretrainSettings(BaseModel):
         default=None, ge=0, lt=1, description="dropout everywhere; null: the model's own"
     )
     held_out: float = Field(
-        default=0.005, ge=0, lt=1, description=("share of the documents that is only measured on")
+        default=0.005, ge=0, lt=1, description="share of the documents that is only measured on"
     )
     evaluate_every: int | None = Field(
         default=None,
@@ -94,7 +94,7 @@ class PretrainSettings(BaseModel):
         description="steps between two measurements; null: once an epoch",
     )
     save_every: float = Field(
-        default=300.0, gt=0, le=1e9, description=("seconds between two saved states")
+        default=300.0, gt=0, le=1e9, description="seconds between two saved states"
     )
     seed: int = Field(default=42, ge=0, lt=2**32, description="seed of everything random")
     precision: Literal["auto", "bf16", "fp32"] = Field(

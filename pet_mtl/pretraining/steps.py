@@ -112,8 +112,8 @@ class PretrainingSteps:
         )
         self.total = self.schedule.steps(settings.epochs, settings.max_steps)
         self._steps = self._prepared()
-        self.lesson = model.lesson if isinstance(model, TaughtModel) else None
-        self._sums = _zeros(model, machine)
+        self.lesson = _lesson(model)
+        self._sums = _zeros(self.lesson, machine)
         stored = self._sums.new_tensor(progress.window.get("sums", []))
         if accelerator.is_main_process and stored.shape == self._sums.shape:
             self._sums += stored  # those of all processes
@@ -261,9 +261,13 @@ class HeldOut:
         }
 
 
-def _zeros(model: MlmModel | TaughtModel, machine: Machine) -> Tensor:
+def _lesson(model: MlmModel | TaughtModel) -> Lesson | None:
+    return model.lesson if isinstance(model, TaughtModel) else None
+
+
+def _zeros(lesson: Lesson | None, machine: Machine) -> Tensor:
     """Return room for the sums of `_sums`."""
-    terms = len(model.lesson.terms) if isinstance(model, TaughtModel) else 0
+    terms = 0 if lesson is None else len(lesson.terms)
     return torch.zeros(4 + terms, dtype=torch.float64, device=machine.device)
 
 
@@ -296,7 +300,8 @@ def measure(
     model.eval()
     plans = list(cut_rows(rows.lengths, np.arange(len(rows)), 4096))
     own = plans[accelerator.process_index :: accelerator.num_processes]
-    sums = _zeros(model, machine)
+    lesson = _lesson(model)
+    sums = _zeros(lesson, machine)
     with bar("held-out text", len(own)) as shown:
         for plan in own:
             batch = masker(rows, plan, HELD_OUT_SEED, 0).to(machine.device)
@@ -307,4 +312,4 @@ def measure(
     if accelerator.num_processes > 1:
         sums = accelerator.reduce(sums)
     model.train(was_training)
-    return _figures(sums, model.lesson if isinstance(model, TaughtModel) else None)
+    return _figures(sums, lesson)

@@ -10,11 +10,7 @@ from pet_mtl.model.hardware import Machine
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.settings import PretrainSettings
 from pet_mtl.pretraining.teacher import Lesson, TaughtModel
-from pet_mtl.pretraining.teacher_checks import (
-    check_same_vocabulary,
-    find_lesson,
-    weights_digest,
-)
+from pet_mtl.pretraining.teacher_checks import check_same_vocabulary, find_lesson, weights_digest
 from pet_mtl.pretraining.vocabulary import check_vocabulary
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer, resolve_model
 

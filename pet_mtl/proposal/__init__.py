@@ -1,12 +1,14 @@
 """From a data file to a task: `pet-mtl init` proposes columns, a pattern, label words and settings.
 
 - `propose`     the whole: look, propose, try, write
-- `raw_table`   any table as text: separator, header, JSON keys, encoding
+- `raw_table`, `raw_objects`, `held_cells`  any table as text: separator, header, JSON keys
 - `header`      whether its first rows name the columns
 - `columns`     which column is the label, which are texts
+- `label_sets`  cells that hold several labels
 - `scales`      labels that are levels, scores of pairs, leaves of a tree
 - `task_kind`   the kind that these make, with its reasons
 - `wording`     language, prefix, pattern, names of fields
-- `label_words` a word for each label, out of its name or its rows
-- `pattern_file` the commented YAML
+- `label_words` a word for each label, out of its name or its rows; `presets`: usual ones
+- `settings`, `slots`  settings that fit the rows, and how label words are read
+- `pattern_file` the commented YAML; `outcome`: what was found, and written
 """

@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 
-SEPARATORS = "|;；,，、/+"
+BETWEEN_LABELS = "|;；,，、/+"
 _PLAIN = "|;；、"  # which stand between labels rather than in their names
 _SHARED = 0.6  # share of the parts that must stand in several cells
 
@@ -21,7 +21,7 @@ def separator_of(cells: Sequence[str]) -> str | None:
     """
     distinct = {cell.strip() for cell in cells if cell.strip()}
     best: tuple[int, str] | None = None
-    for separator in SEPARATORS:
+    for separator in BETWEEN_LABELS:
         among: defaultdict[str, set[str]] = defaultdict(set)
         several = 0
         for cell in distinct:

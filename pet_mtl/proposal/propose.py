@@ -25,15 +25,13 @@ from pet_mtl.proposal.pattern_file import PatternFile, verbalizer_text
 from pet_mtl.proposal.raw_table import RawTable, read_raw_table
 from pet_mtl.proposal.scales import ENDS
 from pet_mtl.proposal.settings import propose_settings
-from pet_mtl.proposal.slots import ProposedSlots, propose_slots
+from pet_mtl.proposal.slots import LOOKED_AT, ProposedSlots, propose_slots
 from pet_mtl.proposal.task_kind import PROPOSED, find_kind, sets_of_labels
 from pet_mtl.proposal.wording import NONE, WORDINGS, field_names, language, pattern_for, task_name
 from pet_mtl.resources import bundled_backbone
 from pet_mtl.storage.pretrained import load_pieces, resolve_model
 from pet_mtl.suite.suite import load_suite
 from pet_mtl.suite.task_section import name_problem
-
-LOOKED_AT = 2000  # rows
 
 
 @dataclass(frozen=True)
@@ -272,7 +270,7 @@ def _trial(task: _Task, data: Path, *, last: bool = False) -> str | None:
                 spec, longest = suite.tasks[task.name], suite.train.max_length
                 compile_forms(spec, task.tokenizer, longest)
                 rows = load_suite_data(suite)[task.name].train
-                task.slots = propose_slots(spec, rows, task.tokenizer, longest, LOOKED_AT)
+                task.slots = propose_slots(spec, rows, task.tokenizer, longest)
                 return way
             except PetMtlError as error:
                 failed = failed or error  # the second may only miss the dev rows of the first

@@ -19,6 +19,7 @@ from pet_mtl.data.files import (
 )
 from pet_mtl.data.json_values import array_values, holds_array, line_values
 from pet_mtl.data.jsonl import encodable
+from pet_mtl.data.tolerant import SEPARATORS
 from pet_mtl.errors import PetMtlError
 from pet_mtl.proposal.header import has_header, is_number, lines_above
 from pet_mtl.proposal.held_cells import HeldCells
@@ -30,7 +31,6 @@ from pet_mtl.proposal.raw_objects import (
     parquet_columns,
 )
 
-SEPARATORS = "\t,;|"
 NAMES = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
 LOOKED_AT = 500  # rows that say what the separator is
 NO_TABLE = "give a table with a text and a label in each row: csv, tsv, json lines or parquet"

@@ -12,6 +12,7 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.suite.task import Slots, TaskSpec
 
 FEW: Slots = 2
+LOOKED_AT = 2000  # rows
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,11 @@ class ProposedSlots:
 
 
 def propose_slots(
-    task: TaskSpec, rows: Rows, tokenizer: PieceTokenizer, max_length: int, most: int
+    task: TaskSpec, rows: Rows, tokenizer: PieceTokenizer, max_length: int
 ) -> ProposedSlots:
-    """Measure what the lengths of a task's label words cost on its first rows, `most` of them."""
+    """Measure what the lengths of a task's label words cost on its first rows."""
     exact = task.model_copy(update={"slots": "exact"})
-    first = rows.take(np.arange(min(most, len(rows))))
+    first = rows.take(np.arange(min(LOOKED_AT, len(rows))))
     prompts = encode_suite({task.name: exact}, {task.name: first}, tokenizer, max_length)
     cost = slot_costs(prompts)[task.name]
     return ProposedSlots(cost.numbers, cost.factor)

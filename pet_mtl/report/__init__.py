@@ -6,7 +6,9 @@
   its sections are `overview`, `task_section`, `model_view`
 - `scored`, `side_by_side`: the page of `score --report`, checkpoints in columns
 - `labels`, `confusions`: the table of labels; the matrix, the confusions that matter, their rows
-- `charts`, `matrix`, `scatter`: line charts, the confusion matrix and numbers as inline SVG
+- `mistakes`: the same of sets and numbers
+- `charts`, `matrix`, `scatter`, `routes_section`: line charts, the confusion matrix, numbers, and
+  which task uses what, as inline SVG; `axes`: what these have in common
 - `places`: files and models as a page names them, without the machine's folders
 - `markup`: HTML elements that escape their text
 - `table`, `calibration_table`, `pattern_table`: score tables for the terminal

@@ -23,13 +23,7 @@ from pet_mtl.model.hardware import Machine
 from pet_mtl.model.methods.heads import HeadsModel
 from pet_mtl.model.sharing.routes import Routes
 from pet_mtl.model.task_model import TaskModel
-from pet_mtl.report.data import (
-    CurvePoint,
-    ModelView,
-    ReportData,
-    TaskCurves,
-    Token,
-)
+from pet_mtl.report.data import CurvePoint, ModelView, ReportData, TaskCurves, Token
 from pet_mtl.report.places import short_model, short_place, short_settings
 from pet_mtl.report.task_data import task_report
 from pet_mtl.scoring.chain import said_labels

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from pet_mtl.report.table import titled_table
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -11,12 +13,9 @@ if TYPE_CHECKING:
 def calibration_table(score: "CheckpointScore", *, several: bool) -> "Table":
     """Lay out macro-F1 before and after calibration; `several` models are told apart by their
     paths."""
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    title = Text("calibration" + (f"  {score.path}" if several else ""))
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table = titled_table("calibration" + (f"  {score.path}" if several else ""))
     for name in ("task", "kind"):
         table.add_column(name, overflow="fold")
     for name in ("macro-F1 before", "after", "difference", "accuracy before", "after"):

@@ -35,6 +35,11 @@ class Line:
     css: str
     markers: bool = False
 
+    @property
+    def averaged(self) -> bool:
+        """Whether its moving average is what is read: it has many points, and none is marked."""
+        return not self.markers and len(self.points) >= SMOOTH_FROM
+
 
 def line_chart(
     title: str,
@@ -74,7 +79,7 @@ def line_chart(
         drawn.append(lower_label(f"{tick:,.0f}", x))
     for line in lines:
         strokes = [(line.points, "stroke")]
-        if not line.markers and len(line.points) >= SMOOTH_FROM:
+        if line.averaged:
             strokes = [(line.points, "stroke raw"), (moving_average(line.points), "stroke")]
         for points, css in strokes:
             for segment in segments(thin(points)):
@@ -102,11 +107,7 @@ def _marker(line: Line, point: CurvePoint, x: float, y: float, axis: str) -> Htm
 def _legend(lines: Sequence[Line], at: int | None) -> Html:
     entries = []
     for line in lines:
-        shown = (
-            moving_average(line.points)
-            if not line.markers and len(line.points) >= SMOOTH_FROM
-            else line.points
-        )
+        shown = moving_average(line.points) if line.averaged else line.points
         told = next((point for point in shown if point.step == at), shown[-1] if shown else None)
         figure = f"{told.value:.3f}" if told else "–"
         swatch = element("span", class_=f"swatch {line.css}")
@@ -137,11 +138,8 @@ def thin(points: Sequence[CurvePoint]) -> list[CurvePoint]:
     middle = []
     for start, stop in pairwise(bounds):
         group = points[start:stop]
-        middle.append(
-            CurvePoint(
-                group[len(group) // 2].step, sum(point.value for point in group) / len(group)
-            )
-        )
+        mean = sum(point.value for point in group) / len(group)
+        middle.append(CurvePoint(group[len(group) // 2].step, mean))
     return [points[0], *middle, points[-1]]
 
 

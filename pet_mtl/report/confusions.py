@@ -1,9 +1,10 @@
 """What a task takes for what: the matrix, the confusions that matter, and their rows."""
 
 from pet_mtl.report.data import Confusion, Example, TaskReport
-from pet_mtl.report.labels import scrolling
+from pet_mtl.report.labels import sortable_table
 from pet_mtl.report.markup import Html, element, join, percent
 from pet_mtl.report.matrix import cell_id, confusion_svg, matrix_key
+from pet_mtl.text import counted
 
 FOLD_FROM = 20  # labels; a matrix of more is folded, under a list of the confusions that matter
 LISTED = 30
@@ -15,8 +16,7 @@ def matrix_block(task: TaskReport, key: str) -> Html:
     """Return the confusion matrix; of many labels, the list of confusions and the matrix folded
     below it."""
     names = [task.title_of(label) for label in task.labels]
-    number = {label: k for k, label in enumerate(task.labels)}
-    with_rows = {(number[each.gold], number[each.predicted]) for each in task.confusions}
+    with_rows = {_place(task, each) for each in task.confusions}
     f1 = [task.score.per_label[label].f1 for label in task.labels]
     matrix = confusion_svg(task.score.confusion, names, f1, key=key, with_rows=with_rows)
     drawn = [matrix, matrix_key(), _hidden_rows(task, key)]
@@ -60,62 +60,54 @@ def cut(text: str) -> str:
     return text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 1] + "…"
 
 
+def _place(task: TaskReport, confusion: Confusion) -> tuple[int, int]:
+    """Return the row and the column of the matrix where a confusion stands."""
+    return task.number[confusion.gold], task.number[confusion.predicted]
+
+
 def _list(task: TaskReport, key: str) -> Html:
-    number = {label: k for k, label in enumerate(task.labels)}
     rows = []
     for each in task.confusions[:LISTED]:
+        gold, predicted = task.title_of(each.gold), task.title_of(each.predicted)
         support = task.score.per_label[each.gold].support
-        at = number[each.gold], number[each.predicted]
         share = each.count / support
+        of_gold = f"{each.count:,} of {support:,} rows ({percent(share)})"
         rows.append(
             element(
                 "tr",
-                element("td", task.title_of(each.gold), data_v=each.gold, class_="name"),
-                element("td", task.title_of(each.predicted), data_v=each.predicted, class_="name"),
+                element("td", gold, data_v=each.gold, class_="name"),
+                element("td", predicted, data_v=each.predicted, class_="name"),
                 element("td", f"{each.count:,}"),
                 element("td", percent(share), data_v=f"{share:.6f}"),
                 class_="cell",
-                data_peek=cell_id(key, *at),
-                aria_label=_said(task, each, support),
+                data_peek=cell_id(key, *_place(task, each)),
+                aria_label=f"{gold} → {predicted}: {of_gold}",
             )
         )
     if not rows:
         return Html()
-    head = [
-        element("th", name, scope="col") for name in ("gold", "predicted", "rows", "share of gold")
-    ]
-    table = element(
-        "table",
-        element("thead", element("tr", head)),
-        element("tbody", rows),
-        class_="sortable list",
-    )
     known = max(task.confused, len(task.confusions))
     note = f"the {len(rows)} most frequent of {known:,} pairs; point at one for its rows"
     return join(
         element("h3", "Confusions that matter"),
         element("p", note, class_="note"),
-        scrolling(table, "confusions", rows=len(rows)),
+        sortable_table(
+            ("gold", "predicted", "rows", "share of gold"), rows, "confusions", css="list"
+        ),
     )
-
-
-def _said(task: TaskReport, each: Confusion, support: int) -> str:
-    share = f" ({percent(each.count / support)})" if support else ""
-    names = f"{task.title_of(each.gold)} → {task.title_of(each.predicted)}"
-    return f"{names}: {each.count:,} of {support:,} rows{share}"
 
 
 def _hidden_rows(task: TaskReport, key: str) -> Html:
     """Return the rows of the cells, which the script shows; each text stands in the page once
     more, escaped like any other."""
-    number = {label: k for k, label in enumerate(task.labels)}
     cells = []
     for each in task.confusions:
-        at = cell_id(key, number[each.gold], number[each.predicted])
         some = f"the {len(each.examples)} most confident of {each.count:,} rows"
         listed = [_example(task, each, example) for example in each.examples]
         more = [element("p", some, class_="note")] if each.count > len(listed) else []
-        cells.append(element("div", *more, element("ul", listed), id=at))
+        cells.append(
+            element("div", *more, element("ul", listed), id=cell_id(key, *_place(task, each)))
+        )
     known = max(task.confused, len(task.confusions))
     note = "point at a cell for its rows (keyboard: arrow keys)"
     if known > len(cells):
@@ -131,9 +123,7 @@ def _confusion(task: TaskReport, confusion: Confusion, support: int) -> Html:
         element("b", task.title_of(confusion.gold), class_="gold"),
         element("span", " → ", class_="arrow"),
         element("b", task.title_of(confusion.predicted), class_="taken"),
-        element(
-            "small", (f"{confusion.count:,} {'row' if confusion.count == 1 else 'rows'}{share}")
-        ),
+        element("small", f"{counted(confusion.count, 'row')}{share}"),
         class_="pair",
     )
     examples = [_example(task, confusion, example) for example in confusion.examples]
@@ -143,9 +133,7 @@ def _confusion(task: TaskReport, confusion: Confusion, support: int) -> Html:
 def _example(task: TaskReport, confusion: Confusion, example: Example) -> Html:
     # An example of this very pair needs no labels of its own; any other keeps what it says.
     other = (example.gold, example.predicted) != (confusion.gold, confusion.predicted)
-    labels = (
-        (f"{task.title_of(example.gold)} → {task.title_of(example.predicted)}") if other else ""
-    )
+    labels = f"{task.title_of(example.gold)} → {task.title_of(example.predicted)}" if other else ""
     probability = Html()
     if example.probability is not None:
         probability = element(

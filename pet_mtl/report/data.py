@@ -3,18 +3,17 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pet_mtl.cloze.form import PartKind
 from pet_mtl.metrics.classification import confusion_matrix
 from pet_mtl.metrics.score import Score
 
 if TYPE_CHECKING:
     from pet_mtl.model.sharing.routes import Routes
-
-TokenKind = Literal["special", "prefix", "pattern", "field", "slot", "soft"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class Token:
     """One token of an encoded row and the part of the prompt that it came from."""
 
     text: str
-    kind: TokenKind
+    kind: PartKind
 
 
 @dataclass(frozen=True)
@@ -106,6 +105,11 @@ class TaskReport:
         return int(np.count_nonzero(matrix) - np.count_nonzero(matrix.diagonal()))
 
     @cached_property
+    def number(self) -> dict[str, int]:
+        """The place of each label among `labels`."""
+        return {label: place for place, label in enumerate(self.labels)}
+
+    @cached_property
     def _word_of(self) -> dict[str, str]:
         return dict(zip(self.labels, self.main_words, strict=True))
 
@@ -118,8 +122,7 @@ class TaskReport:
 @dataclass(frozen=True)
 class ReportData:
     """Everything that one report shows; `mean` is that of the tasks' main figures with its name,
-    `facts` are short pairs such as `("training", "43 s, 612
-    rows/s")`.
+    `facts` are short pairs such as `("training", "43 s, 612 rows/s")`.
 
     `conflicts` is the share of the pairs of tasks whose gradients point against each other, where
     it was measured; `terms` are the means of the loss terms; `routes` says which task uses what,

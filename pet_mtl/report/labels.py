@@ -1,6 +1,6 @@
 """How well each label of a task is found, as a table that the page's script sorts."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pet_mtl.metrics.score import LabelScore
 from pet_mtl.report.markup import Html, element
@@ -8,10 +8,20 @@ from pet_mtl.report.markup import Html, element
 TALL = 20  # rows from which on a table scrolls in a box of its own
 
 
-def scrolling(table: Html, name: str, *, rows: int = 0) -> Html:
-    """Return a table in a box that scrolls, also by the keyboard, where it does not fit."""
-    css = "scroll tall" if rows > TALL else "scroll"
-    return element("div", table, class_=css, tabindex="0", role="region", aria_label=name)
+def sortable_table(
+    head: Iterable[str], rows: Sequence[Html], name: str, *, css: str = "", whole: bool = False
+) -> Html:
+    """Return a table that the page's script sorts, in a box that scrolls, also by the keyboard,
+    where it does not fit; where it is to be seen `whole`, only to the side."""
+    table = element(
+        "table",
+        element("thead", element("tr", [element("th", title, scope="col") for title in head])),
+        element("tbody", rows),
+        class_=f"sortable {css}".rstrip(),
+    )
+    tall = len(rows) > TALL and not whole
+    box = "scroll tall" if tall else "scroll"
+    return element("div", table, class_=box, tabindex="0", role="region", aria_label=name)
 
 
 def label_cells(label: str, word: str) -> Html:
@@ -26,9 +36,6 @@ def label_cells(label: str, word: str) -> Html:
 
 def label_table(labels: Sequence[tuple[str, str]], scores: Mapping[str, LabelScore]) -> Html:
     """Return F1, precision, recall and rows of each label, which come with their main words."""
-    head = [
-        element("th", title, scope="col") for title in ("label", "F1", "prec.", "recall", "rows")
-    ]
     rows = []
     for label, word in labels:
         each = scores[label]
@@ -44,10 +51,5 @@ def label_table(labels: Sequence[tuple[str, str]], scores: Mapping[str, LabelSco
                 class_="absent" if each.support == 0 else None,
             )
         )
-    table = element(
-        "table",
-        element("thead", element("tr", head)),
-        element("tbody", rows),
-        class_="sortable",
-    )
-    return scrolling(table, "scores of each label", rows=len(rows))
+    head = ("label", "F1", "prec.", "recall", "rows")
+    return sortable_table(head, rows, "scores of each label")

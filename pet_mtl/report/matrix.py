@@ -186,9 +186,7 @@ def compact(count: int) -> str:
     """
     for unit, name in ((1_000_000, "M"), (1_000, "k")):
         if count >= 0.9995 * unit:
-            return (
-                f"{count / unit:.1f}{name}" if count < 9.95 * unit else f"{count / unit:.0f}{name}"
-            )
+            return f"{count / unit:.{1 if count < 9.95 * unit else 0}f}{name}"
     return str(count)
 
 

@@ -8,6 +8,9 @@ from pet_mtl.kinds import Kind
 from pet_mtl.kinds.kind import FloatArray, Gold
 from pet_mtl.report.data import Confusion, Example
 
+MOST = 5  # pairs of sets, or numbers
+EXAMPLES = 3  # rows of a pair
+
 
 def worst_sets(
     kind: Kind,
@@ -15,8 +18,6 @@ def worst_sets(
     log_probs: FloatArray,
     texts: Callable[[int], str],
     where: Callable[[int], str],
-    most: int = 5,
-    examples: int = 3,
 ) -> list[Confusion]:
     """Return what is most often taken for what else, each with its most confident rows; of numbers,
     the rows that are furthest off.
@@ -30,31 +31,31 @@ def worst_sets(
     wrong = np.flatnonzero(~kind.right(gold, decided))
     if not len(wrong):
         return []
-    said = kind.predictions(log_probs[wrong])
+    predicted = kind.predictions(log_probs[wrong])
     true = kind.written(gold[wrong])
-    confident = np.array([each.probability for each in said])
+    confident = np.array([each.probability for each in predicted])
     if gold.ndim == 1:
-        order = np.argsort(-np.abs(decided[wrong] - gold[wrong]), kind="stable")[:most]
+        order = np.argsort(-np.abs(decided[wrong] - gold[wrong]), kind="stable")[:MOST]
         groups = [[int(place)] for place in order]
     else:
         by_pair: dict[tuple[str, str], list[int]] = {}
         for place in np.argsort(-confident, kind="stable").tolist():
-            by_pair.setdefault((true[place], said[place].label), []).append(place)
-        groups = sorted(by_pair.values(), key=len, reverse=True)[:most]
+            by_pair.setdefault((true[place], predicted[place].label), []).append(place)
+        groups = sorted(by_pair.values(), key=len, reverse=True)[:MOST]
     return [
         Confusion(
             true[group[0]] or "∅",
-            said[group[0]].label or "∅",
+            predicted[group[0]].label or "∅",
             len(group),
             [
                 Example(
                     texts(int(wrong[place])),
                     true[place] or "∅",
-                    said[place].label or "∅",
+                    predicted[place].label or "∅",
                     None if gold.ndim == 1 else float(confident[place]),
                     where(int(wrong[place])),
                 )
-                for place in group[:examples]
+                for place in group[:EXAMPLES]
             ],
         )
         for group in groups

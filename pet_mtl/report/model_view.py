@@ -2,11 +2,12 @@
 scores."""
 
 from collections.abc import Sequence
+from typing import get_args
 
+from pet_mtl.cloze.form import PartKind
 from pet_mtl.report.data import ModelView
 from pet_mtl.report.markup import Html, element, percent
 
-KINDS = ("special", "prefix", "pattern", "field", "slot", "soft")
 MOST_LABELS = 8
 
 
@@ -14,7 +15,9 @@ def model_view(view: ModelView) -> Html:
     """Return token chips, the top words of each slot, and the best labels."""
     used = {token.kind for token in view.tokens}
     key = [
-        element("li", element("i", class_=f"token {kind}"), kind) for kind in KINDS if kind in used
+        element("li", element("i", class_=f"token {kind}"), kind)
+        for kind in get_args(PartKind)
+        if kind in used
     ]
     chips, slots = [], 0
     for token in view.tokens:

@@ -1,11 +1,11 @@
 """The parts of the report about the whole run: header, settings, learning curves."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pet_mtl.report.charts import Line, line_chart, mean_curve
-from pet_mtl.report.data import CurvePoint, ReportData, TaskReport
+from pet_mtl.report.data import CurvePoint, ReportData, TaskCurves, TaskReport
 from pet_mtl.report.markup import Html, element, join
 
 COLOURS = 8
@@ -15,6 +15,26 @@ def colour_of(position: int) -> str:
     """Return the classes that colour a task; from the ninth task on, colours repeat with dashed
     lines."""
     return f"c{position % COLOURS}" + (" dashed" if position >= COLOURS else "")
+
+
+def page_header(
+    command: str,
+    title: str,
+    about: Sequence[str],
+    facts: Sequence[tuple[str, str]] = (),
+    *figures: Html,
+) -> Html:
+    """Return what a page begins with: the command that wrote it, its title, what it is about, large
+    figures, short facts."""
+    listed = [element("div", element("dt", name), element("dd", value)) for name, value in facts]
+    return element(
+        "header",
+        element("p", f"pet_mtl {command}", class_="overline"),
+        element("h1", title),
+        element("p", [element("span", text) for text in about], class_="meta"),
+        *figures,
+        *([element("dl", listed, class_="facts")] if listed else []),
+    )
 
 
 def header_section(data: ReportData) -> Html:
@@ -38,17 +58,8 @@ def header_section(data: ReportData) -> Html:
         "div", [element("span", tick) for tick in ("0", "0.25", "0.5", "0.75", "1")], class_="scale"
     )
     caption = element("p", "whisker: 95 % interval, bootstrap over rows", class_="note")
-    facts = [
-        element("div", element("dt", name), element("dd", value)) for name, value in data.facts
-    ]
-    return element(
-        "header",
-        element("p", "pet_mtl report", class_="overline"),
-        element("h1", data.title),
-        element("p", element("span", data.model), element("span", data.created), class_="meta"),
-        element("div", figure, element("div", tasks, scale, caption), class_="hero"),
-        *([element("dl", facts, class_="facts")] if facts else []),
-    )
+    hero = element("div", figure, element("div", tasks, scale, caption), class_="hero")
+    return page_header("report", data.title, (data.model, data.created), data.facts, hero)
 
 
 def _task_line(task: TaskReport, position: int) -> Html:
@@ -136,21 +147,11 @@ def curves_section(
     """Return the charts of training loss, dev scores (called `name`), weights, conflicts and loss
     terms, those that were recorded; the legend of the scores tells those of the step that was
     kept."""
-    losses = [
-        Line(task.name, task.curves.train_loss, colour_of(k))
-        for k, task in enumerate(tasks)
-        if task.curves.train_loss
-    ]
-    scores = [
-        Line(task.name, task.curves.dev_score, colour_of(k), markers=True)
-        for k, task in enumerate(tasks)
-        if task.curves.dev_score
-    ]
     charts = []
-    if losses:
+    if losses := _lines(tasks, lambda curves: curves.train_loss):
         note = "per task; thin: as measured, thick: moving average"
         charts.append(line_chart("Training loss", losses, from_zero=True, note=note))
-    if scores:
+    if scores := _lines(tasks, lambda curves: curves.dev_score, markers=True):
         note = "per task, at each evaluation, before calibration"
         kept = best_step
         mean = mean_curve([line.points for line in scores]) if len(scores) > 1 else []
@@ -163,20 +164,12 @@ def curves_section(
         if mean:
             scores.append(Line("mean", mean, "mean", markers=True))
         charts.append(line_chart(f"Dev {name}", scores, from_zero=False, note=note, at=kept))
-    weights = [
-        Line(task.name, task.curves.weight, colour_of(k))
-        for k, task in enumerate(tasks)
-        if task.curves.weight
-    ]
-    if weights:
+    if weights := _lines(tasks, lambda curves: curves.weight):
         charts.append(line_chart("Weights", weights, from_zero=True, note="of each task's losses"))
     if conflicts:
         note = "share of the pairs of tasks whose gradients point against each other"
-        charts.append(
-            line_chart(
-                "Conflicts", [Line("all tasks", conflicts, "mean")], from_zero=True, note=note
-            )
-        )
+        lines = [Line("all tasks", conflicts, "mean")]
+        charts.append(line_chart("Conflicts", lines, from_zero=True, note=note))
     for position, (name, points) in enumerate(terms.items()):  # their scales differ
         note = "loss term, mean over the rows that it acts on"
         lines = [Line("all tasks", points, colour_of(position))]
@@ -191,3 +184,17 @@ def curves_section(
             class_="card",
         )
     )
+
+
+def _lines(
+    tasks: Sequence[TaskReport],
+    curve: Callable[[TaskCurves], Sequence[CurvePoint]],
+    *,
+    markers: bool = False,
+) -> list[Line]:
+    """Return a line for each task that has such a curve."""
+    return [
+        Line(task.name, points, colour_of(k), markers)
+        for k, task in enumerate(tasks)
+        if (points := curve(task.curves))
+    ]

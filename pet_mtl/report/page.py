@@ -67,7 +67,7 @@ def report_page(data: ReportData) -> Html:
         routes_section(data.routes),
         *(task_section(task, position) for position, task in enumerate(data.tasks)),
     ]
-    return html_page((f"{data.title} · {data.mean[1]:.3f} · pet_mtl"), sections, data.created)
+    return html_page(f"{data.title} · {data.mean[1]:.3f} · pet_mtl", sections, data.created)
 
 
 def html_page(title: str, sections: Sequence[Html], created: str) -> Html:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from pet_mtl.metrics.score import figure_title
+from pet_mtl.report.table import titled_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -13,12 +14,11 @@ if TYPE_CHECKING:
 def pattern_table(score: "CheckpointScore", *, several: bool) -> "Table":
     """Lay out each pattern's scores without calibration; `several` models are told apart by their
     paths."""
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    title = Text("patterns, each without calibration" + (f"  {score.path}" if several else ""))
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table = titled_table(
+        "patterns, each without calibration" + (f"  {score.path}" if several else "")
+    )
     for name in ("task", "pattern"):
         table.add_column(name, overflow="fold")
     each = [one.summary() for task in score.patterns.values() for one in task.scores]

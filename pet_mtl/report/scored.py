@@ -8,15 +8,10 @@ from pet_mtl.atomic import require_folder
 from pet_mtl.errors import PetMtlError
 from pet_mtl.metrics.score import mean_main
 from pet_mtl.report.markup import Html, element
-from pet_mtl.report.overview import colour_of
+from pet_mtl.report.overview import colour_of, page_header
 from pet_mtl.report.page import html_page, write_page
 from pet_mtl.report.places import short_model
-from pet_mtl.report.side_by_side import (
-    Column,
-    changes,
-    labels_beside,
-    scores_beside,
-)
+from pet_mtl.report.side_by_side import Column, changes, labels_beside, scores_beside
 from pet_mtl.report.task_data import task_report
 from pet_mtl.report.task_section import task_body, task_heading
 from pet_mtl.scoring.checkpoint_scores import CheckpointScore
@@ -84,17 +79,7 @@ def _header(columns: Sequence[Column], tasks: Sequence[str], created: str) -> Ht
     first = {name: score for c in reversed(columns) for name, score in c.score.tasks.items()}
     rows = ", ".join(f"{name} {first[name].examples:,}" for name in tasks)
     head = f"{len(columns)} checkpoints" if several else short_model(columns[0].score.path)
-    return element(
-        "header",
-        element("p", "pet_mtl score", class_="overline"),
-        element("h1", head),
-        element("p", element("span", f"rows: {rows}"), element("span", created), class_="meta"),
-        element(
-            "dl",
-            [element("div", element("dt", k), element("dd", v)) for k, v in facts],
-            class_="facts",
-        ),
-    )
+    return page_header("score", head, (f"rows: {rows}", created), facts)
 
 
 def _task(columns: Sequence[Column], name: str, number: int) -> Html:
@@ -106,8 +91,8 @@ def _task(columns: Sequence[Column], name: str, number: int) -> Html:
         parts.append(element("h3", "Each checkpoint"))
     heading = Html()
     for place, column in enumerate(having):
-        said, score = column.score.predicted[name], column.score.tasks[name]
-        shown = task_report(said.task, said.rows, said.log_probs, score, column.score.base)
+        of, score = column.score.predicted[name], column.score.tasks[name]
+        shown = task_report(of.task, of.rows, of.log_probs, score, column.score.base)
         heading = heading or task_heading(shown)
         body = task_body(shown, f"{number}-{place}", labels=not several)
         if several:

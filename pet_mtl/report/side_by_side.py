@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pet_mtl.kinds import kind_of
 from pet_mtl.metrics.score import figure_title
 from pet_mtl.report.confusions import cut
-from pet_mtl.report.labels import label_cells, scrolling
+from pet_mtl.report.labels import label_cells, sortable_table
 from pet_mtl.report.markup import Html, element, join
 from pet_mtl.report.places import short_model, short_place
 from pet_mtl.report.task_data import row_text
@@ -83,20 +83,12 @@ def gain_over(first: CheckpointScore, other: CheckpointScore, task: str) -> Gain
 
 def scores_beside(columns: Sequence[Column], tasks: Sequence[str]) -> Html:
     """Return the table of all figures, a row for each task and figure."""
-    head = [element("th", name, scope="col") for name in ("task", "figure")]
+    head = ["task", "figure"]
     for place, column in enumerate(columns):
         title = f"{column.letter} {short_model(column.score.path)}"
-        head.append(element("th", title if len(columns) > 1 else "value", scope="col"))
-        if place:
-            title = f"{column.letter} − {columns[0].letter}"
-            head.append(element("th", title, scope="col"))
+        head.append(title if len(columns) > 1 else "value")
+        head += [f"{column.letter} − {columns[0].letter}"] if place else []
     rows = [row for number, name in enumerate(tasks) for row in _figures(columns, name, number)]
-    table = element(
-        "table",
-        element("thead", element("tr", head)),
-        element("tbody", rows),
-        class_="sortable figures-of list",
-    )
     note = "95 % intervals in brackets: bootstrap over rows"
     if len(columns) > 1:
         note += (
@@ -107,7 +99,7 @@ def scores_beside(columns: Sequence[Column], tasks: Sequence[str]) -> Html:
         "section",
         element("h2", "Side by side" if len(columns) > 1 else "Scores"),
         element("p", note, class_="note"),
-        scrolling(table, "scores side by side"),
+        sortable_table(head, rows, "scores side by side", css="figures-of list", whole=True),
         class_="card",
     )
 
@@ -135,17 +127,14 @@ def _figures(columns: Sequence[Column], task: str, number: int) -> list[Html]:
             shown = [element("b", f"{value:.4f}"), *more]
             cells.append(element("td", shown, data_v=f"{value:.6f}"))
             if place:
-                gain = gains[place] if main else _plain(value, values[0])
+                plain = None if values[0] is None else Gain(value - values[0], None)
+                gain = gains[place] if main else plain
                 told = str(gain) if gain else DASH
                 css = "clear" if gain and gain.clear else None
                 at = f"{gain.value:.6f}" if gain else DASH
                 cells.append(element("td", told, data_v=at, class_=css))
         made.append(element("tr", cells))
     return made
-
-
-def _plain(value: float, first: float | None) -> Gain | None:
-    return None if first is None else Gain(value - first, None)
 
 
 def labels_beside(columns: Sequence[Column], task: str) -> Html:
@@ -163,12 +152,10 @@ def labels_beside(columns: Sequence[Column], task: str) -> Html:
             for label, main in zip(task_.verbalizer.labels, task_.verbalizer.words, strict=True)
             if label not in words
         }
-    head = [element("th", "label", scope="col")]
+    head = ["label"]
     for place, column in enumerate(columns):
-        head.append(element("th", f"F1 {column.letter}", scope="col"))
-        if place:
-            head.append(element("th", f"{column.letter} − {columns[0].letter}", scope="col"))
-    head.append(element("th", "rows", scope="col"))
+        head.append(f"F1 {column.letter}")
+        head += [f"{column.letter} − {columns[0].letter}"] if place else []
     rows = []
     for label in labels:
         found = [of_one.get(label) for of_one in scores]
@@ -180,13 +167,8 @@ def labels_beside(columns: Sequence[Column], task: str) -> Html:
                 cells.append(element("td", f"{each.f1 - found[0].f1:+.3f}" if both else DASH))  # type: ignore[union-attr]
         support = next((each.support for each in found if each), 0)
         rows.append(element("tr", cells, element("td", f"{support:,}")))
-    table = element(
-        "table",
-        element("thead", element("tr", head)),
-        element("tbody", rows),
-        class_="sortable figures-of",
-    )
-    shown = scrolling(table, "F1 of each label, side by side", rows=len(rows))
+    name = "F1 of each label, side by side"
+    shown = sortable_table([*head, "rows"], rows, name, css="figures-of")
     return join(element("h3", "Labels"), shown)
 
 
@@ -218,18 +200,18 @@ def changes(columns: Sequence[Column], task: str) -> Html:
 def _change(won: Predicted, lost: Predicted, row: int, better: Column, worse: Column) -> Html:
     kind, some = kind_of(won.task), slice(row, row + 1)
     gold = kind.written(won.rows.gold[some])[0]
-    said = [
+    decided = [
         f"{column.letter}: {kind.written(kind.decide(of.log_probs[some]))[0] or '∅'}"
         for column, of in ((better, won), (worse, lost))
     ]
     return element(
         "li",
         element("span", cut(row_text(won.rows, row)), class_="text"),
-        element("small", f"gold {gold or '∅'}; {'; '.join(said)}"),
+        element("small", f"gold {gold or '∅'}; {'; '.join(decided)}"),
         element("small", short_place(won.rows.where(row), better.score.base), class_="where"),
     )
 
 
-def _right(said: Predicted) -> NDArray[np.bool_]:
-    kind = kind_of(said.task)
-    return kind.right(said.rows.gold, kind.decide(said.log_probs))
+def _right(of: Predicted) -> NDArray[np.bool_]:
+    kind = kind_of(of.task)
+    return kind.right(of.rows.gold, kind.decide(of.log_probs))

@@ -26,6 +26,15 @@ def narrow_table() -> "Table":
     )
 
 
+def titled_table(title: str) -> "Table":
+    """Return an empty table under a title, whose square brackets are no markup."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    return Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD)
+
+
 def score_table(checkpoints: Sequence[tuple[str, Mapping[str, Score]]]) -> "Table":
     """Lay out macro-F1 with its interval and accuracy, tasks in rows and checkpoints side by side;
     below a task what else its kind is scored by.
@@ -50,10 +59,7 @@ def score_table(checkpoints: Sequence[tuple[str, Mapping[str, Score]]]) -> "Tabl
         cells = [Text(task)]
         for position, (_, scores) in enumerate(checkpoints):
             score, base = scores.get(task), first.get(task) if position else None
-            cells += [
-                Text(_score_cell(score, base, several=several)),
-                Text(_accuracy(score)),
-            ]
+            cells += [Text(_score_cell(score, base, several=several)), Text(_accuracy(score))]
         table.add_row(*cells)
         further = {name: None for _, scores in checkpoints for name in _further(scores.get(task))}
         for name in further:
@@ -88,13 +94,10 @@ def _further(score: Score | None) -> dict[str, float]:
 def per_label_table(task: str, score: Score, main_words: Sequence[str]) -> "Table":
     """Lay out precision, recall, F1 and support of each label; `main_words` go with the labels in
     their order."""
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     name = "macro-F1 " if score.main.name == "macro-F1" else ""
-    title = Text(f"{task}: {name}{_with_interval(score)}")
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
+    table = titled_table(f"{task}: {name}{_with_interval(score)}")
     table.add_column("label", overflow="fold")
     table.add_column("word", overflow="fold")
     for name in ("precision", "recall", "F1", "support"):

@@ -12,6 +12,7 @@ from pet_mtl.console import say
 from pet_mtl.serving.api_error import ApiError
 from pet_mtl.serving.metrics import Metrics
 
+_METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _SAFE = [
     (b"x-content-type-options", b"nosniff"),
@@ -85,9 +86,6 @@ class RequestLog:
             note = state.get("note", "")
             method = scope["method"] if scope["method"] in _METHODS else "other"
             say(f"{request_id} {method} {path} {status} {seconds * 1000:.1f} ms{note}")
-
-
-_METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 
 
 def _request_id(scope: Scope) -> str:

@@ -4,5 +4,6 @@
 - `optimizer_step` the frame of one step: seed, rate, number format, clipping, checks
 - `optim`      AdamW with layer-wise rates, warm-up and decay
 - `weight_average` a running mean of a model's weights
+- `early_stop` when dev scores end a run
 - `interrupt`  Ctrl-C and SIGTERM as a wish to stop
 """

@@ -12,13 +12,8 @@ from pet_mtl.atomic import new_folder, require_folder
 from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.model.calibration import Calibration
-from pet_mtl.storage.checkpoint import (
-    Checkpoint,
-    add_calibration,
-    fill_checkpoint,
-    read_checkpoint,
-)
-from pet_mtl.storage.model_card import Facts
+from pet_mtl.storage.checkpoint import Checkpoint, add_calibration, fill_checkpoint, read_checkpoint
+from pet_mtl.storage.model_card import CardFacts
 from pet_mtl.storage.own_weights import OWN_FILE
 from pet_mtl.storage.pretrained import load_backbone, load_pieces, load_tokenizer
 from pet_mtl.storage.tensors import read_tensors
@@ -26,13 +21,7 @@ from pet_mtl.storage.trained_on import with_earlier
 from pet_mtl.suite.suite import Suite
 
 # what tasks may differ in and still be the same
-_FREE = {
-    "description",
-    "data",
-    "columns",
-    "metric",
-    "calibration",
-}
+_FREE = {"description", "data", "columns", "metric", "calibration"}
 # settings of a training that a checkpoint is read by afterwards
 _READ_BY = ("max_length", "logit_adjustment")
 
@@ -79,7 +68,7 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
     tokenizer = load_pieces(str(first.folder))
     suite = _with_mean_thresholds(checkpoints)
     licenses = {checkpoint.license for checkpoint in checkpoints}
-    facts = Facts(
+    facts = CardFacts(
         license=first.license if len(licenses) == 1 else None, started_from=first.started_from
     )
     own = mean.get(OWN_FILE, {})
@@ -162,7 +151,7 @@ def check_request(folders: Sequence[Path], out: Path) -> None:
     require_folder(out)
     if out.exists():
         raise PetMtlError(
-            "the folder is there already", where=str(out), hint=("choose another with `--out DIR`")
+            "the folder is there already", where=str(out), hint="choose another with `--out DIR`"
         )
     problems, seen = ProblemList(), set[Path]()
     for folder in folders:

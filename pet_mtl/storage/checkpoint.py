@@ -19,7 +19,7 @@ from pet_mtl.resources import bundled_backbone, versions
 from pet_mtl.storage.card_data import hub_name
 from pet_mtl.storage.checked_json import read_bounded
 from pet_mtl.storage.digests import check_files, file_digest
-from pet_mtl.storage.model_card import CARD, NO_FACTS, Facts, model_card
+from pet_mtl.storage.model_card import CARD, NO_FACTS, CardFacts, model_card
 from pet_mtl.storage.own_weights import OWN_FILE
 from pet_mtl.storage.pretrained import quiet_transformers
 from pet_mtl.storage.trained_on import Keys, write_trained_on
@@ -62,7 +62,7 @@ def write_checkpoint(
     metrics: dict[str, Any],
     own: Mapping[str, Tensor] = {},
     trained_on: Mapping[str, Keys] | None = None,
-    facts: Facts = NO_FACTS,
+    facts: CardFacts = NO_FACTS,
 ) -> None:
     """Write a checkpoint, in place of one that is there; a failed write leaves the old one.
 
@@ -86,7 +86,7 @@ def fill_checkpoint(
     metrics: dict[str, Any],
     own: Mapping[str, Tensor] = {},
     trained_on: Mapping[str, Keys] | None = None,
-    facts: Facts = NO_FACTS,
+    facts: CardFacts = NO_FACTS,
 ) -> None:
     """Write the files of a checkpoint into an empty folder."""
     with quiet_transformers():
@@ -165,7 +165,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             return read_checkpoint(folder)
     except OSError as error:
         raise PetMtlError(
-            (f"cannot be read: {error.strerror or error}"), where=str(error.filename or folder)
+            f"cannot be read: {error.strerror or error}", where=str(error.filename or folder)
         ) from error
 
 
@@ -185,7 +185,7 @@ def _read_checkpoint(folder: Path) -> Checkpoint:
         inner = folder / "checkpoint"
         found = (inner / MANIFEST).is_file()
         raise DamagedError(
-            ("this is no pet-mtl checkpoint") if folder.exists() else "there is no such folder",
+            "this is no pet-mtl checkpoint" if folder.exists() else "there is no such folder",
             where=str(folder),
             hint=f"did you mean `{inner}`?" if found else _folder_hint(folder),
         )

@@ -6,11 +6,7 @@ from pet_mtl.errors import PetMtlError
 
 BEGUN = ".begun.json"  # what a training run needs to begin anew
 _RUN = ("checkpoint", "last", BEGUN)
-_KINDS = {
-    "compare.json": "a comparison",
-    "distill.json": "a distillation",
-    "sweep.json": "a sweep",
-}
+_KINDS = {"compare.json": "a comparison", "distill.json": "a distillation", "sweep.json": "a sweep"}
 
 
 def refuse_others(folder: Path, own: str = "") -> None:

@@ -25,7 +25,7 @@ _NO_SCORES = "Nothing was measured: there were no dev rows, or these weights wer
 
 
 @dataclass(frozen=True)
-class Facts:
+class CardFacts:
     """What a card says of a run beside its suite.
 
     Attributes:
@@ -46,7 +46,7 @@ class Facts:
         return asdict(self)
 
 
-NO_FACTS = Facts()
+NO_FACTS = CardFacts()
 
 
 def card_scores(scores: Mapping[str, Score]) -> dict[str, dict[str, Any]]:

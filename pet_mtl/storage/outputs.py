@@ -165,7 +165,7 @@ def _nothing_to_resume(path: Path) -> PetMtlError:
         if held
         else "there is no run to resume",
         where=str(path),
-        hint=("train again in another folder with `--out DIR`") if held else "leave `--resume` out",
+        hint="train again in another folder with `--out DIR`" if held else "leave `--resume` out",
     )
 
 

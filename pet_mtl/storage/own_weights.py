@@ -33,5 +33,5 @@ def load_own_weights(folder: Path, model: nn.Module, mlm: Any) -> None:
         return
     found = read_tensors(folder / OWN_FILE, what="the method's weights are missing or damaged")
     if not fit(found, wanted):
-        raise PetMtlError(("the saved weights do not fit the method"), where=str(folder / OWN_FILE))
+        raise PetMtlError("the saved weights do not fit the method", where=str(folder / OWN_FILE))
     model.load_state_dict(found, strict=False)

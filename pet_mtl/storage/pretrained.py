@@ -155,7 +155,7 @@ def _load_tokenizer(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> An
                 hint=f"pip install {package}",
             ) from error
         bare = Path(folder).is_dir() and not (Path(folder) / "config.json").is_file()
-        reason = ("the folder holds no model (no `config.json`)") if bare else _first_line(error)
+        reason = "the folder holds no model (no `config.json`)" if bare else _first_line(error)
         raise PetMtlError(
             f"no tokenizer could be loaded: {reason}", where=folder, hint=hint
         ) from error

@@ -3,15 +3,13 @@
 from collections.abc import Collection
 
 from pet_mtl.errors import ProblemList
+from pet_mtl.suite.losses import FactorSettings
 from pet_mtl.suite.method import ClnMethod, HeadsMethod, PetMethod
-from pet_mtl.suite.settings import TrainSettings
+from pet_mtl.suite.settings import MEAN_OF_ONE, TrainSettings
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 
-_FACTORS = ("focal", "class_weights", "hard_negatives")  # of the label loss
-_ONE_LABEL = (*_FACTORS, "adapet", "contrastive")
 _OF_WORDS = ("aggregation", "slots", "verbalizer_kind", "pattern_weights")  # and their patterns
-_BETWEEN_TASKS = ("dwa", "gradnorm")  # weights whose mean over the tasks is 1
 
 
 def refuse_untrained(suite: Suite, taught: Collection[str]) -> None:
@@ -65,7 +63,11 @@ def _of_label_loss(suite: Suite, taught: Collection[str], of_label: Collection[s
     # what teachers say, and two passes, are compared with adjusted scores
     if train.logit_adjustment and losses.r_drop is None and not {*of_label} & {*taught}:
         given["logit_adjustment"] = of_label
-    given |= {f"losses.{name}": of_label for name in _FACTORS if name in losses.given}
+    given |= {
+        f"losses.{name}": of_label
+        for name, own in losses.given.items()
+        if isinstance(own, FactorSettings)
+    }
     if losses.adapet is not None and losses.adapet.labels:
         given["losses.adapet.labels"] = of_label
     found = []
@@ -112,8 +114,11 @@ def idle_settings(suite: Suite, *, taught: Collection[str], alone: bool, drops: 
         ]
     if not alone:
         return found
-    acting = {name for name, own in losses.given.items() if any(map(own.acts_on, kinds.values()))}
-    idle = [f"losses.{name}" for name in _ONE_LABEL if name in losses.given and name not in acting]
+    idle = [
+        f"losses.{name}"
+        for name, own in losses.given.items()
+        if not any(map(own.acts_on, kinds.values()))
+    ]
     idle += ["logit_adjustment"] if train.logit_adjustment and not of_label else []
     why = "labels of several levels are not one" if of_label else "no task has one label a row"
     found += [f"`train.{name}` does nothing: {why}" for name in idle]
@@ -125,7 +130,7 @@ def idle_settings(suite: Suite, *, taught: Collection[str], alone: bool, drops: 
     ]
     if len(suite.tasks) == 1:
         idle = [] if train.surgery == "none" else ["train.surgery"]
-        idle += ["train.weighting"] if train.weighting in _BETWEEN_TASKS else []
+        idle += ["train.weighting"] if train.weighting in MEAN_OF_ONE else []
         idle += [] if losses.task_discriminator is None else ["train.losses.task_discriminator"]
         idle += ["method.adversarial"] if getattr(suite.method, "adversarial", 0.0) else []
         found += [f"`{name}` does nothing with one task" for name in idle]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-SEPARATORS = ",，、;；|"  # what people put between words in place of white space
+BETWEEN_WORDS = ",，、;；|"  # what people put between words in place of white space
 _OTHER_QUOTES = {"'": "'", "‘": "’", "“": "”"}  # which are text here, as in O'Neill
 
 
@@ -112,7 +112,7 @@ def format_field(text: str) -> str:
     """Return `text` as a field, quoted where it must be or where it could be taken for several
     words."""
     plain = text and text[0] not in _OTHER_QUOTES
-    special = '"\\#' + SEPARATORS
+    special = '"\\#' + BETWEEN_WORDS
     if plain and not any(character.isspace() or character in special for character in text):
         return text
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')

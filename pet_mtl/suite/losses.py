@@ -19,10 +19,12 @@ class _Settings(BaseModel):
 
     Attributes:
         reads_slots: the term needs a method that reads masks.
+        one_label: it acts on rows with one label alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
     reads_slots: ClassVar[bool] = False
+    one_label: ClassVar[bool] = False
 
     @property
     def reads_unlabelled(self) -> bool:
@@ -35,8 +37,8 @@ class _Settings(BaseModel):
         return 1.0
 
     def acts_on(self, kind: KindSpec) -> bool:
-        """Return whether it takes a share of the label loss of such a task's rows."""
-        return kind.facts.target == "label"
+        """Return whether it changes the losses of such a task's rows."""
+        return not self.one_label or kind.facts.target == "label"
 
     @property
     def idle(self) -> dict[str, str]:
@@ -48,7 +50,13 @@ class _Settings(BaseModel):
         return [name for name in names if getattr(self, name) != getattr(type(self)(), name)]
 
 
-class FocalSettings(_Settings):
+class FactorSettings(_Settings):
+    """A factor of the label loss."""
+
+    one_label: ClassVar[bool] = True
+
+
+class FocalSettings(FactorSettings):
     """Rows that are right already count less, with the gradient of that (Lin et al. 2017).
 
     >>> FocalSettings().gamma
@@ -63,7 +71,7 @@ class FocalSettings(_Settings):
     )
 
 
-class ClassWeightsSettings(_Settings):
+class ClassWeightsSettings(FactorSettings):
     """Rows of rare labels count more."""
 
     beta: float = Field(
@@ -74,7 +82,7 @@ class ClassWeightsSettings(_Settings):
     )
 
 
-class HardNegativesSettings(_Settings):
+class HardNegativesSettings(FactorSettings):
     """Rows that are right already count less; the factor is a number that nothing is learned
     from."""
 
@@ -101,6 +109,7 @@ class AdapetSettings(_Settings):
     """Labels told from the whole vocabulary, text told by its label (ADAPET, Tam et al. 2021)."""
 
     reads_slots: ClassVar[bool] = True
+    one_label: ClassVar[bool] = True
     decoupled: float = Field(
         default=1.0, ge=0, le=_MOST, description="how much the decoupled label loss counts"
     )
@@ -135,6 +144,7 @@ class ContrastiveSettings(_Settings):
     """Rows of one label are to have like states (Khosla et al. 2020; Gunel et al. 2021)."""
 
     reads_slots: ClassVar[bool] = True
+    one_label: ClassVar[bool] = True
     weight: float = Field(
         default=0.1, ge=0, le=1, description="λ in (1 - λ) · label loss + λ · contrastive loss"
     )
@@ -173,9 +183,6 @@ class MlmSettings(_Settings):
     @property
     def label_share(self) -> float:
         return 1 - self.alpha if self.balance == "alpha" else 1.0
-
-    def acts_on(self, kind: KindSpec) -> bool:
-        return True
 
     @property
     def idle(self) -> dict[str, str]:

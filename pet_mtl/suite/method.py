@@ -137,9 +137,7 @@ class HeadsMethod(_Method):
         le=64,
         description="moe, mmoe, ple: experts that all tasks share; snr: sub-networks of a level",
     )
-    task_experts: int = Field(
-        default=1, ge=0, le=64, description=("ple: experts of each task's own")
-    )
+    task_experts: int = Field(default=1, ge=0, le=64, description="ple: experts of each task's own")
     levels: int = Field(default=1, ge=1, le=8, description="ple, snr: levels on top of each other")
     routes: Literal["average", "transform"] = Field(
         default="average",

@@ -101,8 +101,7 @@ def patterns_from_file(path: Path) -> list[str]:
             if line.strip():
                 patterns.append(pattern_from_template(line.rstrip()))
         except PetMtlError as error:
-            for problem in error.problems:
-                problems.add(problem.message, where=f"{path}:{number}", hint=problem.hint)
+            problems.extend(error, where=f"{path}:{number}")
     if not patterns and not problems.problems:
         problems.add("no template", where=str(path), hint=_HINT)
     problems.raise_if_any()

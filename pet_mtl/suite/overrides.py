@@ -30,14 +30,13 @@ def apply_overrides(document: Document, overrides: Sequence[str], problems: Prob
         names = path.strip().split(".")
         if not equals or not all(names):
             problems.add(
-                "not of the form `key=value`", where=place, hint=("for example: -s train.epochs=5")
+                "not of the form `key=value`", where=place, hint="for example: -s train.epochs=5"
             )
             continue
         try:
             key = _set(document.tree, names, parse_value(text, strict=True))
         except PetMtlError as error:
-            for problem in error.problems:
-                problems.add(problem.message, where=place, hint=problem.hint)
+            problems.extend(error, where=place)
             continue
         set_place(document, key, place)
 

@@ -8,15 +8,16 @@ from pet_mtl.suite.losses import LossSettings
 from pet_mtl.suite.validation import found
 
 WeightingName = Literal["none", "uncertainty", "dwa", "dtp", "gradnorm"]
+MEAN_OF_ONE = ("dwa", "gradnorm")  # over the tasks: with one task they do nothing
 SurgeryName = Literal["none", "pcgrad", "mgda", "cagrad", "upgrad"]
 Tracker = Literal["tensorboard", "trackio", "wandb", "mlflow"]
 
 
 def _as_tuple(value: Any) -> Any:
     """Turn a list into a tuple, and one name into a tuple of one."""
-    return (
-        (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
-    )
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
 
 
 MOST_EPOCHS = 10_000  # all are planned before the first step

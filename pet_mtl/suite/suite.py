@@ -273,7 +273,7 @@ def _check_version(tree: dict[str, Any], document: Document, problems: ProblemLi
     version = tree.get("version")
     if "version" not in tree:
         problems.add(
-            "`version` is missing", where=where, hint=(f"add a first line: version: {VERSION}")
+            "`version` is missing", where=where, hint=f"add a first line: version: {VERSION}"
         )
     elif type(version) is int and version > VERSION:
         problems.add(

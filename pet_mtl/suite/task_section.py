@@ -183,10 +183,7 @@ def _from_templates(patterns: Any, document: Document, key: Key, problems: Probl
             return patterns_from_file(named_file(patterns, document, key, "template"))
         return pattern_from_template(patterns) if is_template(patterns) else patterns
     except PetMtlError as error:
-        for problem in error.problems:
-            problems.add(
-                problem.message, where=problem.where or document.where(key), hint=problem.hint
-            )
+        problems.extend(error.at(document.where(key)))
         return []
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.suite import openprompt_verbalizer as openprompt
 from pet_mtl.suite.label_lines import (
-    SEPARATORS,
+    BETWEEN_WORDS,
     LabelEntry,
     RawField,
     format_field,
@@ -110,7 +110,7 @@ def build_verbalizer(
                 where=where,
                 hint="put white space between a label and its words, not a comma or colon "
                 "(in YAML, an ASCII colon and white space)"
-                if any(mark in entry.label for mark in f"{SEPARATORS}:：")
+                if any(mark in entry.label for mark in f"{BETWEEN_WORDS}:：")
                 else f"write its words behind it: {line_for(entry.label, source)}",
             )
             continue
@@ -215,7 +215,7 @@ def _check_commas(words: Sequence[RawField], where: str, problems: ProblemList) 
     """Add a problem where words seem to be split by commas and the like: they would be one long
     label word."""
     for word in words:
-        mark = next((mark for mark in SEPARATORS if mark in word.text), None)
+        mark = next((mark for mark in BETWEEN_WORDS if mark in word.text), None)
         if mark is not None and not word.quoted:
             problems.add(
                 f"the label word {quoted(word.text)} holds `{mark}`",

@@ -4,7 +4,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-KindName = Literal["manual", "weighted", "knowledgeable", "soft", "prototypical", "automatic"]
+VerbalizerName = Literal["manual", "weighted", "knowledgeable", "soft", "prototypical", "automatic"]
 SearchMethod = Literal["all", "petal", "automatic", "neighbours"]
 
 
@@ -17,13 +17,11 @@ class VerbalizerKind(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    name: KindName = "manual"
+    name: VerbalizerName = "manual"
     keep: float = Field(
-        default=0.5, gt=0, le=1, description=("knowledgeable: share of a label's words that stay")
+        default=0.5, gt=0, le=1, description="knowledgeable: share of a label's words that stay"
     )
-    size: int = Field(
-        default=64, ge=1, le=4096, description=("prototypical: numbers of a prototype")
-    )
+    size: int = Field(default=64, ge=1, le=4096, description="prototypical: numbers of a prototype")
     words: int = Field(
         default=3,
         ge=1,

@@ -224,7 +224,7 @@ class _Builder:
     def _refuse_tag(self, node: Node, where: str) -> None:
         tag = str(node.tag).replace(TAG_PREFIX, "!!")
         self.problems.add(
-            f"tag `{tag}` is not allowed", where=where, hint=("delete it: the file is plain data")
+            f"tag `{tag}` is not allowed", where=where, hint="delete it: the file is plain data"
         )
 
 

@@ -7,5 +7,5 @@
 - `trial_checks` whether nobody changed them
 - `run`     the trials one after the other
 - `best`    the best trial's settings as a pattern file
-- `page`    what mattered, as a page
+- `result`  what was found; `page`, `table`: the same as a page, and for the terminal
 """

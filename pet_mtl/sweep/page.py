@@ -11,8 +11,9 @@ from pet_mtl.report.axes import LEFT, RIGHT, WIDTH, canvas, grid, lower_label, n
 from pet_mtl.report.charts import Line, line_chart
 from pet_mtl.report.data import CurvePoint
 from pet_mtl.report.markup import Html, element, percent
+from pet_mtl.report.overview import page_header
 from pet_mtl.report.page import html_page
-from pet_mtl.sweep.result import SweepResult, TrialResult
+from pet_mtl.sweep.result import SweepResult, TrialResult, setting_names
 
 MOST_ROWS = 200  # trials in the table
 LETTER = 11  # width of a Chinese character at an axis
@@ -61,23 +62,13 @@ def _header(result: SweepResult, created: str) -> Html:
         ),
         class_="figure",
     )
-    return element(
-        "header",
-        element("p", "pet_mtl sweep", class_="overline"),
-        element("h1", result.suite),
-        element("p", element("span", created), class_="meta"),
-        element("div", figure, class_="hero"),
-        element(
-            "dl",
-            [element("div", element("dt", k), element("dd", v)) for k, v in facts],
-            class_="facts",
-        ),
+    return page_header(
+        "sweep", result.suite, [created], facts, element("div", figure, class_="hero")
     )
 
 
 def _history(result: SweepResult) -> Html:
-    ended = [trial for trial in result.trials if trial.score is not None]
-    points = [CurvePoint(trial.number + 1, trial.score or 0.0) for trial in ended]
+    points = [CurvePoint(trial.number + 1, trial.score or 0.0) for trial in result.ended]
     best = [
         CurvePoint(point.step, max(other.value for other in points[: place + 1]))
         for place, point in enumerate(points)
@@ -89,7 +80,7 @@ def _history(result: SweepResult) -> Html:
             f"c{place % 8}",
             markers=True,
         )
-        for place, trial in enumerate(_ranked(ended)[:5])
+        for place, trial in enumerate(result.ranked[:5])
     ]
     charts = [
         line_chart(
@@ -126,17 +117,13 @@ def _importance(result: SweepResult) -> Html:
 
 
 def _settings(result: SweepResult) -> Html:
-    ended = [trial for trial in result.trials if trial.score is not None]
-    names = list(dict.fromkeys(name for trial in ended for name in trial.settings))
-    charts = [_scatter(name, ended, log=name in result.log) for name in names]
+    ended = result.ended
+    charts = [_scatter(name, ended, log=name in result.log) for name in setting_names(ended)]
+    note = "scores of the trials that came to the end; the full dot is the best"
     return element(
         "section",
         element("h2", "Settings"),
-        element(
-            "p",
-            "scores of the trials that came to the end; the full dot is the best",
-            class_="note",
-        ),
+        element("p", note, class_="note"),
         element("div", charts, class_="charts"),
         class_="card",
     )
@@ -165,7 +152,7 @@ def _scatter(name: str, trials: Sequence[TrialResult], *, log: bool) -> Html:
         each = dict(zip(values, places, strict=True))
         marks, labels = [float(place) for place in each.values()], [shown(v) for v in each]
     elif numeric:
-        marks = [(low + room + (high - low - 2 * room) * k / 4) for k in range(5)]
+        marks = [low + room + (high - low - 2 * room) * k / 4 for k in range(5)]
         labels = [f"{10**mark:.2g}" if log else f"{mark:.4g}" for mark in marks]
     else:
         marks, labels = [float(k) for k in range(len(kinds))], _cut(kinds)
@@ -207,15 +194,10 @@ def shown(value: Any) -> str:
     return " · ".join(map(shown, value)) if isinstance(value, list | tuple) else str(value)
 
 
-def _ranked(trials: Sequence[TrialResult]) -> list[TrialResult]:
-    return sorted(trials, key=lambda trial: (-(trial.score or 0.0), trial.number))
-
-
 def _table(result: SweepResult) -> Html:
-    ended = _ranked([trial for trial in result.trials if trial.score is not None])
     rest = [trial for trial in result.trials if trial.score is None]
-    rows = [*ended, *rest][:MOST_ROWS]
-    names = list(dict.fromkeys(name for trial in rows for name in trial.settings))
+    rows = [*result.ranked, *rest][:MOST_ROWS]
+    names = setting_names(rows)
     head = element("tr", [element("th", text) for text in ("trial", "score", *names, "")])
     body = []
     for trial in rows:

@@ -42,6 +42,11 @@ class TrialResult:
         }
 
 
+def setting_names(trials: Sequence[TrialResult]) -> list[str]:
+    """Return the settings that some trials chose, each once."""
+    return list(dict.fromkeys(name for trial in trials for name in trial.settings))
+
+
 @dataclass(frozen=True)
 class SweepResult:
     """A sweep.
@@ -65,6 +70,16 @@ class SweepResult:
     def counts(self) -> Counter[str]:
         """How many trials are in each state."""
         return Counter(trial.state for trial in self.trials)
+
+    @property
+    def ended(self) -> list[TrialResult]:
+        """The trials that came to their end."""
+        return [trial for trial in self.trials if trial.score is not None]
+
+    @property
+    def ranked(self) -> list[TrialResult]:
+        """The trials that came to their end, the best first."""
+        return sorted(self.ended, key=lambda trial: (-(trial.score or 0.0), trial.number))
 
     @property
     def running(self) -> int:

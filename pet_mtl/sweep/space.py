@@ -158,8 +158,7 @@ def read_space(file: Path, load: LoadSuite) -> Space:
         try:
             axis = read_axis(name, value)
         except PetMtlError as error:
-            for problem in error.problems:
-                problems.add(problem.message, where=document.where(key), hint=problem.hint)
+            problems.extend(error, where=document.where(key))
             continue
         places[name] = document.where(key)
         if axis is None:

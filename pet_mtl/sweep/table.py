@@ -2,7 +2,7 @@
 
 from pet_mtl.report.table import print_table
 from pet_mtl.sweep.page import shown
-from pet_mtl.sweep.result import SweepResult
+from pet_mtl.sweep.result import SweepResult, setting_names
 
 MOST = 10
 
@@ -13,9 +13,8 @@ def print_result(result: SweepResult) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    ended = [trial for trial in result.trials if trial.score is not None]
-    ended.sort(key=lambda trial: (-(trial.score or 0.0), trial.number))
-    names = list(dict.fromkeys(name for trial in ended for name in trial.settings))
+    ended = result.ranked
+    names = setting_names(ended)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in ("trial", "score", *names):
         share = f"\n{result.importance[name]:.0%}" if name in result.importance else ""

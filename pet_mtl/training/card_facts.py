@@ -9,14 +9,14 @@ import numpy as np
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.storage.backbone_digests import weights_digest
-from pet_mtl.storage.model_card import Facts, license_of
+from pet_mtl.storage.model_card import CardFacts, license_of
 from pet_mtl.storage.trained_on import Keys, read_trained_on
 from pet_mtl.suite.suite import Suite
 
 
 def card_facts(
     suite: Suite, backbone: Path, dev_rows: Mapping[str, Rows], trained_on: Mapping[str, Keys]
-) -> Facts:
+) -> CardFacts:
     """Return the facts of a run without its scores.
 
     Args:
@@ -35,7 +35,7 @@ def card_facts(
             "other_tasks": _count(keys, np.concatenate([np.empty(0, np.uint64), *others])),
             "backbone": None if before is None else _count(keys, before),
         }
-    return Facts(
+    return CardFacts(
         overlap=overlap,
         license=license_of(suite.model, backbone),
         started_from=weights_digest(str(backbone)),

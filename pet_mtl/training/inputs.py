@@ -22,7 +22,7 @@ from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import compile_suite
 from pet_mtl.stepping.optimizer_step import has_dropout
-from pet_mtl.storage.model_card import Facts
+from pet_mtl.storage.model_card import CardFacts
 from pet_mtl.storage.pretrained import load_backbone, load_pieces, resolve_model
 from pet_mtl.storage.trained_on import Keys, with_earlier
 from pet_mtl.suite.idle import idle_settings, refuse_untrained
@@ -69,7 +69,7 @@ class Inputs:
     dev_rows: Mapping[str, Rows]
     dev: Prompts | None
     trained_on: Mapping[str, Keys]
-    facts: Facts
+    facts: CardFacts
 
 
 def read_inputs(

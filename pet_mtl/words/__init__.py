@@ -6,6 +6,9 @@ product.
 
 - `states`       the states at the slots of some prompts
 - `state_cache`  states on disk, each prompt's once for a model
+- `candidate_scores`  words that are no label words, or not yet
+- `behind`       words that causal models read behind the text
+- `read_tasks`   rows whose patterns hold what other tasks predict
 - `trial`        one model and some rows, ready to score any label words
 - `loaded`       the model and the suite that the `words` commands name
 - `try_words`    what `words try` does

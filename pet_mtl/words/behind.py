@@ -1,7 +1,7 @@
 """Words that a causal model reads behind the text: what it reads depends on them, so nothing is
 kept from one trial to the next."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -11,7 +11,6 @@ from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.form import Compiled
 from pet_mtl.cloze.label_words import LabelWords, Words
-from pet_mtl.console import Bar
 from pet_mtl.model.causal_reader import CausalReader
 from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.word_scores import Aggregation
@@ -23,9 +22,7 @@ from pet_mtl.scoring.log_probs import (
     task_log_probs,
 )
 from pet_mtl.suite.task import TaskSpec
-from pet_mtl.words.states import Model
-
-OnRows = Callable[[int, int], None]
+from pet_mtl.words.states import Model, OnRows, reading
 
 
 def label_log_probs(
@@ -37,20 +34,11 @@ def label_log_probs(
         on_rows: as `Trial` has it.
     """
     reader = _cloze_model(model, compiled.words, task.aggregation)
-    total = len(prompts)
-    shown = Bar(f"reading {task.name}", total) if on_rows is None else None
-    try:
+    plans = score_plans(prompts, model.machine)
+    with reading(task.name, len(prompts), on_rows) as on_batch:
         scores = score_items(
-            reader,
-            prompts,
-            score_plans(prompts, model.machine),
-            model.machine,
-            model.tokenizer,
-            on_batch=shown.advance if shown else counted(on_rows or _nobody, total),
+            reader, prompts, plans, model.machine, model.tokenizer, on_batch=on_batch
         )
-    finally:
-        if shown is not None:
-            shown.close()
     return task_log_probs(prompts, scores)[task.name]
 
 
@@ -81,19 +69,3 @@ def _cloze_model(model: Model, words: Sequence[LabelWords], how: Aggregation) ->
     reader = CausalReader(model.backbone.mlm.config, words)
     made = ClozeModel(model.backbone, words, [how] * len(words), reader=reader)
     return made.to(model.machine.device).eval()
-
-
-def counted(on_rows: OnRows, total: int) -> Callable[[int], None]:
-    """Return what counts the rows of each batch and tells their sum."""
-    done = 0
-
-    def count(rows: int) -> None:
-        nonlocal done
-        done += rows
-        on_rows(done, total)
-
-    return count
-
-
-def _nobody(done: int, total: int) -> None:
-    pass

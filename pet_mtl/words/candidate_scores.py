@@ -13,16 +13,16 @@ from pet_mtl.cloze.form import Form, compile_pattern
 from pet_mtl.cloze.label_words import Words, tokenize_words
 from pet_mtl.cloze.slot_numbers import slot_numbers
 from pet_mtl.cloze.tokenizer import PieceTokenizer
-from pet_mtl.console import Bar
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.word_scores import piece_table, word_scores
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.task import TaskSpec
+from pet_mtl.text import counted
 from pet_mtl.words.behind import word_log_probs
 from pet_mtl.words.read_tasks import encode_read
 from pet_mtl.words.state_cache import StateCache
-from pet_mtl.words.states import Model, SlotStates, compute_states, prompt_keys
+from pet_mtl.words.states import Model, SlotStates, compute_states, prompt_keys, reading
 
 _WORDS_AT_A_TIME = 512  # their logits are in memory together
 
@@ -112,18 +112,13 @@ def _score_form(
     for masks in words.lengths:
 
         def compute(missing: npt.NDArray[np.int64], masks: int = masks) -> SlotStates:
-            bar = Bar(
-                (f"reading {form.task}, {masks} {'mask' if masks == 1 else 'masks'}"), len(missing)
-            )
+            with reading(f"{form.task}, {counted(masks, 'mask')}", len(missing)) as on_batch:
 
-            def advance(rows: int) -> None:
-                on_step()
-                bar.advance(rows)
+                def advance(rows: int) -> None:
+                    on_step()
+                    on_batch(rows)
 
-            try:
                 return compute_states(model, prompts, items[missing], masks, advance)
-            finally:
-                bar.close()
 
         slots = cache.read(form, keys, masks, compute)
         of_length = np.flatnonzero(lengths == masks)

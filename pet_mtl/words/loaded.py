@@ -114,7 +114,7 @@ def load(
     else:
         for each in (suite, checkpoint.suite):
             refuse_learned_parts(
-                each, folder, ("try label words with a backbone, or with a checkpoint without them")
+                each, folder, "try label words with a backbone, or with a checkpoint without them"
             )
     machine = Machine.choose(suite.train.precision, suite.train.attention)
     tokenizer = load_pieces(folder)

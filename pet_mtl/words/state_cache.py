@@ -31,12 +31,7 @@ MOST_BYTES = 4 << 30  # beyond this, the entries that were not used for longest 
 MOST_OPEN = 2 << 30  # bytes in memory: who tries many patterns opens many entries
 _FILE = "states.safetensors"
 # of a config: they change no state
-_CHANGING = (
-    "_name_or_path",
-    "transformers_version",
-    "dtype",
-    "architectures",
-)
+_IRRELEVANT = ("_name_or_path", "transformers_version", "dtype", "architectures")
 
 
 def default_place() -> Path | None:
@@ -54,7 +49,7 @@ def model_digest(model: Model) -> str:
     """Return a digest of all that decides a prompt's states: weights, architecture, mask, number
     format."""
     mlm, machine = model.backbone.mlm, model.machine
-    config = {key: value for key, value in mlm.config.to_dict().items() if key not in _CHANGING}
+    config = {key: value for key, value in mlm.config.to_dict().items() if key not in _IRRELEVANT}
     facts = [
         machine.device.type,
         machine.precision.value,
@@ -123,15 +118,13 @@ class StateCache:
             keys: of the prompts, see `prompt_keys`; all of `form`.
             compute: returns the states of the prompts at some indices into `keys`.
         """
-        name = hashlib.sha256((f"{self.model} {form.parts} {masks}").encode()).hexdigest()[:32]
+        name = hashlib.sha256(f"{self.model} {form.parts} {masks}".encode()).hexdigest()[:32]
         stored = self._open.get(name) or self._load(name, masks)
         at = stored.find(keys) if stored is not None else np.full(len(keys), -1)
         if (at < 0).any():
             missing, first = np.unique(keys[at < 0], return_index=True)
             slots = compute(np.flatnonzero(at < 0)[first])
-            stored = (
-                stored.merged(missing, slots) if stored is not None else _Stored(missing, slots)
-            )
+            stored = stored.merged(missing, slots) if stored else _Stored(missing, slots)
             self._keep(name, stored)
             at = stored.find(keys)
         assert stored is not None
@@ -216,9 +209,8 @@ def _write(file: Path, stored: _Stored) -> None:
 def _read(file: Path, masks: int) -> _Stored:
     from safetensors import safe_open
 
-    with safe_open(
-        file, framework="pt"
-    ) as opened:  # memory-mapped: only rows that are taken are copied
+    # memory-mapped: only rows that are taken are copied
+    with safe_open(file, framework="pt") as opened:
         tensors = {name: opened.get_tensor(name) for name in ("keys", "states", "log_normalizer")}
         if opened.metadata() != {"crc32": _checksum(tensors)}:
             raise ValueError("its checksum is another")

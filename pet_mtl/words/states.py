@@ -1,6 +1,7 @@
 """What the MLM head reads at the slots of prompts: all that label words are scored from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
@@ -14,6 +15,7 @@ from pet_mtl.cloze.batch import cut_batches
 from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.console import bar
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.mlm_head import MlmHead
@@ -21,6 +23,7 @@ from pet_mtl.scoring.log_probs import no_numbers, score_tokens
 from pet_mtl.suite.task import TaskSpec
 
 Keys = npt.NDArray[np.uint64]
+OnRows = Callable[[int, int], None]  # told how many prompts of how many the model has read
 _ROWS_AT_A_TIME = 4096  # fp32 copies of the states stay small
 
 
@@ -77,6 +80,26 @@ class Model:
 def plain_tasks(tasks: Mapping[str, TaskSpec]) -> dict[str, TaskSpec]:
     """Return tasks as they are read before training, without learned parts."""
     return {name: task.without_learned_parts() for name, task in tasks.items()}
+
+
+@contextmanager
+def reading(
+    what: str, total: int, on_rows: OnRows | None = None
+) -> Iterator[Callable[[int], None]]:
+    """Yield what is to be called with the number of rows of each batch; it shows a bar where nobody
+    is told."""
+    if on_rows is None:
+        with bar(f"reading {what}", total) as shown:
+            yield shown.advance
+        return
+    done = 0
+
+    def count(rows: int) -> None:
+        nonlocal done
+        done += rows
+        on_rows(done, total)
+
+    yield count
 
 
 @torch.inference_mode()

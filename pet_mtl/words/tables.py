@@ -57,10 +57,7 @@ def _notes(task: str, word: WordReport) -> list[str]:
     notes = [f"unknown: {' '.join(word.unknown)}"] if word.unknown else []
     notes += _first([f"also in {_place(task, place)}" for place in word.shared])
     nested = [
-        (
-            f"{'part of' if word.word in place.word else 'holds'} {place.word} "
-            f"({_place(task, place)})"
-        )
+        f"{'part of' if word.word in place.word else 'holds'} {place.word} ({_place(task, place)})"
         for place in word.nested
     ]
     notes += _first(nested)
@@ -139,9 +136,7 @@ def change_line(task: str, change: Change) -> str:
     return (
         f"{task} {change.after.verbalizer}: {figures}, "
         f"{len(change.gained):,} gained, {len(change.lost):,} lost, "
-        f"{len(change.flipped):,} "
-        "flipped, "
-        f"{change.after.seconds:.3f} s"
+        f"{len(change.flipped):,} flipped, {change.after.seconds:.3f} s"
     )
 
 

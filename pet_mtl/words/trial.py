@@ -1,6 +1,6 @@
 """One model and some rows, ready to score any label words."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,16 +12,24 @@ from pet_mtl.cloze.columns import Columns
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.form import Form, compile_forms
 from pet_mtl.cloze.label_words import LabelWords
-from pet_mtl.console import Bar
 from pet_mtl.data.rows import Rows
 from pet_mtl.kinds import kind_of_form
 from pet_mtl.model.word_scores import label_scores, word_table
 from pet_mtl.scoring.log_probs import FloatArray, task_log_probs
 from pet_mtl.suite.task import TaskSpec
-from pet_mtl.words.behind import counted, label_log_probs
+from pet_mtl.text import counted
+from pet_mtl.words.behind import label_log_probs
 from pet_mtl.words.read_tasks import encode_read
 from pet_mtl.words.state_cache import StateCache
-from pet_mtl.words.states import Keys, Model, SlotStates, compute_states, prompt_keys
+from pet_mtl.words.states import (
+    Keys,
+    Model,
+    OnRows,
+    SlotStates,
+    compute_states,
+    prompt_keys,
+    reading,
+)
 
 _KEPT = 32  # encoded tasks
 
@@ -54,7 +62,7 @@ class Trial:
         rows: Mapping[str, Rows],
         max_length: int,
         cache: StateCache,
-        on_rows: Callable[[int, int], None] | None = None,
+        on_rows: OnRows | None = None,
     ) -> None:
         self.model, self.rows = model, rows
         self.max_length, self.cache = max_length, cache
@@ -123,20 +131,10 @@ class Trial:
         form, items = encoded.prompts.forms[number], encoded.items[number]
 
         def compute(missing: npt.NDArray[np.int64]) -> SlotStates:
-            if self.on_rows is not None:
-                on_batch = counted(self.on_rows, len(missing))
+            title = f"{form.task}, {counted(masks, 'mask')}"
+            with reading(title, len(missing), self.on_rows) as on_batch:
                 slots = compute_states(self.model, encoded.prompts, items[missing], masks, on_batch)
-                self.computed += len(missing)
-                return slots
             self.computed += len(missing)
-            shown = Bar(
-                (f"reading {form.task}, {masks} {'mask' if masks == 1 else 'masks'}"), len(missing)
-            )
-            try:
-                return compute_states(
-                    self.model, encoded.prompts, items[missing], masks, shown.advance
-                )
-            finally:
-                shown.close()
+            return slots
 
         return self.cache.read(form, encoded.keys[number], masks, compute)

@@ -160,9 +160,8 @@ class WordTrial:
             return self.loaded.stored[task.name].apply(log_probs)
         if task.name not in self.fits:
             return log_probs
-        return calibration_from(self.fits[task.name][0], self.fitting.log_probs(task)).apply(
-            log_probs
-        )
+        method, _ = self.fits[task.name]
+        return calibration_from(method, self.fitting.log_probs(task)).apply(log_probs)
 
     def _to_watch(self) -> dict[Path, list[str]]:
         """Return the files to watch, those given or the tasks' own, and their tasks."""
@@ -231,11 +230,8 @@ class WordTrial:
 
 def _alike(one: TaskSpec, other: TaskSpec) -> bool:
     """Return whether a calibration that was fitted for one task holds for the other."""
-    return (one.all_words, one.patterns, one.prefix) == (
-        other.all_words,
-        other.patterns,
-        other.prefix,
-    )
+    keys = ("all_words", "patterns", "prefix")
+    return all(getattr(one, key) == getattr(other, key) for key in keys)
 
 
 def load_rows(suite: Suite, rows_of: RowsOf, limit: int | None) -> dict[str, Rows]:
@@ -270,5 +266,5 @@ def load_rows(suite: Suite, rows_of: RowsOf, limit: int | None) -> dict[str, Row
         rows[name] = found
     problems.raise_if_any()
     if not rows:
-        raise PetMtlError("no task has dev rows", hint=("use the training rows: `--rows train`"))
+        raise PetMtlError("no task has dev rows", hint="use the training rows: `--rows train`")
     return rows

@@ -95,8 +95,9 @@ def test_it_survives_pickling_and_saving(fitted: PetClassifier, tmp_path: Path) 
     np.testing.assert_array_equal(again.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
     model = pet_mtl.load(fitted.save(tmp_path / "kept"))
     assert [one.label for one in model.predict(TEXTS)] == fitted.predict(TEXTS).tolist()
-    with pytest.raises(PetMtlError, match="the output folder is not empty"):
+    with pytest.raises(PetMtlError, match="the output folder is not empty") as caught:
         fitted.save(tmp_path / "kept")
+    assert "--out" not in str(caught.value)
 
 
 def test_numbers_are_labels_and_words_are_found(backbone: Path) -> None:

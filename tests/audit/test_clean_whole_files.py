@@ -93,14 +93,14 @@ def test_what_another_command_wrote_meanwhile_stays(
     suite = make_suite(
         {"t.csv": "text,label\na,a\nb,b\n"}, {"one": "{train: t.csv}"}, columns=NAMED
     )
-    out, compress = tmp_path / "out", clean._compress
+    out, write = tmp_path / "out", clean._write
 
-    def meanwhile(content: bytes, suffix: str) -> bytes:
+    def meanwhile(file: Path, content: bytes) -> None:
         out.mkdir()
         (out / "mine").write_text("mine")
-        return compress(content, suffix)
+        write(file, content)
 
-    monkeypatch.setattr(clean, "_compress", meanwhile)
+    monkeypatch.setattr(clean, "_write", meanwhile)
     with pytest.raises(PetMtlError, match="not empty"):
         clean_suite(suite, out, "majority")
     assert [file.name for file in out.iterdir()] == ["mine"]

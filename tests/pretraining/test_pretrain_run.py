@@ -212,6 +212,15 @@ def test_wrong_requests_leave_nothing_behind(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_text_too_small_to_measure_on_is_told(
+    make_request: MakeRequest, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "pet_mtl")
+    result = pretrain(make_request(held_out=1e-9, max_steps=0), tmp_path / "run")
+    assert result.held_out is None
+    assert "too small to hold a document out, so nothing is measured" in caplog.text
+
+
 def test_no_usable_text_leaves_nothing_behind(make_request: MakeRequest, tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("\n\n", encoding="utf-8")
     with pytest.raises(PetMtlError, match="no usable text"):

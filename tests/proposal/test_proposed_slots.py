@@ -11,6 +11,7 @@ from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
+from pet_mtl.proposal import slots as proposed_slots
 from pet_mtl.proposal.propose import Request, propose
 from pet_mtl.proposal.slots import propose_slots
 from pet_mtl.suite.suite import load_suite
@@ -38,9 +39,11 @@ def test_measured_and_chosen(
     words: dict[str, list[str]],
     lengths: tuple[int, ...],
     slots: Slots,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(proposed_slots, "LOOKED_AT", 7)
     task = toys.make_task("这是{mask}：{a}", words, name="toy", slots=2)  # chosen before, say
-    proposed = propose_slots(task, ROWS, word_pieces, 40, 7)
+    proposed = propose_slots(task, ROWS, word_pieces, 40)
     first = ROWS.take(np.arange(7))
     wanted = tokens(words, "exact", first, word_pieces) / tokens(
         words, "shared", first, word_pieces

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pet_mtl.cloze.form import PartKind
 from pet_mtl.metrics.classification import TaskScore, score_predictions
 from pet_mtl.metrics.score import mean_main
 from pet_mtl.report.data import (
@@ -15,7 +16,6 @@ from pet_mtl.report.data import (
     TaskCurves,
     TaskReport,
     Token,
-    TokenKind,
     worst_confusions,
 )
 
@@ -94,7 +94,7 @@ def fake_view(
     prefix: str, before: str, after: str, labels: dict[str, str], *, text: str, slots: int
 ) -> ModelView:
     rng = np.random.default_rng(len(text))
-    parts: list[tuple[str, TokenKind]] = [("[CLS]", "special")]
+    parts: list[tuple[str, PartKind]] = [("[CLS]", "special")]
     parts += [(character, "prefix") for character in prefix]
     parts += [(character, "pattern") for character in before]
     parts += [("[MASK]", "slot")] * slots

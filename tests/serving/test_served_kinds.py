@@ -68,7 +68,7 @@ def test_each_kind_is_answered_as_load_answers(
             assert got["word"] == ("" if more else WORDS[own.label])
 
 
-def test_the_studio_takes_the_kinds_that_choose_one_label(patterns: Path, tmp_path: Path) -> None:
+def test_the_studio_takes_all_kinds_but_hypotheses(patterns: Path, tmp_path: Path) -> None:
     pytest.importorskip("fastapi", reason="the extra `studio` is not installed")
     from fastapi.testclient import TestClient
 
@@ -78,14 +78,15 @@ def test_the_studio_takes_the_kinds_that_choose_one_label(patterns: Path, tmp_pa
     loaded = load(patterns, None)
     app = create_app(loaded, Choice(place=tmp_path))
     with TestClient(app, base_url="http://127.0.0.1") as client:
-        assert [each["task"] for each in client.get("/api/suite").json()["tasks"]] == ["stars"]
+        tasks = [each["task"] for each in client.get("/api/suite").json()["tasks"]]
+        assert tasks == [name for name in loaded.suite.tasks if name != "judged"]
         task = client.get("/api/tasks/stars").json()
         edit = {name: task[name] for name in ("words", "prefix", "patterns")}
         found = client.post("/api/tasks/stars/effect", json=edit).json()
         while found["state"] == "running":
             found = client.get(f"/api/jobs/{found['job']}").json()
         assert found["result"]["rows"] == 16
-        assert client.get("/api/tasks/alike").status_code == 404
-    suite = loaded.suite.model_copy(update={"tasks": {"alike": loaded.suite.tasks["alike"]}})
-    with pytest.raises(PetMtlError, match="no task has rows with one label"):
+        assert client.get("/api/tasks/judged").status_code == 404
+    suite = loaded.suite.model_copy(update={"tasks": {"judged": loaded.suite.tasks["judged"]}})
+    with pytest.raises(PetMtlError, match="no task has a word or more for each label"):
         create_app(replace(loaded, suite=suite), Choice(place=tmp_path))

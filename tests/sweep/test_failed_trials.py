@@ -4,24 +4,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from test_sweep_run import request_of
 from toy_runs import replace_weights
 
 pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
 
 from pet_mtl.errors import PetMtlError
-from pet_mtl.suite.suite import Suite, load_suite
-from pet_mtl.sweep.run import SweepRequest, sweep
-from pet_mtl.sweep.space import read_space
-
-
-def request_of(suite_file: Path, text: str) -> SweepRequest:
-    file = suite_file.with_name("sweep.yaml")
-    file.write_text(text, encoding="utf-8")
-
-    def load(overrides: list[str]) -> Suite:
-        return load_suite(suite_file, overrides=overrides)
-
-    return SweepRequest(suite_file, load, read_space(file, load))
+from pet_mtl.suite.suite import load_suite
+from pet_mtl.sweep.run import sweep
 
 
 def with_own_backbone(suite_file: Path) -> Path:

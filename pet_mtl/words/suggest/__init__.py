@@ -4,7 +4,6 @@ The training rows are divided by text: words are found and ranked on the fitting
 gain that is shown is measured on the held-out part. Dev and test rows are never read.
 
 - `candidates`  words that could be label words: pieces of the vocabulary, words of the rows
-- `word_scores` all candidates scored on all rows by the scoring rule
 - `judge`       label words judged on either part: macro-F1, calibrated as `score` would
 - `petal`       ranked by the likelihood ratio between the label's rows and the others
 - `automatic`   ranked by LM-BFF's search, one label at a time

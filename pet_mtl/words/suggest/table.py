@@ -1,5 +1,6 @@
 """Suggested label words as tables for the terminal."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pet_mtl.words.suggest.run import Suggestions
@@ -10,8 +11,6 @@ if TYPE_CHECKING:
 
 def suggestion_table(found: Suggestions) -> "Table":
     """Lay out the suggestions of each label, the best first."""
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     kind = ", calibrated" if found.calibrated else ""
@@ -19,9 +18,7 @@ def suggestion_table(found: Suggestions) -> "Table":
         f"{found.task.name}, {found.model}{kind}: macro-F1 {found.before:.4f} on "
         f"{found.rows[1]:,} held-out rows"
     )
-    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD)
-    for name in ("label", "words", "suggestion", "change"):
-        table.add_column(name, overflow="fold")
+    table = _table(title, ("label", "words", "suggestion", "change"))
     for name in ("gain", "95 %", "gain on fitting rows"):
         table.add_column(name, justify="right")
     table.add_column("found by (rank)")
@@ -46,8 +43,6 @@ def suggestion_table(found: Suggestions) -> "Table":
 
 def proposal_table(found: Suggestions) -> "Table":
     """Lay out the labels whose words the proposal changes."""
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     low, high = found.interval
@@ -56,9 +51,7 @@ def proposal_table(found: Suggestions) -> "Table":
         f"[{low:+.4f}, {high:+.4f}])"
     )
     title = f"all changes together: macro-F1 on held-out rows {after}"
-    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD)
-    for name in ("label", "words", "proposed"):
-        table.add_column(name, overflow="fold")
+    table = _table(title, ("label", "words", "proposed"))
     for label, own, new in zip(
         found.task.verbalizer.labels, found.own, found.proposal, strict=True
     ):
@@ -66,4 +59,15 @@ def proposal_table(found: Suggestions) -> "Table":
             table.add_row(
                 Text(label), Text(" ".join(found.words(own))), Text(" ".join(found.words(new)))
             )
+    return table
+
+
+def _table(title: str, columns: Sequence[str]) -> "Table":
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=Text(title), title_justify="left", box=box.SIMPLE_HEAD)
+    for name in columns:
+        table.add_column(name, overflow="fold")
     return table
