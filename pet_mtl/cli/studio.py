@@ -9,6 +9,8 @@ from pet_mtl.cli.options import (
     DataRoot,
     Host,
     Limit,
+    ModelName,
+    Patterns,
     Port,
     RowsOfTask,
     StateCache,
@@ -18,22 +20,8 @@ from pet_mtl.cli.options import (
 
 
 def studio(
-    patterns: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="Pattern file, or a bundled one.",
-            show_default="the checkpoint's tasks, or default",
-        ),
-    ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="M",
-            help="Backbone (name, folder, hub name) or checkpoint.",
-            show_default="the file's",
-        ),
-    ] = None,
+    patterns: Patterns = None,
+    model: ModelName = None,
     port: Port = 0,
     browser: Annotated[
         bool,

@@ -17,6 +17,7 @@ from pet_mtl.scoring.calibration.plan import plan_calibrations
 from pet_mtl.scoring.checkpoint_scores import decide, score_rows
 from pet_mtl.scoring.learned_parts import without_learned_parts
 from pet_mtl.scoring.loaded import LoadedModel
+from pet_mtl.scoring.thresholds import fitted_where_missing
 from pet_mtl.storage.checked_json import Count
 from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.storage.taken_up import take_up
@@ -87,6 +88,7 @@ def zero_shot_cell(
     plan = plan_calibrations(suite, choices, dict.fromkeys(rows, "prior"))
     throughput = Throughput()
     log_probs = loaded.raw_log_probs(rows, throughput=throughput, title="scoring")
+    suite = fitted_where_missing(suite, rows, log_probs)
     log_probs = apply_calibrations(log_probs, plan.carry_out(loaded.raw_log_probs))
     assert loaded.parameters is not None
     speed: dict[str, Any] = throughput.to_json()

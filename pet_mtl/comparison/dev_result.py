@@ -72,6 +72,10 @@ def _possible(kind: KindSpec, predicted: list[Any]) -> bool:
         case "labels":
             return all(type(one) is list and all(map(label, one)) for one in predicted)
         case "number":
-            return all(type(one) in (int, float) for one in predicted)
+            low, high = kind.range
+            near = 1e-3 * (high - low)  # rounding may pass an end
+            return all(
+                type(one) in (int, float) and low - near <= one <= high + near for one in predicted
+            )
         case _:
             return all(map(label, predicted))

@@ -10,7 +10,7 @@ from pet_mtl.comparison.summary import Comparison, Entry
 from pet_mtl.comparison.table import html_table, markdown, sheets
 from pet_mtl.metrics.score import figures_title
 from pet_mtl.report.markup import Html, element
-from pet_mtl.report.overview import colour_of
+from pet_mtl.report.overview import colour_of, page_header
 from pet_mtl.report.page import html_page
 from pet_mtl.report.places import short_model
 
@@ -42,24 +42,9 @@ def compare_page(comparison: Comparison) -> Html:
         ("seeds", ", ".join(map(str, comparison.seeds))),
         ("dev rows", rows),
     ]
-    header = element(
-        "header",
-        element("p", "pet_mtl compare", class_="overline"),
-        element("h1", comparison.suite),
-        element(
-            "p",
-            element("span", short_model(comparison.model)),
-            element("span", comparison.created),
-            class_="meta",
-        ),
-        element(
-            "dl",
-            [element("div", element("dt", k), element("dd", v)) for k, v in facts],
-            class_="facts",
-        ),
-    )
+    about = (short_model(comparison.model), comparison.created)
     sections = [
-        header,
+        page_header("compare", comparison.suite, about, facts),
         curves(comparison),
         *map(html_table, sheets(comparison)),
         failures(comparison),

@@ -72,8 +72,9 @@ def choose_rows(rows: Rows, shots: int, seed: int) -> NDArray[np.int64]:
 
 def _by_label(rows: Rows) -> dict[int, NDArray[np.int64]]:
     """Return the indices of the rows of each label that occurs."""
-    has = {label: rows.labels == label for label in range(int(rows.labels.max(initial=-1)) + 1)}
+    labels = np.unique(rows.labels[rows.labels >= 0]).tolist()
+    found = {label: np.flatnonzero(rows.labels == label) for label in labels}
     if rows.targets is not None and rows.targets.ndim == 2:
         # `labels` has the first of each set alone, and for an empty one the number behind the last
-        has.update(enumerate(rows.targets.T > 0))
-    return {label: np.flatnonzero(of_label) for label, of_label in has.items() if of_label.any()}
+        found |= {label: np.flatnonzero(of > 0) for label, of in enumerate(rows.targets.T)}
+    return {label: of_label for label, of_label in found.items() if len(of_label)}

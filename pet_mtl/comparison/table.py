@@ -8,6 +8,7 @@ from pet_mtl.comparison.statistics import Difference, Spread
 from pet_mtl.comparison.summary import Comparison
 from pet_mtl.metrics.score import figures_title
 from pet_mtl.report.markup import Html, element
+from pet_mtl.report.table import titled_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -127,14 +128,10 @@ def joining_sheet(comparison: Comparison) -> Sheet:
 
 def rich_table(sheet: Sheet) -> "Table":
     """Lay a table out for the terminal."""
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(
-        title=Text(sheet.title), title_justify="left", box=box.SIMPLE_HEAD, caption=Text(sheet.note)
-    )
-    table.caption_justify = "left"
+    table = titled_table(sheet.title)
+    table.caption, table.caption_justify = Text(sheet.note), "left"
     for number, name in enumerate(sheet.header):
         table.add_column(
             Text(name), justify="left" if number < sheet.names else "right", overflow="fold"

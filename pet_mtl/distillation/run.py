@@ -42,8 +42,11 @@ from pet_mtl.distillation.stages import (
 )
 from pet_mtl.errors import PetMtlError
 from pet_mtl.kinds import kind_of
+from pet_mtl.kinds.kind import Decided
+from pet_mtl.scoring.checkpoint_scores import decide
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.scoring.thresholds import with_fitted_thresholds
 from pet_mtl.storage.checkpoint import MANIFEST
 from pet_mtl.storage.lock import held
 from pet_mtl.storage.pretrained import suite_model
@@ -202,12 +205,22 @@ class _Distiller:
         return taught
 
     def _note_together(self, name: str, answers: list[Answers], stages: list[Stage]) -> None:
-        decided = {}
-        for task in self.dev:
-            if each := [one.dev[task] for one in answers if task in one.dev]:
-                kind = self.kinds[task]
-                decided[task] = kind.decide(kind.from_probabilities(together(each)))
+        said = {
+            task: together(each)
+            for task in self.dev
+            if (each := [one.dev[task] for one in answers if task in one.dev])
+        }
+        decided = self._decide(self.dev, said)
         stages.append(stage_together(name, len(answers), decided, self.kinds, self.gold))
+
+    def _decide(
+        self, rows: Mapping[str, Rows], said: Mapping[str, FloatArray]
+    ) -> dict[str, Decided]:
+        """Return what probabilities `[rows, K]` decide, thresholds fitted where a run fits its own
+        on dev rows."""
+        log_probs = {task: self.kinds[task].from_probabilities(each) for task, each in said.items()}
+        suite = with_fitted_thresholds(self.request.student, rows, log_probs)
+        return decide(suite, log_probs)
 
     def _ask(self, file: Path, teacher: Path, barred: Mapping[str, Keys]) -> Answers:
         counted = {name: task.train.labels for name, task in self.data.items()}
@@ -240,12 +253,12 @@ class _Distiller:
         for tasks in task_groups(self.request.student, self.request.students_have):
             say(f"{kind}: {group_name(tasks)}")
             data = {name: self.data[name] for name in tasks}
-            answers = None if taught is None else self._targets(data, taught.answers)
-            teachers = () if taught is None else taught.folders
+            answers = self._targets(data, taught.answers) if taught else {}
+            teachers = taught.folders if taught and answers else ()
             folder = self.out / kind / group_name(tasks)
             suite = student_suite(self.request.student, tasks)
             suite = without_soft_labels(suite) if taught is None else suite
-            results.append(do_run(folder, suite, data, teachers=teachers, answers=answers))
+            results.append(do_run(folder, suite, data, teachers=teachers, answers=answers or None))
             folders.append(folder / "checkpoint")
         return results, folders
 
@@ -261,9 +274,10 @@ class _Distiller:
                 continue
             kind, first = self.kinds[name], len(task.train)
             mean = targets(kind, said, self.rows[name])
-            told = ~np.isnan(together(said)[:first]).any(1)  # the others have their own labels
-            decided = kind.decide(kind.from_probabilities(mean[:first]))
-            right = kind.right(task.train.gold, decided)[told]
+            # the others have their own labels
+            told = np.flatnonzero(~np.isnan(together(said)[:first]).any(1))
+            rows = task.train.take(told)
+            right = kind.right(rows.gold, self._decide({name: rows}, {name: mean[told]})[name])
             judged = f", right on {right.mean():.1%} of them" if len(right) else ""
             say(
                 f"teachers: {name}, {len(right):,} of {first:,} training rows labelled by them"

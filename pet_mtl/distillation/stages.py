@@ -12,6 +12,7 @@ from pet_mtl.distillation.folder import RunResult
 from pet_mtl.kinds import Kind
 from pet_mtl.kinds.kind import Decided, Gold
 from pet_mtl.metrics.score import figures_title, mean_key
+from pet_mtl.report.table import titled_table
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -177,12 +178,10 @@ def markdown(done: Distillation) -> str:
 
 def table(done: Distillation) -> "Table":
     """Lay the table out for the terminal."""
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
     header, rows = cells(done)
-    laid = Table(title=Text("What each stage brought"), title_justify="left", box=box.SIMPLE_HEAD)
+    laid = titled_table("What each stage brought")
     for number, name in enumerate(header):
         laid.add_column(Text(name), justify="right" if number else "left", overflow="fold")
     for row in rows:

@@ -102,7 +102,7 @@ class Classifier:
         probs = np.exp(-np.logaddexp(0, -log_probs)) if sets else np.exp(log_probs)
         if "range" in self.how:
             low, high = self.how["range"]
-            return {"value": round(low + float(probs[1]) * (high - low), 6)}
+            return {"value": low + float(probs[1]) * (high - low)}
         each = {label: round(float(p), 6) for label, p in zip(labels, probs, strict=True)}
         if sets:
             chosen = np.flatnonzero(probs >= np.array(thresholds))

@@ -14,6 +14,7 @@ from pet_mtl.random_streams import RESAMPLED_ROWS
 # Drawing a cell's count takes as long as drawing so many rows; few cells are drawn as counts.
 _ROWS_OF_A_CELL = 10
 _MANY_CELLS = 1000
+_FEW_LABELS = 150
 _DRAWN = 1 << 22  # counts at a time: one for each resample and cell
 
 
@@ -140,7 +141,7 @@ def bootstrap_macro_f1(
 
 
 def cells_macro_f1(
-    counts: NDArray[np.int64],
+    counts: NDArray[Any],
     gold: NDArray[np.int64],
     predicted: NDArray[np.int64],
     size: int,
@@ -150,10 +151,10 @@ def cells_macro_f1(
     Args:
         gold, predicted: `[cells]` label indices below `size`.
     """
-    right = gold == predicted
     # gold rows + predicted rows of each label, [R, K]
     total = _label_sums(counts, gold, size) + _label_sums(counts, predicted, size)
-    hits = _label_sums(counts[:, right], gold[right], size)
+    hit = np.where(gold == predicted, gold, size)  # wrong cells behind the labels
+    hits = _label_sums(counts, hit, size + 1)[:, :size]
     return np.asarray(ratio(2 * hits, total).sum(axis=1) / (total > 0).sum(axis=1))
 
 
@@ -170,30 +171,21 @@ def counted_macro_f1(
     >>> counted_macro_f1(gold, [gold, np.array([0, 0])], counts).round(4).tolist()
     [0.6667, 1.0]
     """
-    weights = counts.astype(np.float32)
-    every = np.arange(1 + max(int(gold.max()), *(int(side.max()) for side in sides)))
-    is_gold = gold[:, None] == every  # [N, K]
-    in_gold = weights @ is_gold.astype(np.float32)
-    total = np.zeros(len(counts))
-    for side in sides:
-        is_predicted = side[:, None] == every
-        present = in_gold + weights @ is_predicted.astype(np.float32)
-        hits = weights @ (is_gold & is_predicted).astype(np.float32)
-        f1 = np.zeros(present.shape)
-        np.divide(2 * hits, present, out=f1, where=present > 0, dtype=np.float64)
-        total += f1.sum(1) / (present > 0).sum(1)
-    return total / len(sides)
+    size = 1 + max(int(each.max()) for each in (gold, *sides))
+    drawn = counts.astype(np.float64)  # once for all products
+    each = [cells_macro_f1(drawn, gold, side, size) for side in sides]
+    return np.asarray(np.mean(each, axis=0))
 
 
-def _label_sums(
-    counts: NDArray[np.int64], labels: NDArray[np.int64], size: int
-) -> NDArray[np.int64]:
-    """Return the sum `[R, K]` of each label's cells; a product with one-hot labels would take cells
-    times labels."""
+def _label_sums(counts: NDArray[Any], labels: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """Return the sum `[R, K]` of each label's cells."""
+    if size <= _FEW_LABELS:  # the quickest way, but it takes cells times labels
+        one_hot = (labels[:, None] == np.arange(size)).astype(np.float64)
+        return np.asarray((counts @ one_hot).astype(np.int64))  # exact below 2^53
     order = np.argsort(labels, kind="stable")
     present, starts = np.unique(labels[order], return_index=True)
     sums = np.zeros((len(counts), size), np.int64)
-    sums[:, present] = np.add.reduceat(counts[:, order], starts, axis=1)
+    sums[:, present] = np.add.reduceat(counts.T[order], starts, axis=0).T
     return sums
 
 

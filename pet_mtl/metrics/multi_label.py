@@ -123,18 +123,11 @@ def resampled_macro_f1(
     first, counts = _kinds_of_rows([gold, *sides])
     gold, sides = gold[first], [side[first] for side in sides]
     generator = RESAMPLED_ROWS.generator(seed)
-    most, step = (max(1, limit // len(counts)) for limit in (_DRAWN, _CELLS))
-    sums = np.zeros((len(sides), resamples))
+    most, sums = max(1, _DRAWN // len(counts)), np.zeros((len(sides), resamples))
     for start in range(0, resamples, most):
         drawn = drawn_counts(counts, min(most, resamples - start), generator).astype(np.float32)
-        # some labels at a time: as floats, those of all rows take eight times the sets themselves
-        for label in range(0, gold.shape[1], step):
-            right = gold[:, label : label + step]
-            for of_side, side in zip(sums, sides, strict=True):
-                taken = side[:, label : label + step]
-                hits = drawn @ (right & taken).astype(np.float32)
-                both = drawn @ np.add(right, taken, dtype=np.float32)
-                of_side[start : start + most] += ratio(2 * hits, both).sum(1)
+        for of_side, side in zip(sums, sides, strict=True):
+            of_side[start : start + most] = _f1_sums(drawn, gold, side)
     return np.asarray(sums / gold.shape[1])
 
 
@@ -148,11 +141,21 @@ def counted_macro_f1_of_sets(
         gold: sets `[N, K]`; each of `sides` likewise.
     """
     weights = counts.astype(np.float32)
-    in_gold, total = weights @ gold.astype(np.float32), np.zeros(len(counts))
-    for side in sides:
-        hits = weights @ (gold & side).astype(np.float32)
-        total += ratio(2 * hits, in_gold + weights @ side.astype(np.float32)).mean(1)
-    return np.asarray(total / len(sides))
+    sums = [_f1_sums(weights, gold, side) for side in sides]
+    return np.asarray(np.mean(sums, axis=0) / gold.shape[1])
+
+
+def _f1_sums(
+    counts: NDArray[np.float32], gold: NDArray[np.bool_], predicted: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return the sum of all labels' F1 `[R]`, where row `n` counts `counts[r, n]` times."""
+    step, sums = max(1, _CELLS // len(gold)), np.zeros(len(counts))
+    # some labels at a time: as floats, those of all rows take eight times the sets themselves
+    for label in range(0, gold.shape[1], step):
+        right, taken = (each[:, label : label + step] for each in (gold, predicted))
+        hits = counts @ (right & taken).astype(np.float32)
+        sums += ratio(2 * hits, counts @ np.add(right, taken, dtype=np.float32)).sum(1)
+    return sums
 
 
 def _kinds_of_rows(

@@ -61,8 +61,7 @@ def _check(task: TaskSpec, prefix: str, patterns: Sequence[str], readable: Colle
         try:
             pattern = parse_pattern(source)
         except PetMtlError as error:
-            for problem in error.problems:
-                problems.add(problem.message, where=where, hint=problem.hint)
+            problems.extend(error, where=where)
             continue
         names = ", ".join(f"`{{{field}}}`" for field in task.fields)
         if not pattern.fields:

@@ -15,6 +15,7 @@ from pet_mtl.cloze.chinese_words import WordCutter
 from pet_mtl.errors import PetMtlError
 from pet_mtl.kinds import kind_of
 from pet_mtl.model.causal import refuse_causal
+from pet_mtl.scoring.thresholds import with_fitted_thresholds
 from pet_mtl.studio.edit import edited_task
 from pet_mtl.studio.effect import Effect, certainty
 from pet_mtl.studio.inspect_row import importance, inspect_row
@@ -195,8 +196,12 @@ class Session:
         with self._lock:
             self._job = job
             job.progress(0, 0)  # it may have been stopped while it waited
-            scores = self._ready().log_probs
-            model = self.loaded.model
+            trial, model = self._ready(), self.loaded.model
+            if task.fits_thresholds:
+                rows, log_probs = trial.trial.rows, {self.name: trial.log_probs(task)}
+                suite = self.loaded.suite.model_copy(update={"tasks": {self.name: task}})
+                task = with_fitted_thresholds(suite, rows, log_probs).tasks[self.name]
+            scores = trial.log_probs
             found = inspect_row(model, task, fields, self.max_length, scores)
             if asked.importance:
                 found["importance"] = importance(model, task, fields, self.max_length, scores)

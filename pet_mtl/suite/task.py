@@ -157,10 +157,10 @@ class TaskSpec(Spec):
                     f"found {len(labels)}"
                 )
             ends = numbers(labels)
-            if self.range is None and (ends is None or ends[0] >= ends[1]):
+            if self.range is None and (ends is None or not -1e9 < ends[0] < ends[1] < 1e9):
                 raise ValueError(
-                    "name the lowest and the highest target, as `range: [0, 5]`, or call the two "
-                    'labels so: verbalizer: {"0": 无关, "5": 相同}'
+                    "name the lowest and the highest target (below 1e9), as `range: [0, 5]`, or "
+                    'call the two labels so: verbalizer: {"0": 无关, "5": 相同}'
                 )
         if self.kind == "ordered":
             values = numbers(labels)

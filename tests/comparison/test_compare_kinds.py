@@ -2,16 +2,19 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 from toy_kinds import write_kinds
 
+from pet_mtl.comparison.folder import check_results, read_result
 from pet_mtl.comparison.plan import Cell, Variant, cell_path, read_variants
 from pet_mtl.comparison.run import Request, compare
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError
+from pet_mtl.scoring.checkpoint_scores import score_models
 from pet_mtl.suite.suite import load_suite
 
 ALL = ("marks", "alike", "stars")
@@ -66,10 +69,27 @@ def test_every_kind_by_its_own_figure(tmp_path: Path, toy_backbone: Path) -> Non
 
     again = compare(request, out)
     assert again.to_json() == found.to_json()
-    file = cell_path(out, Cell("pet", 2, 42)) / "result.json"
+    cell = Cell("pet", 2, 42)
+    file = cell_path(out, cell) / "result.json"
     whole = json.loads(file.read_text(encoding="utf-8"))
-    for task, wrong in (("marks", [[3]]), ("marks", [1]), ("alike", [[0]]), ("stars", [0.5])):
-        predicted = {**whole["predicted"], task: [*wrong, *whole["predicted"][task][1:]]}
+    damage: list[tuple[str, Any]] = [
+        ("marks", [3]), ("marks", 1), ("alike", [0]), ("alike", 10**400), ("alike", 4.1), ("stars", 0.5)
+    ]  # fmt: skip
+    rows = {name: len(of_task) for name, of_task in gold.items()}
+    for task, wrong in damage:
+        predicted = {**whole["predicted"], task: [wrong, *whole["predicted"][task][1:]]}
         file.write_text(json.dumps({**whole, "predicted": predicted}), encoding="utf-8")
         with pytest.raises(PetMtlError, match=r"result\.json: damaged"):
-            compare(request, out)
+            check_results(out, variants[0].suite, {cell: read_result(out, cell)}, rows)
+
+
+def test_zero_shots_are_what_score_says(tmp_path: Path, toy_backbone: Path) -> None:
+    file = write_kinds(tmp_path, toy_backbone)
+    (pet,) = read_variants(
+        "pet", lambda method, more: load_suite(file, overrides=more, only=["marks", "shares"])
+    )
+    (entry,) = compare(Request([pet], [0], 1), tmp_path / "out").entries
+    (scored,) = score_models([str(toy_backbone)], pet.suite)
+    assert {name: of_task.values for name, of_task in entry.tasks.items()} == {
+        name: (score.main.value,) for name, score in scored.tasks.items()
+    }

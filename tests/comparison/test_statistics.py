@@ -1,4 +1,5 @@
 import statistics
+import tracemalloc
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +11,7 @@ from sklearn.metrics import f1_score
 
 from pet_mtl.comparison.statistics import Difference, Spread, paired_difference
 from pet_mtl.kinds import build_kind
-from pet_mtl.metrics import similarity
+from pet_mtl.metrics import multi_label, similarity
 from pet_mtl.suite.kind import KindSpec
 
 Labels = npt.NDArray[np.int64]
@@ -115,6 +116,25 @@ def test_sets_and_numbers_against_the_slow_formula(monkeypatch: pytest.MonkeyPat
 
 def pearson(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
     return 0.0 if one.std() == 0 or other.std() == 0 else float(np.corrcoef(one, other)[0, 1])
+
+
+@pytest.mark.parametrize("name", ["classification", "multi_label"])
+def test_memory_is_not_that_of_rows_times_labels(
+    name: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(multi_label, "_CELLS", 1 << 16)
+    rows, labels = 4000, 1000
+    kind = build_kind(KindSpec(name, tuple(map(str, range(labels))), no=name == "multi_label"))
+    gold = np.random.default_rng(0).integers(0, labels, rows)
+    if name == "multi_label":
+        gold = np.eye(labels, dtype=bool)[gold]
+    counts = np.ones((2, rows), np.int64)
+    tracemalloc.start()
+    found = kind.counted(gold, [gold, gold], counts)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * rows * labels  # bytes; a table of floats takes 4
+    assert found.tolist() == [kind.score(gold, gold, resamples=1).value("macro_f1")] * 2
 
 
 def test_same_predictions_differ_by_nothing() -> None:

@@ -105,3 +105,13 @@ def test_every_kind(tmp_path: Path, toy_backbone: Path) -> None:
             assert answer["probabilities"] == pytest.approx(said.probabilities, abs=1e-5)
             key = "labels" if name in ("marks", "shares") else "label"
             assert answer[key] == said.more.get(key, said.label)
+
+
+def test_a_narrow_range() -> None:
+    pytest.importorskip("onnxruntime", reason="the extra `onnx` is not installed")
+    from pet_mtl.export import standalone
+
+    classifier = object.__new__(standalone.Classifier)
+    classifier.how = {"labels": ["low", "high"], "range": [0.0, 2e-7]}
+    said = classifier.decide(np.log([0.25, 0.75]))
+    assert said == {"value": pytest.approx(1.5e-7, rel=1e-9)}

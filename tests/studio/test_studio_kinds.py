@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from toy_kinds import write_kinds
 
-from pet_mtl.kinds import kind_of
+from pet_mtl.kinds import fitted_thresholds, kind_of
 from pet_mtl.words.loaded import Loaded, load
 from pet_mtl.words.try_words import WordTrial
 
@@ -104,3 +104,22 @@ def test_one_text(client: Any, loaded: Loaded) -> None:
     high = next(each["probability"] for each in found["labels"] if each["label"] == "high")
     assert float(found["said"]) == pytest.approx(4 * high, rel=1e-3)
     assert (found["chosen"], found["label"]) == ([], "high")
+
+
+def test_a_set_is_chosen_by_thresholds_of_the_rows(
+    client: Any, loaded: Loaded, tmp_path: Path
+) -> None:
+    """As `rows` and training have them: an equal share is nobody's threshold once there are
+    rows."""
+    task = loaded.suite.tasks["shares"]
+    trial = WordTrial(loaded, {"shares": ()}, place=tmp_path / "other")
+    scored, log_probs = trial.score_task(task, "")
+    p = kind_of(task).probabilities(log_probs)
+    fitted = fitted_thresholds(kind_of(task), scored.rows.gold, log_probs)
+    words = dict(zip(task.verbalizer.labels, task.verbalizer.words, strict=True))
+    chosen = [
+        client.run("shares/inspect", {"words": words, "row": row})["chosen"] for row in range(8)
+    ]
+    names = np.array(task.verbalizer.labels)
+    assert chosen == [names[of_row >= fitted].tolist() for of_row in p[:8]]
+    assert chosen != [names[of_row >= 1 / 3].tolist() for of_row in p[:8]]

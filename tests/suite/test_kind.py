@@ -97,6 +97,7 @@ def test_a_stored_suite_is_read_back(tmp_path: Path) -> None:
         (["separator: ;"], {}, "`separator` is for the kind `multi_label`"),
         (["kind: similarity"], {"words": THREE}, "two labels"),
         (["kind: similarity"], {"words": "{bad: 坏, good: 好}"}, "range: [0, 5]"),
+        (["kind: similarity"], {"words": '{"0": 坏, "1e300": 好}'}, "below 1e9"),
         (
             ["kind: similarity", "range: [5, 0]"],
             {},
