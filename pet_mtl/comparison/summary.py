@@ -147,8 +147,8 @@ def summarize(
                 difference = _difference(kinds, gold, first, joint)
             entries.append(_entry(method, number, joint, difference))
             joining += [
-                _joining(method, number, joint, alone, {task: kind}, gold)
-                for task, kind in kinds.items()
+                _joining(method, number, task, joint, alone, kinds, gold)
+                for task in kinds
                 if (alone := groups.get((method, number, task))) is not None
             ]
     return Comparison(
@@ -212,18 +212,17 @@ def _median(values: Sequence[float | None]) -> float | None:
 def _joining(
     method: str,
     shots: Shots,
+    task: str,
     joint: BySeed,
     alone: BySeed,
-    kind: Mapping[str, Kind],
+    kinds: Mapping[str, Kind],
     gold: Mapping[str, Gold],
 ) -> Joining:
-    """Return what `kind`, that of one task, says of it."""
-    (task,) = kind
     return Joining(
         method=method,
         shots=shots,
         task=task,
         joint=Spread(tuple(result.scores[task] for result in joint.values())),
         alone=Spread(tuple(result.scores[task] for result in alone.values())),
-        gain=_difference(kind, gold, alone, joint),
+        gain=_difference({task: kinds[task]}, gold, alone, joint),
     )

@@ -38,9 +38,7 @@ def list_rows(effect: Effect, asked: RowsAsked) -> dict[str, Any]:
                 **{side: _shown(kind, each[row : row + 1]) for side, each in said.items()},
                 "right": {side: bool(each[row]) for side, each in right.items()},
                 "probability": None if p is None else float(p[row]),
-                "change": _change(bool(right["before"][row]), bool(right["after"][row]))
-                if row in flipped
-                else "",
+                "change": _change(row in flipped, right["before"][row], right["after"][row]),
             }
             for row in chosen[start : start + asked.size].tolist()
         ],
@@ -58,17 +56,18 @@ def _shown(kind: Kind, said: Decided) -> int | list[int] | str:
             return int(said[0])
 
 
-def _change(before: bool, after: bool) -> str:
-    """Return what happened to a row that is said to be something else, by who is right."""
-    if before == after:
-        return "flipped"
-    return "gained" if after else "lost"
+def _change(flipped: bool, before: bool, after: bool) -> str:
+    """Return what happened to a row, by who is right."""
+    if not flipped:
+        return ""
+    return "flipped" if before == after else "gained" if after else "lost"
 
 
 def _has(said: Decided, label: int) -> npt.NDArray[np.bool_]:
     """Return which rows have a label, `[rows]`."""
     if said.ndim == 1:
         return np.asarray(said == label)
+    # compared, not indexed: no row has a label that there is not
     return np.asarray((said[:, np.arange(said.shape[1]) == label] > 0).any(1))
 
 
