@@ -145,9 +145,8 @@ def _pearson(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np
     one, other = (side - side.mean(-1, keepdims=True) for side in (one, other))
     scale = np.sqrt(np.square(one).sum(-1) * np.square(other).sum(-1))
     product = (one * other).sum(-1)
-    return np.asarray(
-        np.divide(product, scale, out=np.zeros_like(product), where=varies & (scale > 0))
-    )
+    found = np.divide(product, scale, out=np.zeros_like(product), where=varies & (scale > 0))
+    return np.asarray(found.clip(-1, 1))  # rounding may pass an end
 
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -20,6 +20,7 @@ from pet_mtl.cloze.columns import cut_text
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.kinds import kind_of
+from pet_mtl.kinds.multi_label import MultiLabel
 from pet_mtl.scoring.records import Predicted
 
 Ranking = Literal["entropy", "margin", "least_confidence", "diverse"]
@@ -59,8 +60,11 @@ class Order:
         rows = Rows.concat([part.rows for part in parts])
         log_probs = np.concatenate([part.log_probs for part in parts])
         kind = kind_of(first.task)
-        sets = kind.spec.facts.target == "labels"
-        doubt = uncertainty(kind.probabilities(log_probs), self.by, sets=sets)
+        if isinstance(kind, MultiLabel):  # a half is where a label's decision turns
+            from_threshold = log_probs - np.log(kind.thresholds) + np.log1p(-kind.thresholds)
+            doubt = uncertainty(kind.probabilities(from_threshold), self.by, sets=True)
+        else:
+            doubt = uncertainty(kind.probabilities(log_probs), self.by)
         if self.by == "diverse":
             chosen = diverse(doubt, rows, self.most)
         else:

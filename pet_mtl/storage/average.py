@@ -17,7 +17,7 @@ from pet_mtl.storage.model_card import CardFacts
 from pet_mtl.storage.own_weights import OWN_FILE
 from pet_mtl.storage.pretrained import load_backbone, load_pieces, load_tokenizer
 from pet_mtl.storage.tensors import read_tensors
-from pet_mtl.storage.trained_on import with_earlier
+from pet_mtl.storage.trained_on import Keys, read_trained_on, with_earlier
 from pet_mtl.suite.suite import Suite
 
 # what tasks may differ in and still be the same
@@ -62,9 +62,7 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
     mean = mean_weights(folders)
     mlm = load_backbone(str(first.folder))
     mlm.load_state_dict(mean["model.safetensors"])
-    trained_on: Mapping[str, Any] = {}
-    for folder in folders:
-        trained_on = with_earlier(folder, trained_on)
+    trained_on = _rows_of_all(folders)
     tokenizer = load_pieces(str(first.folder))
     suite = _with_mean_thresholds(checkpoints)
     licenses = {checkpoint.license for checkpoint in checkpoints}
@@ -76,6 +74,22 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
         fill_checkpoint(folder, mlm, tokenizer, suite, {}, own, trained_on or None, facts)
         if calibration := _mean_calibration(checkpoints):
             add_calibration(folder, calibration, {})
+
+
+def _rows_of_all(folders: Sequence[Path]) -> dict[str, Keys]:
+    """Return the keys of the rows that the folders name; whose are missing is said, where others
+    name theirs: the mean would pass for one that has seen no more than these."""
+    rows = dict[str, Keys]()
+    silent = [folder for folder in folders if read_trained_on(folder) is None]
+    for folder in folders:
+        rows = with_earlier(folder, rows)
+    if rows:
+        for folder in silent:
+            say(
+                f"warning: {folder} does not say what it was trained on: `score` and `data check` "
+                "will not know its rows among those of the mean"
+            )
+    return rows
 
 
 def _note_settings(checkpoints: Sequence[Checkpoint]) -> None:

@@ -221,14 +221,17 @@ def _read_checkpoint(folder: Path) -> Checkpoint:
         if not all(isinstance(text, str | None) for text in noted):
             raise TypeError("facts")
         return Checkpoint(folder, suite, metrics, versions, calibration, *noted)
-    except (
-        ValidationError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+    except ValidationError as error:  # rules have been added: what earlier versions trained with
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = ".".join(str(part)[:40] for part in (error.title.lower(), *first["loc"]))
+        reason = first["msg"].removeprefix("Value error, ")
+        raise DamagedError(
+            f"the checkpoint's manifest is damaged, or breaks a rule of this version: `{place}`: "
+            f"{reason}",
+            where=str(manifest_file),
+            hint=f"{_REMAKE}; if an earlier pet-mtl wrote it, that one still reads it",
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedError(
             "the checkpoint's manifest is damaged", where=str(manifest_file), hint=_REMAKE
         ) from error

@@ -95,7 +95,6 @@ class Session:
             "patterns": list(base.patterns),
             "fields": list(base.fields),
             "aggregation": base.aggregation,
-            "calibration": self.loaded.calibration.get(self.name, "none"),
             **{
                 f"{what}_file": {
                     "path": None if source.reason else str(source.path),
@@ -265,7 +264,9 @@ class Session:
         soft = any(parse_pattern(pattern).soft_pieces for pattern in new.patterns)
         if self.loaded.zero_shot:
             new = new.without_learned_parts()
-        if set(new.verbalizer.labels) != set(self.base.verbalizer.labels):
+        # the first of two ends is the low one; the order of other labels decides nothing here
+        compared = tuple if self.base.kind_spec.facts.target == "number" else set
+        if compared(new.verbalizer.labels) != compared(self.base.verbalizer.labels):
             raise PetMtlError("the file has other labels now", hint="start the studio again")
         for key in TaskSpec.model_fields:
             if key not in _READ_AGAIN and getattr(new, key) != getattr(self.base, key):

@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy import stats
 
+from pet_mtl.comparison.dev_result import DevResult
 from pet_mtl.kinds import ValuePrediction, build_kind
 from pet_mtl.metrics.similarity import resampled_pearson, score_similarity
 from pet_mtl.suite.kind import KindSpec
@@ -93,6 +94,14 @@ def test_what_rounding_leaves_of_equal_numbers_is_no_correlation(value: float) -
         assert (score.pearson, score.spearman, score.pearson_ci95) == (0, 0, (0, 0))
         low = np.arange(rows) / value * 1e-12
         assert score_similarity(low, low * 2).pearson == pytest.approx(1)
+
+
+def test_no_correlation_passes_one() -> None:
+    for part in np.random.default_rng(0).random((50, 2)):  # of any two rows it is -1, 0 or 1
+        score = score_similarity(np.array([0.0, 3.0]), part)
+        assert max(map(abs, (score.pearson, *score.pearson_ci95))) <= 1
+        # `compare` and `distill` keep it with these bounds
+        assert DevResult(scores={"alike": score.pearson}, predicted={"alike": list(part)})
 
 
 def test_wrong_input_is_refused() -> None:

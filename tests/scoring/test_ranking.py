@@ -5,11 +5,13 @@ import zlib
 
 import numpy as np
 import pytest
+from target_tasks import sets_task
 
 from pet_mtl.cloze import columns
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
-from pet_mtl.scoring.ranking import diverse, ranking, text_vectors, uncertainty
+from pet_mtl.scoring.ranking import Order, diverse, ranking, text_vectors, uncertainty
+from pet_mtl.scoring.records import Predicted
 
 DRAW = np.random.default_rng(3)
 P = DRAW.dirichlet(np.full(5, 0.5), size=40).astype(np.float32)
@@ -37,6 +39,19 @@ def test_sets_are_yes_or_no_for_each_label() -> None:
     entropy = [np.mean([slow(np.array([q, 1 - q]), "entropy") for q in row]) for row in p]
     assert uncertainty(p, "entropy", sets=True) == pytest.approx(entropy, abs=1e-5)
     assert uncertainty(p, "margin", sets=True) == pytest.approx([1.0, 0.4], abs=1e-5)
+
+
+def test_a_label_of_a_set_is_in_doubt_at_its_threshold() -> None:
+    task = sets_task(thresholds=[0.1, 0.5, 0.9])
+    p = np.array([[0.5, 0.05, 0.05], [0.1, 0.9, 0.5], [0.9, 0.1, 0.9], [0.99, 0.01, 0.1]])
+    rows = Rows.of({"text": list("abcd")})
+    log_odds = np.log(p / (1 - p)).astype(np.float32)
+    said = Predicted(task, rows, log_odds)
+    (block,) = Order("margin")(iter([{"toy": said}]))
+    found = block["toy"]
+    assert found.rows.fields["text"].to_pylist()[:2] == ["b", "c"]  # each has a label at it
+    assert found.uncertainty[:2].tolist() == pytest.approx([1, 1], abs=1e-6)
+    assert found.uncertainty[2] < 0.95
 
 
 def test_diversity_by_the_slow_greedy_choice() -> None:

@@ -65,16 +65,38 @@ def test_the_mean(runs: list[Path], tmp_path: Path) -> None:
     assert trained_on.keys() == loaded.suite.tasks.keys()
 
 
+def forget_rows(run: Path) -> None:
+    """Make of a checkpoint what the first versions wrote: it does not say its rows."""
+    (run / TRAINED_ON).unlink()
+    manifest = json.loads((run / MANIFEST).read_text(encoding="utf-8"))
+    del manifest["sha256"][TRAINED_ON]
+    (run / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+
+
 def test_the_mean_of_checkpoints_that_do_not_say_their_rows_does_not_either(
-    runs: list[Path], tmp_path: Path
+    runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for run in runs:
-        (run / TRAINED_ON).unlink()
-        manifest = json.loads((run / MANIFEST).read_text(encoding="utf-8"))
-        del manifest["sha256"][TRAINED_ON]
-        (run / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+        forget_rows(run)
     average_checkpoints(runs, tmp_path / "mean")
     assert read_trained_on(tmp_path / "mean") is None  # `{}` would say: on no rows at all
+    assert "does not say" not in capsys.readouterr().err
+
+
+def test_one_that_does_not_say_its_rows_among_others_that_do_is_told(
+    runs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forget_rows(runs[1])
+    average_checkpoints(runs[:2], tmp_path / "mean")
+    known, mean = read_trained_on(runs[0]), read_trained_on(tmp_path / "mean")
+    assert known is not None
+    assert mean is not None
+    assert {name: of_task.tolist() for name, of_task in mean.items()} == {
+        name: of_task.tolist() for name, of_task in known.items()
+    }
+    told = capsys.readouterr().err
+    assert f"warning: {runs[1]} does not say what it was trained on" in told
+    assert str(runs[0]) not in told
 
 
 def test_the_mean_of_a_checkpoint_with_itself_scores_the_same(

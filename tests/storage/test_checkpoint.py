@@ -130,6 +130,9 @@ def test_damage_is_found(copy: Path, name: str, how: str) -> None:
         '{"format_version": 1, "sha256": [], "suite": {}, "metrics": {}, "versions": {}}',
         '{"format_version": 1, "sha256": {}, "suite": {}, "metrics": {}, "versions": {}}',
         '{"format_version": 1, "sha256": {}, "suite": null}',
+        "[" * 100_000,
+        '{"format_version": ' + "9" * 5000 + "}",
+        "\x00",
     ],
 )
 def test_a_manifest_that_is_none(copy: Path, text: str) -> None:
@@ -137,6 +140,19 @@ def test_a_manifest_that_is_none(copy: Path, text: str) -> None:
     with pytest.raises(PetMtlError, match="manifest is damaged") as caught:
         read_checkpoint(copy)
     assert str(copy / MANIFEST) in str(caught.value)
+
+
+def test_a_task_that_earlier_versions_took_says_what_is_refused(copy: Path) -> None:
+    """They knew fewer rules: the folder is whole, and copying it again would not help."""
+    manifest = json.loads((copy / MANIFEST).read_text(encoding="utf-8"))
+    task = next(iter(manifest["suite"]["tasks"].values()))
+    field = next(name for name in task["columns"] if name not in ("id", "label"))
+    task["patterns"] = [f"｛{field}｝{{mask}}{{{field}}}"]
+    (copy / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(PetMtlError, match="if an earlier pet-mtl wrote it, that one") as caught:
+        read_checkpoint(copy)
+    told = str(caught.value)
+    assert f"`suite.tasks.{task['name']}`: `{field}` stands in full-width braces" in told
 
 
 def test_a_manifest_of_bytes(copy: Path) -> None:
@@ -340,14 +356,5 @@ def test_a_task_name_that_is_none_is_refused(copy: Path, name: str) -> None:
 def test_a_manifest_of_other_types_is_damaged(copy: Path, changes: dict[str, object]) -> None:
     manifest = json.loads((copy / MANIFEST).read_text(encoding="utf-8"))
     (copy / MANIFEST).write_text(json.dumps(manifest | changes), encoding="utf-8")
-    with pytest.raises(PetMtlError, match="manifest is damaged"):
-        read_checkpoint(copy)
-
-
-@pytest.mark.parametrize(
-    "content", ["[" * 100_000, '{"format_version": ' + "9" * 5000 + "}", "3", "\x00"]
-)
-def test_a_manifest_that_is_none_is_damaged(copy: Path, content: str) -> None:
-    (copy / MANIFEST).write_text(content, encoding="utf-8")
     with pytest.raises(PetMtlError, match="manifest is damaged"):
         read_checkpoint(copy)

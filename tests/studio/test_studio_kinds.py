@@ -123,3 +123,12 @@ def test_a_set_is_chosen_by_thresholds_of_the_rows(
     names = np.array(task.verbalizer.labels)
     assert chosen == [names[of_row >= fitted].tolist() for of_row in p[:8]]
     assert chosen != [names[of_row >= 1 / 3].tolist() for of_row in p[:8]]
+
+
+def test_ends_that_changed_places_in_the_file(client: Any, loaded: Loaded) -> None:
+    file = Path(loaded.suite.source)
+    text = file.read_text(encoding="utf-8")
+    file.write_text(
+        text.replace("{low: 无关, high: 同}", "{high: 同, low: 无关}"), encoding="utf-8"
+    )
+    assert "other labels now" in str(client.post("alike/reload", status=422))
