@@ -158,7 +158,7 @@ def summarize(
         methods=list(methods),
         seeds=sorted({cell.seed for cell in results}),
         dev_rows={name: len(targets) for name, targets in gold.items()},
-        metrics={name: kind.spec.facts.metrics[0] for name, kind in kinds.items()},
+        metrics={name: kind.spec.facts.main for name, kind in kinds.items()},
         entries=entries,
         joining=joining,
         failed={str(cell): reason for cell, reason in failed.items()},

@@ -162,7 +162,7 @@ class _Distiller:
         results, folders = self._students("students", taught)
         name = "students" if len(results) > 1 else "student"
         stages.append(stage_of_runs(name, results, self.kinds))
-        metrics = {task: self.kinds[task].spec.facts.metrics[0] for task in self.dev}
+        metrics = {task: self.kinds[task].spec.facts.main for task in self.dev}
         gained = gains(stages, self.kinds, self.gold)
         done = Distillation(self.out, metrics, tuple(stages), gained, tuple(folders))
         write_text(self.out / "distill.md", markdown(done))

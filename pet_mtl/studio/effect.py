@@ -84,7 +84,7 @@ def certainty(
 def _figures(before: Scored, after: Scored, gained: int, lost: int) -> dict[str, Any]:
     """Return the main figure and the share of right rows, each before and after, by name."""
     kind, rows = kind_of(after.task), after.score.examples
-    main = kind.spec.facts.metrics[0]
+    main = kind.spec.facts.main
     first, last = before.score.value(main), after.score.value(main)
     old, new = (
         float(kind.right(one.rows.gold, one.predicted).sum()) / rows for one in (before, after)

@@ -39,6 +39,12 @@ class KindFacts:
     plain: bool = False
     hypotheses: bool = False
 
+    @property
+    def main(self) -> MetricName:
+        """The figure that stands for a task: `Score.main`, and what is chosen by if nothing else
+        is named."""
+        return self.metrics[0]
+
 
 KINDS: dict[str, KindFacts] = {
     "classification": KindFacts(

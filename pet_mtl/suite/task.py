@@ -83,7 +83,7 @@ class TaskSpec(Spec):
     def _metric_of_kind(cls, values: Any) -> Any:
         """Choose by the kind's own metric where none is named."""
         facts = KINDS.get(str(values.get("kind"))) if isinstance(values, dict) else None
-        return values if facts is None else {"metric": facts.metrics[0], **values}
+        return values if facts is None else {"metric": facts.main, **values}
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

@@ -87,4 +87,4 @@ def test_who_knows_the_target_leaves_no_doubt(tmp_path: Path, toy_backbone: Path
         certain = kind.certain(gold)
         assert kind.right(gold, kind.decide(kind.from_probabilities(certain))).all()
         score = kind.score(gold, kind.decide(kind.from_probabilities(certain)), resamples=1)
-        assert score.value(suite.tasks[name].kind_spec.facts.metrics[0]) == score.main.value
+        assert score.value(suite.tasks[name].kind_spec.facts.main) == score.main.value
