@@ -75,8 +75,9 @@ class SlotEncoder:
         kind, training = hidden.dtype, self.encoder.training
         compiled = self._compiled if training else None
         run_layer = compiled or self._layer
-        token_step, slot_step = (1, 1) if compiled else (_TOKEN_STEP, SLOT_STEP)
-        hidden = pad_rows(hidden.reshape(count * length, -1), token_step, training=training)
+        hidden = hidden.reshape(count * length, -1)
+        # not a view: for the first layer, that alone has one, a graph more would be compiled
+        hidden = hidden.clone() if compiled else pad_rows(hidden, _TOKEN_STEP, training=training)
         if torch.is_grad_enabled():
             forget_casts(layers)
         norms = (
@@ -95,7 +96,7 @@ class SlotEncoder:
                 note(number, hidden)
                 hidden = fused_layer(layer, None, hidden, frame, length)
             note(len(layers) - 1, hidden)
-            asking = pad_rows(hidden[at], slot_step, training=training)
+            asking = pad_rows(hidden[at], SLOT_STEP, training=training)
             queries = fused_layer(layers[-1], asking, hidden, frame, wide)
         else:
             bias = self._bias(attention_mask, kind, noise)
@@ -105,8 +106,8 @@ class SlotEncoder:
                 hidden = run_layer(layer, hidden, hidden, bias, length, amendments, now)
             note(len(layers) - 1, hidden)
             now = noise and noise.at(len(layers) - 1)
-            asking = pad_rows(hidden[at], slot_step, training=training)
-            queries = run_layer(layers[-1], asking, hidden, bias, wide, amendments, now)
+            asking = pad_rows(hidden[at], SLOT_STEP, training=training)
+            queries = self._layer(layers[-1], asking, hidden, bias, wide, amendments, now)
         return queries[: slots.numel()].view(count, wide, -1)
 
     def _noise(self, input_ids: Tensor, attention_mask: Tensor) -> RowNoise | None:
@@ -160,8 +161,9 @@ class SlotEncoder:
         return EncoderRun(self, hidden.flatten(0, 1), attention_mask, noise)
 
     def compile(self, backend: str = "inductor") -> None:
-        """While training, run the layers as compiled graphs, which serve all layers and shapes;
-        what is scored meanwhile is scored as ever."""
+        """While training, run all layers but the last, whose few queries would be a graph more, as
+        one compiled graph, which serves all of them and all shapes; what is scored meanwhile is
+        scored as ever."""
         self._compiled = torch.compile(self._layer, dynamic=True, backend=backend)
 
     @property

@@ -128,7 +128,7 @@ def test_bfloat16_is_near_full_precision() -> None:
 @pytest.mark.filterwarnings("default")  # torch's own
 @pytest.mark.parametrize(("attention", "dropout"), [("sdpa", 0.0), ("eager", 0.2)])
 def test_compiled_layers_train_as_the_others(attention: str, dropout: float) -> None:
-    """One graph for the layers and one for the last, whatever the batch's shape."""
+    """One graph for all layers, whatever the batch's shape; noise is drawn by fours of a length."""
     torch._dynamo.reset()
     model = toys.build_mlm("bert", dropout=dropout).train()
     plain, compiled = (SlotEncoder(model.base_model, attention) for _ in range(2))
@@ -136,7 +136,7 @@ def test_compiled_layers_train_as_the_others(attention: str, dropout: float) -> 
     begin_rows(3)
     counted = torch._dynamo.utils.counters["stats"]
     counted.clear()
-    for count, length, wide in ((3, 8, 2), (5, 12, 3), (7, 9, 4)):
+    for count, length, wide in ((3, 8, 2), (5, 12, 1), (7, 16, 4)):
         ids = torch.randint(5, 40, (count, length))
         mask = (
             torch.arange(length) < torch.tensor([[length - 2]] + [[length]] * (count - 1))
@@ -145,7 +145,7 @@ def test_compiled_layers_train_as_the_others(attention: str, dropout: float) -> 
         out = compiled(ids, mask, slots)
         torch.testing.assert_close(out, plain(ids, mask, slots), rtol=1e-5, atol=1e-5)
         out.square().sum().backward()
-    assert counted["unique_graphs"] <= 4
+    assert counted["unique_graphs"] == 1
     model.eval()
     counted.clear()
     assert torch.equal(compiled(ids, mask, slots), plain(ids, mask, slots))
