@@ -27,6 +27,7 @@ from pet_mtl.data.table import Request
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import ID_COLUMN, TaskSpec
+from pet_mtl.text import counted
 
 CHANGES = "changes.txt"
 _SHOWN = 3
@@ -68,7 +69,7 @@ class CleanResult:
         """Return what was done, for people: each kind of change with its number and first lines."""
         lines = []
         for file in self.files:
-            lines.append(f"{file.copy}: {file.rows:,} rows")
+            lines.append(f"{file.copy}: {counted(file.rows, 'row')}")
             kinds: dict[tuple[str, str], list[int]] = {}
             for change in file.changes:
                 kind = change.action, change.reason.split(":")[0]

@@ -8,6 +8,7 @@ from pet_mtl.bulk.shards import ShardRequest, claim_folder, finish, make_folder
 from pet_mtl.console import say
 from pet_mtl.scoring.loaded import LoadedCheckpoint, require_task
 from pet_mtl.storage.lock import held
+from pet_mtl.text import counted
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def predict_shards(request: ShardRequest) -> ShardsDone:
             elif not request.done(number):  # by another process, a moment ago
                 write_shard(loaded, request, number, part)
                 made += 1
-                say(f"wrote {request.file(number).name}: {rows:,} rows so far")
+                say(f"wrote {request.file(number).name}: {counted(rows, 'row')} so far")
     if all(map(request.done, range(shards))):  # the last of several processes finds that
         with held(request.out / ".lock", wait=True):
             for left in request.out.glob(".part-*.lock"):  # of killed processes

@@ -21,7 +21,7 @@ from pet_mtl.cli.options import (
 )
 from pet_mtl.console import put, put_json
 from pet_mtl.errors import PetMtlError
-from pet_mtl.text import in_shell
+from pet_mtl.text import counted, in_shell
 
 app = typer.Typer(
     name="data",
@@ -274,4 +274,4 @@ def vary(
     if json_:
         put_json({"out": str(out), "rows": written})
     for name, rows in written.items():
-        say(f"{out / name}.csv: {rows:,} rows")
+        say(f"{out / name}.csv: {counted(rows, 'row')}")

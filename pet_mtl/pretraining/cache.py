@@ -37,6 +37,7 @@ from pet_mtl.pretraining.pieces import PieceEncoder, tokenizer_digest
 from pet_mtl.storage.checked_json import read_bounded
 from pet_mtl.storage.digests import is_whole, write_digests
 from pet_mtl.storage.lock import held
+from pet_mtl.text import counted
 
 FORMAT_VERSION = 2  # 2: with checksums
 _CHUNK = 1 << 20  # characters tokenised at a time: enough for all cores, little memory
@@ -135,7 +136,7 @@ def _is_sound(cache: Cache, vocab_size: int) -> bool:
 
 
 def _size(cache: Cache) -> str:
-    return f"{len(cache.documents):,} documents, {len(cache.pieces):,} pieces"
+    return f"{counted(len(cache.documents), 'document')}, {counted(len(cache.pieces), 'piece')}"
 
 
 def _read_key(folder: Path) -> dict[str, Any]:

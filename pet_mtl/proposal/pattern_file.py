@@ -9,6 +9,7 @@ from pet_mtl.proposal.label_words import ProposedWord
 from pet_mtl.proposal.slots import ProposedSlots
 from pet_mtl.suite.kind import KINDS
 from pet_mtl.suite.label_lines import format_field
+from pet_mtl.text import counted
 
 SPLIT = 0.1
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
@@ -141,8 +142,7 @@ def verbalizer_text(
     }
     label_width, word_width = (max(len(pair[i]) for pair in fields.values()) for i in (0, 1))
     for label, (name, word) in fields.items():
-        rows = "1 row" if counts[label] == 1 else f"{counts[label]:,} rows"
-        rows += " nearer to it" if numbers else ""
+        rows = counted(counts[label], "row") + (" nearer to it" if numbers else "")
         mark = "GUESS, " if words[label].guess else ""
         mark += f"taken for {words[label].meaning}, " if words[label].meaning else ""
         lines.append(f"{name:<{label_width}}  {word:<{word_width}}  # {mark}{rows}")

@@ -17,7 +17,7 @@ from pet_mtl.storage.card_data import hub_name, metadata, shown_source
 from pet_mtl.suite.kind import KINDS
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import SplitSpec, TaskSpec
-from pet_mtl.text import markdown_text
+from pet_mtl.text import counted, markdown_text
 
 CARD = "README.md"
 _MOST_LABELS, _MOST_WORDS, _MOST_CHARACTERS = 300, 20, 200
@@ -164,7 +164,7 @@ def _labels(task: TaskSpec) -> list[tuple[str, str]]:
 
 
 def _calibration(found: Mapping[str, Any] | None) -> str:
-    return "none" if not found else f"`{found['kind']}`, fitted on {found['rows']:,} rows"
+    return "none" if not found else f"`{found['kind']}`, fitted on {counted(found['rows'], 'row')}"
 
 
 def _sources(sources: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from pet_mtl.scoring.calibration import contextual, pmi, prior
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import CalibrationChoice, TaskSpec
+from pet_mtl.text import counted
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def plan_calibrations(
                 problems.extend(error)
             continue
         plan.fits[name] = (method, rows)
-        say(f"{name}: `{method}` calibration, fitted on {len(rows)} rows")
+        say(f"{name}: `{method}` calibration, fitted on {counted(len(rows), 'row')}")
     problems.raise_if_any()
     return plan
 
