@@ -9,6 +9,7 @@ import pytest
 
 from pet_mtl.suite.verbalizer import read_verbalizer
 from pet_mtl.words.suggest import run as suggest_run
+from pet_mtl.words.suggest.judge import Judge
 
 Call = Callable[..., Any]
 Refuse = Callable[..., str]
@@ -79,7 +80,7 @@ def test_a_kind_whose_rows_have_one_label_as_well_is_refused_with_the_kinds_that
     text = suite.read_text(encoding="utf-8").replace("  pair: ", "  pair:\n    kind: entailment")
     suite.write_text(text, encoding="utf-8")
     words = refuse("words", "suggest", "pair", "--patterns", suite)
-    assert "`classification` and `ordered` without `levels`, not for `kind: entailment`" in words
+    assert "`ordered` without `levels` and for `multi_label`, not for `kind: entailment`" in words
     assert "one label" not in words
 
 
@@ -125,8 +126,8 @@ def test_the_state_of_each_row_is_read_once(suggest: Call) -> None:
 def test_write_keeps_comments_and_order(
     suggest: Call, monkeypatch: pytest.MonkeyPatch, gain: float
 ) -> None:
-    real = suggest_run.macro_f1_gain
-    monkeypatch.setattr(suggest_run, "macro_f1_gain", lambda *all_: (gain, real(*all_)[1]))
+    real = Judge.held_out_gain
+    monkeypatch.setattr(Judge, "held_out_gain", lambda *all_: (gain, real(*all_)[1]))
     monkeypatch.setattr(
         suggest_run, "propose", lambda judge, own, ranked: ((ranked[0][0].word,), *own[1:])
     )
@@ -154,13 +155,13 @@ def test_write_keeps_comments_and_order(
 
 
 def test_what_is_saved_meanwhile_is_kept(suggest: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, file = suggest_run.macro_f1_gain, Path("mine.txt")
+    real, file = Judge.held_out_gain, Path("mine.txt")
 
     def save_and_gain(*all_: Any) -> tuple[float, Any]:
         file.write_text(COMMENTED + "# saved\n", encoding="utf-8")
         return 0.25, real(*all_)[1]
 
-    monkeypatch.setattr(suggest_run, "macro_f1_gain", save_and_gain)
+    monkeypatch.setattr(Judge, "held_out_gain", save_and_gain)
     file.write_text(COMMENTED, encoding="utf-8")
     ran = suggest("--write", file, "--json")
     assert ran.code == 1

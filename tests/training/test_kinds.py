@@ -30,6 +30,7 @@ from pet_mtl.training.result import TrainResult
 from pet_mtl.training.run import train
 from pet_mtl.words.loaded import load
 from pet_mtl.words.results import tried_json
+from pet_mtl.words.suggest.run import suggest
 from pet_mtl.words.try_words import WordTrial
 
 Run = tuple[Path, TrainResult]
@@ -330,11 +331,19 @@ def test_thresholds_of_some_are_averaged_and_given_ones_must_agree(
     average_checkpoints([given[0], given[0]], tmp_path / "of-given")
 
 
-def test_what_reads_one_label_words_alone_refuses_other_kinds(run: Run) -> None:
-    from pet_mtl.words.suggest.run import suggest
+@pytest.mark.parametrize("task", ["marks", "shares"])
+def test_words_are_suggested_for_sets(run: Run, task: str) -> None:
+    found = suggest(load(None, str(run[0] / "checkpoint")), task, most=2).to_json()
+    assert (found["calibration"], list(found["labels"])) == ("none", ["r", "b", "g"])
+    for of_label in found["labels"].values():
+        for each in of_label["suggestions"]:
+            assert each["word"] not in "红蓝绿同"
+            assert each["gain_ci95"][0] <= each["gain"] <= each["gain_ci95"][1]
 
-    with pytest.raises(PetMtlError, match="not for `kind: multi_label`"):
-        suggest(load(None, str(run[0] / "checkpoint")), "marks")
+
+def test_what_tells_labels_apart_refuses_numbers(run: Run) -> None:
+    with pytest.raises(PetMtlError, match="for `multi_label`, not for `kind: similarity`"):
+        suggest(load(None, str(run[0] / "checkpoint")), "alike")
 
 
 def test_a_classifier_states_no_labels(kinds_file: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import { percent, signed, t } from "./i18n.js";
 import { change, recheckDraft, save, state, suggest, undo, redo, reset, wordsDiffer } from "./store.js";
 
 const view = { compare: false, filter: "", opened: null, drafts: new Map(), dragged: null };
-const SUGGESTED = ["classification", "ordered"]; // kinds that `words suggest` takes
+const SUGGESTED = ["classification", "ordered", "multi_label"]; // kinds that `words suggest` takes
 const MANY = 20; // more labels have a frame of their own: effect and rows stay in reach
 const keyOf = (label, index) => JSON.stringify([label, index]);
 

@@ -5,6 +5,7 @@ gain that is shown is measured on the held-out part. Dev and test rows are never
 
 - `candidates`  words that could be label words: pieces of the vocabulary, words of the rows
 - `judge`       label words judged on either part: macro-F1, calibrated as `score` would
+- `set_judge`   the same for sets of labels, with their thresholds
 - `petal`       ranked by the likelihood ratio between the label's rows and the others
 - `automatic`   ranked by LM-BFF's search, one label at a time
 - `neighbours`  ranked by nearness to the label's words in the embedding space

@@ -6,11 +6,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from pet_mtl.kinds.kind import normalized
+from pet_mtl.kinds.kind import Decided, Gold, normalized
+from pet_mtl.metrics.gain import macro_f1_gain
 from pet_mtl.scoring.log_probs import FloatArray
 
 Words = tuple[tuple[int, ...], ...]  # for each label the candidates that are its words
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+def members(gold: Gold, labels: int) -> BoolArray:
+    """Return which rows have which label, `[N, K]`.
+
+    Args:
+        gold: `[N]` label indices, or `[N, K]` of 0 and 1.
+    """
+    return np.asarray(gold > 0 if gold.ndim == 2 else gold[:, None] == np.arange(labels))
 
 
 @dataclass(frozen=True)
@@ -20,7 +31,7 @@ class Judge:
 
     Attributes:
         scores: `[F, C, N]` candidate scores on the fitting rows, then on the held-out rows.
-        gold: `[N]` label indices.
+        gold: `[N]` label indices; of sets (`SetJudge`) `[N, K]` of 0 and 1.
         fitting: how many rows are of the fitting part.
         aggregation: of a label's word scores.
         calibrated: whether label scores are calibrated.
@@ -29,7 +40,7 @@ class Judge:
     """
 
     scores: FloatArray
-    gold: IntArray
+    gold: Gold
     fitting: int
     aggregation: str
     calibrated: bool
@@ -44,24 +55,25 @@ class Judge:
             gold=self.gold[: self.fitting],
         )
 
-    def label_scores(self, words: Sequence[int]) -> FloatArray:
-        """Return the scores `[N]` of a label with these words, the mean over the patterns."""
+    def of_patterns(self, words: Sequence[int]) -> FloatArray:
+        """Return the scores `[F, N]` of a label with these words."""
         of_words = self.scores[:, list(words)]
         if self.aggregation == "mean":
-            scores = of_words.mean(1)
-        elif self.aggregation == "max":
-            scores = of_words.max(1)
-        else:
-            scores = _log_sum_exp(of_words, 1)[:, 0]
+            return np.asarray(of_words.mean(1))
+        return of_words.max(1) if self.aggregation == "max" else _log_sum_exp(of_words, 1)[:, 0]
+
+    def label_scores(self, words: Sequence[int]) -> FloatArray:
+        """Return the scores `[N]` of a label with these words, the mean over the patterns."""
         # Each pattern's log-probabilities differ from its scores by one number a row, and so do
         # their means: the order of the labels is that of the scores.
+        scores = self.of_patterns(words)
         return np.average(scores, axis=0, weights=self.weights).astype(np.float32)
 
     def all_scores(self, words: Words) -> FloatArray:
         """Return the scores `[N, K]` of all labels."""
         return np.stack([self.label_scores(of_label) for of_label in words], axis=-1)
 
-    def predict(self, scores: FloatArray) -> IntArray:
+    def predict(self, scores: FloatArray) -> Decided:
         """Return the predicted labels `[N]` for label scores `[N, K]`."""
         if self.calibrated:
             log_probs = normalized(scores)
@@ -70,15 +82,25 @@ class Judge:
 
     def macro_f1(self, scores: FloatArray) -> float:
         """Return macro-F1 on all rows for label scores `[N, K]`."""
-        return self._macro_f1(self.predict(scores), scores.shape[-1])
+        return self.f1_of(self.gold, self.predict(scores), scores.shape[-1])
 
-    def _macro_f1(self, predicted: IntArray, labels: int) -> float:
-        """Return what `metrics.gain.macro_f1` has, without the `[K, K]` cells of a confusion
-        matrix."""
-        hits = np.bincount(self.gold[predicted == self.gold], minlength=labels)
-        total = np.bincount(self.gold, minlength=labels) + np.bincount(predicted, minlength=labels)
+    def f1_of(self, gold: Gold, predicted: Decided, labels: int) -> float:
+        """Return the macro-F1 of predictions, without the `[K, K]` cells of a confusion matrix."""
+        hits = np.bincount(gold[predicted == gold], minlength=labels)
+        total = np.bincount(gold, minlength=labels) + np.bincount(predicted, minlength=labels)
         present = total > 0
         return float(np.mean(2 * hits[present] / total[present]))
+
+    def held_out_gain(
+        self, before: Decided, after: Decided, labels: int
+    ) -> tuple[float, tuple[float, float]]:
+        """Return the gain in macro-F1 on the held-out rows and its 95 % interval, by the paired
+        bootstrap.
+
+        Args:
+            before, after: predictions of the held-out rows.
+        """
+        return macro_f1_gain(self.gold[self.fitting :], before, after, labels)
 
     def macro_f1_with(
         self, scores: FloatArray, label: int, choices: Sequence[Sequence[int]]
@@ -90,11 +112,11 @@ class Judge:
             scores: `[N, K]` label scores with the words as they are.
         """
         predicted = self.predict_with(scores, label, choices)
-        return np.array([self._macro_f1(each, scores.shape[-1]) for each in predicted])
+        return np.array([self.f1_of(self.gold, each, scores.shape[-1]) for each in predicted])
 
     def predict_with(
         self, scores: FloatArray, label: int, choices: Sequence[Sequence[int]]
-    ) -> Iterator[IntArray]:
+    ) -> Iterator[Decided]:
         """Yield the predicted labels `[N]` with the words of one label exchanged, for each choice
         of words.
 

@@ -7,13 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 from pet_mtl.scoring.log_probs import FloatArray
+from pet_mtl.words.suggest.judge import BoolArray
 
 MOST_LIKELY = 1000  # the ratio ranks these; below, it would find words that are rare everywhere
 _ALMOST_CERTAIN = np.float32(-1e-6)  # log p of a certain word would make log(1 - p) infinite
 
 
 def petal_scores(
-    log_p: FloatArray, gold: npt.NDArray[np.int64], labels: int, groups: Sequence[Sequence[int]]
+    log_p: FloatArray, members: BoolArray, groups: Sequence[Sequence[int]]
 ) -> FloatArray:
     """Score each word for each label.
 
@@ -22,7 +23,7 @@ def petal_scores(
 
     Args:
         log_p: `[C, N]` mean log p over a word's pieces, so p is their geometric mean.
-        gold: `[N]` label indices.
+        members: `[N, K]` which rows have which label.
         groups: of candidates; each has its own most likely words.
 
     Returns:
@@ -30,9 +31,8 @@ def petal_scores(
         labels without rows.
     """
     odds = log_p - np.log1p(-np.exp(np.minimum(log_p, _ALMOST_CERTAIN)))
-    out = np.full((labels, len(log_p)), -np.inf, dtype=np.float32)
-    for label in range(labels):
-        own = gold == label
+    out = np.full((members.shape[1], len(log_p)), -np.inf, dtype=np.float32)
+    for label, own in enumerate(members.T):
         if not own.any() or own.all():
             continue
         balance = own.sum() / (~own).sum()

@@ -9,7 +9,6 @@ from typing import Literal
 import numpy as np
 
 from pet_mtl.console import bar
-from pet_mtl.metrics.gain import macro_f1_gain
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.words.suggest.judge import Judge, Words
 
@@ -63,7 +62,7 @@ def rank(
     fitting = judge.fitting_part()
     scores, scores_fitting = judge.all_scores(own), fitting.all_scores(own)
     before, base = judge.predict(scores)[judge.fitting :], fitting.macro_f1(scores_fitting)
-    gold, unknown = judge.gold[judge.fitting :], (math.nan, (math.nan, math.nan))
+    unknown = (math.nan, (math.nan, math.nan))
     ranked = []
     with bar("judging suggestions", len(own)) as shown:
         for label in range(len(own)):
@@ -82,7 +81,7 @@ def rank(
                 gain, change = best[word]
                 predicted = after[judge.fitting :]
                 held_out, interval = (
-                    macro_f1_gain(gold, before, predicted, len(own)) if len(gold) else unknown
+                    judge.held_out_gain(before, predicted, len(own)) if len(before) else unknown
                 )
                 suggestions.append(Suggestion(word, found[word], change, gain, held_out, interval))
             ranked.append(suggestions)

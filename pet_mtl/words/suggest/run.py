@@ -12,13 +12,11 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.data.split import split_by_text
 from pet_mtl.data.suite_data import load_train
 from pet_mtl.errors import PetMtlError, placed
-from pet_mtl.metrics.classification import confusion_matrix, macro_f1
-from pet_mtl.metrics.gain import macro_f1_gain
 from pet_mtl.scoring.loaded import require_task
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.loaded import Loaded
 from pet_mtl.words.state_cache import StateCache, default_place, model_digest
-from pet_mtl.words.suggest.judge import Words
+from pet_mtl.words.suggest.judge import Words, members
 from pet_mtl.words.suggest.propose import propose
 from pet_mtl.words.suggest.rank import MOST, Suggestion, rank
 from pet_mtl.words.suggest.search import ROWS, search, some_rows
@@ -128,10 +126,10 @@ def suggest(
         PetMtlError: an unknown task, rows that cannot be read, or too few of them.
     """
     task = require_task(loaded.suite, name, f"words suggest {name}")
-    if not task.kind_spec.facts.plain:
+    if not (task.kind_spec.facts.plain or task.kind == "multi_label"):
         raise PetMtlError(
-            "words are suggested for `classification` and `ordered` without `levels`, not for "
-            f"`{task.told_kind}`",
+            "words are suggested for `classification` and `ordered` without `levels` and for "
+            f"`multi_label`, not for `{task.told_kind}`",
             where=f"words suggest {name}",
             hint="try words by hand: `pet-mtl words try`",
         )
@@ -140,9 +138,9 @@ def suggest(
     seed = loaded.suite.train.seed if seed is None else seed
     if rows is None:
         rows = load_train(task, Path(loaded.suite.base), loaded.suite.train.seed)
-    rows, fitting = _divided(some_rows(rows, limit, seed), name, seed)
+    rows, fitting = _divided(some_rows(rows, limit, seed), task, seed)
     cache = StateCache(place or default_place(), model_digest(loaded.model))
-    calibrated = name in loaded.calibration
+    calibrated = name in loaded.calibration and task.kind_spec.facts.calibrates
     max_length = loaded.suite.train.max_length
     with placed(loaded.suite.source):
         found = search(
@@ -160,8 +158,7 @@ def suggest(
     ranked = rank(judge, own, found.methods, found.groups, most)
     proposal = propose(judge.fitting_part(), own, ranked)
     before, after = (judge.predict(judge.all_scores(words))[fitting:] for words in (own, proposal))
-    gold = rows.labels[fitting:]
-    gain, interval = macro_f1_gain(gold, before, after, len(own))
+    gain, interval = judge.held_out_gain(before, after, len(own))
     return Suggestions(
         model=loaded.name,
         zero_shot=loaded.zero_shot,
@@ -172,20 +169,22 @@ def suggest(
         ranked=ranked,
         proposal=proposal,
         rows=(fitting, len(rows) - fitting),
-        before=macro_f1(confusion_matrix(gold, before, len(own))),
+        before=judge.f1_of(judge.gold[fitting:], before, len(own)),
         gain=gain,
         interval=interval,
     )
 
 
-def _divided(rows: Rows, task: str, seed: int) -> tuple[Rows, int]:
+def _divided(rows: Rows, task: TaskSpec, seed: int) -> tuple[Rows, int]:
     """Return rows, those of the fitting part first, and how many these are; no text is in both
     parts."""
-    fitting, held_out = split_by_text(rows, HELD_OUT, seed)
-    if len(np.unique(rows.labels[fitting])) < 2 or len(np.unique(rows.labels[held_out])) < 2:
+    parts = split_by_text(rows, HELD_OUT, seed)
+    has = members(rows.gold, len(task.verbalizer.labels))
+    # a label that some rows have and some have not: there is something to tell apart
+    if not all((has[part].any(0) & ~has[part].all(0)).any() for part in parts):
         raise PetMtlError(
-            f"task `{task}` has too few training rows to suggest words from",
+            f"task `{task.name}` has too few training rows to suggest words from",
             where=rows.where(0),
             hint="two labels need two rows or more each",
         )
-    return rows.take(np.concatenate([fitting, held_out])), len(fitting)
+    return rows.take(np.concatenate(parts)), len(parts[0])

@@ -10,6 +10,8 @@ from pet_mtl.cloze.form import compile_forms, compile_pattern
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
+from pet_mtl.kinds import kind_of
+from pet_mtl.kinds.multi_label import MultiLabel
 from pet_mtl.model.causal import refuse_causal
 from pet_mtl.random_streams import SUGGESTION_ROWS
 from pet_mtl.scoring.log_probs import FloatArray
@@ -19,9 +21,10 @@ from pet_mtl.words.state_cache import StateCache
 from pet_mtl.words.states import Model
 from pet_mtl.words.suggest.automatic import automatic_scores
 from pet_mtl.words.suggest.candidates import LONGEST, find_candidates
-from pet_mtl.words.suggest.judge import Judge, Words
+from pet_mtl.words.suggest.judge import Judge, Words, members
 from pet_mtl.words.suggest.neighbours import neighbour_scores
 from pet_mtl.words.suggest.petal import most_likely, petal_scores
+from pet_mtl.words.suggest.set_judge import SetJudge
 
 _LIKELY, _NEAR = 100, 50  # LM-BFF's numbers of words to choose from, here in each group
 
@@ -89,7 +92,7 @@ def search(
     # more masks would be another prompt for all words
     longest = LONGEST if task.slots == "exact" else own_longest
     candidates = find_candidates(
-        rows.take(np.arange(fitting)), task.verbalizer.words, tokenizer, spaces, longest
+        rows.take(np.arange(fitting)), task.readings.words, tokenizer, spaces, longest
     )
     say(
         f"{task.name}: {len(candidates):,} candidates, {fitting} rows to fit on, "
@@ -97,19 +100,24 @@ def search(
     )
     scores = score_candidates(model, task, rows, candidates, max_length, cache, on_step)
     weights = tuple(map(task.weight_of, range(len(task.patterns))))
-    judge = Judge(scores, rows.labels, fitting, task.aggregation, calibrated, weights, on_step)
     # words that are one to the tokenizer, such as `Good` and `good`, count once
     first: dict[tuple[int, ...], int] = {}
     pieces = [tuple(ids) for ids in tokenizer.encode(candidates, space_before=spaces[0])]
     alike = [first.setdefault(ids, number) for number, ids in enumerate(pieces)]
     column = dict(zip(candidates, alike, strict=True))
-    own: Words = tuple(
-        tuple(dict.fromkeys(column[word] for word in words)) for words in task.verbalizer.words
+    read: Words = tuple(
+        tuple(dict.fromkeys(column[word] for word in words)) for words in task.readings.words
     )
+    own, none = read[: len(task.verbalizer.labels)], read[len(task.verbalizer.labels) :]
+    judge = Judge(scores, rows.gold, fitting, task.aggregation, calibrated, weights, on_step)
+    fits = task.fits_thresholds
+    kind = kind_of(task.model_copy(update={"thresholds": None}) if fits else task)
+    if isinstance(kind, MultiLabel):
+        judge = SetJudge(**vars(judge), kind=kind, fits=fits, none=none)
     # Means over several pieces vary less than single ones: each kind has its share, or no longer
     # word would be seen.
     sizes = np.array([len(ids) for ids in pieces])
-    sizes[[word for words in own for word in words]] = 0
+    sizes[[word for words in read for word in words]] = 0
     sizes[alike != np.arange(len(alike))] = 0
     if min_prior > 0:
         sizes[word_priors(scores[..., :fitting]) < min_prior] = 0
@@ -133,18 +141,18 @@ def _methods(
     judge: Judge, near: FloatArray, own: Words, groups: Sequence[Sequence[int]]
 ) -> dict[str, FloatArray]:
     """Return each method's scores `[K, C]`; `judge` knows the fitting rows only, `near` are those
-    of `neighbours`."""
-    log_p = judge.scores.mean(0)
+    of `neighbours`. For sets `automatic` would try hundreds of words a label, with all thresholds
+    fitted anew for each."""
+    log_p, has = judge.scores.mean(0), members(judge.gold, len(own))
+    found = {"petal": petal_scores(log_p, has, groups), "neighbours": near}
+    if isinstance(judge, SetJudge):
+        return found
     pools = []
     for label, words in enumerate(own):
-        of_label = log_p[:, judge.gold == label]
+        of_label = log_p[:, has[:, label]]
         pool = set(words)
         for group in map(np.array, groups):
             pool.update(group[most_likely(of_label[group], _LIKELY)].tolist())
             pool.update(group[np.argsort(-near[label, group], kind="stable")[:_NEAR]].tolist())
         pools.append(sorted(pool))
-    return {
-        "petal": petal_scores(log_p, judge.gold, len(own), groups),
-        "automatic": automatic_scores(judge, [words[0] for words in own], pools),
-        "neighbours": near,
-    }
+    return found | {"automatic": automatic_scores(judge, [words[0] for words in own], pools)}
