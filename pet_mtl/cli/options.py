@@ -92,7 +92,12 @@ StateCache = Annotated[
         show_default="the user's cache folder",
     ),
 ]
-Host = Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen; others need a token.")]
+Host = Annotated[
+    str,
+    typer.Option(
+        metavar="ADDRESS", help="Where to listen; an address that others can reach needs a token."
+    ),
+]
 Port = Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port; 0 takes a free one.")]
 AllowHost = Annotated[
     list[str] | None, typer.Option(metavar="NAME", help="Another name by which clients reach it.")

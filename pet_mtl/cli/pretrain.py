@@ -55,7 +55,7 @@ def pretrain(
     ] = None,
     task_text: Annotated[
         bool,
-        typer.Option("--task-text", help="Train on the suite's training and unlabelled texts."),
+        typer.Option("--task-text", help="Train on the tasks' training and unlabelled texts."),
     ] = False,
     data_root: DataRoot = None,
     masking: Annotated[

@@ -24,7 +24,7 @@ def serve(
             envvar="PET_MTL_TOKEN",
             show_envvar=True,
             metavar="TOKEN",
-            help="Secret that requests must carry; no list of processes shows the variable.",
+            help="Secret that requests must carry; process lists show it, not the variable.",
         ),
     ] = None,
     allow_host: AllowHost = None,
