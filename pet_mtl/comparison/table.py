@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from pet_mtl.comparison.statistics import Difference, Spread
 from pet_mtl.comparison.summary import Comparison
 from pet_mtl.metrics.score import figures_title
+from pet_mtl.report.labels import scroll_box
 from pet_mtl.report.markup import Html, element
 from pet_mtl.report.table import titled_table
+from pet_mtl.text import counted
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -58,7 +60,7 @@ def scores_sheet(comparison: Comparison) -> Sheet:
                     *of_tasks,
                 ]
             )
-    seeds = f"{len(comparison.seeds)} seeds" if len(comparison.seeds) > 1 else "1 seed"
+    seeds = counted(len(comparison.seeds), "seed")
     note = (
         f"dev {figures_title(comparison.metrics)}, mean ± sd over {seeds}; difference of the mean "
         f"to {first} with its 95 % interval (paired bootstrap over dev rows, averaged over "
@@ -172,7 +174,7 @@ def html_table(sheet: Sheet) -> Html:
         )
     table = element("table", element("thead", head), element("tbody", body))
     heading = [element("h2", sheet.title), element("p", sheet.note, class_="note")]
-    return element("section", heading, element("div", table, class_="wide"), class_="card")
+    return element("section", heading, scroll_box(table, sheet.title, css="wide"), class_="card")
 
 
 def _spread(spread: Spread) -> str:

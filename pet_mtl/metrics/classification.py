@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pet_mtl.metrics.score import Figure, LabelScore, interval_95, label_scores, ratio
 from pet_mtl.random_streams import RESAMPLED_ROWS
+from pet_mtl.text import counted
 
 # Drawing a cell's count takes as long as drawing so many rows; few cells are drawn as counts.
 _ROWS_OF_A_CELL = 10
@@ -48,7 +49,7 @@ class TaskScore:
         right = sum(row[k] for k, row in enumerate(self.confusion))
         return [
             ("macro-F1", f"{self.macro_f1:.3f}", f"95 % interval {low:.3f} – {high:.3f}"),
-            ("accuracy", f"{self.accuracy:.3f}", f"{right:,} rows right"),
+            ("accuracy", f"{self.accuracy:.3f}", f"{counted(right, 'row')} right"),
             ("rows", f"{self.examples:,}", f"{len(self.per_label)} labels"),
         ]
 

@@ -31,6 +31,7 @@ from pet_mtl.scoring.loaded import top_pieces
 from pet_mtl.scoring.log_probs import FloatArray, score_tokens
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
+from pet_mtl.text import counted
 
 _TOP = 6  # words shown at a slot
 _ROWS = 256  # of each task, whose gates are averaged
@@ -233,7 +234,7 @@ def _view(
         case "number":
             gold, note = [], f"{note}; target {target_text(rows.gold[row], task)}"
     others = "" if form.behind is not None else ", ".join(str(n) for n in form.masks if n != length)
-    note = f"{note}; the prompt for label words of {length} pieces" if others else note
+    note = f"{note}; the prompt for label words of {counted(length, 'piece')}" if others else note
     return ModelView(
         tokens=tokens,
         slots=top_pieces(model, prompts, item, length, machine, tokenizer, _TOP)

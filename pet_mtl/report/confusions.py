@@ -2,7 +2,7 @@
 
 from pet_mtl.report.data import Confusion, Example, TaskReport
 from pet_mtl.report.labels import sortable_table
-from pet_mtl.report.markup import Html, element, join, percent
+from pet_mtl.report.markup import Html, apart, element, join, percent
 from pet_mtl.report.matrix import cell_id, confusion_svg, matrix_key
 from pet_mtl.text import counted
 
@@ -41,7 +41,8 @@ def worst_block(task: TaskReport) -> Html:
     shown = (
         "the rows furthest off"
         if task.points
-        else "rows: the most confident mistakes, with the probability of the predicted label"
+        else "rows: the most confident mistakes, with the probability of the predicted "
+        + ("label" if task.score.confusion else "set")
     )
     return element(
         "div",
@@ -71,7 +72,7 @@ def _list(task: TaskReport, key: str) -> Html:
         gold, predicted = task.title_of(each.gold), task.title_of(each.predicted)
         support = task.score.per_label[each.gold].support
         share = each.count / support
-        of_gold = f"{each.count:,} of {support:,} rows ({percent(share)})"
+        of_gold = f"{each.count:,} of {counted(support, 'row')} ({percent(share)})"
         rows.append(
             element(
                 "tr",
@@ -81,13 +82,13 @@ def _list(task: TaskReport, key: str) -> Html:
                 element("td", percent(share), data_v=f"{share:.6f}"),
                 class_="cell",
                 data_peek=cell_id(key, *_place(task, each)),
-                aria_label=f"{gold} → {predicted}: {of_gold}",
+                aria_label=f"{apart(gold)} → {apart(predicted)}: {of_gold}",
             )
         )
     if not rows:
         return Html()
     known = max(task.confused, len(task.confusions))
-    note = f"the {len(rows)} most frequent of {known:,} pairs; point at one for its rows"
+    note = f"the {len(rows)} most frequent of {counted(known, 'pair')}; point at one for its rows"
     return join(
         element("h3", "Confusions that matter"),
         element("p", note, class_="note"),
@@ -133,7 +134,8 @@ def _confusion(task: TaskReport, confusion: Confusion, support: int) -> Html:
 def _example(task: TaskReport, confusion: Confusion, example: Example) -> Html:
     # An example of this very pair needs no labels of its own; any other keeps what it says.
     other = (example.gold, example.predicted) != (confusion.gold, confusion.predicted)
-    labels = f"{task.title_of(example.gold)} → {task.title_of(example.predicted)}" if other else ""
+    pair = apart(task.title_of(example.gold)), apart(task.title_of(example.predicted))
+    labels = " → ".join(pair) if other else ""
     probability = Html()
     if example.probability is not None:
         probability = element(

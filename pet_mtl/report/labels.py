@@ -11,8 +11,8 @@ TALL = 20  # rows from which on a table scrolls in a box of its own
 def sortable_table(
     head: Iterable[str], rows: Sequence[Html], name: str, *, css: str = "", whole: bool = False
 ) -> Html:
-    """Return a table that the page's script sorts, in a box that scrolls, also by the keyboard,
-    where it does not fit; where it is to be seen `whole`, only to the side."""
+    """Return a table that the page's script sorts, in a `scroll_box`; where it is to be seen
+    `whole`, one that scrolls only to the side."""
     table = element(
         "table",
         element("thead", element("tr", [element("th", title, scope="col") for title in head])),
@@ -20,8 +20,14 @@ def sortable_table(
         class_=f"sortable {css}".rstrip(),
     )
     tall = len(rows) > TALL and not whole
-    box = "scroll tall" if tall else "scroll"
-    return element("div", table, class_=box, tabindex="0", role="region", aria_label=name)
+    return scroll_box(table, name, css="tall" if tall else "")
+
+
+def scroll_box(content: Html, name: str, *, css: str = "") -> Html:
+    """Return a box that scrolls, also by the keyboard, where its content does not fit; the page's
+    script says so above it."""
+    box = f"scroll {css}".rstrip()
+    return element("div", content, class_=box, tabindex="0", role="region", aria_label=name)
 
 
 def label_cells(label: str, word: str) -> Html:

@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from html import escape
 from typing import TypeAlias
+from unicodedata import bidirectional
 
 # written without children: <rect …/>
 VOID = frozenset({"meta", "rect", "line", "path", "circle", "polyline"})
+_FROM_RIGHT = frozenset({"R", "AL", "AN", "RLE", "RLO", "RLI"})
 
 
 class Html(str):
@@ -42,6 +44,17 @@ def join(*children: Child) -> Html:
         else:
             parts.append(join(*child))
     return Html("".join(parts))
+
+
+def apart(text: str) -> str:
+    """Return text for a line of several: what is written from the right to the left is isolated,
+    or it would turn round what stands beside it, such as the arrow between two labels.
+
+    >>> apart("好"), apart("جيد") == "\\u2068جيد\\u2069"
+    ('好', True)
+    """
+    turns = any(bidirectional(character) in _FROM_RIGHT for character in text)
+    return f"\u2068{text}\u2069" if turns else text
 
 
 def percent(share: float, *, decimals: int = 1) -> str:

@@ -4,13 +4,17 @@ import math
 from collections.abc import Container, Mapping, Sequence
 from unicodedata import east_asian_width
 
-from pet_mtl.report.markup import Html, element, percent
+from pet_mtl.report.labels import scroll_box
+from pet_mtl.report.markup import Html, apart, element, percent
+from pet_mtl.text import counted
 
 SMALLEST_CELL, LARGEST_CELL = 18.0, 60.0
 TARGET_WIDTH = 495.0  # of the cells together, while they are neither too small nor too large
 LONGEST_LABEL = 11.0  # em
-# from this share of the row on, the count is written in the colour that reads on dark cells
-STRONG = 0.5
+# from these shares of the row on, the count is written in the colour that reads on dark cells: in
+# the dark scheme, and in both
+STRONG, FULL = 0.5, 0.8
+_BROAD = frozenset("mwMW@%#&+<=>^~…")
 MOST_CELLS = 2500  # drawn: of 500 labels and 100,000 rows, every cell would be megabytes
 
 
@@ -64,7 +68,7 @@ def confusion_svg(
         count, total = confusion[row][column], totals[row]
         at = (left + column * cell, top + row * cell)
         tip = (
-            f"{names[row]} → {names[column]}: {count:,} of {total:,} rows "
+            f"{apart(names[row])} → {apart(names[column])}: {count:,} of {counted(total, 'row')} "
             f"({percent(count / total)})"
         )
         more: dict[str, str | float] = {"data_r": row, "data_c": column}
@@ -90,7 +94,7 @@ def confusion_svg(
     note = f"not drawn: {left_out:,} cells of the fewest rows"
     return element(
         "div",
-        element("div", svg, class_="matrix scroll", tabindex="0"),
+        scroll_box(svg, "confusion matrix", css="matrix"),
         *([element("p", note, class_="key")] if left_out else []),
     )
 
@@ -126,9 +130,8 @@ def _cell(
     right: bool,
 ) -> Html:
     written = compact(count)
-    font = min(13.0, (size - 2.5) / max(1.75, em_width(written)))
-    strong = share >= STRONG
-    css = ("hit" if right else "miss") + (" strong" if strong else "")
+    font = min(13.0, (size - 2.5) / max(1.75, 0.58 * len(written)))
+    css = ("hit" if right else "miss") + depth(share)
     gap = 0.5 if size < 24 else 1.0
     return element(
         "g",
@@ -178,6 +181,11 @@ def shade(share: float) -> float:
     return 0.07 + 0.93 * float(share**0.7)
 
 
+def depth(share: float) -> str:
+    """Return the classes that colour the text of a cell."""
+    return (" strong" if share >= STRONG else "") + (" full" if share >= FULL else "")
+
+
 def compact(count: int) -> str:
     """Write a count in at most four characters.
 
@@ -191,8 +199,17 @@ def compact(count: int) -> str:
 
 
 def em_width(text: str) -> float:
-    """Return the width of text in em, as far as it can be known without the font."""
-    return sum(1.0 if east_asian_width(character) in "WF" else 0.58 for character in text)
+    """Return the width of text in em, as far as it can be known without the font: in a broad one,
+    as what is broader than its room would be cut."""
+    return sum(map(_em, text))
+
+
+def _em(character: str) -> float:
+    if east_asian_width(character) in "WF":
+        return 1.0
+    if character in _BROAD:
+        return 0.9
+    return 0.7 if character.isupper() else 0.64 if character.isdigit() else 0.58
 
 
 def shorten(text: str, most: float) -> str:

@@ -149,7 +149,8 @@ def curves_section(
     kept."""
     charts = []
     if losses := _lines(tasks, lambda curves: curves.train_loss):
-        note = "per task; thin: as measured, thick: moving average"
+        averaged = any(line.averaged for line in losses)
+        note = f"per task{'; thin: as measured, thick: moving average' if averaged else ''}"
         charts.append(line_chart("Training loss", losses, from_zero=True, note=note))
     if scores := _lines(tasks, lambda curves: curves.dev_score, markers=True):
         note = "per task, at each evaluation, before calibration"

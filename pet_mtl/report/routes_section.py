@@ -4,8 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pet_mtl.report.labels import scroll_box
 from pet_mtl.report.markup import Html, element
-from pet_mtl.report.matrix import em_width, shade, shorten
+from pet_mtl.report.matrix import depth, em_width, shade, shorten
 
 if TYPE_CHECKING:
     from pet_mtl.model.sharing.routes import Routes
@@ -64,7 +65,7 @@ def _map(routes: "Routes") -> Html:
         aria_label="which task uses what",
         style=f"--label:{_FONT:.1f}px",
     )
-    return element("div", svg, class_="matrix", tabindex="0")
+    return scroll_box(svg, "which task uses what", css="matrix")
 
 
 def _cell(x: float, y: float, weight: float, tip: str) -> Html:
@@ -77,5 +78,5 @@ def _cell(x: float, y: float, weight: float, tip: str) -> Html:
         "text", f"{weight:.2f}", x=x + _CELL / 2, y=y + _CELL * 0.3 + 4, text_anchor="middle",
         font_size=11,
     )  # fmt: skip
-    css = ("hit" if weight >= 0 else "miss") + (" strong" if share >= 0.5 else "")
+    css = ("hit" if weight >= 0 else "miss") + depth(share)
     return element("g", element("title", tip), rect, text, class_=css)

@@ -10,6 +10,7 @@ from pet_mtl.atomic import write_bytes
 from pet_mtl.report.axes import LEFT, RIGHT, WIDTH, canvas, grid, lower_label, nice_ticks, y_at
 from pet_mtl.report.charts import Line, line_chart
 from pet_mtl.report.data import CurvePoint
+from pet_mtl.report.labels import scroll_box
 from pet_mtl.report.markup import Html, element, percent
 from pet_mtl.report.overview import page_header
 from pet_mtl.report.page import html_page
@@ -220,7 +221,7 @@ def _table(result: SweepResult) -> Html:
     return element(
         "section",
         element("h2", "Trials"),
-        element("div", table, class_="wide"),
+        scroll_box(table, "trials", css="wide"),
         *more,
         class_="card",
     )

@@ -111,6 +111,7 @@ def test_only_tasks_alone_are_done() -> None:
     found = summarize(SUITE, ["pet"], {"a": GOLD}, alone, {Cell("pet", 8, 1): "it diverged"})
     page = compare_page(found)
     assert "it diverged" in page
+    assert page.count('<div class="scroll wide" tabindex="0" role="region" aria-label="') == 2
     failed = "## Failed\n- pet, 8 rows a label, seed 1, all tasks: it diverged\n"
     assert compare_markdown(found).endswith(f"\n\n{failed}")
     assert "Learning curves" not in page

@@ -1,5 +1,6 @@
 """The documentation builds strictly and without network, is whole, and loads nothing from others."""
 
+import json
 import os
 import re
 import subprocess
@@ -71,6 +72,22 @@ def test_nothing_is_loaded_from_other_sites(site):
             r'<link[^>]*rel="stylesheet"[^>]*href="(https?:[^"]*)"', page.read_text("utf-8")
         )
         assert not loaded + sheets, page
+        # the theme's script asks GitHub about the repository where it finds this
+        assert 'data-md-component="source"' not in page.read_text("utf-8"), page
+
+
+def test_chinese_words_are_found(site):
+    index = json.loads((site / "search" / "search_index.json").read_text("utf-8"))
+    (page,) = (one for one in index["docs"] if one["location"] == "zh/words.html")
+    words = re.split(index["config"]["separator"], page["title"])
+    assert words == ["标签", "词"]  # as the theme's plugin cuts them
+
+
+def test_only_pages_are_published_and_each_names_its_language(site):
+    assert not list(site.rglob("*.pyc"))
+    for page in (site / "zh").rglob("*.html"):
+        assert '<html lang="zh-CN"' in page.read_text("utf-8"), page
+    assert '<html lang="en"' in (site / "index.html").read_text("utf-8")
 
 
 def test_the_reference_holds_the_docstrings(site):

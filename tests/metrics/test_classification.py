@@ -66,6 +66,7 @@ def test_labels_absent_from_gold_and_predictions_do_not_count() -> None:
 def test_label_only_predicted_counts_as_zero() -> None:
     score = score_predictions(np.array([0, 0]), np.array([0, 2]), LABELS)
     assert score.macro_f1 == pytest.approx((2 / 3 + 0) / 2)
+    assert score.shown()[1] == ("accuracy", "0.500", "1 row right")
 
 
 @pytest.mark.parametrize("rows", [1, 7, 250])

@@ -9,7 +9,7 @@ def test_cells_show_counts_and_shares_of_the_gold_row() -> None:
     svg = confusion_svg([[8, 2], [0, 5]], ["0 所以", "1 <可能>"])
     assert "0 所以 → 1 &lt;可能&gt;: 2 of 10 rows (20\xa0%)" in svg
     assert svg.count('<g class="') == 3  # empty cells are not drawn
-    assert svg.count('<g class="hit strong"') == 2
+    assert svg.count('<g class="hit strong full"') == 2
     assert svg.count('<g class="miss"') == 1
     assert f'fill-opacity="{shade(0.2):.2f}"' in svg
 
@@ -46,6 +46,21 @@ def test_everything_is_inside_the_picture(size: int) -> None:
 def test_compact_counts_fit_a_cell(count: int, expected: str) -> None:
     assert compact(count) == expected
     assert len(expected) <= 4
+
+
+def test_labels_written_from_the_right_do_not_turn_the_arrow_round() -> None:
+    svg = confusion_svg([[1, 1], [0, 1]], ["جيد", "سيئ"])
+    assert "\u2068جيد\u2069 → \u2068سيئ\u2069: 1 of 2 rows" in svg
+    assert "\u2068سيئ\u2069: 1 of 1 row (" in svg
+
+
+# as DejaVu Sans, broader than most, sets them
+@pytest.mark.parametrize(
+    ("label", "width"),
+    [("TECHNOLOGY", 6.96), ("2023000111", 6.39), ("<b>x", 2.9), ("technology", 5.54)],
+)
+def test_no_label_is_broader_than_the_room_that_is_left_for_it(label: str, width: float) -> None:
+    assert width <= em_width(label) < width + 0.6
 
 
 def test_shade_grows_and_never_vanishes() -> None:

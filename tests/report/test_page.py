@@ -86,6 +86,14 @@ def test_page_shows_everything(report: ReportData) -> None:
         assert all(f"{each.f1:.3f}" in page.text for each in task.score.per_label.values())
 
 
+def test_a_moving_average_is_spoken_of_where_there_is_one(report: ReportData) -> None:
+    said = "thick: moving average"
+    assert said in report_page(report)
+    task = report.tasks[0]
+    few = replace(task, curves=TaskCurves(task.curves.train_loss[:5]))
+    assert said not in report_page(replace(report, tasks=[few]))
+
+
 def test_page_needs_nothing_from_elsewhere(report: ReportData) -> None:
     text = report_page(report)
     page = WellFormed(text)

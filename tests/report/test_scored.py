@@ -55,7 +55,8 @@ def test_sets_and_numbers_show_what_is_theirs(tmp_path: Path, backbone: Path) ->
     assert "Worst confusions" in sets
     assert "% of gold" not in sets
     assert "% of gold" in labels
-    assert "probability" in labels
+    assert "probability of the predicted label" in labels
+    assert "probability of the predicted set" in sets
 
 
 def _main(kind: Kind, gold: Gold, decided: Decided) -> float:

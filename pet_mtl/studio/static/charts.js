@@ -16,7 +16,7 @@ export function bar(value) {
 }
 
 // A square of the cells that are not empty; `pick(gold, predicted)` is called for the one clicked.
-export function squares(cells, name, pick) {
+export function squares(cells, name, pick, title) {
   const size = cells.length;
   const rects = [];
   cells.forEach((row, gold) => {
@@ -28,7 +28,7 @@ export function squares(cells, name, pick) {
       rects.push(rect);
     });
   });
-  return s("svg", { class: "squares", viewBox: `0 0 ${size} ${size}`, role: "img", on: { click: (e) => {
+  return s("svg", { class: "squares", viewBox: `0 0 ${size} ${size}`, role: "img", "aria-label": title, on: { click: (e) => {
     const rect = e.target.closest("rect[data-gold]");
     if (rect) pick(Number(rect.dataset.gold), Number(rect.dataset.predicted));
   } } }, s("rect", { class: "track", width: size, height: size }), rects);

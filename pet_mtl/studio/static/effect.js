@@ -70,7 +70,7 @@ function labelBars() {
       h("select", { data: { key: "sort" }, "aria-label": t("per_label"), value: view.sort, on: { change: (e) => { view.sort = e.target.value; changed("effect"); } } },
         ["file", "change", "worst"].map((each) => h("option", { value: each, selected: each === view.sort }, t(`sort_${each}`))))),
     h("div", { class: "bar-list", data: { scroll: "bars" } }, labels.map((each) =>
-      h("button", { class: "bar-row", data: { key: `bar-${each.index}` }, "aria-pressed": String(state.filter.label === each.index), title: `P ${each.precision.toFixed(3)} · R ${each.recall.toFixed(3)} · ${each.support} ${t("support")}`,
+      h("button", { class: "bar-row", data: { key: `bar-${each.index}` }, "aria-pressed": String(state.filter.label === each.index), title: `P ${each.precision.toFixed(3)} · R ${each.recall.toFixed(3)} · ${t("label_rows", { n: count(each.support) })}`,
         on: { click: () => { state.filter.label = state.filter.label === each.index ? null : each.index; filter({}); } } },
       h("span", { class: "bar-name" }, each.label, h("small", {}, ` ${state.words[each.label][0] ?? ""}`)),
       bars(each.before, each.after),
@@ -87,9 +87,9 @@ function confusion() {
   const worst = cells.flatMap((row, gold) => row.map((n, predicted) => ({ gold, predicted, n }))).filter((each) => each.gold !== each.predicted && each.n).sort((a, b) => b.n - a.n).slice(0, 10);
   return h("section", {},
     h("div", { class: "heading" }, h("h3", {}, t("confusion")), h("span", { class: "legend" }, `↓ ${t("gold")} → ${t("predicted")}`)),
-    names.length <= MOST_IN_TABLE ? table(cells, names, pick, say) : squares(cells, say, pick),
+    names.length <= MOST_IN_TABLE ? table(cells, names, pick, say) : squares(cells, say, pick, t("confusion")),
     names.length > 2 && worst.length > 0 && h("div", { class: "worst" }, h("h4", {}, t("largest")), worst.map((each) =>
-      h("button", { class: "worst-cell", data: { key: `worst-${each.gold}-${each.predicted}` }, title: say(each.gold, each.predicted, each.n), on: { click: () => pick(each.gold, each.predicted) } }, `${names[each.gold]} → ${names[each.predicted]}`, h("b", {}, count(each.n))))));
+      h("button", { class: "worst-cell", data: { key: `worst-${each.gold}-${each.predicted}` }, title: say(each.gold, each.predicted, each.n), on: { click: () => pick(each.gold, each.predicted) } }, t("cell_filter", { gold: names[each.gold], predicted: names[each.predicted] }), h("b", {}, count(each.n))))));
 }
 
 function table(cells, names, pick, say) {

@@ -7,18 +7,19 @@ const WORDS = {
     suggesting: "Looking for words on training rows…", filter_labels: "Filter labels", add_word: "add a word",
     saved: "Saved to {path}", unsaved: "not saved", no_changes: "as in the file",
     keys: "Enter adds · ← chips · Del removes · Alt+←→ order · Alt+↑↓ to another label · Ctrl+Z undo",
-    remove: "Remove {word}", chip: "{word}, {n} pieces", pieces: "pieces", prior: "prior", unknown: "unknown characters: {what}",
+    remove: "Remove {word}", chip: "{word}, {n} pieces", chip_1: "{word}, {n} piece", pieces: "pieces", prior: "prior", unknown: "unknown characters: {what}",
     shared: "also a word of {what}", nested: "inside or around {what}", cuts: "jieba reads {what}", left: "Move left", right: "Move right",
     move_to: "Move to…", close: "Close", label_prior: "the empty pattern gives this label {p}",
     gain: "{gain} on held-out rows", replaces: "in place of all", adds: "one more",
     macro_f1: "macro-F1", accuracy: "accuracy", exact_match: "whole set right", pearson: "Pearson", near: "within a tenth of the range",
     no_label: "none", gained: "gained", lost: "lost", flipped: "flipped", wrong: "wrong", all: "all rows",
-    reading: "The model reads the rows: {done} of {total}", working: "Working…", stop: "Stop", seconds: "{n} rows in {s} s",
+    reading: "The model reads the rows: {done} of {total}", working: "Working…", stop: "Stop", seconds: "{n} rows in {s} s", seconds_1: "{n} row in {s} s",
     luck: "A gain like this ({gained} gained, {lost} lost) comes by chance alone with probability {p} (edits tried on these rows: {tries}).",
     luck_ok: "By chance alone a gain like this has probability {p} (edits tried: {tries}).",
+    few_1: "Only {n} row: it says next to nothing. Check the choice on other rows.",
     few: "Only {n} rows: differences of a few points mean little. Check the choice on other rows.",
-    per_label: "F1 of each label", before: "before", after: "now", support: "rows", confusion: "Confusion", gold: "true", predicted: "predicted",
-    largest: "Largest confusions", cell: "{gold} read as {predicted}: {n} rows", sort_change: "largest change first", sort_file: "order of the file", sort_worst: "worst first",
+    per_label: "F1 of each label", before: "before", after: "now", label_rows: "{n} rows", label_rows_1: "{n} row", confusion: "Confusion", gold: "true", predicted: "predicted",
+    largest: "Largest confusions", cell: "{gold} read as {predicted}: {n} rows", cell_1: "{gold} read as {predicted}: {n} row", sort_change: "largest change first", sort_file: "order of the file", sort_worst: "worst first",
     rows_title: "Rows", search_text: "search texts", any_label: "any label", none: "No rows.", page: "{from}–{to} of {total}", previous: "Previous", next: "Next",
     look: "Inspect this row", cell_filter: "{gold} → {predicted}", clear: "Clear",
     prefix: "Prefix", add_pattern: "Add a pattern", remove_pattern: "Remove this pattern", score_pattern: "Score (runs the model)", scoring_one: "Pattern {n} alone…",
@@ -49,12 +50,12 @@ const WORDS = {
     luck: "仅凭运气得到这样的提升（{gained} 条变对，{lost} 条变错）的概率为 {p}，已计入在这些数据上试过的 {tries} 次修改。",
     luck_ok: "仅凭运气得到这样的提升的概率为 {p}（已试 {tries} 次修改）。",
     few: "只有 {n} 行：几个百分点的差别没有意义，请在其他数据上验证。",
-    per_label: "各标签 F1", before: "之前", after: "现在", support: "行数", confusion: "混淆矩阵", gold: "真实", predicted: "预测",
+    per_label: "各标签 F1", before: "之前", after: "现在", label_rows: "{n} 行", confusion: "混淆矩阵", gold: "真实", predicted: "预测",
     largest: "最多的混淆", cell: "{gold} 被判为 {predicted}：{n} 行", sort_change: "变化最大优先", sort_file: "文件顺序", sort_worst: "最差优先",
     rows_title: "数据行", search_text: "搜索文本", any_label: "任意标签", none: "没有数据行。", page: "第 {from}–{to} 条，共 {total} 条", previous: "上一页", next: "下一页",
     look: "分析这一条", cell_filter: "{gold} → {predicted}", clear: "清除",
     prefix: "前缀", add_pattern: "添加模板", remove_pattern: "删除此模板", score_pattern: "打分（运行模型）", scoring_one: "单独给模板 {n} 打分……",
-    row_number: "行", another_row: "换一条", as_model: "模型看到的样子", slot: "空位 {n}", masks_1: "{n} 个空位", masks: "{n} 个空位",
+    row_number: "行", another_row: "换一条", as_model: "模型看到的样子", slot: "空位 {n}", masks: "{n} 个空位",
     alone: "单独", together: "合并", fields_are: "字段：{fields}", pattern_hint: "{mask} 是标签词的位置",
     text_hint: "输入文本，看模型如何判断", important: "哪些字重要", run_importance: "逐字删除",
     importance_hint: "颜色越深，删去后标签 {label} 的概率下降越多；划线表示删去后反而上升。",
@@ -70,10 +71,15 @@ let chosen = localStorage.getItem("pet-mtl-language") || (navigator.language.toL
 if (!WORDS[chosen]) chosen = "en";
 document.documentElement.lang = chosen === "zh" ? "zh-CN" : "en";
 
+// `NAME_1` is for one, where the language tells it from many. What is written from the right is set apart, or it would turn
+// the arrow between two labels round.
 export function t(key, values = {}) {
-  const text = WORDS[chosen][key] ?? WORDS.en[key] ?? key;
-  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? values[name] : whole));
+  const own = WORDS[chosen];
+  const text = (String(values.n) === "1" ? own[`${key}_1`] : null) ?? own[key] ?? WORDS.en[key] ?? key;
+  return text.replace(/\{(\w+)\}/g, (whole, name) => (name in values ? apart(String(values[name])) : whole));
 }
+
+const apart = (text) => (/[\u0590-\u08ff\u202a-\u202e\ufb1d-\ufdff\ufe70-\ufeff]/.test(text) ? `\u2068${text}\u2069` : text);
 
 export function otherLanguage() {
   chosen = chosen === "zh" ? "en" : "zh";

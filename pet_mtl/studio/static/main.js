@@ -5,9 +5,9 @@ import { drawEffect, drawProgress } from "./effect.js";
 import { otherLanguage, t } from "./i18n.js";
 import { drawInspect, forgetInspected, loadInspect, onInspectRefresh } from "./inspect.js";
 import { drawMessage, problemList } from "./messages.js";
-import { drawPattern, loadPreview, onPatternRefresh, resetPattern, takePattern } from "./pattern.js";
+import { drawPattern, forgetPreview, loadPreview, onPatternRefresh, patternsTyped, takePattern } from "./pattern.js";
 import { drawRows, loadRows } from "./rows.js";
-import { changed, lookAtFiles, openTask, patternsDiffer, redo, state, subscribe, undo, wordsDiffer } from "./store.js";
+import { changed, lookAtFiles, openTask, patternsDiffer, redo, state, subscribe, tell, undo, wordsDiffer } from "./store.js";
 import { drawWords, forgetDrafts, onRefresh } from "./words.js";
 
 const app = document.getElementById("app");
@@ -61,14 +61,22 @@ function go(view) {
   changed("view");
 }
 
+const unsaved = () => wordsDiffer() || patternsDiffer() || patternsTyped();
+
 async function choose(name) {
-  if ((wordsDiffer() || patternsDiffer()) && !confirm(t("leave"))) return drawHeader();
-  return open(name);
+  if (unsaved() && !confirm(t("leave"))) return drawHeader();
+  try {
+    await open(name);
+  } catch (error) {
+    tell(error);
+    drawHeader();
+  }
 }
 
 async function open(name) {
   forgetDrafts();
   forgetInspected();
+  forgetPreview();
   await openTask(name);
 }
 
@@ -82,7 +90,7 @@ function turnTheme() {
 
 subscribe((what) => {
   const has = (...names) => names.some((name) => what.has(name));
-  if (has("task")) { resetPattern(); drawHeader(); drawTabs(); }
+  if (has("task")) { drawHeader(); drawTabs(); }
   if (has("pattern")) takePattern();
   if (has("view")) drawTabs();
   if (has("message", "task")) drawMessage(message);
@@ -106,7 +114,7 @@ document.addEventListener("keydown", (event) => {
   if ((key === "z" && event.shiftKey) || key === "y") { event.preventDefault(); redo(); }
 });
 window.addEventListener("beforeunload", (event) => {
-  if (state.task && (wordsDiffer() || patternsDiffer())) event.preventDefault();
+  if (state.task && unsaved()) event.preventDefault();
 });
 document.addEventListener("settled", () => state.task && drawAll());
 window.addEventListener("focus", lookAtFiles);

@@ -11,8 +11,8 @@ export function problemList(error) {
 
 export function drawMessage(node) {
   const { message } = state;
-  const moved = state.moved && !(message && message.conflict) && h("div", { class: "message warning", role: "status" },
-    t("file_moved", { path: state.task.words_file.path || state.task.patterns_file.path }), " ",
+  const moved = state.moved.length > 0 && !(message && message.conflict) && h("div", { class: "message warning", role: "status" },
+    t("file_moved", { path: [...new Set(state.moved.map((file) => state.task[file].path || t(file === "words_file" ? "words" : "pattern")))].join(", ") }), " ",
     h("button", { data: { key: "take-moved" }, on: { click: takeFile } }, t("take_file")));
   let shown = null;
   if (message && message.conflict) shown = conflict(message);

@@ -8,13 +8,14 @@ import { change, edit, patternsDiffer, redo, rescore, save, state, taskPath, und
 
 const view = { prefix: "", patterns: [], row: 0, shown: null, error: null, alone: [], busy: null };
 
-export function resetPattern() {
-  Object.assign(view, { prefix: state.prefix, patterns: [...state.patterns], shown: null, error: null, alone: [], busy: null });
-}
+export const forgetPreview = () => Object.assign(view, { shown: null, error: null, alone: [], busy: null });
+
+// What is typed is not yet the edit: it is scored first.
+export const patternsTyped = () => JSON.stringify([view.prefix, view.patterns]) !== JSON.stringify([state.prefix, state.patterns]);
 
 // Undo and redo bring other patterns back.
 export function takePattern() {
-  if (JSON.stringify([view.prefix, view.patterns]) !== JSON.stringify([state.prefix, state.patterns])) {
+  if (patternsTyped()) {
     Object.assign(view, { prefix: state.prefix, patterns: [...state.patterns], alone: [] });
   }
 }
@@ -37,7 +38,7 @@ export async function loadPreview() {
 const previewSoon = later(200, loadPreview);
 
 export function drawPattern(node) {
-  const unscored = view.prefix !== state.prefix || JSON.stringify(view.patterns) !== JSON.stringify(state.patterns);
+  const unscored = patternsTyped();
   const file = state.task.patterns_file;
   redraw(node,
     h("div", { class: "toolbar" },
@@ -68,18 +69,18 @@ function touched() {
 
 function column(pattern, index) {
   const shown = view.shown && view.shown.patterns[index];
-  const alone = view.alone[index];
+  const alone = view.alone[index] && Object.entries(view.alone[index].figures)[0]; // the main one
   return h("section", { class: "pattern", "aria-label": `${t("pattern")} ${index + 1}` },
     h("div", { class: "heading" }, h("h3", {}, `${t("pattern")} ${index + 1}`),
       view.patterns.length > 1 && h("button", { data: { key: `p-remove-${index}` }, "aria-label": `${t("remove_pattern")} ${index + 1}`, on: { click: () => { view.patterns.splice(index, 1); touched(); } } }, "×")),
-    alone && h("p", { class: "legend" }, `${t("alone")}: ${t("macro_f1")} ${alone.macro_f1.after.toFixed(4)} (${signed(alone.macro_f1.change)})`),
+    alone && h("p", { class: "legend" }, `${t("alone")}: ${t(alone[0])} ${alone[1].after.toFixed(4).replace("-", "−")} (${signed(alone[1].change)})`),
     h("textarea", { rows: "2", data: { key: `p-text-${index}` }, "aria-label": `${t("pattern")} ${index + 1}`, spellcheck: "false", value: pattern, on: { input: (e) => { view.patterns[index] = e.target.value; touched(); } } }),
     shown && h("div", { class: "prompts" }, h("h4", {}, t("as_model")), shown.prompts.map(promptView)));
 }
 
 export function promptView(prompt) {
   return h("div", { class: "prompt" },
-    h("small", {}, t(prompt.masks === 1 ? "masks_1" : "masks", { n: prompt.masks })),
+    h("small", {}, t("masks", { n: prompt.masks })),
     h("p", { class: "pieces" }, prompt.pieces.map((piece) => h("span", { class: `piece is-${piece.kind}` }, piece.kind === "slot" ? "▢" : piece.text))),
     h("div", { class: "slots" }, prompt.slots.map((slot, number) => h("div", { class: "slot" }, h("small", {}, t("slot", { n: number + 1 })),
       slot.map((each) => h("div", { class: "top" }, h("span", {}, each.piece), bar(each.probability), h("span", { class: "bar-value" }, percent(each.probability))))))));

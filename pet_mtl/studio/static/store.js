@@ -5,7 +5,7 @@ import { later } from "./dom.js";
 export const state = {
   suite: null, task: null, words: {}, prefix: "", patterns: [], past: [], future: [],
   effect: null, effectError: null, progress: null, check: null, suggestions: null, message: null,
-  filter: { kind: "all", gold: null, predicted: null, label: null, text: "", page: 0 }, view: "words", inspected: null, moved: false,
+  filter: { kind: "all", gold: null, predicted: null, label: null, text: "", page: 0 }, view: "words", inspected: null, moved: [],
 };
 const listeners = new Set();
 
@@ -29,15 +29,15 @@ export function edit(more = {}) {
   return edited;
 }
 
-// The files hold something that is not right, so the studio could not read it.
-const unread = (task) => task.words_file.changed || task.patterns_file.changed;
+// The files that are not what the page holds: others saved them, or the studio could not read what stands there.
+const movedFiles = (now) => ["words_file", "patterns_file"].filter((file) => now[file].changed || now[file].digest !== state.task[file].digest);
 
 export async function openTask(name) {
   stopAll();
   state.task = await get(`/api/tasks/${encodeURIComponent(name)}`);
   Object.assign(state, {
     words: copy(state.task.words), prefix: state.task.prefix, patterns: [...state.task.patterns], past: [], future: [], effect: null,
-    effectError: null, check: null, suggestions: null, message: null, inspected: null, moved: unread(state.task),
+    effectError: null, check: null, suggestions: null, message: null, inspected: null, moved: movedFiles(state.task),
     filter: { kind: "all", gold: null, predicted: null, label: null, text: "", page: 0 },
   });
   changed("task", "words", "pattern", "effect", "rows", "message");
@@ -156,9 +156,9 @@ export async function save(what, seen) {
     const task = await post(path("save"), { ...edit({ prefix: state.prefix, patterns: state.patterns }), what, seen: seen ?? file.digest });
     if (task.task !== state.task.task) return; // another one was opened meanwhile
     state.task = task;
-    state.moved = unread(task);
+    state.moved = movedFiles(task);
     tell({ saved: file.path });
-    changed("task", "words", "pattern");
+    changed("task", "words");
     rescore();
   } catch (error) {
     if (error.changed) tell({ conflict: error.changed, what, path: file.path });
@@ -172,10 +172,10 @@ export async function takeFile() {
     const task = await post(path("reload"));
     if (task.task !== state.task.task) return;
     state.task = task;
-    state.moved = unread(task);
+    state.moved = movedFiles(task);
     change((now) => Object.assign(now, { words: copy(task.words), prefix: task.prefix, patterns: [...task.patterns] }));
     tell(null);
-    changed("task", "words", "pattern");
+    changed("task", "words");
     rescore();
   } catch (error) {
     tell(error);
@@ -186,8 +186,8 @@ export async function lookAtFiles() {
   if (!state.task) return;
   try {
     const now = await get(`/api/tasks/${encodeURIComponent(state.task.task)}`);
-    const moved = now.words_file.digest !== state.task.words_file.digest || now.patterns_file.digest !== state.task.patterns_file.digest || unread(now);
-    if (now.task === state.task.task && moved !== state.moved) {
+    const moved = movedFiles(now);
+    if (now.task === state.task.task && !same(moved, state.moved)) {
       state.moved = moved;
       changed("message");
     }
