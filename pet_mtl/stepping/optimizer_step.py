@@ -20,6 +20,9 @@ from pet_mtl.model.slot_encoder import slot_encoders
 from pet_mtl.random_streams import STEP
 from pet_mtl.stepping.optim import clear_gradients, set_rates
 
+# how rates of heads begin that a language model has not: ALBERT v2 has no others above 0
+_OF_OTHER_HEADS = ("classifier", "pooler", "qa", "seq_classif", "summary")
+
 
 class OptimizerStep:
     """The frame of an optimizer's steps.
@@ -103,7 +106,7 @@ def has_dropout(mlm: Any) -> bool:
     """Return whether a backbone drops anything while it is trained."""
     return any(
         name.endswith(("dropout", "dropout_prob", "pdrop"))
-        and name != "classifier_dropout"
+        and not name.startswith(_OF_OTHER_HEADS)
         and isinstance(rate, int | float)
         and rate > 0
         for name, rate in mlm.config.to_dict().items()

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from pet_mtl.errors import ProblemList
 from pet_mtl.suite.losses import FactorSettings
 from pet_mtl.suite.method import ClnMethod, HeadsMethod, PetMethod
+from pet_mtl.suite.pattern import LABEL_NAME, parse_pattern
 from pet_mtl.suite.settings import MEAN_OF_ONE, TrainSettings
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
@@ -133,9 +134,19 @@ def idle_settings(suite: Suite, *, taught: Collection[str], alone: bool, drops: 
         idle += ["train.weighting"] if train.weighting in MEAN_OF_ONE else []
         idle += [] if losses.task_discriminator is None else ["train.losses.task_discriminator"]
         idle += ["method.adversarial"] if getattr(suite.method, "adversarial", 0.0) else []
+        idle += ["method.sharing"] if getattr(suite.method, "sharing", "") == "soft" else []
         found += [f"`{name}` does nothing with one task" for name in idle]
     if not taught and train.label_share != TrainSettings().label_share:
         found.append("`train.label_share` does nothing without teachers")
+    if (
+        train.label_share == 1
+        and taught
+        and not any(suite.tasks[name].data.unlabelled for name in taught)
+    ):
+        found.append(
+            "`train.label_share: 1` leaves teachers without effect: their tasks have no unlabelled "
+            "rows"
+        )
     return found
 
 
@@ -155,6 +166,18 @@ def _of_method(suite: Suite) -> list[str]:
             f"`tasks.{name}.pattern_weights` does nothing with one pattern"
             for name, task in tasks.items()
             if task.pattern_weights != "equal" and len(task.patterns) == 1
+        ]
+        found += [
+            f"`tasks.{name}.slots` does nothing beside `verbalizer_kind: "
+            f"{task.verbalizer_kind.name}`, which reads one prompt"
+            for name, task in tasks.items()
+            if task.slots not in ("exact", task.word_slots)
+        ]
+        found += [
+            f"`tasks.{name}.question` does nothing: each pattern holds `{{{LABEL_NAME}}}`"
+            for name, task in tasks.items()
+            if task.question != TaskSpec.model_fields["question"].default
+            and all(LABEL_NAME in parse_pattern(pattern).fields for pattern in task.patterns)
         ]
     own_prefix = isinstance(suite.method, ClnMethod) and suite.method.prefix
     if own_prefix and not any(task.prefix for task in tasks.values()):

@@ -128,7 +128,7 @@ class AdapetSettings(_Settings):
 
     @property
     def label_share(self) -> float:
-        return self.labels
+        return self.labels if self.decoupled or self.conditioned else 1.0  # it changes nothing
 
     def acts_on(self, kind: KindSpec) -> bool:
         """Sets, numbers and paths down a tree, whose words tell siblings only, are no one label to

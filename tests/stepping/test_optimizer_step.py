@@ -11,7 +11,7 @@ from pet_mtl.errors import RunError
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.hardware import Machine
 from pet_mtl.random_streams import step_seed
-from pet_mtl.stepping.optimizer_step import OptimizerStep, tell_of_dropout
+from pet_mtl.stepping.optimizer_step import OptimizerStep, has_dropout, tell_of_dropout
 
 MACHINE = Machine.choose("fp32", "eager", torch.device("cpu"))
 
@@ -134,6 +134,24 @@ def test_dropout_that_is_no_function_of_the_row_is_told(
     with caplog.at_level("INFO", "pet_mtl"):
         tell_of_dropout(mlm, Backbone(mlm), processes)
     assert caplog.text.count("not the same numbers") == told
+
+
+@pytest.mark.parametrize("family", ["albert", "electra", "distilbert", "deberta-v2"])
+def test_rates_of_heads_that_are_not_there_drop_nothing(family: str) -> None:
+    """ALBERT v2 has 0.1 for its classifier and 0 for all else."""
+    of_head = {"classifier_dropout_prob", "summary_last_dropout", "qa_dropout", "pooler_dropout"}
+    config = toys.build_mlm(family).config
+    assert of_head & config.to_dict().keys()
+    for key in of_head & config.to_dict().keys():
+        setattr(config, key, 0.1)
+    mlm = type(toys.build_mlm(family))(config).train()
+    ids = torch.arange(7, 15)[None]
+    with torch.no_grad():
+        assert torch.equal(mlm(ids).logits, mlm(ids).logits)
+    assert not has_dropout(mlm)
+    rate = "dropout" if family == "distilbert" else "hidden_dropout_prob"
+    setattr(config, rate, 0.1)
+    assert has_dropout(mlm)
 
 
 def test_scoring_after_a_step_knows_an_encoder_without_rows_in_it() -> None:

@@ -31,6 +31,10 @@ def load(*overrides: str, only: list[str] | None = None) -> Suite:
         ),
         (["train.losses.adapet={labels: 0.1}", "train.label_smoothing=0.1"], []),
         (
+            ["train.losses.adapet={decoupled: 0, conditioned: 0}", "train.label_smoothing=0.1"],
+            [],  # without the term the labels are learned from as ever
+        ),
+        (
             ["train.losses.contrastive={weight: 1.0}", "train.logit_adjustment=0.3"],
             ["train.logit_adjustment"],
         ),
@@ -67,6 +71,19 @@ def load(*overrides: str, only: list[str] | None = None) -> Suite:
             ],
             ["tasks.tnews.threshold"],
         ),
+        (
+            [
+                *("tasks.tnews.verbalizer_kind=soft", "tasks.tnews.slots=2"),
+                *("tasks.ocemotion.verbalizer_kind=soft", "tasks.ocemotion.slots=shared"),
+            ],
+            ["tasks.tnews.slots"],
+        ),
+        (
+            [f"tasks.{name}.kind=entailment" for name in ("ocemotion", "ocnli")]
+            + [f"tasks.{name}.question=是吗？{{mask}}" for name in ("ocemotion", "ocnli")]
+            + ["tasks.ocemotion.patterns=['{mask}，{label}：{text}']"],
+            ["tasks.ocemotion.question"],
+        ),
     ],
 )
 def test_idle_settings(overrides: list[str], idle: list[str]) -> None:
@@ -101,6 +118,18 @@ def test_what_is_for_labels_is_idle_where_teachers_alone_count(
         "`train.label_share: 0`"
         for name in idle
     ]
+
+
+@pytest.mark.parametrize(
+    ("share", "taught", "told"),
+    [("1", ["tnews"], True), ("1", ["ocnli"], False), ("0.9", ["tnews"], False)],
+)
+def test_teachers_beside_labels_alone_speak_of_unlabelled_rows(
+    share: str, taught: list[str], told: bool
+) -> None:
+    suite = load(f"train.label_share={share}", "tasks.ocnli.data.unlabelled=more.csv")
+    found = idle_settings(suite, taught=taught, alone=True, drops=True)
+    assert any("leaves teachers without effect" in line for line in found) == told
 
 
 def test_sets_beside_labels_keep_what_acts_on_them() -> None:
@@ -182,6 +211,15 @@ def test_an_adversary_between_tasks_is_idle_with_one() -> None:
     ):
         suite = load(method, only=only)
         assert idle_settings(suite, taught=(), alone=alone, drops=True) == told
+
+
+@pytest.mark.parametrize(
+    ("only", "told"),
+    [(["tnews"], ["`method.sharing` does nothing with one task"]), (["tnews", "ocnli"], [])],
+)
+def test_encoders_are_tied_between_tasks(only: list[str], told: list[str]) -> None:
+    suite = load("method={name: heads, sharing: soft, penalty: 5.0}", only=only)
+    assert idle_settings(suite, taught=(), alone=True, drops=True) == told
 
 
 def test_what_is_between_tasks_is_idle_with_one() -> None:
