@@ -19,7 +19,9 @@ def _escaped() -> Iterator[None]:
     try:
         yield
     except _UsageError as error:
-        error.message = printable(error.message) + _hint(error)
+        error.message = printable(error.message)
+        if hint := _hint(error):
+            error.message = f"{error.message.removesuffix('.')}. {hint}"
         raise
 
 
@@ -29,14 +31,14 @@ def _hint(error: Any) -> str:
     known = {name for each in (error.ctx.command.params if error.ctx else ()) for name in each.opts}
     file = re.search(r"extra argument.* \((\S+\.ya?ml)\)$", error.message)
     if file and "--patterns" in known:
-        return f". Did you mean '--patterns {file[1]}'?"
-    option = re.fullmatch("No such option: --(.+)", error.message)
+        return f"Did you mean '--patterns {file[1]}'?"
+    option = re.fullmatch(r"No such option:? '?--([\w-]+)'?\.?", error.message)
     if option and "--set" in known:
         from pet_mtl.suite.settings import TrainSettings
 
         key = option[1].replace("-", "_")
         if key in TrainSettings.model_fields:
-            return f". Settings are given as '-s train.{key}=VALUE'."
+            return f"Settings are given as '-s train.{key}=VALUE'."
     return ""
 
 

@@ -7,11 +7,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import pet_mtl.scoring.checkpoint_scores
+from pet_mtl.cli.safe_group import _hint
 
 MAIN = "from pet_mtl.__main__ import main; main()"
 
@@ -95,6 +97,14 @@ def test_wrong_usage_that_other_tools_teach(
     assert ran.code == 2
     assert hint in words
     assert ("Did you mean" in words or "Settings are" in words) == bool(hint)
+
+
+@pytest.mark.parametrize("said", ["No such option: --epochs", "No such option '--epochs'."])
+def test_the_hint_to_settings_in_the_words_of_either_click(said: str) -> None:
+    option = SimpleNamespace(opts=["--set"])
+    context = SimpleNamespace(command=SimpleNamespace(params=[option]))
+    hint = _hint(SimpleNamespace(message=said, ctx=context))
+    assert hint == "Settings are given as '-s train.epochs=VALUE'."
 
 
 def test_ctrl_c(call: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
