@@ -6,7 +6,7 @@ from pet_mtl.errors import ProblemList
 from pet_mtl.suite.losses import FactorSettings
 from pet_mtl.suite.method import ClnMethod, HeadsMethod, PetMethod
 from pet_mtl.suite.pattern import LABEL_NAME, parse_pattern
-from pet_mtl.suite.settings import MEAN_OF_ONE, TrainSettings
+from pet_mtl.suite.settings import MEAN_OF_ONE, SamplingSettings, TrainSettings
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 
@@ -82,7 +82,9 @@ def _of_label_loss(suite: Suite, taught: Collection[str], of_label: Collection[s
     return found
 
 
-def idle_settings(suite: Suite, *, taught: Collection[str], alone: bool, drops: bool) -> list[str]:
+def idle_settings(
+    suite: Suite, *, taught: Collection[str], alone: bool, drops: bool, causal: bool = False
+) -> list[str]:
     """Return a line for each setting that is given and changes nothing.
 
     Args:
@@ -90,6 +92,7 @@ def idle_settings(suite: Suite, *, taught: Collection[str], alone: bool, drops: 
         alone: whether the settings are this run's own; those of a comparison or a distillation are
             for other runs too.
         drops: whether the backbone has dropout.
+        causal: whether it is a causal model.
     """
     train, found, losses = suite.train, suite.method.notes(), suite.train.losses
     kinds = {name: task.kind_spec for name, task in suite.tasks.items()}
@@ -123,7 +126,13 @@ def idle_settings(suite: Suite, *, taught: Collection[str], alone: bool, drops: 
     idle += ["logit_adjustment"] if train.logit_adjustment and not of_label else []
     why = "labels of several levels are not one" if of_label else "no task has one label a row"
     found += [f"`train.{name}` does nothing: {why}" for name in idle]
-    found += _of_method(suite)
+    found += _of_method(suite, causal=causal)
+    found += [
+        f"`tasks.{name}.data.unlabelled` does nothing in this run: no teacher, loss term or "
+        "calibration reads these rows"
+        for name, task in suite.tasks.items()
+        if task.data.unlabelled and name not in taught and not _reads_unlabelled(suite, task)
+    ]
     found += [
         f"`tasks.{name}.threshold` does nothing beside `thresholds`"
         for name, task in suite.tasks.items()
@@ -132,6 +141,7 @@ def idle_settings(suite: Suite, *, taught: Collection[str], alone: bool, drops: 
     if len(suite.tasks) == 1:
         idle = [] if train.surgery == "none" else ["train.surgery"]
         idle += ["train.weighting"] if train.weighting in MEAN_OF_ONE else []
+        idle += [] if suite.sampling == SamplingSettings() else ["sampling.temperature"]
         idle += [] if losses.task_discriminator is None else ["train.losses.task_discriminator"]
         idle += ["method.adversarial"] if getattr(suite.method, "adversarial", 0.0) else []
         idle += ["method.sharing"] if getattr(suite.method, "sharing", "") == "soft" else []
@@ -150,7 +160,15 @@ def idle_settings(suite: Suite, *, taught: Collection[str], alone: bool, drops: 
     return found
 
 
-def _of_method(suite: Suite) -> list[str]:
+def _reads_unlabelled(suite: Suite, task: TaskSpec) -> bool:
+    """Tell whether something beside teachers reads the unlabelled rows of a task."""
+    fitted = ("prior",) if task.data.dev is None else ("prior", "auto")
+    calibrates = task.kind_spec.facts.calibrates and task.calibration in fitted
+    dropped = task.verbalizer_kind.name == "weighted"  # what `knowledgeable` has become by now
+    return calibrates or dropped or suite.train.losses.reads_unlabelled is not None
+
+
+def _of_method(suite: Suite, *, causal: bool) -> list[str]:
     """Return a line for each setting of label words, patterns or prefixes that the method does not
     read."""
     found, tasks = [], suite.tasks
@@ -172,6 +190,17 @@ def _of_method(suite: Suite) -> list[str]:
             f"{task.verbalizer_kind.name}`, which reads one prompt"
             for name, task in tasks.items()
             if task.slots not in ("exact", task.word_slots)
+        ]
+        found += [
+            f"`tasks.{name}.slots` does nothing with a causal model, which reads the words of all "
+            "lengths at once"
+            for name, task in tasks.items()
+            if causal and task.slots == task.word_slots != "exact"
+        ]
+        found += [
+            f"`tasks.{name}.aggregation` does nothing where each label has one word"
+            for name, task in tasks.items()
+            if task.aggregation != "mean" and all(len(words) == 1 for words in task.readings.words)
         ]
         found += [
             f"`tasks.{name}.question` does nothing: each pattern holds `{{{LABEL_NAME}}}`"

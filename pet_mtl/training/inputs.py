@@ -117,7 +117,8 @@ def read_inputs(
     longest = suite.train.max_length
     prompts = encode_forms(compiled.forms, rows, tokenizer, longest, windows=False)
     others = encode_unlabelled(suite, data, compiled.forms, tokenizer)
-    idle = idle_settings(suite, taught=answered, alone=alone, drops=has_dropout(mlm))
+    drops, causal = has_dropout(mlm), tokenizer.causal
+    idle = idle_settings(suite, taught=answered, alone=alone, drops=drops, causal=causal)
     warnings = (f"warning: {note}" for note in idle)
     for line in (*slot_cost_notes(prompts), *unreadable_warnings(prompts, tokenizer), *warnings):
         say(line)

@@ -84,6 +84,13 @@ def load(*overrides: str, only: list[str] | None = None) -> Suite:
             + ["tasks.ocemotion.patterns=['{mask}，{label}：{text}']"],
             ["tasks.ocemotion.question"],
         ),
+        (
+            [
+                *("tasks.tnews.aggregation=max", "tasks.ocnli.aggregation=logsumexp"),
+                "tasks.ocnli.verbalizer={'0': 无关, '1': 相同, '2': [相反, 矛盾]}",
+            ],
+            ["tasks.tnews.aggregation"],
+        ),
     ],
 )
 def test_idle_settings(overrides: list[str], idle: list[str]) -> None:
@@ -224,11 +231,15 @@ def test_encoders_are_tied_between_tasks(only: list[str], told: list[str]) -> No
 
 def test_what_is_between_tasks_is_idle_with_one() -> None:
     more = ["train.surgery=mgda", "train.weighting=dwa", "train.losses.task_discriminator={}"]
+    more += ["sampling.temperature=0.2"]
     suite = load(*more, "train.label_share=0.5", only=["tnews"])
     found = idle_settings(suite, taught={"tnews"}, alone=True, drops=True)
     assert found == [
-        f"`train.{name}` does nothing with one task"
-        for name in ("surgery", "weighting", "losses.task_discriminator")
+        f"`{name}` does nothing with one task"
+        for name in (
+            *("train.surgery", "train.weighting", "sampling.temperature"),
+            "train.losses.task_discriminator",
+        )
     ]
     assert (
         idle_settings(suite, taught=(), alone=False, drops=True) == []
@@ -311,3 +322,41 @@ def test_what_is_for_one_label_a_row_is_idle_where_no_task_has_one(kind: str) ->
         idle = [line.split("`")[1] for line in found if "no task has one label a row" in line]
         wanted = [*(f"train.losses.{name}" for name in names), "train.logit_adjustment"]
         assert idle == (wanted if told else [])
+
+
+UNLABELLED = "tasks.tnews.data.unlabelled=more.csv"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "taught", "told"),
+    [
+        ([], [], False),  # `auto` calibrates
+        (["tasks.tnews.calibration=none"], ["ocnli"], True),
+        (["tasks.tnews.calibration=none"], ["tnews"], False),
+        (["tasks.tnews.calibration=pmi"], [], True),
+        (["tasks.tnews.data.dev=null"], [], True),  # `auto` decides on dev rows
+        (["tasks.tnews.data.dev=null", "tasks.tnews.calibration=prior"], [], False),
+        (["tasks.tnews.calibration=none", "tasks.tnews.verbalizer_kind=weighted"], [], False),
+        (["tasks.tnews.calibration=none", "train.losses.mlm={text: both}"], [], False),
+        (["tasks.tnews.calibration=none", "train.losses.mlm={}"], [], True),
+        (["tasks.tnews.kind=multi_label"], [], True),
+    ],
+)
+def test_rows_without_labels_need_somebody_who_reads_them(
+    overrides: list[str], taught: list[str], told: bool
+) -> None:
+    suite = load(UNLABELLED, *overrides)
+    for alone in (True, False):
+        found = idle_settings(suite, taught=taught, alone=alone, drops=True)
+        name = "`tasks.tnews.data.unlabelled` does nothing in this run"
+        assert any(name in line for line in found) == (told and alone)
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_slots_are_of_masks(causal: bool) -> None:
+    suite = load(
+        *("tasks.tnews.slots=shared", "tasks.ocemotion.slots=2", "tasks.ocnli.slots=exact"),
+    )
+    found = idle_settings(suite, taught=(), alone=True, drops=True, causal=causal)
+    told = ["tasks.tnews.slots", "tasks.ocemotion.slots"] if causal else []
+    assert [line.split("`")[1] for line in found] == told

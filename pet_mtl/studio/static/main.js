@@ -94,7 +94,7 @@ subscribe((what) => {
   if (has("pattern")) takePattern();
   if (has("view")) drawTabs();
   if (has("message", "task")) drawMessage(message);
-  if (has("view") && state.view === "pattern") loadPreview();
+  if (has("view", "words", "pattern") && state.view === "pattern") loadPreview();
   if (has("view", "inspect") && state.view === "inspect") loadInspect();
   if (has("view", "task") || (has("words", "check", "effect") && state.view === "words") || (has("pattern", "words") && state.view === "pattern")) drawEditor();
   if (has("effect") && state.view === "inspect") loadInspect();

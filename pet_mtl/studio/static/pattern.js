@@ -8,7 +8,7 @@ import { change, edit, patternsDiffer, redo, rescore, save, state, taskPath, und
 
 const view = { prefix: "", patterns: [], row: 0, shown: null, error: null, alone: [], busy: null };
 
-export const forgetPreview = () => Object.assign(view, { shown: null, error: null, alone: [], busy: null });
+export const forgetPreview = () => Object.assign(view, { row: 0, shown: null, error: null, alone: [], busy: null });
 
 // What is typed is not yet the edit: it is scored first.
 export const patternsTyped = () => JSON.stringify([view.prefix, view.patterns]) !== JSON.stringify([state.prefix, state.patterns]);
@@ -45,7 +45,7 @@ export function drawPattern(node) {
       h("button", { data: { key: "p-undo" }, disabled: !state.past.length, on: { click: undo } }, t("undo")),
       h("button", { data: { key: "p-redo" }, disabled: !state.future.length, on: { click: redo } }, t("redo")),
       h("button", { class: unscored ? "primary" : "", data: { key: "p-score" }, disabled: Boolean(view.busy) || (!unscored && !(view.patterns.length > 1)), on: { click: score } }, view.busy || t("score_pattern")),
-      view.busy && h("button", { data: { key: "p-stop" }, on: { click: () => { stopRun(taskPath("effect")); view.busy = null; refresh(); } } }, t("stop")),
+      view.busy && h("button", { data: { key: "p-stop" }, on: { click: () => { stop(); refresh(); } } }, t("stop")),
       h("span", { class: "push" }),
       h("span", { class: patternsDiffer() ? "state changed" : "state" }, patternsDiffer() ? t("unsaved") : t("no_changes")),
       file.path
@@ -61,7 +61,13 @@ export function drawPattern(node) {
       h("button", { data: { key: "p-other" }, on: { click: () => { view.row = Math.floor(Math.random() * (state.effect ? state.effect.rows : 1)); loadPreview(); } } }, t("another_row"))));
 }
 
+function stop() {
+  if (view.busy) stopRun(taskPath("effect"));
+  view.busy = null;
+}
+
 function touched() {
+  stop();
   view.alone = [];
   refresh();
   previewSoon();
@@ -90,6 +96,7 @@ async function score() {
   const { prefix, patterns } = view;
   const words = edit().words;
   const each = [];
+  view.error = null;
   try {
     if (patterns.length > 1) {
       for (let index = 0; index < patterns.length; index += 1) {

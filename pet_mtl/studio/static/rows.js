@@ -20,7 +20,7 @@ export async function loadRows(draw) {
   if (mine === asked) draw();
 }
 
-const search = later(200, (text) => { state.filter.text = text; state.filter.page = 0; changed("rows"); });
+const search = later(200, () => { state.filter.page = 0; changed("rows"); });
 
 export function drawRows(node) {
   if (!state.effect) return redraw(node);
@@ -35,7 +35,7 @@ export function drawRows(node) {
         now.kind === "cell" && h("option", { value: "cell", selected: true }, t("cell_filter", { gold: names[now.gold], predicted: names[now.predicted] }))),
       state.effect.labels.length > 0 && h("select", { data: { key: "row-label" }, "aria-label": t("label"), on: { change: (e) => { now.label = e.target.value === "" ? null : Number(e.target.value); now.page = 0; changed("rows"); } } },
         h("option", { value: "", selected: now.label === null }, t("any_label")), names.map((name, index) => h("option", { value: index, selected: now.label === index }, name))),
-      h("input", { type: "search", class: "narrow", data: { key: "row-text" }, value: now.text, placeholder: t("search_text"), "aria-label": t("search_text"), on: { input: (e) => search(e.target.value) } })),
+      h("input", { type: "search", class: "narrow", data: { key: "row-text" }, value: now.text, placeholder: t("search_text"), "aria-label": t("search_text"), on: { input: (e) => { now.text = e.target.value; search(); } } })),
     found && found.rows.length === 0 && h("p", { class: "hint" }, t("none")),
     h("ul", { class: "rows" }, (found ? found.rows : []).map((row) => one(row, names))),
     found && found.total > SIZE && h("div", { class: "pages" },

@@ -81,8 +81,11 @@ function afterChange(before) {
   recheckSoon();
 }
 
+let scores = 0; // the last one says what is shown
+
 export async function rescore() {
   const task = state.task;
+  const mine = (scores += 1);
   state.progress = { done: 0, total: 0 };
   changed("progress");
   try {
@@ -90,15 +93,17 @@ export async function rescore() {
       state.progress = { done, total };
       changed("progress");
     });
-    if (found === null || task !== state.task) return null;
-    Object.assign(state, { effect: found, effectError: null, progress: null });
-    state.filter.page = 0;
+    if (task !== state.task || mine !== scores) return;
+    state.progress = null;
+    if (found !== null) { // else it was stopped, perhaps for a pattern alone
+      Object.assign(state, { effect: found, effectError: null });
+      state.filter.page = 0;
+    }
   } catch (error) {
-    if (task !== state.task) return null;
+    if (task !== state.task || mine !== scores) return;
     Object.assign(state, { effectError: error, progress: null });
   }
   changed("progress", "effect", "rows");
-  return state.effect;
 }
 
 export const stopScoring = () => {
