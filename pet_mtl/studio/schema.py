@@ -9,9 +9,6 @@ from pet_mtl.serving.api_error import ApiError, first_mistake
 from pet_mtl.serving.body import read_body
 from pet_mtl.serving.limits import Limits
 
-Text = Annotated[str, Field(max_length=20_000)]
-Word = Annotated[str, Field(max_length=200)]
-
 
 class _Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -20,9 +17,9 @@ class _Asked(BaseModel):
 class Edit(_Asked):
     """Label words by label, and the patterns where they are other ones."""
 
-    words: dict[str, Annotated[list[Word], Field(max_length=200)]]
-    prefix: Text | None = None
-    patterns: Annotated[list[Text], Field(min_length=1, max_length=8)] | None = None
+    words: dict[str, list[str]]
+    prefix: str | None = None
+    patterns: Annotated[list[str], Field(min_length=1)] | None = None
 
 
 class Save(Edit):
@@ -52,7 +49,7 @@ class RowsAsked(_Asked):
     gold: int | None = None
     predicted: int | None = None
     label: int | None = None
-    text: Text = ""
+    text: str = ""
     page: Annotated[int, Field(ge=0)] = 0
     size: Annotated[int, Field(ge=1, le=200)] = 50
 
@@ -60,7 +57,7 @@ class RowsAsked(_Asked):
 class OneRow(Edit):
     """An edit and the fields of one row, or the number of a row of the suite."""
 
-    fields: dict[str, Text] | None = None
+    fields: dict[str, str] | None = None
     row: Annotated[int, Field(ge=0)] | None = None
     importance: bool = False
 

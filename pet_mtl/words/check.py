@@ -15,6 +15,7 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError, Problem
 from pet_mtl.kinds import kind_of
 from pet_mtl.suite.label_lines import quoted
+from pet_mtl.suite.pattern import LABEL_NAME, parse_pattern
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.words.candidate_scores import score_candidates, word_priors
 from pet_mtl.words.loaded import Loaded
@@ -214,10 +215,13 @@ def _add_word_priors(
 ) -> None:
     """Score the words that can be written in the patterns with empty fields."""
     words = [word for word in words if not word.unknown]
-    if not words:
+    # where a label's own description stands in the pattern, no label word is read at the mask
+    patterns = tuple(p for p in task.patterns if LABEL_NAME not in parse_pattern(p).fields)
+    if not words or not patterns:
         return
     texts = [word.word for word in words]
-    plain = task.model_copy(update={"slots": "exact"})  # each word with as many masks as it has
+    # each word with as many masks as it has
+    plain = task.model_copy(update={"slots": "exact", "patterns": patterns})
     try:
         scores = score_candidates(model, plain, rows, texts, max_length, StateCache(None, ""))
     except PetMtlError:  # no room: the patterns themselves are refused for it

@@ -1,11 +1,15 @@
 """Patterns on the page: each scored alone, and what is typed is not lost."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from in_browser import MARKS
 from test_studio_page import Page, address, open_page  # noqa: F401
+
+from pet_mtl.words import trial
 
 pytest.importorskip("fastapi", reason="the extra `studio` is not installed")
 pytestmark = MARKS
@@ -23,6 +27,35 @@ def test_several_patterns_are_scored_each_alone(
     told = page.page.locator(".pattern .legend").all_inner_texts()
     assert all(text.startswith("alone: macro-F1 0.") for text in told)
     assert page.key("p-score").inner_text() == "Score (runs the model)"
+
+
+def test_another_pattern_that_is_typed_ends_their_scores(
+    open_page: Callable[..., Page],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page, compute, go = open_page(), trial.compute_states, threading.Event()
+    working, stop = page.page.locator("#progress .progress"), page.key("p-stop")
+
+    def slow(*args: Any) -> Any:
+        *_, on_batch = args
+        while not go.wait(0.05):
+            on_batch(0)
+        return compute(*args)
+
+    monkeypatch.setattr(trial, "compute_states", slow)
+    page.type_word(0, "山水火")
+    working.wait_for()
+    page.page.click("#tab-pattern")
+    page.key("p-score").click()
+    stop.wait_for()
+    working.wait_for(state="detached")  # the words are not scored any more
+    page.key("p-text-1").fill("{title}，{mask}")
+    stop.wait_for(state="detached")
+    go.set()
+    page.settled()
+    assert page.key("p-score").get_attribute("class") == "primary"
+    assert page.key("p-text-1").input_value() == "{title}，{mask}"
+    assert page.page.locator(".pattern .legend").count() == 0
 
 
 def test_a_pattern_that_is_typed_is_asked_about_and_survives_saved_words(

@@ -79,6 +79,15 @@ def test_the_words_as_they_are_change_nothing(client: Any, own: Words) -> None:
     assert found["luck"]["p"] is None
 
 
+def test_as_many_words_and_patterns_as_a_file_may_hold(client: Any, own: Words) -> None:
+    some = "一二三四五六七八九十山水火土木"
+    words = own | {LABELS[0]: [one + other for one in some for other in some]}
+    edit = {"words": words, "patterns": ["{mask}。{title}"] * 9}
+    assert client.run("topic/effect", edit)["rows"] == 60
+    found = client.run("topic/inspect", {**edit, "fields": {"title": "新" * 30_000}})
+    assert len(found["patterns"]) == 9
+
+
 def test_rows_of_an_edit(client: Any, new: Words) -> None:
     found = client.run("topic/effect", {"words": new})
 

@@ -272,8 +272,16 @@ def test_cells_list_their_rows_and_a_row_is_inspected(open_page: Callable[..., P
     count = int(page.page.locator(".cell[aria-pressed=true]").inner_text())
     assert page.page.locator(".row").count() == min(30, count)
     page.key("row-kind").select_option("all")
-    page.key("row-text").fill("<script>")
+    box, held = page.key("row-text"), list[Any]()
+    page.page.route("**/rows", lambda each: each.continue_() if held else held.append(each))
+    box.press_sequentially("<s")
+    wait_until(page.page, lambda: bool(held))
+    box.press_sequentially("c")
+    with page.page.expect_response("**/rows"):
+        held[0].continue_()  # rows that come while one types on
+    box.press_sequentially("ript>")
     page.settled()
+    assert box.input_value() == "<script>"
     texts = page.page.locator(".row-text").all_inner_texts()
     assert texts
     assert all("<script>" in text for text in texts)
@@ -296,12 +304,20 @@ def test_patterns_are_edited_scored_and_saved(open_page: Callable[..., Page], fo
     page.key("p-score").click()
     page.scored()
     assert page.confusion() != matrix
+    for key, holds in (("p-undo", "。"), ("p-redo", "，")):  # the row below follows
+        page.key(key).click()
+        page.until(f"document.querySelector('.pieces').innerText.includes('{holds}')")
     page.key("p-save").click()
     page.page.wait_for_selector(".message.good")
     text = (folder / "toy.yaml").read_text(encoding="utf-8")
     assert '      - "{title}，{mask}"             # first\n    verbalizer:' in text
     assert "# words here" in text
-    page.key("p-text-0").fill("{title}")
+    page.key("p-row").fill("59")
+    page.key("p-row").press("Enter")
+    page.settled()
+    page.key("task").select_option("pair")  # of 6 rows
+    page.page.wait_for_selector(".pieces:has-text('？')")
+    page.key("p-text-0").fill("{one}")
     page.page.wait_for_selector("#editor .problems")
 
 

@@ -56,6 +56,19 @@ def test_good_words(model: Model) -> None:
     assert sum(label.prior or 0 for label in report.tasks["toy"]) == pytest.approx(1)
 
 
+def test_words_of_hypotheses_are_read_where_they_stand_at_the_mask(model: Model) -> None:
+    words = {"x": ["新闻"], "y": ["坏"]}
+    plain, own = "{text}。{mask}", "{mask}：{label}。{text}"
+    reports = [
+        look(model, toys.make_task(patterns, words, kind="entailment", yes=("是",), no=("不",)))
+        for patterns in ([plain], [plain, own], [own])
+    ]
+    assert [report.errors for report in reports] == [[], [], []]
+    priors = [[word.prior for word in words_of(report).values()] for report in reports]
+    assert priors[0] == priors[1]
+    assert priors[2] == [None, None]
+
+
 @pytest.mark.parametrize("how", ["mean", "max"])
 @torch.inference_mode()
 def test_priors_by_the_slow_formula(model: Model, word_pieces: PieceTokenizer, how: str) -> None:
