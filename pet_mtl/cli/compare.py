@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pet_mtl.suite.suite import Suite
 
 FEW_SHOT_STEPS = 100
+SEEDS = 5
 
 
 def compare(
@@ -27,7 +28,7 @@ def compare(
     ] = "pet,heads,cln",
     seeds: Annotated[
         int, typer.Option(min=1, max=1000, metavar="N", help="Train each method with N seeds.")
-    ] = 5,
+    ] = SEEDS,
     shots: Annotated[
         str, typer.Option(metavar="LIST", help="Training rows for each label: 0,8,32,128,all")
     ] = "all",
@@ -87,6 +88,10 @@ def compare(
     )
     if few_shot_steps != FEW_SHOT_STEPS and not {*request.shots} - {0, ALL}:
         say("warning: `--few-shot-steps` does nothing: `--shots` names no number of rows")
+    if not {*request.shots} - {0}:
+        for option, given in (("--seeds", seeds != SEEDS), ("--single-task", single_task)):
+            if given:
+                say(f"warning: `{option}` does nothing: `--shots 0` trains nothing")
     folder = out or next_run_folder("compare")
     require_folder(folder)
     comparison = run_comparison(request, folder)

@@ -87,7 +87,7 @@ def check(
     from pet_mtl.storage.pretrained import load_pieces, suite_model
 
     suite, checkpoints = choose_judges(
-        pattern_file(patterns) if patterns else None,
+        None if patterns is None else pattern_file(patterns),
         model or (),
         data_root=data_root,
         overrides=override or (),

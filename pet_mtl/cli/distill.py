@@ -152,10 +152,10 @@ def distill(
     given, student = tuple(teacher or ()), load(model, method, [])
     try:
         teachers = load(
-            teacher_model or model,
-            teacher_method or method,
+            model if teacher_model is None else teacher_model,
+            method if teacher_method is None else teacher_method,
             teacher_set or [],
-            teacher_tasks or tasks,
+            tasks if teacher_tasks is None else teacher_tasks,
         )
     except PetMtlError as error:  # the students' settings are right
         problems = ProblemList()
@@ -192,11 +192,16 @@ def distill(
     for option, given_value in idle.items():
         if given_value and not request.seeds:
             say(f"warning: `{option}` does nothing: no teacher is trained")
+    patterns_of = (len(task.patterns) for task in teachers.tasks.values())
+    if by_pattern and request.seeds and max(patterns_of) == 1:
+        say("warning: `--by-pattern` does nothing: each task has one pattern")
     if growth != GROWTH and not generations:
         say("warning: `--growth` does nothing without `--generations`")
     say_left_out(tasks, override, verbalizer)
-    chosen_by = "--teacher-tasks" if teacher_tasks else "--tasks"
-    say_left_out(teacher_tasks or tasks, teacher_set, set_by="--teacher-set", chosen_by=chosen_by)
+    theirs, chosen_by = tasks, "--tasks"
+    if teacher_tasks is not None:
+        theirs, chosen_by = teacher_tasks, "--teacher-tasks"
+    say_left_out(theirs, teacher_set, set_by="--teacher-set", chosen_by=chosen_by)
     folder = out or next_run_folder("distill")
     require_folder(folder)
     try:

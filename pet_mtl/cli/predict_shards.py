@@ -41,7 +41,9 @@ def predict_in_shards(
         )
     if texts or len(data) != 1:
         raise PetMtlError(
-            "shards are of one file", where="--shard-rows", hint="give `--data TASK=FILE` once"
+            "shards are of one file",
+            where="--shard-rows" if workers is None else "--engine ray",
+            hint="give `--data TASK=FILE` once",
         )
     if task is not None:
         raise PetMtlError(

@@ -118,6 +118,12 @@ def pretrain(
                 where=f"--data-root {data_root}",
                 hint="add `--patterns FILE`, or leave it out: corpora start where you are",
             )
+        if cache is not None and cache.exists() and not cache.is_dir():
+            raise PetMtlError(
+                "this is a file, not a folder",
+                where=f"--cache {cache}",
+                hint="name a folder, which is made where it is missing",
+            )
         if text_key != "text" and not sources:
             raise PetMtlError(
                 "there is no corpus whose rows have such a key",

@@ -66,7 +66,7 @@ def studio(
     require_known("rows", rows, RowsOf, "--rows")
     access = Access(host, tuple(allow_host or ()), token or None)
     access.check()
-    loaded = load(pattern_file(patterns) if patterns else None, model, data_root=data_root)
+    loaded = load(None if patterns is None else pattern_file(patterns), model, data_root=data_root)
     choice = Choice(loaded.from_checkpoint, cast(RowsOf, rows), limit, cache)
     app = create_app(loaded, choice, access)
     with open_socket(host, port) as opened:

@@ -99,7 +99,7 @@ def train(
         suite = stored_suite(out)
     else:
         suite = load_suite(
-            pattern_file(patterns or "default"),
+            pattern_file("default" if patterns is None else patterns),
             overrides=override or (),
             data_root=data_root,
             model=model,

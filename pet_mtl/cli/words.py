@@ -41,7 +41,7 @@ def check(
 
     files = files_by_task("--verbalizer", verbalizer)
     report = check_words(
-        load(pattern_file(patterns) if patterns else None, model, verbalizers=files)
+        load(None if patterns is None else pattern_file(patterns), model, verbalizers=files)
     )
     if json_:
         put_json(report.to_json())
@@ -99,7 +99,7 @@ def try_(
     for value in verbalizer or ():
         for name, file in files_by_task("--verbalizer", [value]).items():
             files.setdefault(name, []).append(file)
-    loaded = load(pattern_file(patterns) if patterns else None, model, data_root=data_root)
+    loaded = load(None if patterns is None else pattern_file(patterns), model, data_root=data_root)
     say(loaded.told(named=model is not None))
     trial = WordTrial(
         loaded, files, rows_of=cast(RowsOf, rows), limit=limit, place=cache, watch=watch
@@ -188,7 +188,10 @@ def suggest(
             before = write.read_bytes()
             files.setdefault(task, write)
     loaded = load(
-        pattern_file(patterns) if patterns else None, model, data_root=data_root, verbalizers=files
+        None if patterns is None else pattern_file(patterns),
+        model,
+        data_root=data_root,
+        verbalizers=files,
     )
     say(loaded.told(named=model is not None))
     tasks = loaded.suite.tasks

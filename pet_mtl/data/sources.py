@@ -35,7 +35,7 @@ def find_files(source: str, base: Path) -> list[Path]:
     path = base / known
     try:
         path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
     except (OSError, ValueError) as error:  # a loop of links, a NUL, a name too long
         reason = getattr(error, "strerror", None) or str(error)
@@ -43,7 +43,9 @@ def find_files(source: str, base: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        hint = f"name a file or write a glob such as `{source.rstrip('/')}/*.csv`"
+        inside = (file for file in sorted(path.glob("*")) if file.is_file())
+        example = known / f"*{next(inside, Path('all.csv')).suffix}"
+        hint = f"name a file or write a glob such as `{example}`"
         raise PetMtlError(f"`{source}` is a folder", where=str(path), hint=hint)
     if path.exists():
         raise not_regular(path)

@@ -155,6 +155,8 @@ def find_corpus(sources: Sequence[str], text_key: str = "text") -> FileCorpus:
             continue
         files += found
     corpus = FileCorpus(_each_once(files), text_key)
+    if text_key != "text" and files and all(data_format(file) == ".txt" for file in files):
+        say(f"warning: `--text-key {text_key}` does nothing: .txt files have no keys")
     empty: list[Path] = []
     for file in corpus.files:
         try:

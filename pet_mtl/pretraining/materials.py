@@ -111,6 +111,10 @@ def load_model(
             tokenizer = wanted
         return tokenizer, mlm
     spec, shape = recipe.vocabulary, recipe.model
+    if spec.tokenizer is not None or isinstance(shape, TakenShape):
+        whose = "the teacher's" if spec.tokenizer is None else "that of `vocabulary.tokenizer`"
+        for name in spec.counting:
+            say(f"warning: `vocabulary.{name}` does nothing: the vocabulary is {whose}")
     if isinstance(shape, TakenShape):
         tokenizer, mlm = whole_model(
             resolve_model(request.teacher or ""), settings, machine, shape.dropout

@@ -122,6 +122,17 @@ class VocabularySpec(_Section):
         default=None, description="folder of a tokenizer to use instead, from the file's folder"
     )
 
+    @property
+    def counting(self) -> list[str]:
+        """Return the settings that only a vocabulary which is counted has.
+
+        >>> VocabularySpec(size=100, tokenizer="zh-small").counting
+        ['size']
+        """
+        fields = type(self).model_fields
+        given = [name for name in fields if getattr(self, name) != fields[name].default]
+        return [name for name in given if name != "tokenizer"]
+
 
 class Recipe(_Section):
     """A whole `--from-scratch` file; `base` is the folder that its paths start from."""

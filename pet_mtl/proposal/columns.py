@@ -106,6 +106,12 @@ def choose_columns(
             where=str(table.path),
             hint=f"name it: `--text COLUMN` ({_listed(table)})",
         )
+    if twice := [place for place in chosen if chosen.count(place) > 1]:
+        raise PetMtlError(
+            f"column `{table.names[twice[0]]}` is named twice",
+            where="--text",
+            hint=f"name each text's column once ({_listed(table)})",
+        )
     if label_place in chosen:
         raise PetMtlError(
             f"column `{table.names[label_place]}` cannot be label and text", where="--text"

@@ -57,7 +57,7 @@ def propose(request: Request) -> Proposal:
         PetMtlError: the file is no table; no label or text column is found; an output file exists
             already.
     """
-    name = request.task or task_name(request.data.name.split(".")[0])
+    name = task_name(request.data.name.split(".")[0]) if request.task is None else request.task
     if wrong := name_problem(name):
         raise PetMtlError(wrong.message, where=f"--task {name}", hint=wrong.hint)
     if request.kind not in (None, *PROPOSED):

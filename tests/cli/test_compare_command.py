@@ -58,7 +58,9 @@ def test_options_that_do_nothing_are_told(call: Call, suite: Path) -> None:
     text = suite.read_text(encoding="utf-8")
     suite.write_text(text[: text.index("  pair:")] + text[text.index("train:\n") :], "utf-8")
     wanted = ["compare", "--patterns", suite, "--methods", "pet", "--shots", "0", "--out", "out"]
-    ran = call(*wanted, "--single-task", "--few-shot-steps", "7")
+    ran = call(*wanted, "--single-task", "--few-shot-steps", "7", "--seeds", "2")
     assert ran.code == 0, ran.err
     assert "warning: `--single-task` does nothing: there is one task" in ran.err
     assert "warning: `--few-shot-steps` does nothing: `--shots` names no number" in ran.err
+    for option in ("--single-task", "--seeds"):
+        assert f"warning: `{option}` does nothing: `--shots 0` trains nothing" in ran.err

@@ -66,6 +66,9 @@ def test_a_stopped_distillation_says_how_to_go_on(
             "error: --teacher-tasks: no student has the task `topic`",
         ),
         (["--teacher-tasks", "topic", "--seeds", "0"], "--teacher-tasks: does nothing"),
+        (["--teacher-tasks", ""], "error: --teacher-tasks : no task ``"),
+        (["--teacher-model", ""], "`model` must be text"),
+        (["--teacher-method", ""], "error: --teacher-method : there is no method"),
         (["--teacher-set", "train.ema=2"], "error: --teacher-set train.ema=2: `train.ema` must be"),
         (["--teacher-method", "none"], "error: --teacher-method none: there is no method"),
         (["--teacher-set", 'tasks.pair.verbalizer={"0": 好, "2": 坏}'], "other labels than"),
@@ -88,6 +91,14 @@ def test_wrong_usage(
 ) -> None:
     told = refuse("distill", "--patterns", suite, "--out", "out", *arguments)
     assert any(word in told for word in words.split("|")), told
+
+
+def test_patterns_of_teachers_are_several(call: Call, suite: Path) -> None:
+    command = ["distill", "--patterns", suite, "--tasks", "topic", "--by-pattern", "--folds", "31"]
+    told = "warning: `--by-pattern` does nothing: each task has one pattern"
+    assert told in call(*command, "--out", "out").err
+    two = 'tasks.topic.patterns=["{mask}。{title}", "{title}。{mask}"]'
+    assert told not in call(*command, "--out", "out", "--teacher-set", two).err
 
 
 def test_options_of_teachers_that_are_not_trained_are_told(

@@ -159,6 +159,7 @@ def test_nothing_is_overwritten(
         (b"text\tlabel\na b\tx\nc d\tx\n", [], "has one label only"),
         (b"a b\tx\nc d\ty\n", ["--task", "My Task"], "`My Task` is not a task name"),
         (b"a b\tx\nc d\ty\n", ["--task", "a" * 201], "use 200 characters at most"),
+        (b"a b\tx\nc d\ty\n", ["--task", ""], "--task : `` is not a task name"),
         (b"text\tlabel\na b\tx\nc d\ty\n", ["--label", "z"], "no column `z`"),
         ((b"text\tlabel\na b\tx\nc d\ty\n"), ["--model", "nowhere"], "there is no model `nowhere`"),
         (b"text\tlabel\na b\tx\nc d\ty\n", ["--model", "a" * 300], "there is no model `aaa"),

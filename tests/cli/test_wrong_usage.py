@@ -28,3 +28,20 @@ def test_marks_in_wrong_usage_are_escaped(
     messages = capsys.readouterr().err
     assert shown in messages
     assert not set(messages) & set("\u202e\u2066\x1b\x9b")
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["train", "data check", "data clean", "compare", "words check", "words try", "words suggest a"],
+)
+def test_an_empty_name_is_no_default(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `--patterns "$FILE"` is where the variable is not set."""
+    monkeypatch.setattr("sys.argv", ["pet-mtl", *command.split(), "--patterns", "", "--out", "o"])
+    if "words" in command or "check" in command:
+        monkeypatch.setattr("sys.argv", ["pet-mtl", *command.split(), "--patterns", ""])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "error: --patterns: no pattern file ``" in capsys.readouterr().err

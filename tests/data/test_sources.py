@@ -95,6 +95,19 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     with pytest.raises(PetMtlError, match=r"`data/` is a folder\n  hint: .*`data/\*\.csv`"):
         find_files("data/", tmp_path)
+    (tmp_path / "data" / "a.txt").touch()
+    with pytest.raises(PetMtlError, match=r"a glob such as `data/\*\.txt`"):
+        find_files("data", tmp_path)
+    with pytest.raises(PetMtlError, match=r"a glob such as `\*\.csv`"):
+        find_files("", tmp_path)
+
+
+def test_a_file_has_no_files_below(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").touch()
+    with pytest.raises(PetMtlError, match=r"no such data file: `a\.csv`") as caught:
+        find_files("a.csv", tmp_path / "rows.csv")
+    assert "there is no folder" in str(caught.value)
+    assert "`--data-root DIR` says where" in str(caught.value)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")

@@ -155,6 +155,19 @@ def test_an_empty_key_is_refused(tmp_path: Path) -> None:
         find_corpus([str(tmp_path / "a.jsonl")], "")
 
 
+def test_a_key_without_files_that_have_keys_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.txt").write_text("好", encoding="utf-8")
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress("坏".encode()))
+    find_corpus([str(tmp_path / "*")], "body")
+    told = capsys.readouterr().err
+    assert told == "warning: `--text-key body` does nothing: .txt files have no keys\n"
+    (tmp_path / "c.jsonl").write_text('{"body": "红"}\n', encoding="utf-8")
+    find_corpus([str(tmp_path / "*")], "body")
+    assert not capsys.readouterr().err
+
+
 def test_files_without_text_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name, content in (
         ("a.txt", b""),

@@ -79,6 +79,10 @@ def test_json_and_resume_from_another_folder(
         (["--model", "m", "--corpus", "x.txt", "--data-root", "d"], "no pattern file whose data"),
         (["--patterns", "default", "--task-text", "--text-key", "k"], "no corpus whose rows"),
         (
+            ["--model", "m", "--corpus", "x.txt", "--cache", __file__],
+            f"error: --cache {__file__}: this is a file, not a folder",
+        ),
+        (
             ["--model", "zh-mini", "--corpus", "x.txt", "--masking", "selective", "--out", "o"],
             "needs a scorer",
         ),

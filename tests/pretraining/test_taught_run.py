@@ -74,7 +74,9 @@ def test_a_run_learns_what_the_teacher_says(
     assert "loss" in first
 
 
-def test_layers_to_start_from(corpus_file: Path, teacher: Path, tmp_path: Path) -> None:
+def test_layers_to_start_from(
+    corpus_file: Path, teacher: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """By a recipe, and by `--model` or the teacher alone: the same model."""
     whole = load_file(teacher / "model.safetensors")
     own = {"learning_rate": 3e-3, "batch_tokens": 100, "epochs": 7.0}
@@ -82,7 +84,8 @@ def test_layers_to_start_from(corpus_file: Path, teacher: Path, tmp_path: Path) 
     (teacher / "pretraining.json").write_text(record, encoding="utf-8")
     settings = [f"{key}={value}" for key, value in (SETTINGS | {"max_steps": 0}).items()]
     recipe = load_recipe(
-        recipe_of(tmp_path, "model: {from_layers: [1, 3], hidden_size: 48, layers: 2}\n"), settings
+        recipe_of(tmp_path, "model: {from_layers: [1, 3], hidden_size: 48, layers: 2}\n"),
+        [*settings, "vocabulary.size=100"],
     )
     plain, layers = start_from([*settings, "model.from_layers=[1,3]"])
     lesson = start_from(["teacher.layers={1: 3}", "teacher.parts=[keys]"])[0].teacher
@@ -106,6 +109,8 @@ def test_layers_to_start_from(corpus_file: Path, teacher: Path, tmp_path: Path) 
         facts = json.loads((tmp_path / name / "model" / "pretraining.json").read_text("utf-8"))
         assert facts["from_layers"] == [1, 3]
         assert facts["recommended"] == own  # as the model that it went on from
+    told = "warning: `vocabulary.size` does nothing: the vocabulary is the teacher's"
+    assert capsys.readouterr().err.count(told) == 1
     (teacher / "pretraining.json").unlink()
     assert (
         json.loads((tmp_path / "model" / "model" / "config.json").read_text("utf-8"))[

@@ -126,6 +126,7 @@ def test_named_columns() -> None:
         ({"a": TEXTS, "b": LABELS}, "x", [], "no column `x`"),
         ({"a": TEXTS, "b": LABELS}, None, ["x"], "no column `x`"),
         ({"a": TEXTS, "b": LABELS}, "b", ["b"], "cannot be label and text"),
+        ({"a": TEXTS, "b": LABELS}, "b", ["a", "a"], "--text: column `a` is named twice"),
         ({"a": COUNT, "b": LABELS}, None, [], "no text column found"),
         ({"a": TEXTS, "b": ["x\ny", "z"] * 3}, None, [], "holds an invisible character"),
     ],
