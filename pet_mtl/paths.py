@@ -1,5 +1,6 @@
 """Names of files and folders as users write them."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -44,7 +45,10 @@ def absolute(path: Path, where: str | None = None) -> Path:
         PetMtlError: links that lead in a circle, a name that no file can have.
     """
     try:
-        return path.resolve()
+        found = path.resolve()
+        if any(map(os.path.islink, (found, *found.parents))):
+            raise RuntimeError  # as `resolve` itself does before Python 3.13
+        return found
     except (OSError, RuntimeError, ValueError) as error:
         text = str(getattr(error, "strerror", None) or error)
         reason = "its links lead in a circle" if isinstance(error, RuntimeError) else text

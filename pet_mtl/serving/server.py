@@ -83,12 +83,22 @@ class _Server(uvicorn.Server):
         for opened in sockets or []:
             opened.listen(_QUEUE)  # asyncio's backlog is both: how many wait, and `_AT_ONCE`
 
+    def drop(self) -> None:
+        """End all connections: from Python 3.12 on asyncio waits for them, whatever uvicorn
+        wants."""
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+
         def stop(number: int, frame: object) -> None:
             self.force_exit = self.stopped_by is not None and number == signal.SIGINT
             self.stopped_by = self.stopped_by or number
             self.should_exit = True
+            if self.force_exit:
+                loop.call_soon_threadsafe(self.drop)
 
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:

@@ -9,6 +9,7 @@ from pet_mtl.suite.pattern import LABEL_NAME, parse_pattern
 from pet_mtl.suite.settings import MEAN_OF_ONE, SamplingSettings, TrainSettings
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
+from pet_mtl.suite.task_values import FITTED, NONE_FITTED
 
 _OF_WORDS = ("aggregation", "slots", "verbalizer_kind", "pattern_weights")  # and their patterns
 
@@ -136,7 +137,7 @@ def idle_settings(
     found += [
         f"`tasks.{name}.threshold` does nothing beside `thresholds`"
         for name, task in suite.tasks.items()
-        if task.thresholds is not None and isinstance(task.threshold, float)
+        if task.thresholds is not None and task.threshold not in ("auto", FITTED, NONE_FITTED)
     ]
     if len(suite.tasks) == 1:
         idle = [] if train.surgery == "none" else ["train.surgery"]

@@ -12,7 +12,7 @@ from pet_mtl.suite.label_lines import quoted
 from pet_mtl.suite.openprompt_template import is_template, pattern_from_template, patterns_from_file
 from pet_mtl.suite.row_texts import column_problems, pattern_problems
 from pet_mtl.suite.task import TaskSpec
-from pet_mtl.suite.task_values import FITTED
+from pet_mtl.suite.task_values import FITTED, NONE_FITTED
 from pet_mtl.suite.validation import found, validate
 from pet_mtl.suite.verbalizer import check_text
 from pet_mtl.suite.verbalizer_section import named_file, task_words
@@ -118,7 +118,7 @@ def _keep_thresholds(
             hint="leave one of the two out",
         )
     elif threshold == "auto":
-        values["threshold"] = 0.5
+        values["threshold"] = NONE_FITTED
 
 
 def _check_prefix(prefix: Any, document: Document, key: Key, problems: ProblemList) -> None:

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator
 from pet_mtl.suite.validation import found
 
 FITTED = "dev"
+NONE_FITTED = 0.5  # what a file's `threshold` becomes beside `thresholds` that it gives
 
 
 def _threshold(value: Any) -> Any:

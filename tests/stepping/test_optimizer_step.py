@@ -140,6 +140,7 @@ def test_dropout_that_is_no_function_of_the_row_is_told(
 def test_rates_of_heads_that_are_not_there_drop_nothing(family: str) -> None:
     """ALBERT v2 has 0.1 for its classifier and 0 for all else."""
     of_head = {"classifier_dropout_prob", "summary_last_dropout", "qa_dropout", "pooler_dropout"}
+    of_head |= {"seq_classif_dropout"}
     config = toys.build_mlm(family).config
     assert of_head & config.to_dict().keys()
     for key in of_head & config.to_dict().keys():

@@ -43,6 +43,8 @@ def test_another_pattern_that_is_typed_ends_their_scores(
         return compute(*args)
 
     monkeypatch.setattr(trial, "compute_states", slow)
+    asked: list[Any] = []
+    page.page.on("request", lambda each: asked.append(each) if "/effect" in each.url else None)
     page.type_word(0, "山水火")
     working.wait_for()
     page.page.click("#tab-pattern")
@@ -53,6 +55,9 @@ def test_another_pattern_that_is_typed_ends_their_scores(
     stop.wait_for(state="detached")
     go.set()
     page.settled()
+    words, alone, again = (each.post_data_json for each in asked)
+    assert len(alone["patterns"]) == 1
+    assert again == words  # which the pattern alone had stopped
     assert page.key("p-score").get_attribute("class") == "primary"
     assert page.key("p-text-1").input_value() == "{title}，{mask}"
     assert page.page.locator(".pattern .legend").count() == 0

@@ -71,6 +71,7 @@ def load(*overrides: str, only: list[str] | None = None) -> Suite:
             ],
             ["tasks.tnews.threshold"],
         ),
+        (["tasks.tnews.kind=multi_label", f"tasks.tnews.thresholds={[0.4] * 15}"], []),
         (
             [
                 *("tasks.tnews.verbalizer_kind=soft", "tasks.tnews.slots=2"),
@@ -345,18 +346,14 @@ UNLABELLED = "tasks.tnews.data.unlabelled=more.csv"
 def test_rows_without_labels_need_somebody_who_reads_them(
     overrides: list[str], taught: list[str], told: bool
 ) -> None:
-    suite = load(UNLABELLED, *overrides)
+    suite, name = load(UNLABELLED, *overrides), "`tasks.tnews.data.unlabelled` does nothing"
     for alone in (True, False):
         found = idle_settings(suite, taught=taught, alone=alone, drops=True)
-        name = "`tasks.tnews.data.unlabelled` does nothing in this run"
         assert any(name in line for line in found) == (told and alone)
 
 
-@pytest.mark.parametrize("causal", [True, False])
-def test_slots_are_of_masks(causal: bool) -> None:
-    suite = load(
-        *("tasks.tnews.slots=shared", "tasks.ocemotion.slots=2", "tasks.ocnli.slots=exact"),
-    )
-    found = idle_settings(suite, taught=(), alone=True, drops=True, causal=causal)
-    told = ["tasks.tnews.slots", "tasks.ocemotion.slots"] if causal else []
-    assert [line.split("`")[1] for line in found] == told
+def test_slots_are_of_masks() -> None:
+    suite = load("tasks.tnews.slots=shared", "tasks.ocemotion.slots=2")
+    for causal, told in ((True, ["tasks.tnews.slots", "tasks.ocemotion.slots"]), (False, [])):
+        found = idle_settings(suite, taught=(), alone=True, drops=True, causal=causal)
+        assert [line.split("`")[1] for line in found] == told

@@ -73,12 +73,11 @@ async function choose(name) {
   }
 }
 
-async function open(name) {
+const open = (name) => openTask(name, () => {
   forgetDrafts();
   forgetInspected();
   forgetPreview();
-  await openTask(name);
-}
+});
 
 function turnTheme() {
   const dark = document.documentElement.dataset.theme

@@ -8,7 +8,14 @@ import { change, edit, patternsDiffer, redo, rescore, save, state, taskPath, und
 
 const view = { prefix: "", patterns: [], row: 0, shown: null, error: null, alone: [], busy: null };
 
-export const forgetPreview = () => Object.assign(view, { row: 0, shown: null, error: null, alone: [], busy: null });
+let runs = 0; // of patterns scored alone: the last one says what is shown
+let behind = false; // they stopped the score of an edit, which is to be done again if they are stopped
+
+export function forgetPreview() {
+  runs += 1;
+  behind = false;
+  Object.assign(view, { row: 0, shown: null, error: null, alone: [], busy: null });
+}
 
 // What is typed is not yet the edit: it is scored first.
 export const patternsTyped = () => JSON.stringify([view.prefix, view.patterns]) !== JSON.stringify([state.prefix, state.patterns]);
@@ -93,9 +100,19 @@ export function promptView(prompt) {
 }
 
 async function score() {
-  const { prefix, patterns } = view;
+  const { prefix } = view;
+  const patterns = [...view.patterns];
   const words = edit().words;
   const each = [];
+  const mine = (runs += 1);
+  behind ||= state.progress !== null;
+  const end = (error) => {
+    if (mine !== runs) return;
+    Object.assign(view, { busy: null, error });
+    refresh();
+    if (behind) rescore();
+    behind = false;
+  };
   view.error = null;
   try {
     if (patterns.length > 1) {
@@ -103,18 +120,18 @@ async function score() {
         view.busy = t("scoring_one", { n: index + 1 });
         refresh();
         const found = await run(taskPath("effect"), { words, prefix, patterns: [patterns[index]] }, (done, total) => progress(index, done, total));
-        if (found === null) { view.busy = null; refresh(); return; }
+        if (found === null || mine !== runs) return end(null);
         each.push(found);
       }
     }
     view.alone = each;
     view.busy = null;
+    behind = false;
     const before = JSON.stringify([state.prefix, state.patterns]);
     change((now) => Object.assign(now, { prefix, patterns: [...patterns] }));
     if (before === JSON.stringify([state.prefix, state.patterns])) await rescore();
   } catch (error) {
-    view.busy = null;
-    view.error = error;
+    return end(error);
   }
   refresh();
 }

@@ -32,9 +32,15 @@ export function edit(more = {}) {
 // The files that are not what the page holds: others saved them, or the studio could not read what stands there.
 const movedFiles = (now) => ["words_file", "patterns_file"].filter((file) => now[file].changed || now[file].digest !== state.task[file].digest);
 
-export async function openTask(name) {
+let opened = 0; // the task that was chosen last counts, not the answer that comes last
+
+export async function openTask(name, forget) {
+  const mine = (opened += 1);
+  const task = await get(`/api/tasks/${encodeURIComponent(name)}`);
+  if (mine !== opened) return;
+  forget();
   stopAll();
-  state.task = await get(`/api/tasks/${encodeURIComponent(name)}`);
+  state.task = task;
   Object.assign(state, {
     words: copy(state.task.words), prefix: state.task.prefix, patterns: [...state.task.patterns], past: [], future: [], effect: null,
     effectError: null, check: null, suggestions: null, message: null, inspected: null, moved: movedFiles(state.task),
@@ -180,7 +186,7 @@ export async function takeFile() {
     state.moved = movedFiles(task);
     change((now) => Object.assign(now, { words: copy(task.words), prefix: task.prefix, patterns: [...task.patterns] }));
     tell(null);
-    changed("task", "words");
+    changed("task", "words", "pattern");
     rescore();
   } catch (error) {
     tell(error);

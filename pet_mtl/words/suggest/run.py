@@ -185,6 +185,8 @@ def _divided(rows: Rows, task: TaskSpec, seed: int) -> tuple[Rows, int]:
         raise PetMtlError(
             f"task `{task.name}` has too few training rows to suggest words from",
             where=rows.where(0),
-            hint="two labels need two rows or more each",
+            hint="some label must be in two rows or more, and missing in two or more"
+            if rows.gold.ndim == 2
+            else "two labels need two rows or more each",
         )
     return rows.take(np.concatenate(parts)), len(parts[0])

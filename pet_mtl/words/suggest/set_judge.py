@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from pet_mtl.kinds.kind import Decided, Gold
@@ -36,23 +37,40 @@ class SetJudge(Judge):
         return self.of_patterns(words)
 
     def predict(self, scores: FloatArray) -> Decided:
+        return self._chosen(scores, self.gold, self.kind.thresholds)
+
+    def _chosen(
+        self, scores: FloatArray, gold: Gold, thresholds: npt.NDArray[np.float64]
+    ) -> Decided:
+        """Return which rows have which of some labels `[N, k]`, from scores `[F, N, k]`.
+
+        Args:
+            gold: of these labels `[N, k]`.
+            thresholds: theirs `[k]`, from which those that are fitted start.
+        """
         of_none = [self.of_patterns(words)[..., None] for words in self.none]
         each = self.kind.log_probs(torch.from_numpy(np.concatenate([scores, *of_none], -1))).numpy()
         odds = self.kind.average(each, np.array(self.weights or [1] * len(each), np.float32))
-        probabilities, thresholds = self.kind.probabilities(odds), self.kind.thresholds
+        probabilities, fitting = self.kind.probabilities(odds), slice(self.fitting)
         if self.fits:
-            gold = self.gold[: self.fitting]
-            thresholds = fit_thresholds(gold, probabilities[: self.fitting], thresholds)
+            thresholds = fit_thresholds(gold[fitting], probabilities[fitting], thresholds)
         return np.asarray(probabilities >= thresholds)
 
     def predict_with(
         self, scores: FloatArray, label: int, choices: Sequence[Sequence[int]]
     ) -> Iterator[Decided]:
+        own, before = slice(label, label + 1), self.predict(scores)
         for words in choices:
             self.on_step()
             tried = scores.copy()
             tried[..., label] = self.label_scores(words)
-            yield self.predict(tried)
+            if not self.none:
+                yield self.predict(tried)
+                continue
+            # labels stand against these words, not against one another: the others stay
+            after, gold = before.copy(), self.gold[:, own]
+            after[:, own] = self._chosen(tried[..., own], gold, self.kind.thresholds[own])
+            yield after
 
     def f1_of(self, gold: Gold, predicted: Decided, labels: int) -> float:
         hits, total = ((gold > 0) & predicted).sum(0), (gold > 0).sum(0) + predicted.sum(0)

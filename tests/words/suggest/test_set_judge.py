@@ -10,12 +10,14 @@ from sklearn.metrics import f1_score
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
+from pet_mtl.errors import PetMtlError
 from pet_mtl.kinds import build_kind, fitted_thresholds, kind_of
 from pet_mtl.kinds.multi_label import MultiLabel
 from pet_mtl.model.hardware import Machine
 from pet_mtl.suite.kind import KindSpec
 from pet_mtl.words.state_cache import StateCache
 from pet_mtl.words.states import Model
+from pet_mtl.words.suggest.run import _divided
 from pet_mtl.words.suggest.search import search
 from pet_mtl.words.suggest.set_judge import SetJudge
 from pet_mtl.words.trial import Trial
@@ -26,9 +28,10 @@ ROWS, FITTING = 40, 25
 
 
 def make(*, none: bool = False, threshold: float | None = None, patterns: int = 2) -> SetJudge:
-    """Eight words and three labels; thresholds are fitted where none is given."""
+    """Eight words and three labels; thresholds, each its own, are fitted where none is given."""
     generator = np.random.default_rng(1)
-    spec = KindSpec("multi_label", ("a", "b", "c"), none, (threshold,) * 3 if threshold else ())
+    given = (threshold, threshold + 0.1, threshold - 0.1) if threshold else ()
+    spec = KindSpec("multi_label", ("a", "b", "c"), none, given)
     return SetJudge(
         generator.normal(-4, 2, (patterns, 8, ROWS)).astype(np.float32),
         (generator.random((ROWS, 3)) < 0.4).astype(np.float32),
@@ -60,7 +63,7 @@ def slow_odds(judge: SetJudge) -> np.ndarray:
 def test_sets_follow_the_scoring_rule(none: bool, patterns: int) -> None:
     judge = make(none=none, threshold=0.3, patterns=patterns)
     found = judge.predict(judge.all_scores(WORDS))
-    assert found.tolist() == (1 / (1 + np.exp(-slow_odds(judge))) >= 0.3).tolist()
+    assert found.tolist() == (1 / (1 + np.exp(-slow_odds(judge))) >= [0.3, 0.4, 0.2]).tolist()
     assert 0 < found.sum() < found.size
 
 
@@ -80,12 +83,17 @@ def test_thresholds_that_are_fitted_are_the_best_of_the_fitting_rows(none: bool)
 
 
 @pytest.mark.parametrize("label", [0, 1, 2])
-def test_exchanging_the_words_of_one_label_of_sets(label: int) -> None:
-    judge = make()
+@pytest.mark.parametrize(("none", "threshold"), [(False, None), (True, None), (True, 0.3)])
+def test_exchanging_the_words_of_one_label_of_sets(
+    label: int, none: bool, threshold: float | None
+) -> None:
+    judge = make(none=none, threshold=threshold)
     scores, choices = judge.all_scores(WORDS), [(6,), (7, 6), (2, 7)]
     found = judge.macro_f1_with(scores, label, choices)
-    for choice, value in zip(choices, found, strict=True):
+    each = judge.predict_with(scores, label, choices)
+    for choice, value, after in zip(choices, found, each, strict=True):
         predicted = judge.predict(judge.all_scores((*WORDS[:label], choice, *WORDS[label + 1 :])))
+        np.testing.assert_array_equal(after, predicted)
         expected = f1_score(judge.gold > 0, predicted, average="macro", zero_division=0)
         assert value == pytest.approx(expected)
     before, after = (judge.predict(each)[FITTING:] for each in (scores, scores[::-1]))
@@ -123,3 +131,15 @@ def test_the_words_of_sets_are_those_that_the_task_reads(
     suggested = {found.candidates[word] for group in found.groups for word in group}
     assert not suggested & {"good", "is", "news", *no}
     assert set(found.methods) == {"petal", "neighbours"}
+
+
+def test_a_set_that_all_rows_have_says_nothing() -> None:
+    task = toys.make_task(["{text}。{mask}"], {"x": ["good"], "y": ["news"]}).model_copy(
+        update={"kind": "multi_label"}
+    )
+    rows = Rows.of({"text": list("abcdefgh")}, labels=[0] * 8)
+    sets = np.tile(np.float32([1, 0]), (8, 1))
+    with pytest.raises(PetMtlError, match="missing in two or more"):
+        _divided(replace(rows, targets=sets), task, 0)
+    sets[::2] = 1
+    assert _divided(replace(rows, targets=sets), task, 0)[1] == 4
