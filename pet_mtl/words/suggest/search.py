@@ -144,9 +144,9 @@ def _methods(
     of `neighbours`. For sets `automatic` would try hundreds of words a label, with all thresholds
     fitted anew for each."""
     log_p, has = judge.scores.mean(0), members(judge.gold, len(own))
-    found = {"petal": petal_scores(log_p, has, groups), "neighbours": near}
+    petal = petal_scores(log_p, has, groups)
     if isinstance(judge, SetJudge):
-        return found
+        return {"petal": petal, "neighbours": near}
     pools = []
     for label, words in enumerate(own):
         of_label = log_p[:, has[:, label]]
@@ -155,4 +155,5 @@ def _methods(
             pool.update(group[most_likely(of_label[group], _LIKELY)].tolist())
             pool.update(group[np.argsort(-near[label, group], kind="stable")[:_NEAR]].tolist())
         pools.append(sorted(pool))
-    return found | {"automatic": automatic_scores(judge, [words[0] for words in own], pools)}
+    automatic = automatic_scores(judge, [words[0] for words in own], pools)
+    return {"petal": petal, "automatic": automatic, "neighbours": near}
