@@ -76,7 +76,7 @@ class SlotEncoder:
         compiled = self._compiled if training else None
         run_layer = compiled or self._layer
         hidden = hidden.reshape(count * length, -1)
-        # not a view: for the first layer, that alone has one, a graph more would be compiled
+        # a copy: torch compiles one graph more for a view, which the first layer alone would get
         hidden = hidden.clone() if compiled else pad_rows(hidden, _TOKEN_STEP, training=training)
         if torch.is_grad_enabled():
             forget_casts(layers)
