@@ -32,7 +32,7 @@ from pet_mtl import console
 from pet_mtl.atomic import write_text
 from pet_mtl.comparison.shots import few_rows, read_shots
 from pet_mtl.data.suite_data import TaskData, load_suite_data
-from pet_mtl.model.hardware import keep_freed_memory
+from pet_mtl.model.allocator import keep_freed_memory
 from pet_mtl.storage.outputs import has_state
 from pet_mtl.suite.suite import Suite, suite_from_tree
 from pet_mtl.training.run import train

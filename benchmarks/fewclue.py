@@ -36,7 +36,7 @@ from pet_mtl.distillation.plan import Request
 from pet_mtl.distillation.run import distil
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.kinds import kind_of
-from pet_mtl.model.hardware import keep_freed_memory
+from pet_mtl.model.allocator import keep_freed_memory
 from pet_mtl.resources import bundled_pattern_file
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.storage.backbone_digests import weights_digest

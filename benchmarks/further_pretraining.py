@@ -31,7 +31,8 @@ from pet_mtl.atomic import write_text
 from pet_mtl.console import say
 from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.hardware import Machine, keep_freed_memory
+from pet_mtl.model.allocator import keep_freed_memory
+from pet_mtl.model.hardware import Machine
 from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.run import pretrain
 from pet_mtl.pretraining.settings import Masking, PretrainSettings

@@ -40,7 +40,7 @@ from pet_mtl.comparison.shots import few_rows
 from pet_mtl.comparison.statistics import Spread
 from pet_mtl.console import say
 from pet_mtl.data.suite_data import TaskData, load_suite_data
-from pet_mtl.model.hardware import keep_freed_memory
+from pet_mtl.model.allocator import keep_freed_memory
 from pet_mtl.resources import bundled_pattern_file
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.suite.verbalizer_kind import VerbalizerKind

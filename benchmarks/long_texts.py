@@ -20,7 +20,7 @@ from turns import run_script, script_parser
 from pet_mtl import console
 from pet_mtl.atomic import write_text
 from pet_mtl.data.suite_data import load_suite_data
-from pet_mtl.model.hardware import keep_freed_memory
+from pet_mtl.model.allocator import keep_freed_memory
 from pet_mtl.resources import bundled_pattern_file
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.suite.suite import load_suite

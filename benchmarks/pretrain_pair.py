@@ -37,8 +37,9 @@ from pet_mtl.atomic import write_text
 from pet_mtl.cloze.corrupt import replacement_ids
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
+from pet_mtl.model.allocator import keep_freed_memory
 from pet_mtl.model.backbone import Backbone
-from pet_mtl.model.hardware import Machine, keep_freed_memory
+from pet_mtl.model.hardware import Machine
 from pet_mtl.pretraining.masking.whole_word import whole_word
 from pet_mtl.pretraining.materials import find_text, load_material
 from pet_mtl.pretraining.mlm_model import MlmModel

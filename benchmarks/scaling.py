@@ -141,7 +141,8 @@ class _Watch:
 
 def measure(file: Path, seconds: float) -> dict[str, Any]:
     """Measure all parts of a point."""
-    from pet_mtl.model.hardware import Machine, keep_freed_memory
+    from pet_mtl.model.allocator import keep_freed_memory
+    from pet_mtl.model.hardware import Machine
 
     keep_freed_memory()
     from accelerate import Accelerator

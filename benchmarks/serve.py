@@ -119,7 +119,7 @@ def main() -> None:
     options = parser.parse_args()
 
     from pet_mtl.model import light_import
-    from pet_mtl.model.hardware import keep_freed_memory
+    from pet_mtl.model.allocator import keep_freed_memory
 
     light_import.wanted = True
     keep_freed_memory()

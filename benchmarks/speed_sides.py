@@ -24,7 +24,7 @@ LOG_EVERY = 10  # steps, as in a run
 def _light() -> None:
     """Import transformers as our commands do."""
     from pet_mtl.model import light_import
-    from pet_mtl.model.hardware import keep_freed_memory
+    from pet_mtl.model.allocator import keep_freed_memory
 
     keep_freed_memory()
     light_import.wanted = True

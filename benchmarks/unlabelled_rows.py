@@ -28,7 +28,7 @@ from pet_mtl import console
 from pet_mtl.atomic import write_text
 from pet_mtl.comparison.shots import few_rows
 from pet_mtl.data.suite_data import TaskData, load_suite_data
-from pet_mtl.model.hardware import keep_freed_memory
+from pet_mtl.model.allocator import keep_freed_memory
 from pet_mtl.resources import bundled_pattern_file
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training.result import TrainResult

@@ -33,7 +33,7 @@ from turns import run_script, script_parser
 from pet_mtl import console
 from pet_mtl.atomic import write_text
 from pet_mtl.console import say
-from pet_mtl.model.hardware import keep_freed_memory
+from pet_mtl.model.allocator import keep_freed_memory
 from pet_mtl.resources import bundled_pattern_file
 from pet_mtl.scoring.checkpoint_scores import score_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint, with_verbalizers

@@ -61,9 +61,6 @@ def compare(
     may be added.
     """
 
-    from pet_mtl.model.hardware import keep_freed_memory
-
-    keep_freed_memory()
     from pet_mtl.atomic import require_folder
     from pet_mtl.comparison.plan import read_variants
     from pet_mtl.comparison.run import Request

@@ -116,9 +116,6 @@ def distill(
 
     The same command with the same `--out` goes on where it was stopped.
     """
-    from pet_mtl.model.hardware import keep_freed_memory
-
-    keep_freed_memory()
     from pet_mtl.atomic import require_folder
     from pet_mtl.console import say
     from pet_mtl.distillation.plan import Request

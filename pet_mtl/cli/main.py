@@ -30,6 +30,7 @@ from pet_mtl.cli.safe_group import SafeGroup
 from pet_mtl.console import complain, drop_stdout, prepare_streams
 from pet_mtl.errors import PetMtlError, lacks_memory
 from pet_mtl.model import light_import
+from pet_mtl.model.allocator import keep_freed_memory
 from pet_mtl.resources import own_version
 from pet_mtl.text import one_line
 
@@ -85,6 +86,7 @@ def run() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     light_import.wanted = True
+    keep_freed_memory()
     try:
         app(prog_name="pet-mtl")
     except PetMtlError as error:

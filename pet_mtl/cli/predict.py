@@ -120,9 +120,6 @@ def predict(
     """
     from typing import cast
 
-    from pet_mtl.model.hardware import keep_freed_memory
-
-    keep_freed_memory()
     from pet_mtl.scoring.inputs import Inputs
     from pet_mtl.scoring.prediction_files import Format, predict_blocks, predict_files
     from pet_mtl.scoring.processes import join_processes

@@ -85,9 +85,6 @@ def pretrain(
     json_: Json = False,
 ) -> None:
     """Train a masked language model on text: take one further, or begin a new one."""
-    from pet_mtl.model.hardware import keep_freed_memory
-
-    keep_freed_memory()
     from typing import cast
 
     from pet_mtl.console import say

@@ -77,9 +77,6 @@ def score(
             "`-s` needs a pattern file: a checkpoint has its settings",
             hint="add `--patterns FILE`",
         )
-    from pet_mtl.model.hardware import keep_freed_memory
-
-    keep_freed_memory()
     from pet_mtl.scoring.checkpoint_scores import score_checkpoints, score_models
     from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel
     from pet_mtl.scoring.processes import join_processes

@@ -63,9 +63,6 @@ def serve(
     from pet_mtl.serving.extra import require_extra
 
     require_extra("pet-mtl serve")
-    from pet_mtl.model.hardware import keep_freed_memory
-
-    keep_freed_memory()
     from pet_mtl.serving.guard import Access
     from pet_mtl.serving.limits import Limits
     from pet_mtl.serving.server import open_socket

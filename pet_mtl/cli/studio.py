@@ -51,9 +51,6 @@ def studio(
     from pet_mtl.serving.extra import require_extra
 
     require_extra("pet-mtl studio")
-    from pet_mtl.model.hardware import keep_freed_memory
-
-    keep_freed_memory()
     from pet_mtl.console import put, say
     from pet_mtl.serving.guard import Access
     from pet_mtl.serving.server import address_of, open_socket, run_server

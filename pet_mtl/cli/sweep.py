@@ -39,9 +39,6 @@ def sweep(
     """
     import dataclasses
 
-    from pet_mtl.model.hardware import keep_freed_memory
-
-    keep_freed_memory()
     from pet_mtl.atomic import require_folder
     from pet_mtl.console import say
     from pet_mtl.resources import bundled_backbone, model_folder

@@ -72,9 +72,6 @@ def train(
     json_: Json = False,
 ) -> None:
     """Train one model on all tasks of a pattern file; write checkpoint, metrics and report."""
-    from pet_mtl.model.hardware import keep_freed_memory
-
-    keep_freed_memory()
     from pet_mtl.atomic import require_folder
     from pet_mtl.console import say, speaks, started_together
     from pet_mtl.report.run import report_run

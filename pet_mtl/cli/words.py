@@ -84,9 +84,6 @@ def try_(
     from contextlib import suppress
     from typing import cast
 
-    from pet_mtl.model.hardware import keep_freed_memory
-
-    keep_freed_memory()
     from pet_mtl.console import say
     from pet_mtl.report.table import print_table
     from pet_mtl.words import tables
@@ -171,9 +168,6 @@ def suggest(
     json_: Json = False,
 ) -> None:
     """Suggest label words by the training rows, with what each gains on held-out ones."""
-    from pet_mtl.model.hardware import keep_freed_memory
-
-    keep_freed_memory()
     from pet_mtl.console import say
     from pet_mtl.suite.chain import chain_of
     from pet_mtl.words.loaded import load

@@ -18,5 +18,6 @@
 - `encoder`       the encoder without its head, `task_heads` features and decoders on it
 - `sharing/`      what lies between shared features and the tasks' decoders
 - `conditional_norm`  LayerNorms that depend on the task
+- `allocator`     how the C allocator treats the memory of tensors
 - `hardware`      precision and attention implementation, chosen by the machine, with the reason
 """

@@ -1,9 +1,6 @@
-"""What the machine decides: device, precision, attention implementation, memory behaviour; each
-with its reason."""
+"""What the machine decides: device, precision, attention implementation; each with its reason."""
 
 import atexit
-import ctypes
-import os
 import sys
 from dataclasses import dataclass, replace
 from typing import Any
@@ -52,24 +49,6 @@ def choose_attention(wanted: str, device: torch.device) -> Choice:
     if device.type == "cpu":
         return Choice("eager", "sdpa's backward is slower on short rows on a CPU")
     return Choice("sdpa", "fused kernels on the GPU")
-
-
-def keep_freed_memory() -> None:
-    """Let the C allocator keep what a training step frees, and bound the cache of kernel plans.
-
-    Each step frees and takes the same hundreds of megabytes; by default glibc hands them back to
-    the system, and every step pays for the page faults again. Must run before torch's first large
-    allocation. Does nothing outside Linux.
-    """
-    if sys.platform != "linux":
-        return
-    # its own 1,024 held 100 MB more after 80 steps
-    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
-    if mallopt:
-        m_trim_threshold, m_mmap_threshold = -1, -3
-        mallopt(m_trim_threshold, 128 << 20)
-        mallopt(m_mmap_threshold, 4 << 20)
 
 
 def joined(kind: Any, **options: Any) -> Any:

@@ -107,7 +107,7 @@ def work() -> None:
     descriptor."""
     from pet_mtl import console
     from pet_mtl.model import light_import
-    from pet_mtl.model.hardware import keep_freed_memory
+    from pet_mtl.model.allocator import keep_freed_memory
 
     light_import.wanted = True
     keep_freed_memory()
