@@ -177,13 +177,14 @@ class _FusedLayer(torch.autograd.Function):
         first, second = (sum_1, mean_1, deviation_1), (sum_2, mean_2, deviation_2)
         saved = _Saved(*attention, *first, middle, before, *second)
         ctx.save_for_backward(*saved, *parameters)
-        ctx.settings = (frame, wide, queries is None)
+        ctx.settings = settings
+        ctx.same = queries is None
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Any:
-        frame, wide, same = ctx.settings
+        frame, wide, cast = ctx.settings.frame, ctx.settings.wide, ctx.settings.casts
         tensors = ctx.saved_tensors
         seen = _Saved(*tensors[: len(_Saved._fields)])
         own = _Parameters(*tensors[len(_Saved._fields) :])
@@ -191,15 +192,15 @@ class _FusedLayer(torch.autograd.Function):
         norm = (seen.mean_2, seen.deviation_2, own.scale_2, own.shift_2)
         grad, *d_norm_2 = _NORM_BACKWARD(grad, seen.sum_2, size, *norm, [True] * 3)
         d_down = _weight_grads(grad, F.gelu(seen.before), own.down)
-        d_before = grad @ own.down.to(kind)
+        d_before = grad @ cast.down
         _GELU_BACKWARD(d_before, seen.before, grad_input=d_before)
         d_up = _weight_grads(d_before, seen.middle, own.up)
-        grad = torch.addmm(grad, d_before, own.up.to(kind), out=grad)
+        grad = torch.addmm(grad, d_before, cast.up, out=grad)
         del d_before
         norm = (seen.mean_1, seen.deviation_1, own.scale_1, own.shift_1)
         grad, *d_norm_1 = _NORM_BACKWARD(grad, seen.sum_1, size, *norm, [True] * 3)
         d_output = _weight_grads(grad, seen.context, own.output)
-        (d_context,) = frame.split(grad @ own.output.to(kind), wide, 1)
+        (d_context,) = frame.split(grad @ cast.output, wide, 1)
         q, k, weights = seen.q, seen.k, seen.weights
         d_v = frame.product(weights.transpose(1, 2), d_context)
         d_weights = frame.product(d_context, seen.v.transpose(1, 2))
@@ -208,18 +209,17 @@ class _FusedLayer(torch.autograd.Function):
         d_scores *= q.shape[-1] ** -0.5
         d_q, d_k = frame.product(d_scores, k), frame.product(d_scores.transpose(1, 2), q)
         # `out=grad`: the gradient of the residual is in it already, and takes the sum in place
-        if same:
+        if ctx.same:
             joint = frame.join([d_q, d_k, d_v], frame.length, len(seen.hidden))
             parts = _cut_joint(_weight_grads(joint, seen.hidden, own.query), 3)
-            turned = _joint(kind, own.query, own.key, own.value)
-            d_queries, d_hidden = None, torch.addmm(grad, joint, turned, out=grad)
+            d_queries, d_hidden = None, torch.addmm(grad, joint, cast.joint, out=grad)
         else:
             d_rows = frame.join([d_q], wide, len(seen.rows))
             of_query = _weight_grads(d_rows, seen.rows, own.query)
-            d_queries = torch.addmm(grad, d_rows, own.query.to(kind), out=grad)
+            d_queries = torch.addmm(grad, d_rows, cast.query, out=grad)
             joint = frame.join([d_k, d_v], frame.length, len(seen.hidden))
             parts = [*of_query, *_cut_joint(_weight_grads(joint, seen.hidden, own.key), 2)]
-            d_hidden = joint @ _joint(kind, own.key, own.value)
+            d_hidden = joint @ cast.joint
         found = (*parts, *d_output, *d_norm_1, *d_up, *d_down, *d_norm_2)  # as `_Parameters`
         return d_queries, d_hidden, None, *found
 
