@@ -1,4 +1,5 @@
-"""A fixture for folders whose tests compute with toy models: import it in their `conftest.py`."""
+"""Fixtures for tests that compute with toy models: folders of such import `one_thread` in their
+`conftest.py`."""
 
 from collections.abc import Iterator
 
@@ -12,5 +13,16 @@ def one_thread() -> Iterator[None]:
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    """Have batches scored side by side."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
     yield
     torch.set_num_threads(before)

@@ -17,6 +17,7 @@ from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.task_model import TaskModel
 from pet_mtl.scoring.chain import chained_batch
+from pet_mtl.scoring.in_threads import in_threads
 from pet_mtl.scoring.processes import ALONE, Processes
 
 FloatArray = npt.NDArray[np.float32]
@@ -24,7 +25,6 @@ SCORE_TOKENS = 1536  # larger batches are little faster on a CPU and take memory
 GPU_SCORE_TOKENS = 32_768  # smaller ones leave it waiting for the next
 
 
-@torch.inference_mode()
 def score_items(
     model: TaskModel,
     prompts: Prompts,
@@ -54,24 +54,37 @@ def score_items(
     if was_training:
         model.eval()
     kinds = [kind_of_form(form) for form in prompts.forms]
-    most = max(kind.width(form.num_labels) for kind, form in zip(kinds, prompts.forms, strict=True))
-    out = np.full((len(prompts), most), np.nan, dtype=np.float32)
-    for number, plan in enumerate(plans):
-        start = time.perf_counter()
+
+    @torch.inference_mode()  # each thread has a mode of its own
+    def score(plan: BatchPlan) -> tuple[int, list[tuple[npt.NDArray[np.int64], FloatArray]]]:
+        """Return the tokens of a batch, and for each of its groups items and `[b, K]`."""
         batch = chained_batch(model, prompts, plan, machine, tokenizer).to(machine.device)
         with machine.autocast():
             scores = model(batch)
+        found = []
         for group, of_group in zip(batch.groups, scores, strict=True):
-            rows = batch.items[group.items.cpu().numpy()]
             log_probs = kinds[group.form].log_probs(of_group).cpu().numpy()
             if np.isnan(log_probs).any():
                 raise no_numbers()
-            out[rows, : log_probs.shape[-1]] = log_probs
-        if throughput is not None and (number or len(plans) == 1):
-            throughput.rows += len(plan.items)
-            throughput.tokens += batch.tokens
-            throughput.seconds += time.perf_counter() - start
-        on_batch(len(plan.items))
+            found.append((batch.items[group.items.cpu().numpy()], log_probs))
+        return batch.tokens, found
+
+    most = max(kind.width(form.num_labels) for kind, form in zip(kinds, prompts.forms, strict=True))
+    out = np.full((len(prompts), most), np.nan, dtype=np.float32)
+    with in_threads(machine.device, len(plans)) as each:
+        start = time.perf_counter()
+        for number, (plan, (tokens, found)) in enumerate(
+            zip(plans, each(score, plans), strict=True)
+        ):
+            for items, log_probs in found:
+                out[items, : log_probs.shape[-1]] = log_probs
+            now = time.perf_counter()
+            if throughput is not None and (number or len(plans) == 1):
+                throughput.rows += len(plan.items)
+                throughput.tokens += tokens
+                throughput.seconds += now - start
+            start = now
+            on_batch(len(plan.items))
     if was_training:
         model.train()
     return out

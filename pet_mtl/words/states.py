@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from pet_mtl.cloze.batch import cut_batches
+from pet_mtl.cloze.batch import BatchPlan, cut_batches
 from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.tokenizer import PieceTokenizer
@@ -19,6 +19,7 @@ from pet_mtl.console import bar
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.mlm_head import MlmHead
+from pet_mtl.scoring.in_threads import in_threads
 from pet_mtl.scoring.log_probs import no_numbers, score_tokens
 from pet_mtl.suite.task import TaskSpec
 
@@ -124,21 +125,29 @@ def compute_states(
     place[items] = np.arange(len(items))
     states: Tensor | None = None
     log_normalizer = torch.empty(len(items), masks)
-    for plan in cut_batches(prompts, items, score_tokens(model.machine)):
+
+    @torch.inference_mode()  # each thread has a mode of its own
+    def read(plan: BatchPlan) -> tuple[npt.NDArray[np.int64], Tensor, Tensor]:
+        """Return a batch's items, their states and log normalizers."""
         batch = collate(
             prompts, plan, mask_id=model.tokenizer.mask_id, pad_id=model.tokenizer.pad_id
         )
         batch = batch.to(model.machine.device)
         rows = torch.cat([group.prompts[masks] for group in batch.groups])
-        at = place[batch.items[torch.cat([group.items for group in batch.groups]).cpu().numpy()]]
+        numbers = batch.items[torch.cat([group.items for group in batch.groups]).cpu().numpy()]
         with model.machine.autocast():
             found = model.backbone(batch.input_ids, batch.attention_mask, batch.slots)[rows]
             normalizer = model.backbone.head.log_normalizer(found)
-        if states is None:
-            states = torch.empty(len(items), *found.shape[1:], dtype=found.dtype)
-        states[at] = found.cpu()
-        log_normalizer[at] = normalizer.cpu()
-        on_batch(len(plan.items))
+        return numbers, found.cpu(), normalizer.cpu()
+
+    plans = list(cut_batches(prompts, items, score_tokens(model.machine)))
+    with in_threads(model.machine.device, len(plans)) as each:
+        for numbers, found, normalizer in each(read, plans):
+            if states is None:
+                states = torch.empty(len(items), *found.shape[1:], dtype=found.dtype)
+            at = place[numbers]
+            states[at], log_normalizer[at] = found, normalizer
+            on_batch(len(numbers))
     assert states is not None
     if not log_normalizer.isfinite().all():
         raise no_numbers()

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 import toys
+from one_thread import two_threads  # noqa: F401
 
 from pet_mtl.cloze.batch import BatchPlan, cut_batches
 from pet_mtl.cloze.encode import Prompts, encode_suite
@@ -112,6 +113,23 @@ def test_a_gpu_scores_larger_batches(
     assert len(score_plans(prompts, gpu)) < len(score_plans(prompts, machine))
 
 
+@pytest.mark.usefixtures("two_threads")
+def test_batches_side_by_side_score_alike(
+    model: ClozeModel, prompts: Prompts, machine: Machine
+) -> None:
+    plans = [
+        plan for item in range(len(prompts)) for plan in cut_batches(prompts, np.array([item]), 1)
+    ]
+    seen: list[int] = []
+    together, alone = Throughput(), Throughput()
+    found = score(model, prompts, machine, plans, on_batch=seen.append, throughput=together)
+    torch.set_num_threads(1)
+    np.testing.assert_array_equal(found, score(model, prompts, machine, plans, throughput=alone))
+    assert seen == [1] * len(prompts)
+    assert together.rows == alone.rows == len(prompts) - 1
+    assert together.tokens == alone.tokens > 0
+
+
 def test_items_in_no_plan_have_no_score(
     model: ClozeModel, prompts: Prompts, machine: Machine
 ) -> None:
@@ -133,6 +151,7 @@ def test_a_model_that_overflows_is_refused(prompts: Prompts, machine: Machine) -
         score(broken, prompts, machine, score_plans(prompts, machine))
 
 
+@pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("training", [True, False])
 def test_dropout_is_off_and_the_mode_comes_back(
     model: ClozeModel, prompts: Prompts, machine: Machine, training: bool

@@ -2,12 +2,14 @@ import numpy as np
 import pytest
 import torch
 import toys
+from one_thread import two_threads  # noqa: F401
 
 from pet_mtl.cloze.encode import Prompts, encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import RunError
 from pet_mtl.model.hardware import Machine
+from pet_mtl.words import states as words_states
 from pet_mtl.words.states import Model, compute_states, prompt_keys
 
 TEXTS = ["中国", "天气真好", "体", "good news", "文化" * 30, "", "中国"]
@@ -46,6 +48,21 @@ def test_states_are_those_of_single_prompts(
         torch.testing.assert_close(
             found.log_normalizer[place], wanted.logsumexp(-1), rtol=1e-4, atol=1e-4
         )
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_batches_side_by_side_have_the_same_states(
+    prompts: Prompts, word_pieces: PieceTokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(words_states, "score_tokens", lambda machine: 1)  # a batch for each prompt
+    mlm = toys.build_mlm("bert", word_pieces.vocab_size)
+    model = Model.of(mlm, word_pieces, Machine.choose("fp32", "eager", torch.device("cpu")))
+    items = np.arange(len(prompts))[::-1]
+    together = compute_states(model, prompts, items, 1)
+    torch.set_num_threads(1)
+    alone = compute_states(model, prompts, items, 1)
+    assert torch.equal(together.states, alone.states)
+    assert torch.equal(together.log_normalizer, alone.log_normalizer)
 
 
 def test_a_model_that_overflows_is_refused(prompts: Prompts, word_pieces: PieceTokenizer) -> None:
