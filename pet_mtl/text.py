@@ -19,6 +19,13 @@ INVISIBLE = (
     "\U000e0000-\U000e007f"
 )
 _UNSAFE = re.compile(f"[{INVISIBLE}]")
+# Joiners where they shape what is seen: within words of Arabic, Indic and such scripts, and between
+# emoji (behind a variation selector too).
+_SHAPED = "\u0600-\u109f\u1780-\u1aff\ua8e0-\uabff\U00010a00-\U00011fff"
+_EMOJI = "\u2190-\u2bff\U0001f000-\U0001faff"
+_JOINED = f"(?<=[{_SHAPED}])[\u200c\u200d](?=[{_SHAPED}])"
+_HIDDEN = re.compile(f"(?!{_JOINED}|(?<=[{_EMOJI}\ufe0f])\u200d(?=[{_EMOJI}]))[{INVISIBLE}]")
+_NO_PART = re.compile(f"(?!{_JOINED})[{INVISIBLE}\ufe00-\ufe0f]")  # of a word of letters
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")  # of ASCII: what a backslash takes the meaning from
 
 
@@ -29,6 +36,23 @@ def normalize_text(text: str) -> str:
     'iphone发布'
     """
     return "".join(unicodedata.normalize("NFKC", text).lower().split())
+
+
+def letter_words(text: str) -> list[str]:
+    """Return the words of a text that are written in letters, with the vowel signs, accents and
+    joiners in them; text of a script without spaces is not cut.
+
+    >>> letter_words("Größe 12: l’été_x, हिन्दी में 新闻！")
+    ['Größe', 'l', 'été', 'x', 'हिन्दी', 'में', '新闻']
+    """
+    text = _NO_PART.sub(" ", text)
+    kinds = {character: unicodedata.category(character) for character in {*text}}
+    between = {
+        ord(character): " "
+        for character, kind in kinds.items()
+        if kind[0] != "L" and kind not in ("Mn", "Mc") and character not in "\u200c\u200d"
+    }
+    return [word for word in text.translate(between).split() if word[0].isalpha()]
 
 
 def counted(number: int, noun: str) -> str:
@@ -55,12 +79,13 @@ def same_command(out: Path) -> str:
 
 
 def printable(text: str) -> str:
-    r"""Return `text` with control characters and invisible marks escaped; line ends and tabs stay.
+    r"""Return `text` with control characters and invisible marks escaped; line ends and tabs stay,
+    and joiners in words and emoji that are written with them.
 
     >>> print(printable("\x1b[31mred \u202e \u200b \x9b 新闻"))
     \x1b[31mred \u202e \u200b \x9b 新闻
     """
-    return _UNSAFE.sub(_escape, text)
+    return _HIDDEN.sub(_escape, text)
 
 
 def _escape(match: re.Match[str]) -> str:

@@ -2,7 +2,14 @@ import json
 
 import pytest
 
-from pet_mtl.text import LONGEST_LINE, json_text, one_line, printable, short_lines
+from pet_mtl.text import (
+    LONGEST_LINE,
+    json_text,
+    letter_words,
+    one_line,
+    printable,
+    short_lines,
+)
 
 
 @pytest.mark.parametrize(
@@ -16,6 +23,9 @@ from pet_mtl.text import LONGEST_LINE, json_text, one_line, printable, short_lin
         ("\udce9", "\\udce9"),
         ("\U000e0041", "\\U000e0041"),
         ("a\tb\nc 新闻 é 😀", "a\tb\nc 新闻 é 😀"),
+        ("می\u200cخواهم ශ්\u200dරී", "می\u200cخواهم ශ්\u200dරී"),
+        ("👨\u200d👩\u200d👧 ❤\ufe0f\u200d🔥", "👨\u200d👩\u200d👧 ❤\ufe0f\u200d🔥"),
+        ("a\u200db 新\u200c闻 می\u200c \u200d👧", "a\\u200db 新\\u200c闻 می\\u200c \\u200d👧"),
     ],
 )
 def test_what_steers_a_terminal_or_is_not_seen_is_escaped(text: str, shown: str) -> None:
@@ -43,3 +53,16 @@ def test_json_says_the_same_and_is_safe(ascii_only: bool) -> None:
     assert json.loads(text) == value
     assert printable(text) == text
     assert ascii_only is text.isascii()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("ＡＢ１２ x_y, l’été", ["ＡＢ", "x", "y", "l", "été"]),
+        ("e\u0301cole स्वास्थ्य ผลไม้", ["e\u0301cole", "स्वास्थ्य", "ผลไม้"]),
+        ("می\u200cخواهم", ["می\u200cخواهم"]),
+        ("a\u200db \u3164 한\u200b글 ❤\ufe0flove \u0301", ["a", "b", "한", "글", "love"]),
+    ],
+)
+def test_words_of_letters(text: str, words: list[str]) -> None:
+    assert letter_words(text) == words

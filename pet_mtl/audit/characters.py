@@ -31,6 +31,10 @@ _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010fffd]")
 # the second is two of the first, saved as UTF-8 and read as GBK
 _REPLACEMENT = re.compile("\ufffd|锟斤拷")
 _WESTERN = re.compile("[\u0080-\u00ff€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]{2,}")
+# of scripts that people write, without phonetic letters and such, which good text may be by chance:
+# `É”` is `ɔ`
+_WRITTEN = re.compile("[\u00a0-\u024f\u0300-\u04ff\u05d0-\u05ea\u0600-\u06ff\u0900-\U0010ffff]+")
+_BEHIND_WORDS = frozenset("\u00a0«»‘’‚“”„–—…·°")
 _FOREIGN = re.compile(r"[^\x00-\x7f]{3,}\??")
 _HAN = re.compile("[\u4e00-\u9fff]")
 _OPEN_TAG_END = re.compile(r"</?(?:br|p|div|li|tr|h[1-6])\b", re.I)
@@ -87,19 +91,35 @@ def _unmojibake(text: str) -> str:
     >>> _unmojibake("鏂伴椈"), _unmojibake("新闻"), _unmojibake("“……”")
     ('新闻', '新闻', '“……”')
     """
-    text = _WESTERN.sub(lambda run: _reread_western(run[0]), text)
+    if any(map(_is_western, _WESTERN.finditer(text))):
+        text = _WESTERN.sub(lambda run: _reread_western(run[0]), text)
     return _FOREIGN.sub(lambda run: _reread_gbk(run[0]), text)
+
+
+def _is_western(found: re.Match[str]) -> bool:
+    """Say whether a run can be nothing but UTF-8 that was read as Windows-1252.
+
+    A single letter with a quote or space behind it, as in `CAFÉ »`, may be UTF-8 by chance; a
+    capital behind small letters (`kafÄ“`) hardly.
+    """
+    run, read = found[0], _reread_western(found[0])
+    if read == run:
+        return False
+    if len(read) > 1 or not _BEHIND_WORDS.issuperset(run[1:]):
+        return True
+    before = found.string[: found.start()][-1:]
+    return run[0].isupper() and (before.islower() or before.isdigit())
 
 
 def _reread_western(run: str) -> str:
     try:
         # the five bytes that Windows-1252 leaves out are read as the control characters of the same
         # number
-        return b"".join(c.encode("latin-1" if ord(c) < 256 else "cp1252") for c in run).decode(
-            "utf-8"
-        )
+        raw = b"".join(c.encode("latin-1" if ord(c) < 256 else "cp1252") for c in run)
+        read = raw.decode("utf-8")
     except UnicodeError:
         return run
+    return read if _WRITTEN.fullmatch(read) else run
 
 
 def _reread_gbk(run: str) -> str:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from pet_mtl.data.encoding import likely_encoding
 from pet_mtl.data.files import (
     BYTE_ORDER_MARK,
     RECORD_BYTES,
@@ -12,6 +13,11 @@ from pet_mtl.data.files import (
     read_whole,
     with_line_feeds,
 )
+from pet_mtl.data.table import encoding_problem
+from pet_mtl.errors import PetMtlError
+
+_LOST = "bytes that are no text became replacement characters"
+_MOST_LOST = 0.1  # of the rows
 
 
 def decode(path: Path) -> tuple[str, list[tuple[int, str]]]:
@@ -19,8 +25,8 @@ def decode(path: Path) -> tuple[str, list[tuple[int, str]]]:
     GB18030, or damaged bytes replaced.
 
     Raises:
-        PetMtlError: the file cannot be read, is UTF-16 or UTF-32, or holds more rows than such a
-            file honestly does (see `Unpacked`).
+        PetMtlError: the file cannot be read, is in another encoding than these two, or holds more
+            rows than such a file honestly does (see `Unpacked`).
     """
     with open_bytes(path) as stream:
         lines = with_line_feeds(stream, quotes=has_quotes(path))
@@ -30,20 +36,26 @@ def decode(path: Path) -> tuple[str, list[tuple[int, str]]]:
     try:
         return raw.decode("utf-8"), []
     except UnicodeDecodeError:
-        texts, mended = [], []
-        for number, line in enumerate(raw.split(b"\n"), start=1):
-            text, reason = decode_line(line)
-            texts.append(text)
-            if reason:
-                mended.append((number, reason))
-        return "\n".join(texts), mended
+        rows = raw.split(b"\n")
+    texts, mended = [], []
+    for number, line in enumerate(rows, start=1):
+        text, reason = decode_line(line)
+        texts.append(text)
+        if reason:
+            mended.append((number, reason))
+    lost = [number for number, reason in mended if reason == _LOST]
+    read = sum(not line.isascii() for line in rows) - len(lost)
+    if len(lost) > max(read, _MOST_LOST * len(rows)):  # no damage, but an encoding
+        message, hint = encoding_problem(rows[lost[0] - 1], str(path))
+        raise PetMtlError(message, where=f"{path}:{lost[0]}", hint=hint)
+    return "\n".join(texts), mended
 
 
 def decode_line(line: bytes) -> tuple[str, str | None]:
     """Return the text of a line or cell, and why it is no longer those bytes, if so."""
-    for encoding, reason in (("utf-8", None), ("gb18030", "was GB18030, is UTF-8 now")):
-        try:
-            return line.decode(encoding), reason
-        except UnicodeDecodeError:
-            continue
-    return line.decode("utf-8", "replace"), "bytes that are no text became replacement characters"
+    try:
+        return line.decode("utf-8"), None
+    except UnicodeDecodeError:
+        if likely_encoding(line) == "gb18030":
+            return line.decode("gb18030"), "was GB18030, is UTF-8 now"
+        return line.decode("utf-8", "replace"), _LOST

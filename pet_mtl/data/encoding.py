@@ -23,6 +23,11 @@ Source = Path | bytes
 _MARKS = (*WIDE_MARKS, (BYTE_ORDER_MARK, "utf-8"))
 _BLOCK = 1 << 20
 _ENOUGH = 30  # different characters, to tell an encoding by them
+_ENOUGH_OF_LINE = 16
+SUCH_AS = " (BIG5, SHIFT_JIS, WINDOWS-1252, …)"
+_LANGUAGES = {"euc-kr": "Korean", "euc-jp": "Japanese"}
+_ASCII = bytes(range(128))
+_RARE = 0xD8  # the first byte of the characters that GB2312 has by their radicals
 _PRIVATE = re.compile("[\ue000-\uf8ff]")
 
 
@@ -84,7 +89,7 @@ def _is_gb18030(source: Source, path: Path) -> bool:
         raise PetMtlError(
             "neither UTF-8 nor GB18030",
             where=str(path),
-            hint=f"convert it from its encoding: {conversion(path, 'CHARSET')}",
+            hint=f"convert it from its encoding{SUCH_AS}: {conversion(path, 'CHARSET')}",
         )
     return balance > 0
 
@@ -94,20 +99,23 @@ class _Usage:
     bytes can be read as GBK, but as characters that nobody writes."""
 
     def __init__(self) -> None:
-        self._private = self._wide = self._common = 0
+        self._private = self._wide = self._known = self._common = 0
 
     def add(self, text: str) -> None:
         text = text.replace("—", "―").replace("·", "・")  # those that Python's `gb2312` has
         self._private += len(_PRIVATE.findall(text))
         plain = len(text.encode("ascii", "ignore"))
         self._wide += (len(text.encode("gbk", "ignore")) - plain) // 2
-        self._common += (len(text.encode("gb2312", "ignore")) - plain) // 2
+        pairs = text.encode("gb2312", "ignore").translate(None, _ASCII)
+        self._known += len(pairs) // 2
+        self._common += sum(byte < _RARE for byte in pairs[::2])
 
     @property
     def usual(self) -> bool:
-        """Say whether most characters of two bytes are of GB2312, and next to none is private (some
-        phones wrote emoji as such)."""
-        return self._private * 50 <= self._wide and self._wide <= 2 * self._common
+        """Say whether most characters of two bytes are of GB2312, half of these of its first level
+        or signs, and next to none is private (some phones wrote emoji as such)."""
+        known = self._wide <= 2 * self._known and self._known <= 2 * self._common
+        return known and self._private * 50 <= self._wide
 
 
 def not_utf8(encoding: str, source: Source, name: str | Path = "FILE") -> str | None:
@@ -122,12 +130,16 @@ def not_utf8(encoding: str, source: Source, name: str | Path = "FILE") -> str | 
     """
     if encoding == "utf-8":
         return None
-    if encoding == "gb18030" and _looks_korean(source):
-        path = source if isinstance(source, Path) else Path(name)
-        return (
-            "it is EUC-KR or GB18030, not UTF-8, and read as GB18030; if its texts are Korean, "
-            f"convert it first: {conversion(path, 'euc-kr')}"
-        )
+    if encoding == "gb18030":
+        with _opened(source) as stream:
+            head = stream.read(_BLOCK)
+        head = head[: head.rfind(b"\n") + 1] or head
+        if other := _other_pairs(head, _ENOUGH):
+            path = source if isinstance(source, Path) else Path(name)
+            return (
+                f"it is {other.upper()} or GB18030, not UTF-8, and read as GB18030; if its texts "
+                f"are {_LANGUAGES[other]}, convert it first: {conversion(path, other)}"
+            )
     return f"it is {encoding.upper()}, not UTF-8"
 
 
@@ -137,22 +149,43 @@ def tell_encoding(encoding: str, source: Source, name: str | Path) -> None:
         say(f"{name}: {reason}")
 
 
-def _looks_korean(source: Source) -> bool:
-    """Say whether what could be GB18030 is rather EUC-KR.
+def likely_encoding(line: bytes) -> str | None:
+    """Return the encoding that a line which is no UTF-8 looks like, None where nobody can tell.
+
+    >>> [likely_encoding(text.encode(encoding)) for text, encoding in (("新闻", "gb18030"),
+    ...     ("Gemüse", "latin-1"), ("この映画はとてもつまらなかったです", "euc_jp"))]
+    ['gb18030', None, 'euc-jp']
+    """
+    try:
+        text = line.decode("gb18030")
+    except UnicodeDecodeError:
+        return None
+    found = _Usage()
+    found.add(text)
+    return (_other_pairs(line, _ENOUGH_OF_LINE) or "gb18030") if found.usual else None
+
+
+def _other_pairs(head: bytes, enough: int) -> str | None:
+    """Return `euc-kr` or `euc-jp` where what could be GB18030 is rather that.
 
     The pairs of bytes of all Hangul begin with B0 to C8, among which GB2312 has half of what
-    Chinese texts hold: the rest, such as the characters for `one`, `I` and `is`, comes after.
+    Chinese texts hold: the rest, such as the characters for `one`, `I` and `is`, comes after. Kana
+    have the same pairs in EUC-JP and GB2312, beside characters that Japanese texts in GB18030 write
+    with pairs that EUC-JP lacks.
     """
-    with _opened(source) as stream:
-        head = stream.read(_BLOCK)
-    head = head[: head.rfind(b"\n") + 1] or head
-    if "\ufffd" in head.decode("euc_kr", "replace"):
-        return False
-    pairs = set(head.decode("gb18030", "ignore").encode("gb2312", "ignore").decode("gb2312"))
-    first = [pair.encode("gb2312")[0] for pair in pairs if not pair.isascii()]
+    pairs = head.decode("gb18030", "ignore").encode("gb2312", "ignore").decode("gb2312")
+    first = [pair.encode("gb2312")[0] for pair in {*pairs} if not pair.isascii()]
     characters = [byte for byte in first if byte >= 0xB0]
     hangul = sum(byte <= 0xC8 for byte in characters)
-    return len(characters) >= _ENOUGH and hangul >= 0.97 * len(characters)
+    if len(characters) >= enough and hangul >= 0.97 * len(characters):
+        return "euc-kr" if _is_all(head, "euc_kr") else None
+    kana = sum(byte in (0xA4, 0xA5) for byte in first)
+    several = 2 * len(first) >= enough and 5 * kana >= len(first)
+    return "euc-jp" if several and _is_all(head, "euc_jp") else None
+
+
+def _is_all(head: bytes, encoding: str) -> bool:
+    return "\ufffd" not in head.decode(encoding, "replace")
 
 
 def as_utf8(

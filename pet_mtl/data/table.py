@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pet_mtl.data.column_names import is_usual_name
+from pet_mtl.data.encoding import SUCH_AS, likely_encoding
 from pet_mtl.data.files import conversion
 from pet_mtl.errors import PetMtlError, Problem
 from pet_mtl.text import counted
@@ -289,8 +290,11 @@ def encoding_problem(line: bytes, path: str) -> tuple[str, str]:
     except UnicodeDecodeError as error:
         position = error.start
     message = f"not UTF-8: byte 0x{line[position]:02X} at position {position + 1} of the line"
-    try:
-        line.decode("gb18030")
-    except UnicodeDecodeError:
-        return message, "the line is damaged or in another encoding; data files must be UTF-8"
-    return message, f"this looks like GB18030; convert it: {conversion(Path(path), 'gb18030')}"
+    encoding = likely_encoding(line)
+    if encoding is None:
+        return message, (
+            f"the line is damaged, or the file must be converted from its encoding{SUCH_AS}: "
+            f"{conversion(Path(path), 'CHARSET')}"
+        )
+    hint = f"this looks like {encoding.upper()}; convert it: {conversion(Path(path), encoding)}"
+    return message, hint

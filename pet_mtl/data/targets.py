@@ -1,6 +1,7 @@
 """Label cells to targets: what a row's label column says, by the kind of its task."""
 
 import json
+import re
 import unicodedata
 from collections.abc import Callable
 
@@ -17,7 +18,9 @@ from pet_mtl.suite.kind import set_text
 from pet_mtl.suite.label_lines import line_for, quoted
 from pet_mtl.suite.levels import path_of
 from pet_mtl.suite.task import TaskSpec
+from pet_mtl.text import INVISIBLE
 
+_UNSEEN = re.compile(f"[{INVISIBLE}\ufe00-\ufe0f]")
 STRATA = 10  # parts of a range that a split keeps in proportion
 
 # labels and targets as `Rows` has them, and which rows are good
@@ -310,22 +313,24 @@ def _header_hint(lines: NDArray[np.int64], good: NDArray[np.bool_], bad: BadRows
 
 
 def _form(label: str) -> str:
-    return unicodedata.normalize("NFC", label.strip())
+    """Return what all labels that look the same have in common."""
+    spaced = "".join(" " if letter.isspace() else letter for letter in label.strip())
+    return _UNSEEN.sub("", unicodedata.normalize("NFC", spaced))
 
 
 def _by_form(task: TaskSpec) -> dict[str, str]:
-    """Return the labels of a task by what all that look the same have in common."""
+    """Return the labels of a task by their `_form`."""
     return {_form(label): label for label in task.verbalizer.labels}
 
 
 def _form_problem(label: str, known: str, file: str) -> tuple[str, str]:
     """Return message and hint for a label that differs from a known one only in its form."""
-    message = (
-        f"label {quoted(shortened(label))} differs from that of {file} only in its Unicode form"
-    )
+    accents = unicodedata.normalize("NFC", label) == unicodedata.normalize("NFC", known.strip())
+    how = "its Unicode form" if accents else "what cannot be seen"
+    message = f"label {quoted(shortened(label))} differs from that of {file} only in {how}"
     hint = (
         f"the data has {json.dumps(shortened(label))}, {file} {json.dumps(shortened(known))}; "
-        "write both in one form, such as NFC"
+        f"write both {'in one form, such as NFC' if accents else 'alike'}"
     )
     return message, hint
 

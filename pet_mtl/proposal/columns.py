@@ -1,15 +1,17 @@
 """Which column is the label, which are texts, which is the id."""
 
+import json
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pet_mtl.data.column_names import ID_NAMES, LABEL_NAMES, TEXT_NAMES, ends_like
-from pet_mtl.errors import PetMtlError
+from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.proposal.label_sets import labels_of, separator_of
 from pet_mtl.proposal.raw_table import RawTable
 from pet_mtl.proposal.scales import is_score_name, level_separator, score_range
-from pet_mtl.suite.label_lines import quoted
+from pet_mtl.suite.verbalizer import check_text
 
 MOST_LABELS = 200  # of a column that no name calls the label; else also as many as come twice
 LONGEST_LABEL = 60  # characters
@@ -150,7 +152,7 @@ def _check_labels(table: RawTable, place: int, separator: str | None) -> None:
     """Refuse a column whose values cannot be the labels of a task.
 
     Raises:
-        PetMtlError: fewer than two labels, too many, or one with an invisible character.
+        PetMtlError: fewer than two labels, too many, an invisible character, two that look alike.
     """
     column = table.names[place]
     values = [name for cell in table.columns[place] for name in labels_of(cell.strip(), separator)]
@@ -171,12 +173,25 @@ def _check_labels(table: RawTable, place: int, separator: str | None) -> None:
             where=str(table.path),
             hint=f"name another column: `--label COLUMN` ({_listed(table)})",
         )
-    if odd := next((label for label in sorted(distinct) if not label.isprintable()), None):
+    problems = ProblemList()
+    for label in sorted(distinct):  # as the verbalizer will be read: joiners of emoji and Persian
+        check_text("label", label, str(table.path), problems)
+    if problems.problems:
         raise PetMtlError(
-            f"label {quoted(odd)} holds an invisible character",
+            problems.problems[0].message,
             where=str(table.path),
             hint="mend the label, or name another column: `--label COLUMN`",
         )
+    forms: dict[str, str] = {}
+    for label in sorted(distinct):
+        twin = forms.setdefault(unicodedata.normalize("NFC", label), label)
+        if twin != label:
+            raise PetMtlError(
+                f"two labels of column `{column}` look alike: {json.dumps(twin)} and "
+                f"{json.dumps(label)}",
+                where=str(table.path),
+                hint="write both in one Unicode form, such as NFC",
+            )
 
 
 def _list_column(table: RawTable, label: str | None) -> str | None:

@@ -7,16 +7,19 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from pet_mtl.audit.stop_words import STOP_WORDS
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.proposal.presets import Preset
+from pet_mtl.text import letter_words
 
 MOST_PIECES = 12
 MOST_TEXTS = 2000  # of each label
 CANDIDATES = 50
-_ENGLISH = re.compile(r"[a-z]{3,}")
+_SHORTEST = 3  # letters of a word, as guesses are; two of Hangul
+_HANGUL = "\uac00"
+_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u9fff]")
 _HAN = re.compile("[\u4e00-\u9fd5]+")
 
 
@@ -63,6 +66,9 @@ def propose_words(
                 chosen[label] = ProposedWord(word, guess)
                 return
 
+    def sizes(words: Sequence[str]) -> list[int]:
+        return [len(ids) for ids in tokenizer.encode(words, space_before=space_before)]
+
     if preset is not None and _all_known(list(preset.words.values()), tokenizer, space_before):
         told = dict(part.split(" = ") for part in preset.meaning.split(", ") if part)
         for label, word in preset.words.items():
@@ -72,12 +78,15 @@ def propose_words(
     for label, word in words_of_names(names).items():
         if label in chosen:
             continue
+        small = word.lower()
         # an English name in letters one by one is no word to a Chinese model, and a prompt more for
         # each length
-        if word and (language == "en" or not word.isascii() or _in_long_pieces(word, tokenizer)):
-            take([word], label, guess=False)
+        if word and (language == "en" or not word.isascii() or _in_long_pieces(small, tokenizer)):
+            # nouns of German and names have fewer pieces with their capitals
+            pieces = dict(zip((small, word), sizes([small, word]), strict=True))
+            take(sorted(pieces, key=pieces.__getitem__), label, guess=False)
     if len(chosen) < len(names):
-        guesses = _distinctive(texts, language)
+        guesses = _distinctive(texts, language, tokenizer)
         for label in names:
             if label not in chosen:
                 take(guesses[label], label, guess=True)
@@ -104,9 +113,9 @@ def words_of_names(names: Mapping[str, str]) -> dict[str, str]:
     marks become spaces.
 
     >>> words_of_names({"a": "news_edu", "b": "news_techNews", "c": "news_7"})
-    {'a': 'edu', 'b': 'tech news', 'c': ''}
+    {'a': 'edu', 'b': 'tech News', 'c': ''}
     >>> words_of_names({"1": "1", "体育": "体育", "very bad": "very bad", "C#": "C#"})
-    {'1': '', '体育': '体育', 'very bad': 'very bad', 'C#': 'c#'}
+    {'1': '', '体育': '体育', 'very bad': 'very bad', 'C#': 'C#'}
     """
     common = os.path.commonprefix(list(names.values()))  # noqa: RUF071 (no paths: characters)
     shared = re.match(r"(.*[_/.:-])?", common)
@@ -116,18 +125,20 @@ def words_of_names(names: Mapping[str, str]) -> dict[str, str]:
 
 def _word(name: str) -> str:
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    spaced = " ".join(re.sub(r"[_/|.:,;，、；\-\s\x00-\x1f\x7f]+", " ", spaced).split()).lower()
+    spaced = " ".join(re.sub(r"[_/|.:,;，、；\-\s\x00-\x1f\x7f]+", " ", spaced).split())
     is_word = any(map(str.isalpha, spaced)) and (len(spaced) > 1 or not spaced.isascii())
     return spaced if is_word else ""
 
 
-def _distinctive(texts: Mapping[str, Sequence[str]], language: str) -> dict[str, list[str]]:
+def _distinctive(
+    texts: Mapping[str, Sequence[str]], language: str, tokenizer: PieceTokenizer
+) -> dict[str, list[str]]:
     """Return the words that are frequent in a label's rows and rare in the others, the best first.
 
     Ranked by p(word | label) · log(p(word | label) / p(word)), a label's part of their mutual
     information.
     """
-    cut = _chinese_words() if language == "zh" else lambda text: _ENGLISH.findall(text.lower())
+    cut = _chinese_words() if language == "zh" else lambda text: _spaced_words(text, tokenizer)
     counts: dict[str, Counter[str]] = {}
     for label, of_label in texts.items():
         words = (set(cut(text)) - STOP_WORDS for text in of_label[:MOST_TEXTS])
@@ -145,6 +156,17 @@ def _distinctive(texts: Mapping[str, Sequence[str]], language: str) -> dict[str,
         score = {w: p * math.log(p * len(shares) / total[w]) for w, p in share.items()}
         ranked[label] = sorted(score, key=lambda word: (-score[word], word))[:CANDIDATES]
     return ranked
+
+
+def _spaced_words(text: str, tokenizer: PieceTokenizer) -> list[str]:
+    """Return the words of letters in a text in small letters, without very short ones; where a
+    script has no spaces between them, the pieces of the vocabulary."""
+    words = letter_words(text.lower())
+    runs = [word for word in words if _UNSPACED.search(word)]
+    pieces = chain.from_iterable(map(tokenizer.piece_texts, tokenizer.encode(runs)))
+    found = (piece for piece in pieces if letter_words(piece) == [piece])
+    spaced = (word for word in words if not _UNSPACED.search(word))
+    return [word for word in chain(spaced, found) if len(word) >= _SHORTEST - (word >= _HANGUL)]
 
 
 def _chinese_words() -> Callable[[str], list[str]]:

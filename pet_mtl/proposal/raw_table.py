@@ -18,9 +18,9 @@ from pet_mtl.data.files import (
     open_bytes,
 )
 from pet_mtl.data.json_values import array_values, holds_array, line_values
-from pet_mtl.data.jsonl import encodable
 from pet_mtl.data.tolerant import SEPARATORS
 from pet_mtl.errors import PetMtlError
+from pet_mtl.proposal.damaged_rows import DamagedRows, checked_values
 from pet_mtl.proposal.header import has_header, is_number, lines_above
 from pet_mtl.proposal.held_cells import HeldCells
 from pet_mtl.proposal.raw_objects import (
@@ -165,20 +165,21 @@ class _Rows:
 
     def __init__(self, path: Path, encoding: str, separator: str, width: int) -> None:
         self.columns: list[list[str]] = [[] for _ in range(width)]
-        self.damaged = self.others = 0
+        self.damaged, self.others = DamagedRows(path), 0
         held = HeldCells(path)
         last, problem = 0, None
         for line, cells, problem in rows_of_lines(_lines(path, encoding), separator):
             last = line
             if problem is not None or len(cells) != width:
                 self.others += 1
-            elif not encodable("".join(cells)):
-                self.damaged += 1
+            elif self.damaged.is_damaged(line, separator.join(cells)):
+                continue
             else:
                 for column, cell in zip(self.columns, cells, strict=True):
                     column.append(held.text(cell))
                 held.check()
         refuse_swallowed(str(path), last, problem)
+        self.damaged.refuse()
 
     def first(self, most: int) -> list[list[str]]:
         """Return the first rows."""
@@ -214,13 +215,15 @@ def _delimited(path: Path, suffix: str, encoding: str, header: bool | None) -> R
         reasons[None] = f"its columns are separated by {NAMES[separator]}"
     if rows.others:
         reasons[None] = f"{rows.others} of its rows have another number of columns"
-    if rows.damaged:
-        reasons[None] = f"{rows.damaged} of its rows are not UTF-8"
+    if rows.damaged.count:
+        reasons[None] = f"{rows.damaged.count} of its rows are not UTF-8"
     for name, column in zip(names, rows.columns, strict=True):
         if _take_nan_out(column):
             reasons[name] = f"some values of `{name}` are missing"
     form = f"{NAMES[separator]} between columns, {'a header' if with_header else 'no header'}"
-    return RawTable(path, form, names, rows.columns, reasons, rows.others + rows.damaged + above)
+    return RawTable(
+        path, form, names, rows.columns, reasons, rows.others + rows.damaged.count + above
+    )
 
 
 def _usual(rows: Sequence[tuple[int, list[str], str | None]]) -> tuple[float, int]:
@@ -266,7 +269,7 @@ def _json(path: Path, encoding: str) -> RawTable:
     values = array_values if holds_array(path, encoding) else line_values
     with open_bytes(path) as stream:
         utf8 = as_utf8(stream, encoding, quotes=has_quotes(path), errors="strict")
-        columns, skipped = json_columns((item.value for item in values(utf8, str(path))), path)
+        columns, skipped = json_columns(checked_values(values(utf8, str(path)), path), path)
     if not columns.rows:
         raise PetMtlError(
             "this is no table: it holds no JSON objects", where=str(path), hint=NO_TABLE

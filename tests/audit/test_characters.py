@@ -31,6 +31,8 @@ from pet_mtl.audit.parts import Part
             "今天的新\ufffd",
         ),
         ("今天新闻".encode().decode("gb18030"), "mojibake", "今天新闻"),
+        ("kafē – 20°C".encode().decode("cp1252"), "mojibake", "kafē – 20°C"),
+        ("voilà !".encode().decode("latin-1"), "mojibake", "voilà !"),
         ("a\ufffdb", "replacement characters", None),
         ("锟斤拷", "replacement characters", None),
         ("\ue403", "private-use characters", None),
@@ -55,6 +57,9 @@ def test_kinds(text: str, kind: str, mended: str | None) -> None:
         "a\r\nb\tc",
         f"x &#{'9' * 5000}; &#x{'f' * 5000}; y",  # no character's number has so many digits
         "naïve café Zürich – Ärger",
+        "„Spaß“ mit dem MENÜ” und „Maß»",
+        "“CAFÉ” et « café\u00a0» du CAFÉ\u00a0! C’était « été\u00a0» et l’été\u00a0–",
+        "»BRØ« og “Ä”",
         "👩\u200d👧 😀",
         "联通 家里暖气烫烫的 小锟要吃橙子",
         "тест λόγος عربى",

@@ -130,6 +130,26 @@ def test_a_label_in_another_unicode_form_is_told_as_that(write, kind: str, rows:
     assert r'the data has "caf\u00e9", toy.txt "cafe\u0301"' in str(problem.hint)
 
 
+@pytest.mark.parametrize(
+    ("known", "found"),
+    [
+        ("very bad", "very\u00a0bad"),
+        ("sport", "sport\u200b"),
+        ("❤\ufe0f", "❤"),
+        ("می\u200cخواهم", "میخواهم"),
+    ],
+)
+def test_a_label_that_looks_the_same_is_told_as_that(write, known: str, found: str) -> None:
+    verbalizer = Verbalizer(labels=("a", known), words=(("x",), ("y",)), source="toy.txt")
+    task = sets_task().model_copy(
+        update={"verbalizer": verbalizer, "kind": "classification", "no": ()}
+    )
+    (problem,) = refused(write("t.tsv", f"t\ta\nt\t{found}\n"), task).problems
+    assert problem.message.endswith("differs from that of toy.txt only in what cannot be seen")
+    expected = f"the data has {json.dumps(found)}, toy.txt {json.dumps(known)}; write both alike"
+    assert problem.hint == expected
+
+
 def test_an_empty_set_needs_words_for_none_of_the_labels(write) -> None:
     path = write("t.tsv", 't\t["a"]\nt\t[]\nt\t["b"]\n')
     error = refused(path, sets_task(no=()))

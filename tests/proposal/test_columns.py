@@ -118,6 +118,21 @@ def test_named_columns() -> None:
 
 
 @pytest.mark.parametrize(
+    "label",
+    [
+        "می\u200cخواهم",
+        "👨\u200d👩\u200d👧",
+        "❤\ufe0f\u200d🔥",
+        "very\u00a0bad",
+        "非常\u3000差",
+        "\U0001fa77",
+    ],
+)
+def test_labels_that_a_verbalizer_may_have(label: str) -> None:
+    assert choose_columns(table({"a": TEXTS, "b": [label, "z"] * 3})) == Roles(1, (0,))
+
+
+@pytest.mark.parametrize(
     ("columns", "label", "texts", "message"),
     [
         ({"a": TEXTS, "b": OTHER}, None, [], "no label column found"),
@@ -128,7 +143,15 @@ def test_named_columns() -> None:
         ({"a": TEXTS, "b": LABELS}, "b", ["b"], "cannot be label and text"),
         ({"a": TEXTS, "b": LABELS}, "b", ["a", "a"], "--text: column `a` is named twice"),
         ({"a": COUNT, "b": LABELS}, None, [], "no text column found"),
-        ({"a": TEXTS, "b": ["x\ny", "z"] * 3}, None, [], "holds an invisible character"),
+        ({"a": TEXTS, "b": ["x\ny", "z"] * 3}, None, [], r"invisible character U\+000A"),
+        ({"a": TEXTS, "b": ["x\u200by", "z"] * 3}, None, [], r"invisible character U\+200B"),
+        (
+            {"a": TEXTS, "b": ["caf\u00e9", "cafe\u0301"] * 3},
+            None,
+            [],
+            r'column `b` look alike: "cafe\\u0301" and "caf\\u00e9"\n  hint: .* such as NFC',
+        ),
+        ({"a": TEXTS, "b": ["x\u200dy", "z"] * 3}, None, [], r"invisible character U\+200D"),
     ],
 )
 def test_errors(

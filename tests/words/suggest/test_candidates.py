@@ -1,3 +1,4 @@
+import pytest
 import toys
 
 from pet_mtl.data.rows import Rows
@@ -62,3 +63,25 @@ def test_label_words_without_letters_have_the_script_of_the_rows() -> None:
         assert found[:2] == ("1", "2")
         assert expected in found
         assert {word.isascii() for word in found[2:]} == {expected.isascii()}
+
+
+@pytest.mark.parametrize(
+    ("own", "texts", "expected"),
+    [
+        # vowel signs belong to their word
+        ("खेल", ["स्वास्थ्य सेवा और बाज़ार।"] * 2, {"स्वास्थ्य", "सेवा", "बाज़ार"}),
+        ("sport", ["une e\u0301cole, l’été"] * 2, {"une", "e\u0301cole", "été"}),
+        ("می\u200cخواهم", ["کتاب\u200cخانه من"] * 2, {"کتاب\u200cخانه"}),
+        # most nouns of Korean have two letters
+        ("정치", ["정당 주가 그 rates"] * 2, {"정당", "주가"}),
+        # other scripts than that of the label words
+        ("sport", ["рынок سوق rates 시장"] * 2, {"rates"}),
+        ("😀", ["рынок рос"] * 2, {"рынок", "рос"}),
+    ],
+)
+def test_words_of_other_scripts(own: str, texts: list[str], expected: set[str]) -> None:
+    tokenizer = toys.piece_tokenizer("byte_level")
+    rows = Rows.of({"text": texts})
+    found = find_candidates(rows, [[own], ["1"]], tokenizer, [True], longest=99)
+    pieces = set(tokenizer.piece_texts(range(tokenizer.vocab_size)))
+    assert set(found[2:]) - pieces == expected
