@@ -145,3 +145,14 @@ def test_ids_beyond_sixteen_bits_arrive(word_pieces: PieceTokenizer) -> None:
         {"unused": TASKS["unused"]}, {"unused": Rows.of({"a": ["好中"]})}, word_pieces, 16
     )
     assert (narrow.ids.dtype, store.ids.dtype) == (np.uint16, np.int32)
+
+
+def test_learned_pieces_beyond_sixteen_bits_arrive() -> None:
+    """They are numbered behind the vocabulary."""
+    size = 2**16 - 1
+    tokenizer = PieceTokenizer(toys.word_piece_tokenizer(size - len(toys.word_piece_tokenizer())))
+    assert tokenizer.vocab_size == size
+    task = toys.make_task("{soft:3}{a}{mask}", {"x": ["good"], "y": ["bad"]})
+    store = encode_suite({"toy": task}, {"toy": Rows.of({"a": ["news"]})}, tokenizer, 16)
+    batch = build(store, BatchPlan(np.arange(1), 8, 1), tokenizer)
+    assert batch.input_ids[0, 1:4].tolist() == [size, size + 1, size + 2]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import toys
 
-from pet_mtl.cloze.encode import Prompts, encode_suite
+from pet_mtl.cloze.columns import Columns
+from pet_mtl.cloze.encode import Prompts, encode_forms, encode_suite
 from pet_mtl.cloze.form import compile_tasks
 from pet_mtl.cloze.shown import show_prompt
 from pet_mtl.data.rows import Rows
@@ -100,6 +101,17 @@ def test_rows_that_fit_are_the_same_prompts(long_text: str) -> None:
     for name in ("ids", "starts", "slot_at", "form", "row", "label", "kept"):
         assert np.array_equal(getattr(plain, name), getattr(other, name)), name
     assert plain.ids.dtype == other.ids.dtype
+
+
+def test_columns_that_are_kept_are_those_of_one_way_to_cut() -> None:
+    kept: Columns = {}
+    for long_text in ("head", "windows", "head_tail"):
+        spec = task(long_text=long_text)
+        rows = {spec.name: Rows.of({"text": TEXTS}, labels=[0, 1, 1] * 5)}
+        found = encode_forms(
+            compile_tasks([spec], TOKENIZER, MAX).forms, rows, TOKENIZER, MAX, kept
+        )
+        assert np.array_equal(found.ids, prompts_of(spec).ids), long_text
 
 
 def test_of_two_fields_the_one_that_loses_most_is_moved() -> None:

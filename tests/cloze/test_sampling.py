@@ -158,6 +158,42 @@ def test_seeds_and_epochs_give_different_orders() -> None:
     assert orders[1, 1] == str([plan.items.tolist() for plan in schedule(tasks, seed=1).epoch(1)])
 
 
+def test_which_rows_come_first_differs_by_seed_task_and_pass() -> None:
+    def first(seed: int) -> list[set[int]]:
+        of = schedule([(40, 1), (40, 1), (1, 1)], temperature=0.0, seed=seed)  # 27 draws each
+        pairs = drawn(of, 0)
+        return [{row for _, row in pairs[f"task{number}"]} for number in (0, 1)]
+
+    one, other = first(1)
+    assert one != other
+    assert one != first(2)[0]
+    of = schedule([(40, 1), (10, 1), (10, 1)], temperature=0.0)  # 20 draws each: half a pass
+    halves = [{row for _, row in drawn(of, epoch)["task0"]} for epoch in (0, 1, 2)]
+    assert halves[0] | halves[1] == set(range(40))
+    assert halves[0] != halves[2]
+
+
+def test_the_order_of_steps_differs_by_seed_and_epoch() -> None:
+    """Of tasks with one row each, every epoch draws the same rows."""
+    orders = {
+        str([plan.items.tolist() for plan in schedule([(1, 1)] * 30, seed=seed).epoch(epoch)])
+        for seed in (1, 2)
+        for epoch in (0, 1)
+    }
+    assert len(orders) == 4
+
+
+def test_long_and_short_steps_are_mixed() -> None:
+    lengths = [plan.length for plan in schedule([(300, 1)]).epoch(0)]  # of one pool
+    assert len(lengths) > 30
+    assert abs(np.corrcoef(np.arange(len(lengths)), lengths)[0, 1]) < 0.5
+
+
+def test_tasks_are_mixed_within_pools(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pet_mtl.cloze.sampling._POOL_STEPS", 2)
+    test_tasks_are_mixed_within_steps()
+
+
 def test_tasks_are_mixed_within_steps() -> None:
     of = schedule([(400, 1), (400, 1)], temperature=1.0, batch_tokens=1024)
     mixed = [

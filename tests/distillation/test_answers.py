@@ -80,6 +80,8 @@ def test_answers_are_kept_and_barred_rows_are_not_asked(
     np.testing.assert_array_equal(again.dev["toy"], first.dev["toy"])
     with pytest.raises(PetMtlError, match="is about other rows"):
         ask(file, tmp_path, suite, {"toy": dev}, {}, {}, {})
+    with pytest.raises(PetMtlError, match="is about other rows"):
+        ask(file, tmp_path, suite, {"toy": ROWS}, {"toy": ROWS}, {}, barred)
     task.verbalizer.labels = "abcd"
     with pytest.raises(PetMtlError, match="is about other rows or labels"):
         call()

@@ -35,6 +35,7 @@ def test_others(teachers: int, count: int) -> None:
         assert others == choose_others(teachers, own, 3, 1)
     if teachers > 4:
         assert drawn != [choose_others(teachers, own, 3, 2) for own in range(teachers)]
+        assert drawn != [choose_others(teachers, own, 4, 1) for own in range(teachers)]
 
 
 def test_growth() -> None:

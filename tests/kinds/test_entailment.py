@@ -78,7 +78,7 @@ def test_a_row_is_shown_with_its_own_label_and_one_other() -> None:
     rows = Rows.of({"text": list("天气真好坏是")}, labels=[0, 1, 2, 0, 1, -1])
     prompts = encode_suite({"toy": task()}, {"toy": rows}, TOKENIZER, 40)
     schedule = Schedule(prompts, temperature=1.0, batch_tokens=200, seed=3)
-    others = set()
+    others, drawn = set(), set()
     for epoch in range(12):
         items = np.concatenate([plan.items for plan in schedule.epoch(epoch)])
         assert len(items) == 12
@@ -89,13 +89,19 @@ def test_a_row_is_shown_with_its_own_label_and_one_other() -> None:
             assert len({form.hypothesis for form in forms}) == 2
             if row < 5:
                 assert sorted(prompts.label[own].tolist()) == [0, 1]
+            else:
+                drawn.add(frozenset(form.hypothesis for form in forms))
             if row == 0:
                 others |= {form.hypothesis for form in forms}
     assert others == {0, 1, 2}
+    assert frozenset({1, 2}) in drawn  # of a row without a label, any two
     again = Schedule(prompts, temperature=1.0, batch_tokens=200, seed=3).epoch(7)
     assert [plan.items.tolist() for plan in again] == [
         plan.items.tolist() for plan in schedule.epoch(7)
     ]
+    other = Schedule(prompts, temperature=1.0, batch_tokens=200, seed=4).epoch(7)
+    one, two = (np.concatenate([plan.items for plan in plans]) for plans in (again, other))
+    assert set(one.tolist()) != set(two.tolist())  # other labels beside their own
 
 
 @pytest.mark.parametrize(

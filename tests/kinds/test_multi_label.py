@@ -113,6 +113,12 @@ def test_thresholds_of_very_sure_rows_have_the_best_f1_too() -> None:
         assert metrics.f1_score(wanted, p >= found) == pytest.approx(best)
 
 
+def test_of_thresholds_with_one_f1_the_nearest_to_the_usual_is_taken() -> None:
+    p, gold = np.array([[0.99], [0.95], [0.9], [0.8]]), np.array([[1], [0], [0], [1]])
+    for usual, wanted in ((0.5, 0.4), (0.9, 0.97)):  # two of four are right, or one of one: 2 / 3
+        assert fit_thresholds(gold, p, np.array([usual])) == pytest.approx(wanted)
+
+
 def test_a_label_without_rows_keeps_its_threshold() -> None:
     gold = np.array([[1, 0], [0, 0]])
     found = fit_thresholds(gold, np.array([[0.8, 0.1], [0.2, 0.3]]), np.array([0.5, 0.25]))
@@ -215,6 +221,14 @@ def test_labels_are_counted_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> N
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 5 * gold.nbytes
+
+
+def test_a_gain_is_that_of_the_second_over_the_first() -> None:
+    rng, gold = np.random.default_rng(6), sets(80)
+    far, near = ((gold > 0) ^ (rng.random((80, 3)) < share) for share in (0.4, 0.05))
+    low, high = kind().gain(gold, far, near)
+    assert 0.1 < low < high
+    assert kind().gain(gold, near, far)[1] < -0.1
 
 
 def test_what_files_and_python_hold() -> None:

@@ -81,6 +81,15 @@ def test_scores_are_those_of_scipy(ties: bool) -> None:
     ]
 
 
+def test_a_gain_is_that_of_the_second_over_the_first() -> None:
+    rng = np.random.default_rng(5)
+    gold = rng.random(80) * 4 + 1
+    far, near = (gold + rng.normal(0, spread, 80) for spread in (2.0, 0.5))
+    low, high = KIND.gain(gold, far, near)
+    assert 0.1 < low < score_similarity(gold, near).pearson - score_similarity(gold, far).pearson
+    assert KIND.gain(gold, near, far) == pytest.approx((-high, -low))
+
+
 def test_equal_predictions_correlate_with_nothing() -> None:
     score = score_similarity(np.array([1.0, 2, 3]), np.full(3, 0.3))
     assert (score.pearson, score.spearman) == (0, 0)

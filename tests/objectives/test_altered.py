@@ -72,6 +72,12 @@ def test_the_share_is_right_on_average() -> None:
     )
 
 
+def test_no_place_is_chosen_more_often_than_another() -> None:
+    may = np.ones((60_000, 3), bool)
+    of_places = choose_share(may, Draws(0, 0, np.arange(len(may))), 0.4).mean(0)
+    assert of_places == pytest.approx([0.4] * 3, abs=0.01)
+
+
 def test_targets_belong_to_their_items_and_places(prompts: Prompts) -> None:
     batch = collated(prompts)
     rows = shortest_prompts(batch)
@@ -82,6 +88,9 @@ def test_targets_belong_to_their_items_and_places(prompts: Prompts) -> None:
     assert made.items.tolist() == np.flatnonzero(chosen).tolist()
     assert len(made.batch.input_ids) % 8 == 0
     assert (made.batch.input_ids[: len(made.items)].numpy() == ids[chosen] + 1).all()
+    read_of = batch.attention_mask[rows[chosen]]
+    assert (made.batch.attention_mask[: len(made.items)] == read_of).all()
+    assert made.batch.tokens == read_of.sum()
     flat = made.batch.input_ids.gather(1, made.batch.slots).flatten()[made.at]
     real = made.targets >= 0
     assert (flat[real] == made.targets[real] + 1).all()

@@ -3,9 +3,13 @@ import math
 import numpy as np
 import pytest
 import torch
+import toys
 
+from pet_mtl.cloze.encode import encode_suite
+from pet_mtl.data.rows import Rows
 from pet_mtl.objectives.label_loss import label_loss
-from pet_mtl.objectives.logit_adjustment import logit_adjustment
+from pet_mtl.objectives.logit_adjustment import adjustments, logit_adjustment
+from pet_mtl.suite.task import TaskSpec
 
 
 def test_the_formula() -> None:
@@ -26,6 +30,26 @@ def test_no_strength_and_equal_shares_change_no_loss() -> None:
         logit_adjustment(labels.numpy(), 3, 1.0),
     ):
         torch.testing.assert_close(label_loss(scores + added, labels), label_loss(scores, labels))
+
+
+def test_only_rows_with_one_label_are_adjusted() -> None:
+    """Labels of a set and ends of a range have no share of the rows."""
+    words = {"0": ["好"], "4": ["坏"]}
+    plain = toys.make_task("{text}{mask}", words).model_dump()
+    sets, numbers = (
+        {"kind": "multi_label", "no": ["不"]},
+        {"kind": "similarity", "metric": "pearson"},
+    )
+    kinds = {"plain": {}, "sets": sets, "numbers": numbers}
+    tasks = {
+        name: TaskSpec.model_validate({**plain, "name": name, **more})
+        for name, more in kinds.items()
+    }
+    rows = dict.fromkeys(tasks, Rows.of({"text": ["天", "气", "真"]}, labels=[0, 0, 1]))
+    prompts = encode_suite(tasks, rows, toys.piece_tokenizer("wordpiece"), 20)
+    found = adjustments(prompts, 1.0, torch.device("cpu"))
+    assert found[0].exp().tolist() == pytest.approx([2 / 3, 1 / 3])
+    assert [added.tolist() for added in found[1:]] == [[0, 0, 0], [0, 0]]
 
 
 def test_with_strength_1_what_is_learned_of_rows_that_are_all_alike_is_an_equal_chance() -> None:

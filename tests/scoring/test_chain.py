@@ -1,6 +1,7 @@
 """A task that reads another's prediction: trained, scored and predicted through every door."""
 
 import json
+import random
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from toy_runs import state_of, write_suite
 import pet_mtl
 from pet_mtl.data.rows import Rows
 from pet_mtl.report.run import report_run
+from pet_mtl.scoring.chain import said_labels
 from pet_mtl.scoring.checkpoint_scores import score_checkpoints
 from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel
 from pet_mtl.scoring.prediction_files import predict_files
@@ -78,6 +80,23 @@ def test_every_row_has_its_own_word(run: Path, monkeypatch: pytest.MonkeyPatch) 
     got = loaded.raw_log_probs({"mood": Rows.of({"text": TEXTS})})["mood"]
     wanted = by_hand(loaded, TEXTS, np.arange(len(TEXTS)) % 3)
     np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_patterns_of_the_task_that_is_read_count_by_their_weights(
+    chained: Path, toy_backbone: Path
+) -> None:
+    two = ['tasks.colour.patterns=["{mask}文：{text}", "{text}。{mask}"]']
+    two.append("tasks.colour.pattern_weights=[0.05, 1]")
+    loaded = LoadedModel(str(toy_backbone), load_suite(chained, overrides=two))
+    draw, each = random.Random(1), dict[str, np.ndarray]()
+    rows = Rows.of({"text": ["".join(draw.choices("甲乙丙丁山水火土木", k=5)) for _ in range(80)]})
+    wanted = loaded.raw_log_probs({"colour": rows}, by_pattern=each)["colour"].argmax(-1)
+    assert (each["colour"].mean(0).argmax(-1) != wanted).any()
+    prompts = loaded.encode({"mood": rows})
+    order = np.random.default_rng(0).integers(0, 80, 100)  # some of them, some twice
+    items = np.flatnonzero(prompts.form == prompts.form[0])[order]
+    said = said_labels(loaded.model, prompts, items, loaded.machine, loaded.tokenizer)
+    assert said[:, 0].tolist() == wanted[order].tolist()
 
 
 def test_it_matters_what_the_other_task_says(run: Path) -> None:

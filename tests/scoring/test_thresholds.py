@@ -16,9 +16,15 @@ from pet_mtl.kinds.multi_label import fit_thresholds
 from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.scoring.prediction_files import predict_blocks
 from pet_mtl.scoring.predictor import Predictor
-from pet_mtl.scoring.thresholds import cross_fitted
+from pet_mtl.scoring.thresholds import (
+    cross_fitted,
+    fitted_where_missing,
+    with_fitted_thresholds,
+    without_thresholds,
+)
 from pet_mtl.storage.checkpoint import write_checkpoint
-from pet_mtl.suite.suite import load_suite
+from pet_mtl.suite.settings import SamplingSettings, TrainSettings
+from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.suite.task import DataSpec, TaskSpec
 
 WORDS = {"x": ["好"], "y": ["坏"], "z": ["新"]}
@@ -66,6 +72,53 @@ def test_a_text_stands_in_one_fifth() -> None:
     rows = rows_of(["t"] * 8, targets.repeat(8, 0))
     found = cross_fitted(TASK, rows, odds.repeat(8, 0))
     np.testing.assert_array_equal(found, (odds >= 0).repeat(8, 0))  # nothing to fit on: 0.5
+
+
+def suite_of(**tasks: TaskSpec) -> Suite:
+    return Suite(
+        name="toy",
+        model="none",
+        tasks={name: task.model_copy(update={"name": name}) for name, task in tasks.items()},
+        train=TrainSettings(),
+        sampling=SamplingSettings(),
+        source="toy.yaml",
+        base="/",
+    )
+
+
+def thresholds_of(suite: Suite) -> dict[str, tuple[float, ...] | None]:
+    return {name: task.thresholds for name, task in suite.tasks.items()}
+
+
+def test_those_of_an_earlier_evaluation_decide_nothing() -> None:
+    """Of thresholds with one F1 the nearest to the usual one is taken, not to the last one."""
+    p = np.repeat(np.array([[0.99], [0.95], [0.9], [0.8]]), 3, 1)
+    rows = rows_of(list("abcd"), np.repeat([[1.0], [0.0], [0.0], [1.0]], 3, 1))
+    for before in (None, (0.97, 0.5, 0.9)):
+        suite = suite_of(toy=TASK.model_copy(update={"thresholds": before}))
+        found = with_fitted_thresholds(suite, {"toy": rows}, {"toy": np.log(p / (1 - p))})
+        assert thresholds_of(found)["toy"] == pytest.approx((0.4, 0.4, 0.4))
+
+
+def test_a_run_begins_without_fitted_ones_and_scoring_keeps_them(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "pet_mtl")
+    stored, own = (0.9, 0.1, 0.5), {"threshold": 0.3, "thresholds": (0.3, 0.3, 0.3)}
+    suite = suite_of(
+        fitted=TASK.model_copy(update={"thresholds": stored}),
+        missing=TASK,
+        given=TASK.model_copy(update=own),
+    )
+    begun = without_thresholds(suite)
+    assert thresholds_of(begun) == {"fitted": None, "missing": None, "given": own["thresholds"]}
+    targets, odds = drawn(30)
+    rows = dict.fromkeys(suite.tasks, rows_of([f"t{number}" for number in range(30)], targets))
+    scored = thresholds_of(fitted_where_missing(suite, rows, dict.fromkeys(rows, odds)))
+    fitted = fit_thresholds(targets, kind_of(TASK).probabilities(odds), np.full(3, 0.5))
+    assert scored["missing"] == pytest.approx(fitted)
+    assert (scored["fitted"], scored["given"]) == (stored, own["thresholds"])
+    assert caplog.text.count("its thresholds are fitted on the scored rows") == 1
 
 
 def test_doors_that_fit_no_thresholds_say_so(

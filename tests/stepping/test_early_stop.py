@@ -28,6 +28,7 @@ FALLING = [0.4, 0.625, 0.5, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25]
         ("auto", FALLING, 40, None),
         ("auto", [0.5, 0.46] * 20, 40, None),  # below, but near
         ("auto", [0.6, 0.5, 0.5, 0.5, 0.5, 0.58, 0.5, 0.5, 0.5, 0.5], 10, None),  # not in a row
+        ("auto", [0.6, 0.5, 0.5, 0.5, 0.5, 0.7, 0.5, 0.5, 0.5, 0.5], 10, None),  # a best between
         ("auto", [0.9, 0.1, 0.1], 3, None),  # few evaluations never stop
     ],
 )

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -82,3 +84,37 @@ def test_a_signal_that_another_process_got_during_the_last_evaluation() -> None:
             log_every=9,
             save_every=99,
         )
+
+
+def run(steps: Steps, monkeypatch: pytest.MonkeyPatch, save_every: float) -> list[int]:
+    """Do steps of a second each, by a clock of their own; return those after which was saved."""
+    saved: list[int] = []
+    clock = SimpleNamespace(
+        monotonic=lambda: float(steps.progress.step), perf_counter=time.perf_counter
+    )
+    monkeypatch.setattr("pet_mtl.stepping.loop.time", clock)
+    run_loop(
+        steps,
+        evaluate=lambda: False,
+        save=lambda: saved.append(steps.progress.step),
+        log=lambda _: None,
+        log_every=99,
+        save_every=save_every,
+    )
+    return saved
+
+
+def test_the_state_is_saved_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = Steps()
+    steps.total = 10
+    assert run(steps, monkeypatch, 2.5) == [3, 6, 9, 10]
+
+
+@pytest.mark.parametrize(("total", "counted"), [(1, 1), (3, 2)])
+def test_the_first_of_several_steps_pays_for_start_up(
+    monkeypatch: pytest.MonkeyPatch, total: int, counted: int
+) -> None:
+    steps = Steps()
+    steps.total = total
+    run(steps, monkeypatch, 99)
+    assert steps.throughput.rows == counted

@@ -10,6 +10,7 @@ from torch import nn
 from pet_mtl.errors import RunError
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.hardware import Machine
+from pet_mtl.model.row_dropout import RowNoise, rows_of_steps
 from pet_mtl.random_streams import step_seed
 from pet_mtl.stepping.optimizer_step import OptimizerStep, has_dropout, tell_of_dropout
 
@@ -67,6 +68,20 @@ def test_dropout_is_a_function_of_the_step_and_the_model_trains() -> None:
     assert not torch.equal(scores(step_seed(7, 3, 1)), first)
     assert torch.equal(scores(step_seed(7, 3, 0)), first)
     assert not torch.equal(scores(None), first)  # without a seed the generator goes on
+
+
+def test_rows_drop_alike_in_every_process() -> None:
+    """Whatever torch's generator, which each process seeds for itself."""
+    step, ids = frame(nn.Linear(1, 1)), torch.arange(12).view(3, 4)
+
+    def keys(seed: int, of_rows: int | None) -> list[int]:
+        step.begin(1.0, seed, of_rows)
+        found: list[int] = RowNoise.of(ids, torch.ones_like(ids)).keys.tolist()
+        return found
+
+    with rows_of_steps():
+        assert keys(1, 9) == keys(2, 9) != keys(1, 10)
+        assert keys(1, None) != keys(2, None)
 
 
 def test_seeds_of_steps_and_processes_differ() -> None:

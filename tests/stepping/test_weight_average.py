@@ -19,6 +19,7 @@ def test_the_formula_step_by_step(decay: float) -> None:
         wanted = {n: d * wanted[n] + (1 - d) * p.detach() for n, p in model.named_parameters()}
     for name, value in average.weights.items():
         torch.testing.assert_close(value.double(), wanted[name], rtol=1e-4, atol=1e-5)
+        assert not value.requires_grad  # or it would hold what every step computed
 
 
 def test_a_decay_of_0_is_the_weights_to_the_last_bit() -> None:

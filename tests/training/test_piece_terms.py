@@ -5,6 +5,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from pet_mtl.storage.trained_on import read_trained_on
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training import steps
 from pet_mtl.training.run import train
+from pet_mtl.training.whole_step import WholeStep
 
 MakeSuite = Callable[..., Suite]
 EACH = {
@@ -91,6 +93,19 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
     last = [records(tmp_path / run)[-2]["terms"] for run in ("whole", "run")]
     assert last[1] == last[0]
     assert len(last[0]) == 8
+
+
+def test_both_passes_over_a_piece_draw_alike_and_each_piece_its_own() -> None:
+    model: Any = SimpleNamespace(row_loss=SimpleNamespace(piece_terms={}))
+    whole = WholeStep(model, None)
+
+    def drawn(number: int) -> list[float]:
+        whole.seed(7, number)
+        found: list[float] = torch.rand(4).tolist()
+        return found
+
+    with torch.random.fork_rng():
+        assert drawn(0) == drawn(0) != drawn(1)
 
 
 def test_parameters_of_terms_are_kept_for_going_on_and_not_shipped(

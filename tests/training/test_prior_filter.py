@@ -1,16 +1,21 @@
 """The prior filter against one forward pass for each row, pattern and word."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from pet_mtl.cloze.encode import encode_suite
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.model.hardware import Machine
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
 from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import TaskSpec
 from pet_mtl.suite.verbalizer_kind import VerbalizerKind
+from pet_mtl.training import prior_filter
 from pet_mtl.training.given import Given
 from pet_mtl.training.prior_filter import filter_words, kept_words, word_priors
 from pet_mtl.words.states import Model
@@ -51,6 +56,10 @@ def test_the_likelier_half_stays(suite: Suite) -> None:
             wanted += np.exp(scores) / np.exp(scores).sum() / len(prompts)
     priors = word_priors(task, rows, Model.of(mlm, tokenizer, machine), suite.train.max_length)
     np.testing.assert_allclose(priors, wanted, rtol=1e-3, atol=1e-5)
+    shared = task.model_copy(update={"slots": "shared"})  # in training, not here
+    model = Model.of(mlm, tokenizer, machine)
+    of_shared = word_priors(shared, rows, model, suite.train.max_length)
+    np.testing.assert_allclose(of_shared, wanted, rtol=1e-3, atol=1e-5)
     given = Given(data, mlm, tokenizer, machine)
     filtered = filter_words(suite, given)
     assert filtered.tasks["mood"].verbalizer.words == kept_words(WORDS, wanted, 0.5)
@@ -58,6 +67,31 @@ def test_the_likelier_half_stays(suite: Suite) -> None:
     assert filtered.tasks["mood"].verbalizer_kind.name == "weighted"
     assert filtered.tasks["colour"] == suite.tasks["colour"]
     assert filter_words(filtered, given) == filtered  # a resumed run filters nothing twice
+
+
+def test_unlabelled_rows_come_first_and_the_seed_draws_among_many(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[list[str]] = []
+
+    def priors(task: TaskSpec, rows: Rows, *_: object) -> np.ndarray:
+        read.append(rows.fields["text"].to_pylist())
+        return np.arange(5.0)
+
+    monkeypatch.setattr(prior_filter, "word_priors", priors)
+    monkeypatch.setattr("pet_mtl.scoring.calibration.prior.SAMPLE", 3)
+    data, unlabelled = load_suite_data(suite), Rows.of({"text": list("甲乙丙丁戊己庚")})
+    both = {**data, "mood": replace(data["mood"], unlabelled=unlabelled)}
+    mlm, tokenizer = load_masked_lm(suite.model), PieceTokenizer(load_tokenizer(suite.model))
+    machine = Machine.choose("fp32", "eager", torch.device("cpu"))
+    for seed in (1, 2, 1):
+        knows = knowing(suite)
+        settings = knows.train.model_copy(update={"seed": seed})
+        filter_words(
+            knows.model_copy(update={"train": settings}), Given(both, mlm, tokenizer, machine)
+        )
+    assert read[0] == read[2] != read[1]
+    assert all(len(texts) == 3 and {*texts} <= {*"甲乙丙丁戊己庚"} for texts in read)
 
 
 @pytest.mark.parametrize(

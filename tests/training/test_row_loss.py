@@ -3,6 +3,7 @@ nothing."""
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,17 @@ import toys
 from stopped_runs import assert_same_state, stop_at_step
 from toy_runs import state_of
 
+from pet_mtl.cloze.batch import BatchPlan
+from pet_mtl.cloze.collate import collate
 from pet_mtl.cloze.encode import encode_suite
 from pet_mtl.cloze.sampling import Schedule, drawn_label_counts
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.objectives.logit_adjustment import adjustments
-from pet_mtl.objectives.terms import TaskScores
+from pet_mtl.objectives.terms import Facts, TaskScores
 from pet_mtl.objectives.terms.class_weights import ClassWeights
 from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.suite.settings import TrainSettings
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.training import row_loss, steps
@@ -212,3 +216,88 @@ def test_hypotheses_are_weighed_and_adjusted_by_what_a_step_draws() -> None:
         assert yes == pytest.approx(0.5, abs=0.02)
         share = float((told == 0).float().mean())
         assert added[form].exp().tolist() == pytest.approx([share, 1 - share], abs=0.01)
+
+
+WORDS = {"a": ["天"], "b": ["气"], "c": ["好"]}
+PLAIN = toys.make_task("{text}，{mask}。", WORDS)
+SETS = TaskSpec.model_validate({**PLAIN.model_dump(), "kind": "multi_label", "no": ["不"]})
+
+
+def loss_of(
+    task: TaskSpec,
+    labels: list[int],
+    scores: torch.Tensor,
+    taught: np.ndarray | None = None,
+    targets: np.ndarray | None = None,
+    step: int = 0,
+    *,
+    judges: bool = False,
+    **settings: object,
+) -> row_loss.GroupLoss:
+    """Return the loss of rows with made-up scores, in one of four steps."""
+    tokenizer = toys.piece_tokenizer("wordpiece")
+    rows = replace(Rows.of({"text": ["天"] * len(labels)}, labels=labels), targets=targets)
+    prompts = encode_suite({"toy": task}, {"toy": rows}, tokenizer, 20)
+    plan = BatchPlan(np.arange(len(labels)), 20, len(labels))
+    batch = collate(prompts, plan, mask_id=tokenizer.mask_id, pad_id=tokenizer.pad_id)
+    of_rows = row_loss.RowLoss(
+        prompts,
+        TrainSettings.model_validate(settings),
+        torch.device("cpu"),
+        {} if taught is None else {"toy": taught.astype(np.float32)},
+        Facts(tasks=["toy"]),
+        judges=judges,
+    )
+    return of_rows(batch, batch.groups[0], scores, None, step, 4)
+
+
+@pytest.mark.parametrize("step", [0, 1, 3])
+def test_labels_take_over_from_the_teacher_step_by_step(step: int) -> None:
+    scores, taught = torch.randn(4, 3), np.random.default_rng(0).dirichlet(np.ones(3), 4)
+    labels, log_p = [2, 0, -1, 1], scores.log_softmax(1)
+    found = loss_of(PLAIN, labels, scores, taught, step=step, label_share="annealed").total
+    of_labels = -sum(log_p[row, label] for row, label in enumerate(labels) if label >= 0)
+    of_teacher = -(torch.from_numpy(taught).float() * log_p).sum(1)
+    share = step / 4
+    wanted = share * of_labels + (1 - share) * of_teacher[[0, 1, 3]].sum() + of_teacher[2]
+    torch.testing.assert_close(found, wanted)
+
+
+def test_a_row_of_which_nothing_is_known_costs_nothing() -> None:
+    taught, targets = np.full((2, 3), 0.25), np.full((2, 3), -1.0, np.float32)
+    taught[1] = np.nan
+    scores = torch.tensor([[1.0, -1.0, 2.0, 0.0]] * 2, requires_grad=True)
+    loss_of(SETS, [-1, -1], scores, taught, targets).total.backward()
+    assert scores.grad is not None
+    assert scores.grad[0].abs().sum() > 0.1
+    assert scores.grad[1].tolist() == [0, 0, 0, 0]
+
+
+def test_a_row_without_a_target_is_not_judged() -> None:
+    """No label of the set is chosen, and -1 is none either."""
+    scores = torch.tensor([[5.0, -5.0, -5.0, 0.0], [-5.0, -5.0, -5.0, 0.0]])
+    targets = np.array([[1, 0, 0], [-1, -1, -1]], np.float32)
+    found = loss_of(SETS, [0, -1], scores, targets=targets, judges=True).right
+    assert found is not None
+    assert found.tolist() == [1, 1]
+
+
+def test_terms_are_noted_of_the_rows_that_they_act_on() -> None:
+    """As numbers: with their gradients, a log line would hold what all its steps computed."""
+    scores = torch.randn(3, 3, requires_grad=True)
+    found = loss_of(PLAIN, [1, -1, 0], scores, losses={"focal": {"gamma": 1.0}})
+    p = scores.detach().softmax(1)
+    noted = found.terms["focal"]
+    torch.testing.assert_close(noted, torch.stack([2 - p[0, 1] - p[2, 0], torch.tensor(2.0)]))
+    found = found.with_term("more", scores.sum(1), torch.tensor([True, False, True]))
+    torch.testing.assert_close(
+        found.terms["more"], torch.stack([scores.detach()[[0, 2]].sum(), torch.tensor(2.0)])
+    )
+    assert not any(value.requires_grad for value in found.terms.values())
+
+
+def test_several_terms_leave_the_label_loss_the_product_of_their_shares() -> None:
+    scores = torch.randn(3, 3)
+    both = {"mlm": {"alpha": 0.2}, "contrastive": {"weight": 0.3}}
+    plain, found = (loss_of(PLAIN, [0, 1, 2], scores, losses=terms).total for terms in ({}, both))
+    torch.testing.assert_close(found, 0.8 * 0.7 * plain)

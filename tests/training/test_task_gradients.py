@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import torch
 
 from pet_mtl.errors import PetMtlError
 from pet_mtl.objectives.surgery import factors
+from pet_mtl.random_streams import SURGERY
 from pet_mtl.suite.settings import SurgeryName
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training import steps, task_gradients
@@ -166,6 +168,39 @@ def test_a_weighting_hears_of_right_rows_by_what_it_wants_not_by_its_name(
     gradient_of(weighting="uncertainty")
     assert heard.keys() == set(TASKS)
     assert all(did.right is not None for did in heard.values())
+
+
+ALONE = SimpleNamespace(num_processes=1)
+
+
+def test_each_step_projects_in_an_order_of_its_own() -> None:
+    rows, found = np.array([[1.0, 0.2], [-1.0, 0.5], [0.3, -2.0]]), []
+    model = torch.nn.Linear(2, 1, bias=False)
+    for step in range(8):
+        gradients = task_gradients.TaskGradients(model, ALONE, "pcgrad", 42)
+        for task, row in zip(TASKS, rows, strict=True):
+            model.weight.grad = torch.from_numpy(row).float()[None]
+            gradients.take(task, 1)
+        gradients.put(step)
+        wanted = factors("pcgrad", rows @ rows.T, SURGERY.generator(42, step)) @ rows
+        assert model.weight.grad is not None
+        found.append(model.weight.grad[0].tolist())
+        assert found[-1] == pytest.approx(wanted, rel=1e-5)
+    assert len({str(of_step) for of_step in found}) > 1
+
+
+def test_what_a_step_did_not_use_has_no_gradient() -> None:
+    """AdamW would move it by its moments and its decay."""
+    model = torch.nn.ModuleDict({"one": torch.nn.Linear(1, 1), "two": torch.nn.Linear(1, 1)})
+    gradients = task_gradients.TaskGradients(model, ALONE, "none", 42)
+    for step, used in enumerate((["one", "two"], ["two"])):
+        for task, name in zip(TASKS, used, strict=False):
+            model.zero_grad()
+            sum(parameter.sum() for parameter in model[name].parameters()).backward()  # type: ignore[union-attr]
+            gradients.take(task, 1)
+        gradients.put(step)
+        for name, part in model.items():
+            assert all((p.grad is not None) == (name in used) for p in part.parameters())
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,22 @@ def test_a_task_without_teacher_is_learned_from_its_labels(
     said = capsys.readouterr().err
     assert "no teacher knows colour" in said
     assert "right on" in said
+
+
+def test_they_are_judged_by_labelled_rows_and_dev_rows_that_they_saw_are_told(
+    suite: Suite, teachers: dict[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = {"mood": training_rows(suite)["mood"]}
+    bare = replace(rows["mood"], labels=np.full(len(rows["mood"]), -1))
+    more = {"mood": Rows.concat([rows["mood"], bare])}
+    ask_teachers([teachers["heads"]], suite, rows, {})
+    alone = capsys.readouterr().err
+    assert "trained on" not in alone
+    ask_teachers([teachers["heads"]], suite, more, rows)
+    said = capsys.readouterr().err
+    (right,) = (line for line in alone.splitlines() if "right on" in line)
+    assert right in said
+    assert f"mood: {len(bare)} of {len(bare)} rows to score were trained on" in said
 
 
 @pytest.mark.parametrize("share", ["annealed", 0.0, 0.3])
@@ -300,6 +317,9 @@ def test_answers_are_not_for_rows_in_another_order(suite: Suite, tmp_path: Path)
     turned = rows["colour"].take(np.arange(len(probs))[::-1])
     with pytest.raises(PetMtlError, match="other training rows"):
         read_answers(tmp_path, suite, {**rows, "colour": turned})
+    other = replace(rows["colour"], labels=(rows["colour"].labels + 1) % 3)
+    with pytest.raises(PetMtlError, match="other training rows"):
+        read_answers(tmp_path, suite, {**rows, "colour": other})
     (tmp_path / TEACHER).write_bytes(save({"colour": probs}))  # a version before noted no digest
     assert read_answers(tmp_path, suite, rows).keys() == {"colour"}
 

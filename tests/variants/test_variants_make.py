@@ -52,6 +52,37 @@ def test_a_seed_gives_the_same_files(suite: Suite, tmp_path: Path) -> None:
     assert a == b != c
 
 
+def test_each_copy_varies_another_text_by_draws_of_its_own() -> None:
+    asked: list[tuple[int, float]] = []
+
+    class Varier:
+        def vary(self, rows: Any, field: int, rate: float, generator: Any, title: str) -> Any:
+            asked.append((field, generator.random()))
+            return [f"new {title}"]
+
+    varier: Any = Varier()
+    for name, seed in (("one", 1), ("two", 1), ("one", 2)):
+        made = [*make._varied(varier, [("a", "b")], name, VariantsSettings(copies=3, seed=seed))]
+        assert [texts.index(f"new {name}, copy {n}") for n, texts in enumerate(made, 1)] == [
+            1,
+            0,
+            1,
+        ]
+    assert [field for field, _ in asked] == [-1, -2, -1] * 3
+    assert len({number for _, number in asked}) == 9
+
+
+def test_which_texts_are_recombined_is_drawn_by_seed_and_task() -> None:
+    rows = [("p", str(number)) for number in range(50)]
+    drawn = [
+        [*make._recombined(rows, name, VariantsSettings(recombined=5, seed=seed))]
+        for name, seed in (("one", 1), ("one", 1), ("two", 1), ("one", 2))
+    ]
+    assert drawn[0] == drawn[1]
+    assert drawn[0] != drawn[2]
+    assert drawn[0] != drawn[3]
+
+
 def test_a_folder_that_is_named_from_where_one_stands(
     suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,6 +114,16 @@ def test_only_pieces_that_read_as_their_place_are_replaced(byte_level: PieceToke
     assert [stand_ins.texts[ids[place]] for place in places] == byte_level.piece_texts(ids[3:])
 
 
+def test_nothing_is_dropped_out(word_pieces: PieceTokenizer) -> None:
+    machine = Machine.choose("fp32", "eager", torch.device("cpu"))
+    rows, found = list(zip(OTHERS, TEXTS, strict=True)), []
+    for training in (False, True):
+        mlm = toys.build_mlm("bert", word_pieces.vocab_size, dropout=0.4).train(training)
+        varier = Varier(Backbone(mlm), word_pieces, machine)
+        found.append(varier.vary(rows, 0, 0.9, np.random.default_rng(3), "toy"))
+    assert found[0] == found[1]
+
+
 def test_batches_change_nothing(
     word_pieces: PieceTokenizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

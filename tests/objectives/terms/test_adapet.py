@@ -1,3 +1,5 @@
+from itertools import permutations
+
 import pytest
 import torch
 from toy_pieces import ToyPiece
@@ -81,7 +83,7 @@ def test_text_told_by_its_label_row_by_row() -> None:
 @pytest.mark.parametrize("own", [0.0, 0.5, 1.0])
 def test_the_shown_label_is_written_into_the_pattern(own: float) -> None:
     toy = ToyPiece({"adapet": {"own": own}})
-    right = total = 0
+    right, total, others = 0, 0, set()
     for step in range(20):
         batch = toy.batch()
         made = toy.term.prepare(toy.prompts, batch, toy.draws(batch, step))
@@ -97,8 +99,11 @@ def test_the_shown_label_is_written_into_the_pattern(own: float) -> None:
             assert shown
             assert bool(made.marks[item]) == (label in shown)
             right += label in shown
+            others.add((label, *shown) if toy.prompts.form[row] == 2 else ())
             total += 1
     assert right / total == pytest.approx(own, abs=0.1)
+    if own < 1:  # any of the others
+        assert {*permutations(range(3), 2)} <= others
 
 
 def test_the_usual_label_loss_is_left_out_and_nothing_is_no_term() -> None:

@@ -1,6 +1,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
+import toy_pieces
+import toys
 from toy_pieces import ROWS, ToyPiece
 
 from pet_mtl.objectives.terms import Facts
@@ -60,6 +62,23 @@ def test_changed_rows_are_1_and_the_others_0() -> None:
             state, wanted = again[changed.index(item), :masks].mean(0), 1.0
         loss = F.binary_cross_entropy_with_logits(term.layer(state)[0], torch.tensor(wanted))
         assert found[item].item() == pytest.approx(0.3 * loss.item(), rel=1e-4)
+
+
+def test_a_changed_row_is_judged_by_all_its_slots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the others are: by the mean over those of its prompt with the fewest masks."""
+    words = {"t": ["体育"], "c": ["科技新闻", "新闻"]}
+    news = toys.make_task("{title}是{mask}的", words, name="news")
+    monkeypatch.setattr(toy_pieces, "TASKS", {**toy_pieces.TASKS, "news": news})
+    toy = ToyPiece({"shuffle": {"share": 0.999999}})
+    batch = toy.batch()
+    made = toy.term.prepare(toy.prompts, batch, toy.draws(batch))
+    assert made is not None
+    read = made.batch.input_ids.gather(1, made.batch.slots).flatten()[made.at[made.targets >= 0]]
+    assert (read == toy.tokenizer.mask_id).all()
+    counts = made.owner[made.targets >= 0].bincount()
+    forms = [toy.prompts.forms[toy.prompts.form[batch.items[item]]] for item in made.items]
+    assert counts[made.items].tolist() == [form.masks[0] for form in forms]
+    assert {form.masks[0] for form in forms} == {1, 2}
 
 
 def test_another_step_changes_other_rows() -> None:

@@ -44,6 +44,16 @@ def test_it_ends_where_the_norms_are_in_the_wanted_proportion() -> None:
     assert sum(late.values()) == pytest.approx(2)
 
 
+def test_a_task_that_is_learned_keeps_some_weight() -> None:
+    weighting = build_weighting("gradnorm", {"a": 3, "b": 3}, {})
+    for _ in range(300):
+        now = weighting.weights()
+        losses = {"a": 1e-9, "b": 1.0}
+        weighting.update({task: TaskStep(loss, 8, norm=now[task]) for task, loss in losses.items()})
+        assert min(weighting.weights().values()) > 0.004
+    assert sum(weighting.weights().values()) == pytest.approx(2)
+
+
 def test_a_step_without_one_of_the_tasks_teaches_nothing() -> None:
     weighting = build_weighting("gradnorm", {"a": 3, "b": 2}, {})
     weighting.update({"a": TaskStep(2.0, 8, norm=5.0)})

@@ -85,6 +85,18 @@ def test_the_prior_is_fitted_on_unlabelled_rows_else_on_training_rows(
     ]
 
 
+def test_of_many_rows_the_runs_seed_draws_a_sample(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pet_mtl.scoring.calibration.prior.SAMPLE", 4)
+    drawn = [
+        texts(plan(suite.model_copy(update={"train": TrainSettings(seed=seed)}), "prior"))
+        for seed in (1, 2, 1)
+    ]
+    assert drawn[0] == drawn[2] != drawn[1]
+    assert [len(of_seed) for of_seed in drawn] == [4, 4, 4]
+
+
 def test_rows_that_are_held_out_for_dev_are_not_used(suite: Suite) -> None:
     from pet_mtl.data.suite_data import load_task
 
