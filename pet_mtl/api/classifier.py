@@ -19,6 +19,7 @@ from pet_mtl.api.task import Task, suite_of, words_by_label
 from pet_mtl.api.train import TrainedRun, train
 from pet_mtl.atomic import new_folder
 from pet_mtl.cloze.tokenizer import PieceTokenizer
+from pet_mtl.console import started_together
 from pet_mtl.data.label_text import is_missing, label_text
 from pet_mtl.data.memory import row_list, text_columns
 from pet_mtl.data.rows import Rows
@@ -29,6 +30,7 @@ from pet_mtl.proposal.settings import propose_settings
 from pet_mtl.proposal.slots import LOOKED_AT, propose_slots
 from pet_mtl.proposal.wording import WORDINGS, field_names, language, pattern_for
 from pet_mtl.scoring.predictor import Predictor
+from pet_mtl.storage.checkpoint import MANIFEST
 from pet_mtl.storage.pretrained import load_pieces, resolve_model
 from pet_mtl.suite.verbalizer import read_verbalizer
 
@@ -56,7 +58,7 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         slots: `exact`, `shared` or a number, as in a pattern file; None is what `init` would write:
             `exact`, or 2 where label words of several lengths cost more than twice one prompt.
         settings: further keys of `train:` in a pattern file.
-        out: the run's folder; None is a temporary one that goes with the object.
+        out: the run's folder; None is a temporary one that goes with the object, or the next `fit`.
         callbacks: see `pet_mtl.train`.
         random_state: seed of everything random.
 
@@ -108,6 +110,8 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             PetMtlError: a row is no text, a label has no word, or a setting is wrong.
             ValueError: rows and labels are not of one length, or all labels are one.
         """
+        if self.out is None and started_together() > 1:  # each would have a folder of its own
+            raise PetMtlError("several processes need one output folder", hint="give `out=`")
         rows = row_list(X)
         targets = _targets(row_list(y))
         check_consistent_length(rows, targets)
@@ -125,7 +129,6 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         prompt, words, found = self._propose(columns, names, sorted(texts), given_words, tokenizer)
         train_rows = list(zip(*columns.values(), strict=True))
         task = Task(NAME, words, prompt, (train_rows, names), self.dev, self.prefix)
-        home = Path(self.out) if self.out is not None else self._temporary() / "run"
         given_settings = {name: getattr(self, name, None) for name in found}
         asked = {name: value for name, value in given_settings.items() if value is not None}
         settings = {**found, **asked, "seed": self.random_state, **(self.settings or {})}
@@ -136,9 +139,17 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             spec, longest = suite.tasks[NAME], suite.train.max_length
             slots = propose_slots(spec, sample, tokenizer, longest).slots
         task = replace(task, more={"slots": slots})
-        run = train([task], self.model, home, callbacks=self.callbacks, **settings)
+        home, remove = self._temporary() if self.out is None else (Path(self.out), lambda: None)
+        try:
+            run = train([task], self.model, home, callbacks=self.callbacks, **settings)
+            predictor = run.model
+        except BaseException:
+            remove()
+            raise
         # what is fitted, all at once: a call that fails before leaves the object as it was
-        self._predictor = run.model
+        vars(self).get("_remove", lambda: None)()  # of an earlier fit, four times the model's size
+        self._remove = remove
+        self._predictor = predictor
         self.classes_ = classes
         self.renamed_ = renamed
         self.words_ = words
@@ -164,13 +175,13 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Copy the checkpoint to a new folder, for `pet_mtl.load` and the command line.
 
         Raises:
-            PetMtlError: the folder holds something.
+            PetMtlError: the folder holds something, or the run's folder has gone.
         """
         check_is_fitted(self)
-        folder = Path(folder)
+        folder, checkpoint = Path(folder), self._checkpoint()
         try:
             with new_folder(folder, replace=False) as target:
-                shutil.copytree(self.checkpoint_, target, dirs_exist_ok=True)
+                shutil.copytree(checkpoint, target, dirs_exist_ok=True)
         except PetMtlError as error:  # whose hint is for the command line
             raise error.hinted("save to another folder, one that is new") from None
         return folder
@@ -250,18 +261,26 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         )
         return pattern, words, {name: value for name, (value, _) in found.items()}
 
-    def _temporary(self) -> Path:
-        folder = Path(tempfile.mkdtemp(prefix="pet-mtl-"))
-        weakref.finalize(self, shutil.rmtree, str(folder), ignore_errors=True)
-        return folder
+    def _temporary(self) -> tuple[Path, Callable[[], Any]]:
+        """Return a new folder that goes with the object, and what removes it before."""
+        folder = tempfile.mkdtemp(prefix="pet-mtl-")
+        return Path(folder), weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+
+    def _checkpoint(self) -> Path:
+        """Return the folder of the checkpoint, or raise a PetMtlError where it has gone."""
+        folder = Path(self.checkpoint_)
+        if (folder / MANIFEST).is_file():
+            return folder
+        hint = "put it back, or fit again"
+        raise PetMtlError("the fitted checkpoint has gone", where=str(folder), hint=hint)
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the parameters and the files of the checkpoint, which another process can use."""
         state = dict(super().__getstate__())
-        state.pop("_predictor", None)
-        state.pop("run_", None)
-        if "checkpoint_" in state:
-            folder = Path(state.pop("checkpoint_"))
+        for name in ("_predictor", "run_", "_remove"):
+            state.pop(name, None)
+        if state.pop("checkpoint_", None) is not None:
+            folder = self._checkpoint()
             files = [file for file in folder.rglob("*") if file.is_file()]
             state["_files"] = {f.relative_to(folder).as_posix(): f.read_bytes() for f in files}
         return state
@@ -271,7 +290,7 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         files = state.pop("_files", None)
         super().__setstate__(state)
         if files is not None:
-            folder = self._temporary() / "checkpoint"
+            folder, self._remove = self._temporary()
             for name, content in files.items():
                 file = folder / name
                 file.parent.mkdir(parents=True, exist_ok=True)

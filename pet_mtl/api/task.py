@@ -24,7 +24,7 @@ from pet_mtl.data.suite_data import (
     without_measured,
 )
 from pet_mtl.data.table import BadRows
-from pet_mtl.data.targets import read_targets
+from pet_mtl.data.targets import no_targets, read_targets
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.pattern import parse_pattern
 from pet_mtl.suite.suite import Suite, suite_from_tree
@@ -226,7 +226,8 @@ class Task:
                 where=f"task {spec.name}",
                 hint="give texts as `unlabelled`; `contextual` calibration needs none",
             )
-        return Rows.of(text_columns(rows, spec.fields, spec.name), path=f"{spec.name} {part}")
+        found = Rows.of(text_columns(rows, spec.fields, spec.name), path=f"{spec.name} {part}")
+        return replace(found, targets=no_targets(len(rows), spec))
 
     def _parts(self, given: Any) -> tuple[list[Any], list[Any] | None]:
         """Return rows and labels; None where the rows have the labels themselves, if any."""

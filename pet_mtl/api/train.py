@@ -1,18 +1,20 @@
 """`pet_mtl.train`, and the run that it returns."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from pet_mtl.api.task import Task, suite_of, task_list
+from pet_mtl.console import started_together
 from pet_mtl.errors import PetMtlError
 from pet_mtl.metrics.score import Score
 from pet_mtl.report.run import report_run
 from pet_mtl.scoring.notebook import table_html
 from pet_mtl.scoring.predictor import Predictor
-from pet_mtl.storage.outputs import next_run_folder
+from pet_mtl.storage.outputs import give_back, next_run_folder
 from pet_mtl.training import run
 from pet_mtl.training.result import TrainResult
 
@@ -108,6 +110,10 @@ def train(
     tasks = task_list(tasks)
     if not tasks:
         raise PetMtlError("there are no tasks", hint="give `tasks=[pet_mtl.Task(…)]`")
+    if resume and out is None:
+        raise PetMtlError("`resume` needs the folder of the run", hint="give `out=`")
+    if out is None and started_together() > 1:  # each process would look for a free name
+        raise PetMtlError("several processes need one output folder", hint="give `out=`")
     suite = suite_of(tasks, model, settings=settings, sampling=sampling, method=method)
     data = {
         task.name: task.data(suite.tasks[task.name], suite.train.seed, suite.base) for task in tasks
@@ -120,16 +126,20 @@ def train(
     folder = Path(out) if out is not None else next_run_folder("-".join(suite.tasks)[:40])
 
     def tell(record: dict[str, Any]) -> None:
-        for callback in told:
-            callback(dict(record))
+        for callback in told:  # what one makes of it is nothing to the run, nor to the others
+            callback(deepcopy(record))
 
-    result = run.train(
-        suite,
-        folder,
-        resume=resume,
-        data=data,
-        teachers=() if resume else folders,
-        report=report_run,
-        logged=tell,
-    )
+    try:
+        result = run.train(
+            suite,
+            folder,
+            resume=resume,
+            data=data,
+            teachers=() if resume else folders,
+            report=report_run,
+            logged=tell,
+        )
+    except BaseException:
+        give_back(folder)
+        raise
     return TrainedRun(result)

@@ -57,7 +57,9 @@ class Predicted:
         kind, verbalizer = kind_of(self.task), self.task.verbalizer
         labels = kind.spec.labels
         words = dict(zip(verbalizer.labels, (each[0] for each in verbalizer.words), strict=True))
-        probabilities = kind.probabilities(self.log_probs)
+        listed = details.top > 1
+        asked = listed or details.probabilities  # of many labels they take most of the time
+        probabilities = kind.probabilities(self.log_probs) if asked else self.log_probs[:, :0]
         order = np.argsort(-probabilities, axis=-1, kind="stable")[:, : details.top]
         ids, fields = self.rows.ids.to_pylist(), self.task.fields
         for row, cells in enumerate(kind.cells(self.log_probs)):
@@ -67,7 +69,7 @@ class Predicted:
             if self.uncertainty is not None:
                 record["uncertainty"] = round(float(self.uncertainty[row]), 6)
             of_row = dict(zip(labels, map(_rounded, probabilities[row].tolist()), strict=False))
-            if details.top > 1:
+            if listed:
                 record["top"] = [
                     {
                         "label": labels[label],

@@ -6,4 +6,5 @@
 - `weight_average` a running mean of a model's weights
 - `early_stop` when dev scores end a run
 - `interrupt`  Ctrl-C and SIGTERM as a wish to stop
+- `accelerate_state` what accelerate knows of the process, given back at the end
 """

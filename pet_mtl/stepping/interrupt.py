@@ -24,7 +24,9 @@ class StopSignals:
     def __enter__(self) -> "StopSignals":
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._note)
+                # None: that of a program in another language around Python, which alone can set it
+                if signal.getsignal(number) is not None:
+                    self._before[number] = signal.signal(number, self._note)
         return self
 
     def __exit__(

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import torch
+
 from pet_mtl.console import bar
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.row_dropout import rows_of_steps
@@ -83,7 +85,11 @@ def run_loop(
     saved, note = time.monotonic(), ""
     # the first step pays for start-up, unless it is the only one
     warm = stepper.total - progress.step == 1
+    # steps seed torch's generators, from which other code in the process may draw as well
+    on_gpu = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    devices = [torch.cuda.current_device()] if on_gpu else []
     with (
+        torch.random.fork_rng(devices),
         rows_of_steps(),
         StopSignals() as signals,
         bar("training", stepper.total, progress.step) as shown,

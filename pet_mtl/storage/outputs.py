@@ -253,9 +253,17 @@ def next_run_folder(name: str) -> Path:
     return path
 
 
+def give_back(path: Path) -> None:
+    """Remove a folder that `next_run_folder` made, and the one around it, if nothing was written
+    there: a program that goes on would have one more for each call that failed."""
+    if (folder := path.absolute()) in _chosen:
+        for each in (folder, folder.parent):
+            with contextlib.suppress(OSError):  # it holds something, or has gone
+                each.rmdir()
+
+
 @atexit.register
 def remove_chosen() -> None:
     """Remove the folders that `next_run_folder` made and nothing was written to."""
-    for folder in (*_chosen, *(chosen.parent for chosen in _chosen)):
-        with contextlib.suppress(OSError):  # it holds something
-            folder.rmdir()
+    for folder in _chosen:
+        give_back(folder)

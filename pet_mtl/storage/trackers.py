@@ -2,6 +2,7 @@
 accelerate)."""
 
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
@@ -21,6 +22,7 @@ PACKAGES = {
     "mlflow": "mlflow",
 }
 _NAMED_BY = {"trackio": "name", "wandb": "name", "mlflow": "run_name"}
+_TURN = threading.Lock()
 
 
 class Trackers:
@@ -54,7 +56,7 @@ class Trackers:
     def write(self, record: Mapping[str, Any]) -> None:
         """Write one record, `{"step": …, "loss": {task: …}}` or `{"step": …, "dev": {task: {metric:
         …}}}`."""
-        with redirect_stdout(sys.stderr):  # stdout is for data
+        with _off_stdout():
             for name in list(self._names):
                 with self._left_out(name):
                     if name not in self._begun:
@@ -89,10 +91,18 @@ class Trackers:
 
     def close(self) -> None:
         begun, self._begun = self._begun, {}
-        with redirect_stdout(sys.stderr):
+        with _off_stdout():
             for name, tracker in begun.items():
                 with self._left_out(name):
                     tracker.finish()
+
+
+@contextmanager
+def _off_stdout() -> Iterator[None]:
+    """Let what trackers print go to stderr, for stdout is for data; one thread at a time: of two at
+    once the later one would leave it there for ever."""
+    with _TURN, redirect_stdout(sys.stderr):
+        yield
 
 
 def scalars(record: Mapping[str, Any], prefix: str = "") -> dict[str, float]:

@@ -17,6 +17,7 @@ from pet_mtl.scoring.checkpoint_scores import decide, score_calibrated
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.scoring.processes import Processes
 from pet_mtl.scoring.thresholds import with_fitted_thresholds, without_thresholds
+from pet_mtl.stepping.accelerate_state import AccelerateAsBefore
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.checkpoint import add_calibration
 from pet_mtl.storage.model_card import card_scores
@@ -37,6 +38,8 @@ from pet_mtl.training.teachers import ask_teachers, read_answers, soft_answers, 
 from pet_mtl.training.trainer import Trainer
 
 
+@torch.inference_mode(False)  # a caller's `torch.no_grad()` would leave no gradients
+@AccelerateAsBefore()
 def train(
     suite: Suite,
     out: Path,

@@ -64,6 +64,30 @@ def test_a_checkpoint_teaches(backbone: Path, tmp_path: Path) -> None:
         pet_mtl.train([task()], str(backbone), tmp_path / "no", teachers=["gone"], **FAST)
 
 
+@pytest.mark.parametrize(
+    ("kind", "labels"),
+    [
+        ({"kind": "multi_label", "no": "不"}, [["1"], ["0", "1"]] * 3),
+        ({"kind": "similarity", "range": [0, 1]}, [0.5, 1] * 3),
+    ],
+)
+def test_unlabelled_rows_of_sets_and_numbers_are_learned_from(
+    backbone: Path, tmp_path: Path, kind: dict[str, Any], labels: list[Any]
+) -> None:
+    given = {"labels": {"0": "坏", "1": "好"}, "more": kind, "train": (TEXTS, labels)}
+    teacher = pet_mtl.train([task(**given)], str(backbone), tmp_path / "teacher", **FAST)
+    run = pet_mtl.train(
+        [task(**given, unlabelled=MORE)], str(backbone), tmp_path / "run", teachers=teacher, **FAST
+    )
+    wanted = pet_mtl.load(teacher.checkpoint, calibration="none").predict_proba(TEXTS + MORE)
+    np.testing.assert_allclose(answers(run.out), wanted, atol=1e-5)
+    if kind["kind"] == "multi_label":  # what a program says of numbers are the numbers themselves
+        said = [{"text": MORE[1], "probabilities": {"1": 0.75, "0": 0.5}}]
+        taught = task(**given, unlabelled=MORE, soft_labels=said)
+        run = pet_mtl.train([taught], str(backbone), tmp_path / "said", **FAST)
+        np.testing.assert_allclose(answers(run.out)[-2:], [[1, 1], [0.5, 0.75]])
+
+
 def test_unlabelled_rows_calibrate(backbone: Path) -> None:
     prior = [
         pet_mtl.load(str(backbone), tasks=[each], calibration="prior").predict_proba(TEXTS)

@@ -44,3 +44,23 @@ def test_outside_the_main_thread_nothing_is_caught() -> None:
 
 def test_interrupted_has_the_shells_exit_code() -> None:
     assert Interrupted("stopped").exit_code == 130
+
+
+def test_a_handler_that_python_cannot_put_back_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program in C around Python may have one: `signal.getsignal` says None, and
+    `signal.signal` takes none."""
+    before, real = signal.getsignal(signal.SIGINT), signal.getsignal
+    monkeypatch.setattr(
+        signal, "getsignal", lambda number: None if number == signal.SIGTERM else real(number)
+    )
+    changed, change = list[int](), signal.signal
+
+    def note(number: int, handler: object) -> object:
+        changed.append(number)
+        return change(number, handler)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(signal, "signal", note)
+    with StopSignals():
+        assert real(signal.SIGINT) != before
+    assert changed == [signal.SIGINT, signal.SIGINT]
+    assert real(signal.SIGINT) is before

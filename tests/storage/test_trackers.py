@@ -1,5 +1,7 @@
 """What trackers get: nothing unasked, every number of every record, a clear error without them."""
 
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,32 @@ def test_none_by_default(tmp_path: Path, made: list[Fake]) -> None:
     none.write({"step": 1, "rows": 2})
     none.close()
     assert made == []
+
+
+def test_two_threads_leave_stdout_as_it_was(tmp_path: Path, made: list[Fake]) -> None:
+    before, inside, leave = sys.stdout, threading.Event(), threading.Event()
+
+    class Slow(Fake):
+        def log(self, values: dict[str, float], step: int) -> None:
+            if threading.current_thread() is thread:
+                inside.set()
+                leave.wait(60)
+
+    thread = threading.Thread(target=lambda: slow.write({"step": 1, "rows": 2}))
+
+    class First(Fake):
+        def log(self, values: dict[str, float], step: int) -> None:
+            thread.start()
+            inside.wait(0.5)  # it comes when it is its turn
+
+    Slow.made = First.made = made
+    slow, first = Trackers(("wandb",), tmp_path), Trackers(("wandb",), tmp_path)
+    slow._begun, first._begun = {"wandb": Slow("a")}, {"wandb": First("b")}
+    first.write({"step": 1, "rows": 2})
+    leave.set()
+    thread.join(60)
+    after, sys.stdout = sys.stdout, before
+    assert after is before
 
 
 def test_every_record_reaches_every_tracker(tmp_path: Path, made: list[Fake]) -> None:

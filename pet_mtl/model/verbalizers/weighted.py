@@ -1,6 +1,7 @@
 """Weighted label words: a label's score is its words' mean by learned weights (KPT, Hu et al.
 2022)."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 import torch
@@ -21,7 +22,7 @@ class Weighted(LabelReader):
 
     def __init__(self, words: Sequence[LabelWords]) -> None:
         super().__init__()
-        most = max(form.labels.count(label) for form in words for label in form.labels)
+        most = max(max(Counter(form.labels).values()) for form in words)
         self.weights = nn.Parameter(torch.zeros(words[0].num_labels, most))
 
     def forward(self, reading: Reading) -> Tensor:
