@@ -1,8 +1,8 @@
-"""Batches that are scored side by side on a CPU, each by one thread.
+"""Batches that are scored side by side on a CPU, each by one thread, or by few where there are many.
 
 A batch of a small model is made of short kernels: cut among the threads, each of them waits for the
-slowest part, and nothing goes on while Python starts the next. Whole batches have neither. They are
-also the same to the bit for any number of threads.
+slowest part, and nothing goes on while Python starts the next. Whole batches have neither. With
+up to eight threads they are also the same to the bit for any number of them.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,16 +23,25 @@ def in_threads(device: torch.device, jobs: int) -> Iterator[Callable[..., Iterat
 
     Results come in order. At the end, what has not begun never does, and what has is waited for.
     """
-    threads = torch.get_num_threads()
-    workers = min(threads, _MOST)
+    workers, of_each = _shares(torch.get_num_threads())
     if device.type != "cpu" or workers == 1 or jobs < _ROUNDS * workers:
         yield map
         return
-    pool = ThreadPoolExecutor(workers, initializer=partial(_compute_with, threads // workers))
+    pool = ThreadPoolExecutor(workers, initializer=partial(_compute_with, of_each))
     try:
         yield pool.map
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _shares(threads: int) -> tuple[int, int]:
+    """Return how many threads of Python share torch's, and how many of these each has.
+
+    >>> [_shares(threads) for threads in (1, 2, 8, 12, 64)]
+    [(1, 1), (2, 1), (8, 1), (6, 2), (8, 8)]
+    """
+    of_each = -(-threads // _MOST)
+    return threads // of_each, of_each
 
 
 def _compute_with(threads: int) -> None:
