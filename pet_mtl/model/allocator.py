@@ -10,7 +10,8 @@ def keep_freed_memory() -> None:
 
     Each step frees and takes the same hundreds of megabytes; by default glibc hands them back to
     the system, and every step pays for the page faults again: with 12 layers of 384, scoring took
-    up to two fifths longer. Must run before torch's first large allocation. Does nothing outside Linux.
+    up to two fifths longer. Must run before torch's first large allocation. Does nothing outside
+    Linux.
     """
     if sys.platform != "linux":
         return

@@ -1,4 +1,4 @@
-"""Batches that are scored side by side on a CPU, each by one thread, or by few where there are many.
+"""Batches that are scored side by side on a CPU, each by one thread, or a few where there are many.
 
 A batch of a small model is made of short kernels: cut among the threads, each of them waits for the
 slowest part, and nothing goes on while Python starts the next. Whole batches have neither. With
