@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import sys
 import time
 import traceback
@@ -14,6 +15,11 @@ from pathlib import Path
 MOST_TEXT = 100_000  # characters of messages
 MOST_SECONDS = 60.0
 _PRINTABLE = "\n\t"
+# what emoji and words of Persian or Hindi are written with
+_JOINERS = re.compile(
+    "(?<=[\u2190-\u2bff\ufe0f\U0001f000-\U0001faff])\u200d(?=[\u2190-\u2bff\U0001f000-\U0001faff])"
+    "|(?<=[\u0600-\u109f])[\u200c\u200d](?=[\u0600-\u109f])"
+)
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ def _fault(code: int | None, out: str, messages: str, seconds: float) -> str:
     if len(messages) > MOST_TEXT:
         return f"{len(messages):,} characters of messages"
     for text in (out, messages):
-        for letter in set(text):
+        for letter in set(_JOINERS.sub("", text)):
             if letter not in _PRINTABLE and unicodedata.category(letter) in ("Cc", "Cf", "Cs"):
                 return f"unsafe to print: U+{ord(letter):04X}"
     if seconds > MOST_SECONDS:
