@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pet_mtl.data.encoding import likely_encoding
+from pet_mtl.data.encoding import is_another, likely_encoding
 from pet_mtl.data.files import (
     BYTE_ORDER_MARK,
     RECORD_BYTES,
@@ -17,7 +17,6 @@ from pet_mtl.data.table import encoding_problem
 from pet_mtl.errors import PetMtlError
 
 _LOST = "bytes that are no text became replacement characters"
-_MOST_LOST = 0.1  # of the rows
 
 
 def decode(path: Path) -> tuple[str, list[tuple[int, str]]]:
@@ -44,8 +43,8 @@ def decode(path: Path) -> tuple[str, list[tuple[int, str]]]:
         if reason:
             mended.append((number, reason))
     lost = [number for number, reason in mended if reason == _LOST]
-    read = sum(not line.isascii() for line in rows) - len(lost)
-    if len(lost) > max(read, _MOST_LOST * len(rows)):  # no damage, but an encoding
+    foreign = sum(not line.isascii() for line in rows) - len(lost)
+    if is_another(len(lost), foreign, len(rows)):
         message, hint = encoding_problem(rows[lost[0] - 1], str(path))
         raise PetMtlError(message, where=f"{path}:{lost[0]}", hint=hint)
     return "\n".join(texts), mended

@@ -28,6 +28,7 @@ SUCH_AS = " (BIG5, SHIFT_JIS, WINDOWS-1252, …)"
 _LANGUAGES = {"euc-kr": "Korean", "euc-jp": "Japanese"}
 _ASCII = bytes(range(128))
 _RARE = 0xD8  # the first byte of the characters that GB2312 has by their radicals
+_MOST_DAMAGED = 0.1  # of the rows
 _PRIVATE = re.compile("[\ue000-\uf8ff]")
 
 
@@ -147,6 +148,20 @@ def tell_encoding(encoding: str, source: Source, name: str | Path) -> None:
     """Say that a file is read in an encoding that `train` refuses."""
     if reason := not_utf8(encoding, source, name):
         say(f"{name}: {reason}")
+
+
+def is_another(unread: int, foreign: int, rows: int) -> bool:
+    """Say whether rows that cannot be read are no damage, but a file in another encoding.
+
+    Args:
+        unread: rows that are in no encoding that is read.
+        foreign: rows that are, and hold more than ASCII.
+        rows: of the file.
+
+    >>> is_another(unread=1, foreign=0, rows=20), is_another(unread=3, foreign=2, rows=20)
+    (False, True)
+    """
+    return unread > max(foreign, _MOST_DAMAGED * rows)
 
 
 def likely_encoding(line: bytes) -> str | None:

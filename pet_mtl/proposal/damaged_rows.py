@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pet_mtl.data.encoding import is_another
 from pet_mtl.data.json_values import JsonValue
 from pet_mtl.data.jsonl import encodable
 from pet_mtl.data.table import encoding_problem
 from pet_mtl.errors import PetMtlError
-
-MOST = 0.1  # of the rows
 
 
 class DamagedRows:
@@ -43,7 +42,7 @@ class DamagedRows:
             PetMtlError: it is.
         """
         rows = self.count + self._plain + self._beyond_ascii
-        if self.count > max(self._beyond_ascii, MOST * rows):
+        if is_another(self.count, self._beyond_ascii, rows):
             line, text = self._first
             message, hint = encoding_problem(text, str(self._path))
             raise PetMtlError(message, where=f"{self._path}:{line}", hint=hint)
