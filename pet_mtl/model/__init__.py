@@ -19,5 +19,6 @@
 - `sharing/`      what lies between shared features and the tasks' decoders
 - `conditional_norm`  LayerNorms that depend on the task
 - `allocator`     how the C allocator treats the memory of tensors
+- `in_threads`    batches that are computed side by side on a CPU
 - `hardware`      precision and attention implementation, chosen by the machine, with the reason
 """

@@ -19,6 +19,7 @@ def keep_freed_memory() -> None:
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "256")
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
     if mallopt:
-        m_trim_threshold, m_mmap_threshold = -1, -3
+        m_trim_threshold, m_top_pad, m_mmap_threshold = -1, -2, -3
         mallopt(m_trim_threshold, 512 << 20)
         mallopt(m_mmap_threshold, 32 << 20)  # glibc's upper limit
+        mallopt(m_top_pad, 64 << 20)  # threads' heaps are so large: none is handed back whole

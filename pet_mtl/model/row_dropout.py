@@ -37,6 +37,11 @@ def begin_rows(seed: int | None) -> None:
     _now.seed = seed
 
 
+def seed_of_rows() -> int | None:
+    """Return what `begin_rows` was given last in this thread."""
+    return _now.seed
+
+
 @contextmanager
 def rows_of_steps() -> Iterator[None]:
     """Leave no step's masks behind."""

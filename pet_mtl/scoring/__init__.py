@@ -3,8 +3,7 @@
 - `loaded`      a model or checkpoint in memory, ready to score rows
 - `log_probs`   prompts to label log-probabilities
 - `chain`, `mixes`  what other tasks say in a prompt, and what of it is learned through
-- `processes`   several processes that score the same rows together, `in_threads` several batches
-of one side by side
+- `processes`   several processes that score the same rows together
 - `thresholds`  of the labels of sets, fitted on dev rows; `learned_parts` what needs training
 - `calibration` what the model says about the labels before it has seen a text, taken out
 - `predictor`   a checkpoint as a Python object: `pet_mtl.load(folder).predict([...])`

@@ -15,9 +15,9 @@ from pet_mtl.errors import RunError
 from pet_mtl.kinds import kind_of_form
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.hardware import Machine
+from pet_mtl.model.in_threads import in_threads
 from pet_mtl.model.task_model import TaskModel
 from pet_mtl.scoring.chain import chained_batch
-from pet_mtl.scoring.in_threads import in_threads
 from pet_mtl.scoring.processes import ALONE, Processes
 
 FloatArray = npt.NDArray[np.float32]

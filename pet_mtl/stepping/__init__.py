@@ -2,6 +2,7 @@
 
 - `loop`       what every procedure does around its steps: count, log, evaluate, save, stop
 - `optimizer_step` the frame of one step: seed, rate, number format, clipping, checks
+- `side_by_side` gradients of a step's pieces in threads, added up in order
 - `optim`      AdamW with layer-wise rates, warm-up and decay
 - `weight_average` a running mean of a model's weights
 - `early_stop` when dev scores end a run

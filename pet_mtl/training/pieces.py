@@ -14,14 +14,21 @@ from pet_mtl.cloze.encode import Prompts
 from pet_mtl.cloze.sampling import split_step
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.model.hardware import Machine
+from pet_mtl.model.in_threads import shares
+from pet_mtl.model.slot_encoder import slot_encoders
 from pet_mtl.objectives.adversarial import Lookups, word_tables
 from pet_mtl.random_streams import step_seed
 from pet_mtl.scoring.chain import chained_batch
+from pet_mtl.stepping.side_by_side import add_gradients
 from pet_mtl.suite.settings import TrainSettings
 from pet_mtl.training.errands import Errands, Part
 from pet_mtl.training.step_model import Errand, StepModel, Whole
 from pet_mtl.training.step_sums import StepSums
 from pet_mtl.training.whole_step import WholeStep
+
+# parameters: products of larger models keep all threads busy, and each piece that is computed
+# beside others has a gradient of its own
+_SMALL = 50_000_000
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,16 @@ class Pieces:
         self.errands = Errands(model, machine, settings.seed, total)
         self._whole_step = WholeStep(model, accelerator)
         self._lookups = Lookups(word_tables(model)) if settings.adversarial else None
+        self._parameters = [p for p in model.parameters() if p.requires_grad]
+        self._apart = (
+            not several
+            and sum(p.numel() for p in self._parameters) < _SMALL
+            # pieces must know nothing of each other, and draw nothing: dropout of encoders that
+            # are run by their slots is a function of the row
+            and not settings.adversarial
+            and not model.row_loss.piece_terms
+            and bool(slot_encoders(model))
+        )
 
     def backward(
         self,
@@ -96,7 +113,12 @@ class Pieces:
         world, rank = accelerator.num_processes, accelerator.process_index
         passes = self._model.row_loss.passes if part.scored else 1
         parts = max(self._settings.accumulate, self._machine.pieces(room * passes // world))
-        pieces = split_step(plan, parts * world)
+        workers = shares(self._machine.device, parts, alike=True)[0] if self._apart else 1
+        pieces = split_step(plan, (parts + -parts % workers) * world)
+        tasks = [form.task for form in part.prompts.forms]
+        share = _Share(world / rows, 1.0, weights, tasks)
+        if workers > 1:
+            return self._side_by_side(pieces, part, share, sums, step)
         own = pieces[rank::world]
         # Every process must take part in every exchange: one without a piece computes the first
         # with weight 0.
@@ -109,7 +131,7 @@ class Pieces:
         if whole_step:
             batches = [self._collate(part.prompts, piece).to(self._machine.device) for piece in own]
             wholes = self._whole_step.losses(batches, int(sum(counts)), seed)
-        tokens, tasks = 0, [form.task for form in part.prompts.forms]
+        tokens = 0
         for number, (piece, weight) in enumerate(zip(own, counts, strict=True)):
             batch = self._collate(part.prompts, piece)
             errand = self.errands.of_piece(part, batch, step, wholes[number])
@@ -117,10 +139,25 @@ class Pieces:
             last = exchanges and number + 1 == most
             if whole_step:
                 self._whole_step.seed(seed, number)
-            share = _Share(world / rows, weight, weights, tasks)
-            self._passes(batch, errand, share, sums, last)
+            self._passes(batch, errand, replace(share, weight=weight), sums, last)
             if weight:
                 tokens += batch.tokens
+        return tokens
+
+    def _side_by_side(
+        self, pieces: list[BatchPlan], part: Part, share: _Share, sums: StepSums, step: int
+    ) -> int:
+        """Add the gradients of pieces that are computed in threads, and return their tokens."""
+
+        def compute(piece: BatchPlan) -> tuple[Tensor, tuple[int, StepSums]]:
+            batch, noted = self._collate(part.prompts, piece), StepSums()
+            errand = self.errands.of_piece(part, batch, step, {})
+            return self._loss(batch, errand, share, noted) * share.scale, (batch.tokens, noted)
+
+        tokens = 0
+        for of_piece, noted in add_gradients(self._parameters, compute, pieces):
+            tokens += of_piece
+            sums.add(noted)
         return tokens
 
     def _collate(self, prompts: Prompts, plan: BatchPlan) -> Batch:

@@ -18,8 +18,8 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import bar
 from pet_mtl.model.backbone import Backbone
 from pet_mtl.model.hardware import Machine
+from pet_mtl.model.in_threads import in_threads
 from pet_mtl.model.mlm_head import MlmHead
-from pet_mtl.scoring.in_threads import in_threads
 from pet_mtl.scoring.log_probs import no_numbers, score_tokens
 from pet_mtl.suite.task import TaskSpec
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from one_thread import two_threads  # noqa: F401
 
-from pet_mtl.scoring.in_threads import in_threads
+from pet_mtl.model.in_threads import in_threads
 
 CPU = torch.device("cpu")
 

@@ -1,8 +1,9 @@
-"""Batches that are scored side by side on a CPU, each by one thread, or a few where there are many.
+"""Batches that are computed side by side on a CPU, each by one thread, or a few where there are
+many.
 
 A batch of a small model is made of short kernels: cut among the threads, each of them waits for the
 slowest part, and nothing goes on while Python starts the next. Whole batches have neither. With
-up to eight threads they are also the same to the bit for any number of them.
+up to eight threads scores are also the same to the bit for any number of them.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,17 +15,22 @@ from typing import Any
 import torch
 
 _MOST = 8  # of Python's threads: above, they wait for each other's Python
-_ROUNDS = 2  # fewer batches than so many for each thread leave too many idle at the end
+_ROUNDS = 2  # fewer unlike jobs than so many for each thread leave too many idle at the end
 
 
 @contextmanager
-def in_threads(device: torch.device, jobs: int) -> Iterator[Callable[..., Iterator[Any]]]:
+def in_threads(
+    device: torch.device, jobs: int, *, alike: bool = False
+) -> Iterator[Callable[..., Iterator[Any]]]:
     """Give what `map` is, for that many jobs: they run in threads where that is faster.
 
     Results come in order. At the end, what has not begun never does, and what has is waited for.
+
+    Args:
+        alike: the jobs take about the same time.
     """
-    workers, of_each = _shares(torch.get_num_threads())
-    if device.type != "cpu" or workers == 1 or jobs < _ROUNDS * workers:
+    workers, of_each = shares(device, jobs, alike=alike)
+    if workers == 1:
         yield map
         return
     pool = ThreadPoolExecutor(workers, initializer=partial(_compute_with, of_each))
@@ -34,14 +40,13 @@ def in_threads(device: torch.device, jobs: int) -> Iterator[Callable[..., Iterat
         pool.shutdown(cancel_futures=True)
 
 
-def _shares(threads: int) -> tuple[int, int]:
-    """Return how many threads of Python share torch's, and how many of these each has.
-
-    >>> [_shares(threads) for threads in (1, 2, 8, 12, 64)]
-    [(1, 1), (2, 1), (8, 1), (6, 2), (8, 8)]
-    """
-    of_each = -(-threads // _MOST)
-    return threads // of_each, of_each
+def shares(device: torch.device, jobs: int, *, alike: bool = False) -> tuple[int, int]:
+    """Return how many threads of Python do so many jobs, and how many of torch's each of them has;
+    see `in_threads`."""
+    threads = torch.get_num_threads() if device.type == "cpu" else 1
+    of_each = -(-threads // (min(_MOST, jobs) if alike else _MOST))
+    workers = threads // of_each
+    return (1, threads) if not alike and jobs < _ROUNDS * workers else (workers, of_each)
 
 
 def _compute_with(threads: int) -> None:
