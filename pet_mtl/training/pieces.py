@@ -112,8 +112,11 @@ class Pieces:
         accelerator = self._accelerator
         world, rank = accelerator.num_processes, accelerator.process_index
         passes = self._model.row_loss.passes if part.scored else 1
-        parts = max(self._settings.accumulate, self._machine.pieces(room * passes // world))
-        workers = shares(self._machine.device, parts, alike=True)[0] if self._apart else 1
+        least = self._settings.accumulate
+        parts = max(least, self._machine.pieces(room * passes // world))
+        # who asks for as many pieces or more wants to save memory
+        apart = self._apart and least < parts
+        workers = shares(self._machine.device, parts, alike=True)[0] if apart else 1
         pieces = split_step(plan, (parts + -parts % workers) * world)
         tasks = [form.task for form in part.prompts.forms]
         share = _Share(world / rows, 1.0, weights, tasks)

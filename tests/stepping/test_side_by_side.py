@@ -29,7 +29,8 @@ class Toy(nn.Module):
     def forward(self, number: int) -> Tensor:
         ids = torch.arange(number, number + 6) % 9
         states = self.dense(self.table(ids).tanh()) * (number + 0.3)
-        states = states + (self.twins[0] + self.twins[1])
+        if number % 3 == 0:
+            states = states + (self.twins[0] + self.twins[1])
         return (states * self.of_odd if number % 2 else states).square().sum()
 
 

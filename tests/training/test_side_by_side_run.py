@@ -11,6 +11,7 @@ from one_thread import two_threads  # noqa: F401
 from stopped_runs import assert_same_state, stop_at_step
 from toy_runs import state_of
 
+from pet_mtl.model.hardware import Machine
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.pretrained import load_tokenizer
 from pet_mtl.suite.suite import Suite, load_suite
@@ -18,9 +19,14 @@ from pet_mtl.training import pieces, steps
 from pet_mtl.training.run import train
 
 MakeSuite = Callable[..., Suite]
-SETTINGS = {"max_steps": 4, "accumulate": 3, "evaluate_every": 2}
+SETTINGS = {"max_steps": 4, "evaluate_every": 2}
 
 pytestmark = pytest.mark.usefixtures("two_threads")
+
+
+@pytest.fixture(autouse=True)
+def four_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Machine, "pieces", lambda *_: 4)
 
 
 @pytest.fixture
@@ -75,11 +81,10 @@ def test_it_is_the_same_to_the_bit(
     more = case.pop("more", [])
     threaded = trained("threaded", *more, **case)
     assert counted
-    # three were asked for: as many for each of two threads; surgery has steps of few rows
     assert max(counted) == 4
     again = trained("again", *more, **case)
     torch.set_num_threads(1)
-    plain = trained("plain", "train.accumulate=4", *more, **case)
+    plain = trained("plain", *more, **case)
     assert not counted
     assert_same_state(again, threaded)
     for state in (threaded, plain):
@@ -87,7 +92,15 @@ def test_it_is_the_same_to_the_bit(
     assert_same_state(plain, threaded)
 
 
-@pytest.mark.parametrize("stop", [2, 4])
+def test_each_thread_has_as_many_pieces(
+    trained: Callable[..., dict[str, object]], counted: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Machine, "pieces", lambda *_: 3)
+    trained("run")
+    assert set(counted) == {4}
+
+
+@pytest.mark.parametrize("stop", [2, 3])
 def test_a_stopped_run_ends_as_an_unbroken_one(
     trained: Callable[..., dict[str, object]],
     make_suite: MakeSuite,
@@ -97,12 +110,12 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
     stop: int,
 ) -> None:
     unbroken = trained("unbroken", "train.dropout=0.2")
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "LOG_EVERY", 1)
+        stop_at_step(patch)(stop)
+        with pytest.raises(Interrupted):
+            train(make_suite(**SETTINGS, dropout=0.2), tmp_path / "run")
     counted.clear()
-    monkeypatch.setattr(steps, "LOG_EVERY", 1)
-    stop_at_step(monkeypatch)(stop)
-    with pytest.raises(Interrupted):
-        train(make_suite(**SETTINGS, dropout=0.2), tmp_path / "run")
-    monkeypatch.undo()
     train(make_suite(**SETTINGS, dropout=0.2), tmp_path / "run", resume=True)
     assert counted
     assert_same_state(state_of(tmp_path / "run"), unbroken)
@@ -114,10 +127,10 @@ def test_a_stopped_run_ends_as_an_unbroken_one(
         {"adversarial": 0.1},
         {"losses": "{contrastive: {}}"},
         {"losses": "{mlm: {}}"},
-        {"accumulate": 1},
+        {"accumulate": 4},
     ],
 )
-def test_what_depends_on_other_pieces_or_draws_goes_one_after_the_other(
+def test_what_depends_on_other_pieces_draws_or_saves_memory_goes_one_after_the_other(
     make_suite: MakeSuite, tmp_path: Path, counted: list[int], settings: dict[str, object]
 ) -> None:
     train(make_suite(**(SETTINGS | settings)), tmp_path / "run")
