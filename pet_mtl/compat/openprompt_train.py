@@ -4,7 +4,7 @@
 One masked language model for all tasks, a `PromptForClassification` over it for each pattern, and
 batches of one task in turn, since OpenPrompt has no mixed ones. All else is what our own runs have:
 the rows of an epoch, the tokens of a step, AdamW, the learning rate, the evaluations, the
-calibration.
+calibration, the state to go on from.
 """
 
 import time
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pet_mtl.atomic import new_folder
 from pet_mtl.cloze.batch import BatchPlan
 from pet_mtl.cloze.encode import Prompts, encode_forms
 from pet_mtl.cloze.sampling import Schedule
@@ -31,17 +32,20 @@ from pet_mtl.random_streams import ONE_TASK_ORDER, step_seed
 from pet_mtl.scoring.checkpoint_scores import decide, score_calibrated, score_rows
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.stepping.early_stop import note_score, stops
-from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.stepping.loop import run_loop
 from pet_mtl.stepping.optim import build_optimizer, rate_factor
 from pet_mtl.stepping.optimizer_step import OptimizerStep
+from pet_mtl.storage.checkpoint import fill_checkpoint, write_checkpoint
 from pet_mtl.storage.outputs import RunFolder
-from pet_mtl.storage.pretrained import suite_model
-from pet_mtl.storage.state import Progress
+from pet_mtl.storage.pretrained import load_into, suite_model
+from pet_mtl.storage.run_weights import RETRAIN
+from pet_mtl.storage.state import Progress, read_moments, read_progress, write_state
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.calibrate import calibrate
 from pet_mtl.training.result import TrainResult
 from pet_mtl.training.steps import LOG_EVERY, SAVE_EVERY
+
+_LOSS = "loss."  # before the name of a task
 
 
 class OneTaskSchedule(Schedule):
@@ -66,16 +70,22 @@ class OneTaskSchedule(Schedule):
 class _Steps:
     """The steps; see `stepping.loop.Stepper`."""
 
-    def __init__(self, loaded: OpenPromptModel, rows: Mapping[str, Rows], prompts: Prompts) -> None:
+    def __init__(
+        self,
+        loaded: OpenPromptModel,
+        rows: Mapping[str, Rows],
+        prompts: Prompts,
+        progress: Progress,
+    ) -> None:
         settings = loaded.suite.train
         self.loaded, self.rows = loaded, rows
         self.prompts, self.settings = prompts, settings
-        self.progress, self.throughput = Progress(), Throughput()
+        self.progress, self.throughput = progress, Throughput()
         self.live = [live_prompt(loaded, form.task, form.pattern) for form in prompts.forms]
         self.adjustments = adjustments(prompts, settings.logit_adjustment, loaded.machine.device)
-        optimizer = build_optimizer(settings, loaded.mlm)
+        self.optimizer = build_optimizer(settings, loaded.mlm)
         self._frame = OptimizerStep(
-            loaded.mlm, optimizer, loaded.machine, clip_norm=settings.clip_norm
+            loaded.mlm, self.optimizer, loaded.machine, clip_norm=settings.clip_norm
         )
         schedule = OneTaskSchedule(
             prompts,
@@ -86,8 +96,10 @@ class _Steps:
         ends = schedule.ends(settings.epochs, settings.max_steps)
         self.total, every = ends[-1], settings.evaluate_every
         self.evaluations = {*range(0, self.total, every)} if every else set(ends)
-        self._plans = schedule.from_step(0)
-        self._epoch, self._losses = 0, dict[str, list[float]]()
+        self._plans = schedule.from_step(progress.step)
+        self._epoch = 0
+        # the sum of the losses of each task's steps since the last log line, and their number
+        self._losses = {key.removeprefix(_LOSS): sums for key, sums in progress.window.items()}
 
     def step(self) -> int:
         settings, progress = self.settings, self.progress
@@ -111,17 +123,14 @@ class _Steps:
             total += float(loss.detach())
             progress.tokens += int(batch["attention_mask"].sum())
         self._frame.end()
-        self._losses.setdefault(task, []).append(total)
+        loss_sum, count = self._losses.get(task, (0.0, 0))
+        self._losses[task] = [loss_sum + total, count + 1]
         return len(plan.items)
 
     def record(self, *, whole: bool) -> dict[str, Any]:
+        self._check(whole=whole)
         losses, self._losses = self._losses, {}
-        numbers = [loss for of_task in losses.values() for loss in of_task]
-        hint = "lower `train.learning_rate`"
-        self._frame.require_numbers(
-            torch.tensor(numbers), step=self.progress.step, whole=whole, hint=hint
-        )
-        mean = {task: round(float(np.mean(of_task)), 5) for task, of_task in losses.items()}
+        mean = {task: round(loss_sum / count, 5) for task, (loss_sum, count) in losses.items()}
         return {
             "step": self.progress.step,
             "epoch": self._epoch,
@@ -129,8 +138,14 @@ class _Steps:
             "rows": self.progress.rows,
         }
 
-    def keep(self) -> None:  # no state is saved
-        pass
+    def keep(self) -> None:
+        self._check(whole=True)
+        self.progress.window = {_LOSS + task: sums for task, sums in self._losses.items()}
+
+    def _check(self, *, whole: bool) -> None:
+        sums = torch.tensor([loss_sum for loss_sum, _ in self._losses.values()])
+        hint = "lower `train.learning_rate`"
+        self._frame.require_numbers(sums, step=self.progress.step, whole=whole, hint=hint)
 
     def note(self, record: dict[str, Any]) -> str:
         return f"{self.throughput.to_json()['samples_per_second']:.0f} rows/s"
@@ -145,18 +160,17 @@ class _Steps:
         return flag
 
 
-class _Best:
-    """The weights of the best evaluation so far, kept in memory, and its dev log-probabilities."""
+class _Kept:
+    """What a run keeps in its folder: its best weights, and the state to go on from."""
 
     def __init__(self, steps: _Steps, dev_rows: Mapping[str, Rows], run: RunFolder) -> None:
         self.steps, self.dev_rows, self.run = steps, dev_rows, run
-        self.log_probs: dict[str, FloatArray] = {}
-        self.weights: dict[str, torch.Tensor] = {}
+        self._best: tuple[int, dict[str, FloatArray]] | None = None
 
     def evaluate(self) -> bool:
-        """Score the dev rows; return whether to stop early."""
+        """Score the dev rows, keep the best weights; return whether to stop early."""
         loaded, progress = self.steps.loaded, self.steps.progress
-        log_probs = loaded.raw_log_probs(self.dev_rows, title="scoring")
+        log_probs = self._score_dev()
         scores = score_rows(loaded.suite, self.dev_rows, log_probs)
         metrics = {name: loaded.suite.tasks[name].metric for name in scores}
         mean = float(np.mean([one.value(metrics[name]) for name, one in scores.items()]))
@@ -166,22 +180,55 @@ class _Best:
         figures = evaluation_line(metrics, summary, mean)
         say(f"step {progress.step}: dev {figures}{'  (best so far)' if better else ''}")
         if better:
-            self.log_probs = log_probs
-            self.weights = {
-                name: weight.clone() for name, weight in loaded.mlm.state_dict().items()
-            }
+            self._best = progress.step, log_probs
+            write_checkpoint(
+                self.run.checkpoint,
+                loaded.mlm,
+                loaded.tokenizer,
+                loaded.suite,
+                {"step": progress.step, "tasks": summary},
+            )
         planned = len(self.steps.evaluations)
         return stops(loaded.suite.train.early_stop, progress, planned) is not None
+
+    def save(self) -> None:
+        loaded, progress = self.steps.loaded, self.steps.progress
+        with new_folder(self.run.last) as temporary:
+            write_state(temporary, loaded.mlm, self.steps.optimizer, progress)
+            fill_checkpoint(
+                temporary, loaded.mlm, loaded.tokenizer, loaded.suite, {"step": progress.step}
+            )
+
+    def best_log_probs(self) -> dict[str, FloatArray]:
+        """Return the best dev log-probabilities `[rows, K]` by task; the model has their weights
+        afterwards."""
+        best_step = self.steps.progress.best_step
+        if self.steps.progress.step != best_step:
+            load_into(self.steps.loaded.mlm, _weights(self.run.checkpoint), RETRAIN)
+        if self._best is not None and self._best[0] == best_step:
+            return self._best[1]
+        return self._score_dev()
+
+    def _score_dev(self) -> dict[str, FloatArray]:
+        return self.steps.loaded.raw_log_probs(self.dev_rows, title="scoring")
+
+
+def _weights(folder: Path) -> Path:
+    return folder / "model.safetensors"
 
 
 def train_with_openprompt(
     suite: Suite, out: Path, *, resume: bool = False, data: Mapping[str, TaskData]
 ) -> TrainResult:
-    """Train a suite whose tasks have dev rows; a run that is stopped starts anew, and no weights
-    are written.
+    """Train a suite whose tasks have dev rows.
+
+    Args:
+        resume: go on with the run that is in the folder, which must have been one of the same suite
+            and rows.
 
     Raises:
-        Interrupted: Ctrl-C or SIGTERM came.
+        Interrupted: Ctrl-C or SIGTERM came; the state was saved.
+        PetMtlError: what is stored of the run is damaged.
         RunError: the loss is not a number.
     """
     started = time.monotonic()
@@ -195,28 +242,31 @@ def train_with_openprompt(
         longest = suite.train.max_length
         # a row is learned from in one prompt, also where `long_text: windows` scores it in several
         prompts = encode_forms(loaded.forms, rows, loaded.tokenizer, longest, windows=False)
-        steps = _Steps(loaded, rows, prompts)
-        best, progress = _Best(steps, dev_rows, run), steps.progress
+        progress = read_progress(run.last) if resume else Progress()
+        if resume:
+            load_into(loaded.mlm, _weights(run.last), RETRAIN)
+        steps = _Steps(loaded, rows, prompts, progress)
+        kept = _Kept(steps, dev_rows, run)
+        if resume:
+            read_moments(run.last, loaded.mlm, steps.optimizer)
+            run.forget_after(progress.step)
+            say(f"resuming after step {progress.step} of {steps.total}")
         say(f"training with OpenPrompt: {steps.total} steps, {loaded.machine}")
         for name in (name for name, task in data.items() if task.soft_labels is not None):
             say(f"note: {name}: OpenPrompt learns from the labels alone, not from soft labels")
-        try:
+        if not progress.finished:
             run_loop(
                 steps,
-                evaluate=best.evaluate,
-                save=lambda: None,
+                evaluate=kept.evaluate,
+                save=kept.save,
                 log=run.log,
                 log_every=LOG_EVERY,
                 save_every=SAVE_EVERY,
             )
-        except Interrupted:
-            raise Interrupted(
-                f"stopped after step {progress.step} of {steps.total}; the cell starts anew"
-            ) from None
-        loaded.mlm.load_state_dict(best.weights)
-        calibration = calibrate(suite, data, loaded.raw_log_probs, dev_rows, best.log_probs)
-        scores, calibrated = score_calibrated(suite, dev_rows, best.log_probs, calibration)
-        predicted = apply_calibrations(best.log_probs, calibration)
+        log_probs = kept.best_log_probs()
+        calibration = calibrate(suite, data, loaded.raw_log_probs, dev_rows, log_probs)
+        scores, calibrated = score_calibrated(suite, dev_rows, log_probs, calibration)
+        predicted = apply_calibrations(log_probs, calibration)
         assert loaded.parameters is not None
         rates = steps.throughput.to_json()
         return TrainResult(

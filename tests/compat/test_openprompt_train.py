@@ -154,7 +154,6 @@ def test_several_tasks(backbone: Path, tmp_path: Path) -> None:
     assert set(found.scores) == {"a", "b"}
     assert min(score.macro_f1 for score in found.scores.values()) > 0.5  # it learns
     assert found.samples_per_second > 0
-    assert not list(tmp_path.glob("out/*/"))  # no weights are left
     again = openprompt_train.train_with_openprompt(
         suite, tmp_path / "again", data=data_of(suite, 24, 12)
     )
@@ -164,22 +163,44 @@ def test_several_tasks(backbone: Path, tmp_path: Path) -> None:
 
 
 @installed
-def test_stopped_and_diverged(
-    backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("evaluate_every", [3, 100])
+def test_stopped_and_resumed_is_the_same_run(
+    backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evaluate_every: int
 ) -> None:
-    suite = suite_of(backbone)
+    suite = suite_of(
+        backbone, epochs=8.0, batch_tokens=200, dropout=0.1, evaluate_every=evaluate_every
+    )
+    data, folder = data_of(suite, 24, 12), tmp_path / "stopped"
+    whole = openprompt_train.train_with_openprompt(suite, tmp_path / "whole", data=data)
     with monkeypatch.context() as patch:
-        patch.setattr(openprompt_train._Steps, "anyone", lambda steps, flag: True)
-        with pytest.raises(
-            Interrupted,
-            match=(
-                r"stopped after step 1 of .*; the cell "
-                r"starts anew"
-            ),
-        ):
-            openprompt_train.train_with_openprompt(
-                suite, tmp_path / "stopped", data=data_of(suite, 24, 12)
-            )
+        patch.setattr(
+            openprompt_train._Steps,
+            "anyone",
+            lambda steps, flag: steps.progress.step % 4 == 0 or steps.progress.finished,
+        )
+        for step in range(4, whole.steps + 5, 4):
+            stopped = f"stopped after step {min(step, whole.steps)} of {whole.steps}; the state is"
+            with pytest.raises(Interrupted, match=stopped):
+                openprompt_train.train_with_openprompt(suite, folder, data=data, resume=step > 4)
+            if step >= whole.steps:
+                break
+    done = openprompt_train.train_with_openprompt(suite, folder, data=data, resume=True)
+    assert (done.steps, done.best_step) == (whole.steps, whole.best_step)
+    assert {name: labels.tolist() for name, labels in done.predicted.items()} == {
+        name: labels.tolist() for name, labels in whole.predicted.items()
+    }
+    for file in (
+        "checkpoint/model.safetensors",
+        "last/model.safetensors",
+        "last/optimizer.safetensors",
+        "metrics.jsonl",
+    ):
+        assert (folder / file).read_bytes() == (tmp_path / "whole" / file).read_bytes(), file
+
+
+@installed
+def test_diverged(backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = suite_of(backbone)
     kind = SimpleNamespace(loss=lambda scores, *_: scores.sum() * float("nan"))
     monkeypatch.setattr(openprompt_train, "kind_of_form", lambda form: kind)
     with pytest.raises(RunError, match="not a number"):
@@ -192,7 +213,7 @@ def test_weights_that_are_no_numbers_stop_it_after_its_last_step() -> None:
     steps.loaded = SimpleNamespace(mlm=model)  # type: ignore[assignment]
     machine = Machine.choose("fp32", "eager", torch.device("cpu"))
     steps._frame = OptimizerStep(model, torch.optim.SGD(model.parameters(), lr=1.0), machine)
-    steps.progress, steps._epoch, steps._losses = Progress(step=3), 0, {"a": [1.0, 2.0]}
+    steps.progress, steps._epoch, steps._losses = Progress(step=3), 0, {"a": [3.0, 2]}
     assert steps.record(whole=True)["loss"] == {"a": 1.5}
     torch.nn.init.constant_(steps.loaded.mlm.weight, float("nan"))
     steps.record(whole=False)
