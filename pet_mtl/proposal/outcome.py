@@ -79,7 +79,7 @@ class Proposal:
             )
         if self.kind.told:
             lines.append(self.kind.told)
-        presets = {word.preset for word in self.words.values() if word.preset}
+        presets = dict.fromkeys(word.preset for word in self.words.values() if word.preset)
         meanings = [f"{n} = {word.meaning}" for n, word in self.words.items() if word.meaning]
         if presets:
             taken = f", taken for {', '.join(meanings)}: mend it if they mean other things"

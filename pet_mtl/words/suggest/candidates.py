@@ -113,7 +113,8 @@ def _words_of(rows: Rows, scripts: set[str] | None) -> list[str]:
             else _cut(cutter, texts)
         )
         for words in words_of_texts:
-            counts.update({word for word in words if len(word) > 1})
+            # not a set: its order, which decides between words as frequent, is each process's own
+            counts.update(list(dict.fromkeys(word for word in words if len(word) > 1)))
     return [word for word, count in counts.most_common(MOST_WORDS) if count >= LEAST_ROWS]
 
 

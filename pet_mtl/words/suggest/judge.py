@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from pet_mtl.kinds.kind import Decided, Gold, normalized
 from pet_mtl.metrics.gain import macro_f1_gain
+from pet_mtl.metrics.score import ratio
 from pet_mtl.scoring.log_probs import FloatArray
 
 Words = tuple[tuple[int, ...], ...]  # for each label the candidates that are its words
@@ -66,8 +68,13 @@ class Judge:
         """Return the scores `[N]` of a label with these words, the mean over the patterns."""
         # Each pattern's log-probabilities differ from its scores by one number a row, and so do
         # their means: the order of the labels is that of the scores.
-        scores = self.of_patterns(words)
-        return np.average(scores, axis=0, weights=self.weights).astype(np.float32)
+        return np.asarray(self._shares @ self.of_patterns(words))
+
+    @cached_property
+    def _shares(self) -> FloatArray:
+        """Return the share `[F]` of each pattern in the mean over them."""
+        weights = np.array(self.weights or [1.0] * len(self.scores))
+        return np.asarray(weights / weights.sum(), np.float32)
 
     def all_scores(self, words: Words) -> FloatArray:
         """Return the scores `[N, K]` of all labels."""
@@ -88,8 +95,7 @@ class Judge:
         """Return the macro-F1 of predictions, without the `[K, K]` cells of a confusion matrix."""
         hits = np.bincount(gold[predicted == gold], minlength=labels)
         total = np.bincount(gold, minlength=labels) + np.bincount(predicted, minlength=labels)
-        present = total > 0
-        return float(np.mean(2 * hits[present] / total[present]))
+        return float(ratio(2 * hits, total).sum() / np.count_nonzero(total))
 
     def held_out_gain(
         self, before: Decided, after: Decided, labels: int

@@ -2,6 +2,7 @@ import pytest
 import toys
 
 from pet_mtl.data.rows import Rows
+from pet_mtl.words.suggest import candidates
 from pet_mtl.words.suggest.candidates import LONGEST, MOST_WORDS, find_candidates
 
 TEXTS = ["体育，新闻，天气", "中国。体育，科技", "新闻, 科技, news", "good news"]
@@ -15,6 +16,18 @@ def test_chinese_words_and_single_characters_of_the_vocabulary() -> None:
     words = {word for word in found[3:] if len(word) > 1}
     assert words == {"体育", "新闻", "科技"}  # in two rows or more; 天气 and 中国 in one
     assert {word for word in found if len(word) == 1} == set(toys.CHINESE)
+
+
+def test_of_words_as_frequent_those_that_come_first_are_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    words = ["真的", "不好", "体育", "新闻", "天气", "中国"]
+    rows = Rows.of({"text": ["，".join(words)] * 2})
+    tokenizer = toys.piece_tokenizer("wordpiece")
+    for most in (6, 3):
+        monkeypatch.setattr(candidates, "MOST_WORDS", most)
+        found = find_candidates(rows, [["好"]], tokenizer, [False])
+        assert [word for word in found if len(word) > 1] == words[:most]
 
 
 def test_words_that_the_tokenizer_cannot_write_are_left_out() -> None:
