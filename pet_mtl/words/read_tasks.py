@@ -50,8 +50,8 @@ def encode_read(
     refuse_mixed(forms)
     known = [with_read_words(form, model.tasks, tokenizer, max_length) for form in forms]
     chain: dict[str, TaskSpec] = {}
-    said = (part.said for form in known for part in form.said_parts if part.said is not None)
-    for name in dict.fromkeys(said):
+    named = (part.said for form in known for part in form.said_parts if part.said is not None)
+    for name in dict.fromkeys(named):
         chain |= {**chain_of(model.tasks[name], model.tasks), name: model.tasks[name]}
     read = compile_tasks(chain.values(), tokenizer, max_length)
     prompts = encode_forms(known, rows, tokenizer, max_length, columns, read.forms)
