@@ -2,6 +2,7 @@
 network."""
 
 import gc
+import signal
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 # a deadline would measure how busy the machine is
 settings.register_profile("ours", deadline=None)
 settings.load_profile("ours")
+# in a job of a script's background it is ignored, which our code and the children of tests respect
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)

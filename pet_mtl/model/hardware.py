@@ -149,8 +149,13 @@ class Machine:
 
     def autocast(self) -> torch.autocast:
         """Return the context that a forward pass runs in."""
+        # Without torch's cache of casts: it is the whole process's, and emptied by whichever thread
+        # leaves such a context first, so that what gradients are added up in would be chance.
         return torch.autocast(
-            self.device.type, dtype=torch.bfloat16, enabled=self.precision.value == "bf16"
+            self.device.type,
+            dtype=torch.bfloat16,
+            enabled=self.precision.value == "bf16",
+            cache_enabled=False,
         )
 
     def pieces(self, tokens: int) -> int:

@@ -24,8 +24,9 @@ class StopSignals:
     def __enter__(self) -> "StopSignals":
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                # None: that of a program in another language around Python, which alone can set it
-                if signal.getsignal(number) is not None:
+                # None: that of a program in another language around Python, which alone can set it;
+                # ignored: as in jobs of a script's background, where Ctrl-C is meant for others
+                if signal.getsignal(number) not in (None, signal.SIG_IGN):
                     self._before[number] = signal.signal(number, self._note)
         return self
 

@@ -47,9 +47,15 @@ def add_gradients(
                 if parameter.grad is not None:
                     parameter.grad.add_(gradient)
                 elif parameter in first:
-                    parameter.grad = first.pop(parameter) + gradient
+                    parameter.grad = _copy(first.pop(parameter), parameter).add_(gradient)
                 else:
                     first[parameter] = gradient
     for parameter, gradient in first.items():
-        parameter.grad = gradient.clone()
+        parameter.grad = _copy(gradient, parameter)
     return notes
+
+
+def _copy(gradient: Tensor, parameter: nn.Parameter) -> Tensor:
+    """Return a gradient laid out as its parameter, as `backward` has it: on a CPU, torch's fused
+    AdamW misreads others."""
+    return torch.empty_like(parameter).copy_(gradient)

@@ -76,7 +76,7 @@ class Pieces:
         self._whole_step = WholeStep(model, accelerator)
         self._lookups = Lookups(word_tables(model)) if settings.adversarial else None
         self._parameters = [p for p in model.parameters() if p.requires_grad]
-        self._apart = (
+        self._in_threads = (
             not several
             and sum(p.numel() for p in self._parameters) < _SMALL
             # pieces must know nothing of each other, and draw nothing: dropout of encoders that
@@ -109,19 +109,33 @@ class Pieces:
             weights: of the tasks' losses.
             exchanges: processes exchange gradients with the last piece.
         """
-        accelerator = self._accelerator
-        world, rank = accelerator.num_processes, accelerator.process_index
+        world = self._accelerator.num_processes
         passes = self._model.row_loss.passes if part.scored else 1
         least = self._settings.accumulate
         parts = max(least, self._machine.pieces(room * passes // world))
         # who asks for as many pieces or more wants to save memory
-        apart = self._apart and least < parts
-        workers = shares(self._machine.device, parts, alike=True)[0] if apart else 1
+        threads = self._in_threads and least < parts
+        workers = shares(self._machine.device, parts, alike=True)[0] if threads else 1
         pieces = split_step(plan, (parts + -parts % workers) * world)
         tasks = [form.task for form in part.prompts.forms]
         share = _Share(world / rows, 1.0, weights, tasks)
         if workers > 1:
             return self._side_by_side(pieces, part, share, sums, step)
+        return self._one_by_one(pieces, part, share, sums, step, exchanges)
+
+    def _one_by_one(
+        self,
+        pieces: list[BatchPlan],
+        part: Part,
+        share: _Share,
+        sums: StepSums,
+        step: int,
+        exchanges: bool,
+    ) -> int:
+        """Add the gradients of this process's pieces one after the other, and return their
+        tokens."""
+        accelerator = self._accelerator
+        world, rank = accelerator.num_processes, accelerator.process_index
         own = pieces[rank::world]
         # Every process must take part in every exchange: one without a piece computes the first
         # with weight 0.
@@ -152,13 +166,15 @@ class Pieces:
     ) -> int:
         """Add the gradients of pieces that are computed in threads, and return their tokens."""
 
-        def compute(piece: BatchPlan) -> tuple[Tensor, tuple[int, StepSums]]:
-            batch, noted = self._collate(part.prompts, piece), StepSums()
-            errand = self.errands.of_piece(part, batch, step, {})
+        def compute(batch: Batch) -> tuple[Tensor, tuple[int, StepSums]]:
+            noted, errand = StepSums(), self.errands.of_piece(part, batch, step, {})
             return self._loss(batch, errand, share, noted) * share.scale, (batch.tokens, noted)
 
+        # all of them before the first is computed: for prompts that hold what other tasks say, the
+        # model is asked out of its training mode, which threads share
+        batches = [self._collate(part.prompts, piece) for piece in pieces]
         tokens = 0
-        for of_piece, noted in add_gradients(self._parameters, compute, pieces):
+        for of_piece, noted in add_gradients(self._parameters, compute, batches):
             tokens += of_piece
             sums.add(noted)
         return tokens
@@ -189,7 +205,7 @@ class Pieces:
             self._accelerator.backward(loss)
 
     def _loss(self, batch: Batch, errand: Errand, share: _Share, sums: StepSums) -> Tensor:
-        total = torch.zeros((), device=self._machine.device)
+        total, of_piece = torch.zeros((), device=self._machine.device), StepSums()
         for group, loss in zip(batch.groups, self._wrapped(batch, errand), strict=True):
             task = share.tasks[group.form]
             weight = share.weight * (share.by_task[task] if errand.scored else 1.0)
@@ -202,5 +218,6 @@ class Pieces:
                     noted.loss[task] = torch.stack([summed, rows])
                 if loss.right is not None:
                     noted.right[task] = loss.right
-                sums.add(noted)
+                of_piece.add(noted)
+        sums.add(of_piece)  # rounded alike whether pieces are computed in threads or not
         return total

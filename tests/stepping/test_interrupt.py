@@ -19,6 +19,19 @@ def test_the_first_signal_is_a_wish_the_second_stops(number: signal.Signals) -> 
     assert {s: signal.getsignal(s) for s in before} == before
 
 
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with StopSignals() as signals:
+            signal.raise_signal(signal.SIGINT)
+            assert not signals.wanted
+            signal.raise_signal(signal.SIGTERM)
+            assert signals.wanted
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_the_handlers_come_back_after_an_error() -> None:
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(ValueError, match="ours"), StopSignals():

@@ -58,6 +58,21 @@ def test_they_are_those_of_one_after_the_other(pieces: range) -> None:
     assert len(set(places)) == len(places)
 
 
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_gradients_are_laid_out_as_their_parameters(pieces: int) -> None:
+    weight = nn.Parameter(torch.randn(3, 2))
+    others = torch.randn(pieces, 2, 3)
+
+    def compute(piece: int) -> tuple[Tensor, None]:
+        return (weight.t() * others[piece]).sum(), None
+
+    assert torch.autograd.grad(compute(0)[0], weight)[0].stride() != weight.stride()
+    add_gradients([weight], compute, range(pieces))
+    assert weight.grad is not None
+    assert weight.grad.stride() == weight.stride()
+    torch.testing.assert_close(weight.grad, others.sum(0).t())
+
+
 def test_pieces_are_computed_in_threads_with_the_dropout_of_the_step() -> None:
     both = threading.Barrier(2, timeout=30)
     weight = nn.Parameter(torch.ones(2))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 import toys
+from chained_toys import write_chained
 from one_thread import two_threads  # noqa: F401
 from stopped_runs import assert_same_state, stop_at_step
 from toy_runs import state_of
@@ -61,10 +62,15 @@ def trained(
 SIDE_BY_SIDE: dict[str, dict[str, Any]] = {
     "plain": {},
     "dropout": {"more": ["train.dropout=0.2"]},
-    "two passes": {"more": ["train.dropout=0.2", "train.losses={r_drop: {}}"]},
+    # in bf16: each weight is cast twice, whatever the other thread casts meanwhile
+    "two passes": {
+        "more": ["train.precision=bf16", "train.dropout=0.2", "train.losses={r_drop: {}}"]
+    },
     "factors": {"more": ["train.losses={focal: {}}"]},
     "surgery": {"more": ["train.surgery=pcgrad"]},
     "weights by accuracy": {"more": ["train.weighting=dtp"]},
+    # pieces with several rows of both patterns of a task: what is added up first decides the last bit
+    "weights by losses": {"more": ["train.weighting=uncertainty", "train.batch_tokens=800"]},
     "heads": {"method": "heads", "more": ["train.dropout=0.2"]},
     "experts": {"method": "heads", "sharing": "ple"},
     "norms": {"method": "cln"},
@@ -90,6 +96,19 @@ def test_it_is_the_same_to_the_bit(
     for state in (threaded, plain):
         del state["card"]  # it names the settings
     assert_same_state(plain, threaded)
+
+
+def test_the_model_is_asked_what_other_tasks_say_before_any_piece_is_computed(
+    toy_backbone: Path, tmp_path: Path, counted: list[int]
+) -> None:
+    """It is asked without dropout, and all threads share its mode."""
+    overrides = ["train.max_steps=4", "train.dropout=0.3"]
+    suite = load_suite(write_chained(tmp_path, toy_backbone), overrides=overrides)
+    train(suite, tmp_path / "threaded")
+    assert max(counted) == 4
+    torch.set_num_threads(1)
+    train(suite, tmp_path / "plain")
+    assert_same_state(state_of(tmp_path / "plain"), state_of(tmp_path / "threaded"))
 
 
 def test_each_thread_has_as_many_pieces(
