@@ -46,6 +46,7 @@ def predict_shards(request: ShardRequest) -> ShardsDone:
     make_folder(request.out)
     with held(request.out / ".lock", wait=True):
         claim_folder(request)
+    loaded.require_unchanged()  # since then: the folder says what its shards are made from
     rows, shards = 0, 0
     made, busy = 0, 0
     for number, part in enumerate(request.parts(task)):

@@ -142,27 +142,27 @@ def score_checkpoints(
         PetMtlError: a checkpoint, a file or a row is not right; with the problems of all
             checkpoints, each once.
     """
+    read: dict[str, dict[str, Rows]] = {}
+
+    def work_of(checkpoint: Checkpoint) -> tuple[Checkpoint, dict[str, Rows], Plan]:
+        suite = with_verbalizers(checkpoint.suite, verbalizers)
+        if data_root is not None:
+            suite = suite.model_copy(
+                update={"base": str(absolute(user_path(data_root), "--data-root"))}
+            )
+        of_rows = _what_rows_depend_on(suite)
+        if of_rows not in read:
+            read[of_rows] = _rows(suite, data, skip_bad_rows)
+        rows = read[of_rows]
+        guard_rows(checkpoint.folder, rows, strict=strict)
+        plan = plan_for_checkpoint(checkpoint, suite, rows, calibration, skip_bad_rows)
+        return checkpoint, rows, plan
+
     problems: dict[Problem, None] = {}
     work = {}
-    read: dict[str, dict[str, Rows]] = {}
     for folder in dict.fromkeys(folders):
         try:
-            checkpoint = read_checkpoint(folder)
-            suite = with_verbalizers(checkpoint.suite, verbalizers)
-            if data_root is not None:
-                suite = suite.model_copy(
-                    update={"base": str(absolute(user_path(data_root), "--data-root"))}
-                )
-            of_rows = _what_rows_depend_on(suite)
-            if of_rows not in read:
-                read[of_rows] = _rows(suite, data, skip_bad_rows)
-            rows = read[of_rows]
-            guard_rows(folder, rows, strict=strict)
-            work[folder] = (
-                checkpoint,
-                rows,
-                plan_for_checkpoint(checkpoint, suite, rows, calibration, skip_bad_rows),
-            )
+            work[folder] = work_of(read_checkpoint(folder))
         except PetMtlError as error:
             problems |= dict.fromkeys(error.problems)
     if problems:
@@ -170,6 +170,9 @@ def score_checkpoints(
     scores = []
     for folder in folders:
         checkpoint, rows, plan = work[folder]
+        now = read_checkpoint(folder)  # a run may have replaced it while others were scored
+        if repr(now) != repr(checkpoint):
+            checkpoint, rows, plan = work_of(now)
         scores.append(
             _score(str(folder), load(checkpoint, verbalizers), rows, plan, processes, keep)
         )

@@ -14,7 +14,7 @@ from pet_mtl.cloze.encode import Prompts, encode_forms
 from pet_mtl.cloze.form import Compiled, Form, compile_tasks
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
-from pet_mtl.errors import PetMtlError, placed
+from pet_mtl.errors import PetMtlError, RunError, placed
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.backbone import check_length
 from pet_mtl.model.calibration import Calibration, CalibrationMethod, apply_calibrations
@@ -27,7 +27,7 @@ from pet_mtl.scoring.chain import chained_batch
 from pet_mtl.scoring.log_probs import FloatArray, score_prompts
 from pet_mtl.scoring.processes import ALONE, Processes
 from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
-from pet_mtl.storage.own_weights import load_own_weights
+from pet_mtl.storage.own_weights import load_own_weights, own_weights
 from pet_mtl.storage.pretrained import load_backbone, load_pieces
 from pet_mtl.suite.chain import chain_of
 from pet_mtl.suite.label_lines import quoted
@@ -167,6 +167,7 @@ class LoadedCheckpoint(LoadedModel):
     Raises:
         PetMtlError: see `read_checkpoint`; a verbalizer for an unknown task or with other labels
             than the task's.
+        RunError: see `require_unchanged`.
     """
 
     def __init__(self, checkpoint: Path | Checkpoint, verbalizers: Mapping[str, Path] = {}) -> None:
@@ -175,13 +176,27 @@ class LoadedCheckpoint(LoadedModel):
         )
         self.folder = self.checkpoint.folder
         super().__init__(str(self.folder), with_verbalizers(self.checkpoint.suite, verbalizers))
+        self.require_unchanged()
         self.source = str(self.folder)
         self.calibration = valid_calibration(self.checkpoint, self.suite)
 
     def _build(self) -> TaskModel:
         model = super()._build()
-        load_own_weights(self.folder, model, self.mlm)
+        if own_weights(model, self.mlm):  # which are read long after the backbone's
+            load_own_weights(self.folder, model, self.mlm)
+            self.require_unchanged()
         return model
+
+    def require_unchanged(self) -> None:
+        """Raise a RunError where a run has put another checkpoint into the folder: what is read
+        now would be of both."""
+        # as text: a figure that is no number is not equal to itself
+        if repr(read_checkpoint(self.folder)) != repr(self.checkpoint):
+            raise RunError(
+                "the checkpoint was replaced while it was read",
+                where=str(self.folder),
+                hint="try again, with a copy of the folder if its run goes on",
+            )
 
 
 def valid_calibration(checkpoint: Checkpoint, suite: Suite) -> dict[str, Calibration]:

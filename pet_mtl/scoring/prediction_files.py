@@ -4,7 +4,7 @@ the contest, in memory that does not grow with the rows."""
 import shutil
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -131,8 +131,11 @@ def predict_files(
 
     def prepare(rows: Mapping[str, RowStream]) -> None:
         require_folder(out)
-        for name, of_task in rows.items():
-            _keep_inputs(of_task, file_of(name))
+        inputs = {path for of_task in rows.values() for path in of_task.paths}
+        inputs |= set(map(str, verbalizers.values()))
+        for name in rows:
+            _keep_inputs(inputs, file_of(name))
+        for name in rows:
             sweep(file_of(name))
 
     blocks = predict_blocks(
@@ -150,6 +153,7 @@ def predict_files(
                 if name not in writers:
                     file = opened.enter_context(new_file(file_of(name)))
                     writers[name] = writer_to(file_of(name), file, output, details)
+                    opened.callback(writers[name].drop)
                 writers[name].write(predicted)
         for writer in writers.values():
             writer.close()
@@ -197,13 +201,13 @@ def _check_contest(task: TaskSpec, details: Details) -> None:
         )
 
 
-def _keep_inputs(rows: RowStream, output: Path) -> None:
-    """Refuse to replace a file that is being predicted: its texts and labels would be lost.
+def _keep_inputs(inputs: Iterable[str], output: Path) -> None:
+    """Refuse to replace a file that is read, for this task or another: what it holds would be lost.
 
     Raises:
         PetMtlError: the output file is an input file.
     """
-    for path in rows.paths:
+    for path in sorted(inputs):
         if output.exists() and Path(path).exists() and output.samefile(path):
             raise PetMtlError(
                 "the predictions would replace this input file",

@@ -16,6 +16,9 @@ class Writer(Protocol):
     def close(self) -> None:
         """Write what the file ends with."""
 
+    def drop(self) -> None:
+        """Write nothing more: the file is closed, wherever it ends."""
+
 
 class TextWriter:
     """Writes one of the text formats.
@@ -40,6 +43,9 @@ class TextWriter:
     def close(self) -> None:
         pass
 
+    def drop(self) -> None:
+        pass
+
 
 class ParquetWriter:
     """Writes parquet with the columns of csv, a row group for each block; see `TextWriter`."""
@@ -61,6 +67,10 @@ class ParquetWriter:
         if self._writer is not None:
             with write_errors(self._path):
                 self._writer.close()
+
+    def drop(self) -> None:
+        if self._writer is not None:
+            self._writer.is_open = False  # else Arrow writes the end of the file when it goes
 
 
 def writer_to(path: Path, file: BinaryIO, output: str, details: Details) -> Writer:

@@ -1,6 +1,7 @@
 """Files of any size: block by block the bytes of all at once; a file appears whole or not at all."""
 
 import csv
+import gc
 import json
 import zipfile
 from collections.abc import Callable
@@ -137,19 +138,21 @@ def test_tabs_and_line_ends_in_a_cell_do_not_break_a_tsv(tmp_path: Path, checkpo
     assert row.endswith("\tx y z")
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), MemoryError()])
+@pytest.mark.parametrize("output", ["jsonl", "parquet"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
 def test_a_stop_in_the_middle_leaves_what_was_there(
     checkpoint: Path,
     data: dict[str, str],
     tmp_path: Path,
     blocks_of: Callable[[int], None],
     monkeypatch: pytest.MonkeyPatch,
-    error: BaseException,
+    error: type[BaseException],
+    output: Any,
 ) -> None:
     blocks_of(4)
     out = tmp_path / "out"
     out.mkdir()
-    (out / "topic.jsonl").write_text("old")
+    (out / f"topic.{output}").write_text("old")
     score, calls = LoadedModel.log_probs, []
 
     def stop(*args: Any, **more: Any) -> Any:
@@ -159,9 +162,10 @@ def test_a_stop_in_the_middle_leaves_what_was_there(
         return score(*args, **more)
 
     monkeypatch.setattr(LoadedModel, "log_probs", stop)
-    with pytest.raises(type(error)):
-        predict_files(checkpoint, data, out)
-    assert {file.name: file.read_text() for file in out.iterdir()} == {"topic.jsonl": "old"}
+    with pytest.raises(error):
+        predict_files(checkpoint, data, out, output=output)
+    gc.collect()  # nothing is written to a closed file, which would be a warning
+    assert {file.name: file.read_text() for file in out.iterdir()} == {f"topic.{output}": "old"}
 
 
 def test_what_a_killed_run_left_goes(
@@ -174,8 +178,13 @@ def test_what_a_killed_run_left_goes(
     assert sorted(file.name for file in out.iterdir()) == ["pair.jsonl", "topic.jsonl"]
 
 
+@pytest.mark.parametrize("output", ["jsonl", "parquet"])
 def test_a_full_disk_leaves_what_was_there(
-    checkpoint: Path, data: dict[str, str], tmp_path: Path, blocks_of: Callable[[int], None]
+    checkpoint: Path,
+    data: dict[str, str],
+    tmp_path: Path,
+    blocks_of: Callable[[int], None],
+    output: Any,
 ) -> None:
     from resource import RLIM_INFINITY, RLIMIT_FSIZE, setrlimit
     from signal import SIG_IGN, SIGXFSZ, signal
@@ -186,7 +195,8 @@ def test_a_full_disk_leaves_what_was_there(
     setrlimit(RLIMIT_FSIZE, (1500, RLIM_INFINITY))
     try:
         with pytest.raises(RunError, match="the disk is full"):
-            predict_files(checkpoint, data, tmp_path / "out", details=DETAILS)
+            predict_files(checkpoint, data, tmp_path / "out", output=output, details=DETAILS)
+        gc.collect()
     finally:
         setrlimit(RLIMIT_FSIZE, (RLIM_INFINITY, RLIM_INFINITY))
         signal(SIGXFSZ, before)
@@ -225,3 +235,20 @@ def test_a_file_that_changes_meanwhile_is_said(
 def test_an_input_is_never_replaced(checkpoint: Path, data: dict[str, str], tmp_path: Path) -> None:
     with pytest.raises(PetMtlError, match="would replace this input file"):
         predict_files(checkpoint, data, tmp_path, output="tsv")
+
+
+def test_nor_one_that_is_read_for_another_task(
+    checkpoint: Path, data: dict[str, str], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    moved = data | {"topic": str(Path(data["topic"]).rename(out / "pair.tsv"))}
+    with pytest.raises(PetMtlError, match=r"pair\.tsv: the predictions would replace this input"):
+        predict_files(checkpoint, moved, out, output="tsv")
+    words = out / "topic.jsonl"
+    words.write_text('{"news": ["新"], "sport": ["体"], "tech art": ["科"]}\n', encoding="utf-8")
+    given = {"topic": words}
+    with pytest.raises(PetMtlError, match=r"topic\.jsonl: the predictions would replace this"):
+        predict_files(checkpoint, moved, out, verbalizers=given)
+    assert sorted(file.name for file in out.iterdir()) == ["pair.tsv", "topic.jsonl"]
+    assert len(predict_files(checkpoint, moved, out, output="csv", verbalizers=given)) == 2
