@@ -23,6 +23,7 @@ from pet_mtl.compat.openprompt import BATCH_ROWS, OpenPromptModel, live_prompt
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
+from pet_mtl.errors import PetMtlError
 from pet_mtl.kinds import kind_of_form
 from pet_mtl.metrics.score import evaluation_line
 from pet_mtl.metrics.throughput import Throughput
@@ -39,7 +40,7 @@ from pet_mtl.storage.checkpoint import fill_checkpoint, write_checkpoint
 from pet_mtl.storage.outputs import RunFolder
 from pet_mtl.storage.pretrained import load_into, suite_model
 from pet_mtl.storage.run_weights import RETRAIN
-from pet_mtl.storage.state import Progress, read_moments, read_progress, write_state
+from pet_mtl.storage.state import Progress, fingerprint, read_moments, read_progress, write_state
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.calibrate import calibrate
 from pet_mtl.training.result import TrainResult
@@ -217,18 +218,31 @@ def _weights(folder: Path) -> Path:
     return folder / "model.safetensors"
 
 
+def _stored_progress(last: Path, prompts: str) -> Progress:
+    """Return where a stopped run stands, after checking that its prompts are those of today."""
+    progress = read_progress(last)
+    if progress.fingerprint != prompts:
+        raise PetMtlError(
+            "this is not the run that is in the folder: the rows, or what cuts them into pieces, "
+            "changed",
+            where=str(last),
+            hint="put back what changed; otherwise choose another folder with `--out DIR`",
+        )
+    return progress
+
+
 def train_with_openprompt(
     suite: Suite, out: Path, *, resume: bool = False, data: Mapping[str, TaskData]
 ) -> TrainResult:
     """Train a suite whose tasks have dev rows.
 
     Args:
-        resume: go on with the run that is in the folder, which must have been one of the same suite
-            and rows.
+        resume: go on with the run that is in the folder, which must have been one of the same
+            suite.
 
     Raises:
         Interrupted: Ctrl-C or SIGTERM came; the state was saved.
-        PetMtlError: what is stored of the run is damaged.
+        PetMtlError: what is stored of the run is damaged, or of other rows.
         RunError: the loss is not a number.
     """
     started = time.monotonic()
@@ -242,8 +256,9 @@ def train_with_openprompt(
         longest = suite.train.max_length
         # a row is learned from in one prompt, also where `long_text: windows` scores it in several
         prompts = encode_forms(loaded.forms, rows, loaded.tokenizer, longest, windows=False)
-        progress = read_progress(run.last) if resume else Progress()
+        progress = Progress(fingerprint=fingerprint(prompts, words=loaded.compiled.words))
         if resume:
+            progress = _stored_progress(run.last, progress.fingerprint)
             load_into(loaded.mlm, _weights(run.last), RETRAIN)
         steps = _Steps(loaded, rows, prompts, progress)
         kept = _Kept(steps, dev_rows, run)

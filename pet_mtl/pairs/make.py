@@ -54,25 +54,31 @@ def write_pairs(corpus: Corpus, out: Path, count: int, seed: int) -> PairsResult
         PetMtlError: the file is there or cannot be written; the text does not give a single pair.
         MachineError: the disk is full; there is no file then.
     """
-    if out.exists():
-        raise PetMtlError("there is a file already", where=str(out), hint="name a new one: --out")
+    _require_new(out)
     rng = SENTENCE_PAIRS.generator(str(seed))
-    say("reading the corpus to draw sentences from")
-    places = draw_places(corpus, _PLACES_A_PAIR * count, rng)
     rows = dict.fromkeys(LABELS, 0)
-    with new_file(out) as file, write_errors(out), bar("pairs", count) as shown:
-        for pair in _pairs(places, count, rng):
-            file.write(json.dumps(asdict(pair), ensure_ascii=False).encode() + b"\n")
-            rows[pair.label] += 1
-            shown.advance(1)
+    with new_file(out) as file:  # a place that cannot be written is told before the corpus is read
+        say("reading the corpus to draw sentences from")
+        places = draw_places(corpus, _PLACES_A_PAIR * count, rng)
+        with write_errors(out), bar("pairs", count) as shown:
+            for pair in _pairs(places, count, rng):
+                file.write(json.dumps(asdict(pair), ensure_ascii=False).encode() + b"\n")
+                rows[pair.label] += 1
+                shown.advance(1)
         if not any(rows.values()):
             raise PetMtlError(
                 "the text gives no pair",
                 hint="the rules know Chinese: give running text of several sentences a document",
             )
+        _require_new(out)  # another command may have written it meanwhile
     if (made := sum(rows.values())) < count:
         say(f"warning: the text gives {made:,} pairs, not {count:,}")
     return PairsResult(out, rows)
+
+
+def _require_new(out: Path) -> None:
+    if out.exists():
+        raise PetMtlError("there is a file already", where=str(out), hint="name a new one: --out")
 
 
 def _pairs(places: list[Place], count: int, rng: random.Random) -> Iterator[Pair]:

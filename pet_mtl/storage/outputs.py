@@ -14,9 +14,10 @@ from pet_mtl.atomic import link_target, recover_folder, sweep, write_errors, wri
 from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
 from pet_mtl.storage.checked_json import read_bounded, read_records
-from pet_mtl.storage.checkpoint import read_checkpoint
+from pet_mtl.storage.checkpoint import MANIFEST, read_checkpoint
 from pet_mtl.storage.folder_kinds import BEGUN, refuse_others
 from pet_mtl.storage.lock import lock_file
+from pet_mtl.storage.model_card import CARD
 from pet_mtl.storage.trackers import Trackers
 from pet_mtl.suite.suite import Suite
 
@@ -95,6 +96,8 @@ class RunFolder:
             recover_folder(folder)
         for name in (self.checkpoint.name, self.last.name, *_FILES, BEGUN):
             sweep(self.path / name)
+        for name in (MANIFEST, CARD):  # which are written anew with a calibration
+            sweep(self.checkpoint / name)
         if self.last.exists():
             if not resume:
                 raise _in_use(self.path)

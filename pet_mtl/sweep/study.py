@@ -12,6 +12,7 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pet_mtl.atomic import sweep
 from pet_mtl.data.digest import rows_digest, short_digest
 from pet_mtl.data.sources import find_files
 from pet_mtl.data.suite_data import TaskData
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial, Trial
 
 SETTINGS = "sweep.json"
+PAGES = ("best.yaml", "sweep.html")
 JOURNAL = "trials.journal"
 # what Optuna raises at lines of other types or values than it writes
 _OF_DAMAGED_LINES = (
@@ -72,6 +74,8 @@ class TrialStore:
         self.out, self.space = out, space
         self._check = partial(_check_settings, out / SETTINGS, load, space, data)
         with held(out / ".lock", wait=True):
+            for left in (SETTINGS, *PAGES):
+                sweep(out / left)
             self._check()
             self.study = self._open()
 

@@ -1,7 +1,8 @@
 """Training with OpenPrompt itself: our rows in steps of one task, our losses where it can have
-them, no weights."""
+them, runs that go on where they were stopped."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from pet_mtl.compat.openprompt_import import INSTALL, missing_packages
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
-from pet_mtl.errors import RunError
+from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.model.hardware import Machine
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.stepping.optimizer_step import OptimizerStep
@@ -196,6 +197,28 @@ def test_stopped_and_resumed_is_the_same_run(
         "metrics.jsonl",
     ):
         assert (folder / file).read_bytes() == (tmp_path / "whole" / file).read_bytes(), file
+
+
+@installed
+def test_a_run_of_other_prompts_does_not_go_on(
+    backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Weights alone tell a backbone: its vocabulary may have been written anew since."""
+    folder = shutil.copytree(backbone, tmp_path / "backbone")
+    suite = suite_of(folder, batch_tokens=200)
+    data, out = data_of(suite, 24, 12), tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr(openprompt_train._Steps, "anyone", lambda steps, flag: True)
+        with pytest.raises(Interrupted):
+            openprompt_train.train_with_openprompt(suite, out, data=data)
+    stored = (out / "last" / "training.json").read_bytes()
+    tokenizer = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
+    vocabulary = tokenizer["model"]["vocab"]
+    vocabulary["真"], vocabulary["的"] = vocabulary["的"], vocabulary["真"]
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
+    with pytest.raises(PetMtlError, match="this is not the run that is in the folder"):
+        openprompt_train.train_with_openprompt(suite, out, data=data, resume=True)
+    assert (out / "last" / "training.json").read_bytes() == stored
 
 
 @installed

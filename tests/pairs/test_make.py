@@ -3,6 +3,7 @@
 import errno
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -60,6 +61,31 @@ def test_a_file_that_is_there_stays(corpus: FileCorpus, tmp_path: Path) -> None:
     with pytest.raises(PetMtlError, match="file already"):
         write_pairs(corpus, tmp_path / "a.jsonl", 6, seed=1)
     assert (tmp_path / "a.jsonl").read_text() == "mine"
+
+
+def test_a_file_that_comes_meanwhile_stays(
+    corpus: FileCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw, out = make.draw_places, tmp_path / "a.jsonl"
+
+    def slowly(*given: Any) -> Any:
+        out.write_text("another command's", encoding="utf-8")
+        return draw(*given)
+
+    monkeypatch.setattr(make, "draw_places", slowly)
+    with pytest.raises(PetMtlError, match="file already"):
+        write_pairs(corpus, out, 6, seed=1)
+    assert out.read_text(encoding="utf-8") == "another command's"
+    assert not list(tmp_path.glob(".a.jsonl*"))
+
+
+def test_a_place_that_cannot_be_written_is_told_before_the_text_is_read(
+    corpus: FileCorpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(make, "draw_places", None)
+    (tmp_path / "file").write_text("no folder", encoding="utf-8")
+    with pytest.raises(PetMtlError, match="cannot write here"):
+        write_pairs(corpus, tmp_path / "file" / "a.jsonl", 6, seed=1)
 
 
 def test_the_bundled_patterns_read_the_pairs(corpus: FileCorpus, tmp_path: Path) -> None:

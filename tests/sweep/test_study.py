@@ -1,5 +1,7 @@
 """What a process leaves that was killed between two lines of the journal."""
 
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -70,6 +72,18 @@ def test_weights_that_were_to_be_removed_are(
     sweep(request_, tmp_path)
     kept = [folder.relative_to(tmp_path).as_posix() for folder in tmp_path.glob("trials/*/run/*")]
     assert kept == ["trials/001/run/checkpoint"]
+
+
+def test_what_killed_writers_left_goes_away(request_: SweepRequest, tmp_path: Path) -> None:
+    data, out = load_suite_data(request_.load([])), tmp_path / "sweep"
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left = [f".{name}.0123abcd.{dead.pid}" for name in ("sweep.json", "best.yaml", "sweep.html")]
+    out.mkdir()
+    for name in left:
+        (out / name).write_text("half", encoding="utf-8")
+    TrialStore(out, request_.load, request_.space, data)
+    assert sorted(file.name for file in out.iterdir()) == ["sweep.json", "trials.journal"]
 
 
 def test_a_journal_that_lost_trials_is_refused(request_: SweepRequest, tmp_path: Path) -> None:
