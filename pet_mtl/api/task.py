@@ -191,13 +191,13 @@ class Task:
             )
         keys = row_keys(train)
         notes = row_notes(train, spec, keys)
-        dev = None
+        dev = unlabelled = None
         if self.share is not None:
-            train, dev, keys = split_rows(train, SplitSpec(split=self.share), spec.name, seed, keys)
+            asked = SplitSpec(split=self.share)
+            train, dev, keys = split_rows(train, asked, spec.name, seed, keys, notes)
         elif self.dev is not None:
             dev = self._rows(self.dev, spec, "dev")
             notes += overlap_notes("dev", dev, keys)
-        unlabelled = None
         if self.unlabelled is not None:
             unlabelled = without_measured(self._texts(self.unlabelled, spec, "unlabelled"), dev)
         return TaskData(train, keys, dev, unlabelled=unlabelled, notes=notes)

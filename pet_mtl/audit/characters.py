@@ -37,6 +37,7 @@ _WRITTEN = re.compile("[\u00a0-\u024f\u0300-\u04ff\u05d0-\u05ea\u0600-\u06ff\u09
 _BEHIND_WORDS = frozenset("\u00a0«»‘’‚“”„–—…·°")
 _FOREIGN = re.compile(r"[^\x00-\x7f]{3,}\??")
 _HAN = re.compile("[\u4e00-\u9fff]")
+_PASSES = 10  # over a text that is mended; `<<<b>b>b>` of any depth would take one a tag
 _OPEN_TAG_END = re.compile(r"</?(?:br|p|div|li|tr|h[1-6])\b", re.I)
 
 
@@ -75,14 +76,19 @@ def mend_text(text: str) -> tuple[str, list[str]]:
     >>> mend_text("caf\\u00c3\\u00a9&nbsp;新<br>闻\\u200b")
     ('café 新 闻', ['mojibake', 'HTML remains', 'invisible characters'])
     """
-    kinds = []
-    for kind in KINDS:
-        if kind.mend and kind.found(text):
-            mended = kind.mend(text)
-            if mended != text:
-                text = mended
-                kinds.append(kind.name)
-    return text, kinds
+    kinds = dict[str, None]()
+    # what is mended may bring others about: `<b\u200br>` is a tag then
+    for _ in range(_PASSES):
+        before = text
+        for kind in KINDS:
+            if kind.mend and kind.found(text):
+                mended = kind.mend(text)
+                if mended != text:
+                    text = mended
+                    kinds[kind.name] = None
+        if text == before:
+            break
+    return text, [*kinds]
 
 
 def _unmojibake(text: str) -> str:

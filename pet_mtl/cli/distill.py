@@ -217,6 +217,7 @@ def _of_teachers(where: str | None) -> str | None:
     """Return the place of a problem as the teachers' options name it."""
     for option, of_teachers in (
         ("-s ", "--teacher-set "),
+        ("--model ", "--teacher-model "),
         ("--method ", "--teacher-method "),
         ("--tasks ", "--teacher-tasks "),
     ):

@@ -17,14 +17,25 @@ from pet_mtl.cli.options import (
     files_by_task,
     require_known,
 )
-from pet_mtl.console import put, put_file, put_json, put_json_list, put_places, started_together
+from pet_mtl.console import (
+    put,
+    put_file,
+    put_json,
+    put_json_list,
+    put_places,
+    say,
+    started_together,
+)
 from pet_mtl.errors import PetMtlError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
+    from pet_mtl.data.streams import RowStream
+    from pet_mtl.scoring.inputs import Inputs
     from pet_mtl.scoring.ranking import Order
     from pet_mtl.scoring.records import Details, Predicted
+    from pet_mtl.suite.suite import Suite
 
 _ACTORS = 2  # of Ray, where `--workers` does not say how many
 
@@ -174,12 +185,13 @@ def predict(
     lines = _stdin(context) if not given and texts in (None, [], ["-"]) else None
     inputs = Inputs(texts or (), task, given, header, lines)
     details = Details(top_k, probabilities, echo or order is not None)
+    rows = _telling_idle_words(inputs, verbalizer or ())
     words, choice = files_by_task("--verbalizer", verbalizer), calibration_choice(calibration)
     processes = join_processes()
     if out is not None:
         written = predict_files(
             checkpoint,
-            inputs,
+            rows,
             out,
             output=cast(Format, output or "jsonl"),
             verbalizers=words,
@@ -198,7 +210,7 @@ def predict(
     blocks = ranked_blocks(
         order,
         predict_blocks(
-            checkpoint, inputs, verbalizers=words, calibration=choice, processes=processes
+            checkpoint, rows, verbalizers=words, calibration=choice, processes=processes
         ),
     )
     if not processes.first:
@@ -214,6 +226,25 @@ def predict(
                 continue
             for line in lines_for_people(predicted, details):
                 put(line)
+
+
+def _telling_idle_words(
+    inputs: "Inputs", verbalizers: "Sequence[str]"
+) -> "Callable[[Suite], dict[str, RowStream]]":
+    """Return what gathers the rows, and tells of label words for tasks that none of them needs."""
+
+    def gather(suite: "Suite") -> "dict[str, RowStream]":
+        from pet_mtl.suite.chain import chain_of
+
+        rows = inputs(suite)
+        read = {other for name in rows for other in chain_of(suite.tasks[name], suite.tasks)}
+        for text in verbalizers:
+            name = text.partition("=")[0]
+            if name not in rows and name not in read:
+                say(f"warning: `--verbalizer {text}` does nothing: no rows of `{name}` are given")
+        return rows
+
+    return gather
 
 
 def _order(

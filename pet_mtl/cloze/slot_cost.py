@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pet_mtl.cloze.encode import Prompts
-from pet_mtl.cloze.form import Form
+from pet_mtl.cloze.form import Compiled, Form
 
 NOTED = 2.0  # from this factor on, people are told
 
@@ -58,6 +58,19 @@ def _added(cost: SlotCost | None, form: Form, tokens: int, rows: int) -> SlotCos
         before.tokens + len(form.masks) * tokens - rows * fewer,
         before.shared + tokens,
     )
+
+
+def tasks_of_one_length(compiled: Compiled, blank: int) -> set[str]:
+    """Return the tasks whose label words have one number of pieces at the slot of each form.
+
+    Args:
+        blank: the piece that closes shorter words.
+    """
+    found = {form.task for form in compiled.forms} if compiled.words else set()
+    for form, words in zip(compiled.forms, compiled.words, strict=False):  # no words of `heads`
+        if len(words.lengths) > 1 or blank in words.used:
+            found.discard(form.task)
+    return found
 
 
 def slot_cost_note(task: str, cost: SlotCost, most: str = "") -> str | None:

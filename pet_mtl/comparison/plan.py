@@ -3,7 +3,7 @@ its own folder."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pet_mtl.comparison.engine import OPENPROMPT, EngineName
@@ -145,7 +145,10 @@ def read_variants(text: str, load: Callable[[str, Sequence[str]], Suite]) -> lis
             suite = load("pet", [*_OF_OPENPROMPT, *given]) if engine else load(name, given)
             variants[part] = Variant(part, suite, engine)
         except PetMtlError as error:
+            own_places = {f"--method {name}", *(f"-s {option}" for option in given)}
             for problem in error.problems:
+                if problem.where in own_places:
+                    problem = replace(problem, where=where)
                 if problem not in problems.problems:
                     problems.problems.append(problem)
     problems.raise_if_any()

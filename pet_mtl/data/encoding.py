@@ -2,7 +2,6 @@
 
 import codecs
 import io
-import re
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, cast
@@ -17,6 +16,7 @@ from pet_mtl.data.files import (
     with_line_feeds,
 )
 from pet_mtl.errors import PetMtlError
+from pet_mtl.text import GbUsage
 
 Source = Path | bytes
 
@@ -26,10 +26,7 @@ _ENOUGH = 30  # different characters, to tell an encoding by them
 _ENOUGH_OF_LINE = 16
 SUCH_AS = " (BIG5, SHIFT_JIS, WINDOWS-1252, …)"
 _LANGUAGES = {"euc-kr": "Korean", "euc-jp": "Japanese"}
-_ASCII = bytes(range(128))
-_RARE = 0xD8  # the first byte of the characters that GB2312 has by their radicals
 _MOST_DAMAGED = 0.1  # of the rows
-_PRIVATE = re.compile("[\ue000-\uf8ff]")
 
 
 def find_encoding(source: Source, name: str | Path = "FILE") -> str:
@@ -76,7 +73,7 @@ def _is_gb18030(source: Source, path: Path) -> bool:
     if not _decodes(source, "gb18030"):
         return False
     balance = 0
-    found = _Usage()
+    found = GbUsage()
     with _opened(source) as stream:
         for line in iter(lambda: stream.readline(_BLOCK), b""):
             if not line.isascii():
@@ -93,30 +90,6 @@ def _is_gb18030(source: Source, path: Path) -> bool:
             hint=f"convert it from its encoding{SUCH_AS}: {conversion(path, 'CHARSET')}",
         )
     return balance > 0
-
-
-class _Usage:
-    """Counts of a text's characters that tell Chinese from what was another encoding: nearly all
-    bytes can be read as GBK, but as characters that nobody writes."""
-
-    def __init__(self) -> None:
-        self._private = self._wide = self._known = self._common = 0
-
-    def add(self, text: str) -> None:
-        text = text.replace("—", "―").replace("·", "・")  # those that Python's `gb2312` has
-        self._private += len(_PRIVATE.findall(text))
-        plain = len(text.encode("ascii", "ignore"))
-        self._wide += (len(text.encode("gbk", "ignore")) - plain) // 2
-        pairs = text.encode("gb2312", "ignore").translate(None, _ASCII)
-        self._known += len(pairs) // 2
-        self._common += sum(byte < _RARE for byte in pairs[::2])
-
-    @property
-    def usual(self) -> bool:
-        """Say whether most characters of two bytes are of GB2312, half of these of its first level
-        or signs, and next to none is private (some phones wrote emoji as such)."""
-        known = self._wide <= 2 * self._known and self._known <= 2 * self._common
-        return known and self._private * 50 <= self._wide
 
 
 def not_utf8(encoding: str, source: Source, name: str | Path = "FILE") -> str | None:
@@ -175,8 +148,7 @@ def likely_encoding(line: bytes) -> str | None:
         text = line.decode("gb18030")
     except UnicodeDecodeError:
         return None
-    found = _Usage()
-    found.add(text)
+    found = GbUsage().add(text)
     return (_other_pairs(line, _ENOUGH_OF_LINE) or "gb18030") if found.usual else None
 
 

@@ -35,6 +35,15 @@ WIDE_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+# how files begin that are no text, whatever their names say; what they are, and what to do
+_OTHERS = (
+    (b"PK\x03\x04", "a zip archive, as `.xlsx` sheets are", "save the sheet as CSV, or unpack it"),
+    (b"\xd0\xcf\x11\xe0", "a spreadsheet or another file of Office", "save the sheet as CSV"),
+    (b"PAR1\x15", "a parquet file", "end its name in `.parquet`"),
+    (b"ARROW1\0\0", "an Arrow (Feather) file", "save it as parquet"),
+    (b"\x1f\x8b\x08", "packed by gzip", "end its name in `.gz`"),
+    (b"version https://git-lfs", "a pointer of Git LFS", "`git lfs pull` fetches the file itself"),
+)
 _HEAD = 1 << 20  # bytes that say what ends the lines
 _QUOTED = re.compile(rb'"[^"]*"?')  # the head may end within quotes
 
@@ -151,12 +160,25 @@ def has_quotes(path: Path) -> bool:
     return ".csv" in path.name.lower()
 
 
+def refuse_others(head: bytes, path: Path) -> None:
+    """Refuse what is no table by the first bytes of a file.
+
+    Raises:
+        PetMtlError: it is known what it is.
+    """
+    for begin, what, hint in _OTHERS:
+        if head.startswith(begin):
+            message = f"whatever its name says, the file is {what}"
+            raise PetMtlError(message, where=str(path), hint=hint)
+
+
 def refuse_unmarked(head: bytes, path: Path) -> None:
-    """Refuse UTF-16 without a byte order mark, given the first bytes of a file.
+    """Refuse what is no text, and UTF-16 without a byte order mark, by the first bytes of a file.
 
     Raises:
         PetMtlError: it is that.
     """
+    refuse_others(head, path)
     encoding = _unmarked_utf16(head)
     if encoding:
         raise PetMtlError(

@@ -20,6 +20,7 @@ from pet_mtl.data.files import (
     Unpacked,
     open_bytes,
     read_whole,
+    refuse_others,
 )
 from pet_mtl.data.parquet_steps import step_rows
 from pet_mtl.data.table import (
@@ -73,6 +74,8 @@ def _opened(path: Path) -> Iterator[tuple[Any, Path | pa.Buffer]]:
         with pq.ParquetFile(source, buffer_size=CHUNK_BYTES) as file:
             yield file, source
     except DAMAGE as error:
+        with open_bytes(path) as stream:
+            refuse_others(stream.read(64).removeprefix(b"PAR1"), path)  # it is one, but damaged
         raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
 
 

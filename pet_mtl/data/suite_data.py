@@ -99,8 +99,7 @@ def load_task(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int
     keys = row_keys(train)
     notes.extend(row_notes(train, task, keys))
     if isinstance(dev_spec, SplitSpec):
-        train, dev, keys = split_rows(train, dev_spec, task.name, seed, keys)
-        notes.extend(_share_notes(len(train), len(dev), dev_spec))
+        train, dev, keys = split_rows(train, dev_spec, task.name, seed, keys, notes)
     else:
         notes.extend(overlap_notes("dev", dev, keys))
     notes.extend(overlap_notes("test", test, keys))
@@ -208,9 +207,17 @@ def _load(
 
 
 def split_rows(
-    train: Rows, spec: SplitSpec, task: str, seed: int, keys: NDArray[np.uint64]
+    train: Rows,
+    spec: SplitSpec,
+    task: str,
+    seed: int,
+    keys: NDArray[np.uint64],
+    notes: list[str] | None = None,
 ) -> tuple[Rows, Rows, NDArray[np.uint64]]:
     """Return the training rows, the held-out rows, and the keys of the training rows.
+
+    Args:
+        notes: takes a line where much more is held out than was asked for.
 
     Raises:
         PetMtlError: no row can be held out.
@@ -222,6 +229,8 @@ def split_rows(
             "text only"
         )
         raise PetMtlError(message, where=train.where(0))
+    if notes is not None:
+        notes.extend(_share_notes(len(train_rows), len(dev_rows), spec))
     return train.take(train_rows), train.take(dev_rows), keys[train_rows]
 
 
@@ -232,7 +241,7 @@ def _share_notes(train: int, dev: int, spec: SplitSpec) -> list[str]:
         return []
     return [
         f"{dev:,} of {train + dev:,} rows are held out, not {100 * spec.split:.3g} %: one at least "
-        "of each label; name a dev file to train on more"
+        "of each label; dev rows of their own leave more to train on"
     ]
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
+from unicodedata import is_normalized
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,7 @@ from pet_mtl.data.column_names import is_usual_name
 from pet_mtl.data.encoding import SUCH_AS, likely_encoding
 from pet_mtl.data.files import conversion
 from pet_mtl.errors import PetMtlError, Problem
-from pet_mtl.text import counted
+from pet_mtl.text import counted, normalize_text
 
 SHOWN = 20
 CHUNK_BYTES = 1 << 20
@@ -210,9 +211,13 @@ def _locate_names(request: Request, path: str, header: Sequence[str]) -> dict[st
         elif found_at:
             places[name] = found_at[0]
         elif not request.may_lack(name):
-            near = get_close_matches(str(column), header, n=1)
+            wanted = normalize_text(str(column))
+            alike = [title for title in header if normalize_text(title) == wanted]
+            near = alike or get_close_matches(str(column), header, n=1)
             found = ", ".join(f"`{title[:40]}`" for title in header[:20])
-            hint = f"is it `{near[0]}`? " if near else ""
+            other = near and is_normalized("NFC", near[0]) != is_normalized("NFC", str(column))
+            form = " (its accents are in another form of Unicode, NFC or NFD)" if other else ""
+            hint = f"is it `{near[0]}`{form}? " if near else ""
             message = f"no column `{column}` (wanted by `columns.{name}`)"
             if request.tolerant and not any(map(is_usual_name, header)):
                 hint = f"{hint}the first line must name the columns; "

@@ -78,8 +78,12 @@ def distil(request: Request, out: Path, *, skip_bad_rows: int = 0) -> Distillati
         RunError: a training failed.
     """
     check_request(request)
-    suite_model(request.teacher)  # both are there
     suite_model(request.student)
+    try:
+        suite_model(request.teacher)
+    except PetMtlError as error:  # the student's is there
+        problems = [replace(problem, where="--teacher-model") for problem in error.problems]
+        raise PetMtlError(problems) from None
     data = load_suite_data(request.student, skip_bad_rows=skip_bad_rows)
     for name, task in data.items():
         for note in task.notes:

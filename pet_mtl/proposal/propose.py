@@ -27,7 +27,15 @@ from pet_mtl.proposal.scales import ENDS
 from pet_mtl.proposal.settings import propose_settings
 from pet_mtl.proposal.slots import LOOKED_AT, ProposedSlots, propose_slots
 from pet_mtl.proposal.task_kind import PROPOSED, find_kind, sets_of_labels
-from pet_mtl.proposal.wording import NONE, WORDINGS, field_names, language, pattern_for, task_name
+from pet_mtl.proposal.wording import (
+    NONE,
+    WORDINGS,
+    field_names,
+    japanese_note,
+    language,
+    pattern_for,
+    task_name,
+)
 from pet_mtl.resources import bundled_backbone
 from pet_mtl.storage.pretrained import load_pieces, resolve_model
 from pet_mtl.suite.suite import load_suite
@@ -134,7 +142,9 @@ class _Task:
         if roles.ends:
             self.counts = {end: counts[end] for end in ENDS}
         texts = [table.columns[place] for place in roles.texts]
-        self.language = language([texts[-1][row] for row in self.rows])
+        last = [texts[-1][row] for row in self.rows]
+        self.language = language(last)
+        self.japanese = japanese_note(last, self.language)
         wording = WORDINGS[self.language]
         self.prefix = wording.prefix.format(task=name)
         self.pattern = pattern_for(self.fields, wording, causal=tokenizer.causal)
@@ -193,7 +203,8 @@ class _Task:
 
     def warnings(self) -> tuple[str, ...]:
         """Return what a person should know before training."""
-        return (warning(self.name, self.unreadable),) if self.unreadable.share > MANY else ()
+        lost = (warning(self.name, self.unreadable),) if self.unreadable.share > MANY else ()
+        return (*lost, f"note: {self.name}: {self.japanese}") if self.japanese else lost
 
     @property
     def columns(self) -> dict[str, int | str]:

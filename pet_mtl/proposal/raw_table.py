@@ -117,7 +117,11 @@ def _lines(path: Path, encoding: str) -> Iterator[str]:
         for number, line in enumerate(lines_of(utf8, path)):
             known = line if number else line.removeprefix(BYTE_ORDER_MARK)
             if b"\0" in known:
-                raise _no_text(path)
+                raise PetMtlError(
+                    "this is no text file: a NUL character stands in the line",
+                    where=f"{path}:{number + 1}",
+                    hint="take it out if all else is a table",
+                )
             yield known.decode("utf-8", "surrogateescape")
 
 

@@ -8,8 +8,8 @@ from pet_mtl.suite.pattern import MASK_NAME
 from pet_mtl.suite.task import ID_COLUMN, LABEL_COLUMN
 
 LOOKED_AT, CHARACTERS = 2000, 1000  # texts, and of each
-CHINESE_SHARE = 0.2  # of the letters
-_HAN = re.compile("[\u3400-\u9fff]")
+A_LANGUAGE = 0.2  # of the letters
+_HAN, _KANA = re.compile("[\u3400-\u9fff]"), re.compile("[\u3040-\u30ff]")
 _PARTS = """
 title headline subject summary 标题 主题 题目
 body content text description article abstract 正文 内容 文本 描述 摘要
@@ -56,9 +56,28 @@ def language(texts: Sequence[str]) -> str:
     >>> language(["新车 iPhone 上市"]), language(["a film by 张艺谋, shown in the cinemas again"])
     ('zh', 'en')
     """
+    return "zh" if _is_written_in(_HAN, texts) else "en"
+
+
+def japanese_note(texts: Sequence[str], language: str) -> str | None:
+    """Say that Japanese texts, which hold Chinese characters too, got the wording of another
+    language.
+
+    >>> japanese_note(["新车 iPhone 上市", "「の」字装修"], "zh")
+    """
+    if not _is_written_in(_KANA, texts):
+        return None
+    name = {"zh": "Chinese", "en": "English"}[language]
+    return (
+        f"the texts look Japanese, but the wording (prefix, pattern, some label words) is {name}: "
+        "edit it"
+    )
+
+
+def _is_written_in(script: re.Pattern[str], texts: Sequence[str]) -> bool:
+    """Say whether a good share of the letters of texts is of a script."""
     sample = "".join(text[:CHARACTERS] for text in texts[:LOOKED_AT])
-    letters = sum(map(str.isalpha, sample))
-    return "zh" if len(_HAN.findall(sample)) > CHINESE_SHARE * letters else "en"
+    return len(script.findall(sample)) > A_LANGUAGE * sum(map(str.isalpha, sample))
 
 
 def field_names(columns: Sequence[str | int]) -> list[str]:

@@ -84,7 +84,13 @@ def _of_label_loss(suite: Suite, taught: Collection[str], of_label: Collection[s
 
 
 def idle_settings(
-    suite: Suite, *, taught: Collection[str], alone: bool, drops: bool, causal: bool = False
+    suite: Suite,
+    *,
+    taught: Collection[str],
+    alone: bool,
+    drops: bool,
+    causal: bool = False,
+    one_length: Collection[str] = (),
 ) -> list[str]:
     """Return a line for each setting that is given and changes nothing.
 
@@ -94,6 +100,7 @@ def idle_settings(
             for other runs too.
         drops: whether the backbone has dropout.
         causal: whether it is a causal model.
+        one_length: tasks whose label words have the same number of pieces, all of them.
     """
     train, found, losses = suite.train, suite.method.notes(), suite.train.losses
     kinds = {name: task.kind_spec for name, task in suite.tasks.items()}
@@ -127,7 +134,7 @@ def idle_settings(
     idle += ["logit_adjustment"] if train.logit_adjustment and not of_label else []
     why = "labels of several levels are not one" if of_label else "no task has one label a row"
     found += [f"`train.{name}` does nothing: {why}" for name in idle]
-    found += _of_method(suite, causal=causal)
+    found += _of_method(suite, causal, one_length)
     found += [
         f"`tasks.{name}.data.unlabelled` does nothing in this run: no teacher, loss term or "
         "calibration reads these rows"
@@ -169,7 +176,7 @@ def _reads_unlabelled(suite: Suite, task: TaskSpec) -> bool:
     return calibrates or dropped or suite.train.losses.reads_unlabelled is not None
 
 
-def _of_method(suite: Suite, *, causal: bool) -> list[str]:
+def _of_method(suite: Suite, causal: bool, one_length: Collection[str]) -> list[str]:
     """Return a line for each setting of label words, patterns or prefixes that the method does not
     read."""
     found, tasks = [], suite.tasks
@@ -197,6 +204,11 @@ def _of_method(suite: Suite, *, causal: bool) -> list[str]:
             "lengths at once"
             for name, task in tasks.items()
             if causal and task.slots == task.word_slots != "exact"
+        ]
+        found += [
+            f"`tasks.{name}.slots` does nothing where all label words have one length"
+            for name, task in tasks.items()
+            if not causal and name in one_length and task.slots == task.word_slots != "exact"
         ]
         found += [
             f"`tasks.{name}.aggregation` does nothing where each label has one word"

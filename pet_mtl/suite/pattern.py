@@ -240,6 +240,8 @@ def _check_masks(parts: list[Part], source: str, problems: ProblemList) -> None:
         hint = (
             "use the ASCII braces `{` and `}`, not the full-width ones"
             if "｛" in source or "｝" in source
+            else "write `{mask}`: `{{` and `}}` are braces that stand in the text"
+            if "{mask}" in source
             else "write `{mask}` in ASCII letters, not in full-width ones"
             if "{mask}" in unicodedata.normalize("NFKC", source)
             else "put `{mask}` where the label word goes"

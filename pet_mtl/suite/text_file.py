@@ -7,6 +7,7 @@ from pathlib import Path
 from stat import S_ISFIFO
 
 from pet_mtl.errors import PetMtlError
+from pet_mtl.text import GbUsage
 
 LARGEST = 16 << 20  # bytes; the label words of thousands of labels are less than one MiB
 LINE_END = re.compile(r"(\r\n|\r|\n)")
@@ -81,8 +82,9 @@ def _encoding_hint(data: bytes) -> str:
     """Return what to do, naming the encoding where it can be told."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "the file is UTF-16; save it as UTF-8"
-    try:
-        data.decode("gb18030")
-    except UnicodeDecodeError:
-        return "save the file as UTF-8"
-    return "the file may be GBK; save it as UTF-8, for example: iconv -f GB18030 -t UTF-8"
+    lines = data.splitlines(keepends=True)
+    other = b"".join(line for line in lines if "\ufffd" in line.decode("utf-8", "replace"))
+    with suppress(UnicodeDecodeError):
+        if GbUsage().add(other.decode("gb18030")).usual:
+            return "the file may be GBK; save it as UTF-8, for example: iconv -f GB18030 -t UTF-8"
+    return "save the file as UTF-8"

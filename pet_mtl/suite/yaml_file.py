@@ -32,6 +32,7 @@ LONGEST_NUMBER = 1000  # characters; one of some thousand digits cannot be shown
 # slips of those who write Chinese: `key：…`, and where a syntax error is near, any full-width colon
 _WIDE_COLON = re.compile(r"\s*[a-z_]+：|[^：:\"'#-]*：[^:\"'#-]*$")
 _WIDE_INDENT = re.compile(r" *[^\S \t]\s*[\w-]+:")
+_UNSEEN_BREAK = re.compile("[\x85\u2028\u2029]")  # of the line, for YAML
 _WIDE_BRACKET = re.compile(r"(^|[:,\[{-])\s*[｛［]")
 
 
@@ -271,6 +272,9 @@ def _syntax_error(error: YAMLError, text: str, path: str) -> PetMtlError:
         if _WIDE_INDENT.match(lines[near]):
             message = "white space other than spaces is used as indentation"
             return PetMtlError(message, where=f"{path}:{near + 1}", hint="indent with spaces")
+        if unseen := _UNSEEN_BREAK.search(lines[near]):
+            message = f"the invisible character U+{ord(unseen[0]):04X} breaks the line"
+            return PetMtlError(message, where=f"{path}:{near + 1}", hint="delete it")
     content = lines[index]
     where = f"{path}:{index + 1}"
     problem = str(error.problem)

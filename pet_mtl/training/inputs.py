@@ -10,7 +10,7 @@ import numpy as np
 
 from pet_mtl.cloze.encode import Prompts, encode_forms
 from pet_mtl.cloze.form import Compiled
-from pet_mtl.cloze.slot_cost import slot_cost_notes
+from pet_mtl.cloze.slot_cost import slot_cost_notes, tasks_of_one_length
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.cloze.unreadable import unreadable_warnings
 from pet_mtl.console import say
@@ -118,7 +118,14 @@ def read_inputs(
     prompts = encode_forms(compiled.forms, rows, tokenizer, longest, windows=False)
     others = encode_unlabelled(suite, data, compiled.forms, tokenizer)
     drops, causal = has_dropout(mlm), tokenizer.causal
-    idle = idle_settings(suite, taught=answered, alone=alone, drops=drops, causal=causal)
+    idle = idle_settings(
+        suite,
+        taught=answered,
+        alone=alone,
+        drops=drops,
+        causal=causal,
+        one_length=tasks_of_one_length(compiled, tokenizer.pad_id),
+    )
     warnings = (f"warning: {note}" for note in idle)
     for line in (*slot_cost_notes(prompts), *unreadable_warnings(prompts, tokenizer), *warnings):
         say(line)

@@ -8,6 +8,7 @@ import pytest
 import toys
 
 import pet_mtl
+from pet_mtl.api.task import suite_of
 from pet_mtl.audit.judges import choose_judges
 from pet_mtl.data.suite_data import load_task
 from pet_mtl.errors import PetMtlError
@@ -59,6 +60,16 @@ def test_dev_rows_that_are_trained_on_are_told(
     caplog.set_level("INFO", logger="pet_mtl")
     pet_mtl.train([task(dev=(TEXTS[:6], LABELS[:6]))], str(backbone), tmp_path / "run", **FAST)
     assert "6 of 6 dev rows occur in the training data too" in caplog.text
+
+
+def test_a_share_that_is_larger_than_asked_for_is_told() -> None:
+    """With few rows of many labels, of each of which one is held out."""
+    labels = [str(number % 40) for number in range(120)]
+    rows = ([f"第{number}行" for number in range(120)], labels)
+    for dev, told in ((0.1, ["40 of 120 rows are held out, not 10 %: o"]), (0.3, [])):
+        given = task(labels={one: f"词{one}" for one in labels}, train=rows, dev=dev)
+        notes = given.data(suite_of([given], "zh-mini").tasks["mood"], 0, ".").notes
+        assert [note[:40] for note in notes] == told
 
 
 def test_a_list_of_one_label_is_the_label(backbone: Path) -> None:

@@ -17,6 +17,7 @@ from pet_mtl.audit.parts import Part
         ("a\rb", "stray carriage returns", "a b"),
         ("a\u200bb\ufeff", "invisible characters", "ab"),
         ("a\u202eb\u202c\u2067c\u2069", "invisible characters", "abc"),
+        ("新<b\u200br>闻&n\x00bsp;。", "invisible characters", "新 闻 。"),  # tag and entity then
         ("新闻<br/>天气", "HTML remains", "新闻 天气"),
         ("<b class='x'>新</b>&nbsp;&middot;&#65;", "HTML remains", "新 ·A"),
         ("&#128512;&#x01F600;", "HTML remains", "😀😀"),
@@ -81,8 +82,13 @@ def test_chinese_is_no_mojibake(text: str) -> None:
 
 @given(st.text())
 def test_mending_twice_changes_nothing_more(text: str) -> None:
-    once = mend_text(mend_text(text)[0])[0]
-    assert mend_text(once)[0] == once
+    once = mend_text(text)[0]
+    assert mend_text(once) == (once, [])
+
+
+def test_nested_remains_cost_no_more_than_some_passes() -> None:
+    nested = mend_text("<" * 20_000 + "b>" * 20_000)  # minutes, were each depth a pass
+    assert nested[1] == ["HTML remains"]
 
 
 def test_rows_are_counted_once(make_part: Callable[..., Part]) -> None:

@@ -336,3 +336,21 @@ def test_a_model_of_another_language_is_warned_of(
     ran = made(call, tmp_path, backbone, "t.csv", lines)
     assert "warning: t: the model cannot read" in ran.err
     assert "unknown to its vocabulary" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("この映画は良い作品だ", "is Chinese"),
+        ("とてもよかった", "is English"),
+        ("「の」字装修很好看", None),
+    ],
+)
+def test_the_wording_of_japanese_texts_is_told(
+    call: Call, tmp_path: Path, backbone: Path, text: str, told: str | None
+) -> None:
+    lines = ["text,label", *(f"{text}{n},{n % 2}" for n in range(12))]
+    ran = made(call, tmp_path, backbone, "t.csv", lines)
+    assert ran.code == 0, ran.err
+    assert ("note: t: the texts look Japanese" in ran.err) == bool(told)
+    assert told is None or f"(prefix, pattern, some label words) {told}: edit it" in ran.err

@@ -77,6 +77,10 @@ def test_other_label_words_keep_the_labels(call: Call, checkpoint: Path, rows: l
         for line in Path("out/topic.jsonl").read_text(encoding="utf-8").splitlines()
     ]
     assert {row["label"] for row in found} <= LABELS["topic"]
+    assert "does nothing" not in ran.err
+    idle = "`--verbalizer topic=words.txt` does nothing: no rows of `topic` are given"
+    ran = call("predict", checkpoint, *rows[2:], "--out", "out", "--verbalizer", "topic=words.txt")
+    assert f"warning: {idle}" in ran.err
 
 
 def test_the_python_door_says_what_the_command_says(

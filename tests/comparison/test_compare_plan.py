@@ -62,6 +62,24 @@ def test_wrong_methods(load, text: str, words: str) -> None:  # type: ignore[no-
         read_variants(text, load)
 
 
+def test_wrong_options_of_methods_are_told_where_they_stand(suite_file: Path) -> None:
+    def load(method: str, options: Sequence[str]) -> Suite:
+        overrides = ["train.foo=1", *options]
+        return load_suite(suite_file, overrides=overrides, method=method)
+
+    text = "heads:foo=1:train.losses.bar=2,heads:adversarial=0.1,openprompt:train.learning_rate=x"
+    with pytest.raises(PetMtlError) as caught:
+        read_variants(text, load)
+    told = [(problem.where, problem.message[:30]) for problem in caught.value.problems]
+    assert sorted(told, key=str) == [
+        (f"--methods {text}", "`method`: `adversarial` is for"),
+        (f"--methods {text}", "`train.learning_rate` must be "),
+        (f"--methods {text}", "unknown key `bar`"),
+        (f"--methods {text}", "unknown key `foo`"),
+        ("-s train.foo=1", "unknown key `foo`"),  # which was given for all
+    ]
+
+
 def test_cells(load) -> None:  # type: ignore[no-untyped-def]
     cells = plan_cells(read_variants("pet,heads,cln", load), [0, 8, "all"], [1, 2], ["a", "b"])
     assert [cell for cell in cells if cell.shots == 0] == [Cell("pet", 0, 1)]

@@ -117,3 +117,29 @@ def test_the_command_that_converts_quotes_paths(make_task, write, encoding: str)
 def test_first_line_skips_mark_and_blank_lines(write) -> None:
     assert first_line(write("t", "\ufeff\r\n\n a \r\nb\n")) == b" a "
     assert first_line(write("e", "\n\n")) == b""
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"PK\x03\x04\x14\0\x08\0\xbb\xd0", "a zip archive, as `.xlsx` sheets are"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a spreadsheet or another file of Office"),
+        (b"PAR1\x15\x04\x15\x14", "a parquet file"),
+        (b"ARROW1\0\0\xff\xff", "an Arrow (Feather) file"),
+        (gzip.compress(b"text,label\n"), "packed by gzip"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:a\n", "a pointer of Git LFS"),
+    ],
+)
+@pytest.mark.parametrize("tolerant", [False, True])
+def test_other_files_are_known_whatever_they_are_called(
+    make_task, write, name: str, content: bytes, what: str, tolerant: bool
+) -> None:
+    file = write(name, content)
+    task = make_task({"text": "text", "label": "label"})
+    with pytest.raises(PetMtlError) as caught:
+        read_rows(file.name, task, base=file.parent, tolerant=tolerant)
+    told = f"whatever its name says, the file is {what}"
+    if name == "a.parquet" and what == "a parquet file":
+        told = "cannot read the parquet file: "
+    assert caught.value.problems[0].message.startswith(told)

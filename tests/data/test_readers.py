@@ -77,6 +77,17 @@ def test_all_missing_names_are_told_at_once(make_task, write) -> None:
     assert label.message == "no column `label` (wanted by `columns.label`)"
 
 
+def test_names_in_another_form_of_unicode_are_told(make_task, write) -> None:
+    """Which look the same."""
+    file = write("t.tsv", "e\u0301\tlabel\tｔｅｘｔ\n")
+    with pytest.raises(PetMtlError) as caught:
+        read(file, make_task({"é": "\u00e9", "text": "text", "label": "label"}))
+    accent, wide = (problem.hint or "" for problem in caught.value.problems)
+    form = "(its accents are in another form of Unicode, NFC or NFD)"
+    assert accent.startswith(f"is it `e\u0301` {form}? the file has")
+    assert wide.startswith("is it `ｔｅｘｔ`? the file has")
+
+
 def test_labels_are_compared_without_white_space(make_task, write) -> None:
     rows, _ = read(write("t.tsv", "a\t 1\u3000\nb\t0 \n"), make_task())
     assert rows.labels.tolist() == [1, 0]

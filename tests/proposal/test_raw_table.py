@@ -157,6 +157,7 @@ def test_skipped_rows_parquet_and_compression(tmp_path: Path) -> None:
         ("t.jsonl", "nothing\n", "holds no JSON objects"),
         ("t.json", "[{,", "invalid JSON"),
         ("t.csv", b"\x00\x01\xff\xfe\x00", "this is no text file"),
+        ("t.csv", b"text,label\na,x\nb\x00,y\n", "t.csv:3: this is no text file: a NUL"),
         ("t.parquet", b"PAR1", "cannot read the parquet file"),
         ("t.xlsx", b"PK", "unknown data format"),
     ],

@@ -30,6 +30,7 @@ INVALID = [
     ("", "no `{mask}`", "where the label word goes"),
     ("{title}", "no `{mask}`", "where the label word goes"),
     ("这是｛mask｝：{title}", "no `{mask}`", "full-width"),
+    ("这是{{mask}}：{{title}}", "no `{mask}`", "write `{mask}`: `{{` and `}}` are braces"),
     ("{ｍａｓｋ}：{title}", "no `{mask}`", "ASCII letters"),
     ("{mask}{mask}", "2 times `{mask}`", "as many masks as the label word needs"),
     ("{mask}{a}{mask}{mask}", "3 times `{mask}`", "once"),

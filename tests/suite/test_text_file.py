@@ -26,6 +26,19 @@ def test_wrong_bytes_name_offset_and_line(tmp_path: Path) -> None:
         read_text_file(path)
 
 
+def test_what_is_no_chinese_is_not_told_to_be_gbk(tmp_path: Path) -> None:
+    """Nearly all bytes can be read as GBK, but as characters that nobody writes."""
+    path = tmp_path / "a.txt"
+    hints = {}
+    for text, encoding in (("gemüse Gemüse\nwörter Wörter\n", "latin-1"), ("新闻 新闻\n", "gbk")):
+        path.write_bytes(text.encode(encoding))
+        with pytest.raises(PetMtlError) as caught:
+            read_text_file(path)
+        hints[encoding] = caught.value.problems[0].hint
+    assert hints["latin-1"] == "save the file as UTF-8"
+    assert str(hints["gbk"]).startswith("the file may be GBK")
+
+
 @pytest.mark.skipif(not Path("/dev/fd").exists(), reason="the system has no names for pipes")
 def test_a_pipe_gives_its_text_again() -> None:
     reading, writing = os.pipe()

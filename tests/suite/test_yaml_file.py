@@ -149,6 +149,7 @@ ERRORS: dict[str, tuple[str | bytes, str, str | None]] = {
         "x.yaml:3: white space other than spaces is used as indentation",
         "indent with spaces",
     ),
+    "line break": ("a: 1 #\u2028c\nb: 2\n", "x.yaml:1: the invisible character U+2028", "it"),
     "control character": (
         "a: 1\nb: \x07\n",
         "x.yaml:2: the character U+0007 is not allowed",

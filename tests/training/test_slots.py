@@ -14,8 +14,8 @@ from pet_mtl.training.run import train
 WORDS = '{"r": 红, "b": [蓝, 天地], "g": 同类天}'
 
 
-def suite_with(file: Path, slots: Slots) -> Suite:
-    settings = (f"tasks.colour.verbalizer={WORDS}", f"tasks.colour.slots={slots}")
+def suite_with(file: Path, slots: Slots, words: str = WORDS) -> Suite:
+    settings = (f"tasks.colour.verbalizer={words}", f"tasks.colour.slots={slots}")
     return load_suite(file, overrides=(*settings, "train.max_steps=2"), only=["colour"])
 
 
@@ -40,3 +40,16 @@ def test_what_lengths_cost_is_said_and_slots_are_kept(
     (form,) = loaded.compiled.forms
     assert form.masks == {"exact": (1, 2, 3), 2: (1, 3), "shared": (3,)}[slots]
     assert np.isfinite(result.scores["colour"].main.value)
+
+
+def test_words_of_one_length_leave_slots_nothing_to_do(
+    suite_file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "pet_mtl")
+    idle = "warning: `tasks.colour.slots` does nothing where all label words have one length"
+    words = '{"r": 天地, "b": 同类, "g": 蓝天}'
+    for number, (slots, given, told) in enumerate(
+        [("shared", words, 1), (2, words, 2), ("exact", words, 2), ("shared", WORDS, 2)]
+    ):
+        train(suite_with(suite_file, slots, given), tmp_path / str(number))  # type: ignore[arg-type]
+        assert caplog.messages.count(idle) == told
