@@ -160,7 +160,7 @@ def has_quotes(path: Path) -> bool:
     return ".csv" in path.name.lower()
 
 
-def refuse_others(head: bytes, path: Path) -> None:
+def refuse_other_formats(head: bytes, path: Path) -> None:
     """Refuse what is no table by the first bytes of a file.
 
     Raises:
@@ -178,7 +178,7 @@ def refuse_unmarked(head: bytes, path: Path) -> None:
     Raises:
         PetMtlError: it is that.
     """
-    refuse_others(head, path)
+    refuse_other_formats(head, path)
     encoding = _unmarked_utf16(head)
     if encoding:
         raise PetMtlError(

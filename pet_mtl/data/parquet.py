@@ -20,7 +20,7 @@ from pet_mtl.data.files import (
     Unpacked,
     open_bytes,
     read_whole,
-    refuse_others,
+    refuse_other_formats,
 )
 from pet_mtl.data.parquet_steps import step_rows
 from pet_mtl.data.table import (
@@ -75,7 +75,8 @@ def _opened(path: Path) -> Iterator[tuple[Any, Path | pa.Buffer]]:
             yield file, source
     except DAMAGE as error:
         with open_bytes(path) as stream:
-            refuse_others(stream.read(64).removeprefix(b"PAR1"), path)  # it is one, but damaged
+            # what begins as one is one, but damaged
+            refuse_other_formats(stream.read(64).removeprefix(b"PAR1"), path)
         raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
 
 
