@@ -23,13 +23,12 @@ from pet_mtl.console import (
     put_json,
     put_json_list,
     put_places,
-    say,
     started_together,
 )
 from pet_mtl.errors import PetMtlError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from pet_mtl.data.streams import RowStream
     from pet_mtl.scoring.inputs import Inputs
@@ -185,8 +184,8 @@ def predict(
     lines = _stdin(context) if not given and texts in (None, [], ["-"]) else None
     inputs = Inputs(texts or (), task, given, header, lines)
     details = Details(top_k, probabilities, echo or order is not None)
-    rows = _telling_idle_words(inputs, verbalizer or ())
     words, choice = files_by_task("--verbalizer", verbalizer), calibration_choice(calibration)
+    rows = _telling_idle_words(inputs, words)
     processes = join_processes()
     if out is not None:
         written = predict_files(
@@ -229,19 +228,15 @@ def predict(
 
 
 def _telling_idle_words(
-    inputs: "Inputs", verbalizers: "Sequence[str]"
+    inputs: "Inputs", files: "Mapping[str, Path]"
 ) -> "Callable[[Suite], dict[str, RowStream]]":
     """Return what gathers the rows, and tells of label words for tasks that none of them needs."""
 
     def gather(suite: "Suite") -> "dict[str, RowStream]":
-        from pet_mtl.suite.chain import chain_of
+        from pet_mtl.scoring.given_rows import say_idle_words
 
         rows = inputs(suite)
-        read = {other for name in rows for other in chain_of(suite.tasks[name], suite.tasks)}
-        for text in verbalizers:
-            name = text.partition("=")[0]
-            if name not in rows and name not in read:
-                say(f"warning: `--verbalizer {text}` does nothing: no rows of `{name}` are given")
+        say_idle_words(files, suite, rows)
         return rows
 
     return gather

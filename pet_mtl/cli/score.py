@@ -78,6 +78,7 @@ def score(
             hint="add `--patterns FILE`",
         )
     from pet_mtl.scoring.checkpoint_scores import score_checkpoints, score_models
+    from pet_mtl.scoring.given_rows import say_idle_words
     from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel
     from pet_mtl.scoring.processes import join_processes
     from pet_mtl.suite.suite import load_suite
@@ -109,6 +110,8 @@ def score(
         suite = load_suite(
             pattern_file(patterns), overrides=override or (), data_root=data_root, verbalizers=files
         )
+        if rows:
+            say_idle_words(files, suite, rows)
         scores = score_models(
             checkpoints,
             suite,

@@ -38,6 +38,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found if len(found) == len(pairs) else RepeatedKeys(pairs)
 
 
+_STRICT = json.JSONDecoder(object_pairs_hook=_object)
 _LENIENT = json.JSONDecoder(strict=False, object_pairs_hook=_object)
 
 
@@ -70,11 +71,11 @@ def _first_text(path: Path) -> bytes:
 
 
 def parse_value(text: bytes | str, *, strict: bool = True) -> Any:
-    r"""Return the value, or the exception where there is none.
+    r"""Return the value, or the exception where there is none; an object that repeats a key is a
+    `RepeatedKeys`.
 
     Args:
-        strict: control characters in strings are errors, and what repeats a key is not told
-            (`RepeatedKeys`).
+        strict: control characters in strings are errors.
 
     >>> parse_value(b'{"a": 1}'), parse_value('["a\tb"]', strict=False)
     ({'a': 1}, ['a\tb'])
@@ -84,7 +85,7 @@ def parse_value(text: bytes | str, *, strict: bool = True) -> Any:
     try:
         known = text.decode("utf-8") if isinstance(text, bytes) else text
         known = known.removeprefix("\ufeff")  # of each file of `cat a.jsonl b.jsonl`
-        return json.loads(known) if strict else _LENIENT.decode(known)
+        return (_STRICT if strict else _LENIENT).decode(known)
     except (ValueError, RecursionError) as error:  # also what is not UTF-8
         return error
 

@@ -11,7 +11,14 @@ import pyarrow as pa
 
 from pet_mtl.data.encoding import as_utf8
 from pet_mtl.data.files import open_bytes
-from pet_mtl.data.json_values import JsonValue, array_values, holds_array, json_problem, line_values
+from pet_mtl.data.json_values import (
+    JsonValue,
+    RepeatedKeys,
+    array_values,
+    holds_array,
+    json_problem,
+    line_values,
+)
 from pet_mtl.data.table import (
     CHUNK_BYTES,
     CHUNK_ROWS,
@@ -26,6 +33,7 @@ from pet_mtl.errors import PetMtlError
 KINDS = {type(None): "null", bool: "true or false", list: "a list", dict: "an object"}
 
 
+_REPEATED = "keep the right one of its values; `pet-mtl data clean` keeps the last"
 _LAYOUT = "the file must hold one JSON object per line, or one array of objects"
 
 
@@ -112,56 +120,60 @@ def _row_texts(
         return _Wrong(f"expected an object, found {kind}")
     texts = []
     for name, key in keys:
-        there, found = True, value.get(key)
-        if type(found) is not str:
-            if key not in value:
-                holder, last = holder_of(value, key)
-                there = isinstance(holder, dict) and last in holder
-                found = holder[last] if there else None
-            if lists and name == "label" and isinstance(found, list):
-                found = json.dumps(found, ensure_ascii=False)
-            found = plain_value(found)
-            if not there and name in optional:
-                found = ""
-            elif not there:
-                near = ", ".join(f"`{other[:40]}`" for other in list(value)[:20])
-                near = near.encode("utf-8", "replace").decode("utf-8")
-                wanted = f"no key `{key}` (wanted by `columns.{name}`)"
-                return _Wrong(f"{wanted}, found {near or 'an empty object'}", "value")
-            elif name in optional and (
-                found is None
-                or _is_not_finite(found)
-                or (name == "label" and isinstance(found, list | dict))
-            ):
-                found = ""  # what nobody reads need not be readable
-            elif isinstance(found, list) and found:
-                several = "rows with several labels are of `kind: multi_label`"
-                shown = f"a list of {len(found)}: {_shown(found)}"
-                return _Wrong(
-                    f"the value of `{key}` is {shown}, expected one",
-                    hint=several if name == "label" else None,
-                )
-            elif type(found) is str:
-                pass
-            elif type(found) not in (int, float):
-                kind = KINDS[type(found)]
-                return _Wrong(
-                    f"the value of `{key}` is {kind}, expected text or a number",
-                    "value" if found is None else "row",
-                )
-            elif _is_not_finite(found):
-                number = json.dumps(found)
-                return _Wrong(
-                    f"the value of `{key}` is {number}, expected text or a number", "value"
-                )
-            else:
-                found = str(found)
-        if not found.isascii() and not encodable(found):
-            return _Wrong(
-                f"the value of `{key}` holds half a surrogate pair, which is no character"
-            )
-        texts.append(found)
+        text = _cell_text(value, name, key, optional=name in optional, lists=lists)
+        if isinstance(text, _Wrong):
+            return text
+        texts.append(text)
     return texts
+
+
+def _cell_text(
+    row: dict[str, Any], name: str, key: str, *, optional: bool, lists: bool
+) -> str | _Wrong:
+    holder, last = (row, key) if key in row else holder_of(row, key)
+    if not (isinstance(holder, dict) and last in holder):
+        return "" if optional else _missing(row, name, key)
+    if isinstance(holder, RepeatedKeys) and last in holder.repeated:
+        return _Wrong(f"the key `{key}` stands several times", hint=_REPEATED)
+    text: str | _Wrong = holder[last]
+    if not isinstance(text, str):
+        text = _as_text(text, name, key, optional=optional, lists=lists)
+    if isinstance(text, str) and not text.isascii() and not encodable(text):
+        return _Wrong(f"the value of `{key}` holds half a surrogate pair, which is no character")
+    return text
+
+
+def _missing(row: dict[str, Any], name: str, key: str) -> _Wrong:
+    near = ", ".join(f"`{other[:40]}`" for other in list(row)[:20])
+    near = near.encode("utf-8", "replace").decode("utf-8")
+    wanted = f"no key `{key}` (wanted by `columns.{name}`)"
+    return _Wrong(f"{wanted}, found {near or 'an empty object'}", "value")
+
+
+def _as_text(value: Any, name: str, key: str, *, optional: bool, lists: bool) -> str | _Wrong:
+    """Return the text of a value that is no text itself, or what is wrong with it."""
+    if lists and name == "label" and isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False)
+    found = plain_value(value)
+    if optional and (
+        found is None
+        or _is_not_finite(found)
+        or (name == "label" and isinstance(found, list | dict))
+    ):
+        return ""  # what nobody reads need not be readable
+    if isinstance(found, str):
+        return found
+    if isinstance(found, list) and found:
+        several = "rows with several labels are of `kind: multi_label`"
+        return _Wrong(
+            f"the value of `{key}` is a list of {len(found)}: {_shown(found)}, expected one",
+            hint=several if name == "label" else None,
+        )
+    kind = json.dumps(found) if _is_not_finite(found) else KINDS.get(type(found))
+    if kind is None:
+        return str(found)
+    fault: Fault = "value" if found is None or _is_not_finite(found) else "row"
+    return _Wrong(f"the value of `{key}` is {kind}, expected text or a number", fault)
 
 
 def _is_not_finite(value: Any) -> bool:

@@ -1,6 +1,7 @@
 """Read Arrow tables: parquet files, and what the hub's data sets turn into."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ from pet_mtl.data.table import (
 from pet_mtl.errors import PetMtlError
 
 # what pyarrow raises on damaged files; strings that are no UTF-8 are a ValueError
+_MARK = b"PAR1"  # at both ends of a file
 DAMAGE = (pa.ArrowException, OSError, ValueError, OverflowError)
 
 
@@ -76,8 +78,20 @@ def _opened(path: Path) -> Iterator[tuple[Any, Path | pa.Buffer]]:
     except DAMAGE as error:
         with open_bytes(path) as stream:
             # what begins as one is one, but damaged
-            refuse_other_formats(stream.read(64).removeprefix(b"PAR1"), path)
-        raise PetMtlError(f"cannot read the parquet file: {error}", where=str(path)) from error
+            start = stream.read(64)
+        refuse_other_formats(start.removeprefix(_MARK), path)
+        cut = start.startswith(_MARK) and not _ends_whole(source)
+        hint = "its end is missing: copy or download it again" if cut else None
+        raise PetMtlError(
+            f"cannot read the parquet file: {error}", where=str(path), hint=hint
+        ) from error
+
+
+def _ends_whole(source: Path | pa.Buffer) -> bool:
+    with pa.BufferReader(source) if isinstance(source, pa.Buffer) else source.open("rb") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(size - len(_MARK), len(_MARK)))
+        return bool(stream.read() == _MARK)
 
 
 def record_batches(

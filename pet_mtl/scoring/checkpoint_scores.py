@@ -21,7 +21,7 @@ from pet_mtl.model.methods import capabilities
 from pet_mtl.model.task_model import ParameterCounts
 from pet_mtl.paths import absolute, user_path
 from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
-from pet_mtl.scoring.given_rows import dev_rows, labelled_rows
+from pet_mtl.scoring.given_rows import dev_rows, labelled_rows, say_idle_words
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.learned_parts import without_learned_parts
 from pet_mtl.scoring.loaded import (
@@ -153,6 +153,7 @@ def score_checkpoints(
         of_rows = _what_rows_depend_on(suite)
         if of_rows not in read:
             read[of_rows] = _rows(suite, data, skip_bad_rows)
+            say_idle_words(verbalizers, suite, read[of_rows])
         rows = read[of_rows]
         guard_rows(checkpoint.folder, rows, strict=strict)
         plan = plan_for_checkpoint(checkpoint, suite, rows, calibration, skip_bad_rows)

@@ -1,6 +1,6 @@
 """The rows that a command is given: a suite's dev rows, or files named by `--data`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pet_mtl.console import say
@@ -10,7 +10,18 @@ from pet_mtl.data.streams import RowStream, open_rows
 from pet_mtl.data.suite_data import load_dev, skipped_notes
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.scoring.loaded import require_task
+from pet_mtl.suite.chain import chain_of
 from pet_mtl.suite.suite import Suite
+
+
+def say_idle_words(files: Mapping[str, object], suite: Suite, rows: Iterable[str]) -> None:
+    """Tell of label words (`files`, by task) that nothing of the tasks with rows needs."""
+    read = {other for name in rows for other in (name, *chain_of(suite.tasks[name], suite.tasks))}
+    for name, file in files.items():
+        if name not in read:
+            say(
+                f"warning: `--verbalizer {name}={file}` does nothing: no rows of `{name}` are given"
+            )
 
 
 def dev_rows(suite: Suite, skip_bad_rows: int = 0) -> dict[str, Rows]:

@@ -87,6 +87,20 @@ def test_given_rows(call: Call, checkpoint: Path) -> None:
     assert one["tasks"]["topic"]["per_label"]["news"]["support"] == 0
 
 
+def test_label_words_of_tasks_without_rows_are_told(
+    call: Call, checkpoint: Path, suite: Path
+) -> None:
+    Path("rows.tsv").write_text("7\t体育\tsport\n", encoding="utf-8")
+    Path("yes.txt").write_text("0 不\n1 是\n", encoding="utf-8")
+    told = "warning: `--verbalizer pair=yes.txt` does nothing: no rows of `pair` are given"
+    given = ("--data", "topic=rows.tsv", "--verbalizer", "pair=yes.txt")
+    for model in (("model", "model"), ("model", "--patterns", str(suite))):
+        assert call("score", *model, *given).err.count(told) == 1
+    needed = ("--data", "topic=rows.tsv", "--verbalizer", "topic=words.txt")
+    Path("words.txt").write_text('"tech art" 科\nnews 闻\nsport 体\n', encoding="utf-8")
+    assert "does nothing" not in call("score", "model", *needed).err
+
+
 def test_rows_that_have_moved(call: Call, checkpoint: Path, suite: Path, trained: Path) -> None:
     (suite.parent / "topic.train.tsv").unlink()  # dev rows have a file of their own
     one = call("score", checkpoint, "--data-root", "suite", "--json").json["checkpoints"][0]

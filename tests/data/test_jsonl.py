@@ -110,6 +110,10 @@ def test_an_array_of_objects(make_task, write) -> None:
             "the value of `sentence` holds half a surrogate pair",
         ),
         ('{"sentence": "b", "label_desc": 2}', 'label "2" is not in verbalizers/toy.txt'),
+        (
+            '{"sentence": "b", "label_desc": "0", "label_desc": "1"}',
+            "the key `label_desc` stands several times",
+        ),
         ('{"sentence": "b"', "invalid JSON: Expecting ',' delimiter"),
         ("[1]", "expected an object, found a list"),
         ("5", "expected an object, found a number or text"),
@@ -233,6 +237,21 @@ def test_lists_of_one_nested_keys_and_booleans_are_read(
         "text": ["好"],
         "label": [label],
     }
+
+
+def test_a_key_of_two_values_is_refused_only_where_it_is_wanted(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text(
+        '{"data": {"text": "好", "by": 1, "by": 2}, "label": "正面", "note": 1, "note": 2}\n'
+        '{"data": {"text": "好", "text": "坏"}, "label": "正面"}\n',
+        encoding="utf-8",
+    )
+    bad = BadRows(str(file))
+    request = Request({"text": "data.text", "label": "label"})
+    (chunk,) = read_json(file, ".jsonl", request, bad)
+    assert chunk.columns["text"].to_pylist() == ["好"]
+    (problem,) = bad.ordered()
+    assert problem.message == "the key `data.text` stands several times"
 
 
 def test_ids_may_stand_in_objects_where_they_may_be_missing(make_task, write) -> None:

@@ -1,5 +1,6 @@
 """Parquet files."""
 
+import gzip
 import json
 import math
 from collections.abc import Callable
@@ -210,6 +211,23 @@ def test_files_that_do_not_fit(make_task, write_table, columns, spec, message: s
 def test_not_a_parquet_file(make_task, write) -> None:
     with pytest.raises(PetMtlError, match="cannot read the parquet file"):
         read(write("t.parquet", "no"), make_task(COLUMNS))
+
+
+def test_a_file_that_was_cut_short_says_so(make_task, write, write_table) -> None:
+    whole = write_table({"sentence": ["a", "b"], "label": ["1", "0"]}).read_bytes()
+    for size in (4, 40, len(whole) - 1):
+        for name, content in (
+            ("t.parquet", whole[:size]),
+            ("t.parquet.gz", gzip.compress(whole[:size])),
+        ):
+            with pytest.raises(PetMtlError) as caught:
+                read(write(name, content), make_task(COLUMNS))
+            (problem,) = caught.value.problems
+            assert problem.hint == "its end is missing: copy or download it again"
+    damaged = whole[:4] + bytes(len(whole) - 12) + whole[-8:]
+    with pytest.raises(PetMtlError) as caught:
+        read(write("t.parquet", damaged), make_task(COLUMNS))
+    assert caught.value.problems[0].hint is None
 
 
 def test_damaged_texts_and_names_are_errors(tmp_path, make_task, write_table) -> None:
