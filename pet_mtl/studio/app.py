@@ -50,15 +50,13 @@ def create_app(loaded: Loaded, choice: Choice, access: Access | None = None) -> 
     """Return the application of the page."""
     files, jobs = page_files(), Jobs()
     names = [
-        name
-        for name, task in loaded.suite.tasks.items()
-        if not (task.kind_spec.facts.hypotheses or task.levels)
+        name for name, task in loaded.suite.tasks.items() if not task.kind_spec.facts.hypotheses
     ]
     if not names:
         raise PetMtlError(
-            "no task has a word or more for each label, and nothing beside",
+            "no task has label words at its slots",
             where=loaded.suite.source,
-            hint="the studio edits tasks of all kinds but `entailment`, and none with `levels:`",
+            hint="the studio edits tasks of all kinds but `entailment`",
         )
     sessions = {
         name: Session(

@@ -6,9 +6,10 @@ from pydantic import ValidationError
 
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.suite.label_lines import LabelEntry, quoted
+from pet_mtl.suite.levels import UpperWords
 from pet_mtl.suite.pattern import parse_pattern
 from pet_mtl.suite.task import TaskSpec
-from pet_mtl.suite.verbalizer import build_verbalizer
+from pet_mtl.suite.verbalizer import Verbalizer, build_verbalizer
 
 
 def edited_task(
@@ -27,20 +28,21 @@ def edited_task(
         PetMtlError: other labels than the task's, words that a verbalizer file could not have, a
             pattern that is none.
     """
-    verbalizer = task.verbalizer
-    if set(words) != set(verbalizer.labels):
-        missing = [label for label in verbalizer.labels if label not in words]
-        unknown = [label for label in words if label not in verbalizer.labels]
+    labels, verbalizer = task.all_labels, task.verbalizer
+    if set(words) != set(labels):
+        missing = [label for label in labels if label not in words]
+        unknown = [label for label in words if label not in labels]
         what = [f"lacks {quoted(label)}" for label in missing[:3]]
         what += [f"adds {quoted(label)}" for label in unknown[:3]]
         raise PetMtlError(f"the labels are not those of task `{task.name}`: {', '.join(what)}")
-    lines = verbalizer.lines or (0,) * len(verbalizer.labels)
+    lines = (task.readings if task.above else verbalizer).lines or (0,) * len(labels)
     entries = [
         LabelEntry(label, tuple(words[label]), line)
-        for label, line in zip(verbalizer.labels, lines, strict=True)
+        for label, line in zip(labels, lines, strict=True)
     ]
-    new = build_verbalizer(entries, verbalizer.source or "words")
-    changes: dict[str, object] = {"verbalizer": new}
+    apart = task.level_separator if task.above else None
+    new = build_verbalizer(entries, verbalizer.source or "words", apart=apart)
+    changes = _words(task, new)
     if prefix is not None or patterns is not None:
         changes["prefix"] = task.prefix if prefix is None else prefix
         changes["patterns"] = task.patterns if patterns is None else tuple(patterns)
@@ -50,6 +52,18 @@ def edited_task(
     except ValidationError as error:
         raise PetMtlError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
     return task.model_copy(update=changes)
+
+
+def _words(task: TaskSpec, new: Verbalizer) -> dict[str, object]:
+    """Return what words of all labels, and behind them of what stands above, change."""
+    size = len(task.verbalizer.labels)
+    own = Verbalizer(
+        labels=new.labels[:size], words=new.words[:size], source=new.source, lines=new.lines[:size]
+    )
+    if task.above is None:
+        return {"verbalizer": own}
+    upper = UpperWords(labels=new.labels[size:], words=new.words[size:], lines=new.lines[size:])
+    return {"verbalizer": own, "above": upper}
 
 
 def _check(task: TaskSpec, prefix: str, patterns: Sequence[str], readable: Collection[str]) -> None:

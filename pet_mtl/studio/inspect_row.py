@@ -121,6 +121,7 @@ def _word_shares(model: Model, task: TaskSpec, trial: Trial) -> dict[str, float]
     labels = tuple(first.values())
     alone = Verbalizer(labels=labels, words=tuple((word,) for word in labels))
     plain: dict[str, object] = {"verbalizer": alone, "kind": "classification", "no": ()}
+    plain |= {"levels": None, "above": None}
     log_probs = trial.log_probs(task.model_copy(update=plain))[0]
     shares = dict(zip(labels, np.exp(log_probs).tolist(), strict=True))
     return {word: shares[twin] for word, twin in twins.items()}

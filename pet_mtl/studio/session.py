@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from pet_mtl.studio.preview import preview
 from pet_mtl.studio.save import Source, patterns_source, save_patterns, save_words, words_source
 from pet_mtl.studio.schema import Edit, OneRow, Save, Suggest
 from pet_mtl.suite.chain import readable_by
+from pet_mtl.suite.levels import path_of
 from pet_mtl.suite.pattern import parse_pattern
 from pet_mtl.suite.suite import load_suite
 from pet_mtl.suite.task import TaskSpec
@@ -34,7 +36,13 @@ from pet_mtl.words.suggest.run import suggest
 from pet_mtl.words.try_words import RowsOf, WordTrial
 
 _KEPT = 8  # scored edits whose rows can be asked for
-_READ_AGAIN = {"description", "verbalizer", "prefix", "patterns"}  # of a file that was changed
+_READ_AGAIN = {
+    "description",
+    "verbalizer",
+    "above",
+    "prefix",
+    "patterns",
+}  # of a file that was changed
 _NO_INTERVAL = 1  # the page shows that of the change, not that of the score
 
 
@@ -90,7 +98,10 @@ class Session:
             "kind": base.kind,
             "description": base.description,
             "labels": list(base.verbalizer.labels),
-            "words": dict(zip(base.verbalizer.labels, base.verbalizer.words, strict=True)),
+            "levels": base.levels,
+            "level_separator": base.level_separator,
+            "names": _names(base),  # those with words: the labels, and what stands above them
+            "words": dict(zip(base.all_labels, base.all_words, strict=True)),
             "prefix": base.prefix,
             "patterns": list(base.patterns),
             "fields": list(base.fields),
@@ -131,8 +142,8 @@ class Session:
                 self._before = (base, scored)
             before = self._before[1]
             after, log_probs = trial.score_task(task, "page", resamples=_NO_INTERVAL)
-            key = repr((task.verbalizer.words, task.prefix, task.patterns))
-            if not _same(task, base):
+            key = repr(_edited(task))
+            if _edited(task) != _edited(base):
                 self._tried.add(key)
             effect = Effect(
                 uuid.uuid4().hex,
@@ -223,7 +234,7 @@ class Session:
             if asked.what == "words":
                 of_label: Mapping[str, Sequence[str]] = asked.words
                 digest = save_words(source, self.loaded.suite, self.name, of_label, asked.seen)
-                new: dict[str, object] = {"verbalizer": task.verbalizer}
+                new: dict[str, object] = {"verbalizer": task.verbalizer, "above": task.above}
             else:
                 digest = save_patterns(source, self.name, task.prefix, task.patterns, asked.seen)
                 new = {"prefix": task.prefix, "patterns": task.patterns}
@@ -266,14 +277,14 @@ class Session:
             new = new.without_learned_parts()
         # the first of two ends is the low one; the order of other labels decides nothing here
         compared = tuple if self.base.kind_spec.facts.target == "number" else set
-        if compared(new.verbalizer.labels) != compared(self.base.verbalizer.labels):
+        if compared(new.all_labels) != compared(self.base.all_labels):
             raise PetMtlError("the file has other labels now", hint="start the studio again")
         for key in TaskSpec.model_fields:
             if key not in _READ_AGAIN and getattr(new, key) != getattr(self.base, key):
                 told = f"the file has another `{key}` now"
                 raise PetMtlError(told, hint="start the studio again")
-        if new.verbalizer.labels != self.base.verbalizer.labels:
-            words = dict(zip(new.verbalizer.labels, new.verbalizer.words, strict=True))
+        if new.all_labels != self.base.all_labels:
+            words = dict(zip(new.all_labels, new.all_words, strict=True))
             new = edited_task(self.base, words, new.prefix, new.patterns, new.reads)
         self.base = self.base.model_copy(update={key: getattr(new, key) for key in _READ_AGAIN})
         self._base_digests, self._soft = digests, soft
@@ -327,9 +338,15 @@ def _word_cutter() -> WordCutter:
     return WordCutter()
 
 
-def _same(one: TaskSpec, other: TaskSpec) -> bool:
-    return (one.verbalizer.words, one.prefix, one.patterns) == (
-        other.verbalizer.words,
-        other.prefix,
-        other.patterns,
-    )
+def _edited(task: TaskSpec) -> tuple[object, ...]:
+    """Return what the page changes of a task."""
+    return task.all_words, task.prefix, task.patterns
+
+
+def _names(task: TaskSpec) -> tuple[str, ...]:
+    """Return what has label words, each label behind what stands above it."""
+    labels = task.verbalizer.labels
+    if task.above is None:
+        return labels
+    paths = (path_of(label, task.level_separator) for label in labels)
+    return tuple(dict.fromkeys(chain.from_iterable(paths)))

@@ -20,7 +20,7 @@ const copy = (words) => Object.fromEntries(Object.entries(words).map(([label, ea
 const snapshot = () => ({ words: copy(state.words), prefix: state.prefix, patterns: [...state.patterns] });
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 
-export const wordsDiffer = () => !same(state.task.labels.map((l) => state.words[l]), state.task.labels.map((l) => state.task.words[l]));
+export const wordsDiffer = () => !same(state.task.names.map((l) => state.words[l]), state.task.names.map((l) => state.task.words[l]));
 export const patternsDiffer = () => !same([state.prefix, state.patterns], [state.task.prefix, state.task.patterns]);
 
 export function edit(more = {}) {

@@ -21,11 +21,11 @@ let afterDraw = null;
 export function drawWords(node) {
   const { task } = state;
   const needle = view.filter.toLowerCase();
-  const labels = task.labels.filter((label) => !needle || label.toLowerCase().includes(needle) || state.words[label].some((word) => word.toLowerCase().includes(needle)));
+  const labels = task.names.filter((label) => !needle || label.toLowerCase().includes(needle) || state.words[label].some((word) => word.toLowerCase().includes(needle)));
   redraw(
     node,
     toolbar(),
-    h("div", { class: task.labels.length > MANY ? "labels many" : "labels", data: { scroll: "labels" } }, labels.map((label) => labelRow(label))),
+    h("div", { class: task.names.length > MANY ? "labels many" : "labels", data: { scroll: "labels" } }, labels.map((label) => labelRow(label))),
     h("p", { class: "hint" }, t("keys")),
   );
   if (afterDraw) {
@@ -42,8 +42,8 @@ function toolbar() {
     h("button", { data: { key: "redo" }, disabled: !state.future.length, on: { click: redo } }, t("redo")),
     h("button", { data: { key: "reset" }, disabled: !wordsDiffer(), on: { click: reset } }, t("reset")),
     h("label", { class: "check" }, h("input", { type: "checkbox", data: { key: "compare" }, checked: view.compare, on: { change: (e) => { view.compare = e.target.checked; refresh(); } } }), t("compare")),
-    SUGGESTED.includes(state.task.kind) && h("button", { data: { key: "suggest" }, disabled: running, on: { click: suggest } }, running ? t("suggesting") : t("suggest")),
-    state.task.labels.length > 8 && h("input", { type: "search", class: "narrow", data: { key: "filter" }, value: view.filter, placeholder: t("filter_labels"), "aria-label": t("filter_labels"), on: { input: (e) => { view.filter = e.target.value; refresh(); } } }),
+    SUGGESTED.includes(state.task.kind) && !state.task.levels && h("button", { data: { key: "suggest" }, disabled: running, on: { click: suggest } }, running ? t("suggesting") : t("suggest")),
+    state.task.names.length > 8 && h("input", { type: "search", class: "narrow", data: { key: "filter" }, value: view.filter, placeholder: t("filter_labels"), "aria-label": t("filter_labels"), on: { input: (e) => { view.filter = e.target.value; refresh(); } } }),
     h("span", { class: "push" }),
     h("span", { class: wordsDiffer() ? "state changed" : "state" }, wordsDiffer() ? t("unsaved") : t("no_changes")),
     file.path
@@ -54,7 +54,7 @@ function toolbar() {
 function download() {
   const quote = (text) => (/[\s"\\#,，、;；|]|^['‘“]/.test(text) || !text ? `"${text.replace(/["\\]/g, "\\$&")}"` : text);
   return h("button", { data: { key: "download" }, on: { click: () => {
-    const text = state.task.labels.map((label) => `${[label, ...state.words[label]].map(quote).join("  ")}\n`).join("");
+    const text = state.task.names.map((label) => `${[label, ...state.words[label]].map(quote).join("  ")}\n`).join("");
     const link = h("a", { href: URL.createObjectURL(new Blob([text], { type: "text/plain" })), download: `${state.task.task}.txt` });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
@@ -79,6 +79,7 @@ function labelRow(label) {
   } },
     h("div", { class: "name", title: known && known.prior !== null ? t("label_prior", { p: percent(known.prior) }) : null },
       h("b", {}, label),
+      !state.task.labels.includes(label) && h("small", {}, t("upper")),
       score && h("small", {}, score.after.toFixed(3), score.after !== score.before && h("span", { class: score.after > score.before ? "up" : "down" }, ` ${signed(score.after - score.before, 3)}`))),
     h("div", { class: "chips" },
       words.map((word, index) => chip(label, word, index, reports.get(word), view.compare && !before.includes(word))),
@@ -87,14 +88,14 @@ function labelRow(label) {
         class: "add", data: { key: keyOf(label, "add") }, value: draft, placeholder: t("add_word"), "aria-label": `${label}: ${t("add_word")}`, spellcheck: "false", autocomplete: "off",
         on: { input: (e) => typed(label, e), keydown: (e) => addKey(label, e), change: (e) => { if (!isDrawing()) commit(label, e.target.value); } },
       }),
-      draft && reports.get(draft.trim()) && h("span", { class: "draft" }, facts(reports.get(draft.trim())))),
+      draft && reports.get(draft.trim()) && h("span", { class: "draft" }, facts(label, reports.get(draft.trim())))),
     opened(label, reports),
     suggestionsOf(label));
 }
 
 function chip(label, word, index, report, added) {
-  const wrong = report && (report.unknown.length || report.shared.some((place) => place.task === state.task.task));
-  const doubtful = report && (report.nested.some((place) => place.task === state.task.task) || report.cuts.length);
+  const wrong = report && (report.unknown.length || beside(label, report.shared).length);
+  const doubtful = report && (beside(label, report.nested).length || report.cuts.length);
   const key = keyOf(label, index);
   return h("span", { class: `chip${wrong ? " wrong" : doubtful ? " doubtful" : ""}${added ? " added" : ""}`, draggable: "true", on: {
     dragstart: (e) => { view.dragged = { label, index }; e.dataTransfer.effectAllowed = "move"; e.dataTransfer.setData("text/plain", word); },
@@ -102,14 +103,20 @@ function chip(label, word, index, report, added) {
     dragover: (e) => { if (view.dragged) { e.preventDefault(); e.stopPropagation(); } },
     drop: (e) => { e.preventDefault(); e.stopPropagation(); drop(label, index); },
   } },
-    h("button", { class: "word", tabindex: index === 0 ? "0" : "-1", data: { key }, "aria-expanded": String(view.opened === key), "aria-label": t("chip", { word, n: report ? report.length : "?" }), title: report ? facts(report) : null,
+    h("button", { class: "word", tabindex: index === 0 ? "0" : "-1", data: { key }, "aria-expanded": String(view.opened === key), "aria-label": t("chip", { word, n: report ? report.length : "?" }), title: report ? facts(label, report) : null,
       on: { click: () => { view.opened = view.opened === key ? null : key; refresh(); }, keydown: (e) => chipKey(label, index, e) } }, word, report && report.length > 1 && h("sup", {}, report.length)),
     h("button", { class: "remove", tabindex: "-1", "aria-label": t("remove", { word }), on: { click: () => remove(label, index) } }, "×"));
 }
 
-function facts(report) {
+// Places of this task that the label must be told from: level by level only those below the same name.
+function beside(label, places) {
+  const above = (of) => (state.task.levels === "by_level" ? of.slice(0, Math.max(0, of.lastIndexOf(state.task.level_separator))) : "");
+  return places.filter((place) => place.task === state.task.task && above(place.label) === above(label));
+}
+
+function facts(label, report) {
   const places = (all) => all.map((place) => (place.task === state.task.task ? `${place.label}: ${place.word}` : `${place.task} ${place.label}: ${place.word}`)).join(", ");
-  const own = (all) => all.filter((place) => place.task === state.task.task);
+  const own = (all) => beside(label, all);
   const known = [`${t("pieces")}: ${report.pieces.join(" ")}`];
   if (report.prior !== null) known.push(`${t("prior")} ${report.prior.toPrecision(2)}`);
   if (report.unknown.length) known.push(t("unknown", { what: report.unknown.join(" ") }));
@@ -124,9 +131,9 @@ function opened(label, reports) {
   const [of, index] = JSON.parse(view.opened);
   const word = of === label ? state.words[label][index] : undefined;
   if (word === undefined) return null;
-  const others = state.task.labels.filter((each) => each !== label);
+  const others = state.task.names.filter((each) => each !== label);
   return h("div", { class: "details" },
-    h("span", {}, reports.get(word) ? facts(reports.get(word)) : word),
+    h("span", {}, reports.get(word) ? facts(label, reports.get(word)) : word),
     h("button", { data: { key: "left" }, disabled: index === 0, on: { click: () => order(label, index, -1) } }, t("left")),
     h("button", { data: { key: "right" }, disabled: index === state.words[label].length - 1, on: { click: () => order(label, index, 1) } }, t("right")),
     h("select", { data: { key: "move" }, "aria-label": t("move_to"), on: { change: (e) => moveTo(label, index, e.target.value) } }, h("option", { value: "" }, t("move_to")), others.map((each) => h("option", { value: each }, each))),
@@ -187,8 +194,8 @@ function chipKey(label, index, event) {
     order(label, index, sideways);
   } else if (event.altKey && upward) {
     event.preventDefault();
-    const labels = state.task.labels;
-    moveTo(label, index, labels[labels.indexOf(label) + upward]);
+    const names = state.task.names;
+    moveTo(label, index, names[names.indexOf(label) + upward]);
   } else if (sideways) {
     event.preventDefault();
     const next = index + sideways;
