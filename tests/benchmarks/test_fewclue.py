@@ -198,6 +198,24 @@ def test_one_joint_model_and_a_table(
     assert "sample sd" in table
 
 
+@pytest.mark.parametrize(
+    ("tasks", "epochs", "rate"),
+    [
+        (["bustm"], 10, 5e-5),
+        (["eprstmt", "bustm"], 10, 5e-5),
+        (["eprstmt", "ocnli"], 10, 2e-4),  # `auto`, before it is known how few the rows are
+        (["ocnli", "tnews"], 10, 2e-4),
+        (["tnews"], 3, 2e-4),
+    ],
+)
+def test_a_joint_model_has_the_settings_that_all_its_tasks_have(
+    fewclue: Any, root: Path, tasks: list[str], epochs: int, rate: float
+) -> None:
+    chosen = fewclue.parse(["--data-root", str(root), "--model", "zh-small"])
+    train = fewclue.split_suite(chosen, tasks, 0).train
+    assert (train.epochs, train.learning_rate) == (epochs, rate)
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("two_splits")
 def test_unlabelled_rows_are_learned_from_teachers(
