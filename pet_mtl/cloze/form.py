@@ -289,17 +289,16 @@ def compile_pattern(
                 # A space at the end belongs to what follows, as byte-level and SentencePiece pieces
                 # have it.
                 text = f" {text}" if space else text
-                shown = text.removesuffix(" ")
+                space = text.endswith(tokenizer.blanks)
+                shown = text[:-1] if space else text
                 if shown:
-                    ids = tokenizer.encode(
-                        [shown.removeprefix(" ")], space_before=shown.startswith(" ")
-                    )
+                    before = shown.startswith(tokenizer.blanks)
+                    ids = tokenizer.encode([shown[1:] if before else shown], space_before=before)
                     parts.append(
                         FormPart(
                             ids=tuple(ids[0]), kind="prefix" if number < len(prefix) else "pattern"
                         )
                     )
-                space = text.endswith(" ")
             case Field(name=name):
                 parts.append(FormPart(field=name, space_before=space, kind="field"))
                 space = False

@@ -19,6 +19,7 @@ _LETTERS = ("Lu", "Ll", "Lo")
 # before letters, numbers and spaces; before other signs, accents too, none of which makes another
 # letter of `ŋ`
 _SIGNS = ("(", "ŋ")
+_BLANKS = (" ", "\n", "\r", "\t", "\u00a0", "\u3000")
 
 
 def _sign_before(text: str) -> str:
@@ -46,6 +47,7 @@ class PieceTokenizer:
         mask_id: what stands at a slot; where there are no masks, the padding, until the model puts
             the label words there.
         byte_level: a piece is a run of bytes, written as letters, a space among them.
+        blanks: what is read as a space: SentencePiece families take line ends for one.
 
     Raises:
         PetMtlError: the tokenizer has no mask or padding token, and the model needs one.
@@ -83,6 +85,11 @@ class PieceTokenizer:
         if causal:  # nothing stands behind the label word
             self.end_ids = []
         self._joint, self._joint_ids = self._find_joint() if self._metaspace else ("", [])
+        apart, *others = self._encode([f"a{blank}a" for blank in _BLANKS])
+        self.blanks: tuple[str, ...] = _BLANKS[:1]
+        if self._metaspace:
+            alike = (blank for blank, ids in zip(_BLANKS[1:], others, strict=True) if ids == apart)
+            self.blanks += tuple(alike)
 
     def _find_joint(self) -> tuple[str, list[int]]:
         """Return a letter that no piece holds before another character, and its pieces; `""` if

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 import toys
-from tokenizer_families import FAMILIES, byte_level, family
-from tokenizers import normalizers
+from tokenizer_families import FAMILIES, byte_level, family, metaspace
+from tokenizers import Regex, normalizers
 
 from pet_mtl.cloze.batch import BatchPlan, round_up
 from pet_mtl.cloze.collate import collate
@@ -90,6 +90,32 @@ def test_whole_prompts(name: str, pattern: str) -> None:
             ]
             row = int(row_of[len(own)])
             assert batch.input_ids[row][batch.attention_mask[row] == 1].tolist() == core
+
+
+@pytest.mark.parametrize("blank", ["\n", "\t", "\n\n", "\u3000"])
+@pytest.mark.parametrize("name", ["xlm-r-split", "deberta-v2-lines"])
+def test_white_space_that_is_read_as_a_space(name: str, blank: str) -> None:
+    """SentencePiece families take a line's end for a space: it belongs to what follows it."""
+    if name == "xlm-r-split":
+        tokenizer = family(name)
+    else:  # as DeBERTa-v2 has it, which knows no other
+        lines = normalizers.Replace(Regex(r"\s{2,}|[\n\r\t]"), " ")
+        tokenizer = metaspace(
+            normalizer=normalizers.Sequence([lines, normalizers.Strip(left=False)])
+        )
+        assert "\u3000" not in tokenizer.blanks
+        blank = blank.replace("\u3000", "\r")
+    for pattern in ("是{mask}%s{text}", "{text}%s{mask}，是", "好%sIt was %s{mask}%s({text})"):
+        task = toys.make_task(pattern.replace("%s", blank), {"0": ["good"], "1": ["好"]})
+        compiled = compile_forms(task, tokenizer, 64)
+        (form,), (words,) = compiled.forms, compiled.words
+        store = encode_forms([form], {"toy": Rows.of({"text": ["good 好"]})}, tokenizer, 64)
+        for number, word in enumerate(("good", "好")):
+            filled = task.patterns[0].replace("{mask}", word).replace("{text}", "good 好")
+            ids, slot = store.ids.tolist(), int(store.slot_at[0])
+            ids[slot:slot] = words.pieces[number]
+            pieces = [i for i, _ in whole(tokenizer, filled)]
+            assert ids == [*tokenizer.start_ids, *pieces, *tokenizer.end_ids], (pattern, word)
 
 
 def slice_of(item: int) -> Any:
