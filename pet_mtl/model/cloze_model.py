@@ -102,6 +102,11 @@ class ClozeModel(TaskModel):
         hidden, amendments = self._read(batch)
         return self.backbone.read(hidden, amendments)
 
+    def read_items(self, batch: Batch, states: Tensor) -> Tensor:
+        """Turn one state of the encoder's kind for each of a batch's items, `[B, H]`, into what the
+        MLM head's decoder reads, `[B, E]`."""
+        return self.backbone.head.states(states)
+
     def _read(self, batch: Batch) -> tuple[Tensor, Amendments]:
         """Return the encoder's states `[N, M, H]`, and what is changed in it for this batch."""
         layout = self.reader.layout(batch)

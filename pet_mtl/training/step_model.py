@@ -193,12 +193,12 @@ class StepModel(nn.Module):
         with self._machine.autocast():
             return self.model.states(batch)
 
-    def head(self, hidden: Tensor) -> Tensor:
-        """Turn the encoder's states `[..., H]` into what the decoder reads, `[..., E]`, for
-        terms."""
+    def head(self, batch: Batch, states: Tensor) -> Tensor:
+        """Turn one state for each of the batch's items, `[B, H]`, into what the decoder reads, `[B,
+        E]`, for terms."""
         assert isinstance(self.model, ClozeModel)
         with self._machine.autocast():
-            return self.model.backbone.head.states(hidden)
+            return self.model.read_items(batch, states)
 
     def logits(self, states: Tensor) -> Tensor:
         """Return the fp32 logits of the whole vocabulary, `[..., V]`, for terms."""

@@ -98,5 +98,12 @@ class ConditionalModel(ClozeModel):
         norms: Amendments = self.own.norms.conditioned(self.own.tasks.weight, tasks, length, slots)
         return input_ids, {**amendments, **norms}
 
+    def read_items(self, batch: Batch, states: Tensor) -> Tensor:
+        tasks = torch.zeros(len(states), dtype=torch.long, device=states.device)
+        for group in batch.groups:
+            tasks[group.items] = self.task_of_form[group.form]
+        norms = self.own.norms.conditioned(self.own.tasks.weight, tasks, 1, 1)
+        return self.backbone.read(states[:, None], norms)[:, 0]
+
     def task_parameters(self) -> int:
         return super().task_parameters() + self.own.tasks.weight.numel()

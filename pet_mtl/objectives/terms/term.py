@@ -89,8 +89,9 @@ class Reader(Protocol):
     def states(self, batch: Batch) -> Tensor:
         """Return what the MLM head's decoder reads at the slots, `[N, M, E]`."""
 
-    def head(self, hidden: Tensor) -> Tensor:
-        """Turn the encoder's states `[..., H]` into what the decoder reads, `[..., E]`."""
+    def head(self, batch: Batch, states: Tensor) -> Tensor:
+        """Turn one state for each of the batch's items, `[B, H]`, into what the decoder reads, `[B,
+        E]`."""
 
     def logits(self, states: Tensor) -> Tensor:
         """Return the fp32 logits of the whole vocabulary, `[..., V]`."""

@@ -41,7 +41,7 @@ class WordFrequency(nn.Module, PieceTerm):
         text = piece.altered
         assert text is not None
         states = self.layer(piece.by_item([rows.state for rows in piece.rows]))
-        log_q = piece.read.logits(piece.read.head(states)).log_softmax(1)  # [B, V]
+        log_q = piece.read.logits(piece.read.head(piece.batch, states)).log_softmax(1)  # [B, V]
         ids = text.targets.clamp(min=0)
         keys = torch.where(text.targets >= 0, text.owner * log_q.shape[1] + ids, -1)
         _, which, counts = torch.unique(keys, return_inverse=True, return_counts=True)

@@ -131,6 +131,27 @@ def test_many_slots_and_short_rows_are_told_apart() -> None:
         assert torch.equal(backbone(ids, mask, slots), plain)  # the backbone is left as it was
 
 
+@pytest.mark.parametrize("family", ["bert", "modernbert", "roformer"])
+@torch.no_grad()
+def test_states_of_items_are_read_under_their_task(family: str) -> None:
+    """As loss terms do that make one state of a row, and read it with the MLM head."""
+    suite = make_suite("cln", size=8)
+    model = make_model(suite, mlm(family))
+    assert isinstance(model, ConditionalModel)
+    fill(model)
+    prompts, (batch,) = encode(suite), batches(suite)
+    states = torch.randn(len(batch.items), model.backbone.mlm.config.hidden_size)
+    found = model.read_items(batch, states)
+    for task, name in enumerate(TASKS):
+        own = [
+            p
+            for p, item in enumerate(batch.items)
+            if prompts.forms[prompts.form[item]].task == name
+        ]
+        wanted = Backbone(rewritten(model, task)).head.states(states[own, None])[:, 0]
+        torch.testing.assert_close(found[own], wanted, rtol=1e-4, atol=1e-4)
+
+
 def test_gradients_reach_norms_and_tasks() -> None:
     suite = make_suite("cln", size=8)
     model = make_model(suite, copy.deepcopy(mlm("bert")))
