@@ -66,10 +66,21 @@ def say(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """Print a message on stderr, whichever process this is; without a stderr it is lost, never
-    printed as data."""
+    """Print a message on stderr, whichever process this is; without a stderr, or where it takes no
+    more, it is lost, never printed as data."""
     if sys.stderr is not None:
-        print(short_lines(text), file=sys.stderr, flush=True)
+        with _stderr_may_go():
+            print(short_lines(text), file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _stderr_may_go() -> Iterator[None]:
+    """Lose what stderr does not take, and all that follows: the reader of a pipe has gone, a
+    terminal was closed, the disk of a log is full. No run ends for want of someone to tell."""
+    try:
+        yield
+    except OSError:
+        _drop(sys.stderr)
 
 
 def put(text: str = "") -> None:
@@ -97,8 +108,12 @@ def put_places(paths: Sequence[Path | str]) -> None:
 def drop_stdout() -> None:
     """Lose what stdout still holds and what is printed later, so that Python does not fail on it
     again."""
+    _drop(sys.stdout)
+
+
+def _drop(stream: Any) -> None:
     with contextlib.suppress(OSError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def put_file(text: str) -> None:
@@ -187,9 +202,9 @@ class Bar:
             )
             with _BARS_LOCK:  # two bars at once would write over each other: the inner one is shown
                 if _BARS:
-                    _BARS[-1]._progress.stop()
+                    _BARS[-1]._switch(on=False)
                 _BARS.append(self)
-                self._progress.start()
+                self._switch(on=True)
 
     def _line(self, width: int) -> Any:
         from rich.text import Text
@@ -216,12 +231,19 @@ class Bar:
         if self._progress is None:
             return
         with _BARS_LOCK:
-            self._progress.stop()
+            self._switch(on=False)
             was_shown = _BARS[-1:] == [self]
             if self in _BARS:
                 _BARS.remove(self)
             if was_shown and _BARS:
-                _BARS[-1]._progress.start()
+                _BARS[-1]._switch(on=True)
+
+    def _switch(self, *, on: bool) -> None:
+        with _stderr_may_go():
+            if on:
+                self._progress.start()
+            else:
+                self._progress.stop()
 
 
 @contextlib.contextmanager

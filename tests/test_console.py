@@ -1,5 +1,7 @@
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -136,6 +138,57 @@ def test_without_a_stderr_messages_do_not_become_data(
     say("hello")
     Bar("scoring", 2).close()
     assert capsys.readouterr().out == ""
+
+
+SPEAKS_ON = """
+import sys
+from pet_mtl import console
+console.show()
+console.say("unheard")
+console.say("unheard again")
+console.put("done")
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
+@pytest.mark.parametrize("why", ["its reader has gone", "its disk is full"])
+def test_a_stderr_that_takes_no_more_ends_nothing(why: str) -> None:
+    if why == "its disk is full":
+        stderr = os.open("/dev/full", os.O_WRONLY)
+    else:
+        reads, stderr = os.pipe()
+        os.close(reads)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", SPEAKS_ON], stdout=subprocess.PIPE, stderr=stderr, text=True
+        )
+    finally:
+        os.close(stderr)
+    assert (done.returncode, done.stdout) == (0, "done\n")
+
+
+HUNG_UP = """
+import os
+mine, terminal = os.openpty()
+os.dup2(terminal, 2)
+os.environ["TERM"] = "xterm"
+from pet_mtl import console
+console.show()
+with console.bar("training", 3) as around, console.bar("asking", 3) as shown:
+    assert shown._progress is not None
+    os.close(terminal)
+    os.close(mine)  # the terminal is closed
+    shown.advance(1)
+    console.say("unheard")
+assert not around._progress.is_started
+console.put("done")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal")
+def test_a_terminal_that_was_closed_ends_nothing() -> None:
+    done = subprocess.run([sys.executable, "-c", HUNG_UP], stdout=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stdout) == (0, "done\n")
 
 
 def test_data_on_stdout_is_safe(capsys: pytest.CaptureFixture[str]) -> None:

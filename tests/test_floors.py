@@ -24,6 +24,7 @@ FLOORS = {
         "console",
         "progress_line",
         "random_streams",
+        "stop_signals",
         "suite",
     },
     1: {"data", "cloze"},

@@ -82,6 +82,7 @@ def version(
 def run() -> None:
     """Run the command that the process was started with, and end the process as `__main__` says."""
     prepare_streams()
+    _require_working_directory()
     # threads, never forked: the warning does not apply
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -118,6 +119,16 @@ def run() -> None:
 
 
 main = run  # what the `pet-mtl` script of an earlier installation calls
+
+
+def _require_working_directory() -> None:
+    """End the process where its folder was removed: torch's libraries cannot be loaded there."""
+    try:
+        os.getcwd()  # noqa: PTH109 (the same)
+    except FileNotFoundError:
+        complain("error: the working directory is no longer there")
+        complain("  hint: `cd` to one that is")
+        sys.exit(2)
 
 
 def _flush_failure() -> OSError | None:

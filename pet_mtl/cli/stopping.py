@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end any command alike: what it holds is cleaned up, one line is said."""
+"""Ctrl-C, SIGTERM and SIGHUP end any command alike: what it holds is cleaned up, it says so."""
 
 import atexit
 import contextlib
@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
+from pet_mtl.stop_signals import HANGUP, STOP_SIGNALS
+
 _UNTOUCHED = (signal.SIG_DFL, signal.default_int_handler)
 _AGAIN = 0.05  # seconds
 _came: list[int] = []  # signals that are to stop this process
@@ -16,15 +18,15 @@ _came: list[int] = []  # signals that are to stop this process
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
-    """While entered, Ctrl-C and SIGTERM raise KeyboardInterrupt, once no module is being imported.
+    """While entered, Ctrl-C, SIGTERM and SIGHUP raise KeyboardInterrupt, once no module is being
+    imported.
 
     What is raised inside an import is dropped there, or leaves half a module behind; a second
     signal does not wait. What is raised inside a finalizer is dropped by Python: it is raised again
-    a moment later. A signal that is ignored, as in jobs of a script's background, stays so; a
-    handler that is another's stays.
+    a moment later. A signal that is ignored, by `nohup` or in jobs of a script's background, stays
+    so; a handler that is another's stays.
     """
-    wanted = [signal.SIGINT, signal.SIGTERM]
-    wanted += [signal.SIGALRM] if hasattr(signal, "SIGALRM") else []
+    wanted = [*STOP_SIGNALS, *([signal.SIGALRM] if hasattr(signal, "SIGALRM") else [])]
     before = {number: signal.getsignal(number) for number in wanted}
     ours = [number for number in wanted if before[number] in _UNTOUCHED]
     if threading.current_thread() is not threading.main_thread():
@@ -65,7 +67,9 @@ def ended_by_sigterm() -> Iterator[None]:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    if number in (signal.SIGINT, signal.SIGTERM):
+    if number == HANGUP and number in _came:
+        return  # the system and the shell send one each
+    if number in STOP_SIGNALS:
         _came.append(number)
     if hasattr(signal, "setitimer"):
         waits = signal.setitimer(signal.ITIMER_REAL, 0)[0] > 0
@@ -102,5 +106,5 @@ def _imports(frame: FrameType | None) -> bool:
 
 def _ignore() -> None:
     if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)

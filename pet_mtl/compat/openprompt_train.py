@@ -241,7 +241,7 @@ def train_with_openprompt(
             suite.
 
     Raises:
-        Interrupted: Ctrl-C or SIGTERM came; the state was saved.
+        Interrupted: Ctrl-C, SIGTERM or SIGHUP came; the state was saved.
         PetMtlError: what is stored of the run is damaged, or of other rows.
         RunError: the loss is not a number.
     """

@@ -5,7 +5,8 @@ import os
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -91,11 +92,11 @@ def propose(request: Request) -> Proposal:
     yaml, words = request.out / f"{name}.yaml", request.out / f"{name}.words.txt"
     copy = request.out / f"{name}.data{task.copy_suffix}" if reason else None
     _refuse_existing([file for file in (yaml, words, copy) if file], request)
-    if copy:
-        write_text(copy, task.copy_text())
-    write_text(words, task.verbalizer)
     data = copy.name if copy else _relative(request.data, request.out)
-    write_text(yaml, task.pattern_file(data, words.name, split=fits == "split"))
+    texts = {copy: task.copy_text()} if copy else {}
+    texts[words] = task.verbalizer
+    texts[yaml] = task.pattern_file(data, words.name, split=fits == "split")
+    _write_all(texts)
     return Proposal(
         patterns=yaml,
         verbalizer=words,
@@ -292,6 +293,19 @@ def _trial(task: _Task, data: Path, *, last: bool = False) -> str | None:
             first.setdefault(problem.message, replace(problem, where=str(task.request.data)))
         raise PetMtlError([*first.values()]) from failed
     return None
+
+
+def _write_all(texts: Mapping[Path, str]) -> None:
+    """Write all files, or leave none behind that was not there."""
+    new = [file for file in texts if not file.exists()]
+    try:
+        for file, text in texts.items():
+            write_text(file, text)
+    except BaseException:
+        for file in new:
+            with suppress(OSError):
+                file.unlink(missing_ok=True)
+        raise
 
 
 def _refuse_existing(files: Sequence[Path], request: Request) -> None:

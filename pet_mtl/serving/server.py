@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.serving.limits import Limits
 from pet_mtl.serving.protocol import timed_protocol
+from pet_mtl.stop_signals import heard
 
 _HEAD_BYTES = 32 << 10
 _QUEUE = 1024  # connections that the system keeps until they are taken
@@ -100,7 +101,7 @@ class _Server(uvicorn.Server):
             if self.force_exit:
                 loop.call_soon_threadsafe(self.drop)
 
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, stop) for number in heard()}
         try:
             yield
         finally:
@@ -115,8 +116,8 @@ def run_server(
     *,
     on_start: Callable[[Callable[[], None]], None] = lambda stop: None,
 ) -> int:
-    """Answer requests until SIGINT or SIGTERM, then answer what was accepted, and return the exit
-    status: 0, or 130 after Ctrl-C.
+    """Answer requests until SIGINT, SIGTERM or SIGHUP, then answer what was accepted, and return
+    the exit status: 0, or 130 after Ctrl-C.
 
     Args:
         on_start: called with a function that stops the server, which any thread may call.

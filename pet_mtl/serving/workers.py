@@ -19,6 +19,7 @@ from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.serving.guard import Access
 from pet_mtl.serving.limits import Limits
 from pet_mtl.serving.metrics import MULTIPROC
+from pet_mtl.stop_signals import heard
 
 _WORK = "from pet_mtl.serving.workers import work; work()"
 _MOST_DEATHS, _WITHIN = 5, 60.0  # more deaths in so many seconds end the server
@@ -136,7 +137,7 @@ class Workers:
         self._deaths: list[float] = []
 
     def run(self) -> int:
-        """Serve until SIGINT or SIGTERM; return the exit status: 0, or 130 after Ctrl-C.
+        """Serve until SIGINT, SIGTERM or SIGHUP; return the exit status: 0, or 130 after Ctrl-C.
 
         Raises:
             RunError: processes die again and again.
@@ -148,7 +149,7 @@ class Workers:
         for folder in self._settings.folders:  # once here: else each process tells what is wrong
             read_checkpoint(folder)
         _tell(self._settings, self._opened)
-        before = {n: signal.signal(n, self._stop) for n in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, self._stop) for number in heard()}
         try:
             with tempfile.TemporaryDirectory(prefix="pet-mtl-metrics-") as counts:
                 running = [self._start(counts) for _ in range(self._count)]

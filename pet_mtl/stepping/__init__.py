@@ -6,6 +6,6 @@
 - `optim`      AdamW with layer-wise rates, warm-up and decay
 - `weight_average` a running mean of a model's weights
 - `early_stop` when dev scores end a run
-- `interrupt`  Ctrl-C and SIGTERM as a wish to stop
+- `interrupt`  Ctrl-C, SIGTERM and SIGHUP as a wish to stop
 - `accelerate_state` what accelerate knows of the process, given back at the end
 """

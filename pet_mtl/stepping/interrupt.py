@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to stop after the step in hand."""
+"""Ctrl-C, SIGTERM and a closed terminal as a wish to stop after the step in hand."""
 
 import signal
 import threading
@@ -6,6 +6,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from pet_mtl.errors import PetMtlError
+from pet_mtl.stop_signals import HANGUP, STOP_SIGNALS
 
 
 class Interrupted(PetMtlError):  # noqa: N818  # nothing went wrong
@@ -15,7 +16,8 @@ class Interrupted(PetMtlError):  # noqa: N818  # nothing went wrong
 
 
 class StopSignals:
-    """While entered, the first Ctrl-C or SIGTERM sets `wanted`; the second stops at once."""
+    """While entered, the first Ctrl-C or SIGTERM sets `wanted`; the second stops at once. SIGHUP
+    only wishes: of a terminal that is closed, the system and the shell send one each."""
 
     def __init__(self) -> None:
         self.wanted = False
@@ -23,9 +25,9 @@ class StopSignals:
 
     def __enter__(self) -> "StopSignals":
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in STOP_SIGNALS:
                 # None: that of a program in another language around Python, which alone can set it;
-                # ignored: as in jobs of a script's background, where Ctrl-C is meant for others
+                # ignored: by `nohup`; in a script's background, where Ctrl-C is meant for others
                 if signal.getsignal(number) not in (None, signal.SIG_IGN):
                     self._before[number] = signal.signal(number, self._note)
         return self
@@ -40,6 +42,6 @@ class StopSignals:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.wanted:
+        if self.wanted and number != HANGUP:
             raise KeyboardInterrupt
         self.wanted = True

@@ -78,7 +78,7 @@ def run_loop(
         save_every: seconds between two saves.
 
     Raises:
-        Interrupted: Ctrl-C or SIGTERM came; the state was saved.
+        Interrupted: Ctrl-C, SIGTERM or SIGHUP came; the state was saved.
         RunError: the loss is not a number; the state was not saved.
     """
     progress, throughput = stepper.progress, stepper.throughput

@@ -1,7 +1,8 @@
 """The journal file of a sweep's trials, which full disks and killed processes do not damage.
 
 Optuna's own leaves half a line behind where the disk is full; the next line is appended to it, and
-from then on the file cannot be read.
+from then on the file cannot be read. Its lock is a link that a killed process leaves behind, and
+below a relative path it leads nowhere: then it is waited for without end.
 """
 
 import json
@@ -11,11 +12,12 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.storages.journal import JournalFileBackend
 
 from pet_mtl.atomic import write_errors
 from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
+from pet_mtl.storage.lock import held
 
 
 class Journal(JournalFileBackend):
@@ -27,9 +29,8 @@ class Journal(JournalFileBackend):
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        self._alone = JournalFileSymlinkLock(str(file))
         with write_errors(file):
-            super().__init__(str(file), self._alone)
+            super().__init__(str(file))
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Append lines, all or none.
@@ -38,16 +39,12 @@ class Journal(JournalFileBackend):
             PetMtlError, MachineError: they cannot be written; the disk is full.
         """
         lines = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
-        with write_errors(self.file):
-            self._alone.acquire()
-            try:
-                # unbuffered: nothing is left that closing the file would write
-                with FileIO(self.file, "a+") as file:
-                    if _cut_torn_line(file):
-                        say(f"{self.file}: its last line was never written to the end: dropped")
-                    _append(file, lines.encode())
-            finally:
-                self._alone.release()
+        # unbuffered: nothing is left that closing the file would write
+        lock = self.file.with_name(f".{self.file.name}.lock")
+        with write_errors(self.file), held(lock, wait=True), FileIO(self.file, "a+") as file:
+            if _cut_torn_line(file):
+                say(f"{self.file}: its last line was never written to the end: dropped")
+            _append(file, lines.encode())
 
     def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
         """Yield the lines from a number on.

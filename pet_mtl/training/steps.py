@@ -138,7 +138,7 @@ class TrainingSteps:
             log: takes a record for `metrics.jsonl` every few steps.
 
         Raises:
-            Interrupted: Ctrl-C or SIGTERM came; the state was saved.
+            Interrupted: Ctrl-C, SIGTERM or SIGHUP came; the state was saved.
             RunError: the loss is not a number; the state was not saved.
         """
         run_loop(

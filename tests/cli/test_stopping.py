@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM outside of what saves its state by itself."""
+"""Ctrl-C, SIGTERM and SIGHUP outside of what saves its state by itself."""
 
 import os
 import shutil
@@ -15,8 +15,9 @@ from called import Call
 
 from pet_mtl import atomic
 from pet_mtl.cli.stopping import stoppable
+from pet_mtl.stop_signals import HANGUP, STOP_SIGNALS
 
-STOPS = [signal.SIGINT, signal.SIGTERM]
+STOPS = list(STOP_SIGNALS)
 NUMBERS = (*STOPS, signal.SIGALRM)
 
 
@@ -31,9 +32,20 @@ def _same_handlers_after() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("number", STOPS)
-def test_both_signals_interrupt(number: signal.Signals) -> None:
+def test_each_signal_interrupts(number: signal.Signals) -> None:
     with pytest.raises(KeyboardInterrupt), stoppable():
         signal.raise_signal(number)
+
+
+@pytest.mark.skipif(HANGUP is None, reason="Windows has no such signal")
+def test_a_closed_terminal_is_told_twice_and_interrupts_once() -> None:
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        try:
+            signal.raise_signal(signal.SIGHUP)
+        finally:
+            signal.raise_signal(signal.SIGHUP)  # the shell's, while the command cleans up
+            cleaned = True
+    assert cleaned
 
 
 @pytest.mark.parametrize("number", STOPS)

@@ -115,3 +115,13 @@ def test_a_width_of_nothing_shows_something(
     monkeypatch.setenv("COLUMNS", columns)
     Path("rows.csv").write_text(ROWS, encoding="utf-8")
     assert "正面" in call("init", "rows.csv", "--out", "out").out
+
+
+def test_a_working_directory_that_was_removed_is_one_error(tmp_path: Path) -> None:
+    (tmp_path / "gone").mkdir()
+    command = f"cd {tmp_path}/gone && rmdir ../gone && {sys.executable} -m pet_mtl --version"
+    ended = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, timeout=100)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        "error: the working directory is no longer there\n  hint: `cd` to one that is\n"
+    )

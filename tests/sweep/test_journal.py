@@ -2,6 +2,9 @@
 
 import errno
 import os
+import signal
+import subprocess
+import sys
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -66,6 +69,32 @@ def test_a_full_disk_leaves_the_journal_as_it_was(
     opened.append_logs([{"op": 2}])
     assert [log["op"] for log in opened.read_logs(0)] == [1, 2]
     assert [path.name for path in tmp_path.iterdir()] == ["trials.journal"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pet_mtl.sweep import journal
+journal._append = lambda file, data: os.kill(os.getpid(), signal.SIGKILL)
+journal.Journal(Path("sweep/trials.journal")).append_logs([{"op": 1}])
+"""
+WRITES = """
+from pathlib import Path
+from pet_mtl.sweep.journal import Journal
+Journal(Path("sweep/trials.journal")).append_logs([{"op": 2}])
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+def test_a_process_killed_while_it_writes_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # `--out sweep`
+    Path("sweep").mkdir()
+    assert subprocess.run([sys.executable, "-c", KILLED]).returncode == -signal.SIGKILL
+    subprocess.run([sys.executable, "-c", WRITES], check=True, timeout=60)
+    assert Path("sweep/trials.journal").read_text() == '{"op":2}\n'
+    assert [path.name for path in Path("sweep").iterdir()] == ["trials.journal"]
 
 
 def test_a_damaged_line_before_the_last_is_one_error(tmp_path: Path) -> None:
