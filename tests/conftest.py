@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 # a deadline would measure how busy the machine is
 settings.register_profile("ours", deadline=None)
 settings.load_profile("ours")
-# in a job of a script's background it is ignored, which our code and the children of tests respect
+# ignored in a job of a script's background, and after `nohup`, which our code and the children of
+# tests respect
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.hookimpl(tryfirst=True)

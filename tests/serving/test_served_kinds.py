@@ -88,5 +88,5 @@ def test_the_studio_takes_all_kinds_but_hypotheses(patterns: Path, tmp_path: Pat
         assert found["result"]["rows"] == 16
         assert client.get("/api/tasks/judged").status_code == 404
     suite = loaded.suite.model_copy(update={"tasks": {"judged": loaded.suite.tasks["judged"]}})
-    with pytest.raises(PetMtlError, match="no task has a word or more for each label"):
+    with pytest.raises(PetMtlError, match="no task has label words at its slots"):
         create_app(replace(loaded, suite=suite), Choice(place=tmp_path))
