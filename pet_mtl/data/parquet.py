@@ -36,8 +36,8 @@ from pet_mtl.data.table import (
 )
 from pet_mtl.errors import PetMtlError
 
-# what pyarrow raises on damaged files; strings that are no UTF-8 are a ValueError
 _MARK = b"PAR1"  # at both ends of a file
+# what pyarrow raises on damaged files; strings that are no UTF-8 are a ValueError
 DAMAGE = (pa.ArrowException, OSError, ValueError, OverflowError)
 
 
