@@ -8,7 +8,7 @@ import numpy as np
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.proposal.pattern_file import SPLIT
 from pet_mtl.storage.pretrained import from_cache, resolve_model
-from pet_mtl.suite.auto import AUTO, FEW_ROWS, recommend
+from pet_mtl.suite.auto import AUTO, recommend
 
 # fewer rows than this: epochs, batch_tokens
 SIZES = (
@@ -36,9 +36,8 @@ def propose_settings(
         around: prefix and pattern.
         model: the backbone's name.
     """
-    own = recommend(model)[0]
-    few = rows * (1 - SPLIT) < FEW_ROWS  # that are learned from
-    rate = (few and own.few_rows_learning_rate) or own.learning_rate
+    learned = int(rows * (1 - SPLIT))
+    rate, _ = recommend(model)[0].rate_for(learned)
     epochs, batch_tokens = next(values for most, *values in SIZES if rows < most)
     lengths = sum(
         np.array([len(ids) for ids in tokenizer.encode([text[:CHARACTERS] for text in column])])

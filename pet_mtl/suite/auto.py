@@ -3,7 +3,8 @@
 A folder recommends by `recommended: {learning_rate, batch_tokens, epochs}` in its
 `pretraining.json`, as the embedded backbones do and all that `pet-mtl pretrain` writes. A
 `few_rows_learning_rate` there stands in for a learning rate that was `auto` where fewer than
-`FEW_ROWS` rows are learned from, which is known only when they are read (`training/few_rows.py`).
+`FEW_ROWS` rows are learned from, a `very_few_rows_learning_rate` where fewer than `VERY_FEW_ROWS`
+are, which is known only when they are read (`training/few_rows.py`).
 """
 
 import json
@@ -22,6 +23,7 @@ from pet_mtl.suite.yaml_file import Document
 RECORD = "pretraining.json"
 AUTO = "auto"
 FEW_ROWS = 2000
+VERY_FEW_ROWS = 100
 
 
 class Recommended(BaseModel):
@@ -33,6 +35,19 @@ class Recommended(BaseModel):
     batch_tokens: int = Field(ge=1)
     epochs: float = Field(gt=0)
     few_rows_learning_rate: float | None = Field(default=None, gt=0, le=1)
+    very_few_rows_learning_rate: float | None = Field(default=None, gt=0, le=1)
+
+    def rate_for(self, rows: int) -> tuple[float, int | None]:
+        """Return the learning rate of so many rows, and below how many it holds; None: for any
+        number."""
+        few = (
+            (VERY_FEW_ROWS, self.very_few_rows_learning_rate),
+            (FEW_ROWS, self.few_rows_learning_rate),
+        )
+        for most, rate in few:
+            if rate is not None and rows < most:
+                return rate, most
+        return self.learning_rate, None
 
 
 KEYS = ("learning_rate", "batch_tokens", "epochs")

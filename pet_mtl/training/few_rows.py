@@ -1,14 +1,15 @@
 """The learning rate of few rows, where a backbone has one of its own for them."""
 
+import re
 from pathlib import Path
 
 from pet_mtl.console import say
 from pet_mtl.storage.pretrained import suite_model
-from pet_mtl.suite.auto import FEW_ROWS, read_record
+from pet_mtl.suite.auto import read_record
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.given import Given
 
-_FOR_FEW = f", for fewer than {FEW_ROWS:,} rows"
+_FOR_FEW = re.compile(r", for fewer than [\d,]+ rows$")
 
 
 def lower_rate(suite: Suite, given: Given) -> Suite:
@@ -28,13 +29,15 @@ def settle_rate(suite: Suite, rows: int) -> Suite:
 
 def _rate_for(suite: Suite, rows: int) -> Suite:
     reason = suite.chosen.get("learning_rate")
-    if reason is None or rows >= FEW_ROWS:
+    own = None if reason is None else read_record(Path(suite_model(suite)))
+    if reason is None or own is None:
         return suite
-    own = read_record(Path(suite_model(suite)))
-    if own is None or own.few_rows_learning_rate is None:
+    rate, most = own.rate_for(rows)
+    if most is None:
         return suite
-    train = suite.train.model_copy(update={"learning_rate": own.few_rows_learning_rate})
-    said = reason.removesuffix(_FOR_FEW) + _FOR_FEW  # the suite of a resumed run says it already
+    train = suite.train.model_copy(update={"learning_rate": rate})
+    # the suite of a resumed run says it already
+    said = f"{_FOR_FEW.sub('', reason)}, for fewer than {most:,} rows"
     return suite.model_copy(
         update={"train": train, "chosen": {**suite.chosen, "learning_rate": said}}
     )

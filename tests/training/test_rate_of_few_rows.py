@@ -14,8 +14,8 @@ from pet_mtl.comparison.run import compare
 from pet_mtl.distillation.plan import Request as DistilRequest
 from pet_mtl.distillation.run import distil
 from pet_mtl.storage.outputs import stored_suite
+from pet_mtl.suite import auto
 from pet_mtl.suite.suite import Suite, load_suite
-from pet_mtl.training import few_rows
 from pet_mtl.training.run import train
 from pet_mtl.training.steps import TrainingSteps
 
@@ -40,7 +40,7 @@ def test_runs_that_are_compared_have_one_rate(
     limit: int,
 ) -> None:
     """Each of the three tasks has fewer than 50 rows, together they have more."""
-    monkeypatch.setattr(few_rows, "FEW_ROWS", limit)
+    monkeypatch.setattr(auto, "FEW_ROWS", limit)
     rates, real = set(), TrainingSteps.__init__
 
     def noted(
@@ -60,6 +60,20 @@ def test_runs_that_are_compared_have_one_rate(
     suite = load("pet", [])
     distil(DistilRequest(suite, suite), tmp_path / "distilled")  # teachers of one task each
     assert rates == {3e-5 if limit > 100 else 4e-4}
+
+
+@pytest.mark.parametrize(
+    ("rows", "rate", "most"),
+    [(99, 2e-5, 100), (100, 1e-4, 2000), (1999, 1e-4, 2000), (2000, 2e-4, None)],
+)
+def test_the_fewer_rows_the_lower_the_rate_of_zh_small(
+    rows: int, rate: float, most: int | None
+) -> None:
+    own, _ = auto.recommend("zh-small")
+    assert own.rate_for(rows) == (rate, most)
+    plain = own.model_copy(update={"very_few_rows_learning_rate": None})
+    assert plain.rate_for(rows)[0] == (1e-4 if rows < 2000 else 2e-4)
+    assert auto.recommend("zh-mini")[0].rate_for(rows) == (4e-4, None)
 
 
 def test_a_backbones_own_rate_for_few_rows(
