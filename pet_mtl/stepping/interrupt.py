@@ -17,10 +17,11 @@ class Interrupted(PetMtlError):  # noqa: N818  # nothing went wrong
 
 class StopSignals:
     """While entered, the first Ctrl-C or SIGTERM sets `wanted`; the second stops at once. SIGHUP
-    only wishes: of a terminal that is closed, the system and the shell send one each."""
+    only wishes: where a terminal is closed, the system, the shell and the session's end send one
+    signal each."""
 
     def __init__(self) -> None:
-        self.wanted = False
+        self.wanted = self._asked = False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "StopSignals":
@@ -42,6 +43,7 @@ class StopSignals:
             signal.signal(number, handler)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.wanted and number != HANGUP:
+        if self._asked and number != HANGUP:
             raise KeyboardInterrupt
+        self._asked |= number != HANGUP
         self.wanted = True

@@ -29,10 +29,10 @@ def settle_rate(suite: Suite, rows: int) -> Suite:
 
 def _rate_for(suite: Suite, rows: int) -> Suite:
     reason = suite.chosen.get("learning_rate")
-    own = None if reason is None else read_record(Path(suite_model(suite)))
-    if reason is None or own is None:
+    if reason is None:
         return suite
-    rate, most = own.rate_for(rows)
+    own = read_record(Path(suite_model(suite)))
+    rate, most = (None, None) if own is None else own.rate_for(rows)
     if most is None:
         return suite
     train = suite.train.model_copy(update={"learning_rate": rate})

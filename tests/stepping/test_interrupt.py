@@ -28,6 +28,10 @@ def test_a_closed_terminal_is_a_wish_however_often_it_is_told() -> None:
             signal.raise_signal(signal.SIGHUP)
             assert signals.wanted
             signal.raise_signal(signal.SIGHUP)  # from the shell, after that of the system
+            signal.raise_signal(signal.SIGTERM)  # from what ends the session
+            signal.raise_signal(signal.SIGHUP)
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGTERM)
         assert not heard
         signal.raise_signal(signal.SIGHUP)
         assert heard
