@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pet_mtl.metrics.score import Figure, LabelScore, interval_95, label_scores, ratio
+from pet_mtl.metrics.score import Figure, LabelScore, interval_95, label_scores, ratio, with_limits
 from pet_mtl.random_streams import RESAMPLED_ROWS
 from pet_mtl.text import counted
 
@@ -72,7 +72,8 @@ def score_predictions(
     """Score predictions, both [N] indices into `labels`.
 
     Macro-F1 is scikit-learn's: the mean over the labels that occur in `gold` or `predicted`, 0
-    where a ratio is undefined. Its 95 % interval is the percentile bootstrap over rows.
+    where a ratio is undefined. Its 95 % interval is the percentile bootstrap over rows, and
+    `with_limits`.
 
     Raises:
         ValueError: no rows, different lengths, or an index outside `labels` (such as -1, a row
@@ -87,10 +88,11 @@ def score_predictions(
     # As scikit-learn computes them (the tests' oracle), without the second and the 70 MB that
     # importing it takes.
     hits, support, taken = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+    interval = interval_95(bootstrap_macro_f1(confusion, resamples=resamples, seed=seed))
     return TaskScore(
         accuracy=float(np.trace(confusion) / confusion.sum()),
         macro_f1=macro_f1(confusion),
-        macro_f1_ci95=interval_95(bootstrap_macro_f1(confusion, resamples=resamples, seed=seed)),
+        macro_f1_ci95=with_limits(interval, int(hits.sum()), len(gold)),
         examples=len(gold),
         per_label=label_scores(labels, hits, support, taken),
         confusion=confusion.tolist(),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pet_mtl.metrics.classification import drawn_counts
-from pet_mtl.metrics.score import Figure, LabelScore, interval_95, label_scores, ratio
+from pet_mtl.metrics.score import Figure, LabelScore, interval_95, label_scores, ratio, with_limits
 from pet_mtl.random_streams import RESAMPLED_ROWS
 
 _DRAWN = 1 << 23  # counts at a time: one for each resample and kind of row
@@ -97,12 +97,13 @@ def score_sets(
     hits = (gold & predicted).sum(0)
     support, taken = gold.sum(0), predicted.sum(0)
     micro = ratio(2 * hits.sum(keepdims=True), (support + taken).sum(keepdims=True))
+    right = (gold == predicted).all(1)
     (drawn,) = resampled_macro_f1(gold, [predicted], resamples, seed)
     return MultiLabelScore(
         micro_f1=float(micro[0]),
         macro_f1=float(ratio(2 * hits, support + taken).mean()),
-        macro_f1_ci95=interval_95(drawn),
-        exact_match=float((gold == predicted).all(1).mean()),
+        macro_f1_ci95=with_limits(interval_95(drawn), int(right.sum()), len(gold)),
+        exact_match=float(right.mean()),
         examples=len(gold),
         per_label=label_scores(labels, hits, support, taken),
     )

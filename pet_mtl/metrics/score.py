@@ -92,6 +92,23 @@ def interval_95(drawn: NDArray[np.float64]) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def with_limits(interval: tuple[float, float], right: int, rows: int) -> tuple[float, float]:
+    """Widen a bootstrap interval of a score where all rows are right, or none.
+
+    Such rows give the same score however they are drawn, which would look like certainty. The
+    interval then reaches to the exact binomial limit of the share of right rows (Clopper and
+    Pearson 1934).
+
+    >>> [[round(end, 3) for end in with_limits((1.0, 1.0), n, n)] for n in (10, 1000)]
+    [[0.692, 1.0], [0.996, 1.0]]
+    """
+    low, high = interval
+    limit = 0.025 ** (1 / rows)
+    if right == rows:
+        return low * limit, high
+    return (low, 1 - limit) if high == 0 else interval
+
+
 def figure_title(name: str) -> str:
     """Return what a figure of `Score.summary` is called in tables.
 

@@ -176,6 +176,11 @@ def test_its_interval_is_that_of_drawn_rows() -> None:
     )
 
 
+def test_sets_that_are_all_right_are_no_certainty() -> None:
+    gold = np.tile([[True, False, True], [False, True, False]], (10, 1))
+    assert score_sets(gold, gold, LABELS).macro_f1_ci95 == pytest.approx((0.025 ** (1 / 20), 1))
+
+
 @pytest.mark.parametrize("labels", [3, 12])
 def test_rows_drawn_by_kind_are_rows_drawn_one_by_one(labels: int) -> None:
     """Of 3 labels few kinds of rows are drawn as counts; of 12 nearly every row is a kind."""

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 from sklearn import metrics
 
 from pet_mtl.metrics.classification import (
@@ -58,7 +59,6 @@ def test_labels_absent_from_gold_and_predictions_do_not_count() -> None:
     gold, predicted = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1])
     score = score_predictions(gold, predicted, LABELS)
     assert score.macro_f1 == 1.0
-    assert score.macro_f1_ci95 == (1.0, 1.0)
     assert score.per_label["104"].support == 0
     assert list(score.per_label) == LABELS
 
@@ -123,6 +123,15 @@ def test_interval_holds_the_score_and_depends_on_the_seed_only() -> None:
     assert low < first.macro_f1 < high
     assert first == second
     assert first.macro_f1_ci95 != score_predictions(gold, predicted, LABELS, seed=8).macro_f1_ci95
+
+
+@pytest.mark.parametrize("rows", [1, 10, 400])
+def test_rows_all_right_or_all_wrong_are_no_certainty(rows: int) -> None:
+    gold = np.arange(rows) % 2
+    right, wrong = (score_predictions(gold, one, LABELS) for one in (gold, 1 - gold))
+    exact = binomtest(rows, rows).proportion_ci(method="exact")
+    assert right.macro_f1_ci95 == pytest.approx((exact.low, 1))
+    assert wrong.macro_f1_ci95 == pytest.approx((0, 1 - exact.low))
 
 
 def test_json_is_plain() -> None:
