@@ -43,3 +43,16 @@ def test_tags_of_right_rows_are_as_high_as_others_on_phones(
     assert len(paddings) == 1
     assert one < 2.5 * other  # it may take two lines
     assert page.fits()
+
+
+def test_names_wider_than_a_column_are_read_downwards(
+    open_page: Callable[..., Page],  # noqa: F811
+) -> None:
+    page = open_page()  # its labels: one of HTML, `a/b/../c`, `{{x}}`
+    heads = page.page.locator(".matrix thead th")
+    assert heads.nth(1).locator("span").evaluate("(e) => e.scrollHeight <= e.clientHeight")
+    assert heads.nth(1).evaluate("(e) => e.scrollWidth <= e.clientWidth")
+    cell = page.page.locator(".matrix .cell").nth(1)
+    assert heads.nth(1).bounding_box()["width"] == pytest.approx(
+        cell.bounding_box()["width"], abs=4
+    )

@@ -94,7 +94,8 @@ function confusion() {
 
 function table(cells, names, pick, say) {
   const shown = (gold, predicted) => state.filter.kind === "cell" && state.filter.gold === gold && state.filter.predicted === predicted;
-  return h("div", { class: "matrix-box" }, h("table", { class: "matrix" },
+  const tall = names.some((name) => name.length > 4); // wider than a column: written downwards
+  return h("div", { class: "matrix-box" }, h("table", { class: tall ? "matrix tall" : "matrix" },
     h("thead", {}, h("tr", {}, h("td", {}), names.map((name) => h("th", { scope: "col", title: name }, h("span", {}, name))))),
     h("tbody", {}, cells.map((row, gold) => {
       const total = row.reduce((sum, each) => sum + each, 0) || 1;
