@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pet_mtl.api.task import Task, suite_of, task_list
+from pet_mtl.api.wording import errors_for_python
 from pet_mtl.console import started_together
 from pet_mtl.errors import PetMtlError
 from pet_mtl.metrics.score import Score
@@ -85,6 +86,7 @@ class TrainedRun:
         return f"{table}<details><summary>report</summary>{frame}</details>"
 
 
+@errors_for_python()
 def train(
     tasks: Sequence[Task],
     model: str | Path = "zh-mini",

@@ -47,6 +47,13 @@ def test_calls_that_fail_leave_no_folders(
     assert pet_mtl.train([task()], str(backbone), **FAST).out == Path("runs/mood-1")
 
 
+def test_errors_name_arguments_and_no_options(backbone: Path, tmp_path: Path) -> None:
+    pet_mtl.train([task()], str(backbone), tmp_path / "run", **FAST)
+    with pytest.raises(PetMtlError, match=r"with `resume=True`, or .* with `out=`") as told:
+        pet_mtl.train([task()], str(backbone), tmp_path / "run", **FAST)
+    assert "--" not in str(told.value)
+
+
 def test_a_classifier_has_one_temporary_folder(backbone: Path, places: Path) -> None:
     classifier = PetClassifier(WORDS, model=str(backbone), settings=FAST)
     for _ in range(2):
