@@ -83,10 +83,19 @@ def test_chinese_words_are_found(site):
     assert words == ["标签", "词"]  # as the theme's plugin cuts them
 
 
+def test_ends_of_lines_are_no_spaces_in_chinese(site):
+    for page in (site / "zh").rglob("*.html"):
+        assert not re.search("[\u4e00-\u9fff，。：；、]\n[\u4e00-\u9fff]", _prose(page)), page
+    code = re.findall(r"<pre.*?</pre>", (site / "zh/methods.html").read_text("utf-8"), flags=re.S)
+    assert any("\n" in one for one in code)
+
+
 def test_only_pages_are_published_and_each_names_its_language(site):
     assert not list(site.rglob("*.pyc"))
     for page in (site / "zh").rglob("*.html"):
-        assert '<html lang="zh-CN"' in page.read_text("utf-8"), page
+        text = page.read_text("utf-8")
+        assert '<html lang="zh-CN"' in text, page
+        assert "Table of contents" not in text, page
     assert '<html lang="en"' in (site / "index.html").read_text("utf-8")
 
 
