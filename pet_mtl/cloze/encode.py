@@ -231,10 +231,12 @@ def _encode_said(
 
 def _stacked(kept: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int32]:
     """Put blocks `[n, F]` under one another, `F` being that of the widest."""
-    most = max(block.shape[1] for block in kept)
-    return np.concatenate(
-        [np.pad(block, ((0, 0), (0, most - block.shape[1]))) for block in kept]
-    ).astype(np.int32)
+    out = np.zeros((sum(map(len, kept)), max(block.shape[1] for block in kept)), np.int32)
+    start = 0
+    for block in kept:
+        out[start : start + len(block), : block.shape[1]] = block
+        start += len(block)
+    return out
 
 
 def _assemble_rows(
