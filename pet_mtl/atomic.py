@@ -24,6 +24,9 @@ _USERS_TO_MEND = (
     errno.ENOENT,
     errno.ENAMETOOLONG,
 )
+# behind `.NAME.`: a folder that is not whole yet; that, one set aside, and a file
+_BEGUN = r"[a-z0-9_]{8}\.new"
+_LEFT = rf"{_BEGUN}|old|[0-9a-f]{{8}}\.[0-9]+"
 
 
 @contextlib.contextmanager
@@ -70,7 +73,8 @@ def _write_error(path: Path, error: OSError) -> PetMtlError:
 @contextlib.contextmanager
 def new_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
     """Fill a folder that appears at `path` only when all is written, in place of what was there; a
-    link stays one, and the folder that it leads to is replaced.
+    link stays one, and the folder that it leads to is replaced. What killed processes left of the
+    same goes away.
 
     Args:
         replace: what is there, too; else see `require_new_folder`, at first and when all is
@@ -85,7 +89,8 @@ def new_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
     with write_errors(path):
         path = link_target(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        _drop_dead(path)
+        temporary, lock = _begin(path)
         try:
             yield temporary
             if not replace:
@@ -99,6 +104,48 @@ def new_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
             _replace_folder(path, temporary)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+            if lock is not None:
+                os.close(lock)
+
+
+def _begin(path: Path) -> tuple[Path, int | None]:
+    """Return a new folder beside `path`, and what holds it while its writer lives."""
+    while True:
+        new = Path(tempfile.mkdtemp(".new", f".{path.name}.", path.parent))
+        lock = _lock(new, wait=True)
+        if new.is_dir():
+            return new, lock
+        if lock is not None:  # another writer took it for a dead one's before it was held
+            os.close(lock)
+
+
+def _drop_dead(path: Path) -> None:
+    """Remove what killed writers of a folder left beside it, where there are locks."""
+    with contextlib.suppress(OSError):
+        for left in _beside(path, _BEGUN):
+            if (lock := _lock(left, wait=False)) is not None:
+                shutil.rmtree(left, ignore_errors=True)
+                os.close(lock)
+
+
+def _lock(folder: Path, *, wait: bool) -> int | None:
+    """Return a descriptor that holds a folder until it is closed; None where another does, where it
+    has gone, and where there are no locks (Windows, some network folders)."""
+    with contextlib.suppress(ImportError, FileNotFoundError):
+        import fcntl
+
+        opened = os.open(folder, os.O_RDONLY)
+        with contextlib.suppress(OSError):
+            fcntl.flock(opened, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            return opened
+        os.close(opened)
+    return None
+
+
+def _beside(path: Path, names: str) -> list[Path]:
+    """Return what lies beside `path` under its own hidden names."""
+    own = re.compile(rf"\.{re.escape(path.name)}\.(?:{names})")
+    return [each for each in path.parent.iterdir() if own.fullmatch(each.name)]
 
 
 def _behind_link(path: Path) -> Path:
@@ -190,18 +237,15 @@ def recover_folder(path: Path) -> None:
 
 
 def sweep(path: Path) -> None:
-    """Remove what killed writers of a file or folder left beside it, locks left out; nobody may be
-    writing the folder now, and it must have been recovered. Of a file, what a living process writes
-    is left."""
+    """Remove what killed writers of a file or folder left beside it; nobody may be writing the
+    folder now, and it must have been recovered. Of a file, what a living process writes is left, as
+    are other programs' files, such as `.NAME.swp` of an editor."""
     path = _behind_link(path)
-    before = f".{path.name}."
     with contextlib.suppress(OSError):
-        for left in list(path.parent.iterdir()):
-            if not left.name.startswith(before) or left.suffix == ".lock" or _is_written(left):
-                continue
+        for left in _beside(path, _LEFT):
             if left.is_dir() and not left.is_symlink():
                 shutil.rmtree(left, ignore_errors=True)
-            else:
+            elif left.suffix != ".old" and not _is_written(left):
                 left.unlink(missing_ok=True)
 
 

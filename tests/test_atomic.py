@@ -342,14 +342,15 @@ def test_a_real_full_disk(small_disk: Path, writer: str) -> None:
 
 
 def test_what_dead_writers_left_is_swept_and_no_more(tmp_path: Path) -> None:
-    """A child that is gone, this process, and a lock: only the first one's file goes."""
+    """A child that is gone, this process, a lock and others: only the first one's file goes."""
     child = subprocess.Popen([sys.executable, "-c", "pass"])
     child.wait()
     file = tmp_path / "a.csv"
-    (tmp_path / f".a.csv.{child.pid}").write_text("half")
-    kept = [f".a.csv.{os.getpid()}", ".a.csv.lock", ".b.csv.1", "a.csv"]
+    (tmp_path / f".a.csv.0a1b2c3d.{child.pid}").write_text("half")
+    kept = [f".a.csv.0a1b2c3d.{os.getpid()}", ".a.csv.lock", ".b.csv.1", "a.csv"]
+    kept += [".a.csv.swp", ".a.csv.old", ".a.csv.original"]
     for name in kept:
         (tmp_path / name).write_text("whole")
-    (tmp_path / ".a.csv.xyz123").mkdir()
+    (tmp_path / ".a.csv.wxyz1_23.new").mkdir()
     sweep(file)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)

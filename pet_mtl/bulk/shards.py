@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pet_mtl.atomic import require_folder, write_errors, write_text
+from pet_mtl.atomic import require_folder, sweep, write_errors, write_text
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.sources import find_files
 from pet_mtl.data.streams import stream_rows
@@ -83,6 +83,7 @@ def claim_folder(request: ShardRequest) -> None:
     """
     now = _made_from(request)
     file = request.out / SHARDS
+    sweep(file)
     if not file.is_file():
         if any(request.out.glob("part-*")):
             raise PetMtlError(

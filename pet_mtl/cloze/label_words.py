@@ -117,7 +117,7 @@ def tokenize_label_words(
         for word, ids in zip(
             words, tokenizer.encode(words, space_before=space_before), strict=True
         ):
-            if not ids or tokenizer.unk_id in ids:
+            if not tokenizer.writes(word, ids):
                 problems.add(
                     f'the tokenizer of the model cannot write the label word "{word}" '
                     f'of label "{verbalizer.labels[index]}"',

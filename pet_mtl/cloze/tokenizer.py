@@ -1,10 +1,11 @@
 """Text to pieces, the same for every tokenizer family, with no special token ever read out of
 text."""
 
+import json
 import threading
 import unicodedata
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -56,12 +57,12 @@ class PieceTokenizer:
     def __init__(self, tokenizer: Any, *, causal: bool = False) -> None:
         self.tokenizer, self.causal = tokenizer, causal
         self.mask_id, self.pad_id = _fillers(tokenizer, causal)
-        self.unk_id: int | None = tokenizer.unk_token_id
+        self._backend = getattr(tokenizer, "backend_tokenizer", None)
+        self.unk_id = _unknown_id(tokenizer, self._backend)
         self.vocab_size: int = len(tokenizer)
         self._special_ids = np.array(
             sorted(set(tokenizer.all_special_ids) - {self.unk_id}), dtype=np.int64
         )
-        self._backend = getattr(tokenizer, "backend_tokenizer", None)
         _LOCKS.setdefault(tokenizer, threading.RLock())
         if self._backend is not None:
             with _LOCKS[tokenizer]:
@@ -194,6 +195,37 @@ class PieceTokenizer:
             return [ids[size:] for ids in joined]
         return [ids[1:] if ids and ids[0] == mark else ids for ids in joined]
 
+    def writes(self, text: str, ids: Sequence[int]) -> bool:
+        """Return whether the pieces of a text stand for all of its characters.
+
+        Args:
+            ids: what `encode` made of it.
+        """
+        return bool(ids) and self.unk_id not in ids and not self._drops(text, ids)
+
+    def _drops(self, text: str, ids: Sequence[int]) -> bool:
+        """Return whether characters were left out without a sign, as byte pairs that know no
+        unknown piece do with what their vocabulary lacks."""
+        if self._backend is None:
+            return False
+        pieces: Any = self._backend.model
+        if type(pieces).__name__ != "BPE" or pieces.unk_token is not None or pieces.byte_fallback:
+            return False
+        if not self._backend.get_added_tokens_decoder().keys().isdisjoint(ids):
+            return False  # it is no piece of the model, and may hold any character
+        normalizer, split = self._backend.normalizer, self._backend.pre_tokenizer
+        plain = text if normalizer is None else normalizer.normalize_str(text)
+        parts = [plain] if split is None else [part for part, _ in split.pre_tokenize_str(plain)]
+        if pieces.ignore_merges:  # a whole part of the vocabulary needs none of its letters
+            parts = [part for part in parts if pieces.token_to_id(part) is None]
+        inside, end = pieces.continuing_subword_prefix or "", pieces.end_of_word_suffix or ""
+        return any(
+            pieces.token_to_id(inside * (at > 0) + letter + end * (at == len(part) - 1)) is None
+            for part in parts
+            for at, letter in enumerate(part)
+            if not letter.isspace()
+        )
+
     @property
     def begin_id(self) -> int:
         """What a text may begin with where nothing else stands before it."""
@@ -252,17 +284,40 @@ class PieceTokenizer:
         return [piece.removeprefix("##").removeprefix("▁") or "␣" for piece in pieces]
 
 
-def reading(tokenizer: Any) -> AbstractContextManager[None]:
+@contextmanager
+def reading(tokenizer: Any) -> Iterator[None]:
     """Raise an error where the library gives up on a text that is read inside.
 
     Raises:
-        PetMtlError: it does; the tokenizer's files are damaged.
+        PetMtlError: it does; the tokenizer's files are damaged, or it knows no unknown piece.
     """
-    return panics_as_errors(
-        "the tokenizer cannot read a text",
-        where=str(tokenizer.name_or_path),
-        hint="copy the model folder again",
-    )
+    message, where = "the tokenizer cannot read a text", str(tokenizer.name_or_path)
+    try:
+        with panics_as_errors(message, where=where, hint="copy the model folder again"):
+            yield
+    except Exception as error:
+        if type(error) is not Exception:  # tokenizers raises bare ones
+            raise
+        raise PetMtlError(
+            f"{message}: {error}",
+            where=where,
+            hint="it holds characters that the vocabulary lacks, and `tokenizer.json` names no "
+            "piece for such: name one there, or choose another model",
+        ) from error
+
+
+def _unknown_id(tokenizer: Any, backend: Any) -> int | None:
+    """Return the piece that stands for what the vocabulary lacks, None where there is none; that of
+    `tokenizer.json` where the configuration beside it names none."""
+    named: int | None = tokenizer.unk_token_id
+    if named is not None or backend is None:
+        return named
+    piece = getattr(backend.model, "unk_token", None)
+    if piece is None:
+        named = json.loads(backend.to_str())["model"].get("unk_id")  # not shown otherwise
+    else:
+        named = backend.token_to_id(piece)
+    return named
 
 
 def largest_id(tokenizer: Any) -> int:

@@ -14,8 +14,10 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.distillation.folds import Folds, fold_rows
 from pet_mtl.errors import PetMtlError, ProblemList
+from pet_mtl.model.methods import capabilities
 from pet_mtl.suite.chain import require_reads
 from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import TaskSpec
 from pet_mtl.training.teachers import check_teachers
 
 Tasks = Literal["single", "multi"]
@@ -111,6 +113,13 @@ def check_request(request: Request) -> None:
                 where="--teacher-set",
                 hint="change label words for students and teachers alike, with `-s`",
             )
+        elif _targets(theirs.get(name, task)) != _targets(task):
+            problems.add(
+                f"teachers of `{name}` would have other targets than its students, whose rows they "
+                "read",
+                where="--teacher-set",
+                hint="set `kind` and `range` for students and teachers alike, with `-s`",
+            )
         others = [
             key
             for key in ("columns", "data")
@@ -161,6 +170,35 @@ def check_request(request: Request) -> None:
     problems.raise_if_any()
 
 
+def _targets(task: TaskSpec) -> tuple[str, tuple[float, float]]:
+    """Return what a row's target is, and between which numbers it lies."""
+    return task.kind_spec.facts.target, task.kind_spec.range
+
+
+def with_order_of_labels(teacher: Suite, student: Suite) -> Suite:
+    """Return the teachers' suite with the labels of each task in the order that its students have:
+    teachers read the students' rows, in which a label is its place among these.
+    """
+    changed = {}
+    for name, task in teacher.tasks.items():
+        words, labels = task.verbalizer, student.tasks[name].verbalizer.labels
+        if words.labels == labels:
+            continue
+        order = [words.labels.index(label) for label in labels]
+        verbalizer = words.model_copy(
+            update={
+                "labels": labels,
+                "words": tuple(words.words[place] for place in order),
+                "lines": tuple(words.lines[place] for place in order) if words.lines else (),
+            }
+        )
+        limits = task.thresholds and tuple(task.thresholds[place] for place in order)
+        changed[name] = task.model_copy(update={"verbalizer": verbalizer, "thresholds": limits})
+    if not changed:
+        return teacher
+    return teacher.model_copy(update={"tasks": {**teacher.tasks, **changed}})
+
+
 def task_groups(suite: Suite, have: Tasks) -> list[tuple[str, ...]]:
     """Return the tasks of each model: one each, or all."""
     names = tuple(suite.tasks)
@@ -173,12 +211,14 @@ def group_name(tasks: Sequence[str]) -> str:
 
 
 def plan_teachers(request: Request) -> list[Teacher]:
-    """Return the teachers of a generation."""
+    """Return the teachers of a generation; `by_pattern`, one for all patterns where the method
+    writes rows without them."""
     folds: list[int | None] = [None] if request.folds < 2 else [*range(request.folds)]
+    by_pattern = request.by_pattern and capabilities(request.teacher.method).has_patterns
     found = []
     for tasks in task_groups(request.teacher, request.teachers_have):
         most = max(len(request.teacher.tasks[name].patterns) for name in tasks)
-        patterns: list[int | None] = [*range(most)] if request.by_pattern and most > 1 else [None]
+        patterns: list[int | None] = [*range(most)] if by_pattern and most > 1 else [None]
         for seed in seeds_of(request.teacher, request.seeds):
             found += [Teacher(tasks, seed, p, fold) for p in patterns for fold in folds]
     return found

@@ -30,6 +30,7 @@ from pet_mtl.distillation.plan import (
     task_groups,
     teacher_data,
     teacher_suite,
+    with_order_of_labels,
     without_soft_labels,
 )
 from pet_mtl.distillation.stages import (
@@ -43,6 +44,7 @@ from pet_mtl.distillation.stages import (
 from pet_mtl.errors import PetMtlError
 from pet_mtl.kinds import kind_of
 from pet_mtl.kinds.kind import Decided
+from pet_mtl.model.methods import capabilities
 from pet_mtl.scoring.checkpoint_scores import decide
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.log_probs import FloatArray
@@ -78,6 +80,11 @@ def distil(request: Request, out: Path, *, skip_bad_rows: int = 0) -> Distillati
         RunError: a training failed.
     """
     check_request(request)
+    ordered = with_order_of_labels(request.teacher, request.student)
+    request = replace(request, teacher=ordered)
+    method = request.teacher.method
+    if request.by_pattern and request.seeds and not capabilities(method).has_patterns:
+        say(f"warning: `--by-pattern` does nothing: method `{method.name}` reads no patterns")
     suite_model(request.student)
     try:
         suite_model(request.teacher)

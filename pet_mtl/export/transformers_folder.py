@@ -155,7 +155,10 @@ def _compare(loaded: LoadedModel, form: Form, tokenizer: Any) -> None:
 
     fields = [part for part in form.parts if part.field is not None]
     room = form.room(loaded.suite.train.max_length)
-    for text, second in product(_PROBES, ("另一段 other text", "")[: len(fields)]):
+    # behind a token that was added a text begins anew
+    added = loaded.tokenizer.tokenizer.backend_tokenizer.get_added_tokens_decoder().values()
+    beside = "a".join(["", *(token.content for token in added if not token.special), ""])
+    for text, second in product((*_PROBES, beside), ("另一段 other text", "")[: len(fields)]):
         texts = [text, second][: len(fields)]
         pieces = [
             loaded.tokenizer.encode([one], space_before=part.space_before)[0]

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pet_mtl.atomic import new_file, write_errors
+from pet_mtl.atomic import new_file, sweep, write_errors
 from pet_mtl.console import bar, say
 from pet_mtl.errors import PetMtlError
 from pet_mtl.pairs.contradiction import contradicts
@@ -55,6 +55,7 @@ def write_pairs(corpus: Corpus, out: Path, count: int, seed: int) -> PairsResult
         MachineError: the disk is full; there is no file then.
     """
     _require_new(out)
+    sweep(out)
     rng = SENTENCE_PAIRS.generator(str(seed))
     rows = dict.fromkeys(LABELS, 0)
     with new_file(out) as file:  # a place that cannot be written is told before the corpus is read

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+import uuid
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
@@ -44,7 +45,8 @@ def write_page(path: Path, page: Html) -> None:
     Raises:
         MachineError: the file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # `sweep` finds it by this name
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Broken text (lone surrogates) must not cost the report of a whole run.

@@ -4,12 +4,12 @@ import datetime
 from collections.abc import Sequence
 from pathlib import Path
 
-from pet_mtl.atomic import require_folder
+from pet_mtl.atomic import link_target, require_folder, sweep, write_bytes
 from pet_mtl.errors import PetMtlError
 from pet_mtl.metrics.score import mean_main
 from pet_mtl.report.markup import Html, element
 from pet_mtl.report.overview import colour_of, page_header
-from pet_mtl.report.page import html_page, write_page
+from pet_mtl.report.page import html_page
 from pet_mtl.report.places import short_model
 from pet_mtl.report.side_by_side import Column, changes, labels_beside, scores_beside
 from pet_mtl.report.task_data import task_report
@@ -20,28 +20,26 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def require_report(file: Path) -> None:
-    """Refuse a page that could not be written later; nothing is made or changed.
+    """Refuse a page that could not be written later, and clear away what a killed writer of it
+    left.
 
     Raises:
-        PetMtlError: `file` is a folder, or its folder cannot be written.
+        PetMtlError: `file` is a folder, a device or a pipe, or its folder cannot be written.
     """
     hint = "name a file in a folder of your own: `--report page.html`"
     if file.is_dir():
         raise PetMtlError("this is a folder, not a file", where=str(file), hint=hint)
     try:
-        require_folder(file.parent)
+        require_folder(link_target(file).parent)
     except PetMtlError as error:
         found = error.problems[0]
         raise PetMtlError(found.message, where=found.where, hint=hint) from error
+    sweep(file)
 
 
 def write_score_report(file: Path, scores: Sequence[CheckpointScore]) -> None:
-    """Write the page.
-
-    Raises:
-        MachineError: it cannot be written.
-    """
-    write_page(file, score_page(scores))
+    """Write the page at once; see `write_bytes`."""
+    write_bytes(file, score_page(scores).encode("utf-8", errors="replace"))
 
 
 def score_page(scores: Sequence[CheckpointScore]) -> Html:

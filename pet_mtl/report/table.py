@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _ENDLESS = 10_000  # columns; a table takes what it needs
+_LEAST = 6  # of one column, with what stands around it
 
 
 def narrow_table() -> "Table":
@@ -115,7 +116,8 @@ def per_label_table(task: str, score: Score, main_words: Sequence[str]) -> "Tabl
 
 
 def print_table(table: "Table") -> None:
-    """Print a table on stdout, whole: only a terminal has a width to fit into."""
+    """Print a table on stdout, whole: only a terminal has a width to fit into, and what does not
+    fit even so is not cut."""
     from rich.console import Console
     from rich.text import Text
 
@@ -126,9 +128,9 @@ def print_table(table: "Table") -> None:
         if isinstance(cell, Text):
             cell.plain = printable(cell.plain)
     console = Console()
-    if not console.is_terminal:
-        console = Console(width=_ENDLESS)
-    console.print(table)
+    # a column that is narrower shows nothing
+    width = max(console.width, _LEAST * len(table.columns))
+    Console(width=width if console.is_terminal else _ENDLESS).print(table, crop=False)
 
 
 def _with_interval(score: Score, *, between: str = " ") -> str:

@@ -135,8 +135,8 @@ def predict_files(
         inputs |= set(map(str, verbalizers.values()))
         for name in rows:
             _keep_inputs(inputs, file_of(name))
-        for name in rows:
-            sweep(file_of(name))
+        for file in (*map(file_of, rows), out / SUBMISSION):
+            sweep(file)
 
     blocks = predict_blocks(
         folder,

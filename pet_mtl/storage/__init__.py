@@ -1,6 +1,7 @@
 """What lies on disk: pre-trained models, checkpoints, the folders of runs.
 
 - `pretrained`  a masked language model and its tokenizer, found by name and loaded safely
+- `one_at_a_time` models are loaded by one thread at a time; no thread to be had is said as it is
 - `folder_checks` what is checked of a model folder before and after transformers reads it
 - `model_files` the files that transformers takes a model from, of a folder or of the hub's cache
 - `tokenizer_growth` a tokenizer that makes texts longer without bound is refused

@@ -52,7 +52,8 @@ def average_checkpoints(folders: Sequence[Path], out: Path) -> None:
         if _read_tasks(checkpoint) != _read_tasks(first):
             where = str(checkpoint.folder)
             problems.add(
-                f"has other tasks, patterns, label words, thresholds or method than {first.folder}",
+                f"has other tasks, patterns, label words, thresholds or method than {first.folder}"
+                ", or, with weights that a method adds, its tasks in another order",
                 where=where,
             )
     problems.raise_if_any()
@@ -219,12 +220,13 @@ def mean_weights(folders: Sequence[Path]) -> dict[str, dict[str, Tensor]]:
 
 def _read_tasks(checkpoint: Checkpoint) -> dict[str, Any]:
     """Return what decides how rows become scores; fitted thresholds are averaged, given ones
-    decide."""
+    decide. What a method adds has a place for each task, so their order counts."""
     free: dict[str, Any] = dict.fromkeys(_FREE, True) | {"verbalizer": {"source", "lines"}}
     fitted = {"thresholds": True}
     tasks = checkpoint.suite.tasks.items()
     of_task = {name: free | fitted if task.fits_thresholds else free for name, task in tasks}
-    return checkpoint.suite.model_dump(
+    order = [*of_task] if (checkpoint.folder / OWN_FILE).is_file() else None
+    return {"order": order} | checkpoint.suite.model_dump(
         mode="json", include={"tasks", "method"}, exclude={"tasks": of_task}
     )
 

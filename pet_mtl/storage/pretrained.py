@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -30,6 +29,7 @@ from pet_mtl.storage.folder_checks import (
     missing_package,
 )
 from pet_mtl.storage.model_files import tokenizer_files, weight_files
+from pet_mtl.storage.one_at_a_time import LOADING, one_at_a_time
 from pet_mtl.storage.tensors import check_finite, fit, own_memory, read_tensors
 from pet_mtl.storage.tokenizer_growth import check_growth, check_loaded_growth
 from pet_mtl.suite.suite import Suite
@@ -38,15 +38,6 @@ _Kind = Literal["masked", "causal"]
 # no score depends on what else a forward pass returns, nor on how many steps it is cut into
 _PLAIN: dict[str, Any] = {"output_hidden_states": False, "output_attentions": False}
 _PLAIN |= {"return_dict": True, "chunk_size_feed_forward": 0}  # 3: only lengths 3, 6, 9 … work
-_LOADING = threading.RLock()
-
-
-@contextlib.contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Have one thread load at a time: transformers changes classes of its own while it loads, and
-    of two at once the later one leaves them changed, so that no later model is whole."""
-    with _LOADING:
-        yield
 
 
 def resolve_model(name: str, base: Path | None = None) -> str:
@@ -89,7 +80,7 @@ def _embedded() -> str:
     return "the embedded " + ", ".join(f"`{name}`" for name in bundled_backbones())
 
 
-@_one_at_a_time()
+@one_at_a_time()
 def load_tokenizer(folder: str) -> Any:
     """Load the tokenizer of a backbone, once as long as the folder's files stay as they are and few
     others are loaded.
@@ -195,7 +186,7 @@ def load_masked_lm(folder: str, *, attention: str = "eager", dropout: float | No
     return _load(folder, _load_config(folder), "masked", attention, dropout)
 
 
-@_one_at_a_time()
+@one_at_a_time()
 def _load_config(folder: str) -> Any:
     import_transformers()
     from transformers import AutoConfig
@@ -220,7 +211,7 @@ def _load_config(folder: str) -> Any:
     return config
 
 
-@_one_at_a_time()
+@one_at_a_time()
 def _load(folder: str, config: Any, kind: _Kind, attention: str, dropout: float | None) -> Any:
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoModelForMaskedLM
@@ -337,7 +328,7 @@ def quiet_transformers() -> Iterator[None]:
     here."""
     from transformers.utils import logging
 
-    with _LOADING:  # of two threads at once the later one would leave it quiet for ever
+    with LOADING:  # of two threads at once the later one would leave it quiet for ever
         level, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
         logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -70,11 +70,16 @@ def _differences(theirs: TaskSpec, ours: TaskSpec) -> Iterator[str]:
         ("labels", theirs.verbalizer.labels, ours.verbalizer.labels),
         ("fields", theirs.fields, ours.fields),
         ("targets", (_target(theirs),), (_target(ours),)),
+        ("range", _range(theirs), _range(ours)),
     ):
         if set(there) != set(here):
             yield (
                 f"`{ours.name}` has the {what} {', '.join(there)} there, and here {', '.join(here)}"
             )
+
+
+def _range(task: TaskSpec) -> tuple[str, ...]:
+    return tuple(f"{end:g}" for end in task.kind_spec.range)
 
 
 def rows_to_learn(data: Mapping[str, TaskData], taught: Collection[str]) -> dict[str, Rows]:

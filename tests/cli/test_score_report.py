@@ -1,5 +1,6 @@
 """`pet-mtl score --report FILE`."""
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -34,3 +35,23 @@ def test_a_place_that_cannot_be_written(
     assert ran.code == 2
     assert "--report page.html" in ran.err
     assert ran.out == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_page_takes_no_other_places(call: Call, checkpoint: Path, tmp_path: Path) -> None:
+    """A pipe or a device stays one, and so do a link and who may read what it leads to."""
+    pipe, page, link = (tmp_path / name for name in ("pipe", "page.html", "link.html"))
+    os.mkfifo(pipe)
+    ran = call("score", checkpoint, "--report", pipe)
+    assert (ran.code, ran.out) == (2, "")
+    assert "a device or a pipe" in ran.err
+    assert pipe.is_fifo()
+    page.write_text("mine")
+    page.chmod(0o600)
+    link.symlink_to(page)
+    (tmp_path / ".page.html.0123abcd.99999999").write_text("half")  # by a killed process
+    assert call("score", checkpoint, "--report", link).code == 0
+    assert link.is_symlink()
+    assert page.read_text(encoding="utf-8").startswith("<!")
+    assert page.stat().st_mode & 0o777 == 0o600
+    assert not list(tmp_path.glob(".page.html*"))

@@ -1,5 +1,7 @@
 import pytest
 import toys
+from tokenizers import Tokenizer, models
+from transformers import PreTrainedTokenizerFast
 
 from pet_mtl.cloze.label_words import LabelWords, tokenize_label_words, tokenize_words
 from pet_mtl.cloze.tokenizer import PieceTokenizer
@@ -94,6 +96,21 @@ def test_labels_that_become_the_same_pieces(
         tokenize_label_words(
             toys.make_verbalizer(words), word_pieces, space_before=False, slots=slots
         )
+
+
+def test_a_word_of_which_the_tokenizer_drops_a_character() -> None:
+    """It would be read as what is left of it."""
+    pieces = {piece: number for number, piece in enumerate(["<pad>", "<mask>", *"a(好坏"])}
+    tokenizer = PieceTokenizer(
+        PreTrainedTokenizerFast(
+            tokenizer_object=Tokenizer(models.BPE(pieces, [])),
+            pad_token="<pad>",
+            mask_token="<mask>",
+        )
+    )
+    verbalizer = toys.make_verbalizer({"a": ["好"], "b": ["坏喜"]})
+    with pytest.raises(PetMtlError, match='cannot write the label word "坏喜" of label "b"'):
+        tokenize_label_words(verbalizer, tokenizer, space_before=False, slots="exact")
 
 
 def test_labels_may_share_a_word(word_pieces: PieceTokenizer) -> None:

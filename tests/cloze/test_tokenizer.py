@@ -1,7 +1,11 @@
+from typing import Any
+
 import pytest
 import toys
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
@@ -129,3 +133,72 @@ def test_truncation_and_padding_left_on_by_the_checkpoint_are_switched_off() -> 
     wrapped.backend_tokenizer.enable_padding(length=16)
     tokenizer = PieceTokenizer(wrapped)
     assert [len(ids) for ids in tokenizer.encode(["中" * 50, "国"])] == [50, 1]
+
+
+def from_backend(model: models.Model, split: Any, **names: str) -> Any:
+    """Return a tokenizer as people wrap their own; what it has for unknown characters is named only
+    where `names` says so."""
+    backend = Tokenizer(model)
+    if split is not None:
+        backend.pre_tokenizer = split
+    return PreTrainedTokenizerFast(
+        tokenizer_object=backend, pad_token="<pad>", mask_token="<mask>", **names
+    )
+
+
+OWN = dict.fromkeys(["<pad>", "<mask>", "<unk>", *"aŋ(好坏"])
+OWN_IDS = {piece: number for number, piece in enumerate(OWN)}
+SPLIT = pre_tokenizers.BertPreTokenizer()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        models.BPE(OWN_IDS, [], unk_token="<unk>"),
+        models.WordLevel(OWN_IDS, unk_token="<unk>"),
+        models.Unigram([(piece, -1.0) for piece in OWN], unk_id=2),
+    ],
+)
+def test_the_unknown_piece_of_the_tokenizer_file(model: models.Model) -> None:
+    """A configuration need not name it."""
+    tokenizer = PieceTokenizer(from_backend(model, SPLIT))
+    assert tokenizer.unk_id == tokenizer.harmless_id == 2
+    assert not tokenizer.writes("喜", tokenizer.encode(["喜"])[0])
+    assert tokenizer.writes("好", tokenizer.encode(["好"])[0])
+
+
+def test_characters_that_are_left_out_without_a_sign() -> None:
+    """Byte pairs without an unknown piece drop them, whatever the configuration names."""
+    plain = PieceTokenizer(from_backend(models.BPE(OWN_IDS, []), SPLIT, unk_token="<unk>"))
+    plain.tokenizer.add_tokens(["喜欢"])
+    letters = {letter: number for number, letter in enumerate([*OWN, "å", "¥", "½"])}
+    level = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    few_bytes = PieceTokenizer(from_backend(models.BPE(letters, []), level))
+    whole = models.BPE(OWN_IDS | {"好吃": len(OWN)}, [], ignore_merges=True)
+    for tokenizer, word, written in (
+        (plain, "好", True),
+        (plain, "好坏 好", True),
+        (plain, "好喜", False),
+        (plain, "喜", False),
+        (plain, "喜欢", True),  # a piece of its own
+        (few_bytes, "好", True),
+        (few_bytes, "坏", False),  # one of its three bytes is there
+        (PieceTokenizer(from_backend(whole, SPLIT)), "好吃", True),
+        (PieceTokenizer(from_backend(models.BPE(OWN_IDS, []), None)), "好 坏", True),
+        (toys.piece_tokenizer("byte_level"), "好喜 naïve", True),
+        (toys.piece_tokenizer("wordpiece"), "Good", True),
+        (toys.piece_tokenizer("wordpiece"), "", False),
+        (toys.piece_tokenizer("python"), "好", True),
+    ):
+        (ids,) = tokenizer.encode([word])
+        assert tokenizer.writes(word, ids) is written, (word, ids)
+
+
+def test_a_tokenizer_without_an_unknown_piece_says_what_it_cannot_read() -> None:
+    tokenizer = PieceTokenizer(
+        from_backend(models.Unigram([(piece, -1.0) for piece in OWN]), SPLIT)
+    )
+    assert tokenizer.encode(["好"]) == [[OWN_IDS["好"]]]
+    with pytest.raises(PetMtlError, match=r"cannot read a text: .*`unk_id` is missing") as caught:
+        tokenizer.encode(["好喜"])
+    assert "names no piece for such" in str(caught.value)

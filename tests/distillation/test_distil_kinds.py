@@ -10,12 +10,15 @@ from sklearn.metrics import f1_score
 from toy_kinds import write_kinds
 
 from pet_mtl.data.suite_data import load_suite_data
-from pet_mtl.distillation.plan import Request
+from pet_mtl.distillation.plan import Request, check_request, with_order_of_labels
 from pet_mtl.distillation.run import distil
 from pet_mtl.errors import PetMtlError
 from pet_mtl.kinds import kind_of
+from pet_mtl.scoring.checkpoint_scores import score_checkpoints
 from pet_mtl.storage.outputs import TEACHER
 from pet_mtl.suite.suite import load_suite
+from pet_mtl.training.run import train
+from pet_mtl.training.teachers import check_teachers
 
 
 def test_sets_and_numbers(
@@ -88,3 +91,59 @@ def test_who_knows_the_target_leaves_no_doubt(tmp_path: Path, toy_backbone: Path
         assert kind.right(gold, kind.decide(kind.from_probabilities(certain))).all()
         score = kind.score(gold, kind.decide(kind.from_probabilities(certain)), resamples=1)
         assert score.value(suite.tasks[name].kind_spec.facts.main) == score.main.value
+
+
+def test_labels_of_teachers_in_another_order(suite_file: Path, tmp_path: Path) -> None:
+    """Teachers read the students' rows, in which a label is a place among the students' labels."""
+    words = 'tasks.colour.verbalizer={"g": 绿, "r": 红, "b": 蓝}'
+    short = ["train.max_steps=8", "train.evaluate_every=8"]
+    suite = load_suite(suite_file, overrides=short, only=["colour"])
+    other = load_suite(suite_file, overrides=[*short, words], only=["colour"])
+    assert suite.tasks["colour"].verbalizer.labels == ("r", "b", "g")
+    said = []
+    for name, teacher in (("same", suite), ("other", other)):
+        done = distil(Request(teacher, suite, alone=False), tmp_path / name)
+        file = tmp_path / name / "answers" / "teachers-colour-seed42.safetensors"
+        said.append(load_file(file))
+        folder = tmp_path / name / "teachers" / "colour-seed42" / "checkpoint"
+        (scored,) = score_checkpoints([folder])  # reads the rows anew
+        assert done.stages[0].scores["colour"].mean == scored.tasks["colour"].main.value
+    for key, probs in said[0].items():
+        np.testing.assert_array_equal(said[1][key], probs)
+
+
+def test_teachers_have_the_targets_of_the_students(tmp_path: Path, toy_backbone: Path) -> None:
+    file = write_kinds(tmp_path, toy_backbone)
+    suite = load_suite(file, only=["marks", "alike", "stars"])
+    for change, name in (
+        ("tasks.alike.range=[0, 40]", "alike"),
+        ("tasks.stars.kind=multi_label", "stars"),
+    ):
+        teacher = load_suite(
+            file, overrides=[change, "tasks.stars.metric=macro_f1"], only=["alike", "stars"]
+        )
+        with pytest.raises(PetMtlError, match=f"teachers of `{name}` would have other targets"):
+            check_request(Request(teacher, suite))
+    turned = [
+        'tasks.marks.verbalizer={"g": 绿, "r": [红, 喜], "b": 蓝}',
+        "tasks.marks.thresholds=[0.1, 0.2, 0.3]",
+        "tasks.stars.kind=classification",
+        "tasks.stars.metric=accuracy",
+    ]
+    teacher = load_suite(file, overrides=turned, only=["marks", "stars"])
+    check_request(Request(teacher, suite))
+    ordered = with_order_of_labels(teacher, suite)
+    marks = ordered.tasks["marks"]
+    assert marks.verbalizer.labels == ("r", "b", "g")
+    assert marks.verbalizer.words == (("红", "喜"), ("蓝",), ("绿",))
+    assert marks.thresholds == (0.2, 0.3, 0.1)
+    assert ordered.tasks["stars"] is teacher.tasks["stars"]
+    assert with_order_of_labels(suite, suite) is suite
+
+
+def test_a_given_teacher_has_the_range_of_the_students(tmp_path: Path, toy_backbone: Path) -> None:
+    file = write_kinds(tmp_path, toy_backbone)
+    wider = ["tasks.alike.range=[0, 40]", "train.max_steps=1"]
+    train(load_suite(file, overrides=wider, only=["alike"]), tmp_path / "run")
+    with pytest.raises(PetMtlError, match="`alike` has the range 0, 40 there, and here 0, 4"):
+        check_teachers([tmp_path / "run" / "checkpoint"], load_suite(file, only=["alike"]))

@@ -12,6 +12,7 @@ from pet_mtl.distillation.plan import (
     plan_teachers,
     teacher_suite,
 )
+from pet_mtl.distillation.run import distil
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.suite import Suite, load_suite
 
@@ -25,6 +26,21 @@ def test_a_teacher_for_each_pattern(suite: Suite) -> None:
     suite = teacher_suite(request.teacher, one)
     assert suite.tasks["mood"].patterns == ("{mask}：{text}",)
     assert (list(suite.tasks), suite.train.seed) == (["mood"], 43)
+
+
+def test_teachers_without_patterns_are_one_for_all(
+    suite_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They would be the same to the bit, and label rows for themselves."""
+    more = ["tasks.mood.data.unlabelled=mood.dev.tsv", "train.max_steps=1"]
+    heads = load_suite(suite_file, overrides=more, method="heads", only=["mood"])
+    request = Request(heads, heads, by_pattern=True, alone=False)
+    assert [teacher.name for teacher in plan_teachers(request)] == ["mood-seed42"]
+    with pytest.raises(PetMtlError, match="each task needs two or more"):
+        check_request(replace(request, generations=1))
+    distil(request, tmp_path / "out")
+    told = "warning: `--by-pattern` does nothing: method `heads` reads no patterns"
+    assert told in capsys.readouterr().err
 
 
 def test_names_of_teachers_have_room_in_those_of_files() -> None:

@@ -1,5 +1,6 @@
 """A task as a fill-mask model: the same probabilities by a stock pipeline."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import torch
 import toys
 
 import pet_mtl
-from pet_mtl.errors import PetMtlError
+from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.export.run import export
 
 Make = Callable[..., Path]
@@ -77,6 +78,36 @@ def test_other_tokenizers(make: Make, tmp_path: Path, kind: str, pattern: str) -
     texts = ["good label:news a", "label:tech art", "good news", "bad", "is it good? " * 9, "a, b"]
     if kind == "byte_level":  # what a unigram model has as pieces, it reads out of texts
         texts.append("<mask> bad</s>")
+    wanted = [p.probabilities for p in pet_mtl.load(checkpoint).predict(texts, "topic")]
+    folder = export(checkpoint, "topic", "transformers", tmp_path / "out")
+    for ours, theirs in zip(wanted, pipeline_probabilities(folder, texts, 3), strict=True):
+        named = {f"label:{label}": p for label, p in ours.items()}
+        assert theirs == pytest.approx(named, abs=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "before"), [("byte_level", "it: "), ("metaspace", "it:")])
+def test_texts_with_tokens_that_were_added(
+    make: Make, tmp_path: Path, kind: str, before: str
+) -> None:
+    """A plain tokenizer reads what stands behind one otherwise where it must start inside."""
+    tokenizer = toys.MAKERS[kind]()
+    tokenizer.add_tokens(["very"])
+    right = "{title}:{mask}"
+    wrong = before + right
+    for pattern in (wrong, right):
+        checkpoint = make(
+            f"tasks.topic.patterns={pattern}",
+            "tasks.topic.prefix=",
+            "tasks.topic.verbalizer={news: g, sport: b, tech art: [a, c]}",
+            "tasks.pair.verbalizer={'0': e, '1': d}",
+            tokenizer=tokenizer,
+            family="roberta",
+        )
+        if pattern == wrong:
+            with pytest.raises(RunError, match="cannot write this task's prompts"):
+                export(checkpoint, "topic", "transformers", tmp_path / "out")
+            shutil.rmtree(checkpoint)
+    texts = ["goodverygood", "it is very good"]
     wanted = [p.probabilities for p in pet_mtl.load(checkpoint).predict(texts, "topic")]
     folder = export(checkpoint, "topic", "transformers", tmp_path / "out")
     for ours, theirs in zip(wanted, pipeline_probabilities(folder, texts, 3), strict=True):

@@ -333,8 +333,8 @@ def test_what_a_killed_builder_left_is_swept(
 ) -> None:
     folder = open_or_build(corpus, toy_tokenizer, tmp_path, words=False).folder
     (folder / "cache.json").write_text("{}")
-    (tmp_path / f".{folder.name}.x7k").mkdir()
-    (tmp_path / f".{folder.name}.x7k" / "pieces.bin").write_bytes(b"half")
+    (tmp_path / f".{folder.name}.wx7k_123.new").mkdir()
+    (tmp_path / f".{folder.name}.wx7k_123.new" / "pieces.bin").write_bytes(b"half")
     open_or_build(corpus, toy_tokenizer, tmp_path, words=False)
     assert [entry.name for entry in tmp_path.iterdir()] == [folder.name]
 

@@ -1,4 +1,5 @@
 import io
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from rich.table import Table
 
 from pet_mtl.metrics.classification import LabelScore, TaskScore
 from pet_mtl.metrics.similarity import score_similarity
-from pet_mtl.report.table import per_label_table, score_table
+from pet_mtl.report.table import per_label_table, print_table, score_table, titled_table
 
 
 def score(macro_f1: float, accuracy: float = 0.5) -> TaskScore:
@@ -108,3 +109,32 @@ def test_per_label_table() -> None:
     assert lines[4].split() == ["[b]", "粗体", "0.0000", "0.0000", "0.0000", "0"]
     with pytest.raises(ValueError, match="shorter"):
         per_label_table("tnews", score(0.52), ["科技"])
+
+
+@pytest.mark.parametrize("width", [10, 20, 40, 80])
+def test_no_figure_is_cut_in_a_narrow_terminal(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {
+        "COLUMNS": f"{width}",
+        "FORCE_COLOR": "1",
+        "TERM": "xterm",
+        "NO_COLOR": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    def costs() -> Table:
+        table = titled_table("")
+        for number in range(9):
+            table.add_column(f"name{number}", overflow="fold")
+        table.add_row(*(f"{number}24,507" for number in range(9)))
+        return table
+
+    def scores() -> Table:
+        each = [{"ocemotion": score(0.5 + place / 100, place / 7)} for place in range(4)]
+        return score_table([(f"runs/default-{place}", one) for place, one in enumerate(each)])
+
+    for made in (costs, scores):
+        print_table(made())
+        shown = Counter("".join(capsys.readouterr().out.split()))
+        assert shown >= Counter("".join("".join(rendered(made(), 1000)).split()).replace("─", ""))

@@ -173,7 +173,8 @@ def test_what_a_killed_run_left_goes(
 ) -> None:
     out = tmp_path / "out"
     out.mkdir()
-    (out / ".topic.jsonl.99999999").write_text("half")
+    for name in ("topic.jsonl", "submission.zip"):
+        (out / f".{name}.0123abcd.99999999").write_text("half")
     predict_files(checkpoint, data, out)
     assert sorted(file.name for file in out.iterdir()) == ["pair.jsonl", "topic.jsonl"]
 

@@ -243,6 +243,18 @@ def test_what_a_method_adds_is_averaged_too(suite_file: Path, tmp_path: Path) ->
         torch.testing.assert_close(value, (one[name] + other[name]) / 2)
 
 
+def test_what_a_method_adds_stands_in_the_order_of_the_tasks(
+    suite_file: Path, tmp_path: Path
+) -> None:
+    suite = load_suite(suite_file, overrides=["train.max_steps=1"], method="heads")
+    turned = suite.model_copy(update={"tasks": dict(reversed(suite.tasks.items()))})
+    for name, each in (("a", suite), ("b", turned)):
+        train(each, tmp_path / name)
+    folders = [tmp_path / name / "checkpoint" for name in ("a", "b")]
+    with pytest.raises(PetMtlError, match="its tasks in another order"):
+        average_checkpoints(folders, tmp_path / "mean")
+
+
 def test_what_does_not_fit_is_refused(suite_file: Path, runs: list[Path], tmp_path: Path) -> None:
     train(
         load_suite(suite_file, overrides=["train.max_steps=1", 'tasks.colour.prefix="文："']),

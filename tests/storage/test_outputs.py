@@ -85,7 +85,7 @@ def test_a_run_killed_between_two_renames_is_a_run(tmp_path: Path, part: str) ->
 
 def test_what_killed_writers_left_is_cleared_away(tmp_path: Path) -> None:
     hold(tmp_path)
-    for name in (".last.abc", ".last.old", ".checkpoint.x_1"):
+    for name in (".last.0abc_def.new", ".last.old", ".checkpoint.x_123456.new"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "model.safetensors").write_text("")
     (tmp_path / ".mine").write_text("")
