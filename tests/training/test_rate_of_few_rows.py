@@ -73,7 +73,8 @@ def test_the_fewer_rows_the_lower_the_rate_of_zh_small(
     assert own.rate_for(rows) == (rate, most)
     plain = own.model_copy(update={"very_few_rows_learning_rate": None})
     assert plain.rate_for(rows)[0] == (1e-4 if rows < 2000 else 2e-4)
-    assert auto.recommend("zh-mini")[0].rate_for(rows) == (4e-4, None)
+    mini, _ = auto.recommend("zh-mini")
+    assert mini.rate_for(rows) == ((1e-4, 100) if rows < 100 else (4e-4, None))
 
 
 def test_a_backbones_own_rate_for_few_rows(
