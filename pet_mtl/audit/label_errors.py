@@ -225,7 +225,8 @@ def _probabilities(
     for number, each in enumerate(asked):
         keys = (each.trained or {}).get(task.name)
         if keys is not None:
-            held_out[number, rows_seen(rows, keys)] = False
+            fields = each.loaded.suite.tasks[task.name].fields
+            held_out[number, rows_seen(rows, keys, fields)] = False
     seen: NDArray[np.bool_] = np.asarray(~held_out.any(0))
     judges = held_out | seen  # a row that all were trained on is judged by all
     sums = np.zeros((n, width))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,16 +53,30 @@ class Gain:
 
 
 def paired(one: Predicted, other: Predicted) -> bool:
-    """Tell whether two checkpoints scored the same rows, with the same labels and targets."""
-    kinds = kind_of(one.task).spec.name, kind_of(other.task).spec.name
-    if kinds[0] != kinds[1] or one.task.verbalizer.labels != other.task.verbalizer.labels:
+    """Tell whether two checkpoints scored the same rows, with the same labels, in whatever order,
+    and targets."""
+    kinds, labels = (kind_of(one.task).spec, kind_of(other.task).spec), one.task.verbalizer.labels
+    if kinds[0].name != kinds[1].name or {*labels} != {*other.task.verbalizer.labels}:
         return False
-    if len(one.rows) != len(other.rows) or not np.array_equal(one.rows.gold, other.rows.gold):
+    if len(one.rows) != len(other.rows):
+        return False
+    if not np.array_equal(one.rows.gold, _in_order(other, other.rows.gold, labels)):
         return False
     shared = set(one.rows.fields) & set(other.rows.fields)
     return one.rows.ids.equals(other.rows.ids) and all(
         one.rows.fields[name].equals(other.rows.fields[name]) for name in shared
     )
+
+
+def _in_order(of: Predicted, answers: NDArray[Any], labels: Sequence[str]) -> NDArray[Any]:
+    """Return targets or decisions of a task as one has them whose labels stand in the order of
+    `labels`."""
+    own, kind = of.task.verbalizer.labels, kind_of(of.task)
+    if own == tuple(labels) or kind.spec.facts.target == "number":
+        return answers
+    if kind.one_label:
+        return np.asarray(np.array([labels.index(label) for label in own])[answers])
+    return answers[:, [own.index(label) for label in labels]]
 
 
 def gain_over(first: CheckpointScore, other: CheckpointScore, task: str) -> Gain | None:
@@ -76,9 +91,11 @@ def gain_over(first: CheckpointScore, other: CheckpointScore, task: str) -> Gain
     one, two = first.predicted[task], other.predicted[task]
     if not paired(one, two) or len(one.rows) > _MOST_PAIRED:
         return Gain(change, None)
-    kind = kind_of(one.task)
-    sides = kind.decide(one.log_probs), kind_of(two.task).decide(two.log_probs)
-    return Gain(change, kind.gain(one.rows.gold, *sides))
+    sides = (
+        _in_order(each, kind_of(each.task).decide(each.log_probs), one.task.verbalizer.labels)
+        for each in (one, two)
+    )
+    return Gain(change, kind_of(one.task).gain(one.rows.gold, *sides))
 
 
 def scores_beside(columns: Sequence[Column], tasks: Sequence[str]) -> Html:
@@ -198,12 +215,12 @@ def changes(columns: Sequence[Column], task: str) -> Html:
 
 
 def _change(won: Predicted, lost: Predicted, row: int, better: Column, worse: Column) -> Html:
-    kind, some = kind_of(won.task), slice(row, row + 1)
-    gold = kind.written(won.rows.gold[some])[0]
-    decided = [
-        f"{column.letter}: {kind.written(kind.decide(of.log_probs[some]))[0] or '∅'}"
-        for column, of in ((better, won), (worse, lost))
-    ]
+    some = slice(row, row + 1)
+    gold, decided = kind_of(won.task).written(won.rows.gold[some])[0], []
+    for column, of in ((better, won), (worse, lost)):  # each by its own labels and thresholds
+        kind = kind_of(of.task)
+        said = kind.written(kind.decide(of.log_probs[some]))[0]
+        decided.append(f"{column.letter}: {said or '∅'}")
     return element(
         "li",
         element("span", cut(row_text(won.rows, row)), class_="text"),

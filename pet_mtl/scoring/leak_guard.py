@@ -8,6 +8,7 @@ from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.table import SHOWN
 from pet_mtl.errors import ProblemList
+from pet_mtl.storage.checkpoint import fields_by_task
 from pet_mtl.storage.trained_on import TRAINED_ON, read_trained_on, rows_seen
 
 
@@ -26,9 +27,11 @@ def guard_rows(folder: Path, rows: Mapping[str, Rows], *, strict: bool) -> None:
         if strict:
             say(f"note: {folder} does not say what it was trained on")
         return
-    problems, warned = ProblemList(), False
+    problems, warned, fields = ProblemList(), False, fields_by_task(folder)
     for name, of_task in rows.items():
-        seen = rows_seen(of_task, trained[name]).tolist() if name in trained else []
+        if name not in trained:
+            continue
+        seen = rows_seen(of_task, trained[name], fields.get(name, ())).tolist()
         if not seen:
             continue
         count = f"{name}: {len(seen):,} of {len(of_task):,} rows to score were trained on"

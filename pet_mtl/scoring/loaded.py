@@ -1,10 +1,11 @@
 """A model in memory, ready to score rows."""
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ from pet_mtl.storage.own_weights import load_own_weights, own_weights
 from pet_mtl.storage.pretrained import load_backbone, load_pieces
 from pet_mtl.suite.chain import chain_of
 from pet_mtl.suite.label_lines import quoted
-from pet_mtl.suite.levels import split_levels
+from pet_mtl.suite.levels import UpperWords, split_levels
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import CalibrationChoice, TaskSpec
 from pet_mtl.suite.verbalizer import Verbalizer, read_verbalizer
@@ -210,10 +211,8 @@ def valid_calibration(checkpoint: Checkpoint, suite: Suite) -> dict[str, Calibra
 def _same_words(name: str, suite: Suite, stored: Suite) -> bool:
     """Return whether a task has the stored label words, and so do the tasks that its prompts
     read."""
-    read = chain_of(stored.tasks[name], stored.tasks)
-    return all(
-        suite.tasks[each].all_words == stored.tasks[each].all_words for each in (name, *read)
-    )
+    names = (name, *chain_of(stored.tasks[name], stored.tasks))
+    return all(suite.tasks[each].all_words == stored.tasks[each].all_words for each in names)
 
 
 def plan_for_checkpoint(
@@ -287,8 +286,7 @@ def _with_words(task: TaskSpec, file: Path, where: str) -> TaskSpec:
     new, above = read_verbalizer(file, task.level_separator if task.above else None), task.above
     if task.levels:
         new, above = split_levels(new, task.levels, task.level_separator)
-    order = {label: index for index, label in enumerate(new.labels)}
-    differences = {"lacks": {*labels} - {*order}, "adds": {*order} - {*labels}}
+    differences = {"lacks": {*labels} - {*new.labels}, "adds": {*new.labels} - {*labels}}
     if any(differences.values()):
         raise PetMtlError(
             f"the labels are not those of task `{task.name}`: "
@@ -300,13 +298,9 @@ def _with_words(task: TaskSpec, file: Path, where: str) -> TaskSpec:
             where=str(file),
             hint=f"the labels are {', '.join(map(quoted, labels))}",
         )
-    chosen = [order[label] for label in labels]
-    verbalizer = Verbalizer(
-        labels=labels,
-        words=tuple(new.words[index] for index in chosen),
-        source=new.source,
-        lines=tuple(new.lines[index] for index in chosen),
-    )
+    verbalizer = new.model_copy(update=_in_order(labels, new))
+    if above and task.above:
+        above = above.model_copy(update=_in_order(task.above.labels, above))
     changes = {"verbalizer": verbalizer, "above": above}
     try:
         TaskSpec.model_validate(task.model_dump() | changes)
@@ -314,6 +308,12 @@ def _with_words(task: TaskSpec, file: Path, where: str) -> TaskSpec:
         message = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise PetMtlError(message, where=str(file)) from None
     return task.model_copy(update=changes)
+
+
+def _in_order(labels: Sequence[str], given: Verbalizer | UpperWords) -> dict[str, Any]:
+    place = {label: number for number, label in enumerate(given.labels)}
+    words, lines = ([of[place[label]] for label in labels] for of in (given.words, given.lines))
+    return {"labels": tuple(labels), "words": tuple(words), "lines": tuple(lines)}
 
 
 def require_task(suite: Suite, name: str, where: str) -> TaskSpec:

@@ -149,6 +149,18 @@ def is_checkpoint(folder: Path) -> bool:
     return (folder / MANIFEST).is_file() or (folder / "checkpoint" / MANIFEST).is_file()
 
 
+def fields_by_task(folder: Path) -> dict[str, tuple[str, ...]]:
+    """Return the fields of each task that a model's folder knows, in their order; nothing of a
+    folder that is no checkpoint, or none of this version."""
+    if not (folder / MANIFEST).is_file():
+        return {}
+    try:
+        tasks = read_checkpoint(folder).suite.tasks
+    except PetMtlError:  # as a backbone it may serve
+        return {}
+    return {name: task.fields for name, task in tasks.items()}
+
+
 def read_checkpoint(folder: Path) -> Checkpoint:
     """Read and check a checkpoint folder; one that a run replaces meanwhile is read anew.
 

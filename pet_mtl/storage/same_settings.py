@@ -55,18 +55,22 @@ def same_settings(
 
 
 def changed_keys(then: Any, now: Any, path: str = "") -> list[str]:
-    """Return the dotted keys, up to four names long, at which two trees of settings differ.
+    """Return the dotted keys, up to four names long, at which two trees of settings differ; the
+    order of `tasks` is that in which their rows are drawn.
 
     >>> changed_keys({"train": {"epochs": 2}, "rows": "a"}, {"train": {"epochs": 3}, "rows": "a"})
     ['train.epochs']
     """
     if isinstance(then, dict) and isinstance(now, dict) and path.count(".") < 4:
         keys = {**then, **now}
-        return [
+        found = [
             one
             for key in keys
             for one in changed_keys(then.get(key), now.get(key), f"{path}.{key}")
         ]
+        if not found and path.endswith(".tasks") and [*then] != [*now]:
+            return [f"{path.removeprefix('.')} (their order)"]
+        return found
     return [] if then == now else [path.removeprefix(".")]
 
 

@@ -1,7 +1,8 @@
 """Which texts a model was trained on, in pre-training too: a hash a row, so that nobody scores on
 them unawares."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,8 +55,12 @@ def with_earlier(folder: Path, keys: Mapping[str, Keys]) -> dict[str, Keys]:
     }
 
 
-def rows_seen(rows: Rows, keys: Keys) -> NDArray[np.int64]:
+def rows_seen(rows: Rows, keys: Keys, fields: Sequence[str] = ()) -> NDArray[np.int64]:
     """Return the indices of the rows whose normalised texts are among sorted `keys`.
+
+    Args:
+        fields: the names of the fields in the order in which the model's task has them. A key
+            depends on the order, and a pattern file may write the same `columns` in another one.
 
     >>> rows = Rows.of({"title": ["Ａ股 大涨", "新车上市"]})
     >>> rows_seen(rows, row_keys(Rows.of({"title": ["a股大涨"]}))).tolist()
@@ -63,6 +68,13 @@ def rows_seen(rows: Rows, keys: Keys) -> NDArray[np.int64]:
     """
     if not len(keys):
         return np.empty(0, np.int64)
+    seen = _among(rows, keys)
+    if [*fields] != [*rows.fields] and {*fields} == {*rows.fields}:
+        seen |= _among(replace(rows, fields={name: rows.fields[name] for name in fields}), keys)
+    return np.flatnonzero(seen)
+
+
+def _among(rows: Rows, keys: Keys) -> NDArray[np.bool_]:
     found = row_keys(rows)
     near = np.minimum(np.searchsorted(keys, found), len(keys) - 1)
-    return np.flatnonzero(keys[near] == found)
+    return np.asarray(keys[near] == found)

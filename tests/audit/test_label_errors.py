@@ -60,7 +60,9 @@ def test_a_row_is_judged_by_those_that_did_not_see_it(monkeypatch: pytest.Monkey
     task: Any = SimpleNamespace(
         name="t", verbalizer=SimpleNamespace(labels=("a", "b")), fields=("text",)
     )
-    other: Any = SimpleNamespace(name="t", verbalizer=SimpleNamespace(labels=("b", "a")))
+    other: Any = SimpleNamespace(
+        name="t", verbalizer=SimpleNamespace(labels=("b", "a")), fields=("text",)
+    )
     monkeypatch.setattr(
         label_errors,
         "kind_of",
@@ -81,3 +83,22 @@ def test_a_row_is_judged_by_those_that_did_not_see_it(monkeypatch: pytest.Monkey
     )
     assert seen.tolist() == [False, True, False]
     assert p == pytest.approx(np.array([[0.6, 0.4], [0.75, 0.25], [0.75, 0.25]]))
+
+
+def test_columns_in_another_order_are_known_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checkpoint's task has them as premise and hypothesis, the checked one the other way."""
+    from pet_mtl.data.keys import row_keys
+    from pet_mtl.data.rows import Rows
+
+    labels = SimpleNamespace(labels=("a", "b"))
+    task: Any = SimpleNamespace(name="t", verbalizer=labels, fields=("two", "one"))
+    theirs: Any = SimpleNamespace(name="t", verbalizer=labels, fields=("one", "two"))
+    monkeypatch.setattr(label_errors, "kind_of", lambda _: SimpleNamespace(probabilities=np.exp))
+    keys = row_keys(Rows.of({"one": ["一"], "two": ["二"]}))
+    loaded = SimpleNamespace(
+        suite=SimpleNamespace(tasks={"t": theirs}),
+        log_probs=lambda rows, title: {"t": np.zeros((len(rows["t"]), 2))},
+    )
+    rows = Rows.of({"two": ["二", "三"], "one": ["一", "二"]}, labels=[0, 1])
+    asked: Any = SimpleNamespace(loaded=loaded, trained={"t": keys})
+    assert label_errors._probabilities(task, rows, [asked])[1].tolist() == [True, False]

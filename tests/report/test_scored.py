@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,12 @@ from pet_mtl.report import task_data
 from pet_mtl.report.matrix import MOST_CELLS, drawn_cells
 from pet_mtl.report.places import short_settings
 from pet_mtl.report.scored import require_report, score_page
-from pet_mtl.report.side_by_side import gain_over, paired
+from pet_mtl.report.side_by_side import Column, changes, gain_over, paired
 from pet_mtl.scoring.given_rows import dev_rows
+from pet_mtl.scoring.records import Predicted
 from pet_mtl.suite.suite import load_suite
+
+WORDS = ("labels", "words", "lines")
 
 
 def test_every_kind_stands_side_by_side(tmp_path: Path, backbone: Path) -> None:
@@ -94,6 +98,53 @@ def test_other_rows_have_no_interval(tmp_path: Path) -> None:
         assert gain.ci95 is None
         assert not gain.clear
         assert "Rows that changed" not in score_page([one, other])
+
+
+@pytest.mark.parametrize("name", ["marks", "judged"])
+def test_labels_in_another_order_are_the_same_labels(
+    name: str, tmp_path: Path, backbone: Path
+) -> None:
+    suite = kinds_suite(tmp_path, backbone)
+    one, other = made_up(suite, "a", 1, 1.0), made_up(suite, "b", 2, 5.0)
+    same, own = gain_over(one, other, name), other.predicted[name]
+    labels = own.task.verbalizer.labels
+    order = [2, 0, 1]
+    chosen = {key: tuple(getattr(own.task.verbalizer, key)[k] for k in order) for key in WORDS}
+    turned = own.task.model_copy(
+        update={"verbalizer": own.task.verbalizer.model_copy(update=chosen), "thresholds": None}
+    )
+    rows = own.rows
+    if rows.targets is None:
+        rows = replace(rows, labels=np.array([order.index(k) for k in range(3)])[rows.labels])
+    else:
+        rows = replace(rows, targets=rows.targets[:, order])
+    moved = Predicted(turned, rows, own.log_probs[:, order])
+    assert turned.verbalizer.labels != labels
+    assert paired(one.predicted[name], moved)
+    beside = replace(other, predicted={**other.predicted, name: moved})
+    assert gain_over(one, beside, name) == same
+    wrong = replace(rows, labels=np.roll(rows.labels, 1))
+    wrong = wrong if rows.targets is None else replace(rows, targets=np.roll(rows.targets, 1, 0))
+    assert not paired(one.predicted[name], replace(moved, rows=wrong))
+
+
+def test_a_changed_row_is_told_by_each_one_s_own_thresholds(tmp_path: Path, backbone: Path) -> None:
+    suite = kinds_suite(tmp_path, backbone)
+    one, other = made_up(suite, "a", 1), made_up(suite, "b", 1)
+    rows = one.predicted["shares"].rows.take(np.array([0]))
+    gold = rows.gold[0] > 0
+    odds = np.zeros((1, 3), np.float32)  # each label has a probability of 0.5
+    fitted = [tuple(np.where(gold, 0.4, 0.6)), tuple(np.where(gold, 0.6, 0.4))]
+    sides = [
+        replace(side, predicted={"shares": Predicted(task, rows, odds)}, tasks={"shares": score})
+        for side, thresholds in zip((one, other), fitted, strict=True)
+        for task in [suite.tasks["shares"].model_copy(update={"thresholds": thresholds})]
+        for score in [side.tasks["shares"]]
+    ]
+    page = str(changes([Column("A", sides[0]), Column("B", sides[1])], "shares"))
+    labels = np.array(suite.tasks["shares"].verbalizer.labels)
+    told = ["|".join(labels[chosen]) or "∅" for chosen in (gold, ~gold)]
+    assert f"A: {told[0]}; B: {told[1]}" in page
 
 
 def test_the_page_does_not_grow_with_the_rows(tmp_path: Path) -> None:

@@ -46,6 +46,16 @@ def test_a_method_s_setting_that_came_later_is_none_either(tmp_path: Path) -> No
     assert then == {"tasks": tasks, "method": now}
 
 
+def test_the_order_of_tasks_is_a_setting() -> None:
+    then = {"suite": {"tasks": {"a": {"prefix": "", "slots": 1}, "b": {"prefix": ""}}}}
+    now = {"suite": {"tasks": {"b": {"prefix": ""}, "a": {"slots": 1, "prefix": ""}}}}
+    assert changed_keys(then, now) == ["suite.tasks (their order)"]
+    assert changed_keys(then, {"suite": {"tasks": {"a": {"slots": 1, "prefix": ""}}}}) == [
+        "suite.tasks.b"
+    ]
+    assert changed_keys(then, json.loads(json.dumps(then))) == []
+
+
 @pytest.mark.parametrize("own", ["compare.json", "distill.json", "sweep.json", ""])
 @pytest.mark.parametrize(
     "other", ["compare.json", "distill.json", "sweep.json", "checkpoint", ".begun.json"]

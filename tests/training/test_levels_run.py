@@ -15,7 +15,7 @@ from pet_mtl.cli.main import app
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.report.run import report_run
-from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel
+from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel, with_verbalizers
 from pet_mtl.suite.levels import UpperWords
 from pet_mtl.suite.suite import load_suite
 from pet_mtl.suite.task import TaskSpec
@@ -106,6 +106,18 @@ def test_the_probabilities_are_those_of_the_formula(place: Path, toy_backbone: P
         ]
         assert found[row] == pytest.approx(expected, abs=1e-4)
     assert np.exp(found).sum(-1) == pytest.approx([1, 1], abs=1e-5)
+
+
+def test_the_same_words_in_another_order_are_the_same_words(place: Path) -> None:
+    """So what was fitted for them holds on."""
+    suite = load_suite(place / "levels.yaml")
+    turned = "".join(f"{line}\n" for line in reversed(WORDS.splitlines()))
+    (place / "turned.txt").write_text(turned, encoding="utf-8")
+    task = with_verbalizers(suite, {"topics": place / "turned.txt"}).tasks["topics"]
+    assert task.all_labels == suite.tasks["topics"].all_labels
+    assert task.all_words == suite.tasks["topics"].all_words
+    assert task.above is not None
+    assert task.above.lines == (7, 4)  # of `a` and `b` in the file
 
 
 def test_score_predict_and_report_tell_the_levels(place: Path) -> None:
