@@ -16,7 +16,7 @@ from pet_mtl.kinds import Kind
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.tensors import read_arrays
-from pet_mtl.storage.trained_on import Keys
+from pet_mtl.storage.trained_on import Keys, rows_seen
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.ask import ask_in_blocks, ask_teacher
 from pet_mtl.training.teachers import together
@@ -67,7 +67,9 @@ def ask(
         return _read(file, suite, rows, dev)
     loaded = LoadedCheckpoint(teacher)
     known = [name for name in rows if name in loaded.suite.tasks]
-    free = {name: _free(rows[name], barred.get(name)) for name in known}
+    free = {
+        name: _free(rows[name], barred.get(name), loaded.suite.tasks[name].fields) for name in known
+    }
     open_rows = {name: rows[name].take(chosen) for name, chosen in free.items() if len(chosen)}
     said = ask_in_blocks(loaded, suite, open_rows, counted, blocks)
     found: dict[str, FloatArray] = {}
@@ -86,11 +88,10 @@ def ask(
     return answers
 
 
-def _free(rows: Rows, barred: Keys | None) -> NDArray[np.int64]:
-    """Return the rows that a teacher may label."""
-    if barred is None or not len(barred):
-        return np.arange(len(rows))
-    return np.flatnonzero(~np.isin(row_keys(rows), barred))
+def _free(rows: Rows, barred: Keys | None, fields: Sequence[str]) -> NDArray[np.int64]:
+    """Return the rows that a teacher may label; its task may have the fields in another order."""
+    every = np.arange(len(rows))
+    return every if barred is None else np.delete(every, rows_seen(rows, np.sort(barred), fields))
 
 
 def _read(file: Path, suite: Suite, rows: Mapping[str, Rows], dev: Mapping[str, Rows]) -> Answers:

@@ -38,6 +38,14 @@ def test_rows_that_none_may_label_have_their_own_label() -> None:
     assert np.isnan(targets(KIND, [np.full((1, 2), NONE, np.float32)], lone)).all()
 
 
+def test_columns_in_another_order_are_barred_rows() -> None:
+    """The teacher's task has them as premise and hypothesis, the students' the other way."""
+    barred = row_keys(Rows.of({"one": ["一", "三"], "two": ["二", "四"]}))
+    rows = Rows.of({"two": ["二", "五", "四"], "one": ["一", "六", "三"]})
+    assert module._free(rows, barred, ("one", "two")).tolist() == [1]
+    assert module._free(rows, None, ("one", "two")).tolist() == [0, 1, 2]
+
+
 def test_answers_are_kept_and_barred_rows_are_not_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -55,7 +63,7 @@ def test_answers_are_kept_and_barred_rows_are_not_asked(
             name: np.full((len(of_task), 3), 1 / 3, np.float32) for name, of_task in rows.items()
         }
 
-    task = SimpleNamespace(verbalizer=SimpleNamespace(labels="abc"))
+    task = SimpleNamespace(verbalizer=SimpleNamespace(labels="abc"), fields=("text",))
     suite: Any = SimpleNamespace(tasks={"toy": task})
     for asking in (module, training_ask):
         monkeypatch.setattr(asking, "ask_teacher", fake)
