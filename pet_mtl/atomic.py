@@ -6,13 +6,13 @@ import os
 import re
 import shutil
 import tempfile
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from pet_mtl.errors import MachineError, PetMtlError
-from pet_mtl.paths import require_writable_name
+from pet_mtl.leftovers import drop_dead, set_aside, unfinished
+from pet_mtl.paths import behind_link, require_writable_name
 
 _USERS_TO_MEND = (
     errno.EACCES,
@@ -24,9 +24,6 @@ _USERS_TO_MEND = (
     errno.ENOENT,
     errno.ENAMETOOLONG,
 )
-# behind `.NAME.`: a folder that is not whole yet; that, one set aside, and a file
-_BEGUN = r"[a-z0-9_]{8}\.new"
-_LEFT = rf"{_BEGUN}|old|[0-9a-f]{{8}}\.[0-9]+"
 
 
 @contextlib.contextmanager
@@ -89,74 +86,24 @@ def new_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
     with write_errors(path):
         path = link_target(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        _drop_dead(path)
-        temporary, lock = _begin(path)
-        try:
+        drop_dead(path)
+        with unfinished(path, lambda new: new.mkdir(0o700)) as temporary:
             yield temporary
             if not replace:
                 require_new_folder(path)
             masked = _masked(temporary)
-            temporary.chmod(0o777 & ~masked)  # mkdtemp keeps others out, and so does safetensors
+            temporary.chmod(0o777 & ~masked)
             for file in temporary.rglob("*"):
                 if file.is_file():
-                    file.chmod(0o666 & ~masked)
+                    file.chmod(0o666 & ~masked)  # safetensors keeps others out
                     _sync(file)
             _replace_folder(path, temporary)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-            if lock is not None:
-                os.close(lock)
-
-
-def _begin(path: Path) -> tuple[Path, int | None]:
-    """Return a new folder beside `path`, and what holds it while its writer lives."""
-    while True:
-        new = Path(tempfile.mkdtemp(".new", f".{path.name}.", path.parent))
-        lock = _lock(new, wait=True)
-        if new.is_dir():
-            return new, lock
-        if lock is not None:  # another writer took it for a dead one's before it was held
-            os.close(lock)
-
-
-def _drop_dead(path: Path) -> None:
-    """Remove what killed writers of a folder left beside it, where there are locks."""
-    with contextlib.suppress(OSError):
-        for left in _beside(path, _BEGUN):
-            if (lock := _lock(left, wait=False)) is not None:
-                shutil.rmtree(left, ignore_errors=True)
-                os.close(lock)
-
-
-def _lock(folder: Path, *, wait: bool) -> int | None:
-    """Return a descriptor that holds a folder until it is closed; None where another does, where it
-    has gone, and where there are no locks (Windows, some network folders)."""
-    with contextlib.suppress(ImportError, FileNotFoundError):
-        import fcntl
-
-        opened = os.open(folder, os.O_RDONLY)
-        with contextlib.suppress(OSError):
-            fcntl.flock(opened, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            return opened
-        os.close(opened)
-    return None
-
-
-def _beside(path: Path, names: str) -> list[Path]:
-    """Return what lies beside `path` under its own hidden names."""
-    own = re.compile(rf"\.{re.escape(path.name)}\.(?:{names})")
-    return [each for each in path.parent.iterdir() if own.fullmatch(each.name)]
-
-
-def _behind_link(path: Path) -> Path:
-    """Return where a link leads to; what is no link as it is."""
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def _replace_folder(path: Path, new: Path) -> None:
     """Rename `new` to `path`; what was there is set aside meanwhile, and put back on failure."""
     recover_folder(path)
-    old = path.with_name(f".{path.name}.old")
+    old = set_aside(path)
     shutil.rmtree(old, ignore_errors=True)
     if path.exists():
         path.rename(old)
@@ -175,7 +122,7 @@ def _renamed(new: Path, path: Path) -> bool:
     try:
         new.rename(path)
     except OSError:
-        if path.exists() and not path.with_name(f".{path.name}.old").exists():
+        if path.exists() and not set_aside(path).exists():
             return False
         raise
     return True
@@ -230,37 +177,9 @@ def recover_folder(path: Path) -> None:
     two renames."""
     if path.exists():  # `.` and `/` among them, which have no name to look beside
         return
-    path = _behind_link(path)
-    old = path.with_name(f".{path.name}.old")
-    if old.is_dir():
-        old.rename(path)
-
-
-def sweep(path: Path) -> None:
-    """Remove what killed writers of a file or folder left beside it; nobody may be writing the
-    folder now, and it must have been recovered. Of a file, what a living process writes is left, as
-    are other programs' files, such as `.NAME.swp` of an editor."""
-    path = _behind_link(path)
-    with contextlib.suppress(OSError):
-        for left in _beside(path, _LEFT):
-            if left.is_dir() and not left.is_symlink():
-                shutil.rmtree(left, ignore_errors=True)
-            elif left.suffix != ".old" and not _is_written(left):
-                left.unlink(missing_ok=True)
-
-
-def _is_written(temporary: Path) -> bool:
-    """Tell whether the process that `new_file` named a file after lives."""
-    number = temporary.suffix[1:]
-    if os.name != "posix" or not number.isdecimal() or not temporary.is_file():
-        return False
-    try:
-        os.kill(int(number), 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:  # another user's
-        return True
-    return True
+    path = behind_link(path)
+    if set_aside(path).is_dir():
+        set_aside(path).rename(path)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -293,13 +212,13 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
         path.parent.mkdir(parents=True, exist_ok=True)
         target = link_target(path)
         mode = _mode(target) if target.exists() else None
-    # threads may write one file at once; `sweep` asks whether the process lives
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.{os.getpid()}")
-    file: BinaryIO | None = None
-    try:
+    with contextlib.ExitStack() as opened:
         with write_errors(path):
-            temporary.touch(0o666 if mode is None else 0o600, exist_ok=False)
+            temporary = opened.enter_context(
+                unfinished(target, lambda new: new.touch(0o666 if mode is None else 0o600))
+            )
             file = temporary.open("wb")
+            opened.callback(_close, file)
         yield file
         with write_errors(path):
             file.close()
@@ -308,12 +227,11 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
             if mode is not None and mode != _mode(temporary):
                 temporary.chmod(mode)
             temporary.replace(target)
-    finally:
-        with contextlib.suppress(OSError):  # what a full disk did not take is tried again
-            if file is not None:
-                file.close()
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+
+
+def _close(file: BinaryIO) -> None:
+    with contextlib.suppress(OSError):  # what a full disk did not take is tried again
+        file.close()
 
 
 def link_target(path: Path) -> Path:
@@ -323,7 +241,7 @@ def link_target(path: Path) -> Path:
         PetMtlError: links that lead in a circle, or into a folder that is not there; a device or a
             pipe, in whose place a file would be put.
     """
-    target = _behind_link(path)
+    target = behind_link(path)
     if target.is_symlink():
         raise PetMtlError("its links lead in a circle", where=str(path))
     if target.exists() and not target.is_file() and not target.is_dir():

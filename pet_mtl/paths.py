@@ -55,6 +55,11 @@ def absolute(path: Path, where: str | None = None) -> Path:
         raise PetMtlError(f"cannot be read: {reason}", where=where or str(path)) from error
 
 
+def behind_link(path: Path) -> Path:
+    """Return where a link leads to; what is no link as it is."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
 def require_writable_name(path: Path) -> None:
     """Refuse a name for output that is no path or no text, or means a home folder that nobody has
     put in, as in `--out=~/runs`: it would be written to a folder called `~`.

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from pet_mtl.atomic import new_folder, recover_folder, sweep, write_errors, write_text
+from pet_mtl.atomic import new_folder, recover_folder, write_errors, write_text
 from pet_mtl.errors import MachineError, PetMtlError
 
 
@@ -339,18 +339,3 @@ def test_a_real_full_disk(small_disk: Path, writer: str) -> None:
             save_file({"x": torch.zeros(1 << 20)}, temporary / "model.safetensors")
     assert content(target)["a.txt"] == "old"
     assert [path.name for path in small_disk.iterdir()] == ["target"]
-
-
-def test_what_dead_writers_left_is_swept_and_no_more(tmp_path: Path) -> None:
-    """A child that is gone, this process, a lock and others: only the first one's file goes."""
-    child = subprocess.Popen([sys.executable, "-c", "pass"])
-    child.wait()
-    file = tmp_path / "a.csv"
-    (tmp_path / f".a.csv.0a1b2c3d.{child.pid}").write_text("half")
-    kept = [f".a.csv.0a1b2c3d.{os.getpid()}", ".a.csv.lock", ".b.csv.1", "a.csv"]
-    kept += [".a.csv.swp", ".a.csv.old", ".a.csv.original"]
-    for name in kept:
-        (tmp_path / name).write_text("whole")
-    (tmp_path / ".a.csv.wxyz1_23.new").mkdir()
-    sweep(file)
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)

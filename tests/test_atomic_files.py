@@ -3,10 +3,7 @@ Folders that are refused before any work."""
 
 import errno
 import os
-import signal
 import stat
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -20,11 +17,11 @@ from pet_mtl.atomic import (
     new_folder,
     require_folder,
     require_new_folder,
-    sweep,
     write_bytes,
     write_text,
 )
 from pet_mtl.errors import PetMtlError, RunError
+from pet_mtl.leftovers import sweep
 
 
 def test_threads_that_write_one_file_do_not_meet(
@@ -61,79 +58,6 @@ def test_a_file_that_is_stopped_at_any_point_leaves_nothing(
             with pytest.raises((RunError, KeyboardInterrupt)):
                 write_bytes(file, b"new")
         assert (list(tmp_path.iterdir()), file.read_bytes()) == ([file], b"old")
-
-
-def test_what_a_killed_writer_left_is_found(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    script = (
-        "import os, pathlib, signal, sys\n"
-        "from pet_mtl.atomic import write_text\n"
-        "pathlib.Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "write_text(pathlib.Path(sys.argv[1]), 'half')"
-    )
-    done = subprocess.run([sys.executable, "-c", script, str(file)], check=False)
-    assert done.returncode == -signal.SIGKILL
-    assert len(list(tmp_path.iterdir())) == 1
-    with new_file(file) as writing:
-        sweep(file)
-        assert len(list(tmp_path.iterdir())) == 1  # what this process writes is left
-        writing.write(b"whole")
-    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("file", b"whole")]
-
-
-BEGINS = """
-import os, signal, sys, time
-from pathlib import Path
-from pet_mtl.atomic import new_folder
-with new_folder(Path(sys.argv[1])) as folder:
-    (folder / "half").touch()
-    if sys.argv[2] == "dies":
-        os.kill(os.getpid(), signal.SIGKILL)
-    print("begun", flush=True)
-    sys.stdin.read()
-"""
-
-
-@pytest.mark.skipif(os.name != "posix", reason="needs locks")
-def test_what_a_killed_writer_of_a_folder_left_goes_with_the_next(tmp_path: Path) -> None:
-    out = tmp_path / "out.v1"
-    command = [sys.executable, "-c", BEGINS, str(out)]
-    kept = {".out.v1.swp", ".out.v1.settings", ".out.v1.local.new", ".outxv1.0123abcd.new"}
-    for name in kept:
-        (tmp_path / name).mkdir()
-    assert subprocess.run([*command, "dies"], check=False).returncode == -signal.SIGKILL
-    assert len(list(tmp_path.iterdir())) == len(kept) + 1
-    with subprocess.Popen(
-        [*command, "lives"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as living:
-        assert living.stdout is not None
-        assert living.stdout.readline() == b"begun\n"
-        assert len(list(tmp_path.iterdir())) == len(kept) + 1  # the dead one's has gone
-        with new_folder(out) as folder, new_folder(out) as another:
-            (another / "ours").touch()
-            assert folder.is_dir()
-            assert len(list(tmp_path.iterdir())) == len(kept) + 3
-        living.communicate()
-    assert living.returncode == 0
-    assert {path.name for path in tmp_path.iterdir()} == kept | {"out.v1"}
-
-
-def test_a_folder_that_is_taken_for_a_dead_ones_is_begun_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lock, made = atomic._lock, list[Path]()
-
-    def late(folder: Path, *, wait: bool) -> int | None:
-        made.append(folder)
-        if len(made) == 1:
-            folder.rmdir()  # by another writer, before it was held
-        return lock(folder, wait=wait)
-
-    monkeypatch.setattr(atomic, "_lock", late)
-    with new_folder(tmp_path / "out") as folder:
-        (folder / "whole").touch()
-    assert len(made) == 2
-    assert [path.name for path in tmp_path.rglob("*")] == ["out", "whole"]
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o640, 0o755, 0o444])
@@ -176,7 +100,7 @@ def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path, there: boo
     assert (file.is_symlink(), file.read_text()) == (False, "new")
     assert (stat.S_IMODE(file.stat().st_mode) == 0o600) == there
     assert {path.name for path in tmp_path.rglob("*")} == {"other", "file", "link", "between"}
-    (tmp_path / "other" / ".file.0a1b2c3d.999999999").write_text("left by a dead writer")
+    (tmp_path / "other" / ".file.0a1b2c3d.new").write_text("left by a dead writer")
     sweep(link)
     assert list(file.parent.iterdir()) == [file]
 

@@ -3,9 +3,10 @@
 import io
 from pathlib import Path
 
-from pet_mtl.atomic import sweep, write_bytes
+from pet_mtl.atomic import write_bytes
 from pet_mtl.bulk.shards import ShardRequest
 from pet_mtl.data.rows import Rows
+from pet_mtl.leftovers import sweep
 from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.scoring.prediction_writers import record_table
 from pet_mtl.scoring.records import WRITERS, Details, Predicted

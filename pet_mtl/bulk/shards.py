@@ -12,11 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pet_mtl.atomic import require_folder, sweep, write_errors, write_text
+from pet_mtl.atomic import require_folder, write_errors, write_text
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.sources import find_files
 from pet_mtl.data.streams import stream_rows
 from pet_mtl.errors import PetMtlError, RunError
+from pet_mtl.leftovers import sweep
 from pet_mtl.scoring.records import PLAIN, Details
 from pet_mtl.storage.checkpoint import MANIFEST
 from pet_mtl.suite.task import TaskSpec

@@ -8,13 +8,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pet_mtl.atomic import sweep, write_text
+from pet_mtl.atomic import write_text
 from pet_mtl.comparison.alike import begin_anew, mixed_cells, noted
 from pet_mtl.comparison.cell import CellResult
 from pet_mtl.comparison.plan import Cell, Variant, cell_path
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError
+from pet_mtl.leftovers import sweep
 from pet_mtl.storage.backbone_digests import backbone_digests, refuse_replaced
 from pet_mtl.storage.checked_json import read_bounded
 from pet_mtl.storage.same_settings import changed_keys, note_settings, same_settings

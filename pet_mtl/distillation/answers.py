@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save
 
-from pet_mtl.atomic import sweep, write_bytes
+from pet_mtl.atomic import write_bytes
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.kinds import Kind
+from pet_mtl.leftovers import sweep
 from pet_mtl.scoring.loaded import LoadedCheckpoint
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.tensors import read_arrays

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from pet_mtl.atomic import sweep, write_text
+from pet_mtl.atomic import write_text
 from pet_mtl.comparison.dev_result import DevResult, Measured, listed
 from pet_mtl.data.digest import rows_digest, short_digest
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.distillation.plan import Request
 from pet_mtl.errors import PetMtlError
+from pet_mtl.leftovers import sweep
 from pet_mtl.report.run import report_run
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.backbone_digests import backbone_digests, refuse_replaced

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pet_mtl.atomic import new_file, sweep, write_errors
+from pet_mtl.atomic import new_file, write_errors
 from pet_mtl.console import bar, say
 from pet_mtl.errors import PetMtlError
+from pet_mtl.leftovers import sweep
 from pet_mtl.pairs.contradiction import contradicts
 from pet_mtl.pairs.entailment import follows
 from pet_mtl.pairs.neutral import NamePool, leaves_open

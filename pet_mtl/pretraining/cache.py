@@ -27,11 +27,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pet_mtl.atomic import new_folder, sweep
+from pet_mtl.atomic import new_folder
 from pet_mtl.cloze.chinese_words import WordCutter, words_version
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
+from pet_mtl.leftovers import sweep
 from pet_mtl.pretraining.corpus import Corpus, Document, unchanged_documents
 from pet_mtl.pretraining.pieces import PieceEncoder, tokenizer_digest
 from pet_mtl.storage.checked_json import read_bounded

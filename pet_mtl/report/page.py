@@ -2,15 +2,12 @@
 
 import base64
 import hashlib
-import os
-import uuid
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from pet_mtl.errors import MachineError
+from pet_mtl.atomic import write_bytes
 from pet_mtl.report.data import ReportData
 from pet_mtl.report.markup import Html, element, join
 from pet_mtl.report.overview import curves_section, header_section, settings_section
@@ -34,30 +31,9 @@ def policy() -> str:
 
 
 def write_report(path: Path, data: ReportData) -> None:
-    """Write the report of a run; see `write_page`."""
-    write_page(path, report_page(data))
-
-
-def write_page(path: Path, page: Html) -> None:
-    """Write a page under a temporary name, then rename it, so that readers never meet half a
-    file.
-
-    Raises:
-        MachineError: the file cannot be written.
-    """
-    # `sweep` finds it by this name
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Broken text (lone surrogates) must not cost the report of a whole run.
-        temporary.write_text(page, encoding="utf-8", errors="replace")
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise MachineError(
-            f"cannot write the report: {error.strerror or error}", where=str(path)
-        ) from error
+    """Write the report of a run at once; see `write_bytes`."""
+    # Broken text (lone surrogates) must not cost the report of a whole run.
+    write_bytes(path, report_page(data).encode("utf-8", errors="replace"))
 
 
 def report_page(data: ReportData) -> Html:

@@ -4,8 +4,9 @@ import datetime
 from collections.abc import Sequence
 from pathlib import Path
 
-from pet_mtl.atomic import link_target, require_folder, sweep, write_bytes
+from pet_mtl.atomic import link_target, require_folder, write_bytes
 from pet_mtl.errors import PetMtlError
+from pet_mtl.leftovers import sweep
 from pet_mtl.metrics.score import mean_main
 from pet_mtl.report.markup import Html, element
 from pet_mtl.report.overview import colour_of, page_header

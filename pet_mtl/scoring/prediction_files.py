@@ -10,11 +10,12 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from pet_mtl.atomic import new_file, require_folder, sweep, write_errors
+from pet_mtl.atomic import new_file, require_folder, write_errors
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.streams import BLOCK_BYTES, BLOCK_ROWS, RowStream
 from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.kinds import kind_of
+from pet_mtl.leftovers import sweep
 from pet_mtl.scoring.given_rows import unlabelled_rows
 from pet_mtl.scoring.loaded import LoadedCheckpoint, plan_for_checkpoint
 from pet_mtl.scoring.prediction_writers import Writer, writer_to

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pet_mtl.atomic import link_target, recover_folder, sweep, write_errors, write_text
+from pet_mtl.atomic import link_target, recover_folder, write_errors, write_text
 from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
+from pet_mtl.leftovers import sweep
 from pet_mtl.storage.checked_json import read_bounded, read_records
 from pet_mtl.storage.checkpoint import MANIFEST, read_checkpoint
 from pet_mtl.storage.folder_kinds import BEGUN, refuse_others

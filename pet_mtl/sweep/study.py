@@ -12,11 +12,11 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pet_mtl.atomic import sweep
 from pet_mtl.data.digest import rows_digest, short_digest
 from pet_mtl.data.sources import find_files
 from pet_mtl.data.suite_data import TaskData
 from pet_mtl.errors import PetMtlError
+from pet_mtl.leftovers import sweep
 from pet_mtl.random_streams import TRIAL
 from pet_mtl.storage.backbone_digests import backbone_digests, refuse_replaced
 from pet_mtl.storage.digests import file_digest

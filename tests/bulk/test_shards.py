@@ -79,7 +79,7 @@ def test_a_stopped_run_goes_on(
             predict_shards(request)
     assert [file.name for file in out.glob("part-*")] == ["part-00000.jsonl"]
     before = (out / "part-00000.jsonl").stat().st_mtime_ns
-    (out / "._shards.json.0123abcd.99999999").write_text("half")  # by a killed run
+    (out / "._shards.json.0123abcd.new").write_text("half")  # by a killed run
     done = predict_shards(request)
     assert (done.made, done.shards) == (2, 3)
     assert (out / "part-00000.jsonl").stat().st_mtime_ns == before

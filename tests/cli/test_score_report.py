@@ -49,7 +49,7 @@ def test_a_page_takes_no_other_places(call: Call, checkpoint: Path, tmp_path: Pa
     page.write_text("mine")
     page.chmod(0o600)
     link.symlink_to(page)
-    (tmp_path / ".page.html.0123abcd.99999999").write_text("half")  # by a killed process
+    (tmp_path / ".page.html.0123abcd.new").write_text("half")  # by a killed process
     assert call("score", checkpoint, "--report", link).code == 0
     assert link.is_symlink()
     assert page.read_text(encoding="utf-8").startswith("<!")

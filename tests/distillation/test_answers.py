@@ -74,7 +74,7 @@ def test_answers_are_kept_and_barred_rows_are_not_asked(
     def call() -> module.Answers:
         return ask(file, tmp_path, suite, {"toy": ROWS}, {"toy": dev}, {}, barred)
 
-    left = file.parent / f".{file.name}.0123abcd.99999999"  # by a killed writer
+    left = file.parent / f".{file.name}.0123abcd.new"  # by a killed writer
     left.parent.mkdir()
     left.touch()
     first = call()

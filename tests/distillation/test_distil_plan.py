@@ -45,7 +45,7 @@ def test_teachers_without_patterns_are_one_for_all(
 
 def test_names_of_teachers_have_room_in_those_of_files() -> None:
     teachers = [Teacher(("t" * 199 + end,), 2**32 - 1, 98, 998) for end in "ab"]
-    names = [f".generation-100-{one.name}.safetensors.12345678.1234567" for one in teachers]
+    names = [f".generation-100-{one.name}.safetensors.12345678.new" for one in teachers]
     assert len({*names}) == 2
     assert max(map(len, names)) <= 255
     assert Teacher(("t" * 200,), 42).name == "t" * 200 + "-seed42"  # as ever

@@ -306,7 +306,7 @@ def test_a_damaged_result_is_not_believed(make: Callable[..., Request], tmp_path
         with pytest.raises(PetMtlError, match=r"result\.json: damaged"):
             distil(request, out)
     file.write_text(json.dumps(whole), encoding="utf-8")
-    left = [out / ".distill.md.0123abcd.99999999", file.parent / ".result.json.0123abcd.99999999"]
+    left = [out / ".distill.md.0123abcd.new", file.parent / ".result.json.0123abcd.new"]
     for each in left:
         each.touch()
     distil(request, out)

@@ -64,7 +64,7 @@ def test_a_file_that_is_there_stays(corpus: FileCorpus, tmp_path: Path) -> None:
 
 
 def test_what_a_killed_writer_left_goes(corpus: FileCorpus, tmp_path: Path) -> None:
-    (tmp_path / ".a.jsonl.0123abcd.99999999").write_text("half")
+    (tmp_path / ".a.jsonl.0123abcd.new").write_text("half")
     write_pairs(corpus, tmp_path / "a.jsonl", 6, seed=1)
     assert [file.name for file in tmp_path.glob("*a.jsonl*")] == ["a.jsonl"]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from fake_report import EMOTIONS, INFERENCE, MANY, NEWS, fake_report, fake_task
 
-from pet_mtl.errors import RunError
+from pet_mtl.errors import PetMtlError
 from pet_mtl.metrics.classification import score_predictions
 from pet_mtl.report.data import (
     Confusion,
@@ -236,10 +236,10 @@ def test_write_replaces_the_file_and_leaves_nothing_else(
 def test_a_file_that_cannot_be_written_is_a_clear_error(tmp_path: Path, report: ReportData) -> None:
     path = tmp_path / "report.html"
     path.mkdir()
-    with pytest.raises(RunError, match="cannot write the report") as error:
+    with pytest.raises(PetMtlError, match="cannot write here") as error:
         write_report(path, report)
     assert error.value.problems[0].where == str(path)
     assert os.listdir(tmp_path) == ["report.html"]  # noqa: PTH208
     (tmp_path / "file").touch()
-    with pytest.raises(RunError, match="cannot write the report"):
+    with pytest.raises(PetMtlError, match="cannot write here"):
         write_report(tmp_path / "file" / "report.html", report)

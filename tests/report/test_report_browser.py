@@ -10,7 +10,7 @@ from fake_report import fake_report, fake_task
 from in_browser import MARKS, wait_until
 from scored_cases import kinds_suite, labels_suite, made_up
 
-from pet_mtl.report.page import report_page, write_page
+from pet_mtl.report.page import report_page
 from pet_mtl.report.scored import score_page
 
 pytestmark = MARKS
@@ -26,7 +26,7 @@ def open_page(browser: Any, tmp_path: Path) -> Iterator[Open]:
 
     def open_(html: Any, size: dict[str, int] = DESK, scheme: str = "light") -> Any:
         file = tmp_path / f"{len(opened)}.html"
-        write_page(file, html)
+        file.write_text(html, encoding="utf-8")
         page = browser.new_page(viewport=size, color_scheme=scheme)
         page.on("console", lambda message: said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))

@@ -174,7 +174,7 @@ def test_what_a_killed_run_left_goes(
     out = tmp_path / "out"
     out.mkdir()
     for name in ("topic.jsonl", "submission.zip"):
-        (out / f".{name}.0123abcd.99999999").write_text("half")
+        (out / f".{name}.0123abcd.new").write_text("half")
     predict_files(checkpoint, data, out)
     assert sorted(file.name for file in out.iterdir()) == ["pair.jsonl", "topic.jsonl"]
 

@@ -11,7 +11,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from stopped_runs import stop_at_step
 
-from pet_mtl import atomic
+from pet_mtl import leftovers
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training import steps
@@ -65,7 +65,7 @@ def test_a_run_that_goes_on_renames_nothing_that_is_in_use(
     monkeypatch: pytest.MonkeyPatch,
     settings: dict[str, object],
 ) -> None:
-    monkeypatch.setattr(atomic, "_lock", lambda folder, *, wait: None)  # Windows has no such locks
+    monkeypatch.setattr(leftovers, "_lock", lambda made, *, wait: None)  # Windows has no such locks
     monkeypatch.setattr(steps, "LOG_EVERY", 1)
     stop_at, suite = (
         stop_at_step(monkeypatch),
