@@ -2,7 +2,7 @@
 
 - `mlm_head`      the MLM head split into transform and decoder, family by family
 - `slot_encoder`  BERT-like encoders run so that the last layer works only at the slots
-- `fused_layer`   a BERT layer as one function on a CPU, in the shape of an `attention_frame`
+- `fused_layer`   a BERT layer as one function on a CPU, in the few shapes of `attention_frame`
 - `row_dropout`   dropout as a function of the row
 - `backbone`      a masked language model: token ids in, states at the slots out
 - `padding`       families whose states depend on the padding beside a row

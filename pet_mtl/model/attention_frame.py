@@ -1,12 +1,18 @@
-"""The shape that the attention of `fused_layer` works in."""
+"""The shapes that the kernels see, few of them: of rows, and of the attention in `fused_layer`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+# Every new shape costs the CPU kernels a new plan, in time and memory: all batches of one token
+# budget get the same number of rows, whatever their length. One short row in such a step would cost
+# as much as eight, so few rows have smaller ones while scoring: at most six shapes more.
+TOKEN_STEP = 256
+SLOT_STEP = 128
+_FEW = ((64, 16), (256, 64))  # up to so many rows, a step of so many
 _BLOCK = 16  # prompts
 _LENGTH_STEP = 16  # tokens
 
@@ -45,14 +51,16 @@ class Frame:
     def split(self, rows: Tensor, length: int, parts: int) -> tuple[Tensor, ...]:
         """Cut rows `[≥ N * length, parts * H]` into `parts` tensors `[≥ N * heads, ≥ length, H /
         heads]`."""
-        high = len(self.bias) // self.heads
+        high = self.bias.shape[0] // self.heads
         long = self.bias.shape[-1] if length == self.length else length
         cut = rows[: self.count * length].view(self.count, length, parts, self.heads, -1)
         cut = cut.permute(2, 0, 3, 1, 4)
         size = cut.shape[-1]
         out = rows.new_empty(parts, high, self.heads, long, size)
-        out[:, self.count :].zero_()
-        out[:, : self.count, :, length:].zero_()
+        if high > self.count:
+            out[:, self.count :].zero_()
+        if long > length:
+            out[:, : self.count, :, length:].zero_()
         out[:, : self.count, :, :length] = cut
         return out.view(parts, high * self.heads, long, size).unbind(0)
 
@@ -67,20 +75,58 @@ class Frame:
             into[:, :, number].copy_(cut.transpose(1, 2))
         return out
 
-    def product(self, left: Tensor, right: Tensor) -> Tensor:
-        """Return `left @ right`, block by block."""
-        out = left.new_empty(len(left), left.shape[1], right.shape[2])
-        for block in self.blocks():
-            torch.bmm(left[block], right[block], out=out[block])
+    def weights(self, q: Tensor, k: Tensor) -> Tensor:
+        """Return the weights of attention, block by block."""
+        out = q.new_empty(q.shape[0], q.shape[1], k.shape[1])
+        keys, scale = k.transpose(1, 2), q.shape[-1] ** -0.5
+        for *given, scores in self._blocks(self.bias, q, keys, out):
+            torch.baddbmm(*given, alpha=scale, out=scores)
+            torch.softmax(scores, -1, out=scores)
         return out
 
-    def blocks(self) -> Iterator[slice]:
+    def product(self, left: Tensor, right: Tensor) -> Tensor:
+        """Return `left @ right`, block by block."""
+        out = left.new_empty(left.shape[0], left.shape[1], right.shape[2])
+        for some_left, some_right, into in self._blocks(left, right, out):
+            torch.bmm(some_left, some_right, out=into)
+        return out
+
+    def _blocks(self, *tensors: Tensor) -> Iterable[tuple[Tensor, ...]]:
+        """Return tensors `[≥ N * heads, …]` in blocks."""
         step = _BLOCK * self.heads
-        return (slice(start, start + step) for start in range(0, len(self.bias), step))
+        if self.bias.shape[0] <= step:
+            return (tensors,)
+        return zip(*(torch.split(tensor, step) for tensor in tensors), strict=True)
+
+
+def step_for(rows: int, most: int) -> int:
+    """Return the step for a number of rows.
+
+    Args:
+        most: the step of many rows.
+
+    >>> [rows + -rows % step_for(rows, 256) for rows in (1, 16, 17, 65, 200, 257)]
+    [16, 16, 32, 128, 256, 512]
+    """
+    return next((min(step, most) for until, step in _FEW if rows <= until), most)
+
+
+def pad_rows(rows: Tensor, most: int, *, training: bool) -> Tensor:
+    """Add zero rows `[n, H]` up to the next multiple of the step.
+
+    Args:
+        most: the step of many rows, and of all while training, where short steps are rare.
+    """
+    if torch.compiler.is_compiling():  # `len` would fix `n` there
+        return rows
+    count = rows.shape[0]
+    step = most if training else step_for(count, most)
+    return pad_to(rows, count + -count % step)
 
 
 def pad_to(rows: Tensor, count: int) -> Tensor:
     """Add zero rows `[n, H]` up to `count`; none to a graph that is exported for any `n`."""
     if torch.compiler.is_compiling():
         return rows
-    return F.pad(rows, (0, 0, 0, count - len(rows))) if count > len(rows) else rows
+    missing = count - rows.shape[0]
+    return F.pad(rows, (0, 0, 0, missing)) if missing > 0 else rows

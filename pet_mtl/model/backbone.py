@@ -9,10 +9,11 @@ from torch import Tensor, nn
 from pet_mtl.cloze.batch import LENGTH_STEP
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.amendments import NONE, Amendments, hooked
+from pet_mtl.model.attention_frame import SLOT_STEP, pad_rows
 from pet_mtl.model.causal import is_causal_class
 from pet_mtl.model.mlm_head import MlmHead, SplitHead, WholeHead, split_head
 from pet_mtl.model.padding import padding_matters, read_by_length
-from pet_mtl.model.slot_encoder import SLOT_STEP, SlotEncoder, fits_slot_encoder, pad_rows
+from pet_mtl.model.slot_encoder import SlotEncoder, fits_slot_encoder
 
 # These families count positions from `padding_idx + 1`, so two fewer can be used.
 _POSITIONS_FROM_2 = frozenset(

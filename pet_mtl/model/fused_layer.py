@@ -45,11 +45,12 @@ def fits_fused_layer(layer: Any) -> bool:
 
 
 def fused_layer(
-    layer: Any, queries: Tensor | None, hidden: Tensor, frame: Frame, wide: int
+    layer: "Any | Ready", queries: Tensor | None, hidden: Tensor, frame: Frame, wide: int
 ) -> Tensor:
     """Run a BERT layer with eager attention and no dropout.
 
     Args:
+        layer: the module; while scoring, also what `ready` gave of it.
         queries: `[≥ N * wide, H]` rows that attend and are returned; None: those of `hidden`.
         hidden: `[≥ N * L, H]`.
         frame: of the batch.
@@ -58,11 +59,11 @@ def fused_layer(
     Returns:
         A tensor of the shape of `queries`.
     """
-    parameters = _Parameters.of(layer)
-    casts = _casts(layer, parameters, hidden.dtype, apart=queries is not None)
-    settings = _Settings(
-        frame, wide, casts, layer.attention.output.LayerNorm.eps, layer.output.LayerNorm.eps
-    )
+    if not isinstance(layer, Ready):
+        layer = ready(layer, hidden.dtype, apart=queries is not None)
+    parameters, settings = layer.parameters, _Settings(frame, wide, *layer[1:])
+    if not torch.is_grad_enabled():  # a prediction of one row feels autograd's function
+        return _forward(queries, hidden, settings, parameters)[0]
     result: Tensor = _FusedLayer.apply(queries, hidden, settings, *parameters)  # type: ignore[no-untyped-call]
     return result
 
@@ -112,6 +113,28 @@ class _Casts(NamedTuple):
     down_bias: Tensor
 
 
+class Ready(NamedTuple):
+    """What a layer computes with."""
+
+    parameters: _Parameters
+    casts: _Casts
+    eps_1: float  # of the norm behind attention
+    eps_2: float  # of the last norm
+
+
+def ready(layer: Any, kind: torch.dtype, *, apart: bool) -> Ready:
+    """Return what a layer computes with as its parameters are now.
+
+    Args:
+        kind: of the products.
+        apart: other rows ask than those that are read.
+    """
+    parameters = _Parameters.of(layer)
+    casts = _casts(layer, parameters, kind, apart=apart)
+    norms = layer.attention.output.LayerNorm, layer.output.LayerNorm
+    return Ready(parameters, casts, *(norm.eps for norm in norms))
+
+
 class _Saved(NamedTuple):
     """What the gradient of a layer needs of its forward pass; the output of the activation is
     computed again."""
@@ -148,34 +171,7 @@ class _FusedLayer(torch.autograd.Function):
     def forward(
         ctx: Any, queries: Tensor | None, hidden: Tensor, settings: "_Settings", *parameters: Tensor
     ) -> Tensor:
-        frame, wide, cast = settings.frame, settings.wide, settings.casts
-        own, size = _Parameters(*parameters), [hidden.shape[1]]
-        if queries is None:
-            rows = hidden
-            q, k, v = frame.split(_linear(hidden, cast.joint, cast.joint_bias), frame.length, 3)
-        else:
-            assert cast.query is not None
-            assert cast.query_bias is not None
-            rows = queries
-            (q,) = frame.split(_linear(queries, cast.query, cast.query_bias), wide, 1)
-            k, v = frame.split(_linear(hidden, cast.joint, cast.joint_bias), frame.length, 2)
-        weights = q.new_empty(len(q), q.shape[1], k.shape[1])
-        for block in frame.blocks():
-            scores, keys = weights[block], k[block].transpose(1, 2)
-            torch.baddbmm(frame.bias[block], q[block], keys, alpha=q.shape[-1] ** -0.5, out=scores)
-            torch.softmax(scores, -1, out=scores)
-        context = frame.join([frame.product(weights, v)], wide, len(rows))
-        sum_1 = _linear(context, cast.output, cast.output_bias, rows)
-        scale, shift = own.scale_1.detach(), own.shift_1.detach()
-        middle, mean_1, deviation_1 = _NORM(sum_1, size, scale, shift, settings.eps_1)
-        before = _linear(middle, cast.up, cast.up_bias)
-        sum_2 = _linear(F.gelu(before), cast.down, cast.down_bias, middle)
-        scale, shift = own.scale_2.detach(), own.shift_2.detach()
-        out: Tensor
-        out, mean_2, deviation_2 = _NORM(sum_2, size, scale, shift, settings.eps_2)
-        attention = (rows, hidden, q, k, v, weights, context)
-        first, second = (sum_1, mean_1, deviation_1), (sum_2, mean_2, deviation_2)
-        saved = _Saved(*attention, *first, middle, before, *second)
+        out, saved = _forward(queries, hidden, settings, _Parameters(*parameters))
         ctx.save_for_backward(*saved, *parameters)
         ctx.settings = settings
         ctx.same = queries is None
@@ -222,6 +218,35 @@ class _FusedLayer(torch.autograd.Function):
             d_hidden = joint @ cast.joint
         found = (*parts, *d_output, *d_norm_1, *d_up, *d_down, *d_norm_2)  # as `_Parameters`
         return d_queries, d_hidden, None, *found
+
+
+def _forward(
+    queries: Tensor | None, hidden: Tensor, settings: _Settings, own: _Parameters
+) -> tuple[Tensor, _Saved]:
+    frame, wide, cast = settings.frame, settings.wide, settings.casts
+    size = [hidden.shape[1]]
+    if queries is None:
+        rows = hidden
+        q, k, v = frame.split(_linear(hidden, cast.joint, cast.joint_bias), frame.length, 3)
+    else:
+        assert cast.query is not None
+        assert cast.query_bias is not None
+        rows = queries
+        (q,) = frame.split(_linear(queries, cast.query, cast.query_bias), wide, 1)
+        k, v = frame.split(_linear(hidden, cast.joint, cast.joint_bias), frame.length, 2)
+    weights = frame.weights(q, k)
+    context = frame.join([frame.product(weights, v)], wide, rows.shape[0])
+    sum_1 = _linear(context, cast.output, cast.output_bias, rows)
+    scale, shift = own.scale_1.detach(), own.shift_1.detach()
+    middle, mean_1, deviation_1 = _NORM(sum_1, size, scale, shift, settings.eps_1)
+    before = _linear(middle, cast.up, cast.up_bias)
+    sum_2 = _linear(F.gelu(before), cast.down, cast.down_bias, middle)
+    scale, shift = own.scale_2.detach(), own.shift_2.detach()
+    out: Tensor
+    out, mean_2, deviation_2 = _NORM(sum_2, size, scale, shift, settings.eps_2)
+    attention = (rows, hidden, q, k, v, weights, context)
+    first, second = (sum_1, mean_1, deviation_1), (sum_2, mean_2, deviation_2)
+    return out, _Saved(*attention, *first, middle, before, *second)
 
 
 def _cut_joint(grads: tuple[Tensor, Tensor], count: int) -> list[Tensor]:

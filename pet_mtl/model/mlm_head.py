@@ -13,8 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pet_mtl.model.amendments import NONE, Amendments, run
-from pet_mtl.model.attention_frame import pad_to
-from pet_mtl.model.slot_encoder import pad_rows
+from pet_mtl.model.attention_frame import pad_rows, pad_to
 
 _ROW_STEP = 64
 _FEW_ROWS = 16  # fewer are summed by other kernels, in another order

@@ -7,7 +7,7 @@ for a small backbone. Linear layers run over `[N * L, H]`, queries, keys and val
 Checked against transformers' own forward in the tests.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -15,16 +15,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pet_mtl.model.amendments import NONE, Amendments, amended, run
-from pet_mtl.model.attention_frame import Frame, pad_to
-from pet_mtl.model.fused_layer import fits_fused_layer, forget_casts, fused_layer
+from pet_mtl.model.attention_frame import SLOT_STEP, TOKEN_STEP, Frame, pad_rows, pad_to
+from pet_mtl.model.fused_layer import (
+    Ready,
+    fits_fused_layer,
+    forget_casts,
+    fused_layer,
+    ready,
+)
 from pet_mtl.model.row_dropout import RowNoise
-
-# Every new shape costs the CPU kernels a new plan, in time and memory: all batches of one token
-# budget get the same number of rows, whatever their length. One short row in such a step would cost
-# as much as eight, so few rows have smaller ones while scoring: at most six shapes more.
-_TOKEN_STEP = 256
-SLOT_STEP = 128
-_FEW = ((64, 16), (256, 64))  # up to so many rows, a step of so many
 
 BERT_LIKE = frozenset({"bert", "ernie", "roberta", "xlm-roberta", "camembert", "electra"})
 
@@ -41,6 +40,7 @@ class SlotEncoder:
         self.encoder = encoder
         self.attention = attention
         self._compiled: Callable[..., Tensor] | None = None
+        self._fixed: dict[torch.dtype, list[Ready]] | None = None
         first = encoder.encoder.layer[0].attention.self
         self.heads: int = first.num_attention_heads
         self.head_size: int = first.attention_head_size
@@ -71,20 +71,23 @@ class SlotEncoder:
         noise = self._noise(input_ids, attention_mask)
         hidden = self._embed(input_ids, segments, amendments, noise)
         layers, wide = self.encoder.encoder.layer, slots.shape[1]
-        at = (torch.arange(count, device=slots.device)[:, None] * length + slots).flatten()
+        at = slots.flatten()
+        if count > 1:
+            firsts = torch.arange(0, count * length, length, device=slots.device)
+            at = (firsts[:, None] + slots).flatten()
         kind, training = hidden.dtype, self.encoder.training
         compiled = self._compiled if training else None
         run_layer = compiled or self._layer
         hidden = hidden.reshape(count * length, -1)
         # a copy: torch compiles one graph more for a view, which the first layer alone would get
-        hidden = hidden.clone() if compiled else pad_rows(hidden, _TOKEN_STEP, training=training)
+        hidden = hidden.clone() if compiled else pad_rows(hidden, TOKEN_STEP, training=training)
         if torch.is_grad_enabled():
             forget_casts(layers)
         norms = (
             part.LayerNorm for layer in layers for part in (layer.attention.output, layer.output)
         )
         plain = not compiled and (not amendments or amendments.keys().isdisjoint(norms))
-        fused = self.attention != "sdpa" and plain and all(map(fits_fused_layer, layers))
+        fused = self._fused(kind) if self.attention != "sdpa" and plain else None
 
         def note(number: int, states: Tensor) -> None:
             if read is not None and number in read:
@@ -92,12 +95,12 @@ class SlotEncoder:
 
         if fused:
             frame = Frame.of(attention_mask, self.heads, kind)
-            for number, layer in enumerate(layers[:-1]):
+            for number, layer in enumerate(fused[:-1]):
                 note(number, hidden)
                 hidden = fused_layer(layer, None, hidden, frame, length)
             note(len(layers) - 1, hidden)
             asking = pad_rows(hidden[at], SLOT_STEP, training=training)
-            queries = fused_layer(layers[-1], asking, hidden, frame, wide)
+            queries = fused_layer(fused[-1], asking, hidden, frame, wide)
         else:
             bias = self._bias(attention_mask, kind, noise)
             for number, layer in enumerate(layers[:-1]):
@@ -109,6 +112,25 @@ class SlotEncoder:
             asking = pad_rows(hidden[at], SLOT_STEP, training=training)
             queries = self._layer(layers[-1], asking, hidden, bias, wide, amendments, now)
         return queries[: slots.numel()].view(count, wide, -1)
+
+    def fix(self) -> None:
+        """Score with the weights as they are at the next call, for ever: to look each time whether
+        one of them has changed takes an eighth of the time of one row."""
+        self._fixed = {}
+
+    def _fused(self, kind: torch.dtype) -> Sequence[Any]:
+        """Return the layers for `fused_layer`; none where it does not compute what they do."""
+        layers: Sequence[Any] = self.encoder.encoder.layer
+        fixed = None if torch.is_grad_enabled() else self._fixed
+        if fixed is not None and kind in fixed:
+            return fixed[kind]
+        if not all(map(fits_fused_layer, layers)):
+            return ()
+        if fixed is None:
+            return layers
+        last = len(layers) - 1
+        fixed[kind] = [ready(layer, kind, apart=n == last) for n, layer in enumerate(layers)]
+        return fixed[kind]
 
     def _noise(self, input_ids: Tensor, attention_mask: Tensor) -> RowNoise | None:
         """Return the noise of a batch; None where nothing is dropped."""
@@ -298,30 +320,6 @@ def slot_encoders(model: nn.Module) -> list[SlotEncoder]:
         for value in vars(module).values()
         if isinstance(value, SlotEncoder)
     ]
-
-
-def step_for(rows: int, most: int) -> int:
-    """Return the step for a number of rows.
-
-    Args:
-        most: the step of many rows.
-
-    >>> [rows + -rows % step_for(rows, 256) for rows in (1, 16, 17, 65, 200, 257)]
-    [16, 16, 32, 128, 256, 512]
-    """
-    return next((min(step, most) for until, step in _FEW if rows <= until), most)
-
-
-def pad_rows(rows: Tensor, most: int, *, training: bool) -> Tensor:
-    """Add zero rows `[n, H]` up to the next multiple of the step.
-
-    Args:
-        most: the step of many rows, and of all while training, where short steps are rare.
-    """
-    if torch.compiler.is_compiling():  # `len` would fix `n` there
-        return rows
-    step = most if training else step_for(len(rows), most)
-    return pad_to(rows, len(rows) + -len(rows) % step)
 
 
 def fits_slot_encoder(model: Any) -> bool:

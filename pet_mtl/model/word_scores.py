@@ -89,8 +89,11 @@ def word_scores(
     scores = []
     for length, pieces in table.pieces.items():
         at = table.reads.get(length)
-        places = torch.arange(length, device=pieces.device) if at is None else at
-        of_length = logits(length)[:, places, pieces].mean(-1)  # [b, W_P]
+        if at is None and length == 1:
+            of_length = logits(length)[:, 0, pieces[:, 0]]  # [b, W_1]
+        else:
+            places = torch.arange(length, device=pieces.device) if at is None else at
+            of_length = logits(length)[:, places, pieces].mean(-1)  # [b, W_P]
         if normalizer is not None:
             of_slots = normalizer(length)
             of_words = of_slots if at is None else of_slots[:, at]

@@ -27,8 +27,8 @@ from pet_mtl.report.data import CurvePoint, ModelView, ReportData, TaskCurves, T
 from pet_mtl.report.places import short_model, short_place, short_settings
 from pet_mtl.report.task_data import task_report
 from pet_mtl.scoring.chain import said_labels
-from pet_mtl.scoring.loaded import top_pieces
 from pet_mtl.scoring.log_probs import FloatArray, score_tokens
+from pet_mtl.scoring.top_pieces import top_pieces
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.text import counted

@@ -12,5 +12,6 @@
 rows with labels; `patterns` those of each pattern
 - `prediction_files` what `pet-mtl predict` writes, by `ranking` in another order; `records` its
 formats, `prediction_writers` its files block by block
+- `top_pieces`  what the model would say at the slots of a prompt, of its whole vocabulary
 - `leak_guard`  a warning where scored rows were trained on
 """

@@ -7,11 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from pydantic import ValidationError
 
-from pet_mtl.cloze.batch import BatchPlan, round_up
 from pet_mtl.cloze.encode import Prompts, encode_forms
 from pet_mtl.cloze.form import Compiled, Form, compile_tasks
 from pet_mtl.cloze.tokenizer import PieceTokenizer
@@ -20,12 +17,11 @@ from pet_mtl.errors import PetMtlError, RunError, placed
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.backbone import check_length
 from pet_mtl.model.calibration import Calibration, CalibrationMethod, apply_calibrations
-from pet_mtl.model.cloze_model import ClozeModel
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.methods import build, capabilities, compiler
+from pet_mtl.model.slot_encoder import slot_encoders
 from pet_mtl.model.task_model import ParameterCounts, TaskModel
 from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
-from pet_mtl.scoring.chain import chained_batch
 from pet_mtl.scoring.log_probs import FloatArray, score_prompts
 from pet_mtl.scoring.processes import ALONE, Processes
 from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
@@ -111,6 +107,8 @@ class LoadedModel:
                 if self._built is None:  # another thread may have been first
                     model = self._build()
                     self.parameters = model.parameter_counts()
+                    for encoder in slot_encoders(model):
+                        encoder.fix()
                     self._built = model
         return self._built
 
@@ -327,33 +325,3 @@ def require_task(suite: Suite, name: str, where: str) -> TaskSpec:
             f"no task `{name}`", where=where, hint=f"the tasks are {', '.join(suite.tasks)}"
         )
     return suite.tasks[name]
-
-
-def top_pieces(
-    model: ClozeModel,
-    prompts: Prompts,
-    item: int,
-    length: int,
-    machine: Machine,
-    tokenizer: PieceTokenizer,
-    most: int,
-) -> list[list[tuple[str, float]]]:
-    """Return, for each slot of a prompt with `length` masks, the likeliest pieces and their
-    probabilities."""
-    variants = prompts.forms[prompts.form[item]].masks
-    plan = BatchPlan(np.array([item]), round_up(int(prompts.lengths[item])), len(variants))
-    batch = chained_batch(model, prompts, plan, machine, tokenizer).to(machine.device)
-    row, count = model.reader.shown(batch.groups[0], length)
-    if model.training:
-        model.eval()
-    with torch.inference_mode(), machine.autocast():
-        head = model.backbone.head
-        states = model.states(batch)[row, :count]
-        logits = head.piece_logits(
-            states, torch.arange(tokenizer.vocab_size, device=machine.device)
-        )[0]
-    best = logits.softmax(-1).topk(most)
-    return [
-        list(zip(tokenizer.piece_texts(ids), values, strict=True))
-        for ids, values in zip(best.indices.tolist(), best.values.tolist(), strict=True)
-    ]

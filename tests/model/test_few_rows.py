@@ -6,8 +6,8 @@ import torch
 import toys
 from torch import Tensor
 
+from pet_mtl.model.attention_frame import pad_rows, step_for
 from pet_mtl.model.backbone import Backbone
-from pet_mtl.model.slot_encoder import pad_rows, step_for
 
 
 @pytest.mark.parametrize("most", [64, 128, 256])

@@ -236,3 +236,26 @@ def test_scoring_sees_changed_weights(change: str) -> None:
                 mine.data = theirs.data.clone()
         assert torch.equal(encode(ids, mask, slots), SlotEncoder(other, "eager")(ids, mask, slots))
         assert not torch.equal(encode(ids, mask, slots), before)
+
+
+def test_a_fixed_encoder_scores_as_ever_and_looks_at_its_weights_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = bert().eval()
+    encode, other = SlotEncoder(model, "eager"), SlotEncoder(model, "eager")
+    encode.fix()
+    for kind in (torch.float32, torch.bfloat16):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=kind == torch.bfloat16):
+            for shape in SHAPES:
+                with torch.inference_mode():
+                    assert torch.equal(encode(*batch(*shape)), other(*batch(*shape)))
+    with torch.no_grad():
+        encode(*batch(7, 9))
+        for parameter in model.parameters():
+            parameter.mul_(1.5)
+    trained = encode(*batch(7, 9))  # with a gradient, of the weights as they are
+    assert trained.requires_grad
+    assert torch.equal(trained, other(*batch(7, 9)))
+    monkeypatch.setattr(slot_encoder, "fits_fused_layer", lambda layer: pytest.fail("looked"))
+    with torch.no_grad():
+        assert not torch.equal(encode(*batch(7, 9)), trained)
