@@ -28,7 +28,7 @@ from pet_mtl.proposal.label_words import propose_words
 from pet_mtl.proposal.presets import find_preset
 from pet_mtl.proposal.settings import propose_settings
 from pet_mtl.proposal.slots import LOOKED_AT, propose_slots
-from pet_mtl.proposal.wording import WORDINGS, field_names, language, pattern_for
+from pet_mtl.proposal.wording import WORDINGS, field_names, language, pattern_for, reading_order
 from pet_mtl.scoring.predictor import Predictor
 from pet_mtl.storage.checkpoint import MANIFEST
 from pet_mtl.storage.pretrained import load_pieces, resolve_model
@@ -128,7 +128,9 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tokenizer = load_pieces(resolve_model(str(self.model)))
         prompt, words, found = self._propose(columns, names, sorted(texts), given_words, tokenizer)
         train_rows = list(zip(*columns.values(), strict=True))
-        task = Task(NAME, words, prompt, (train_rows, names), self.dev, self.prefix)
+        # tuples stay in the order of the first rows, whatever that of the pattern is
+        places = {name: name for name in (*columns, "label")}
+        task = Task(NAME, words, prompt, (train_rows, names), self.dev, self.prefix, columns=places)
         given_settings = {name: getattr(self, name, None) for name in found}
         asked = {name: value for name, value in given_settings.items() if value is not None}
         settings = {**found, **asked, "seed": self.random_state, **(self.settings or {})}
@@ -229,11 +231,10 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         tokenizer: PieceTokenizer,
     ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
         """Return pattern, label words and settings, as far as they are not given."""
-        last = list(columns.values())[-1]
+        read = reading_order([*columns]) if self.pattern is None else [*columns]
+        last = columns[read[-1]]
         spoken = language(last)
-        pattern = self.pattern or pattern_for(
-            list(columns), WORDINGS[spoken], causal=tokenizer.causal
-        )
+        pattern = self.pattern or pattern_for(read, WORDINGS[spoken], causal=tokenizer.causal)
         first = pattern if isinstance(pattern, str) else pattern[0]
         if words is None:
             of_label: dict[str, list[str]] = {label: [] for label in labels}
@@ -307,9 +308,11 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def _renamed(rows: Sequence[Any], names: Mapping[Any, str]) -> list[Any]:
-    """Return rows whose keys are the fields of the pattern."""
+    """Return rows whose keys are the fields of the pattern; where another column is called as a
+    field, the field is what it was learned from, wherever the two stand."""
     return [
-        {names.get(key, key): value for key, value in row.items()}
+        {key: value for key, value in row.items() if key not in names}
+        | {field: row[key] for key, field in names.items() if key in row}
         if isinstance(row, Mapping)
         else row
         for row in rows

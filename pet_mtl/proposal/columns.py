@@ -297,12 +297,12 @@ def _label_places(table: RawTable) -> list[int]:
 
 
 def _id(table: RawTable, label: int) -> int | None:
-    for place, cells in enumerate(table.columns):
-        if place == label or len(set(cells)) < len(cells) or not all(cells):
-            continue
-        if _is_named(table, place, ID_NAMES) or all(map(_CODE.fullmatch, cells)):
-            return place
-    return None
+    """Return the first column without repeats that is named as an id, else that holds codes."""
+    own = [p for p, cells in enumerate(table.columns) if all(cells) and len({*cells}) == len(cells)]
+    own = [place for place in own if place != label]
+    named = [place for place in own if _is_named(table, place, ID_NAMES)]
+    coded = (place for place in own if all(map(_CODE.fullmatch, table.columns[place])))
+    return named[0] if named else next(coded, None)
 
 
 def _texts(table: RawTable, taken: set[int | None]) -> list[int]:

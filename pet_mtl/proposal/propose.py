@@ -35,6 +35,7 @@ from pet_mtl.proposal.wording import (
     japanese_note,
     language,
     pattern_for,
+    reading_order,
     task_name,
 )
 from pet_mtl.resources import bundled_backbone
@@ -142,13 +143,15 @@ class _Task:
         self.counts = dict(sorted(counts.items(), key=_label_order))
         if roles.ends:
             self.counts = {end: counts[end] for end in ENDS}
+        read = list(self.fields) if request.texts else reading_order(self.fields)
         texts = [table.columns[place] for place in roles.texts]
-        last = [texts[-1][row] for row in self.rows]
+        last_text = table.columns[self.places[read[-1]]]
+        last = [last_text[row] for row in self.rows]
         self.language = language(last)
         self.japanese = japanese_note(last, self.language)
         wording = WORDINGS[self.language]
         self.prefix = wording.prefix.format(task=name)
-        self.pattern = pattern_for(self.fields, wording, causal=tokenizer.causal)
+        self.pattern = pattern_for(read, wording, causal=tokenizer.causal)
         names = {label: label for label in self.counts}
         if roles.names is not None:
             shown = table.columns[roles.names]
@@ -166,7 +169,7 @@ class _Task:
         of_label: dict[str, list[str]] = {label: [] for label in self.counts}
         for row in self.rows:
             for label in sets[cells[row]]:
-                of_label[label].append(texts[-1][row])
+                of_label[label].append(last_text[row])
         self.words = propose_words(
             names,
             of_label,

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pet_mtl.proposal.columns import PAIRS
 from pet_mtl.suite.pattern import MASK_NAME
 from pet_mtl.suite.task import ID_COLUMN, LABEL_COLUMN
 
@@ -114,6 +115,23 @@ def task_name(stem: str) -> str:
     """
     plain = re.sub(r"[^a-z0-9_]+", "-", stem.lower()).strip("-_")
     return re.sub(r"[_-]train(ing)?$", "", plain) or "task"
+
+
+def reading_order(fields: Sequence[str]) -> list[str]:
+    """Return fields in the order in which they are read: of a pair whose names tell it in theirs,
+    whatever the order of the columns is.
+
+    >>> reading_order(["hypothesis", "premise"]), reading_order(["body", "ticket_subject"])
+    (['premise', 'hypothesis'], ['ticket_subject', 'body'])
+    >>> reading_order(["second", "first"]), reading_order(["body"])
+    (['second', 'first'], ['body'])
+    """
+    if len(fields) == 2:
+        one, other = fields
+        below, above = (field.rpartition("_")[2] for field in fields)
+        if (other, one) in PAIRS or (below in _BODIES and above in _HEADS):
+            return [other, one]
+    return [*fields]
 
 
 def pattern_for(fields: Sequence[str], wording: Wording, *, causal: bool) -> str:

@@ -120,11 +120,10 @@ def save_patterns(
     def change(text: str) -> str:
         of_task = ("tasks", name)
         one = len(patterns) == 1 and not isinstance(value_at(text, (*of_task, "patterns")), list)
-        values: dict[tuple[str, ...], str | Sequence[str]] = {
-            (*of_task, "patterns"): patterns[0] if one else list(patterns)
-        }
+        values: dict[tuple[str, ...], str | Sequence[str]] = {}
         if prefix or value_at(text, (*of_task, "prefix")) is not None:
             values[*of_task, "prefix"] = prefix
+        values[*of_task, "patterns"] = patterns[0] if one else list(patterns)
         return edit_yaml(text, values, str(path))
 
     return _write(path, change, seen)

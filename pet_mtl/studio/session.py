@@ -4,7 +4,6 @@ scored so far."""
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -232,7 +231,7 @@ class Session:
                 self._catch_up()
             source = self._sources()[asked.what]
             if asked.what == "words":
-                of_label: Mapping[str, Sequence[str]] = asked.words
+                of_label = {label: asked.words[label] for label in task.all_labels}  # in order
                 digest = save_words(source, self.loaded.suite, self.name, of_label, asked.seen)
                 new: dict[str, object] = {"verbalizer": task.verbalizer, "above": task.above}
             else:
@@ -279,6 +278,10 @@ class Session:
         compared = tuple if self.base.kind_spec.facts.target == "number" else set
         if compared(new.all_labels) != compared(self.base.all_labels):
             raise PetMtlError("the file has other labels now", hint="start the studio again")
+        if new.thresholds:  # which stand in the order of its labels
+            of_label = dict(zip(new.verbalizer.labels, new.thresholds, strict=True))
+            thresholds = tuple(of_label[label] for label in self.base.verbalizer.labels)
+            new = new.model_copy(update={"thresholds": thresholds})
         for key in TaskSpec.model_fields:
             if key not in _READ_AGAIN and getattr(new, key) != getattr(self.base, key):
                 told = f"the file has another `{key}` now"

@@ -19,8 +19,9 @@ Value = str | Sequence[str]
 
 
 def edit_yaml(text: str, values: Mapping[Key, Value], where: str) -> str:
-    """Return the text with other values; a key that is missing is put in at the start of its
-    mapping.
+    """Return the text with other values; a key that is missing is put in before that of the same
+    mapping which follows in `values`, or behind the last where another comes before it there, else
+    at the start.
 
     Args:
         values: by path of keys, texts or lists of texts.
@@ -39,8 +40,8 @@ def edit_yaml(text: str, values: Mapping[Key, Value], where: str) -> str:
     wanted = _set(_tree(text, where), changed)
     new = text
     try:
-        for key, value in changed.items():
-            new = _edit_one(new, key, value, where)
+        for key in reversed([*changed]):
+            new = _edit_one(new, key, values, where)
         if _data(compose(new)) != wanted:
             raise _unusual(where)
     except YAMLError:  # an alias whose anchor was in the value that went
@@ -54,17 +55,10 @@ def _says(text: str, key: Key, value: Value) -> bool:
     return found == _plain(value) or (isinstance(found, str) and [found] == _plain(value))
 
 
-def _edit_one(text: str, key: Key, value: Value, where: str) -> str:
-    node = _node(text, key)
+def _edit_one(text: str, key: Key, values: Mapping[Key, Value], where: str) -> str:
+    node, value = _node(text, key), values[key]
     if node is None:
-        parent = _node(text, key[:-1])
-        if not isinstance(parent, MappingNode) or parent.flow_style or not parent.value:
-            raise _unusual(where)
-        start = parent.value[0][0].start_mark
-        indent = " " * start.column
-        name = key[-1] if key[-1].isidentifier() else _quoted(key[-1])
-        line = f"{name}: {_written(value)}{_line_end(text)}{indent}"
-        return text[: start.index] + line + text[start.index :]
+        return _with_key(text, key, values, where)
     if isinstance(node, SequenceNode) and not isinstance(value, str):
         items = node.value
         if not all(isinstance(item, ScalarNode) for item in items):
@@ -74,6 +68,24 @@ def _edit_one(text: str, key: Key, value: Value, where: str) -> str:
         if items and not node.flow_style:
             return _with_lines(text, items, value)
     return _replaced(text, node, _written(value))
+
+
+def _with_key(text: str, key: Key, values: Mapping[Key, Value], where: str) -> str:
+    """Return the text with one more key; those that follow in `values` are there."""
+    parent = _node(text, key[:-1])
+    if not isinstance(parent, MappingNode) or parent.flow_style or not parent.value:
+        raise _unusual(where)
+    beside = [other[-1] for other in values if other[:-1] == key[:-1]]
+    place, end = beside.index(key[-1]), _line_end(text)
+    indent: str = " " * parent.value[0][0].start_mark.column
+    name = key[-1] if key[-1].isidentifier() else _quoted(key[-1])
+    line = f"{name}: {_written(values[key])}{end}"
+    if place == len(beside) - 1 > 0:
+        at = _behind(text, parent.value[-1][1])
+        return text[:at] + (end if text[at - 1] != "\n" else "") + indent + line + text[at:]
+    starts: dict[str, int] = {name.value: name.start_mark.index for name, _ in parent.value}
+    at = starts[beside[place + 1]] if place < len(beside) - 1 else min(starts.values())
+    return text[:at] + line + indent + text[at:]
 
 
 def _with_texts(text: str, items: Sequence[ScalarNode], values: Sequence[str]) -> str:

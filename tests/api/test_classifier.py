@@ -168,6 +168,31 @@ def test_pairs_and_mappings(backbone: Path) -> None:
     np.testing.assert_allclose(one.predict_proba(pairs), two.predict_proba(rows), atol=1e-6)
 
 
+def test_a_pair_is_read_by_the_names_of_its_columns(backbone: Path) -> None:
+    pairs = [(text, "好" + text[::-1]) for text in TEXTS]
+    words = {"up": "好", "down": "坏"}
+    one, two = (PetClassifier(words, model=str(backbone), settings=FAST) for _ in range(2))
+    names = ("premise", "hypothesis")
+    rows = [dict(zip(names, pair, strict=True)) for pair in pairs]
+    turned = [dict(reversed(row.items())) for row in rows]
+    wanted = one.fit(rows, LABELS).predict_proba(rows)
+    np.testing.assert_allclose(two.fit(turned, LABELS).predict_proba(rows), wanted, atol=1e-6)
+    # tuples are in the order of the rows that were learned from
+    as_learned = [tuple(row.values()) for row in turned]
+    np.testing.assert_allclose(two.predict_proba(as_learned), wanted, atol=1e-6)
+
+
+def test_a_column_that_is_called_as_a_field_is_none(backbone: Path) -> None:
+    rows = [{"Review Text": text} for text in TEXTS]
+    model = PetClassifier(labels={"up": "好", "down": "坏"}, model=str(backbone), settings=FAST)
+    model.fit(rows, LABELS)
+    wanted = model.predict_proba(rows)
+    beside = {"review_text": "不是新闻"}  # the field's name; another column has it
+    for both in ([row | beside for row in rows], [beside | row for row in rows]):
+        assert np.allclose(model.predict_proba(both), wanted, atol=1e-6)
+    assert not np.allclose(model.predict_proba([beside] * len(rows)), wanted, atol=1e-3)
+
+
 def test_a_fit_that_fails_changes_nothing(backbone: Path) -> None:
     words = {"up": "好", "down": "坏"}
     classifier = PetClassifier(words, model=str(backbone), settings=FAST)

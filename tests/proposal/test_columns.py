@@ -45,6 +45,7 @@ def table(columns: dict[str, list[str]], positions: bool = False) -> RawTable:
         ({"b": WORDS, "a": TEXTS}, Roles(0, (1,))),
         ({"n": COUNT, "a": TEXTS, "b": LABELS}, Roles(2, (1,), 0)),
         ({"uid": DATES, "a": TEXTS, "b": LABELS}, Roles(2, (1,), 0)),
+        ({"n": COUNT, "uid": DATES, "a": TEXTS, "b": LABELS}, Roles(3, (2,), 1)),
         ({"premise": TEXTS, "hypothesis": OTHER, "b": LABELS}, Roles(2, (0, 1))),
         ({"a": TEXTS, "b": OTHER, "c": WORDS}, Roles(2, (0, 1))),
         ({"text": TEXTS, "note": OTHER, "c": WORDS}, Roles(2, (0,))),

@@ -132,3 +132,61 @@ def test_ends_that_changed_places_in_the_file(client: Any, loaded: Loaded) -> No
         text.replace("{low: 无关, high: 同}", "{high: 同, low: 无关}"), encoding="utf-8"
     )
     assert "other labels now" in str(client.post("alike/reload", status=422))
+
+
+def test_thresholds_of_labels_that_changed_places_in_the_file(
+    tmp_path: Path, character_backbone: Path, client_of: Callable[[Any], Any]
+) -> None:
+    from pet_mtl.studio.app import Choice, create_app
+
+    file = write_kinds(tmp_path, character_backbone)
+    words, reordered = '{"r": 红, "b": 蓝, "g": 绿}', '{"g": 绿, "r": 红, "b": 蓝}'
+    start, given = '    separator: "|"\n', "    thresholds: [0.000001, 0.4, 0.3]\n"
+    text = file.read_text(encoding="utf-8").replace(start, start + given)
+    file.write_text(text, encoding="utf-8")
+    client = client_of(create_app(load(file, None), Choice(place=tmp_path / "cache")))
+    shown = client.get("/api/tasks/shares").json()
+    before = client.run("shares/effect", {"words": shown["words"]})
+    moved = text.replace(words, reordered)  # the first threshold is that of another label now
+    file.write_text(moved, encoding="utf-8")
+    assert "another `thresholds` now" in str(client.post("shares/reload", status=422))
+    both = moved.replace("[0.000001, 0.4, 0.3]", "[0.3, 0.000001, 0.4]")
+    file.write_text(both, encoding="utf-8")
+    words_now = client.post("shares/reload")["words"]
+    after = client.run("shares/effect", {"words": words_now})
+    assert after["figures"] == before["figures"]
+    tried = WordTrial(load(file, None), {"shares": ()}, place=tmp_path / "other")
+    assert after["figures"]["macro_f1"]["after"] == tried.score("shares").score.value("macro_f1")
+
+
+@pytest.mark.parametrize("lost", ["low", "middle", "high"])
+@pytest.mark.parametrize("in_a_file", [False, True])
+def test_a_level_that_the_file_lost_comes_back_at_its_place(
+    tmp_path: Path,
+    character_backbone: Path,
+    client_of: Callable[[Any], Any],
+    lost: str,
+    in_a_file: bool,
+) -> None:
+    from pet_mtl.studio.app import Choice, create_app
+
+    names = {"low": "悲", "middle": "伤", "high": "喜"}
+    suite = write_kinds(tmp_path, character_backbone)
+    text, old = suite.read_text(encoding="utf-8"), '{"1": 悲, "2": 伤, "3": 喜}'
+    file = tmp_path / "stars.txt" if in_a_file else suite
+    between = "  " if in_a_file else ": "
+    lines = {name: f"      {name}{between}{word}\n" for name, word in names.items()}
+    told = "stars.txt" if in_a_file else f"\n{''.join(lines.values())}".rstrip("\n")
+    suite.write_text(text.replace(old, told), encoding="utf-8")
+    if in_a_file:
+        file.write_text("".join(lines.values()), encoding="utf-8")
+    client = client_of(create_app(load(suite, None), Choice(place=tmp_path / "cache")))
+    seen = client.get("/api/tasks/stars").json()["words_file"]["digest"]
+    whole = file.read_text(encoding="utf-8")
+    file.write_text(whole.replace(lines[lost], ""), encoding="utf-8")
+    # the page sends an object, whose order is any
+    words = {"high": ["喜"], "low": ["悲", "水"], "middle": ["伤"]}
+    save = {"what": "words", "words": words}
+    changed = client.post("stars/save", save | {"seen": seen}, status=409)["changed"]
+    client.post("stars/save", save | {"seen": changed["digest"]})
+    assert load(suite, None).suite.tasks["stars"].verbalizer.labels == tuple(names)

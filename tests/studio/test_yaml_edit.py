@@ -91,6 +91,17 @@ def test_what_cannot_be_changed_is_refused(text: str) -> None:
         edit_yaml(text, {KEY: "y"}, "f.yaml")
 
 
+@pytest.mark.parametrize("left", [["b"], ["a", "c"], ["c"], ["a"], ["b", "d"]])
+def test_keys_that_are_missing_stand_in_their_order(left: list[str]) -> None:
+    lines = "".join(f"    {name}: [{name}]  # {name}\n" for name in left)
+    values = {("tasks", "a", name): [name] for name in "abcd"}
+    for rest in ("", "  b:\n    other: x\n"):
+        after = edit_yaml(f"tasks:\n  a:\n{lines}{rest}", values, "f.yaml")
+        assert list(value_at(after, ("tasks", "a"))) == list("abcd")
+        last = "    d: [d]  # d\n" if "d" in left else '    d: ["d"]\n'
+        assert after.endswith(last + rest)
+
+
 def test_an_anchor_that_would_go_is_told() -> None:
     text = "tasks:\n  a:\n    patterns: &p x\n    prefix: y\n    other: *p\n"
     values = {KEY: "z", ("tasks", "a", "prefix"): "w"}

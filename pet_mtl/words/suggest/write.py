@@ -51,27 +51,42 @@ def write_words(path: Path, old: Verbalizer, words: Mapping[str, Sequence[str]])
 
 def edit(text: str, words: Mapping[str, Sequence[str]]) -> str:
     """Return the text of a verbalizer file with other words; a line whose words stay is not
-    touched, and labels that have no line get theirs at the end.
+    touched, and labels that have no line get theirs where they stand in `words`: the order may be
+    that of a scale.
 
     >>> edit("# news\\n100  故事 传说   # stories\\n101  文化\\n", {"100": ["小说"]})
     '# news\\n100  小说   # stories\\n101  文化\\n'
+    >>> edit("low 差\\nhigh 好\\n# c\\n", {"low": ["差"], "mid": ["中"], "high": ["好"]})
+    'low 差\\nmid  中\\nhigh 好\\n# c\\n'
     """
     mark = "\ufeff" if text.startswith("\ufeff") else ""
-    labels = _labels(text)
     parts = LINE_END.split(text.removeprefix(mark))  # lines, and between them their ends
     parts[::2] = [_edit_line(line, words) for line in parts[::2]]
-    new = [_edit_line(format_field(label), words) for label in words if label not in labels]
-    if new:
-        end = parts[1] if len(parts) > 1 else "\n"
-        parts += [end] if parts[-1] else []
-        parts += [line + end for line in new]
+    end = parts[1] if len(parts) > 1 else "\n"
+    there = [_label(line) for line in parts[::2]]
+    next_one: str | None = None
+    for label in reversed([*words]):
+        if label not in there:
+            place = len(there) - 1 if next_one is None else there.index(next_one)
+            if next_one is None and parts[-1]:
+                parts += [end, ""]
+                there.append(None)
+                place += 1
+            parts[2 * place : 2 * place] = [_edit_line(format_field(label), words), end]
+            there.insert(place, label)
+        next_one = label
     return mark + "".join(parts)
 
 
 def _labels(text: str) -> set[str]:
     """Return the first field of each line of a verbalizer file."""
     lines = LINE_END.split(text.removeprefix("\ufeff"))[::2]
-    return {fields[0].text for line in lines if (fields := split_fields(line))}
+    return {label for line in lines if (label := _label(line)) is not None}
+
+
+def _label(line: str) -> str | None:
+    fields = split_fields(line)
+    return fields[0].text if fields else None
 
 
 def _edit_line(line: str, words: Mapping[str, Sequence[str]]) -> str:
