@@ -1,11 +1,10 @@
 """A model in memory, ready to score rows."""
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -29,10 +28,10 @@ from pet_mtl.storage.own_weights import load_own_weights, own_weights
 from pet_mtl.storage.pretrained import load_backbone, load_pieces
 from pet_mtl.suite.chain import chain_of
 from pet_mtl.suite.label_lines import quoted
-from pet_mtl.suite.levels import UpperWords, split_levels
+from pet_mtl.suite.levels import in_order, split_levels
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import CalibrationChoice, TaskSpec
-from pet_mtl.suite.verbalizer import Verbalizer, read_verbalizer
+from pet_mtl.suite.verbalizer import read_verbalizer
 
 
 def compile_suite(suite: Suite, tokenizer: PieceTokenizer, source: str | None = None) -> Compiled:
@@ -296,22 +295,15 @@ def _with_words(task: TaskSpec, file: Path, where: str) -> TaskSpec:
             where=str(file),
             hint=f"the labels are {', '.join(map(quoted, labels))}",
         )
-    verbalizer = new.model_copy(update=_in_order(labels, new))
     if above and task.above:
-        above = above.model_copy(update=_in_order(task.above.labels, above))
-    changes = {"verbalizer": verbalizer, "above": above}
+        above = in_order(above, task.above.labels)
+    changes = {"verbalizer": in_order(new, labels), "above": above}
     try:
         TaskSpec.model_validate(task.model_dump() | changes)
     except ValidationError as error:
         message = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise PetMtlError(message, where=str(file)) from None
     return task.model_copy(update=changes)
-
-
-def _in_order(labels: Sequence[str], given: Verbalizer | UpperWords) -> dict[str, Any]:
-    place = {label: number for number, label in enumerate(given.labels)}
-    words, lines = ([of[place[label]] for label in labels] for of in (given.words, given.lines))
-    return {"labels": tuple(labels), "words": tuple(words), "lines": tuple(lines)}
 
 
 def require_task(suite: Suite, name: str, where: str) -> TaskSpec:

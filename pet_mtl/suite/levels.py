@@ -1,7 +1,7 @@
 """Labels with hierarchical names, such as `news/sports`: the tree that they make."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -29,6 +29,19 @@ class UpperWords(BaseModel):
         if self.lines and len(self.lines) != len(self.labels):
             raise ValueError("`lines` of `above` must have one number per label")
         return self
+
+
+_Words = TypeVar("_Words", Verbalizer, UpperWords)
+
+
+def in_order(given: _Words, labels: Sequence[str]) -> _Words:
+    """Return the same words with the labels in another order."""
+    place = {label: number for number, label in enumerate(given.labels)}
+    changes = {"labels": tuple(labels)}
+    for name in ("words", "lines"):
+        of_label = getattr(given, name)
+        changes[name] = tuple(of_label[place[label]] for label in labels) if of_label else ()
+    return given.model_copy(update=changes)
 
 
 def path_of(label: str, separator: str) -> tuple[str, ...]:

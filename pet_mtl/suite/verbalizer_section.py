@@ -10,7 +10,7 @@ from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.paths import user_path
 from pet_mtl.suite.kind import Levels
 from pet_mtl.suite.label_lines import LabelEntry
-from pet_mtl.suite.levels import split_levels
+from pet_mtl.suite.levels import in_order, split_levels
 from pet_mtl.suite.validation import found
 from pet_mtl.suite.verbalizer import Verbalizer, build_verbalizer, read_verbalizer
 from pet_mtl.suite.yaml_file import Document, Key
@@ -83,10 +83,14 @@ def _verbalizer(
     problems: ProblemList,
     apart: str | None,
 ) -> Verbalizer | None:
-    """Return the verbalizer of a file name or of inline words, or add its problems."""
+    """Return the verbalizer of a file name or of inline words, or add its problems; a replacement
+    for the same labels leaves them in their order, which may be that of a scale."""
     try:
         if replacement is not None:
-            return read_verbalizer(replacement, apart)
+            new = read_verbalizer(replacement, apart)
+            own = _verbalizer(value, None, document, key, ProblemList(), apart)
+            same = own is not None and {*own.labels} == {*new.labels}
+            return in_order(new, own.labels) if own is not None and same else new
         if isinstance(value, dict):
             return _inline_verbalizer(value, document, key, apart)
         if isinstance(value, str) and value:

@@ -8,7 +8,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGES = {page.name: page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md")}
 PYTHON = re.compile(r"^ *```python\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
-OF_TRAIN = {"epochs", "label_share", "learning_rate", "max_steps"}  # keys of `train:`, which `train` takes too
+OF_TRAIN = {
+    "epochs",
+    "label_share",
+    "learning_rate",
+    "max_steps",
+}  # keys of `train:`, which `train` takes too
 
 
 def read_arguments(file: str, name: str) -> set[str]:

@@ -147,6 +147,17 @@ def test_other_verbalizers(path: Path) -> None:
     ]
 
 
+def test_other_verbalizers_leave_the_labels_in_their_order(path: Path) -> None:
+    """It may be that of a scale, or of `thresholds`; with other labels it is the file's."""
+    Path("other.txt").write_text("# words\ny 乙 丙\nx 甲\n", encoding="utf-8")
+    found = load_suite(path, verbalizers={"a": Path("other.txt")}).tasks["a"].verbalizer
+    assert (found.labels, found.words) == (("x", "y"), (("甲",), ("乙", "丙")))
+    assert [found.where(number) for number in range(2)] == ["other.txt:3", "other.txt:2"]
+    Path("other.txt").write_text("z 丁\ny 乙\nx 甲\n", encoding="utf-8")
+    found = load_suite(path, verbalizers={"a": Path("other.txt")}).tasks["a"].verbalizer
+    assert found.labels == ("z", "y", "x")
+
+
 TOP = [
     (
         "version: 1\n",
