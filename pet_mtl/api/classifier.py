@@ -28,7 +28,8 @@ from pet_mtl.proposal.label_words import propose_words
 from pet_mtl.proposal.presets import find_preset
 from pet_mtl.proposal.settings import propose_settings
 from pet_mtl.proposal.slots import LOOKED_AT, propose_slots
-from pet_mtl.proposal.wording import WORDINGS, field_names, language, pattern_for, reading_order
+from pet_mtl.proposal.two_texts import reading_order
+from pet_mtl.proposal.wording import WORDINGS, field_names, language, pattern_for
 from pet_mtl.scoring.predictor import Predictor
 from pet_mtl.storage.checkpoint import MANIFEST
 from pet_mtl.storage.pretrained import load_pieces, resolve_model
@@ -232,8 +233,7 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
         """Return pattern, label words and settings, as far as they are not given."""
         read = reading_order([*columns]) if self.pattern is None else [*columns]
-        last = columns[read[-1]]
-        spoken = language(last)
+        spoken = language(last := columns[read[-1]])
         pattern = self.pattern or pattern_for(read, WORDINGS[spoken], causal=tokenizer.causal)
         first = pattern if isinstance(pattern, str) else pattern[0]
         if words is None:

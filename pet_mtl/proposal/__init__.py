@@ -7,6 +7,7 @@
 - `label_sets`  cells that hold several labels
 - `scales`      labels that are levels, scores of pairs, leaves of a tree
 - `task_kind`   the kind that these make, with its reasons
+- `two_texts`   a pair, or a title and its text
 - `wording`     language, prefix, pattern, names of fields
 - `label_words` a word for each label, out of its name or its rows; `presets`: usual ones
 - `settings`, `slots`  settings that fit the rows, and how label words are read

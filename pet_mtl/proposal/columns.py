@@ -11,6 +11,7 @@ from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.proposal.label_sets import labels_of, separator_of
 from pet_mtl.proposal.raw_table import RawTable
 from pet_mtl.proposal.scales import is_score_name, level_separator, score_range
+from pet_mtl.proposal.two_texts import PAIRS, is_pair
 from pet_mtl.suite.verbalizer import check_text
 
 MOST_LABELS = 200  # of a column that no name calls the label; else also as many as come twice
@@ -18,12 +19,6 @@ LONGEST_LABEL = 60  # characters
 SECOND_TEXT = 0.25  # of the first text's length
 SHORTEST_TEXT = 4  # characters, on average
 _CODE = re.compile(r"[A-Za-z]*[-_]?\d+|[0-9a-fA-F-]{32,36}")  # GD2601, 17, a UUID
-_PAIRS = """
-question+passage question+context question+answer query+passage query+document query+title premise+hypothesis
-premise+hypo sentence1+sentence2 text1+text2 text_a+text_b question1+question2 问题+段落 问题+回答 前提+假设
-"""
-# they belong together, however much longer one is
-PAIRS = [tuple(pair.split("+")) for pair in _PAIRS.split()]
 
 
 @dataclass(frozen=True)
@@ -90,7 +85,9 @@ def choose_columns(
     asked = kind == "similarity"
     ends = (
         score_range(table.columns[label_place], table.names[label_place], asked=asked)
-        if may_be_scores and separator is None and (asked or len(chosen) == 2)
+        if may_be_scores
+        and separator is None
+        and (asked or is_pair([str(table.names[place]) for place in chosen]))
         else []
     )
     if asked and not ends:
@@ -144,8 +141,8 @@ def _score_column(table: RawTable, texts: Sequence[str]) -> int | None:
     labels = [n for n in range(len(table.names)) if _is_named(table, n, LABEL_NAMES)]
     if len(found) != 1 or set(labels) - set(found):
         return None
-    pair = len(texts) == 2 or (not texts and len(_texts(table, {found[0]})) == 2)
-    return found[0] if pair else None
+    names = texts or [str(table.names[place]) for place in _texts(table, {found[0]})]
+    return found[0] if is_pair(names) else None
 
 
 def _check_labels(table: RawTable, place: int, separator: str | None) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pet_mtl.data.column_names import ends_like
+from pet_mtl.proposal.two_texts import is_pair
 
 _SENTIMENT_NAMES = """
 sentiment polarity attitude 情感 情感倾向 情感极性 情感正负 倾向 极性 好坏 态度
@@ -109,7 +110,7 @@ def find_preset(
     words = _WORDS[language]
     called = {label: name.strip().lower() for label, name in names.items()}
     column, fields = column.lower(), [text.lower() for text in texts]
-    pair = len(fields) == 2
+    pair = is_pair(fields)
     opinion = column in _SENTIMENT_COLUMNS or any(field in _OPINIONS for field in fields)
 
     def words_of(name: str, order: Sequence[str], chosen: Sequence[str]) -> Preset | None:

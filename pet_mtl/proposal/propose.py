@@ -28,6 +28,7 @@ from pet_mtl.proposal.scales import ENDS
 from pet_mtl.proposal.settings import propose_settings
 from pet_mtl.proposal.slots import LOOKED_AT, ProposedSlots, propose_slots
 from pet_mtl.proposal.task_kind import PROPOSED, find_kind, sets_of_labels
+from pet_mtl.proposal.two_texts import reading_order
 from pet_mtl.proposal.wording import (
     NONE,
     WORDINGS,
@@ -35,7 +36,6 @@ from pet_mtl.proposal.wording import (
     japanese_note,
     language,
     pattern_for,
-    reading_order,
     task_name,
 )
 from pet_mtl.resources import bundled_backbone

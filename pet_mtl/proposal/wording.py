@@ -4,18 +4,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pet_mtl.proposal.columns import PAIRS
+from pet_mtl.proposal.two_texts import is_pair
 from pet_mtl.suite.pattern import MASK_NAME
 from pet_mtl.suite.task import ID_COLUMN, LABEL_COLUMN
 
 LOOKED_AT, CHARACTERS = 2000, 1000  # texts, and of each
 A_LANGUAGE = 0.2  # of the letters
 _HAN, _KANA = re.compile("[\u3400-\u9fff]"), re.compile("[\u3040-\u30ff]")
-_PARTS = """
-title headline subject summary 标题 主题 题目
-body content text description article abstract 正文 内容 文本 描述 摘要
-"""
-_HEADS, _BODIES = (frozenset(names.split()) for names in _PARTS.strip().splitlines())
 
 
 @dataclass(frozen=True)
@@ -117,23 +112,6 @@ def task_name(stem: str) -> str:
     return re.sub(r"[_-]train(ing)?$", "", plain) or "task"
 
 
-def reading_order(fields: Sequence[str]) -> list[str]:
-    """Return fields in the order in which they are read: of a pair whose names tell it in theirs,
-    whatever the order of the columns is.
-
-    >>> reading_order(["hypothesis", "premise"]), reading_order(["body", "ticket_subject"])
-    (['premise', 'hypothesis'], ['ticket_subject', 'body'])
-    >>> reading_order(["second", "first"]), reading_order(["body"])
-    (['second', 'first'], ['body'])
-    """
-    if len(fields) == 2:
-        one, other = fields
-        below, above = (field.rpartition("_")[2] for field in fields)
-        if (other, one) in PAIRS or (below in _BODIES and above in _HEADS):
-            return [other, one]
-    return [*fields]
-
-
 def pattern_for(fields: Sequence[str], wording: Wording, *, causal: bool) -> str:
     """Return the pattern of a task with one text, with a pair of texts, or with more of them one
     after the other, as a headline and what stands below it.
@@ -148,8 +126,7 @@ def pattern_for(fields: Sequence[str], wording: Wording, *, causal: bool) -> str
     """
     if causal:
         return " ".join(f"{{{field}}}" for field in fields) + wording.behind.format()
-    last = {field.rpartition("_")[2] for field in fields}
-    if len(fields) == 2 and not (last & _HEADS and last & _BODIES):
+    if is_pair(fields):
         return wording.pair.format(*fields)
     more = "".join(f" {{{field}}}" for field in fields[1:])
     return wording.pattern.format(fields[0]) + more
