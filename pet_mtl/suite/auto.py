@@ -53,9 +53,11 @@ class Recommended(BaseModel):
 KEYS = ("learning_rate", "batch_tokens", "epochs")
 # Parameters of the layers, below: zh-mini has 2.4 and zh-small 21 million, measured; BERT-base 85,
 # large models 300, as their authors fine-tune them.
+_MINI = {"learning_rate": 4e-4, "very_few_rows_learning_rate": 1e-4}
+_SMALL = {"learning_rate": 1e-4, "very_few_rows_learning_rate": 2e-5}
 _BY_SIZE = (
-    (8e6, Recommended(learning_rate=4e-4, batch_tokens=4096, epochs=2)),
-    (60e6, Recommended(learning_rate=1e-4, batch_tokens=4096, epochs=3)),
+    (8e6, Recommended(**_MINI, batch_tokens=4096, epochs=2)),
+    (60e6, Recommended(**_SMALL, batch_tokens=4096, epochs=3)),
     (150e6, Recommended(learning_rate=3e-5, batch_tokens=4096, epochs=3)),
     (float("inf"), Recommended(learning_rate=1e-5, batch_tokens=4096, epochs=3)),
 )

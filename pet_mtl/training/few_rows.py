@@ -1,11 +1,10 @@
-"""The learning rate of few rows, where a backbone has one of its own for them."""
+"""The learning rate of few rows, where a backbone or its size has one of its own for them."""
 
 import re
-from pathlib import Path
 
 from pet_mtl.console import say
 from pet_mtl.storage.pretrained import suite_model
-from pet_mtl.suite.auto import read_record
+from pet_mtl.suite.auto import recommend
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.given import Given
 
@@ -13,7 +12,7 @@ _FOR_FEW = re.compile(r", for fewer than [\d,]+ rows$")
 
 
 def lower_rate(suite: Suite, given: Given) -> Suite:
-    """Return the suite with the backbone's rate for few rows, where it was `auto` and they are."""
+    """Return the suite with the rate for few rows, where it was `auto` and they are."""
     return _rate_for(suite, given.rows)
 
 
@@ -31,8 +30,7 @@ def _rate_for(suite: Suite, rows: int) -> Suite:
     reason = suite.chosen.get("learning_rate")
     if reason is None:
         return suite
-    own = read_record(Path(suite_model(suite)))
-    rate, most = (None, None) if own is None else own.rate_for(rows)
+    rate, most = recommend(suite_model(suite))[0].rate_for(rows)
     if most is None:
         return suite
     train = suite.train.model_copy(update={"learning_rate": rate})

@@ -73,8 +73,26 @@ def test_the_fewer_rows_the_lower_the_rate_of_zh_small(
     assert own.rate_for(rows) == (rate, most)
     plain = own.model_copy(update={"very_few_rows_learning_rate": None})
     assert plain.rate_for(rows)[0] == (1e-4 if rows < 2000 else 2e-4)
-    mini, _ = auto.recommend("zh-mini")
-    assert mini.rate_for(rows) == ((1e-4, 100) if rows < 100 else (4e-4, None))
+    small = auto.by_size(21e6)
+    assert small.rate_for(rows) == ((2e-5, 100) if rows < 100 else (1e-4, None))
+    for mini in (auto.recommend("zh-mini")[0], auto.by_size(2.4e6)):
+        assert mini.rate_for(rows) == ((1e-4, 100) if rows < 100 else (4e-4, None))
+    assert auto.by_size(85e6).rate_for(rows) == (3e-5, None)
+
+
+def test_a_model_that_recommends_nothing_has_a_rate_for_few_rows_by_its_size(
+    make_suite: Callable[..., Suite], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A checkpoint, for example, that new rows are learned on."""
+    only = {"max_steps": 1, "learning_rate": "auto"}
+    train(make_suite(max_steps=1), tmp_path / "first")
+    suite = make_suite(**only).model_copy(update={"model": str(tmp_path / "first" / "checkpoint")})
+    one = suite.model_copy(update={"tasks": {"colour": suite.tasks["colour"]}})
+    with caplog.at_level("INFO", "pet_mtl"):
+        train(one, tmp_path / "again")
+    assert stored_suite(tmp_path / "again").train.learning_rate == 1e-4
+    (said,) = (line for line in caplog.messages if line.startswith("train.learning_rate: 0.0001"))
+    assert said.endswith("million in its layers, for fewer than 100 rows)")
 
 
 def test_a_backbones_own_rate_for_few_rows(
