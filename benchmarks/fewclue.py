@@ -1,7 +1,7 @@
 """FewCLUE's protocol (Xu et al. 2021): accuracy over the benchmark's five splits, mean and sd.
 
     python benchmarks/fewclue.py --data-root DIR [--test-root DIR] [--model M] [--tasks NAME ...]
-        [--joint] [--efl] [--unlabelled [pet|ipet]] [-s KEY=VALUE ...] [--out FOLDER] [--json]
+        [--joint] [--efl] [--unlabelled [pet|ipet|untrained]] [-s KEY=VALUE ...] [--out FOLDER] [--json]
 
 DIR holds TASK/train_0.json … train_4.json. Rows to score are, in this order: TASK/test_public.json
 of --test-root; TASK/dev_0.json … of DIR; for a task without dev files the training rows of the
@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from fewclue_rows import SPLITS, TEST, read_scored, rows_to_score
 from fewclue_table import markdown, summary
+from fewclue_unlabelled import TEACHERS, train_student
 from numpy.typing import NDArray
 from turns import script_parser
 
@@ -32,8 +33,6 @@ from pet_mtl import console
 from pet_mtl.atomic import require_folder, write_text
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_train
-from pet_mtl.distillation.plan import Request
-from pet_mtl.distillation.run import distil
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.kinds import kind_of
 from pet_mtl.model.allocator import keep_freed_memory
@@ -58,8 +57,6 @@ SETTINGS: dict[str, tuple[str, ...]] = {
 }
 # As EFL (Wang et al. 2021): is the statement with the label's word true or false?
 EFL = ("tasks.bustm.kind=entailment", "tasks.ocnli.kind=entailment")
-UNLABELLED = 2000  # rows that a student learns from, drawn by the split's number
-STUDENT_EPOCHS = 2.0
 
 
 def check_root(root: Path, option: str) -> None:
@@ -160,35 +157,6 @@ def check_rows(chosen: argparse.Namespace, suite: Suite, split: int) -> dict[str
     return rows
 
 
-def draw_unlabelled(file: Path, out: Path, seed: int) -> Path:
-    """Write `UNLABELLED` of a file's rows."""
-    lines = [line for line in file.read_bytes().split(b"\n") if line.strip()]
-    drawn = np.random.default_rng(seed).permutation(len(lines))[:UNLABELLED]
-    out.write_bytes(b"".join(lines[number] + b"\n" for number in sorted(drawn)))
-    return out
-
-
-def train_student(chosen: argparse.Namespace, suite: Suite, split: int, work: Path) -> Path:
-    """Train PET's teachers, one a pattern, and a student on what they say; return its folder."""
-    (name,) = suite.tasks
-    file = chosen.data_root / name / "unlabeled.json"
-    drawn = draw_unlabelled(file, work / "unlabelled.json", split)
-    task = suite.tasks[name]
-    data = task.data.model_copy(update={"unlabelled": (str(drawn.resolve()),)})
-    suite = suite.model_copy(update={"tasks": {name: task.model_copy(update={"data": data})}})
-    student = suite.train.model_copy(update={"epochs": STUDENT_EPOCHS})
-    request = Request(
-        teacher=suite,
-        student=suite.model_copy(update={"train": student}),
-        students_have="single",
-        seeds=1 if len(task.patterns) > 1 else 2,
-        by_pattern=True,
-        generations=2 if chosen.unlabelled == "ipet" else 0,
-        alone=False,
-    )
-    return distil(request, work / "distilled").students[0]
-
-
 def run_split(
     chosen: argparse.Namespace, suite: Suite, split: int, rows: Mapping[str, Rows]
 ) -> dict[str, float]:
@@ -196,7 +164,7 @@ def run_split(
     with tempfile.TemporaryDirectory(dir=chosen.out) as folder:
         work = Path(folder)
         if chosen.unlabelled:
-            checkpoint = train_student(chosen, suite, split, work)
+            checkpoint = train_student(chosen.unlabelled, chosen.data_root, suite, work)
         else:
             train(suite, work / "run")
             checkpoint = work / "run" / "checkpoint"
@@ -245,7 +213,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--tasks", nargs="+", metavar="NAME", help="or NAME,NAME,…")
     parser.add_argument("--joint", action="store_true", help="one model for all tasks")
     parser.add_argument("--efl", action="store_true", help="pairs as statements: bustm, ocnli")
-    parser.add_argument("--unlabelled", nargs="?", const="pet", choices=("pet", "ipet"))
+    parser.add_argument("--unlabelled", nargs="?", const="pet", choices=TEACHERS)
     parser.add_argument("-s", "--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--out", type=Path, help="keeps each split's result")
     parser.add_argument("--json", action="store_true")

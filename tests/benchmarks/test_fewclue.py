@@ -218,15 +218,24 @@ def test_a_joint_model_has_the_settings_that_all_its_tasks_have(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("two_splits")
+@pytest.mark.parametrize(
+    ("teachers", "told"),
+    [("ipet", "9 unlabelled rows are learned"), ("untrained", "soft labels")],
+)
 def test_unlabelled_rows_are_learned_from_teachers(
-    fewclue: Any, model: str, root: Path, capsys: pytest.CaptureFixture[str]
+    fewclue: Any,
+    model: str,
+    root: Path,
+    capsys: pytest.CaptureFixture[str],
+    teachers: str,
+    told: str,
 ) -> None:
     write(root / "eprstmt" / "unlabeled.json", [{"sentence": "山" * n + "天"} for n in range(9)])
     found, said = run(
-        fewclue, capsys, "--data-root", root, "--model", model, "--unlabelled", "ipet"
+        fewclue, capsys, "--data-root", root, "--model", model, "--unlabelled", teachers
     )
     assert len(found["tasks"]["eprstmt"]["splits"]) == 2
-    assert "9 unlabelled rows are learned" in said
+    assert told in said
 
 
 @pytest.mark.parametrize(
