@@ -49,7 +49,7 @@ def _remedy(bad: Sequence[RowProblem]) -> str:
         )
     if any(problem.hint == HEADER_HINT for problem in bad):
         ways.append(HEADER_HINT)
-    return "; ".join([*ways, "`--skip-bad-rows N` leaves bad rows out"])
+    return "; ".join([*ways, "`pet-mtl train --skip-bad-rows N` leaves bad rows out"])
 
 
 def text_places(

@@ -95,7 +95,7 @@ def test_a_header_that_stands_among_the_rows_is_told_as_train_tells_it(
 ) -> None:
     suite = make_suite({"t.tsv": "内容\t标签\n" + ROWS}, {"one": "{train: t.tsv}"})
     hints = [finding.hint for finding in check_suite(suite, {}, None).findings]
-    assert hints == [f"{HEADER_HINT}; `--skip-bad-rows N` leaves bad rows out"]
+    assert hints == [f"{HEADER_HINT}; `pet-mtl train --skip-bad-rows N` leaves bad rows out"]
 
 
 def test_missing_files_come_all_at_once(make_suite: MakeSuite) -> None:
