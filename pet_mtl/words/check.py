@@ -191,11 +191,11 @@ def _read_words(
 def _unknown(word: str, ids: Sequence[int], tokenizer: PieceTokenizer) -> list[str]:
     """Return the characters of a word that the tokenizer cannot write; the whole word where none is
     to blame alone."""
-    if ids and tokenizer.unk_id not in ids:
+    if tokenizer.writes(word, ids):
         return []
     characters = list(dict.fromkeys("".join(word.split())))
     alone = zip(characters, tokenizer.encode(characters), strict=True)
-    return [character for character, ids in alone if not ids or tokenizer.unk_id in ids] or [word]
+    return [one for one, ids in alone if not tokenizer.writes(one, ids)] or [word]
 
 
 def _cuts(word: str, cutter: WordCutter) -> list[str]:

@@ -284,3 +284,12 @@ def test_words_of_many_lengths(model: Model) -> None:
         "toy": {"masks": [1, 2, 3, 4], "cost_at_most": factor},
         "two": {"masks": [2, 4], "cost_at_most": 1.95},
     }
+
+
+def test_a_character_that_the_tokenizer_drops_is_unknown(dropping: PieceTokenizer) -> None:
+    mlm = toys.build_mlm("bert", dropping.vocab_size)
+    model = Model.of(mlm, dropping, Machine.choose("fp32", "eager", torch.device("cpu")))
+    report = look(model, toys.make_task(["这是{mask}：{text}"], {"x": ["好"], "y": ["坏车", "坏"]}))
+    found = words_of(report)
+    assert found["坏车"].unknown == ["车"]
+    assert found["好"].unknown == found["坏"].unknown == []

@@ -142,6 +142,7 @@ def _writable(
     for space_before in set(spaces):
         encoded = tokenizer.encode(words, space_before=space_before)
         fine &= [
-            bool(ids) and len(ids) <= longest and tokenizer.unk_id not in ids for ids in encoded
+            len(ids) <= longest and tokenizer.writes(word, ids)
+            for word, ids in zip(words, encoded, strict=True)
         ]
     return [word for word, one in zip(words, fine, strict=True) if one]

@@ -1,6 +1,7 @@
 import pytest
 import toys
 
+from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.words.suggest import candidates
 from pet_mtl.words.suggest.candidates import LONGEST, MOST_WORDS, find_candidates
@@ -36,6 +37,16 @@ def test_words_that_the_tokenizer_cannot_write_are_left_out() -> None:
     found = find_candidates(rows, [["好"], ["坏"]], tokenizer, [False])
     assert "体育" in found
     assert "篮球" not in found
+
+
+def test_words_of_which_the_tokenizer_drops_a_character_are_left_out(
+    dropping: PieceTokenizer,
+) -> None:
+    """They would be read as what is left of them, another word."""
+    rows = Rows.of({"text": ["体育，新车"] * 3})
+    found = find_candidates(rows, [["好"], ["坏"]], dropping, [False])
+    assert "体育" in found
+    assert not {"新车", "车"} & {*found}
 
 
 def test_both_fields_are_read_and_no_word_goes_across() -> None:
