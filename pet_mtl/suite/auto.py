@@ -22,7 +22,7 @@ from pet_mtl.suite.yaml_file import Document
 
 RECORD = "pretraining.json"
 AUTO = "auto"
-FEW_ROWS = 2000
+FEW_ROWS = 5000
 VERY_FEW_ROWS = 100
 
 

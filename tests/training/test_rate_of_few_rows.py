@@ -64,7 +64,7 @@ def test_runs_that_are_compared_have_one_rate(
 
 @pytest.mark.parametrize(
     ("rows", "rate", "most"),
-    [(99, 2e-5, 100), (100, 1e-4, 2000), (1999, 1e-4, 2000), (2000, 2e-4, None)],
+    [(99, 2e-5, 100), (100, 1e-4, 5000), (4999, 1e-4, 5000), (5000, 2e-4, None)],
 )
 def test_the_fewer_rows_the_lower_the_rate_of_zh_small(
     rows: int, rate: float, most: int | None
@@ -72,7 +72,7 @@ def test_the_fewer_rows_the_lower_the_rate_of_zh_small(
     own, _ = auto.recommend("zh-small")
     assert own.rate_for(rows) == (rate, most)
     plain = own.model_copy(update={"very_few_rows_learning_rate": None})
-    assert plain.rate_for(rows)[0] == (1e-4 if rows < 2000 else 2e-4)
+    assert plain.rate_for(rows)[0] == (1e-4 if rows < 5000 else 2e-4)
     small = auto.by_size(21e6)
     assert small.rate_for(rows) == ((2e-5, 100) if rows < 100 else (1e-4, None))
     for mini in (auto.recommend("zh-mini")[0], auto.by_size(2.4e6)):
@@ -103,7 +103,7 @@ def test_a_backbones_own_rate_for_few_rows(
     with caplog.at_level("INFO", "pet_mtl"):
         train(suite, out)
     (said,) = (line for line in caplog.messages if line.startswith("train.learning_rate: 3e-05"))
-    assert said.count("for fewer than 2,000 rows") == 1
+    assert said.count("for fewer than 5,000 rows") == 1
     stored = stored_suite(out)
     assert stored.train.learning_rate == 3e-5
     for again in (suite, stored):  # what is said of it is not said twice
