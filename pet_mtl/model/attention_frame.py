@@ -125,8 +125,9 @@ def pad_rows(rows: Tensor, most: int, *, training: bool) -> Tensor:
 
 
 def pad_to(rows: Tensor, count: int) -> Tensor:
-    """Add zero rows `[n, H]` up to `count`; none to a graph that is exported for any `n`."""
+    """Add zero rows `[n, H]` up to `count`; none to a graph that is exported for any `n`. `F.pad`
+    writes all rows twice."""
     if torch.compiler.is_compiling():
         return rows
     missing = count - rows.shape[0]
-    return F.pad(rows, (0, 0, 0, missing)) if missing > 0 else rows
+    return torch.cat((rows, rows.new_zeros(missing, rows.shape[1]))) if missing > 0 else rows
