@@ -48,6 +48,30 @@ class Frame:
         bias = bias.masked_fill(mask == 0, torch.finfo(kind).min)
         return cls(count, length, heads, bias.repeat_interleave(heads, 0)[:, None])
 
+    def read(self, queries: Tensor, keys: Tensor, wide: int, height: int) -> Tensor:
+        """Return what queries read, `[height, H]`, the rows behind theirs zero.
+
+        By torch's own kernel, in three fifths of the time of `split`, `weights`, `product` and
+        `join`; its gradient would take ten times as long as theirs. Prompts are padded as there: in
+        steps of lengths, a prompt reads the same beside longer ones to the bit.
+
+        Args:
+            queries: `[≥ N * wide, H]`.
+            keys: `[≥ N * L, 2 H]`, keys and values side by side.
+        """
+        length, long = self.length, self.bias.shape[-1]
+        q = queries[: self.count * wide].view(self.count, wide, self.heads, -1).transpose(1, 2)
+        cut = keys[: self.count * length].view(self.count, length, 2, self.heads, -1)
+        if long > length:
+            padded = keys.new_empty(self.count, long, *cut.shape[2:])
+            padded[:, length:].zero_()
+            padded[:, :length] = cut
+            cut = padded
+        k, v = cut.permute(2, 0, 3, 1, 4).unbind(0)
+        mask = self.bias.view(-1, self.heads, 1, long)[: self.count, :1].expand(-1, -1, wide, -1)
+        found = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return pad_to(found.transpose(1, 2).flatten(0, 1).flatten(1), height)
+
     def split(self, rows: Tensor, length: int, parts: int) -> tuple[Tensor, ...]:
         """Cut rows `[≥ N * length, parts * H]` into `parts` tensors `[≥ N * heads, ≥ length, H /
         heads]`."""

@@ -61,10 +61,10 @@ def fused_layer(
     """
     if not isinstance(layer, Ready):
         layer = ready(layer, hidden.dtype, apart=queries is not None)
-    parameters, settings = layer.parameters, _Settings(frame, wide, *layer[1:])
-    if not torch.is_grad_enabled():  # a prediction of one row feels autograd's function
-        return _forward(queries, hidden, settings, parameters)[0]
-    result: Tensor = _FusedLayer.apply(queries, hidden, settings, *parameters)  # type: ignore[no-untyped-call]
+    settings = _Settings(frame, wide, layer)
+    if not torch.is_grad_enabled():
+        return _score(queries, hidden, settings)
+    result: Tensor = _FusedLayer.apply(queries, hidden, settings, *layer.parameters)  # type: ignore[no-untyped-call]
     return result
 
 
@@ -101,8 +101,8 @@ class _Casts(NamedTuple):
     """Weights and biases in the precision of the products; query, key and value stand in one, or,
     where other rows ask, key and value."""
 
-    query: Tensor | None  # [H, H]
-    query_bias: Tensor | None
+    query: Tensor  # [H, H], or empty
+    query_bias: Tensor
     joint: Tensor  # [3 H, H] or [2 H, H]
     joint_bias: Tensor
     output: Tensor
@@ -157,13 +157,11 @@ class _Saved(NamedTuple):
 
 
 class _Settings(NamedTuple):
-    """What a layer reads beside rows and parameters."""
+    """What a layer reads beside rows."""
 
     frame: Frame
     wide: int  # queries of a prompt
-    casts: _Casts
-    eps_1: float  # of the norm behind attention
-    eps_2: float  # of the last norm
+    ready: Ready
 
 
 class _FusedLayer(torch.autograd.Function):
@@ -171,7 +169,19 @@ class _FusedLayer(torch.autograd.Function):
     def forward(
         ctx: Any, queries: Tensor | None, hidden: Tensor, settings: "_Settings", *parameters: Tensor
     ) -> Tensor:
-        out, saved = _forward(queries, hidden, settings, _Parameters(*parameters))
+        frame, wide, cast = settings.frame, settings.wide, settings.ready.casts
+        joint = _linear(hidden, cast.joint, cast.joint_bias)
+        if queries is None:
+            rows = hidden
+            q, k, v = frame.split(joint, frame.length, 3)
+        else:
+            rows = queries
+            (q,) = frame.split(_linear(queries, cast.query, cast.query_bias), wide, 1)
+            k, v = frame.split(joint, frame.length, 2)
+        weights = frame.weights(q, k)
+        context = frame.join([frame.product(weights, v)], wide, len(rows))
+        out, *behind = _behind_attention(rows, context, settings.ready)
+        saved = _Saved(rows, hidden, q, k, v, weights, context, *behind)
         ctx.save_for_backward(*saved, *parameters)
         ctx.settings = settings
         ctx.same = queries is None
@@ -180,7 +190,7 @@ class _FusedLayer(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Any:
-        frame, wide, cast = ctx.settings.frame, ctx.settings.wide, ctx.settings.casts
+        frame, wide, cast = ctx.settings.frame, ctx.settings.wide, ctx.settings.ready.casts
         tensors = ctx.saved_tensors
         seen = _Saved(*tensors[: len(_Saved._fields)])
         own = _Parameters(*tensors[len(_Saved._fields) :])
@@ -220,33 +230,29 @@ class _FusedLayer(torch.autograd.Function):
         return d_queries, d_hidden, None, *found
 
 
-def _forward(
-    queries: Tensor | None, hidden: Tensor, settings: _Settings, own: _Parameters
-) -> tuple[Tensor, _Saved]:
-    frame, wide, cast = settings.frame, settings.wide, settings.casts
-    size = [hidden.shape[1]]
+def _score(queries: Tensor | None, hidden: Tensor, settings: _Settings) -> Tensor:
+    """Return the output of a layer, which has no gradient."""
+    frame, wide, cast = settings.frame, settings.wide, settings.ready.casts
+    rows, keys = hidden, _linear(hidden, cast.joint, cast.joint_bias)
     if queries is None:
-        rows = hidden
-        q, k, v = frame.split(_linear(hidden, cast.joint, cast.joint_bias), frame.length, 3)
+        asked, keys = keys.tensor_split([hidden.shape[1]], 1)
     else:
-        assert cast.query is not None
-        assert cast.query_bias is not None
-        rows = queries
-        (q,) = frame.split(_linear(queries, cast.query, cast.query_bias), wide, 1)
-        k, v = frame.split(_linear(hidden, cast.joint, cast.joint_bias), frame.length, 2)
-    weights = frame.weights(q, k)
-    context = frame.join([frame.product(weights, v)], wide, rows.shape[0])
+        rows, asked = queries, _linear(queries, cast.query, cast.query_bias)
+    context = frame.read(asked, keys, wide, rows.shape[0])
+    return _behind_attention(rows, context, settings.ready)[0]
+
+
+def _behind_attention(rows: Tensor, context: Tensor, ready: Ready) -> tuple[Tensor, ...]:
+    """Return the output of a layer, and what `_Saved` names from `sum_1` on."""
+    own, cast, size = ready.parameters, ready.casts, [rows.shape[1]]
     sum_1 = _linear(context, cast.output, cast.output_bias, rows)
     scale, shift = own.scale_1.detach(), own.shift_1.detach()
-    middle, mean_1, deviation_1 = _NORM(sum_1, size, scale, shift, settings.eps_1)
+    middle, *norm_1 = _NORM(sum_1, size, scale, shift, ready.eps_1)
     before = _linear(middle, cast.up, cast.up_bias)
     sum_2 = _linear(F.gelu(before), cast.down, cast.down_bias, middle)
     scale, shift = own.scale_2.detach(), own.shift_2.detach()
-    out: Tensor
-    out, mean_2, deviation_2 = _NORM(sum_2, size, scale, shift, settings.eps_2)
-    attention = (rows, hidden, q, k, v, weights, context)
-    first, second = (sum_1, mean_1, deviation_1), (sum_2, mean_2, deviation_2)
-    return out, _Saved(*attention, *first, middle, before, *second)
+    out, *norm_2 = _NORM(sum_2, size, scale, shift, ready.eps_2)
+    return out, sum_1, *norm_1, middle, before, sum_2, *norm_2
 
 
 def _cut_joint(grads: tuple[Tensor, Tensor], count: int) -> list[Tensor]:
@@ -289,10 +295,11 @@ def _cast(parameters: _Parameters, kind: torch.dtype, apart: bool) -> _Casts:
     joined, biases = [own.key, own.value], [own.key_bias, own.value_bias]
     if not apart:
         joined, biases = [own.query, *joined], [own.query_bias, *biases]
+    none = own.query.new_empty(0)
     plain = (own.output, own.output_bias, own.up, own.up_bias, own.down, own.down_bias)
     return _Casts(
-        own.query.to(kind) if apart else None,
-        own.query_bias.to(kind) if apart else None,
+        own.query.to(kind) if apart else none,
+        own.query_bias.to(kind) if apart else none,
         _joint(kind, *joined),
         _joint(kind, *biases),
         *(one.to(kind) for one in plain),
@@ -311,7 +318,7 @@ def _packed(casts: _Casts) -> _Casts:
         **{
             name: ops._reorder_linear_weight(weight, _PACKED_FOR)
             for name, weight in weights.items()
-            if weight is not None
+            if weight.numel()
         }
     )
 

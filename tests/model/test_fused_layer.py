@@ -238,6 +238,21 @@ def test_scoring_sees_changed_weights(change: str) -> None:
         assert not torch.equal(encode(ids, mask, slots), before)
 
 
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_a_prompt_is_scored_alone_as_beside_longer_ones(kind: torch.dtype) -> None:
+    """To the bit, in steps of lengths as batches have them."""
+    encode, (ids, mask, slots) = SlotEncoder(bert().eval(), "eager"), batch(24, 52)
+    with (
+        torch.inference_mode(),
+        torch.autocast("cpu", dtype=torch.bfloat16, enabled=kind == torch.bfloat16),
+    ):
+        together = encode(ids, mask, slots)
+        for row, length in enumerate(mask.sum(1).tolist()):
+            of_row = slice(row, row + 1), slice(-(-length // 4) * 4)
+            alone = encode(ids[of_row], mask[of_row], slots[of_row[0]])
+            assert torch.equal(alone[0], together[row]), (row, length)
+
+
 def test_a_fixed_encoder_scores_as_ever_and_looks_at_its_weights_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
