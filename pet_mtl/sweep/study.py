@@ -7,6 +7,7 @@ found and goes on.
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import cache, partial
 from itertools import product
 from pathlib import Path
@@ -216,6 +217,13 @@ def _tasks_digest(suite: Suite, places: Any, digest: Callable[[Path], str]) -> s
     return short_digest(*(part.encode() for part in parts))
 
 
+def _noted_before(task: TaskData) -> str:
+    """Return the digest of a task's rows as earlier versions noted it: without the sets and
+    numbers, of which it has the groups alone."""
+    dev = task.dev and replace(task.dev, targets=None)
+    return rows_digest(replace(task, train=replace(task.train, targets=None), dev=dev))
+
+
 def _check_settings(
     file: Path, load: LoadSuite, space: Space, data: Mapping[str, TaskData]
 ) -> None:
@@ -250,6 +258,10 @@ def _check_settings(
     def changes(then: dict[str, Any]) -> list[str]:
         # earlier versions noted none of these, but where relative paths start
         then = {"rows": now["rows"], "choices": {}, "backbones": {}, **then}
+        then["rows"] = {
+            name: now["rows"][name] if name in data and said == _noted_before(data[name]) else said
+            for name, said in then["rows"].items()
+        }
         then["suite"].pop("base", None)
         moved = ["data_root"]  # a folder is what it holds
         weights = then["backbones"].get(then["suite"]["model"])
@@ -269,3 +281,5 @@ def _check_settings(
     found = same_settings(file, "sweep", ("trials",), changes)
     if found is None:
         note_settings(file, now)
+    elif found.get("rows") != now["rows"]:  # an earlier version's: changes are noticed from now on
+        note_settings(file, {**found, "rows": now["rows"]})

@@ -143,7 +143,7 @@ def test_the_gradient_is_that_of_finite_differences(chained: Path, toy_backbone:
             with torch.no_grad():
                 for p, m in zip(parameters, move, strict=True):
                     p += sign * 1e-4 * m
-            ends.append(float(loss(batch)))  # a loaded model scores with the weights it knows
+            ends.append(float(loss(batch).detach()))  # without a gradient, weights are known
             with torch.no_grad():
                 for p, m in zip(parameters, move, strict=True):
                     p -= sign * 1e-4 * m
