@@ -21,6 +21,7 @@ from pet_mtl.pretraining.request import PretrainRequest
 from pet_mtl.pretraining.run import pretrain
 from pet_mtl.pretraining.settings import start_from
 from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.suite.auto import Recommended, by_size
 
 MakeRequest = Callable[..., PretrainRequest]
 PIECES = ["[unused1]", *CHARACTERS, *"abcde", *(f"##{letter}" for letter in "abcde")]
@@ -68,7 +69,7 @@ def test_a_run_learns_what_the_teacher_says(
     facts = json.loads((tmp_path / "run" / "model" / "pretraining.json").read_text("utf-8"))
     assert facts["held_out"]["teacher"] == held[-1]
     assert facts["teacher"] == teacher.name
-    assert facts["recommended"] == {"learning_rate": 4e-4, "batch_tokens": 4096, "epochs": 2}
+    assert Recommended(**facts["recommended"]) == by_size(1e6)
     first = records(tmp_path / "run")[0]
     assert first["teacher"]["loss"] > 0
     assert "loss" in first
