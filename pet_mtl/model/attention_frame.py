@@ -52,8 +52,8 @@ class Frame:
         """Return what queries read, `[height, H]`, the rows behind theirs zero.
 
         By torch's own kernel, in three fifths of the time of `split`, `weights`, `product` and
-        `join`; its gradient would take ten times as long as theirs. Prompts are padded as there: in
-        steps of lengths, a prompt reads the same beside longer ones to the bit.
+        `join`; its gradient would take ten times as long as theirs. Prompts are padded as there, so
+        that short ones (below some hundred tokens) read the same beside longer ones to the bit.
 
         Args:
             queries: `[≥ N * wide, H]`.
