@@ -187,7 +187,12 @@ def test_options_reach_the_suite(
         3,
         "条：",
     )
-    assert found.tasks["topic"].verbalizer.words == (("天",), ("真",), ("新",))
+    words = found.tasks["topic"].verbalizer
+    assert dict(zip(words.labels, words.words, strict=True)) == {
+        "tech art": ("天",),
+        "sport": ("真",),
+        "news": ("新",),
+    }
     assert (asked["out"], asked["resume"], asked["skip_bad_rows"]) == (Path("runs/toy-1"), False, 3)
 
 

@@ -11,8 +11,8 @@ from pet_mtl.storage.pretrained import load_pieces, resolve_model
     [
         ("zh-mini", 300, "0.0004"),
         ("zh-small", 300, "0.0001"),  # its own for few rows to learn from
-        ("zh-small", 2_200, "0.0001"),  # without those held out
-        ("zh-small", 2_300, "0.0002"),
+        ("zh-small", 5_500, "0.0001"),  # without those held out
+        ("zh-small", 5_600, "0.0002"),
     ],
 )
 def test_the_rate_that_training_takes_is_told(model: str, rows: int, rate: str) -> None:
