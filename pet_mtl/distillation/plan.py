@@ -16,6 +16,7 @@ from pet_mtl.distillation.folds import Folds, fold_rows
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.model.methods import capabilities
 from pet_mtl.suite.chain import require_reads
+from pet_mtl.suite.levels import in_order
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.training.teachers import check_teachers
@@ -184,16 +185,10 @@ def with_order_of_labels(teacher: Suite, student: Suite) -> Suite:
         words, labels = task.verbalizer, student.tasks[name].verbalizer.labels
         if words.labels == labels:
             continue
-        order = [words.labels.index(label) for label in labels]
-        verbalizer = words.model_copy(
-            update={
-                "labels": labels,
-                "words": tuple(words.words[place] for place in order),
-                "lines": tuple(words.lines[place] for place in order) if words.lines else (),
-            }
-        )
-        limits = task.thresholds and tuple(task.thresholds[place] for place in order)
-        changed[name] = task.model_copy(update={"verbalizer": verbalizer, "thresholds": limits})
+        of_label = dict(zip(words.labels, task.thresholds or (), strict=False))
+        limits = task.thresholds and tuple(of_label[label] for label in labels)
+        changes = {"verbalizer": in_order(words, labels), "thresholds": limits}
+        changed[name] = task.model_copy(update=changes)
     if not changed:
         return teacher
     return teacher.model_copy(update={"tasks": {**teacher.tasks, **changed}})

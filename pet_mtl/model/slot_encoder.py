@@ -114,8 +114,8 @@ class SlotEncoder:
         return queries[: slots.numel()].view(count, wide, -1)
 
     def fix(self) -> None:
-        """Score with the weights as they are at the next call, for ever: to look each time whether
-        one of them has changed takes an eighth of the time of one row."""
+        """Score with the weights as they are at the next call, for ever: with one row, to look each
+        time whether one of them has changed takes an eighth of a layer's time."""
         self._fixed = {}
 
     def _fused(self, kind: torch.dtype) -> Sequence[Any]:
