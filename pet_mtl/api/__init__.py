@@ -5,4 +5,5 @@
 - `load`       `pet_mtl.load`: a checkpoint, or a backbone with tasks (zero-shot)
 - `wording`    errors that name options, told as arguments
 - `classifier` `pet_mtl.PetClassifier`
+- `class_labels` the labels of its rows, as scikit-learn has them
 """

@@ -1,5 +1,6 @@
 """`pet_mtl.PetClassifier`: a task as a scikit-learn estimator."""
 
+import os
 import shutil
 import tempfile
 import weakref
@@ -11,16 +12,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_consistent_length, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
-from pet_mtl.api.task import Task, suite_of, words_by_label
+from pet_mtl.api.class_labels import refuse_unknown, targets_of, typed
+from pet_mtl.api.task import Task, suite_of
 from pet_mtl.api.train import TrainedRun, train
 from pet_mtl.atomic import new_folder
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import started_together
-from pet_mtl.data.label_text import is_missing, label_text
+from pet_mtl.data.label_text import label_text, words_by_label
 from pet_mtl.data.memory import row_list, text_columns
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
@@ -114,14 +115,16 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         if self.out is None and started_together() > 1:  # each would have a folder of its own
             raise PetMtlError("several processes need one output folder", hint="give `out=`")
         rows = row_list(X)
-        targets = _targets(row_list(y))
+        if not rows:
+            raise PetMtlError("there are no rows to learn from")
+        self._check_parameters()
+        targets = targets_of(y)
         check_consistent_length(rows, targets)
         given = self._given_words()
         given_words = None if given is None else words_by_label(given, NAME)
-        classes = np.unique(targets if given is None else _typed(list(given), targets))
+        classes = np.unique(targets if given is None else typed(list(given), targets))
         texts = {label_text(label) for label in classes.tolist()}
-        if unknown := sorted({label_text(label) for label in targets.tolist()} - texts):
-            raise PetMtlError(f"the label {unknown[0]!r} has no label word", where="labels")
+        refuse_unknown(targets, texts, "labels" if self.verbalizer is None else "verbalizer")
         if len(np.unique(targets)) < 2:
             raise ValueError("PetClassifier can't train when only one class is present")
         columns, renamed = self._columns(rows)
@@ -146,18 +149,20 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         try:
             run = train([task], self.model, home, callbacks=self.callbacks, **settings)
             predictor = run.model
-        except BaseException:
+        except BaseException as error:
             remove()
+            if isinstance(error, PetMtlError) and "`resume=True`" in str(error):  # not of `fit`
+                raise error.hinted("choose another folder with `out=`") from None
             raise
         # what is fitted, all at once: a call that fails before leaves the object as it was
-        vars(self).get("_remove", lambda: None)()  # of an earlier fit, four times the model's size
-        self._remove = remove
+        before, self._remove = vars(self).get("_remove", lambda: None), remove
         self._predictor = predictor
         self.classes_ = classes
         self.renamed_ = renamed
         self.words_ = words
         self.run_: TrainedRun | None = run
         self.checkpoint_ = str(run.checkpoint)
+        before()  # the earlier folder, four times the model; last, since a stop may come
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:  # noqa: N803
@@ -189,6 +194,19 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise error.hinted("save to another folder, one that is new") from None
         return folder
 
+    def _check_parameters(self) -> None:
+        """Refuse values that are read before the settings are checked as a whole."""
+        if not isinstance(self.prefix, str):
+            found = type(self.prefix).__name__
+            raise PetMtlError(
+                f"`prefix` must be text, found {found}", hint="`prefix=''` writes nothing"
+            )
+        if not isinstance(self.settings, Mapping | None):
+            raise PetMtlError(
+                f"`settings` must be keys and values, found {type(self.settings).__name__}",
+                hint="such as `settings={'warmup': 0.1}`",
+            )
+
     def _given_words(self) -> dict[Any, Any] | None:
         if self.labels is not None and self.verbalizer is not None:
             raise PetMtlError("`labels` and `verbalizer` are both given", hint="give one of them")
@@ -205,8 +223,6 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _columns(self, rows: Sequence[Any]) -> tuple[dict[str, list[str]], dict[Any, str]]:
         """Return the texts by field, and the field of each key of a row that is called otherwise;
         the fields are those of the pattern, or of the first row."""
-        if not rows:
-            raise PetMtlError("there are no rows to learn from")
         first = rows[0]
         renamed: dict[Any, str] = {}
         if self.pattern is not None:
@@ -265,7 +281,7 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _temporary(self) -> tuple[Path, Callable[[], Any]]:
         """Return a new folder that goes with the object, and what removes it before."""
         folder = tempfile.mkdtemp(prefix="pet-mtl-")
-        return Path(folder), weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return Path(folder), weakref.finalize(self, _remove, folder, os.getpid())
 
     def _checkpoint(self) -> Path:
         """Return the folder of the checkpoint, or raise a PetMtlError where it has gone."""
@@ -319,42 +335,8 @@ def _renamed(rows: Sequence[Any], names: Mapping[Any, str]) -> list[Any]:
     ]
 
 
-def _targets(labels: list[Any]) -> NDArray[Any]:
-    """Return the label of each row as scikit-learn takes them.
-
-    Raises:
-        PetMtlError: a label is missing, which numpy would make the text `nan`; labels are sets.
-        ValueError: the labels are no classes.
-    """
-    for number, label in enumerate(labels):
-        if is_missing(label):
-            raise PetMtlError(f"y[{number}] is missing", hint="leave rows without a label out")
-    cells = [list(one.values()) if isinstance(one, Mapping) else one for one in labels]
-    try:
-        targets = np.asarray(cells)
-    except ValueError as error:  # lists of several lengths
-        raise PetMtlError(
-            "`y` holds sets of labels, and a row has one label here",
-            hint="`pet_mtl.train` learns sets: pet_mtl.Task(…, more={'kind': 'multi_label'})",
-        ) from error
-    check_classification_targets(targets)
-    return np.asarray(column_or_1d(targets, warn=True))
-
-
-def _typed(labels: list[Any], targets: NDArray[Any]) -> NDArray[Any]:
-    """Return labels in the type of the targets where these are the same labels in it: those of a
-    mapping may be text, as in YAML, where the targets are numbers.
-
-    >>> _typed(["1", "0"], np.array([0, 1])), _typed(["b", "a"], np.array(["a"])).tolist()
-    (array([1, 0]), ['b', 'a'])
-    """
-    given = np.array(labels)
-    try:
-        if targets.dtype.kind == "b":  # numpy has every text but the empty one for true
-            cast = np.array([label_text(label) == "true" for label in labels])
-        else:
-            cast = given.astype(str if targets.dtype.kind == "U" else targets.dtype)
-    except (TypeError, ValueError):
-        return given
-    same = [*map(label_text, cast.tolist())] == [*map(label_text, given.tolist())]
-    return np.asarray(cast if same else given)
+def _remove(folder: str, process: int) -> None:
+    """Remove a folder in the process that made it: a fork has a copy of the object, and ends or
+    fits it again while the other still needs the folder."""
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)

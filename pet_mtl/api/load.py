@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from typing import get_args
 
@@ -32,6 +33,11 @@ def load(
         PetMtlError: no checkpoint or backbone, a damaged one, wrong tasks, or an unknown
             calibration.
     """
+    if not isinstance(model, str | PathLike):
+        raise PetMtlError(
+            f"`model` must be a folder or a name, found {type(model).__name__}",
+            hint="such as `pet_mtl.load(run.checkpoint)`",
+        )
     if calibration not in (None, *get_args(CalibrationChoice)):
         raise PetMtlError(
             f"unknown calibration `{calibration}`",

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from pet_mtl.data.jsonl import encodable, plain_value
 from pet_mtl.data.keys import row_keys
-from pet_mtl.data.label_text import label_cell, label_text
+from pet_mtl.data.label_text import label_cell, words_by_label
 from pet_mtl.data.memory import MEMORY, row_list, text_columns
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.soft_labels import read_soft_labels, require_spoken, soft_labels_of
@@ -75,8 +75,18 @@ class Task:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The fields of the patterns, in their order."""
+        """The fields of the patterns, in their order.
+
+        Raises:
+            PetMtlError: a pattern is no text, or no pattern.
+        """
         texts = [self.patterns] if isinstance(self.patterns, str) else self.patterns
+        if not isinstance(texts, Iterable) or not all(isinstance(text, str) for text in texts):
+            raise PetMtlError(
+                f"`patterns` must be a text or a list of texts, found {self.patterns!r}",
+                where=f"task {self.name}",
+                hint="such as `{mask}。{text}`",
+            )
         names = [name for text in texts for name in parse_pattern(text).fields]
         return tuple(dict.fromkeys(names))
 
@@ -109,6 +119,10 @@ class Task:
         Raises:
             PetMtlError: two labels are one, or `dev` or `more` does not go with the others.
         """
+        if not isinstance(self.more, Mapping):
+            message = f"`more` must be keys and values, found {type(self.more).__name__}"
+            hint = "such as `more={'slots': 'shared'}`"
+            raise PetMtlError(message, where=f"task {self.name}", hint=hint)
         words = self.labels
         if isinstance(words, Mapping):
             words = words_by_label(words, self.name)
@@ -285,21 +299,6 @@ def _cells(labels: Sequence[Any], spec: TaskSpec, path: str) -> list[str]:
     return cells
 
 
-def words_by_label(words: Mapping[Any, str | Sequence[str]], task: str) -> dict[str, Any]:
-    """Return the words of each label as it would stand in a file.
-
-    Raises:
-        PetMtlError: two keys are one label, such as `1` and `"1"`.
-    """
-    found: dict[str, Any] = {}
-    for label, each in words.items():
-        text = label_text(label)
-        if text in found:
-            raise PetMtlError(f"`labels` has the label {text!r} twice", where=f"task {task}")
-        found[text] = list(each) if isinstance(each, list | tuple) else each
-    return found
-
-
 def task_list(tasks: Iterable[Task] | Task) -> list[Task]:
     """Return one task or several as a list.
 
@@ -341,9 +340,9 @@ def suite_of(
         "version": 1,
         "model": model,
         "tasks": {task.name: task.section() for task in tasks},
-        "method": method if isinstance(method, str) else dict(method),
-        "train": dict(settings),
-        "sampling": dict(sampling),
+        "method": method,
+        "train": settings,
+        "sampling": sampling,
     }
     return suite_from_tree(_plain_data(tree), name)
 

@@ -33,16 +33,17 @@ class TrainedRun:
     def __init__(self, result: TrainResult) -> None:
         self.result = result
         self.out = result.out
+        self._home = result.out.absolute()  # the working folder may change
 
     @property
     def checkpoint(self) -> Path:
         """The folder of the best checkpoint."""
-        return self.out / "checkpoint"
+        return self._home / "checkpoint"
 
     @property
     def report(self) -> Path | None:
         """The page of the run, None without dev rows."""
-        file = self.out / "report.html"
+        file = self._home / "report.html"
         return file if file.is_file() else None
 
     @property
@@ -121,6 +122,12 @@ def train(
         task.name: task.data(suite.tasks[task.name], suite.train.seed, suite.base) for task in tasks
     }
     given = [teachers] if isinstance(teachers, str | Path | TrainedRun) else teachers or ()
+    if not isinstance(given, Iterable) or not all(
+        isinstance(each, str | Path | TrainedRun) for each in given
+    ):
+        raise PetMtlError(
+            "`teachers` must be checkpoints or runs", hint='such as `teachers=["big/checkpoint"]`'
+        )
     folders = [each.checkpoint if isinstance(each, TrainedRun) else Path(each) for each in given]
     told = list(callbacks or ()) if isinstance(callbacks, Iterable | None) else [callbacks]
     if not all(map(callable, told)):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pet_mtl.errors import PetMtlError
 
 _OPTION = re.compile(r"`--(out|resume|method)(?: ([^`]+))?`")
+_DATA_ROOT = "`--data-root DIR` says where relative data paths start"
 
 
 def as_arguments(text: str) -> str:
@@ -18,6 +19,7 @@ def as_arguments(text: str) -> str:
     >>> as_arguments("train with `--method cln`, or see `--tasks`")
     'train with `method="cln"`, or see `--tasks`'
     """
+    text = text.replace(_DATA_ROOT, "relative data paths start in the working folder")
     return _OPTION.sub(_argument, text)
 
 

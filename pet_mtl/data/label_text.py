@@ -2,9 +2,12 @@
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from pet_mtl.errors import PetMtlError
 
 # a whole number with a point, `1.0` in JSON, is the `1` of Parquet and of the verbalizer, and the
 # reverse
@@ -47,3 +50,18 @@ def is_missing(value: Any) -> bool:
     if isinstance(value, float | np.floating):
         return math.isnan(value)
     return value is None or type(value).__name__ in _MISSING
+
+
+def words_by_label(words: Mapping[Any, str | Sequence[str]], task: str) -> dict[str, Any]:
+    """Return the words of each label as it would stand in a file.
+
+    Raises:
+        PetMtlError: two keys are one label, such as `1` and `"1"`.
+    """
+    found: dict[str, Any] = {}
+    for label, each in words.items():
+        text = label_text(label)
+        if text in found:
+            raise PetMtlError(f"`labels` has the label {text!r} twice", where=f"task {task}")
+        found[text] = list(each) if isinstance(each, list | tuple) else each
+    return found

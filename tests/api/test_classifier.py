@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import DataConversionWarning, NotFittedError
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import estimator_checks_generator
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -159,6 +159,19 @@ def test_a_grid_may_hold_numbers_of_numpy(backbone: Path) -> None:
     assert search.best_params_["batch_tokens"] == 120
 
 
+def test_labels_that_scikit_learn_numbers(backbone: Path) -> None:
+    settings = FAST | {"max_steps": 1}
+    named = PetClassifier({"up": "好", "down": "坏"}, model=str(backbone), settings=settings)
+    with pytest.raises(PetMtlError, match=r"numbers the labels.*give numbers from 0 in both"):
+        cross_val_predict(named, TEXTS, LABELS, cv=2, method="predict_proba")
+    numbered = PetClassifier({0: "坏", 1: "好"}, model=str(backbone), settings=settings)
+    numbers = [int(label == "up") for label in LABELS]
+    found = cross_val_predict(numbered, TEXTS, numbers, cv=2, method="predict_proba")
+    half, rest = TEXTS[12:], TEXTS[:12]  # cv=2 holds the first half out first
+    wanted = named.fit(half, LABELS[12:]).predict_proba(rest)
+    np.testing.assert_allclose(found[:12], wanted, atol=1e-6)
+
+
 def test_pairs_and_mappings(backbone: Path) -> None:
     pairs = [(text, text) for text in TEXTS]
     words = {"up": "好", "down": "坏"}
@@ -240,12 +253,18 @@ def test_word_lengths_are_read_as_init_chooses(backbone: Path) -> None:
     ("change", "labels", "message"),
     [
         ({"labels": {"up": "好", "left": "坏"}}, LABELS, "the label 'down' has no label word"),
-        ({"labels": {"up": "好"}}, LABELS, "the label 'down' has no label word"),
+        ({"labels": {"up": "好"}}, LABELS, "the label 'down' has no label word\n.*has 'up'$"),
+        ({}, None, "`y` is no list of labels, found NoneType"),
+        ({}, "updown", "`y` is no list of labels, found str"),
         ({"labels": {"up": "好", "down": "坏"}, "verbalizer": "x"}, LABELS, "both given"),
         ({"pattern": "{mask}{other}{text}"}, LABELS, "gives no text for the field `other`"),
         ({"dev": 1.0}, LABELS, "a share above 0 and below 1, found 1.0"),
         ({"dev": 0}, LABELS, "a share above 0 and below 1, found 0"),
         ({"dev": float("nan")}, LABELS, "a share above 0 and below 1, found nan"),
+        ({"prefix": None}, LABELS, "`prefix` must be text, found NoneType"),
+        ({"settings": [1]}, LABELS, "`settings` must be keys and values, found list"),
+        ({"pattern": 5}, LABELS, "`patterns` must be a text or a list of texts, found 5"),
+        ({"labels": {}}, LABELS, "the label 'down' has no label word\n.*`labels` has none$"),
         ({"labels": ["up", "down"]}, LABELS, "`labels` is no mapping, found list"),
         ({"labels": {1: "好", "1": "坏"}}, [1, 1] * 12, "`labels` has the label '1' twice"),
         ({"pattern": "{mask}"}, LABELS, "the pattern holds no field"),
@@ -258,10 +277,12 @@ def test_word_lengths_are_read_as_init_chooses(backbone: Path) -> None:
 )
 def test_wrong_use(backbone: Path, change: Any, labels: Any, message: str) -> None:
     with pytest.raises(PetMtlError, match=message):
-        PetClassifier(model=str(backbone), settings=FAST, **change).fit(TEXTS, labels)
+        PetClassifier(model=str(backbone), **{"settings": FAST} | change).fit(TEXTS, labels)
     for words in (None, {"up": "好", "down": "坏"}):
         with pytest.raises(ValueError, match="one class"):
             PetClassifier(words, model=str(backbone)).fit(TEXTS, ["up"] * 24)
+    with pytest.raises(PetMtlError, match="there are no rows to learn from"):
+        PetClassifier(model=str(backbone)).fit([], [])
     for empty in ((), {}):
         with pytest.raises(PetMtlError, match="the first row holds no text"):
             PetClassifier(model=str(backbone)).fit([empty, empty], ["up", "down"])

@@ -1,6 +1,7 @@
 """Where runs of Python lie, and what is left of those that fail."""
 
 import json
+import os
 import pickle
 import shutil
 import tempfile
@@ -52,6 +53,17 @@ def test_errors_name_arguments_and_no_options(backbone: Path, tmp_path: Path) ->
     with pytest.raises(PetMtlError, match=r"with `resume=True`, or .* with `out=`") as told:
         pet_mtl.train([task()], str(backbone), tmp_path / "run", **FAST)
     assert "--" not in str(told.value)
+    missing = pet_mtl.Task("mood", WORDS, "{mask}。{text}", "no/rows.csv")
+    with pytest.raises(
+        PetMtlError, match="relative data paths start in the working folder"
+    ) as told:
+        pet_mtl.train([missing], str(backbone), tmp_path / "other", **FAST)
+    assert "--" not in str(told.value)
+    classifier = PetClassifier(WORDS, model=str(backbone), settings=FAST, out=tmp_path / "fitted")
+    with pytest.raises(
+        PetMtlError, match=r"holds a run\n  hint: choose another folder with `out=`$"
+    ):
+        classifier.fit(TEXTS, LABELS).fit(TEXTS, LABELS)
 
 
 def test_a_classifier_has_one_temporary_folder(backbone: Path, places: Path) -> None:
@@ -83,6 +95,59 @@ def test_a_classifier_without_its_checkpoint_is_not_pickled(backbone: Path, tmp_
         with pytest.raises(PetMtlError, match="the fitted checkpoint has gone"):
             act()
     assert not (tmp_path / "kept").exists()
+
+
+def test_a_stop_while_the_earlier_folder_goes_leaves_the_later_fit(
+    backbone: Path, places: Path
+) -> None:
+    classifier = PetClassifier(WORDS, model=str(backbone), settings=FAST).fit(TEXTS, LABELS)
+    earlier = Path(classifier.checkpoint_)
+
+    def stopped() -> None:
+        shutil.rmtree(earlier)
+        raise KeyboardInterrupt
+
+    vars(classifier)["_remove"] = stopped
+    with pytest.raises(KeyboardInterrupt):
+        classifier.set_params(labels={"left": "新", **WORDS}).fit(TEXTS, LABELS)
+    assert classifier.predict_proba(TEXTS).shape == (24, 3)
+    model = pet_mtl.load(classifier.save(places / "kept"))
+    assert model.predict_proba(TEXTS).shape == (24, 3)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
+@pytest.mark.parametrize("again", [False, True])
+def test_a_fork_leaves_the_folder_to_its_parent(backbone: Path, places: Path, again: bool) -> None:
+    classifier = PetClassifier(WORDS, model=str(backbone), settings=FAST).fit(TEXTS, LABELS)
+    child = os.fork()
+    if not child:
+        if again:
+            vars(classifier)["_remove"]()  # what another fit begins with
+        del classifier
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert len(list(places.iterdir())) == 1
+    classifier.save(places / "kept")
+    del classifier
+    assert [folder.name for folder in places.iterdir()] == ["kept"]
+
+
+def test_the_working_folder_may_change(
+    backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    classifier = PetClassifier(WORDS, model=str(backbone), settings=FAST, out="fitted")
+    classifier.fit(TEXTS, LABELS)
+    run = pet_mtl.train([task()], str(backbone), "run", **FAST)  # type: ignore[arg-type]
+    monkeypatch.chdir("other")
+    assert run.report == tmp_path / "run" / "report.html"
+    assert "report" in run._repr_html_()
+    assert run.predict(TEXTS[:1])[0].label in WORDS
+    again = pickle.loads(pickle.dumps(classifier))
+    assert (again.predict_proba(TEXTS) == classifier.predict_proba(TEXTS)).all()
+    classifier.save("kept")
+    assert pet_mtl.load("kept").tasks == ("task",)
 
 
 def test_what_a_callback_makes_of_a_record_is_its_own(backbone: Path, tmp_path: Path) -> None:

@@ -40,6 +40,9 @@ def task(**more: Any) -> pet_mtl.Task:
         ({"train": "t.tsv", "dev": (TEXTS, LABELS)}, "one is a file and one is rows"),
         ({"dev": "d.tsv"}, "one is a file and one is rows"),
         ({"more": {"data": {"train": "t.tsv"}}}, "`more` holds `data`, which the arguments"),
+        ({"patterns": 5}, "task mood: `patterns` must be a text or a list of texts, found 5"),
+        ({"patterns": ["{mask}{text}", None]}, "`patterns` must be a text or a list of texts"),
+        ({"more": None}, "task mood: `more` must be keys and values, found NoneType"),
         ({"train": "t.tsv", "dev": 1}, "a share above 0 and below 1, found 1"),
         ({"dev": np.float32(1.5)}, "a share above 0 and below 1"),
         ({"train": (["好", "坏"], ["1", "0"]), "dev": 0.1}, "leaves no row"),
@@ -141,12 +144,31 @@ def test_a_method_that_predicts_nothing_before_training(backbone: Path, tmp_path
         pet_mtl.load(str(backbone), pattern_file(tmp_path, "method: heads\n"))
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"method": 5}, "`method` must be a name or keys and values"),
+        ({"sampling": [1]}, "`sampling` must be keys and values"),
+        ({"teachers": 5}, "`teachers` must be checkpoints or runs"),
+        ({"teachers": [5]}, "`teachers` must be checkpoints or runs"),
+    ],
+)
+def test_arguments_of_a_wrong_type(
+    backbone: Path, tmp_path: Path, change: Any, message: str
+) -> None:
+    with pytest.raises(PetMtlError, match=message):
+        pet_mtl.train([task()], str(backbone), tmp_path / "run", **change, **FAST)
+    assert not (tmp_path / "run").exists()
+
+
 def test_what_is_no_task_and_no_backbone_is_told(tmp_path: Path) -> None:
     for odd in ({"mood": task()}, [task(), 3]):
         with pytest.raises(PetMtlError, match=r"`tasks` must be tasks, found (str|int)"):
             pet_mtl.load(tmp_path, odd)  # type: ignore[arg-type]
     with pytest.raises(PetMtlError, match="`tasks` must be tasks, found str"):
         pet_mtl.train("mine.yaml", out=tmp_path / "run")  # type: ignore[arg-type]
+    with pytest.raises(PetMtlError, match=r"found PetClassifier\n.*load\(run\.checkpoint\)"):
+        pet_mtl.load(pet_mtl.PetClassifier())  # type: ignore[arg-type]
     for config in ("{", "[1]", '{"model_type": "nonsense"}'):
         (tmp_path / "config.json").write_text(config, encoding="utf-8")
         with pytest.raises(PetMtlError):
