@@ -128,7 +128,8 @@ class CausalReader:
             ids[rows[:, None], at] = tree.pieces
             positions[rows[:, None], at] = ends[rows, None] + tree.depths
             sees[rows[:, None, None], at[:, :, None], at[:, None, :]] = tree.sees
-        bias = torch.zeros(sees.shape, device=device).masked_fill(~sees, _UNSEEN)
+        bias = torch.zeros(sees.shape, dtype=torch.float32, device=device)
+        bias = bias.masked_fill(~sees, _UNSEEN)
         places = ends[:, None] - 1 + torch.arange(most + 1, device=device)
         more = {"position_ids": positions, **_NO_CACHE}
         return Layout(ids, bias[:, None], places.clamp(0, length - 1), more=more)

@@ -1,6 +1,8 @@
-"""Random numbers of a seed for the block that draws them, without touching torch's own generator.
+"""Random numbers of a seed for the block that draws them, without touching torch's own generator,
+in the number format of backbones, whatever the program's default is.
 
-`torch.manual_seed` is heard by every thread of the process; a function mode is its thread's own.
+`torch.manual_seed` and `torch.set_default_dtype` are heard by every thread of the process; a
+function mode is its thread's own.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +30,8 @@ _DRAWS = frozenset(
         "xavier_uniform_",
     ]
 )
+# what makes new parts; without `dtype` it takes the process's default
+_MAKES = frozenset(["empty", "eye", "full", "ones", "rand", "randn", "zeros"])
 
 
 class _Drawing(TorchFunctionMode):
@@ -42,9 +46,11 @@ class _Drawing(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        more = dict(kwargs or {})
-        if getattr(func, "__name__", "") in _DRAWS and more.get("generator") is None:
+        more, name = dict(kwargs or {}), getattr(func, "__name__", "")
+        if name in _DRAWS and more.get("generator") is None:
             more["generator"] = self.generator
+        if name in _MAKES and more.get("dtype") is None:
+            more["dtype"] = torch.float32
         return func(*args, **more)
 
 

@@ -25,7 +25,7 @@ def probabilities(mix: Mix, scores: Sequence[Tensor]) -> Tensor:
         scores: label scores `[b, K]` of each group of the mix's batch.
     """
     labels = scores[0].shape[-1]
-    log_probs = torch.zeros(mix.rows, labels, device=mix.row.device)
+    log_probs = torch.zeros(mix.rows, labels, dtype=torch.float32, device=mix.row.device)
     for group, of_group in zip(mix.batch.groups, scores, strict=True):
         each = of_group.float().log_softmax(-1) * mix.weight[group.items, None]
         log_probs = log_probs.index_add(0, mix.row[group.items], each)

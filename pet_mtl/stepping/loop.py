@@ -1,8 +1,9 @@
 """What every training procedure does around its optimizer steps: count, time, log, evaluate, save,
 stop."""
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import torch
@@ -90,6 +91,7 @@ def run_loop(
     devices = [torch.cuda.current_device()] if on_gpu else []
     with (
         torch.random.fork_rng(devices),
+        _no_autocast("cpu", *(["cuda"] if on_gpu else [])),
         rows_of_steps(),
         StopSignals() as signals,
         bar("training", stepper.total, progress.step) as shown,
@@ -130,3 +132,13 @@ def run_loop(
                 )
             if progress.finished:
                 return
+
+
+@contextlib.contextmanager
+def _no_autocast(*devices: str) -> Iterator[None]:
+    """Leave out a caller's autocast, which losses and gradients would meet, while entered: the
+    number format is the `Machine`'s."""
+    with contextlib.ExitStack() as entered:
+        for device in devices:
+            entered.enter_context(torch.autocast(device, enabled=False))
+        yield

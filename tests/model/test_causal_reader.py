@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import toys
+from default_dtype import default_dtype
 from torch import Tensor
 
 from pet_mtl.cloze.batch import BatchPlan, cut_batches, round_up
@@ -221,6 +222,19 @@ def test_a_window_smaller_than_the_row_is_heeded(
             torch.testing.assert_close(
                 scores.log_softmax(-1), wanted.log_softmax(-1), rtol=2e-4, atol=2e-4
             )
+
+
+@pytest.mark.parametrize("default", [torch.float64, torch.float16])
+@torch.no_grad()
+def test_a_program_with_another_default_scores_the_same(
+    default: torch.dtype, compiled: Compiled, prompts: Prompts, tokenizer: PieceTokenizer
+) -> None:
+    model = build("gpt2", compiled, tokenizer)
+    plans = list(cut_batches(prompts, np.arange(len(prompts)), 900))
+    wanted = score(model, prompts, plans, tokenizer)
+    with default_dtype(default):
+        found = score(model, prompts, plans, tokenizer)
+    assert all(torch.equal(found[item], scores) for item, scores in wanted.items())
 
 
 def test_the_bf16_autocast_with_sdpa_is_close(

@@ -3,6 +3,7 @@
 import pytest
 import torch
 import toys
+from default_dtype import default_dtype
 from torch import nn
 
 from pet_mtl.model.drawing import drawn_by
@@ -14,6 +15,7 @@ def draw() -> list[torch.Tensor]:
     modules = [nn.Linear(3, 4), nn.Embedding(5, 2), nn.LSTM(3, 2), nn.Linear(4, 1, bias=False)]
     nn.init.uniform_(modules[1].weight, -0.05, 0.05)  # type: ignore[arg-type]
     own = [torch.randn(2, 3), torch.randint(9, (4,)), torch.rand(2), torch.randperm(5)]
+    own += [torch.eye(2), torch.full((2,), 0.3), torch.zeros(2), torch.ones(2)]
     normal = [
         nn.init.normal_(torch.empty(3)),
         nn.init.trunc_normal_(torch.empty(3)),
@@ -35,6 +37,17 @@ def test_numbers_are_those_of_the_seed_and_the_process_keeps_its_own() -> None:
         found = draw()
     assert all(torch.equal(one, other) for one, other in zip(found, wanted, strict=True))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16])
+def test_numbers_are_the_same_in_a_program_with_another_default(kind: torch.dtype) -> None:
+    with drawn_by(7):
+        wanted = draw()
+    with default_dtype(kind), drawn_by(7):
+        found = draw()
+    for one, other in zip(found, wanted, strict=True):
+        assert one.dtype == other.dtype
+        assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize("sharing", ["hard", "shared-private", "mmoe", "ple", "soft"])

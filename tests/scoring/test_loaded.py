@@ -12,6 +12,7 @@ import pytest
 import torch
 import toy_suite
 import toys
+from default_dtype import default_dtype
 
 import pet_mtl
 from pet_mtl.scoring import loaded as loaded_file
@@ -117,6 +118,19 @@ def test_eight_threads_give_what_one_gives_in_other_families(
     wanted = ask(pet_mtl.load(folder), 0)
     for of_thread in answers_of_threads(pet_mtl.load(folder)):
         assert all(answers == wanted for answers in of_thread)
+
+
+@pytest.mark.parametrize("default", [torch.float64, torch.bfloat16])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_program_with_another_default_gets_the_same(
+    make: Make, kind: str, default: torch.dtype
+) -> None:
+    folder = make(kind)
+    before = pet_mtl.load(folder)
+    wanted = ask(before, 0)
+    with default_dtype(default):
+        assert ask(before, 0) == wanted
+        assert ask(pet_mtl.load(folder), 0) == wanted
 
 
 @pytest.mark.parametrize("kind", ["pet", "heads", "cln-soft-pieces"])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from chained_toys import write_chained
+from default_dtype import default_dtype
 from test_mixes import EVERY_PLACE, TEXTS, batch_of, loaded_model, say_surely
 
 from pet_mtl.cloze.batch import BatchPlan, round_up
@@ -55,6 +56,15 @@ def test_patterns_of_the_task_that_is_read_count_by_their_weights(
         with torch.no_grad():
             found = mixed_words.probabilities(mix, loaded.model(mix.batch))
         np.testing.assert_allclose(found, wanted, atol=1e-5)
+
+
+def test_a_program_with_another_default_reads_the_same(chained: Path, toy_backbone: Path) -> None:
+    loaded, rows = loaded_model(chained, toy_backbone), {"mood": Rows.of({"text": TEXTS})}
+    wanted = loaded.raw_log_probs(rows)["mood"]
+    with default_dtype(torch.float64):
+        found = loaded.raw_log_probs(rows)["mood"]
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, wanted)
 
 
 def test_each_row_reads_what_is_said_of_itself(chained: Path, toy_backbone: Path) -> None:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.stepping.interrupt import Interrupted
@@ -118,3 +119,20 @@ def test_the_first_of_several_steps_pays_for_start_up(
     steps.total = total
     run(steps, monkeypatch, 99)
     assert steps.throughput.rows == counted
+
+
+def test_a_callers_autocast_reaches_no_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Losses and gradients are computed outside of ours."""
+    steps, seen = Steps(), list[torch.dtype]()
+
+    def step() -> int:
+        weight = torch.ones(2, 2, requires_grad=True)
+        (weight @ torch.ones(2, 2)).sum().backward()  # type: ignore[no-untyped-call]
+        seen.append((torch.ones(2, 2) @ weight).dtype)
+        return 1
+
+    monkeypatch.setattr(steps, "step", step)
+    with torch.autocast("cpu", torch.bfloat16):
+        run(steps, monkeypatch, 99)
+        assert torch.is_autocast_enabled("cpu")  # as the caller has it
+    assert seen == [torch.float32] * 3

@@ -34,7 +34,8 @@ class HardConcrete(nn.Module):
 
     def draw(self, generator: torch.Generator) -> None:
         """Draw what the openings of a step depend on."""
-        u = torch.rand(len(self.log_alpha), generator=generator).clamp(1e-6, 1 - 1e-6)
+        u = torch.rand(len(self.log_alpha), generator=generator, dtype=torch.float32)
+        u = u.clamp(1e-6, 1 - 1e-6)
         self._drawn = (u / (1 - u)).log()
 
     def forward(self) -> Tensor:

@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from default_dtype import default_dtype
 
 from pet_mtl.model.sharing.snr import BETA, GAMMA, ZETA, HardConcrete, Snr
 
@@ -65,6 +66,15 @@ def test_openings_while_training() -> None:
     assert (z > 0).float().mean().item() == pytest.approx(share_open, abs=0.02)
     assert 0.05 < (z == 0).float().mean() < 0.95
     assert torch.equal(opening(), opening())
+
+
+def test_routes_are_drawn_alike_in_a_program_with_another_default() -> None:
+    opening = HardConcrete(2, 3)
+    opening.draw(torch.Generator().manual_seed(5))
+    wanted = opening()
+    with default_dtype(torch.float64):
+        opening.draw(torch.Generator().manual_seed(5))
+        assert torch.equal(opening(), wanted)
 
 
 def test_the_penalty_is_that_of_the_sum_of_probabilities() -> None:
