@@ -16,7 +16,6 @@ import pytest
 import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
-from torch.utils._pytree import tree_leaves, tree_map
 
 GPU = torch.device("cuda", 0)
 _META = torch.device("meta")
@@ -72,12 +71,26 @@ def _inner(value: Any) -> Any:
     return value.inner if isinstance(value, OnGpu) else value
 
 
+def _leaves(args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Any]:
+    """Return what an operation is given: values and lists of them, never deeper."""
+    return [
+        leaf
+        for value in (*args, *kwargs.values())
+        for leaf in (value if type(value) in (list, tuple) else (value,))
+    ]
+
+
+def _each(change: Callable[[Any], Any], value: Any) -> Any:
+    """Return a value, or each of a list, changed."""
+    return type(value)(map(change, value)) if type(value) in (list, tuple) else change(value)
+
+
 def _run(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Compute an operation on the CPU after looking at its devices."""
     if _is_composite(func):
         return func.decompose(*args, **kwargs)
     name: str = func._schema.name
-    leaves = tree_leaves((args, kwargs))
+    leaves = _leaves(args, kwargs)
     tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
     here = any(isinstance(tensor, OnGpu) for tensor in tensors)
     others = [tensor for tensor in tensors if not isinstance(tensor, OnGpu) and tensor.dim()]
@@ -97,11 +110,11 @@ def _run(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         _waits.note(name)
     if name == "aten::_fused_sdp_choice":
         return 0  # written out
-    given = {key: _inner(value) for key, value in tree_map(_inner, dict(kwargs)).items()}
+    given = {key: _each(_inner, value) for key, value in kwargs.items()}
     if "device" in given:
         given["device"] = torch.device("cpu")
     with torch.inference_mode(False), torch.no_grad():
-        found = func(*tree_map(_inner, args), **given)
+        found = func(*(_each(_inner, value) for value in args), **given)
         if copied and any(found is _inner(tensor) for tensor in tensors):
             found = found.clone()
         returns = func._schema.returns
@@ -109,13 +122,14 @@ def _run(func: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
             return kwargs.get("out", args[0])
         if name == _PACK:
             return _wrapped(found[0]), found[1]
-        return tree_map(_wrapped, found) if here else found
+        return _each(_wrapped, found) if here else found
 
 
 def _wrapped(value: Any) -> Any:
     return OnGpu(value) if isinstance(value, torch.Tensor) else value
 
 
+@functools.cache
 def _is_composite(func: Any) -> bool:
     has = torch._C._dispatch_has_kernel_for_dispatch_key
     return has(func.name(), "CompositeImplicitAutograd") and not has(func.name(), "CPU")
@@ -130,7 +144,7 @@ class _Operations(TorchDispatchMode):
         kwargs = kwargs or {}
         device = kwargs.get("device")
         new = device is not None and torch.device(device).type == "meta"
-        if not new and not any(isinstance(leaf, OnGpu) for leaf in tree_leaves((args, kwargs))):
+        if not new and not any(isinstance(leaf, OnGpu) for leaf in _leaves(args, kwargs)):
             return func(*args, **kwargs)
         if _is_composite(func):
             with self:
