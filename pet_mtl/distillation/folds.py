@@ -10,7 +10,12 @@ Folds = NDArray[np.int64]
 
 
 def fold_rows(
-    keys: NDArray[np.uint64], labels: NDArray[np.int64], folds: int, seed: int, task: str
+    keys: NDArray[np.uint64],
+    labels: NDArray[np.int64],
+    folds: int,
+    seed: int,
+    task: str,
+    answers: NDArray[np.int64] | None = None,
 ) -> Folds:
     """Return the fold of each row, from 0.
 
@@ -18,11 +23,13 @@ def fold_rows(
 
     Args:
         keys: `row_keys`, `[n]`.
-        labels: `[n]`.
+        labels: `[n]`, which are spread evenly.
+        answers: `Rows.answers`, where rows of one label may differ in their targets.
 
     Raises:
         PetMtlError: fewer texts than folds, or the rows of the other folds have one label only.
     """
+    answers = labels if answers is None else answers
     groups, group_of = np.unique(keys, return_inverse=True)
     if folds > len(groups):
         raise PetMtlError(
@@ -36,7 +43,7 @@ def fold_rows(
     fold_of_group[order] = np.arange(len(groups)) % folds
     fold_of: Folds = fold_of_group[group_of]
     for fold in range(folds):
-        if len(np.unique(labels[fold_of != fold])) < 2:
+        if len(np.unique(answers[fold_of != fold])) < 2:
             raise PetMtlError(
                 f"`{task}` has too few rows for {folds:,} folds: without fold {fold + 1} all "
                 "training rows have one label",

@@ -256,11 +256,10 @@ def cut_folds(request: Request, data: Mapping[str, TaskData]) -> dict[str, Folds
         return {}
     problems, found = ProblemList(), {}
     for name in request.teacher.tasks:
-        task = data[name]
+        keys, train = data[name].train_keys, data[name].train
+        seed = request.student.train.seed
         try:
-            found[name] = fold_rows(
-                task.train_keys, task.train.labels, request.folds, request.student.train.seed, name
-            )
+            found[name] = fold_rows(keys, train.labels, request.folds, seed, name, train.answers)
         except PetMtlError as error:
             problems.extend(error)
     problems.raise_if_any()

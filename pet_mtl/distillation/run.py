@@ -12,6 +12,7 @@ from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData, load_suite_data
 from pet_mtl.distillation.answers import Answers, ask, targets
+from pet_mtl.distillation.buildable import check_models
 from pet_mtl.distillation.folder import RunResult, check_settings, do_run, settings_of
 from pet_mtl.distillation.folds import Folds
 from pet_mtl.distillation.generations import (
@@ -74,8 +75,8 @@ def distil(request: Request, out: Path, *, skip_bad_rows: int = 0) -> Distillati
             table as `distill.md` and `results.json`.
 
     Raises:
-        PetMtlError: see `check_request` and `cut_folds`; the rows are not right; `out` holds
-            another distillation or is in use.
+        PetMtlError: see `check_request`, `cut_folds` and `check_models`; the rows are not right;
+            `out` holds another distillation or is in use.
         Interrupted: the run in hand was saved; the same call goes on.
         RunError: a training failed.
     """
@@ -96,6 +97,8 @@ def distil(request: Request, out: Path, *, skip_bad_rows: int = 0) -> Distillati
         for note in task.notes:
             say(f"warning: {name}: {note}")
     folds = cut_folds(request, data)
+    soft = {name for name, task in data.items() if task.soft_labels is not None}
+    check_models(request, out, _known_to_teachers(request) | soft)
     with held(out / ".lock") as ours:
         if not ours:
             raise PetMtlError(
@@ -113,6 +116,11 @@ def distil(request: Request, out: Path, *, skip_bad_rows: int = 0) -> Distillati
         request = replace(request, teacher=teacher, student=student)
         check_settings(out, settings_of(request, data))
         return _Distiller(request, out, data, folds).run()
+
+
+def _known_to_teachers(request: Request) -> set[str]:
+    known = check_teachers(request.given, request.student)
+    return known.union(*(teacher.tasks for teacher in plan_teachers(request)))
 
 
 @dataclass(frozen=True)
@@ -140,9 +148,7 @@ class _Distiller:
     ) -> None:
         self.request, self.out = request, out
         self.teachers = plan_teachers(request)
-        known = check_teachers(request.given, request.student)
-        for teacher in self.teachers:
-            known.update(teacher.tasks)
+        known = _known_to_teachers(request)
         soft = {name for name, task in data.items() if task.soft_labels is not None}
         for name in soft - known:  # no other teacher speaks of the rest
             data = {**data, name: replace(data[name], unlabelled=spoken_of(data[name]))}

@@ -159,10 +159,23 @@ class TrialStore:
                 self.study.sampler = self._sampler(number)  # one that is left may not have chosen
                 if left is not None:
                     trial = Trial(self.study, left._trial_id)
+                    self._draw_again(trial)
                 elif number < self.space.trials:
                     trial = self.study.ask()
                     hold(number)
             yield trial
+
+    def _draw_again(self, trial: "Trial") -> None:
+        """Have the sampler draw one by one what a trial that was stopped while it chose has so
+        chosen: the rest is then what it would have been."""
+        chosen = trial.distributions
+        if chosen.keys() == self.space.searched.keys():
+            return
+        one = self.study.get_trials(deepcopy=False)[trial.number]
+        together = trial.relative_params
+        for name in self.space.searched:
+            if name in chosen and name not in together:
+                self.study.sampler.sample_independent(self.study, one, name, chosen[name])
 
     def finished(self) -> list["FrozenTrial"]:
         """Return the trials that were trained to the end."""

@@ -19,8 +19,12 @@ from pet_mtl.sweep.study import TrialStore
 
 @pytest.fixture
 def request_(suite_file: Path) -> SweepRequest:
+    return _request(suite_file, "trials: 2\ntrain.learning_rate: [1e-3, 1e-1]\n")
+
+
+def _request(suite_file: Path, text: str) -> SweepRequest:
     file = suite_file.with_name("sweep.yaml")
-    file.write_text("trials: 2\ntrain.learning_rate: [1e-3, 1e-1]\n", encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
 
     def load(overrides: list[str]) -> Suite:
         return load_suite(suite_file, overrides=overrides)
@@ -28,27 +32,37 @@ def request_(suite_file: Path) -> SweepRequest:
     return SweepRequest(suite_file, load, read_space(file, load))
 
 
-def test_a_trial_that_had_chosen_nothing_chooses_what_it_would_have(
-    request_: SweepRequest, tmp_path: Path
+@pytest.mark.parametrize("earlier", [1, 11])  # random, then by what these say
+@pytest.mark.parametrize("chosen", [0, 1, 2])
+def test_a_trial_that_was_stopped_while_it_chose_chooses_what_it_would_have(
+    chosen: int, earlier: int, suite_file: Path, tmp_path: Path
 ) -> None:
-    data = load_suite_data(request_.load([]))
+    request = _request(
+        suite_file,
+        "trials: 12\ntrain.epochs: [1, 9]\ntrain.label_smoothing: {choices: [0.0, 0.1, 0.2]}\n"
+        "train.dropout: [0.0, 0.3]\ntrain.learning_rate: [1e-3, 1e-1]\n",
+    )
+    data = load_suite_data(request.load([]))
     found = []
     for stopped in (False, True):
         out = tmp_path / str(stopped)
-        store = TrialStore(out, request_.load, request_.space, data)
-        with store.next() as trial:
-            assert trial is not None
-            request_.space.ask(trial)
-            store.study.tell(trial, 0.5)
+        store = TrialStore(out, request.load, request.space, data)
+        for number in range(earlier):
+            with store.next() as trial:
+                assert trial is not None
+                request.space.ask(trial)
+                store.study.tell(trial, number / 16)
         with store.next() as trial:
             assert trial is not None
             if not stopped:
-                found.append(request_.space.ask(trial))
+                found.append(request.space.ask(trial))
+            for name in [*request.space.searched][:chosen]:
+                request.space.searched[name].ask(trial, name)
         if stopped:
-            with TrialStore(out, request_.load, request_.space, data).next() as trial:
+            with TrialStore(out, request.load, request.space, data).next() as trial:
                 assert trial is not None
-                assert trial.number == 1
-                found.append(request_.space.ask(trial))
+                assert trial.number == earlier
+                found.append(request.space.ask(trial))
     assert found[0] == found[1]
 
 
