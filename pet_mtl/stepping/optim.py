@@ -47,19 +47,9 @@ def build_optimizer(settings: RateSettings, model: nn.Module) -> torch.optim.Opt
         PetMtlError: rates are to fall with the layers, and none is known by its name.
     """
     parameters = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    top = max(require_layers(settings, model), default=-1) + 2
     own_rate: float | None = getattr(model, "own_rate", None)
     rates: dict[str, float] = getattr(model, "rates", {})
-    layers = [
-        int(found[1])
-        for name, _ in parameters
-        if not name.startswith(tuple(rates)) and (found := _LAYER.search(name))
-    ]
-    if settings.layer_decay < 1 and not layers:
-        raise PetMtlError(
-            "`layer_decay` does nothing: the layers of this model are not known by their names",
-            hint="set `layer_decay: 1`, or take another model",
-        )
-    top = max(layers, default=-1) + 2
     groups: dict[tuple[float, bool], list[nn.Parameter]] = defaultdict(list)
     for name, parameter in parameters:
         rate = settings.learning_rate * settings.layer_decay ** (top - parameter_depth(name, top))
@@ -82,6 +72,27 @@ def build_optimizer(settings: RateSettings, model: nn.Module) -> torch.optim.Opt
         eps=1e-6,
         fused=True,
     )
+
+
+def require_layers(settings: RateSettings, model: nn.Module) -> list[int]:
+    """Return the number of the layer of each trained parameter that lies in one.
+
+    Raises:
+        PetMtlError: rates are to fall with the layers, and none is known by its name.
+    """
+    added = tuple(getattr(model, "rates", {}))  # what loss terms add is no layer of the model
+    layers = [
+        int(found[1])
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad and not name.startswith(added) and (found := _LAYER.search(name))
+    ]
+    if settings.layer_decay < 1 and not layers:
+        raise PetMtlError(
+            "`layer_decay` does nothing: the layers of this model are not known by their names",
+            where="train.layer_decay",
+            hint="set `layer_decay: 1`, or take another model",
+        )
+    return layers
 
 
 def clear_gradients(optimizer: torch.optim.Optimizer, sparse: nn.Parameter | None) -> None:

@@ -22,15 +22,27 @@ def refuse_untrained(suite: Suite, taught: Collection[str]) -> None:
         taught: tasks that have teachers.
 
     Raises:
-        PetMtlError: a loss term leaves nothing of the label loss; all tasks have the weight 0.
+        PetMtlError: a loss term leaves nothing of the label loss; all tasks have the weight 0, or
+            one with parts that nothing else trains.
     """
     problems, weights = ProblemList(), suite.train.weighting
-    if isinstance(weights, dict) and not any(weights.get(name, 1.0) for name in suite.tasks):
+    given = weights if isinstance(weights, dict) else {}
+    counted = {name for name in suite.tasks if given.get(name, 1.0)}
+    if not counted:
         problems.add(
             "`train.weighting` gives the weight 0 to all tasks: nothing would be learned",
             where=suite.source,
             hint="raise one of them, or choose other tasks with `--tasks`",
         )
+    trained = _learned_through(suite, counted) if counted else suite.tasks.keys()
+    for name in [name for name in suite.tasks if name not in trained]:
+        for part in _own_parts(suite, suite.tasks[name]):
+            problems.add(
+                f"{part} of `{name}` learns from the losses of its rows alone, to which "
+                "`train.weighting` gives the weight 0",
+                where=suite.source,
+                hint="raise the weight, or leave one of the two out",
+            )
     for name, beside in _without_labels(suite).items():
         for part in suite.tasks[name].learned_scores if name not in taught else ():
             problems.add(
@@ -40,6 +52,27 @@ def refuse_untrained(suite: Suite, taught: Collection[str]) -> None:
                 hint="let it count (of adapet: `labels: 0.5`), or leave one of the two out",
             )
     problems.raise_if_any()
+
+
+def _learned_through(suite: Suite, counted: Collection[str]) -> set[str]:
+    """Return the tasks that count, and those that learn through what these read (`detach:
+    false`)."""
+    found, open_ = set(counted), list(counted)
+    while open_:
+        task = suite.tasks[open_.pop()]
+        for read in () if task.detach else task.reads:
+            if read not in found:
+                found.add(read)
+                open_.append(read)
+    return found
+
+
+def _own_parts(suite: Suite, task: TaskSpec) -> list[str]:
+    """Return what of a task no other task's rows train."""
+    if isinstance(suite.method, HeadsMethod):
+        return ["the classifier"]
+    soft = any(parse_pattern(pattern).soft_pieces for pattern in task.patterns)
+    return [f"`{part}`" for part in (*(["{soft:…}"] if soft else []), *task.learned_scores)]
 
 
 def _without_labels(suite: Suite, taught: Collection[str] = ()) -> dict[str, str]:

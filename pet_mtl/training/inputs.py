@@ -107,7 +107,8 @@ def read_inputs(
             say(f"teachers: {name}, {more:,} unlabelled rows are learned from them")
     soft = {name for name, task in data.items() if task.soft_labels is not None}
     answered = {*answered, *soft}
-    refuse_untrained(suite, answered)
+    if not resume:  # what is stored of `knowledgeable` words is `weighted`, and was not refused
+        refuse_untrained(suite, answered)
     last = out / "last" if resume else None
     learned = sum(len(of_task) for of_task in rows.values())
     suite = prepare(suite, Given(data, mlm, tokenizer, machine, last, learned))

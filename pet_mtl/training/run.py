@@ -98,6 +98,8 @@ def train(
             resume=resume,
             skip_bad_rows=skip_bad_rows,
         )
+        # its model is built before teachers are asked, which may take hours: it may be refused
+        trainer = Trainer(inputs, out, run, accelerator, evaluated, logged)
         said = answers
         # a run that goes on has asked; the main process says so, for all of them ask together
         asks = run is not None and answers is None and not (out / TEACHER).is_file()
@@ -118,8 +120,7 @@ def train(
             write_answers(out, said, inputs.rows)
         accelerator.wait_for_everyone()
         taught = read_answers(out, inputs.suite, inputs.rows)
-        trainer = Trainer(inputs, taught, out, run, accelerator, evaluated, logged)
-        log_probs = trainer.run(resume)
+        log_probs = trainer.run(resume, taught)
         result = _finish(trainer, log_probs, started, report)
         accelerator.wait_for_everyone()
         return result

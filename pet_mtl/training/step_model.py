@@ -20,14 +20,18 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
 from pet_mtl.kinds import kind_of_form
 from pet_mtl.model.cloze_model import ClozeModel
+from pet_mtl.model.drawing import drawn_by
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.methods.heads import HeadsModel
 from pet_mtl.model.row_dropout import second_pass
 from pet_mtl.model.sharing.shared_private import SharedPrivate
 from pet_mtl.model.task_model import Look, TaskModel
 from pet_mtl.objectives.altered import Altered
-from pet_mtl.objectives.terms import Facts, Piece, PieceTerm, TaskScores
+from pet_mtl.objectives.terms import Facts, Piece, PieceTerm, TaskScores, Want, build_terms
 from pet_mtl.objectives.terms.shared_private import build_sharing_terms
+from pet_mtl.objectives.terms.term import is_piece_term
+from pet_mtl.stepping.optim import require_layers
+from pet_mtl.suite.settings import TrainSettings
 from pet_mtl.training.row_loss import GroupLoss, RowLoss
 
 # by term the losses of a piece's items over the whole step, and the gradients of their states
@@ -69,22 +73,7 @@ class StepModel(nn.Module):
     def __init__(self, model: TaskModel, row_loss: RowLoss, machine: Machine) -> None:
         super().__init__()
         wants = {name: term.wants for name, term in row_loss.piece_terms.items()}
-        of_slots = [name for name in row_loss.of_settings if name in wants]
-        if of_slots and not isinstance(model, ClozeModel):
-            raise PetMtlError(
-                f"`{of_slots[0]}` reads the slots of prompts, which this method has not",
-                where=f"train.losses.{of_slots[0]}",
-                hint="leave it out, or train with `--method pet` or `--method cln`",
-            )
-        if isinstance(model, ClozeModel):
-            lacks = {*model.reader.lacks, *([] if model.backbone.shows_states else ["slots"])}
-            if refused := [name for name in wants if wants[name] & lacks]:
-                raise PetMtlError(
-                    f"`{refused[0]}` reads what a `{type(model.backbone.mlm).__name__}` does not "
-                    "show",
-                    where=f"train.losses.{refused[0]}",
-                    hint="leave it out, or train another masked language model, such as a BERT",
-                )
+        _require_shown(model, {n: wants[n] for n in row_loss.of_settings if n in wants})
         self.model, self.row_loss, self._machine = model, row_loss, machine
         self._looks = any({"slots", "vocabulary"} & wanted for wanted in wants.values())
         self._over_vocabulary = any("vocabulary" in wanted for wanted in wants.values())
@@ -205,6 +194,41 @@ class StepModel(nn.Module):
         assert isinstance(self.model, ClozeModel)
         with self._machine.autocast():
             return self.model.backbone.head.logits(states).float()
+
+
+def require_trainable(
+    model: TaskModel, prompts: Prompts, settings: TrainSettings, tokenizer: PieceTokenizer
+) -> None:
+    """Refuse settings that ask of a model what it has not, before anything costs time.
+
+    Raises:
+        PetMtlError: a term wants what the model does not show; rates are to fall with layers of
+            which none is known.
+    """
+    with drawn_by(settings.seed):
+        terms = build_terms(settings.losses, term_facts(model, prompts, tokenizer))
+    _require_shown(model, {name: term.wants for name, term in terms.items() if is_piece_term(term)})
+    require_layers(settings, model)
+
+
+def _require_shown(model: TaskModel, wants: Mapping[str, frozenset[Want]]) -> None:
+    """Refuse terms of the settings that want what the model has not."""
+    if not isinstance(model, ClozeModel):
+        if wants:
+            name = next(iter(wants))
+            raise PetMtlError(
+                f"`{name}` reads the slots of prompts, which this method has not",
+                where=f"train.losses.{name}",
+                hint="leave it out, or train with `--method pet` or `--method cln`",
+            )
+        return
+    lacks = {*model.reader.lacks, *([] if model.backbone.shows_states else ["slots"])}
+    if refused := [name for name in wants if wants[name] & lacks]:
+        raise PetMtlError(
+            f"`{refused[0]}` reads what a `{type(model.backbone.mlm).__name__}` does not show",
+            where=f"train.losses.{refused[0]}",
+            hint="leave it out, or train another masked language model, such as a BERT",
+        )
 
 
 def sharing_terms(model: TaskModel, prompts: Prompts) -> dict[str, PieceTerm]:

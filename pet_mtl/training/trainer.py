@@ -37,11 +37,15 @@ from pet_mtl.suite.idle import idle_in_length
 from pet_mtl.suite.suite import Suite
 from pet_mtl.text import counted
 from pet_mtl.training.inputs import Inputs
+from pet_mtl.training.step_model import require_trainable
 from pet_mtl.training.steps import TrainingSteps
 
 
 class Trainer:
     """The objects of one run, and what the loop calls back for.
+
+    Raises:
+        PetMtlError: the settings ask of the model what it has not.
 
     Attributes:
         progress: where the run stands.
@@ -51,24 +55,21 @@ class Trainer:
     def __init__(
         self,
         inputs: Inputs,
-        taught: Mapping[str, FloatArray],
         out: Path,
         run: RunFolder | None,
         accelerator: Any,
         evaluated: Callable[[int, float], None] = lambda step, score: None,
         logged: Callable[[dict[str, Any]], None] = lambda record: None,
     ) -> None:
-        self.inputs, self.suite, self.taught = inputs, inputs.suite, taught
+        self.inputs, self.suite = inputs, inputs.suite
         self.out, self.folder = out, run
         self.accelerator, self.machine = accelerator, inputs.machine
         self._evaluated, self._logged = evaluated, logged
-        suite, compiled, others = self.suite, inputs.compiled, inputs.others
-        stores = [inputs.prompts, inputs.dev, *([others] if others is not None else [])]
-        self.progress = Progress(
-            fingerprint=fingerprint(*stores, words=compiled.words, taught=taught)
-        )
+        suite = self.suite
+        self.progress = Progress()
         self.best: tuple[int, dict[str, FloatArray]] | None = None
-        self.model = build_model(inputs.mlm, compiled, suite, self.machine)
+        self.model = build_model(inputs.mlm, inputs.compiled, suite, self.machine)
+        require_trainable(self.model, inputs.prompts, suite.train, inputs.tokenizer)
         if suite.train.compile:
             compile_layers(self.model)
         tell_of_dropout(inputs.mlm, self.model, accelerator.num_processes)
@@ -79,8 +80,11 @@ class Trainer:
             seed=suite.train.seed,
         )
 
-    def run(self, resume: bool) -> dict[str, FloatArray]:
+    def run(self, resume: bool, taught: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         """Do the steps that are left.
+
+        Args:
+            taught: what teachers say of the rows, `[rows, K]` by task.
 
         Returns:
             The dev log-probabilities `[rows, K]` of the best checkpoint by task, whose weights the
@@ -89,7 +93,11 @@ class Trainer:
         Raises:
             PetMtlError: `resume`, and the stored run is another one or damaged.
         """
-        last = self.out / "last"
+        last, inputs, others = self.out / "last", self.inputs, self.inputs.others
+        stores = [inputs.prompts, inputs.dev, *([others] if others is not None else [])]
+        self.progress = Progress(
+            fingerprint=fingerprint(*stores, words=inputs.compiled.words, taught=taught)
+        )
         if resume:
             self._restore_weights(last)
         self.steps = TrainingSteps(
@@ -101,8 +109,8 @@ class Trainer:
             self.accelerator,
             self.inputs.tokenizer,
             self.progress,
-            self.taught,
-            self.inputs.others,
+            taught,
+            others,
         )
         if resume:
             for file, weights in self._run_weights().items():

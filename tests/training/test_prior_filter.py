@@ -1,6 +1,7 @@
 """The prior filter against one forward pass for each row, pattern and word."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,13 +12,15 @@ from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.model.hardware import Machine
+from pet_mtl.storage.outputs import stored_suite
 from pet_mtl.storage.pretrained import load_masked_lm, load_tokenizer
-from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.suite.task import TaskSpec
 from pet_mtl.suite.verbalizer_kind import VerbalizerKind
 from pet_mtl.training import prior_filter
 from pet_mtl.training.given import Given
 from pet_mtl.training.prior_filter import filter_words, kept_words, word_priors
+from pet_mtl.training.run import train
 from pet_mtl.words.states import Model
 
 WORDS = (("喜", "同喜", "天", "地"), ("悲伤",))
@@ -108,3 +111,16 @@ def test_the_share_that_stays(keep: float, wanted: tuple[tuple[str, ...], ...]) 
 def test_rounding_keeps_no_word_more(keep: float, words: int, kept: int) -> None:
     names = tuple(map(str, range(words)))
     assert len(kept_words((names,), np.arange(words) + 1.0, keep)[0]) == kept
+
+
+@pytest.mark.parametrize("setting", ["losses={adapet: {}}", "weighting={mood: 0}"])
+def test_a_run_whose_words_are_dropped_goes_on(
+    suite_file: Path, tmp_path: Path, setting: str
+) -> None:
+    """What is stored is `weighted`, which would be refused where no label loss trains it."""
+    overrides = ["train.max_steps=1", f"train.{setting}"]
+    suite = load_suite(suite_file, overrides=overrides)
+    train(knowing(suite), tmp_path / "run")
+    stored = stored_suite(tmp_path / "run")
+    assert stored.tasks["mood"].verbalizer_kind.name == "weighted"
+    assert train(stored, tmp_path / "run", resume=True).steps == 1

@@ -1,14 +1,17 @@
 """What cannot teach a task, and answers that are none."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import toys
 from toy_kinds import write_kinds
 
 from pet_mtl.data.suite_data import load_suite_data
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.suite import load_suite
+from pet_mtl.training import run
 from pet_mtl.training.run import train
 from pet_mtl.training.teachers import check_teachers, read_answers, write_answers
 
@@ -51,3 +54,33 @@ def test_answers_about_sets_are_probabilities_each_by_itself(
         else:
             with pytest.raises(PetMtlError, match="no probabilities of its labels"):
                 read_answers(tmp_path, suite, rows)
+
+
+@pytest.mark.parametrize(
+    ("family", "setting", "told"),
+    [
+        ("bert", "method={name: heads, sharing: ple, layers: [9]}", "there is no layer 9"),
+        ("albert", "train.layer_decay=0.9", "`layer_decay` does nothing"),
+        ("convbert", "train.losses.contrastive={}", "`contrastive` reads what a `ConvBert"),
+    ],
+)
+def test_what_the_model_has_not_is_refused_before_teachers_are_asked(
+    suite_file: Path,
+    toy_backbone: Path,
+    teacher: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    family: str,
+    setting: str,
+    told: str,
+) -> None:
+    backbone = tmp_path / "backbone"
+    shutil.copytree(toy_backbone, backbone)
+    if family != "bert":
+        toys.build_mlm(family, vocab_size=60).save_pretrained(backbone)
+    monkeypatch.setattr(run, "ask_teachers", lambda *_: pytest.fail("teachers were asked"))
+    suite = load_suite(suite_file, overrides=[setting], model=str(backbone))
+    with pytest.raises(PetMtlError, match=told) as caught:
+        train(suite, tmp_path / "run", teachers=[teacher])
+    assert caught.value.problems[0].where
+    assert not (tmp_path / "run").exists()
