@@ -39,6 +39,10 @@ def stoppable() -> Iterator[None]:
         sys.unraisablehook = _raised_again(dropped)
     try:
         yield
+    except Exception as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):  # pydantic wraps it
+            raise KeyboardInterrupt from error
+        raise
     finally:
         _forget_timer()
         sys.unraisablehook = dropped

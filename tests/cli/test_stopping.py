@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from called import Call
+from pydantic import BaseModel, field_serializer
 
 from pet_mtl import atomic
 from pet_mtl.cli.stopping import stoppable
@@ -123,6 +124,20 @@ def test_other_dropped_exceptions_are_told(monkeypatch: pytest.MonkeyPatch) -> N
     with stoppable():
         del watched
     assert (told, reference()) == ([IndexError], None)
+
+
+class Slow(BaseModel):
+    number: int = 1
+
+    @field_serializer("number")
+    def serialize(self, number: int) -> int:
+        signal.raise_signal(signal.SIGTERM)
+        return number
+
+
+def test_what_pydantic_wraps_is_a_stop() -> None:
+    with pytest.raises(KeyboardInterrupt), stoppable():
+        Slow().model_dump()
 
 
 def test_what_is_ignored_stays_ignored() -> None:
