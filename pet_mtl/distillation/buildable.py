@@ -16,6 +16,7 @@ from pet_mtl.distillation.plan import (
 )
 from pet_mtl.errors import PetMtlError, ProblemList
 from pet_mtl.scoring.loaded import LoadedModel
+from pet_mtl.stepping.optim import require_layers
 from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.suite.idle import refuse_untrained
 from pet_mtl.suite.suite import Suite
@@ -36,8 +37,8 @@ def check_models(request: Request, out: Path, taught: Collection[str]) -> None:
             continue
         try:
             refuse_untrained(suite, taught if who == "students" else ())
-            # builds it
-            LoadedModel(suite_model(suite), suite, dropout=suite.train.dropout).model  # noqa: B018
+            loaded = LoadedModel(suite_model(suite), suite, dropout=suite.train.dropout)
+            require_layers(suite.train, loaded.model)
         except PetMtlError as error:
             for each in error.problems:
                 if (each.message, each.where) not in known:

@@ -3,33 +3,26 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from pet_mtl.data.rows import Rows
 from pet_mtl.data.split import group_labels, text_ranks
 from pet_mtl.errors import PetMtlError
 
 Folds = NDArray[np.int64]
 
 
-def fold_rows(
-    keys: NDArray[np.uint64],
-    labels: NDArray[np.int64],
-    folds: int,
-    seed: int,
-    task: str,
-    answers: NDArray[np.int64] | None = None,
-) -> Folds:
+def fold_rows(keys: NDArray[np.uint64], rows: Rows, folds: int, seed: int, task: str) -> Folds:
     """Return the fold of each row, from 0.
 
     Which fold a text is in depends on the texts and the seed, not on the order of the rows.
 
     Args:
         keys: `row_keys`, `[n]`.
-        labels: `[n]`, which are spread evenly.
-        answers: `Rows.answers`, where rows of one label may differ in their targets.
+        rows: `n` rows, whose labels are spread evenly.
 
     Raises:
         PetMtlError: fewer texts than folds, or the rows of the other folds have one label only.
     """
-    answers = labels if answers is None else answers
+    labels, answers = rows.labels, rows.answers
     groups, group_of = np.unique(keys, return_inverse=True)
     if folds > len(groups):
         raise PetMtlError(

@@ -256,10 +256,9 @@ def cut_folds(request: Request, data: Mapping[str, TaskData]) -> dict[str, Folds
         return {}
     problems, found = ProblemList(), {}
     for name in request.teacher.tasks:
-        keys, train = data[name].train_keys, data[name].train
-        seed = request.student.train.seed
+        task, seed = data[name], request.student.train.seed
         try:
-            found[name] = fold_rows(keys, train.labels, request.folds, seed, name, train.answers)
+            found[name] = fold_rows(task.train_keys, task.train, request.folds, seed, name)
         except PetMtlError as error:
             problems.extend(error)
     problems.raise_if_any()

@@ -3,7 +3,7 @@ stop."""
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
@@ -91,7 +91,9 @@ def run_loop(
     devices = [torch.cuda.current_device()] if on_gpu else []
     with (
         torch.random.fork_rng(devices),
-        _no_autocast("cpu", *(["cuda"] if on_gpu else [])),
+        # a caller's would be met by losses and gradients: the number format is the `Machine`'s
+        torch.autocast("cpu", enabled=False),
+        torch.autocast("cuda", enabled=False) if on_gpu else contextlib.nullcontext(),
         rows_of_steps(),
         StopSignals() as signals,
         bar("training", stepper.total, progress.step) as shown,
@@ -132,13 +134,3 @@ def run_loop(
                 )
             if progress.finished:
                 return
-
-
-@contextlib.contextmanager
-def _no_autocast(*devices: str) -> Iterator[None]:
-    """Leave out a caller's autocast, which losses and gradients would meet, while entered: the
-    number format is the `Machine`'s."""
-    with contextlib.ExitStack() as entered:
-        for device in devices:
-            entered.enter_context(torch.autocast(device, enabled=False))
-        yield

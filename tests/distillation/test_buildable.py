@@ -1,5 +1,6 @@
 """Models that cannot be built are refused before any is trained."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,15 +21,20 @@ def test_students_and_teachers(tmp_path: Path, toy_backbone: Path) -> None:
     file, out = write_kinds(tmp_path, toy_backbone), tmp_path / "out"
     near = tmp_path / "near"
     toys.write_bert(near, CHARACTERS, max_position_embeddings=24)
-    pet, heads, short = (
+    flat = tmp_path / "flat"
+    shutil.copytree(toy_backbone, flat)
+    toys.build_mlm("albert", vocab_size=60).save_pretrained(flat)
+    decay = [f"model={flat}", "train.layer_decay=0.9"]
+    pet, heads, short, layerless = (
         load_suite(file, overrides=[*SHORT, *more], only=["judged", "stars"])
-        for more in ([], ["method.name=heads"], [f"model={near}"])
+        for more in ([], ["method.name=heads"], [f"model={near}"], decay)
     )
     request = Request(pet, pet, teachers_have="multi", alone=False)
     for wrong, message in (
         (replace(request, student=heads), "students: task `judged`: `kind: entailment` states"),
         (replace(request, teacher=heads), "teachers: task `judged`: `kind: entailment` states"),
         (replace(request, student=short), "students: `train.max_length` is 32, but the model has"),
+        (replace(request, student=layerless), "students: `layer_decay` does nothing"),
     ):
         with pytest.raises(PetMtlError, match=message) as caught:
             distil(wrong, out)

@@ -13,12 +13,13 @@ from pet_mtl.errors import PetMtlError
 
 TEXTS = [f"text {n}" for n in range(30)] + ["Text 3", "text 7"]
 LABELS = np.array([n % 3 for n in range(30)] + [0, 1])
-KEYS = row_keys(Rows.of({"text": TEXTS}))
+ROWS = Rows.of({"text": TEXTS}, labels=LABELS.tolist())
+KEYS = row_keys(ROWS)
 
 
 @pytest.mark.parametrize("folds", [2, 3, 5])
 def test_texts_stay_together_and_labels_are_spread(folds: int) -> None:
-    found = fold_rows(KEYS, LABELS, folds, 7, "toy")
+    found = fold_rows(KEYS, ROWS, folds, 7, "toy")
     assert found[30] == found[3]
     assert found[31] == found[7]
     for label in range(3):
@@ -28,16 +29,16 @@ def test_texts_stay_together_and_labels_are_spread(folds: int) -> None:
 
 def test_the_order_of_rows_does_not_matter() -> None:
     order = np.random.default_rng(0).permutation(len(KEYS))
-    wanted = fold_rows(KEYS, LABELS, 3, 7, "toy")
-    assert np.array_equal(fold_rows(KEYS[order], LABELS[order], 3, 7, "toy"), wanted[order])
-    assert not np.array_equal(fold_rows(KEYS, LABELS, 3, 8, "toy"), wanted)
+    wanted = fold_rows(KEYS, ROWS, 3, 7, "toy")
+    assert np.array_equal(fold_rows(KEYS[order], ROWS.take(order), 3, 7, "toy"), wanted[order])
+    assert not np.array_equal(fold_rows(KEYS, ROWS, 3, 8, "toy"), wanted)
 
 
 def test_too_many_folds() -> None:
     with pytest.raises(PetMtlError, match="30 different training texts, too few for 31 folds"):
-        fold_rows(KEYS, LABELS, 31, 7, "toy")
+        fold_rows(KEYS, ROWS, 31, 7, "toy")
     with pytest.raises(PetMtlError, match="without fold 1 all training rows have one label"):
-        fold_rows(KEYS[:2], LABELS[:2], 2, 7, "toy")
+        fold_rows(KEYS[:2], ROWS.take(np.arange(2)), 2, 7, "toy")
 
 
 @pytest.mark.parametrize("targets", [[[1, 0], [1, 1]] * 3, [0.01, 0.02, 0.03, 0.04, 0.05, 0.06]])
