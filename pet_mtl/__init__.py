@@ -10,7 +10,7 @@ head scores the label words at the masks; tasks differ only in how their rows ar
 
     task = pet_mtl.Task("mood", labels={"up": "好", "down": "坏"}, patterns="{mask}。{text}",
                         train=(texts, labels), dev=0.1)
-    run = pet_mtl.train(tasks=[task], epochs=5, learning_rate="auto")
+    run = pet_mtl.train(tasks=[task], epochs=5)
 
     classifier = pet_mtl.PetClassifier(labels={"up": "好", "down": "坏"}).fit(texts, labels)
 """
@@ -88,7 +88,7 @@ def train(
         resume: go on with the run in `out`.
         teachers: a checkpoint to learn from too, or several.
         settings: keys of `train:` in a pattern file, such as `epochs=5`, with the same defaults;
-            `learning_rate="auto"` is what the backbone recommends.
+            a learning rate that is not given is what the backbone recommends.
 
     Returns:
         The run: `scores`, `checkpoint`, `report`, `predict(rows)`.

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_consistent_length
+from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from pet_mtl.api.class_labels import refuse_unknown, targets_of, typed
@@ -62,7 +62,8 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         settings: further keys of `train:` in a pattern file.
         out: the run's folder; None is a temporary one that goes with the object, or the next `fit`.
         callbacks: see `pet_mtl.train`.
-        random_state: seed of everything random.
+        random_state: seed of everything random; None draws one from numpy's global state, as
+            scikit-learn does.
 
     Attributes:
         classes_: the labels, sorted.
@@ -87,7 +88,7 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         settings: Mapping[str, Any] | None = None,
         out: str | Path | None = None,
         callbacks: Sequence[Callable[[dict[str, Any]], None]] = (),
-        random_state: int = 42,
+        random_state: int | None = 42,
     ) -> None:
         self.labels = labels
         self.verbalizer = verbalizer
@@ -137,7 +138,10 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         task = Task(NAME, words, prompt, (train_rows, names), self.dev, self.prefix, columns=places)
         given_settings = {name: getattr(self, name, None) for name in found}
         asked = {name: value for name, value in given_settings.items() if value is not None}
-        settings = {**found, **asked, "seed": self.random_state, **(self.settings or {})}
+        seed = self.random_state
+        if seed is None:
+            seed = int(check_random_state(None).randint(1 << 31))
+        settings = {**found, **asked, "seed": seed, **(self.settings or {})}
         suite = suite_of([task], self.model, settings=settings)
         slots = self.slots
         if slots is None:

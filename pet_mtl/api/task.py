@@ -12,7 +12,7 @@ import pyarrow as pa
 from pet_mtl.data.jsonl import encodable, plain_value
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.label_text import label_cell, words_by_label
-from pet_mtl.data.memory import MEMORY, row_list, text_columns
+from pet_mtl.data.memory import MEMORY, named_labels, row_list, text_columns
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.soft_labels import read_soft_labels, require_spoken, soft_labels_of
 from pet_mtl.data.suite_data import (
@@ -258,7 +258,8 @@ class Task:
                     where=f"task {spec.name}",
                     hint=f"give `{part}=(rows, labels)`, or mappings with the label in them",
                 )
-            labels = [row[self.label] for row in rows]
+            known = set(spec.verbalizer.labels)
+            labels = named_labels([row[self.label] for row in rows], given, self.label, known)
         if not rows:
             raise PetMtlError(
                 f"`{part}` holds no rows",

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from pet_mtl.data.jsonl import encodable
+from pet_mtl.data.parquet import label_names
 from pet_mtl.errors import PetMtlError
 
 MEMORY = "memory"  # the source of rows that a program gave
@@ -56,6 +57,27 @@ def row_list(rows: Any) -> list[Any]:
         f"`rows` is no list of rows, found {type(rows).__name__}",
         hint="give a list of texts, of tuples of texts, or of mappings; or a frame or table",
     )
+
+
+def named_labels(labels: Sequence[Any], rows: Any, column: str, known: Set[str]) -> list[Any]:
+    """Return labels by name where rows of `datasets` number them and these names are known, as
+    files of such rows are read; else as they are.
+
+    Args:
+        labels: numbers, or lists of them.
+        rows: what they are a column of.
+    """
+    to_dict = getattr(getattr(rows, "features", None), "to_dict", None)
+    names = label_names(to_dict()).get(column) if to_dict else None
+    if names is None or known.isdisjoint(names):
+        return list(labels)
+    name_of = dict(enumerate(names))
+    return [
+        [name_of.get(each, each) for each in label]
+        if isinstance(label, list)
+        else name_of.get(label, label)
+        for label in labels
+    ]
 
 
 def _refuse_twice(names: Iterable[Any]) -> None:

@@ -67,6 +67,7 @@ class LoadedModel:
         dropout: as `load_backbone` has it.
 
     Attributes:
+        home: the folder.
         calibration: applied to the scores of its tasks.
         parameters: counted with its model.
 
@@ -76,6 +77,7 @@ class LoadedModel:
     """
 
     def __init__(self, folder: str, suite: Suite, dropout: float | None = None) -> None:
+        self.home = folder
         self.suite = suite
         self.source = suite.source  # of its tasks, as errors name it
         machine = Machine.choose(suite.train.precision, suite.train.attention)

@@ -1,6 +1,7 @@
 """A checkpoint as a Python object."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,20 @@ from pet_mtl.data.memory import row_list, text_columns
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.kinds import Prediction, kind_of
+from pet_mtl.model.calibration import Calibration
+from pet_mtl.paths import absolute
 from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel, require_task
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.scoring.notebook import predictor_html
 from pet_mtl.scoring.thresholds import tell_missing
+from pet_mtl.storage.checkpoint import Checkpoint
+from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 
 
 class Predictor:
-    """Predict labels with a checkpoint; several threads may ask one predictor at once.
+    """Predict labels with a checkpoint; several threads may ask one predictor at once. A pickle of
+    it holds the folder of the weights, not the weights.
 
     Args:
         folder: a checkpoint folder, or a model in memory with its tasks.
@@ -48,6 +54,14 @@ class Predictor:
         if task is None and len(self.tasks) > 1:
             raise PetMtlError("there are several tasks", hint=f"one of {', '.join(self.tasks)}")
         return require_task(self._loaded.suite, task or self.tasks[0], "labels").verbalizer.labels
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what a pickle holds: where the weights are, which whoever opens it reads anew."""
+        loaded = self._loaded
+        if isinstance(loaded, LoadedCheckpoint):
+            home = absolute(loaded.checkpoint.folder)
+            return _again, (replace(loaded.checkpoint, folder=home), loaded.calibration)
+        return _again, ((str(absolute(Path(loaded.home))), loaded.suite), loaded.calibration)
 
     def __repr__(self) -> str:
         tasks = (f"{name}: {len(self.labels(name))} labels" for name in self.tasks)
@@ -107,6 +121,26 @@ class Predictor:
             f"the task cannot be told from the rows (fitting tasks: {names})",
             hint=f"name it: `predict(rows, task={next(iter(suite.tasks))!r})`",
         )
+
+
+def _again(
+    source: Checkpoint | tuple[str, Suite], calibration: dict[str, Calibration]
+) -> Predictor:
+    """Return the predictor of a checkpoint, or of a backbone's folder and tasks.
+
+    Raises:
+        PetMtlError: see `LoadedModel`; the folder holds another checkpoint by now.
+    """
+    loaded: LoadedModel
+    if isinstance(source, Checkpoint):
+        loaded = LoadedCheckpoint(source.folder)
+        if repr(loaded.checkpoint) != repr(source):
+            message = "the checkpoint was replaced since the model was pickled"
+            raise PetMtlError(message, where=str(source.folder), hint="load and pickle it anew")
+    else:
+        loaded = LoadedModel(*source)
+    loaded.calibration = calibration
+    return Predictor(loaded)
 
 
 def _fits(row: Any, task: TaskSpec) -> bool:

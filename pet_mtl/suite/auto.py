@@ -1,4 +1,5 @@
-"""Settings left to the backbone: `auto` stands for what its folder recommends, or for its size.
+"""Settings left to the backbone: `auto` stands for what its folder recommends, or for its size. A
+learning rate that is not given is `auto`.
 
 A folder recommends by `recommended: {learning_rate, batch_tokens, epochs}` in its
 `pretraining.json`, as the embedded backbones do and all that `pet-mtl pretrain` writes. A
@@ -65,15 +66,19 @@ _BERT_BASE = 85e6
 
 
 def fill_auto(document: Document, model: str, base: Path, problems: ProblemList) -> dict[str, str]:
-    """Put numbers in the place of `auto` in a document's `train:` section; return whence, by key.
+    """Put numbers in the place of `auto` in a document's `train:` section, and a learning rate
+    where it has none; return whence, by key.
 
     Args:
         model: as the document, or an option, names it.
         base: where a relative folder starts.
     """
     section = document.tree.get("train")
+    if section is None:  # or all keys are commented out
+        section = document.tree["train"] = {}
     if not isinstance(section, dict):
         return {}
+    section.setdefault("learning_rate", AUTO)
     keys = [key for key in KEYS if section.get(key) == AUTO]
     if not keys:
         return {}

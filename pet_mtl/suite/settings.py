@@ -33,7 +33,8 @@ class _Settings(BaseModel):
 
 class TrainSettings(_Settings):
     """How the model is trained. In a pattern file `epochs`, `learning_rate` and `batch_tokens` may
-    be `auto`: numbers by the time they are here (`suite/auto.py`).
+    be `auto`, as a `learning_rate` is that is not given: numbers by the time they are here
+    (`suite/auto.py`).
 
     >>> TrainSettings(epochs=2).learning_rate
     3e-05

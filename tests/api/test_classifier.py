@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 import pet_mtl
 from pet_mtl import PetClassifier
 from pet_mtl.errors import PetMtlError
+from pet_mtl.storage.checkpoint import read_checkpoint
 
 TEXTS = ["好天气", "坏天气", "新闻好", "新闻坏", "好的", "坏的"] * 4
 LABELS = ["up", "down"] * 12
@@ -98,6 +99,16 @@ def test_it_survives_pickling_and_saving(fitted: PetClassifier, tmp_path: Path) 
     with pytest.raises(PetMtlError, match="the output folder is not empty") as caught:
         fitted.save(tmp_path / "kept")
     assert "--out" not in str(caught.value)
+
+
+def test_a_seed_may_be_drawn(backbone: Path) -> None:
+    """By numpy's global state, as scikit-learn draws it."""
+    seeds = []
+    for number in (1, 2, 1):
+        np.random.seed(number)
+        one = PetClassifier(model=str(backbone), settings=FAST, random_state=None)
+        seeds.append(read_checkpoint(Path(one.fit(TEXTS, LABELS).checkpoint_)).suite.train.seed)
+    assert seeds[0] == seeds[2] != seeds[1]
 
 
 def test_numbers_are_labels_and_words_are_found(backbone: Path) -> None:

@@ -1,5 +1,8 @@
 """`pet_mtl.Task`: what is wrong with rows in memory is told, and calibrations are as asked for."""
 
+import copy
+import pickle
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +76,19 @@ def test_a_share_that_is_larger_than_asked_for_is_told() -> None:
         given = task(labels={one: f"词{one}" for one in labels}, train=rows, dev=dev)
         notes = given.data(suite_of([given], "zh-mini").tasks["mood"], 0, ".").notes
         assert [note[:40] for note in notes] == told
+
+
+def test_labels_that_a_dataset_numbers_are_its_names() -> None:
+    import datasets
+
+    features = {"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["b", "a"])}
+    columns = {"text": TEXTS, "label": [int(label) for label in LABELS]}
+    rows = datasets.Dataset.from_dict(columns, features=datasets.Features(features))
+    found = []
+    for words in ({"a": "好", "b": "坏"}, {1: "好", 0: "坏"}):
+        given = task(labels=words, train=rows)
+        found.append(given.data(suite_of([given], "zh-mini").tasks["mood"], 0, ".").train.labels)
+    np.testing.assert_array_equal(*found)  # the first word is of the rows with 1 in both
 
 
 def test_a_list_of_one_label_is_the_label(backbone: Path) -> None:
@@ -173,6 +189,27 @@ def test_what_is_no_task_and_no_backbone_is_told(tmp_path: Path) -> None:
         (tmp_path / "config.json").write_text(config, encoding="utf-8")
         with pytest.raises(PetMtlError):
             pet_mtl.load(tmp_path, task())
+
+
+def test_a_predictor_may_be_pickled_and_copied(
+    backbone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is read anew, from wherever a process works; a checkpoint that was replaced is told."""
+    run = pet_mtl.train([task()], str(backbone), tmp_path / "run", **FAST)
+    monkeypatch.chdir(tmp_path)
+    texts = TEXTS[:6]
+    for one in (pet_mtl.load("run/checkpoint"), pet_mtl.load(str(backbone), task(), "prior")):
+        known, kept = one.predict_proba(texts), pickle.dumps(one)
+        assert len(kept) < 20_000
+        with monkeypatch.context() as elsewhere:
+            elsewhere.chdir(backbone)
+            for again in (pickle.loads(kept), copy.deepcopy(pickle.loads(kept))):
+                np.testing.assert_array_equal(again.predict_proba(texts), known)
+    kept = pickle.dumps(pet_mtl.load(run.checkpoint))
+    shutil.rmtree(tmp_path / "run")
+    pet_mtl.train([task(prefix="心情：")], str(backbone), tmp_path / "run", **FAST)
+    with pytest.raises(PetMtlError, match="the checkpoint was replaced"):
+        pickle.loads(kept)
 
 
 def test_calibrations_of_a_checkpoint(backbone: Path, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from pet_mtl.data.label_text import label_cell
-from pet_mtl.data.memory import row_list, text_columns
+from pet_mtl.data.memory import named_labels, row_list, text_columns
 from pet_mtl.errors import PetMtlError
 
 TEXTS = ["一", "二"]
@@ -55,6 +55,24 @@ KINDS = [
 @pytest.mark.parametrize("kind", [*KINDS, "numpy objects", "arrow chunks", "dataset columns"])
 def test_kinds_of_rows(kind: str) -> None:
     assert text_columns(row_list(given(kind)), ("text",), "toy") == {"text": TEXTS}
+
+
+def test_label_numbers_of_datasets() -> None:
+    """As in a Parquet file: by name where a task has the names; -1 is a row without a label."""
+    import datasets
+
+    mood = datasets.ClassLabel(names=["down", "up"])
+    features = datasets.Features({"mood": mood, "moods": datasets.List(mood)})
+    columns = {"mood": [1, 0, -1], "moods": [[0, 1], [], [1]]}
+    rows = datasets.Dataset.from_dict(columns, features=features)
+
+    def found(column: str, *known: str) -> list[Any]:
+        return named_labels([row[column] for row in rows], rows, column, set(known))
+
+    assert found("mood", "down", "up") == ["up", "down", -1]
+    assert found("moods", "up", "down") == [["down", "up"], [], ["up"]]
+    assert found("mood", "0", "1") == [1, 0, -1]
+    assert named_labels([1, 0], [{"mood": 1}, {"mood": 0}], "mood", {"up"}) == [1, 0]
 
 
 @pytest.mark.parametrize("pairs", [[("a", "b")], [["a", "b"]], np.array([["a", "b"]])])

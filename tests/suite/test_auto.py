@@ -69,7 +69,22 @@ def test_a_given_number_wins(tmp_path: Path) -> None:
     assert list(suite.chosen) == ["learning_rate"]
     suite = load(tmp_path, "zh-mini", overrides=["train.learning_rate=1e-3", "train.epochs=auto"])
     assert settings(suite) == (2, 1e-3, 4096)
-    assert load(tmp_path, "zh-mini", "seed: 1").chosen == {}
+    assert load(tmp_path, "zh-mini", "learning_rate: 1e-3").chosen == {}
+
+
+def test_a_rate_that_is_not_given(tmp_path: Path) -> None:
+    """It is the backbone's, as with `auto`, whose 3e-5 no small model learns from; epochs and
+    tokens of a step depend on the rows and have plain defaults."""
+    for train in ("seed: 1", ""):
+        suite = load(tmp_path, "zh-mini", train)
+        assert settings(suite) == (3, 4e-4, 4096)
+        assert suite.chosen == {"learning_rate": "recommended by `zh-mini`"}
+    text = PATTERNS.format(model="zh-mini", train="").replace("{}", "")
+    (tmp_path / "none.yaml").write_text(text, encoding="utf-8")
+    assert settings(load_suite(tmp_path / "none.yaml")) == (3, 4e-4, 4096)
+    text = text.replace("train:\n", "")
+    (tmp_path / "none.yaml").write_text(text, encoding="utf-8")
+    assert settings(load_suite(tmp_path / "none.yaml")) == (3, 4e-4, 4096)
 
 
 def test_the_model_of_an_option_counts(tmp_path: Path) -> None:
@@ -127,7 +142,8 @@ def test_a_damaged_record(tmp_path: Path, record: Any, words: str) -> None:
     assert words in str(caught.value)
     assert "pretraining.json" in str(caught.value)
     assert "`train.seed`" in str(caught.value)  # all problems at once
-    assert settings(load(tmp_path, "m", "seed: 1")) == (3, 3e-5, 4096)  # nobody asked
+    asks = load(tmp_path, "m", "learning_rate: 2e-5")
+    assert settings(asks) == (3, 2e-5, 4096)  # nobody asked
 
 
 def test_other_words_are_no_numbers(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_a_suite_says_what_the_file_says(path: Path) -> None:
     assert suite.tasks["a"].verbalizer.where(1) == "p/words.txt:2"
     assert suite.tasks["b"].verbalizer.where(1) == "p/my.yaml:12"
     assert suite.tasks["b"].data.train == ("b1.jsonl", "b2.jsonl")
-    assert suite.train == TrainSettings(epochs=2)
+    assert suite.train == TrainSettings(epochs=2, learning_rate=4e-4)
     assert suite.sampling == SamplingSettings()
 
 
