@@ -8,14 +8,11 @@ from typing import get_args
 
 from pet_mtl.api.task import Task, suite_of, task_list
 from pet_mtl.errors import PetMtlError
-from pet_mtl.model.calibration import CalibrationMethod
-from pet_mtl.model.methods import capabilities
 from pet_mtl.proposal.settings import positions
 from pet_mtl.resources import bundled_pattern_file
-from pet_mtl.scoring.calibration.plan import plan_calibrations
-from pet_mtl.scoring.learned_parts import without_learned_parts
 from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel, plan_for_checkpoint
 from pet_mtl.scoring.predictor import Predictor
+from pet_mtl.scoring.zero_shot import plan_untrained, untrained
 from pet_mtl.storage.card_data import hub_name
 from pet_mtl.storage.pretrained import load_pieces, resolve_model
 from pet_mtl.suite.suite import load_suite
@@ -64,33 +61,24 @@ def _untrained(
     if isinstance(tasks, str | Path):
         file = Path(tasks)
         bundled = bundled_pattern_file(str(tasks)) if file.name == str(tasks) else file
-        suite = load_suite(bundled if bundled.is_file() else file, model=model)
-        if not capabilities(suite.method).zero_shot:
-            raise PetMtlError(
-                f"`method: {suite.method.name}` predicts nothing before it is trained",
-                where=suite.source,
-                hint="give a checkpoint, or tasks of the method `pet`",
-            )
+        suite = untrained(load_suite(bundled if bundled.is_file() else file, model=model))
         folder = resolve_model(suite.model)
     else:
         given = task_list(tasks)
-        suite = suite_of(given, model)
+        suite = untrained(suite_of(given, model))
         folder = resolve_model(suite.model)
         load_pieces(folder)  # says what is wrong with a folder
         # the default may be too long for a backbone; what a file says holds here as in `score`
         longest = min(suite.train.max_length, positions(folder))
         train = suite.train.model_copy(update={"max_length": longest})
         suite = suite.model_copy(update={"train": train})
-    suite = without_learned_parts(suite)
     loaded = LoadedModel(folder, suite)
-    choices = {name: calibration or spec.calibration for name, spec in suite.tasks.items()}
-    automatic: dict[str, CalibrationMethod] = dict.fromkeys(suite.tasks, "prior")
     texts = {
         task.name: partial(task.texts, seed=suite.train.seed)
         for task in given
         if not task.from_files
     }
-    plan = plan_calibrations(suite, choices, automatic, in_memory=texts)
+    plan = plan_untrained(suite, suite.tasks, calibration, in_memory=texts)
     loaded.calibration = plan.carry_out(loaded.raw_log_probs)
     return loaded
 

@@ -10,6 +10,7 @@ import typer
 from pet_mtl import console
 from pet_mtl.cli import (
     average,
+    checkpoint,
     compare,
     data,
     distill,
@@ -55,6 +56,7 @@ app.command("serve")(serve.serve)
 app.command("compare")(compare.compare)
 app.command("distill")(distill.distill)
 app.command("sweep")(sweep.sweep)
+app.command("checkpoint")(checkpoint.checkpoint)
 app.command("export")(export.export)
 app.command("push")(push.push)
 app.command("average")(average.average)

@@ -181,6 +181,19 @@ def calibration_choice(value: str | None) -> CalibrationChoice | None:
     return cast("CalibrationChoice | None", value)
 
 
+def require_patterns(patterns: str | None, overrides: Sequence[str] | None) -> None:
+    """Refuse settings for a checkpoint, which has its own.
+
+    Raises:
+        PetMtlError: there are some, and no pattern file.
+    """
+    if overrides and patterns is None:
+        raise PetMtlError(
+            "`-s` needs a pattern file: a checkpoint has its settings",
+            hint="add `--patterns FILE`",
+        )
+
+
 def pattern_file(name: str) -> Path:
     """Return the pattern file of a path, or of the bare name of one that ships with the package.
 

@@ -11,11 +11,14 @@ from pet_mtl.cli.options import (
     Calibration,
     Json,
     MissingOption,
+    Overrides,
     Verbalizers,
     by_task,
     calibration_choice,
     files_by_task,
+    pattern_file,
     require_known,
+    require_patterns,
 )
 from pet_mtl.console import (
     put,
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
     from pet_mtl.data.streams import RowStream
     from pet_mtl.scoring.inputs import Inputs
+    from pet_mtl.scoring.loaded import LoadedModel
     from pet_mtl.scoring.ranking import Order
     from pet_mtl.scoring.records import Details, Predicted
     from pet_mtl.suite.suite import Suite
@@ -41,12 +45,23 @@ _ACTORS = 2  # of Ray, where `--workers` does not say how many
 
 def predict(
     context: typer.Context,
-    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="Checkpoint folder.")],
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CHECKPOINT", help="Checkpoint folder; with `--patterns`, any model."
+        ),
+    ],
     texts: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="TEXT",
             help="Texts, or a file of them; without any, stdin is read, a text a line.",
+        ),
+    ] = None,
+    patterns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Predict with a model as it is, for the tasks of this file."
         ),
     ] = None,
     task: Annotated[
@@ -122,6 +137,7 @@ def predict(
     ] = None,
     verbalizer: Verbalizers = None,
     calibration: Calibration = None,
+    override: Overrides = None,
     json_: Json = False,
 ) -> None:
     """Predict the labels of texts and of whole files, rows in their order.
@@ -136,6 +152,7 @@ def predict(
     from pet_mtl.scoring.ranking import ranked_blocks
     from pet_mtl.scoring.records import WRITERS, Details, lines_for_people
 
+    require_patterns(patterns, override)
     order = _order(rank, most, output, shards=shard_rows is not None or engine == "ray")
     if engine not in ("local", "ray"):
         raise PetMtlError(f"unknown engine `{engine}`", where="--engine", hint="local or ray")
@@ -146,6 +163,12 @@ def predict(
             hint="add `--engine ray`, or leave `--workers` out",
         )
     if shard_rows is not None or engine == "ray":
+        if patterns is not None:
+            raise PetMtlError(
+                "shards are predicted with a checkpoint",
+                where=f"--patterns {patterns}",
+                hint="make one: pet-mtl checkpoint MODEL --patterns FILE --out DIR",
+            )
         from pet_mtl.cli.predict_shards import predict_in_shards
 
         predict_in_shards(
@@ -187,9 +210,10 @@ def predict(
     words, choice = files_by_task("--verbalizer", verbalizer), calibration_choice(calibration)
     rows = _telling_idle_words(inputs, words)
     processes = join_processes()
+    model = checkpoint if patterns is None else _untrained(checkpoint, patterns, override, words)
     if out is not None:
         written = predict_files(
-            checkpoint,
+            model,
             rows,
             out,
             output=cast(Format, output or "jsonl"),
@@ -208,9 +232,7 @@ def predict(
         return
     blocks = ranked_blocks(
         order,
-        predict_blocks(
-            checkpoint, rows, verbalizers=words, calibration=choice, processes=processes
-        ),
+        predict_blocks(model, rows, verbalizers=words, calibration=choice, processes=processes),
     )
     if not processes.first:
         for _ in blocks:
@@ -225,6 +247,20 @@ def predict(
                 continue
             for line in lines_for_people(predicted, details):
                 put(line)
+
+
+def _untrained(
+    model: Path, patterns: str, override: list[str] | None, words: "Mapping[str, Path]"
+) -> "LoadedModel":
+    """Return a model with the tasks of a pattern file, without training."""
+    from pet_mtl.scoring.zero_shot import load_untrained
+    from pet_mtl.suite.suite import load_suite
+
+    return load_untrained(
+        load_suite(
+            pattern_file(patterns), model=str(model), overrides=override or (), verbalizers=words
+        )
+    )
 
 
 def _telling_idle_words(

@@ -17,9 +17,9 @@ from pet_mtl.cli.options import (
     calibration_choice,
     files_by_task,
     pattern_file,
+    require_patterns,
 )
 from pet_mtl.console import put_json
-from pet_mtl.errors import PetMtlError
 
 
 class Engine(StrEnum):
@@ -72,11 +72,7 @@ def score(
 ) -> None:
     """Score checkpoints side by side: accuracy, macro-F1 with its interval, per-label scores."""
     choice, files = calibration_choice(calibration), files_by_task("--verbalizer", verbalizer)
-    if override and patterns is None:
-        raise PetMtlError(
-            "`-s` needs a pattern file: a checkpoint has its settings",
-            hint="add `--patterns FILE`",
-        )
+    require_patterns(patterns, override)
     from pet_mtl.scoring.checkpoint_scores import score_checkpoints, score_models
     from pet_mtl.scoring.given_rows import say_idle_words
     from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel

@@ -104,7 +104,14 @@ def _kept(chunks: Iterator[Chunk], path: str) -> Iterator[Chunk]:
 def request_of(
     task: TaskSpec, labelled: bool, tolerant: bool, header: bool | None = None
 ) -> Request:
-    """Return what is to be read of a task's files; see `read_rows`."""
+    """Return what is to be read of a task's files; see `read_rows`.
+
+    Raises:
+        PetMtlError: labels are to be read, and no column is named for them.
+    """
+    if labelled and "label" not in task.columns:
+        hint = f"tasks.{task.name}: columns: {{…, label: 2}}"
+        raise PetMtlError(f"task `{task.name}` names no column for the labels", hint=hint)
     lists = task.kind_spec.facts.target == "labels"
     return Request(task.columns, labelled, tolerant, header, lists=lists)
 

@@ -310,7 +310,7 @@ class _RowReader:
 
     def _certain(self, value: dict[str, Any]) -> list[str]:
         """Return the label that a row has alone, or its labels."""
-        own = str(self._task.columns["label"])
+        own = str(self._task.columns.get("label", "label"))
         found = _under(value, own, *(("labels", "label") if self._several else ("label",)))
         if is_missing(found):
             key = "labels" if self._several else "label"

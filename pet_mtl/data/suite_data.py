@@ -68,6 +68,7 @@ def load_task(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int
         PetMtlError: with the problems of all its sources; or all training rows have one label, or
             soft labels speak of none of the rows.
     """
+    _require_train(task)
     problems = ProblemList()
     notes: list[str] = []
 
@@ -138,6 +139,7 @@ def load_train(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: in
     Raises:
         PetMtlError: with the problems of the sources.
     """
+    _require_train(task)
     problems = ProblemList()
     rows = _load(task.data.train, task, Path(base), True, skip_bad_rows, problems, [])
     problems.raise_if_any()
@@ -181,6 +183,19 @@ def without_measured(unlabelled: Rows, *measured: Rows | None) -> Rows:
     seen = np.isin(row_keys(unlabelled), np.concatenate([np.empty(0, np.uint64), *keys]))
     rows = unlabelled.take(np.flatnonzero(~seen))
     return replace(rows, labels=np.full(len(rows), -1, np.int64))
+
+
+def _require_train(task: TaskSpec) -> None:
+    """Refuse a task without labelled rows where they are needed.
+
+    Raises:
+        PetMtlError: its `data` names no training rows.
+    """
+    if not task.data.train:
+        raise PetMtlError(
+            f"task `{task.name}` has no training rows",
+            hint="name them: data: {train: FILE, …}, and their label: columns: {…, label: 2}",
+        )
 
 
 def _load(

@@ -5,6 +5,7 @@
 - `chain`, `mixes`  what other tasks say in a prompt, and what of it is learned through
 - `processes`   several processes that score the same rows together
 - `thresholds`  of the labels of sets, fitted on dev rows; `learned_parts` what needs training
+- `zero_shot`   models for tasks that they were not trained on
 - `calibration` what the model says about the labels before it has seen a text, taken out
 - `predictor`   a checkpoint as a Python object: `pet_mtl.load(folder).predict([...])`
 - `given_rows`  the rows of `--data`, or a suite's dev rows; `inputs` texts, stdin and files

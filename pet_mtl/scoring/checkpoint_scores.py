@@ -20,10 +20,9 @@ from pet_mtl.model.calibration import Calibration, CalibrationMethod, apply_cali
 from pet_mtl.model.methods import capabilities
 from pet_mtl.model.task_model import ParameterCounts
 from pet_mtl.paths import absolute, user_path
-from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
+from pet_mtl.scoring.calibration.plan import Plan
 from pet_mtl.scoring.given_rows import dev_rows, labelled_rows, say_idle_words
 from pet_mtl.scoring.leak_guard import guard_rows
-from pet_mtl.scoring.learned_parts import without_learned_parts
 from pet_mtl.scoring.loaded import (
     LoadedCheckpoint,
     LoadedModel,
@@ -35,6 +34,7 @@ from pet_mtl.scoring.patterns import PatternScores, score_patterns
 from pet_mtl.scoring.processes import ALONE, Processes
 from pet_mtl.scoring.records import Predicted
 from pet_mtl.scoring.thresholds import fitted_where_missing
+from pet_mtl.scoring.zero_shot import plan_untrained, untrained
 from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.pretrained import resolve_model
 from pet_mtl.suite.suite import Suite
@@ -208,12 +208,7 @@ def score_models(
     Raises:
         PetMtlError: a model, a file or a row is not right.
     """
-    if not capabilities(suite.method).zero_shot:
-        raise PetMtlError(
-            f"`method: {suite.method.name}` scores nothing before it is trained",
-            hint="give a checkpoint, or `pet`",
-        )
-    suite = without_learned_parts(suite)
+    suite = untrained(suite)
     folders = [resolve_model(model) for model in models]
     rows = _rows(suite, data, skip_bad_rows)
     problems = ProblemList()
@@ -223,10 +218,7 @@ def score_models(
         except PetMtlError as error:
             problems.extend(error)
     problems.raise_if_any()
-    choices = {name: calibration or suite.tasks[name].calibration for name in rows}
-    plan = plan_calibrations(
-        suite, choices, dict.fromkeys(rows, "prior"), skip_bad_rows=skip_bad_rows
-    )
+    plan = plan_untrained(suite, rows, calibration, skip_bad_rows=skip_bad_rows)
     return [
         _score(model, load(folder, suite), rows, plan, processes, keep)
         for model, folder in zip(models, folders, strict=True)

@@ -17,12 +17,13 @@ from pet_mtl.errors import PetMtlError, RunError
 from pet_mtl.kinds import kind_of
 from pet_mtl.leftovers import sweep
 from pet_mtl.scoring.given_rows import unlabelled_rows
-from pet_mtl.scoring.loaded import LoadedCheckpoint, plan_for_checkpoint
+from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel, plan_for_checkpoint
 from pet_mtl.scoring.prediction_writers import Writer, writer_to
 from pet_mtl.scoring.processes import ALONE, Processes
 from pet_mtl.scoring.ranking import Order, ranked_blocks
 from pet_mtl.scoring.records import PLAIN, Details, Predicted
 from pet_mtl.scoring.thresholds import tell_missing
+from pet_mtl.scoring.zero_shot import plan_untrained
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import CalibrationChoice, TaskSpec
 
@@ -31,7 +32,7 @@ SUBMISSION = "submission.zip"
 
 
 def predict_blocks(
-    folder: Path,
+    model: Path | LoadedModel,
     gather: Callable[[Suite], dict[str, RowStream]],
     *,
     verbalizers: Mapping[str, Path] = {},
@@ -39,12 +40,13 @@ def predict_blocks(
     prepare: Callable[[Mapping[str, RowStream]], None] = lambda rows: None,
     processes: Processes = ALONE,
 ) -> Iterator[dict[str, Predicted]]:
-    """Predict rows with a checkpoint, and yield the predictions of one block by task after the
+    """Predict rows with a model, and yield the predictions of one block by task after the
     other, the rows of each task in their order.
 
     Args:
-        folder: the checkpoint.
-        gather: returns the rows by task, for the checkpoint's suite.
+        model: a checkpoint's folder, or a model that was not trained on its tasks.
+        gather: returns the rows by task, for the model's suite.
+        verbalizers: other label words for a checkpoint's tasks.
         calibration: for all tasks, instead of the one that the checkpoint stores.
         prepare: called with the rows before they are predicted.
         processes: that make this call together; each gets all predictions.
@@ -53,9 +55,12 @@ def predict_blocks(
         PetMtlError: the checkpoint or the rows are not right.
         RunError: a file changed while it was read.
     """
-    loaded = LoadedCheckpoint(folder, verbalizers)
+    loaded = model if isinstance(model, LoadedModel) else LoadedCheckpoint(model, verbalizers)
     streams = gather(loaded.suite)
-    plan = plan_for_checkpoint(loaded.checkpoint, loaded.suite, streams, calibration)
+    if isinstance(loaded, LoadedCheckpoint):
+        plan = plan_for_checkpoint(loaded.checkpoint, loaded.suite, streams, calibration)
+    else:
+        plan = plan_untrained(loaded.suite, streams, calibration)
     tell_missing(loaded.suite, streams)
     prepare(streams)
     loaded.calibration = plan.carry_out(partial(loaded.raw_log_probs, processes=processes))
@@ -88,7 +93,7 @@ def _blocks(streams: Mapping[str, RowStream]) -> Iterator[dict[str, Rows]]:
 
 
 def predict_files(
-    folder: Path,
+    model: Path | LoadedModel,
     data: Mapping[str, str] | Callable[[Suite], dict[str, RowStream]],
     out: Path,
     *,
@@ -107,10 +112,10 @@ def predict_files(
     Labels are the raw ones, rows keep their order. A file appears when all of it is written.
 
     Args:
-        folder: the checkpoint.
+        model: see `predict_blocks`.
         data: files, by task; a label column and ids may be there or not. Or what gathers the rows.
         out: made where it is missing.
-        calibration: for all tasks, instead of the one that the checkpoint stores.
+        verbalizers, calibration: see `predict_blocks`.
         order: ranks the rows and keeps the first; None writes all in the order of the file.
         processes: that make this call together; the first one writes.
 
@@ -140,7 +145,7 @@ def predict_files(
             sweep(file)
 
     blocks = predict_blocks(
-        folder,
+        model,
         rows_of,
         verbalizers=verbalizers,
         calibration=calibration,

@@ -17,7 +17,8 @@ from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel, require_task
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.scoring.notebook import predictor_html
 from pet_mtl.scoring.thresholds import tell_missing
-from pet_mtl.storage.checkpoint import Checkpoint
+from pet_mtl.scoring.zero_shot import save_untrained
+from pet_mtl.storage.checkpoint import Checkpoint, add_calibration, copy_checkpoint
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 
@@ -98,6 +99,26 @@ class Predictor:
         if log_probs is None:
             return np.empty((0, len(kind.spec.labels)), np.float32)
         return kind.probabilities(log_probs)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the checkpoint, or the model as it is with its tasks as one, to a new folder, for
+        `pet_mtl.load` and the command line.
+
+        Raises:
+            PetMtlError: the folder holds something, or cannot be written.
+        """
+        out = Path(folder)
+        try:
+            if isinstance(self._loaded, LoadedCheckpoint):
+                self._loaded.require_unchanged()
+                copy_checkpoint(self._loaded.folder, out)
+                if self._loaded.calibration != self._loaded.checkpoint.calibration:
+                    add_calibration(out, self._loaded.calibration, self._loaded.checkpoint.metrics)
+            else:
+                save_untrained(self._loaded, out)
+        except PetMtlError as error:  # whose hint is for the command line
+            raise error.hinted("save to another folder, one that is new") from None
+        return out
 
     def _log_probs(self, rows: Any, task: str | None) -> tuple[TaskSpec, FloatArray | None]:
         listed = row_list(rows)

@@ -2,6 +2,7 @@
 checked when read."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,6 +144,16 @@ def _format(manifest: dict[str, Any]) -> str:
     return json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
 
 
+def copy_checkpoint(folder: Path, out: Path) -> None:
+    """Copy a checkpoint to a new folder.
+
+    Raises:
+        PetMtlError: that folder holds something, or cannot be written.
+    """
+    with new_folder(out, replace=False) as target:
+        shutil.copytree(folder, target, dirs_exist_ok=True)
+
+
 def is_checkpoint(folder: Path) -> bool:
     """Return whether a folder is a checkpoint, or a run's folder around one, which
     `read_checkpoint` explains."""
@@ -184,7 +195,10 @@ def read_checkpoint(folder: Path) -> Checkpoint:
 def _folder_hint(folder: Path) -> str:
     hint = "give a folder that `pet-mtl train` wrote: OUT/checkpoint"
     if not folder.exists() and bundled_backbone(str(folder)):
-        return f"`{folder}` is an embedded backbone, which has no tasks yet; {hint}"
+        made = (
+            f"or make one without training: pet-mtl checkpoint {folder} --patterns FILE --out DIR"
+        )
+        return f"`{folder}` is an embedded backbone, which has no tasks yet; {hint}; {made}"
     if folder.exists() or not hub_name(folder.as_posix()):
         return hint
     return f"{hint}; one on the hub is fetched first: hf download {folder} --local-dir FOLDER"

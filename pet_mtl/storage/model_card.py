@@ -70,21 +70,23 @@ def model_card(suite: Suite, manifest: Mapping[str, Any]) -> str:
     """
     facts = manifest.get("facts") or {}
     scores, overlap = facts.get("scores") or {}, facts.get("overlap") or {}
+    calibrations = manifest.get("calibration") or {}
+    trained = (manifest.get("metrics") or {}).get("step") != 0  # 0: the weights are the backbone's
     parts = [
         metadata(suite, scores, facts.get("license")),
-        _head(suite),
+        _head(suite, trained),
         *_use(suite),
         "## Tasks\n",
-        *(_task(task, manifest.get("calibration") or {}) for task in suite.tasks.values()),
+        *(_task(task, calibrations.get(task.name), trained) for task in suite.tasks.values()),
         *_scores(scores),
         *_leaks(suite, overlap),
-        *_training(suite, manifest),
+        *_training(suite, manifest, trained),
         _not_measured(bool(scores)),
     ]
     return "\n".join(parts)
 
 
-def _head(suite: Suite) -> str:
+def _head(suite: Suite, trained: bool) -> str:
     count = len(suite.tasks)
     what = "one classification task" if count == 1 else f"{count} classification tasks"
     model = suite.model
@@ -94,11 +96,15 @@ def _head(suite: Suite) -> str:
         base = f"`{model}`, which comes with pet_mtl"
     else:
         base = f"a local model, {_shown(Path(model).name)}"
+    made = (
+        f"It was fine-tuned from {base}\nby pet_mtl, method `{suite.method.name}`."
+        if trained
+        else f"Its weights are\nthose of {base}; it was not trained on them."
+    )
     return (
         f"# {_shown(suite.name)}\n\n"
         f"One masked language model for {what}: each row is written as a cloze, and the "
-        "probabilities\nof label words at the mask are those of the labels. It was fine-tuned from "
-        f"{base}\nby pet_mtl, method `{suite.method.name}`.\n"
+        f"probabilities\nof label words at the mask are those of the labels. {made}\n"
     )
 
 
@@ -125,9 +131,14 @@ def _fields(task: TaskSpec) -> str:
     return f"one text, {names}" if len(task.fields) == 1 else f"{len(task.fields)} texts, {names}"
 
 
-def _task(task: TaskSpec, calibrations: Mapping[str, Any]) -> str:
+def _task(task: TaskSpec, calibration: Mapping[str, Any] | None, trained: bool) -> str:
     kind = task.kind if task.kind in KINDS else "classification"
     lines = [f"### {task.name}\n"]
+    rows = [
+        ("training rows", _sources(task.data.train)),
+        ("dev rows", _dev(task)),
+        ("soft labels", _sources(task.data.soft_labels)),
+    ]
     if task.description:
         lines.append(_shown(task.description) + "\n")
     lines += [
@@ -138,10 +149,8 @@ def _task(task: TaskSpec, calibrations: Mapping[str, Any]) -> str:
                 ("prefix", _shown(task.prefix) or "none"),
                 *(("pattern", _shown(pattern)) for pattern in task.patterns),
                 ("words of a label", f"`{task.aggregation}`, `{task.verbalizer_kind.name}`"),
-                ("calibration", _calibration(calibrations.get(task.name))),
-                ("training rows", _sources(task.data.train)),
-                ("dev rows", _dev(task)),
-                ("soft labels", _sources(task.data.soft_labels)),
+                ("calibration", _calibration(calibration)),
+                *(rows if trained else ()),
             ],
         ),
         "",
@@ -229,24 +238,24 @@ def _leaks(suite: Suite, overlap: Mapping[str, Mapping[str, Any]]) -> Iterator[s
     )
 
 
-def _training(suite: Suite, manifest: Mapping[str, Any]) -> Iterator[str]:
+def _training(suite: Suite, manifest: Mapping[str, Any], trained: bool) -> Iterator[str]:
     train, step = suite.train, (manifest.get("metrics") or {}).get("step")
     versions = manifest.get("versions") or {}
     limit = f"{train.max_steps} steps" if train.max_steps else f"{train.epochs:g} epochs"
+    rows = {
+        "length": limit if trained else "none",
+        "weights of the backbone": _started_from(manifest),
+        "weights of step": "not one of a run" if step is None else f"{step:,}",
+        "learning rate": f"{train.learning_rate:g}",
+        "tokens a step": f"{train.batch_tokens:,}",
+        "longest prompt": f"{train.max_length} tokens",
+        "seed": str(train.seed),
+        "versions": ", ".join(f"{_shown(n)} {_shown(v)}" for n, v in versions.items()),
+    }
+    for name in () if trained else ("learning rate", "tokens a step", "seed"):
+        del rows[name]
     yield "## Training\n"
-    yield from _table(
-        ("", ""),
-        [
-            ("length", limit),
-            ("weights of the backbone", _started_from(manifest)),
-            ("weights of step", "not one of a run" if step is None else f"{step:,}"),
-            ("learning rate", f"{train.learning_rate:g}"),
-            ("tokens a step", f"{train.batch_tokens:,}"),
-            ("longest prompt", f"{train.max_length} tokens"),
-            ("seed", str(train.seed)),
-            ("versions", ", ".join(f"{_shown(n)} {_shown(v)}" for n, v in versions.items())),
-        ],
-    )
+    yield from _table(("", ""), list(rows.items()))
     yield ""
 
 

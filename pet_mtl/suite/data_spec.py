@@ -1,6 +1,6 @@
 """Where a task's rows come from, as a pattern file says it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
@@ -11,6 +11,7 @@ from pydantic import (
     SerializerFunctionWrapHandler,
     Tag,
     model_serializer,
+    model_validator,
 )
 
 # The tags appear in pydantic's error paths; `suite/validation.py` drops them.
@@ -57,9 +58,10 @@ class SplitSpec(Spec):
 
 class DataSpec(Spec):
     """Where the rows come from: files, globs, `sample:` or hub names, as written in the pattern
-    file; `soft_labels` are files that say how likely each label of their texts is."""
+    file; `soft_labels` are files that say how likely each label of their texts is. Where no row has
+    a label, `unlabelled` stands alone."""
 
-    train: SomeNames
+    train: Names
     dev: Annotated[
         Annotated[SomeNames, Tag(FILES_TAG)]
         | Annotated[SplitSpec, Tag(SPLIT_TAG)]
@@ -70,6 +72,26 @@ class DataSpec(Spec):
     test: Names = ()
     unlabelled: Names = ()
     soft_labels: Names = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _texts_alone(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("unlabelled"):
+            return {"train": (), **given}
+        return given
+
+    @model_validator(mode="after")
+    def _need_rows(self) -> Self:
+        if not self.train and not self.unlabelled:
+            raise ValueError("`train` names no file")
+        if not self.train and isinstance(self.dev, SplitSpec):
+            raise ValueError("`dev` is a share of the training rows, and `train` names no file")
+        return self
+
+    @property
+    def labelled(self) -> bool:
+        """Whether some rows have labels."""
+        return bool(self.train or self.dev or self.test)
 
     @model_serializer(mode="wrap")
     def _without_what_is_new(self, written: SerializerFunctionWrapHandler) -> Any:

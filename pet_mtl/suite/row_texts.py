@@ -13,8 +13,11 @@ ID_COLUMN = "id"
 _WIDE_FIELD = re.compile(r"｛\s*(\w+)\s*｝")
 
 
-def column_problems(columns: Mapping[str, Any]) -> Iterator[tuple[str | None, Problem]]:
-    """Yield what is wrong with a task's columns, each with the column it is about, if one."""
+def column_problems(
+    columns: Mapping[str, Any], *, labelled: bool = True
+) -> Iterator[tuple[str | None, Problem]]:
+    """Yield what is wrong with the columns of a task, which has rows with labels if `labelled`;
+    each with the column it is about, if one."""
     taken: dict[int | str, str] = {}
     for name, column in columns.items():
         if name == MASK_NAME:
@@ -36,7 +39,7 @@ def column_problems(columns: Mapping[str, Any]) -> Iterator[tuple[str | None, Pr
     if len({isinstance(column, str) for column in taken}) > 1:
         hint = "use positions for a file without a header, names for one with a header"
         yield None, Problem("columns mix positions and names", hint=hint)
-    if LABEL_COLUMN not in columns:
+    if labelled and LABEL_COLUMN not in columns:
         hint = "say where the labels are: columns: {…, label: 2}"
         yield None, Problem("no `label` column", hint=hint)
     if not set(columns) - {LABEL_COLUMN, ID_COLUMN}:

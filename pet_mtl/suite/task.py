@@ -103,7 +103,8 @@ class TaskSpec(Spec):
 
     def _check_texts(self) -> None:
         """Refuse columns and patterns that do not fit: a stored task is not written by us only."""
-        problems = [problem for _, problem in column_problems(self.columns)]
+        labelled = self.data.labelled
+        problems = [problem for _, problem in column_problems(self.columns, labelled=labelled)]
         stating = KINDS[self.kind].hypotheses
         for pattern in self.patterns:
             problems += pattern_problems(pattern, self.columns, statements=stating)

@@ -73,8 +73,11 @@ def build_task(
         )
         templates_fine = len(problems.problems) == before_patterns
     columns = values.get("columns")
+    data = values.get("data")
+    named = {name for name, value in data.items() if value} if isinstance(data, dict) else set()
+    labelled = "unlabelled" not in named or bool(named & {"train", "dev", "test"})
     columns_fine = "columns" in values and _check_columns(
-        columns, document, (*key, "columns"), problems
+        columns, document, (*key, "columns"), problems, labelled
     )
     _check_patterns(
         values.get("patterns"),
@@ -151,7 +154,9 @@ def _check_words_beside(
             check_text("description", line, where, problems, f" of {quoted(str(label))}")
 
 
-def _check_columns(columns: Any, document: Document, key: Key, problems: ProblemList) -> bool:
+def _check_columns(
+    columns: Any, document: Document, key: Key, problems: ProblemList, labelled: bool
+) -> bool:
     """Check the columns and tell whether they are fine."""
     before = len(problems.problems)
     if not isinstance(columns, dict):
@@ -161,7 +166,7 @@ def _check_columns(columns: Any, document: Document, key: Key, problems: Problem
             hint="for example: columns: {title: 1, label: 2}",
         )
         return False
-    for name, problem in column_problems(columns):
+    for name, problem in column_problems(columns, labelled=labelled):
         where = document.where(key if name is None else (*key, name))
         problems.add(problem.message, where=where, hint=problem.hint)
     return len(problems.problems) == before
