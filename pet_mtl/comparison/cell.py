@@ -9,7 +9,7 @@ from typing import Any
 from pet_mtl.comparison.dev_result import DevResult, Measured, listed
 from pet_mtl.comparison.engine import Engine
 from pet_mtl.comparison.memory import forget_peak
-from pet_mtl.data.suite_data import TaskData
+from pet_mtl.data.suite_data import TaskData, dev_rows_of
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.calibration import apply_calibrations
 from pet_mtl.report.run import report_run
@@ -83,7 +83,7 @@ def zero_shot_cell(
     suite = without_learned_parts(suite)
     measured, started = forget_peak(), time.monotonic()
     loaded = (engine.load if engine else LoadedModel)(suite_model(suite), suite)
-    rows = {name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)}
+    rows = dev_rows_of(data)
     choices = {name: suite.tasks[name].calibration for name in rows}
     plan = plan_calibrations(suite, choices, dict.fromkeys(rows, "prior"))
     throughput = Throughput()

@@ -31,7 +31,7 @@ from pet_mtl.comparison.shots import ALL, Shots, few_rows, most_of_a_label
 from pet_mtl.comparison.summary import Comparison, summarize
 from pet_mtl.console import say
 from pet_mtl.data.keys import row_keys
-from pet_mtl.data.suite_data import TaskData, load_suite_data
+from pet_mtl.data.suite_data import TaskData, dev_rows_of, load_suite_data
 from pet_mtl.errors import MachineError, PetMtlError, ProblemList, RunError
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import compile_suite
@@ -85,9 +85,7 @@ def compare(request: Request, out: Path) -> Comparison:
     seeds = seeds_of(suite, request.seeds)
     _check_methods(request.variants)
     data = load_suite_data(suite)
-    scored = {
-        name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)
-    }
+    scored = dev_rows_of(data)
     if not scored:
         raise PetMtlError(
             "no task has dev rows to compare on",

@@ -22,7 +22,7 @@ from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.compat.openprompt import BATCH_ROWS, OpenPromptModel, live_prompt
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
-from pet_mtl.data.suite_data import TaskData
+from pet_mtl.data.suite_data import TaskData, dev_rows_of
 from pet_mtl.errors import PetMtlError
 from pet_mtl.kinds import kind_of_form
 from pet_mtl.metrics.score import evaluation_line
@@ -250,9 +250,7 @@ def train_with_openprompt(
     try:
         loaded = OpenPromptModel(suite_model(suite), suite, suite.train.dropout)
         rows = {name: task.train for name, task in data.items()}
-        dev_rows = {
-            name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)
-        }
+        dev_rows = dev_rows_of(data)
         longest = suite.train.max_length
         # a row is learned from in one prompt, also where `long_text: windows` scores it in several
         prompts = encode_forms(loaded.forms, rows, loaded.tokenizer, longest, windows=False)

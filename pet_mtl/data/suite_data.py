@@ -1,6 +1,6 @@
 """Load the rows of all tasks of a suite, and say what looks wrong with them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -39,6 +39,11 @@ class TaskData:
     unlabelled: Rows | None = None
     soft_labels: SoftLabels | None = None
     notes: list[str] = field(default_factory=list)
+
+
+def dev_rows_of(data: Mapping[str, TaskData]) -> dict[str, Rows]:
+    """Return the dev rows of the tasks that have some."""
+    return {name: task.dev for name, task in data.items() if task.dev}
 
 
 def load_suite_data(suite: Suite, *, skip_bad_rows: int = 0) -> dict[str, TaskData]:

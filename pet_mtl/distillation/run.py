@@ -10,7 +10,7 @@ import numpy as np
 from pet_mtl.atomic import write_text
 from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
-from pet_mtl.data.suite_data import TaskData, load_suite_data
+from pet_mtl.data.suite_data import TaskData, dev_rows_of, load_suite_data
 from pet_mtl.distillation.answers import Answers, ask, targets
 from pet_mtl.distillation.buildable import check_models
 from pet_mtl.distillation.folder import RunResult, check_settings, do_run, settings_of
@@ -159,9 +159,7 @@ class _Distiller:
         self.soft_labels = soft_answers(data, self.rows)  # a teacher of the students alone
         self.data = {name: replace(task, soft_labels=None) for name, task in data.items()}
         self.folds = folds
-        self.dev = {
-            name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)
-        }
+        self.dev = dev_rows_of(data)
         self.gold = {name: rows.gold for name, rows in self.dev.items()}
         self.kinds = {name: kind_of(task) for name, task in request.student.tasks.items()}
         for folder in request.given:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pet_mtl.console import say
-from pet_mtl.data.suite_data import TaskData, load_suite_data
+from pet_mtl.data.suite_data import TaskData, dev_rows_of, load_suite_data
 from pet_mtl.errors import MachineError, PetMtlError, RunError
 from pet_mtl.stepping.interrupt import Interrupted
 from pet_mtl.storage.lock import held
@@ -64,7 +64,7 @@ def sweep(request: SweepRequest, out: Path) -> SweepResult:
     require_optuna()
     suite = request.load(request.space.overrides({}))
     data = load_suite_data(suite)
-    if not any(task.dev is not None and len(task.dev) for task in data.values()):
+    if not dev_rows_of(data):
         raise PetMtlError(
             "no task has dev rows to choose settings by",
             where=suite.source,

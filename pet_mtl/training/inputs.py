@@ -16,7 +16,7 @@ from pet_mtl.cloze.unreadable import unreadable_warnings
 from pet_mtl.console import say
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
-from pet_mtl.data.suite_data import TaskData, load_suite_data
+from pet_mtl.data.suite_data import TaskData, dev_rows_of, load_suite_data
 from pet_mtl.model.backbone import check_length
 from pet_mtl.model.hardware import Machine
 from pet_mtl.scoring.leak_guard import guard_rows
@@ -130,9 +130,7 @@ def read_inputs(
     warnings = (f"warning: {note}" for note in idle)
     for line in (*slot_cost_notes(prompts), *unreadable_warnings(prompts, tokenizer), *warnings):
         say(line)
-    dev_rows = {
-        name: task.dev for name, task in data.items() if task.dev is not None and len(task.dev)
-    }
+    dev_rows = dev_rows_of(data)
     backbone = Path(resolve_model(suite.model))
     guard_rows(backbone, dev_rows, strict=False)
     trained_on = {
