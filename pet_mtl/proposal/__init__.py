@@ -1,7 +1,8 @@
 """From a data file to a task: `pet-mtl init` proposes columns, a pattern, label words and settings.
 
 - `propose`     the whole: look, propose, try, write
-- `raw_table`, `raw_objects`, `held_cells`  any table as text: separator, header, JSON keys
+- `raw_table`, `raw_objects`, `held_cells`  any table as text: separator, header, JSON keys;
+  `damaged_rows`: those that are not UTF-8
 - `header`      whether its first rows name the columns
 - `columns`     which column is the label, which are texts
 - `label_sets`  cells that hold several labels

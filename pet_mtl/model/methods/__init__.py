@@ -4,8 +4,8 @@
 - `heads`  by a classifier each over a shared encoder
 - `cln`    by LayerNorms that depend on the task
 
-A method is a module with two functions and its `CAPABILITIES`: `compiler` says how the rows of a
-task are written, `build` returns the model that is trained.
+A method is a module with two functions and its `CAPABILITIES` (of the class in `capabilities`):
+`compiler` says how the rows of a task are written, `build` returns the model that is trained.
 """
 
 from typing import Any, Protocol

@@ -6,8 +6,7 @@
 - `mmoe`            experts of all tasks, mixed by a gate of each task's own
 - `ple`             experts of all tasks and of each task's own, mixed level by level
 - `snr`             levels of sub-networks with routes that training opens and closes
-- `soft`            an encoder for each task, tied by a penalty; the features are the tasks' own
-already
+- `soft`            an encoder for each task, tied by a penalty
 - `cross_stitch`    an encoder for each task, whose states are mixed behind some layers
 - `routes`          which task uses what, for a report
 - `expert`          the part that the others are made of

@@ -1,5 +1,5 @@
 """The learned ways from a form's slots to label scores, one file each; `manual` is
-`cloze_model.label_scores`.
+`word_scores.label_scores`.
 
 - `reader`        what all of them are given
 - `weighted`      a learned weight for each label word

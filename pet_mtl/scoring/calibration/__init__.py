@@ -7,6 +7,7 @@ test rows.
 - `contextual` texts without content
 - `pmi`        the bare pattern: pointwise mutual information with the task as domain
 - `prior`      a sample of the unlabelled rows, or of the training rows
-- `fitted`     the bias that comes out of it, as a checkpoint stores it
 - `plan`       which method each task gets, with the rows to fit it on
+
+The bias that comes out of it, as a checkpoint stores it, is `pet_mtl/model/calibration.py`.
 """
