@@ -51,8 +51,8 @@ def ask_in_blocks(
     count = math.ceil(sum(map(len, known.values())) / _BLOCK)
     for number, block in enumerate(_cut(known), start=1):
         part = f", part {number} of {count}" if count > 1 else ""
-        keeps = folder and count > 1 and processes.count == 1  # several need not see one disk
-        file = Path(folder, f"{number}.safetensors") if folder and keeps else None
+        keeps = count > 1 and processes.count == 1  # several need not see one disk
+        file = folder / f"{number}.safetensors" if folder and keeps else None
         about = _about(loaded, suite, block, counted) if file else {}
         said = _kept(file, about) if file else None
         if said is None:

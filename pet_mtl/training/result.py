@@ -117,10 +117,7 @@ def run_facts(result: TrainResult, progress: Progress, machine: Machine) -> list
     ]
     return [
         ("training", f"{progress.step} steps, {rows}"),
-        (
-            "method",
-            f"{result.method}: {counts.all:,} parameters{own}",
-        ),
+        ("method", f"{result.method}: {counts.all:,} parameters{own}"),
         ("best", f"step {result.best_step}"),
         *([("speed", speed)] if result.samples_per_second else []),  # no step after a resume
         *([("calibration", "; ".join(changed))] if changed else []),

@@ -128,9 +128,9 @@ def ask_teachers(
         kept: a folder for what many rows were answered until all are, see `ask_in_blocks`.
     """
     said = {name: [probs] for name, probs in soft_labels.items()}
+    counted = {name: of_task.labels for name, of_task in rows.items()}
     for number, folder in enumerate(folders, start=1):
         guard_rows(folder, dev, strict=False)
-        counted = {name: of_task.labels for name, of_task in rows.items()}
         loaded = LoadedCheckpoint(folder)
         blocks = kept / str(number) if kept else None
         for name, probs in ask_in_blocks(loaded, suite, rows, counted, blocks, processes).items():
@@ -223,7 +223,7 @@ def read_answers(out: Path, suite: Suite, rows: Mapping[str, Rows]) -> dict[str,
         for name, of_task in answers.items()
     ):
         raise PetMtlError(
-            ("belongs to other training rows"), where=str(file), hint="train again in a new folder"
+            "belongs to other training rows", where=str(file), hint="train again in a new folder"
         )
     for name, of_task in answers.items():
         shape = (len(rows[name]), len(suite.tasks[name].verbalizer.labels))
