@@ -229,11 +229,11 @@ def _encode_said(
     return said
 
 
-def _stacked(kept: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int32]:
+def _stacked(blocks: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int32]:
     """Put blocks `[n, F]` under one another, `F` being that of the widest."""
-    out = np.zeros((sum(map(len, kept)), max(block.shape[1] for block in kept)), np.int32)
+    out = np.zeros((sum(map(len, blocks)), max(block.shape[1] for block in blocks)), np.int32)
     start = 0
-    for block in kept:
+    for block in blocks:
         out[start : start + len(block), : block.shape[1]] = block
         start += len(block)
     return out
@@ -272,9 +272,8 @@ def _assemble(
     windows: bool,
 ) -> _Assembled:
     """Put constant parts and shortened fields together."""
-    field_parts = [part for part in form.parts if part.field is not None]
     sources = [
-        fields[part.field, part.space_before] for part in field_parts if part.field is not None
+        fields[part.field, part.space_before] for part in form.parts if part.field is not None
     ]
     room = form.room(max_length)
     lengths = [source.lengths for source in sources]

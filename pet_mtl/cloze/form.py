@@ -32,11 +32,14 @@ class FormPart:
     ids: tuple[int, ...] = ()
     field: str | None = None
     space_before: bool = False
-    is_slot: bool = False
     kind: PartKind = "pattern"
     said: str | None = None
     words: tuple[tuple[int, ...], ...] = ()
     mixed: bool = False
+
+    @property
+    def is_slot(self) -> bool:
+        return self.kind == "slot"
 
 
 @dataclass(frozen=True)
@@ -303,7 +306,7 @@ def compile_pattern(
                 parts.append(FormPart(field=name, space_before=space, kind="field"))
                 space = False
             case Mask():
-                parts.append(FormPart(is_slot=True, kind="slot"))
+                parts.append(FormPart(kind="slot"))
                 space_at_slot, space = space, False
             case Soft(count=count):
                 # ids beyond the vocabulary, for each task from its end; see `model.soft_pieces`
