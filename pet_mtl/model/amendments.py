@@ -55,6 +55,18 @@ class _Amended(nn.Module):
         return self.amend(states, self.module(states))
 
 
+def put_at(output: Tensor, rows: Tensor, columns: Tensor, values: Tensor, length: int) -> Tensor:
+    """Return looked-up embeddings `[N, L, E]` with values `[P, E]` at some of their places.
+
+    Args:
+        length: of all rows together; read by length, longer ones are cut.
+    """
+    if output.shape[1] < length:
+        near = columns < output.shape[1]
+        rows, columns, values = rows[near], columns[near], values[near]
+    return output.index_put((rows, columns), values.to(output.dtype))
+
+
 @contextlib.contextmanager
 def hooked(model: nn.Module, amendments: Amendments) -> Iterator[None]:
     """Amend the outputs of a model's modules while entered, one thread at a time; what threads run

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pet_mtl.cloze.collate import Batch, Mix
-from pet_mtl.model.amendments import Amend, Amendments
+from pet_mtl.model.amendments import Amend, Amendments, put_at
 from pet_mtl.model.word_reader import Layout
 
 Scores = Callable[[Batch], Sequence[Tensor]]
@@ -57,8 +57,6 @@ def put_mixed(
 
     def put(ids: Tensor, output: Tensor) -> Tensor:
         output = output if first is None else first(ids, output)
-        near = columns < output.shape[1]  # read by length: longer rows are cut
-        place = rows[near], columns[near]
-        return output.index_put(place, values[near].to(output.dtype))
+        return put_at(output, rows, columns, values, at.shape[1])
 
     return {**amendments, table: put}

@@ -6,13 +6,14 @@ embeddings.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pet_mtl.cloze.form import Form
-from pet_mtl.model.amendments import Amendments
+from pet_mtl.model.amendments import Amendments, put_at
 
 
 class SoftPieces(nn.Module):
@@ -32,11 +33,10 @@ class SoftPieces(nn.Module):
         self.first = min(i for of_form in ids for i in of_form)
         counts: dict[str, int] = {}
         for form, of_form in zip(forms, ids, strict=True):
-            counts[form.task] = max(
-                counts.get(form.task, 0), *(i - self.first + 1 for i in of_form), 0
-            )
-        self.start = {task: sum(list(counts.values())[:place]) for place, task in enumerate(counts)}
-        self.start_of_form = [self.start[form.task] for form in forms]
+            own = max(of_form, default=self.first - 1) - self.first + 1
+            counts[form.task] = max(counts.get(form.task, 0), own)
+        starts = dict(zip(counts, [0, *accumulate(counts.values())], strict=False))
+        self.start_of_form = [starts[form.task] for form in forms]
         table = mlm.get_input_embeddings()
         self._table = (table,)  # in a tuple: it is the backbone's
         drawn = torch.randint(len(table.weight), (sum(counts.values()),))
@@ -56,11 +56,7 @@ class SoftPieces(nn.Module):
         pieces = self.pieces[starts[rows] + input_ids[rows, columns] - self.first]
 
         def put(ids: Tensor, output: Tensor) -> Tensor:
-            if output.shape[1] < input_ids.shape[1]:  # read by length: longer rows are cut
-                near = columns < output.shape[1]
-                at = rows[near], columns[near]
-                return output.index_put(at, pieces[near].to(output.dtype))
-            return output.index_put((rows, columns), pieces.to(output.dtype))
+            return put_at(output, rows, columns, pieces, input_ids.shape[1])
 
         return input_ids.masked_fill(input_ids >= self.first, self._stand_in), {self._table[0]: put}
 
