@@ -1,5 +1,6 @@
 """One batch as tensors: masks put in, prompts padded, slots remembered by where they were put."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -85,6 +86,14 @@ class Batch:
     said: npt.NDArray[np.int64] | None = None
     mixes: tuple[Mix, ...] = ()
     mixed_at: Tensor | None = None
+
+    def of_prompts(self, of_form: Sequence[int]) -> Tensor:
+        """Return for each prompt what its form has, `[N]`; 0 for blank ones."""
+        found = torch.zeros_like(self.input_ids[:, 0])
+        for group in self.groups:
+            for rows in group.prompts.values():
+                found[rows] = of_form[group.form]
+        return found
 
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on another device; none of the copies waits for what runs there."""

@@ -130,10 +130,7 @@ class ClozeModel(TaskModel):
         (parts,) = self._parts
         if parts is None or parts.soft is None:
             return layout.input_ids, NONE
-        starts = torch.zeros_like(batch.input_ids[:, 0])
-        for group in batch.groups:
-            for rows in group.prompts.values():
-                starts[rows] = parts.soft.start_of_form[group.form]
+        starts = batch.of_prompts(parts.soft.start_of_form)
         return parts.soft.placed(
             layout.input_ids, starts if layout.origin is None else starts[layout.origin]
         )

@@ -90,10 +90,7 @@ class ConditionalModel(ClozeModel):
 
     def _amended(self, batch: Batch, layout: Layout) -> tuple[Tensor, Amendments]:
         input_ids, amendments = super()._amended(batch, layout)
-        tasks = torch.zeros(len(batch.input_ids), dtype=torch.long, device=batch.input_ids.device)
-        for group in batch.groups:
-            for rows in group.prompts.values():
-                tasks[rows] = self.task_of_form[group.form]
+        tasks = batch.of_prompts(self.task_of_form)
         length, slots = batch.input_ids.shape[1], batch.slots.shape[1]
         norms: Amendments = self.own.norms.conditioned(self.own.tasks.weight, tasks, length, slots)
         return input_ids, {**amendments, **norms}
