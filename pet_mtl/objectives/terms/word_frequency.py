@@ -45,10 +45,11 @@ class WordFrequency(nn.Module, PieceTerm):
         ids = text.targets.clamp(min=0)
         keys = torch.where(text.targets >= 0, text.owner * log_q.shape[1] + ids, -1)
         _, which, counts = torch.unique(keys, return_inverse=True, return_counts=True)
-        sizes = sum_by_item(torch.ones_like(log_q[text.owner, ids]), text)  # [B] pieces of a text
+        of_place = log_q[text.owner, ids]  # [T]
+        sizes = sum_by_item(torch.ones_like(of_place), text)  # [B] pieces of a text
         # Σ_v p_v (log p_v - log q_v), the sum over the places of the text, each 1 / n
         log_p = counts[which].to(log_q.dtype).log() - sizes[text.owner].clamp(min=1).log()
-        return self._weight * sum_by_item(log_p - log_q[text.owner, ids], text) / sizes.clamp(min=1)
+        return self._weight * sum_by_item(log_p - of_place, text) / sizes.clamp(min=1)
 
 
 def build(settings: WordFrequencySettings, facts: Facts) -> WordFrequency | None:
