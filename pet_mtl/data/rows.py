@@ -160,6 +160,12 @@ class Rows:
             targets=None if self.targets is None else self.targets[chosen],
         )
 
+    def sample(self, most: int, generator: np.random.Generator) -> "Rows":
+        """Return at most so many rows, drawn at random, in their order."""
+        if len(self) <= most:
+            return self
+        return self.take(np.sort(generator.choice(len(self), most, replace=False)))
+
     @staticmethod
     def concat(parts: "list[Rows]") -> "Rows":
         """Return all rows of `parts`, one after the other, without copying their texts; the fields

@@ -51,11 +51,8 @@ class Found:
 
 
 def some_rows(rows: Rows, limit: int, seed: int) -> Rows:
-    """Return rows drawn at random, in their order; all of them where they are not more."""
-    if len(rows) <= limit:
-        return rows
-    drawn = SUGGESTION_ROWS.generator(seed).choice(len(rows), limit, replace=False)
-    return rows.take(np.sort(drawn))
+    """Return at most so many rows, drawn at random, in their order."""
+    return rows.sample(limit, SUGGESTION_ROWS.generator(seed))
 
 
 def search(
