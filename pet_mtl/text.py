@@ -147,6 +147,11 @@ def json_text(value: Any, *, ascii_only: bool = False) -> str:
     return _UNSAFE.sub(lambda match: json.dumps(match[0])[1:-1], text)
 
 
+def indented_json(value: Any) -> str:
+    """Return `value` as JSON for a file that people read too."""
+    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"
+
+
 class GbUsage:
     """Counts of a text's characters that tell Chinese from what was another encoding: nearly all
     bytes can be read as GBK, but as characters that nobody writes."""

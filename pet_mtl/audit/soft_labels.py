@@ -19,6 +19,7 @@ from pet_mtl.data.suite_data import split_rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import SplitSpec, TaskSpec
+from pet_mtl.text import indented_json
 
 CHECK = "soft_labels"
 
@@ -79,7 +80,7 @@ def mended_soft_labels(path: Path, tasks: Sequence[TaskSpec]) -> str:
     columns = {str(task.columns[name]) for task in tasks for name in task.fields}
     rows = [_mended(value.value, {"text", *names, *columns}) for value in soft_label_values(path)]
     if holds_array(path):
-        return json.dumps(rows, ensure_ascii=False, indent=1) + "\n"
+        return indented_json(rows)
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 

@@ -21,6 +21,7 @@ from pet_mtl.leftovers import sweep
 from pet_mtl.scoring.records import PLAIN, Details
 from pet_mtl.storage.checkpoint import MANIFEST
 from pet_mtl.suite.task import TaskSpec
+from pet_mtl.text import indented_json
 
 ShardFormat = Literal["jsonl", "csv", "tsv", "parquet"]
 SHARDS = "_shards.json"  # readers of folders, such as Arrow, pass over it
@@ -92,7 +93,7 @@ def claim_folder(request: ShardRequest) -> None:
                 where=str(request.out),
                 hint="choose another folder with `--out DIR`",
             )
-        write_text(file, json.dumps(now, ensure_ascii=False, indent=1) + "\n")
+        write_text(file, indented_json(now))
         return
     changed = _changed(now, read_manifest(file))
     if changed:
@@ -118,7 +119,7 @@ def finish(request: ShardRequest, shards: int, rows: int) -> None:
             hint="predict again into another folder with `--out DIR`",
         )
     done = {**now, "shards": shards, "rows_in_all": rows}
-    write_text(request.out / SHARDS, json.dumps(done, ensure_ascii=False, indent=1) + "\n")
+    write_text(request.out / SHARDS, indented_json(done))
 
 
 def _changed(now: Mapping[str, Any], then: Mapping[str, Any]) -> str:

@@ -1,6 +1,5 @@
 """`compare.html`, `compare.md` and `results.json` of a comparison."""
 
-import json
 from pathlib import Path
 
 from pet_mtl.atomic import write_bytes, write_text
@@ -13,13 +12,12 @@ from pet_mtl.report.markup import Html, element
 from pet_mtl.report.overview import colour_of, page_header
 from pet_mtl.report.page import html_page
 from pet_mtl.report.places import short_model
+from pet_mtl.text import indented_json
 
 
 def write_pages(out: Path, comparison: Comparison) -> None:
     """Write the page, the Markdown tables and the figures."""
-    write_text(
-        out / "results.json", json.dumps(comparison.to_json(), ensure_ascii=False, indent=1) + "\n"
-    )
+    write_text(out / "results.json", indented_json(comparison.to_json()))
     write_text(out / "compare.md", compare_markdown(comparison))
     write_bytes(out / "compare.html", compare_page(comparison).encode("utf-8", errors="replace"))
 

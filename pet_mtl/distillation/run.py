@@ -1,6 +1,5 @@
 """The whole of `pet-mtl distill`: teachers, what they say, students."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,6 +54,7 @@ from pet_mtl.storage.lock import held
 from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.storage.trained_on import Keys, read_trained_on, with_earlier
 from pet_mtl.suite.suite import Suite
+from pet_mtl.text import indented_json
 from pet_mtl.training.few_rows import settle_rate
 from pet_mtl.training.teachers import (
     check_teachers,
@@ -181,10 +181,7 @@ class _Distiller:
         gained = gains(stages, self.kinds, self.gold)
         done = Distillation(self.out, metrics, tuple(stages), gained, tuple(folders))
         write_text(self.out / "distill.md", markdown(done))
-        write_text(
-            self.out / "results.json",
-            json.dumps(done.to_json(), ensure_ascii=False, indent=1) + "\n",
-        )
+        write_text(self.out / "results.json", indented_json(done.to_json()))
         return done
 
     def _teach(

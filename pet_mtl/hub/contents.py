@@ -14,6 +14,7 @@ from pet_mtl.storage.folder_kinds import BEGUN
 from pet_mtl.storage.lock import lock_file
 from pet_mtl.storage.model_card import CARD, model_card
 from pet_mtl.storage.state import COUNTERS, read_progress
+from pet_mtl.text import indented_json
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def files_to_push(folder: Path) -> list[Upload]:
     problems.raise_if_any()
     if not any(upload.path == CARD for upload in uploads):
         uploads.append(_of_bytes(CARD, model_card(checkpoint.suite, manifest)))
-    text = json.dumps(without_folders(manifest), ensure_ascii=False, indent=1) + "\n"
+    text = indented_json(without_folders(manifest))
     return sorted([*uploads, _of_bytes(MANIFEST, text)], key=lambda upload: upload.path)
 
 

@@ -26,6 +26,7 @@ from pet_mtl.storage.pretrained import quiet_transformers
 from pet_mtl.storage.trained_on import Keys, write_trained_on
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.verbalizer import format_verbalizer
+from pet_mtl.text import indented_json
 
 FORMAT_VERSION = 1
 MANIFEST = "pet_mtl.json"
@@ -141,7 +142,7 @@ def add_calibration(
 
 
 def _format(manifest: dict[str, Any]) -> str:
-    return json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
+    return indented_json(manifest)
 
 
 def copy_checkpoint(folder: Path, out: Path) -> None:

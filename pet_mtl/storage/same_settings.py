@@ -12,6 +12,7 @@ from pet_mtl.storage.checked_json import read_bounded
 from pet_mtl.storage.folder_kinds import refuse_others
 from pet_mtl.suite.method import METHODS
 from pet_mtl.suite.settings import TrainSettings
+from pet_mtl.text import indented_json
 
 
 def same_settings(
@@ -91,4 +92,4 @@ def _with_later_settings(then: Any) -> Any:
 
 def note_settings(file: Path, now: Any) -> None:
     """Write the settings of what a folder holds."""
-    write_text(file, json.dumps(now, ensure_ascii=False, indent=1) + "\n")
+    write_text(file, indented_json(now))
