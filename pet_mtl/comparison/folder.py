@@ -18,7 +18,12 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.leftovers import sweep
 from pet_mtl.storage.backbone_digests import backbone_digests, refuse_replaced
 from pet_mtl.storage.checked_json import read_bounded
-from pet_mtl.storage.same_settings import changed_keys, note_settings, same_settings
+from pet_mtl.storage.same_settings import (
+    changed_keys,
+    note_settings,
+    same_settings,
+    training_settings,
+)
 from pet_mtl.suite.suite import Suite
 
 SETTINGS = "compare.json"
@@ -34,8 +39,6 @@ def settings_of(
 ) -> dict[str, Any]:
     """Return all that the cells' results depend on, as plain values; `keys` are the `row_keys` of
     dev rows by task."""
-    places = {"tasks": {"__all__": {"verbalizer": {"source", "lines"}}}}
-    parts = {"model", "tasks", "train", "sampling", "method"}
     return {
         "few_shot_steps": few_shot_steps,
         "rows": {
@@ -57,10 +60,7 @@ def settings_of(
             if task.soft_labels is not None
         },
         "backbones": backbone_digests({one.suite.model: one.suite for one in variants}),
-        "methods": {
-            variant.name: variant.suite.model_dump(mode="json", include=parts, exclude=places)
-            for variant in variants
-        },
+        "methods": {variant.name: training_settings(variant.suite) for variant in variants},
     }
 
 

@@ -20,7 +20,12 @@ from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.storage.backbone_digests import backbone_digests, refuse_replaced
 from pet_mtl.storage.checked_json import Count, read_bounded
 from pet_mtl.storage.checkpoint import MANIFEST
-from pet_mtl.storage.same_settings import changed_keys, note_settings, same_settings
+from pet_mtl.storage.same_settings import (
+    changed_keys,
+    note_settings,
+    same_settings,
+    training_settings,
+)
 from pet_mtl.storage.taken_up import take_up
 from pet_mtl.suite.suite import Suite
 from pet_mtl.training.run import train
@@ -45,12 +50,6 @@ class RunResult(DevResult):
 
 def settings_of(request: Request, data: Mapping[str, TaskData]) -> dict[str, Any]:
     """Return all that the results depend on, as plain values."""
-    places = {"tasks": {"__all__": {"verbalizer": {"source", "lines"}}}}
-    parts = {"model", "tasks", "train", "sampling", "method"}
-
-    def plain(suite: Suite) -> dict[str, Any]:
-        return suite.model_dump(mode="json", include=parts, exclude=places)
-
     return {
         "from": request.teachers_have,
         "to": request.students_have,
@@ -60,8 +59,8 @@ def settings_of(request: Request, data: Mapping[str, TaskData]) -> dict[str, Any
         "generations": request.generations,
         "growth": request.growth,
         "teachers": [short_digest((folder / MANIFEST).read_bytes()) for folder in request.given],
-        "teacher": plain(request.teacher),
-        "student": plain(request.student),
+        "teacher": training_settings(request.teacher),
+        "student": training_settings(request.student),
         "backbones": backbone_digests(
             {"teacher.model": request.teacher, "student.model": request.student}
         ),

@@ -12,7 +12,17 @@ from pet_mtl.storage.checked_json import read_bounded
 from pet_mtl.storage.folder_kinds import refuse_others
 from pet_mtl.suite.method import METHODS
 from pet_mtl.suite.settings import TrainSettings
+from pet_mtl.suite.suite import Suite
 from pet_mtl.text import indented_json
+
+# where label words come from, not what they are
+PLACES: Any = {"tasks": {"__all__": {"verbalizer": {"source", "lines"}}}}
+
+
+def training_settings(suite: Suite) -> dict[str, Any]:
+    """Return what decides what training a suite gives, as plain values."""
+    parts = {"model", "tasks", "train", "sampling", "method"}
+    return suite.model_dump(mode="json", include=parts, exclude=PLACES)
 
 
 def same_settings(

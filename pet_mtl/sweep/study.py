@@ -22,7 +22,13 @@ from pet_mtl.random_streams import TRIAL
 from pet_mtl.storage.backbone_digests import backbone_digests, refuse_replaced
 from pet_mtl.storage.digests import file_digest
 from pet_mtl.storage.lock import held
-from pet_mtl.storage.same_settings import changed_keys, note_settings, same_settings
+from pet_mtl.storage.same_settings import (
+    PLACES,
+    changed_keys,
+    note_settings,
+    same_settings,
+    training_settings,
+)
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import SplitSpec
 from pet_mtl.sweep.space import LoadSuite, Space
@@ -210,17 +216,16 @@ def _load(load: LoadSuite, space: Space, chosen: Mapping[str, Any]) -> Suite:
         raise space.told(error) from error
 
 
-def _tasks_digest(suite: Suite, places: Any, digest: Callable[[Path], str]) -> str:
+def _tasks_digest(suite: Suite, digest: Callable[[Path], str]) -> str:
     """Return a digest of all that a suite's tasks read: label words, templates, files of rows.
 
     Args:
-        places: what `Suite.model_dump_json` leaves out.
         digest: of a file.
 
     Raises:
         PetMtlError: a file is not there.
     """
-    parts = [suite.model_dump_json(include={"tasks"}, exclude=places)]
+    parts = [suite.model_dump_json(include={"tasks"}, exclude=PLACES)]
     for task in suite.tasks.values():
         data = task.data
         dev = () if data.dev is None or isinstance(data.dev, SplitSpec) else data.dev
@@ -245,8 +250,6 @@ def _check_settings(
     Raises:
         PetMtlError: the folder holds another sweep; a file that only some trials read is not there.
     """
-    places = {"tasks": {"__all__": {"verbalizer": {"source", "lines"}}}}
-    parts = {"model", "tasks", "train", "sampling", "method"}
     suite = _load(load, space, {})
     chosen = {
         name: [_load(load, space, {name: value}) for value in axis.ends]
@@ -257,11 +260,11 @@ def _check_settings(
     digest = cache(file_digest)
     now: dict[str, Any] = {
         **space.to_json(),
-        "suite": suite.model_dump(mode="json", include=parts, exclude=places),
+        "suite": training_settings(suite),
         "rows": {name: rows_digest(task) for name, task in data.items()},
         "backbones": backbone_digests({each.model: each for each in (suite, *others)}),
         "choices": {
-            name: [_tasks_digest(other, places, digest) for other in each]
+            name: [_tasks_digest(other, digest) for other in each]
             for name, each in chosen.items()
             if name != "model"
         },

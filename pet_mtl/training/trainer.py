@@ -31,7 +31,7 @@ from pet_mtl.storage.outputs import TEACHER, RunFolder
 from pet_mtl.storage.own_weights import load_own_weights, own_weights
 from pet_mtl.storage.pretrained import load_into
 from pet_mtl.storage.run_weights import AVERAGE, TERMS, read_run_weights, write_run_weights
-from pet_mtl.storage.same_settings import changed_keys
+from pet_mtl.storage.same_settings import changed_keys, training_settings
 from pet_mtl.storage.state import Progress, fingerprint, read_moments, read_progress, write_state
 from pet_mtl.suite.idle import idle_in_length
 from pet_mtl.suite.suite import Suite
@@ -291,10 +291,6 @@ class Trainer:
 
 def _comparable(suite: Suite) -> dict[str, Any]:
     """Return what makes a run: all but the names and places of files, and who is told of it."""
-    places: Any = {
-        "tasks": {"__all__": {"verbalizer": {"source", "lines"}}},
-        "train": {"report_to"},
-    }
-    return suite.model_dump(
-        mode="json", include={"model", "tasks", "train", "sampling", "method"}, exclude=places
-    )
+    settings = training_settings(suite)
+    del settings["train"]["report_to"]
+    return settings
