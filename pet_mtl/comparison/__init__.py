@@ -6,8 +6,8 @@
 - `engine`: what else may train and score a cell: OpenPrompt
 - `shots`: few rows of each label, the same for every method
 - `run`: the cells one after the other; `cell` trains one, `dev_result` is what is kept of dev
-  rows, `folder` knows what is done, `claim` keeps several processes apart, `memory` measures each
-  anew, `alike` finds results that an earlier version mixed up
+  rows, `folder` knows what is done, `memory` measures each anew, `alike` finds results that an
+  earlier version mixed up
 - `statistics`: mean, sd, median; the paired bootstrap of a difference
 - `summary`: what the finished cells say; `table`, `page`, `shots_chart` show it
 """

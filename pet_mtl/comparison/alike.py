@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pet_mtl.comparison.claim import claim
 from pet_mtl.console import say
 from pet_mtl.storage.checked_json import read_bounded
+from pet_mtl.storage.lock import held
 
 NAMING = "folder_naming"
 NOW = 2  # noted with the settings; 1, which nobody noted: without a digest
@@ -50,7 +50,7 @@ def mixed_cells(out: Path, settings: str, result: str) -> dict[Path, list[str]]:
 def begin_anew(cells: Mapping[Path, Sequence[str]], result: str) -> None:
     """Remove what `mixed_cells` found, but what another process has in hand."""
     for folder, methods in cells.items():
-        with claim(folder) as ours:
+        with held(folder / ".lock") as ours:
             if ours:
                 names = " and ".join(f"`{name}`" for name in methods)
                 say(

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from pet_mtl.cloze.sampling import Schedule
 from pet_mtl.comparison.cell import CellResult, train_cell, zero_shot_cell
-from pet_mtl.comparison.claim import claim
 from pet_mtl.comparison.engine import Engine, find_engine
 from pet_mtl.comparison.folder import (
     check_results,
@@ -36,6 +35,7 @@ from pet_mtl.errors import MachineError, PetMtlError, ProblemList, RunError
 from pet_mtl.scoring.leak_guard import guard_rows
 from pet_mtl.scoring.loaded import compile_suite
 from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.storage.lock import held
 from pet_mtl.storage.pretrained import load_pieces, suite_model
 from pet_mtl.suite.chain import require_reads
 from pet_mtl.suite.suite import Suite
@@ -121,11 +121,11 @@ def compare(request: Request, out: Path) -> Comparison:
         for one in request.variants
         if one.engine and one.name in missing
     }
-    with claim(out, wait=True):
+    with held(out / ".lock", wait=True):
         keys = {name: row_keys(rows) for name, rows in scored.items()}
         check_settings(out, settings_of(request.variants, data, keys, request.few_shot_steps))
     failed, busy = _do(request, cells, data, out, engines)
-    with claim(out, wait=True):  # the last of several processes finds the cells of all
+    with held(out / ".lock", wait=True):  # the last of several processes finds the cells of all
         results = {cell: result for cell in cells if (result := read_result(out, cell)) is not None}
         if not results and busy:
             raise PetMtlError(
@@ -188,11 +188,11 @@ def _do(
     busy: list[Cell] = []
     for number, cell in enumerate(cells, 1):
         if read_result(out, cell) is not None:
-            with claim(cell_path(out, cell)) as ours:
+            with held(cell_path(out, cell) / ".lock") as ours:
                 if ours:  # a run may have been killed before it did, its lock left behind
                     clear(out, cell)
             continue
-        with claim(cell_path(out, cell)) as ours:
+        with held(cell_path(out, cell) / ".lock") as ours:
             if not ours:
                 busy.append(cell)
                 continue

@@ -13,11 +13,11 @@ from stopped_runs import stop_at_step
 from toy_runs import replace_weights
 
 from pet_mtl.comparison import cell, run
-from pet_mtl.comparison.claim import claim
 from pet_mtl.comparison.plan import Variant, read_variants
 from pet_mtl.comparison.run import Request, compare
 from pet_mtl.errors import MachineError, PetMtlError, RunError
 from pet_mtl.stepping.interrupt import Interrupted
+from pet_mtl.storage.lock import held
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.training import steps
 
@@ -289,7 +289,7 @@ def test_what_another_process_has_in_hand_is_left_to_it(
         tmp_path / "out",
     )
     compare(replace(request, shots=[0]), out)
-    with claim(out / "cells" / "pet.2.seed-42.joint"):
+    with held(out / "cells" / "pet.2.seed-42.joint" / ".lock"):
         found = compare(request, out)
         assert [entry.shots for entry in found.entries] == [0]
         assert "left to another process: 1 cell" in capsys.readouterr().err

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from pet_mtl.comparison.claim import claim
 from pet_mtl.errors import PetMtlError
+from pet_mtl.storage.lock import held
 
 HOLD = """
 import sys
 from pathlib import Path
-from pet_mtl.comparison.claim import claim
-with claim(Path(sys.argv[1])) as held:
-    print(held, flush=True)
+from pet_mtl.storage.lock import held
+with held(Path(sys.argv[1]) / ".lock") as ours:
+    print(ours, flush=True)
     sys.stdin.read()
 """
 
@@ -35,33 +35,36 @@ def holder(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 def test_one_at_a_time(tmp_path: Path) -> None:
     folder = tmp_path / "cells" / "one"
-    with claim(folder) as first:
+    with held(folder / ".lock") as first:
         assert first
-        with claim(folder) as second:
+        with held(folder / ".lock") as second:
             assert not second
-        with claim(tmp_path / "cells" / "other") as other:
+        with held(tmp_path / "cells" / "other" / ".lock") as other:
             assert other
     assert not any(folder.iterdir())
-    with claim(folder) as again:
+    with held(folder / ".lock") as again:
         assert again
 
 
 def test_of_another_process_that_dies(tmp_path: Path) -> None:
     with holder(tmp_path) as process:
-        with claim(tmp_path) as held:
-            assert not held
+        with held(tmp_path / ".lock") as ours:
+            assert not ours
         process.kill()
         process.wait()
-        with claim(tmp_path) as held:  # its lock file is still there
-            assert held
+        with held(tmp_path / ".lock") as ours:  # its lock file is still there
+            assert ours
     with holder(tmp_path) as process:
         process.stdin.close()  # type: ignore[union-attr]  # it ends, and we waited for it
-        with claim(tmp_path, wait=True) as held:
-            assert held
+        with held(tmp_path / ".lock", wait=True) as ours:
+            assert ours
             assert (tmp_path / ".lock").exists()  # not the one that its last holder removed
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(PetMtlError, match="cannot write"), claim(tmp_path / "file" / "folder"):
+    with (
+        pytest.raises(PetMtlError, match="cannot write"),
+        held(tmp_path / "file" / "folder" / ".lock"),
+    ):
         pass
