@@ -1,6 +1,6 @@
 """The whole of `pet-mtl distill`: teachers, what they say, students."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -98,7 +98,9 @@ def distil(request: Request, out: Path, *, skip_bad_rows: int = 0) -> Distillati
             say(f"warning: {name}: {note}")
     folds = cut_folds(request, data)
     soft = {name for name, task in data.items() if task.soft_labels is not None}
-    check_models(request, out, _known_to_teachers(request) | soft)
+    known = check_teachers(request.given, request.student)
+    known = known.union(*(teacher.tasks for teacher in plan_teachers(request)))
+    check_models(request, out, known | soft)
     with held(out / ".lock") as ours:
         if not ours:
             raise PetMtlError(
@@ -115,12 +117,7 @@ def distil(request: Request, out: Path, *, skip_bad_rows: int = 0) -> Distillati
         teacher = student if same else settled(request.teacher)
         request = replace(request, teacher=teacher, student=student)
         check_settings(out, settings_of(request, data))
-        return _Distiller(request, out, data, folds).run()
-
-
-def _known_to_teachers(request: Request) -> set[str]:
-    known = check_teachers(request.given, request.student)
-    return known.union(*(teacher.tasks for teacher in plan_teachers(request)))
+        return _Distiller(request, out, data, folds, known).run()
 
 
 @dataclass(frozen=True)
@@ -145,14 +142,14 @@ class _Distiller:
         out: Path,
         data: Mapping[str, TaskData],
         folds: Mapping[str, Folds],
+        known: Set[str],
     ) -> None:
         self.request, self.out = request, out
         self.teachers = plan_teachers(request)
-        known = _known_to_teachers(request)
         soft = {name for name, task in data.items() if task.soft_labels is not None}
         for name in soft - known:  # no other teacher speaks of the rest
             data = {**data, name: replace(data[name], unlabelled=spoken_of(data[name]))}
-        known |= soft
+        known = known | soft
         self.rows = {
             name: rows for name, rows in rows_to_learn(data, known).items() if name in known
         }
