@@ -14,6 +14,7 @@ from torch import Tensor
 from pet_mtl.cloze.collate import Batch
 from pet_mtl.cloze.draws import Draws
 from pet_mtl.cloze.encode import Prompts
+from pet_mtl.cloze.shorten import ragged_arange
 
 BoolArray = npt.NDArray[np.bool_]
 IdArray = npt.NDArray[np.int64]
@@ -119,6 +120,29 @@ def choose_share(may: BoolArray, draws: Draws, share: float) -> BoolArray:
     return chosen
 
 
+def slots_of(row: IdArray, column: IdArray, shape: tuple[int, int]) -> tuple[IdArray, IdArray]:
+    """Return slots at the places that are read, and which of the slots these are, in few shapes.
+
+    Args:
+        row: of each place, ascending.
+        column: of each place.
+        shape: `(N, L)` of the ids.
+
+    Returns:
+        `[N, M]` positions, a row with fewer than `M` filled up with 0; `[T]` which of the `N * M`
+        slots each place has, filled up with 0.
+    """
+    height, length = shape
+    counts = np.bincount(row, minlength=height)
+    wide = min(length, -(-max(1, int(counts.max(initial=0))) // _SLOT_STEP) * _SLOT_STEP)
+    nth = ragged_arange(counts)
+    slots = np.zeros((height, wide), np.int64)
+    slots[row, nth] = column
+    at = np.zeros(-(-max(1, len(row)) // _TARGET_STEP) * _TARGET_STEP, np.int64)
+    at[: len(row)] = row * wide + nth
+    return slots, at
+
+
 def altered(
     batch: Batch,
     rows: IdArray,
@@ -138,23 +162,15 @@ def altered(
         chosen: `[B]` items that have a prompt; None: all.
         marks: `[B]` what else the term wants to know.
     """
-    length = ids.shape[1]
     items = np.arange(len(rows)) if chosen is None else np.flatnonzero(chosen)
     number = items if len(items) else np.zeros(1, np.int64)  # a shape of no rows has no last one
     of_row = np.concatenate([number, np.repeat(number[-1:], -len(number) % _ROW_STEP)])
     place_of = np.full(len(rows), -1, np.int64)
     place_of[items] = np.arange(len(items))
     row, column = np.nonzero(read[items])
-    counts = np.bincount(row, minlength=len(of_row))
-    wide = min(length, -(-max(1, int(counts.max(initial=0))) // _SLOT_STEP) * _SLOT_STEP)
-    nth = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-    slots = np.zeros((len(of_row), wide), np.int64)
-    slots[row, nth] = column
-    padded = -(-max(1, len(row)) // _TARGET_STEP) * _TARGET_STEP
-    at, wanted, owner = (np.zeros(padded, np.int64) for _ in range(3))
-    wanted[:] = -1
-    at[: len(row)], owner[: len(row)] = row * wide + nth, items[row]
-    wanted[: len(row)] = targets[items[row], column]
+    slots, at = slots_of(row, column, (len(of_row), ids.shape[1]))
+    owner, wanted = np.zeros_like(at), np.full_like(at, -1)
+    owner[: len(row)], wanted[: len(row)] = items[row], targets[items[row], column]
     groups = []
     for group in batch.groups:
         own = place_of[group.items.numpy()]

@@ -8,12 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from pet_mtl.model.backbone import Backbone
+from pet_mtl.objectives.altered import slots_of
 from pet_mtl.objectives.mlm_loss import IGNORED, mlm_loss
 from pet_mtl.pretraining.masking.take import BoolArray
 from pet_mtl.pretraining.rows import RowBatch
-
-_SLOT_STEP = 4  # every new shape costs the CPU kernels a new plan
-_TARGET_STEP = 64
 
 
 @dataclass(frozen=True)
@@ -72,19 +70,11 @@ def mlm_batch(batch: RowBatch, corrupted: npt.NDArray[np.int64], chosen: BoolArr
         corrupted: `[N, L]` what the model reads.
         chosen: `[N, L]` what it predicts.
     """
-    height, length = batch.ids.shape
     row, column = np.nonzero(chosen)
-    counts = np.bincount(row, minlength=height)
-    wide = min(length, -(-max(1, int(counts.max(initial=0))) // _SLOT_STEP) * _SLOT_STEP)
-    place = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
-    slots = np.zeros((height, wide), np.int64)
-    slots[row, place] = column
-    padded = -(-max(1, len(row)) // _TARGET_STEP) * _TARGET_STEP
-    at = np.zeros(padded, np.int64)
-    at[: len(row)] = row * wide + place
-    targets = np.full(padded, IGNORED, np.int64)
+    slots, at = slots_of(row, column, batch.ids.shape)
+    targets = np.full_like(at, IGNORED)
     targets[: len(row)] = batch.ids[row, column]
-    attention_mask = (np.arange(length) < batch.lengths[:, None]).astype(np.int64)
+    attention_mask = (np.arange(batch.ids.shape[1]) < batch.lengths[:, None]).astype(np.int64)
     return MlmBatch(
         torch.from_numpy(corrupted),
         torch.from_numpy(attention_mask),
