@@ -193,7 +193,7 @@ def _label_sums(counts: NDArray[Any], labels: NDArray[np.int64], size: int) -> N
 
 
 def resampled_parts(
-    counts: NDArray[np.int64], *, resamples: int, seed: int
+    counts: NDArray[np.int64], *, resamples: int, seed: int = 0
 ) -> Iterator[NDArray[np.int64]]:
     """Draw as many rows with replacement as there are, and count those of each cell; yield
     `[some resamples, cells]` until there are `resamples`.

@@ -18,7 +18,6 @@ def macro_f1_gain(
     size: int,
     *,
     resamples: int = 500,
-    seed: int = 0,
 ) -> tuple[float, tuple[float, float]]:
     """Return the gain in macro-F1 and its 95 % interval, by the paired bootstrap over rows.
 
@@ -37,7 +36,7 @@ def macro_f1_gain(
         new, old = (cells_macro_f1(drawn, of_gold, side, size) for side in (of_after, of_before))
         return new - old
 
-    parts = resampled_parts(counts, resamples=resamples, seed=seed)
+    parts = resampled_parts(counts, resamples=resamples)
     drawn = np.concatenate([gains(part) for part in parts])
     return float(gains(counts[None])[0]), interval_95(drawn)
 
@@ -48,7 +47,6 @@ def sets_gain(
     after: NDArray[np.bool_],
     *,
     resamples: int = 500,
-    seed: int = 0,
 ) -> tuple[float, float]:
     """Return the 95 % interval of the gain in macro-F1 over the labels of sets `[N, K]`, by the
     paired bootstrap over rows: both sides are scored on the same draws.
@@ -57,7 +55,7 @@ def sets_gain(
     >>> sets_gain(gold, gold, gold)
     (0.0, 0.0)
     """
-    old, new = resampled_macro_f1(gold, [before, after], resamples, seed)
+    old, new = resampled_macro_f1(gold, [before, after], resamples)
     return interval_95(new - old)
 
 
@@ -67,7 +65,6 @@ def numbers_gain(
     after: NDArray[Any],
     *,
     resamples: int = 500,
-    seed: int = 0,
 ) -> tuple[float, float]:
     """Return the 95 % interval of the gain in Pearson's correlation of numbers `[N]`, by the paired
     bootstrap over rows.
@@ -77,5 +74,5 @@ def numbers_gain(
     (0.0, 0.0)
     """
     gold, before, after = (side.astype(np.float64) for side in (gold, before, after))
-    new = resampled_pearson(gold, after, resamples, seed)
-    return interval_95(new - resampled_pearson(gold, before, resamples, seed))
+    new = resampled_pearson(gold, after, resamples)
+    return interval_95(new - resampled_pearson(gold, before, resamples))

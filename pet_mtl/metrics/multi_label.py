@@ -77,7 +77,6 @@ def score_sets(
     labels: Sequence[str],
     *,
     resamples: int = 1000,
-    seed: int = 0,
 ) -> MultiLabelScore:
     """Score predicted sets, both `[N, K]` of the labels.
 
@@ -98,7 +97,7 @@ def score_sets(
     support, taken = gold.sum(0), predicted.sum(0)
     micro = ratio(2 * hits.sum(keepdims=True), (support + taken).sum(keepdims=True))
     right = (gold == predicted).all(1)
-    (drawn,) = resampled_macro_f1(gold, [predicted], resamples, seed)
+    (drawn,) = resampled_macro_f1(gold, [predicted], resamples)
     return MultiLabelScore(
         micro_f1=float(micro[0]),
         macro_f1=float(ratio(2 * hits, support + taken).mean()),
@@ -110,7 +109,7 @@ def score_sets(
 
 
 def resampled_macro_f1(
-    gold: NDArray[np.bool_], sides: Sequence[NDArray[np.bool_]], resamples: int, seed: int
+    gold: NDArray[np.bool_], sides: Sequence[NDArray[np.bool_]], resamples: int
 ) -> NDArray[np.float64]:
     """Return the macro-F1 of each of the resamples for each of the sides, `[sides, resamples]`, all
     scored on the same rows.
@@ -123,7 +122,7 @@ def resampled_macro_f1(
     """
     first, counts = _kinds_of_rows([gold, *sides])
     gold, sides = gold[first], [side[first] for side in sides]
-    generator = RESAMPLED_ROWS.generator(seed)
+    generator = RESAMPLED_ROWS.generator(0)
     most, sums = max(1, _DRAWN // len(counts)), np.zeros((len(sides), resamples))
     for start in range(0, resamples, most):
         drawn = drawn_counts(counts, min(most, resamples - start), generator).astype(np.float32)

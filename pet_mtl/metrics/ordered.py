@@ -50,7 +50,6 @@ def score_ordered(
     values: NDArray[np.float64],
     *,
     resamples: int = 1000,
-    seed: int = 0,
 ) -> OrderedScore:
     """Score predictions, both [N] indices into `labels`, which are worth `values` `[K]`.
 
@@ -61,11 +60,11 @@ def score_ordered(
     >>> score.mae, score.value("mae")
     (1.0, 0.75)
     """
-    plain = score_predictions(gold, predicted, labels, resamples=resamples, seed=seed)
+    plain = score_predictions(gold, predicted, labels, resamples=resamples)
     confusion = np.array(plain.confusion)
     cells = np.nonzero(confusion)
     off = np.abs(values[cells[0]] - values[cells[1]])
-    parts = resampled_parts(confusion[cells], resamples=resamples, seed=seed)
+    parts = resampled_parts(confusion[cells], resamples=resamples)
     errors = np.concatenate([counts @ off for counts in parts]) / len(gold)
     return OrderedScore(
         **vars(plain),

@@ -75,7 +75,6 @@ def score_similarity(
     predicted: NDArray[np.floating[Any]],
     *,
     resamples: int = 1000,
-    seed: int = 0,
 ) -> SimilarityScore:
     """Score predicted numbers `[N]`.
 
@@ -96,7 +95,7 @@ def score_similarity(
         raise ValueError("Parameters `gold` and `predicted` should hold finite numbers.")
     return SimilarityScore(
         pearson=float(_pearson(one[None], other[None])[0]),
-        pearson_ci95=interval_95(resampled_pearson(one, other, resamples, seed)),
+        pearson_ci95=interval_95(resampled_pearson(one, other, resamples)),
         spearman=float(_pearson(_ranks(one)[None], _ranks(other)[None])[0]),
         mae=float(np.abs(one - other).mean()),
         rmse=float(np.sqrt(np.square(one - other).mean())),
@@ -105,12 +104,12 @@ def score_similarity(
 
 
 def resampled_pearson(
-    one: NDArray[np.float64], other: NDArray[np.float64], resamples: int, seed: int
+    one: NDArray[np.float64], other: NDArray[np.float64], resamples: int
 ) -> NDArray[np.float64]:
     """Return Pearson's correlation of each of the resamples, `[resamples]` or fewer where rows are
     many; the same rows are drawn for other predictions of as many rows."""
     resamples = min(resamples, max(_FEWEST, _MOST_DRAWN // len(one)))
-    generator, done = RESAMPLED_ROWS.generator(seed), []
+    generator, done = RESAMPLED_ROWS.generator(0), []
     step = max(1, _CHUNK // len(one))
     for start in range(0, resamples, step):
         rows = generator.integers(0, len(one), (min(step, resamples - start), len(one)))

@@ -187,7 +187,7 @@ def test_rows_drawn_by_kind_are_rows_drawn_one_by_one(labels: int) -> None:
     rng = np.random.default_rng(2)
     gold = rng.random((1200, labels)) < 0.4
     before, after = (gold ^ (rng.random(gold.shape) < share) for share in (0.3, 0.2))
-    found = resampled_macro_f1(gold, [before, after], 2000, 0)
+    found = resampled_macro_f1(gold, [before, after], 2000)
     slow = np.array([slow_macro_f1(gold, side) for side in (before, after)])
     for fast, plain in zip([*found, found[1] - found[0]], [*slow, slow[1] - slow[0]], strict=True):
         ends = np.quantile([fast, plain], [0.025, 0.5, 0.975], axis=1)
@@ -198,7 +198,7 @@ def test_both_sides_are_scored_on_the_same_rows(monkeypatch: pytest.MonkeyPatch)
     rng = np.random.default_rng(3)
     gold, side = rng.random((2, 500, 5)) < 0.5
     monkeypatch.setattr("pet_mtl.metrics.multi_label._DRAWN", 4000)  # a few resamples at a time
-    one, other, turned = resampled_macro_f1(gold, [side, side, ~side], 50, 0)
+    one, other, turned = resampled_macro_f1(gold, [side, side, ~side], 50)
     assert one.tolist() == other.tolist() != turned.tolist()
     assert len(set(one.tolist())) > 40
 
@@ -207,7 +207,7 @@ def test_drawing_holds_no_more_where_rows_repeat() -> None:
     gold, predicted = sets(200) > 0, sets(200, seed=1) > 0
     many = np.tile(gold, (1000, 1)), np.tile(predicted, (1000, 1))
     tracemalloc.start()
-    found = resampled_macro_f1(many[0], [many[1]], 1000, 0)
+    found = resampled_macro_f1(many[0], [many[1]], 1000)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert found.std() < 0.001
@@ -218,11 +218,11 @@ def test_labels_are_counted_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> N
     """As floats, the sets of all rows would be eight times those that are there."""
     rng = np.random.default_rng(4)
     gold, side = rng.random((2, 2000, 100)) < 0.5
-    whole = resampled_macro_f1(gold, [side], 20, 0)
+    whole = resampled_macro_f1(gold, [side], 20)
     monkeypatch.setattr("pet_mtl.metrics.multi_label._DRAWN", 4 * 2000)
     monkeypatch.setattr("pet_mtl.metrics.multi_label._CELLS", 7 * 2000)
     tracemalloc.start()
-    np.testing.assert_allclose(resampled_macro_f1(gold, [side], 20, 0), whole, rtol=1e-12)
+    np.testing.assert_allclose(resampled_macro_f1(gold, [side], 20), whole, rtol=1e-12)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 5 * gold.nbytes

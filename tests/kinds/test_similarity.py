@@ -124,10 +124,10 @@ def test_many_rows_are_drawn_less_often(monkeypatch: pytest.MonkeyPatch) -> None
     rng = np.random.default_rng(1)
     gold = rng.random(500)
     predicted = gold + rng.normal(size=500)
-    often = resampled_pearson(gold, predicted, 1000, 0)
+    often = resampled_pearson(gold, predicted, 1000)
     monkeypatch.setattr("pet_mtl.metrics.similarity._MOST_DRAWN", 300 * 500)
-    seldom = resampled_pearson(gold, predicted, 1000, 0)
+    seldom = resampled_pearson(gold, predicted, 1000)
     assert seldom.tolist() == often[:300].tolist()
     monkeypatch.setattr("pet_mtl.metrics.similarity._MOST_DRAWN", 500)
-    assert len(resampled_pearson(gold, predicted, 1000, 0)) == 200
-    assert len(resampled_pearson(gold, predicted, 1, 0)) == 1
+    assert len(resampled_pearson(gold, predicted, 1000)) == 200
+    assert len(resampled_pearson(gold, predicted, 1)) == 1
