@@ -60,21 +60,18 @@ class TrainedRun:
         """Predict rows with the best checkpoint; see `Predictor.predict`."""
         return self.model.predict(rows, task)
 
-    def _figures(self) -> list[tuple[str, Score]]:
-        return list(self.scores.items())
-
     def __repr__(self) -> str:
-        figures = ", ".join(f"{n} {s.main.name} {s.main.value:.4f}" for n, s in self._figures())
+        figures = ", ".join(f"{n} {s.main.name} {s.main.value:.4f}" for n, s in self.scores.items())
         return f"TrainedRun({str(self.out)!r}, {figures or 'no dev rows'})"
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: the dev scores, and the report below them."""
-        figures = {name: score.summary() for name, score in self._figures()}
+        figures = {name: score.summary() for name, score in self.scores.items()}
         names = list(dict.fromkeys(one for summary in figures.values() for one in summary))
         rows = [
             [name, str(score.examples)]
             + [f"{figures[name][one]:.4f}" if one in figures[name] else "–" for one in names]
-            for name, score in self._figures()
+            for name, score in self.scores.items()
         ]
         title = f"{self.out}: step {self.result.best_step} of {self.result.steps}"
         table = table_html(title, ["task", "dev rows", *names], rows)
