@@ -260,9 +260,7 @@ def with_verbalizers(suite: Suite, files: Mapping[str, Path]) -> Suite:
     changed = suite.model_copy(update={"tasks": tasks})
     # thresholds that were fitted say nothing of other words
     kept = {
-        name: task.model_copy(update={"thresholds": None})
-        if task.fits_thresholds and not _same_words(name, changed, suite)
-        else task
+        name: task if _same_words(name, changed, suite) else task.without_fitted_thresholds()
         for name, task in tasks.items()
     }
     return changed.model_copy(update={"tasks": kept})

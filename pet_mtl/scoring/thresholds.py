@@ -32,7 +32,7 @@ def with_fitted_thresholds(
     for name, of_task in rows.items():
         task = suite.tasks[name]
         if task.fits_thresholds and name in log_probs:
-            kind = kind_of(task.model_copy(update={"thresholds": None}))
+            kind = kind_of(task.without_fitted_thresholds())
             fitted = fitted_thresholds(kind, of_task.gold, log_probs[name])
             tasks[name] = task.model_copy(update={"thresholds": fitted})
     return suite.model_copy(update={"tasks": tasks})
@@ -45,7 +45,7 @@ def cross_fitted(task: TaskSpec, rows: Rows, log_probs: FloatArray) -> Decided:
     Args:
         log_probs: `[rows, K]`.
     """
-    plain = kind_of(task.model_copy(update={"thresholds": None}))
+    plain = kind_of(task.without_fitted_thresholds())
     fold, gold = row_keys(rows) % _FOLDS, rows.gold
     decided = np.zeros(log_probs.shape, bool)
     for number in np.unique(fold):
@@ -58,14 +58,8 @@ def cross_fitted(task: TaskSpec, rows: Rows, log_probs: FloatArray) -> Decided:
 
 def without_thresholds(suite: Suite) -> Suite:
     """Return the suite of a run that has not been evaluated: thresholds are still to be fitted."""
-    return suite.model_copy(
-        update={
-            "tasks": {
-                name: task.model_copy(update={"thresholds": None}) if task.fits_thresholds else task
-                for name, task in suite.tasks.items()
-            }
-        }
-    )
+    tasks = {name: task.without_fitted_thresholds() for name, task in suite.tasks.items()}
+    return suite.model_copy(update={"tasks": tasks})
 
 
 def tell_missing(suite: Suite, names: Iterable[str]) -> None:

@@ -221,6 +221,10 @@ class TaskSpec(Spec):
             self.threshold == FITTED or (self.threshold == "auto" and not self.no)
         )
 
+    def without_fitted_thresholds(self) -> "TaskSpec":
+        """Return the task as before its thresholds were fitted, if they are."""
+        return self.model_copy(update={"thresholds": None}) if self.fits_thresholds else self
+
     @model_serializer(mode="wrap")
     def _leave_out_plain(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out the keys of other kinds: what is stored of a plain task stays."""

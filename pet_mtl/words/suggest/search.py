@@ -107,10 +107,9 @@ def search(
     )
     own, none = read[: len(task.verbalizer.labels)], read[len(task.verbalizer.labels) :]
     judge = Judge(scores, rows.gold, fitting, task.aggregation, calibrated, weights, on_step)
-    fits = task.fits_thresholds
-    kind = kind_of(task.model_copy(update={"thresholds": None}) if fits else task)
+    kind = kind_of(task.without_fitted_thresholds())
     if isinstance(kind, MultiLabel):
-        judge = SetJudge(**vars(judge), kind=kind, fits=fits, none=none)
+        judge = SetJudge(**vars(judge), kind=kind, fits=task.fits_thresholds, none=none)
     # Means over several pieces vary less than single ones: each kind has its share, or no longer
     # word would be seen.
     sizes = np.array([len(ids) for ids in pieces])
