@@ -22,7 +22,6 @@ from pet_mtl.model.methods import capabilities
 from pet_mtl.random_streams import IMPORTANCE_ROWS
 from pet_mtl.scoring.learned_parts import refuse_learned_parts
 from pet_mtl.scoring.loaded import LoadedCheckpoint
-from pet_mtl.scoring.log_probs import score_items, score_plans
 from pet_mtl.suite.suite import Suite
 
 DELTA = 0.2  # how close to the whole text's confidence: the authors' code; the paper has 0.05
@@ -216,14 +215,8 @@ def _confidence(
     """Return the probability of each label, `[n, K]`."""
     forms = scorer.forms
     prompts = _prompts(forms, form, texts, labels)
-    scores = score_items(
-        scorer.model,
-        prompts,
-        score_plans(prompts, scorer.machine),
-        scorer.machine,
-        scorer.tokenizer,
-    )
-    probabilities: npt.NDArray[np.float32] = np.exp(scores[:, : forms[form].num_labels])
+    scores = scorer.item_scores(prompts)[:, : forms[form].num_labels]
+    probabilities: npt.NDArray[np.float32] = np.exp(scores)
     return probabilities
 
 

@@ -19,7 +19,6 @@ from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.calibration import Calibration, CalibrationMethod, apply_calibrations
 from pet_mtl.model.methods import capabilities
 from pet_mtl.model.task_model import ParameterCounts
-from pet_mtl.paths import absolute, user_path
 from pet_mtl.scoring.calibration.plan import Plan
 from pet_mtl.scoring.given_rows import dev_rows, labelled_rows, say_idle_words
 from pet_mtl.scoring.leak_guard import guard_rows
@@ -27,6 +26,7 @@ from pet_mtl.scoring.loaded import (
     LoadedCheckpoint,
     LoadedModel,
     plan_for_checkpoint,
+    with_data_root,
     with_verbalizers,
 )
 from pet_mtl.scoring.log_probs import FloatArray
@@ -145,11 +145,7 @@ def score_checkpoints(
     read: dict[str, dict[str, Rows]] = {}
 
     def work_of(checkpoint: Checkpoint) -> tuple[Checkpoint, dict[str, Rows], Plan]:
-        suite = with_verbalizers(checkpoint.suite, verbalizers)
-        if data_root is not None:
-            suite = suite.model_copy(
-                update={"base": str(absolute(user_path(data_root), "--data-root"))}
-            )
+        suite = with_data_root(with_verbalizers(checkpoint.suite, verbalizers), data_root)
         of_rows = _what_rows_depend_on(suite)
         if of_rows not in read:
             read[of_rows] = _rows(suite, data, skip_bad_rows)

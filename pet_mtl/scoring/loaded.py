@@ -20,8 +20,9 @@ from pet_mtl.model.hardware import Machine
 from pet_mtl.model.methods import build, capabilities, compiler
 from pet_mtl.model.slot_encoder import slot_encoders
 from pet_mtl.model.task_model import ParameterCounts, TaskModel
+from pet_mtl.paths import absolute, user_path
 from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
-from pet_mtl.scoring.log_probs import FloatArray, score_prompts
+from pet_mtl.scoring.log_probs import FloatArray, score_items, score_plans, score_prompts
 from pet_mtl.scoring.processes import ALONE, Processes
 from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
 from pet_mtl.storage.own_weights import load_own_weights, own_weights
@@ -120,6 +121,11 @@ class LoadedModel:
         """Return the prompts of rows of some tasks."""
         longest = self.suite.train.max_length
         return encode_forms(self.forms, rows, self.tokenizer, longest)
+
+    def item_scores(self, prompts: Prompts) -> FloatArray:
+        """Return what `score_items` does of all prompts."""
+        plans = score_plans(prompts, self.machine)
+        return score_items(self.model, prompts, plans, self.machine, self.tokenizer)
 
     def log_probs(
         self,
@@ -234,6 +240,17 @@ def plan_for_checkpoint(
     return plan_calibrations(
         suite, choices, stored, valid_calibration(checkpoint, suite), skip_bad_rows=skip_bad_rows
     )
+
+
+def with_data_root(suite: Suite, folder: Path | None) -> Suite:
+    """Return a stored suite whose relative data paths start from another folder, if one is given.
+
+    Raises:
+        PetMtlError: see `absolute`.
+    """
+    if folder is None:
+        return suite
+    return suite.model_copy(update={"base": str(absolute(user_path(folder), "--data-root"))})
 
 
 def with_verbalizers(suite: Suite, files: Mapping[str, Path]) -> Suite:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pet_mtl.data.rows import Rows
 from pet_mtl.model.calibration import apply_calibrations
-from pet_mtl.scoring.log_probs import FloatArray, score_items, score_plans, task_log_probs
+from pet_mtl.scoring.log_probs import FloatArray, task_log_probs
 from pet_mtl.serving.api_error import ApiError
 from pet_mtl.serving.limits import Limits
 from pet_mtl.serving.models import Served
@@ -88,14 +88,8 @@ def score_jobs(jobs: Sequence[Job]) -> list[FloatArray]:
             for name, of_task in by_task.items()
         }
         prompts = loaded.encode(rows)
-        scores = score_items(
-            loaded.model,
-            prompts,
-            score_plans(prompts, loaded.machine),
-            loaded.machine,
-            loaded.tokenizer,
-        )
-        log_probs = apply_calibrations(task_log_probs(prompts, scores), loaded.calibration)
+        raw = task_log_probs(prompts, loaded.item_scores(prompts))
+        log_probs = apply_calibrations(raw, loaded.calibration)
         for name, of_task in by_task.items():
             ends = np.cumsum([job.rows for job in of_task])[:-1]
             for job, part in zip(of_task, np.split(log_probs[name], ends), strict=True):

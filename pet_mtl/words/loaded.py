@@ -9,10 +9,9 @@ from pet_mtl.model.backbone import check_length
 from pet_mtl.model.calibration import Calibration, CalibrationMethod
 from pet_mtl.model.hardware import Machine
 from pet_mtl.model.methods import capabilities
-from pet_mtl.paths import absolute, user_path
 from pet_mtl.resources import bundled_pattern_file
 from pet_mtl.scoring.learned_parts import refuse_learned_parts, without_learned_parts
-from pet_mtl.scoring.loaded import valid_calibration, with_verbalizers
+from pet_mtl.scoring.loaded import valid_calibration, with_data_root, with_verbalizers
 from pet_mtl.storage.checkpoint import Checkpoint, is_checkpoint, read_checkpoint
 from pet_mtl.storage.pretrained import load_backbone, load_pieces, suite_model
 from pet_mtl.suite.suite import Suite, load_suite
@@ -77,15 +76,11 @@ def load(
     if patterns is None and model is not None and is_checkpoint(Path(model)):
         folder, from_checkpoint = model, True
         checkpoint = read_checkpoint(Path(folder))
-        suite = with_verbalizers(checkpoint.suite, verbalizers)
+        suite = with_data_root(with_verbalizers(checkpoint.suite, verbalizers), data_root)
         methods: dict[str, CalibrationMethod] = {
             name: each.kind for name, each in checkpoint.calibration.items()
         }
         stored = valid_calibration(checkpoint, suite)
-        if data_root is not None:
-            suite = suite.model_copy(
-                update={"base": str(absolute(user_path(data_root), "--data-root"))}
-            )
     else:
         file = patterns or bundled_pattern_file("default")
         suite = load_suite(file, data_root=data_root, model=model, verbalizers=verbalizers)

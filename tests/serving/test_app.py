@@ -303,7 +303,7 @@ def test_a_failure_inside_says_nothing_of_the_row(
         raise ValueError("秘密")
 
     client = open_client()
-    monkeypatch.setattr(rows, "score_items", fail)
+    monkeypatch.setattr(rows, "task_log_probs", fail)
     error_of(ask(client, "topic", ["秘密"]), 500, "internal")
     assert "秘密" not in capsys.readouterr().err
     monkeypatch.undo()
