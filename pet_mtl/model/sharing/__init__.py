@@ -9,5 +9,5 @@
 - `soft`            an encoder for each task, tied by a penalty
 - `cross_stitch`    an encoder for each task, whose states are mixed behind some layers
 - `routes`          which task uses what, for a report
-- `expert`          the part that the others are made of
+- `expert`          the part that the others are made of, and how a gate mixes several
 """

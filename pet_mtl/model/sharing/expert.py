@@ -1,6 +1,6 @@
-"""An expert: one dense layer with ReLU, as in MMoE (Ma et al. 2018)."""
+"""An expert, one dense layer with ReLU, as in MMoE (Ma et al. 2018), and several under a gate."""
 
-from torch import nn
+from torch import Tensor, nn
 
 
 def expert(inputs: int, outputs: int) -> nn.Module:
@@ -11,3 +11,9 @@ def expert(inputs: int, outputs: int) -> nn.Module:
 def experts(count: int, inputs: int, outputs: int) -> nn.ModuleList:
     """Return several experts."""
     return nn.ModuleList(expert(inputs, outputs) for _ in range(count))
+
+
+def mix(seen: Tensor, gate: Tensor) -> Tensor:
+    """Return the mean `[b, width]` of experts `[b, width, E]` by the softmax of their gate `[b,
+    E]`."""
+    return (seen @ gate.softmax(-1)[..., None])[..., 0]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from pet_mtl.model.sharing.expert import experts
+from pet_mtl.model.sharing.expert import experts, mix
 from pet_mtl.model.sharing.routes import Routes, gate_routes, numbered
 
 
@@ -39,9 +39,3 @@ class Mmoe(nn.Module):
         """Return how much rows of each task take of each expert, from features `[b, F]` by task."""
         gates = {task: self.gates[task](of_task) for task, of_task in features.items()}
         return [gate_routes(gates, names, numbered("expert", len(self.experts)))]
-
-
-def mix(seen: Tensor, gate: Tensor) -> Tensor:
-    """Return the mean `[b, width]` of experts `[b, width, E]` by the softmax of their gate `[b,
-    E]`."""
-    return (seen @ gate.softmax(-1)[..., None])[..., 0]

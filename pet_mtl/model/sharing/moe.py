@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from pet_mtl.model.sharing.expert import experts
-from pet_mtl.model.sharing.mmoe import mix
+from pet_mtl.model.sharing.expert import experts, mix
 from pet_mtl.model.sharing.routes import Routes, gate_routes, numbered
 
 

@@ -13,8 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pet_mtl.model.sharing.expert import experts
-from pet_mtl.model.sharing.mmoe import mix
+from pet_mtl.model.sharing.expert import experts, mix
 from pet_mtl.model.sharing.routes import Routes, routes
 
 SHARED = -1  # stands for the shared experts where a task's number would
