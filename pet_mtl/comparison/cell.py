@@ -13,11 +13,11 @@ from pet_mtl.data.suite_data import TaskData, dev_rows_of
 from pet_mtl.metrics.throughput import Throughput
 from pet_mtl.model.calibration import apply_calibrations
 from pet_mtl.report.run import report_run
-from pet_mtl.scoring.calibration.plan import plan_calibrations
 from pet_mtl.scoring.checkpoint_scores import decide, score_rows
 from pet_mtl.scoring.learned_parts import without_learned_parts
 from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.scoring.thresholds import fitted_where_missing
+from pet_mtl.scoring.zero_shot import plan_untrained
 from pet_mtl.storage.checked_json import Count
 from pet_mtl.storage.pretrained import suite_model
 from pet_mtl.storage.taken_up import take_up
@@ -84,8 +84,7 @@ def zero_shot_cell(
     measured, started = forget_peak(), time.monotonic()
     loaded = (engine.load if engine else LoadedModel)(suite_model(suite), suite)
     rows = dev_rows_of(data)
-    choices = {name: suite.tasks[name].calibration for name in rows}
-    plan = plan_calibrations(suite, choices, dict.fromkeys(rows, "prior"))
+    plan = plan_untrained(suite, rows)
     throughput = Throughput()
     log_probs = loaded.raw_log_probs(rows, throughput=throughput, title="scoring")
     suite = fitted_where_missing(suite, rows, log_probs)
