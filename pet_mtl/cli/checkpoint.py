@@ -10,14 +10,13 @@ from pet_mtl.cli.options import (
     Calibration,
     DataRoot,
     Overrides,
-    PatternFile,
     Tasks,
     Verbalizers,
     calibration_choice,
     files_by_task,
     names_of,
-    pattern_file,
 )
+from pet_mtl.cli.untrained import Labels, untrained_suite
 from pet_mtl.console import put_places
 
 
@@ -26,32 +25,37 @@ def checkpoint(
         str, typer.Argument(metavar="MODEL", help="Embedded backbone, folder or hub name.")
     ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to write; must be new.")],
-    patterns: PatternFile = "default",
+    patterns: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Pattern file, or a bundled one: `default` is one."),
+    ] = None,
+    labels: Labels = None,
     tasks: Tasks = None,
     verbalizer: Verbalizers = None,
     calibration: Calibration = None,
     data_root: DataRoot = None,
     override: Overrides = None,
 ) -> None:
-    """Make a checkpoint of a model and tasks without training, calibrated on rows without labels.
+    """Make a checkpoint of a model as it is, for the tasks of a pattern file or some labels.
 
     For all that takes checkpoints: `serve`, `export`, `predict` in shards, `push`.
     """
     require_new_folder(out)
     from pet_mtl.scoring.zero_shot import load_untrained, plan_untrained, save_untrained
-    from pet_mtl.suite.suite import load_suite
 
-    loaded = load_untrained(
-        load_suite(
-            pattern_file(patterns),
-            model=model,
-            overrides=override or (),
-            data_root=data_root,
-            verbalizers=files_by_task("--verbalizer", verbalizer),
-            only=names_of(tasks),
-        )
+    choice = calibration_choice(calibration)
+    suite = untrained_suite(
+        model,
+        patterns,
+        labels,
+        override or (),
+        files_by_task("--verbalizer", verbalizer),
+        choice,
+        data_root=data_root,
+        only=names_of(tasks),
     )
-    plan = plan_untrained(loaded.suite, loaded.suite.tasks, calibration_choice(calibration))
+    loaded = load_untrained(suite)
+    plan = plan_untrained(loaded.suite, loaded.suite.tasks, choice)
     loaded.calibration = plan.carry_out(loaded.raw_log_probs)
     save_untrained(loaded, out)
     put_places([out])

@@ -16,10 +16,10 @@ from pet_mtl.cli.options import (
     by_task,
     calibration_choice,
     files_by_task,
-    pattern_file,
     require_known,
     require_patterns,
 )
+from pet_mtl.cli.untrained import Labels, untrained_suite
 from pet_mtl.console import (
     put,
     put_file,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
     from pet_mtl.data.streams import RowStream
     from pet_mtl.scoring.inputs import Inputs
-    from pet_mtl.scoring.loaded import LoadedModel
     from pet_mtl.scoring.ranking import Order
     from pet_mtl.scoring.records import Details, Predicted
     from pet_mtl.suite.suite import Suite
@@ -64,6 +63,7 @@ def predict(
             metavar="FILE", help="Predict with a model as it is, for the tasks of this file."
         ),
     ] = None,
+    labels: Labels = None,
     task: Annotated[
         str | None,
         typer.Option(
@@ -151,8 +151,11 @@ def predict(
     from pet_mtl.scoring.processes import join_processes
     from pet_mtl.scoring.ranking import ranked_blocks
     from pet_mtl.scoring.records import WRITERS, Details, lines_for_people
+    from pet_mtl.scoring.zero_shot import load_untrained
 
-    require_patterns(patterns, override)
+    untrained = patterns is not None or labels is not None
+    if not untrained:
+        require_patterns(patterns, override)
     order = _order(rank, most, output, shards=shard_rows is not None or engine == "ray")
     if engine not in ("local", "ray"):
         raise PetMtlError(f"unknown engine `{engine}`", where="--engine", hint="local or ray")
@@ -163,10 +166,10 @@ def predict(
             hint="add `--engine ray`, or leave `--workers` out",
         )
     if shard_rows is not None or engine == "ray":
-        if patterns is not None:
+        if untrained:
             raise PetMtlError(
                 "shards are predicted with a checkpoint",
-                where=f"--patterns {patterns}",
+                where="--shard-rows" if engine == "local" else "--engine ray",
                 hint="make one: pet-mtl checkpoint MODEL --patterns FILE --out DIR",
             )
         from pet_mtl.cli.predict_shards import predict_in_shards
@@ -210,7 +213,13 @@ def predict(
     words, choice = files_by_task("--verbalizer", verbalizer), calibration_choice(calibration)
     rows = _telling_idle_words(inputs, words)
     processes = join_processes()
-    model = checkpoint if patterns is None else _untrained(checkpoint, patterns, override, words)
+    model = (
+        load_untrained(
+            untrained_suite(str(checkpoint), patterns, labels, override or (), words, choice)
+        )
+        if untrained
+        else checkpoint
+    )
     if out is not None:
         written = predict_files(
             model,
@@ -247,20 +256,6 @@ def predict(
                 continue
             for line in lines_for_people(predicted, details):
                 put(line)
-
-
-def _untrained(
-    model: Path, patterns: str, override: list[str] | None, words: "Mapping[str, Path]"
-) -> "LoadedModel":
-    """Return a model with the tasks of a pattern file, without training."""
-    from pet_mtl.scoring.zero_shot import load_untrained
-    from pet_mtl.suite.suite import load_suite
-
-    return load_untrained(
-        load_suite(
-            pattern_file(patterns), model=str(model), overrides=override or (), verbalizers=words
-        )
-    )
 
 
 def _telling_idle_words(

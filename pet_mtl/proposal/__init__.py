@@ -3,6 +3,7 @@
 - `propose`     the whole: look, propose, try, write
 - `raw_table`, `raw_objects`, `held_cells`  any table as text: separator, header, JSON keys;
   `damaged_rows`: those that are not UTF-8
+- `label_names` a task of labels alone, for a model as it is
 - `header`      whether its first rows name the columns
 - `columns`     which column is the label, which are texts
 - `label_sets`  cells that hold several labels
