@@ -66,9 +66,9 @@ def _of_rows(soft: SoftLabels, learned: Mapping[str, Rows], about: str) -> Itera
         message = f"they speak of {share(int(found.sum()), len(found))} of {name}"
         yield Finding("note", CHECK, about, message)
         rows = learned[name]
-        if name == "train" and rows.targets is None:
+        if name == "train" and rows.targets is None and found.any():
             others = np.flatnonzero(found & (soft.of(rows).argmax(1) != rows.labels))
-            count = share(len(others), len(found))
+            count = share(len(others), int(found.sum()))
             message = f"their likeliest label is another than the row's in {count}"
             yield Finding("note", CHECK, about, message, first_places(rows.where, others))
 

@@ -35,11 +35,19 @@ def test_what_they_speak_of_and_contradict(make_suite: MakeSuite, tmp_path: Path
     suite = make_suite({"t.tsv": ROWS, "u.tsv": "别的话\n还有\n", "s.jsonl": lines(SAID)}, DATA)
     assert found(suite) == [
         ("note", "they speak of 2 of 40 rows (5.0 %) of train"),
-        ("note", "their likeliest label is another than the row's in 1 of 40 rows (2.5 %)"),
+        ("note", "their likeliest label is another than the row's in 1 of 2 rows (50.0 %)"),
         ("note", "they speak of 1 of 2 rows (50.0 %) of unlabelled"),
     ]
     (finding,) = [one for one in check_suite(suite, {}, None).findings if "likeliest" in str(one)]
     assert finding.where == (f"{tmp_path}/t.tsv:2",)
+
+
+def test_of_no_training_row_there_is_nothing_to_contradict(make_suite: MakeSuite) -> None:
+    files = {"t.tsv": ROWS, "u.tsv": "别的话\n", "s.jsonl": lines(SAID[2:])}
+    assert found(make_suite(files, DATA)) == [
+        ("note", "they speak of 0 of 40 rows of train"),
+        ("note", "they speak of 1 of 1 rows (100.0 %) of unlabelled"),
+    ]
 
 
 def test_they_cannot_be_used(make_suite: MakeSuite, tmp_path: Path) -> None:
