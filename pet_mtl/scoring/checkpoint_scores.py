@@ -22,6 +22,7 @@ from pet_mtl.model.task_model import ParameterCounts
 from pet_mtl.scoring.calibration.plan import Plan
 from pet_mtl.scoring.given_rows import dev_rows, labelled_rows, say_idle_words
 from pet_mtl.scoring.leak_guard import guard_rows
+from pet_mtl.scoring.learned_parts import warn_of_blanks
 from pet_mtl.scoring.loaded import (
     LoadedCheckpoint,
     LoadedModel,
@@ -35,7 +36,7 @@ from pet_mtl.scoring.processes import ALONE, Processes
 from pet_mtl.scoring.records import Predicted
 from pet_mtl.scoring.thresholds import fitted_where_missing
 from pet_mtl.scoring.zero_shot import plan_untrained, untrained
-from pet_mtl.storage.checkpoint import Checkpoint, read_checkpoint
+from pet_mtl.storage.checkpoint import Checkpoint, is_checkpoint, read_checkpoint
 from pet_mtl.storage.pretrained import resolve_model
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import CalibrationChoice
@@ -214,6 +215,8 @@ def score_models(
         except PetMtlError as error:
             problems.extend(error)
     problems.raise_if_any()
+    if not all(is_checkpoint(Path(folder)) for folder in folders):
+        warn_of_blanks(suite.tasks[name] for name in rows)
     plan = plan_untrained(suite, rows, calibration, skip_bad_rows=skip_bad_rows)
     return [
         _score(model, load(folder, suite), rows, plan, processes, keep)

@@ -1,9 +1,12 @@
 """Tasks with parts that only training gives them, where there has been no training, or where words
 alone are read."""
 
+from collections.abc import Iterable
+
 from pet_mtl.console import say
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.suite import Suite
+from pet_mtl.suite.task import TaskSpec
 
 
 def without_learned_parts(suite: Suite) -> Suite:
@@ -14,6 +17,16 @@ def without_learned_parts(suite: Suite) -> Suite:
     return suite.model_copy(
         update={"tasks": {n: task.without_learned_parts() for n, task in suite.tasks.items()}}
     )
+
+
+def warn_of_blanks(tasks: Iterable[TaskSpec]) -> None:
+    """Warn of tasks whose shorter words are closed by blanks, which only training teaches."""
+    for task in tasks:
+        if task.slots != "exact":
+            say(
+                f"warning: {task.name}: `slots: {task.slots}` means little before training; "
+                "`exact` is for zero-shot"
+            )
 
 
 def refuse_learned_parts(suite: Suite, where: str, hint: str) -> None:

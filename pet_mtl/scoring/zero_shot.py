@@ -9,10 +9,10 @@ from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
 from pet_mtl.model.methods import capabilities
 from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
-from pet_mtl.scoring.learned_parts import without_learned_parts
+from pet_mtl.scoring.learned_parts import warn_of_blanks, without_learned_parts
 from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.storage.backbone_digests import weights_digest
-from pet_mtl.storage.checkpoint import add_calibration, fill_checkpoint
+from pet_mtl.storage.checkpoint import add_calibration, fill_checkpoint, is_checkpoint
 from pet_mtl.storage.model_card import CardFacts, license_of
 from pet_mtl.storage.pretrained import resolve_model
 from pet_mtl.storage.trained_on import read_trained_on
@@ -41,8 +41,10 @@ def load_untrained(suite: Suite) -> LoadedModel:
     Raises:
         PetMtlError: see `untrained` and `LoadedModel`.
     """
-    suite = untrained(suite)
-    return LoadedModel(resolve_model(suite.model), suite)
+    suite, folder = untrained(suite), resolve_model(suite.model)
+    if not is_checkpoint(Path(folder)):
+        warn_of_blanks(suite.tasks.values())
+    return LoadedModel(folder, suite)
 
 
 def plan_untrained(

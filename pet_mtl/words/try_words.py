@@ -17,6 +17,7 @@ from pet_mtl.kinds import kind_of
 from pet_mtl.model.calibration import calibration_from
 from pet_mtl.random_streams import TRIED_ROWS
 from pet_mtl.scoring.calibration.plan import plan_calibrations
+from pet_mtl.scoring.learned_parts import warn_of_blanks
 from pet_mtl.scoring.loaded import with_verbalizers
 from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.scoring.thresholds import cross_fitted
@@ -77,12 +78,8 @@ class WordTrial:
         chosen = {name: loaded.suite.tasks[name] for name in self.files}
         rows = load_rows(loaded.suite.model_copy(update={"tasks": chosen}), rows_of, limit)
         self.files = {name: of_task for name, of_task in self.files.items() if name in rows}
-        for name in self.files:
-            if loaded.zero_shot and (slots := chosen[name].slots) != "exact":
-                say(
-                    f"warning: {name}: `slots: {slots}` means little before training; `exact` is "
-                    "for zero-shot"
-                )
+        if loaded.zero_shot:
+            warn_of_blanks(chosen[name] for name in self.files)
         self._fitted: set[str] = set()  # tasks of which it was said
         self._watched = self._to_watch() if watch else {}
         # from before the first score: a file may be saved meanwhile

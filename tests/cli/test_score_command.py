@@ -101,6 +101,15 @@ def test_label_words_of_tasks_without_rows_are_told(
     assert "does nothing" not in call("score", "model", *needed).err
 
 
+def test_shared_slots_are_warned_of_where_nothing_was_trained(
+    call: Call, suite: Path, backbone: Path, checkpoint: Path
+) -> None:
+    warning = "warning: pair: `slots: shared` means little before training"
+    given = ("--patterns", suite, "-s", "tasks.pair.slots=shared")
+    assert warning in call("score", backbone, *given).err
+    assert warning not in call("score", checkpoint, *given).err
+
+
 def test_rows_that_have_moved(call: Call, checkpoint: Path, suite: Path, trained: Path) -> None:
     (suite.parent / "topic.train.tsv").unlink()  # dev rows have a file of their own
     one = call("score", checkpoint, "--data-root", "suite", "--json").json["checkpoints"][0]
