@@ -177,17 +177,17 @@ def predict(
         predict_in_shards(
             context,
             checkpoint,
-            texts,
-            task,
-            by_task("--data", data),
-            out,
-            output,
-            Details(top_k, probabilities, echo),
-            header,
-            shard_rows or 100_000,
-            (workers or _ACTORS) if engine == "ray" else None,
-            verbalizer or calibration,
-            json_,
+            texts=texts,
+            task=task,
+            data=by_task("--data", data),
+            out=out,
+            output=output,
+            details=Details(top_k, probabilities, echo),
+            header=header,
+            rows=shard_rows or 100_000,
+            workers=(workers or _ACTORS) if engine == "ray" else None,
+            other=verbalizer or calibration,
+            json_=json_,
         )
         return
     require_known("format", output, Format, "--format")

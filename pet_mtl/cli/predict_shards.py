@@ -16,6 +16,7 @@ from pet_mtl.text import counted, same_command
 def predict_in_shards(
     context: typer.Context,
     checkpoint: Path,
+    *,
     texts: list[str] | None,
     task: str | None,
     data: dict[str, str],
@@ -29,6 +30,9 @@ def predict_in_shards(
     json_: bool,
 ) -> None:
     """Predict one file in shards, with Ray where there are `workers`.
+
+    Args:
+        other: what shards do not take, if any was given.
 
     Raises:
         PetMtlError: an option that shards do not take; see `pet_mtl.bulk.run.predict_shards`.

@@ -182,21 +182,20 @@ def compile_forms(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
                 slots=task.word_slots,
                 apart=task.apart,
             )
-        (masks, behind), labels = slot_room(tables[space], tokenizer), tables[space].num_labels
+        masks, behind = slot_room(tables[space], tokenizer)
         pattern, label = divmod(index, stated) if stated else (index, None)
-        weight = task.weight_of(pattern)
         form = Form(
             task.name,
             pattern,
             parts,
             masks,
-            labels,
-            weight,
-            task.kind_spec,
-            label,
-            behind,
-            task.long_text,
-            task.long_text_pooling,
+            num_labels=tables[space].num_labels,
+            weight=task.weight_of(pattern),
+            kind=task.kind_spec,
+            hypothesis=label,
+            behind=behind,
+            long_text=task.long_text,
+            pooling=task.long_text_pooling,
         )
         _require_room(form, max_length)
         forms.append((form, tables[space]))

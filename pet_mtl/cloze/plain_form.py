@@ -1,8 +1,6 @@
 """The form of a row that a classifier reads: `[CLS] field [SEP] field [SEP]`, without prefix,
 pattern and masks."""
 
-from dataclasses import replace
-
 from pet_mtl.cloze.form import Compiled, Form, FormPart
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.errors import PetMtlError
@@ -33,9 +31,16 @@ def compile_plain(task: TaskSpec, tokenizer: PieceTokenizer, max_length: int) ->
     for name in task.fields:
         if name in used:
             parts += [FormPart(field=name, kind="field"), end]
-    labels = len(task.readings.labels)
-    form = Form(task.name, 0, tuple(parts), (0,), labels, kind=task.kind_spec)
-    form = replace(form, long_text=task.long_text, pooling=task.long_text_pooling)
+    form = Form(
+        task.name,
+        0,
+        tuple(parts),
+        masks=(0,),
+        num_labels=len(task.readings.labels),
+        kind=task.kind_spec,
+        long_text=task.long_text,
+        pooling=task.long_text_pooling,
+    )
     if form.room(max_length) < len(used):
         raise PetMtlError(
             f"task `{task.name}`: its special tokens take {form.constant_length} of {max_length} "
