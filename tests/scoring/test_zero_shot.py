@@ -71,6 +71,14 @@ def test_every_door_says_the_same(
     assert {of.kind for of in known.calibration.values()} == {calibration or "prior"} - {"none"}
 
 
+def test_shared_slots_are_warned_of(call: Call, backbone: Path, patterns: Path) -> None:
+    """They are learned; of a checkpoint's folder it is not known what it was trained with."""
+    shared = ["--patterns", patterns, "-s", "tasks.mood.slots=2", "好"]
+    assert "warning: mood: `slots: 2` means little" in call("predict", backbone, *shared).err
+    assert call("checkpoint", backbone, "--patterns", patterns, "--out", "made").code == 0
+    assert "means little" not in call("predict", "made", *shared).err
+
+
 def test_a_file_of_texts_is_predicted(call: Call, backbone: Path, patterns: Path) -> None:
     data = ["--data", "mood=texts.txt", "--out", "out"]
     assert call("predict", backbone, "--patterns", patterns, *data).code == 0
