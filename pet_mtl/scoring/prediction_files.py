@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from pet_mtl.atomic import new_file, require_folder, write_errors
+from pet_mtl.cloze.unreadable import row_warnings
+from pet_mtl.console import say
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.streams import BLOCK_BYTES, BLOCK_ROWS, RowStream
 from pet_mtl.errors import PetMtlError, RunError
@@ -66,6 +68,9 @@ def predict_blocks(
     loaded.calibration = plan.carry_out(partial(loaded.raw_log_probs, processes=processes))
     done, total = 0, sum(stream.length for stream in streams.values())
     for block in _blocks(streams):
+        if not done and not isinstance(loaded, LoadedCheckpoint):  # training has warned of its rows
+            for line in row_warnings(block, loaded.tokenizer):
+                say(line)
         start, done = done, done + sum(map(len, block.values()))
         title = f"predicting rows {start + 1:,} to {done:,} of {total:,}"
         log_probs = loaded.log_probs(

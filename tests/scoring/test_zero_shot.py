@@ -79,6 +79,14 @@ def test_shared_slots_are_warned_of(call: Call, backbone: Path, patterns: Path) 
     assert "means little" not in call("predict", "made", *shared).err
 
 
+def test_texts_that_the_model_cannot_read_are_told(
+    call: Call, backbone: Path, patterns: Path
+) -> None:
+    lost = call("predict", backbone, "--patterns", patterns, *["ㅁㄴㅇ라마"] * 4)
+    assert "warning: mood: " in lost.err
+    assert "warning" not in call("predict", backbone, "--patterns", patterns, *TEXTS).err
+
+
 def test_a_file_of_texts_is_predicted(call: Call, backbone: Path, patterns: Path) -> None:
     data = ["--data", "mood=texts.txt", "--out", "out"]
     assert call("predict", backbone, "--patterns", patterns, *data).code == 0
