@@ -46,8 +46,13 @@ def dev_rows_of(data: Mapping[str, TaskData]) -> dict[str, Rows]:
     return {name: task.dev for name, task in data.items() if task.dev}
 
 
-def load_suite_data(suite: Suite, *, skip_bad_rows: int = 0) -> dict[str, TaskData]:
+def load_suite_data(
+    suite: Suite, *, skip_bad_rows: int = 0, texts_only: bool = False
+) -> dict[str, TaskData]:
     """Load every task of a suite.
+
+    Args:
+        skip_bad_rows, texts_only: see `load_task`.
 
     Raises:
         PetMtlError: with the problems of all tasks.
@@ -57,7 +62,11 @@ def load_suite_data(suite: Suite, *, skip_bad_rows: int = 0) -> dict[str, TaskDa
     for name, task in suite.tasks.items():
         try:
             loaded[name] = load_task(
-                task, Path(suite.base), suite.train.seed, skip_bad_rows=skip_bad_rows
+                task,
+                Path(suite.base),
+                suite.train.seed,
+                skip_bad_rows=skip_bad_rows,
+                texts_only=texts_only,
             )
         except PetMtlError as error:
             problems.extend(error)
@@ -65,15 +74,27 @@ def load_suite_data(suite: Suite, *, skip_bad_rows: int = 0) -> dict[str, TaskDa
     return loaded
 
 
-def load_task(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int = 0) -> TaskData:
+def load_task(
+    task: TaskSpec,
+    base: Path | str,
+    seed: int,
+    *,
+    skip_bad_rows: int = 0,
+    texts_only: bool = False,
+) -> TaskData:
     """Load the rows of one task; relative paths start from `base`, and up to `skip_bad_rows` of a
     source may be bad.
+
+    Args:
+        texts_only: labels are not needed, so a task of unlabelled rows alone will do; its training
+            rows are none.
 
     Raises:
         PetMtlError: with the problems of all its sources; or all training rows have one label, or
             soft labels speak of none of the rows.
     """
-    _require_train(task)
+    if not texts_only:
+        _require_train(task)
     problems = ProblemList()
     notes: list[str] = []
 
@@ -101,7 +122,9 @@ def load_task(task: TaskSpec, base: Path | str, seed: int, *, skip_bad_rows: int
             hint=hint,
         )
     problems.raise_if_any()
-    assert train is not None
+    if train is None:
+        assert unlabelled is not None
+        train = unlabelled.take(np.arange(0))
     keys = row_keys(train)
     notes.extend(row_notes(train, task, keys))
     if isinstance(dev_spec, SplitSpec):

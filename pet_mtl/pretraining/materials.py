@@ -69,9 +69,9 @@ def find_text(request: PretrainRequest) -> Text:
     rows: dict[str, list[Rows]] = {}
     if request.patterns is not None:
         suite = load_suite(request.patterns, data_root=request.data_root)
-        rows, left_out = training_rows(
-            load_suite_data(suite), unlabelled=request.masking != "pattern"
-        )
+        labels_needed = request.masking == "pattern"
+        data = load_suite_data(suite, texts_only=not labels_needed)
+        rows, left_out = training_rows(data, unlabelled=not labels_needed)
         if left_out:
             say(f"{left_out} rows with the text of a dev or test row are left out")
     corpus: Corpus | None = None

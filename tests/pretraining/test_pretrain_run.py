@@ -99,6 +99,19 @@ def test_task_text(suite_file: Path, tmp_path: Path) -> None:
     assert pretrain(request, tmp_path / "run").steps > 2
 
 
+def test_task_text_of_unlabelled_rows_alone(suite_file: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare.yaml"
+    text = suite_file.read_text(encoding="utf-8").replace("train: train.tsv, dev: dev.tsv, ", "")
+    bare.write_text(text, encoding="utf-8")
+    settings = PretrainSettings(**SETTINGS)
+    folder = suite_file.parent
+    request = PretrainRequest(patterns=bare, data_root=folder, task_text=True, settings=settings)
+    assert pretrain(request, tmp_path / "run").steps
+    request = PretrainRequest(patterns=bare, data_root=folder, masking="pattern", settings=settings)
+    with pytest.raises(PetMtlError, match="`colour` has no training rows"):
+        pretrain(request, tmp_path / "other")
+
+
 def test_pattern_aware(
     suite_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

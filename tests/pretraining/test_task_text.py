@@ -6,6 +6,7 @@ from toy_texts import write_suite
 from pet_mtl.data.keys import row_keys
 from pet_mtl.data.rows import Rows
 from pet_mtl.data.suite_data import TaskData, load_suite_data
+from pet_mtl.errors import PetMtlError
 from pet_mtl.pretraining.task_text import TaskText, training_rows
 from pet_mtl.suite.suite import load_suite
 
@@ -70,3 +71,12 @@ def test_a_dev_set_that_is_split_out_of_the_training_rows(tmp_path: Path, toy_mo
 def test_unlabelled_rows_can_be_left_out(suite_file: Path, unlabelled: bool) -> None:
     rows, _ = training_rows(load_suite_data(load_suite(suite_file)), unlabelled=unlabelled)
     assert len(rows["colour"]) == 1 + unlabelled
+
+
+def test_a_task_of_unlabelled_rows_alone(suite_file: Path) -> None:
+    suite = load_suite(suite_file, overrides=["tasks.colour.data={unlabelled: more.tsv}"])
+    rows, left_out = training_rows(load_suite_data(suite, texts_only=True))
+    assert [len(part) for part in rows["colour"]] == [0, 30]
+    assert left_out == 0
+    with pytest.raises(PetMtlError, match="`colour` has no training rows"):
+        load_suite_data(suite)
