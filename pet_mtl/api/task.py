@@ -56,7 +56,7 @@ class Task:
         columns: for files, where the fields and `label` are: positions or names.
         more: any other key of a task in a pattern file, such as `{"slots": "shared"}`.
         unlabelled: rows without labels, for teachers and calibration: texts, tuples or mappings; a
-            file or several where `train` is one.
+            file or several where `train` is one; a file alone, without `train`, for `load`.
         soft_labels: what another program says of the rows' texts: mappings with the fields and
             `probabilities` by label, or `label`; or a file of them, or several.
     """
@@ -92,8 +92,8 @@ class Task:
 
     @property
     def from_files(self) -> bool:
-        """Whether the training rows are in files."""
-        return isinstance(self.train, str | Path)
+        """Whether the training rows, or without any the unlabelled ones, are in files."""
+        return isinstance(self.unlabelled if self.train is None else self.train, str | Path)
 
     @property
     def share(self) -> float | None:

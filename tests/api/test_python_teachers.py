@@ -97,6 +97,18 @@ def test_unlabelled_rows_calibrate(backbone: Path) -> None:
     assert not np.allclose(prior[0], prior[2])
 
 
+def test_a_file_of_unlabelled_rows_alone(backbone: Path, tmp_path: Path) -> None:
+    file = tmp_path / "more.txt"
+    file.write_text("".join(f"{text}\n" for text in MORE), "utf-8")
+    alone = task(train=None, unlabelled=file, columns={"text": 0})
+    in_memory = task(train=None, unlabelled=MORE)
+    np.testing.assert_array_equal(
+        *(pet_mtl.load(str(backbone), each).predict_proba(TEXTS) for each in (alone, in_memory))
+    )
+    with pytest.raises(PetMtlError, match="`mood` has no training rows"):
+        pet_mtl.train([alone], str(backbone), tmp_path / "no", **FAST)
+
+
 def test_files_and_rows_go_together(backbone: Path, tmp_path: Path) -> None:
     file, more = tmp_path / "rows.tsv", tmp_path / "more.tsv"
     file.write_text("".join(f"{t}\t{y}\n" for t, y in zip(TEXTS, LABELS, strict=True)), "utf-8")
