@@ -11,6 +11,7 @@ from pet_mtl.suite.settings import TrainSettings
 from pet_mtl.suite.suite import Suite, suite_from_tree
 
 TASK, OPTION = "texts", "--labels"
+_COMMAS = str.maketrans("，、", ",,")  # as people write lists in Chinese
 
 
 def suite_of_labels(labels: str, model: str) -> Suite:
@@ -71,11 +72,11 @@ def suite_of_labels(labels: str, model: str) -> Suite:
 def _read(labels: str) -> dict[str, str | None]:
     """Return the labels, each with its word where one is given.
 
-    >>> _read("好评=好, 差评")
-    {'好评': '好', '差评': None}
+    >>> _read("好评=好, 差评、其他")
+    {'好评': '好', '差评': None, '其他': None}
     """
     found: dict[str, str | None] = {}
-    for item in labels.replace("，", ",").split(","):
+    for item in labels.translate(_COMMAS).split(","):
         name, equals, word = (part.strip() for part in item.partition("="))
         if not name or (equals and not word):
             raise PetMtlError(
@@ -88,6 +89,8 @@ def _read(labels: str) -> dict[str, str | None]:
         found[name] = word or None
     if len(found) < 2:
         raise PetMtlError(
-            "a task needs two labels or more", where=f"{OPTION} {labels}", hint="add another one"
+            "a task needs two labels or more, with commas between them",
+            where=f"{OPTION} {labels}",
+            hint=f"for example: {OPTION} 体育,财经",
         )
     return found

@@ -20,6 +20,7 @@ Call = Callable[..., Any]
     [
         ("体育,财经", {"体育": "体育", "财经": "财经"}),
         ("体育 ，财经=经济", {"体育": "体育", "财经": "经济"}),
+        ("体育、财经", {"体育": "体育", "财经": "财经"}),
         ("positive,negative", {"positive": "好", "negative": "差"}),
         ("n1=好, n2=坏", {"n1": "好", "n2": "坏"}),
     ],
@@ -41,7 +42,8 @@ def test_the_language_of_other_models(backbone: Path) -> None:
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ("好", "a task needs two labels or more"),
+        ("好", "a task needs two labels or more, with commas between them"),
+        ("好 坏", "a task needs two labels or more, with commas between them"),
         ("好,", "labels have the form NAME or NAME=WORD"),
         ("好=,坏", "labels have the form NAME or NAME=WORD"),
         ("好,坏,好=是", "the label `好` stands there twice"),
