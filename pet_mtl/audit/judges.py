@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pet_mtl.data.memory import MEMORY
+from pet_mtl.data.memory import MEMORY, NO_FILE
 from pet_mtl.errors import PetMtlError
 from pet_mtl.paths import absolute, user_path
 from pet_mtl.resources import bundled_pattern_file
@@ -52,12 +52,11 @@ def choose_judges(
             hint="add `--patterns FILE`",
         )
     suite = read_checkpoint(Path(checkpoints[0])).suite.model_copy(update={"model": first})
-    if any(MEMORY in task.data.train for task in suite.tasks.values()):
-        raise PetMtlError(
-            "its rows were in the memory of the program that trained it, and are not kept",
-            where=f"--model {checkpoints[0]}",
-            hint="add `--patterns FILE`",
-        )
+    sources = {
+        name for task in suite.tasks.values() for name in task.data.train + task.data.unlabelled
+    }
+    if MEMORY in sources:
+        raise PetMtlError(NO_FILE, where=f"--model {checkpoints[0]}", hint="add `--patterns FILE`")
     if data_root is not None:
         base = str(absolute(user_path(data_root), "--data-root"))
         suite = suite.model_copy(update={"base": base})

@@ -8,7 +8,11 @@ from pet_mtl.data.jsonl import encodable
 from pet_mtl.data.parquet import label_names
 from pet_mtl.errors import PetMtlError
 
-MEMORY = "memory"  # the source of rows that a program gave
+MEMORY = "memory"  # the source of rows that a program gave, and of a task of label names alone
+NO_FILE = (
+    "its rows are in no file: they were in the memory of the program that made it, or it was made "
+    "with `--labels`"
+)
 
 
 def row_list(rows: Any) -> list[Any]:

@@ -7,7 +7,7 @@ from glob import glob
 from pathlib import Path
 
 from pet_mtl.data.files import not_regular
-from pet_mtl.data.memory import MEMORY
+from pet_mtl.data.memory import MEMORY, NO_FILE
 from pet_mtl.errors import PetMtlError
 from pet_mtl.paths import user_path
 from pet_mtl.resources import resource_root, sample_file
@@ -27,7 +27,7 @@ def find_files(source: str, base: Path) -> list[Path]:
         return [_sample(source)]
     if source == MEMORY:
         raise PetMtlError(
-            "its rows were in the memory of the program that trained it, and are not kept",
+            NO_FILE,
             hint="name rows: `score` takes `--data TASK=FILE`, other commands `--patterns FILE`; "
             "`contextual` and `pmi` calibrations need none",
         )

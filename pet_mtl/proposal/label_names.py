@@ -1,5 +1,6 @@
 """A task for texts of which nothing is known but what the labels are called."""
 
+from pet_mtl.data.memory import MEMORY
 from pet_mtl.errors import PetMtlError
 from pet_mtl.proposal.label_words import propose_words
 from pet_mtl.proposal.presets import find_preset
@@ -60,7 +61,7 @@ def suite_of_labels(labels: str, model: str) -> Suite:
                 "patterns": pattern,
                 "verbalizer": words,
                 "columns": {"text": 0},
-                "data": {"unlabelled": OPTION},  # never read: the calibration needs no rows
+                "data": {"unlabelled": MEMORY},  # the calibration needs no rows
                 "calibration": "contextual",
             }
         },

@@ -222,7 +222,7 @@ def test_calibrations_of_a_checkpoint(backbone: Path, tmp_path: Path) -> None:
     plain = pet_mtl.load(run.checkpoint, calibration="none")
     assert repr(str(run.checkpoint)) in repr(plain)
     assert not np.allclose(plain.predict_proba(TEXTS), stored)
-    with pytest.raises(PetMtlError, match="in the memory of the program that trained it"):
+    with pytest.raises(PetMtlError, match="in the memory of the program that made it"):
         pet_mtl.load(run.checkpoint, calibration="prior")
 
 

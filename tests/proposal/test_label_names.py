@@ -75,6 +75,20 @@ def test_predictions(call: Call, backbone: Path, tmp_path: Path, monkeypatch: An
 
 
 @pytest.mark.parametrize(
+    "command",
+    [["data", "check", "--model", "made"], ["predict", "made", "好", "--calibration", "prior"]],
+)
+def test_a_checkpoint_of_labels_has_no_rows(
+    call: Call, backbone: Path, tmp_path: Path, monkeypatch: Any, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call("checkpoint", backbone, "--labels", "好,坏", "--out", "made").code == 0
+    ran = call(*command)
+    assert ran.code == 2
+    assert "its rows are in no file" in ran.err
+
+
+@pytest.mark.parametrize(
     "options",
     [
         ["--patterns", "p.yaml"],
