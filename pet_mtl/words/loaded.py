@@ -14,6 +14,7 @@ from pet_mtl.scoring.learned_parts import refuse_learned_parts, without_learned_
 from pet_mtl.scoring.loaded import valid_calibration, with_data_root, with_verbalizers
 from pet_mtl.storage.checkpoint import Checkpoint, is_checkpoint, read_checkpoint
 from pet_mtl.storage.pretrained import load_backbone, load_pieces, suite_model
+from pet_mtl.storage.trained_on import read_trained_on
 from pet_mtl.suite.suite import Suite, load_suite
 from pet_mtl.words.states import Model
 
@@ -24,7 +25,8 @@ class Loaded:
 
     Attributes:
         name: of the model, as the user gave it.
-        zero_shot: the model is no checkpoint: it has not been trained on tasks.
+        zero_shot: the model has not been trained on tasks: it is no checkpoint, or one of a model
+            as it is.
         calibration: what `score` does to each task's scores; none for a task that is left out.
         from_checkpoint: the suite is the one that a checkpoint stores, not a pattern file's.
         stored: of these, the calibrations that a checkpoint stores for the suite's label words.
@@ -103,7 +105,9 @@ def load(
             where=folder,
             hint="try label words with a checkpoint of `--method pet`, or with a backbone",
         )
-    zero_shot = checkpoint is None
+    zero_shot = checkpoint is None or (
+        checkpoint.metrics.get("step") == 0 and read_trained_on(Path(folder)) is None
+    )
     if checkpoint is None:
         suite = without_learned_parts(suite)
     else:

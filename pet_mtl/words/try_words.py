@@ -232,19 +232,22 @@ def _alike(one: TaskSpec, other: TaskSpec) -> bool:
 
 
 def load_rows(suite: Suite, rows_of: RowsOf, limit: int | None) -> dict[str, Rows]:
-    """Read the dev or training rows of all tasks that have some.
+    """Read the dev or training rows of all tasks that have some, and say of which task there are
+    none.
 
     Raises:
         PetMtlError: no task has any; a file is missing or bad.
     """
     problems, rows = ProblemList(), {}
+    told = "training" if rows_of == "train" else rows_of
     for name, task in suite.tasks.items():
+        found: Rows | None = None
+        notes: list[str] = []
         try:
-            if rows_of == "train":
+            if rows_of == "train" and task.data.train:
                 data = load_task(task, Path(suite.base), suite.train.seed)
-                found: Rows | None = data.train
-                notes = data.notes
-            else:
+                found, notes = data.train, data.notes
+            elif rows_of == "dev":
                 found, notes = load_dev(task, Path(suite.base), suite.train.seed)
         except PetMtlError as error:
             problems.extend(error)
@@ -252,10 +255,8 @@ def load_rows(suite: Suite, rows_of: RowsOf, limit: int | None) -> dict[str, Row
         for note in notes:
             say(f"warning: {name}: {note}")
         if found is None or not len(found):
-            say(
-                f"warning: task `{name}` has no dev rows; `--rows train` scores on its training "
-                "rows"
-            )
+            other = "; `--rows train` scores on its training rows" if task.data.train else ""
+            say(f"warning: task `{name}` has no {told} rows{other}")
             continue
         if limit is not None and len(found) > limit:
             order = TRIED_ROWS.generator(suite.train.seed).permutation(len(found))
@@ -263,5 +264,10 @@ def load_rows(suite: Suite, rows_of: RowsOf, limit: int | None) -> dict[str, Row
         rows[name] = found
     problems.raise_if_any()
     if not rows:
-        raise PetMtlError("no task has dev rows", hint="use the training rows: `--rows train`")
+        hint = (
+            "use the training rows: `--rows train`"
+            if any(task.data.train for task in suite.tasks.values())
+            else "words are tried on rows with labels: name some, data: {train: FILE, dev: FILE}"
+        )
+        raise PetMtlError(f"no task has {told} rows", hint=hint)
     return rows

@@ -217,6 +217,34 @@ def test_rows_without_dev(call: Call, suite: Path) -> None:
     assert call("words", "try", "--patterns", suite, "--rows", "train").code == 0
 
 
+@pytest.mark.parametrize("rows", ["dev", "train"])
+def test_a_task_of_unlabelled_rows_alone(call: Call, suite: Path, rows: str) -> None:
+    """It is left out, and asked for alone it is not sent to rows that it has not either."""
+    text = suite.read_text()
+    suite.write_text(
+        re.sub(r"train: pair\S+ dev: \S+?(?=[,}])", "unlabelled: pair.train.tsv", text)
+    )
+    told = {"dev": "dev", "train": "training"}[rows]
+    ran = call("words", "try", "--patterns", suite, "--rows", rows, "--json")
+    assert ran.code == 0, ran.err
+    assert list(ran.json["tasks"]) == ["topic"]
+    assert f"warning: task `pair` has no {told} rows\n" in ran.err
+    suite.write_text(
+        re.sub(r"train: topic\S+ dev: \S+?(?=[,}])", "unlabelled: x", suite.read_text())
+    )
+    ran = call("words", "try", "--patterns", suite, "--rows", rows)
+    assert f"error: no task has {told} rows\n" in ran.err
+    assert "--rows train" not in ran.err
+
+
+def test_a_checkpoint_of_a_model_as_it_is_was_not_trained(call: Call, suite: Path) -> None:
+    assert call("checkpoint", "zh-mini", "--patterns", suite, "--out", "made").code == 0
+    ran = call("words", "try", "--model", "made", "--data-root", suite.parent, "--json")
+    assert ran.code == 0, ran.err
+    assert ran.json["zero_shot"] is True
+    assert "model: made, not trained on tasks" in ran.err
+
+
 class Steps:
     """Edits of a user, one each time the watcher sleeps for long; then Ctrl-C."""
 
