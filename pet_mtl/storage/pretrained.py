@@ -147,6 +147,9 @@ def _load_tokenizer(folder: str, stamps: tuple[tuple[str, int, int], ...]) -> An
             ) from error
         bare = Path(folder).is_dir() and not (Path(folder) / "config.json").is_file()
         reason = "the folder holds no model (no `config.json`)" if bare else _first_line(error)
+        for inner in ("checkpoint", "model"):  # of a run of `train` or `pretrain`
+            if bare and (Path(folder) / inner / "config.json").is_file():
+                hint = f"did you mean `{Path(folder) / inner}`?"
         raise PetMtlError(
             f"no tokenizer could be loaded: {reason}", where=folder, hint=hint
         ) from error

@@ -348,3 +348,11 @@ def test_a_reason_that_begins_with_a_module_is_told(copy: Path) -> None:
     config = json.loads((copy / "config.json").read_text()) | {"add_cross_attention": True}
     (copy / "config.json").write_text(json.dumps(config))
     assert "BertLayer() should be used as a decoder model" in refused(copy)
+
+
+@pytest.mark.parametrize("inner", ["checkpoint", "model"])
+def test_the_folder_of_a_run_names_the_model_in_it(tmp_path: Path, inner: str) -> None:
+    (tmp_path / inner).mkdir()
+    (tmp_path / inner / "config.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(PetMtlError, match=f"did you mean `{tmp_path / inner}`"):
+        load_tokenizer(str(tmp_path))
