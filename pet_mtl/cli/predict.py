@@ -167,10 +167,11 @@ def predict(
         )
     if shard_rows is not None or engine == "ray":
         if untrained:
+            named = "--patterns FILE" if labels is None else "--labels NAME,…"
             raise PetMtlError(
                 "shards are predicted with a checkpoint",
                 where="--shard-rows" if engine == "local" else "--engine ray",
-                hint="make one: pet-mtl checkpoint MODEL --patterns FILE --out DIR",
+                hint=f"make one: pet-mtl checkpoint MODEL {named} --out DIR",
             )
         from pet_mtl.cli.predict_shards import predict_in_shards
 

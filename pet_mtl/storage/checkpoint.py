@@ -197,7 +197,8 @@ def _folder_hint(folder: Path) -> str:
     hint = "give a folder that `pet-mtl train` wrote: OUT/checkpoint"
     if not folder.exists() and bundled_backbone(str(folder)):
         made = (
-            f"or make one without training: pet-mtl checkpoint {folder} --patterns FILE --out DIR"
+            f"or make one without training: pet-mtl checkpoint {folder} --patterns FILE --out DIR; "
+            f"`predict {folder}` takes `--labels NAME,…` or `--patterns FILE`"
         )
         return f"`{folder}` is an embedded backbone, which has no tasks yet; {hint}; {made}"
     if folder.exists() or not hub_name(folder.as_posix()):

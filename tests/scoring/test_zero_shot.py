@@ -135,7 +135,10 @@ def test_what_is_refused(call: Call, backbone: Path, patterns: Path) -> None:
     shards = ["--data", "mood=texts.txt", "--out", "out", "--shard-rows", "2"]
     ran = call("predict", backbone, "--patterns", patterns, *shards)
     assert ran.code == 2
-    assert "make one: pet-mtl checkpoint" in ran.err
+    assert "make one: pet-mtl checkpoint MODEL --patterns FILE --out DIR" in ran.err
+    shards[1] = "texts=texts.txt"
+    ran = call("predict", backbone, "--labels", "好,坏", *shards)
+    assert "make one: pet-mtl checkpoint MODEL --labels NAME,… --out DIR" in ran.err
     Path("full").mkdir()
     Path("full/file").touch()
     ran = call("checkpoint", "no-such-model", "--patterns", patterns, "--out", "full")
