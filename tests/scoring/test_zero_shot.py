@@ -111,6 +111,20 @@ def test_the_card_of_a_model_as_it_is(call: Call, backbone: Path, patterns: Path
     assert read_checkpoint(Path("made")).metrics == {"step": 0}
 
 
+def test_no_checkpoint_of_words_that_the_model_cannot_write(
+    call: Call, backbone: Path, patterns: Path
+) -> None:
+    """Nor where no calibration reads them."""
+    patterns.write_text(patterns.read_text(encoding="utf-8").replace("好", "😀"), encoding="utf-8")
+    plain = ["--patterns", patterns, "--calibration", "none"]
+    ran = call("checkpoint", backbone, *plain, "--out", "made")
+    assert ran.code == 2
+    assert "cannot write the label word" in ran.err
+    assert not Path("made").exists()
+    with pytest.raises(PetMtlError, match="cannot write the label word"):
+        pet_mtl.load(str(backbone), patterns, "none").save("made")
+
+
 def test_a_checkpoint_saves_itself(call: Call, backbone: Path, patterns: Path) -> None:
     """With the calibration that it was loaded with."""
     assert call("checkpoint", backbone, "--patterns", patterns, "--out", "made").code == 0
