@@ -138,7 +138,7 @@ def choose_task(suite: Suite, name: str | None) -> TaskSpec:
         return (tasks if len(tasks) == 1 else single)[0]
     known = ", ".join(f"`{task.name}`" for task in tasks)
     raise PetMtlError(
-        f"the checkpoint has several tasks: {known}",
+        f"there are several tasks: {known}",
         where="--task",
         hint=f"name the one that the texts are for: `--task {tasks[0].name}`",
     )

@@ -33,8 +33,9 @@ _EXAMPLES = {
         "name a file with the label words, or write them here: verbalizer: {0: 坏, 1: 好}"
     ),
     "columns": "say where the fields are: columns: {text: 1, label: 2}",
-    "data": "say where the rows are: data: {train: train.tsv, dev: dev.tsv}",
-    "train": "name the file with the training rows",
+    "data": "say where the rows are: data: {train: train.tsv, dev: dev.tsv}; to predict only, "
+    "{unlabelled: texts.txt}",
+    "train": "name the file with the training rows; to predict only, `unlabelled: texts.txt`",
 }
 _BOUNDS = {
     "greater_than": "above",

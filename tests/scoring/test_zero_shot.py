@@ -168,7 +168,7 @@ def test_what_is_refused(call: Call, backbone: Path, patterns: Path) -> None:
         load_untrained(load_suite(patterns, method="heads"))
     text = patterns.read_text(encoding="utf-8")
     for data, message in (
-        ("{}", "`tasks.mood.data.train` is missing"),
+        ("{}", "to predict only, `unlabelled: texts.txt`"),
         ("{unlabelled: []}", "`tasks.mood.data.train` is missing"),
         ("{unlabelled: texts.txt, dev: {split: 0.1}}", "`train` names no file"),
         ("{unlabelled: texts.txt, dev: dev.tsv}", "no `label` column"),
@@ -176,3 +176,14 @@ def test_what_is_refused(call: Call, backbone: Path, patterns: Path) -> None:
         patterns.write_text(text.replace("{unlabelled: texts.txt}", data), encoding="utf-8")
         with pytest.raises(PetMtlError, match=message):
             load_suite(patterns)
+
+
+def test_tasks_of_a_pattern_file_are_not_called_a_checkpoint_s(
+    call: Call, backbone: Path, patterns: Path
+) -> None:
+    text = patterns.read_text(encoding="utf-8")
+    task = text[text.index("  mood:") : text.index("train: {max_length")]
+    patterns.write_text(text.replace(task, task + task.replace("mood", "other")), encoding="utf-8")
+    ran = call("predict", backbone, "--patterns", patterns, "好")
+    assert ran.code == 2
+    assert "error: --task: there are several tasks: `mood`, `other`" in ran.err
