@@ -16,7 +16,8 @@ _COMMAS = str.maketrans("，、", ",,")  # as people write lists in Chinese
 
 
 def suite_of_labels(labels: str, model: str) -> Suite:
-    """Return a suite of one task, `texts`, with one field, `text`, for a model as it is.
+    """Return a suite of one task, `texts`, with one field, `text`, for a model as it is; of tables
+    it reads the column of that name, never another one.
 
     Its pattern is that of `init`, in the language of the labels, for an embedded backbone in
     Chinese; its calibration needs no rows.
@@ -60,7 +61,7 @@ def suite_of_labels(labels: str, model: str) -> Suite:
             TASK: {
                 "patterns": pattern,
                 "verbalizer": words,
-                "columns": {"text": 0},
+                "columns": {"text": "text"},
                 "data": {"unlabelled": MEMORY},  # the calibration needs no rows
                 "calibration": "contextual",
             }

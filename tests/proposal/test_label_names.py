@@ -88,6 +88,23 @@ def test_a_checkpoint_of_labels_has_no_rows(
     assert "its rows are in no file" in ran.err
 
 
+def test_tables_are_read_by_the_name_of_the_column(
+    call: Call, backbone: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    """The first column of a table is often an id."""
+    monkeypatch.chdir(tmp_path)
+    asked = ["predict", backbone, "--labels", "好,坏", "--data"]
+    Path("t.csv").write_text("id,text\n7,好天气\n8,坏天气\n", encoding="utf-8")
+    plain = call("predict", backbone, "--labels", "好,坏", "--json", "好天气", "坏天气")
+    ran = call(*asked, "texts=t.csv", "--out", "-")
+    shown = [json.loads(line)["probability"] for line in ran.out.splitlines()]
+    assert shown == [row["probability"] for row in plain.json["predictions"]]
+    Path("u.csv").write_text("id,title\n7,好天气\n", encoding="utf-8")
+    ran = call(*asked, "texts=u.csv", "--out", "-")
+    assert ran.code == 2
+    assert "no column `text`" in ran.err
+
+
 @pytest.mark.parametrize(
     "options",
     [
