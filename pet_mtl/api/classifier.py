@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from pet_mtl.api.class_labels import refuse_unknown, targets_of, typed
 from pet_mtl.api.task import Task, suite_of
 from pet_mtl.api.train import TrainedRun, train
+from pet_mtl.atomic import new_folder
 from pet_mtl.cloze.tokenizer import PieceTokenizer
 from pet_mtl.console import started_together
 from pet_mtl.data.label_text import label_text, words_by_label
@@ -31,7 +32,7 @@ from pet_mtl.proposal.slots import LOOKED_AT, propose_slots
 from pet_mtl.proposal.two_texts import reading_order
 from pet_mtl.proposal.wording import WORDINGS, field_names, language, pattern_for
 from pet_mtl.scoring.predictor import Predictor
-from pet_mtl.storage.checkpoint import MANIFEST, copy_checkpoint
+from pet_mtl.storage.checkpoint import MANIFEST
 from pet_mtl.storage.pretrained import load_pieces, resolve_model
 from pet_mtl.suite.verbalizer import read_verbalizer
 
@@ -191,7 +192,8 @@ class PetClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         folder, checkpoint = Path(folder), self._checkpoint()
         try:
-            copy_checkpoint(checkpoint, folder)
+            with new_folder(folder, replace=False) as target:
+                shutil.copytree(checkpoint, target, dirs_exist_ok=True)
         except PetMtlError as error:  # whose hint is for the command line
             raise error.hinted("save to another folder, one that is new") from None
         return folder

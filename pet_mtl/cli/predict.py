@@ -47,7 +47,8 @@ def predict(
     checkpoint: Annotated[
         Path,
         typer.Argument(
-            metavar="CHECKPOINT", help="Checkpoint folder; with `--patterns`, any model."
+            metavar="CHECKPOINT",
+            help="Checkpoint folder; with `--patterns` or `--labels`, any model.",
         ),
     ],
     texts: Annotated[

@@ -1,5 +1,6 @@
 """A checkpoint as a Python object."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pet_mtl.atomic import new_folder, require_new_folder
 from pet_mtl.data.memory import row_list, text_columns
 from pet_mtl.data.rows import Rows
 from pet_mtl.errors import PetMtlError
@@ -18,7 +20,7 @@ from pet_mtl.scoring.log_probs import FloatArray
 from pet_mtl.scoring.notebook import predictor_html
 from pet_mtl.scoring.thresholds import tell_missing
 from pet_mtl.scoring.zero_shot import save_untrained
-from pet_mtl.storage.checkpoint import Checkpoint, add_calibration, copy_checkpoint
+from pet_mtl.storage.checkpoint import Checkpoint, add_calibration
 from pet_mtl.suite.suite import Suite
 from pet_mtl.suite.task import TaskSpec
 
@@ -107,17 +109,19 @@ class Predictor:
         Raises:
             PetMtlError: the folder holds something, or cannot be written.
         """
-        out = Path(folder)
+        out, loaded = Path(folder), self._loaded
         try:
-            if isinstance(self._loaded, LoadedCheckpoint):
-                self._loaded.require_unchanged()
-                copy_checkpoint(self._loaded.folder, out)
-                if self._loaded.calibration != self._loaded.checkpoint.calibration:
-                    add_calibration(out, self._loaded.calibration, self._loaded.checkpoint.metrics)
-            else:
-                save_untrained(self._loaded, out)
+            require_new_folder(out)
         except PetMtlError as error:  # whose hint is for the command line
             raise error.hinted("save to another folder, one that is new") from None
+        if not isinstance(loaded, LoadedCheckpoint):
+            save_untrained(loaded, out)
+            return out
+        loaded.require_unchanged()
+        with new_folder(out, replace=False) as target:
+            shutil.copytree(loaded.folder, target, dirs_exist_ok=True)
+            if loaded.calibration != loaded.checkpoint.calibration:
+                add_calibration(target, loaded.calibration, loaded.checkpoint.metrics)
         return out
 
     def _log_probs(self, rows: Any, task: str | None) -> tuple[TaskSpec, FloatArray | None]:

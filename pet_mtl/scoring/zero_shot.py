@@ -10,7 +10,7 @@ from pet_mtl.errors import PetMtlError
 from pet_mtl.model.methods import capabilities
 from pet_mtl.scoring.calibration.plan import Plan, plan_calibrations
 from pet_mtl.scoring.learned_parts import warn_of_blanks, without_learned_parts
-from pet_mtl.scoring.loaded import LoadedModel, compile_suite
+from pet_mtl.scoring.loaded import LoadedModel
 from pet_mtl.storage.backbone_digests import weights_digest
 from pet_mtl.storage.checkpoint import add_calibration, fill_checkpoint, is_checkpoint
 from pet_mtl.storage.model_card import CardFacts, license_of
@@ -78,7 +78,7 @@ def save_untrained(loaded: LoadedModel, out: Path) -> None:
         PetMtlError: the folder holds something, or cannot be written; the model cannot read the
             tasks.
     """
-    compile_suite(loaded.suite, loaded.tokenizer, loaded.source)  # nothing may have read them yet
+    _ = loaded.compiled  # which refuses tasks that nothing has read yet
     suite, home = loaded.suite, Path(loaded.home)
     facts = CardFacts(
         license=license_of(suite.model, home), started_from=weights_digest(loaded.home)

@@ -2,7 +2,6 @@
 checked when read."""
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,16 +142,6 @@ def add_calibration(
 
 def _format(manifest: dict[str, Any]) -> str:
     return indented_json(manifest)
-
-
-def copy_checkpoint(folder: Path, out: Path) -> None:
-    """Copy a checkpoint to a new folder.
-
-    Raises:
-        PetMtlError: that folder holds something, or cannot be written.
-    """
-    with new_folder(out, replace=False) as target:
-        shutil.copytree(folder, target, dirs_exist_ok=True)
 
 
 def is_checkpoint(folder: Path) -> bool:
