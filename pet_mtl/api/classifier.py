@@ -16,7 +16,8 @@ from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from pet_mtl.api.class_labels import refuse_unknown, targets_of, typed
-from pet_mtl.api.task import Task, suite_of
+from pet_mtl.api.suite import suite_of
+from pet_mtl.api.task import Task
 from pet_mtl.api.train import TrainedRun, train
 from pet_mtl.atomic import new_folder
 from pet_mtl.cloze.tokenizer import PieceTokenizer

@@ -6,13 +6,14 @@ from os import PathLike
 from pathlib import Path
 from typing import get_args
 
-from pet_mtl.api.task import Task, suite_of, task_list
+from pet_mtl.api.suite import suite_of
+from pet_mtl.api.task import Task, task_list
 from pet_mtl.errors import PetMtlError
 from pet_mtl.proposal.settings import positions
 from pet_mtl.resources import bundled_pattern_file
 from pet_mtl.scoring.loaded import LoadedCheckpoint, LoadedModel, plan_for_checkpoint
 from pet_mtl.scoring.predictor import Predictor
-from pet_mtl.scoring.zero_shot import plan_untrained, untrained
+from pet_mtl.scoring.zero_shot import load_untrained, plan_untrained
 from pet_mtl.storage.card_data import hub_name
 from pet_mtl.storage.pretrained import load_pieces, resolve_model
 from pet_mtl.suite.suite import load_suite
@@ -61,24 +62,23 @@ def _untrained(
     if isinstance(tasks, str | Path):
         file = Path(tasks)
         bundled = bundled_pattern_file(str(tasks)) if file.name == str(tasks) else file
-        suite = untrained(load_suite(bundled if bundled.is_file() else file, model=model))
-        folder = resolve_model(suite.model)
+        suite = load_suite(bundled if bundled.is_file() else file, model=model)
     else:
         given = task_list(tasks)
-        suite = untrained(suite_of(given, model))
+        suite = suite_of(given, model)
         folder = resolve_model(suite.model)
         load_pieces(folder)  # says what is wrong with a folder
         # the default may be too long for a backbone; what a file says holds here as in `score`
         longest = min(suite.train.max_length, positions(folder))
         train = suite.train.model_copy(update={"max_length": longest})
         suite = suite.model_copy(update={"train": train})
-    loaded = LoadedModel(folder, suite)
+    loaded = load_untrained(suite)
     texts = {
         task.name: partial(task.texts, seed=suite.train.seed)
         for task in given
         if not task.from_files
     }
-    plan = plan_untrained(suite, suite.tasks, calibration, in_memory=texts)
+    plan = plan_untrained(loaded.suite, suite.tasks, calibration, in_memory=texts)
     loaded.calibration = plan.carry_out(loaded.raw_log_probs)
     return loaded
 

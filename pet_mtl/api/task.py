@@ -27,7 +27,6 @@ from pet_mtl.data.table import BadRows
 from pet_mtl.data.targets import no_targets, read_targets
 from pet_mtl.errors import PetMtlError
 from pet_mtl.suite.pattern import parse_pattern
-from pet_mtl.suite.suite import Suite, suite_from_tree
 from pet_mtl.suite.task import SplitSpec, TaskSpec
 
 Words = Mapping[Any, str | Sequence[str]]
@@ -319,42 +318,3 @@ def _are_files(given: Any) -> bool:
     """Say whether something is a file, or a list of files."""
     each = given if isinstance(given, list | tuple) and given else [given]
     return all(isinstance(one, str | Path) for one in each)
-
-
-def suite_of(
-    tasks: Sequence[Task],
-    model: str | Path,
-    *,
-    settings: Mapping[str, Any] = {},
-    sampling: Mapping[str, Any] = {},
-    method: str | Mapping[str, Any] = "pet",
-    name: str = "python",
-) -> Suite:
-    """Return the suite of some tasks, checked as a pattern file is.
-
-    Raises:
-        PetMtlError: with all problems; the places are keys such as `tasks.news.patterns`.
-    """
-    if len({task.name for task in tasks}) < len(tasks):
-        raise PetMtlError("two tasks have one name", where="tasks")
-    tree = {
-        "version": 1,
-        "model": model,
-        "tasks": {task.name: task.section() for task in tasks},
-        "method": method,
-        "train": settings,
-        "sampling": sampling,
-    }
-    return suite_from_tree(_plain_data(tree), name)
-
-
-def _plain_data(value: Any) -> Any:
-    """Return data as a pattern file would hold it: Python's numbers for numpy's, which grids of
-    parameters hold, lists for tuples, and texts for paths."""
-    if isinstance(value, Mapping):
-        return {key: _plain_data(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [*map(_plain_data, value)]
-    if isinstance(value, Path):
-        return str(value)
-    return value.item() if isinstance(value, np.generic) else value

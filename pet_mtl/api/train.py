@@ -7,7 +7,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from pet_mtl.api.task import Task, suite_of, task_list
+from pet_mtl.api.suite import suite_of
+from pet_mtl.api.task import Task, task_list
 from pet_mtl.api.wording import errors_for_python
 from pet_mtl.console import started_together
 from pet_mtl.errors import PetMtlError

@@ -11,7 +11,7 @@ import pytest
 import toys
 
 import pet_mtl
-from pet_mtl.api.task import suite_of
+from pet_mtl.api.suite import suite_of
 from pet_mtl.audit.judges import choose_judges
 from pet_mtl.data.suite_data import load_task
 from pet_mtl.errors import PetMtlError
